@@ -1,0 +1,105 @@
+"""EXTERNAL AUTHENTICATION (外部鉴别), LD/T 32.5, command sheet §1.8."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import KEY_NOT_FOUND, METHOD_BLOCKED, OK, TRIES, answer
+from sscard.card.commands.challenge import use_challenge
+from sscard.card.commands.declaration import Command
+from sscard.card.layout import Purpose
+from sscard.card.session import Session
+from sscard.cipher import AUTHENTICATION_LENGTH, equal
+
+LOCAL: Final = 0x80
+"""Bit 7 of P2: the key belongs to the current DF, else to SSSE."""
+UNKNOWN_VERSION: Final = -1
+
+
+def key_version(session: Session, versions: int, named: bytes) -> int:
+    """The version (from 0) that 0 or 1 trailing bytes name, ``UNKNOWN_VERSION`` for none held [OC-23]."""
+    if not named:
+        return 0 if session.personality.default_key_version == "lowest" else versions - 1
+    return named[0] - 1 if 1 <= named[0] <= versions else UNKNOWN_VERSION
+
+
+def external_authentication(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Check authentication data(8) ‖ original data(8) [‖ version(1)] against the card's challenge."""
+    if p2 == 0:
+        return answer(session.personality.reserved_key)
+    layout = session.layout
+    index = layout.key(session.df.fid, p2) if p2 & LOCAL else _global_key(session, p2)
+    if index is None or layout.keys[index].purpose != Purpose.EXTERNAL:
+        return KEY_NOT_FOUND
+    version = key_version(session, layout.keys[index].versions, data[16:])
+    if version == UNKNOWN_VERSION:
+        return answer(session.personality.unknown_key_version)
+    if layout.keys[index].counted:
+        return _counted(session, index, version, data)
+    if not session.challenge:
+        return answer(session.personality.no_challenge_external)
+    if _proves(session, index, version, data):
+        return OK
+    return answer(session.personality.uncounted_failure)
+
+
+def _counted(session: Session, index: int, version: int, data: bytes) -> bytes:
+    """A key with a retry counter: pay one try, compare, and give it back on success only."""
+    memory = session.memory
+    counter = session.layout.counter(index, version)
+    tries = memory.numbers[counter]
+    if tries == 0:
+        return METHOD_BLOCKED
+    if not session.challenge:
+        return answer(session.personality.no_challenge_external)
+    memory.put_number(counter, tries - 1)
+    if not _proves(session, index, version, data):
+        return TRIES[tries - 1]
+    memory.put_number(counter, session.personality.key_tries)
+    return OK
+
+
+def _proves(session: Session, index: int, version: int, data: bytes) -> bool:
+    """Whether the authentication data is right; sets or clears the key's status [OC-11], ends the challenge."""
+    suite = session.profile.suite
+    key = suite.key(session.profile.key(index, version))
+    expected = suite.authenticate(key, session.challenge, data[AUTHENTICATION_LENGTH:16])
+    right = equal(expected, data[:AUTHENTICATION_LENGTH])
+    use_challenge(session, right)
+    status = 2 << index
+    if right:
+        session.status |= status
+    elif session.personality.failed_authentication_clears:
+        session.status &= ~status
+    return right
+
+
+def _global_key(session: Session, number: int) -> int | None:
+    """A key of SSSE; none where SSSE does not reach (the MF above it, the financial side)."""
+    return None if session.df.outside else session.layout.key(session.layout.ssse.fid, number)
+
+
+EXTERNAL_AUTHENTICATION: Final = Command(
+    "EXTERNAL AUTHENTICATION",
+    "外部鉴别",
+    "1.8",
+    (0x00,),
+    0x82,
+    external_authentication,
+    (
+        SW.OK,
+        SW.TRIES_LEFT,
+        SW.MEMORY_FAILURE,
+        SW.WRONG_LENGTH,
+        SW.METHOD_BLOCKED,
+        SW.NO_CHALLENGE,
+        SW.NOT_SUPPORTED,
+        SW.WRONG_P1P2,
+        SW.KEY_NOT_FOUND,
+        SW.UNKNOWN_CLA,
+        SW.APPLICATION_BLOCKED,
+    ),
+    p1p2=range(0x100),
+    lengths=(0x10, 0x11),
+)

@@ -1,0 +1,36 @@
+"""GET CHALLENGE (获取随机数), LD/T 32.5, command sheet §1.6, and the use of a challenge."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import OK, WRONG_LENGTH
+from sscard.card.commands.declaration import Command
+from sscard.card.session import Session
+
+
+def get_challenge(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Answer Le randoms (4, 8, under SM4 also 16) and keep them for one use."""
+    if le not in session.profile.suite.challenge_lengths:
+        return WRONG_LENGTH
+    session.challenge = session.random(le)
+    return session.challenge + OK
+
+
+def use_challenge(session: Session, success: bool) -> None:
+    """End the challenge after the command it was taken for [OC-12]."""
+    if success or session.personality.challenge_lasts != "success":
+        session.challenge = b""
+
+
+GET_CHALLENGE: Final = Command(
+    "GET CHALLENGE",
+    "获取随机数",
+    "1.6",
+    (0x00,),
+    0x84,
+    get_challenge,
+    (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA, SW.APPLICATION_BLOCKED),
+    p1p2=(0x0000,),
+)

@@ -1,0 +1,62 @@
+"""How a command of the card is declared: code, P1 P2 and length rules beside the function that runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sscard.card.session import Session
+
+Handler = Callable[[Session, int, int, bytes, int], bytes]
+"""``run(session, p1, p2, data, le) -> data ‖ SW``; Le is 0–255, 0 where none was given."""
+
+
+class Command:
+    """One command of the card.
+
+    ``p1p2`` are the accepted pairs (empty: the function checks them),
+    ``lengths`` the accepted Lc of a command with data (empty: none is taken),
+    ``answers_data`` says that a command with data has data in its answer too
+    (case 4). ``statuses`` lists what the sheet allows it to answer, ``secret``
+    is the part of the data that no trace may show.
+    """
+
+    __slots__ = (
+        "answers_data",
+        "chinese",
+        "clas",
+        "ins",
+        "lengths",
+        "name",
+        "p1p2",
+        "run",
+        "secret",
+        "section",
+        "statuses",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        chinese: str,
+        section: str,
+        clas: tuple[int, ...],
+        ins: int,
+        run: Handler,
+        statuses: tuple[int, ...],
+        *,
+        p1p2: Iterable[int] = (),
+        lengths: Iterable[int] = (),
+        answers_data: bool = False,
+        secret: slice | None = None,
+    ) -> None:
+        self.name = name
+        self.chinese = chinese
+        self.section = section
+        self.clas = clas
+        self.ins = ins
+        self.run = run
+        self.statuses = statuses
+        self.p1p2 = frozenset(p1p2)
+        self.lengths = frozenset(lengths)
+        self.answers_data = answers_data
+        self.secret = secret

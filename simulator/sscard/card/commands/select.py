@@ -1,0 +1,102 @@
+"""SELECT (选择文件), LD/T 32.5, command sheet §1.1."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import FILE_NOT_FOUND, NOT_SUPPORTED, OK, WRONG_LENGTH, answer
+from sscard.card.commands.declaration import Command
+from sscard.card.layout import MF, SSSE_NAME, DfSpec
+from sscard.card.session import Session
+from sscard.encoding import tlv
+
+BY_FID: Final = 0x00
+EF_BY_FID: Final = 0x02
+BY_NAME: Final = 0x04
+NEXT: Final = 0x02
+EF_PREFIX: Final = 0xEF
+ACCEPTED: Final = 0x9000
+
+
+def select(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Make a DF or an EF current; a DF answers its FCI, an EF nothing."""
+    if p1 == BY_NAME:
+        return _by_name(session, data, p2) if 5 <= len(data) <= 16 else WRONG_LENGTH
+    if p1 == EF_BY_FID:
+        return _ef(session, data) if len(data) == 2 else WRONG_LENGTH
+    if len(data) not in (0, 2):
+        return WRONG_LENGTH
+    return _by_fid(session, data)
+
+
+def _by_name(session: Session, name: bytes, p2: int) -> bytes:
+    matching = [df for df in session.layout.dfs if df.aid.startswith(name)]
+    prefix, place = session.partial
+    place = place if p2 == NEXT and prefix == name else 0
+    if place >= len(matching):
+        return FILE_NOT_FOUND
+    answered = _enter(session, matching[place])
+    session.partial = (name, place + 1)
+    return answered
+
+
+def _by_fid(session: Session, fid: bytes) -> bytes:
+    number = int.from_bytes(fid, "big") if fid else MF
+    for df in session.layout.dfs:
+        if df.fid == number:
+            return _enter(session, df)
+    accepted = session.personality.select_ef_as_file
+    return _ef(session, fid) if accepted == ACCEPTED else answer(accepted)
+
+
+def _enter(session: Session, df: DfSpec) -> bytes:
+    blocked = session.block_of(df)
+    if blocked == NOT_SUPPORTED:
+        return NOT_SUPPORTED
+    session.enter(df)
+    return blocked or _fci(session, df) + OK
+
+
+def _ef(session: Session, fid: bytes) -> bytes:
+    ef = session.layout.file(session.df.fid, fid[1]) if fid[0] == EF_PREFIX else None
+    if ef is None:
+        return FILE_NOT_FOUND
+    if session.barred:
+        return session.barred
+    session.ef = ef
+    session.record = 0
+    return OK
+
+
+def _fci(session: Session, df: DfSpec) -> bytes:
+    """FCI: 6F {84 name [A5 {9F0C {86 algorithm}}]}; drivers search for the text 9F0C038601."""
+    name = tlv(0x84, df.aid)
+    if df.aid == SSSE_NAME:
+        algorithm = tlv(0x86, bytes((session.profile.suite.algorithm_id,)))
+        return tlv(0x6F, name + tlv(0xA5, tlv(0x9F0C, algorithm)))
+    if df.ddf:
+        return tlv(0x6F, name + tlv(0xA5, b""))
+    return tlv(0x6F, name)
+
+
+SELECT: Final = Command(
+    "SELECT",
+    "选择文件",
+    "1.1",
+    (0x00,),
+    0xA4,
+    select,
+    (
+        SW.OK,
+        SW.WRONG_LENGTH,
+        SW.NOT_SUPPORTED,
+        SW.FILE_NOT_FOUND,
+        SW.WRONG_P1P2,
+        SW.UNKNOWN_CLA,
+        SW.APPLICATION_BLOCKED,
+    ),
+    p1p2=(0x0000, 0x0200, 0x0400, 0x0402),
+    lengths=(0, 2, *range(5, 17)),
+    answers_data=True,
+)

@@ -1,0 +1,173 @@
+"""Non-volatile memory: cells, transactions, write points and the pulled plug (LD/T 32.7 防拔).
+
+Whatever survives power-off is a cell: a number (counter, flag) or a string
+(PIN, file). A transaction first writes its new values to a log, then the
+cells, then clears the log. Each of these is one *write point*, at which the
+power may go before, during (the cell is torn) or after. ``recover`` replays a
+complete log and ignores a torn one, so that a transaction took place wholly
+or not at all.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+NEVER: Final = 1 << 62
+"""A write point that no card reaches."""
+
+TORN: Final = 0xFF
+"""What a torn number cell reads as."""
+
+
+class Moment(IntEnum):
+    """When, relative to its write point, the power goes."""
+
+    BEFORE = 0
+    DURING = 1
+    AFTER = 2
+
+
+class PowerLost(Exception):
+    """The power went at a write point; no answer left the card."""
+
+
+class MemoryFailure(Exception):
+    """A cell cannot be written any more; the card answers 6581."""
+
+
+class Memory:
+    """The cells of one card.
+
+    ``numbers`` and ``strings`` are read directly and written only by
+    ``put_number``, ``put_string`` and ``commit``. ``writes`` counts the write
+    points passed since the memory was made, so an unchanged ``writes`` means
+    an unchanged memory.
+    """
+
+    __slots__ = ("_limit", "cut_at", "fail_at", "log", "moment", "numbers", "strings", "writes")
+
+    def __init__(self, numbers: list[int], strings: list[bytes]) -> None:
+        self.numbers = numbers
+        self.strings = strings
+        self.log: Log | None = None
+        self.writes = 0
+        self.cut_at = NEVER
+        self.fail_at = NEVER
+        self.moment = Moment.BEFORE
+        self._limit = NEVER
+
+    def cut_power(self, point: int, moment: Moment = Moment.BEFORE) -> None:
+        """Let the power go at the ``point``-th write point from now (0 is the next), once."""
+        self.cut_at = self.writes + point
+        self.moment = moment
+        self._limit = min(self.cut_at, self.fail_at)
+
+    def fail(self, point: int = 0) -> None:
+        """Let every write fail from the ``point``-th write point from now on."""
+        self.fail_at = self.writes + point
+        self._limit = min(self.cut_at, self.fail_at)
+
+    def mend(self) -> None:
+        """Take back ``cut_power`` and ``fail``."""
+        self.cut_at = self.fail_at = self._limit = NEVER
+
+    # While no fault is due before the end of a transaction nobody can see its
+    # steps, so the cells are written at once; else _write goes step by step.
+
+    def put_number(self, cell: int, value: int) -> None:
+        """A transaction that writes one number."""
+        writes = self.writes + 3
+        if writes > self._limit:
+            self._write([(cell, value)], [])
+            return
+        self.writes = writes
+        self.numbers[cell] = value
+
+    def put_string(self, cell: int, value: bytes) -> None:
+        """A transaction that writes one string."""
+        self.commit([], [(cell, value)])
+
+    def commit(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
+        """A transaction that writes all these cells or none."""
+        writes = self.writes + 2 + len(numbers) + len(strings)
+        if writes > self._limit:
+            self._write(numbers, strings)
+            return
+        self.writes = writes
+        for cell, value in numbers:
+            self.numbers[cell] = value
+        for place, content in strings:
+            self.strings[place] = content
+
+    def recover(self) -> None:
+        """At power-on: finish the transaction of a complete log, drop a torn one."""
+        log = self.log
+        if log is None:
+            return
+        if log.complete:
+            self._write_cells(log)
+        self._clear_log()
+
+    def _write(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
+        if self.writes + 2 + len(numbers) + len(strings) > self.fail_at:
+            raise MemoryFailure
+        log = Log(numbers, strings)
+        moment = self._point()
+        if moment == Moment.BEFORE:
+            raise PowerLost
+        self.log = log
+        log.complete = moment != Moment.DURING
+        if moment is not None:
+            raise PowerLost
+        self._write_cells(log)
+        self._clear_log()
+
+    def _write_cells(self, log: Log) -> None:
+        for cell, value in log.numbers:
+            moment = self._point()
+            if moment != Moment.BEFORE:
+                self.numbers[cell] = TORN if moment == Moment.DURING else value
+            if moment is not None:
+                raise PowerLost
+        for place, content in log.strings:
+            moment = self._point()
+            if moment != Moment.BEFORE:
+                self.strings[place] = _torn(content) if moment == Moment.DURING else content
+            if moment is not None:
+                raise PowerLost
+
+    def _clear_log(self) -> None:
+        # A log torn while it is cleared may still read as complete: replaying it changes nothing.
+        moment = self._point()
+        if moment is None or moment == Moment.AFTER:
+            self.log = None
+        if moment is not None:
+            raise PowerLost
+
+    def _point(self) -> Moment | None:
+        """Pass one write point; the moment at which the power goes here, if it does."""
+        point = self.writes
+        self.writes = point + 1
+        if point != self.cut_at:
+            return None
+        self.cut_at = NEVER
+        self._limit = self.fail_at
+        return self.moment
+
+
+class Log:
+    """The new values of one transaction, written before any cell; torn until ``complete``."""
+
+    __slots__ = ("complete", "numbers", "strings")
+
+    def __init__(
+        self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]], complete: bool = False
+    ) -> None:
+        self.numbers = numbers
+        self.strings = strings
+        self.complete = False
+
+
+def _torn(content: bytes) -> bytes:
+    return content[: len(content) // 2] + b"\xff" * (len(content) - len(content) // 2)

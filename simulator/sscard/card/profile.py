@@ -1,0 +1,55 @@
+"""What personalisation fixes for good: personality, layout, ATR bytes and key values."""
+
+from __future__ import annotations
+
+from sscard.card.layout import CARD_BLOCKED, PIN_TRIES, Layout
+from sscard.card.memory import Memory
+from sscard.card.personality import Personality
+from sscard.cipher import SUITES_BY_NAME
+
+
+class Profile:
+    """The unchanging part of a card.
+
+    ``historical`` is the 13 historical bytes of the ATR, ``keys`` the values
+    of each key of the layout, one per version.
+    """
+
+    __slots__ = ("_keys", "historical", "layout", "personality", "suite")
+
+    def __init__(
+        self, personality: Personality, layout: Layout, historical: bytes, keys: list[tuple[bytes, ...]]
+    ) -> None:
+        self.personality = personality
+        self.layout = layout
+        self.suite = SUITES_BY_NAME[personality.algorithm]
+        self.historical = historical
+        self._keys = keys
+
+    def __repr__(self) -> str:
+        return f"<Profile {self.personality.name}>"
+
+    def key(self, index: int, version: int = 0) -> bytes:
+        """The value of a key's version (from 0)."""
+        return self._keys[index][version]
+
+    def contact_atr(self) -> bytes:
+        """ATR (复位应答) of the contact interface: 17 bytes, T=0, direct convention."""
+        return b"\x3b\x6d\x00\x00" + self.historical
+
+    def contactless_atr(self) -> bytes:
+        """ATR a PC/SC reader builds from the ATS: 18 bytes, the same historical bytes, TCK."""
+        body = bytes((0x80 | len(self.historical), 0x80, 0x01)) + self.historical
+        check = 0
+        for byte in body:
+            check ^= byte
+        return b"\x3b" + body + bytes((check,))
+
+    def new_memory(self, pin: bytes, contents: dict[int, bytes]) -> Memory:
+        """A fresh memory with this PIN (0 or 2–8 bytes cn); files not in ``contents`` (by cell) are blank."""
+        numbers = [0] * (CARD_BLOCKED + 1 + len(self.layout.dfs))
+        numbers[PIN_TRIES] = self.personality.pin_tries
+        for key in self.layout.keys:
+            numbers += [self.personality.key_tries if key.counted else 0] * key.versions
+        strings = [pin] + [contents.get(file.cell, file.blank()) for file in self.layout.files]
+        return Memory(numbers, strings)

@@ -1,0 +1,92 @@
+"""What lives as long as the power: selection, security statuses, challenge, pending answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sscard.card.answers import APPLICATION_BLOCKED, NOT_SUPPORTED
+from sscard.card.layout import CARD_BLOCKED, PIN, PIN_VERIFIED, DfSpec, FileSpec
+from sscard.card.memory import Memory
+from sscard.card.profile import Profile
+
+Random = Callable[[int], bytes]
+"""A source of randoms: that many bytes."""
+
+
+class Session:
+    """One card under power; the commands work on it and everything in it dies with the power.
+
+    ``status`` is a mask of security statuses (see ``layout``), ``record`` the
+    current record from 1 (0: none), ``barred`` the answer that every command
+    but SELECT gets while the card or the current application is blocked.
+    """
+
+    __slots__ = (
+        "barred",
+        "challenge",
+        "contact",
+        "df",
+        "ef",
+        "forgetful",
+        "layout",
+        "memory",
+        "partial",
+        "pending",
+        "personality",
+        "profile",
+        "random",
+        "record",
+        "status",
+    )
+
+    def __init__(self, profile: Profile, memory: Memory, random: Random, contact: bool) -> None:
+        self.profile = profile
+        self.personality = profile.personality
+        self.layout = profile.layout
+        self.memory = memory
+        self.random = random
+        self.contact = contact
+        self.df: DfSpec = profile.layout.dfs[0]
+        self.ef: FileSpec | None = None
+        self.record = 0
+        self.status = 0
+        self.challenge = b""
+        self.forgetful = self.personality.challenge_lasts == "command"
+        self.pending = b""
+        self.partial = (b"", 0)
+        self.barred = self.block_of(self.df)
+
+    def block_of(self, df: DfSpec) -> bytes:
+        """What a DF answers while it or the card is blocked, empty while neither is [OC-29, OC-34]."""
+        numbers = self.memory.numbers
+        if numbers[CARD_BLOCKED] and not (df.financial and not self.personality.card_block_reaches_financial):
+            return NOT_SUPPORTED
+        return APPLICATION_BLOCKED if numbers[df.blocked_cell] else b""
+
+    def enter(self, df: DfSpec) -> None:
+        """Make a DF current; statuses and challenge follow the rule of the personality [OC-9]."""
+        self.ef = None
+        self.record = 0
+        if df is self.df:
+            return
+        self.df = df
+        self.challenge = b""
+        keeps = self.personality.select_keeps
+        if keeps == "pin":
+            self.status &= PIN_VERIFIED
+        elif keeps == "nothing":
+            self.status = 0
+        self.barred = self.block_of(df)
+
+    def open(self, ef: FileSpec) -> None:
+        """Make an EF current; the record pointer is lost where it is another one."""
+        if ef is not self.ef:
+            self.ef = ef
+            self.record = 0
+
+    def allows(self, rule: tuple[int, ...]) -> bool:
+        """Whether the statuses held satisfy an access rule; with no PIN set, "PIN" is satisfied."""
+        status = self.status
+        if not self.memory.strings[PIN]:
+            status |= PIN_VERIFIED
+        return any(way & status == way for way in rule)

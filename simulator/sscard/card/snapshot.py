@@ -1,0 +1,61 @@
+"""A read-only look into a card for tests, reports and ``sscard show``; no PIN, no key, no challenge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sscard.card.layout import CARD_BLOCKED, PIN, PIN_TRIES, PIN_VERIFIED
+from sscard.card.memory import Memory
+from sscard.card.profile import Profile
+from sscard.card.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Counters and states of a card.
+
+    ``key_tries`` holds the tries left of each version of each counted key;
+    the fields from ``powered`` on are those of the session, empty without power.
+    """
+
+    pin_tries: int
+    pin_tries_max: int
+    pin_set: bool
+    card_blocked: bool
+    blocked_applications: tuple[str, ...]
+    key_tries: dict[str, tuple[int, ...]]
+    powered: bool
+    pin_verified: bool
+    authenticated: tuple[str, ...]
+    challenge_waiting: bool
+    current_df: str
+    current_ef: int
+
+    @property
+    def pin_blocked(self) -> bool:
+        return self.pin_tries == 0
+
+
+def take_snapshot(profile: Profile, memory: Memory, session: Session | None) -> Snapshot:
+    """The card as it stands."""
+    layout = profile.layout
+    numbers = memory.numbers
+    status = session.status if session else 0
+    return Snapshot(
+        pin_tries=numbers[PIN_TRIES],
+        pin_tries_max=profile.personality.pin_tries,
+        pin_set=bool(memory.strings[PIN]),
+        card_blocked=bool(numbers[CARD_BLOCKED]),
+        blocked_applications=tuple(df.name for df in layout.dfs if numbers[df.blocked_cell]),
+        key_tries={
+            key.name: tuple(numbers[layout.counter(index, version)] for version in range(key.versions))
+            for index, key in enumerate(layout.keys)
+            if key.counted
+        },
+        powered=session is not None,
+        pin_verified=bool(status & PIN_VERIFIED),
+        authenticated=tuple(layout.statuses(status & ~PIN_VERIFIED)),
+        challenge_waiting=bool(session and session.challenge),
+        current_df=session.df.name if session else "",
+        current_ef=session.ef.fid if session and session.ef else 0,
+    )

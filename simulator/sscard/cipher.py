@@ -1,0 +1,201 @@
+"""The arithmetic of LD/T 32.4: session key, authentication data, PIN encipherment, MAC, diversification.
+
+Two suites, ``DES`` (blocks of 8 bytes, DES and 3DES) and ``SM4`` (blocks of
+16 bytes). A suite is stateless; a ``BlockKey`` is one key with its ECB
+context, kept by whoever uses the key more than once.
+"""
+
+from __future__ import annotations
+
+from hmac import compare_digest
+from typing import Final
+
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.algorithms import SM4 as _SM4
+from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+MAC_LENGTH: Final = 4
+AUTHENTICATION_LENGTH: Final = 8
+FACTOR_LENGTH: Final = 8
+
+equal: Final = compare_digest
+"""Compare two byte strings in constant time."""
+
+
+class CipherError(ValueError):
+    """Input of a shape the arithmetic does not define; the text never holds a key or PIN."""
+
+
+class BlockKey:
+    """One key of a block cipher: ``encrypt`` and ``decrypt`` whole blocks in ECB."""
+
+    __slots__ = ("_cipher", "_encryptor", "block", "length")
+
+    def __init__(self, cipher: Cipher[ECB], length: int, block: int) -> None:
+        self.length = length
+        self.block = block
+        self._cipher = cipher
+        self._encryptor = cipher.encryptor()
+
+    def encrypt(self, blocks: bytes) -> bytes:
+        return self._encryptor.update(blocks)
+
+    def decrypt(self, blocks: bytes) -> bytes:
+        return self._cipher.decryptor().update(blocks)
+
+    def chain(self, blocks: bytes) -> bytes:
+        """The last block of a CBC encryption from a zero IV."""
+        size = self.block
+        last = bytes(size)
+        for start in range(0, len(blocks), size):
+            mixed = int.from_bytes(last, "big") ^ int.from_bytes(blocks[start : start + size], "big")
+            last = self._encryptor.update(mixed.to_bytes(size, "big"))
+        return last
+
+
+def pad(data: bytes, block: int) -> bytes:
+    """Append 80, then 00 up to a whole block; always at least the 80 (LD/T 32.4 MAC step 2)."""
+    return data + b"\x80" + bytes(-(len(data) + 1) % block)
+
+
+def complement(factor: bytes) -> bytes:
+    """The bitwise complement of a diversification factor."""
+    return bytes(byte ^ 0xFF for byte in factor)
+
+
+class Suite:
+    """One algorithm of the card with the steps of LD/T 32.4; use ``DES`` or ``SM4``."""
+
+    __slots__ = ("algorithm_id", "block", "challenge_lengths", "name", "session_key_length")
+
+    def __init__(
+        self,
+        name: str,
+        algorithm_id: int,
+        block: int,
+        session_key_length: int,
+        challenge_lengths: tuple[int, ...],
+    ) -> None:
+        self.name = name
+        self.algorithm_id = algorithm_id
+        self.block = block
+        self.session_key_length = session_key_length
+        self.challenge_lengths = challenge_lengths
+
+    def __repr__(self) -> str:
+        return f"<Suite {self.name}>"
+
+    def key(self, value: bytes) -> BlockKey:
+        """A key ready for use."""
+        raise NotImplementedError
+
+    def authentication_data(self, session: BlockKey, original: bytes) -> bytes:
+        """Authentication data (鉴别数据), 8 bytes, over 8 bytes of original data."""
+        raise NotImplementedError
+
+    def fold(self, block: bytes) -> bytes:
+        """The 4 MAC bytes out of the last CBC block."""
+        raise NotImplementedError
+
+    def diversify(self, key: BlockKey, factor: bytes) -> bytes:
+        """One level of diversification (分散) by an 8-byte factor: a child of the key's own length."""
+        raise NotImplementedError
+
+    def session_key(self, key: BlockKey, challenge: bytes) -> BlockKey:
+        """Session key (过程密钥) from a challenge of 4, 8 or (SM4) 16 bytes, right-padded with 00."""
+        if len(challenge) not in self.challenge_lengths:
+            raise CipherError(f"{self.name} takes a challenge of {self.challenge_lengths} bytes, got {len(challenge)}")
+        return self.key(key.encrypt(challenge + bytes(self.block - len(challenge))))
+
+    def authenticate(self, key: BlockKey, challenge: bytes, original: bytes) -> bytes:
+        """Authentication data, 8 bytes, for a process factor (challenge) and original data."""
+        return self.authentication_data(self.session_key(key, challenge), original)
+
+    def encipher_pin(self, session: BlockKey, pin: bytes) -> bytes:
+        """LD ‖ PIN, padded only where it does not fill the block, encrypted in ECB: 8 or 16 bytes."""
+        plain = bytes((len(pin),)) + pin
+        if len(plain) % self.block:
+            plain = pad(plain, self.block)
+        return session.encrypt(plain)
+
+    def decipher_pin(self, session: BlockKey, enciphered: bytes) -> bytes | None:
+        """The PIN bytes of an enciphered block, ``None`` where LD or the padding is wrong."""
+        if not enciphered or len(enciphered) % self.block:
+            return None
+        plain = session.decrypt(enciphered)
+        pin = plain[1 : 1 + plain[0]]
+        if len(pin) != plain[0] or len(pin) > 8:
+            return None
+        whole = plain[: 1 + len(pin)]
+        if len(whole) % self.block:
+            whole = pad(whole, self.block)
+        return pin if equal(whole, plain) else None
+
+    def mac(self, session: BlockKey, message: bytes) -> bytes:
+        """MAC (报文鉴别代码), 4 bytes, over a message: header with Lc counting the MAC, then data."""
+        return self.fold(session.chain(pad(message, self.block)))
+
+
+class _Des(Suite):
+    """DES and two-key 3DES; session keys are always single DES (LD/T 32.4, block of 8)."""
+
+    __slots__ = ()
+
+    def key(self, value: bytes) -> BlockKey:
+        if len(value) == 8:
+            return BlockKey(Cipher(TripleDES(value * 3), ECB()), 8, 8)
+        if len(value) == 16:
+            return BlockKey(Cipher(TripleDES(value + value[:8]), ECB()), 16, 8)
+        raise CipherError(f"a DES key has 8 or 16 bytes, got {len(value)}")
+
+    def authentication_data(self, session: BlockKey, original: bytes) -> bytes:
+        return session.encrypt(original)
+
+    def fold(self, block: bytes) -> bytes:
+        return block[:MAC_LENGTH]
+
+    def diversify(self, key: BlockKey, factor: bytes) -> bytes:
+        if key.length == 8:
+            return key.encrypt(factor)
+        return key.encrypt(factor + complement(factor))
+
+
+class _Sm4(Suite):
+    """SM4, block and key of 16 bytes."""
+
+    __slots__ = ()
+
+    def key(self, value: bytes) -> BlockKey:
+        if len(value) != 16:
+            raise CipherError(f"an SM4 key has 16 bytes, got {len(value)}")
+        return BlockKey(Cipher(_SM4(value), ECB()), 16, 16)
+
+    def authentication_data(self, session: BlockKey, original: bytes) -> bytes:
+        whole = int.from_bytes(session.encrypt(original + bytes(8)), "big")
+        return (whole >> 64 ^ whole & 0xFFFF_FFFF_FFFF_FFFF).to_bytes(AUTHENTICATION_LENGTH, "big")
+
+    def fold(self, block: bytes) -> bytes:
+        whole = int.from_bytes(block, "big")
+        return ((whole >> 96 ^ whole >> 64 ^ whole >> 32 ^ whole) & 0xFFFF_FFFF).to_bytes(MAC_LENGTH, "big")
+
+    def diversify(self, key: BlockKey, factor: bytes) -> bytes:
+        return key.encrypt(factor + complement(factor))
+
+
+DES: Final[Suite] = _Des("DES", 0x01, 8, 8, (4, 8))
+SM4: Final[Suite] = _Sm4("SM4", 0x03, 16, 16, (4, 8, 16))
+SUITES: Final = {suite.algorithm_id: suite for suite in (DES, SM4)}
+"""By the algorithm id of FCI tag 86."""
+SUITES_BY_NAME: Final = {suite.name: suite for suite in (DES, SM4)}
+
+
+def province_factor(city_code: str) -> bytes:
+    """Factor f1 (省标识), 8 bytes, of a six-digit city code: 510100 gives ``51 00 00 sh`` in ASCII."""
+    return (city_code[:2] + "0000sh").encode("ascii")
+
+
+def city_factor(city_code: str) -> bytes:
+    """Factor f2 (地市标识), 8 bytes; in province 33 the district is dropped (driver practice)."""
+    digits = city_code[:4] + "00" if city_code.startswith("33") else city_code
+    return (digits + "sx").encode("ascii")

@@ -1,0 +1,161 @@
+"""Files a person writes (scenarios, personalities, key files): YAML read as text, errors with their place.
+
+YAML's own typing corrupts status words and PINs (``0020``, ``6E00``, ``NO``),
+so every scalar stays the text that was written, and the model of the document
+(pydantic) gives it a type. Duplicate and unknown keys are refused.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
+
+from sscard.errors import InputError
+
+
+class Model(BaseModel):
+    """A part of a document: unknown fields refused, input never shown in errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Place(NamedTuple):
+    """Line and column, from 1."""
+
+    line: int
+    column: int
+
+
+Path_ = tuple[int | str, ...]
+M = TypeVar("M", bound=BaseModel)
+
+try:
+    _Loader: Any = yaml.CSafeLoader
+except AttributeError:  # PyYAML built without libyaml
+    _Loader = yaml.SafeLoader
+
+
+class Document:
+    """One YAML document as text: ``content`` (dicts, lists, strings) and the place of every part."""
+
+    def __init__(self, content: Any, places: dict[Path_, Place], source: str) -> None:
+        self.content = content
+        self.places = places
+        self.source = source
+
+    def place(self, path: Path_) -> Place:
+        """Where a part stands: its own place, or the nearest enclosing part's."""
+        while path not in self.places:
+            path = path[:-1]
+        return self.places[path]
+
+    def error(self, path: Path_, problem: str, remedy: str = "") -> InputError:
+        """An input error at this part of the document."""
+        line, column = self.place(path)
+        return InputError(problem, file=self.source, line=line, column=column, remedy=remedy)
+
+    def as_model(self, model: type[M]) -> M:
+        """The content as a model; ``InputError`` with file, line, column and remedy where it does not fit."""
+        try:
+            return model.model_validate(self.content)
+        except ValidationError as error:
+            raise self._explain(model, error.errors(include_url=False, include_input=False)[0]) from None
+
+    def _explain(self, model: type[BaseModel], detail: ErrorDetails) -> InputError:
+        path: Path_ = detail["loc"]
+        field = ".".join(str(part) for part in path)
+        if detail["type"] == "extra_forbidden":
+            allowed = _fields_at(model, path[:-1])
+            return self.error(path, f"unknown field {str(path[-1])!r}", suggestion(str(path[-1]), allowed))
+        if detail["type"] == "missing":
+            return self.error(path, f"field {field!r} is missing", f"add it: {path[-1]}: …")
+        message = detail["msg"].removeprefix("Value error, ")
+        return self.error(path, f"{field or 'document'}: {message}")
+
+
+def suggestion(word: str, allowed: Iterable[str]) -> str:
+    """The nearest allowed word, or all of them."""
+    known = sorted(allowed)
+    near = difflib.get_close_matches(word, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
+
+
+def read_document(path: Path) -> Document:
+    """Read a YAML file as text with places."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"is not UTF-8 text (byte {error.start})", file=str(path)) from error
+    return parse_document(text, str(path))
+
+
+def parse_document(text: str, source: str) -> Document:
+    """Parse YAML text; ``source`` names it in errors."""
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise InputError(f"not YAML: {error.problem}", file=source, line=line, column=column) from error
+    except yaml.YAMLError as error:
+        raise InputError(f"not YAML: {error}", file=source) from error
+    if root is None:
+        raise InputError("is empty", file=source)
+    places: dict[Path_, Place] = {}
+    return Document(_plain(root, (), places, source), places, source)
+
+
+def _plain(node: yaml.Node, path: Path_, places: dict[Path_, Place], source: str) -> Any:
+    places.setdefault(path, _place(node))
+    if isinstance(node, yaml.MappingNode):
+        return _mapping(node, path, places, source)
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, (*path, index), places, source) for index, item in enumerate(node.value)]
+    return node.value
+
+
+def _mapping(node: yaml.MappingNode, path: Path_, places: dict[Path_, Place], source: str) -> dict[str, Any]:
+    mapping: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = key_node.value
+        line, column = _place(key_node)
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise InputError("a key must be a word", file=source, line=line, column=column)
+        if key in mapping:
+            raise InputError(f"key {key!r} is given twice", file=source, line=line, column=column)
+        places[(*path, key)] = Place(line, column)
+        mapping[key] = _plain(value_node, (*path, key), places, source)
+    return mapping
+
+
+def _place(node: yaml.Node) -> Place:
+    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+
+
+def _fields_at(model: type[BaseModel], path: Path_) -> list[str]:
+    """The field names a model allows at a path, through nested models, lists and optionals."""
+    current: Any = model
+    for part in path:
+        models = list(_models_in(current))
+        if isinstance(part, int) or not models:
+            continue
+        annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        named = [m for m in models if m.__name__ == part]
+        current = annotations[0] if annotations else named[0] if named else current
+    return [name for m in _models_in(current) for name in m.model_fields]
+
+
+def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+        return
+    for argument in getattr(annotation, "__args__", ()):
+        yield from _models_in(argument)

@@ -1,0 +1,76 @@
+"""How the card writes data: cn (BCD), an (text), the PIN, TLV (LD/T 32.6 data types)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+PIN_MIN_DIGITS: Final = 4
+PIN_MAX_DIGITS: Final = 16
+
+
+def encode_cn(digits: str, length: int) -> bytes:
+    """Digits as BCD, left-aligned, filled with F nibbles to ``length`` bytes."""
+    if not digits.isascii() or not digits.isdigit():
+        raise ValueError("cn takes decimal digits only")
+    if len(digits) > 2 * length:
+        raise ValueError(f"cn of {length} bytes takes {2 * length} digits, got {len(digits)}")
+    return bytes.fromhex(digits.ljust(2 * length, "F"))
+
+
+def decode_cn(data: bytes) -> str:
+    """The digits of a cn field, without its F padding."""
+    return data.hex().upper().rstrip("F")
+
+
+def encode_an(text: str, length: int) -> bytes:
+    """Text in GBK (ASCII one byte, Chinese two), filled with 00 to ``length`` bytes."""
+    raw = text.encode("gbk")
+    if len(raw) > length:
+        raise ValueError(f"an of {length} bytes cannot hold {len(raw)} bytes of text")
+    return raw.ljust(length, b"\x00")
+
+
+def decode_an(data: bytes) -> str:
+    """The text of an an field, without its 00 padding."""
+    return data.rstrip(b"\x00").decode("gbk", errors="replace")
+
+
+def encode_pin(digits: str) -> bytes:
+    """A PIN (个人密码) of 4–16 digits as cn, 2–8 bytes, odd counts padded with F.
+
+    The empty string is the empty PIN, 0 bytes. ``12345`` becomes ``12 34 5F``.
+    The error names the rule and never the digits.
+    """
+    if not digits:
+        return b""
+    if not digits.isascii() or not digits.isdigit():
+        raise ValueError("a PIN has decimal digits only")
+    if not PIN_MIN_DIGITS <= len(digits) <= PIN_MAX_DIGITS:
+        raise ValueError(f"a PIN has {PIN_MIN_DIGITS} to {PIN_MAX_DIGITS} digits, got {len(digits)}")
+    return encode_cn(digits, (len(digits) + 1) // 2)
+
+
+def digits_in(pin: bytes) -> int:
+    """How many digits a PIN of 2–8 bytes has; 0 where it is not cn (F only as the last nibble) [OC-19]."""
+    if not 2 <= len(pin) <= 8:
+        return 0
+    digits = pin.hex()
+    if digits[-1] == "f":
+        digits = digits[:-1]
+    return len(digits) if digits.isdecimal() else 0
+
+
+def tlv(tag: int, value: bytes) -> bytes:
+    """One TLV of the card's records and FCI: tag of 1 or 2 bytes, length 1 byte."""
+    head = bytes((tag,)) if tag < 0x100 else tag.to_bytes(2, "big")
+    return head + bytes((len(value),)) + value
+
+
+def records(data: bytes) -> Iterator[bytes]:
+    """Walk concatenated TLV records (tag and length 1 byte each), whole record by whole record."""
+    start = 0
+    while start + 2 <= len(data):
+        end = start + 2 + data[start + 1]
+        yield data[start:end]
+        start = end

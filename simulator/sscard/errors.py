@@ -1,0 +1,33 @@
+"""The two ways a run ends before it begins: unusable input and a missing part of the environment."""
+
+from __future__ import annotations
+
+
+class InputError(Exception):
+    """Unusable input: what was wrong, where, what was expected. The command line exits with 2.
+
+    ``line`` and ``column`` count from 1, 0 where there is none. The text never
+    repeats a PIN or key that was given.
+    """
+
+    def __init__(self, problem: str, *, file: str = "", line: int = 0, column: int = 0, remedy: str = "") -> None:
+        self.problem = problem
+        self.file = file
+        self.line = line
+        self.column = column
+        self.remedy = remedy
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        text = f"{place}: {self.problem}" if place else self.problem
+        return f"{text}\n  {self.remedy}" if self.remedy else text
+
+
+class MissingPart(Exception):
+    """A part of the environment is not there; ``remedy`` is the command that installs it. Exit code 3."""
+
+    def __init__(self, part: str, remedy: str) -> None:
+        super().__init__(f"{part}\n  {remedy}")
+        self.part = part
+        self.remedy = remedy

@@ -1,0 +1,26 @@
+"""Who personalises cards and authorises resets: holders, key hierarchy, HSM, personalities."""
+
+from sscard.issuer.hierarchy import CardReference, KeyHierarchy, load_keys, test_keys
+from sscard.issuer.holder import Holder, make_holder
+from sscard.issuer.hsm import Hsm, HsmError, SoftHsm
+from sscard.issuer.personalise import Card, Order, make_order, personalise
+from sscard.issuer.personalities import find_personality, preset, presets
+
+__all__ = [
+    "Card",
+    "CardReference",
+    "Holder",
+    "Hsm",
+    "HsmError",
+    "KeyHierarchy",
+    "Order",
+    "SoftHsm",
+    "find_personality",
+    "load_keys",
+    "make_holder",
+    "make_order",
+    "personalise",
+    "preset",
+    "presets",
+    "test_keys",
+]

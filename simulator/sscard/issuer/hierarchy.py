@@ -1,0 +1,132 @@
+"""The issuer's key hierarchy: root keys from a key file, diversified province → city → card."""
+
+from __future__ import annotations
+
+from functools import cache, lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from sscard.cipher import SM4, BlockKey, Suite, city_factor, province_factor
+from sscard.document import Document, Model, parse_document, read_document
+
+Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "proof"]
+
+ROOT_OF = {"UKMF": "UKSSSE"}
+"""Keys that a generation calls by another name than the key file."""
+
+
+class CardReference(NamedTuple):
+    """What picks a card's keys: city code (6 digits of the identification code), card serial (f3, 8 bytes)."""
+
+    city_code: str
+    serial: bytes
+
+
+class Address(NamedTuple):
+    """Where a key address (密钥逻辑地址) leads: key name, version from 0, what the HSM lets it do."""
+
+    key: str
+    version: int
+    use: Use
+
+
+def _key_value(text: object) -> bytes:
+    try:
+        return bytes.fromhex(str(text))
+    except ValueError:
+        raise ValueError("a key is written in hex digits") from None
+
+
+KeyValue = Annotated[bytes, BeforeValidator(_key_value)]
+
+
+class RootKey(Model):
+    """A root key of the key file: one address and one value per version."""
+
+    name: str
+    use: Use
+    addresses: list[Annotated[str, Field(pattern="^[0-9A-F]{4}$")]]
+    sm4: list[KeyValue] = Field(repr=False)
+    des: list[KeyValue] = Field(repr=False)
+
+    @model_validator(mode="after")
+    def _complete(self) -> RootKey:
+        if not len(self.addresses) == len(self.sm4) == len(self.des):
+            raise ValueError(f"{self.name}: one address, one sm4 and one des value per version expected")
+        if any(len(value) != 16 for value in self.sm4):
+            raise ValueError(f"{self.name}: an sm4 root has 16 bytes")
+        if any(len(value) not in (8, 16) for value in self.des):
+            raise ValueError(f"{self.name}: a des root has 8 or 16 bytes")
+        return self
+
+    def value(self, suite: Suite, version: int) -> bytes:
+        return (self.sm4 if suite is SM4 else self.des)[version]
+
+
+class KeyFile(Model):
+    """A key file: the roots an issuer holds."""
+
+    name: str
+    keys: list[RootKey]
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> KeyFile:
+        addresses = [address for key in self.keys for address in key.addresses]
+        twice = {address for address in addresses if addresses.count(address) > 1}
+        if twice:
+            raise ValueError(f"addresses given twice: {', '.join(sorted(twice))}")
+        return self
+
+
+class KeyHierarchy:
+    """The roots of one issuer and every card key under them; values stay inside the issuer."""
+
+    def __init__(self, file: KeyFile) -> None:
+        self.name = file.name
+        self._roots = {key.name: key for key in file.keys}
+        self._addresses = {
+            address: Address(key.name, version, key.use)
+            for key in file.keys
+            for version, address in enumerate(key.addresses)
+        }
+        self._city_key = lru_cache(maxsize=4096)(self._derive_city_key)
+
+    def __repr__(self) -> str:
+        return f"<KeyHierarchy {self.name}>"
+
+    def at(self, address: str) -> Address | None:
+        """What stands at a key address, ``None`` for nothing."""
+        return self._addresses.get(address)
+
+    def address_of(self, key: str, version: int = 0) -> str:
+        """The address of a key's version; ``KeyError`` where the issuer does not hold it."""
+        return self._roots[ROOT_OF.get(key, key)].addresses[version]
+
+    def card_key(self, suite: Suite, key: str, version: int, card: CardReference) -> bytes:
+        """A card's key: root → province → city → card (LD/T 32.4 diversification)."""
+        return suite.diversify(self._city_key(suite, key, version, card.city_code), card.serial)
+
+    def _derive_city_key(self, suite: Suite, key: str, version: int, city_code: str) -> BlockKey:
+        value = self._roots[ROOT_OF.get(key, key)].value(suite, version)
+        for factor in (province_factor(city_code), city_factor(city_code)):
+            value = suite.diversify(suite.key(value), factor)
+        return suite.key(value)
+
+
+def load_keys(path: Path) -> KeyHierarchy:
+    """The hierarchy of a user's key file."""
+    return _hierarchy(read_document(path))
+
+
+@cache
+def test_keys() -> KeyHierarchy:
+    """The hierarchy of the test keys that come with sscard."""
+    text = (resources.files("sscard.issuer") / "test-keys.yaml").read_text(encoding="utf-8")
+    return _hierarchy(parse_document(text, "test-keys.yaml"))
+
+
+def _hierarchy(document: Document) -> KeyHierarchy:
+    return KeyHierarchy(document.as_model(KeyFile))

@@ -1,0 +1,145 @@
+"""Personalisation (个人化): a blank card becomes a holder's card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from random import Random
+
+from sscard.card import Chip, Memory, Personality, Profile, build_layout
+from sscard.card.layout import Item, Layout
+from sscard.cipher import SUITES_BY_NAME
+from sscard.encoding import encode_an, encode_cn, encode_pin, tlv
+from sscard.issuer.hierarchy import CardReference, KeyHierarchy
+from sscard.issuer.holder import Holder, card_number
+
+CHIP_MAKER = bytes.fromhex("1234")
+COS = bytes.fromhex("A1B2C3")
+CARD_MAKER = bytes.fromhex("8649")
+APPLICATION = "D156000005"
+INITIAL_PIN = "123456"
+VALID_YEARS = 10
+IDENTIFICATION_CODE = 0x01
+
+layout_of = cache(build_layout)
+"""The layout of a generation and SSSE FID, built once and shared by all cards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What an issuer orders of a personaliser: whose card, with which numbers, dates and PIN.
+
+    ``city_code`` has six digits (GB/T 2260), ``serial`` tells the issuer's
+    cards apart and ``code`` is the opaque end of the identification code (each
+    0–2³²−1), ``card_body`` is the card number without its check
+    character, ``pin`` has 4–16 digits or is empty for a card without PIN.
+    """
+
+    personality: Personality
+    holder: Holder
+    city_code: str
+    serial: int
+    code: int
+    card_body: str
+    issued: date
+    pin: str = field(default=INITIAL_PIN, repr=False)
+
+    @property
+    def expires(self) -> date:
+        # A card issued on 29 February expires on the 28th.
+        day = min(self.issued.day, 28) if self.issued.month == 2 else self.issued.day
+        return self.issued.replace(year=self.issued.year + VALID_YEARS, day=day)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An issued card at rest: what is fixed for good, and its memory."""
+
+    profile: Profile
+    memory: Memory
+
+    def chip(self, random: Random, *, contact: bool = True) -> Chip:
+        """The card's chip, without power; its challenges come from ``random``."""
+        return Chip(self.profile, self.memory, random.randbytes, contact=contact)
+
+
+def make_order(personality: Personality, random: Random, holder: Holder, city_code: str, issued: date) -> Order:
+    """An order with made-up numbers."""
+    body = f"{'ABCD'[random.randrange(4)]}{random.randrange(10**7):07d}"
+    return Order(
+        personality=personality,
+        holder=holder,
+        city_code=city_code,
+        serial=random.randrange(1 << 32),
+        code=random.randrange(1 << 32),
+        card_body=body,
+        issued=issued,
+    )
+
+
+def personalise(order: Order, keys: KeyHierarchy) -> Card:
+    """The card of an order, its keys diversified to it, its data items written."""
+    personality = order.personality
+    layout = layout_of(personality.generation, personality.ssse_fid)
+    reference = card_reference(order)
+    historical = CHIP_MAKER + COS + reference.serial
+    suite = SUITES_BY_NAME[personality.algorithm]
+    values = [
+        tuple(keys.card_key(suite, spec.name, version, reference) for version in range(spec.versions))
+        for spec in layout.keys
+    ]
+    profile = Profile(personality, layout, historical, values)
+    return Card(profile, profile.new_memory(encode_pin(order.pin), _contents(order, layout)))
+
+
+def card_reference(order: Order) -> CardReference:
+    """City code and card serial f3: card maker(2) ‖ district(2) ‖ serial(4)."""
+    return CardReference(
+        order.city_code,
+        CARD_MAKER + bytes.fromhex(order.city_code[:4]) + order.serial.to_bytes(4, "big"),
+    )
+
+
+def _contents(order: Order, layout: Layout) -> dict[int, bytes]:
+    written = {**_issuer_data(order), **_holder_data(order)}
+    contents = {}
+    for sfi in (0x05, 0x06):
+        file = layout.file(layout.ssse.fid, sfi)
+        if file is not None:
+            contents[file.cell] = b"".join(tlv(item.tag, _value(item, written)) for item in file.items)
+    return contents
+
+
+def _value(item: Item, written: dict[int, str]) -> bytes:
+    text = written[item.tag]
+    if item.tag == IDENTIFICATION_CODE:  # cn by its type, but with the hex digit D in it
+        return bytes.fromhex(text)
+    return encode_cn(text, item.length) if item.type == "cn" else encode_an(text, item.length)
+
+
+def _issuer_data(order: Order) -> dict[int, str]:
+    """EF05 by tag (card file sheet §5)."""
+    return {
+        IDENTIFICATION_CODE: f"{order.city_code}{APPLICATION}{order.serial:08X}{order.code:08X}",
+        0x02: "3",
+        0x03: f"{order.personality.generation}0",
+        0x04: f"9156000002{order.city_code}{order.city_code}01",
+        0x05: f"{order.issued:%Y%m%d}",
+        0x06: f"{order.expires:%Y%m%d}",
+        0x07: card_number(order.card_body),
+    }
+
+
+def _holder_data(order: Order) -> dict[int, str]:
+    """EF06 by tag (card file sheet §5)."""
+    holder = order.holder
+    return {
+        0x08: holder.id_number,
+        0x09: holder.name[:15],
+        0x4E: holder.name[15:],
+        0x0A: holder.sex,
+        0x0B: "01",
+        0x0C: holder.birthplace,
+        0x0D: f"{holder.birth_date:%Y%m%d}",
+    }

@@ -1,0 +1,106 @@
+"""Personalities as files: the presets, a user's own, and what is wrong with one."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from pydantic import BeforeValidator, Field, create_model, field_validator
+
+from sscard.card.personality import Personality
+from sscard.document import Document, Model, parse_document, read_document, suggestion
+from sscard.errors import InputError
+
+PRESETS = resources.files("sscard.issuer") / "personalities"
+DEFAULT = "v3-sm4"
+SECRET_ALGORITHMS = {"SSF33", "SM1"}
+
+
+def presets() -> list[str]:
+    """The names of the personalities that come with sscard."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in PRESETS.iterdir() if entry.name.endswith(".yaml"))
+
+
+@cache
+def preset(name: str) -> Personality:
+    """A preset by name."""
+    if name not in presets():
+        raise InputError(f"no personality {name!r}", remedy=suggestion(name, presets()))
+    text = (PRESETS / f"{name}.yaml").read_text(encoding="utf-8")
+    return _read(parse_document(text, f"{name}.yaml"))
+
+
+def find_personality(name: str) -> Personality:
+    """A preset by name, or a personality file by path (anything with a suffix or a slash)."""
+    path = Path(name)
+    return load_personality(path) if path.suffix or len(path.parts) > 1 else preset(name)
+
+
+def load_personality(path: Path) -> Personality:
+    """A user's personality file; fields it does not name come from ``based_on`` or the defaults."""
+    return _read(read_document(path))
+
+
+def _read(document: Document) -> Personality:
+    content = document.content
+    base = content.pop("based_on", None) if isinstance(content, dict) else None
+    if base is None:
+        return _personality(document)
+    if base not in presets():
+        raise document.error(("based_on",), f"no personality {base!r}", suggestion(str(base), presets()))
+    for field, value in dataclasses.asdict(preset(base)).items():
+        content.setdefault(field, _written(field, value))
+    return _personality(document)
+
+
+def _personality(document: Document) -> Personality:
+    return Personality(**document.as_model(_model()).model_dump())
+
+
+def _written(field: str, value: Any) -> str:
+    """A field's value as a file writes it."""
+    return f"{value:04X}" if field in _words() else str(value)
+
+
+class _Checked(Model):
+    @field_validator("algorithm", mode="before", check_fields=False)
+    @classmethod
+    def _published(cls, value: str) -> str:
+        if value in SECRET_ALGORITHMS:
+            raise ValueError(f"{value} is not public and nothing honest can stand in for it; use DES or SM4")
+        return value
+
+
+@cache
+def _words() -> frozenset[str]:
+    """The fields that hold a status word or FID, written as four hex digits."""
+    hints = get_type_hints(Personality)
+    words = {name for name, hint in hints.items() if get_origin(hint) is Literal and isinstance(get_args(hint)[0], int)}
+    return frozenset(words | {"ssse_fid"})
+
+
+def _hex(value: Any) -> Any:
+    try:
+        return int(value, 16)
+    except (TypeError, ValueError):
+        raise ValueError("four hex digits expected") from None
+
+
+@cache
+def _model() -> type[Model]:
+    fields: dict[str, Any] = {}
+    hints = get_type_hints(Personality)
+    for field in dataclasses.fields(Personality):
+        hint: Any = hints[field.name]
+        default = ... if field.default is dataclasses.MISSING else field.default
+        if field.name in ("pin_tries", "key_tries"):
+            hint = Annotated[int, Field(ge=1, le=15)]
+        elif field.name == "pin_min_digits":
+            hint = Annotated[int, Field(ge=3, le=4)]
+        elif field.name in _words():
+            hint = Annotated[hint, BeforeValidator(_hex)]
+        fields[field.name] = (hint, default)
+    return create_model("Personality", __base__=_Checked, **fields)

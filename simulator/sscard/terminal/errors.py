@@ -1,0 +1,62 @@
+"""What a card's refusal means at the counter."""
+
+from __future__ import annotations
+
+from sscard.apdu import SW, ApduError, tries_in
+
+
+class WrongPin(ApduError):
+    """The PIN is wrong; ``tries_left`` more tries (0: it is blocked now)."""
+
+    def __init__(self, operation: str, sw: int) -> None:
+        super().__init__(operation, sw)
+        self.tries_left = tries_in(sw) or 0
+
+
+class PinBlocked(ApduError):
+    """The PIN is blocked (PIN锁定): only reset or unblock helps."""
+
+    tries_left = 0
+
+
+class AuthenticationFailed(ApduError):
+    """The card did not accept the issuer's key; ``tries_left`` more tries of that key."""
+
+    def __init__(self, operation: str, sw: int) -> None:
+        super().__init__(operation, sw)
+        self.tries_left = tries_in(sw) or 0
+
+
+class KeyBlocked(ApduError):
+    """The issuer's key is blocked on this card for good."""
+
+    tries_left = 0
+
+
+class CardUnusable(ApduError):
+    """The card is blocked (6A81) or the application is (9303)."""
+
+
+def pin_error(operation: str, sw: int) -> ApduError:
+    """The error of a refused VERIFY or CHANGE PIN."""
+    if tries_in(sw) is not None:
+        return WrongPin(operation, sw)
+    if sw == SW.METHOD_BLOCKED:
+        return PinBlocked(operation, sw)
+    return card_error(operation, sw)
+
+
+def authentication_error(operation: str, sw: int) -> ApduError:
+    """The error of a refused EXTERNAL AUTHENTICATION."""
+    if tries_in(sw) is not None:
+        return AuthenticationFailed(operation, sw)
+    if sw == SW.METHOD_BLOCKED:
+        return KeyBlocked(operation, sw)
+    return card_error(operation, sw)
+
+
+def card_error(operation: str, sw: int) -> ApduError:
+    """The error of any other refusal."""
+    if sw in (SW.NOT_SUPPORTED, SW.APPLICATION_BLOCKED):
+        return CardUnusable(operation, sw)
+    return ApduError(operation, sw)
