@@ -161,9 +161,7 @@ class Log:
 
     __slots__ = ("complete", "numbers", "strings")
 
-    def __init__(
-        self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]], complete: bool = False
-    ) -> None:
+    def __init__(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
         self.numbers = numbers
         self.strings = strings
         self.complete = False
