@@ -90,5 +90,7 @@ class Personality:
     """[OC-31] PIN CHANGE/UNBLOCK is allowed while no PIN is set, else 6985."""
     reserved_key: Literal[0x6A88, 0x6A86] = 0x6A88
     """[OC-32] EXTERNAL AUTHENTICATION with P2=00."""
+    updates_need_mac: bool = False
+    """[OC-33] UPDATE takes CLA 04 with a MAC and answers 6987 without one; else CLA 04 is unknown."""
     absent_old_pin_counts: bool = True
     """[OC-35] CHANGE PIN without the old PIN while one is set is a wrong try, else 6A80."""

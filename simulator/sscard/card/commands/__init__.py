@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.authenticate import EXTERNAL_AUTHENTICATION
+from sscard.card.commands.authenticate import EXTERNAL_AUTHENTICATION, INTERNAL_AUTHENTICATION
+from sscard.card.commands.block import APPLICATION_BLOCK, CARD_BLOCK
 from sscard.card.commands.challenge import GET_CHALLENGE
 from sscard.card.commands.declaration import Command
 from sscard.card.commands.pin import CHANGE_PIN, PIN_CHANGE_UNBLOCK, VERIFY
-from sscard.card.commands.read import READ_RECORD
+from sscard.card.commands.read import READ_BINARY, READ_RECORD
 from sscard.card.commands.response import GET_RESPONSE
 from sscard.card.commands.select import SELECT
+from sscard.card.commands.update import (
+    UPDATE_BINARY,
+    UPDATE_BINARY_WITH_MAC,
+    UPDATE_RECORD,
+    UPDATE_RECORD_WITH_MAC,
+)
 
 COMMANDS: Final[tuple[Command, ...]] = (
     SELECT,
+    READ_BINARY,
     READ_RECORD,
+    UPDATE_BINARY,
+    UPDATE_BINARY_WITH_MAC,
+    UPDATE_RECORD,
+    UPDATE_RECORD_WITH_MAC,
     GET_CHALLENGE,
+    INTERNAL_AUTHENTICATION,
     EXTERNAL_AUTHENTICATION,
     VERIFY,
     CHANGE_PIN,
     PIN_CHANGE_UNBLOCK,
+    APPLICATION_BLOCK,
+    CARD_BLOCK,
     GET_RESPONSE,
 )
 BY_CODE: Final = {cla << 8 | command.ins: command for command in COMMANDS for cla in command.clas}

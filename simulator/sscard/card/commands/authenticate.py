@@ -1,4 +1,4 @@
-"""EXTERNAL AUTHENTICATION (外部鉴别), LD/T 32.5, command sheet §1.8."""
+"""INTERNAL and EXTERNAL AUTHENTICATION (内部鉴别, 外部鉴别), LD/T 32.5, command sheet §1.7–1.8."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ from typing import Final
 
 from sscard.apdu import SW
 from sscard.card.answers import KEY_NOT_FOUND, METHOD_BLOCKED, OK, TRIES, answer
-from sscard.card.commands.challenge import use_challenge
+from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command
 from sscard.card.layout import Purpose
 from sscard.card.session import Session
-from sscard.cipher import AUTHENTICATION_LENGTH, equal
+from sscard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, equal
 
 LOCAL: Final = 0x80
 """Bit 7 of P2: the key belongs to the current DF, else to SSSE."""
 UNKNOWN_VERSION: Final = -1
+INTERNAL_KEY: Final = 0x00
 
 
 def key_version(session: Session, versions: int, named: bytes) -> int:
@@ -26,6 +27,10 @@ def key_version(session: Session, versions: int, named: bytes) -> int:
 
 def external_authentication(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Check authentication data(8) ‖ original data(8) [‖ version(1)] against the card's challenge."""
+    return spend_challenge(session, _authenticate(session, p2, data))
+
+
+def _authenticate(session: Session, p2: int, data: bytes) -> bytes:
     if p2 == 0:
         return answer(session.personality.reserved_key)
     layout = session.layout
@@ -61,12 +66,11 @@ def _counted(session: Session, index: int, version: int, data: bytes) -> bytes:
 
 
 def _proves(session: Session, index: int, version: int, data: bytes) -> bool:
-    """Whether the authentication data is right; sets or clears the key's status [OC-11], ends the challenge."""
+    """Whether the authentication data is right; sets or clears the key's status [OC-11]."""
     suite = session.profile.suite
     key = suite.key(session.profile.key(index, version))
     expected = suite.authenticate(key, session.challenge, data[AUTHENTICATION_LENGTH:16])
     right = equal(expected, data[:AUTHENTICATION_LENGTH])
-    use_challenge(session, right)
     status = 2 << index
     if right:
         session.status |= status
@@ -80,6 +84,39 @@ def _global_key(session: Session, number: int) -> int | None:
     return None if session.df.outside else session.layout.key(session.layout.ssse.fid, number)
 
 
+def internal_authentication(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Prove the card: session key input(8) ‖ original data(8) [‖ version(1)] → authentication data(8)."""
+    index = session.layout.key(session.df.fid, INTERNAL_KEY)
+    if index is None:
+        return KEY_NOT_FOUND
+    version = key_version(session, session.layout.keys[index].versions, data[16:])
+    if version == UNKNOWN_VERSION:
+        return answer(session.personality.unknown_key_version)
+    suite = session.profile.suite
+    key = suite.key(session.profile.key(index, version))
+    return suite.authenticate(key, data[:FACTOR_LENGTH], data[FACTOR_LENGTH:16]) + OK
+
+
+INTERNAL_AUTHENTICATION: Final = Command(
+    "INTERNAL AUTHENTICATION",
+    "内部鉴别",
+    "1.7",
+    (0x00,),
+    0x88,
+    internal_authentication,
+    (
+        SW.OK,
+        SW.WRONG_LENGTH,
+        SW.NOT_SUPPORTED,
+        SW.WRONG_P1P2,
+        SW.KEY_NOT_FOUND,
+        SW.UNKNOWN_CLA,
+        SW.APPLICATION_BLOCKED,
+    ),
+    p1p2=(0x0000,),
+    lengths=(0x10, 0x11),
+    answers_data=True,
+)
 EXTERNAL_AUTHENTICATION: Final = Command(
     "EXTERNAL AUTHENTICATION",
     "外部鉴别",

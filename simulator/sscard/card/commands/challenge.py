@@ -18,10 +18,11 @@ def get_challenge(session: Session, p1: int, p2: int, data: bytes, le: int) -> b
     return session.challenge + OK
 
 
-def use_challenge(session: Session, success: bool) -> None:
-    """End the challenge after the command it was taken for [OC-12]."""
-    if success or session.personality.challenge_lasts != "success":
+def spend_challenge(session: Session, answered: bytes) -> bytes:
+    """End the challenge a command was sent for, whatever its outcome [OC-12]; its answer passes through."""
+    if answered == OK or session.personality.challenge_lasts != "success":
         session.challenge = b""
+    return answered
 
 
 GET_CHALLENGE: Final = Command(

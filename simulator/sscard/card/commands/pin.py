@@ -18,8 +18,9 @@ from sscard.card.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.card.commands.challenge import use_challenge
+from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command
+from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.layout import PIN, PIN_TRIES, PIN_VERIFIED
 from sscard.card.personality import Personality, StatusEffect
 from sscard.card.session import Session
@@ -121,23 +122,23 @@ def _set_status(session: Session, effect: StatusEffect) -> None:
 
 def pin_change_unblock(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Unblock (P2=00: MAC) or reset the PIN (P2=01: enciphered PIN ‖ MAC) after PUK authentication."""
-    personality = session.personality
-    suite = session.profile.suite
+    return spend_challenge(session, _reset_or_unblock(session, p2, data))
+
+
+def _reset_or_unblock(session: Session, p2: int, data: bytes) -> bytes:
     enciphered = data[:-MAC_LENGTH]
-    if (p2 == UNBLOCK and enciphered) or len(enciphered) % suite.block:
+    if (p2 == UNBLOCK and enciphered) or len(enciphered) % session.profile.suite.block:
         return WRONG_LENGTH
     if session.df.outside:
         return KEY_NOT_FOUND
+    personality = session.personality
     puk = session.layout.puk
-    if not session.status >> puk & 2:
+    if not session.status & 2 << puk:
         return SECURITY_NOT_SATISFIED
     if not session.challenge:
         return answer(personality.no_challenge)
-    stk = suite.session_key(suite.key(session.profile.key(session.layout.stk)), session.challenge)
-    header = bytes((0x84, 0x24, p1, p2, len(data)))
-    right = equal(suite.mac(stk, header + enciphered), data[-MAC_LENGTH:])
-    use_challenge(session, right)
-    if not right:
+    stk = session_key(session, session.layout.stk)
+    if not mac_is_right(session, stk, bytes((0x84, 0x24, 0x00, p2)), data):
         return _wrong_mac(session, puk)
     if not session.memory.strings[PIN] and not personality.reset_empty_pin:
         return CONDITIONS_NOT_SATISFIED

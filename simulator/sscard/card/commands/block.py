@@ -1,0 +1,118 @@
+"""APPLICATION BLOCK (应用锁定) and CARD BLOCK (卡片锁定), LD/T 32.5, command sheet §1.12–1.13. Both are for ever."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import (
+    CONDITIONS_NOT_SATISFIED,
+    KEY_NOT_FOUND,
+    OK,
+    SECURITY_NOT_SATISFIED,
+    WRONG_SECURE_MESSAGE,
+    answer,
+)
+from sscard.card.commands.challenge import spend_challenge
+from sscard.card.commands.declaration import Command
+from sscard.card.commands.secure import mac_is_right, session_key
+from sscard.card.layout import CARD_BLOCKED
+from sscard.card.session import Session
+
+BK_NUMBER: Final = 0x05
+LK_NUMBER: Final = 0x83
+DF_STK_NUMBER: Final = 0x82
+
+
+def application_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Block the current application: its lock key (BK where it has none), then a MAC under its STK."""
+    return spend_challenge(session, _block_application(session, data))
+
+
+def _block_application(session: Session, data: bytes) -> bytes:
+    df = session.df
+    if df.ddf:
+        return CONDITIONS_NOT_SATISFIED
+    refused = _refusal(
+        session, _lock_key(session), session.layout.key(df.fid, DF_STK_NUMBER), b"\x84\x1e\x00\x01", data
+    )
+    if refused:
+        return refused
+    session.memory.put_number(df.blocked_cell, 1)
+    session.barred = session.block_of(df)
+    return OK
+
+
+def card_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Block the card: BK, then a MAC under STK."""
+    return spend_challenge(session, _block_card(session, data))
+
+
+def _block_card(session: Session, data: bytes) -> bytes:
+    if session.df.outside:
+        return KEY_NOT_FOUND
+    refused = _refusal(session, _bk(session), session.layout.stk, b"\x84\x16\x00\x00", data)
+    if refused:
+        return refused
+    session.memory.put_number(CARD_BLOCKED, 1)
+    session.barred = session.block_of(session.df)
+    return OK
+
+
+def _bk(session: Session) -> int | None:
+    return session.layout.key(session.layout.ssse.fid, BK_NUMBER)
+
+
+def _lock_key(session: Session) -> int | None:
+    """The current application's own lock key, which is its key 83 where that is named LK…, else BK."""
+    layout = session.layout
+    own = layout.key(session.df.fid, LK_NUMBER)
+    return own if own is not None and layout.keys[own].name.startswith("LK") else _bk(session)
+
+
+def _refusal(session: Session, lock: int | None, stk: int | None, header: bytes, data: bytes) -> bytes:
+    """Why a block is refused, empty where it is not; a failure locks no key (LD/T 32.7 §13.1)."""
+    if lock is None or stk is None:
+        return KEY_NOT_FOUND
+    if not session.status & 2 << lock:
+        return SECURITY_NOT_SATISFIED
+    if not session.challenge:
+        return answer(session.personality.no_challenge)
+    return b"" if mac_is_right(session, session_key(session, stk), header, data) else WRONG_SECURE_MESSAGE
+
+
+_STATUSES: Final = (
+    SW.OK,
+    SW.MEMORY_FAILURE,
+    SW.WRONG_LENGTH,
+    SW.SECURITY_NOT_SATISFIED,
+    SW.NO_CHALLENGE,
+    SW.CONDITIONS_NOT_SATISFIED,
+    SW.WRONG_SECURE_MESSAGE,
+    SW.NOT_SUPPORTED,
+    SW.WRONG_P1P2,
+    SW.KEY_NOT_FOUND,
+    SW.UNKNOWN_CLA,
+)
+APPLICATION_BLOCK: Final = Command(
+    "APPLICATION BLOCK",
+    "应用锁定",
+    "1.12",
+    (0x84,),
+    0x1E,
+    application_block,
+    (*_STATUSES, SW.APPLICATION_BLOCKED),
+    p1p2=(0x0001,),
+    lengths=(0x04,),
+)
+CARD_BLOCK: Final = Command(
+    "CARD BLOCK",
+    "卡片锁定",
+    "1.13",
+    (0x84,),
+    0x16,
+    card_block,
+    _STATUSES,
+    p1p2=(0x0000,),
+    lengths=(0x04,),
+)

@@ -1,0 +1,18 @@
+"""Secure messaging (命令带MAC): the session key of a challenge and the MAC of a command (card security §4, §6)."""
+
+from __future__ import annotations
+
+from sscard.card.session import Session
+from sscard.cipher import MAC_LENGTH, BlockKey, equal
+
+
+def session_key(session: Session, stk: int) -> BlockKey:
+    """The session key of a STK (by index) over the challenge the card gave last."""
+    suite = session.profile.suite
+    return suite.session_key(suite.key(session.profile.key(stk)), session.challenge)
+
+
+def mac_is_right(session: Session, key: BlockKey, header: bytes, data: bytes) -> bool:
+    """Whether data ‖ MAC(4) under a header (CLA INS P1 P2) carries the right MAC; Lc counts the MAC."""
+    message = header + bytes((len(data),)) + data[:-MAC_LENGTH]
+    return equal(session.profile.suite.mac(key, message), data[-MAC_LENGTH:])
