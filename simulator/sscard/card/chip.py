@@ -25,6 +25,9 @@ from sscard.card.snapshot import Snapshot, take_snapshot
 
 HEADER_LENGTH: Final = 4
 SW_LENGTH: Final = 2
+MEDICAL_CLAS: Final = (0xB0,)
+SUCCESSES: Final = (0x90, 0x61)
+"""SW1 of success."""
 
 
 class PowerError(Exception):
@@ -88,20 +91,31 @@ class Chip:
             return session.barred or WRONG_LENGTH
         declared = BY_CODE.get(command[0] << 8 | command[1])
         if declared is None or session.barred:
+            session.transaction = None
             return self._exceptional(session, declared, command)
         if session.pending and declared is not GET_RESPONSE:
             session.pending = b""
         answered = self._check(session, declared, command)
-        if session.forgetful and declared is not GET_CHALLENGE:
-            session.challenge = b""
+        if session.attentive:
+            self._look_after(session, declared, answered)
         return answered
+
+    def _look_after(self, session: Session, declared: Command, answered: bytes) -> None:
+        """End what this command ends: the challenge [OC-12], the medical transaction (command sheet §3.1)."""
+        if self.profile.personality.challenge_lasts == "command" and declared is not GET_CHALLENGE:
+            session.challenge = b""
+        if declared is GET_RESPONSE:
+            return
+        if declared.clas != MEDICAL_CLAS or answered[-SW_LENGTH] not in SUCCESSES:
+            session.transaction = None
 
     def _check(self, session: Session, declared: Command, command: bytes) -> bytes:
         """The order of checks of the command sheet §0: P1 P2, length, then the command's own."""
         p1 = command[2]
         p2 = command[3]
         if declared.p1p2 and (p1 << 8 | p2) not in declared.p1p2:
-            return WRONG_P1P2
+            sibling = declared.sibling
+            return self._check(session, sibling, command) if sibling else WRONG_P1P2
         length = len(command)
         p3 = command[4] if length > HEADER_LENGTH else 0
         if not declared.lengths:

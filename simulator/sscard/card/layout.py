@@ -27,6 +27,22 @@ CARD_BLOCKED: Final = 1
 PIN: Final = 0
 
 
+class Account(IntEnum):
+    """The medical amount file (医疗保险金额文件), by cell after ``Layout.medical``: counts, amounts in fen."""
+
+    LOAD_COUNT = 0
+    PURCHASE_COUNT = 1
+    BALANCE = 2
+    """CIA, 个人账户余额."""
+    SELF_PAID = 3
+    """SPIP, 个人自付累计."""
+    POOL_PAID = 4
+    """SPFP, 统筹基金支付累计."""
+    YEAR = 5
+    START_DAY = 6
+    """年度起始日期, month·100 + day."""
+
+
 class Purpose(IntEnum):
     """The one function a key serves."""
 
@@ -193,9 +209,27 @@ class FileSpec:
 
 
 class Layout:
-    """The tree of one generation: look-ups for the commands, cell numbers for the memory."""
+    """The tree of one generation: look-ups for the commands, cell numbers for the memory.
 
-    __slots__ = ("_files", "_keys", "counters", "dfs", "files", "generation", "keys", "puk", "ssse", "stk")
+    ``medical`` is the first of the number cells of the medical account (see
+    ``Account``), ``proofs`` the first of its two string cells, the proof of
+    the last load and of the last purchase.
+    """
+
+    __slots__ = (
+        "_files",
+        "_keys",
+        "counters",
+        "dfs",
+        "files",
+        "generation",
+        "keys",
+        "medical",
+        "proofs",
+        "puk",
+        "ssse",
+        "stk",
+    )
 
     def __init__(
         self,
@@ -251,6 +285,8 @@ class Layout:
             cell += key.versions
         for place, file in enumerate(self.files):
             file.cell = PIN + 1 + place
+        self.medical = cell
+        self.proofs = PIN + 1 + len(self.files)
 
     def _set_rights(self) -> None:
         for file in self.files:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from sscard.card.layout import CARD_BLOCKED, PIN_TRIES, Layout
+from sscard.card.layout import CARD_BLOCKED, PIN_TRIES, Account, Layout
 from sscard.card.memory import Memory
 from sscard.card.personality import Personality
 from sscard.cipher import SUITES_BY_NAME
+
+FIRST_OF_JANUARY = 101
 
 
 class Profile:
@@ -51,5 +53,8 @@ class Profile:
         numbers[PIN_TRIES] = self.personality.pin_tries
         for key in self.layout.keys:
             numbers += [self.personality.key_tries if key.counted else 0] * key.versions
+        numbers += [0] * len(Account)
+        numbers[self.layout.medical + Account.START_DAY] = FIRST_OF_JANUARY
         strings = [pin] + [contents.get(file.cell, file.blank()) for file in self.layout.files]
+        strings += [b"", b""]
         return Memory(numbers, strings)

@@ -13,6 +13,26 @@ Random = Callable[[int], bytes]
 """A source of randoms: that many bytes."""
 
 
+class Transaction:
+    """A medical transaction between its INITIALIZE and its CREDIT or DEBIT.
+
+    ``amounts`` is the amount of a load (4 bytes) or account, self-paid and
+    pool amount of a purchase (12 bytes); ``terminal`` 6, ``random`` 4 bytes.
+    """
+
+    __slots__ = ("amounts", "count", "key_version", "purchase", "random", "terminal")
+
+    def __init__(
+        self, purchase: bool, key_version: int, amounts: bytes, terminal: bytes, count: int, random: bytes
+    ) -> None:
+        self.purchase = purchase
+        self.key_version = key_version
+        self.amounts = amounts
+        self.terminal = terminal
+        self.count = count
+        self.random = random
+
+
 class Session:
     """One card under power; the commands work on it and everything in it dies with the power.
 
@@ -22,12 +42,12 @@ class Session:
     """
 
     __slots__ = (
+        "attentive",
         "barred",
         "challenge",
         "contact",
         "df",
         "ef",
-        "forgetful",
         "layout",
         "memory",
         "partial",
@@ -37,6 +57,7 @@ class Session:
         "random",
         "record",
         "status",
+        "transaction",
     )
 
     def __init__(self, profile: Profile, memory: Memory, random: Random, contact: bool) -> None:
@@ -51,10 +72,11 @@ class Session:
         self.record = 0
         self.status = 0
         self.challenge = b""
-        self.forgetful = self.personality.challenge_lasts == "command"
         self.pending = b""
         self.partial = (b"", 0)
         self.barred = self.block_of(self.df)
+        self.transaction: Transaction | None = None
+        self.attentive = self.personality.challenge_lasts == "command"
 
     def block_of(self, df: DfSpec) -> bytes:
         """What a DF answers while it or the card is blocked, empty while neither is [OC-29, OC-34]."""
@@ -71,6 +93,7 @@ class Session:
             return
         self.df = df
         self.challenge = b""
+        self.transaction = None
         keeps = self.personality.select_keeps
         if keeps == "pin":
             self.status &= PIN_VERIFIED

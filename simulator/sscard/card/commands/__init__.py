@@ -8,6 +8,16 @@ from sscard.card.commands.authenticate import EXTERNAL_AUTHENTICATION, INTERNAL_
 from sscard.card.commands.block import APPLICATION_BLOCK, CARD_BLOCK
 from sscard.card.commands.challenge import GET_CHALLENGE
 from sscard.card.commands.declaration import Command
+from sscard.card.commands.medical import (
+    CREDIT_FOR_LOAD,
+    DEBIT_FOR_PURCHASE,
+    GET_BALANCE,
+    GET_STARTING_DAY,
+    GET_TRANSACTION_PROOF,
+    INITIALIZE_FOR_LOAD,
+    INITIALIZE_FOR_PURCHASE,
+    UPDATE_STARTING_DAY,
+)
 from sscard.card.commands.pin import CHANGE_PIN, PIN_CHANGE_UNBLOCK, VERIFY
 from sscard.card.commands.read import READ_BINARY, READ_RECORD
 from sscard.card.commands.response import GET_RESPONSE
@@ -36,8 +46,27 @@ COMMANDS: Final[tuple[Command, ...]] = (
     APPLICATION_BLOCK,
     CARD_BLOCK,
     GET_RESPONSE,
+    INITIALIZE_FOR_LOAD,
+    CREDIT_FOR_LOAD,
+    INITIALIZE_FOR_PURCHASE,
+    DEBIT_FOR_PURCHASE,
+    GET_BALANCE,
+    GET_TRANSACTION_PROOF,
+    UPDATE_STARTING_DAY,
+    GET_STARTING_DAY,
 )
-BY_CODE: Final = {cla << 8 | command.ins: command for command in COMMANDS for cla in command.clas}
-"""Commands by CLA·256+INS."""
+
+
+def _by_code(commands: tuple[Command, ...]) -> dict[int, Command]:
+    table: dict[int, Command] = {}
+    for command in commands:
+        for cla in command.clas:
+            command.sibling = table.get(cla << 8 | command.ins)
+            table[cla << 8 | command.ins] = command
+    return table
+
+
+BY_CODE: Final = _by_code(COMMANDS)
+"""Commands by CLA·256+INS; those that P1 P2 tell apart are chained by ``sibling``."""
 KNOWN_CLAS: Final = frozenset(code >> 8 for code in BY_CODE)
 KNOWN_INS: Final = frozenset(code & 0xFF for code in BY_CODE)

@@ -17,7 +17,8 @@ class Command:
     ``lengths`` the accepted Lc of a command with data (empty: none is taken),
     ``answers_data`` says that a command with data has data in its answer too
     (case 4). ``statuses`` lists what the sheet allows it to answer, ``secret``
-    is the part of the data that no trace may show.
+    is the part of the data that no trace may show, ``sibling`` the command
+    with the same CLA and INS that other P1 P2 mean.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class Command:
         "run",
         "secret",
         "section",
+        "sibling",
         "statuses",
     )
 
@@ -60,3 +62,4 @@ class Command:
         self.lengths = frozenset(lengths)
         self.answers_data = answers_data
         self.secret = secret
+        self.sibling: Command | None = None
