@@ -1,0 +1,67 @@
+"""The service's words: each has a value in English, and ``chinese`` as the item or the field says it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class Word(StrEnum):
+    """A closed set of words, each declared as English value and Chinese."""
+
+    _value_: str
+    chinese: str
+
+    def __new__(cls, value: str, chinese: str) -> Self:
+        word = str.__new__(cls, value)
+        word._value_ = value
+        word.chinese = chinese
+        return word
+
+
+class Channel(Word):
+    """Through which door a citizen comes (办理形式)."""
+
+    WINDOW = "window", "窗口办理"
+    SELF_SERVICE = "self-service", "自助终端办理"
+    ONLINE = "online", "网上办理"
+
+
+class Operation(Word):
+    """What is done to the PIN on the card."""
+
+    CHANGE = "change", "修改"
+    RESET = "reset", "重置"
+
+
+class Reason(Word):
+    """Why a citizen asks (申请条件三)."""
+
+    LEAKED = "leaked", "密码外泄"
+    FORGOTTEN = "forgotten", "密码遗忘"
+    LOCKED = "locked", "社保卡锁定"
+
+    @property
+    def operation(self) -> Operation:
+        """A leaked PIN is known and changed; any other is reset."""
+        return Operation.CHANGE if self is Reason.LEAKED else Operation.RESET
+
+
+class Paper(Word):
+    """A paper the item asks for, always the original (原件): a copy is none of these.
+
+    ``ID_CARD`` is the applicant's own identity document; the item names only
+    the resident ID card.
+    """
+
+    ID_CARD = "id-card", "中华人民共和国居民身份证"
+    SOCIAL_SECURITY_CARD = "social-security-card", "中华人民共和国社会保障卡"
+
+
+class ApplicantKind(Word):
+    """Who may apply (申请条件一)."""
+
+    CITIZEN = "citizen", "中国公民"
+    HONG_KONG_MACAO_TAIWAN = "hong-kong-macao-taiwan", "港澳台居民"
+    OVERSEAS_CHINESE = "overseas-chinese", "华侨"
+    FOREIGNER = "foreigner", "外国人"
