@@ -42,15 +42,27 @@ except AttributeError:  # PyYAML built without libyaml
 
 
 class Document:
-    """One YAML document as text: ``content`` (dicts, lists, strings) and the place of every part."""
+    """One YAML document as text: ``content`` (dicts, lists, strings) and the place of every part.
 
-    def __init__(self, content: Any, places: dict[Path_, Place], source: str) -> None:
+    ``root`` is where the content stands in the file; paths count from there.
+    """
+
+    def __init__(self, content: Any, places: dict[Path_, Place], source: str, root: Path_ = ()) -> None:
         self.content = content
         self.places = places
         self.source = source
+        self.root = root
+
+    def part(self, path: Path_) -> Document:
+        """A part of the document as one of its own."""
+        content = self.content
+        for step in path:
+            content = content[step]
+        return Document(content, self.places, self.source, (*self.root, *path))
 
     def place(self, path: Path_) -> Place:
         """Where a part stands: its own place, or the nearest enclosing part's."""
+        path = (*self.root, *path)
         while path not in self.places:
             path = path[:-1]
         return self.places[path]
@@ -61,7 +73,10 @@ class Document:
         return InputError(problem, file=self.source, line=line, column=column, remedy=remedy)
 
     def as_model(self, model: type[M]) -> M:
-        """The content as a model; ``InputError`` with file, line, column and remedy where it does not fit."""
+        """The content as a model; ``InputError`` with file, line, column and remedy where it does not fit.
+
+        A validator may put a remedy on the second line of its error's text.
+        """
         try:
             return model.model_validate(self.content)
         except ValidationError as error:
@@ -75,8 +90,8 @@ class Document:
             return self.error(path, f"unknown field {str(path[-1])!r}", suggestion(str(path[-1]), allowed))
         if detail["type"] == "missing":
             return self.error(path, f"field {field!r} is missing", f"add it: {path[-1]}: …")
-        message = detail["msg"].removeprefix("Value error, ")
-        return self.error(path, f"{field or 'document'}: {message}")
+        problem, _, remedy = detail["msg"].removeprefix("Value error, ").partition("\n")
+        return self.error(path, f"{field or 'document'}: {problem}", remedy)
 
 
 def suggestion(word: str, allowed: Iterable[str]) -> str:
@@ -130,7 +145,8 @@ def _mapping(node: yaml.MappingNode, path: Path_, places: dict[Path_, Place], so
         if not isinstance(key_node, yaml.ScalarNode):
             raise InputError("a key must be a word", file=source, line=line, column=column)
         if key in mapping:
-            raise InputError(f"key {key!r} is given twice", file=source, line=line, column=column)
+            remedy = "keep one of them"
+            raise InputError(f"key {key!r} is given twice", file=source, line=line, column=column, remedy=remedy)
         places[(*path, key)] = Place(line, column)
         mapping[key] = _plain(value_node, (*path, key), places, source)
     return mapping

@@ -4,7 +4,7 @@ from sscard.issuer.hierarchy import CardReference, KeyHierarchy, load_keys, test
 from sscard.issuer.holder import Holder, make_holder
 from sscard.issuer.hsm import Hsm, HsmError, SoftHsm
 from sscard.issuer.personalise import Card, Order, make_order, personalise
-from sscard.issuer.personalities import find_personality, preset, presets
+from sscard.issuer.personalities import find_personality, preset, presets, vary
 
 __all__ = [
     "Card",
@@ -23,4 +23,5 @@ __all__ = [
     "preset",
     "presets",
     "test_keys",
+    "vary",
 ]

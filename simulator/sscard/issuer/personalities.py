@@ -44,6 +44,12 @@ def load_personality(path: Path) -> Personality:
     return _read(read_document(path))
 
 
+def vary(base: Personality, changes: Document) -> Personality:
+    """A personality with the fields that a document (or a part of one) changes."""
+    fields = {field: _written(field, value) for field, value in dataclasses.asdict(base).items()}
+    return _personality(Document(fields | changes.content, changes.places, changes.source, changes.root))
+
+
 def _read(document: Document) -> Personality:
     content = document.content
     base = content.pop("based_on", None) if isinstance(content, dict) else None

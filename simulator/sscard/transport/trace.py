@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sscard.apdu import split, status_text
+from sscard.card import PowerLost
 from sscard.card.commands import COMMANDS
 from sscard.transport.connection import Connection
 
@@ -22,7 +23,8 @@ class Exchange:
     meaning: str
 
     def __str__(self) -> str:
-        return f"> {self.command}  {self.name}\n< {self.answer}  {self.meaning}"
+        answer = f"{self.answer}  {self.meaning}" if self.answer else self.meaning
+        return f"> {self.command}  {self.name}\n< {answer}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,19 @@ class PowerEvent:
 
 def describe(command: bytes, answer: bytes) -> Exchange:
     """An exchange in words; the PIN and enciphered PIN of a command are masked, whatever its CLA."""
-    declared = _BY_INS.get(command[1]) if len(command) > 1 else None
-    name = f"{declared.name} {declared.chinese}" if declared else "unknown command"
     data, sw = split(answer)
     shown = f"{data.hex().upper()} {sw:04X}".strip()
-    return Exchange(name, redact(command), shown, status_text(sw))
+    return Exchange(_name(command), redact(command), shown, status_text(sw))
+
+
+def unanswered(command: bytes) -> Exchange:
+    """A command during which the card lost its power."""
+    return Exchange(_name(command), redact(command), "", "no answer: the power went")
+
+
+def _name(command: bytes) -> str:
+    declared = _BY_INS.get(command[1]) if len(command) > 1 else None
+    return f"{declared.name} {declared.chinese}" if declared else "unknown command"
 
 
 def redact(command: bytes) -> str:
@@ -78,6 +88,10 @@ class Recorder:
         return atr
 
     def transmit(self, command: bytes) -> bytes:
-        answer = self.connection.transmit(command)
+        try:
+            answer = self.connection.transmit(command)
+        except PowerLost:
+            self.events.append(unanswered(command))
+            raise
         self.events.append(describe(command, answer))
         return answer
