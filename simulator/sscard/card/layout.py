@@ -274,6 +274,22 @@ class Layout:
         names = ["PIN"] if mask & PIN_VERIFIED else []
         return names + [key.name for index, key in enumerate(self.keys) if mask >> (index + 1) & 1]
 
+    def number_names(self) -> list[str]:
+        """A lasting name for each number cell, by cell."""
+        names = ["pin tries", "card blocked"]
+        names += [f"{df.name} blocked" for df in self.dfs]
+        names += [f"{key.name} {version + 1} tries" for key in self.keys for version in range(key.versions)]
+        return names + [f"account {which.name.lower().replace('_', ' ')}" for which in Account]
+
+    def string_names(self) -> list[str]:
+        """A lasting name for each string cell, by cell."""
+        names = ["pin"] + [f"{self.df_name(file.df)} EF{file.sfi:02X}" for file in self.files]
+        return [*names, "load proof", "purchase proof"]
+
+    def df_name(self, fid: int) -> str:
+        """The name of the DF with this FID."""
+        return next(df.name for df in self.dfs if df.fid == fid)
+
     def _number_cells(self) -> None:
         cell = CARD_BLOCKED + 1
         for df in self.dfs:

@@ -53,9 +53,16 @@ class Holder:
 def make_holder(random: Random) -> Holder:
     """A made-up adult with a valid number."""
     name = random.choice(_FAMILY) + "".join(random.choices(_GIVEN, k=random.choice((1, 2))))
+    number = _make_id_number(random)
+    while not ric.is_valid(number):  # a district did not exist in every year
+        number = _make_id_number(random)
+    return Holder(name, number)
+
+
+def _make_id_number(random: Random) -> str:
     born = date(1950, 1, 1) + timedelta(days=random.randrange(365 * 55))
     body = f"{random.choice(_BIRTHPLACES)}{born:%Y%m%d}{random.randrange(1000):03d}"
-    return Holder(name, body + ric.calc_check_digit(body + "0"))
+    return body + ric.calc_check_digit(body + "0")
 
 
 def card_number(body: str) -> str:
