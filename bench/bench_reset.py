@@ -1,0 +1,25 @@
+"""A whole PIN reset as the terminal drives it: card, T=0 exchange, HSM (SM4 and 3DES)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from sscard.issuer import Card, SoftHsm, builtin_keys
+from sscard.terminal import CardSession
+
+
+def bench_reset_pin(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
+    """Five APDUs: two challenges, PUK authentication, a challenge, PIN CHANGE/UNBLOCK."""
+    session = CardSession.start(new_card().chip(Random(1)), SoftHsm(builtin_keys()))
+    benchmark(session.reset_pin, "654321")
+    session.verify_pin("654321")
+
+
+def bench_start_session(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
+    """Power on, SELECT SSSE, read who the card is."""
+    chip = new_card().chip(Random(1))
+    hsm = SoftHsm(builtin_keys())
+    benchmark(CardSession.start, chip, hsm)
