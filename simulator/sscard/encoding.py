@@ -10,8 +10,8 @@ PIN_MAX_DIGITS: Final = 16
 
 
 def encode_cn(digits: str, length: int) -> bytes:
-    """Digits as BCD, left-aligned, filled with F nibbles to ``length`` bytes."""
-    if not digits.isascii() or not digits.isdigit():
+    """Digits as BCD, left-aligned, filled with F nibbles to ``length`` bytes; no digits is a field never written."""
+    if digits and not (digits.isascii() and digits.isdigit()):
         raise ValueError("cn takes decimal digits only")
     if len(digits) > 2 * length:
         raise ValueError(f"cn of {length} bytes takes {2 * length} digits, got {len(digits)}")
@@ -23,12 +23,12 @@ def decode_cn(data: bytes) -> str:
     return data.hex().upper().rstrip("F")
 
 
-def encode_an(text: str, length: int) -> bytes:
-    """Text in GBK (ASCII one byte, Chinese two), filled with 00 to ``length`` bytes."""
+def encode_an(text: str, length: int, padding: int = 0) -> bytes:
+    """Text in GBK (ASCII one byte, Chinese two), filled with the padding byte to ``length`` bytes."""
     raw = text.encode("gbk")
     if len(raw) > length:
         raise ValueError(f"an of {length} bytes cannot hold {len(raw)} bytes of text")
-    return raw.ljust(length, b"\x00")
+    return raw.ljust(length, bytes((padding,)))
 
 
 def decode_an(data: bytes) -> str:

@@ -109,7 +109,9 @@ def _employment_2() -> list[FileSpec]:
         _employment_records(read),
         _employment_certificate(read),
         FileSpec(DF02, 0x15, "assistance", "就业援助", VARIABLE, read, "UK5DF02", items.ASSISTANCE),
-        FileSpec(DF02, 0x16, "support policy", "扶持政策", CYCLIC, read, "UK6DF02", items.SUPPORT_POLICY, size=4 * 0x12),
+        FileSpec(
+            DF02, 0x16, "support policy", "扶持政策", CYCLIC, read, "UK6DF02", items.SUPPORT_POLICY, size=4 * 0x12
+        ),
     ]
 
 

@@ -1,8 +1,8 @@
 """The keys of the card (LD/T 32.4, card security sheet §2).
 
-Numbers are P2 of EXTERNAL AUTHENTICATION. Those up to 88 are the sheet's but
-DSK; where it gives none, the free ones of the DF from 89 upward in its order.
-A number means the same key in every generation.
+Numbers are P2 of EXTERNAL AUTHENTICATION. Where the sheet gives none they are
+inferred: DSK has 87, the others the free ones of their DF from 89 upward in
+the sheet's order. A number means the same key in every generation.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ LATER: Final = "2.0"
 OPTIONAL: Final = "optional"
 """Of the applications in the annex."""
 
-_SAME: Final = (
+_APPLICATION_KEYS: Final = (
     ("STKDF01", DF01, 0x82, ALL),
     ("UK1DF01", DF01, 0x83, ALL),
     ("UK2DF01", DF01, 0x84, ALL),
@@ -82,3 +82,43 @@ _SAME: Final = (
     ("UK2DF06", DF06, 0x8B, OPTIONAL),
     ("RK1DF06", DF06, 0x8C, OPTIONAL),
 )
+
+
+def updater_name(generation: str) -> str:
+    """The key that writes SSSE's files: 1.0 calls it UKMF."""
+    return "UKMF" if generation == "1.0" else "UKSSSE"
+
+
+def card_keys(generation: str, ssse: int, optional: bool) -> list[KeySpec]:
+    """The keys of a generation, SSSE (with this FID) first."""
+    first = generation == "1.0"
+    held = {ALL, FIRST} if first else {ALL, LATER, OPTIONAL} if optional else {ALL, LATER}
+    keys = [
+        KeySpec("IRK", ssse, 0x00, Purpose.INTERNAL, versions=3, chinese="内部认证密钥"),
+        KeySpec("STK", ssse, 0x02, Purpose.MAC, des_length=8, chinese="安全报文密钥"),
+        KeySpec(updater_name(generation), ssse, 0x04, Purpose.EXTERNAL, versions=3, counted=True, chinese="更新密钥"),
+        KeySpec("BK", ssse, 0x05, Purpose.EXTERNAL, chinese="卡片锁定密钥"),
+        KeySpec("PUK", ssse, 0x06, Purpose.EXTERNAL, counted=True, chinese="个人密码解锁密钥"),
+    ]
+    if not first:
+        keys.append(KeySpec("RKSSSE", ssse, 0x0A, Purpose.EXTERNAL, versions=3, counted=True, chinese="读取密钥"))
+    return keys + [_key(name, df, number) for name, df, number, where in _APPLICATION_KEYS if where in held]
+
+
+def _key(name: str, df: int, number: int) -> KeySpec:
+    """A key of an application; the letters of its name tell its kind, as in UK3DF01."""
+    kind, ordinal = name[:2], name[2:3]
+    if kind == "UK":
+        return KeySpec(name, df, number, Purpose.EXTERNAL, versions=3, counted=True, chinese=f"更新密钥{ordinal}")
+    if kind == "RK":
+        return KeySpec(name, df, number, Purpose.EXTERNAL, versions=3, counted=True, chinese=f"读取密钥{ordinal}")
+    if kind == "LK":
+        return KeySpec(name, df, number, Purpose.EXTERNAL, chinese="应用锁定密钥")
+    if kind == "ST":
+        return KeySpec(name, df, number, Purpose.MAC, des_length=8, chinese="安全报文密钥")
+    if name == "DSK":
+        return KeySpec(name, df, number, Purpose.EXTERNAL, versions=3, chinese="年度起始日期修改密钥")
+    return KeySpec(name, df, number, Purpose.MEDICAL, versions=3, chinese=_MEDICAL_NAMES[name])
+
+
+_MEDICAL_NAMES: Final = {"DLK": "帐户划入密钥", "DTK": "交易认证密钥", "DPK": "医疗消费密钥"}

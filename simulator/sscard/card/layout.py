@@ -92,11 +92,12 @@ class Item:
         self.chinese = chinese
         self.parts = parts
 
-    def blank(self) -> bytes:
-        """The value of an item never written: cn F nibbles, an bytes 00, its parts in TLV."""
+    def blank(self, padding: int = 0) -> bytes:
+        """The value of an item never written: cn F nibbles, an the padding byte [OC-22], b 00, its parts in TLV."""
         if self.type == "tlv":
-            return b"".join(tlv(part.tag, part.blank()) for part in self.parts)
-        return (b"\xff" if self.type == "cn" else b"\x00") * self.length
+            return b"".join(tlv(part.tag, part.blank(padding)) for part in self.parts)
+        fill = 0xFF if self.type == "cn" else padding if self.type == "an" else 0
+        return bytes((fill,)) * self.length
 
 
 class KeySpec:
@@ -148,11 +149,20 @@ class DfSpec:
 
 
 class FileSpec:
-    """An EF: where it is, its structure, its items, who may read and write it, its memory cell."""
+    """An EF: where it is, its structure, its items, who may read and write it, its memory cell.
+
+    ``items`` are the records of a variable or fixed file, which are TLV, and
+    the fields of one record of a cyclic file. ``record_length`` is that of a
+    fixed (with tag and length) or cyclic file, else 0. ``size`` is the room in
+    bytes: what the items take with their tags and lengths unless given.
+    ``content`` is what the file holds from the start instead of blank items.
+    """
 
     __slots__ = (
+        "_blank",
         "cell",
         "chinese",
+        "content",
         "df",
         "items",
         "name",
@@ -178,6 +188,7 @@ class FileSpec:
         items: tuple[Item, ...] = (),
         *,
         size: int = 0,
+        content: bytes = b"",
     ) -> None:
         self.df = df
         self.sfi = sfi
@@ -187,7 +198,14 @@ class FileSpec:
         self.read_rule = read
         self.write_rule = write
         self.items = items
-        self.record_length = sum(item.length for item in items)
+        self.content = content
+        self.record_length = 0
+        if structure == Structure.CYCLIC:
+            self.record_length = sum(item.length for item in items)
+        elif structure == Structure.FIXED:
+            self.record_length = len(tlv(items[0].tag, items[0].blank()))
+        self.size = size
+        self._blank: dict[int, bytes] = {}
         self.size = size or len(self.blank())
         self.read: tuple[int, ...] = ()
         self.write: tuple[int, ...] = ()
@@ -197,15 +215,21 @@ class FileSpec:
     def fid(self) -> int:
         return 0xEF00 | self.sfi
 
-    def blank(self) -> bytes:
-        """The contents at personalisation before anything is written."""
+    def blank(self, padding: int = 0) -> bytes:
+        """The contents before anything is written: the same bytes for every card, an filled with ``padding``."""
+        blank = self._blank.get(padding)
+        if blank is None:
+            blank = self._blank[padding] = self._make_blank(padding)
+        return blank
+
+    def _make_blank(self, padding: int) -> bytes:
+        if self.content:
+            return self.content
         if self.structure == Structure.TRANSPARENT:
             return bytes(self.size)
         if self.structure == Structure.CYCLIC:
             return b""
-        if self.structure == Structure.FIXED:
-            return b"".join(item.blank() for item in self.items)
-        return b"".join(tlv(item.tag, item.blank()) for item in self.items)
+        return b"".join(tlv(item.tag, item.blank(padding)) for item in self.items)
 
 
 class Layout:

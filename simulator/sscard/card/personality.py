@@ -31,6 +31,14 @@ class Personality:
     """[OC-19b] Fewest digits of a PIN, 3 or 4."""
     ssse_fid: int = 0x3F00
     """FID of SSSE: 3F00 where it is the MF itself, else a DDF below it (DDF1)."""
+    optional_applications: bool = False
+    """DF05 and DF06 of the annex exist (2.0 and 3.0)."""
+    financial: bool = True
+    """The financial DDF exists behind the application firewall."""
+    dir_sfi: int = 0
+    """[OC-21] SFI of the DIR file, told by tag 88 in the FCI of SSSE; 0: none of both."""
+    an_padding: Literal[0x00, 0x20, 0x30] = 0x00
+    """[OC-22] Byte that fills short and unwritten an."""
 
     blocked_query: Literal[0x63C0, 0x6983] = 0x63C0
     """[OC-3] VERIFY without data on a blocked PIN."""

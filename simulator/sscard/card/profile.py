@@ -55,6 +55,7 @@ class Profile:
             numbers += [self.personality.key_tries if key.counted else 0] * key.versions
         numbers += [0] * len(Account)
         numbers[self.layout.medical + Account.START_DAY] = FIRST_OF_JANUARY
-        strings = [pin] + [contents.get(file.cell, file.blank()) for file in self.layout.files]
+        padding = self.personality.an_padding
+        strings = [pin] + [contents.get(file.cell) or file.blank(padding) for file in self.layout.files]
         strings += [b"", b""]
         return Memory(numbers, strings)

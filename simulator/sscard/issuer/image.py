@@ -111,7 +111,7 @@ def _checked(text: str, source: str) -> dict[str, Any]:
 
 
 def _card(image: CardImage, personality: Personality) -> Card:
-    layout = layout_of(personality.generation, personality.ssse_fid)
+    layout = layout_of(personality)
     keys = [tuple(bytes.fromhex(value) for value in image.keys[spec.name]) for spec in layout.keys]
     profile = Profile(personality, layout, bytes.fromhex(image.historical), keys)
     numbers = [image.memory.numbers[name] for name in layout.number_names()]

@@ -22,8 +22,10 @@ INITIAL_PIN = "123456"
 VALID_YEARS = 10
 IDENTIFICATION_CODE = 0x01
 
-layout_of = cache(build_layout)
-"""The layout of a generation and SSSE FID, built once and shared by all cards."""
+DF01, DF04 = 0xDF01, 0xDF04
+OFF_LINE = "2"
+
+_layout = cache(build_layout)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +83,7 @@ def make_order(personality: Personality, random: Random, holder: Holder, city_co
 def personalise(order: Order, keys: KeyHierarchy) -> Card:
     """The card of an order, its keys diversified to it, its data items written."""
     personality = order.personality
-    layout = layout_of(personality.generation, personality.ssse_fid)
+    layout = layout_of(personality)
     reference = card_reference(order)
     historical = CHIP_MAKER + COS + reference.serial
     suite = SUITES_BY_NAME[personality.algorithm]
@@ -93,6 +95,17 @@ def personalise(order: Order, keys: KeyHierarchy) -> Card:
     return Card(profile, profile.new_memory(encode_pin(order.pin), _contents(order, layout)))
 
 
+def layout_of(personality: Personality) -> Layout:
+    """The layout of a card product, built once and shared by all cards that are made alike."""
+    return _layout(
+        personality.generation,
+        personality.ssse_fid,
+        optional_applications=personality.optional_applications,
+        financial=personality.financial,
+        dir_sfi=personality.dir_sfi,
+    )
+
+
 def card_reference(order: Order) -> CardReference:
     """City code and card serial f3: card maker(2) ‖ district(2) ‖ serial(4)."""
     return CardReference(
@@ -102,20 +115,35 @@ def card_reference(order: Order) -> CardReference:
 
 
 def _contents(order: Order, layout: Layout) -> dict[int, bytes]:
-    written = {**_issuer_data(order), **_holder_data(order)}
+    """The files with something in them, by cell; items without a text stay blank."""
     contents = {}
-    for sfi in (0x05, 0x06):
-        file = layout.file(layout.ssse.fid, sfi)
+    for (df, sfi), texts in _texts(order, layout.ssse.fid).items():
+        file = layout.file(df, sfi)
         if file is not None:
-            contents[file.cell] = b"".join(tlv(item.tag, _value(item, written)) for item in file.items)
+            values = (tlv(item.tag, _value(item, texts, order.personality.an_padding)) for item in file.items)
+            contents[file.cell] = b"".join(values)
     return contents
 
 
-def _value(item: Item, written: dict[int, str]) -> bytes:
-    text = written[item.tag]
+def _value(item: Item, texts: dict[int, str], padding: int) -> bytes:
+    text = texts.get(item.tag)
+    if text is None:
+        return item.blank(padding)
     if item.tag == IDENTIFICATION_CODE:  # cn by its type, but with the hex digit D in it
         return bytes.fromhex(text)
-    return encode_cn(text, item.length) if item.type == "cn" else encode_an(text, item.length)
+    return encode_cn(text, item.length) if item.type == "cn" else encode_an(text, item.length, padding)
+
+
+def _texts(order: Order, ssse: int) -> dict[tuple[int, int], dict[int, str]]:
+    """What is written on a fresh card: text by DF and SFI, then by tag."""
+    district = order.city_code
+    return {
+        (ssse, 0x05): _issuer_data(order),
+        (ssse, 0x06): _holder_data(order),
+        (DF01, 0x05): {0x0E: district},
+        (DF01, 0x06): {0x24: district},
+        (DF04, 0x05): {0x84: district, 0x8F: OFF_LINE},
+    }
 
 
 def _issuer_data(order: Order) -> dict[int, str]:

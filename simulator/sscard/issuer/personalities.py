@@ -10,12 +10,15 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BeforeValidator, Field, create_model, field_validator
 
+from sscard.card.applications import application_dfs
 from sscard.card.personality import Personality
 from sscard.document import Document, Model, parse_document, read_document, suggestion
 from sscard.errors import InputError
 
 PRESETS = resources.files("sscard.issuer") / "personalities"
 DEFAULT = "v3-sm4"
+TAKEN_FIDS = {df.fid for df in application_dfs("2.0", optional=True, financial=True)}
+SSSE_SFIS = (5, 6, 7, 8)
 SECRET_ALGORITHMS = {"SSF33", "SM1"}
 
 
@@ -79,6 +82,20 @@ class _Checked(Model):
             raise ValueError(f"{value} is not public and nothing honest can stand in for it; use DES or SM4")
         return value
 
+    @field_validator("ssse_fid", check_fields=False)
+    @classmethod
+    def _free_fid(cls, fid: int) -> int:
+        if fid in TAKEN_FIDS:
+            raise ValueError(f"{fid:04X} belongs to an application; use 3F00 or DDF1")
+        return fid
+
+    @field_validator("dir_sfi", check_fields=False)
+    @classmethod
+    def _free_sfi(cls, sfi: int) -> int:
+        if sfi in SSSE_SFIS:
+            raise ValueError(f"{sfi} is the SFI of a file of SSSE; use 1 or 9 to 15, 0 for no DIR file")
+        return sfi
+
 
 @cache
 def _words() -> frozenset[str]:
@@ -106,6 +123,8 @@ def _model() -> type[Model]:
             hint = Annotated[int, Field(ge=1, le=15)]
         elif field.name == "pin_min_digits":
             hint = Annotated[int, Field(ge=3, le=4)]
+        elif field.name == "dir_sfi":
+            hint = Annotated[int, Field(ge=0, le=15)]
         elif field.name in _words():
             hint = Annotated[hint, BeforeValidator(_hex)]
         fields[field.name] = (hint, default)

@@ -70,11 +70,13 @@ def _ef(session: Session, fid: bytes) -> bytes:
 
 
 def _fci(session: Session, df: DfSpec) -> bytes:
-    """FCI: 6F {84 name [A5 {9F0C {86 algorithm}}]}; drivers search for the text 9F0C038601."""
+    """FCI: 6F {84 name [A5 {[88 DIR] 9F0C {86 algorithm}}]}; drivers search for the text 9F0C038601."""
     name = tlv(0x84, df.aid)
     if df.aid == SSSE_NAME:
-        algorithm = tlv(0x86, bytes((session.profile.suite.algorithm_id,)))
-        return tlv(0x6F, name + tlv(0xA5, tlv(0x9F0C, algorithm)))
+        algorithm = tlv(0x9F0C, tlv(0x86, bytes((session.profile.suite.algorithm_id,))))
+        dir_sfi = session.personality.dir_sfi
+        directory = tlv(0x88, bytes((dir_sfi,))) if dir_sfi else b""
+        return tlv(0x6F, name + tlv(0xA5, directory + algorithm))
     if df.ddf:
         return tlv(0x6F, name + tlv(0xA5, b""))
     return tlv(0x6F, name)
