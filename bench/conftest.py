@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from sscard.issuer import Card, make_holder, make_order, personalise, preset, builtin_keys
+from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
 
 PIN = "123456"
 

@@ -1,6 +1,6 @@
 """Who personalises cards and authorises resets: holders, key hierarchy, HSM, personalities."""
 
-from sscard.issuer.hierarchy import CardReference, KeyHierarchy, load_keys, test_keys
+from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys, load_keys
 from sscard.issuer.holder import Holder, make_holder
 from sscard.issuer.hsm import Hsm, HsmError, SoftHsm
 from sscard.issuer.personalise import Card, Order, make_order, personalise
@@ -15,6 +15,7 @@ __all__ = [
     "KeyHierarchy",
     "Order",
     "SoftHsm",
+    "builtin_keys",
     "find_personality",
     "load_keys",
     "make_holder",
@@ -22,6 +23,7 @@ __all__ = [
     "personalise",
     "preset",
     "presets",
-    "test_keys",
     "vary",
 ]
+
+test_keys = builtin_keys  # for the helpers at work; goes before the issue is closed

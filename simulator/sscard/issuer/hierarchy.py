@@ -122,7 +122,7 @@ def load_keys(path: Path) -> KeyHierarchy:
 
 
 @cache
-def test_keys() -> KeyHierarchy:
+def builtin_keys() -> KeyHierarchy:
     """The hierarchy of the test keys that come with sscard."""
     text = (resources.files("sscard.issuer") / "test-keys.yaml").read_text(encoding="utf-8")
     return _hierarchy(parse_document(text, "test-keys.yaml"))
