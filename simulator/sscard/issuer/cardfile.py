@@ -12,18 +12,19 @@ from random import Random, SystemRandom
 from sscard.card import Chip
 from sscard.errors import InputError
 from sscard.issuer.image import read_image, write_image
+from sscard.issuer.migrations import Tell, ignore
 from sscard.issuer.personalise import Card
 
 
-def load_card(path: Path) -> Card:
-    """The card in an image file, for looking at."""
+def load_card(path: Path, tell: Tell = ignore) -> Card:
+    """The card in an image file, for looking at; ``tell`` is told of a migration."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
     except UnicodeDecodeError:
         raise InputError("is not a card image", file=str(path)) from None
-    return read_image(text, str(path))
+    return read_image(text, str(path), tell)
 
 
 def save_card(card: Card, path: Path) -> None:
@@ -79,10 +80,12 @@ class FileCard:
 
 
 @contextmanager
-def open_card(path: Path, random: Random | None = None, *, contact: bool = True) -> Iterator[FileCard]:
+def open_card(
+    path: Path, random: Random | None = None, *, contact: bool = True, tell: Tell = ignore
+) -> Iterator[FileCard]:
     """Hold the card of an image file; a second process is refused with the holder's pid."""
     with _lock(path):
-        yield FileCard(load_card(path), path, random or SystemRandom(), contact=contact)
+        yield FileCard(load_card(path, tell), path, random or SystemRandom(), contact=contact)
 
 
 @contextmanager

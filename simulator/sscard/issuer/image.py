@@ -13,10 +13,10 @@ from sscard.card import Memory, Personality, Profile
 from sscard.card.memory import Log
 from sscard.document import Model
 from sscard.errors import InputError
+from sscard.issuer.migrations import VERSION, Tell, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
 
 FORMAT = "sscard card image"
-VERSION = 1
 REISSUE = "take it from a backup, or issue the card anew: sscard issue -o FILE"
 
 
@@ -73,10 +73,14 @@ def write_image(card: Card) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_image(text: str, source: str) -> Card:
-    """The card of an image; ``InputError`` that says whether it is truncated, edited, too new or none at all."""
+def read_image(text: str, source: str, tell: Tell = ignore) -> Card:
+    """The card of an image, migrated if it is older, which ``tell`` is told.
+
+    ``InputError`` says whether it is truncated, edited, too new or none at all.
+    """
     content = _checked(text, source)
     try:
+        migrate(content, source, tell)
         image = CardImage.model_validate(content)
         personality = Personality(**image.personality)
         return _card(image, personality)
@@ -102,7 +106,7 @@ def _checked(text: str, source: str) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError("is not a card image", file=source, remedy="a card image comes from: sscard issue -o FILE")
     version = content.get("version")
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
+    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
         problem = f"is a card image of version {version}, this sscard reads up to {VERSION}"
         raise InputError(problem, file=source, remedy="use a newer sscard")
     if content.get("digest") != digest_of(content):
