@@ -92,6 +92,7 @@ class Chip:
         declared = BY_CODE.get(command[0] << 8 | command[1])
         if declared is None or session.barred:
             session.transaction = None
+            session.pending = b""
             return self._exceptional(session, declared, command)
         if session.pending and declared is not GET_RESPONSE:
             session.pending = b""

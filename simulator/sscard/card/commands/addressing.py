@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.card.answers import FILE_NOT_FOUND, NO_CURRENT_EF
-from sscard.card.layout import FileSpec, Structure
+from sscard.card.layout import FileSpec, Layout, Structure
 from sscard.card.session import Session
 from sscard.encoding import records
 
@@ -18,6 +18,8 @@ LAST: Final = 0b001
 NEXT: Final = 0b010
 PREVIOUS: Final = 0b011
 
+_ORDER: Final = ("first", "last", "next", "previous")
+
 NO_ADDRESS: Final = (-1, 0)
 
 
@@ -27,7 +29,9 @@ def binary_address(p1: int, p2: int) -> tuple[int, int]:
         return 0, p1 << 8 | p2
     sfi = p1 & 0b11111
     if p1 & 0x60 or sfi in (0, RESERVED_SFI):
-        return NO_ADDRESS
+        return _ORDER: Final = ("first", "last", "next", "previous")
+
+NO_ADDRESS
     return sfi, p2
 
 
@@ -70,3 +74,26 @@ def find_record(session: Session, held: list[bytes], p1: int, mode: int) -> int:
     if not matching:
         return 0
     return matching[-1] if mode in (LAST, PREVIOUS) else matching[0]
+
+
+def binary_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    """What a binary command points at, in words."""
+    sfi, offset = binary_address(p1, p2)
+    length = len(data) if data else le
+    return f"{_file_words(sfi)} from offset {offset}, {length or 'all'} bytes"
+
+
+def record_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    """What a record command points at, in words."""
+    where = _file_words(p2 >> 3)
+    mode = p2 & 0b111
+    if mode < BY_NUMBER:
+        return f"{where}, {_ORDER[mode]} record {f'with identifier {p1:02X}' if p1 else 'of any identifier'}"
+    number = str(p1) if p1 else "current"
+    if mode == BY_NUMBER:
+        return f"{where}, record {number}"
+    return f"{where}, records {number} to last" if mode == FROM_NUMBER else f"{where}, records last to {number}"
+
+
+def _file_words(sfi: int) -> str:
+    return f"EF{sfi:02X}" if sfi > 0 else "current EF"

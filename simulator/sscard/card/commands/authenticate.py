@@ -8,7 +8,7 @@ from sscard.apdu import SW
 from sscard.card.answers import KEY_NOT_FOUND, METHOD_BLOCKED, OK, TRIES, answer
 from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command
-from sscard.card.layout import Purpose
+from sscard.card.layout import Layout, Purpose
 from sscard.card.session import Session
 from sscard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, equal
 
@@ -44,9 +44,10 @@ def _authenticate(session: Session, p2: int, data: bytes) -> bytes:
         return _counted(session, index, version, data)
     if not session.challenge:
         return answer(session.personality.no_challenge_external)
-    if _proves(session, index, version, data):
-        return OK
-    return answer(session.personality.uncounted_failure)
+    if not _proves(session, index, version, data):
+        return answer(session.personality.uncounted_failure)
+    session.status |= 2 << index
+    return OK
 
 
 def _counted(session: Session, index: int, version: int, data: bytes) -> bytes:
@@ -62,20 +63,18 @@ def _counted(session: Session, index: int, version: int, data: bytes) -> bytes:
     if not _proves(session, index, version, data):
         return TRIES[tries - 1]
     memory.put_number(counter, session.personality.key_tries)
+    session.status |= 2 << index
     return OK
 
 
 def _proves(session: Session, index: int, version: int, data: bytes) -> bool:
-    """Whether the authentication data is right; sets or clears the key's status [OC-11]."""
+    """Whether the authentication data is right; if not, the key's earlier success may go [OC-11]."""
     suite = session.profile.suite
     key = suite.key(session.profile.key(index, version))
     expected = suite.authenticate(key, session.challenge, data[AUTHENTICATION_LENGTH:16])
     right = equal(expected, data[:AUTHENTICATION_LENGTH])
-    status = 2 << index
-    if right:
-        session.status |= status
-    elif session.personality.failed_authentication_clears:
-        session.status &= ~status
+    if not right and session.personality.failed_authentication_clears:
+        session.status &= ~(2 << index)
     return right
 
 
@@ -97,6 +96,19 @@ def internal_authentication(session: Session, p1: int, p2: int, data: bytes, le:
     return suite.authenticate(key, data[:FACTOR_LENGTH], data[FACTOR_LENGTH:16]) + OK
 
 
+def _internal_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return "the card proves IRK" + _version_words(data)
+
+
+def _external_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    names = [key.name for key in layout.keys if key.number == p2]
+    return f"prove key {p2:02X} ({' or '.join(names) or 'unknown'})" + _version_words(data)
+
+
+def _version_words(data: bytes) -> str:
+    return f", version {data[16]}" if len(data) > 16 else ""
+
+
 INTERNAL_AUTHENTICATION: Final = Command(
     "INTERNAL AUTHENTICATION",
     "内部鉴别",
@@ -116,6 +128,7 @@ INTERNAL_AUTHENTICATION: Final = Command(
     p1p2=(0x0000,),
     lengths=(0x10, 0x11),
     answers_data=True,
+    words=_internal_words,
 )
 EXTERNAL_AUTHENTICATION: Final = Command(
     "EXTERNAL AUTHENTICATION",
@@ -139,4 +152,5 @@ EXTERNAL_AUTHENTICATION: Final = Command(
     ),
     p1p2=range(0x100),
     lengths=(0x10, 0x11),
+    words=_external_words,
 )

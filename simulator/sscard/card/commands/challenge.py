@@ -7,6 +7,7 @@ from typing import Final
 from sscard.apdu import SW
 from sscard.card.answers import OK, WRONG_LENGTH
 from sscard.card.commands.declaration import Command
+from sscard.card.layout import Layout
 from sscard.card.session import Session
 
 
@@ -25,6 +26,10 @@ def spend_challenge(session: Session, answered: bytes) -> bytes:
     return answered
 
 
+def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return f"{le} bytes"
+
+
 GET_CHALLENGE: Final = Command(
     "GET CHALLENGE",
     "获取随机数",
@@ -34,4 +39,5 @@ GET_CHALLENGE: Final = Command(
     get_challenge,
     (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA, SW.APPLICATION_BLOCKED),
     p1p2=(0x0000,),
+    words=_words,
 )

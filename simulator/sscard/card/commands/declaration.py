@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from sscard.card.layout import Layout
 from sscard.card.session import Session
 
 Handler = Callable[[Session, int, int, bytes, int], bytes]
 """``run(session, p1, p2, data, le) -> data ‖ SW``; Le is 0–255, 0 where none was given."""
+
+Words = Callable[[Layout, int, int, bytes, int], str]
+"""``words(layout, p1, p2, data, le)``: what a command with these parameters asks, never a secret."""
+
+
+def no_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    """The words of a command whose name says all."""
+    return ""
 
 
 class Command:
@@ -18,7 +27,8 @@ class Command:
     ``answers_data`` says that a command with data has data in its answer too
     (case 4). ``statuses`` lists what the sheet allows it to answer, ``secret``
     is the part of the data that no trace may show, ``sibling`` the command
-    with the same CLA and INS that other P1 P2 mean.
+    with the same CLA and INS that other P1 P2 mean, ``words`` explains the
+    parameters of one call.
     """
 
     __slots__ = (
@@ -34,6 +44,7 @@ class Command:
         "section",
         "sibling",
         "statuses",
+        "words",
     )
 
     def __init__(
@@ -50,6 +61,7 @@ class Command:
         lengths: Iterable[int] = (),
         answers_data: bool = False,
         secret: slice | None = None,
+        words: Words = no_words,
     ) -> None:
         self.name = name
         self.chinese = chinese
@@ -62,4 +74,5 @@ class Command:
         self.lengths = frozenset(lengths)
         self.answers_data = answers_data
         self.secret = secret
+        self.words = words
         self.sibling: Command | None = None

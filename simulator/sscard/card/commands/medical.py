@@ -21,7 +21,7 @@ from sscard.card.answers import (
 )
 from sscard.card.commands.declaration import Command
 from sscard.card.commands.update import cycle
-from sscard.card.layout import PIN, PIN_VERIFIED, Account, FileSpec
+from sscard.card.layout import PIN, PIN_VERIFIED, Account, FileSpec, Layout
 from sscard.card.session import Session, Transaction
 from sscard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.encoding import records
@@ -297,6 +297,30 @@ def get_starting_day(session: Session, p1: int, p2: int, data: bytes, le: int) -
     return bytes.fromhex(f"{_number(session, Account.START_DAY):04d}") + OK
 
 
+def _load_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return f"{_yuan(data[1:5])}, terminal {data[5:11].hex()}, key index {data[0]}" if len(data) == 11 else ""
+
+
+def _purchase_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    if len(data) != 19:
+        return ""
+    account, self_paid, pool = (_yuan(data[at : at + 4]) for at in (1, 5, 9))
+    return f"account {account}, self-paid {self_paid}, pool {pool}, terminal {data[13:].hex()}, key index {data[0]}"
+
+
+def _balance_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return ("", "account 个人账户余额", "self-paid total 个人自付累计", "pool total 统筹基金支付累计")[p2 & 3]
+
+
+def _proof_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return f"{'load' if p2 == LOAD else 'purchase'} number {int.from_bytes(data, 'big')}"
+
+
+def _yuan(fen: bytes) -> str:
+    amount = int.from_bytes(fen, "big")
+    return f"{amount // 100}.{amount % 100:02d} yuan"
+
+
 _CLAS: Final = (0xB0,)
 _COMMON: Final = (
     SW.OK,
@@ -327,6 +351,7 @@ INITIALIZE_FOR_LOAD: Final = Command(
     p1p2=(0x0001,),
     lengths=(0x0B, 0x13),
     answers_data=True,
+    words=_load_words,
 )
 INITIALIZE_FOR_PURCHASE: Final = Command(
     "INITIALIZE FOR PURCHASE",
@@ -339,6 +364,7 @@ INITIALIZE_FOR_PURCHASE: Final = Command(
     p1p2=(0x0101,),
     lengths=(0x0B, 0x13),
     answers_data=True,
+    words=_purchase_words,
 )
 CREDIT_FOR_LOAD: Final = Command(
     "CREDIT FOR LOAD",
@@ -373,6 +399,7 @@ GET_BALANCE: Final = Command(
     get_balance,
     (*_COMMON, SW.WRONG_LENGTH, SW.SECURITY_NOT_SATISFIED),
     p1p2=(0x0001, 0x0002, 0x0003),
+    words=_balance_words,
 )
 GET_TRANSACTION_PROOF: Final = Command(
     "GET TRANSACTION PROOF",
@@ -385,6 +412,7 @@ GET_TRANSACTION_PROOF: Final = Command(
     p1p2=(0x0001, 0x0002),
     lengths=(0x02,),
     answers_data=True,
+    words=_proof_words,
 )
 UPDATE_STARTING_DAY: Final = Command(
     "UPDATE STARTING DAY",

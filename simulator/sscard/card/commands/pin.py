@@ -21,7 +21,7 @@ from sscard.card.answers import (
 from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.layout import PIN, PIN_TRIES, PIN_VERIFIED
+from sscard.card.layout import PIN, PIN_TRIES, PIN_VERIFIED, Layout
 from sscard.card.personality import Personality, StatusEffect
 from sscard.card.session import Session
 from sscard.cipher import MAC_LENGTH, BlockKey, equal
@@ -96,7 +96,7 @@ def change_pin(session: Session, p1: int, p2: int, data: bytes, le: int) -> byte
     if not right:
         return TRIES[memory.numbers[PIN_TRIES]]
     if equal(old, new) and not session.personality.same_pin_allowed:
-        memory.put_number(PIN_TRIES, session.personality.pin_tries)
+        memory.put_number(PIN_TRIES, tries)
         return WRONG_DATA
     _store(session, new)
     _set_status(session, session.personality.change_pin_status)
@@ -133,7 +133,7 @@ def _reset_or_unblock(session: Session, p2: int, data: bytes) -> bytes:
         return KEY_NOT_FOUND
     personality = session.personality
     puk = session.layout.puk
-    if not session.status & 2 << puk:
+    if not session.status & 2 << puk or not session.memory.numbers[session.layout.counter(puk, 0)]:
         return SECURITY_NOT_SATISFIED
     if not session.challenge:
         return answer(personality.no_challenge)
@@ -184,6 +184,16 @@ def _wrong_mac(session: Session, puk: int) -> bytes:
     return WRONG_SECURE_MESSAGE
 
 
+def _verify_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return f"PIN of {len(data)} bytes" if data else "ask the tries left"
+
+
+def _reset_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    if p2 == UNBLOCK:
+        return "unblock 解锁"
+    return f"reset 重置, enciphered PIN of {len(data) - MAC_LENGTH} bytes" if len(data) >= MAC_LENGTH else "reset 重置"
+
+
 _COMMON: Final = (SW.OK, SW.MEMORY_FAILURE, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA)
 
 VERIFY: Final = Command(
@@ -196,6 +206,7 @@ VERIFY: Final = Command(
     (*_COMMON, SW.TRIES_LEFT, SW.METHOD_BLOCKED, SW.NO_CHALLENGE, SW.KEY_NOT_FOUND, SW.APPLICATION_BLOCKED),
     p1p2=(0x0000,),
     lengths=(0, *range(2, 9)),
+    words=_verify_words,
     secret=slice(None),
 )
 CHANGE_PIN: Final = Command(
@@ -228,5 +239,6 @@ PIN_CHANGE_UNBLOCK: Final = Command(
     ),
     p1p2=(0x0000, 0x0001),
     lengths=(0x04, 0x0C, 0x14),
+    words=_reset_words,
     secret=slice(None, -MAC_LENGTH),
 )

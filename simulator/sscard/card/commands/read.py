@@ -21,9 +21,11 @@ from sscard.card.commands.addressing import (
     RESERVED_SFI,
     absent,
     binary_address,
+    binary_words,
     file_records,
     find_record,
     locate,
+    record_words,
 )
 from sscard.card.commands.declaration import Command
 from sscard.card.layout import Structure
@@ -68,12 +70,14 @@ def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     held = file_records(ef, session.memory.strings[ef.cell])
     if mode & BY_NUMBER:
         found = _by_number(session, held, p1, mode)
-    else:
-        number = find_record(session, held, p1, mode)
-        if number:
-            session.record = number
-        found = held[number - 1] if number else b""
-    return _deliver(session, found, le) if found else RECORD_NOT_FOUND
+        return _deliver(session, found, le) if found else RECORD_NOT_FOUND
+    number = find_record(session, held, p1, mode)
+    if not number:
+        return RECORD_NOT_FOUND
+    answered = _deliver(session, held[number - 1], le)
+    if len(answered) > len(OK):  # 6Cxx delivers nothing and leaves the record pointer
+        session.record = number
+    return answered
 
 
 def _by_number(session: Session, held: list[bytes], p1: int, mode: int) -> bytes:
@@ -114,6 +118,7 @@ READ_BINARY: Final = Command(
     0xB0,
     read_binary,
     (*_STATUSES, SW.OFFSET_OUTSIDE),
+    words=binary_words,
 )
 READ_RECORD: Final = Command(
     "READ RECORD",
@@ -123,4 +128,5 @@ READ_RECORD: Final = Command(
     0xB2,
     read_record,
     (*_STATUSES, SW.RECORD_NOT_FOUND),
+    words=record_words,
 )

@@ -7,7 +7,7 @@ from typing import Final
 from sscard.apdu import SW
 from sscard.card.answers import FILE_NOT_FOUND, NOT_SUPPORTED, OK, WRONG_LENGTH, answer
 from sscard.card.commands.declaration import Command
-from sscard.card.layout import MF, SSSE_NAME, DfSpec
+from sscard.card.layout import MF, SSSE_NAME, DfSpec, Layout
 from sscard.card.session import Session
 from sscard.encoding import tlv
 
@@ -82,6 +82,16 @@ def _fci(session: Session, df: DfSpec) -> bytes:
     return tlv(0x6F, name)
 
 
+def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    if p1 == BY_NAME:
+        found = next((df for df in layout.dfs if df.aid.startswith(data)), None)
+        named = f"{found.name} {found.chinese}" if found else data.hex().upper()
+        return f"{'next' if p2 == NEXT else 'DF'} by name {named}"
+    fid = data.hex().upper() or f"{MF:04X}"
+    found = next((df for df in layout.dfs if p1 == BY_FID and df.fid == int(fid, 16)), None)
+    return f"{fid} {found.name} {found.chinese}" if found else f"EF {fid}"
+
+
 SELECT: Final = Command(
     "SELECT",
     "选择文件",
@@ -101,4 +111,5 @@ SELECT: Final = Command(
     p1p2=(0x0000, 0x0200, 0x0400, 0x0402),
     lengths=(0, 2, *range(5, 17)),
     answers_data=True,
+    words=_words,
 )

@@ -27,9 +27,11 @@ from sscard.card.commands.addressing import (
     RESERVED_SFI,
     absent,
     binary_address,
+    binary_words,
     file_records,
     find_record,
     locate,
+    record_words,
 )
 from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command, Handler
@@ -187,12 +189,24 @@ _RECORD: Final = (*_STATUSES, SW.RECORD_NOT_FOUND, SW.FILE_FULL, SW.LC_NOT_TLV)
 
 def _binary(cla: int, run: Handler, shortest: int) -> Command:
     name, section = ("UPDATE BINARY", "1.4")
-    return Command(name, "更新二进制数据", section, (cla,), BINARY_INS, run, _BINARY, lengths=range(shortest, 256))
+    return Command(
+        name,
+        "更新二进制数据",
+        section,
+        (cla,),
+        BINARY_INS,
+        run,
+        _BINARY,
+        lengths=range(shortest, 256),
+        words=binary_words,
+    )
 
 
 def _record(cla: int, run: Handler, shortest: int) -> Command:
     name, section = ("UPDATE RECORD", "1.5")
-    return Command(name, "更新记录", section, (cla,), RECORD_INS, run, _RECORD, lengths=range(shortest, 256))
+    return Command(
+        name, "更新记录", section, (cla,), RECORD_INS, run, _RECORD, lengths=range(shortest, 256), words=record_words
+    )
 
 
 UPDATE_BINARY: Final = _binary(0x00, update_binary, 1)

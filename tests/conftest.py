@@ -1,0 +1,49 @@
+"""Fixtures of all tests; what they are made of is in ``kit.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import settings
+
+import kit
+from sscard.card import Personality
+from sscard.issuer import Card, preset
+
+settings.register_profile("sscard", deadline=None)
+settings.load_profile("sscard")
+
+
+@pytest.fixture(params=kit.PERSONALITIES)
+def personality(request: pytest.FixtureRequest) -> Personality:
+    """Each of the two personalities in turn."""
+    return preset(request.param)
+
+
+@pytest.fixture
+def sm4() -> Personality:
+    return preset("v3-sm4")
+
+
+@pytest.fixture
+def des() -> Personality:
+    return preset("v2-3des")
+
+
+@pytest.fixture
+def card_of() -> Callable[..., Card]:
+    """``card_of(personality or its name, pin="123456")``."""
+    return kit.card_of
+
+
+@pytest.fixture
+def desk(personality: Personality) -> kit.Desk:
+    """A powered contactless card of each personality, and the keys to talk to it."""
+    return kit.Desk(personality)
+
+
+@pytest.fixture
+def desk_of() -> Callable[..., kit.Desk]:
+    """``desk_of(personality or its name, pin="123456", contact=False, seed=1)``."""
+    return kit.Desk
