@@ -18,9 +18,8 @@ LAST: Final = 0b001
 NEXT: Final = 0b010
 PREVIOUS: Final = 0b011
 
-_ORDER: Final = ("first", "last", "next", "previous")
-
 NO_ADDRESS: Final = (-1, 0)
+_ORDER: Final = ("first", "last", "next", "previous")
 
 
 def binary_address(p1: int, p2: int) -> tuple[int, int]:
@@ -29,9 +28,7 @@ def binary_address(p1: int, p2: int) -> tuple[int, int]:
         return 0, p1 << 8 | p2
     sfi = p1 & 0b11111
     if p1 & 0x60 or sfi in (0, RESERVED_SFI):
-        return _ORDER: Final = ("first", "last", "next", "previous")
-
-NO_ADDRESS
+        return NO_ADDRESS
     return sfi, p2
 
 

@@ -1,0 +1,162 @@
+"""A conversation with the card in words: commands, status words, FCI, records (from the card's own declarations)."""
+
+from __future__ import annotations
+
+from sscard.apdu import SW, split, status_text
+from sscard.card import build_layout
+from sscard.card.commands import BY_CODE
+from sscard.card.commands.declaration import Command
+from sscard.card.layout import MF, DfSpec, FileSpec, Item, Layout, Structure
+from sscard.encoding import decode_an, decode_cn, records
+
+SELECT_INS, READ_BINARY_INS, READ_RECORD_INS, GET_RESPONSE_INS = 0xA4, 0xB0, 0xB2, 0xC0
+RECORD_INS = (READ_RECORD_INS, 0xDC)
+ALGORITHMS = {0x01: "DES/3DES", 0x02: "SSF33", 0x03: "SM4"}
+FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
+
+
+class Explainer:
+    """Follows a conversation, so that a record is explained by the file it comes from.
+
+    ``layout`` is the card's; without one that of a 3.0 card serves.
+    """
+
+    def __init__(self, layout: Layout | None = None) -> None:
+        self._layout = layout or build_layout("3.0", MF, optional_applications=True)
+        self._df: DfSpec = self._layout.dfs[0]
+        self._ef: FileSpec | None = None
+        self._selecting = False
+
+    def explain(self, command: bytes, answer: bytes) -> list[str]:
+        """Lines: what the command asks, what the status word says, what the data hold."""
+        declared = find_declaration(command)
+        data, sw = split(answer)
+        lines = [f"{self._command(declared, command)}: {sw:04X} {status_text(sw)} {status_text(sw, chinese=True)}"]
+        if declared is None:
+            return lines
+        self._follow(declared, command, sw)
+        return lines + [f"  {line}" for line in self._data(declared, data)]
+
+    def _command(self, declared: Command | None, command: bytes) -> str:
+        if declared is None:
+            return "unknown command"
+        p3 = command[4] if len(command) > 4 else 0
+        data, le = (command[5 : 5 + p3], 0) if declared.lengths else (b"", p3)
+        words = declared.words(self._layout, command[2], command[3], data, le)
+        return f"{declared.name} {declared.chinese}" + (f" ({words})" if words else "")
+
+    def _follow(self, declared: Command, command: bytes, sw: int) -> None:
+        """Keep track of the selection as the card does."""
+        if sw != SW.OK and sw & 0xFF00 != SW.MORE_DATA:
+            return
+        if declared.ins == SELECT_INS:
+            self._select(command)
+        elif declared.ins != GET_RESPONSE_INS:
+            self._selecting = False
+        sfi = command[3] >> 3 if declared.ins in RECORD_INS else 0
+        if sfi:
+            self._ef = self._layout.file(self._df.fid, sfi)
+
+    def _select(self, command: bytes) -> None:
+        data = command[5 : 5 + command[4]] if len(command) > 5 else MF.to_bytes(2, "big")
+        by_name = command[2] == 0x04
+        for df in self._layout.dfs:
+            if df.aid.startswith(data) if by_name else df.fid == int.from_bytes(data, "big"):
+                self._df, self._ef, self._selecting = df, None, True
+                return
+        self._ef = self._layout.file(self._df.fid, data[-1])
+        self._selecting = False
+
+    def _data(self, declared: Command, data: bytes) -> list[str]:
+        if not data:
+            return []
+        if declared.ins == SELECT_INS or (declared.ins == GET_RESPONSE_INS and self._selecting):
+            return explain_fci(data)
+        if declared.ins == READ_RECORD_INS and self._ef is not None:
+            return explain_records(self._ef, data)
+        return [data.hex().upper()]
+
+
+def find_declaration(command: bytes) -> Command | None:
+    """The declaration of a command by CLA, INS and, where siblings share them, P1 P2."""
+    if len(command) < 4:
+        return None
+    first = declared = BY_CODE.get(command[0] << 8 | command[1])
+    while declared is not None:
+        if not declared.p1p2 or (command[2] << 8 | command[3]) in declared.p1p2:
+            return declared
+        declared = declared.sibling
+    return first
+
+
+def explain_fci(fci: bytes) -> list[str]:
+    """The FCI (文件控制信息) in words."""
+    found = dict(_walk(fci))
+    lines = []
+    if NAME in found:
+        lines.append(f"DF name {found[NAME].hex().upper()} ({decode_an(found[NAME])!r})")
+    if DIRECTORY in found:
+        lines.append(f"DIR file has SFI {found[DIRECTORY][0]:02X}")
+    if ALGORITHM in found:
+        number = found[ALGORITHM][0]
+        lines.append(f"algorithm {number:02X} {ALGORITHMS.get(number, 'unknown')}")
+    return lines
+
+
+def explain_records(ef: FileSpec, data: bytes) -> list[str]:
+    """Records of a file, item by item."""
+    if ef.structure == Structure.CYCLIC:
+        return _fields(ef.items, data)
+    lines = []
+    for record in records(data):
+        item = next((item for item in ef.items if item.tag == record[0]), None)
+        lines += _item_lines(record[0], item, record[2:])
+    return lines
+
+
+def _item_lines(tag: int, item: Item | None, value: bytes) -> list[str]:
+    if item is None:
+        return [f"{tag:02X}: {value.hex().upper()}"]
+    name = " ".join(part for part in (f"{tag:02X}", item.name, item.chinese) if part)
+    if item.type != "tlv":
+        return [f"{name}: {value_text(item, value)}"]
+    parts = {part.tag: part for part in item.parts}
+    inner = (_item_lines(record[0], parts.get(record[0]), record[2:]) for record in records(value))
+    return [f"{name}:"] + [f"  {line}" for lines in inner for line in lines]
+
+
+def _fields(items: tuple[Item, ...], data: bytes) -> list[str]:
+    """The untagged fields of a cyclic record, record after record."""
+    lines = []
+    start = 0
+    while start < len(data):
+        for item in items:
+            value = data[start : start + item.length]
+            lines.append(f"{item.name or item.type} {item.chinese}".rstrip() + f": {value_text(item, value)}")
+            start += item.length
+    return lines
+
+
+def value_text(item: Item, value: bytes) -> str:
+    """An item's value as a person reads it; "not written" where it is all padding."""
+    if value == item.blank():
+        return "not written 未写入"
+    if item.type == "cn":
+        return decode_cn(value)
+    return decode_an(value) if item.type == "an" else value.hex().upper()
+
+
+def _walk(data: bytes) -> list[tuple[str, bytes]]:
+    """Every TLV of an FCI, templates before what they hold."""
+    found = []
+    place = 0
+    while place + 2 <= len(data):
+        width = 2 if data[place] & 0x1F == 0x1F else 1
+        tag = data[place : place + width].hex().upper()
+        end = place + width + 1 + data[place + width]
+        value = data[place + width + 1 : end]
+        found.append((tag, value))
+        if tag in (FCI, PROPRIETARY, ISSUER_DATA):
+            found += _walk(value)
+        place = end
+    return found
