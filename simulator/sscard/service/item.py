@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache, cached_property
+from functools import cache
 from importlib import resources
 
 from pydantic import Field
@@ -11,6 +11,7 @@ from sscard.document import Model, parse_document
 from sscard.service.words import Channel, Paper
 
 FILE = "item.yaml"
+PAPERS = {paper.chinese: paper for paper in Paper}
 PROVINCE_IN_CODE = slice(2, 4)
 """Where the implementing body's code (统一社会信用代码) has the province of its district."""
 
@@ -155,13 +156,12 @@ class Item(Model):
     questions: tuple[Question, ...] = Field(alias="常见问题", min_length=1)
     notes: tuple[Note, ...] = Field(alias="编者注")
 
-    @cached_property
+    @property
     def papers(self) -> tuple[Paper, ...]:
         """The materials as papers, in the item's order."""
-        by_name = {paper.chinese: paper for paper in Paper}
-        return tuple(by_name[material.name] for material in self.materials)
+        return tuple(PAPERS[material.name] for material in self.materials)
 
-    @cached_property
+    @property
     def channels(self) -> frozenset[Channel]:
         """办理形式, and the self-service terminal where the item supports it."""
         offered = set(self.basic.forms.split("、"))

@@ -1,0 +1,79 @@
+"""The state machine of the case: a table written from the service, held against the code's."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from itertools import product
+
+import pytest
+
+from service.citizens import OPENING, Citizen
+from sscard.service import Case, Event, PinService, Reason, Stage, WrongStage
+
+ALLOWED = {
+    "intake": "supplement accepted refused",
+    "supplement": "supplement accepted refused",
+    "accepted": "accepted operated failed",
+    "operated": "operated completed failed",
+    "completed": "",
+    "refused": "",
+    "failed": "",
+}
+WAY_TO = {
+    "intake": "",
+    "supplement": "supplement",
+    "accepted": "accepted",
+    "operated": "accepted operated",
+    "completed": "accepted operated completed",
+    "refused": "refused",
+    "failed": "accepted failed",
+}
+VERBS = {"accept": "intake", "supplement": "supplement", "operate": "accepted", "complete": "operated"}
+
+
+@pytest.mark.parametrize(("here", "there"), list(product(ALLOWED, ALLOWED)))
+def test_a_case_goes_only_where_the_service_lets_it(citizen: Citizen, here: str, there: str) -> None:
+    case = case_at(citizen, here)
+    if there in ALLOWED[here].split():
+        case.enter(Stage(there), OPENING, "")
+        assert case.stage is Stage(there)
+        return
+    events = case.events
+    with pytest.raises(WrongStage):
+        case.enter(Stage(there), OPENING, "")
+    assert case.events == events
+
+
+@pytest.mark.parametrize(
+    ("verb", "stage"), [(verb, stage) for verb in VERBS for stage in ALLOWED if VERBS[verb] != stage]
+)
+def test_a_verb_out_of_turn_is_misuse_and_changes_nothing(
+    service: PinService, citizen: Citizen, verb: str, stage: str
+) -> None:
+    case = case_at(citizen, stage)
+    events = case.events
+    arguments = {"accept": (), "supplement": ((),)}.get(verb, (citizen.session, "739104"))
+    with pytest.raises(WrongStage, match=case.number):
+        getattr(service, verb)(case, *arguments)
+    assert case.events == events
+
+
+def test_events_are_only_ever_added(citizen: Citizen) -> None:
+    case = case_at(citizen, "operated")
+    assert isinstance(case.events, tuple)
+    with pytest.raises(FrozenInstanceError):
+        case.events[0].text = "another"  # type: ignore[misc]
+    assert case.events[0] == Event(OPENING, Stage.INTAKE, "")
+
+
+def test_stages_have_the_fields_own_names() -> None:
+    named = {Stage.INTAKE: "收件", Stage.ACCEPTED: "受理", Stage.SUPPLEMENT: "补正", Stage.COMPLETED: "办结"}
+    assert {stage: stage.chinese for stage in named} == named
+    assert Stage.REFUSED.chinese == "不予受理"
+
+
+def case_at(citizen: Citizen, stage: str) -> Case:
+    case = Case("7", citizen.application(Reason.FORGOTTEN), OPENING, "")
+    for step in WAY_TO[stage].split():
+        case.enter(Stage(step), OPENING, "")
+    return case
