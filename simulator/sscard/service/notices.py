@@ -14,9 +14,9 @@ class Rule(Word):
     """A rule an application must keep, named after the field of the item that makes it."""
 
     CHANNEL = "channel", "办理形式"
-    PERSON = "person", "申请条件一"
-    CARD = "card", "申请条件二"
-    REASON = "reason", "申请条件三"
+    PERSON = "person", "申请条件"
+    CARD = "card", "申请条件"
+    REASON = "reason", "申请条件"
     GENUINE_PAPERS = "genuine-papers", "受理标准"
     SAME_PERSON = "same-person", "受理标准（人卡一致）"
 
