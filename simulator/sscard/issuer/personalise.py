@@ -152,7 +152,7 @@ def _issuer_data(order: Order) -> dict[int, str]:
         IDENTIFICATION_CODE: f"{order.city_code}{APPLICATION}{order.serial:08X}{order.code:08X}",
         0x02: "3",
         0x03: f"{order.personality.generation}0",
-        0x04: f"9156000002{order.city_code}{order.city_code}01",
+        0x04: f"9156000002{order.city_code[:2]}0000{order.city_code}01",
         0x05: f"{order.issued:%Y%m%d}",
         0x06: f"{order.expires:%Y%m%d}",
         0x07: card_number(order.card_body),
