@@ -1,0 +1,63 @@
+"""The command ``sscard``: one module per command, registered here; one handler of errors."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from sscard import __version__
+from sscard.cli.run import run
+from sscard.cli.show_item import item
+from sscard.errors import InputError, MissingPart
+
+UNUSABLE_INPUT = 2
+MISSING_PART = 3
+
+app = typer.Typer(
+    name="sscard",
+    help="A virtual social security card (社会保障卡) and the test bench of its PIN service.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(item)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sscard {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Options that go before the command."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; unusable input ends with 2, a missing part of the environment with 3."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal without Chinese shows what it can.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+    try:
+        app(arguments)
+    except InputError as error:
+        _end(error, UNUSABLE_INPUT)
+    except MissingPart as error:
+        _end(error, MISSING_PART)
+
+
+def _end(error: Exception, code: int) -> None:
+    typer.echo(f"sscard: {error}", err=True)
+    raise SystemExit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""``sscard run``."""
+
+# Imports stand inside, so that sscard --help stays quick.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sscard.errors import InputError
+
+if TYPE_CHECKING:
+    from sscard.scenario import Scenario, ScenarioResult
+
+DEFAULT_SEED = 1
+
+
+def run(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Scenario files and folders; none: the built-in suite.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Fixes challenges, made-up holders and the clock.")] = DEFAULT_SEED,
+    trace: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write every command and answer to FILE, redacted.")
+    ] = None,
+    expression: Annotated[
+        str, typer.Option("-k", metavar="EXPR", help="Only these, as in: -k 'blocked and not v2-3des'.")
+    ] = "",
+    personality: Annotated[
+        str, typer.Option(metavar="P", help="Run all on this personality: a preset or a file.")
+    ] = "",
+) -> None:
+    """Run scenarios: the built-in suite, or the files and folders named."""
+    from sscard.scenario.report import trace_text
+
+    scenarios = _find(paths or [], personality, expression)
+    results = _run(scenarios, seed)
+    if trace is not None:
+        _write(trace, trace_text(results))
+    if not all(result.passed for result in results):
+        raise typer.Exit(1)
+
+
+def _find(paths: list[Path], personality: str, expression: str) -> list[Scenario]:
+    from sscard.issuer import find_personality
+    from sscard.scenario import builtin_scenarios, find_scenarios
+    from sscard.scenario.selection import select
+
+    forced = find_personality(personality) if personality else None
+    found = find_scenarios(paths, forced) if paths else builtin_scenarios(forced)
+    chosen = select(found, expression) if expression else found
+    if not chosen:
+        raise InputError(f"no scenario fits -k {expression!r}", remedy="run without -k to see them all")
+    return chosen
+
+
+def _run(scenarios: list[Scenario], seed: int) -> list[ScenarioResult]:
+    from rich.console import Console
+
+    from sscard.scenario import run_scenario
+    from sscard.scenario.report import ConsoleReport
+
+    results = []
+    with ConsoleReport(Console(highlight=False), len(scenarios)) as report:
+        for scenario in scenarios:
+            report.begin(scenario)
+            results.append(run_scenario(scenario, seed))
+            report.add(results[-1])
+        report.finish()
+    return results
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=str(path)) from None

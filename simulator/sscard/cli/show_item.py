@@ -1,0 +1,16 @@
+"""``sscard item``."""
+
+# Imports stand inside, so that sscard --help stays quick.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+
+def item() -> None:
+    """Show the service item (事项) as its page states it."""
+    from rich.console import Console
+
+    from sscard.cli.item import render_item
+    from sscard.service import load_item
+
+    render_item(Console(), load_item())

@@ -1,0 +1,72 @@
+"""What a scenario's steps act on: one card, the connection to it, the HSM and the service behind the terminal."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass, field
+from random import Random
+
+from sscard.card import Chip, Snapshot
+from sscard.card.snapshot import take_snapshot
+from sscard.cipher import Suite
+from sscard.issuer import CardReference, Holder, Hsm
+from sscard.service import Case, PinService
+from sscard.terminal import CardSession
+from sscard.transport import Recorder
+
+CHALLENGE_LENGTH = 8
+
+
+class NotPossible(Exception):
+    """A step cannot be done on the bench as it stands; the text says why and what helps."""
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """One scenario's card at its terminal.
+
+    The steps reach the card through ``connection`` alone; ``chip`` serves to
+    look at it and to set faults. ``challenge`` is the last one a step took,
+    ``case`` the case that was opened last.
+    """
+
+    connection: Recorder
+    chip: Chip
+    hsm: Hsm
+    reference: CardReference
+    holder: Holder
+    service: PinService
+    random: Random
+    session: CardSession | None = None
+    case: Case | None = None
+    challenge: bytes = field(default=bytes(CHALLENGE_LENGTH), repr=False)
+
+    @property
+    def suite(self) -> Suite:
+        return self.chip.profile.suite
+
+    @property
+    def terminal(self) -> CardSession:
+        """The terminal's session with the inserted card."""
+        if self.session is None:
+            raise NotPossible("no terminal has the card: put a step `insert:` before this one")
+        return self.session
+
+    def insert(self) -> None:
+        """Put the card into the terminal: power, SELECT SSSE, who it is."""
+        self.session = CardSession.start(self.connection, self.hsm)
+
+    def remove(self) -> None:
+        """Take the card out of the terminal."""
+        self.connection.power_off()
+        self.session = None
+
+    def look(self) -> Snapshot:
+        """The card as it stands; without power, as it will be once its memory has recovered."""
+        seen = self.chip.snapshot()
+        if seen.powered:
+            return seen
+        memory = copy.deepcopy(self.chip.memory)
+        memory.mend()
+        memory.recover()
+        return take_snapshot(self.chip.profile, memory, None)

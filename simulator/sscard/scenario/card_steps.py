@@ -1,0 +1,454 @@
+"""The verbs of card and terminal."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field
+
+from sscard.apdu import command, split
+from sscard.card import Moment
+from sscard.card.layout import MF, SSSE_NAME
+from sscard.cipher import MAC_LENGTH
+from sscard.document import Model
+from sscard.encoding import encode_pin
+from sscard.scenario.bench import CHALLENGE_LENGTH, Bench, NotPossible
+from sscard.scenario.step import Count, Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step, without_power
+from sscard.transport import exchange
+from sscard.transport.trace import redact
+
+ChallengeUse = Literal["fresh", "last", "none"]
+"""Take a new challenge; use the one last taken; take none."""
+Right = Literal["right", "wrong"]
+
+WRITTEN_FILES = {"MF": MF.to_bytes(2, "big"), "SSSE": SSSE_NAME}
+NO_PIN_NEEDED = "none"
+
+
+def _file(text: str) -> str:
+    _fid(text)
+    return text
+
+
+def _fid(text: str) -> bytes:
+    """The FID, name or AID a SELECT carries."""
+    if text in WRITTEN_FILES:
+        return WRITTEN_FILES[text]
+    digits = f"EF{text[2:]}" if text.startswith("EF") and len(text) == 4 else text
+    try:
+        return bytes.fromhex(digits)
+    except ValueError:
+        raise ValueError("not a file\nwrite MF, SSSE, an EF as EF05, or a FID or AID in hex digits") from None
+
+
+def _asked_tries(text: str) -> str:
+    if text != NO_PIN_NEEDED and not text.isdecimal():
+        raise ValueError(f"not a count\nwrite the tries that the terminal must read, or {NO_PIN_NEEDED}")
+    return text
+
+
+class PowerStep(Step):
+    """A step that gives or takes power: without a stated ``state``, what the session held must be gone."""
+
+    def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
+        if self.state is not None or self.sw is None:
+            return super().expected_state(before, tries)
+        return super().expected_state(without_power(before), tries) - {"off"}
+
+
+class Insert(PowerStep):
+    """Put the card into the terminal: power on, SELECT SSSE, read who it is."""
+
+    verb: ClassVar[str] = "insert"
+    inserts: ClassVar[bool] = False
+    insert: Nothing = ""
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.insert()
+        return Outcome()
+
+
+class PowerOn(PowerStep):
+    """Give the card power and nothing else; ``data`` is the ATR."""
+
+    verb: ClassVar[str] = "power_on"
+    inserts: ClassVar[bool] = False
+    power_on: Nothing = ""
+
+    def run(self, bench: Bench) -> Outcome:
+        return Outcome(data=bench.connection.power_on())
+
+
+class Reset(PowerStep):
+    """Warm reset; ``data`` is the ATR."""
+
+    verb: ClassVar[str] = "reset"
+    reset: Nothing = ""
+
+    def run(self, bench: Bench) -> Outcome:
+        return Outcome(data=bench.connection.reset())
+
+
+class PowerOff(PowerStep):
+    """Take the power away."""
+
+    verb: ClassVar[str] = "power_off"
+    power_off: Nothing = ""
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.connection.power_off()
+        return Outcome()
+
+    def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
+        return super().expected_state(before, tries) | (frozenset() if self.state is not None else {"off"})
+
+
+class Cut(Model):
+    """Where the power goes: write points from now (0 is the next), before, during or after it."""
+
+    point: Count
+    moment: Literal["before", "during", "after"] = "before"
+
+
+class CutPower(Step):
+    """Let the power go at a write point of a later step, which then expects ``sw: none``."""
+
+    verb: ClassVar[str] = "cut_power"
+    cut_power: Cut
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.chip.memory.cut_power(self.cut_power.point, Moment[self.cut_power.moment.upper()])
+        return Outcome()
+
+    def title(self) -> str:
+        return f"cut_power {self.cut_power.moment} write point {self.cut_power.point}"
+
+
+class FailMemory(Step):
+    """Let every write fail, from the write point so many points from now on; the card answers 6581."""
+
+    verb: ClassVar[str] = "fail_memory"
+    fail_memory: Count
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.chip.memory.fail(self.fail_memory)
+        return Outcome()
+
+
+class MendMemory(Step):
+    """Take back ``cut_power`` and ``fail_memory``."""
+
+    verb: ClassVar[str] = "mend_memory"
+    mend_memory: Nothing = ""
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.chip.memory.mend()
+        return Outcome()
+
+
+class Apdu(Step):
+    """Send these bytes, as they are; ``61xx`` and ``6Cxx`` are not followed up."""
+
+    verb: ClassVar[str] = "apdu"
+    apdu: Annotated[Hex, Field(repr=False)]
+
+    def run(self, bench: Bench) -> Outcome:
+        data, sw = split(bench.connection.transmit(self.apdu))
+        return Outcome(sw, data)
+
+    def title(self) -> str:
+        return f"apdu {redact(self.apdu)}"
+
+
+class Select(Step):
+    """SELECT the MF, SSSE, an EF (EF05), or a FID or AID."""
+
+    verb: ClassVar[str] = "select"
+    select: Annotated[str, AfterValidator(_file)]
+
+    def run(self, bench: Bench) -> Outcome:
+        fid = _fid(self.select)
+        p1 = 0x04 if len(fid) > 2 else 0x02 if fid[0] == 0xEF else 0x00
+        data, sw = exchange(bench.connection, command(0x00, 0xA4, p1, 0x00, fid))
+        return Outcome(sw, data)
+
+    def title(self) -> str:
+        return f"select {self.select}"
+
+
+class ReadRecord(Step):
+    """READ RECORD of the current EF by tag; ``data`` is the record with tag and length."""
+
+    verb: ClassVar[str] = "read_record"
+    read_record: Annotated[Hex, Field(min_length=1, max_length=1)]
+
+    def run(self, bench: Bench) -> Outcome:
+        data, sw = exchange(bench.connection, command(0x00, 0xB2, self.read_record[0], 0x00, le=0))
+        return Outcome(sw, data)
+
+    def title(self) -> str:
+        return f"read_record {self.read_record.hex().upper()}"
+
+
+class GetChallenge(Step):
+    """GET CHALLENGE of so many bytes."""
+
+    verb: ClassVar[str] = "get_challenge"
+    get_challenge: Annotated[int, Field(ge=0, le=255)]
+
+    def run(self, bench: Bench) -> Outcome:
+        data, sw = split(bench.connection.transmit(command(0x00, 0x84, 0x00, 0x00, le=self.get_challenge)))
+        bench.challenge = data or bench.challenge
+        return Outcome(sw, data)
+
+
+class Authentication(Model):
+    """Which key to prove, with right or wrong authentication data, over which challenge."""
+
+    key: KeyName
+    proof: Right = "right"
+    challenge: ChallengeUse = "fresh"
+
+
+class Authenticate(Step):
+    """EXTERNAL AUTHENTICATION of one of the issuer's keys."""
+
+    verb: ClassVar[str] = "authenticate"
+    authenticate: Authentication
+
+    def run(self, bench: Bench) -> Outcome:
+        asked = self.authenticate
+        layout = bench.chip.profile.layout
+        try:
+            number = layout.keys[layout.key_named(asked.key)].number
+        except KeyError:
+            raise NotPossible(f"this card has no {asked.key}") from None
+        factor = _challenge(bench, asked.challenge)
+        proof = bench.hsm.authentication_data(
+            bench.suite.algorithm_id,
+            bench.hsm.address_of(asked.key),
+            bench.reference,
+            factor,
+            bench.random.randbytes(CHALLENGE_LENGTH),
+        )
+        if asked.proof == "wrong":
+            proof = bytes((proof[0] ^ 1,)) + proof[1:]
+        data, sw = split(bench.connection.transmit(command(0x00, 0x82, 0x00, number, proof)))
+        return Outcome(sw, data)
+
+    def title(self) -> str:
+        asked = self.authenticate
+        return f"authenticate {asked.key} {_manner(asked.proof, asked.challenge)}".rstrip()
+
+
+class SafeMessage(Model):
+    """How a command with a MAC is made: right or wrong, over which challenge."""
+
+    mac: Right = "right"
+    challenge: ChallengeUse = "fresh"
+
+
+class ResetOrUnblock(SafeMessage):
+    """The parts of a PIN CHANGE/UNBLOCK.
+
+    ``pin`` goes in as 4–16 digits or empty (a block that holds no PIN),
+    ``pin_bytes`` as the bytes one likes, up to 8; without both there is no
+    enciphered part.
+    """
+
+    p2: Annotated[Hex, Field(min_length=1, max_length=1)]
+    pin: PinOrNone | None = Field(default=None, repr=False)
+    pin_bytes: Annotated[Hex, Field(max_length=8)] | None = Field(default=None, repr=False)
+
+    def plain(self) -> bytes | None:
+        """What the block holds; ``None`` for no block."""
+        return self.pin_bytes if self.pin is None else encode_pin(self.pin)
+
+
+class PinChangeUnblock(Step):
+    """PIN CHANGE/UNBLOCK by itself, without authenticating the PUK first."""
+
+    verb: ClassVar[str] = "pin_change_unblock"
+    pin_change_unblock: ResetOrUnblock
+
+    def run(self, bench: Bench) -> Outcome:
+        asked = self.pin_change_unblock
+        return _send_safely(bench, bytes((0x84, 0x24, 0x00, asked.p2[0])), asked, asked.plain())
+
+    def title(self) -> str:
+        asked = self.pin_change_unblock
+        return f"pin_change_unblock P2={asked.p2.hex()} {_manner(f'{asked.mac} MAC', asked.challenge)}".rstrip()
+
+
+class CardBlock(Step):
+    """CARD BLOCK (卡片锁定) by itself, without authenticating BK first."""
+
+    verb: ClassVar[str] = "card_block"
+    card_block: SafeMessage
+
+    def run(self, bench: Bench) -> Outcome:
+        return _send_safely(bench, bytes((0x84, 0x16, 0x00, 0x00)), self.card_block)
+
+    def title(self) -> str:
+        return f"card_block {_manner(f'{self.card_block.mac} MAC', self.card_block.challenge)}".rstrip()
+
+
+class ApplicationBlock(Step):
+    """APPLICATION BLOCK (应用锁定) of the current DF by itself, without authenticating its lock key first."""
+
+    verb: ClassVar[str] = "application_block"
+    application_block: SafeMessage
+
+    def run(self, bench: Bench) -> Outcome:
+        stk = f"STK{bench.chip.snapshot().current_df}"
+        return _send_safely(bench, bytes((0x84, 0x1E, 0x00, 0x01)), self.application_block, stk=stk)
+
+    def title(self) -> str:
+        asked = self.application_block
+        return f"application_block {_manner(f'{asked.mac} MAC', asked.challenge)}".rstrip()
+
+
+class TriesLeft(Step):
+    """Ask the tries left at the terminal; the value is what it must read (``none``: no PIN need be given)."""
+
+    verb: ClassVar[str] = "tries_left"
+    tries_left: Annotated[str, AfterValidator(_asked_tries)]
+
+    def run(self, bench: Bench) -> Outcome:
+        tries = bench.terminal.tries_left()
+        return Outcome(said={"tries_left": NO_PIN_NEEDED if tries is None else str(tries)})
+
+    def answers(self) -> dict[str, str]:
+        return {"tries_left": self.tries_left}
+
+
+class VerifyPin(Step):
+    """VERIFY at the terminal."""
+
+    verb: ClassVar[str] = "verify_pin"
+    verify_pin: Annotated[Pin, Field(repr=False)]
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.terminal.verify_pin(self.verify_pin)
+        return Outcome()
+
+
+class OldAndNew(Model):
+    """The PINs of a change; an empty one means no PIN."""
+
+    old: PinOrNone = Field(repr=False)
+    new: PinOrNone = Field(repr=False)
+
+
+class ChangePin(Step):
+    """CHANGE PIN (修改) at the terminal."""
+
+    verb: ClassVar[str] = "change_pin"
+    change_pin: OldAndNew
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.terminal.change_pin(self.change_pin.old, self.change_pin.new)
+        return Outcome()
+
+
+class ResetPin(Step):
+    """PIN reset (重置) at the terminal: PUK authentication and the new PIN under STK."""
+
+    verb: ClassVar[str] = "reset_pin"
+    reset_pin: Annotated[Pin, Field(repr=False)]
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.terminal.reset_pin(self.reset_pin)
+        return Outcome()
+
+
+class UnblockPin(Step):
+    """PIN unblock (解锁) at the terminal."""
+
+    verb: ClassVar[str] = "unblock_pin"
+    unblock_pin: Nothing = ""
+
+    def run(self, bench: Bench) -> Outcome:
+        bench.terminal.unblock_pin()
+        return Outcome()
+
+
+class WrittenData(Model):
+    """What the terminal must read off the card; a field left out is not looked at."""
+
+    name: str | None = None
+    social_security_number: str | None = None
+    version: str | None = None
+    issued: str | None = None
+    expires: str | None = None
+    sex: str | None = None
+    birth_date: str | None = None
+
+
+class ReadBasic(Step):
+    """Read the basic data (EF05 and EF06) at the terminal."""
+
+    verb: ClassVar[str] = "read_basic"
+    read_basic: WrittenData
+
+    def run(self, bench: Bench) -> Outcome:
+        read = bench.terminal.read_basic()
+        return Outcome(said={field: getattr(read, field) for field in WrittenData.model_fields})
+
+    def answers(self) -> dict[str, str]:
+        return self.read_basic.model_dump(exclude_none=True)
+
+
+CARD_STEPS: tuple[type[Step], ...] = (
+    Insert,
+    PowerOn,
+    Reset,
+    PowerOff,
+    CutPower,
+    FailMemory,
+    MendMemory,
+    Apdu,
+    Select,
+    ReadRecord,
+    GetChallenge,
+    Authenticate,
+    PinChangeUnblock,
+    CardBlock,
+    ApplicationBlock,
+    TriesLeft,
+    VerifyPin,
+    ChangePin,
+    ResetPin,
+    UnblockPin,
+    ReadBasic,
+)
+
+
+def _challenge(bench: Bench, use: ChallengeUse) -> bytes:
+    """The challenge to compute with; a fresh one costs a GET CHALLENGE."""
+    if use == "fresh":
+        bench.challenge = exchange(bench.connection, command(0x00, 0x84, 0x00, 0x00, le=CHALLENGE_LENGTH)).data
+    return bench.challenge if use != "none" else bytes(CHALLENGE_LENGTH)
+
+
+def _send_safely(
+    bench: Bench, command: bytes, asked: SafeMessage, pin: bytes | None = None, stk: str = "STK"
+) -> Outcome:
+    """A 4-byte command with its MAC, and the enciphered PIN where there is one."""
+    factor = _challenge(bench, asked.challenge)
+    block = bench.suite.block
+    enciphered = 0 if pin is None else -(-(len(pin) + 1) // block) * block
+    header = command + bytes((enciphered + MAC_LENGTH,))
+    algorithm, address = bench.suite.algorithm_id, bench.hsm.address_of(stk)
+    message = bench.hsm.safe_message(algorithm, address, bench.reference, factor, header, pin)
+    if asked.mac == "wrong":
+        message = message[:-1] + bytes((message[-1] ^ 1,))
+    data, sw = split(bench.connection.transmit(message))
+    return Outcome(sw, data)
+
+
+def _manner(proof: str, challenge: ChallengeUse) -> str:
+    words = [] if proof.startswith("right") else [proof]
+    if challenge != "fresh":
+        words.append("last challenge" if challenge == "last" else "no challenge")
+    return f"({', '.join(words)})" if words else ""

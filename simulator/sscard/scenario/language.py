@@ -1,0 +1,187 @@
+"""The scenario language: one YAML file, one scenario.
+
+A scenario says whom it proves what about (``name``, ``proves``, ``tags``), which
+card it begins with (``card``) and what is done (``steps``). Unless its first
+step puts the card in by itself, the card is inserted before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, field_validator
+
+from sscard.card import Personality
+from sscard.document import Document, Model, Place, read_document, suggestion
+from sscard.encoding import encode_an
+from sscard.errors import InputError
+from sscard.issuer import Holder, find_personality, vary
+from sscard.issuer.personalise import INITIAL_PIN
+from sscard.issuer.personalities import DEFAULT
+from sscard.scenario.card_steps import CARD_STEPS, Insert
+from sscard.scenario.service_steps import SERVICE_STEPS, Texts
+from sscard.scenario.step import PinOrNone, Step
+
+VERBS: dict[str, type[Step]] = {step.verb: step for step in (*CARD_STEPS, *SERVICE_STEPS)}
+"""Every verb; adding one means adding its class to the steps of card or service."""
+CITY_CODE = "410402"
+NAME_LENGTHS = (15, 10)
+"""Characters of the name that fit into items 09 and 4E."""
+
+
+class HolderData(Model):
+    """A made-up person whose the card is."""
+
+    name: str
+    id_number: str = Field(repr=False)
+
+    @field_validator("name")
+    @classmethod
+    def _fits_the_card(cls, name: str) -> str:
+        first, second = NAME_LENGTHS
+        try:
+            encode_an(name[:first], 2 * first)
+            encode_an(name[first:], 2 * second)
+        except ValueError:
+            raise ValueError(f"does not fit the card\nup to {first + second} characters of GBK") from None
+        return name
+
+    @field_validator("id_number")
+    @classmethod
+    def _valid(cls, number: str) -> str:
+        try:
+            Holder("", number)
+        except InputError as error:
+            raise ValueError(f"{error.problem}\n{error.remedy}") from None
+        return number
+
+
+class CardData(Model):
+    """The card a scenario begins with; each personality named makes it a scenario of its own."""
+
+    personality: Texts = (DEFAULT,)
+    choices: dict[str, str] = Field(default_factory=dict)
+    pin: Annotated[PinOrNone, Field(repr=False)] = INITIAL_PIN
+    tries_left: Annotated[int, Field(ge=0, le=15)] | None = None
+    card_blocked: bool = False
+    interface: Literal["contact", "contactless"] = "contact"
+    holder: HolderData | None = None
+    city_code: Annotated[str, Field(pattern="^[1-9][0-9]{5}$")] = CITY_CODE
+    issued: date | None = None
+
+
+class Written(Model):
+    """A scenario file as written; its steps are read by their verbs."""
+
+    name: Annotated[str, Field(min_length=1)]
+    proves: Annotated[str, Field(min_length=1)]
+    tags: Annotated[tuple[str, ...], BeforeValidator(lambda tags: tags.split() if isinstance(tags, str) else tags)] = ()
+    card: CardData = CardData()
+    steps: Annotated[list[Any], Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A scenario ready to run on one personality.
+
+    ``source`` is its file as a report shows it, ``group`` the folder it is in;
+    ``places`` tells where in the file each step stands.
+    """
+
+    name: str
+    proves: str
+    tags: tuple[str, ...]
+    source: str
+    group: str
+    card: CardData
+    personality: Personality
+    steps: tuple[Step, ...]
+    document: Document
+
+    @property
+    def title(self) -> str:
+        return f"{self.name} [{self.personality.name}]"
+
+    def place(self, number: int, field: str = "") -> Place:
+        """Where a step (numbered from 1, 0 for the insertion before them) or a field of it stands."""
+        if number == 0:
+            return self.document.place(("steps",))
+        return self.document.place(("steps", number - 1, field) if field else ("steps", number - 1))
+
+
+def read_scenario(
+    path: Path, source: str = "", group: str = "", personality: Personality | None = None
+) -> list[Scenario]:
+    """The scenarios of a file: one for each personality it names, or for the one given.
+
+    ``source`` names the file in reports and errors, the path where it is empty.
+    """
+    document = read_document(path)
+    document.source = source or str(path)
+    if not isinstance(document.content, dict):
+        raise document.error((), "not a scenario", "write name:, proves: and steps: at the left margin")
+    written = document.as_model(Written)
+    steps = tuple(_step(document.part(("steps", place))) for place in range(len(written.steps)))
+    bases = [personality] if personality else _personalities(document, written, path.parent)
+    return [
+        Scenario(
+            written.name,
+            written.proves,
+            written.tags,
+            document.source,
+            group,
+            written.card,
+            _suited(document, written, base),
+            steps,
+            document,
+        )
+        for base in bases
+    ]
+
+
+def insertion(scenario: Scenario) -> Step | None:
+    """The step before the first, where the first needs an inserted card."""
+    return Insert() if scenario.steps[0].inserts else None
+
+
+def _step(document: Document) -> Step:
+    content = document.content
+    if not isinstance(content, dict):
+        raise document.error((), "a step is a verb, a colon and its value", "write it as `- insert:`")
+    verbs = [key for key in content if key in VERBS]
+    if len(verbs) > 1:
+        raise document.error((verbs[1],), f"two verbs in one step: {', '.join(verbs)}", "make each a step of its own")
+    if verbs:
+        return document.as_model(VERBS[verbs[0]])
+    unknown = [key for key in content if key not in Step.model_fields]
+    if not unknown:
+        raise document.error((), "a step without a verb", f"add one of: {', '.join(sorted(VERBS))}")
+    raise document.error((unknown[0],), f"unknown verb {unknown[0]!r}", suggestion(unknown[0], VERBS))
+
+
+def _personalities(document: Document, written: Written, folder: Path) -> list[Personality]:
+    return [_personality(document, name, folder) for name in written.card.personality]
+
+
+def _personality(document: Document, name: str, folder: Path) -> Personality:
+    """A preset, or a file whose path counts from the scenario's folder."""
+    is_path = Path(name).suffix != "" or "/" in name
+    try:
+        return find_personality(str(folder / name) if is_path else name)
+    except InputError as error:
+        if error.file:
+            raise
+        raise document.error(("card", "personality"), error.problem, error.remedy) from None
+
+
+def _suited(document: Document, written: Written, base: Personality) -> Personality:
+    """The personality with the scenario's choices, checked against its other wishes."""
+    card = written.card
+    personality = vary(base, document.part(("card", "choices"))) if card.choices else base
+    if card.tries_left is not None and card.tries_left > personality.pin_tries:
+        limit = f"write 0 to {personality.pin_tries}, or raise choices: pin_tries"
+        raise document.error(("card", "tries_left"), "more tries left than the card's limit", limit)
+    return personality

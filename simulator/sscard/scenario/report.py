@@ -1,0 +1,120 @@
+"""Reports: the table in the terminal, what a failing step did, the whole trace as text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from sscard.scenario.language import Scenario
+from sscard.scenario.runner import ScenarioResult, StepResult
+
+PASSED, FAILED = "✓", "✗"
+LABEL_WIDTH = 10
+
+
+def trace_text(results: Iterable[ScenarioResult]) -> str:
+    """Every step of every scenario with its commands, redacted; the same seed gives the same text."""
+    lines = [line for result in results for line in _trace_lines(result)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _trace_lines(result: ScenarioResult) -> Iterator[str]:
+    scenario = result.scenario
+    yield f"== {scenario.title}"
+    yield f"   {scenario.source}"
+    for step in result.steps:
+        yield f"-- {step_name(scenario, step)}"
+        yield from (line for event in step.events for line in str(event).splitlines())
+        yield from (
+            f"!! {mistake.field}: expected {mistake.expected}, got {mistake.actual}" for mistake in step.mismatches
+        )
+    yield ""
+
+
+def step_name(scenario: Scenario, step: StepResult) -> str:
+    """A step's line in the file and its title."""
+    if step.number == 0:
+        return "before the first step: insert"
+    return f"line {scenario.place(step.number).line}: {step.step.title()}"
+
+
+class ConsoleReport:
+    """A row per scenario as it ends, its group above it; failures in full, and the count at the end."""
+
+    def __init__(self, console: Console, total: int) -> None:
+        self._console = console
+        self._total = total
+        self._results: list[ScenarioResult] = []
+        self._group = ""
+        self._status: Status | None = None
+
+    def __enter__(self) -> ConsoleReport:
+        if self._console.is_terminal:
+            self._status = self._console.status("")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def begin(self, scenario: Scenario) -> None:
+        """A scenario begins."""
+        if self._status is not None:
+            self._status.update(f"{len(self._results) + 1}/{self._total} {scenario.name}")
+
+    def add(self, result: ScenarioResult) -> None:
+        """A scenario has ended."""
+        self._results.append(result)
+        if result.scenario.group != self._group or len(self._results) == 1:
+            self._group = result.scenario.group
+            self._console.print(Text(f"\n{self._group}", style="bold cyan"))
+        self._console.print(_row(result))
+        if result.failure is not None:
+            self._console.print(_failure(result.scenario, result.failure))
+
+    def finish(self) -> None:
+        """The summary."""
+        failed = [result for result in self._results if not result.passed]
+        passed = len(self._results) - len(failed)
+        commands = sum(result.commands for result in self._results)
+        self._console.print(Text(f"\n{commands} commands to {len(self._results)} cards", style="dim"))
+        self._console.print(
+            Text(f"{passed} passed, {len(failed)} failed", style="bold red" if failed else "bold green")
+        )
+
+
+def _row(result: ScenarioResult) -> RenderableType:
+    row = Table.grid(padding=(0, 1), expand=True)
+    row.add_column(width=3, justify="right")
+    row.add_column(ratio=1)
+    row.add_column(width=10, style="dim")
+    row.add_column(width=9, justify="right", style="dim")
+    mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
+    steps = f"{len(result.scenario.steps)} steps"
+    row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
+    return row
+
+
+def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
+    """Where it failed, what was expected, what came, and the wire of that step."""
+    table = Table.grid(padding=(0, 1))
+    table.add_column(width=LABEL_WIDTH, style="dim", justify="right")
+    table.add_column(overflow="fold")
+    table.add_row("proves", Text(scenario.proves))
+    for mistake in step.mismatches:
+        place = scenario.place(step.number, mistake.field)
+        table.add_row("at", Text(f"{scenario.source}:{place.line}  {step.step.title()}", style="bold"))
+        if step.step.note:
+            table.add_row("note", Text(step.step.note))
+        table.add_row(mistake.field, Text(f"expected  {mistake.expected}", style="green"))
+        table.add_row("", Text(f"got       {mistake.actual}", style="red"))
+    for event in step.events:
+        for line in str(event).splitlines():
+            table.add_row("", Text(line, style="dim"))
+    return Padding(table, (0, 0, 1, 2))

@@ -1,0 +1,139 @@
+"""Runs a scenario: its own card, its own randoms, every step checked against what it states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, timezone
+from random import Random
+
+from sscard.apdu import ApduError
+from sscard.card import Chip, PowerError, PowerLost
+from sscard.card.layout import CARD_BLOCKED, PIN_TRIES
+from sscard.issuer import Card, Holder, Order, SoftHsm, builtin_keys, make_holder, make_order, personalise
+from sscard.issuer.hsm import HsmError
+from sscard.issuer.personalise import card_reference
+from sscard.scenario.bench import Bench, NotPossible
+from sscard.scenario.language import Scenario, insertion
+from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
+from sscard.service import PinService
+from sscard.transport import Connection, Exchange, PowerEvent, Recorder
+
+DEFAULT_SEED = 1
+FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
+"""A Monday in China."""
+CARD_AGE = timedelta(days=400)
+
+Connect = Callable[[Chip], AbstractContextManager[Connection]]
+"""How a terminal reaches a chip; the one place that knows the transport."""
+
+
+@contextmanager
+def in_process(chip: Chip) -> Iterator[Connection]:
+    """A chip is its own connection."""
+    yield chip
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step did: its number from 1 (0: the insertion before the first), the wire, what was not as stated."""
+
+    number: int
+    step: Step
+    events: tuple[Exchange | PowerEvent, ...]
+    mismatches: tuple[Mismatch, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioResult:
+    """What a scenario did, up to its first failing step."""
+
+    scenario: Scenario
+    steps: tuple[StepResult, ...]
+
+    @property
+    def failure(self) -> StepResult | None:
+        """The step that failed."""
+        return self.steps[-1] if self.steps[-1].mismatches else None
+
+    @property
+    def passed(self) -> bool:
+        return self.failure is None
+
+    @property
+    def commands(self) -> int:
+        """How many command APDUs went to the card."""
+        return sum(isinstance(event, Exchange) for step in self.steps for event in step.events)
+
+
+def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process) -> ScenarioResult:
+    """Run a scenario on a card of its own; the same seed gives the same bytes on the wire."""
+    random = _random(f"{seed}/{scenario.title}")
+    now = FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
+    order = _order(scenario, random, now)
+    card = personalise(order, builtin_keys())
+    _arrange(scenario, card)
+    chip = card.chip(random, contact=scenario.card.interface == "contact")
+    with connect(chip) as connection:
+        bench = Bench(
+            connection=Recorder(connection),
+            chip=chip,
+            hsm=SoftHsm(builtin_keys()),
+            reference=card_reference(order),
+            holder=order.holder,
+            service=PinService(lambda: now),
+            random=random,
+        )
+        return ScenarioResult(scenario, tuple(_run_steps(scenario, bench)))
+
+
+def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
+    first = insertion(scenario)
+    steps = [(0, first)] if first else []
+    steps += enumerate(scenario.steps, 1)
+    before = _view(bench)
+    for number, step in steps:
+        seen = len(bench.connection.events)
+        outcome = _perform(step, bench)
+        after = _view(bench)
+        mismatches = step.check(before, after, outcome)
+        yield StepResult(number, step, tuple(bench.connection.events[seen:]), tuple(mismatches))
+        if mismatches:
+            return
+        before = after
+
+
+def _perform(step: Step, bench: Bench) -> Outcome:
+    try:
+        return step.run(bench)
+    except ApduError as error:
+        return Outcome(error.sw, error.data)
+    except PowerLost:
+        return Outcome(None)
+    except (NotPossible, PowerError, HsmError) as error:
+        return Outcome(failure=str(error))
+
+
+def _view(bench: Bench) -> View:
+    return view_of(bench.look(), bench.case.stage if bench.case else None)
+
+
+def _random(seed: str) -> Random:
+    return Random(seed)  # noqa: S311 - repeatable is what a bench wants
+
+
+def _order(scenario: Scenario, random: Random, now: datetime) -> Order:
+    wanted = scenario.card
+    holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
+    issued = wanted.issued or (now - CARD_AGE).date()
+    order = make_order(scenario.personality, random, holder, wanted.city_code, issued)
+    return replace(order, pin=wanted.pin)
+
+
+def _arrange(scenario: Scenario, card: Card) -> None:
+    """What the scenario says happened to the card before."""
+    if scenario.card.tries_left is not None:
+        card.memory.put_number(PIN_TRIES, scenario.card.tries_left)
+    if scenario.card.card_blocked:
+        card.memory.put_number(CARD_BLOCKED, 1)

@@ -1,0 +1,69 @@
+"""Which scenarios to run: ``-k`` expressions of words, ``and``, ``or``, ``not`` and parentheses."""
+
+from __future__ import annotations
+
+import re
+
+from sscard.errors import InputError
+from sscard.scenario.language import Scenario
+
+_TOKEN = re.compile(r"[()]|[^\s()]+")
+
+
+def select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
+    """The scenarios an expression picks; a word is looked for in name, file, tags and personality."""
+    return [scenario for scenario in scenarios if _Reader(expression, _searched(scenario)).read()]
+
+
+def _searched(scenario: Scenario) -> str:
+    return " ".join((scenario.title, scenario.source, *scenario.tags)).lower()
+
+
+class _Reader:
+    """Reads an expression by recursive descent and says whether a text fits it."""
+
+    def __init__(self, expression: str, text: str) -> None:
+        self._tokens = _TOKEN.findall(expression.lower())
+        self._text = text
+
+    def read(self) -> bool:
+        fits = self._either()
+        if self._tokens:
+            raise _unreadable(f"{self._tokens[0]!r} is left over")
+        return fits
+
+    def _either(self) -> bool:
+        fits = self._both()
+        while self._take("or"):
+            fits |= self._both()
+        return fits
+
+    def _both(self) -> bool:
+        fits = self._one()
+        while self._take("and"):
+            fits &= self._one()
+        return fits
+
+    def _one(self) -> bool:
+        if self._take("not"):
+            return not self._one()
+        if self._take("("):
+            fits = self._either()
+            if not self._take(")"):
+                raise _unreadable("a parenthesis is not closed")
+            return fits
+        if not self._tokens or self._tokens[0] in ("and", "or", ")"):
+            raise _unreadable("a word is missing")
+        return self._tokens.pop(0) in self._text
+
+    def _take(self, token: str) -> bool:
+        if self._tokens[:1] != [token]:
+            return False
+        del self._tokens[0]
+        return True
+
+
+def _unreadable(problem: str) -> InputError:
+    return InputError(
+        f"-k: {problem}", remedy="write words with and, or, not and parentheses: 'blocked and not v2-3des'"
+    )

@@ -1,0 +1,200 @@
+"""The verbs of the service: a case from application to completion."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import BeforeValidator, Field
+
+from sscard.apdu import SW, ApduError
+from sscard.document import Model
+from sscard.scenario.bench import Bench, NotPossible
+from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, View
+from sscard.service import (
+    Acceptance,
+    Applicant,
+    ApplicantKind,
+    Application,
+    Case,
+    Channel,
+    NotDone,
+    Paper,
+    Reason,
+    Refusal,
+    Rule,
+    Stage,
+    SupplementNotice,
+)
+from sscard.terminal import BasicData
+
+
+def _list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
+"""One text or a list of them."""
+
+
+class ServiceStep(Step):
+    """A step of the service; ``says`` are words that the citizen must be told."""
+
+    inserts: ClassVar[bool] = False
+    says: Texts = ()
+
+    def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
+        found = super().check(before, after, outcome)
+        unsaid = [words for words in self.says if words not in outcome.told]
+        return found + [Mismatch("says", words, outcome.told or "nothing") for words in unsaid if not outcome.failure]
+
+
+class Examined(ServiceStep):
+    """A step that ends in acceptance (受理), a supplement notice (一次性告知补正) or a refusal (不予受理)."""
+
+    stage: Stage | None = Stage.ACCEPTED
+    grounds: tuple[Rule, ...] = ()
+    missing: tuple[Paper, ...] = ()
+
+    def answers(self) -> dict[str, str]:
+        return {"grounds": _show(self.grounds), "missing": _show(self.missing)}
+
+
+class ApplicantData(Model):
+    """Who applies; what is left out is the card holder's."""
+
+    name: str | None = None
+    id_number: str | None = Field(default=None, repr=False)
+    kind: ApplicantKind = ApplicantKind.CITIZEN
+    lives_in_province: bool = True
+    works_or_insured_in_province: bool = False
+
+
+class ApplicationData(Model):
+    """What the citizen hands in; without ``reason`` it is none of the item's."""
+
+    channel: Channel = Channel.WINDOW
+    reason: Reason | None = None
+    papers: tuple[Paper, ...] = tuple(Paper)
+    applicant: ApplicantData = ApplicantData()
+
+
+class Apply(Examined):
+    """收件 and 受理: the card, where it is among the papers, is read and given back."""
+
+    verb: ClassVar[str] = "apply"
+    apply: ApplicationData
+
+    def run(self, bench: Bench) -> Outcome:
+        handed_in = self.apply
+        person = handed_in.applicant
+        applicant = Applicant(
+            person.name or bench.holder.name,
+            person.id_number or bench.holder.id_number,
+            person.kind,
+            person.lives_in_province,
+            person.works_or_insured_in_province,
+        )
+        papers = handed_in.papers
+        card = _read(bench, papers)
+        application = Application(applicant, handed_in.channel, handed_in.reason, frozenset(papers), card)
+        bench.case = bench.service.intake(application)
+        return _examined(bench.service.accept(bench.case))
+
+    def title(self) -> str:
+        return f"apply {self.apply.channel} {self.apply.reason or 'no reason'}"
+
+
+class Supplemented(Model):
+    """The papers that are brought now."""
+
+    papers: tuple[Paper, ...]
+
+
+class Supplement(Examined):
+    """补正: bring papers that were missing."""
+
+    verb: ClassVar[str] = "supplement"
+    supplement: Supplemented
+
+    def run(self, bench: Bench) -> Outcome:
+        papers = self.supplement.papers
+        return _examined(bench.service.supplement(_case(bench), papers, _read(bench, papers)))
+
+    def title(self) -> str:
+        return f"supplement {_show(self.supplement.papers)}"
+
+
+class NewPin(Model):
+    """The PIN the citizen wants, and for a change the one it replaces."""
+
+    new: Pin = Field(repr=False)
+    old: PinOrNone = Field(default="", repr=False)
+
+
+class Operate(ServiceStep):
+    """Change or reset the PIN on the card, which is put into the terminal where it is not there."""
+
+    verb: ClassVar[str] = "operate"
+    operate: NewPin
+    stage: Stage | None = Stage.OPERATED
+
+    def run(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        _put_in(bench)
+        answer = bench.service.operate(case, bench.terminal, self.operate.new, self.operate.old)
+        return Outcome(_status_word(answer), told=answer.text)
+
+
+class Complete(ServiceStep):
+    """办结: the citizen tries the new PIN and is told what to do next."""
+
+    verb: ClassVar[str] = "complete"
+    complete: Annotated[Pin, Field(repr=False)]
+    stage: Stage | None = Stage.COMPLETED
+
+    def run(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        _put_in(bench)
+        answer = bench.service.complete(case, bench.terminal, self.complete)
+        return Outcome(_status_word(answer), told=answer.text)
+
+
+SERVICE_STEPS: tuple[type[Step], ...] = (Apply, Supplement, Operate, Complete)
+
+
+def _read(bench: Bench, papers: tuple[Paper, ...]) -> BasicData | None:
+    """What the terminal reads off the card, ``None`` where it is not there or cannot be read."""
+    if Paper.SOCIAL_SECURITY_CARD not in papers:
+        return None
+    try:
+        bench.insert()
+        return bench.terminal.read_basic()
+    except ApduError:
+        return None
+    finally:
+        bench.remove()
+
+
+def _put_in(bench: Bench) -> None:
+    if bench.session is None or not bench.chip.snapshot().powered:
+        bench.insert()
+
+
+def _case(bench: Bench) -> Case:
+    if bench.case is None:
+        raise NotPossible("there is no case: put a step `apply:` before this one")
+    return bench.case
+
+
+def _examined(answer: Acceptance | SupplementNotice | Refusal) -> Outcome:
+    grounds = tuple(ground.rule for ground in answer.grounds) if isinstance(answer, Refusal) else ()
+    missing = answer.papers if isinstance(answer, SupplementNotice) else ()
+    return Outcome(said={"grounds": _show(grounds), "missing": _show(missing)}, told=answer.text)
+
+
+def _status_word(answer: object) -> int:
+    return answer.sw or SW.OK if isinstance(answer, NotDone) else SW.OK
+
+
+def _show(words: tuple[Rule, ...] | tuple[Paper, ...]) -> str:
+    return " ".join(sorted(words)) or "none"

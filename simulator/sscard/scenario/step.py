@@ -1,0 +1,287 @@
+"""A step: one verb and what must be true after it. What it does not mention must not change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Annotated, ClassVar, NamedTuple
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from sscard.apdu import SW, status_text
+from sscard.card import Snapshot, build_layout
+from sscard.card.layout import MF, Layout, Purpose
+from sscard.document import Model, suggestion
+from sscard.encoding import encode_pin
+from sscard.scenario.bench import Bench
+from sscard.service import Stage
+
+READY = "ready"
+"""The state of a card of which no word is true."""
+SOME_WORDS = "off, no-pin, blocked, card-blocked, DF03-blocked, verified, challenge, a key such as PUK; or ready alone"
+NO_ANSWER = "none"
+ANY_BYTE, ANY_REST = "??", "..."
+
+
+@cache
+def _layouts() -> tuple[Layout, ...]:
+    return tuple(build_layout(generation, MF) for generation in ("1.0", "2.0", "3.0"))
+
+
+@cache
+def authenticated_keys() -> tuple[str, ...]:
+    """The names of the keys that EXTERNAL AUTHENTICATION can prove, over all generations."""
+    keys = [key.name for layout in _layouts() for key in layout.keys if key.purpose == Purpose.EXTERNAL]
+    return tuple(dict.fromkeys(keys))
+
+
+@cache
+def lasting_words() -> tuple[str, ...]:
+    """What stays true of a card without power; ``DF03-blocked`` is a blocked application."""
+    applications = dict.fromkeys(df.name for layout in _layouts() for df in layout.dfs if not df.ddf)
+    return ("no-pin", "blocked", "card-blocked", *(f"{name}-blocked" for name in applications))
+
+
+@cache
+def all_words() -> tuple[str, ...]:
+    """Every word of a state but ``ready``, in the order a report shows them."""
+    return ("off", *lasting_words(), "verified", "challenge", *authenticated_keys())
+
+
+def _bytes(text: object) -> bytes:
+    digits = "".join(str(text).split())
+    for place, char in enumerate(digits, 1):
+        if char not in "0123456789abcdefABCDEF":
+            raise ValueError(f"no hex digit at position {place}\nwrite bytes as pairs of hex digits: 00 A4 02 00")
+    if len(digits) % 2:
+        raise ValueError(f"{len(digits)} hex digits, an odd number\nwrite bytes as pairs of hex digits: 00 A4 02 00")
+    return bytes.fromhex(digits)
+
+
+def _pattern(text: str) -> str:
+    """Bytes, ``??`` for any one, ``...`` at the end for any number; normalised to single spaces."""
+    open_end = text.rstrip().endswith(ANY_REST)
+    digits = "".join(text.rstrip().removesuffix(ANY_REST).split())
+    pairs = [digits[place : place + 2] for place in range(0, len(digits), 2)]
+    parts = [pair if pair == ANY_BYTE else _bytes(pair).hex().upper() for pair in pairs]
+    return " ".join([*parts, ANY_REST] if open_end else parts)
+
+
+def _pin(digits: str) -> str:
+    try:
+        encode_pin(digits)
+    except ValueError as error:
+        raise ValueError(f"{error}\nwrite 4 to 16 digits; other bytes can be sent with the verb apdu") from None
+    return digits
+
+
+def _given_pin(digits: str) -> str:
+    if not digits:
+        raise ValueError("a PIN has 4 to 16 digits, got none\nwrite 4 to 16 digits")
+    return _pin(digits)
+
+
+def _status_word(text: object) -> int | None:
+    if text == NO_ANSWER:
+        return None
+    digits = str(text)
+    if len(digits) != 4:
+        raise ValueError("not a status word\nwrite four hex digits, as in 63C5, or none where the power goes")
+    return int.from_bytes(_bytes(digits), "big")
+
+
+def _tries(text: object) -> tuple[int, ...]:
+    counts = str(text).split()
+    if not counts or not all(count.isdecimal() for count in counts):
+        raise ValueError("not a count\nwrite the tries left of each version of the key: 3, or 3 2 3")
+    return tuple(map(int, counts))
+
+
+def _words(value: object) -> frozenset[str]:
+    given = value if isinstance(value, list) else str(value).split()
+    for word in given:
+        if word not in (READY, *all_words()):
+            raise ValueError(f"unknown word {word!r}\n{_near(str(word), all_words(), SOME_WORDS)}")
+    if not given or (READY in given and len(given) > 1):
+        raise ValueError(f"not a state\nwrite what is so: {SOME_WORDS}")
+    return frozenset(given) - {READY}
+
+
+def _key(name: str) -> str:
+    if name not in authenticated_keys():
+        raise ValueError(f"unknown key {name!r}\n{_near(name, authenticated_keys(), 'expected PUK, BK, UKSSSE, …')}")
+    return name
+
+
+def _near(word: str, known: tuple[str, ...], otherwise: str) -> str:
+    near = suggestion(word, known)
+    return near if near.startswith("did") else otherwise
+
+
+def _nothing(text: str) -> str:
+    if text:
+        raise ValueError("this verb takes no value\nwrite the verb and its colon only")
+    return text
+
+
+Hex = Annotated[bytes, BeforeValidator(_bytes)]
+Pattern = Annotated[str, AfterValidator(_pattern)]
+Pin = Annotated[str, AfterValidator(_given_pin)]
+"""A PIN of 4–16 digits."""
+PinOrNone = Annotated[str, AfterValidator(_pin)]
+"""A PIN of 4–16 digits, or empty for none."""
+StatusWord = Annotated[int | None, BeforeValidator(_status_word)]
+KeyName = Annotated[str, AfterValidator(_key)]
+KeyTries = Annotated[tuple[int, ...], BeforeValidator(_tries)]
+State = Annotated[frozenset[str], BeforeValidator(_words)]
+Nothing = Annotated[str, AfterValidator(_nothing)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class View(NamedTuple):
+    """What a step may change: PIN tries left, tries left of keys, the words true of the card, the case's stage."""
+
+    tries: int
+    key_tries: dict[str, tuple[int, ...]]
+    state: frozenset[str]
+    stage: Stage | None
+
+
+def view_of(snapshot: Snapshot, stage: Stage | None) -> View:
+    """The view of a card and a case."""
+    facts = {
+        "off": not snapshot.powered,
+        "no-pin": not snapshot.pin_set,
+        "blocked": snapshot.pin_blocked,
+        "card-blocked": snapshot.card_blocked,
+        "verified": snapshot.pin_verified,
+        "challenge": snapshot.challenge_waiting,
+    }
+    words = [word for word, so in facts.items() if so]
+    words += [f"{name}-blocked" for name in snapshot.blocked_applications]
+    return View(snapshot.pin_tries, snapshot.key_tries, frozenset((*words, *snapshot.authenticated)), stage)
+
+
+def without_power(state: frozenset[str]) -> frozenset[str]:
+    """What stays true of a card when its power goes."""
+    return state.intersection(lasting_words()) | {"off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a step: status word (``None``: the power went), data, what the terminal or the service said.
+
+    ``told`` is the service's text for the citizen; ``failure`` is set where
+    the step could not be done at all.
+    """
+
+    sw: int | None = SW.OK
+    data: bytes = field(default=b"", repr=False)
+    said: dict[str, str] = field(default_factory=dict)
+    told: str = ""
+    failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """One expectation that was not met; ``field`` is the step's field that states it."""
+
+    field: str
+    expected: str
+    actual: str
+
+
+class Step(Model):
+    """The expectations every step has."""
+
+    verb: ClassVar[str]
+    inserts: ClassVar[bool] = True
+    """Whether a scenario that begins with this step needs its card inserted first."""
+
+    sw: StatusWord = SW.OK
+    tries: Annotated[int, Field(ge=0, le=15)] | None = None
+    key_tries: dict[KeyName, KeyTries] = Field(default_factory=dict)
+    state: State | None = None
+    stage: Stage | None = None
+    data: Pattern | None = None
+    note: str = ""
+
+    def run(self, bench: Bench) -> Outcome:
+        """Do it; refusals of the card, lost power and the like are raised."""
+        raise NotImplementedError
+
+    def title(self) -> str:
+        """The step in a few words, without secrets."""
+        return self.verb
+
+    def answers(self) -> dict[str, str]:
+        """What the terminal or the service must answer."""
+        return {}
+
+    def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
+        """The words that must be true: those stated, else those from before, ``blocked`` as the tries say."""
+        if self.state is not None:
+            return self.state
+        state = before if self.sw is not None else without_power(before)
+        return state | {"blocked"} if tries == 0 else state - {"blocked"}
+
+    def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
+        """Every expectation that was not met."""
+        if outcome.failure:
+            return [Mismatch(self.verb, "the step is done", outcome.failure)]
+        pairs = [*self._compare_answer(outcome), *self._compare_views(before, after)]
+        return [pair for pair in pairs if pair.expected != pair.actual]
+
+    def _compare_answer(self, outcome: Outcome) -> Iterator[Mismatch]:
+        yield Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw))
+        for what, expected in self.answers().items():
+            yield Mismatch(what, expected, outcome.said.get(what, ""))
+        if self.data is not None and not matches(self.data, outcome.data):
+            yield Mismatch("data", self.data, show_data(outcome.data))
+
+    def _compare_views(self, before: View, after: View) -> Iterator[Mismatch]:
+        tries = before.tries if self.tries is None else self.tries
+        state = self.expected_state(before.state, tries)
+        yield Mismatch("tries", str(tries), str(after.tries))
+        for key, counts in (before.key_tries | self.key_tries).items():
+            left = after.key_tries.get(key, ())
+            if left != counts:
+                yield Mismatch("key_tries", show_tries(key, counts), show_tries(key, left))
+        yield Mismatch("state", show_state(state), show_state(after.state))
+        yield Mismatch("stage", show_stage(self.stage or before.stage), show_stage(after.stage))
+
+
+def matches(pattern: str, data: bytes) -> bool:
+    """Whether data has the bytes of a normalised pattern."""
+    parts = pattern.split()
+    open_end = parts[-1:] == [ANY_REST]
+    parts = parts[:-1] if open_end else parts
+    if len(data) < len(parts) or (len(data) > len(parts) and not open_end):
+        return False
+    return all(part in (ANY_BYTE, f"{byte:02X}") for part, byte in zip(parts, data, strict=False))
+
+
+def show_sw(sw: int | None) -> str:
+    """A status word with its meaning."""
+    return f"{sw:04X} {status_text(sw)}" if sw is not None else "no answer: the power went"
+
+
+def show_data(data: bytes) -> str:
+    """Data as a pattern writes it."""
+    return data.hex(" ").upper() or "no data"
+
+
+def show_tries(key: str, tries: tuple[int, ...]) -> str:
+    """Tries left of a key, one number per version."""
+    return f"{key} {' '.join(map(str, tries))}".strip() if tries else f"{key}: not on this card"
+
+
+def show_state(words: frozenset[str]) -> str:
+    """The words of a state in a fixed order."""
+    return " ".join(sorted(words, key=all_words().index)) or READY
+
+
+def show_stage(stage: Stage | None) -> str:
+    """A case's stage in both languages."""
+    return f"{stage.value} {stage.chinese}" if stage else "no case"
