@@ -8,7 +8,12 @@ from typing import Annotated
 import typer
 
 from sscard import __version__
+from sscard.cli.apdu import apdu
+from sscard.cli.issue import issue
+from sscard.cli.personality import personality
+from sscard.cli.pins import change_pin, reset_pin, unblock_pin, verify_pin
 from sscard.cli.run import run
+from sscard.cli.show import show
 from sscard.cli.show_item import item
 from sscard.errors import InputError, MissingPart
 
@@ -21,8 +26,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-app.command()(run)
-app.command()(item)
+for command in (run, issue, show, apdu, verify_pin, change_pin, reset_pin, unblock_pin, item):
+    app.command()(command)
+app.add_typer(personality, name="personality")
 
 
 def _version(wanted: bool) -> None:

@@ -1,8 +1,5 @@
 """``sscard item``."""
 
-# Imports stand inside, so that sscard --help stays quick.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 

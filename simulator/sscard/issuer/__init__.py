@@ -5,6 +5,7 @@ from sscard.issuer.holder import Holder, make_holder
 from sscard.issuer.hsm import Hsm, HsmError, SoftHsm
 from sscard.issuer.personalise import Card, Order, make_order, personalise
 from sscard.issuer.personalities import find_personality, preset, presets, vary
+from sscard.issuer.places import Place, find_place, places
 
 __all__ = [
     "Card",
@@ -14,13 +15,16 @@ __all__ = [
     "HsmError",
     "KeyHierarchy",
     "Order",
+    "Place",
     "SoftHsm",
     "builtin_keys",
     "find_personality",
+    "find_place",
     "load_keys",
     "make_holder",
     "make_order",
     "personalise",
+    "places",
     "preset",
     "presets",
     "vary",

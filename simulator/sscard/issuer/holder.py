@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
@@ -24,7 +24,7 @@ class Holder:
     """A holder: name (up to 15 + 10 Chinese characters) and resident ID number (18 characters, GB 11643)."""
 
     name: str
-    id_number: str
+    id_number: str = field(repr=False)
 
     def __post_init__(self) -> None:
         try:

@@ -7,8 +7,9 @@ from datetime import date
 from functools import cache
 from random import Random
 
-from sscard.card import Chip, Memory, Personality, Profile, build_layout
+from sscard.card import Chip, Memory, Personality, Profile, Snapshot, build_layout
 from sscard.card.layout import Item, Layout
+from sscard.card.snapshot import take_snapshot
 from sscard.cipher import SUITES_BY_NAME
 from sscard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
@@ -64,6 +65,10 @@ class Card:
     def chip(self, random: Random, *, contact: bool = True) -> Chip:
         """The card's chip, without power; its challenges come from ``random``."""
         return Chip(self.profile, self.memory, random.randbytes, contact=contact)
+
+    def snapshot(self) -> Snapshot:
+        """Counters and states of the card at rest, without any secret."""
+        return take_snapshot(self.profile, self.memory, None)
 
 
 def make_order(personality: Personality, random: Random, holder: Holder, city_code: str, issued: date) -> Order:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -49,7 +51,7 @@ def load_personality(path: Path) -> Personality:
 
 def vary(base: Personality, changes: Document) -> Personality:
     """A personality with the fields that a document (or a part of one) changes."""
-    fields = {field: _written(field, value) for field, value in dataclasses.asdict(base).items()}
+    fields = {field: written(field, value) for field, value in dataclasses.asdict(base).items()}
     return _personality(Document(fields | changes.content, changes.places, changes.source, changes.root))
 
 
@@ -61,7 +63,7 @@ def _read(document: Document) -> Personality:
     if base not in presets():
         raise document.error(("based_on",), f"no personality {base!r}", suggestion(str(base), presets()))
     for field, value in dataclasses.asdict(preset(base)).items():
-        content.setdefault(field, _written(field, value))
+        content.setdefault(field, written(field, value))
     return _personality(document)
 
 
@@ -69,9 +71,21 @@ def _personality(document: Document) -> Personality:
     return Personality(**document.as_model(_model()).model_dump())
 
 
-def _written(field: str, value: Any) -> str:
+def written(field: str, value: Any) -> str:
     """A field's value as a file writes it."""
     return f"{value:04X}" if field in _words() else str(value)
+
+
+def field_meanings() -> dict[str, str]:
+    """What each field of a personality means, with its open choice: the text that stands below the field."""
+    source = (resources.files("sscard.card") / "personality.py").read_text(encoding="utf-8")
+    tree = ast.parse(source)
+    declared = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Personality")
+    meanings = {}
+    for field, text in pairwise(declared.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            meanings[field.target.id] = " ".join(str(ast.literal_eval(text.value)).split())
+    return meanings
 
 
 class _Checked(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sscard.apdu import SW, Answer, ApduError, command, tries_in
 from sscard.card.layout import SSSE_NAME
@@ -44,7 +44,7 @@ class BasicData:
     version: str
     issued: str
     expires: str
-    social_security_number: str
+    social_security_number: str = field(repr=False)
     name: str
     sex: str
     birth_date: str

@@ -91,8 +91,8 @@ def _by_number(session: Session, held: list[bytes], p1: int, mode: int) -> bytes
 
 
 def _deliver(session: Session, found: bytes, le: int) -> bytes:
-    if le == len(found):
-        return found + OK
+    if le == len(found) or (not le and len(found) >= MAX_ANSWER):
+        return found[:MAX_ANSWER] + OK
     if le and le < len(found) and session.personality.short_record_le == "truncate":
         return found[:le] + OK
     return wrong_le(min(len(found), MAX_ANSWER))

@@ -86,8 +86,8 @@ def _update_record(session: Session, p1: int, p2: int, data: bytes) -> bytes:
 
 def _malformed(ef: FileSpec, record: bytes) -> bytes:
     """The answer to a record of the wrong shape, empty for a good one."""
-    if ef.structure == Structure.FIXED:
-        return b"" if len(record) == ef.record_length else WRONG_LENGTH
+    if ef.structure == Structure.FIXED and len(record) != ef.record_length:
+        return WRONG_LENGTH
     return b"" if len(record) >= 2 and record[1] == len(record) - 2 else LC_NOT_TLV
 
 
@@ -115,7 +115,7 @@ def _write_record(session: Session, ef: FileSpec, p1: int, mode: int, record: by
         if not 1 <= number <= len(held) + 1:
             return RECORD_NOT_FOUND
     else:
-        if ef.structure == Structure.VARIABLE and p1 and record[0] != p1:
+        if p1 and record[0] != p1:
             return LC_NOT_TLV
         number = find_record(session, held, p1, mode) or len(held) + 1
     held[number - 1 : number] = [record]

@@ -1,0 +1,126 @@
+"""``sscard issue``: personalise cards into image files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sscard.errors import InputError
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from sscard.card import Personality
+    from sscard.issuer import KeyHierarchy, Order
+    from sscard.issuer.places import Place
+
+CITY = "410400"
+SEEDED_DATE = date(2026, 1, 5)
+"""The day of issue where a seed fixes everything."""
+NO_PIN = "none"
+
+
+def issue(
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The image; a folder with --count.")],
+    personality: Annotated[str, typer.Option(metavar="P", help="A preset or a personality file.")] = "v3-sm4",
+    place: Annotated[str, typer.Option(metavar="P", help="A place policy: PIN limit and initial PIN.")] = "",
+    name: Annotated[str, typer.Option(help="Holder's name; made up where none is given.")] = "",
+    id_number: Annotated[str, typer.Option("--id", metavar="NUMBER", help="Holder's resident ID number.")] = "",
+    pin: Annotated[str, typer.Option(help=f"4 to 16 digits, or {NO_PIN!r}; else the place's initial PIN.")] = "",
+    city: Annotated[str, typer.Option(help="City code of the issuer, six digits.")] = CITY,
+    count: Annotated[int, typer.Option(min=1, help="How many cards, of made-up holders.")] = 1,
+    seed: Annotated[int | None, typer.Option(help="Fixes all that is made up, and the date.")] = None,
+    keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Root keys; else the built-in test keys.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace images that exist.")] = False,
+) -> None:
+    """Personalise a card (or many) into an image file."""
+    from random import Random
+
+    from sscard.cli.target import keys_of
+    from sscard.issuer import find_personality, find_place
+
+    if count > 1 and (name or id_number):
+        raise InputError("--name and --id are for one card", remedy="leave them out, or leave --count out")
+    if len(city) != 6 or not (city.isascii() and city.isdigit()):
+        raise InputError("--city is a code of six digits", remedy="for example 410400")
+    policy = find_place(place or "tries-6")
+    product = find_personality(personality)
+    orders = _Orders(
+        Random(seed) if seed is not None else Random(),
+        policy.over(product) if place else product,
+        policy,
+        date.today() if seed is None else SEEDED_DATE,  # noqa: DTZ011 - the day at the counter
+    )
+    wanted = orders.of(name, id_number, city, pin)
+    if count == 1:
+        _issue_one(next(wanted), keys_of(keys), output, force)
+    else:
+        _issue_many(wanted, keys_of(keys), output, count, force)
+
+
+class _Orders:
+    """The orders of one run, one after the other."""
+
+    def __init__(self, random: Random, personality: Personality, place: Place, issued: date) -> None:
+        self._random = random
+        self._personality = personality
+        self._place = place
+        self._issued = issued
+
+    def of(self, name: str, id_number: str, city: str, pin: str) -> Iterator[Order]:
+        """Orders for this holder, made up where nothing is given."""
+        from dataclasses import replace
+
+        from sscard.issuer import Holder, make_holder, make_order
+
+        given = _checked_pin(pin)
+        while True:
+            holder = make_holder(self._random)
+            holder = Holder(name or holder.name, id_number or holder.id_number)
+            order = make_order(self._personality, self._random, holder, city, self._issued)
+            yield replace(order, pin=self._place.initial_pin_of(holder) if given is None else given)
+
+
+def _checked_pin(pin: str) -> str | None:
+    """The digits to store, empty for no PIN, ``None`` where the place decides."""
+    from sscard.cli.pins import checked_pin
+
+    if not pin:
+        return None
+    return "" if pin == NO_PIN else checked_pin(pin, "--pin")
+
+
+def _issue_one(order: Order, keys: KeyHierarchy, path: Path, force: bool) -> None:
+    from sscard.issuer import personalise
+    from sscard.issuer.cardfile import save_card
+
+    _refuse_existing(path, force)
+    save_card(personalise(order, keys), path)
+    typer.echo(f"{path}: card of {order.holder.name}, {order.personality.name}; look at it with: sscard show {path}")
+
+
+def _issue_many(orders: Iterator[Order], keys: KeyHierarchy, folder: Path, count: int, force: bool) -> None:
+    from rich.progress import track
+
+    from sscard.issuer import personalise
+    from sscard.issuer.cardfile import save_card
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be a folder: {error.strerror}", file=str(folder)) from None
+    paths = [folder / f"card-{number:0{len(str(count))}d}.json" for number in range(1, count + 1)]
+    for path in paths:
+        _refuse_existing(path, force)
+    for path in track(paths, description="issuing"):
+        save_card(personalise(next(orders), keys), path)
+    typer.echo(f"{folder}: {count} cards")
+
+
+def _refuse_existing(path: Path, force: bool) -> None:
+    if path.exists() and not force:
+        raise InputError("exists already", file=str(path), remedy="choose another name, or replace it with --force")

@@ -1,0 +1,56 @@
+"""``sscard personality list|show|check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+personality = typer.Typer(help="Personalities: card products with what the documents leave open.", no_args_is_help=True)
+
+Which = Annotated[str, typer.Argument(metavar="P", help="A preset or a personality file.")]
+
+
+@personality.command("list")
+def list_presets() -> None:
+    """The personalities and place policies that come with sscard."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sscard.issuer import find_place, places, preset, presets
+
+    console = Console(highlight=False)
+    cards = Table("personality", "generation", "algorithm", "PIN tries", box=None)
+    for name in presets():
+        found = preset(name)
+        cards.add_row(name, found.generation, found.algorithm, str(found.pin_tries))
+    console.print(cards)
+    policies = Table("place policy", "PIN tries", "initial PIN", "its use", box=None)
+    for name in places():
+        place = find_place(name)
+        policies.add_row(name, str(place.pin_tries), place.initial_pin, place.initial_pin_use)
+    console.print(policies)
+
+
+@personality.command()
+def show(which: Which) -> None:
+    """Every field of a personality with its value and meaning, as a file that can be edited."""
+    from dataclasses import asdict
+
+    from sscard.issuer import find_personality
+    from sscard.issuer.personalities import field_meanings, written
+
+    found = find_personality(which)
+    meanings = field_meanings()
+    for field, value in asdict(found).items():
+        if field in meanings:
+            typer.echo(f"# {meanings[field]}")
+        typer.echo(f"{field}: {written(field, value)}")
+
+
+@personality.command()
+def check(which: Which) -> None:
+    """Say whether a personality file is good, and where it is not."""
+    from sscard.issuer import find_personality
+
+    typer.echo(f"{which}: {find_personality(which).name} is good")

@@ -1,0 +1,108 @@
+"""``sscard verify-pin``, ``change-pin``, ``reset-pin``, ``unblock-pin``: the terminal's operations on one card."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sscard.cli.target import TARGET_HELP, keys_of, open_target
+from sscard.errors import InputError
+
+if TYPE_CHECKING:
+    from sscard.terminal import CardSession
+
+Target = Annotated[str, typer.Argument(help=TARGET_HELP)]
+Keys = Annotated[Path | None, typer.Option(metavar="FILE", help="The issuer's root keys; else the built-in test keys.")]
+NewPin = Annotated[str, typer.Option("--new", help="The new PIN, 4 to 16 digits; asked for where not given.")]
+
+
+def verify_pin(
+    target: Target,
+    pin: Annotated[str, typer.Option(help="4 to 16 digits; asked for where not given.")] = "",
+    keys: Keys = None,
+) -> None:
+    """Try a PIN (校验密码) on a card."""
+    given = _given(pin, "--pin", "PIN 请输入密码")
+    with _session(target, keys) as session:
+        session.verify_pin(given)
+        typer.echo("PIN is right")
+
+
+def change_pin(
+    target: Target,
+    old: Annotated[str, typer.Option(help="The PIN now, or 'none'; asked for where not given.")] = "",
+    new: NewPin = "",
+    keys: Keys = None,
+) -> None:
+    """Change the PIN (修改密码): the holder knows the old one."""
+    before = "" if old == "none" else _given(old, "--old", "Old PIN 请输入原密码")
+    after = _new_pin(new)
+    with _session(target, keys) as session:
+        session.change_pin(before, after)
+        typer.echo("PIN changed")
+
+
+def reset_pin(target: Target, new: NewPin = "", keys: Keys = None) -> None:
+    """Reset the PIN (重置密码): the issuer sets a new one."""
+    after = _new_pin(new)
+    with _session(target, keys) as session:
+        session.reset_pin(after)
+        _tell_tries(session, "PIN reset")
+
+
+def unblock_pin(target: Target, keys: Keys = None) -> None:
+    """Unblock the PIN (解锁密码): the old one is valid again."""
+    with _session(target, keys) as session:
+        session.unblock_pin()
+        _tell_tries(session, "PIN unblocked")
+
+
+def checked_pin(pin: str, option: str) -> str:
+    """A PIN of 4–16 digits; ``InputError`` names the option and never repeats the PIN."""
+    from sscard.encoding import encode_pin
+
+    try:
+        if encode_pin(pin):
+            return pin
+    except ValueError as error:
+        raise InputError(f"{option}: {error}", remedy="for example 123456") from None
+    raise InputError(f"{option}: a PIN has 4 to 16 digits, got none")
+
+
+def _given(pin: str, option: str, prompt: str) -> str:
+    return checked_pin(pin or typer.prompt(prompt, hide_input=True), option)
+
+
+def _new_pin(pin: str) -> str:
+    if pin:
+        return checked_pin(pin, "--new")
+    first = _given("", "--new", "New PIN 请输入新密码")
+    if first != typer.prompt("Once more 请再次输入新密码", hide_input=True):
+        raise InputError("the two entries differ 两次输入不一致", remedy="enter the new PIN twice, the same")
+    return first
+
+
+@contextmanager
+def _session(target: str, keys: Path | None) -> Iterator[CardSession]:
+    """A card session; a refusal of the card is told in one line and ends with 1."""
+    from sscard.apdu import ApduError, status_text
+    from sscard.issuer import SoftHsm
+    from sscard.terminal import CardSession
+
+    with open_target(target) as connection:
+        try:
+            session = CardSession.start(connection, SoftHsm(keys_of(keys)))
+            yield session
+            session.close()
+        except ApduError as error:
+            typer.echo(f"the card refused: {error} {status_text(error.sw, chinese=True)}", err=True)
+            raise typer.Exit(1) from None
+
+
+def _tell_tries(session: CardSession, done: str) -> None:
+    tries = session.tries_left()
+    typer.echo(f"{done}, {tries} tries left 剩余{tries}次")

@@ -1,0 +1,121 @@
+"""``sscard show``: a card image's counters, states and files; secrets only on purpose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sscard.issuer import Card
+
+
+def show(
+    image: Annotated[Path, typer.Argument(metavar="CARD", help="A card image.")],
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    reveal_keys: Annotated[bool, typer.Option("--reveal-keys", help="With the key values, which are secret.")] = False,
+) -> None:
+    """Show a card: PIN and key counters, blocks, files. Never the PIN; keys only with --reveal-keys."""
+    from sscard.cli.target import tell
+    from sscard.issuer.cardfile import load_card
+
+    card = load_card(image, tell)
+    if as_json:
+        import json
+
+        typer.echo(json.dumps(_content(card, reveal_keys), ensure_ascii=False, indent=1))
+        return
+    from rich.console import Console
+
+    _render(Console(highlight=False), card, reveal_keys)
+
+
+def _content(card: Card, reveal_keys: bool) -> dict[str, Any]:
+    """The card for programs."""
+    from dataclasses import asdict
+
+    snapshot = card.snapshot()
+    return {
+        "personality": asdict(card.profile.personality),
+        "atr": card.profile.contact_atr().hex().upper(),
+        "pin": {"set": snapshot.pin_set, "tries_left": snapshot.pin_tries, "tries_max": snapshot.pin_tries_max},
+        "card_blocked": snapshot.card_blocked,
+        "blocked_applications": list(snapshot.blocked_applications),
+        "keys": _keys(card, reveal_keys),
+        "files": _files(card),
+    }
+
+
+def _keys(card: Card, reveal: bool) -> list[dict[str, Any]]:
+    """One entry per key and version; ``id`` is P2 of EXTERNAL AUTHENTICATION in hex."""
+    profile, layout = card.profile, card.profile.layout
+    rows = []
+    for index, spec in enumerate(layout.keys):
+        for version in range(spec.versions):
+            row: dict[str, Any] = {
+                "name": spec.name,
+                "df": layout.df_name(spec.df),
+                "id": f"{spec.number:02X}",
+                "version": version + 1,
+                "tries_left": card.memory.numbers[layout.counter(index, version)] if spec.counted else None,
+                "tries_max": profile.personality.key_tries if spec.counted else None,
+            }
+            if reveal:
+                row["value"] = profile.key(index, version).hex().upper()
+            rows.append(row)
+    return rows
+
+
+def _files(card: Card) -> list[dict[str, Any]]:
+    layout = card.profile.layout
+    return [
+        {
+            "df": layout.df_name(file.df),
+            "ef": f"EF{file.sfi:02X}",
+            "name": file.name,
+            "chinese": file.chinese,
+            "structure": file.structure.name.lower(),
+            "bytes": len(card.memory.strings[file.cell]),
+            "read": file.read_rule,
+            "write": file.write_rule,
+        }
+        for file in layout.files
+    ]
+
+
+def _render(console: Console, card: Card, reveal_keys: bool) -> None:
+    from rich.table import Table
+
+    snapshot = card.snapshot()
+    personality = card.profile.personality
+    console.print(f"[bold]{personality.name}[/]  {personality.generation}  {personality.algorithm}")
+    console.print(f"ATR {card.profile.contact_atr().hex().upper()}")
+    for line in _holder_lines(card):
+        console.print(line)
+    state = "blocked 锁定" if snapshot.pin_blocked else "set 已设" if snapshot.pin_set else "none 未设"
+    console.print(f"PIN 个人密码: {state}, {snapshot.pin_tries} of {snapshot.pin_tries_max} tries left")
+    console.print(f"card 卡片: {'blocked 锁定' if snapshot.card_blocked else 'not blocked 未锁定'}")
+    if snapshot.blocked_applications:
+        console.print(f"blocked applications 应用锁定: {', '.join(snapshot.blocked_applications)}")
+    table = Table("key", "DF", "id", "version", "tries left", *(["value"] if reveal_keys else []), box=None)
+    for key in _keys(card, reveal_keys):
+        tries = "" if key["tries_left"] is None else f"{key['tries_left']} of {key['tries_max']}"
+        value = [key["value"]] if reveal_keys else []
+        table.add_row(key["name"], key["df"], key["id"], str(key["version"]), tries, *value)
+    console.print(table)
+    files = Table("DF", "EF", "name", "名称", "structure", "bytes", "read", "write", box=None)
+    for file in _files(card):
+        files.add_row(*(str(value) for value in file.values()))
+    console.print(files)
+
+
+def _holder_lines(card: Card) -> list[str]:
+    """EF05 and EF06 in words, from the card's memory: the owner of an image sees its own card."""
+    from sscard.transport.explain import explain_records
+
+    layout = card.profile.layout
+    files = [layout.file(layout.ssse.fid, sfi) for sfi in (0x05, 0x06)]
+    return [line for file in files if file for line in explain_records(file, card.memory.strings[file.cell])]

@@ -1,0 +1,67 @@
+"""Place policies (地方政策): what a city lays over a personality (open choices §3)."""
+
+from __future__ import annotations
+
+import dataclasses
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from sscard.card import Personality
+from sscard.document import Model, parse_document, read_document, suggestion
+from sscard.encoding import encode_pin
+from sscard.errors import InputError
+from sscard.issuer.holder import Holder
+
+PRESETS = resources.files("sscard.issuer") / "places"
+LAST_6 = "last 6 of ID"
+BIRTH_DATE = "birth date"
+
+
+def _initial_pin(text: str) -> str:
+    if text not in (LAST_6, BIRTH_DATE):
+        encode_pin(text)
+    return text
+
+
+class Place(Model):
+    """A place policy.
+
+    ``initial_pin`` is a PIN, ``last 6 of ID`` or ``birth date`` (YYMMDD);
+    ``initial_pin_use`` what a holder may do before changing it: nothing,
+    queries, or all, or the PIN counts as switched off.
+    """
+
+    name: str
+    pin_tries: Annotated[int, Field(ge=1, le=15)] = 6
+    initial_pin: Annotated[str, AfterValidator(_initial_pin)] = "123456"
+    initial_pin_use: Literal["must change", "query only", "off", "free"] = "free"
+
+    def over(self, personality: Personality) -> Personality:
+        """The personality under this policy."""
+        return dataclasses.replace(personality, pin_tries=self.pin_tries)
+
+    def initial_pin_of(self, holder: Holder) -> str:
+        """The PIN a holder's new card has, digits. An X at the end of an ID number counts as 0."""
+        if self.initial_pin == LAST_6:
+            return holder.id_number[-6:].replace("X", "0")
+        if self.initial_pin == BIRTH_DATE:
+            return f"{holder.birth_date:%y%m%d}"
+        return self.initial_pin
+
+
+def places() -> list[str]:
+    """The names of the place policies that come with sscard."""
+    return sorted(entry.name.removesuffix(".yaml") for entry in PRESETS.iterdir() if entry.name.endswith(".yaml"))
+
+
+def find_place(name: str) -> Place:
+    """A place policy by name, or a file by path (anything with a suffix or a slash)."""
+    path = Path(name)
+    if path.suffix or len(path.parts) > 1:
+        return read_document(path).as_model(Place)
+    if name not in places():
+        raise InputError(f"no place policy {name!r}", remedy=suggestion(name, places()))
+    return parse_document((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml").as_model(Place)
