@@ -8,6 +8,7 @@ from sscard.apdu import SW
 from sscard.card.answers import (
     MEMORY_FAILURE,
     NOT_SUPPORTED,
+    OK,
     UNKNOWN_CLA,
     WRONG_LENGTH,
     WRONG_P1P2,
@@ -76,8 +77,6 @@ class Chip:
             raise PowerError("the card has no power: call power_on() first")
         try:
             return self._run(session, command)
-        except MemoryFailure:
-            return MEMORY_FAILURE
         except PowerLost:
             self._session = None
             raise
@@ -90,25 +89,33 @@ class Chip:
         if len(command) < HEADER_LENGTH:
             return session.barred or WRONG_LENGTH
         declared = BY_CODE.get(command[0] << 8 | command[1])
-        if declared is None or session.barred:
-            session.transaction = None
-            session.pending = b""
-            return self._exceptional(session, declared, command)
         if session.pending and declared is not GET_RESPONSE:
             session.pending = b""
-        answered = self._check(session, declared, command)
+        if declared is None or session.barred:
+            answered = self._exceptional(session, declared, command)
+        else:
+            try:
+                answered = self._check(session, declared, command)
+            except MemoryFailure:
+                answered = MEMORY_FAILURE
         if session.attentive:
             self._look_after(session, declared, answered)
         return answered
 
-    def _look_after(self, session: Session, declared: Command, answered: bytes) -> None:
+    def _look_after(self, session: Session, declared: Command | None, answered: bytes) -> None:
         """End what this command ends: the challenge [OC-12], the medical transaction (command sheet §3.1)."""
-        if self.profile.personality.challenge_lasts == "command" and declared is not GET_CHALLENGE:
+        if declared is not GET_CHALLENGE and self._ends_challenge(declared, answered):
             session.challenge = b""
-        if declared is GET_RESPONSE:
-            return
-        if declared.clas != MEDICAL_CLAS or answered[-SW_LENGTH] not in SUCCESSES:
+        medical = declared is not None and declared.clas == MEDICAL_CLAS
+        if declared is not GET_RESPONSE and not (medical and answered[-SW_LENGTH] in SUCCESSES):
             session.transaction = None
+        session.attentive = bool(session.challenge) or session.transaction is not None
+
+    def _ends_challenge(self, declared: Command | None, answered: bytes) -> bool:
+        lasts = self.profile.personality.challenge_lasts
+        if lasts == "command":
+            return True
+        return declared is not None and declared.spends_challenge and (lasts == "use" or answered == OK)
 
     def _check(self, session: Session, declared: Command, command: bytes) -> bytes:
         """The order of checks of the command sheet §0: P1 P2, length, then the command's own."""

@@ -76,7 +76,7 @@ class Session:
         self.partial = (b"", 0)
         self.barred = self.block_of(self.df)
         self.transaction: Transaction | None = None
-        self.attentive = self.personality.challenge_lasts == "command"
+        self.attentive = False
 
     def block_of(self, df: DfSpec) -> bytes:
         """What a DF answers while it or the card is blocked, empty while neither is [OC-29, OC-34]."""
@@ -101,11 +101,14 @@ class Session:
             self.status = 0
         self.barred = self.block_of(df)
 
-    def open(self, ef: FileSpec) -> None:
-        """Make an EF current; the record pointer is lost where it is another one."""
-        if ef is not self.ef:
-            self.ef = ef
-            self.record = 0
+    def open(self, ef: FileSpec, record: int) -> None:
+        """Make an EF current, with this current record (0: none)."""
+        self.ef = ef
+        self.record = record
+
+    def record_in(self, ef: FileSpec) -> int:
+        """The current record of an EF: only the current EF has one."""
+        return self.record if ef is self.ef else 0
 
     def allows(self, rule: tuple[int, ...]) -> bool:
         """Whether the statuses held satisfy an access rule; with no PIN set, "PIN" is satisfied."""

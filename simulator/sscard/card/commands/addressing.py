@@ -33,13 +33,8 @@ def binary_address(p1: int, p2: int) -> tuple[int, int]:
 
 
 def locate(session: Session, sfi: int) -> FileSpec | None:
-    """The EF with this SFI in the current DF, which becomes current; SFI 0 is the current EF."""
-    if not sfi:
-        return session.ef
-    ef = session.layout.file(session.df.fid, sfi)
-    if ef is not None:
-        session.open(ef)
-    return ef
+    """The EF with this SFI in the current DF; SFI 0 is the current EF. Only success makes it current."""
+    return session.layout.file(session.df.fid, sfi) if sfi else session.ef
 
 
 def absent(sfi: int) -> bytes:
@@ -55,14 +50,13 @@ def file_records(ef: FileSpec, content: bytes) -> list[bytes]:
     return [content[start : start + length] for start in range(0, len(content), length)]
 
 
-def find_record(session: Session, held: list[bytes], p1: int, mode: int) -> int:
+def find_record(held: list[bytes], current: int, p1: int, mode: int) -> int:
     """The number (from 1) of the record that P1 and an identifier mode mean, 0 for none.
 
     P1=00 means records of any identifier. With no current record, "next" is
     the first and "previous" the last.
     """
     numbers = range(1, len(held) + 1)
-    current = session.record
     if mode == NEXT:
         numbers = numbers[current:]
     elif mode == PREVIOUS and current:

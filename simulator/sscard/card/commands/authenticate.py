@@ -6,7 +6,6 @@ from typing import Final
 
 from sscard.apdu import SW
 from sscard.card.answers import KEY_NOT_FOUND, METHOD_BLOCKED, OK, TRIES, answer
-from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command
 from sscard.card.layout import Layout, Purpose
 from sscard.card.session import Session
@@ -27,10 +26,6 @@ def key_version(session: Session, versions: int, named: bytes) -> int:
 
 def external_authentication(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Check authentication data(8) ‖ original data(8) [‖ version(1)] against the card's challenge."""
-    return spend_challenge(session, _authenticate(session, p2, data))
-
-
-def _authenticate(session: Session, p2: int, data: bytes) -> bytes:
     if p2 == 0:
         return answer(session.personality.reserved_key)
     layout = session.layout
@@ -151,6 +146,7 @@ EXTERNAL_AUTHENTICATION: Final = Command(
         SW.APPLICATION_BLOCKED,
     ),
     p1p2=range(0x100),
+    spends_challenge=True,
     lengths=(0x10, 0x11),
     words=_external_words,
 )

@@ -13,7 +13,6 @@ from sscard.card.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.layout import CARD_BLOCKED
@@ -26,10 +25,6 @@ DF_STK_NUMBER: Final = 0x82
 
 def application_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Block the current application: its lock key (BK where it has none), then a MAC under its STK."""
-    return spend_challenge(session, _block_application(session, data))
-
-
-def _block_application(session: Session, data: bytes) -> bytes:
     df = session.df
     if df.ddf:
         return CONDITIONS_NOT_SATISFIED
@@ -45,10 +40,6 @@ def _block_application(session: Session, data: bytes) -> bytes:
 
 def card_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Block the card: BK, then a MAC under STK."""
-    return spend_challenge(session, _block_card(session, data))
-
-
-def _block_card(session: Session, data: bytes) -> bytes:
     if session.df.outside:
         return KEY_NOT_FOUND
     refused = _refusal(session, _bk(session), session.layout.stk, b"\x84\x16\x00\x00", data)
@@ -103,6 +94,7 @@ APPLICATION_BLOCK: Final = Command(
     application_block,
     (*_STATUSES, SW.APPLICATION_BLOCKED),
     p1p2=(0x0001,),
+    spends_challenge=True,
     lengths=(0x04,),
 )
 CARD_BLOCK: Final = Command(
@@ -114,5 +106,6 @@ CARD_BLOCK: Final = Command(
     card_block,
     _STATUSES,
     p1p2=(0x0000,),
+    spends_challenge=True,
     lengths=(0x04,),
 )

@@ -1,4 +1,4 @@
-"""GET CHALLENGE (获取随机数), LD/T 32.5, command sheet §1.6, and the use of a challenge."""
+"""GET CHALLENGE (获取随机数), LD/T 32.5, command sheet §1.6."""
 
 from __future__ import annotations
 
@@ -16,14 +16,8 @@ def get_challenge(session: Session, p1: int, p2: int, data: bytes, le: int) -> b
     if le not in session.profile.suite.challenge_lengths:
         return WRONG_LENGTH
     session.challenge = session.random(le)
+    session.attentive = True
     return session.challenge + OK
-
-
-def spend_challenge(session: Session, answered: bytes) -> bytes:
-    """End the challenge a command was sent for, whatever its outcome [OC-12]; its answer passes through."""
-    if answered == OK or session.personality.challenge_lasts != "success":
-        session.challenge = b""
-    return answered
 
 
 def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:

@@ -28,7 +28,8 @@ class Command:
     (case 4). ``statuses`` lists what the sheet allows it to answer, ``secret``
     is the part of the data that no trace may show, ``sibling`` the command
     with the same CLA and INS that other P1 P2 mean, ``words`` explains the
-    parameters of one call.
+    parameters of one call, ``spends_challenge`` says that it ends the
+    challenge in any outcome [OC-12].
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Command:
         "secret",
         "section",
         "sibling",
+        "spends_challenge",
         "statuses",
         "words",
     )
@@ -62,6 +64,7 @@ class Command:
         answers_data: bool = False,
         secret: slice | None = None,
         words: Words = no_words,
+        spends_challenge: bool = False,
     ) -> None:
         self.name = name
         self.chinese = chinese
@@ -75,4 +78,5 @@ class Command:
         self.answers_data = answers_data
         self.secret = secret
         self.words = words
+        self.spends_challenge = spends_challenge
         self.sibling: Command | None = None

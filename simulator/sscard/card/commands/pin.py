@@ -18,7 +18,6 @@ from sscard.card.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.layout import PIN, PIN_TRIES, PIN_VERIFIED, Layout
@@ -122,10 +121,6 @@ def _set_status(session: Session, effect: StatusEffect) -> None:
 
 def pin_change_unblock(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Unblock (P2=00: MAC) or reset the PIN (P2=01: enciphered PIN ‖ MAC) after PUK authentication."""
-    return spend_challenge(session, _reset_or_unblock(session, p2, data))
-
-
-def _reset_or_unblock(session: Session, p2: int, data: bytes) -> bytes:
     enciphered = data[:-MAC_LENGTH]
     if (p2 == UNBLOCK and enciphered) or len(enciphered) % session.profile.suite.block:
         return WRONG_LENGTH
@@ -240,5 +235,6 @@ PIN_CHANGE_UNBLOCK: Final = Command(
     p1p2=(0x0000, 0x0001),
     lengths=(0x04, 0x0C, 0x14),
     words=_reset_words,
+    spends_challenge=True,
     secret=slice(None, -MAC_LENGTH),
 )

@@ -52,6 +52,7 @@ def read_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
         return OFFSET_OUTSIDE
     if le > left:
         return wrong_le(left)
+    session.open(ef, 0)
     return content[offset : offset + (le or min(left, MAX_ANSWER))] + OK
 
 
@@ -68,20 +69,21 @@ def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     if not session.allows(ef.read):
         return SECURITY_NOT_SATISFIED
     held = file_records(ef, session.memory.strings[ef.cell])
+    current = session.record_in(ef)
     if mode & BY_NUMBER:
-        found = _by_number(session, held, p1, mode)
-        return _deliver(session, found, le) if found else RECORD_NOT_FOUND
-    number = find_record(session, held, p1, mode)
-    if not number:
+        found = _by_number(held, p1 or current, mode)
+    else:
+        current = find_record(held, current, p1, mode)
+        found = held[current - 1] if current else b""
+    if not found:
         return RECORD_NOT_FOUND
-    answered = _deliver(session, held[number - 1], le)
+    answered = _deliver(session, found, le)
     if len(answered) > len(OK):  # 6Cxx delivers nothing and leaves the record pointer
-        session.record = number
+        session.open(ef, current)
     return answered
 
 
-def _by_number(session: Session, held: list[bytes], p1: int, mode: int) -> bytes:
-    number = p1 or session.record
+def _by_number(held: list[bytes], number: int, mode: int) -> bytes:
     if not 1 <= number <= len(held):
         return b""
     if mode == BY_NUMBER:

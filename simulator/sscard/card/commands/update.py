@@ -33,7 +33,6 @@ from sscard.card.commands.addressing import (
     locate,
     record_words,
 )
-from sscard.card.commands.challenge import spend_challenge
 from sscard.card.commands.declaration import Command, Handler
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.layout import FileSpec, Structure
@@ -64,6 +63,7 @@ def _update_binary(session: Session, p1: int, p2: int, data: bytes) -> bytes:
     if end > len(content):
         return WRONG_LENGTH
     session.memory.put_string(ef.cell, content[:offset] + data + content[end:])
+    session.open(ef, 0)
     return OK
 
 
@@ -98,7 +98,7 @@ def _add_to_cycle(session: Session, ef: FileSpec, mode: int, record: bytes) -> b
     if len(record) != ef.record_length:
         return WRONG_LENGTH
     session.memory.put_string(ef.cell, cycle(ef, session.memory.strings[ef.cell], record))
-    session.record = 1
+    session.open(ef, 1)
     return OK
 
 
@@ -110,21 +110,21 @@ def cycle(ef: FileSpec, content: bytes, record: bytes) -> bytes:
 def _write_record(session: Session, ef: FileSpec, p1: int, mode: int, record: bytes) -> bytes:
     """Replace the record that P1 and the mode mean; the next number, or a new identifier, appends."""
     held = file_records(ef, session.memory.strings[ef.cell])
+    current = session.record_in(ef)
     if mode == BY_NUMBER:
-        number = p1 or session.record
+        number = p1 or current
         if not 1 <= number <= len(held) + 1:
             return RECORD_NOT_FOUND
     else:
         if p1 and record[0] != p1:
             return LC_NOT_TLV
-        number = find_record(session, held, p1, mode) or len(held) + 1
+        number = find_record(held, current, p1, mode) or len(held) + 1
     held[number - 1 : number] = [record]
     content = b"".join(held)
     if len(content) > ef.size:
         return FILE_FULL
     session.memory.put_string(ef.cell, content)
-    if mode != BY_NUMBER or not p1:
-        session.record = number
+    session.open(ef, current if mode == BY_NUMBER else number)
     return OK
 
 
@@ -151,21 +151,17 @@ def update_record_with_mac(session: Session, p1: int, p2: int, data: bytes, le: 
 
 
 def _mac_refusal(session: Session, ins: int, p1: int, p2: int, data: bytes) -> bytes:
-    """Why an update with a MAC is refused; the standard's own files know none [OC-33]."""
+    """Why an update with a MAC is refused, empty where it is not; the standard's own files know none [OC-33]."""
     if not session.personality.updates_need_mac:
         return UNKNOWN_CLA
-    header = bytes((WITH_MAC, ins, p1, p2))
-    return b"" if (found := spend_challenge(session, _check_mac(session, header, data))) == OK else found
-
-
-def _check_mac(session: Session, header: bytes, data: bytes) -> bytes:
     layout = session.layout
     stk = layout.stk if session.df is layout.ssse else layout.key(session.df.fid, DF_STK_NUMBER)
     if stk is None:
         return KEY_NOT_FOUND
     if not session.challenge:
         return answer(session.personality.no_challenge)
-    return OK if mac_is_right(session, session_key(session, stk), header, data) else WRONG_SECURE_MESSAGE
+    header = bytes((WITH_MAC, ins, p1, p2))
+    return b"" if mac_is_right(session, session_key(session, stk), header, data) else WRONG_SECURE_MESSAGE
 
 
 _STATUSES: Final = (
@@ -187,29 +183,37 @@ _BINARY: Final = (*_STATUSES, SW.OFFSET_OUTSIDE)
 _RECORD: Final = (*_STATUSES, SW.RECORD_NOT_FOUND, SW.FILE_FULL, SW.LC_NOT_TLV)
 
 
-def _binary(cla: int, run: Handler, shortest: int) -> Command:
-    name, section = ("UPDATE BINARY", "1.4")
+def _binary(cla: int, run: Handler, mac_length: int) -> Command:
     return Command(
-        name,
+        "UPDATE BINARY",
         "更新二进制数据",
-        section,
+        "1.4",
         (cla,),
         BINARY_INS,
         run,
         _BINARY,
-        lengths=range(shortest, 256),
+        lengths=range(mac_length + 1, 256),
         words=binary_words,
+        spends_challenge=mac_length > 0,
     )
 
 
-def _record(cla: int, run: Handler, shortest: int) -> Command:
-    name, section = ("UPDATE RECORD", "1.5")
+def _record(cla: int, run: Handler, mac_length: int) -> Command:
     return Command(
-        name, "更新记录", section, (cla,), RECORD_INS, run, _RECORD, lengths=range(shortest, 256), words=record_words
+        "UPDATE RECORD",
+        "更新记录",
+        "1.5",
+        (cla,),
+        RECORD_INS,
+        run,
+        _RECORD,
+        lengths=range(mac_length + 1, 256),
+        words=record_words,
+        spends_challenge=mac_length > 0,
     )
 
 
-UPDATE_BINARY: Final = _binary(0x00, update_binary, 1)
-UPDATE_BINARY_WITH_MAC: Final = _binary(WITH_MAC, update_binary_with_mac, MAC_LENGTH + 1)
-UPDATE_RECORD: Final = _record(0x00, update_record, 1)
-UPDATE_RECORD_WITH_MAC: Final = _record(WITH_MAC, update_record_with_mac, MAC_LENGTH + 1)
+UPDATE_BINARY: Final = _binary(0x00, update_binary, 0)
+UPDATE_BINARY_WITH_MAC: Final = _binary(WITH_MAC, update_binary_with_mac, MAC_LENGTH)
+UPDATE_RECORD: Final = _record(0x00, update_record, 0)
+UPDATE_RECORD_WITH_MAC: Final = _record(WITH_MAC, update_record_with_mac, MAC_LENGTH)
