@@ -80,7 +80,7 @@ class Document:
         try:
             return model.model_validate(self.content)
         except ValidationError as error:
-            raise self._explain(model, error.errors(include_url=False, include_input=False)[0]) from None
+            raise self._explain(model, _first(error)) from None
 
     def _explain(self, model: type[BaseModel], detail: ErrorDetails) -> InputError:
         path: Path_ = detail["loc"]
@@ -90,8 +90,16 @@ class Document:
             return self.error(path, f"unknown field {str(path[-1])!r}", suggestion(str(path[-1]), allowed))
         if detail["type"] == "missing":
             return self.error(path, f"field {field!r} is missing", f"add it: {path[-1]}: …")
+        if detail["type"] == "model_type":
+            return self.error(path, f"{field or 'document'}: fields expected", suggestion("", _fields_at(model, path)))
         problem, _, remedy = detail["msg"].removeprefix("Value error, ").partition("\n")
         return self.error(path, f"{field or 'document'}: {problem}", remedy)
+
+
+def _first(error: ValidationError) -> ErrorDetails:
+    """The detail to tell: an unknown field before the missing one it may be a misspelling of."""
+    details = error.errors(include_url=False, include_input=False)
+    return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
 
 
 def suggestion(word: str, allowed: Iterable[str]) -> str:
@@ -125,7 +133,10 @@ def parse_document(text: str, source: str) -> Document:
     if root is None:
         raise InputError("is empty", file=source)
     places: dict[Path_, Place] = {}
-    return Document(_plain(root, (), places, source), places, source)
+    try:
+        return Document(_plain(root, (), places, source), places, source)
+    except RecursionError:
+        raise InputError("refers to itself, or is nested too deeply", file=source) from None
 
 
 def _plain(node: yaml.Node, path: Path_, places: dict[Path_, Place], source: str) -> Any:

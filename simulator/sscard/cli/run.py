@@ -34,6 +34,8 @@ def run(
     from sscard.scenario.report import trace_text
 
     scenarios = _find(paths or [], personality, expression)
+    if trace is not None:
+        _write(trace, "")  # what cannot be written is told before the run, not after
     results = _run(scenarios, seed)
     if trace is not None:
         _write(trace, trace_text(results))

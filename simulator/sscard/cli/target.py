@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from sscard.errors import InputError
-from sscard.issuer import KeyHierarchy, builtin_keys, load_keys
-from sscard.issuer.cardfile import FileCard, open_card
-from sscard.transport import Connection
+
+if TYPE_CHECKING:
+    from sscard.issuer import KeyHierarchy
+    from sscard.issuer.cardfile import FileCard
+    from sscard.transport import Connection
 
 PCSC = "pcsc"
 TARGET_HELP = "A card image, or pcsc[:READER] for the card in a reader."
@@ -33,6 +36,8 @@ def open_target(target: str, *, contact: bool = True) -> Iterator[Connection]:
 
 def open_image(path: Path, *, contact: bool = True) -> AbstractContextManager[FileCard]:
     """Hold the card of an image file and tell of a migration."""
+    from sscard.issuer.cardfile import open_card
+
     return open_card(path, contact=contact, tell=tell)
 
 
@@ -43,6 +48,8 @@ def tell(message: str) -> None:
 
 def keys_of(file: Path | None) -> KeyHierarchy:
     """The key hierarchy of a key file, or the built-in test keys."""
+    from sscard.issuer import builtin_keys, load_keys
+
     return load_keys(file) if file else builtin_keys()
 
 

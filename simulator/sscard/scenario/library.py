@@ -36,7 +36,7 @@ def find_scenarios(paths: Iterable[Path], personality: Personality | None = None
         if path.is_dir():
             found += _read_folder(path, str(path), personality)
         else:
-            found += read_scenario(path, str(path), path.parent.name, personality)
+            found += read_scenario(path, str(path), path.resolve().parent.name, personality)
     return found
 
 
@@ -47,5 +47,6 @@ def _read_folder(folder: Path, shown: str, personality: Personality | None) -> l
     found: list[Scenario] = []
     for path in files:
         inside = path.relative_to(folder)
-        found += read_scenario(path, str(Path(shown) / inside), inside.parent.as_posix(), personality)
+        group = inside.parent.as_posix() if len(inside.parts) > 1 else folder.resolve().name
+        found += read_scenario(path, str(Path(shown) / inside), group, personality)
     return found

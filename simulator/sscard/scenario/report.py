@@ -29,10 +29,8 @@ def _trace_lines(result: ScenarioResult) -> Iterator[str]:
     yield f"   {scenario.source}"
     for step in result.steps:
         yield f"-- {step_name(scenario, step)}"
-        yield from (line for event in step.events for line in str(event).splitlines())
-        yield from (
-            f"!! {mistake.field}: expected {mistake.expected}, got {mistake.actual}" for mistake in step.mismatches
-        )
+        yield from (str(event) for event in step.events)
+        yield from (f"!! {wrong.field}: expected {wrong.expected}, got {wrong.actual}" for wrong in step.mismatches)
     yield ""
 
 
@@ -83,10 +81,15 @@ class ConsoleReport:
         failed = [result for result in self._results if not result.passed]
         passed = len(self._results) - len(failed)
         commands = sum(result.commands for result in self._results)
-        self._console.print(Text(f"\n{commands} commands to {len(self._results)} cards", style="dim"))
+        wire = f"{_count(commands, 'command')} to {_count(len(self._results), 'card')}"
+        self._console.print(Text(f"\n{wire}", style="dim"))
         self._console.print(
             Text(f"{passed} passed, {len(failed)} failed", style="bold red" if failed else "bold green")
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _row(result: ScenarioResult) -> RenderableType:
@@ -96,7 +99,7 @@ def _row(result: ScenarioResult) -> RenderableType:
     row.add_column(width=10, style="dim")
     row.add_column(width=9, justify="right", style="dim")
     mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
-    steps = f"{len(result.scenario.steps)} steps"
+    steps = _count(len(result.scenario.steps), "step")
     row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
     return row
 
@@ -107,11 +110,11 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
     table.add_column(width=LABEL_WIDTH, style="dim", justify="right")
     table.add_column(overflow="fold")
     table.add_row("proves", Text(scenario.proves))
+    if step.step.note:
+        table.add_row("note", Text(step.step.note))
     for mistake in step.mismatches:
         place = scenario.place(step.number, mistake.field)
         table.add_row("at", Text(f"{scenario.source}:{place.line}  {step.step.title()}", style="bold"))
-        if step.step.note:
-            table.add_row("note", Text(step.step.note))
         table.add_row(mistake.field, Text(f"expected  {mistake.expected}", style="green"))
         table.add_row("", Text(f"got       {mistake.actual}", style="red"))
     for event in step.events:

@@ -111,7 +111,9 @@ def _perform(step: Step, bench: Bench) -> Outcome:
         return Outcome(error.sw, error.data)
     except PowerLost:
         return Outcome(None)
-    except (NotPossible, PowerError, HsmError) as error:
+    except PowerError:
+        return Outcome(failure="the card has no power: put a step `power_on:` before this one")
+    except (NotPossible, HsmError) as error:
         return Outcome(failure=str(error))
 
 
@@ -120,7 +122,7 @@ def _view(bench: Bench) -> View:
 
 
 def _random(seed: str) -> Random:
-    return Random(seed)  # noqa: S311 - repeatable is what a bench wants
+    return Random(seed)
 
 
 def _order(scenario: Scenario, random: Random, now: datetime) -> Order:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from sscard.errors import InputError
 from sscard.scenario.language import Scenario
@@ -11,12 +12,12 @@ _TOKEN = re.compile(r"[()]|[^\s()]+")
 
 
 def select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
-    """The scenarios an expression picks; a word is looked for in name, file, tags and personality."""
+    """The scenarios an expression picks; a word is looked for in name, personality, folder, file and tags."""
     return [scenario for scenario in scenarios if _Reader(expression, _searched(scenario)).read()]
 
 
 def _searched(scenario: Scenario) -> str:
-    return " ".join((scenario.title, scenario.source, *scenario.tags)).lower()
+    return " ".join((scenario.title, scenario.group, Path(scenario.source).name, *scenario.tags)).lower()
 
 
 class _Reader:

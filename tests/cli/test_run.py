@@ -1,0 +1,133 @@
+"""`sscard run`: exit codes, the report, the trace."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sscard import __version__
+from sscard.cli.main import main
+
+GOOD = "name: good\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
+BAD = "name: bad\nproves: b\nsteps:\n  - verify_pin: 000000\n    sw: 63C5\n    tries: 4\n"
+
+
+class Run:
+    """The command line in this process: exit code and output."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        output = self._capsys.readouterr()
+        return int(caught.value.code or 0), output.out, output.err
+
+
+@pytest.fixture
+def sscard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("COLUMNS", "80")
+    return Run(capsys)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "good.yaml").write_text(GOOD)
+    (tmp_path / "bad.yaml").write_text(BAD)
+    return tmp_path
+
+
+def test_all_passed_ends_with_0(sscard, folder):
+    code, out, _ = sscard("run", folder / "good.yaml")
+    assert code == 0
+    assert out.endswith("1 passed, 0 failed\n")
+
+
+def test_a_failed_scenario_ends_with_1_and_shows_where_and_what(sscard, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    code, out, _ = sscard("run", ".")
+    assert code == 1
+    assert out.endswith("1 passed, 1 failed\n")
+    assert "bad.yaml:6  verify_pin" in out
+    assert "expected  4" in out
+    assert "got       5" in out
+    assert "> 0020000003 ******  VERIFY 校验个人密码" in out
+
+
+def test_input_that_cannot_be_used_ends_with_2_and_no_traceback(sscard, folder):
+    (folder / "typo.yaml").write_text(BAD.replace("tries", "trys"))
+    code, out, err = sscard("run", folder)
+    assert code == 2
+    assert out == ""
+    assert err.startswith(f"sscard: {folder / 'typo.yaml'}:6:5: unknown field 'trys'\n")
+    assert "did you mean 'tries'?" in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["nowhere.yaml"], ["-k", "zzz"], ["-k", "a and"], ["--personality", "v9"], ["--trace", "no/folder/trace.txt"]],
+    ids=" ".join,
+)
+def test_arguments_that_lead_nowhere_end_with_2(sscard, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = sscard("run", *arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("sscard: ")
+
+
+def test_a_folder_without_scenarios_ends_with_2(sscard, tmp_path):
+    code, _, err = sscard("run", tmp_path)
+    assert code == 2
+    assert "no scenarios here" in err
+
+
+def test_two_runs_with_one_seed_write_the_same_trace(sscard, tmp_path):
+    first, again, other = (tmp_path / name for name in ("first", "again", "other"))
+    for path, seed in ((first, 7), (again, 7), (other, 8)):
+        assert sscard("run", "-k", "reset", "--seed", seed, "--trace", path)[0] == 0
+    assert first.read_bytes() == again.read_bytes()
+    assert first.read_bytes() != other.read_bytes()
+    assert "8424000114 ********************************" in first.read_text()
+
+
+def test_a_forced_personality_takes_the_place_of_those_named(sscard, folder):
+    _, out, _ = sscard("run", folder / "good.yaml", "--personality", "v2-3des")
+    assert "v2-3des" in out
+    assert "v3-sm4" not in out
+
+
+def test_without_paths_the_built_in_suite_runs(sscard):
+    code, out, _ = sscard("run", "-k", "window and leaked")
+    assert code == 0
+    assert "PIN leaked, changed at the window" in out
+
+
+def test_the_version(sscard):
+    assert sscard("--version") == (0, f"sscard {__version__}\n", "")
+
+
+def test_the_item(sscard):
+    code, out, _ = sscard("item")
+    assert code == 0
+    assert "社会保障卡密码修改与重置" in out
+
+
+def test_help_loads_neither_card_nor_models():
+    heavy = "('pydantic', 'yaml', 'cryptography', 'stdnum')"
+    code = (
+        "import sys\nfrom sscard.cli.main import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        f"sys.exit(repr([name for name in {heavy} if name in sys.modules] or ''))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
+    assert done.stderr.strip() == "''"
+
+
+def test_a_pipe_that_closes_leaves_no_traceback(folder):
+    command = f"{sys.executable} -m sscard.cli.main run -k change | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
+    assert "Traceback" not in done.stderr

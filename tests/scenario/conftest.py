@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sscard.scenario import Scenario, ScenarioResult, read_scenario, run_scenario
+
+Write = Callable[[str], Path]
+Run = Callable[[str], ScenarioResult]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Writes a scenario file."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "scenario.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.fixture
+def read(write: Write) -> Callable[[str], list[Scenario]]:
+    """Reads the scenarios of a text."""
+    return lambda text: read_scenario(write(text))
+
+
+@pytest.fixture
+def run(write: Write) -> Run:
+    """Runs steps, written from the left margin, on a card (`card:` line and all) or on the default one."""
+
+    def run(steps: str, card: str = "") -> ScenarioResult:
+        [scenario] = read_scenario(write(f"name: a\nproves: b\n{card}\nsteps:\n{steps}\n"))
+        return run_scenario(scenario)
+
+    return run

@@ -1,0 +1,122 @@
+"""The runner checks status word, tries, keys, state, data and stage of every step, and really fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from sscard.scenario import run_scenario
+from sscard.scenario.report import trace_text
+
+WRONG = {
+    "status word": ("- verify_pin: 000000\n  tries: 5", "sw", "9000 done", "63C5 verification failed, 5 tries left"),
+    "success that was to fail": (
+        "- reset_pin: 654321\n  sw: 6983\n  state: PUK",
+        "sw",
+        "6983 PIN or key blocked",
+        None,
+    ),
+    "tries that went": ("- verify_pin: 000000\n  sw: 63C5", "tries", "6", "5"),
+    "tries that stayed": ("- verify_pin: 123456\n  tries: 5\n  state: verified", "tries", "5", "6"),
+    "key tries that went": ("- authenticate: {key: PUK, proof: wrong}\n  sw: 63C2", "key_tries", "PUK 3", "PUK 2"),
+    "a key that is not there": ("- reset:\n  key_tries: {UKMF: 3}", "key_tries", "UKMF 3", "UKMF: not on this card"),
+    "state that came": ("- verify_pin: 123456", "state", "ready", "verified"),
+    "state that went": ("- reset:\n  state: verified", "state", "verified", "ready"),
+    "a challenge taken": ("- get_challenge: 8", "state", "ready", "challenge"),
+    "data": ("- reset:\n  data: 3B 6D 00 01 ...", "data", "3B 6D 00 01 ...", None),
+    "data too long": ("- reset:\n  data: 3B 6D", "data", "3B 6D", None),
+    "data too short": ("- apdu: 00 20 00 00 00\n  sw: 63C6\n  data: ?? ...", "data", "?? ...", "no data"),
+    "tries read by the terminal": ("- tries_left: 5", "tries_left", "5", "6"),
+    "basic data": ("- read_basic: {version: 9.00}\n  state: RKSSSE", "version", "9.00", "3.00"),
+    "power that stayed": ("- reset:\n  sw: none", "sw", "no answer: the power went", "9000 done"),
+    "power that went": (
+        "- cut_power: {point: 0}\n- verify_pin: 123456",
+        "sw",
+        "9000 done",
+        "no answer: the power went",
+    ),
+    "stage of a case": ("- apply: {reason: leaked}\n  stage: refused", "stage", "refused 不予受理", "accepted 受理"),
+    "grounds of a refusal": ("- apply: {}\n  stage: refused\n  grounds: [person]", "grounds", "person", "reason"),
+    "missing papers": (
+        "- apply: {reason: leaked, papers: []}\n  stage: supplement\n  missing: [id-card]",
+        "missing",
+        "id-card",
+        None,
+    ),
+    "words to the citizen": ("- apply: {reason: leaked}\n  says: 十天", "says", "十天", "已受理，1个工作日内办结"),
+    "no power": ("- power_off:\n- verify_pin: 123456", "verify_pin", "the step is done", None),
+    "no card": ("- power_on:\n- verify_pin: 123456", "verify_pin", "the step is done", None),
+    "no case": ("- complete: 123456", "complete", "the step is done", None),
+    "a key the card has not": (
+        "- authenticate: {key: UKMF}",
+        "authenticate",
+        "the step is done",
+        "this card has no UKMF",
+    ),
+}
+
+
+@pytest.mark.parametrize(("steps", "field", "expected", "actual"), WRONG.values(), ids=WRONG)
+def test_reports_what_is_not_as_stated(run, steps, field, expected, actual):
+    result = run(steps)
+    assert not result.passed
+    [mistake] = [wrong for wrong in result.failure.mismatches if wrong.field == field]
+    assert mistake.expected == expected
+    assert actual is None or mistake.actual == actual
+
+
+def test_a_scenario_ends_with_its_first_failing_step(run):
+    result = run("- verify_pin: 000000\n- reset:")
+    assert [step.number for step in result.steps] == [0, 1]
+
+
+def test_every_wrong_expectation_of_a_step_is_reported(run):
+    result = run("- verify_pin: 000000\n  state: verified")
+    assert [wrong.field for wrong in result.failure.mismatches] == ["sw", "tries", "state"]
+
+
+def test_a_failure_stands_at_its_field(run):
+    result = run("- reset:\n- verify_pin: 000000\n  sw: 63C5\n  tries: 4")
+    [mistake] = result.failure.mismatches
+    assert result.scenario.place(result.failure.number, mistake.field) == (8, 3)
+
+
+PASSING = {
+    "blocked follows the tries": ("- verify_pin: 000000\n  sw: 63C0\n  tries: 0", "card: {tries_left: 1}"),
+    "power takes what the session held": (
+        "- verify_pin: 123456\n  state: verified\n- reset:\n- power_off:\n- power_on:",
+        "",
+    ),
+    "a cut leaves a card without power": (
+        "- cut_power: {point: 0}\n- verify_pin: 000000\n  sw: none\n  state: 'off'",
+        "",
+    ),
+    "a torn counter is told as it will recover": (
+        "- cut_power: {point: 1, moment: during}\n- verify_pin: 000000\n  sw: none\n  tries: 5\n- power_on:",
+        "",
+    ),
+    "data with any bytes": ("- reset:\n  data: 3B ?? 00 00 ...", ""),
+    "any of the contactless ATR": ("- reset:\n  data: 3B 8D 80 01 ...", "card: {interface: contactless}"),
+    "a first step that inserts by itself": ("- power_on:\n- apdu: 00 84 00 00 08\n  state: challenge", ""),
+}
+
+
+@pytest.mark.parametrize(("steps", "card"), PASSING.values(), ids=PASSING)
+def test_passes(run, steps, card):
+    assert run(steps, card).passed
+
+
+def test_the_same_seed_gives_the_same_wire_and_another_seed_another(read):
+    [scenario] = read("name: a\nproves: b\nsteps:\n  - reset_pin: 654321\n    state: PUK\n")
+    first, again, other = (trace_text([run_scenario(scenario, seed)]) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def test_no_pin_in_a_trace(run):
+    result = run(
+        "- verify_pin: 24681357\n- change_pin: {old: 24681357, new: 13572468}\n- reset_pin: 24681357\n"
+        "- apdu: 00 20 00 00 04 13 57 24 68",
+        "card: {pin: 24681357}",
+    )
+    assert "24681357" not in trace_text([result])
+    assert "13572468" not in trace_text([result])
