@@ -1,0 +1,292 @@
+"""The PIN's life as the documents tell it: an oracle for any sequence of its commands.
+
+Written from card-commands.md §0–2, card-security.md §1–6 and §9, and open-choices.md §1 alone; it
+knows nothing of the chip, and no cryptography: the caller says whether a proof or MAC is right and
+what the enciphered block holds in plain. Status words are numbers.
+
+Where the sheets leave two readings the one taken here is said beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Effect = Literal["keep", "set", "clear"]
+
+OK = 0x9000
+TRIES = 0x63C0
+
+
+@dataclass(frozen=True)
+class Choices:
+    """The open choices these commands meet, by their numbers; the defaults are the sheet's."""
+
+    pin_tries: int = 6  # 1
+    key_tries: int = 3  # 2
+    blocked_query: int = 0x63C0  # 3
+    verified_query_ok: bool = False  # 4
+    empty_pin_counts: bool = True  # 5, 36
+    change_pin_status: Effect = "keep"  # 6
+    reset_pin_status: Effect = "clear"  # 6
+    failed_mac_counts: bool = False  # 7 b
+    failed_mac_clears: bool = False  # 7 c
+    puk_once: bool = False  # 8
+    select_keeps: Literal["pin", "nothing", "all"] = "pin"  # 9
+    uncounted_failure: int = 0x63CF  # 10
+    failed_authentication_clears: bool = True  # 11
+    challenge_lasts: Literal["use", "success", "command"] = "use"  # 12
+    no_challenge: int = 0x6984  # 12b
+    failed_verify_clears: bool = True  # 13
+    empty_pin_without_block: bool = True  # 14 A
+    empty_pin_as_block: bool = True  # 14 B
+    reload_pin: int = 0x6A86  # 15
+    unknown_ins: int = 0x6D00  # 16
+    same_pin_allowed: bool = True  # 19
+    pin_min_digits: int = 4  # 19b
+    two_block_pin: bool = True  # 20
+    no_challenge_external: int = 0x6984  # 28
+    reset_empty_pin: bool = True  # 31
+    absent_old_pin_counts: bool = True  # 35
+
+
+@dataclass
+class Oracle:
+    """A card: ``block`` is 8 (DES) or 16 (SM4); PINs are bytes cn, empty for none."""
+
+    block: int
+    choices: Choices
+    pin: bytes
+
+    tries: int = 0
+    puk_tries: int = 0
+    verified: bool = False
+    proven: set[str] = field(default_factory=set)
+    challenge: bool = False
+    df: str = "SSSE"
+
+    def __post_init__(self) -> None:
+        self.tries = self.choices.pin_tries
+        self.puk_tries = self.choices.key_tries
+
+    # Power and selection: §1.1, §2, OC-9
+
+    def power_on(self) -> None:
+        self.verified = False
+        self.proven = set()
+        self.challenge = False
+        self.df = "SSSE"
+
+    def select(self, df: str) -> int:
+        """A DF of the card, by name."""
+        if df != self.df:
+            self.df = df
+            self.challenge = False
+            if self.choices.select_keeps != "all":
+                self.proven = set()
+            if self.choices.select_keeps == "nothing":
+                self.verified = False
+        return self._after(OK)
+
+    def select_ef(self) -> int:
+        return self._after(OK)
+
+    def select_unknown(self) -> int:
+        return self._after(0x6A82)
+
+    # Challenge and proof: §1.6, §1.8, OC-10, 11, 12, 28
+
+    def get_challenge(self, length: int) -> int:
+        if length not in ((4, 8) if self.block == 8 else (4, 8, 16)):
+            return 0x6700
+        self.challenge = True
+        return OK
+
+    def authenticate(self, key: str, right: bool, version: int | None = None) -> int:
+        """EXTERNAL AUTHENTICATION with ``PUK``, ``BK`` or a key the card has not."""
+        return self._spend(self._authenticate(key, right, version))
+
+    def _authenticate(self, key: str, right: bool, version: int | None) -> int:
+        if key not in ("PUK", "BK") or version not in (None, 1):
+            return 0x6A88
+        if key == "PUK" and self.puk_tries == 0:
+            return 0x6983
+        if not self.challenge:
+            return self.choices.no_challenge_external
+        if right:
+            self.proven.add(key)
+            if key == "PUK":
+                self.puk_tries = self.choices.key_tries
+            return OK
+        if self.choices.failed_authentication_clears:
+            self.proven.discard(key)
+        if key == "BK":
+            return self.choices.uncounted_failure
+        self.puk_tries -= 1
+        return TRIES + self.puk_tries
+
+    # VERIFY: §1.9, OC-3, 4, 5, 13
+
+    def verify(self, data: bytes) -> int:
+        return self._after(self._verify(data))
+
+    def _verify(self, data: bytes) -> int:
+        if not data:
+            return self._query()
+        if not 2 <= len(data) <= 8:
+            return 0x6700
+        if self.tries == 0:
+            return 0x6983
+        if self.pin and data == self.pin:
+            self.tries = self.choices.pin_tries
+            self.verified = True
+            return OK
+        self._pay()
+        # A VERIFY that compared and failed; one that met a blocked PIN (6983) compared nothing.
+        if self.choices.failed_verify_clears:
+            self.verified = False
+        return TRIES + self.tries
+
+    def _query(self) -> int:
+        if not self.pin:
+            return OK
+        # Blocked and verified at once (wrong tries of CHANGE PIN): OC-3 before OC-4.
+        if self.tries == 0:
+            return self.choices.blocked_query
+        if self.verified and self.choices.verified_query_ok:
+            return OK
+        return TRIES + self.tries
+
+    def _pay(self) -> None:
+        if self.pin or self.choices.empty_pin_counts:
+            self.tries -= 1
+
+    # CHANGE PIN: §1.10, OC-6, 15, 19, 19b, 35, 36
+
+    def reload(self) -> int:
+        """CHANGE PIN with P1=00."""
+        return self._after(self.choices.reload_pin)
+
+    def change(self, data: bytes) -> int:
+        return self._after(self._change(data))
+
+    def _change(self, data: bytes) -> int:
+        if not 3 <= len(data) <= 17:
+            return 0x6700
+        if self.tries == 0:
+            return 0x6983
+        if b"\xff" not in data:
+            return 0x6A80
+        cut = data.index(b"\xff")
+        old, new = data[:cut], data[cut + 1 :]
+        if old and not digits(old):
+            return 0x6A80
+        if new and digits(new) < self.choices.pin_min_digits:
+            return 0x6A80
+        if not old and self.pin and not self.choices.absent_old_pin_counts:
+            return 0x6A80
+        if old != self.pin:
+            self._pay()
+            return TRIES + self.tries
+        # The old PIN is proven first, as the general order puts the cryptogram before the data.
+        if old == new and not self.choices.same_pin_allowed:
+            return 0x6A80
+        self._store(new, self.choices.change_pin_status)
+        return OK
+
+    # PIN CHANGE/UNBLOCK: §1.11, OC-6, 7, 8, 12, 12b, 14, 19, 20, 31
+
+    def unblock(self, right: bool) -> int:
+        return self._spend(self._protected(None, right))
+
+    def reset(self, plain: bytes, right: bool) -> int:
+        """``plain`` is what the enciphered part holds, whole blocks, maybe none."""
+        return self._spend(self._protected(plain, right))
+
+    def _protected(self, plain: bytes | None, right: bool) -> int:
+        # A blocked PUK is 6982 here, its status kept or not: 6983 is not in the list.
+        if "PUK" not in self.proven or self.puk_tries == 0:
+            return 0x6982
+        if not self.challenge:
+            return self.choices.no_challenge
+        if not right:
+            if self.choices.failed_mac_counts:
+                self.puk_tries -= 1
+            if self.choices.failed_mac_clears:
+                self.proven.discard("PUK")
+            return 0x6988
+        if not self.pin and not self.choices.reset_empty_pin:
+            return 0x6985
+        if plain is None:
+            self._store(self.pin, self.choices.reset_pin_status)
+        else:
+            pin = self._deciphered(plain)
+            if pin is None:
+                return 0x6A80
+            self._store(pin, self.choices.reset_pin_status)
+        if self.choices.puk_once:
+            self.proven.discard("PUK")
+        return OK
+
+    def _deciphered(self, plain: bytes) -> bytes | None:
+        """The new PIN, or none where 6A80 is due."""
+        if not plain:
+            return b"" if self.choices.empty_pin_without_block else None
+        length = plain[0]
+        pin = plain[1 : 1 + length]
+        if length > 8 or plain != padded(pin, self.block):
+            return None
+        if length == 0:
+            return b"" if self.choices.empty_pin_as_block else None
+        if digits(pin) < self.choices.pin_min_digits:
+            return None
+        if self.block == 8 and length == 8 and not self.choices.two_block_pin:
+            return None
+        if pin == self.pin and not self.choices.same_pin_allowed:
+            return None
+        return pin
+
+    # Unknown commands: §0, OC-16
+
+    def unknown_ins(self) -> int:
+        return self.choices.unknown_ins
+
+    def unknown_cla(self) -> int:
+        return 0x6E00
+
+    # What several commands do
+
+    def _store(self, pin: bytes, effect: Effect) -> None:
+        self.pin = pin
+        self.tries = self.choices.pin_tries
+        if effect != "keep":
+            self.verified = effect == "set"
+
+    def _spend(self, sw: int) -> int:
+        """After a command that a challenge is for: any outcome ends it, or only success [OC-12]."""
+        if sw == OK or self.choices.challenge_lasts != "success":
+            self.challenge = False
+        return sw
+
+    def _after(self, sw: int) -> int:
+        """After a command that no challenge is for."""
+        if self.choices.challenge_lasts == "command":
+            self.challenge = False
+        return sw
+
+
+def digits(pin: bytes) -> int:
+    """How many digits a PIN of 2–8 bytes cn has, 0 where it is none."""
+    text = pin.hex()
+    text = text[:-1] if text.endswith("f") else text
+    return len(text) if 2 <= len(pin) <= 8 and all(digit in "0123456789" for digit in text) else 0
+
+
+def padded(pin: bytes, block: int) -> bytes:
+    """LD ‖ PIN, then 80 and 00 up to the block unless it is full already."""
+    plain = bytes([len(pin)]) + pin
+    if len(plain) % block:
+        plain += b"\x80"
+    while len(plain) % block:
+        plain += b"\x00"
+    return plain
