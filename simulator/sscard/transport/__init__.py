@@ -1,6 +1,22 @@
-"""How bytes travel: connections, the T=0 exchange over them, and what records them."""
+"""How bytes travel: connections, the T=0 exchange over them, what records them and what disturbs them.
+
+PC/SC is asked for by module: ``transport.pcsc`` (a card in a reader, as a terminal uses it), ``transport.vpcd``
+(a card put into a virtual reader) and ``transport.pcscd`` (a private daemon for tests).
+"""
 
 from sscard.transport.connection import Connection, exchange
+from sscard.transport.faults import CardMute, CardRemoved, FaultyConnection, TransportError
 from sscard.transport.trace import Exchange, PowerEvent, Recorder, describe
 
-__all__ = ["Connection", "Exchange", "PowerEvent", "Recorder", "describe", "exchange"]
+__all__ = [
+    "CardMute",
+    "CardRemoved",
+    "Connection",
+    "Exchange",
+    "FaultyConnection",
+    "PowerEvent",
+    "Recorder",
+    "TransportError",
+    "describe",
+    "exchange",
+]

@@ -1,0 +1,210 @@
+"""PC/SC: a card in any reader of this machine as a ``Connection``, through pyscard.
+
+pyscard is asked for at the first use, never at import. It finds its daemon by
+``PCSCLITE_CSOCK_NAME``, which its C library reads once in a process, at that
+first use.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, NoReturn
+
+from sscard.errors import InputError, MissingPart
+from sscard.transport.faults import CardMute, CardRemoved, TransportError
+
+PATIENCE: Final = 3.0
+"""Seconds to wait for a card: pcscd looks every 0.4 s, and a restarted one begins anew."""
+
+NOTICE: Final = 0.8
+"""Seconds within which pcscd has noticed a card that left."""
+
+
+class ReaderError(TransportError):
+    """PC/SC refused or lost the reader: the text is the daemon's own."""
+
+
+class CardReset(ReaderError):
+    """Another program reset the card; ``power_on`` begins anew."""
+
+
+def readers() -> list[str]:
+    """The names of the readers of this machine, in the daemon's order.
+
+    Raises ``MissingPart`` where pyscard or the daemon is missing.
+    """
+    scard = _scard()
+    with _context(scard) as context:
+        result, names = scard.SCardListReaders(context, [])
+    if result == scard.SCARD_E_NO_READERS_AVAILABLE:
+        return []
+    _demand(scard, result)
+    return list(names)
+
+
+def wait_for_card(reader_name: str, *, present: bool = True, timeout: float = PATIENCE) -> bool:
+    """Wait until the reader holds a card with an ATR, or none where not ``present``; whether it came to that."""
+    scard = _scard()
+    with _context(scard) as context:
+        return _wait(scard, context, reader_name, present, timeout)
+
+
+class PcscConnection:
+    """The card in a PC/SC reader; the reader's name as ``readers()`` gives it.
+
+    ``power_on`` waits up to ``patience`` seconds for a card, and gives it a
+    cold start whoever used it before. Errors: ``MissingPart`` (no pyscard, no
+    daemon), ``InputError`` (no such reader), ``CardRemoved``, ``CardMute``,
+    ``CardReset``, ``ReaderError``. The reader is shared unless ``exclusive``.
+    One thread at a time may use a connection.
+    """
+
+    def __init__(self, reader_name: str, *, patience: float = PATIENCE, exclusive: bool = False) -> None:
+        self.reader_name = reader_name
+        self._patience = patience
+        self._scard = scard = _scard()
+        self._share = scard.SCARD_SHARE_EXCLUSIVE if exclusive else scard.SCARD_SHARE_SHARED
+        self._protocols = scard.SCARD_PROTOCOL_T0 | scard.SCARD_PROTOCOL_T1
+        self._context: int | None = None
+        self._card: int | None = None
+        self._protocol = scard.SCARD_PCI_T0
+
+    def __enter__(self) -> PcscConnection:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.power_off()
+
+    def power_on(self) -> bytes:
+        self.power_off()
+        self._context = _establish(self._scard)
+        try:
+            self._connect(self._context)
+            return self._restart(self._scard.SCARD_UNPOWER_CARD)
+        except BaseException:
+            self.power_off()
+            raise
+
+    def power_off(self) -> None:
+        """Unpower the card and let the reader go; nothing to do where it is off."""
+        card, context = self._card, self._context
+        self._card = self._context = None
+        if card is not None:
+            self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
+        if context is not None:
+            self._scard.SCardReleaseContext(context)
+
+    def reset(self) -> bytes:
+        self._powered()
+        return self._restart(self._scard.SCARD_RESET_CARD)
+
+    def transmit(self, command: bytes) -> bytes:
+        result, answer = self._scard.SCardTransmit(self._powered(), self._protocol, list(command))
+        if result == 0 and answer:
+            return bytes(answer)
+        if result in (0, self._scard.SCARD_E_NOT_TRANSACTED):
+            self._explain_silence()
+        self._check(result)
+        raise ReaderError(f"reader {self.reader_name!r} gave no answer")
+
+    def _connect(self, context: int) -> None:
+        if not _wait(self._scard, context, self.reader_name, True, self._patience):
+            raise CardRemoved(f"no card in reader {self.reader_name!r}")
+        result, card, _ = self._scard.SCardConnect(context, self.reader_name, self._share, self._protocols)
+        self._check(result)
+        self._card = card
+
+    def _powered(self) -> int:
+        if self._card is None:
+            raise CardRemoved("the card has no power: call power_on() first")
+        return self._card
+
+    def _restart(self, disposition: int) -> bytes:
+        """Cold or warm reset; the ATR."""
+        scard, card = self._scard, self._card
+        result, protocol = scard.SCardReconnect(card, self._share, self._protocols, disposition)
+        self._check(result)
+        self._protocol = scard.SCARD_PCI_T1 if protocol == scard.SCARD_PROTOCOL_T1 else scard.SCARD_PCI_T0
+        result, _, _, _, atr = scard.SCardStatus(card)
+        self._check(result)
+        return bytes(atr)
+
+    def _explain_silence(self) -> NoReturn:
+        """An answer of no bytes: the card left (pcscd is about to notice), or it is there and mute."""
+        assert self._context is not None
+        if _wait(self._scard, self._context, self.reader_name, False, NOTICE):
+            raise CardRemoved(f"the card left reader {self.reader_name!r}")
+        raise CardMute(f"the card in reader {self.reader_name!r} does not answer")
+
+    def _check(self, result: int) -> None:
+        scard = self._scard
+        if result in (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD):
+            raise CardRemoved(f"no card in reader {self.reader_name!r}")
+        if result in (scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNPOWERED_CARD):
+            raise CardMute(f"the card in reader {self.reader_name!r} does not answer")
+        if result == scard.SCARD_W_RESET_CARD:
+            raise CardReset(f"another program reset the card in reader {self.reader_name!r}")
+        _demand(scard, result)
+
+
+def _scard() -> Any:
+    try:
+        from smartcard import scard  # noqa: PLC0415 - an extra, and slow to load
+    except ImportError:
+        raise MissingPart("pyscard is not installed", "pip install 'sscard[pcsc]'") from None
+    return scard
+
+
+def _establish(scard: Any) -> int:
+    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    if result in (scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED):
+        raise MissingPart("no PC/SC daemon answers", "sudo apt-get install pcscd && sudo systemctl start pcscd.socket")
+    _demand(scard, result)
+    return int(context)
+
+
+@contextmanager
+def _context(scard: Any) -> Iterator[int]:
+    context = _establish(scard)
+    try:
+        yield context
+    finally:
+        scard.SCardReleaseContext(context)
+
+
+def _wait(scard: Any, context: int, reader_name: str, present: bool, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    state = scard.SCARD_STATE_UNAWARE
+    while True:
+        left = max(0, round((deadline - time.monotonic()) * 1000))
+        result, states = scard.SCardGetStatusChange(context, left, [(reader_name, state)])
+        if result == scard.SCARD_E_UNKNOWN_READER:
+            raise InputError(f"no reader called {reader_name!r}", remedy=_readers_here(scard, context))
+        if result == scard.SCARD_E_TIMEOUT:
+            return False
+        _demand(scard, result)
+        _, state, atr = states[0]
+        if _is_seen(scard, state, atr) if present else state & scard.SCARD_STATE_EMPTY:
+            return True
+        if left == 0:
+            return False
+
+
+def _is_seen(scard: Any, state: int, atr: list[int]) -> bool:
+    mute = state & scard.SCARD_STATE_MUTE
+    return bool(state & scard.SCARD_STATE_PRESENT) and not mute and bool(atr)
+
+
+def _readers_here(scard: Any, context: int) -> str:
+    _, names = scard.SCardListReaders(context, [])
+    return f"readers here: {', '.join(names)}" if names else "this machine has no reader"
+
+
+def _demand(scard: Any, result: int) -> None:
+    if result != scard.SCARD_S_SUCCESS:
+        raise ReaderError(f"PC/SC: {scard.SCardGetErrorMessage(result)} ({result & 0xFFFFFFFF:08X})")

@@ -1,0 +1,366 @@
+"""A private PC/SC daemon with virtual readers, for tests: its own mount namespace, socket and configuration.
+
+It never meets the machine's own pcscd. It needs Linux, root or user
+namespaces, ``pcscd`` and the vpcd driver (``vsmartcard-vpcd``).
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Final
+
+from sscard.errors import MissingPart
+
+SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
+MAX_READERS: Final = 16
+"""Where pcscd stops before version 2.5."""
+
+SLOTS: Final = 2
+"""Slots of one copy of the driver; the second listens on the port after the first's."""
+
+FIRST_PORT, LAST_PORT = 20000, 32000
+"""Below the ports that the kernel gives to outgoing connections, so that they stay free."""
+
+LONGEST_SOCKET_NAME: Final = 107
+LOOK: Final = 0.005
+ATTEMPTS: Final = 3
+LISTENING: Final = "0A"
+DRIVER_PLACES: Final = (
+    "/usr/lib/pcsc/drivers/serial/libifdvpcd.so",
+    "/usr/lib/*/pcsc/drivers/serial/libifdvpcd.so",
+    "/usr/lib64/pcsc/drivers/serial/libifdvpcd.so",
+    "/usr/local/lib/pcsc/drivers/serial/libifdvpcd.so",
+)
+
+# Runs in the namespace. Commands come as lines; the end of them, in whatever way the
+# maker ended, ends the daemon and removes the folder.
+_GUARD: Final = """
+set -u
+folder=$1
+daemon=
+shift
+if [ -d /run/pcscd ]; then mount --bind "$folder/run/pcscd" /run/pcscd; else mount --bind "$folder/run" /run; fi || exit
+while read -r word && [ "$word" != quit ]; do
+    if [ "$word" = kill ]; then
+        kill -KILL "$daemon"
+        wait "$daemon"
+        echo killed
+    else
+        rm -f "$folder"/run/pcscd/pcscd.*
+        setpriv --pdeathsig KILL "$@" </dev/null >>"$folder/log" 2>&1 &
+        daemon=$!
+        echo "$daemon"
+    fi
+done 2>/dev/null
+kill -KILL "$daemon" 2>/dev/null
+wait "$daemon" 2>/dev/null
+rm -rf "$folder"
+"""
+
+_STANZA: Final = """\
+FRIENDLYNAME "{name}"
+DEVICENAME /dev/null:{port:#06x}
+LIBPATH {driver}
+CHANNELID {port:#06x}
+"""
+
+_left: list[Path] = []
+"""Folders of daemons that are gone: the next daemon takes the same, see ``PrivatePcscd``."""
+
+
+class DaemonFailed(Exception):
+    """The private daemon did not come up; the text ends with what it logged."""
+
+
+class PrivatePcscd:
+    """A context manager: a pcscd of one's own with ``readers`` (1–16) virtual readers, rounded up to pairs.
+
+    Ready when entered, gone when left: also after an exception, a signal or
+    ``kill -9`` of this process. While it is entered ``PCSCLITE_CSOCK_NAME`` of
+    this process is its socket; ``environment`` holds the same for others.
+
+    The PC/SC library reads that variable once in a process, at its first use.
+    Daemons one after the other in a process therefore take the same socket
+    name, and each can be used; of two at once only the first to be used can,
+    by this process. A library used before the first daemon stays with what it
+    found then.
+
+    Raises ``MissingPart`` with the reason where it cannot be had. The driver
+    listens on all interfaces, not only on the loopback; nothing can be done
+    about that here, so use it where strangers cannot reach the machine.
+    """
+
+    def __init__(self, readers: int = SLOTS, *, name: str = "SSC", timeout: float = 10.0) -> None:
+        if not 1 <= readers <= MAX_READERS:
+            raise ValueError(f"1 to {MAX_READERS} readers, got {readers}")
+        self.readers = readers + readers % SLOTS
+        self._name = name
+        self._timeout = timeout
+        self._pairs: list[int] = []
+        self._folder = Path()
+        self._guard: subprocess.Popen[str] | None = None
+        self._daemon = 0
+        self._outer: str | None = None
+
+    def __enter__(self) -> PrivatePcscd:
+        driver = find_driver()
+        check_private_pcscd()
+        self._make_folder(driver)
+        try:
+            self._open_guard()
+            self._start_listening()
+        except BaseException:
+            self._close_guard()
+            raise
+        self._outer = os.environ.get(SOCKET_VARIABLE)
+        os.environ.update(self.environment)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._outer is None:
+            os.environ.pop(SOCKET_VARIABLE, None)
+        else:
+            os.environ[SOCKET_VARIABLE] = self._outer
+        self._close_guard()
+
+    @property
+    def socket(self) -> Path:
+        """The daemon's socket."""
+        return self._folder / "run" / "pcscd" / "pcscd.comm"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a program needs in its environment to use this daemon."""
+        return {SOCKET_VARIABLE: str(self.socket)}
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process."""
+        return self._daemon
+
+    def port(self, reader: int) -> int:
+        """The port on which a reader, from 0, waits for its card."""
+        return self._pairs[reader // SLOTS] + reader % SLOTS
+
+    def reader_name(self, reader: int) -> str:
+        """The name of a reader, from 0, as PC/SC gives it."""
+        return f"{self._name} {reader // SLOTS + 1:02d} 00 {reader % SLOTS:02X}"
+
+    def log(self) -> str:
+        """What the daemon has logged."""
+        return (self._folder / "log").read_text(errors="replace")
+
+    def kill(self) -> None:
+        """End the daemon as a crash would (SIGKILL); readers and cards lose it in the middle of whatever they do."""
+        self._tell("kill")
+
+    def start(self) -> None:
+        """Start it again after ``kill``: same socket, same readers, same ports. Ready when this returns."""
+        self._daemon = int(self._tell("start"))
+        self._wait_until_ready()
+
+    def restart(self) -> None:
+        """``kill`` and ``start``."""
+        self.kill()
+        self.start()
+
+    def _make_folder(self, driver: Path) -> None:
+        self._folder = _new_folder()
+        if len(str(self.socket)) > LONGEST_SOCKET_NAME:
+            shutil.rmtree(self._folder)
+            raise MissingPart(f"{tempfile.gettempdir()} is too long a name for a socket", "export TMPDIR=/tmp")
+        (self._folder / "run" / "pcscd").mkdir(parents=True)
+        (self._folder / "readers").mkdir()
+        (self._folder / "log").touch()
+        for pair in range(self.readers // SLOTS):
+            shutil.copy(driver, self._driver(pair))
+
+    def _driver(self, pair: int) -> Path:
+        return self._folder / f"libifdvpcd-{pair + 1}.so"
+
+    def _configure(self) -> None:
+        self._pairs = free_pairs(self.readers // SLOTS)
+        stanzas = [
+            _STANZA.format(name=f"{self._name} {pair + 1:02d}", port=port, driver=self._driver(pair))
+            for pair, port in enumerate(self._pairs)
+        ]
+        (self._folder / "readers" / "sscard").write_text("\n".join(stanzas))
+
+    def _open_guard(self) -> None:
+        pcscd = find_pcscd()
+        self._guard = subprocess.Popen(  # noqa: S603 - our own script
+            [
+                *_namespace(),
+                *("sh", "-c", _GUARD, "sscard-pcscd", str(self._folder)),
+                *(str(pcscd), "--foreground", "--config", str(self._folder / "readers"), *_without_polkit(pcscd)),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            start_new_session=True,
+        )
+
+    def _start_listening(self) -> None:
+        """Start with ports that were free a moment ago; with others where somebody was quicker."""
+        for attempt in range(ATTEMPTS):
+            self._configure()
+            if attempt:
+                self._tell("kill")
+            self.start()
+            if set(self._ports()) <= listening_ports():
+                return
+        raise DaemonFailed(f"the readers do not listen on {self._ports()}\n{self.log()}")
+
+    def _ports(self) -> list[int]:
+        return [self.port(reader) for reader in range(self.readers)]
+
+    def _tell(self, word: str) -> str:
+        guard = self._guard
+        if guard is None or guard.stdin is None or guard.stdout is None:
+            raise ValueError("the private daemon is not running: use it in a with statement")
+        try:
+            guard.stdin.write(f"{word}\n")
+            answer = guard.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        if not answer:
+            raise DaemonFailed(f"the namespace of the private daemon is gone\n{self.log()}")
+        return answer
+
+    def _wait_until_ready(self) -> None:
+        """pcscd opens its socket once its readers are there."""
+        deadline = time.monotonic() + self._timeout
+        ended = os.pidfd_open(self._daemon)
+        try:
+            while not _accepts(self.socket):
+                if select.select([ended], [], [], LOOK)[0]:
+                    raise DaemonFailed(f"pcscd ended at once\n{self.log()}")
+                if time.monotonic() > deadline:
+                    raise DaemonFailed(f"pcscd is not ready after {self._timeout} s\n{self.log()}")
+        finally:
+            os.close(ended)
+
+    def _close_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            _end(guard, self._timeout)
+        shutil.rmtree(self._folder, ignore_errors=True)  # where the guard could not
+        _left.append(self._folder)
+
+
+def check_private_pcscd() -> None:
+    """Raise ``MissingPart`` with the reason where ``PrivatePcscd`` cannot be had."""
+    for tool in ("unshare", "setpriv"):
+        if shutil.which(tool) is None:
+            raise MissingPart(f"a private pcscd needs {tool}", "sudo apt-get install util-linux")
+    find_pcscd()
+    find_driver()
+    probe = [*_namespace(), "mount", "--bind", "/run", "/run"]
+    tried = subprocess.run(probe, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
+    if tried.returncode != 0:
+        reason = tried.stderr.strip().partition("\n")[0]
+        raise MissingPart(f"a private pcscd needs a mount namespace ({reason})", "run as root: sudo -E …")
+
+
+def find_pcscd() -> Path:
+    """The daemon's program, ``MissingPart`` without."""
+    found = shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise MissingPart("pcscd is not installed", "sudo apt-get install pcscd")
+    return Path(found)
+
+
+def find_driver() -> Path:
+    """The virtual reader's driver, ``MissingPart`` without."""
+    for place in DRIVER_PLACES:
+        for found in Path("/").glob(place.lstrip("/")):
+            return found
+    raise MissingPart("the driver of virtual readers (vpcd) is not installed", "sudo apt-get install vsmartcard-vpcd")
+
+
+def free_pairs(count: int) -> list[int]:
+    """The first ports of ``count`` pairs of neighbours on which nobody listens on the loopback interface."""
+    candidates = range(FIRST_PORT, LAST_PORT, SLOTS)
+    shuffled = random.SystemRandom().sample(candidates, len(candidates))
+    pairs: list[int] = []
+    for port in shuffled:
+        if all(_is_free(port + slot) for slot in range(SLOTS)):
+            pairs.append(port)
+        if len(pairs) == count:
+            return pairs
+    raise DaemonFailed(f"no {count} pairs of free ports from {FIRST_PORT} to {LAST_PORT}")
+
+
+def listening_ports() -> set[int]:
+    """The TCP ports (IPv4) on which somebody listens."""
+    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    columns = [row.split() for row in rows]
+    return {int(column[1].rpartition(":")[2], 16) for column in columns if column[3] == LISTENING}
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as tried:
+        try:
+            tried.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _namespace() -> list[str]:
+    as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
+    return ["unshare", *as_root, "--mount", "--propagation", "private"]
+
+
+def _without_polkit(pcscd: Path) -> list[str]:
+    """Newer daemons ask a service for leave unless told not to; older ones do not know the option."""
+    told = subprocess.run([str(pcscd), "--help"], capture_output=True, text=True, check=False)  # noqa: S603
+    return ["--disable-polkit"] if "--disable-polkit" in told.stdout + told.stderr else []
+
+
+def _end(guard: subprocess.Popen[str], timeout: float) -> None:
+    assert guard.stdin is not None
+    assert guard.stdout is not None
+    for last in (partial(guard.stdin.write, "quit\n"), guard.stdin.close, guard.stdout.close):
+        with suppress(BrokenPipeError):
+            last()
+    try:
+        guard.wait(timeout)
+    except subprocess.TimeoutExpired:
+        guard.kill()  # the daemon dies with it
+        guard.wait()
+
+
+def _new_folder() -> Path:
+    """An empty folder that only we may enter: one that an earlier daemon left, if nobody took the name since."""
+    while _left:
+        folder = _left.pop()
+        try:
+            folder.mkdir(mode=0o700)
+        except OSError:
+            continue
+        return folder
+    return Path(tempfile.mkdtemp(prefix="sscard-pcscd-"))
+
+
+def _accepts(name: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as tried:
+        try:
+            tried.connect(str(name))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,76 @@
+"""The wire of vpcd, the virtual reader's driver: frames of a 16-bit big-endian length and that many bytes."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+LENGTH_BYTES: Final = 2
+MAX_PAYLOAD: Final = 0xFFFF
+
+
+class Control(IntEnum):
+    """What a message of one byte asks. Only ``ATR`` is answered."""
+
+    POWER_OFF = 0x00
+    POWER_ON = 0x01
+    RESET = 0x02
+    ATR = 0x04
+
+
+class WireError(Exception):
+    """Bytes that are no frame of vpcd; the connection is of no more use."""
+
+
+def frame(payload: bytes) -> bytes:
+    """A message for the wire: 1–65,535 bytes behind their length.
+
+    Raises ``ValueError`` for an empty one: the driver would wait for its bytes
+    until the socket closes.
+    """
+    if not payload:
+        raise ValueError("a frame without payload would block the reader's driver")
+    if len(payload) > MAX_PAYLOAD:
+        raise ValueError(f"a frame carries at most {MAX_PAYLOAD} bytes, got {len(payload)}")
+    return len(payload).to_bytes(LENGTH_BYTES, "big") + payload
+
+
+class FrameReader:
+    """Cuts a stream of bytes into messages, wherever the network cut it.
+
+    ``longest`` is the longest message accepted, in bytes.
+    """
+
+    def __init__(self, longest: int = MAX_PAYLOAD) -> None:
+        self._longest = longest
+        self._received = bytearray()
+
+    def feed(self, received: bytes) -> list[bytes]:
+        """Take bytes of any number in; the messages that are complete now, in order.
+
+        Raises ``WireError`` at a message of no byte, or of more than ``longest``.
+        """
+        self._received += received
+        messages = []
+        while (message := self._next()) is not None:
+            messages.append(message)
+        return messages
+
+    def finish(self) -> None:
+        """The peer closed: ``WireError`` where that tore a message."""
+        if self._received:
+            raise WireError(f"closed in mid-frame, after {len(self._received)} of its bytes")
+
+    def _next(self) -> bytes | None:
+        received = self._received
+        if len(received) < LENGTH_BYTES:
+            return None
+        length = received[0] << 8 | received[1]
+        if not 0 < length <= self._longest:
+            raise WireError(f"a frame of {length} bytes; 1 to {self._longest} are allowed")
+        end = LENGTH_BYTES + length
+        if len(received) < end:
+            return None
+        message = bytes(received[LENGTH_BYTES:end])
+        del received[:end]
+        return message

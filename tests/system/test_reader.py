@@ -1,0 +1,236 @@
+"""The card in the reader: what the session holds, what survives, and many cards at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import date
+from functools import partial
+from random import Random
+
+import pytest
+
+import kit
+from sscard.card import Moment
+from sscard.errors import InputError
+from sscard.issuer import Card, SoftHsm, builtin_keys, make_holder, make_order, personalise, preset
+from sscard.terminal import CardSession, WrongPin
+from sscard.transport import Connection, exchange
+from sscard.transport.faults import (
+    CardMute,
+    CardRemoved,
+    Corrupted,
+    Fault,
+    FaultyConnection,
+    Mute,
+    Removal,
+    Slow,
+    Swap,
+    Truncated,
+)
+from sscard.transport.pcsc import PcscConnection, ReaderError, readers, wait_for_card
+from sscard.transport.pcscd import PrivatePcscd
+from sscard.transport.vpcd import Seat, VirtualReaderSlot
+
+SELECT = bytes.fromhex(f"00A404000F{kit.NAME}")
+SELECT_EF05, CARD_NUMBER = bytes.fromhex("00A4020002EF05"), bytes.fromhex("00B2070000")
+CHALLENGE = bytes.fromhex("0084000008")
+ASK_TRIES = bytes.fromhex("0020000000")
+OK = b"\x90\x00"
+Insert = Callable[[Connection], VirtualReaderSlot]
+
+
+def tries(connection: PcscConnection) -> bytes:
+    return exchange(connection, ASK_TRIES).sw.to_bytes(2, "big")
+
+
+def start(connection: PcscConnection) -> None:
+    connection.power_on()
+    assert exchange(connection, SELECT).sw == 0x9000
+
+
+def test_the_readers_are_those_of_the_daemon(pcscd: PrivatePcscd) -> None:
+    assert readers() == [pcscd.reader_name(reader) for reader in range(pcscd.readers)]
+
+
+def test_power_and_reset_clear_a_verified_pin(insert: Insert, connection: PcscConnection, card: Card) -> None:
+    chip = card.chip(Random(1))
+    insert(chip)
+    for renew in (connection.reset, connection.power_on, connection.power_off):
+        start(connection)
+        assert connection.transmit(kit.verify(kit.PIN)) == OK
+        assert chip.snapshot().pin_verified
+        renew()
+        assert not chip.snapshot().pin_verified
+
+
+@pytest.mark.usefixtures("slot")
+def test_the_atr_is_the_cards(connection: PcscConnection, card: Card) -> None:
+    assert connection.power_on() == connection.reset() == card.profile.contact_atr()
+
+
+def test_power_on_is_a_cold_start_whoever_used_the_card_before(
+    insert: Insert, reader_name: str, connection: PcscConnection, card: Card
+) -> None:
+    chip = card.chip(Random(1))
+    insert(chip)
+    start(connection)
+    assert connection.transmit(kit.verify(kit.PIN)) == OK
+    with PcscConnection(reader_name) as other:
+        other.power_on()
+        assert not chip.snapshot().pin_verified
+
+
+@pytest.mark.usefixtures("slot")
+def test_a_whole_pin_reset(connection: PcscConnection) -> None:
+    session = CardSession.start(connection, SoftHsm(builtin_keys()))
+    for left in (5, 4):
+        with pytest.raises(WrongPin) as refused:
+            session.verify_pin("999999")
+        assert refused.value.tries_left == left
+    session.reset_pin("654321")
+    assert session.tries_left() == 6
+    session.verify_pin("654321")
+    session.close()
+
+
+def test_an_unknown_reader_is_unusable_input(pcscd: PrivatePcscd) -> None:
+    with pytest.raises(InputError, match="no reader called 'none such'") as unusable:
+        PcscConnection("none such").power_on()
+    assert pcscd.reader_name(0) in unusable.value.remedy
+
+
+def test_an_empty_reader_holds_no_card(reader_name: str) -> None:
+    with pytest.raises(CardRemoved):
+        PcscConnection(reader_name, patience=0).power_on()
+
+
+def test_removal_and_insertion_are_seen(reader_name: str, slot: VirtualReaderSlot) -> None:
+    slot.remove()
+    assert wait_for_card(reader_name, present=False)
+    slot.insert()
+    assert wait_for_card(reader_name)
+
+
+def test_a_card_taken_out_and_put_back_at_once_is_not_missed(
+    slot: VirtualReaderSlot, connection: PcscConnection
+) -> None:
+    start(connection)
+    slot.remove()
+    slot.insert()
+    assert slot.wait_for(Seat.SEATED, timeout=10)
+    with pytest.raises(CardRemoved):
+        connection.transmit(CHALLENGE)
+    start(connection)
+
+
+def test_a_swap_is_seen_and_the_other_card_answers(slot: VirtualReaderSlot, connection: PcscConnection) -> None:
+    start(connection)
+    slot.remove()
+    slot.insert(kit.card_of("v2-3des", pin="222222").chip(Random(2)))
+    assert slot.wait_for(Seat.SEATED, timeout=10)
+    with pytest.raises(CardRemoved):
+        connection.transmit(kit.verify("222222"))
+    start(connection)
+    assert connection.transmit(kit.verify("222222")) == OK
+
+
+def test_a_second_card_in_a_taken_slot_waits_for_the_first_to_leave(
+    pcscd: PrivatePcscd, reader: int, slot: VirtualReaderSlot, connection: PcscConnection
+) -> None:
+    with VirtualReaderSlot(pcscd.port(reader), kit.card_of("v2-3des").chip(Random(2))) as second:
+        assert second.wait_for(Seat.WAITING, timeout=10)
+        start(connection)
+        assert second.seat is Seat.WAITING
+        slot.remove()
+        assert second.wait_for(Seat.SEATED, timeout=10)
+
+
+def test_a_daemon_killed_under_the_card_finds_it_again_counters_intact(
+    pcscd: PrivatePcscd, slot: VirtualReaderSlot, connection: PcscConnection
+) -> None:
+    start(connection)
+    assert connection.transmit(kit.verify("999999")) == b"\x63\xc5"
+    pcscd.restart()
+    with pytest.raises(ReaderError):
+        connection.transmit(kit.verify("999999"))
+    assert slot.wait_for(Seat.SEATED, timeout=3)
+    start(connection)
+    assert tries(connection) == b"\x63\xc5"
+
+
+def number_of(card: Card) -> bytes:
+    """The card number as EF05 holds it, in process."""
+    chip = card.chip(Random(1))
+    chip.power_on()
+    for command in (SELECT, SELECT_EF05):
+        exchange(chip, command)
+    return exchange(chip, CARD_NUMBER).data
+
+
+def work(pcscd: PrivatePcscd, begin: threading.Barrier, reader: int, card: Card) -> int:
+    """Verify the card's own PIN and read its number, over and over; the commands that the card answered."""
+    number = number_of(card)
+    own = kit.verify(pin_of(reader))
+    sent = 4
+    with PcscConnection(pcscd.reader_name(reader)) as connection:
+        start(connection)
+        assert exchange(connection, SELECT_EF05).sw == 0x9000
+        begin.wait(30)
+        while sent < 10_000 // 16 + 1:
+            assert connection.transmit(own) == OK
+            assert exchange(connection, CARD_NUMBER).data == number
+            sent += 3
+    return sent
+
+
+def pin_of(reader: int) -> str:
+    return f"{reader:02d}{reader * 7919:06d}"
+
+
+def test_16_cards_in_16_readers_answer_16_threads_and_never_each_other(pcscd: PrivatePcscd) -> None:
+    random = Random(16)
+    cards = []
+    for reader in range(16):
+        order = make_order(preset("v3-sm4"), random, make_holder(random), "510100", date(2025, 1, 1))
+        cards.append(personalise(replace(order, pin=pin_of(reader)), builtin_keys()))
+        assert wait_for_card(pcscd.reader_name(reader), present=False)
+    begin = threading.Barrier(16)
+    with ExitStack() as slots, ThreadPoolExecutor(16) as threads:
+        for reader, card in enumerate(cards):
+            slots.enter_context(VirtualReaderSlot(pcscd.port(reader), card.chip(Random(reader))))
+        sent = list(threads.map(partial(work, pcscd, begin), range(16), cards))
+    assert sum(sent) >= 10_000
+
+
+FAULTS = [
+    (Removal(Moment.BEFORE), CardRemoved),
+    (Removal(Moment.DURING), CardRemoved),
+    (Removal(Moment.AFTER), "9000"),
+    (Mute(), CardMute),
+    (Slow(0.001), "9000"),
+    (Truncated(1), "90"),
+    (Corrupted(), "90FF"),
+    (Swap(kit.card_of("v2-3des").chip(Random(1))), CardRemoved),
+]
+
+
+@pytest.mark.parametrize(("fault", "expected"), FAULTS, ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize("side", ["card", "terminal"])
+def test_a_fault_has_the_same_verdict_on_either_side_of_the_reader(
+    insert: Insert, connection: PcscConnection, card: Card, side: str, fault: Fault, expected: str | type[Exception]
+) -> None:
+    faulty = FaultyConnection(connection if side == "terminal" else card.chip(Random(1)))
+    insert(card.chip(Random(1)) if side == "terminal" else faulty)
+    terminal = faulty if side == "terminal" else connection
+    terminal.power_on()
+    assert exchange(terminal, SELECT).sw == 0x9000
+    faulty.arm(fault, ins=0x20)
+    if isinstance(expected, str):
+        assert terminal.transmit(kit.verify(kit.PIN)).hex().upper() == expected
+        return
+    with pytest.raises(expected):
+        terminal.transmit(kit.verify(kit.PIN))
