@@ -20,14 +20,18 @@ from sscard.transport.vpcd import VirtualReaderSlot
 _turns = count()
 
 
-@pytest.fixture(scope="session")
-def pcscd() -> Iterator[PrivatePcscd]:
-    """A private daemon with 16 readers and pyscard to talk to it."""
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+@pytest.fixture(scope="session", autouse=True)
+def _private_pcscd_can_be_had() -> None:
     try:
         check_private_pcscd()
     except MissingPart as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="session")
+def pcscd(_private_pcscd_can_be_had: None) -> Iterator[PrivatePcscd]:
+    """A private daemon with 16 readers and pyscard to talk to it."""
+    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
     with PrivatePcscd(MAX_READERS) as daemon:
         yield daemon
 

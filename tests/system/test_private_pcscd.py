@@ -13,8 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sscard.errors import MissingPart
-from sscard.transport.pcscd import DaemonFailed, PrivatePcscd, check_private_pcscd, listening_ports
+from sscard.transport.pcscd import DaemonFailed, PrivatePcscd, listening_ports
 
 LONG = 10.0
 
@@ -34,14 +33,6 @@ for name in "ABC":
     with PrivatePcscd(name=name) as daemon:
         print(*readers(), daemon.pid, sep=",")
 """
-
-
-@pytest.fixture(autouse=True)
-def _private_pcscd_can_be_had() -> None:
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
 
 
 def is_gone(pid: int) -> bool:
