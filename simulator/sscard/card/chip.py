@@ -27,8 +27,10 @@ from sscard.card.snapshot import Snapshot, take_snapshot
 HEADER_LENGTH: Final = 4
 SW_LENGTH: Final = 2
 MEDICAL_CLAS: Final = (0xB0,)
-SUCCESSES: Final = (0x90, 0x61)
-"""SW1 of success."""
+NO_FAILURE: Final = (0x90, 0x61, 0x6C)
+"""SW1 of success, and of the transport's request to ask with another Le."""
+MALFORMED: Final = (WRONG_P1P2, WRONG_LENGTH)
+"""A SELECT that selects nothing, so that it is no way out of a blocked application."""
 
 
 class PowerError(Exception):
@@ -107,7 +109,7 @@ class Chip:
         if declared is not GET_CHALLENGE and self._ends_challenge(declared, answered):
             session.challenge = b""
         medical = declared is not None and declared.clas == MEDICAL_CLAS
-        if declared is not GET_RESPONSE and not (medical and answered[-SW_LENGTH] in SUCCESSES):
+        if declared is not GET_RESPONSE and not (medical and answered[-SW_LENGTH] in NO_FAILURE):
             session.transaction = None
         session.attentive = bool(session.challenge) or session.transaction is not None
 
@@ -143,7 +145,8 @@ class Chip:
             return session.barred or answered
         if declared is None:
             return self._unknown(command)
-        return self._check(session, declared, command) if declared is SELECT else session.barred
+        answered = self._check(session, declared, command) if declared is SELECT else session.barred
+        return session.barred if answered in MALFORMED else answered
 
     def _unknown(self, command: bytes) -> bytes:
         if command[0] not in KNOWN_CLAS or command[1] in KNOWN_INS:

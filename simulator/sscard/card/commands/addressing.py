@@ -14,6 +14,7 @@ FROM_NUMBER: Final = 0b101
 RESERVED_MODE: Final = 0b111
 RESERVED_SFI: Final = 0b11111
 
+FIRST: Final = 0b000
 LAST: Final = 0b001
 NEXT: Final = 0b010
 PREVIOUS: Final = 0b011

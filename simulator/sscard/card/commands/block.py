@@ -19,13 +19,14 @@ from sscard.card.layout import CARD_BLOCKED
 from sscard.card.session import Session
 
 BK_NUMBER: Final = 0x05
-LK_NUMBER: Final = 0x83
 DF_STK_NUMBER: Final = 0x82
 
 
 def application_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Block the current application: its lock key (BK where it has none), then a MAC under its STK."""
     df = session.df
+    if df.outside:
+        return KEY_NOT_FOUND
     if df.ddf:
         return CONDITIONS_NOT_SATISFIED
     refused = _refusal(
@@ -39,9 +40,11 @@ def application_block(session: Session, p1: int, p2: int, data: bytes, le: int) 
 
 
 def card_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
-    """Block the card: BK, then a MAC under STK."""
+    """Block the card, from SSSE: BK, then a MAC under STK."""
     if session.df.outside:
         return KEY_NOT_FOUND
+    if session.df is not session.layout.ssse:
+        return CONDITIONS_NOT_SATISFIED
     refused = _refusal(session, _bk(session), session.layout.stk, b"\x84\x16\x00\x00", data)
     if refused:
         return refused
@@ -55,10 +58,11 @@ def _bk(session: Session) -> int | None:
 
 
 def _lock_key(session: Session) -> int | None:
-    """The current application's own lock key, which is its key 83 where that is named LK…, else BK."""
-    layout = session.layout
-    own = layout.key(session.df.fid, LK_NUMBER)
-    return own if own is not None and layout.keys[own].name.startswith("LK") else _bk(session)
+    """The current application's own lock key, the one named LK…, else BK."""
+    for index, key in enumerate(session.layout.keys):
+        if key.df == session.df.fid and key.name.startswith("LK"):
+            return index
+    return _bk(session)
 
 
 def _refusal(session: Session, lock: int | None, stk: int | None, header: bytes, data: bytes) -> bytes:

@@ -59,11 +59,11 @@ def _enter(session: Session, df: DfSpec) -> bytes:
 
 
 def _ef(session: Session, fid: bytes) -> bytes:
+    if session.barred:
+        return session.barred
     ef = session.layout.file(session.df.fid, fid[1]) if fid[0] == EF_PREFIX else None
     if ef is None:
         return FILE_NOT_FOUND
-    if session.barred:
-        return session.barred
     session.ef = ef
     session.record = 0
     return OK

@@ -23,6 +23,7 @@ from sscard.card.answers import (
 )
 from sscard.card.commands.addressing import (
     BY_NUMBER,
+    FIRST,
     PREVIOUS,
     RESERVED_SFI,
     absent,
@@ -39,13 +40,14 @@ from sscard.card.layout import FileSpec, Structure
 from sscard.card.session import Session
 from sscard.cipher import MAC_LENGTH
 
+WITHOUT_MAC: Final = 0x00
 WITH_MAC: Final = 0x04
 BINARY_INS: Final = 0xD6
 RECORD_INS: Final = 0xDC
 DF_STK_NUMBER: Final = 0x82
 
 
-def _update_binary(session: Session, p1: int, p2: int, data: bytes) -> bytes:
+def _update_binary(session: Session, cla: int, p1: int, p2: int, data: bytes) -> bytes:
     sfi, offset = binary_address(p1, p2)
     if sfi < 0:
         return WRONG_P1P2
@@ -56,6 +58,10 @@ def _update_binary(session: Session, p1: int, p2: int, data: bytes) -> bytes:
         return WRONG_FILE_STRUCTURE
     if not session.allows(ef.write):
         return SECURITY_NOT_SATISFIED
+    refused = _message_refusal(session, cla, BINARY_INS, p1, p2, data)
+    if refused:
+        return refused
+    data = _content(cla, data)
     content = session.memory.strings[ef.cell]
     if offset >= len(content):
         return OFFSET_OUTSIDE
@@ -67,7 +73,7 @@ def _update_binary(session: Session, p1: int, p2: int, data: bytes) -> bytes:
     return OK
 
 
-def _update_record(session: Session, p1: int, p2: int, data: bytes) -> bytes:
+def _update_record(session: Session, cla: int, p1: int, p2: int, data: bytes) -> bytes:
     sfi, mode = p2 >> 3, p2 & 0b111
     if sfi == RESERVED_SFI or mode > BY_NUMBER:
         return WRONG_P1P2
@@ -78,10 +84,14 @@ def _update_record(session: Session, p1: int, p2: int, data: bytes) -> bytes:
         return WRONG_FILE_STRUCTURE
     if not session.allows(ef.write):
         return SECURITY_NOT_SATISFIED
+    refused = _message_refusal(session, cla, RECORD_INS, p1, p2, data)
+    if refused:
+        return refused
+    record = _content(cla, data)
     if ef.structure == Structure.CYCLIC:
-        return _add_to_cycle(session, ef, mode, data)
-    malformed = _malformed(ef, data)
-    return malformed or _write_record(session, ef, p1, mode, data)
+        return _add_to_cycle(session, ef, mode, record)
+    malformed = _malformed(ef, record)
+    return malformed or _write_record(session, ef, p1, mode, record)
 
 
 def _malformed(ef: FileSpec, record: bytes) -> bytes:
@@ -118,7 +128,10 @@ def _write_record(session: Session, ef: FileSpec, p1: int, mode: int, record: by
     else:
         if p1 and record[0] != p1:
             return LC_NOT_TLV
-        number = find_record(held, current, p1, mode) or len(held) + 1
+        number = find_record(held, current, p1, mode)
+        if not number and find_record(held, 0, p1, FIRST):
+            return RECORD_NOT_FOUND
+        number = number or len(held) + 1
     held[number - 1 : number] = [record]
     content = b"".join(held)
     if len(content) > ef.size:
@@ -128,32 +141,14 @@ def _write_record(session: Session, ef: FileSpec, p1: int, mode: int, record: by
     return OK
 
 
-def update_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
-    """Write data into a transparent EF at an offset, whole or not at all."""
-    return MAC_MISSING if session.personality.updates_need_mac else _update_binary(session, p1, p2, data)
+def _content(cla: int, data: bytes) -> bytes:
+    return data[:-MAC_LENGTH] if cla == WITH_MAC else data
 
 
-def update_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
-    """Write one whole record (TLV in a variable-length file), replacing or appending."""
-    return MAC_MISSING if session.personality.updates_need_mac else _update_record(session, p1, p2, data)
-
-
-def update_binary_with_mac(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
-    """UPDATE BINARY with data ‖ MAC(4)."""
-    refused = _mac_refusal(session, BINARY_INS, p1, p2, data)
-    return refused or _update_binary(session, p1, p2, data[:-MAC_LENGTH])
-
-
-def update_record_with_mac(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
-    """UPDATE RECORD with data ‖ MAC(4)."""
-    refused = _mac_refusal(session, RECORD_INS, p1, p2, data)
-    return refused or _update_record(session, p1, p2, data[:-MAC_LENGTH])
-
-
-def _mac_refusal(session: Session, ins: int, p1: int, p2: int, data: bytes) -> bytes:
-    """Why an update with a MAC is refused, empty where it is not; the standard's own files know none [OC-33]."""
-    if not session.personality.updates_need_mac:
-        return UNKNOWN_CLA
+def _message_refusal(session: Session, cla: int, ins: int, p1: int, p2: int, data: bytes) -> bytes:
+    """Why the message is refused, empty where it is not: its MAC is missing, has no challenge or is wrong [OC-33]."""
+    if cla != WITH_MAC:
+        return MAC_MISSING if session.personality.updates_need_mac else b""
     layout = session.layout
     stk = layout.stk if session.df is layout.ssse else layout.key(session.df.fid, DF_STK_NUMBER)
     if stk is None:
@@ -162,6 +157,33 @@ def _mac_refusal(session: Session, ins: int, p1: int, p2: int, data: bytes) -> b
         return answer(session.personality.no_challenge)
     header = bytes((WITH_MAC, ins, p1, p2))
     return b"" if mac_is_right(session, session_key(session, stk), header, data) else WRONG_SECURE_MESSAGE
+
+
+def update_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Write data into a transparent EF at an offset, whole or not at all."""
+    return _update_binary(session, WITHOUT_MAC, p1, p2, data)
+
+
+def update_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Write one whole record (TLV in a variable-length file), replacing or appending."""
+    return _update_record(session, WITHOUT_MAC, p1, p2, data)
+
+
+def update_binary_with_mac(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """UPDATE BINARY with data ‖ MAC(4)."""
+    return _class_refusal(session, data) or _update_binary(session, WITH_MAC, p1, p2, data)
+
+
+def update_record_with_mac(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """UPDATE RECORD with data ‖ MAC(4)."""
+    return _class_refusal(session, data) or _update_record(session, WITH_MAC, p1, p2, data)
+
+
+def _class_refusal(session: Session, data: bytes) -> bytes:
+    """CLA 04 exists only where the files demand a MAC; the standard's own files know none [OC-33]."""
+    if not session.personality.updates_need_mac:
+        return UNKNOWN_CLA
+    return b"" if len(data) > MAC_LENGTH else WRONG_LENGTH
 
 
 _STATUSES: Final = (
@@ -183,7 +205,12 @@ _BINARY: Final = (*_STATUSES, SW.OFFSET_OUTSIDE)
 _RECORD: Final = (*_STATUSES, SW.RECORD_NOT_FOUND, SW.FILE_FULL, SW.LC_NOT_TLV)
 
 
-def _binary(cla: int, run: Handler, mac_length: int) -> Command:
+WITHOUT_MAC_LENGTHS: Final = range(1, 256)
+WITH_MAC_LENGTHS: Final = range(256)
+"""What the class refuses comes before a wrong length."""
+
+
+def _binary(cla: int, run: Handler) -> Command:
     return Command(
         "UPDATE BINARY",
         "更新二进制数据",
@@ -192,13 +219,13 @@ def _binary(cla: int, run: Handler, mac_length: int) -> Command:
         BINARY_INS,
         run,
         _BINARY,
-        lengths=range(mac_length + 1, 256),
+        lengths=WITH_MAC_LENGTHS if cla == WITH_MAC else WITHOUT_MAC_LENGTHS,
         words=binary_words,
-        spends_challenge=mac_length > 0,
+        spends_challenge=cla == WITH_MAC,
     )
 
 
-def _record(cla: int, run: Handler, mac_length: int) -> Command:
+def _record(cla: int, run: Handler) -> Command:
     return Command(
         "UPDATE RECORD",
         "更新记录",
@@ -207,13 +234,13 @@ def _record(cla: int, run: Handler, mac_length: int) -> Command:
         RECORD_INS,
         run,
         _RECORD,
-        lengths=range(mac_length + 1, 256),
+        lengths=WITH_MAC_LENGTHS if cla == WITH_MAC else WITHOUT_MAC_LENGTHS,
         words=record_words,
-        spends_challenge=mac_length > 0,
+        spends_challenge=cla == WITH_MAC,
     )
 
 
-UPDATE_BINARY: Final = _binary(0x00, update_binary, 0)
-UPDATE_BINARY_WITH_MAC: Final = _binary(WITH_MAC, update_binary_with_mac, MAC_LENGTH)
-UPDATE_RECORD: Final = _record(0x00, update_record, 0)
-UPDATE_RECORD_WITH_MAC: Final = _record(WITH_MAC, update_record_with_mac, MAC_LENGTH)
+UPDATE_BINARY: Final = _binary(WITHOUT_MAC, update_binary)
+UPDATE_BINARY_WITH_MAC: Final = _binary(WITH_MAC, update_binary_with_mac)
+UPDATE_RECORD: Final = _record(WITHOUT_MAC, update_record)
+UPDATE_RECORD_WITH_MAC: Final = _record(WITH_MAC, update_record_with_mac)
