@@ -759,7 +759,6 @@ def tags(desk: Desk, *modes: tuple[int, int]) -> list[int]:
 
 
 FIRST, LAST, NEXT, PREVIOUS, NUMBER = 0, 1, 2, 3, 4
-SFI_STAYS = pytest.mark.xfail(reason="a refused READ with an SFI leaves that file current (card-commands.md §0)")
 
 
 @pytest.mark.parametrize(
@@ -797,8 +796,8 @@ def test_a_run_of_records(desk: Desk) -> None:
     ("sent", "sw"),
     [
         ("00B201EC00", 0x6A82),
-        pytest.param("00B2013C00", 0x6981, marks=SFI_STAYS),
-        pytest.param("00B2083400", 0x6982, marks=SFI_STAYS),
+        ("00B2013C00", 0x6981),
+        ("00B2083400", 0x6982),
     ],
     ids=["no such file", "a transparent file", "no right"],
 )
@@ -853,8 +852,6 @@ def test_selecting_a_df_forgets_the_current_ef(desk: Desk) -> None:
 
 # The challenge (§1.6, OC-12)
 
-EARLY_REFUSAL = pytest.mark.xfail(reason="the chip keeps the challenge where P1 P2, Lc or the memory was wrong [OC-12]")
-
 
 def test_challenges_differ(desk: Desk) -> None:
     assert len({desk.challenge() for _ in range(20)}) == 20
@@ -881,10 +878,10 @@ def test_another_command_keeps_the_challenge(desk: Desk) -> None:
     [
         ("0082000710" + "00" * 16, 0x6A88),
         ("8424000104AABBCCDD", 0x6982),
-        pytest.param("8424000003AABBCC", 0x6700, marks=EARLY_REFUSAL),
-        pytest.param("008200060F" + "00" * 15, 0x6700, marks=EARLY_REFUSAL),
-        pytest.param("8424000204AABBCCDD", 0x6A86, marks=EARLY_REFUSAL),
-        pytest.param("0082010610" + "00" * 16, 0x6A86, marks=EARLY_REFUSAL),
+        ("8424000003AABBCC", 0x6700),
+        ("008200060F" + "00" * 15, 0x6700),
+        ("8424000204AABBCCDD", 0x6A86),
+        ("0082010610" + "00" * 16, 0x6A86),
     ],
 )
 def test_a_challenge_ends_with_its_command_in_any_outcome(desk: Desk, sent: str, sw: int) -> None:
@@ -894,7 +891,6 @@ def test_a_challenge_ends_with_its_command_in_any_outcome(desk: Desk, sent: str,
     assert not desk.chip.snapshot().challenge_waiting
 
 
-@EARLY_REFUSAL
 def test_a_challenge_ends_even_where_memory_failed(desk: Desk) -> None:
     desk.challenge()
     desk.memory.fail()
