@@ -8,6 +8,7 @@ so every scalar stays the text that was written, and the model of the document
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -87,7 +88,7 @@ class Document:
         field = ".".join(str(part) for part in path)
         if detail["type"] == "extra_forbidden":
             allowed = _fields_at(model, path[:-1])
-            return self.error(path, f"unknown field {str(path[-1])!r}", suggestion(str(path[-1]), allowed))
+            return self.error(path, f"unknown field {_shown(path[-1])}", suggestion(str(path[-1]), allowed))
         if detail["type"] == "missing":
             return self.error(path, f"field {field!r} is missing", f"add it: {path[-1]}: …")
         if detail["type"] == "model_type":
@@ -100,6 +101,11 @@ def _first(error: ValidationError) -> ErrorDetails:
     """The detail to tell: an unknown field before the missing one it may be a misspelling of."""
     details = error.errors(include_url=False, include_input=False)
     return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
+
+
+def _shown(word: object) -> str:
+    """A word of the document, quoted; a long run of hex digits may be key material and is not repeated."""
+    return "(hex digits)" if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
 
 
 def suggestion(word: str, allowed: Iterable[str]) -> str:
@@ -157,7 +163,7 @@ def _mapping(node: yaml.MappingNode, path: Path_, places: dict[Path_, Place], so
             raise InputError("a key must be a word", file=source, line=line, column=column)
         if key in mapping:
             remedy = "keep one of them"
-            raise InputError(f"key {key!r} is given twice", file=source, line=line, column=column, remedy=remedy)
+            raise InputError(f"key {_shown(key)} is given twice", file=source, line=line, column=column, remedy=remedy)
         places[(*path, key)] = Place(line, column)
         mapping[key] = _plain(value_node, (*path, key), places, source)
     return mapping

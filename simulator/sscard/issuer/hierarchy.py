@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from sscard.cipher import SM4, BlockKey, Suite, city_factor, province_factor
 from sscard.document import Document, Model, parse_document, read_document
+from sscard.errors import InputError
 
 Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "proof"]
 
@@ -33,14 +35,24 @@ class Address(NamedTuple):
     use: Use
 
 
+KEY_REMEDY = "write 32 hex digits; a des root whose card key has 8 bytes takes 16"
+
+
 def _key_value(text: object) -> bytes:
     try:
         return bytes.fromhex(str(text))
     except ValueError:
-        raise ValueError("a key is written in hex digits") from None
+        raise ValueError(f"a key is written in hex digits\n{KEY_REMEDY}") from None
+
+
+def _address(text: object) -> object:
+    if not re.fullmatch("[0-9A-F]{4}", str(text)):
+        raise ValueError("not a key address\nwrite four hex digits, 0 to 9 and A to F: 100A")
+    return text
 
 
 KeyValue = Annotated[bytes, BeforeValidator(_key_value)]
+KeyAddress = Annotated[str, BeforeValidator(_address)]
 
 
 class RootKey(Model):
@@ -48,7 +60,7 @@ class RootKey(Model):
 
     name: str
     use: Use
-    addresses: list[Annotated[str, Field(pattern="^[0-9A-F]{4}$")]]
+    addresses: list[KeyAddress]
     sm4: list[KeyValue] = Field(repr=False)
     des: list[KeyValue] = Field(repr=False)
 
@@ -57,9 +69,9 @@ class RootKey(Model):
         if not len(self.addresses) == len(self.sm4) == len(self.des):
             raise ValueError(f"{self.name}: one address, one sm4 and one des value per version expected")
         if any(len(value) != 16 for value in self.sm4):
-            raise ValueError(f"{self.name}: an sm4 root has 16 bytes")
+            raise ValueError(f"{self.name}: an sm4 root has 16 bytes\n{KEY_REMEDY}")
         if any(len(value) not in (8, 16) for value in self.des):
-            raise ValueError(f"{self.name}: a des root has 8 or 16 bytes")
+            raise ValueError(f"{self.name}: a des root has 8 or 16 bytes\n{KEY_REMEDY}")
         return self
 
     def value(self, suite: Suite, version: int) -> bytes:
@@ -74,10 +86,13 @@ class KeyFile(Model):
 
     @model_validator(mode="after")
     def _unambiguous(self) -> KeyFile:
-        addresses = [address for key in self.keys for address in key.addresses]
-        twice = {address for address in addresses if addresses.count(address) > 1}
-        if twice:
-            raise ValueError(f"addresses given twice: {', '.join(sorted(twice))}")
+        for what, given in (
+            ("addresses", [address for key in self.keys for address in key.addresses]),
+            ("keys", [key.name for key in self.keys]),
+        ):
+            twice = {word for word in given if given.count(word) > 1}
+            if twice:
+                raise ValueError(f"{what} given twice: {', '.join(sorted(twice))}\nkeep one of them")
         return self
 
 
@@ -106,11 +121,21 @@ class KeyHierarchy:
         return self._roots[ROOT_OF.get(key, key)].addresses[version]
 
     def card_key(self, suite: Suite, key: str, version: int, card: CardReference) -> bytes:
-        """A card's key: root → province → city → card (LD/T 32.4 diversification)."""
+        """A card's key: root → province → city → card (LD/T 32.4 diversification).
+
+        ``InputError`` where the key file has no such root.
+        """
         return suite.diversify(self._city_key(suite, key, version, card.city_code), card.serial)
 
     def _derive_city_key(self, suite: Suite, key: str, version: int, city_code: str) -> BlockKey:
-        value = self._roots[ROOT_OF.get(key, key)].value(suite, version)
+        name = ROOT_OF.get(key, key)
+        root = self._roots.get(name)
+        if root is None or version >= len(root.addresses):
+            raise InputError(
+                f"the key file {self.name!r} holds no root {name} version {version + 1}",
+                remedy="add it, as in sscard's own test-keys.yaml",
+            )
+        value = root.value(suite, version)
         for factor in (province_factor(city_code), city_factor(city_code)):
             value = suite.diversify(suite.key(value), factor)
         return suite.key(value)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from functools import cache
+import re
+from functools import cache, partial
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
@@ -91,8 +92,8 @@ def field_meanings() -> dict[str, str]:
 class _Checked(Model):
     @field_validator("algorithm", mode="before", check_fields=False)
     @classmethod
-    def _published(cls, value: str) -> str:
-        if value in SECRET_ALGORITHMS:
+    def _published(cls, value: object) -> object:
+        if isinstance(value, str) and value in SECRET_ALGORITHMS:
             raise ValueError(f"{value} is not public and nothing honest can stand in for it; use DES or SM4")
         return value
 
@@ -119,11 +120,14 @@ def _words() -> frozenset[str]:
     return frozenset(words | {"ssse_fid"})
 
 
-def _hex(value: Any) -> Any:
-    try:
-        return int(value, 16)
-    except (TypeError, ValueError):
-        raise ValueError("four hex digits expected") from None
+def _word(value: object, allowed: tuple[int, ...]) -> int:
+    """Four hex digits, one of the words allowed; any word where none is named."""
+    if not isinstance(value, str) or not re.fullmatch("[0-9A-Fa-f]{4}", value):
+        raise ValueError("four hex digits expected")
+    word = int(value, 16)
+    if allowed and word not in allowed:
+        raise ValueError(f"{value} is not open here\nexpected one of: {', '.join(f'{each:04X}' for each in allowed)}")
+    return word
 
 
 @cache
@@ -140,6 +144,6 @@ def _model() -> type[Model]:
         elif field.name == "dir_sfi":
             hint = Annotated[int, Field(ge=0, le=15)]
         elif field.name in _words():
-            hint = Annotated[hint, BeforeValidator(_hex)]
+            hint = Annotated[hint, BeforeValidator(partial(_word, allowed=get_args(hint)))]
         fields[field.name] = (hint, default)
     return create_model("Personality", __base__=_Checked, **fields)

@@ -1,0 +1,92 @@
+"""Personality files: presets, a user's own, and what is wrong with one."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from sscard.errors import InputError
+from sscard.issuer import find_personality, preset, presets
+
+OWN = """name: mine
+generation: "3.0"
+algorithm: SM4
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return tmp_path / "mine.yaml"
+
+
+def test_presets_are_what_they_are_called() -> None:
+    assert {"v2-3des", "v3-sm4"} <= set(presets())
+    assert [(preset(name).generation, preset(name).algorithm) for name in ("v3-sm4", "v2-3des")] == [
+        ("3.0", "SM4"),
+        ("2.0", "DES"),
+    ]
+    assert find_personality("v3-sm4") is preset("v3-sm4")
+
+
+def test_an_own_personality_has_the_defaults(own: Path) -> None:
+    own.write_text(OWN)
+    assert asdict(find_personality(str(own))) == {**asdict(preset("v3-sm4")), "name": "mine"}
+
+
+def test_an_own_personality_is_based_on_another(own: Path) -> None:
+    own.write_text("based_on: v2-3des\nname: mine\npin_tries: 10\nblocked_query: 6983\nverified_query_ok: yes\n")
+    expected = {"name": "mine", "pin_tries": 10, "blocked_query": 0x6983, "verified_query_ok": True}
+    assert asdict(find_personality(str(own))) == {**asdict(preset("v2-3des")), **expected}
+
+
+WRONG = [
+    ("SSF33", "algorithm: SM4", "algorithm: SSF33", (3, 1), "SSF33 is not public"),
+    ("SM1", "algorithm: SM4", "algorithm: SM1", (3, 1), "SM1 is not public"),
+    ("AES", "algorithm: SM4", "algorithm: AES", (3, 1), "'DES' or 'SM4'"),
+    ("a list", "algorithm: SM4", "algorithm: [SM4]", (3, 1), "'DES' or 'SM4'"),
+    ("no try", "algorithm: SM4", "algorithm: SM4\npin_tries: 0", (4, 1), "greater than or equal to 1"),
+    ("16 tries", "algorithm: SM4", "algorithm: SM4\nkey_tries: 16", (4, 1), "less than or equal to 15"),
+    ("tries in words", "algorithm: SM4", "algorithm: SM4\npin_tries: six", (4, 1), "integer"),
+    ("a typing mistake", "algorithm: SM4", "algorithm: SM4\npin_trys: 6", (4, 1), "did you mean 'pin_tries'?"),
+    ("a word not open", "algorithm: SM4", "algorithm: SM4\nblocked_query: 6984", (4, 1), "63C0, 6983"),
+    ("no word", "algorithm: SM4", "algorithm: SM4\nblocked_query: 698", (4, 1), "four hex digits"),
+    ("a list of words", "algorithm: SM4", "algorithm: SM4\nblocked_query: [6983]", (4, 1), "four hex digits"),
+    ("a FID too long", "algorithm: SM4", "algorithm: SM4\nssse_fid: 3F0000", (4, 1), "four hex digits"),
+    ("a FID below zero", "algorithm: SM4", "algorithm: SM4\nssse_fid: -001", (4, 1), "four hex digits"),
+    ("a field twice", "algorithm: SM4", "algorithm: SM4\nalgorithm: DES", (4, 1), "given twice"),
+    ("a generation not there", '"3.0"', '"4.0"', (2, 1), "'1.0', '2.0' or '3.0'"),
+    ("a field left out", "algorithm: SM4\n", "", (1, 1), "'algorithm' is missing"),
+    ("neither yes nor no", "algorithm: SM4", "algorithm: SM4\npuk_once: maybe", (4, 1), "boolean"),
+    ("based on nothing", "name: mine", "based_on: v3\nname: mine", (1, 1), "expected one of: "),
+    ("not YAML", "algorithm: SM4", "algorithm: 'SM4", (4, 1), "not YAML"),
+]
+
+
+@pytest.mark.parametrize(("was", "now", "place", "says"), [row[1:] for row in WRONG], ids=[row[0] for row in WRONG])
+def test_wrong_personalities(own: Path, was: str, now: str, place: tuple[int, int], says: str) -> None:
+    own.write_text(OWN.replace(was, now, 1))
+    with pytest.raises(InputError) as refused:
+        find_personality(str(own))
+    assert str(refused.value).startswith(f"{own}:{place[0]}:{place[1]}: ")
+    assert says in str(refused.value)
+
+
+@pytest.mark.parametrize("algorithm", ["SSF33", "SM1"])
+def test_secret_algorithms_are_refused_with_the_reason(own: Path, algorithm: str) -> None:
+    own.write_text(OWN.replace("SM4", algorithm))
+    with pytest.raises(InputError, match="nothing honest can stand in for it; use DES or SM4"):
+        find_personality(str(own))
+
+
+def test_a_preset_that_is_not_there() -> None:
+    with pytest.raises(InputError, match="no personality 'v3-sm5'") as refused:
+        find_personality("v3-sm5")
+    assert refused.value.remedy == "did you mean 'v3-sm4'?"
+
+
+def test_a_file_that_is_not_there(own: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read: No such file") as refused:
+        find_personality(str(own))
+    assert refused.value.file == str(own)
