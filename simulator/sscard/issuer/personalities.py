@@ -74,7 +74,8 @@ def _personality(document: Document) -> Personality:
 
 def written(field: str, value: Any) -> str:
     """A field's value as a file writes it."""
-    return f"{value:04X}" if field in _words() else str(value)
+    digits = _hex_fields().get(field)
+    return f"{value:0{digits}X}" if digits else str(value)
 
 
 def field_meanings() -> dict[str, str]:
@@ -113,21 +114,24 @@ class _Checked(Model):
 
 
 @cache
-def _words() -> frozenset[str]:
-    """The fields that hold a status word or FID, written as four hex digits."""
-    hints = get_type_hints(Personality)
-    words = {name for name, hint in hints.items() if get_origin(hint) is Literal and isinstance(get_args(hint)[0], int)}
-    return frozenset(words | {"ssse_fid"})
+def _hex_fields() -> dict[str, int]:
+    """How many hex digits a field is written with: a byte 2, a status word or FID 4; the others are not hex."""
+    digits = {"ssse_fid": 4}
+    for name, hint in get_type_hints(Personality).items():
+        if get_origin(hint) is Literal and isinstance(get_args(hint)[0], int):
+            digits[name] = 2 if max(get_args(hint)) < 0x100 else 4
+    return digits
 
 
-def _word(value: object, allowed: tuple[int, ...]) -> int:
-    """Four hex digits, one of the words allowed; any word where none is named."""
-    if not isinstance(value, str) or not re.fullmatch("[0-9A-Fa-f]{4}", value):
-        raise ValueError("four hex digits expected")
-    word = int(value, 16)
-    if allowed and word not in allowed:
-        raise ValueError(f"{value} is not open here\nexpected one of: {', '.join(f'{each:04X}' for each in allowed)}")
-    return word
+def _hex(value: object, digits: int, allowed: tuple[int, ...]) -> int:
+    """A number in so many hex digits, one of those allowed; any where none is named."""
+    if not isinstance(value, str) or not re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", value):
+        raise ValueError(f"{'two' if digits == 2 else 'four'} hex digits expected")
+    number = int(value, 16)
+    if allowed and number not in allowed:
+        choices = ", ".join(f"{each:0{digits}X}" for each in allowed)
+        raise ValueError(f"{value} is not open here\nexpected one of: {choices}")
+    return number
 
 
 @cache
@@ -143,7 +147,8 @@ def _model() -> type[Model]:
             hint = Annotated[int, Field(ge=3, le=4)]
         elif field.name == "dir_sfi":
             hint = Annotated[int, Field(ge=0, le=15)]
-        elif field.name in _words():
-            hint = Annotated[hint, BeforeValidator(partial(_word, allowed=get_args(hint)))]
+        elif field.name in _hex_fields():
+            digits = _hex_fields()[field.name]
+            hint = Annotated[hint, BeforeValidator(partial(_hex, digits=digits, allowed=get_args(hint)))]
         fields[field.name] = (hint, default)
     return create_model("Personality", __base__=_Checked, **fields)
