@@ -17,6 +17,9 @@ LOAD, PURCHASE = 1, 2
 class WholeDesk(Desk):
     """A desk that can prove every key of its card and play host and PSAM of the medical account."""
 
+    last = b""
+    """The answer to the INITIALIZE that a test goes on from."""
+
     def select(self, df: str) -> int:
         """SSSE by name, a DF by its FID as its name tells it, the financial DDF by name."""
         if df == "SSSE":

@@ -13,7 +13,6 @@ from sscard.card.answers import (
     MAC_NOT_AVAILABLE,
     OK,
     SECURITY_NOT_SATISFIED,
-    WRONG_DATA,
     WRONG_LENGTH,
     WRONG_MAC,
     WRONG_STATE,
@@ -200,7 +199,7 @@ def debit_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int)
     if not equal(suite.mac(key, entry + time), mac1):
         return WRONG_MAC
     if not time.hex().isdecimal():
-        return WRONG_DATA
+        return CONDITIONS_NOT_SATISFIED
     changes = _settle(session, transaction, time)
     if any(value > MAX_AMOUNT for _, value in changes):
         return CONDITIONS_NOT_SATISFIED
@@ -279,10 +278,10 @@ def update_starting_day(session: Session, p1: int, p2: int, data: bytes, le: int
     if not session.status & 2 << session.layout.key_named("DSK"):
         return SECURITY_NOT_SATISFIED
     if not data.hex().isdecimal():
-        return WRONG_DATA
+        return CONDITIONS_NOT_SATISFIED
     day = int(data.hex())
     if not (1 <= day // 100 <= 12 and 1 <= day % 100 <= 31):
-        return WRONG_DATA
+        return CONDITIONS_NOT_SATISFIED
     session.memory.put_number(session.layout.medical + Account.START_DAY, day)
     return OK
 
