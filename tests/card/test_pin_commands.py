@@ -1055,3 +1055,9 @@ def test_a_wrong_pin_is_paid_for_before_it_is_compared(desk: Desk) -> None:
 
 def test_suite_of_a_card_is_that_of_its_personality(desk: Desk) -> None:
     assert desk.card.profile.suite is SUITES_BY_NAME[desk.personality.algorithm]
+
+
+def test_the_least_count_of_digits_is_for_the_new_pin_alone(desk: Desk) -> None:
+    """OC-19b: an old PIN of three digits is a wrong PIN, not wrong data."""
+    assert desk.sw("805E010006123FFF654321") == 0x63C5
+    assert desk.sw("805E010006123456FF123F") == 0x6A80

@@ -23,6 +23,7 @@ def run(
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write every command and answer to FILE, redacted.")
     ] = None,
+    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML to FILE.")] = None,
     expression: Annotated[
         str, typer.Option("-k", metavar="EXPR", help="Only these, as in: -k 'blocked and not v2-3des'.")
     ] = "",
@@ -39,6 +40,10 @@ def run(
     results = _run(scenarios, seed)
     if trace is not None:
         _write(trace, trace_text(results))
+    if junit is not None:
+        from sscard.scenario.junit import junit_xml
+
+        _write(junit, junit_xml(results))
     if not all(result.passed for result in results):
         raise typer.Exit(1)
 

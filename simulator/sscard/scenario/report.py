@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from io import StringIO
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -15,6 +16,7 @@ from sscard.scenario.runner import ScenarioResult, StepResult
 
 PASSED, FAILED = "✓", "✗"
 LABEL_WIDTH = 10
+TEXT_WIDTH = 120
 
 
 def trace_text(results: Iterable[ScenarioResult]) -> str:
@@ -39,6 +41,17 @@ def step_name(scenario: Scenario, step: StepResult) -> str:
     if step.number == 0:
         return "before the first step: insert"
     return f"line {scenario.place(step.number).line}: {step.step.title()}"
+
+
+def failure_text(result: ScenarioResult) -> str:
+    """What a failing step did as plain text: place, expectation, what came, the wire; empty where all passed."""
+    if result.failure is None:
+        return ""
+    console = Console(file=StringIO(), width=TEXT_WIDTH, highlight=False)
+    console.print(_failure(result.scenario, result.failure))
+    file = console.file
+    assert isinstance(file, StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
 
 
 class ConsoleReport:

@@ -83,7 +83,7 @@ def change_pin(session: Session, p1: int, p2: int, data: bytes, le: int) -> byte
     if tries == 0:
         return METHOD_BLOCKED
     old, separator, new = data.partition(SEPARATOR)
-    if not separator or not _acceptable(session.personality, old) or not _acceptable(session.personality, new):
+    if not separator or (old and not digits_in(old)) or not _acceptable(session.personality, new):
         return WRONG_DATA
     stored = memory.strings[PIN]
     if not old and not stored:
@@ -103,7 +103,7 @@ def change_pin(session: Session, p1: int, p2: int, data: bytes, le: int) -> byte
 
 
 def _acceptable(personality: Personality, pin: bytes) -> bool:
-    """Empty, or 2–8 bytes cn with enough digits [OC-19, OC-19b]."""
+    """A new PIN: empty, or 2–8 bytes cn with enough digits [OC-19, OC-19b]."""
     return not pin or digits_in(pin) >= personality.pin_min_digits
 
 
@@ -203,6 +203,7 @@ VERIFY: Final = Command(
     lengths=(0, *range(2, 9)),
     words=_verify_words,
     secret=slice(None),
+    pins=b"",
 )
 CHANGE_PIN: Final = Command(
     "CHANGE PIN",
@@ -214,6 +215,7 @@ CHANGE_PIN: Final = Command(
     (*_COMMON, SW.TRIES_LEFT, SW.METHOD_BLOCKED, SW.WRONG_DATA, SW.APPLICATION_BLOCKED),
     lengths=range(256),
     secret=slice(None),
+    pins=SEPARATOR,
 )
 PIN_CHANGE_UNBLOCK: Final = Command(
     "PIN CHANGE/UNBLOCK",
