@@ -34,4 +34,5 @@ GET_CHALLENGE: Final = Command(
     (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA, SW.APPLICATION_BLOCKED),
     p1p2=(0x0000,),
     words=_words,
+    random_answer=slice(None),
 )

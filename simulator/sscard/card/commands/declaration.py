@@ -30,16 +30,25 @@ class Command:
     with the same CLA and INS that other P1 P2 mean, ``words`` explains the
     parameters of one call, ``spends_challenge`` says that it ends the
     challenge in any outcome [OC-12].
+
+    For recordings: ``pins`` is what stands between the PINs of the data (empty:
+    they are one PIN; ``None``: they hold none in the clear), ``random_answer``
+    the part of the answer's data that differs from time to time, and
+    ``bound_to_random`` says that the data prove something over a random of
+    the card, as every command does that spends a challenge.
     """
 
     __slots__ = (
         "answers_data",
+        "bound_to_random",
         "chinese",
         "clas",
         "ins",
         "lengths",
         "name",
         "p1p2",
+        "pins",
+        "random_answer",
         "run",
         "secret",
         "section",
@@ -65,6 +74,9 @@ class Command:
         secret: slice | None = None,
         words: Words = no_words,
         spends_challenge: bool = False,
+        pins: bytes | None = None,
+        random_answer: slice | None = None,
+        bound_to_random: bool = False,
     ) -> None:
         self.name = name
         self.chinese = chinese
@@ -79,4 +91,7 @@ class Command:
         self.secret = secret
         self.words = words
         self.spends_challenge = spends_challenge
+        self.pins = pins
+        self.random_answer = random_answer
+        self.bound_to_random = bound_to_random or spends_challenge
         self.sibling: Command | None = None

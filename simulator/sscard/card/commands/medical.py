@@ -351,6 +351,7 @@ INITIALIZE_FOR_LOAD: Final = Command(
     lengths=(0x0B, 0x13),
     answers_data=True,
     words=_load_words,
+    random_answer=slice(8, None),
 )
 INITIALIZE_FOR_PURCHASE: Final = Command(
     "INITIALIZE FOR PURCHASE",
@@ -364,6 +365,7 @@ INITIALIZE_FOR_PURCHASE: Final = Command(
     lengths=(0x0B, 0x13),
     answers_data=True,
     words=_purchase_words,
+    random_answer=slice(18, None),
 )
 CREDIT_FOR_LOAD: Final = Command(
     "CREDIT FOR LOAD",
@@ -376,6 +378,7 @@ CREDIT_FOR_LOAD: Final = Command(
     p1p2=(0x0000,),
     lengths=(0x0B,),
     answers_data=True,
+    bound_to_random=True,
 )
 DEBIT_FOR_PURCHASE: Final = Command(
     "DEBIT FOR PURCHASE",
@@ -388,6 +391,8 @@ DEBIT_FOR_PURCHASE: Final = Command(
     p1p2=(0x0100,),
     lengths=(0x0F,),
     answers_data=True,
+    random_answer=slice(4, None),
+    bound_to_random=True,
 )
 GET_BALANCE: Final = Command(
     "GET BALANCE",
@@ -412,6 +417,7 @@ GET_TRANSACTION_PROOF: Final = Command(
     lengths=(0x02,),
     answers_data=True,
     words=_proof_words,
+    random_answer=slice(0, 4),
 )
 UPDATE_STARTING_DAY: Final = Command(
     "UPDATE STARTING DAY",
