@@ -1,0 +1,14 @@
+"""CBC from an initial block, as the PSAM's MACs need it."""
+
+from __future__ import annotations
+
+from sscard.cipher import BlockKey
+
+
+def chain(key: BlockKey, initial: bytes, blocks: bytes) -> bytes:
+    """The last block of a CBC encryption of whole blocks; ``initial`` where there are none."""
+    if not blocks:
+        return initial
+    size = key.block
+    mixed = bytes(left ^ right for left, right in zip(initial, blocks[:size], strict=True))
+    return key.chain(mixed + blocks[size:])

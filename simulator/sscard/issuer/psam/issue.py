@@ -1,0 +1,222 @@
+"""Issuing a PSAM: roots of the key hierarchy, as far diversified as its level says, and the terminal's number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from random import Random
+from typing import Final, Literal, NamedTuple
+
+from sscard.card import Memory
+from sscard.cipher import DES, Suite, city_factor, province_factor
+from sscard.document import parse_document
+from sscard.encoding import tlv
+from sscard.errors import InputError
+from sscard.issuer.hierarchy import CardReference, KeyFile, KeyHierarchy
+from sscard.issuer.psam.chip import PsamChip
+from sscard.issuer.psam.keys import (
+    CARD_KEYS,
+    CITY_FILE,
+    ENCIPHERING_KEY,
+    NATIONAL_FILE,
+    PROVINCE_FILE,
+    PURCHASE_KEY,
+    PURCHASE_VERSIONS,
+    KeyAlgorithm,
+    KeyRecord,
+    KeyType,
+)
+from sscard.issuer.psam.layout import (
+    APPLICATION_AID,
+    BLOCKED,
+    DES_ENVIRONMENT,
+    FILES,
+    OWN_KEYS,
+    SM4_ENVIRONMENT,
+    TERMINAL_INFO,
+    TERMINAL_SEQUENCE,
+    Environment,
+)
+from sscard.issuer.psam.session import OwnKeys, PsamProfile
+from sscard.issuer.psam.snapshot import PsamSnapshot, take_snapshot
+
+Level = Literal["national", "province", "city"]
+LEVELS: Final[dict[Level, int]] = {"national": 3, "province": 2, "city": 1}
+"""How many levels of diversification the roots of such a PSAM have below them."""
+
+DEFAULT_TERMINAL: Final = "510100000001"
+TERMINAL_DIGITS: Final = 12
+VALID: Final = bytes.fromhex("2025010120350101")
+"""First and last day, which nothing checks: a chip has no clock."""
+KEY_TRIES: Final = 3
+CHIP_AND_COS: Final = bytes.fromhex("5678B1C2D3")
+"""Chip maker(2) and COS(3) of the ATR, made up; the PSAM's serial follows."""
+SERIAL_LENGTH: Final = 8
+PUBLIC_SERIAL_LENGTH: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class PsamCard:
+    """An issued PSAM at rest: what is fixed for good, and its memory."""
+
+    profile: PsamProfile
+    memory: Memory
+
+    def chip(self, random: Random, *, contact: bool = True) -> PsamChip:
+        """The PSAM's chip, without power; its challenges come from ``random``."""
+        return PsamChip(self.profile, self.memory, random.randbytes, contact=contact)
+
+    def snapshot(self) -> PsamSnapshot:
+        """Counters and states of the PSAM at rest, without any secret."""
+        return take_snapshot(self.profile, self.memory, None)
+
+
+class _Order(NamedTuple):
+    """What ``issue_psam`` was asked for."""
+
+    roots: KeyHierarchy
+    level: Level
+    terminal_number: str
+    read_key: bool
+    stk_enciphers: bool
+
+    @property
+    def city_code(self) -> str:
+        return self.terminal_number[:6]
+
+    @property
+    def serial(self) -> bytes:
+        return bytes.fromhex(self.terminal_number.rjust(2 * SERIAL_LENGTH, "0"))
+
+
+def issue_psam(
+    roots: KeyHierarchy,
+    terminal_number: str = DEFAULT_TERMINAL,
+    level: Level = "national",
+    *,
+    sm4: bool = True,
+    read_key: bool = True,
+    stk_enciphers: bool = True,
+    own_keys: KeyHierarchy | None = None,
+) -> PsamCard:
+    """A PSAM for a terminal: 12 digits, the city code and the city's own number.
+
+    ``level`` says how far its roots are diversified already: national roots
+    (usage ``67``) reach every card, a province's (``47``) the cards of the
+    province, a city's (``27``) those of the city. STK, the national UK and
+    DPK are bound to the city at every level. Keys whose root a province holds,
+    PUK among them, are in PSAMs of province and city only.
+
+    ``sm4`` says whether the SM4 environment exists beside the DES one,
+    ``read_key`` whether RKSSSE is there (a PSAM for 3.0 cards), and
+    ``stk_enciphers`` whether STK stands there for MAC and encrypt too, which a
+    PIN reset needs [OC-24]. ``own_keys`` holds the roots of DDF-MK and KID-01
+    to 03, by default the built-in ones. A key that ``roots`` does not hold is
+    left out. Errors: ``InputError`` for a terminal number of another shape.
+    """
+    if len(terminal_number) != TERMINAL_DIGITS or not (terminal_number.isascii() and terminal_number.isdigit()):
+        raise InputError("not a terminal number", remedy="12 digits: 6 of the city code, 6 of the city's own")
+    order = _Order(roots, level, terminal_number, read_key, stk_enciphers)
+    environments = (DES_ENVIRONMENT, SM4_ENVIRONMENT) if sm4 else (DES_ENVIRONMENT,)
+    held = tuple(_own_keys(order, environment.suite, own_keys or builtin_own_keys()) for environment in environments)
+    profile = PsamProfile(CHIP_AND_COS + order.serial, environments, held, KEY_TRIES)
+    numbers = [0] * (BLOCKED + 1) + [KEY_TRIES] * (len(environments) * len(OWN_KEYS))
+    strings = [content for environment in environments for content in _files(order, environment)]
+    return PsamCard(profile, Memory(numbers, strings))
+
+
+@cache
+def builtin_own_keys() -> KeyHierarchy:
+    """The roots of the own keys of test PSAMs that come with sscard."""
+    text = (resources.files("sscard.issuer.psam") / "own-keys.yaml").read_text(encoding="utf-8")
+    return KeyHierarchy(parse_document(text, "own-keys.yaml").as_model(KeyFile))
+
+
+def _own_keys(order: _Order, suite: Suite, roots: KeyHierarchy) -> OwnKeys:
+    """DDF-MK, and a KID for each key file that a PSAM of this level has use for."""
+    reference = CardReference(order.city_code, order.serial)
+    held = len(OWN_KEYS) + 1 - LEVELS[order.level]
+    return tuple(
+        roots.card_key(suite, name, 0, reference) if number < held else None for number, name in enumerate(OWN_KEYS)
+    )
+
+
+def _files(order: _Order, environment: Environment) -> list[bytes]:
+    """The contents of an environment's files in their order."""
+    contents = {
+        0x01: tlv(0x61, tlv(0x4F, APPLICATION_AID)),
+        0x15: _public_info(order),
+        TERMINAL_INFO: bytes.fromhex(order.terminal_number),
+        TERMINAL_SEQUENCE: (1).to_bytes(4, "big"),
+        0x1A: _application_info(order, 3),
+        0x1B: _application_info(order, 2),
+        0x1C: _application_info(order, 1),
+        NATIONAL_FILE: _encoded(_national_keys(order, environment.suite)),
+        PROVINCE_FILE: _encoded(_province_keys(order, environment.suite)),
+        CITY_FILE: b"",
+    }
+    return [contents[file.sfi] for file in FILES]
+
+
+def _public_info(order: _Order) -> bytes:
+    """Issuer id(1) ‖ serial(10 cn) ‖ version(1) ‖ key type(1) ‖ FCI data(2)."""
+    return b"\x01" + order.serial.rjust(PUBLIC_SERIAL_LENGTH, b"\x00") + bytes.fromhex("01000000")
+
+
+def _application_info(order: _Order, level: int) -> bytes:
+    """Purchase key index(1) ‖ key version(1) ‖ start(4) ‖ end(4); never written above the PSAM's level."""
+    if level < LEVELS[order.level]:
+        return b"\xff" * 10
+    return b"\x01\x01" + VALID
+
+
+def _encoded(records: Iterator[KeyRecord]) -> bytes:
+    return b"".join(record.encode() for record in records)
+
+
+def _national_keys(order: _Order, suite: Suite) -> Iterator[KeyRecord]:
+    for name, key in CARD_KEYS.items():
+        if not key.national or (name == "RKSSSE" and not order.read_key):
+            continue
+        levels = 1 if key.city_bound else LEVELS[order.level]
+        yield from _records(order, suite, name, 0, (key.kind, levels, key.id))
+        if name == ENCIPHERING_KEY and order.stk_enciphers:
+            yield from _records(order, suite, name, 0, (KeyType.MAC_AND_ENCRYPT, levels, key.id))
+    for version in PURCHASE_VERSIONS:
+        yield from _records(order, suite, PURCHASE_KEY, version - 1, (KeyType.PURCHASE, 1, version))
+
+
+def _province_keys(order: _Order, suite: Suite) -> Iterator[KeyRecord]:
+    levels = LEVELS[order.level]
+    if order.level == "national":
+        return
+    for name, key in CARD_KEYS.items():
+        if not key.national:
+            yield from _records(order, suite, name, 0, (key.kind, levels, key.id))
+
+
+def _records(
+    order: _Order, suite: Suite, name: str, version: int, place: tuple[KeyType, int, int]
+) -> Iterator[KeyRecord]:
+    """The record of a root, none where the issuer does not hold it."""
+    kind, levels, id_ = place
+    value = _root(order.roots, suite, name, version)
+    if value is None:
+        return
+    done = (province_factor(order.city_code), city_factor(order.city_code))[: 3 - levels]
+    for factor in done:
+        value = suite.diversify(suite.key(value), factor)
+    yield KeyRecord(kind, levels, id_, _algorithm(suite, value), 0, value)
+
+
+def _root(roots: KeyHierarchy, suite: Suite, name: str, version: int) -> bytes | None:
+    held = roots._roots.get(name)
+    return held.value(suite, version) if held and version < len(held.addresses) else None
+
+
+def _algorithm(suite: Suite, value: bytes) -> KeyAlgorithm:
+    if suite is not DES:
+        return KeyAlgorithm.SM4
+    return KeyAlgorithm.DES if len(value) == KeyAlgorithm.DES.length else KeyAlgorithm.TRIPLE_DES

@@ -1,0 +1,172 @@
+"""CREATE KEY and CHANGE KEY (写密钥, driver sheet §8): a new or a newer key record, under the key of its file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import (
+    CONDITIONS_NOT_SATISFIED,
+    FILE_FULL,
+    FILE_NOT_FOUND,
+    KEY_NOT_FOUND,
+    NOT_SUPPORTED,
+    OK,
+    RECORD_NOT_FOUND,
+    WRONG_DATA,
+    WRONG_LENGTH,
+    WRONG_SECURE_MESSAGE,
+)
+from sscard.cipher import DES, MAC_LENGTH, BlockKey, equal, pad
+from sscard.issuer.psam.chaining import chain
+from sscard.issuer.psam.declaration import PsamCommand
+from sscard.issuer.psam.keys import (
+    KEY_IDS,
+    LEVELS_SHIFT,
+    MAX_LEVELS,
+    PURCHASE_VERSIONS,
+    TYPE_MASK,
+    KeyAlgorithm,
+    KeyRecord,
+    KeyType,
+    read_records,
+)
+from sscard.issuer.psam.layout import FILES_BY_SFI
+from sscard.issuer.psam.own import NO_CHALLENGE, right_refusal
+from sscard.issuer.psam.session import PsamSession
+
+CREATE, CHANGE = 0x00, 0x01
+CREATE_HEAD, CHANGE_HEAD = 8, 3
+"""Bytes before the value: usage ‖ id ‖ 00 [‖ algorithm ‖ 00×4]."""
+
+
+def create_or_change_key(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """P1 00 creates, 01 changes a key of the file P2: enciphered record ‖ MAC(4)."""
+    if len(data) not in _lengths(session, p1):
+        return WRONG_LENGTH
+    if not session.in_application:
+        return CONDITIONS_NOT_SATISFIED
+    if p2 not in KEY_IDS:
+        return FILE_NOT_FOUND
+    writer = FILES_BY_SFI[p2].writer
+    value = session.own_key(writer)
+    if value is None:
+        return KEY_NOT_FOUND
+    refused = right_refusal(session, writer)
+    if refused:
+        return refused
+    if not session.challenge:
+        return NO_CHALLENGE
+    key = session.suite.key(value)
+    if not _mac_is_right(session, key, bytes((0x84, 0xD4, p1, p2)), data):
+        return WRONG_SECURE_MESSAGE
+    plain = _decipher(session, key, data[:-MAC_LENGTH])
+    if plain is None:
+        return WRONG_DATA
+    return _create(session, p2, plain) if p1 == CREATE else _change(session, p2, plain)
+
+
+def _lengths(session: PsamSession, p1: int) -> tuple[int, ...]:
+    """Lc: LD ‖ record in whole blocks, and the MAC."""
+    if session.suite is not DES:
+        return (0x24,)
+    return (0x1C, 0x24) if p1 == CREATE else (0x14, 0x1C)
+
+
+def _mac_is_right(session: PsamSession, key: BlockKey, header: bytes, data: bytes) -> bool:
+    """MAC under the key itself, its IV the challenge right-padded with 00."""
+    suite = session.suite
+    message = pad(header + bytes((len(data),)) + data[:-MAC_LENGTH], suite.block)
+    initial = session.challenge.ljust(suite.block, b"\x00")
+    return equal(suite.fold(chain(key, initial, message)), data[-MAC_LENGTH:])
+
+
+def _decipher(session: PsamSession, key: BlockKey, enciphered: bytes) -> bytes | None:
+    """What LD counts of a block enciphered as card security §5 says, ``None`` where LD or padding is wrong."""
+    suite = session.suite
+    plain = suite.session_key(key, session.challenge).decrypt(enciphered)
+    whole = plain[: 1 + plain[0]]
+    if len(whole) % suite.block:
+        whole = pad(whole, suite.block)
+    return plain[1 : 1 + plain[0]] if equal(whole, plain) else None
+
+
+def _create(session: PsamSession, sfi: int, plain: bytes) -> bytes:
+    if len(plain) < CREATE_HEAD or plain[2] or any(plain[4:CREATE_HEAD]):
+        return WRONG_DATA
+    kind, levels, id_ = plain[0] & TYPE_MASK, plain[0] >> LEVELS_SHIFT, plain[1]
+    algorithm = _algorithm(session, plain[3])
+    if algorithm is None:
+        return NOT_SUPPORTED
+    record = KeyRecord(kind, levels, id_, algorithm, 0, plain[CREATE_HEAD:])
+    if not _acceptable(record, sfi) or session.find_key(kind, id_):
+        return WRONG_DATA
+    content = session.content(sfi) + record.encode()
+    if len(content) > FILES_BY_SFI[sfi].size:
+        return FILE_FULL
+    session.memory.put_string(session.file_cell(sfi), content)
+    return OK
+
+
+def _change(session: PsamSession, sfi: int, plain: bytes) -> bytes:
+    if len(plain) < CHANGE_HEAD or plain[2]:
+        return WRONG_DATA
+    records = read_records(session.content(sfi))
+    place = next((at for at, held in enumerate(records) if (held.usage, held.id) == (plain[0], plain[1])), None)
+    if place is None:
+        return RECORD_NOT_FOUND
+    value = plain[CHANGE_HEAD:]
+    if len(value) != records[place].algorithm.length:
+        return WRONG_DATA
+    records[place] = records[place]._replace(value=value)
+    session.memory.put_string(session.file_cell(sfi), b"".join(record.encode() for record in records))
+    return OK
+
+
+def _algorithm(session: PsamSession, byte: int) -> KeyAlgorithm | None:
+    """The algorithm of a record, if it is one of the current environment."""
+    offered = (KeyAlgorithm.TRIPLE_DES, KeyAlgorithm.DES) if session.suite is DES else (KeyAlgorithm.SM4,)
+    return next((algorithm for algorithm in offered if algorithm == byte), None)
+
+
+def _acceptable(record: KeyRecord, sfi: int) -> bool:
+    purchase = record.kind == KeyType.PURCHASE
+    return (
+        record.kind in set(KeyType)
+        and record.levels <= MAX_LEVELS
+        and record.id in KEY_IDS[sfi]
+        and purchase == (record.id in PURCHASE_VERSIONS)
+        and len(record.value) == record.algorithm.length
+    )
+
+
+CREATE_OR_CHANGE_KEY: Final = PsamCommand(
+    "CREATE KEY / CHANGE KEY",
+    "写密钥",
+    0x84,
+    0xD4,
+    create_or_change_key,
+    (
+        SW.OK,
+        SW.MEMORY_FAILURE,
+        SW.WRONG_LENGTH,
+        SW.SECURITY_NOT_SATISFIED,
+        SW.METHOD_BLOCKED,
+        SW.NO_CHALLENGE,
+        SW.CONDITIONS_NOT_SATISFIED,
+        SW.WRONG_SECURE_MESSAGE,
+        SW.WRONG_DATA,
+        SW.NOT_SUPPORTED,
+        SW.FILE_NOT_FOUND,
+        SW.RECORD_NOT_FOUND,
+        SW.FILE_FULL,
+        SW.WRONG_P1P2,
+        SW.KEY_NOT_FOUND,
+        SW.UNKNOWN_INS,
+        SW.UNKNOWN_CLA,
+    ),
+    p1p2=range(0x200),
+    lengths=(0x14, 0x1C, 0x24),
+    secret=slice(None, -MAC_LENGTH),
+    spends_challenge=True,
+)

@@ -1,0 +1,102 @@
+"""INIT SAM FOR PURCHASE and CREDIT SAM FOR PURCHASE (医疗消费), driver sheet §8 and command sheet §3.3."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import (
+    CONDITIONS_NOT_SATISFIED,
+    KEY_NOT_FOUND,
+    NOT_SUPPORTED,
+    OK,
+    WRONG_LENGTH,
+    WRONG_MAC,
+    WRONG_STATE,
+)
+from sscard.cipher import FACTOR_LENGTH, MAC_LENGTH, equal
+from sscard.issuer.psam.declaration import PsamCommand
+from sscard.issuer.psam.keys import KeyType
+from sscard.issuer.psam.layout import TERMINAL_INFO, TERMINAL_SEQUENCE
+from sscard.issuer.psam.session import PsamSession, Purchase
+from sscard.issuer.psam.sessionkey import card_key
+
+RANDOM_AND_COUNT: Final = slice(0, 6)
+AMOUNTS: Final = slice(6, 18)
+TYPE: Final = slice(18, 19)
+TIME: Final = slice(19, 26)
+KEY_VERSION, ALGORITHM = 26, 27
+FACTORS: Final = 28
+MAX_SEQUENCE: Final = 0xFFFF_FFFF
+
+
+def init_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Random(4) ‖ count(2) ‖ amounts(12) ‖ type ‖ time(7) ‖ key version ‖ algorithm ‖ factors → sequence(4) ‖ MAC1(4).
+
+    The terminal sequence is stepped in the memory before it is told, so that
+    no cut of the power lets it come twice.
+    """
+    if not session.in_application:
+        return CONDITIONS_NOT_SATISFIED
+    session.process = None
+    suite = session.suite
+    if data[ALGORITHM] != suite.algorithm_id:
+        return NOT_SUPPORTED
+    record = session.find_key(KeyType.PURCHASE, data[KEY_VERSION])
+    if record is None:
+        return KEY_NOT_FOUND
+    if len(data) != FACTORS + record.levels * FACTOR_LENGTH:
+        return WRONG_LENGTH
+    sequence = session.content(TERMINAL_SEQUENCE)
+    following = int.from_bytes(sequence, "big") + 1
+    if following > MAX_SEQUENCE:
+        return CONDITIONS_NOT_SATISFIED
+    session.memory.put_string(session.file_cell(TERMINAL_SEQUENCE), following.to_bytes(4, "big"))
+    root = card_key(suite, record, data[FACTORS:])
+    key = suite.session_key(root, data[RANDOM_AND_COUNT] + sequence[2:])
+    session.process = Purchase(suite.mac(key, data[AMOUNTS]))
+    terminal = session.content(TERMINAL_INFO)
+    return sequence + suite.mac(key, data[AMOUNTS] + data[TYPE] + terminal + data[TIME]) + OK
+
+
+def credit_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Check the card's MAC2(4); right or wrong, the purchase is over."""
+    if not session.in_application:
+        return CONDITIONS_NOT_SATISFIED
+    purchase = session.process
+    if not isinstance(purchase, Purchase):
+        return WRONG_STATE
+    session.process = None
+    return OK if equal(data, purchase.mac2) else WRONG_MAC
+
+
+_COMMON: Final = (
+    SW.OK,
+    SW.WRONG_LENGTH,
+    SW.CONDITIONS_NOT_SATISFIED,
+    SW.NOT_SUPPORTED,
+    SW.WRONG_P1P2,
+    SW.UNKNOWN_INS,
+    SW.UNKNOWN_CLA,
+)
+INIT_SAM_FOR_PURCHASE: Final = PsamCommand(
+    "INIT SAM FOR PURCHASE",
+    "医疗消费初始化",
+    0x80,
+    0x70,
+    init_sam_for_purchase,
+    (*_COMMON, SW.MEMORY_FAILURE, SW.KEY_NOT_FOUND),
+    p1p2=(0x0100,),
+    lengths=range(FACTORS, FACTORS + 3 * FACTOR_LENGTH + 1, FACTOR_LENGTH),
+    answers_data=True,
+)
+CREDIT_SAM_FOR_PURCHASE: Final = PsamCommand(
+    "CREDIT SAM FOR PURCHASE",
+    "医疗消费确认",
+    0x80,
+    0x72,
+    credit_sam_for_purchase,
+    (*_COMMON, SW.WRONG_STATE, SW.WRONG_MAC),
+    p1p2=(0x0000,),
+    lengths=(MAC_LENGTH,),
+)

@@ -1,0 +1,133 @@
+"""What a PSAM is for good, and what lives as long as its power."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sscard.card.memory import Memory
+from sscard.cipher import BlockKey, Suite
+from sscard.issuer.psam.keys import TYPE_MASK, KeyRecord, read_records
+from sscard.issuer.psam.layout import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE, Environment, PsamFile
+from sscard.issuer.psam.layout import file_cell as cell_of
+
+Random = Callable[[int], bytes]
+OwnKeys = tuple[bytes | None, ...]
+"""The own keys of an environment by number; ``None`` for one the PSAM was issued without."""
+
+KEY_FILES: Final = (NATIONAL_FILE, PROVINCE_FILE, CITY_FILE)
+
+
+class PsamProfile:
+    """The unchanging part of a PSAM: 13 historical bytes, environments, own keys, their retry limit."""
+
+    __slots__ = ("_own_keys", "environments", "historical", "key_tries")
+
+    def __init__(
+        self, historical: bytes, environments: tuple[Environment, ...], own_keys: tuple[OwnKeys, ...], key_tries: int
+    ) -> None:
+        self.historical = historical
+        self.environments = environments
+        self._own_keys = own_keys
+        self.key_tries = key_tries
+
+    def __repr__(self) -> str:
+        return f"<PsamProfile {'+'.join(held.suite.name for held in self.environments)}>"
+
+    def own_key(self, environment: int, number: int) -> bytes | None:
+        """The value of an own key."""
+        held = self._own_keys[environment]
+        return held[number] if number < len(held) else None
+
+    def atr(self) -> bytes:
+        """ATR, 17 bytes, as a user's card has it: T=0, direct convention."""
+        return b"\x3b\x6d\x00\x00" + self.historical
+
+
+class Delivery:
+    """A session key that DELIVERY SESSION KEY made; ``chained`` is the last block of a MAC under way, else empty."""
+
+    __slots__ = ("chained", "key", "kind")
+
+    def __init__(self, key: BlockKey, kind: int) -> None:
+        self.key = key
+        self.kind = kind
+        self.chained = b""
+
+
+class Purchase:
+    """A purchase between INIT SAM and CREDIT SAM: the MAC2 the card must give."""
+
+    __slots__ = ("mac2",)
+
+    def __init__(self, mac2: bytes) -> None:
+        self.mac2 = mac2
+
+
+class PsamSession:
+    """One PSAM under power; everything in it dies with the power.
+
+    ``environment`` is the place of the current environment in the profile,
+    ``in_application`` says whether DF01 in it is current, ``authenticated``
+    holds the numbers of the own keys proved.
+    """
+
+    __slots__ = (
+        "authenticated",
+        "challenge",
+        "ef",
+        "environment",
+        "in_application",
+        "memory",
+        "pending",
+        "process",
+        "profile",
+        "random",
+    )
+
+    def __init__(self, profile: PsamProfile, memory: Memory, random: Random) -> None:
+        self.profile = profile
+        self.memory = memory
+        self.random = random
+        self.environment = 0
+        self.in_application = False
+        self.ef: PsamFile | None = None
+        self.authenticated: frozenset[int] = frozenset()
+        self.challenge = b""
+        self.pending = b""
+        self.process: Delivery | Purchase | None = None
+
+    @property
+    def suite(self) -> Suite:
+        return self.profile.environments[self.environment].suite
+
+    def enter(self, environment: int, *, application: bool) -> None:
+        """Make an environment or its application current; where that is a change, statuses and challenge go."""
+        self.ef = None
+        self.process = None
+        if (environment, application) == (self.environment, self.in_application):
+            return
+        self.environment = environment
+        self.in_application = application
+        self.authenticated = frozenset()
+        self.challenge = b""
+
+    def own_key(self, number: int) -> bytes | None:
+        """The value of the current environment's own key."""
+        return self.profile.own_key(self.environment, number)
+
+    def file_cell(self, sfi: int) -> int:
+        """The string cell of the current environment's file."""
+        return cell_of(self.environment, sfi)
+
+    def content(self, sfi: int) -> bytes:
+        """The contents of the current environment's file."""
+        return self.memory.strings[self.file_cell(sfi)]
+
+    def find_key(self, kind: int, id_: int) -> KeyRecord | None:
+        """The key record of this type and id, whatever its levels."""
+        for sfi in KEY_FILES:
+            for record in read_records(self.content(sfi)):
+                if (record.kind, record.id) == (kind & TYPE_MASK, id_):
+                    return record
+        return None

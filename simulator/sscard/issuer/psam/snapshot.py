@@ -1,0 +1,73 @@
+"""A read-only look into a PSAM for tests and reports; no key, no challenge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sscard.card.memory import Memory
+from sscard.issuer.psam.keys import read_records
+from sscard.issuer.psam.layout import BLOCKED, OWN_KEYS, TERMINAL_INFO, TERMINAL_SEQUENCE, file_cell, tries_cell
+from sscard.issuer.psam.session import KEY_FILES, Delivery, PsamProfile, PsamSession
+
+
+@dataclass(frozen=True, slots=True)
+class PsamSnapshot:
+    """Counters and states of a PSAM.
+
+    ``sequences`` holds the next terminal sequence, ``key_tries`` the tries
+    left of each own key and ``keys`` usage and id of each record (``67/08``),
+    by algorithm; the fields from ``powered`` on are those of the session.
+    """
+
+    blocked: bool
+    terminal_number: str
+    sequences: dict[str, int]
+    key_tries: dict[str, dict[str, int]]
+    keys: dict[str, tuple[str, ...]]
+    powered: bool
+    environment: str
+    in_application: bool
+    authenticated: tuple[str, ...]
+    challenge_waiting: bool
+    process: str
+    """``session key``, ``purchase`` or nothing."""
+
+
+def take_snapshot(profile: PsamProfile, memory: Memory, session: PsamSession | None) -> PsamSnapshot:
+    """The PSAM as it stands."""
+    places = {held.suite.name: place for place, held in enumerate(profile.environments)}
+    return PsamSnapshot(
+        blocked=bool(memory.numbers[BLOCKED]),
+        terminal_number=memory.strings[file_cell(0, TERMINAL_INFO)].hex(),
+        sequences={
+            name: int.from_bytes(memory.strings[file_cell(place, TERMINAL_SEQUENCE)], "big")
+            for name, place in places.items()
+        },
+        key_tries={name: _tries(profile, memory, place) for name, place in places.items()},
+        keys={name: _keys(memory, place) for name, place in places.items()},
+        powered=session is not None,
+        environment=session.suite.name if session else "",
+        in_application=session is not None and session.in_application,
+        authenticated=tuple(OWN_KEYS[number] for number in sorted(session.authenticated)) if session else (),
+        challenge_waiting=bool(session and session.challenge),
+        process=_process(session),
+    )
+
+
+def _tries(profile: PsamProfile, memory: Memory, place: int) -> dict[str, int]:
+    return {
+        key: memory.numbers[tries_cell(place, number)]
+        for number, key in enumerate(OWN_KEYS)
+        if profile.own_key(place, number) is not None
+    }
+
+
+def _keys(memory: Memory, place: int) -> tuple[str, ...]:
+    contents = (memory.strings[file_cell(place, sfi)] for sfi in KEY_FILES)
+    return tuple(f"{record.usage:02X}/{record.id:02X}" for content in contents for record in read_records(content))
+
+
+def _process(session: PsamSession | None) -> str:
+    if session is None or session.process is None:
+        return ""
+    return "session key" if isinstance(session.process, Delivery) else "purchase"
