@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from sscard.card import Chip, Personality
-from sscard.issuer import Holder, SoftHsm, make_order, personalise, preset, test_keys
+from sscard.issuer import Holder, SoftHsm, builtin_keys, make_order, personalise, preset
 from sscard.service import Applicant, Application, Channel, Reason
 from sscard.terminal import BasicData, CardSession, WrongPin
 from sscard.transport import Recorder
@@ -51,9 +51,9 @@ def make_citizen(
     random = Random(id_number)
     holder = Holder("张三", id_number)
     order = make_order(personality or preset("v3-sm4"), random, holder, city, date(2025, 1, 6))
-    chip = personalise(replace(order, pin=pin), test_keys()).chip(random)
+    chip = personalise(replace(order, pin=pin), builtin_keys()).chip(random)
     wire = Recorder(chip)
-    session = CardSession.start(wire, SoftHsm(test_keys()))
+    session = CardSession.start(wire, SoftHsm(builtin_keys()))
     return Citizen(holder, chip, wire, session, session.read_basic(), pin)
 
 

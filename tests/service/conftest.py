@@ -7,8 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from service.citizens import Citizen, Ticking, make_citizen
-from sscard.issuer import KeyHierarchy
-from sscard.issuer import test_keys as issuer_keys
+from sscard.issuer import KeyHierarchy, builtin_keys
 from sscard.service import Case, PinService, Reason
 
 
@@ -42,4 +41,4 @@ def accepted(service: PinService, citizen: Citizen) -> Callable[[Reason], Case]:
 
 @pytest.fixture
 def keys() -> KeyHierarchy:
-    return issuer_keys()
+    return builtin_keys()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -24,6 +25,7 @@ from sscard.service import (
     WrongStage,
     load_item,
 )
+from sscard.service.workdays import Due
 
 OTHER_PERSON = "410403199001010023"
 NO_PERSON = "410402198503150008"
@@ -59,8 +61,9 @@ def test_a_complete_application_is_accepted_at_once(
 ) -> None:
     case = service.intake(citizen.application(reason, channel))
     assert case.stage is Stage.INTAKE
-    assert service.accept(case) == Acceptance(promised_working_days=1)
-    assert [event.stage for event in case.events] == [Stage.INTAKE, Stage.ACCEPTED]
+    assert service.accept(case) == Acceptance(1, Due(date(2026, 3, 3)))
+    pre_review = [Stage.PRE_REVIEW] if channel is Channel.ONLINE else []
+    assert [event.stage for event in case.events] == [Stage.INTAKE, *pre_review, Stage.ACCEPTED]
 
 
 @pytest.mark.parametrize("kind", [kind for kind in ApplicantKind if kind is not ApplicantKind.CITIZEN])
@@ -181,13 +184,18 @@ def test_a_supplemented_case_goes_on_to_acceptance(service: PinService, citizen:
     case = service.intake(asking(citizen))
     service.accept(case)
     assert isinstance(service.supplement(case, BOTH, citizen.basic), Acceptance)
-    assert [event.stage for event in case.events] == [Stage.INTAKE, Stage.SUPPLEMENT, Stage.ACCEPTED]
+    assert [event.stage for event in case.events] == [
+        Stage.INTAKE,
+        Stage.SUPPLEMENT,
+        Stage.SUPPLEMENT,
+        Stage.ACCEPTED,
+    ]
 
 
 def test_papers_may_come_one_by_one_and_no_second_notice_is_given(service: PinService, citizen: Citizen) -> None:
     case = service.intake(asking(citizen))
     notice = service.accept(case)
-    assert service.supplement(case, [Paper.ID_CARD]) is notice
+    assert service.supplement(case, [Paper.ID_CARD]) == notice
     assert case.stage is Stage.SUPPLEMENT
     assert case.events[-1].text == "仍缺：中华人民共和国社会保障卡（原件）"
     assert isinstance(service.supplement(case, [Paper.SOCIAL_SECURITY_CARD], citizen.basic), Acceptance)

@@ -1,33 +1,49 @@
 """The public service: its item, its cases, and the pipeline from intake to completion."""
 
-from sscard.service.case import NEXT, Applicant, Application, Case, Event, Stage, WrongStage
+from sscard.service.case import NEXT, Act, Application, Case, Event, Stage, WrongStage, received
+from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.item import Item, load_item
+from sscard.service.journal import Journal, JournalUnavailable, MemoryJournal, Overtaken
 from sscard.service.notices import Acceptance, Ground, NotDone, Operated, Refusal, ResultNotice, Rule, SupplementNotice
 from sscard.service.pipeline import PinService
-from sscard.service.words import ApplicantKind, Channel, Operation, Paper, Reason
+from sscard.service.policy import Policy, load_policy
+from sscard.service.words import ApplicantKind, Channel, Document, Operation, Paper, Presence, Reason, Standing
 
 __all__ = [
     "NEXT",
     "Acceptance",
+    "Act",
     "Applicant",
     "ApplicantKind",
     "Application",
     "Case",
     "Channel",
+    "Document",
     "Event",
     "Ground",
     "Item",
+    "Journal",
+    "JournalUnavailable",
+    "MemoryJournal",
     "NotDone",
     "Operated",
     "Operation",
+    "Overtaken",
     "Paper",
+    "Person",
     "PinService",
+    "Policy",
+    "Presence",
     "Reason",
     "Refusal",
     "ResultNotice",
     "Rule",
+    "SeenCard",
     "Stage",
+    "Standing",
     "SupplementNotice",
     "WrongStage",
     "load_item",
+    "load_policy",
+    "received",
 ]

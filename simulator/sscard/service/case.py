@@ -1,20 +1,27 @@
-"""The case (办件): who applies for what, and its way from intake to completion as append-only events."""
+"""The case (办件): its way from intake to completion as append-only events, from which it can be built again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Final
+from datetime import date, datetime
+from typing import Any, Final
 
-from sscard.service.notices import SupplementNotice
-from sscard.service.words import ApplicantKind, Channel, Paper, Reason, Word
+from sscard.service.identity import Applicant, Person, SeenCard
+from sscard.service.notices import NotDone, Operated, SupplementNotice
+from sscard.service.words import Channel, Operation, Paper, Reason, Word
+from sscard.service.workdays import Due
 from sscard.terminal import BasicData
+
+Facts = dict[str, Any]
+"""What an event tells beside its text, as JSON has it."""
 
 
 class Stage(Word):
     """Where a case stands."""
 
     INTAKE = "intake", "收件"
+    PRE_REVIEW = "pre-review", "预审"
     SUPPLEMENT = "supplement", "补正"
     ACCEPTED = "accepted", "受理"
     OPERATED = "operated", "已操作"
@@ -24,7 +31,8 @@ class Stage(Word):
 
 
 NEXT: Final[dict[Stage, frozenset[Stage]]] = {
-    Stage.INTAKE: frozenset({Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
+    Stage.INTAKE: frozenset({Stage.PRE_REVIEW, Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
+    Stage.PRE_REVIEW: frozenset({Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
     Stage.SUPPLEMENT: frozenset({Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
     Stage.ACCEPTED: frozenset({Stage.ACCEPTED, Stage.OPERATED, Stage.FAILED}),
     Stage.OPERATED: frozenset({Stage.OPERATED, Stage.COMPLETED, Stage.FAILED}),
@@ -33,6 +41,26 @@ NEXT: Final[dict[Stage, frozenset[Stage]]] = {
     Stage.FAILED: frozenset(),
 }
 """The allowed transitions. A stage that leads to itself takes events that change nothing else."""
+
+
+class Act(Word):
+    """What happened in an event."""
+
+    RECEIVED = "received", "收件"
+    PRE_REVIEWED = "pre-reviewed", "预审"
+    ASKED_FOR = "asked-for", "一次性告知"
+    SUPPLEMENTED = "supplemented", "补正"
+    ACCEPTED = "accepted", "受理"
+    REFUSED = "refused", "不予受理"
+    HANDED_OVER = "handed-over", "转办"
+    PRESENTED = "presented", "出示卡片"
+    BEGUN = "begun", "开始操作"
+    RESUMED = "resumed", "恢复操作"
+    DONE = "done", "操作成功"
+    NOT_DONE = "not-done", "操作未成"
+    COMPLETED = "completed", "办结"
+    FAILED = "failed", "未办成"
+    NOTED = "noted", "记录"
 
 
 class WrongStage(Exception):
@@ -44,23 +72,13 @@ class WrongStage(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Applicant:
-    """A natural person who applies in person. ``id_number`` is that of the identity document, never shown."""
-
-    name: str
-    id_number: str = field(repr=False)
-    kind: ApplicantKind = ApplicantKind.CITIZEN
-    lives_in_province: bool = True
-    works_or_insured_in_province: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Application:
     """What a citizen hands in.
 
     ``card`` is what the terminal read from the social security card that came
     with the papers (``CardSession.read_basic``), ``None`` where none came or
     it could not be read. ``reason`` is ``None`` where it is none of the item's.
+    ``handling`` is the channel that shall operate the card, ``None`` for the same.
     """
 
     applicant: Applicant
@@ -68,29 +86,58 @@ class Application:
     reason: Reason | None
     papers: frozenset[Paper] = frozenset(Paper)
     card: BasicData | None = field(default=None, repr=False)
+    handling: Channel | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened to a case; the text never holds a PIN or an ID number."""
+    """One thing that happened to a case; neither text nor facts ever hold a PIN or an ID number."""
 
     time: datetime
     stage: Stage
     text: str
+    act: Act = Act.NOTED
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """An operation that began and whose result is not known: its key, and the PIN's tries left before it."""
+
+    key: str
+    tries: int | None = None
 
 
 class Case:
-    """A case: what was handed in so far, and its events, the last of which tells its stage."""
+    """A case as its events tell it; ``add`` is the only way to change one."""
 
-    __slots__ = ("_events", "application", "card", "notice", "number", "papers")
+    __slots__ = (
+        "_events",
+        "attempt",
+        "card",
+        "channel",
+        "due",
+        "handling",
+        "key",
+        "notice",
+        "number",
+        "outcomes",
+        "papers",
+        "person",
+        "reason_given",
+    )
 
-    def __init__(self, number: str, application: Application, received: datetime, text: str) -> None:
+    def __init__(self, number: str, events: Iterable[Event]) -> None:
         self.number = number
-        self.application = application
-        self.papers = application.papers
-        self.card = application.card
+        self.papers: frozenset[Paper] = frozenset()
+        self.card: SeenCard | None = None
         self.notice: SupplementNotice | None = None
-        self._events = [Event(received, Stage.INTAKE, text)]
+        self.due: Due | None = None
+        self.attempt: Attempt | None = None
+        self.outcomes: dict[str, Operated | NotDone] = {}
+        self._events: list[Event] = []
+        for event in events:
+            self.add(event)
 
     def __repr__(self) -> str:
         return f"<Case {self.number} {self.stage.value}>"
@@ -105,19 +152,106 @@ class Case:
         return tuple(self._events)
 
     @property
+    def length(self) -> int:
+        """How many events it has."""
+        return len(self._events)
+
+    @property
     def reason(self) -> Reason:
         """The reason of a case that was accepted, and so has one."""
-        if self.application.reason is None:
+        if self.reason_given is None:
             raise WrongStage(self.number, self.stage, "it has no reason")
-        return self.application.reason
+        return self.reason_given
+
+    @property
+    def operation(self) -> Operation:
+        return self.reason.operation
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether an operation began whose result is not known: the card must be asked."""
+        return self.attempt is not None
+
+    @property
+    def open(self) -> bool:
+        """Whether anything can still happen to it."""
+        return bool(NEXT[self.stage])
+
+    def is_overdue(self, today: date) -> bool:
+        """Whether it was accepted, is not ended, and its last day is over."""
+        return self.open and self.due is not None and today > self.due.day
 
     def require(self, stage: Stage) -> None:
         """Refuse a verb that belongs to another stage with ``WrongStage``."""
         if self.stage is not stage:
             raise WrongStage(self.number, self.stage, f"this is for stage {stage.value!r}")
 
-    def enter(self, stage: Stage, time: datetime, text: str) -> None:
-        """Append an event; ``WrongStage`` where the stage may not follow."""
-        if stage not in NEXT[self.stage]:
-            raise WrongStage(self.number, self.stage, f"{stage.value!r} may not follow")
-        self._events.append(Event(time, stage, text))
+    def check(self, event: Event) -> None:
+        """``WrongStage`` where the event's stage may not follow."""
+        if self._events and event.stage not in NEXT[self.stage]:
+            raise WrongStage(self.number, self.stage, f"{event.stage.value!r} may not follow")
+
+    def add(self, event: Event) -> None:
+        """Append an event and take its facts in; ``WrongStage`` where its stage may not follow."""
+        self.check(event)
+        self._take_in(event.act, event.facts)
+        if not NEXT[event.stage]:
+            self.attempt = None
+        self._events.append(event)
+
+    def _take_in(self, act: Act, facts: Facts) -> None:
+        match act:
+            case Act.RECEIVED:
+                self.key: str = facts["key"]
+                self.channel = Channel(facts["channel"])
+                self.handling = Channel(facts["handling"])
+                self.reason_given = Reason(facts["reason"]) if facts["reason"] else None
+                self.person = Person.from_facts(facts["person"])
+                self._take_papers(facts)
+            case Act.SUPPLEMENTED | Act.PRESENTED:
+                self._take_papers(facts)
+            case Act.ASKED_FOR:
+                papers = tuple(Paper(paper) for paper in facts["missing"])
+                self.notice = self.notice or SupplementNotice(papers, facts["criterion"])
+            case Act.ACCEPTED:
+                self.due = Due(date.fromisoformat(facts["due"]), facts["certain"])
+            case Act.HANDED_OVER:
+                self.handling = Channel(facts["handling"])
+            case Act.BEGUN:
+                self.attempt = Attempt(facts["key"], facts["tries"])
+            case Act.DONE:
+                self._settle(facts["key"], Operated(self.operation))
+            case Act.NOT_DONE | Act.FAILED if facts:
+                self._settle(facts["key"], NotDone(facts["told"], facts["sw"], facts["tries"]))
+            case _:
+                pass
+
+    def _take_papers(self, facts: Facts) -> None:
+        self.papers |= frozenset(Paper(paper) for paper in facts["papers"])
+        if facts["card"] is not None:
+            self.card = SeenCard.from_facts(facts["card"])
+
+    def _settle(self, key: str, outcome: Operated | NotDone) -> None:
+        self.attempt = None
+        self.outcomes[key] = outcome
+
+
+def received(
+    application: Application, person: Person, card: SeenCard | None, time: datetime, *, key: str = ""
+) -> Event:
+    """The first event of a case (收件)."""
+    reason = application.reason
+    facts = {
+        "key": key,
+        "channel": application.channel.value,
+        "handling": (application.handling or application.channel).value,
+        "reason": reason.value if reason else None,
+        "person": person.to_facts(),
+    }
+    text = f"{application.channel.chinese}，{reason.chinese if reason else '无事由'}"
+    return Event(time, Stage.INTAKE, text, Act.RECEIVED, facts | paper_facts(application.papers, card))
+
+
+def paper_facts(papers: Iterable[Paper], card: SeenCard | None) -> Facts:
+    """The facts of papers that came, and of the card where it is among them."""
+    return {"papers": sorted(paper.value for paper in papers), "card": card and card.to_facts()}

@@ -3,74 +3,152 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
-from stdnum.cn import ric
-
+from sscard.cipher import equal
 from sscard.service.case import Case
+from sscard.service.channels import DOORS
 from sscard.service.item import Item
 from sscard.service.notices import Ground, Rule
-from sscard.service.words import ApplicantKind, Paper
+from sscard.service.policy import Policy
+from sscard.service.words import ApplicantKind, Paper, Presence, Standing
 
-Check = Callable[[Item, Case], Ground | None]
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What an application is held against, on a day."""
+
+    item: Item
+    policy: Policy
+    today: date
 
 
-def _channel(item: Item, case: Case) -> Ground | None:
-    if case.application.channel in item.channels:
+Check = Callable[[Rules, Case], Ground | None]
+
+
+def _channel(rules: Rules, case: Case) -> Ground | None:
+    if case.channel not in rules.item.channels:
+        return Ground(Rule.CHANNEL, rules.item.basic.forms, f"不提供{case.channel.chinese}")
+    if case.handling is case.channel or case.handling in DOORS[case.channel].hands_over_to:
         return None
-    return Ground(Rule.CHANNEL, item.basic.forms, f"不提供{case.application.channel.chinese}")
+    return Ground(Rule.CHANNEL, rules.item.basic.forms, f"{case.channel.chinese}不能转为{case.handling.chinese}")
 
 
-def _person(item: Item, case: Case) -> Ground | None:
-    applicant = case.application.applicant
-    if applicant.kind is ApplicantKind.CITIZEN:
-        return None if applicant.lives_in_province else Ground(Rule.PERSON, item.conditions[0], "申请人不在我省居住")
-    if applicant.works_or_insured_in_province:
+def _person(rules: Rules, case: Case) -> Ground | None:
+    person = case.person
+    words = rules.item.conditions[0]
+    if person.kind is ApplicantKind.CITIZEN:
+        return None if person.lives_in_province else Ground(Rule.PERSON, words, "申请人不在我省居住")
+    if person.works_or_insured_in_province:
         return None
-    return Ground(Rule.PERSON, item.conditions[0], f"申请人（{applicant.kind.chinese}）未在我省就业或参保")
+    return Ground(Rule.PERSON, words, f"申请人（{person.kind.chinese}）未在我省就业或参保")
 
 
-def _card(item: Item, case: Case) -> Ground | None:
-    if case.card is None or case.card.identity.city_code.startswith(item.province):
+def _presence(rules: Rules, case: Case) -> Ground | None:
+    """A guardian acts for a minor by law; any other who comes for the applicant is a proxy."""
+    person, policy = case.person, rules.policy
+    admitted = person.presence in DOORS[case.channel].admits
+    if person.presence is Presence.IN_PERSON or (person.presence is Presence.GUARDIAN and person.minor and admitted):
         return None
-    return Ground(Rule.CARD, item.conditions[1], "所持社会保障卡不是我省发放")
-
-
-def _reason(item: Item, case: Case) -> Ground | None:
-    if case.application.reason is not None:
+    if policy.proxy == "accept" and admitted:
         return None
-    return Ground(Rule.REASON, item.conditions[2], "没有修改或重置密码的事由")
+    found = f"{case.channel.chinese}不能由{person.presence.chinese}办理" if not admitted else "须由本人办理，不受理代办"
+    return Ground(Rule.PRESENCE, rules.item.basic.serves, found)
 
 
-def _genuine_id(item: Item, case: Case) -> Ground | None:
-    applicant = case.application.applicant
-    if Paper.ID_CARD not in case.papers or applicant.kind is not ApplicantKind.CITIZEN:
+def _age(rules: Rules, case: Case) -> Ground | None:
+    person, policy = case.person, rules.policy
+    if not person.minor or policy.minors == "accept":
         return None
-    if ric.is_valid(applicant.id_number):
+    if policy.minors == "with guardian" and person.presence is Presence.GUARDIAN:
         return None
-    return Ground(Rule.GENUINE_PAPERS, item.paper_criterion, "居民身份证号码无效")
+    found = "未成年人须由监护人陪同" if policy.minors == "with guardian" else "不受理未成年人的申请"
+    return Ground(Rule.AGE, rules.item.basic.serves, found)
 
 
-def _readable_card(item: Item, case: Case) -> Ground | None:
-    if Paper.SOCIAL_SECURITY_CARD not in case.papers or case.card is not None:
+def _card(rules: Rules, case: Case) -> Ground | None:
+    if case.card is None or case.card.identity.city_code.startswith(rules.item.province):
         return None
-    return Ground(Rule.GENUINE_PAPERS, item.paper_criterion, "社会保障卡读不出")
+    return Ground(Rule.CARD, rules.item.conditions[1], "所持社会保障卡不是我省发放")
 
 
-def _same_person(item: Item, case: Case) -> Ground | None:
+def _reason(rules: Rules, case: Case) -> Ground | None:
+    if case.reason_given is not None:
+        return None
+    return Ground(Rule.REASON, rules.item.conditions[2], "没有修改或重置密码的事由")
+
+
+def _genuine_id(rules: Rules, case: Case) -> Ground | None:
+    person = case.person
+    if Paper.ID_CARD not in case.papers:
+        return None
+    if person.id_problem:
+        return _not_genuine(rules, person.id_problem)
+    if person.document not in rules.policy.documents[person.kind]:
+        return _not_genuine(rules, f"{person.document.chinese}不是{person.kind.chinese}可用的身份证件")
+    if person.document not in DOORS[case.channel].reads:
+        return Ground(Rule.CHANNEL, rules.item.basic.forms, f"{case.channel.chinese}读不出{person.document.chinese}")
+    return None
+
+
+def _valid_id(rules: Rules, case: Case) -> Ground | None:
+    expires = case.person.id_expires
+    if Paper.ID_CARD not in case.papers or expires is None or rules.today <= expires:
+        return None
+    return _not_genuine(rules, "身份证件已过有效期")
+
+
+def _readable_card(rules: Rules, case: Case) -> Ground | None:
+    handed_over = case.handling is not case.channel  # then it is read where it is operated
+    if Paper.SOCIAL_SECURITY_CARD not in case.papers or case.card is not None or handed_over:
+        return None
+    return _not_genuine(rules, "社会保障卡读不出")
+
+
+def _valid_card(rules: Rules, case: Case) -> Ground | None:
+    if case.card is None:
+        return None
+    standing = rules.policy.standing_of(case.card.identity.card_number)
+    if standing is not Standing.IN_USE:
+        return _not_genuine(rules, f"社会保障卡{standing.chinese}")
+    if case.card.expires and case.card.expires < f"{rules.today:%Y%m%d}":
+        return _not_genuine(rules, "社会保障卡已过有效期")
+    return None
+
+
+def _same_person(rules: Rules, case: Case) -> Ground | None:
     if case.card is None or Paper.ID_CARD not in case.papers:
         return None
-    if case.card.social_security_number.upper() == case.application.applicant.id_number.upper():
+    if equal(case.card.holder_digest.encode(), case.person.id_digest.encode()):
         return None
-    return Ground(Rule.SAME_PERSON, item.paper_criterion, "身份证与社会保障卡不是同一人的")
+    return Ground(Rule.SAME_PERSON, rules.item.paper_criterion, "身份证与社会保障卡不是同一人的")
 
 
-CHECKS: Final[tuple[Check, ...]] = (_channel, _person, _card, _reason, _genuine_id, _readable_card, _same_person)
+def _not_genuine(rules: Rules, found: str) -> Ground:
+    return Ground(Rule.GENUINE_PAPERS, rules.item.paper_criterion, found)
 
 
-def grounds_against(item: Item, case: Case) -> tuple[Ground, ...]:
+CARD_CHECKS: Final[tuple[Check, ...]] = (_card, _readable_card, _valid_card, _same_person)
+CHECKS: Final[tuple[Check, ...]] = (
+    _channel,
+    _person,
+    _presence,
+    _age,
+    _card,
+    _reason,
+    _genuine_id,
+    _valid_id,
+    _readable_card,
+    _valid_card,
+    _same_person,
+)
+
+
+def grounds_against(rules: Rules, case: Case, checks: tuple[Check, ...] = CHECKS) -> tuple[Ground, ...]:
     """Every ground that what was handed in so far gives to refuse; a missing paper is none."""
-    found = (check(item, case) for check in CHECKS)
+    found = (check(rules, case) for check in checks)
     return tuple(ground for ground in found if ground is not None)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sscard.service.words import Operation, Paper, Word
+from sscard.service.workdays import Due
 
 
 class Rule(Word):
@@ -15,6 +16,8 @@ class Rule(Word):
 
     CHANNEL = "channel", "办理形式"
     PERSON = "person", "申请条件"
+    PRESENCE = "presence", "服务对象"
+    AGE = "age", "服务对象"
     CARD = "card", "申请条件"
     REASON = "reason", "申请条件"
     GENUINE_PAPERS = "genuine-papers", "受理标准"
@@ -59,13 +62,16 @@ class SupplementNotice:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The application is accepted (受理); the item promises completion within these working days."""
+    """The application is accepted (受理); the item promises completion within these working days, until ``due``."""
 
     promised_working_days: int
+    due: Due
 
     @property
     def text(self) -> str:
-        return f"已受理，{self.promised_working_days}个工作日内办结"
+        day = self.due.day
+        told = f"已受理，{self.promised_working_days}个工作日内办结，不晚于{day.year}年{day.month}月{day.day}日"
+        return told if self.due.certain else f"{told}（节假日安排尚未公布，仅按周末推算）"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,13 +99,17 @@ class NotDone:
 
 @dataclass(frozen=True, slots=True)
 class ResultNotice:
-    """What the citizen takes home: the result, the item's advice, whether the PIN is still the initial one."""
+    """What the citizen takes home: the result, the item's advice, whether the PIN is still the initial one.
+
+    ``limits`` says what an initial PIN may not do in this place, empty where it may all.
+    """
 
     case_number: str
     operation: Operation
     advice: str
     fee: str
     initial_pin: bool
+    limits: str = ""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -108,7 +118,10 @@ class ResultNotice:
             self.advice,
             f"收费：{self.fee}",
         )
-        return (*told, "您的密码仍是初始密码，请尽快修改") if self.initial_pin else told
+        if not self.initial_pin:
+            return told
+        reminder = "您的密码仍是初始密码，请尽快修改"
+        return (*told, reminder, self.limits) if self.limits else (*told, reminder)
 
     @property
     def text(self) -> str:

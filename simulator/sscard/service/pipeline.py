@@ -1,19 +1,38 @@
-"""The PIN service (密码修改与重置): a case from intake over acceptance and the card to completion."""
+"""The PIN service (密码修改与重置): a case from intake over acceptance and the card to completion.
+
+The operation is a saga over two systems that can each fail, the journal and
+the card. The journal is told first that it begins (``Act.BEGUN``), then the
+card is touched, then the journal is told the result. Between the two the case
+is *in doubt*: whoever goes on with it, in this process or another, holds the
+case's own card and lets the card decide:
+
+- a reset is done again: it leaves the card the same, and costs no try;
+- a change is tried as terminals do after a tear (防拔): VERIFY with the new
+  PIN, then the change with the old one. Where the tries left tell that the
+  change cannot have happened, or one try is left, the old one goes first.
+
+A case is never completed before its card took the new PIN, and no card is
+changed before a case says that it begins.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import datetime
-from itertools import count
+from datetime import date, datetime
+from functools import partial
+from typing import Final
 
-from sscard.apdu import ApduError, status_text
-from sscard.cipher import equal
+from sscard.apdu import SW, ApduError, status_text, tries_in
 from sscard.encoding import encode_pin
-from sscard.issuer import HsmError
+from sscard.issuer import HsmError, Place
 from sscard.issuer.personalise import INITIAL_PIN
-from sscard.service.case import Application, Case, Stage
-from sscard.service.conditions import grounds_against, missing_papers
-from sscard.service.item import Item, load_item
+from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
+from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, received
+from sscard.service.channels import DOORS
+from sscard.service.conditions import CARD_CHECKS, Rules, grounds_against, missing_papers
+from sscard.service.identity import person_of, seen
+from sscard.service.item import Item, Question, load_item
+from sscard.service.journal import Journal, MemoryJournal
 from sscard.service.notices import (
     Acceptance,
     NotDone,
@@ -23,43 +42,76 @@ from sscard.service.notices import (
     SupplementNotice,
     name_papers,
 )
-from sscard.service.words import Operation, Paper
+from sscard.service.policy import Policy, load_policy
+from sscard.service.words import Channel, Operation, Paper
+from sscard.service.workdays import day_in_china, due_after
 from sscard.terminal import AuthenticationFailed, BasicData, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
+from sscard.transport.faults import TransportError
 
 Clock = Callable[[], datetime]
 Answer = Acceptance | SupplementNotice | Refusal
 
-BLOCKED = "密码已锁定，请以社保卡锁定为由申请重置"
+BLOCKED: Final = "密码已锁定，请以社保卡锁定为由申请重置"
+OTHER_CARD: Final = "不是本办件的社会保障卡"
+UNCHANGED: Final = "密码未变"
+OPEN: Final = "此前操作的结果不明"
+NO_ANSWER: Final = "卡片没有应答，结果未知，请放回同一张卡继续办理"
 _FOUND: tuple[tuple[type[ApduError], str], ...] = (
     (WrongPin, "密码不正确，还可再试{tries}次"),
     (PinBlocked, BLOCKED),
-    (AuthenticationFailed, "卡片不接受发卡机构的密钥，密钥还剩{tries}次，密码未变"),
-    (KeyBlocked, "卡片上发卡机构的密钥已锁定，密码未变"),
+    (AuthenticationFailed, "卡片不接受发卡机构的密钥，密钥还剩{tries}次，{pin}"),
+    (KeyBlocked, "卡片上发卡机构的密钥已锁定，{pin}"),
     (CardUnusable, "卡片或应用已锁定"),
 )
 _WITHOUT_REMEDY = (PinBlocked, AuthenticationFailed, KeyBlocked, CardUnusable)
 """Refusals of the card that end a case; so does the wrong PIN that leaves no try."""
+_KNOWN: Final = frozenset(SW)
+_UNANSWERED = (TransportError, ValueError)
+"""No answer came, or less than a status word (``ValueError``): what the card did is open."""
 
 
 class PinService:
-    """The service of one item. Each verb answers with a value; ``WrongStage`` only where a verb comes out of turn."""
+    """The service of one item. Each verb answers with a value; ``WrongStage`` only where a verb comes out of turn.
 
-    def __init__(self, clock: Clock, item: Item | None = None, initial_pin: str = INITIAL_PIN) -> None:
+    Cases are written to ``journal`` as they go, by default one in memory.
+    ``place`` tells which PIN counts as initial; ``initial_pin`` does where
+    there is no place.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        item: Item | None = None,
+        initial_pin: str = INITIAL_PIN,
+        *,
+        journal: Journal | None = None,
+        policy: Policy | None = None,
+        place: Place | None = None,
+    ) -> None:
         self.item = item or load_item()
+        self.policy = policy or load_policy()
+        self.journal = journal or MemoryJournal()
         self._clock = clock
-        self._initial_pin = initial_pin.encode()
-        self._numbers = count(1)
+        self._place = place or Place(name="", initial_pin=initial_pin)
 
-    def intake(self, application: Application) -> Case:
-        """收件: take what is handed in, whatever it is."""
+    def consult(self) -> tuple[Question, ...]:
+        """咨询: the item's questions and answers; no case comes of it."""
+        return self.item.questions
+
+    def intake(self, application: Application, *, key: str = "") -> Case:
+        """收件: take what is handed in, whatever it is; with a key that came before, the case it opened then."""
         now = self._clock()
-        number = f"{now:%Y%m%d}{next(self._numbers):06d}"
-        reason = application.reason.chinese if application.reason else "无事由"
-        return Case(number, application, now, f"{application.channel.chinese}，{reason}")
+        digests = self.journal.key
+        person = person_of(application.applicant, digests, day_in_china(now), self.policy.adult_age)
+        card = seen(application.card, digests) if application.card else None
+        return self.journal.open_case(received(application, person, card, now, key=key))
 
     def accept(self, case: Case) -> Answer:
         """受理: accepted, refused with every ground, or the one supplement notice with every missing paper."""
-        case.require(Stage.INTAKE)
+        if case.stage is not Stage.PRE_REVIEW:
+            case.require(Stage.INTAKE)
+            if DOORS[case.channel].pre_review:
+                self._write(case, Stage.PRE_REVIEW, "已预审", Act.PRE_REVIEWED)
         return self._examine(case)
 
     def supplement(self, case: Case, papers: Iterable[Paper], card: BasicData | None = None) -> Answer:
@@ -69,83 +121,198 @@ class PinService:
         notice it was given, no second one.
         """
         case.require(Stage.SUPPLEMENT)
-        case.papers |= frozenset(papers)
-        case.card = card or case.card
+        brought = tuple(papers)
+        facts = paper_facts(brought, seen(card, self.journal.key) if card else None)
+        self._write(case, Stage.SUPPLEMENT, f"补交：{name_papers(brought)}", Act.SUPPLEMENTED, facts)
         return self._examine(case)
 
-    def operate(self, case: Case, session: CardSession, new_pin: str, old_pin: str = "") -> Operated | NotDone:
+    def hand_over(self, case: Case, channel: Channel) -> bool:
+        """转办: let another channel operate the card, where the case's own may send it there."""
+        case.require(Stage.ACCEPTED)
+        if channel not in DOORS[case.channel].hands_over_to:
+            return False
+        self._write(case, Stage.ACCEPTED, f"转{channel.chinese}", Act.HANDED_OVER, {"handling": channel.value})
+        return True
+
+    def present(self, case: Case, card: BasicData) -> Refusal | None:
+        """Show the card of a case that was accepted without reading it; a ground against the card ends the case."""
+        case.require(Stage.ACCEPTED)
+        if case.card is not None:
+            return None
+        facts = paper_facts((), seen(card, self.journal.key))
+        self._write(case, Stage.ACCEPTED, "已读社会保障卡", Act.PRESENTED, facts)
+        grounds = grounds_against(self._rules, case, CARD_CHECKS)
+        if not grounds:
+            return None
+        refusal = Refusal(grounds)
+        self._write(case, Stage.FAILED, refusal.text, Act.FAILED)
+        return refusal
+
+    def operate(
+        self, case: Case, session: CardSession, new_pin: str, old_pin: str = "", *, key: str = ""
+    ) -> Operated | NotDone:
         """Change (leaked) or reset (forgotten, locked) the PIN on the case's own card.
 
         ``new_pin`` has 4–16 digits; ``old_pin`` is for a change, empty where
-        the card has none. ``ValueError`` for anything else, before anything happened.
+        the card has none. ``ValueError`` for anything else, before anything
+        happened. With a key that came before, what came of it then. Where an
+        operation is in doubt, it is cleared up and goes on.
         """
+        if key in case.outcomes:
+            return case.outcomes[key]
         case.require(Stage.ACCEPTED)
         _check_pin(new_pin)
         encode_pin(old_pin)
-        operation = case.reason.operation
         if not _is_card_of(case, session):
-            return self._note(case, NotDone("不是本办件的社会保障卡"))
-        # Before the card is touched: whatever cuts this short, the case tells what may have happened.
-        case.enter(Stage.ACCEPTED, self._clock(), f"开始在卡上{operation.chinese}密码")
-        try:
-            _perform(operation, session, new_pin, old_pin)
-        except ApduError as error:
-            return self._refused(case, error)
-        except HsmError as error:
-            return self._note(case, NotDone(f"加密机未能办理，密码未变（{error}）"))
-        done = Operated(operation)
-        case.enter(Stage.OPERATED, self._clock(), done.text)
-        return done
+            return self._note(case, NotDone(OTHER_CARD))
+        attempt = case.attempt
+        if attempt is not None:
+            return self._resume(case, attempt, session, new_pin, old_pin)
+        return self._begin(case, session, new_pin, old_pin, key)
 
     def complete(self, case: Case, session: CardSession, pin: str) -> ResultNotice | NotDone:
         """办结: the citizen tries the new PIN on the card and is told what to do next. Nothing is charged."""
         case.require(Stage.OPERATED)
         _check_pin(pin)
         if not _is_card_of(case, session):
-            return self._note(case, NotDone("不是本办件的社会保障卡"))
+            return self._note(case, NotDone(OTHER_CARD))
         try:
             session.verify_pin(pin)
+            initial = is_initial(self._place, session, pin)
         except ApduError as error:
             return self._refused(case, error)
-        case.enter(Stage.COMPLETED, self._clock(), "新密码校验通过，已告知结果")
-        initial = equal(pin.encode(), self._initial_pin)
-        return ResultNotice(case.number, case.reason.operation, self.item.advice, self.item.fees.standard, initial)
+        except _UNANSWERED:
+            return self._note(case, NotDone("卡片没有应答，请放回同一张卡再试新密码"))
+        told = f"新密码校验通过，{DOORS[case.handling].tells}"
+        self._write(case, Stage.COMPLETED, told, Act.COMPLETED, {"initial": initial})
+        return self.result(case)
+
+    def result(self, case: Case) -> ResultNotice:
+        """The result notice (结果告知) of a completed case, as often as it is wanted."""
+        case.require(Stage.COMPLETED)
+        initial = bool(case.events[-1].facts["initial"])
+        limits = INITIAL_PIN_USES[self._place.initial_pin_use].told if initial else ""
+        return ResultNotice(case.number, case.operation, self.item.advice, self.item.fees.standard, initial, limits)
+
+    def abandon(self, case: Case) -> NotDone:
+        """End an accepted case that nobody goes on with; where it is in doubt, that is how it ends."""
+        answers = {
+            Stage.ACCEPTED: "申请人不再办理，密码未变",
+            Stage.OPERATED: f"密码已{case.operation.chinese}，申请人未校验新密码",
+        }
+        if case.stage not in answers:
+            case.require(Stage.ACCEPTED)
+        told = "操作中断，卡片未再出示，密码是否已变不明" if case.in_doubt else answers[case.stage]
+        return self._fail(case, NotDone(told))
+
+    @property
+    def _rules(self) -> Rules:
+        return Rules(self.item, self.policy, self._today)
+
+    @property
+    def _today(self) -> date:
+        return day_in_china(self._clock())
 
     def _examine(self, case: Case) -> Answer:
-        grounds = grounds_against(self.item, case)
+        grounds = grounds_against(self._rules, case)
         if grounds:
             return self._refuse(case, Refusal(grounds))
         missing = missing_papers(self.item, case)
         if missing:
             return self._ask_for(case, missing)
-        accepted = Acceptance(self.item.promised_working_days)
-        case.enter(Stage.ACCEPTED, self._clock(), accepted.text)
+        days = self.item.promised_working_days
+        accepted = Acceptance(days, due_after(self._today, days))
+        facts = {"due": accepted.due.day.isoformat(), "certain": accepted.due.certain}
+        self._write(case, Stage.ACCEPTED, accepted.text, Act.ACCEPTED, facts)
         return accepted
 
     def _refuse(self, case: Case, refusal: Refusal) -> Refusal:
-        case.enter(Stage.REFUSED, self._clock(), refusal.text)
+        facts = {"grounds": [ground.rule.value for ground in refusal.grounds]}
+        self._write(case, Stage.REFUSED, refusal.text, Act.REFUSED, facts)
         return refusal
 
     def _ask_for(self, case: Case, missing: tuple[Paper, ...]) -> SupplementNotice:
         if case.notice is not None:
-            case.enter(Stage.SUPPLEMENT, self._clock(), f"仍缺：{name_papers(missing)}")
+            self._write(case, Stage.SUPPLEMENT, f"仍缺：{name_papers(missing)}")
             return case.notice
-        case.notice = SupplementNotice(missing, self.item.acceptance.criteria)
-        case.enter(Stage.SUPPLEMENT, self._clock(), case.notice.text)
-        return case.notice
+        notice = SupplementNotice(missing, self.item.acceptance.criteria)
+        facts = {"missing": [paper.value for paper in missing], "criterion": notice.criterion}
+        self._write(case, Stage.SUPPLEMENT, notice.text, Act.ASKED_FOR, facts)
+        return notice
 
-    def _refused(self, case: Case, error: ApduError) -> NotDone:
+    def _begin(self, case: Case, session: CardSession, new_pin: str, old_pin: str, key: str) -> Operated | NotDone:
+        """Write the intent, then touch the card: whatever cuts this short, the case tells what may have happened."""
+        operation = case.operation
+        try:
+            tries = session.tries_left() if operation is Operation.CHANGE else None
+        except ApduError as error:
+            return self._refused(case, error)
+        except _UNANSWERED:
+            return self._note(case, NotDone("卡片没有应答，密码未变"))
+        attempt = Attempt(key or f"{case.number}-{case.length}", tries)
+        facts = {"key": attempt.key, "tries": tries}
+        self._write(case, Stage.ACCEPTED, f"开始在卡上{operation.chinese}密码", Act.BEGUN, facts)
+        return self._carry_out(case, attempt, lambda: _perform(operation, session, new_pin, old_pin))
+
+    def _resume(
+        self, case: Case, attempt: Attempt, session: CardSession, new_pin: str, old_pin: str
+    ) -> Operated | NotDone:
+        """Clear up what an operation in doubt came to, and bring it to its end.
+
+        The event written first is a claim: of two who resume at once, one is ``Overtaken``.
+        """
+        self._write(case, Stage.ACCEPTED, f"恢复在卡上{case.operation.chinese}密码", Act.RESUMED, {"key": attempt.key})
+        if case.operation is Operation.RESET:
+            return self._carry_out(case, attempt, lambda: session.reset_pin(new_pin), resumed=True)
+        return self._carry_out(case, attempt, lambda: _finish_change(attempt, session, new_pin, old_pin), resumed=True)
+
+    def _carry_out(
+        self, case: Case, attempt: Attempt, work: Callable[[], None], *, resumed: bool = False
+    ) -> Operated | NotDone:
+        """Work on the card and write what came of it.
+
+        Without a clear answer the case stays in doubt; so does a case that is
+        resumed, until the card did it or can do it no more.
+        """
+        pin = OPEN if resumed else UNCHANGED
+        try:
+            work()
+        except ApduError as error:
+            if resumed or _is_unclear(error):
+                return self._refused(case, error, pin=OPEN)
+            return self._refused(case, error, attempt)
+        except HsmError as error:
+            answer = NotDone(f"加密机未能办理，{pin}（{error}）")
+            return self._note(case, answer) if resumed else self._not_done(case, answer, attempt)
+        except _UNANSWERED:
+            return self._note(case, NotDone(NO_ANSWER))
+        done = Operated(case.operation)
+        self._write(case, Stage.OPERATED, done.text, Act.DONE, {"key": attempt.key})
+        return done
+
+    def _refused(self, case: Case, error: ApduError, attempt: Attempt | None = None, pin: str = UNCHANGED) -> NotDone:
         """What the card's refusal does to a case: it ends where no other try can help, else waits where it was."""
         tries: int | None = getattr(error, "tries_left", None)
-        answer = NotDone(_found(error, tries), error.sw, tries)
+        answer = NotDone(_found(error, tries, pin), error.sw, tries)
         if tries == 0 or isinstance(error, _WITHOUT_REMEDY):
-            case.enter(Stage.FAILED, self._clock(), answer.text)
-            return answer
-        return self._note(case, answer)
+            return self._fail(case, answer)
+        return self._note(case, answer) if attempt is None else self._not_done(case, answer, attempt)
+
+    def _not_done(self, case: Case, answer: NotDone, attempt: Attempt) -> NotDone:
+        self._write(case, case.stage, answer.text, Act.NOT_DONE, _outcome(attempt, answer))
+        return answer
+
+    def _fail(self, case: Case, answer: NotDone) -> NotDone:
+        facts = _outcome(case.attempt, answer) if case.attempt else {}
+        self._write(case, Stage.FAILED, answer.text, Act.FAILED, facts)
+        return answer
 
     def _note(self, case: Case, answer: NotDone) -> NotDone:
-        case.enter(case.stage, self._clock(), answer.text)
+        self._write(case, case.stage, answer.text)
         return answer
+
+    def _write(self, case: Case, stage: Stage, text: str, act: Act = Act.NOTED, facts: Facts | None = None) -> None:
+        self.journal.append(case, Event(self._clock(), stage, text, act, facts or {}))
 
 
 def _perform(operation: Operation, session: CardSession, new_pin: str, old_pin: str) -> None:
@@ -153,6 +320,35 @@ def _perform(operation: Operation, session: CardSession, new_pin: str, old_pin: 
         session.change_pin(old_pin, new_pin)
         return
     session.reset_pin(new_pin)
+
+
+def _finish_change(attempt: Attempt, session: CardSession, new_pin: str, old_pin: str) -> None:
+    """Bring a change in doubt to its end with as few tries as the card allows (terminal flows §8)."""
+    tries = session.tries_left()
+    if tries is None:  # no PIN is set, so none was changed
+        session.change_pin(old_pin, new_pin)
+        return
+    # The card takes a try before it compares and gives all back when the change is done:
+    # fewer tries than before mean that it was cut short. The last try is not for guessing.
+    fewer = attempt.tries is not None and tries < attempt.tries
+    has_new, takes_old = partial(session.verify_pin, new_pin), partial(session.change_pin, old_pin, new_pin)
+    first, second = (takes_old, has_new) if fewer or tries == 1 else (has_new, takes_old)
+    try:
+        first()
+    except WrongPin as error:
+        if not error.tries_left:
+            raise
+        second()
+
+
+def _outcome(attempt: Attempt, answer: NotDone) -> Facts:
+    return {"key": attempt.key, "told": answer.text, "sw": answer.sw, "tries": answer.tries_left}
+
+
+def _is_unclear(error: ApduError) -> bool:
+    """Whether a status word leaves open what the card did: none of the card's own, or a failure of its memory."""
+    known = error.sw in _KNOWN or tries_in(error.sw) is not None
+    return not known or error.sw == SW.MEMORY_FAILURE
 
 
 def _is_card_of(case: Case, session: CardSession) -> bool:
@@ -165,9 +361,9 @@ def _check_pin(pin: str) -> None:
         raise ValueError("a PIN has 4 to 16 digits, got none")
 
 
-def _found(error: ApduError, tries: int | None) -> str:
+def _found(error: ApduError, tries: int | None, pin: str) -> str:
     """What the card's refusal means, in words."""
     if isinstance(error, WrongPin) and tries == 0:
         return f"密码不正确，{BLOCKED}"
-    known = (words.format(tries=tries) for kind, words in _FOUND if isinstance(error, kind))
+    known = (words.format(tries=tries, pin=pin) for kind, words in _FOUND if isinstance(error, kind))
     return next(known, status_text(error.sw, chinese=True))

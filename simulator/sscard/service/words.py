@@ -12,7 +12,7 @@ class Word(StrEnum):
     _value_: str
     chinese: str
 
-    def __new__(cls, value: str, chinese: str) -> Self:
+    def __new__(cls, value: str, chinese: str = "") -> Self:
         word = str.__new__(cls, value)
         word._value_ = value
         word.chinese = chinese
@@ -65,3 +65,29 @@ class ApplicantKind(Word):
     HONG_KONG_MACAO_TAIWAN = "hong-kong-macao-taiwan", "港澳台居民"
     OVERSEAS_CHINESE = "overseas-chinese", "华侨"
     FOREIGNER = "foreigner", "外国人"
+
+
+class Document(Word):
+    """An identity document. The item names the resident ID card; ``policy.yaml`` says what stands for it."""
+
+    RESIDENT_ID = "resident-id", "居民身份证"
+    RESIDENCE_PERMIT = "residence-permit", "港澳台居民居住证"
+    PERMANENT_RESIDENCE_ID = "permanent-residence-id", "外国人永久居留身份证"
+    PASSPORT = "passport", "护照"
+
+
+class Presence(Word):
+    """Who stands there for the applicant."""
+
+    IN_PERSON = "in-person", "本人"
+    PROXY = "proxy", "代办人"
+    GUARDIAN = "guardian", "监护人"
+
+
+class Standing(Word):
+    """What the issuer's list says of a card."""
+
+    IN_USE = "in-use", "正常"
+    LOST = "lost", "已挂失"
+    BLACKLISTED = "blacklisted", "已列入黑名单"
+    CANCELLED = "cancelled", "已注销"

@@ -1,0 +1,70 @@
+"""Aftercare: the trial of the new PIN at a pharmacy, and what an initial PIN may do until it is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sscard.apdu import SW, ApduError
+from sscard.cipher import equal
+from sscard.issuer import Holder, KeyHierarchy, Place
+from sscard.terminal import CardSession
+from sscard.terminal.pharmacy import PharmacySession, Receipt
+
+TRIAL_COST: Final = 1
+"""One fen, paid by the holder and not from the account."""
+NO_ACCOUNT: Final = frozenset({SW.FILE_NOT_FOUND, SW.UNKNOWN_INS, SW.UNKNOWN_CLA, SW.CONDITIONS_NOT_SATISFIED})
+
+
+@dataclass(frozen=True, slots=True)
+class InitialPinUse:
+    """What a place lets an initial PIN do (open choices §3); ``asked`` is whether the holder is asked for it at all."""
+
+    pays: bool
+    queries: bool
+    asked: bool
+    told: str
+
+
+INITIAL_PIN_USES: Final[dict[str, InitialPinUse]] = {
+    "free": InitialPinUse(pays=True, queries=True, asked=True, told=""),
+    "query only": InitialPinUse(pays=False, queries=True, asked=True, told="初始密码只能查询，修改后才能消费"),
+    "must change": InitialPinUse(pays=False, queries=False, asked=True, told="初始密码须先修改才能使用"),
+    "off": InitialPinUse(pays=True, queries=True, asked=False, told="初始密码视为未启用密码，修改后才起作用"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What came of a trial: whether the PIN was taken, what the citizen is told, the receipt where it paid."""
+
+    passed: bool
+    text: str
+    receipt: Receipt | None = None
+
+
+def is_initial(place: Place, session: CardSession, pin: str) -> bool:
+    """Whether a PIN is the one the place gives to a new card; only some places need the holder's data for it."""
+    if place.initial_pin.isdigit():
+        return equal(pin.encode(), place.initial_pin.encode())
+    card = session.read_basic()
+    return equal(pin.encode(), place.initial_pin_of(Holder(card.name, card.social_security_number)).encode())
+
+
+def try_at_pharmacy(session: PharmacySession, keys: KeyHierarchy, place: Place, pin: str, now: datetime) -> Trial:
+    """Pay one fen with the PIN, as the item advises (到药店测试密码); without a medical account, VERIFY alone.
+
+    ``ApduError`` of the terminal where the card refuses the PIN.
+    """
+    use = INITIAL_PIN_USES[place.initial_pin_use]
+    if not (use.pays and use.asked) and is_initial(place, session, pin):
+        return Trial(use.pays, use.told)
+    try:
+        receipt = session.pay(pin, TRIAL_COST, keys, now)
+    except ApduError as error:
+        if error.sw not in NO_ACCOUNT:
+            raise
+        session.verify_pin(pin)
+        return Trial(True, "新密码校验通过，此卡不能在药店消费")
+    return Trial(True, "新密码可以消费", receipt)

@@ -1,0 +1,119 @@
+"""The chain: each event of the journal is sealed by a keyed hash over itself and the seal before it.
+
+The journal has one chain or several, its *lanes*; a case stays in the lane it
+was opened in. A lane's head counts its events and cases and is sealed too, so
+that events cannot be cut off its end. Why lanes: a chain is written by one
+transaction at a time, which has the lane's head locked until its commit. With
+one lane, all workers of a shared journal would wait for each other's commits;
+with 64, each has its own, and their commits reach the disk together. A chain
+per case would not do: whoever removes a whole case would leave no gap.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sscard.service.case import Act, Event, Facts, Stage
+
+START: Final = "0" * 64
+"""What stands before the first event of a lane."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An event as it stands in the journal: where, of which case (its ``place``-th, from 1), and its seal."""
+
+    lane: int
+    position: int
+    case: str
+    place: int
+    time: str
+    stage: str
+    act: str
+    text: str
+    facts: str
+    seal: str = ""
+
+    def sealed(self, key: bytes, before: str) -> str:
+        """The seal it must have after this one: HMAC-SHA-256, 64 hex digits."""
+        parts = (before, self.lane, self.position, self.case, self.place, self.time, self.stage, self.act, self.text)
+        return _mac(key, json.dumps([*parts, self.facts], ensure_ascii=False, separators=(",", ":")))
+
+    def event(self) -> Event:
+        facts: Facts = json.loads(self.facts)
+        return Event(datetime.fromisoformat(self.time), Stage(self.stage), self.text, Act(self.act), facts)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of a lane: how many events and cases it has, and its last event's seal."""
+
+    lane: int
+    events: int = 0
+    cases: int = 0
+    last: str = START
+
+    def sealed(self, key: bytes) -> str:
+        return _mac(key, f"head {self.lane} {self.events} {self.cases} {self.last}")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is not as it was written; ``position`` counts in its lane, from 1."""
+
+    lane: int
+    position: int
+    problem: str
+    case: str = ""
+
+    def __str__(self) -> str:
+        about = f" (case {self.case})" if self.case else ""
+        return f"lane {self.lane}, event {self.position}{about}: {self.problem}"
+
+
+def written(event: Event) -> dict[str, str]:
+    """The parts of an event as text, always the same for the same event."""
+    return {
+        "time": event.time.isoformat(),
+        "stage": event.stage.value,
+        "act": event.act.value,
+        "text": event.text,
+        "facts": json.dumps(event.facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
+    }
+
+
+def key_check(key: bytes) -> str:
+    """Tells whether a key is the journal's, and not which it is."""
+    return _mac(key, "sscard journal")[:16]
+
+
+def examine(key: bytes, head: Head, head_seal: str, entries: Iterator[Entry]) -> Iterator[Finding]:
+    """What is wrong with a lane, given in the order of its positions."""
+    before, expected, cases = START, 1, 0
+    for entry in entries:
+        if entry.position != expected:
+            yield Finding(head.lane, expected, _gap(expected, entry.position))
+        elif not hmac.compare_digest(entry.sealed(key, before), entry.seal):
+            yield Finding(head.lane, entry.position, "edited, or put in another's place", entry.case)
+        before, expected = entry.seal, entry.position + 1
+        cases += entry.place == 1
+    if not hmac.compare_digest(head.sealed(key), head_seal):
+        yield Finding(head.lane, head.events, "the lane's head is not the one that was written")
+    if head.events >= expected:
+        yield Finding(head.lane, expected, _gap(expected, head.events + 1))
+    elif (head.events, head.cases, head.last) != (expected - 1, cases, before):
+        yield Finding(head.lane, expected - 1, "the lane does not end as its head says")
+
+
+def _gap(first: int, after: int) -> str:
+    return f"removed ({after - first} in a row)" if after > first else "there twice"
+
+
+def _mac(key: bytes, text: str) -> str:
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,143 @@
+"""Who applies and with which card, as a case keeps it: of an ID number, a keyed digest and a masked form."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, Final
+
+from sscard.service.ids import age_on, read_id_number
+from sscard.service.words import ApplicantKind, Document, Presence
+from sscard.terminal import BasicData, Identity
+
+VISIBLE_START: Final = 4
+VISIBLE_END: Final = 2
+DIGEST_CHARACTERS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """A natural person who applies. ``id_number`` is that of the identity document, never shown.
+
+    ``id_expires`` is the document's last day, ``None`` where it is long-term (长期) or not told.
+    """
+
+    name: str
+    id_number: str = field(repr=False)
+    kind: ApplicantKind = ApplicantKind.CITIZEN
+    lives_in_province: bool = True
+    works_or_insured_in_province: bool = False
+    presence: Presence = Presence.IN_PERSON
+    id_expires: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """What a case keeps of its applicant.
+
+    ``id_shown`` is the number with its middle masked, ``id_digest`` the keyed
+    digest (32 hex digits); ``id_problem`` says what is wrong with the number.
+    """
+
+    name: str
+    kind: ApplicantKind
+    lives_in_province: bool
+    works_or_insured_in_province: bool
+    presence: Presence
+    document: Document
+    id_shown: str
+    id_digest: str
+    id_problem: str
+    id_expires: date | None
+    minor: bool
+
+    def to_facts(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "kind": self.kind.value,
+            "lives": self.lives_in_province,
+            "works": self.works_or_insured_in_province,
+            "presence": self.presence.value,
+            "document": self.document.value,
+            "id_shown": self.id_shown,
+            "id_digest": self.id_digest,
+            "id_problem": self.id_problem,
+            "id_expires": self.id_expires and self.id_expires.isoformat(),
+            "minor": self.minor,
+        }
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> Person:
+        return cls(
+            name=facts["name"],
+            kind=ApplicantKind(facts["kind"]),
+            lives_in_province=facts["lives"],
+            works_or_insured_in_province=facts["works"],
+            presence=Presence(facts["presence"]),
+            document=Document(facts["document"]),
+            id_shown=facts["id_shown"],
+            id_digest=facts["id_digest"],
+            id_problem=facts["id_problem"],
+            id_expires=date.fromisoformat(facts["id_expires"]) if facts["id_expires"] else None,
+            minor=facts["minor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SeenCard:
+    """What a case keeps of the card: which one it is, a digest of its holder's number, its last day (YYYYMMDD)."""
+
+    identity: Identity
+    holder_digest: str
+    expires: str
+
+    def to_facts(self) -> dict[str, Any]:
+        return {
+            "code": self.identity.identification_code,
+            "number": self.identity.card_number,
+            "holder_digest": self.holder_digest,
+            "expires": self.expires,
+        }
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any]) -> SeenCard:
+        return cls(Identity(facts["code"], facts["number"]), facts["holder_digest"], facts["expires"])
+
+
+def person_of(applicant: Applicant, key: bytes, today: date, adult_age: int) -> Person:
+    """What to keep of an applicant."""
+    number = read_id_number(applicant.id_number, today)
+    return Person(
+        name=applicant.name,
+        kind=applicant.kind,
+        lives_in_province=applicant.lives_in_province,
+        works_or_insured_in_province=applicant.works_or_insured_in_province,
+        presence=applicant.presence,
+        document=number.document,
+        id_shown=mask(applicant.id_number),
+        id_digest=digest(applicant.id_number, key),
+        id_problem=number.problem,
+        id_expires=applicant.id_expires,
+        minor=number.born is not None and age_on(number.born, today) < adult_age,
+    )
+
+
+def seen(card: BasicData, key: bytes) -> SeenCard:
+    """What to keep of a card that was read."""
+    return SeenCard(card.identity, digest(card.social_security_number, key), card.expires)
+
+
+def digest(number: str, key: bytes) -> str:
+    """HMAC-SHA-256 of an ID number, cut to 16 bytes; without the key nobody can try all numbers."""
+    text = number.strip().upper().encode()
+    return hmac.new(key, b"id number\x00" + text, hashlib.sha256).hexdigest()[:DIGEST_CHARACTERS]
+
+
+def mask(number: str) -> str:
+    """The first four and last two characters, a short number wholly masked."""
+    hidden = len(number) - VISIBLE_START - VISIBLE_END
+    if hidden < VISIBLE_START:
+        return "*" * len(number)
+    return number[:VISIBLE_START] + "*" * hidden + number[-VISIBLE_END:]

@@ -1,0 +1,81 @@
+"""Numbers of identity documents: which document a number is of, whether it can be genuine, when its holder was born."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+from stdnum.cn import ric
+
+from sscard.service.words import Document
+
+RESIDENCE_PERMIT: Final = re.compile(r"8[123]0000\d{11}[\dX]")
+"""港澳台居民居住证 (2018): 81 Hong Kong, 82 Macao, 83 Taiwan, then as GB 11643."""
+PERMANENT_RESIDENCE: Final = re.compile(r"9\d{16}[\dX]")
+"""外国人永久居留身份证 (2023): 9, place(2), nationality(3), birth date(8), order(3), check character."""
+OLD_PERMANENT_RESIDENCE: Final = re.compile(r"[A-Z]{3}\d{12}")
+"""Until 2023: nationality(3 letters), place(4), birth date(6), order(1), check digit."""
+PASSPORT: Final = re.compile(r"(?=.*\d)[A-Z\d]{6,9}")
+MRZ_WEIGHTS: Final = (7, 3, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class IdNumber:
+    """What a number tells: the document, what is wrong (empty: nothing), the birth date where the number has it."""
+
+    document: Document
+    problem: str = ""
+    born: date | None = None
+
+
+def read_id_number(number: str, today: date) -> IdNumber:
+    """The document a number belongs to; the problem never repeats the number."""
+    text = number.strip().upper()
+    if RESIDENCE_PERMIT.fullmatch(text):
+        return _checked(Document.RESIDENCE_PERMIT, _has_check_character(text), text[6:14], today)
+    if PERMANENT_RESIDENCE.fullmatch(text):
+        return _checked(Document.PERMANENT_RESIDENCE_ID, _has_check_character(text), text[6:14], today)
+    if OLD_PERMANENT_RESIDENCE.fullmatch(text):
+        born = _century(text[7:13], today)
+        return _checked(Document.PERMANENT_RESIDENCE_ID, _has_mrz_digit(text), born, today)
+    if PASSPORT.fullmatch(text):
+        return IdNumber(Document.PASSPORT)
+    return _checked(Document.RESIDENT_ID, ric.is_valid(text), text[6:14], today)
+
+
+def age_on(born: date, today: date) -> int:
+    """Full years."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def _checked(document: Document, genuine: bool, born: str, today: date) -> IdNumber:
+    day = _date(born)
+    if not genuine or day is None or day > today:
+        return IdNumber(document, f"{document.chinese}号码无效")
+    return IdNumber(document, born=day)
+
+
+def _has_check_character(text: str) -> bool:
+    """ISO 7064 MOD 11-2, as GB 11643 has it."""
+    return bool(ric.calc_check_digit(text) == text[-1])
+
+
+def _has_mrz_digit(text: str) -> bool:
+    """Weights 7-3-1 over the characters before the last, letters from A = 10, modulo 10."""
+    total = sum(int(char, 36) * MRZ_WEIGHTS[place % 3] for place, char in enumerate(text[:-1]))
+    return total % 10 == int(text[-1])
+
+
+def _century(digits: str, today: date) -> str:
+    """YYMMDD with the latest century that is not to come."""
+    late = f"20{digits}"
+    return late if late <= f"{today:%Y%m%d}" else f"19{digits}"
+
+
+def _date(digits: str) -> date | None:
+    try:
+        return date.fromisoformat(digits)
+    except ValueError:
+        return None

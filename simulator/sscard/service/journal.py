@@ -1,0 +1,65 @@
+"""The journal (办件日志): where every event of every case is written before anything follows from it.
+
+``MemoryJournal`` keeps cases for one run; ``database.SqlJournal`` keeps them
+for good, chained by hash, in SQLite or PostgreSQL.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Protocol
+
+from sscard.service.case import Case, Event
+
+
+class Overtaken(Exception):
+    """Another process wrote to the case first; nothing was written. Load the case anew."""
+
+    def __init__(self, case_number: str) -> None:
+        super().__init__(f"case {case_number} was continued elsewhere")
+
+
+class JournalUnavailable(Exception):
+    """The journal cannot be read or written now; the text holds no secret."""
+
+
+class Journal(Protocol):
+    """What the service asks of a journal. ``key`` is for its digests of ID numbers and never written down."""
+
+    @property
+    def key(self) -> bytes: ...
+
+    def open_case(self, event: Event) -> Case:
+        """A case that begins with this event; the case that already has its key (idempotency), if it has one."""
+
+    def append(self, case: Case, event: Event) -> None:
+        """Write an event and add it to the case: ``WrongStage`` or ``Overtaken`` where it may not follow."""
+
+
+class MemoryJournal:
+    """A journal of one process and one run."""
+
+    key = b"in memory"
+
+    def __init__(self) -> None:
+        self._numbers = count(1)
+        self._by_key: dict[str, Case] = {}
+
+    def open_case(self, event: Event) -> Case:
+        """See ``Journal``."""
+        known = self._by_key.get(event.facts["key"])
+        if known is not None:
+            return known
+        case = Case(case_number(event, next(self._numbers)), [event])
+        if case.key:
+            self._by_key[case.key] = case
+        return case
+
+    def append(self, case: Case, event: Event) -> None:
+        """See ``Journal``."""
+        case.add(event)
+
+
+def case_number(event: Event, serial: int) -> str:
+    """Day of intake and serial number."""
+    return f"{event.time:%Y%m%d}{serial:06d}"

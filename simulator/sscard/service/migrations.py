@@ -1,0 +1,61 @@
+"""How a journal of an earlier schema becomes one of this, step by step; a new one begins at version 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from sqlalchemy import Connection, inspect, select, text
+
+from sscard.errors import InputError
+from sscard.service.chain import Head, key_check
+from sscard.service.schema import JOURNAL, LANE, METADATA
+
+LANES: Final = {"sqlite": 1}
+"""SQLite has one writer at a time anyway."""
+SHARED_LANES: Final = 64
+LOCK: Final = 0x55CA2D
+"""The number of the advisory lock under which PostgreSQL migrates."""
+
+Step = Callable[[Connection, bytes], None]
+
+
+def _create(db: Connection, key: bytes) -> None:
+    """0 → 1: all tables, every lane empty."""
+    METADATA.create_all(db)
+    lanes = LANES.get(db.dialect.name, SHARED_LANES)
+    db.execute(JOURNAL.insert().values(version=0, lanes=lanes, key_check=key_check(key)))
+    heads = [Head(lane) for lane in range(lanes)]
+    rows = [{"lane": head.lane, "events": 0, "cases": 0, "last": head.last, "seal": head.sealed(key)} for head in heads]
+    db.execute(LANE.insert(), rows)
+
+
+STEPS: Final[Mapping[int, Step]] = {0: _create}
+"""By the version they start from."""
+
+
+def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = STEPS) -> int:
+    """Bring the journal to the last version, in the caller's transaction; the number of its lanes.
+
+    ``InputError`` where a newer sscard wrote it or another key seals it;
+    ``shown`` names the journal in it.
+    """
+    if db.dialect.name == "postgresql":
+        db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    found, last = _version(db), max(steps) + 1
+    if found > last:
+        problem = f"is a journal of version {found}, this sscard knows up to {last}"
+        raise InputError(problem, file=shown, remedy="use a newer sscard")
+    for version in range(found, last):
+        steps[version](db, key)
+        db.execute(JOURNAL.update().values(version=version + 1))
+    lanes, check = db.execute(select(JOURNAL.c.lanes, JOURNAL.c.key_check)).one()
+    if check != key_check(key):
+        raise InputError("is sealed with another key", file=shown, remedy="give its key file with --journal-key")
+    return int(lanes)
+
+
+def _version(db: Connection) -> int:
+    if not inspect(db).has_table(JOURNAL.name):
+        return 0
+    return int(db.execute(select(JOURNAL.c.version)).scalar_one())

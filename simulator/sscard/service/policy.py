@@ -1,0 +1,59 @@
+"""The service's policy: what the item leaves open, as fields that a place may set otherwise."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from sscard.document import Model, parse_document, read_document
+from sscard.service.words import ApplicantKind, Document, Standing
+
+FILE = "policy.yaml"
+
+
+class ListedCards(Model):
+    """Card numbers (9 characters) from ``first`` to ``last``, one card where there is no last."""
+
+    first: str = Field(pattern="^[0-9A-Z]{9}$")
+    last: str = Field("", pattern="^([0-9A-Z]{9})?$")
+    standing: Standing
+
+    def holds(self, card_number: str) -> bool:
+        """Whether a card is among them; the check character at the end does not count."""
+        return self.first[:-1] <= card_number[:-1] <= (self.last or self.first)[:-1]
+
+
+class Policy(Model):
+    """See ``policy.yaml``, which says what each field decides and why its default is what it is."""
+
+    proxy: Literal["refuse", "accept"] = "refuse"
+    minors: Literal["refuse", "with guardian", "accept"] = "refuse"
+    adult_age: int = Field(18, ge=1, le=100)
+    documents: dict[ApplicantKind, tuple[Document, ...]]
+    cards: tuple[ListedCards, ...] = ()
+
+    @model_validator(mode="after")
+    def _everybody_has_a_document(self) -> Policy:
+        without = [kind.value for kind in ApplicantKind if not self.documents.get(kind)]
+        if without:
+            raise ValueError(f"documents: none for {', '.join(without)}\nname at least one for each kind of applicant")
+        return self
+
+    def standing_of(self, card_number: str) -> Standing:
+        """What the list says of a card."""
+        return next((listed.standing for listed in self.cards if listed.holds(card_number)), Standing.IN_USE)
+
+
+def load_policy(path: Path | None = None) -> Policy:
+    """A place's policy from its file, or the one that comes with sscard."""
+    return read_document(path).as_model(Policy) if path else _default()
+
+
+@cache
+def _default() -> Policy:
+    text = (resources.files("sscard.service") / FILE).read_text(encoding="utf-8")
+    return parse_document(text, FILE).as_model(Policy)
