@@ -3,105 +3,133 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sscard.cli.target import TARGET_HELP, open_target, parse_hex
+from sscard.cli.target import TARGET_HELP, open_target
 from sscard.errors import InputError
 
 if TYPE_CHECKING:
-    from sscard.transport import Connection
+    from sscard.transport import Event, Recorder
+    from sscard.transport.scripts import Power, Send
 
-COMMENT = "#"
-RESET = "reset"
+Commands = Annotated[
+    list[str] | None, typer.Argument(metavar="[HEX…]", help="Commands; none: a script on standard input.")
+]
+Contactless = Annotated[bool, typer.Option("--contactless", help="Use the contactless interface.")]
+Explain = Annotated[bool, typer.Option("--explain", help="Say in words what was asked and answered.")]
+Pins = Annotated[
+    list[str] | None,
+    typer.Option("--pin", metavar="DIGITS", help="The PIN for {pin}; once more for {pin2}, and so on."),
+]
+Show = Callable[["Event"], None]
+Save = Callable[["Recorder"], None]
 
 
 def apdu(
     target: Annotated[str, typer.Argument(help=TARGET_HELP)],
-    commands: Annotated[
-        list[str] | None, typer.Argument(metavar="[HEX…]", help="Commands; none: a script on standard input.")
-    ] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say in words what was asked and answered.")] = False,
+    commands: Commands = None,
+    explain: Explain = False,
     raw: Annotated[bool, typer.Option("--raw", help="One answer line (DATA SW) per input line, for programs.")] = False,
     trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the redacted trace to FILE.")] = None,
-    contactless: Annotated[bool, typer.Option("--contactless", help="Use the contactless interface.")] = False,
+    contactless: Contactless = False,
+    pins: Pins = None,
 ) -> None:
-    """Send command APDUs to a card and show its answers; ends with 1 where the card refused one.
+    """Send command APDUs to a card and show its answers.
 
-    A script has a command a line, in hex digits; 'reset' resets the card, # begins a comment.
+    Ends with 1 where the card refused a command, or answered otherwise than
+    the script says.
+
+    A script has a command a line, in hex digits; 'reset' resets the card, 'exit'
+    ends the script, # begins a comment, \\ continues a line, {pin} stands for the
+    PIN of --pin: the form of scriptor. CMD, RST, OFF, REM, [expected data] and
+    (expected status words) are understood as well, X for any digit: the form of
+    ETSI TS 101 955 Annex B, as in: CMD 00 84 00 00 04 [XXXXXXXX] (90 00)
     """
-    from sscard.transport import Recorder
+    show: Show = show_raw if raw else show_explained if explain else show_plain
+    failed = converse(target, commands, pins, show, _trace_saver(trace), contactless=contactless)
+    if failed and not raw:
+        raise typer.Exit(1)
 
-    lines = enumerate(commands, 1) if commands else enumerate(sys.stdin, 1)
+
+def converse(
+    target: str, commands: list[str] | None, pins: list[str] | None, show: Show, save: Save, *, contactless: bool
+) -> bool:
+    """Send commands, or the script on standard input, showing each exchange; whether one failed.
+
+    The recorder is saved whatever happens.
+    """
+    from sscard.cli.pins import checked_pin
+    from sscard.transport import Recorder
+    from sscard.transport.scripts import powered, read_script
+
+    given = [checked_pin(pin, "--pin") for pin in pins or []]
     source = "" if commands else "<stdin>"
     with open_target(target, contact=not contactless) as connection:
         recorder = Recorder(connection)
         recorder.power_on()
         try:
-            talk = _raw if raw else _explained if explain else _plain
-            refused = talk(recorder, _script(lines, source))
+            failed = False
+            for statement in powered(read_script(commands or _input_lines(), source), on=True):
+                failed |= not _play(recorder, statement, given, source, show)
+            return failed
         finally:
             recorder.power_off()
-            if trace is not None:
-                _write(trace, "".join(f"{event}\n" for event in recorder.events))
-    if refused and not raw:
-        raise typer.Exit(1)
+            save(recorder)
 
 
-def _script(lines: Iterator[tuple[int, str]], source: str) -> Iterator[bytes | None]:
-    """The commands of a script, ``None`` for a reset."""
-    for number, line in lines:
-        text = line.partition(COMMENT)[0].strip()
-        if text.lower() == RESET:
-            yield None
-        elif text:
-            yield parse_hex(text, file=source, line=number)
+def _input_lines() -> Iterable[str]:
+    return sys.stdin
 
 
-def _raw(connection: Connection, script: Iterator[bytes | None]) -> bool:
-    for command in script:
-        answer = connection.reset() + b"\x90\x00" if command is None else connection.transmit(command)
-        data, sw = answer[:-2].hex().upper(), answer[-2:].hex().upper()
-        sys.stdout.write(f"{data} {sw}\n" if data else f"{sw}\n")
-        sys.stdout.flush()
+def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: str, show: Show) -> bool:
+    """Send one statement; whether the card answered as it should."""
+    from sscard.transport.scripts import Power, fill, meets
+
+    if isinstance(statement, Power):
+        {"on": recorder.power_on, "off": recorder.power_off, "reset": recorder.reset}[statement.action]()
+        show(recorder.events[-1])
+        return True
+    command = fill(statement, pins, source)
+    answer = recorder.transmit(command)
+    show(recorder.events[-1])
+    if not statement.expects:
+        return not _is_refusal(command, answer)
+    if meets(statement, answer):
+        return True
+    data = "" if statement.data is None else f"[{statement.data}] "
+    place = f"{source}:{statement.line}: " if source else ""
+    typer.echo(f"{place}expected {data}({', '.join(statement.sws)})", err=True)
     return False
 
 
-def _plain(connection: Connection, script: Iterator[bytes | None]) -> bool:
-    from sscard.transport import describe
+def show_raw(event: Event) -> None:
+    """Data and status word on a line; the ATR as data of a reset."""
+    from sscard.transport import PowerEvent
 
-    refused = False
-    for command in script:
-        if command is None:
-            typer.echo(f"# reset {connection.reset().hex().upper()}")
-            continue
-        answer = connection.transmit(command)
-        typer.echo(str(describe(command, answer)))
-        refused |= _is_refusal(command, answer)
-    return refused
+    answer = f"{event.atr} 9000".strip() if isinstance(event, PowerEvent) else event.answer
+    sys.stdout.write(f"{answer}\n")
+    sys.stdout.flush()
 
 
-def _explained(connection: Connection, script: Iterator[bytes | None]) -> bool:
-    from sscard.transport import describe
-    from sscard.transport.explain import Explainer
+def show_plain(event: Event) -> None:
+    """As a trace shows it."""
+    typer.echo(str(event))
 
-    refused = False
-    explainer = Explainer()
-    for command in script:
-        if command is None:
-            typer.echo(f"# reset {connection.reset().hex().upper()}")
-            explainer = Explainer()
-            continue
-        answer = connection.transmit(command)
-        exchange = describe(command, answer)
-        typer.echo(f"> {exchange.command}\n< {exchange.answer}")
-        for line in explainer.explain(command, answer):
-            typer.echo(f"  {line}")
-        refused |= _is_refusal(command, answer)
-    return refused
+
+def show_explained(event: Event) -> None:
+    """The bytes, then all in words."""
+    from sscard.transport import PowerEvent
+
+    if isinstance(event, PowerEvent):
+        typer.echo(str(event))
+        return
+    typer.echo(f"> {event.command}\n< {event.answer}")
+    for line in event.lines():
+        typer.echo(f"  {line}")
 
 
 def _is_refusal(command: bytes, answer: bytes) -> bool:
@@ -110,7 +138,16 @@ def _is_refusal(command: bytes, answer: bytes) -> bool:
     return answer[-2] not in ((0x90, 0x61, 0x6C, 0x63) if asks_tries else (0x90, 0x61, 0x6C))
 
 
-def _write(path: Path, text: str) -> None:
+def _trace_saver(path: Path | None) -> Save:
+    def save(recorder: Recorder) -> None:
+        if path is not None:
+            write_text(path, "".join(f"{event}\n" for event in recorder.events))
+
+    return save
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole; ``InputError`` where that cannot be."""
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:

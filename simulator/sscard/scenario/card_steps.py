@@ -15,7 +15,7 @@ from sscard.encoding import encode_pin
 from sscard.scenario.bench import CHALLENGE_LENGTH, Bench, NotPossible
 from sscard.scenario.step import Count, Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step, without_power
 from sscard.transport import exchange
-from sscard.transport.trace import redact
+from sscard.transport.redaction import redact
 
 ChallengeUse = Literal["fresh", "last", "none"]
 """Take a new challenge; use the one last taken; take none."""

@@ -6,17 +6,17 @@ PC/SC is asked for by module: ``transport.pcsc`` (a card in a reader, as a termi
 
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import CardMute, CardRemoved, FaultyConnection, TransportError
-from sscard.transport.trace import Exchange, PowerEvent, Recorder, describe
+from sscard.transport.trace import Event, Exchange, PowerEvent, Recorder
 
 __all__ = [
     "CardMute",
     "CardRemoved",
     "Connection",
+    "Event",
     "Exchange",
     "FaultyConnection",
     "PowerEvent",
     "Recorder",
     "TransportError",
-    "describe",
     "exchange",
 ]

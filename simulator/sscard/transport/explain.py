@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from sscard.apdu import SW, split, status_text
+from functools import cache
+from typing import NamedTuple
+
+from sscard.apdu import SW
 from sscard.card import build_layout
-from sscard.card.commands import BY_CODE
+from sscard.card.commands import BY_CODE, COMMANDS
 from sscard.card.commands.declaration import Command
 from sscard.card.layout import MF, DfSpec, FileSpec, Item, Layout, Structure
 from sscard.encoding import decode_an, decode_cn, records
@@ -14,6 +17,20 @@ RECORD_INS = (READ_RECORD_INS, 0xDC)
 ALGORITHMS = {0x01: "DES/3DES", 0x02: "SSF33", 0x03: "SM4"}
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
 
+_BY_INS = {command.ins: command for command in COMMANDS}
+
+
+class Explanation(NamedTuple):
+    """An exchange in words: the command with its parameters, and what the data of the answer hold."""
+
+    command: str
+    data: tuple[str, ...]
+
+
+@cache
+def _any_layout() -> Layout:
+    return build_layout("3.0", MF, optional_applications=True)
+
 
 class Explainer:
     """Follows a conversation, so that a record is explained by the file it comes from.
@@ -22,24 +39,23 @@ class Explainer:
     """
 
     def __init__(self, layout: Layout | None = None) -> None:
-        self._layout = layout or build_layout("3.0", MF, optional_applications=True)
+        self._layout = layout or _any_layout()
         self._df: DfSpec = self._layout.dfs[0]
         self._ef: FileSpec | None = None
         self._selecting = False
 
-    def explain(self, command: bytes, answer: bytes) -> list[str]:
-        """Lines: what the command asks, what the status word says, what the data hold."""
+    def explain(self, command: bytes, answer: bytes) -> Explanation:
+        """The words of an exchange, which may be any bytes."""
         declared = find_declaration(command)
-        data, sw = split(answer)
-        lines = [f"{self._command(declared, command)}: {sw:04X} {status_text(sw)} {status_text(sw, chinese=True)}"]
+        name = self._command(declared, command)
         if declared is None:
-            return lines
-        self._follow(declared, command, sw)
-        return lines + [f"  {line}" for line in self._data(declared, data)]
+            return Explanation(name, ())
+        self._follow(declared, command, int.from_bytes(answer[-2:], "big"))
+        return Explanation(name, tuple(self._data(declared, answer[:-2])))
 
     def _command(self, declared: Command | None, command: bytes) -> str:
         if declared is None:
-            return "unknown command"
+            return _name_of_unknown(command)
         p3 = command[4] if len(command) > 4 else 0
         data, le = (command[5 : 5 + p3], 0) if declared.lengths else (b"", p3)
         words = declared.words(self._layout, command[2], command[3], data, le)
@@ -60,6 +76,8 @@ class Explainer:
     def _select(self, command: bytes) -> None:
         data = command[5 : 5 + command[4]] if len(command) > 5 else MF.to_bytes(2, "big")
         by_name = command[2] == 0x04
+        if not data:
+            return
         for df in self._layout.dfs:
             if df.aid.startswith(data) if by_name else df.fid == int.from_bytes(data, "big"):
                 self._df, self._ef, self._selecting = df, None, True
@@ -74,7 +92,7 @@ class Explainer:
             return explain_fci(data)
         if declared.ins == READ_RECORD_INS and self._ef is not None:
             return explain_records(self._ef, data)
-        return [data.hex().upper()]
+        return []
 
 
 def find_declaration(command: bytes) -> Command | None:
@@ -89,15 +107,21 @@ def find_declaration(command: bytes) -> Command | None:
     return first
 
 
+def _name_of_unknown(command: bytes) -> str:
+    """The card knows no such command; what it would be under the right CLA."""
+    meant = _BY_INS.get(command[1]) if len(command) > 1 else None
+    return f"{meant.name} {meant.chinese} (under another CLA)" if meant else "unknown command"
+
+
 def explain_fci(fci: bytes) -> list[str]:
     """The FCI (文件控制信息) in words."""
     found = dict(_walk(fci))
     lines = []
     if NAME in found:
         lines.append(f"DF name {found[NAME].hex().upper()} ({decode_an(found[NAME])!r})")
-    if DIRECTORY in found:
+    if found.get(DIRECTORY):
         lines.append(f"DIR file has SFI {found[DIRECTORY][0]:02X}")
-    if ALGORITHM in found:
+    if found.get(ALGORITHM):
         number = found[ALGORITHM][0]
         lines.append(f"algorithm {number:02X} {ALGORITHMS.get(number, 'unknown')}")
     return lines
@@ -152,6 +176,8 @@ def _walk(data: bytes) -> list[tuple[str, bytes]]:
     place = 0
     while place + 2 <= len(data):
         width = 2 if data[place] & 0x1F == 0x1F else 1
+        if place + width >= len(data):
+            break
         tag = data[place : place + width].hex().upper()
         end = place + width + 1 + data[place + width]
         value = data[place + width + 1 : end]

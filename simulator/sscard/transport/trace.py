@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sscard.apdu import split, status_text
+from sscard.apdu import status_text
 from sscard.card import PowerLost
-from sscard.card.commands import COMMANDS
 from sscard.transport.connection import Connection
+from sscard.transport.explain import Explainer
+from sscard.transport.faults import TransportError
+from sscard.transport.redaction import pins_in, redact
 
-MASK = "**"
-_BY_INS = {command.ins: command for command in COMMANDS}
+SW_LENGTH = 2
+NO_ANSWER, NO_STATUS = "no answer", "no status word"
+POWER_ON, POWER_OFF, RESET = "power on", "power off", "reset"
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One command and its answer as a trace shows them: hex digits, secrets masked."""
+    """One command and its answer as a trace shows them: hex digits, secrets masked.
+
+    ``sw`` is empty where no status word came; ``meaning`` then says why.
+    ``details`` tells what the data hold. ``pins`` says which PINs the masked
+    bytes are: numbers from 1 in the order in which the conversation first used
+    them, 0 for an empty PIN. ``at`` is in seconds since the recorder began.
+    """
 
     name: str
     command: str
-    answer: str
+    data: str
+    sw: str
     meaning: str
+    details: tuple[str, ...] = ()
+    pins: tuple[int, ...] = ()
+    at: float = field(default=0.0, compare=False)
+
+    @property
+    def answer(self) -> str:
+        """Data and status word."""
+        return f"{self.data} {self.sw}".strip()
+
+    def lines(self) -> list[str]:
+        """The whole exchange in words, both languages."""
+        status = f"{self.sw} {self.meaning} {status_text(int(self.sw, 16), chinese=True)}" if self.sw else self.meaning
+        return [f"{self.name}: {status}", *(f"  {line}" for line in self.details)]
 
     def __str__(self) -> str:
         answer = f"{self.answer}  {self.meaning}" if self.answer else self.meaning
@@ -33,65 +58,75 @@ class PowerEvent:
 
     name: str
     atr: str = ""
+    at: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
         return f"# {self.name} {self.atr}".rstrip()
 
 
-def describe(command: bytes, answer: bytes) -> Exchange:
-    """An exchange in words; the PIN and enciphered PIN of a command are masked, whatever its CLA."""
-    data, sw = split(answer)
-    shown = f"{data.hex().upper()} {sw:04X}".strip()
-    return Exchange(_name(command), redact(command), shown, status_text(sw))
-
-
-def unanswered(command: bytes) -> Exchange:
-    """A command during which the card lost its power."""
-    return Exchange(_name(command), redact(command), "", "no answer: the power went")
-
-
-def _name(command: bytes) -> str:
-    declared = _BY_INS.get(command[1]) if len(command) > 1 else None
-    return f"{declared.name} {declared.chinese}" if declared else "unknown command"
-
-
-def redact(command: bytes) -> str:
-    """A command in hex, header and length apart, with what its declaration calls secret masked."""
-    header, rest = command[:5].hex().upper(), command[5:]
-    declared = _BY_INS.get(command[1]) if len(command) > 1 else None
-    bytes_ = [f"{byte:02X}" for byte in rest]
-    if declared is not None and declared.secret is not None:
-        masked = range(len(rest))[declared.secret]
-        bytes_ = [MASK if place in masked else shown for place, shown in enumerate(bytes_)]
-    return f"{header} {''.join(bytes_)}".strip()
+Event = Exchange | PowerEvent
 
 
 @dataclass
 class Recorder:
-    """A connection that passes everything on and keeps what passed, redacted."""
+    """A connection that passes everything on and keeps what passed, redacted.
+
+    ``clock`` gives seconds from any beginning; an exchange is put
+    into words by what was selected before it.
+    """
 
     connection: Connection
-    events: list[Exchange | PowerEvent] = field(default_factory=list)
+    clock: Callable[[], float] = time.monotonic
+    events: list[Event] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._began = self.clock()
+        self._explainer = Explainer()
+        self._pins: dict[bytes, int] = {b"": 0}
 
     def power_on(self) -> bytes:
-        atr = self.connection.power_on()
-        self.events.append(PowerEvent("power on", atr.hex().upper()))
-        return atr
+        return self._powered(POWER_ON, self.connection.power_on())
 
     def power_off(self) -> None:
         self.connection.power_off()
-        self.events.append(PowerEvent("power off"))
+        self.events.append(PowerEvent(POWER_OFF, at=self._now()))
 
     def reset(self) -> bytes:
-        atr = self.connection.reset()
-        self.events.append(PowerEvent("reset", atr.hex().upper()))
-        return atr
+        return self._powered(RESET, self.connection.reset())
 
     def transmit(self, command: bytes) -> bytes:
+        """Pass a command on; what keeps its answer away is kept too, and raised again."""
         try:
             answer = self.connection.transmit(command)
         except PowerLost:
-            self.events.append(unanswered(command))
+            self._keep(command, b"", f"{NO_ANSWER}: the power went")
             raise
-        self.events.append(describe(command, answer))
+        except TransportError as error:
+            self._keep(command, b"", f"{NO_ANSWER}: {error}")
+            raise
+        self._keep(command, answer)
         return answer
+
+    def _powered(self, name: str, atr: bytes) -> bytes:
+        self._explainer = Explainer()
+        self.events.append(PowerEvent(name, atr.hex().upper(), self._now()))
+        return atr
+
+    def _keep(self, command: bytes, answer: bytes, failure: str = "") -> None:
+        explained = self._explainer.explain(command, answer)
+        whole = len(answer) >= SW_LENGTH
+        self.events.append(
+            Exchange(
+                name=explained.command,
+                command=redact(command),
+                data=(answer[:-SW_LENGTH] if whole else answer).hex().upper(),
+                sw=answer[-SW_LENGTH:].hex().upper() if whole else "",
+                meaning=failure or (status_text(int.from_bytes(answer[-SW_LENGTH:], "big")) if whole else NO_STATUS),
+                details=explained.data,
+                pins=tuple(self._pins.setdefault(pin, len(self._pins)) for pin in pins_in(command)),
+                at=self._now(),
+            )
+        )
+
+    def _now(self) -> float:
+        return round(self.clock() - self._began, 6)

@@ -1,0 +1,198 @@
+"""Recordings: what a recorder kept as a file of JSON lines, and that file as statements to play again.
+
+The first line is the header: ``format``, ``version`` of the format, the first
+``atr`` and how many ``pins`` the masked bytes are. Then a line per event with
+``at`` in seconds, ``event`` (power on, power off, reset, command) and, for a
+command, the hex digits of ``command`` (secret bytes as ``**``), ``pins`` (which
+PINs the masked bytes are, by number; 0 for an empty one), ``data`` and ``sw`` of
+the answer, and the words ``name``, ``meaning`` and ``details``. An empty ``sw``
+means that no status word came.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
+
+from sscard.document import Document, Model, Place
+from sscard.errors import InputError
+from sscard.transport.explain import find_declaration
+from sscard.transport.redaction import DATA, MASK
+from sscard.transport.scripts import Power, Send, Statement, read_script
+from sscard.transport.trace import POWER_OFF, POWER_ON, RESET, Event, Exchange, PowerEvent
+from sscard.transport.wildcards import Wildcards
+
+FORMAT: Final = "sscard recording"
+VERSION: Final = 1
+COMMAND: Final = "command"
+REMEDY: Final = "make recordings with: sscard record TARGET -o FILE"
+
+Digits = Annotated[str, Field(pattern="^([0-9A-F]{2})*$")]
+Masked = Annotated[str, Field(pattern=r"^([0-9A-F]{2}|\*\*)*$")]
+
+
+class Header(Model):
+    """The first line."""
+
+    format: Literal["sscard recording"]
+    version: int
+    atr: Digits = ""
+    pins: Annotated[int, Field(ge=0)] = 0
+
+
+class PowerLine(Model):
+    """Power on, power off or a reset."""
+
+    at: float
+    event: Literal["power on", "power off", "reset"]
+    atr: Digits = ""
+
+
+class CommandLine(Model):
+    """A command and its answer."""
+
+    at: float
+    event: Literal["command"]
+    command: Masked
+    pins: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    data: Digits = ""
+    sw: Annotated[str, Field(pattern="^([0-9A-F]{4})?$")]
+    name: str = ""
+    meaning: str = ""
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording: the first ATR, how many PINs to give again, the events with their lines in the file."""
+
+    atr: str
+    pins: int
+    events: tuple[tuple[int, Event], ...]
+
+
+def write_recording(events: Iterable[Event]) -> str:
+    """The text of a recording."""
+    kept = list(events)
+    atrs = (event.atr for event in kept if isinstance(event, PowerEvent) and event.atr)
+    pins = max((pin for event in kept if isinstance(event, Exchange) for pin in event.pins), default=0)
+    header = {"format": FORMAT, "version": VERSION, "atr": next(atrs, ""), "pins": pins}
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (header, *map(_line, kept)))
+
+
+def read_statements(text: str, source: str) -> list[Statement]:
+    """The statements of a recording or of a script, whichever the text is: a recording begins with a JSON object."""
+    if text.lstrip().startswith('{"'):
+        return list(statements_of(read_recording(text, source)))
+    return list(read_script(text.splitlines(), source))
+
+
+def read_recording(text: str, source: str) -> Recording:
+    """A recording from its text; ``InputError`` with the line where it is none."""
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise InputError("is empty", file=source, remedy=REMEDY)
+    header = _document(*lines[0], source).as_model(Header)
+    if header.version != VERSION:
+        raise InputError(f"format version {header.version}, this sscard reads {VERSION}", file=source, line=lines[0][0])
+    return Recording(
+        header.atr, header.pins, tuple((number, _event(number, line, source)) for number, line in lines[1:])
+    )
+
+
+def statements_of(recording: Recording) -> Iterator[Statement]:
+    """What to play again and what to expect; ``obstacle`` is set where that cannot be."""
+    wildcards = Wildcards()
+    for line, event in recording.events:
+        if isinstance(event, PowerEvent):
+            yield Power(_ACTIONS[event.name], line, event.atr)
+        else:
+            yield _statement(line, event, wildcards)
+
+
+_ACTIONS: Final[dict[str, Literal["on", "off", "reset"]]] = {POWER_ON: "on", POWER_OFF: "off", RESET: "reset"}
+
+
+def _line(event: Event) -> dict[str, Any]:
+    if isinstance(event, PowerEvent):
+        line = {"at": event.at, "event": event.name}
+        return line | ({"atr": event.atr} if event.atr else {})
+    return {
+        "at": event.at,
+        "event": COMMAND,
+        "command": event.command.replace(" ", ""),
+        **({"pins": event.pins} if event.pins else {}),
+        "data": event.data,
+        "sw": event.sw,
+        "name": event.name,
+        "meaning": event.meaning,
+        "details": event.details,
+    }
+
+
+def _document(line: int, text: str, source: str) -> Document:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(f"not JSON: {error.msg}", file=source, line=line, column=error.colno, remedy=REMEDY) from None
+    document = Document(content, {(): Place(line, 1)}, source)
+    if not isinstance(content, dict):
+        raise document.error((), "not a line of a recording", REMEDY)
+    return document
+
+
+def _event(line: int, text: str, source: str) -> Event:
+    document = _document(line, text, source)
+    if document.content.get("event") != COMMAND:
+        power = document.as_model(PowerLine)
+        return PowerEvent(power.event, power.atr, power.at)
+    read = document.as_model(CommandLine)
+    header, rest = read.command[: 2 * DATA], read.command[2 * DATA :]
+    return Exchange(
+        name=read.name,
+        command=f"{header} {rest}".strip(),
+        data=read.data,
+        sw=read.sw,
+        meaning=read.meaning,
+        details=read.details,
+        pins=read.pins,
+        at=read.at,
+    )
+
+
+def _statement(line: int, event: Exchange, wildcards: Wildcards) -> Send:
+    command = event.command.replace(" ", "")
+    plain = bytes.fromhex(command.replace(MASK, "00"))
+    template = _with_pins(command, plain, event.pins)
+    return Send(
+        template,
+        wildcards.pattern(plain, bytes.fromhex(event.data + event.sw)) if event.sw else None,
+        (event.sw,) if event.sw else (),
+        line,
+        _obstacle(template, plain, event),
+        event.name,
+        event.details,
+    )
+
+
+def _with_pins(command: str, plain: bytes, pins: tuple[int, ...]) -> str:
+    """The command with its masked bytes as PINs by number, where they are PINs."""
+    declared = find_declaration(plain)
+    if not pins or declared is None or declared.pins is None:
+        return command
+    names = declared.pins.hex().upper().join(f"{{PIN{pin}}}" for pin in pins)
+    return command[: 2 * DATA] + names
+
+
+def _obstacle(template: str, plain: bytes, event: Exchange) -> str:
+    """Why a recorded command cannot be sent as it stands."""
+    declared = find_declaration(plain)
+    if declared is not None and declared.bound_to_random:
+        return "not replayable: its data prove something over a random of the card"
+    if MASK in template:
+        return "not replayable: its masked data are no PIN that can be given again"
+    return "" if event.sw else "not replayable: no answer was recorded"

@@ -1,0 +1,282 @@
+"""APDU scripts: what a script asks and expects, read from text and written as text. Pure.
+
+One reader takes the two forms in use, also mixed:
+
+- the form of ETSI TS 101 955 Annex B: ``RST``, ``OFF``, ``REM``, and ``CMD`` with
+  bytes, then ``[expected data]`` and ``(expected status words, …)``;
+- pcsc-tools' ``scriptor`` files: bytes, ``reset``, ``exit``.
+
+In both, ``\\`` at the end of a line continues it, ``#`` begins a comment, an X is
+any digit of what is expected, and ``{pin1}``, ``{pin2}`` … (``{pin}`` is the first)
+stand for PINs that are given when the script is run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+from sscard.encoding import encode_pin
+from sscard.errors import InputError
+
+COMMENT: Final = "#"
+CONTINUED: Final = "\\"
+ANY: Final = "X"
+BYTES_PER_LINE: Final = 16
+LC: Final = 4
+HEX_REMEDY: Final = "a command is written like 00A4040000, spaces allowed"
+
+_PARTS: Final = re.compile(r"([^\[\]()]*)(?:\[([^\[\]()]*)\])?\s*(?:\(([^\[\]()]*)\))?")
+_HEX: Final = re.compile(r"(?:[0-9A-F]{2})+")
+_DATA: Final = re.compile(r"(?:[0-9A-FX]{2})+")
+_STATUS: Final = re.compile(r"[0-9A-FX]{4}")
+_PIN: Final = re.compile(r"\{PIN([0-9]*)\}")
+_DATA_UNITS: Final = re.compile(r"[0-9A-FX]{2}")
+_UNITS: Final = re.compile(r"\{PIN[0-9]+\}|[0-9A-F*]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Power:
+    """Power on, power off, or reset; ``atr`` is the ATR that came when this was recorded."""
+
+    action: Literal["on", "off", "reset"]
+    line: int = 0
+    atr: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """A command to send and the answer to expect.
+
+    ``command`` is in hex digits with PINs as ``{PIN1}`` and what nobody can
+    give again as ``**``. ``data`` is what the answer's data must be, X for any
+    digit, ``None`` where nobody looks; ``sws`` the status words that will do,
+    none for any. ``obstacle`` says why it cannot be sent as it stands, ``note``
+    and ``details`` tell in words what it was and what came.
+    """
+
+    command: str = field(repr=False)
+    data: str | None = None
+    sws: tuple[str, ...] = ()
+    line: int = 0
+    obstacle: str = ""
+    note: str = ""
+    details: tuple[str, ...] = ()
+
+    @property
+    def expects(self) -> bool:
+        """Whether any answer will not do."""
+        return self.data is not None or bool(self.sws)
+
+
+Statement = Power | Send
+
+
+def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
+    """The statements of a script, each as soon as its last line is there; ``source`` names it in errors."""
+    for line, text in _joined(lines):
+        word, _, rest = text.partition(" ")
+        match word.upper():
+            case "EXIT":
+                return
+            case "REM":
+                continue
+            case "RST" | "RESET" | "OFF":
+                if rest.strip():
+                    raise InputError(f"{word} stands alone on its line", file=source, line=line, remedy=f"write {word}")
+                yield Power("off" if word.upper() == "OFF" else "reset", line)
+            case "CMD":
+                yield _send(rest, source, line)
+            case _:
+                _refuse_other_statements(word, source, line)
+                yield _send(text, source, line)
+
+
+def powered(statements: Iterable[Statement], on: bool = False) -> Iterator[Statement]:
+    """The same statements with the power on before the first command and wherever a card that is off is reset."""
+    for statement in statements:
+        if isinstance(statement, Send):
+            if not on:
+                yield Power("on", statement.line)
+            on = True
+            yield statement
+        else:
+            rises = statement.action == "reset" and not on
+            yield replace(statement, action="on") if rises else statement
+            on = statement.action != "off"
+
+
+def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
+    """The bytes to send, with these PINs (4–16 digits each, in the order of their numbers) in their places."""
+    filled = _PIN.sub(lambda found: _pin(int(found[1]), pins, source, statement.line), statement.command)
+    command = bytes.fromhex(filled)
+    if filled != statement.command and command[LC] != len(command) - LC - 1:
+        raise InputError(
+            f"Lc counts {command[LC]} bytes of data, with the PIN given there are {len(command) - LC - 1}",
+            file=source,
+            line=statement.line,
+            remedy="give a PIN with as many digits as the one that stood here",
+        )
+    return command
+
+
+def fits(pattern: str, data: bytes) -> bool:
+    """Whether data are what a pattern of hex digits, X for any digit, says."""
+    digits = data.hex().upper()
+    return len(pattern) == len(digits) and all(
+        wanted in (ANY, got) for wanted, got in zip(pattern, digits, strict=True)
+    )
+
+
+def meets(statement: Send, answer: bytes, *, sw_only: bool = False) -> bool:
+    """Whether an answer (data ‖ SW) is as the statement expects it."""
+    if statement.sws and not any(fits(sw, answer[-2:]) for sw in statement.sws):
+        return False
+    return sw_only or statement.data is None or fits(statement.data, answer[:-2])
+
+
+def write_etsi(statements: Iterable[Statement]) -> str:
+    """A script in the form of ETSI TS 101 955 Annex B; what cannot be sent stands in remarks."""
+    return _write(statements, "REM", _etsi_power, _etsi_send)
+
+
+def write_scriptor(statements: Iterable[Statement]) -> str:
+    """A scriptor file; what it cannot hold (expected answers) stands in comments."""
+    return _write(statements, COMMENT, _scriptor_power, _scriptor_send)
+
+
+def _joined(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """Lines without comments, continued ones joined, with the number of their first."""
+    kept, begun = "", 0
+    for number, line in enumerate(lines, 1):
+        text = line.partition(COMMENT)[0].strip()
+        begun = begun or number
+        if text.endswith(CONTINUED):
+            kept += text.removesuffix(CONTINUED) + " "
+            continue
+        if kept + text:
+            yield begun, (kept + text).replace("\t", " ").strip()
+        kept, begun = "", 0
+    if kept.strip():
+        yield begun, kept.strip()
+
+
+def _refuse_other_statements(word: str, source: str, line: int) -> None:
+    if not word.isalpha() or _HEX.fullmatch(word.upper()):
+        return
+    raise InputError(
+        f"unknown statement {word!r}",
+        file=source,
+        line=line,
+        remedy="write CMD, RST, OFF or REM, or a command in hex digits, reset or exit",
+    )
+
+
+def _send(text: str, source: str, line: int) -> Send:
+    parts = _PARTS.fullmatch(text.strip().upper())
+    if parts is None:
+        raise InputError(
+            "not a command with what it expects",
+            file=source,
+            line=line,
+            remedy="write bytes, [expected data], (expected status words): 00 84 00 00 04 [XXXXXXXX] (9000)",
+        )
+    command, data, sws = parts.groups()
+    expected = None if not data or not data.strip() else _digits(data, _DATA)
+    words = tuple("".join(word.split()) for word in sws.split(",")) if sws and sws.strip() else ()
+    if expected == "":
+        raise InputError(
+            "expected data are not hex digits in pairs", file=source, line=line, remedy="write X for any digit"
+        )
+    if not all(_STATUS.fullmatch(word) for word in words):
+        remedy = "write four hex digits, X for any: (9000), (90 00, 61 XX)"
+        raise InputError("not a status word", file=source, line=line, remedy=remedy)
+    return Send(_template(command, source, line), expected, words, line)
+
+
+def _template(command: str, source: str, line: int) -> str:
+    """The bytes of a command, its PINs by number; the error never repeats what was written."""
+    named = _PIN.sub(lambda found: f" {{PIN{int(found[1] or 1)}}} ", command)
+    if re.sub(_PIN, "", named).count("{"):
+        raise InputError("unknown name in braces", file=source, line=line, remedy="write {pin}, or {pin1}, {pin2}, …")
+    words = named.split()
+    if not words or not all(_PIN.fullmatch(word) or _HEX.fullmatch(word) for word in words):
+        raise InputError("not hex digits in pairs", file=source, line=line, remedy=HEX_REMEDY)
+    return "".join(words)
+
+
+def _digits(text: str, shape: re.Pattern[str]) -> str:
+    """The digits of words that all have the shape, empty where one has not."""
+    words = text.split()
+    return "".join(words) if all(shape.fullmatch(word) for word in words) else ""
+
+
+def _pin(number: int, pins: Sequence[str], source: str, line: int) -> str:
+    if number == 0:
+        return ""
+    if number > len(pins):
+        raise InputError(
+            f"PIN {number} is needed here, {len(pins) or 'none'} given",
+            file=source,
+            line=line,
+            remedy=f"give --pin {number} times: the PINs in the order in which they first appear",
+        )
+    return encode_pin(pins[number - 1]).hex().upper()
+
+
+def _write(
+    statements: Iterable[Statement],
+    remark: str,
+    power: Callable[[Power], list[str]],
+    send: Callable[[Send], list[str]],
+) -> str:
+    lines: list[str] = []
+    for statement in statements:
+        if isinstance(statement, Power):
+            lines += power(statement)
+            continue
+        lines += [f"{remark} {line}" for line in (statement.note, statement.obstacle) if line]
+        written = send(statement)
+        lines += (
+            [f"{remark} {line.removesuffix(CONTINUED).rstrip()}" for line in written] if statement.obstacle else written
+        )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _etsi_power(power: Power) -> list[str]:
+    return ["OFF" if power.action == "off" else "RST"]
+
+
+def _etsi_send(send: Send) -> list[str]:
+    """Header and length on one line; data and expected data after it, 16 bytes a line."""
+    units = _units(send.command)
+    lines = [f"CMD {' '.join(units[: LC + 1])}", *_rows(units[LC + 1 :])]
+    if send.data:
+        rows = _rows(_units(send.data, _DATA_UNITS))
+        lines += [f"{'' if row else '['}{text}" for row, text in enumerate(rows)]
+        lines[-1] += "]"
+    if send.sws:
+        lines.append(f"({', '.join(f'{sw[:2]} {sw[2:]}' for sw in send.sws)})")
+    indented = [lines[0], *(f"    {line}" for line in lines[1:])]
+    return [*(f"{line} {CONTINUED}" for line in indented[:-1]), indented[-1]]
+
+
+def _scriptor_power(power: Power) -> list[str]:
+    """scriptor has no word for power off: the reset of the next power on does it."""
+    return [] if power.action == "off" else ["reset"]
+
+
+def _scriptor_send(send: Send) -> list[str]:
+    expected = " ".join((*([send.data] if send.data else []), " or ".join(send.sws)))
+    comment = [f"{COMMENT} expected: {expected}"] if expected and not send.obstacle else []
+    return [" ".join(_units(send.command)), *comment]
+
+
+def _units(text: str, shape: re.Pattern[str] = _UNITS) -> list[str]:
+    return [unit.lower() if unit.startswith("{") else unit for unit in shape.findall(text)]
+
+
+def _rows(units: list[str]) -> list[str]:
+    return [" ".join(units[at : at + BYTES_PER_LINE]) for at in range(0, len(units), BYTES_PER_LINE)]
