@@ -9,9 +9,11 @@ import typer
 
 from sscard import __version__
 from sscard.cli.apdu import apdu
+from sscard.cli.case import case
 from sscard.cli.issue import issue
 from sscard.cli.personality import personality
 from sscard.cli.pins import change_pin, reset_pin, unblock_pin, verify_pin
+from sscard.cli.record import compare, export, record, replay
 from sscard.cli.run import run
 from sscard.cli.show import show
 from sscard.cli.show_item import item
@@ -26,9 +28,24 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (run, issue, show, apdu, verify_pin, change_pin, reset_pin, unblock_pin, item):
+for command in (
+    run,
+    issue,
+    show,
+    apdu,
+    verify_pin,
+    change_pin,
+    reset_pin,
+    unblock_pin,
+    item,
+    record,
+    replay,
+    compare,
+    export,
+):
     app.command()(command)
 app.add_typer(personality, name="personality")
+app.add_typer(case, name="case")
 
 
 def _version(wanted: bool) -> None:

@@ -1,0 +1,208 @@
+"""Playing recordings and scripts on a card, and comparing what comes with what was expected or with another card.
+
+Pure but for the connections: who opens them and who prints is not known here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from sscard.apdu import status_text
+from sscard.card import PowerLost, Snapshot
+from sscard.scenario.step import show_state, view_of
+from sscard.terminal.session import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_bytes
+from sscard.transport import Connection, Event, Exchange, PowerEvent, Recorder, TransportError
+from sscard.transport.scripts import ANY, Power, Send, Statement, fill, fits, meets, powered
+from sscard.transport.wildcards import Wildcards
+
+Look = Callable[[], Snapshot]
+BEFORE: Final = 3
+"""How many exchanges before a difference are told."""
+UNSEEN: Final = "not visible through this reader"
+
+
+class Side:
+    """A card that statements are played on: what passed, and the card's state where it can be seen."""
+
+    def __init__(self, name: str, connection: Connection, look: Look | None = None) -> None:
+        self.name = name
+        self.recorder = Recorder(connection)
+        self._look = look
+
+    def state(self) -> str:
+        """Tries left and the words true of the card."""
+        if self._look is None:
+            return UNSEEN
+        view = view_of(self._look(), None)
+        return f"{view.tries} tries left, {show_state(view.state)}"
+
+    def power(self, statement: Power) -> PowerEvent:
+        """Power on, off or reset."""
+        actions = {"on": self.recorder.power_on, "off": self.recorder.power_off, "reset": self.recorder.reset}
+        actions[statement.action]()
+        event = self.recorder.events[-1]
+        assert isinstance(event, PowerEvent)
+        return event
+
+    def send(self, command: bytes) -> Exchange:
+        """Send a command; no answer is an outcome as any other."""
+        with suppress(PowerLost, TransportError):
+            self.recorder.transmit(command)
+        event = self.recorder.events[-1]
+        assert isinstance(event, Exchange)
+        return event
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What two sides answered differently.
+
+    ``sides`` are name and answer in words of each, ``states`` name and state of
+    each card before it, ``before`` the exchanges that led there.
+    """
+
+    line: int
+    title: str
+    sides: tuple[tuple[str, tuple[str, ...]], ...]
+    states: tuple[tuple[str, str], ...] = ()
+    before: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """As a person reads it."""
+        width = max(len(name) for name, _ in self.sides)
+        lines = [f"line {self.line}: {self.title}"]
+        for name, (first, *rest) in self.sides:
+            lines += [f"  {name:{width}}  {first}", *(f"  {'':{width}}    {line}" for line in rest)]
+        lines += [f"  state before, {name}: {state}" for name, state in self.states]
+        return lines + (["  before it:", *(f"    {line}" for line in self.before)] if self.before else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """One statement as it was played; ``event`` is ``None`` where it could not be."""
+
+    statement: Statement
+    event: Event | None
+    difference: Difference | None = None
+
+
+def check_pins(statements: Iterable[Statement], pins: Sequence[str], source: str) -> None:
+    """Raise the ``InputError`` of a missing or unfit PIN before anything is sent."""
+    for statement in statements:
+        if isinstance(statement, Send):
+            if statement.obstacle:
+                return
+            fill(statement, pins, source)
+
+
+def replay(
+    statements: Iterable[Statement], side: Side, pins: Sequence[str], source: str, *, sw_only: bool = False
+) -> Iterator[Played]:
+    """Play statements on a card and hold each answer against what the statement expects.
+
+    Ends at a statement with an ``obstacle``: what comes after it depends on it.
+    """
+    for statement in powered(statements):
+        seen, state = len(side.recorder.events), side.state()
+        if isinstance(statement, Power):
+            power = side.power(statement)
+            event: Event = power
+            sides = _atr_sides("expected", statement.atr, side.name, power.atr) if statement.atr else ()
+        elif statement.obstacle:
+            yield Played(statement, None)
+            return
+        else:
+            exchange = side.send(fill(statement, pins, source))
+            event = exchange
+            sides = _expected_sides(statement, side.name, exchange, sw_only)
+        states = ((side.name, state),)
+        yield Played(statement, event, _difference(statement, event, sides, states, side, seen))
+
+
+def compare(
+    statements: Iterable[Statement],
+    left: Side,
+    right: Side,
+    pins: Sequence[str],
+    source: str,
+    *,
+    sw_only: bool = False,
+) -> Iterator[Played]:
+    """Play the same statements on two cards and hold the answers against each other, random bytes apart."""
+    wildcards = Wildcards()
+    for statement in powered(statements):
+        seen = len(left.recorder.events)
+        states = tuple((side.name, side.state()) for side in (left, right))
+        if isinstance(statement, Power):
+            power = left.power(statement)
+            event: Event = power
+            sides = _atr_sides(left.name, power.atr, right.name, right.power(statement).atr)
+        else:
+            command = fill(statement, pins, source)
+            exchange = left.send(command)
+            event = exchange
+            answers = (left.name, exchange), (right.name, right.send(command))
+            sides = _answer_sides(command, wildcards, *answers, sw_only)
+        yield Played(statement, event, _difference(statement, event, sides, states, left, seen))
+
+
+Sides = tuple[tuple[str, tuple[str, ...]], ...]
+"""Names and answers of what differs; empty where nothing does."""
+
+
+def _difference(
+    statement: Statement, event: Event, sides: Sides, states: tuple[tuple[str, str], ...], side: Side, seen: int
+) -> Difference | None:
+    if not sides:
+        return None
+    title = f"{event.name}\n  > {event.command}" if isinstance(event, Exchange) else event.name
+    told = [line for event in side.recorder.events[max(0, seen - BEFORE) : seen] for line in str(event).splitlines()]
+    return Difference(statement.line, title, sides, states, tuple(told))
+
+
+def _expected_sides(statement: Send, name: str, event: Exchange, sw_only: bool) -> Sides:
+    if event.sw and meets(statement, _bytes(event), sw_only=sw_only):
+        return ()
+    if not statement.expects and event.sw:
+        return ()
+    words = " or ".join(f"{sw}  {status_text(int(sw, 16))}" if ANY not in sw else sw for sw in statement.sws)
+    expected = f"{statement.data or ''} {words}".strip() or "an answer"
+    return (("expected", (expected, *statement.details)), (name, _words(event)))
+
+
+def _answer_sides(
+    command: bytes, wildcards: Wildcards, left: tuple[str, Exchange], right: tuple[str, Exchange], sw_only: bool
+) -> Sides:
+    expected, got = left[1], right[1]
+    if expected.sw == got.sw and (expected.sw or expected.meaning == got.meaning):
+        pattern = wildcards.pattern(command, _bytes(expected)) if expected.sw else expected.data
+        if sw_only or fits(pattern, bytes.fromhex(got.data)):
+            return ()
+    return tuple((name, _words(event)) for name, event in (left, right))
+
+
+def _atr_sides(left: str, expected: str, right: str, got: str) -> Sides:
+    """ATRs that differ in more than the card's serial number."""
+    if _kind(bytes.fromhex(expected)) == _kind(bytes.fromhex(got)):
+        return ()
+    return ((left, (expected,)), (right, (got,)))
+
+
+def _kind(atr: bytes) -> bytes:
+    """An ATR without the card's serial number, and without the check byte over it."""
+    try:
+        historical = historical_bytes(atr)
+    except IndexError:
+        return atr
+    return atr.partition(historical)[0] + historical[:-SERIAL_LENGTH] if len(historical) == HISTORICAL_LENGTH else atr
+
+
+def _words(event: Exchange) -> tuple[str, ...]:
+    return (f"{event.answer}  {event.meaning}".strip(), *event.details)
+
+
+def _bytes(event: Exchange) -> bytes:
+    return bytes.fromhex(event.data + event.sw)

@@ -1,0 +1,47 @@
+"""One scenario on two cards: which steps came out differently."""
+
+from __future__ import annotations
+
+from itertools import zip_longest
+
+from sscard.apdu import status_text
+from sscard.scenario.report import step_name
+from sscard.scenario.runner import ScenarioResult, StepResult
+from sscard.transport import Exchange
+
+NOT_REACHED = "not reached"
+
+
+def differing_steps(left: ScenarioResult, right: ScenarioResult, names: tuple[str, str]) -> list[list[str]]:
+    """The steps whose outcome differs, each as lines of text; the two cards are different holders'.
+
+    A step's outcome is the status words of its exchanges, where both sent the
+    same commands, else the last of them; and the expectations it did not meet.
+    """
+    found = []
+    for one, other in zip_longest(left.steps, right.steps):
+        if one is None or other is None or _outcome(one, other) != _outcome(other, one):
+            scenario = left.scenario if one is not None else right.scenario
+            found.append([step_name(scenario, one or other), *_side(names[0], one), *_side(names[1], other)])
+    return found
+
+
+def _outcome(step: StepResult, other: StepResult) -> tuple[list[str], list[str]]:
+    words, others = (_status_words(one) for one in (step, other))
+    return (words if len(words) == len(others) else words[-1:]), [mismatch.field for mismatch in step.mismatches]
+
+
+def _status_words(step: StepResult) -> list[str]:
+    """The status words of a step; how many bytes wait is the business of the data."""
+    words = [event.sw for event in step.events if isinstance(event, Exchange)]
+    return ["61" if word.startswith("61") else word for word in words]
+
+
+def _side(name: str, step: StepResult | None) -> list[str]:
+    if step is None:
+        return [f"  {name}: {NOT_REACHED}"]
+    words = [event.sw for event in step.events if isinstance(event, Exchange)]
+    came = f"{words[-1]} {status_text(int(words[-1], 16))}" if words and words[-1] else "no status word"
+    missed = [f"    {one.field}: expected {one.expected}, got {one.actual}" for one in step.mismatches]
+    events = [f"    {line}" for event in step.events for line in str(event).splitlines()]
+    return [f"  {name}: {came}", *missed, *events]
