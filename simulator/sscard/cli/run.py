@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing, nullcontext
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +17,13 @@ if TYPE_CHECKING:
 DEFAULT_SEED = 1
 
 
+class Transport(StrEnum):
+    """How the terminal reaches the card."""
+
+    LOCAL = "local"
+    PCSC = "pcsc"
+
+
 def run(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Scenario files and folders; none: the built-in suite.")
@@ -24,6 +33,10 @@ def run(
         Path | None, typer.Option(metavar="FILE", help="Write every command and answer to FILE, redacted.")
     ] = None,
     junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML to FILE.")] = None,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one page with every trace to FILE.")] = None,
+    transport: Annotated[
+        Transport, typer.Option(help="In this process, or through PC/SC with a private pcscd and virtual readers.")
+    ] = Transport.LOCAL,
     expression: Annotated[
         str, typer.Option("-k", metavar="EXPR", help="Only these, as in: -k 'blocked and not v2-3des'.")
     ] = "",
@@ -37,13 +50,17 @@ def run(
     scenarios = _find(paths or [], personality, expression)
     if trace is not None:
         _write(trace, "")  # what cannot be written is told before the run, not after
-    results = _run(scenarios, seed)
+    results = _run(scenarios, seed, transport)
     if trace is not None:
         _write(trace, trace_text(results))
     if junit is not None:
         from sscard.scenario.junit import junit_xml
 
         _write(junit, junit_xml(results))
+    if html is not None:
+        from sscard.scenario.html import html_report
+
+        _write(html, html_report(results, seed))
     if not all(result.passed for result in results):
         raise typer.Exit(1)
 
@@ -61,17 +78,22 @@ def _find(paths: list[Path], personality: str, expression: str) -> list[Scenario
     return chosen
 
 
-def _run(scenarios: list[Scenario], seed: int) -> list[ScenarioResult]:
+def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[ScenarioResult]:
     from rich.console import Console
 
-    from sscard.scenario import run_scenario
     from sscard.scenario.report import ConsoleReport
+    from sscard.scenario.roads import IN_PROCESS, run_scenarios, through_pcsc
 
     results = []
-    with ConsoleReport(Console(highlight=False), len(scenarios)) as report:
+    opening = through_pcsc() if transport is Transport.PCSC else nullcontext(IN_PROCESS)
+    with (
+        opening as road,
+        closing(run_scenarios(scenarios, seed, road)) as coming,
+        ConsoleReport(Console(highlight=False), len(scenarios)) as report,
+    ):
         for scenario in scenarios:
             report.begin(scenario)
-            results.append(run_scenario(scenario, seed))
+            results.append(next(coming))
             report.add(results[-1])
         report.finish()
     return results

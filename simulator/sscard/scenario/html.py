@@ -1,0 +1,39 @@
+"""Results as one self-contained HTML page: every step with its decoded, redacted trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from sscard import __version__
+from sscard.scenario.report import step_name
+from sscard.scenario.runner import ScenarioResult
+from sscard.transport import Event, Exchange
+
+
+def html_report(results: Sequence[ScenarioResult], seed: int) -> str:
+    """The page; failed scenarios are open, passed ones fold out."""
+    environment = Environment(
+        loader=PackageLoader("sscard.scenario"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    passed = sum(result.passed for result in results)
+    return environment.get_template("report.html.j2").render(
+        results=results,
+        passed=passed,
+        failed=len(results) - passed,
+        share=100 * passed / len(results),
+        commands=sum(result.commands for result in results),
+        seed=seed,
+        version=__version__,
+        step_name=step_name,
+        details_of=_details,
+    )
+
+
+def _details(event: Event) -> tuple[str, ...]:
+    return event.details if isinstance(event, Exchange) else ()

@@ -1,0 +1,50 @@
+"""Reports for CI and for people: JUnit XML and the HTML page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
+from sscard.scenario.html import html_report
+from sscard.scenario.junit import junit_xml
+
+SEED = 3
+RIGHT = "name: The right PIN\nproves: It is <accepted>.\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
+WRONG = "name: A wrong claim\nproves: Nothing.\nsteps:\n  - verify_pin: 975310\n"
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> list[ScenarioResult]:
+    (tmp_path / "right.yaml").write_text(RIGHT, encoding="utf-8")
+    (tmp_path / "wrong.yaml").write_text(WRONG, encoding="utf-8")
+    return [run_scenario(scenario, SEED) for scenario in find_scenarios([tmp_path])]
+
+
+def test_junit_counts_and_tells_the_failing_step(results: list[ScenarioResult]) -> None:
+    suite = ET.fromstring(junit_xml(results)).find("testsuite")  # noqa: S314 - our own text
+    assert suite is not None
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    failure = suite.find("testcase/failure")
+    assert failure is not None
+    assert "expected 9000" in str(failure.get("message"))
+    assert "wrong.yaml:4" in str(failure.text)
+
+
+def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[ScenarioResult]) -> None:
+    page = html_report(results, SEED)
+    assert "1 passed 通过, 1 failed 失败" in page
+    assert "It is &lt;accepted&gt;." in page
+    assert page.count('class="failed" open') == 1
+    assert "http" not in page
+    assert "VERIFY 校验个人密码" in page
+
+
+@pytest.mark.parametrize("report", [junit_xml, lambda results: html_report(results, SEED)])
+def test_no_report_holds_a_pin(report: object, results: list[ScenarioResult]) -> None:
+    assert callable(report)
+    text = report(results)
+    assert "975310" not in text
+    assert "123456" not in text.replace("0123456789", "")
