@@ -1,4 +1,4 @@
-"""The two ways a run ends before it begins: unusable input and a missing part of the environment."""
+"""Why a run ends early: unusable input, a missing part of the environment, a card that does not answer."""
 
 from __future__ import annotations
 
@@ -31,3 +31,7 @@ class MissingPart(Exception):
         super().__init__(f"{part}\n  {remedy}")
         self.part = part
         self.remedy = remedy
+
+
+class TransportError(Exception):
+    """No answer of the card came: unlike a status word, nothing the card decided. Exit code 1."""

@@ -8,14 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from sscard.card.memory import Moment, PowerLost
+from sscard.errors import TransportError
 from sscard.transport.connection import Connection
 
 INS: Final = 1
 """Where the instruction byte stands in a command."""
-
-
-class TransportError(Exception):
-    """No answer of the card came: unlike a status word, nothing the card decided."""
 
 
 class CardRemoved(TransportError):
