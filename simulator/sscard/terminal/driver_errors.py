@@ -1,0 +1,156 @@
+"""What a driver function returns when it fails (driver API sheet §6 and §7): a code and its description."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+from sscard.apdu import ApduError, status_text, tries_in
+from sscard.card import PowerError, PowerLost
+from sscard.errors import InputError, MissingPart
+from sscard.terminal.psam import PsamError
+from sscard.transport.faults import CardMute, CardRemoved, TransportError
+from sscard.transport.pcsc import CardReset
+
+
+class Code(IntEnum):
+    """The driver's own return codes; a card's refusal is ``-SW``, which ``code_of`` computes."""
+
+    OK = 0
+    CARD_TYPE = -1
+    NO_CARD = -2
+    NO_POWER = -3
+    NO_ANSWER = -4
+    LIBRARY = -5
+    READER = -11
+    NOT_CONNECTED = -12
+    UNSUPPORTED = -13
+    PARAMETER = -14
+    CHECKSUM = -15
+    IDENTIFICATION_CODE = -20
+    NOT_GENUINE = -21
+    OTHER_CARD = -22
+    ILLEGAL_DATA = -23
+    PSAM_LEVEL = -24
+    CANCELLED = -31
+    TIMED_OUT = -32
+    PIN_LENGTH = -33
+    PINS_DIFFER = -34
+    INITIAL_PIN = -35
+    TO_INITIAL_PIN = -36
+    CHARACTERS = -41
+    LENGTH = -42
+    PIN_WRONG = -51
+    PIN_BLOCKED = -52
+    NO_PSAM = -2201
+    PSAM_ALGORITHM = -2202
+    PSAM_RKSSSE = -2203
+    HSM_NOT_NEEDED = -2204
+    KEY_NOT_FOUND = -27272
+    """Also ``-SW`` of 6A88."""
+
+
+FALLBACK: Final = frozenset({Code.NO_PSAM, Code.PSAM_ALGORITHM, Code.PSAM_RKSSSE, Code.KEY_NOT_FOUND, Code.PSAM_LEVEL})
+"""The five codes on which an application goes on with the HSM functions (sheet §5)."""
+
+TEXT: Final[dict[Code, str]] = {
+    Code.CARD_TYPE: "卡类型不对",
+    Code.NO_CARD: "无卡",
+    Code.NO_POWER: "卡未上电",
+    Code.NO_ANSWER: "卡无应答",
+    Code.LIBRARY: "加载动态库错",
+    Code.READER: "读写器连接错",
+    Code.NOT_CONNECTED: "未建立连接",
+    Code.UNSUPPORTED: "动态库不支持该命令",
+    Code.PARAMETER: "命令参数错",
+    Code.CHECKSUM: "信息校验和出错",
+    Code.IDENTIFICATION_CODE: "卡识别码格式错",
+    Code.NOT_GENUINE: "内部认证失败，卡片不合法",
+    Code.OTHER_CARD: "传入数据与卡内数据不符",
+    Code.ILLEGAL_DATA: "传入数据不合法",
+    Code.PSAM_LEVEL: "PSAM卡密钥级别不够",
+    Code.CANCELLED: "用户取消密码输入",
+    Code.TIMED_OUT: "密码输入超时",
+    Code.PIN_LENGTH: "密码长度错",
+    Code.PINS_DIFFER: "两次输入的密码不一致",
+    Code.INITIAL_PIN: "初始密码不能进行交易",
+    Code.TO_INITIAL_PIN: "不能修改为初始密码",
+    Code.CHARACTERS: "操作数含有非法字符",
+    Code.LENGTH: "操作数长度错",
+    Code.PIN_WRONG: "密码错误",
+    Code.PIN_BLOCKED: "密码已锁定",
+    Code.NO_PSAM: "无PSAM卡",
+    Code.PSAM_ALGORITHM: "PSAM卡不支持该算法",
+    Code.PSAM_RKSSSE: "PSAM卡中无RKSSSE密钥",
+    Code.HSM_NOT_NEEDED: "读取该文件不需要加密机",
+    Code.KEY_NOT_FOUND: "未找到密钥或引用数据",
+}
+
+
+class DriverError(Exception):
+    """A driver function ends with this code; ``detail`` goes into the description and is never a secret."""
+
+    def __init__(self, code: int, detail: str = "") -> None:
+        self.code = code
+        self.detail = detail
+        super().__init__(self.description)
+
+    @property
+    def description(self) -> str:
+        """What pOutInfo says."""
+        text = describe(self.code)
+        return f"{text}，{self.detail}" if self.detail else text
+
+
+def wrong_pin(tries_left: int) -> DriverError:
+    """The PIN was wrong; this many tries are left."""
+    return DriverError(Code.PIN_WRONG, f"剩余{tries_left}次")
+
+
+def describe(code: int) -> str:
+    """A return code in words."""
+    try:
+        return TEXT[Code(code)]
+    except (KeyError, ValueError):
+        return status_text(-code, chinese=True)
+
+
+def code_of(sw: int, *, reversed_tries: bool = False) -> int:
+    """A status word as a return code: ``-SW``.
+
+    63Cx (x tries left) gives −(25536 + x). The sheet's list names −25536,
+    −25537, −25538 as 2, 1, 0 tries left instead; ``reversed_tries`` follows
+    that list for the three it names.
+    """
+    tries = tries_in(sw)
+    if reversed_tries and tries is not None and tries <= 2:
+        return -(0x63C0 + 2 - tries)
+    return -sw
+
+
+_TRANSPORT: Final[tuple[tuple[type[Exception], Code], ...]] = (
+    (CardRemoved, Code.NO_CARD),
+    (PowerLost, Code.NO_CARD),
+    (CardMute, Code.NO_ANSWER),
+    (CardReset, Code.NO_POWER),
+    (PowerError, Code.NO_POWER),
+    (TransportError, Code.READER),
+    (MissingPart, Code.LIBRARY),
+    (InputError, Code.READER),
+)
+"""What a connection raises, the special before the general."""
+
+FAILURES: Final[tuple[type[Exception], ...]] = (DriverError, PsamError, ApduError, *(kind for kind, _ in _TRANSPORT))
+"""The errors that end a function with a code; any other is a mistake in a program and passes."""
+
+
+def outcome(error: Exception, *, reversed_tries: bool = False) -> tuple[int, str]:
+    """The return code and description of one of ``FAILURES``."""
+    if isinstance(error, DriverError):
+        return error.code, error.description
+    if isinstance(error, PsamError):
+        return error.code, describe(error.code)
+    if isinstance(error, ApduError):
+        return code_of(error.sw, reversed_tries=reversed_tries), status_text(error.sw, chinese=True)
+    code = next(code for kind, code in _TRANSPORT if isinstance(error, kind))
+    return code, TEXT[code]

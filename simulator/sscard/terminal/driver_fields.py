@@ -1,0 +1,199 @@
+"""The strings that go into and come out of a driver function (driver API sheet §2 and §4).
+
+Fields end with ``|``, the last one too. A parameter too long for its buffer
+or of a wrong length is −42, one with characters that do not belong there −41,
+one of the wrong shape −14, one that means nothing −23.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from sscard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, MAC_LENGTH
+from sscard.terminal.driver_errors import Code, DriverError
+from sscard.terminal.session import Identity
+
+CARD_INFO_LENGTH: Final = 128
+FILE_ADDRESS_LENGTH: Final = 1024
+WRITE_DATA_LENGTH: Final = 20480
+PAY_INFO_LENGTH: Final = 512
+
+PROOF_LENGTH: Final = AUTHENTICATION_LENGTH + FACTOR_LENGTH
+CARD_NUMBER_LENGTH: Final = 9
+HEADER_LENGTH: Final = 5
+FILE_END: Final = "|$"
+AMOUNT_LIMIT: Final = 0xFFFF_FFFF
+"""42949672.95 yuan in fen: an amount stays below."""
+
+_IDENTIFICATION_CODE = re.compile(r"\d{6}D156000005[0-9A-F]{16}", re.ASCII)
+_CARD_NUMBER = re.compile(r"[0-9A-Z]{9}", re.ASCII)
+_FILE = re.compile(r"(SSSE|DF[0-9A-F]{2})(EF[0-9A-F]{2})", re.ASCII)
+_HEX = re.compile(r"[0-9A-Fa-f]*", re.ASCII)
+_AMOUNT = re.compile(r"\d{1,8}\.\d\d", re.ASCII)
+
+
+class FileFields(NamedTuple):
+    """A file of pFileAddr or pWriteData: where it is and its fields, items or values."""
+
+    df: str
+    ef: int
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """pPayInfo: total, and account and pool fund together, in fen (below 2³²−1); time of 14 digits."""
+
+    total: int
+    account_and_pool: int
+    time: str
+
+
+class PurchaseKey(NamedTuple):
+    """pKey of iDoDebit_HSM_Step2: terminal sequence(4), time(7, cn), MAC1(4)."""
+
+    sequence: bytes
+    time: bytes
+    mac1: bytes
+
+
+def join(*fields: str) -> str:
+    """Fields as the driver writes them, each ended by ``|``."""
+    return "".join(f"{field}|" for field in fields)
+
+
+def fit(text: str, size: int, code: Code = Code.LENGTH) -> str:
+    """A text as it is, −42 where a buffer of ``size`` bytes cannot hold it in GBK."""
+    if len(text.encode("gbk", errors="replace")) > size:
+        raise DriverError(code)
+    return text
+
+
+def split(text: str, count: int) -> list[str]:
+    """Exactly so many fields; −14 for any other shape."""
+    fields = text.split("|")
+    if len(fields) != count + 1 or fields.pop():
+        raise DriverError(Code.PARAMETER)
+    return fields
+
+
+def card_info(text: str) -> Identity:
+    """PCardInfo: identification code (−20 where it is none) and card number."""
+    code, number = split(fit(text, CARD_INFO_LENGTH), 2)
+    if len(number) != CARD_NUMBER_LENGTH:
+        raise DriverError(Code.LENGTH)
+    if not _CARD_NUMBER.fullmatch(number):
+        raise DriverError(Code.CHARACTERS)
+    return Identity(identification_code(code), number)
+
+
+def identification_code(text: str) -> str:
+    """An identification code (卡的识别码), 32 characters; −20 for anything else."""
+    if not _IDENTIFICATION_CODE.fullmatch(text):
+        raise DriverError(Code.IDENTIFICATION_CODE)
+    return text
+
+
+def files(text: str, limit: int = FILE_ADDRESS_LENGTH) -> list[FileFields]:
+    """PFileAddr or pWriteData: one entry per file, at least one."""
+    *parts, rest = fit(text, limit).split(FILE_END)
+    if rest or not parts:
+        raise DriverError(Code.PARAMETER)
+    return [_file(part) for part in parts]
+
+
+def _file(text: str) -> FileFields:
+    name, *fields = text.split("|")
+    found = _FILE.fullmatch(name)
+    if found is None:
+        raise DriverError(Code.PARAMETER)
+    return FileFields(found[1], int(found[2], 16), tuple(fields))
+
+
+def file_text(file: FileFields, values: list[str]) -> str:
+    """A file with its values, in the shape of pFileAddr; without a value just the file."""
+    return join(f"{file.df}EF{file.ef & 0xFF:02X}", *values) + "$"
+
+
+def pay_info(text: str) -> Payment:
+    """PPayInfo."""
+    total, account_and_pool, time = split(fit(text, PAY_INFO_LENGTH), 3)
+    return Payment(_fen(total), _fen(account_and_pool), _time(time))
+
+
+def _fen(text: str) -> int:
+    if not _AMOUNT.fullmatch(text):
+        raise DriverError(Code.CHARACTERS)
+    amount = int(text.replace(".", ""))
+    if amount >= AMOUNT_LIMIT:
+        raise DriverError(Code.ILLEGAL_DATA)
+    return amount
+
+
+def _time(text: str) -> str:
+    try:
+        datetime.strptime(text, "%Y%m%d%H%M%S")  # noqa: DTZ007 - the time of the place, as printed
+    except ValueError:
+        raise DriverError(Code.ILLEGAL_DATA) from None
+    if len(text) != 14:
+        raise DriverError(Code.LENGTH)
+    return text
+
+
+def yuan(fen: int) -> str:
+    """An amount with two decimals."""
+    return f"{fen // 100}.{fen % 100:02d}"
+
+
+def hexadecimal(text: str, length: int) -> bytes:
+    """Hex digits of so many bytes; −42 for another length, −41 for other characters."""
+    if len(text) != 2 * length:
+        raise DriverError(Code.LENGTH)
+    return any_hexadecimal(text)
+
+
+def any_hexadecimal(text: str) -> bytes:
+    """Hex digits of whole bytes; −41 for other characters, −42 for half a byte."""
+    if not _HEX.fullmatch(text):
+        raise DriverError(Code.CHARACTERS)
+    if len(text) % 2:
+        raise DriverError(Code.LENGTH)
+    return bytes.fromhex(text)
+
+
+def upper_hex(data: bytes) -> str:
+    """Bytes as the driver writes them."""
+    return data.hex().upper()
+
+
+def proof(text: str) -> bytes:
+    """PKey of an external authentication: authentication data(8) ‖ original data(8), no ``|``."""
+    return hexadecimal(text, PROOF_LENGTH)
+
+
+def proofs(text: str) -> tuple[bytes, bytes]:
+    """PKey of iReadCardBas_HSM_Step2: internal, and external (empty where there is none), 16 bytes each."""
+    internal, external = split(fit(text, 4 * PROOF_LENGTH + 2), 2)
+    return proof(internal), proof(external) if external else b""
+
+
+def message(text: str, header: bytes) -> bytes:
+    """PKey with a whole command under MAC; its header (5 bytes) must be the one handed out, else −23."""
+    command = hexadecimal(text, HEADER_LENGTH + header[-1])
+    if command[:HEADER_LENGTH] != header:
+        raise DriverError(Code.ILLEGAL_DATA)
+    return command
+
+
+def message_header(p2: int, enciphered: int) -> bytes:
+    """Header of PIN CHANGE/UNBLOCK for so many bytes of enciphered PIN."""
+    return bytes((0x84, 0x24, 0x00, p2, enciphered + MAC_LENGTH))
+
+
+def purchase_key(text: str) -> PurchaseKey:
+    """PKey of iDoDebit_HSM_Step2."""
+    sequence, time, mac1 = split(fit(text, 128), 3)
+    return PurchaseKey(hexadecimal(sequence, 4), hexadecimal(_time(time), 7), hexadecimal(mac1, MAC_LENGTH))

@@ -1,0 +1,219 @@
+"""Files as the driver's strings show them: what an item reads and how it is written (driver API sheet §2).
+
+An item is text (an), digits (cn) or hex (b). An item made of parts, and a
+record of a cyclic file, is its parts each ended by ``^``. A transparent file
+is one value in hex.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from sscard.apdu import SW, ApduError, command
+from sscard.card.layout import FileSpec, Item, Structure
+from sscard.encoding import decode_an, decode_cn, encode_an, encode_cn, records, tlv
+from sscard.terminal.driver_card import BINARY_PIECE, FIRST, NUMBER, DriverCard
+from sscard.terminal.driver_errors import Code, DriverError
+from sscard.terminal.driver_fields import FileFields, any_hexadecimal, file_text, upper_hex
+
+PREVIOUS: Final = 0b011
+"""P2 of UPDATE RECORD that adds to a cyclic file."""
+FILL_OF_1: Final = b"\xee"
+"""Fills an item of a 1.0 card that was rewritten with the shorter meaning of 2.0 (card file sheet §6)."""
+
+_ITEM = re.compile(r"([0-9A-F]{2})(?::([1-9][0-9]?))?", re.ASCII)
+_RECORD = re.compile(r"[1-9][0-9]?", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemAddress:
+    """An item of a file: tag, and which of the records with this tag, from 1."""
+
+    tag: int
+    occurrence: int
+
+
+def read_file(card: DriverCard, spec: FileSpec, file: FileFields) -> str:
+    """What a file (of the current DF, readable) holds, in the shape of pFileAddr."""
+    card.select(spec.fid)
+    if spec.structure == Structure.TRANSPARENT:
+        _no_items(file)
+        return file_text(file, [upper_hex(card.read_binary(spec.size))])
+    if spec.structure == Structure.CYCLIC:
+        return file_text(file, _read_cycle(card, spec, file))
+    return file_text(file, [_read_item(card, spec, address) for address in _items(file)])
+
+
+def write_file(card: DriverCard, spec: FileSpec, updates: list[bytes]) -> None:
+    """Send the updates that ``prepare`` made of a file's values; the file's key must be authenticated."""
+    card.select(spec.fid)
+    for update in updates:
+        card.demand(update, "UPDATE")
+
+
+def prepare(spec: FileSpec, file: FileFields, values: FileFields) -> list[bytes]:
+    """The commands that write values into a file, made before any of them is sent.
+
+    −14 where the address and −23 where the values have another shape than the
+    file, −41 and −42 where a value does not fit its item.
+    """
+    if values[:2] != file[:2]:
+        raise DriverError(Code.ILLEGAL_DATA)
+    if spec.structure in (Structure.TRANSPARENT, Structure.CYCLIC):
+        _no_items(file)
+        if len(values.fields) != 1:
+            raise DriverError(Code.ILLEGAL_DATA)
+        return _update_whole(spec, values.fields[0])
+    items = _items(file)
+    if len(values.fields) != len(items):
+        raise DriverError(Code.ILLEGAL_DATA)
+    return [_update_item(spec, item, value) for item, value in zip(items, values.fields, strict=True)]
+
+
+def record_texts(spec: FileSpec, record: bytes) -> list[str]:
+    """The items of one record of a cyclic file."""
+    texts = []
+    for item in spec.items:
+        texts.append(item_text(item, record[: item.length]))
+        record = record[item.length :]
+    return texts
+
+
+def cycle_records(card: DriverCard) -> list[bytes]:
+    """All records of the current cyclic file, the newest first."""
+    held: list[bytes] = []
+    try:
+        while True:
+            held.append(card.read_number(len(held) + 1))
+    except ApduError as error:
+        if error.sw != SW.RECORD_NOT_FOUND:
+            raise
+    return held
+
+
+def item_text(item: Item, value: bytes) -> str:
+    """An item as the driver shows it; one never written is empty."""
+    if item.type == "tlv":
+        parts = {record[0]: record[2:] for record in records(value)}
+        return _parts([item_text(part, parts.get(part.tag, b"")) for part in item.parts])
+    if item.type == "an":
+        return decode_an(value)
+    return decode_cn(value) if item.type == "cn" else upper_hex(value)
+
+
+def item_value(item: Item, text: str) -> bytes:
+    """An item as the card stores it."""
+    if item.type == "tlv":
+        texts = _split_parts(text, len(item.parts))
+        values = zip(item.parts, texts, strict=True)
+        return b"".join(tlv(part.tag, item_value(part, value)) for part, value in values)
+    if item.type == "an":
+        return _text_value(text, item.length)
+    if item.type == "cn":
+        return _digits_value(text, item.length)
+    return _hex_value(text, item.length)
+
+
+def _items(file: FileFields) -> list[ItemAddress]:
+    found = [_ITEM.fullmatch(field) for field in file.fields]
+    if not found:
+        raise DriverError(Code.PARAMETER)
+    return [_item_address(match) for match in found]
+
+
+def _item_address(match: re.Match[str] | None) -> ItemAddress:
+    if match is None:
+        raise DriverError(Code.PARAMETER)
+    return ItemAddress(int(match[1], 16), int(match[2] or 1))
+
+
+def _no_items(file: FileFields) -> None:
+    if file.fields:
+        raise DriverError(Code.PARAMETER)
+
+
+def _read_item(card: DriverCard, spec: FileSpec, address: ItemAddress) -> str:
+    value = card.read_tag(address.tag, address.occurrence)
+    if card.issuer.generation == "1.0":
+        value = value.rstrip(FILL_OF_1)
+    return item_text(_item(spec, address)[1], value)
+
+
+def _item(spec: FileSpec, address: ItemAddress) -> tuple[int, Item]:
+    """Record number (0 where the standard lists no such item) and item at an address; an unlisted one is hex."""
+    found = [(number, item) for number, item in enumerate(spec.items, 1) if item.tag == address.tag]
+    if address.occurrence <= len(found):
+        return found[address.occurrence - 1]
+    return 0, Item(address.tag, "b", 0)
+
+
+def _read_cycle(card: DriverCard, spec: FileSpec, file: FileFields) -> list[str]:
+    if not file.fields:
+        held = cycle_records(card)
+    elif len(file.fields) == 1 and _RECORD.fullmatch(file.fields[0]):
+        held = [card.read_number(int(file.fields[0]))]
+    else:
+        raise DriverError(Code.PARAMETER)
+    return [_parts(record_texts(spec, record)) for record in held]
+
+
+def _update_item(spec: FileSpec, address: ItemAddress, text: str) -> bytes:
+    """The update of one record; the n-th with its tag goes by its number, the order of personalisation."""
+    number, item = _item(spec, address)
+    record = tlv(address.tag, item_value(item, text))
+    if address.occurrence == 1:
+        return command(0x00, 0xDC, address.tag, FIRST, record)
+    if not number:
+        raise ApduError(f"find item {address.tag:02X}", SW.RECORD_NOT_FOUND)
+    return command(0x00, 0xDC, number, NUMBER, record)
+
+
+def _update_whole(spec: FileSpec, text: str) -> list[bytes]:
+    """A transparent file from end to end, or one more record of a cyclic one."""
+    if spec.structure == Structure.TRANSPARENT:
+        content = _hex_value(text, spec.size)
+        pieces = range(0, spec.size, BINARY_PIECE)
+        return [
+            command(0x00, 0xD6, place >> 8, place & 0xFF, content[place : place + BINARY_PIECE]) for place in pieces
+        ]
+    values = zip(spec.items, _split_parts(text, len(spec.items)), strict=True)
+    return [command(0x00, 0xDC, 0x00, PREVIOUS, b"".join(item_value(item, value) for item, value in values))]
+
+
+def _parts(texts: list[str]) -> str:
+    return "".join(f"{text}^" for text in texts)
+
+
+def _split_parts(text: str, count: int) -> list[str]:
+    parts = text.split("^")
+    if len(parts) != count + 1 or parts.pop():
+        raise DriverError(Code.ILLEGAL_DATA)
+    return parts
+
+
+def _text_value(text: str, length: int) -> bytes:
+    try:
+        raw = text.encode("gbk")
+    except UnicodeEncodeError:
+        raise DriverError(Code.CHARACTERS) from None
+    if len(raw) > length:
+        raise DriverError(Code.LENGTH)
+    return encode_an(text, length)
+
+
+def _digits_value(text: str, length: int) -> bytes:
+    if text and not (text.isascii() and text.isdigit()):
+        raise DriverError(Code.CHARACTERS)
+    if len(text) > 2 * length:
+        raise DriverError(Code.LENGTH)
+    return encode_cn(text, length)
+
+
+def _hex_value(text: str, length: int) -> bytes:
+    """Hex digits of up to ``length`` bytes (0: up to 253), filled with 00."""
+    value = any_hexadecimal(text)
+    if len(value) > (length or 253):
+        raise DriverError(Code.LENGTH)
+    return value.ljust(length, b"\x00")

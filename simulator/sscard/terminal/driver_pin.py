@@ -1,0 +1,80 @@
+"""PIN entry at the driver: prompts, lengths, two entries alike, and what a place forbids of the initial PIN."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from sscard.cipher import equal
+from sscard.encoding import PIN_MIN_DIGITS
+from sscard.errors import InputError
+from sscard.issuer.holder import Holder
+from sscard.issuer.places import BIRTH_DATE, LAST_6, Place
+from sscard.terminal.driver_errors import Code, DriverError
+from sscard.terminal.pinpad import ENTER_AGAIN, ENTER_NEW, EntryCancelled, EntryTimedOut, PinPad
+
+Use = Literal["verify", "query", "transact"]
+"""What the holder proves the PIN for."""
+
+_FORBIDDEN: Final[dict[str, tuple[Use, ...]]] = {"must change": ("query", "transact"), "query only": ("transact",)}
+"""What an initial PIN may not do, by the place's ``initial_pin_use``."""
+
+
+class PinEntry:
+    """The pad with the rules of the place; PINs are digits, never kept."""
+
+    def __init__(self, pad: PinPad, longest: int, place: Place | None) -> None:
+        self._pad = pad
+        self._longest = longest
+        self._place = place
+
+    @property
+    def needs_id_number(self) -> bool:
+        """Whether the initial PIN comes out of the holder's ID number."""
+        return self._guards and self._place is not None and self._place.initial_pin in (LAST_6, BIRTH_DATE)
+
+    def initial_pin(self, id_number: str) -> str:
+        """The holder's initial PIN where the place guards it; empty where it does not or nobody can tell."""
+        if self._place is None or not self._guards:
+            return ""
+        if not self.needs_id_number:
+            return self._place.initial_pin
+        try:
+            return self._place.initial_pin_of(Holder("", id_number))
+        except InputError:
+            return ""
+
+    def ask(self, prompt: str) -> str:
+        """A PIN as typed: −31 cancelled, −32 timed out, −41 other characters, −33 wrong length."""
+        try:
+            pin = self._pad.enter(prompt)
+        except EntryCancelled:
+            raise DriverError(Code.CANCELLED) from None
+        except EntryTimedOut:
+            raise DriverError(Code.TIMED_OUT) from None
+        if not PIN_MIN_DIGITS <= len(pin) <= self._longest:
+            raise DriverError(Code.PIN_LENGTH)
+        if not (pin.isascii() and pin.isdigit()):
+            raise DriverError(Code.CHARACTERS)
+        return pin
+
+    def ask_new(self, initial: str) -> str:
+        """A new PIN typed twice: −34 where the two differ, −36 where it is the initial one."""
+        pin = self.ask(ENTER_NEW)
+        if not _same(pin, self.ask(ENTER_AGAIN)):
+            raise DriverError(Code.PINS_DIFFER)
+        if _same(pin, initial):
+            raise DriverError(Code.TO_INITIAL_PIN)
+        return pin
+
+    def permit(self, pin: str, initial: str, use: Use) -> None:
+        """−35 where the place forbids this use of the initial PIN."""
+        if self._place and use in _FORBIDDEN.get(self._place.initial_pin_use, ()) and _same(pin, initial):
+            raise DriverError(Code.INITIAL_PIN)
+
+    @property
+    def _guards(self) -> bool:
+        return self._place is not None and self._place.initial_pin_use in _FORBIDDEN
+
+
+def _same(one: str, other: str) -> bool:
+    return equal(one.encode(), other.encode())

@@ -1,0 +1,115 @@
+"""The PIN pad (密码键盘): where a holder types, and what goes wrong there."""
+
+from __future__ import annotations
+
+import os
+import select
+import termios
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from getpass import getpass
+from pathlib import Path
+from typing import Protocol
+
+ENTER = "请输入密码"
+ENTER_OLD = "请输入原密码"
+ENTER_NEW = "请输入新密码"
+ENTER_AGAIN = "请再次输入新密码"
+
+CONTROLLING_TERMINAL = Path("/dev/tty")
+
+
+class EntryCancelled(Exception):
+    """The holder pressed cancel."""
+
+
+class EntryTimedOut(Exception):
+    """The holder typed nothing in time."""
+
+
+class PinPad(Protocol):
+    """Asks the holder for a PIN. Digits and lengths are for the asker to check."""
+
+    def enter(self, prompt: str) -> str:
+        """Show a prompt, give what was typed; ``EntryCancelled``, ``EntryTimedOut``."""
+
+
+class ScriptedPad:
+    """A pad that types by itself: PINs, or the errors ``EntryCancelled`` and ``EntryTimedOut``, in turn.
+
+    ``prompts`` keeps what it was asked. With nothing left to type it times out.
+    """
+
+    def __init__(self, entries: Iterable[str | type[EntryCancelled | EntryTimedOut]] = ()) -> None:
+        self._entries = list(entries)
+        self.prompts: list[str] = []
+
+    def __repr__(self) -> str:
+        return f"<ScriptedPad, {len(self._entries)} entries left>"
+
+    def script(self, *entries: str | type[EntryCancelled | EntryTimedOut]) -> None:
+        """Have it type these next, and forget the prompts so far."""
+        self._entries = list(entries)
+        self.prompts = []
+
+    def enter(self, prompt: str) -> str:
+        self.prompts.append(prompt)
+        if not self._entries:
+            raise EntryTimedOut
+        entry = self._entries.pop(0)
+        if isinstance(entry, str):
+            return entry
+        raise entry
+
+
+class TerminalPad:
+    """A pad at the terminal of this process, without echo; an empty line, Ctrl-C and Ctrl-D cancel.
+
+    ``timeout`` in seconds, ``None`` waits for ever; with a timeout it reads
+    from ``terminal`` itself, which must be a character terminal.
+    """
+
+    def __init__(self, timeout: float | None = None, terminal: Path = CONTROLLING_TERMINAL) -> None:
+        self._timeout = timeout
+        self._terminal = terminal
+
+    def enter(self, prompt: str) -> str:
+        try:
+            typed = self._ask(f"{prompt}: ")
+        except (KeyboardInterrupt, EOFError):
+            raise EntryCancelled from None
+        if not typed:
+            raise EntryCancelled
+        return typed
+
+    def _ask(self, prompt: str) -> str:
+        if self._timeout is None:
+            return getpass(prompt)
+        return _ask_within(self._terminal, prompt, self._timeout)
+
+
+def _ask_within(path: Path, prompt: str, seconds: float) -> str:
+    """One line from a terminal without echo; ``EntryTimedOut`` after so many seconds."""
+    terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    try:
+        with _without_echo(terminal):
+            os.write(terminal, prompt.encode())
+            ready, _, _ = select.select([terminal], [], [], seconds)
+            if not ready:
+                raise EntryTimedOut
+            return os.read(terminal, 256).decode(errors="replace").rstrip("\r\n")
+    finally:
+        os.close(terminal)
+
+
+@contextmanager
+def _without_echo(terminal: int) -> Iterator[None]:
+    before = termios.tcgetattr(terminal)
+    quiet = termios.tcgetattr(terminal)
+    quiet[3] &= ~termios.ECHO
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+        os.write(terminal, b"\n")
