@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sscard.card.memory import Moment, PowerLost
-from sscard.errors import TransportError
+from sscard.errors import TransportError as TransportError  # every other failure of a transport is one
 from sscard.transport.connection import Connection
 
 INS: Final = 1
