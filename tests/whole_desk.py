@@ -5,9 +5,12 @@ The formulas are those of card-commands.md §3.3 and card-security.md §4–6, o
 
 from __future__ import annotations
 
+from random import Random
+
 from kit import NAME, ORIGINAL, Desk
 from sscard.card.layout import CARD_BLOCKED, Account
 from sscard.cipher import BlockKey
+from sscard.issuer import Card
 
 TERMINAL = "510100000001"
 TIME = "20250101123000"
@@ -19,6 +22,16 @@ class WholeDesk(Desk):
 
     last = b""
     """The answer to the INITIALIZE that a test goes on from."""
+
+    @classmethod
+    def with_card(cls, card: Card, *, contact: bool = False) -> WholeDesk:
+        """A desk for a card that is there already, powered."""
+        desk = cls.__new__(cls)
+        desk.card, desk.personality, desk.suite = card, card.profile.personality, card.profile.suite
+        desk.chip = card.chip(Random(1), contact=contact)
+        desk.chip.power_on()
+        desk.random = b""
+        return desk
 
     def select(self, df: str) -> int:
         """SSSE by name, a DF by its FID as its name tells it, the financial DDF by name."""

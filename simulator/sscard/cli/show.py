@@ -23,6 +23,7 @@ def show(
     from sscard.issuer.cardfile import load_card
 
     card = load_card(image, tell)
+    card.memory.recover()  # what the card itself does first where the power went inside a write
     if as_json:
         import json
 

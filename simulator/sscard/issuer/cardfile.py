@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random, SystemRandom
 
@@ -37,6 +37,8 @@ def save_card(card: Card, path: Path) -> None:
             os.fsync(file.fileno())
         beside.replace(path)
     except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise InputError(f"cannot be written: {error.strerror}", file=str(path)) from None
 
 
@@ -46,6 +48,7 @@ class FileCard:
     def __init__(self, card: Card, path: Path, random: Random, *, contact: bool) -> None:
         self.card = card
         self.path = path
+        self.contact = contact
         self.chip: Chip = card.chip(random, contact=contact)
         self._remember()
 

@@ -97,21 +97,36 @@ def digest_of(content: dict[str, Any]) -> str:
 
 
 def _checked(text: str, source: str) -> dict[str, Any]:
+    content = _parsed(text, source)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise InputError("is not a card image", file=source, remedy="a card image comes from: sscard issue -o FILE")
+    version = content.get("version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InputError("is a card image without a version", file=source, remedy=REISSUE)
+    if version > VERSION:
+        problem = f"is a card image of version {version}, this sscard reads up to {VERSION}"
+        raise InputError(problem, file=source, remedy="use a newer sscard")
+    if not _is_unchanged(content):
+        raise InputError("was edited: its digest does not fit its content", file=source, remedy=REISSUE)
+    return content
+
+
+def _parsed(text: str, source: str) -> Any:
     try:
-        content = json.loads(text)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         whole = "is truncated" if FORMAT in text else "is not a card image"
         problem = f"{whole}: {error.msg}"
         raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=REISSUE) from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError("is not a card image", file=source, remedy="a card image comes from: sscard issue -o FILE")
-    version = content.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or not 1 <= version <= VERSION:
-        problem = f"is a card image of version {version}, this sscard reads up to {VERSION}"
-        raise InputError(problem, file=source, remedy="use a newer sscard")
-    if content.get("digest") != digest_of(content):
-        raise InputError("was edited: its digest does not fit its content", file=source, remedy=REISSUE)
-    return content
+    except (ValueError, RecursionError):  # a number or a nesting beyond all measure
+        raise InputError("is not a card image", file=source, remedy=REISSUE) from None
+
+
+def _is_unchanged(content: dict[str, Any]) -> bool:
+    try:
+        return content.get("digest") == digest_of(content)
+    except ValueError:  # half a surrogate pair, which no image holds
+        return False
 
 
 def _card(image: CardImage, personality: Personality) -> Card:

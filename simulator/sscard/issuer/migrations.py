@@ -8,7 +8,7 @@ from typing import Any
 from sscard.card import Personality, Profile
 from sscard.encoding import records
 from sscard.issuer.hierarchy import CardReference, builtin_keys
-from sscard.issuer.personalise import layout_of
+from sscard.issuer.personalise import fresh_applications, layout_of
 
 VERSION = 2
 """The version this sscard writes."""
@@ -40,8 +40,9 @@ def _add_the_whole_tree(content: dict[str, Any]) -> None:
     historical = bytes.fromhex(content["historical"])
     profile = Profile(personality, layout, historical, [])
     cells = content["memory"]
-    _add_keys(content["keys"], profile, _reference(cells["strings"], historical))
-    fresh = profile.new_memory(b"", {})
+    reference = _reference(cells["strings"], historical)
+    _add_keys(content["keys"], profile, reference)
+    fresh = profile.new_memory(b"", fresh_applications(layout, reference.city_code, personality.an_padding))
     cells["numbers"] = dict(zip(layout.number_names(), fresh.numbers, strict=True)) | cells["numbers"]
     blank = (value.hex().upper() for value in fresh.strings)
     cells["strings"] = dict(zip(layout.string_names(), blank, strict=True)) | cells["strings"]

@@ -119,13 +119,24 @@ def card_reference(order: Order) -> CardReference:
     )
 
 
+def fresh_applications(layout: Layout, city_code: str, padding: int) -> dict[int, bytes]:
+    """The files of the applications with something in them on a fresh card, by cell."""
+    return _written(layout, _application_texts(city_code), padding)
+
+
 def _contents(order: Order, layout: Layout) -> dict[int, bytes]:
-    """The files with something in them, by cell; items without a text stay blank."""
+    """The files with something in them, by cell."""
+    texts = {(layout.ssse.fid, 0x05): _issuer_data(order), (layout.ssse.fid, 0x06): _holder_data(order)}
+    return _written(layout, texts | _application_texts(order.city_code), order.personality.an_padding)
+
+
+def _written(layout: Layout, files: dict[tuple[int, int], dict[int, str]], padding: int) -> dict[int, bytes]:
+    """The contents of files, by cell, from texts by DF and SFI and then by tag; other items stay blank."""
     contents = {}
-    for (df, sfi), texts in _texts(order, layout.ssse.fid).items():
+    for (df, sfi), texts in files.items():
         file = layout.file(df, sfi)
         if file is not None:
-            values = (tlv(item.tag, _value(item, texts, order.personality.an_padding)) for item in file.items)
+            values = (tlv(item.tag, _value(item, texts, padding)) for item in file.items)
             contents[file.cell] = b"".join(values)
     return contents
 
@@ -139,12 +150,9 @@ def _value(item: Item, texts: dict[int, str], padding: int) -> bytes:
     return encode_cn(text, item.length) if item.type == "cn" else encode_an(text, item.length, padding)
 
 
-def _texts(order: Order, ssse: int) -> dict[tuple[int, int], dict[int, str]]:
-    """What is written on a fresh card: text by DF and SFI, then by tag."""
-    district = order.city_code
+def _application_texts(district: str) -> dict[tuple[int, int], dict[int, str]]:
+    """What is written in the applications of a fresh card: text by DF and SFI, then by tag."""
     return {
-        (ssse, 0x05): _issuer_data(order),
-        (ssse, 0x06): _holder_data(order),
         (DF01, 0x05): {0x0E: district},
         (DF01, 0x06): {0x24: district},
         (DF04, 0x05): {0x84: district, 0x8F: OFF_LINE},

@@ -1,0 +1,463 @@
+"""The card image: whole or refused, older ones migrated, written whole or not at all, held by one process."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from kit import PIN, card_of, verify
+from sscard.card import Moment, PowerLost
+from sscard.card.layout import CARD_BLOCKED, Account
+from sscard.errors import InputError
+from sscard.issuer import Card, SoftHsm, builtin_keys, preset
+from sscard.issuer.cardfile import load_card, open_card, save_card
+from sscard.issuer.image import CardImage, digest_of, read_image, write_image
+from sscard.terminal import CardSession
+from whole_desk import PURCHASE, WholeDesk
+
+PRESETS = ("v1-des", "v2-3des", "v3-sm4")
+RELEASED = Path(__file__).parent.parent / "images"
+IMAGES = sorted(RELEASED.glob("*/*.json"))
+VARIED = {
+    "below the MF": {"ssse_fid": 0xDDF1},
+    "every application": {"optional_applications": True, "dir_sfi": 1},
+    "no financial application": {"financial": False},
+    "other choices": {"pin_tries": 15, "select_keeps": "all", "an_padding": 0x20, "blocked_query": 0x6983},
+}
+
+
+def nothing(desk: WholeDesk) -> None:
+    """A fresh card."""
+
+
+def worn(desk: WholeDesk) -> None:
+    """Tries of PIN and keys spent, other PIN, records and account used, an application blocked."""
+    desk.open_account()
+    desk.load(1000)
+    desk.purchase(300, 20, 4)
+    desk.challenge()
+    desk.send(desk.prove("UK1DF04", right=False, version=2))
+    desk.block_df("DF03")
+    desk.sw("805E010007123456FF654321")
+    desk.verify("999999")
+
+
+def blocked(desk: WholeDesk) -> None:
+    desk.block_pin()
+    desk.block_key()
+    desk.block_all()
+
+
+def no_pin(desk: WholeDesk) -> None:
+    desk.sw("805E010004123456FF")
+
+
+STATES: dict[str, Callable[[WholeDesk], None]] = {
+    "fresh": nothing,
+    "worn": worn,
+    "blocked": blocked,
+    "without PIN": no_pin,
+}
+
+
+def same(one: Card, other: Card) -> bool:
+    """Whether two cards agree in everything, what a log says included."""
+    first, second = one.memory, other.memory
+    logs = [log and (log.complete, log.numbers, log.strings) for log in (first.log, second.log)]
+    layout = one.profile.layout
+    return (
+        one.profile.personality == other.profile.personality
+        and one.profile.historical == other.profile.historical
+        and all(
+            one.profile.key(index, version) == other.profile.key(index, version)
+            for index, key in enumerate(layout.keys)
+            for version in range(key.versions)
+        )
+        and (first.numbers, first.strings) == (second.numbers, second.strings)
+        and logs[0] == logs[1]
+    )
+
+
+def sealed(content: dict[str, object]) -> str:
+    """A content with the digest that belongs to it."""
+    return json.dumps(content | {"digest": digest_of(content)})
+
+
+# Round trips
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("name", PRESETS)
+def test_an_image_holds_the_whole_card(name: str, state: str) -> None:
+    desk = WholeDesk(name)
+    STATES[state](desk)
+    text = write_image(desk.card)
+    again = read_image(text, "card.json")
+    assert same(desk.card, again)
+    assert write_image(again) == text
+    assert again.snapshot() == desk.card.snapshot()
+
+
+@pytest.mark.parametrize("changes", VARIED.values(), ids=VARIED)
+def test_an_image_holds_the_choices_of_its_card(changes: dict[str, object]) -> None:
+    card = card_of(replace(preset("v2-3des"), **changes))
+    assert same(card, read_image(write_image(card), "card.json"))
+
+
+@pytest.mark.parametrize("moment", list(Moment))
+@pytest.mark.parametrize("name", PRESETS)
+def test_an_image_holds_a_torn_card(name: str, moment: Moment) -> None:
+    """At every write point of a purchase; the card of the image recovers as the card does."""
+    for point in range(9):
+        desk = WholeDesk(name)
+        desk.open_account()
+        desk.load(1000)
+        command = desk.debit(desk.begin_purchase(300), 300)
+        desk.memory.cut_power(point, moment)
+        with suppress(PowerLost):
+            desk.send(command)
+        again = read_image(write_image(desk.card), "card.json")
+        assert same(desk.card, again)
+        for card in (desk.card, again):
+            card.memory.mend()
+            card.chip(Random(1)).power_on()
+        assert same(desk.card, again)
+        assert again.memory.numbers[again.profile.layout.medical + Account.BALANCE] in (700, 1000)
+
+
+@settings(max_examples=25)
+@given(st.data())
+def test_any_memory_makes_the_round_trip(data: st.DataObject) -> None:
+    card = card_of(data.draw(st.sampled_from(PRESETS)))
+    memory = card.memory
+    cells = st.integers(0, len(memory.numbers) - 1)
+    for cell in data.draw(st.lists(cells, max_size=5)):
+        memory.put_number(cell, data.draw(st.integers(0, 255)))
+    memory.put_string(data.draw(st.integers(0, len(memory.strings) - 1)), data.draw(st.binary(max_size=64)))
+    assert same(card, read_image(write_image(card), "card.json"))
+
+
+def test_an_image_is_deterministic_and_shows_no_pin_beside_its_cell() -> None:
+    first, second = (write_image(card_of("v3-sm4")) for _ in range(2))
+    assert first == second
+    content = json.loads(first)
+    assert content["memory"]["strings"].pop("pin") == PIN
+    assert '"123456"' not in json.dumps(content)
+
+
+def test_an_image_fits_its_schema() -> None:
+    schema = CardImage.model_json_schema()
+    assert set(schema["required"]) == set(json.loads(write_image(card_of("v3-sm4"))))
+    assert schema["additionalProperties"] is False
+
+
+# What is no image, or not whole
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_an_image_cut_off_anywhere_is_refused(name: str) -> None:
+    text = write_image(card_of(name))
+    for length in range(0, len(text) - 1, 97):
+        with pytest.raises(InputError, match=r"^card\.json(:\d+:\d+)?: is (truncated|not a card image)"):
+            read_image(text[:length], "card.json")
+    with pytest.raises(InputError, match=r"card\.json:\d+:\d+: is truncated"):
+        read_image(text[: len(text) // 2], "card.json")
+
+
+WHOLE = write_image(card_of("v2-3des"))
+
+
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, len(WHOLE) - 1), st.characters(codec="utf-8"))
+def test_an_image_edited_anywhere_is_refused(place: int, char: str) -> None:
+    """Unless the edit changes no content, as white space between two values."""
+    edited = WHOLE[:place] + char + WHOLE[place + 1 :]
+    try:
+        card = read_image(edited, "card.json")
+    except InputError:
+        return
+    assert write_image(card) == WHOLE
+
+
+@pytest.mark.parametrize(
+    "path",
+    [("memory", "numbers", "pin tries"), ("memory", "strings", "pin"), ("keys", "PUK"), ("personality", "pin_tries")],
+)
+def test_an_edit_is_called_one(path: tuple[str, ...]) -> None:
+    content = json.loads(WHOLE)
+    part = content
+    for step in path[:-1]:
+        part = part[step]
+    part[path[-1]] = {"pin tries": 15, "pin": "999999", "PUK": ["00" * 16], "pin_tries": 15}[path[-1]]
+    with pytest.raises(InputError, match=r"was edited: its digest does not fit its content\n  .*issue") as caught:
+        read_image(json.dumps(content), "card.json")
+    assert "999999" not in str(caught.value)
+
+
+@pytest.mark.parametrize("version", [3, 99, 10**30])
+def test_a_newer_image_is_refused(version: int) -> None:
+    text = sealed(json.loads(WHOLE) | {"version": version})
+    with pytest.raises(InputError, match=f"of version {version}, this sscard reads up to 2\n  use a newer sscard"):
+        read_image(text, "card.json")
+
+
+@pytest.mark.parametrize("version", [0, -1, True, None, "2", 2.0, [], {}])
+def test_an_image_without_a_version_is_refused(version: object) -> None:
+    with pytest.raises(InputError, match="without a version"):
+        read_image(sealed(json.loads(WHOLE) | {"version": version}), "card.json")
+
+
+OTHERS = [
+    "",
+    "\n",
+    "null",
+    "[]",
+    "{}",
+    '"sscard card image"',
+    "1",
+    "NaN",
+    "steps:\n  - verify_pin: 1\n",
+    "\x00",
+    "{" * 9,
+]
+OTHERS += ['{"format": "other", "version": 2}', "[" * 100_000, "1" * 5_000, '{"format": "sscard card image"}']
+OTHERS += ['{"format": "sscard card image", "version": 2, "digest": "sha256:", "note": "\\ud800"}']
+
+
+@pytest.mark.parametrize("text", OTHERS, ids=range(len(OTHERS)))
+def test_something_else_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match=r"card\.json"):
+        read_image(text, "card.json")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda content: content.pop("keys"),
+        lambda content: content["keys"].pop("PUK"),
+        lambda content: content["keys"].update(PUK=["zz"]),
+        lambda content: content["memory"]["numbers"].pop("pin tries"),
+        lambda content: content["memory"]["numbers"].update({"pin tries": "six"}),
+        lambda content: content["memory"]["strings"].update(pin="12345"),
+        lambda content: content["memory"].update(log={"complete": True, "numbers": {"nowhere": 1}, "strings": {}}),
+        lambda content: content.update(personality={}),
+        lambda content: content["personality"].update(unheard_of=1),
+        lambda content: content["personality"].update(algorithm="SM1"),
+        lambda content: content.update(historical="00"),
+        lambda content: content.update(extra=1),
+        lambda content: content.update(memory=None),
+    ],
+    ids=range(13),
+)
+def test_a_content_that_makes_no_card_is_refused(broken: Callable[[dict[str, object]], object]) -> None:
+    content = json.loads(WHOLE)
+    broken(content)
+    with pytest.raises(InputError, match="is not a card image of version 2"):
+        read_image(sealed(content), "card.json")
+
+
+@settings(max_examples=100)
+@given(st.text(max_size=200))
+@example("\ud800")
+def test_any_text_is_refused_in_words(text: str) -> None:
+    with pytest.raises(InputError):
+        read_image(text, "card.json")
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    for path, problem in [
+        (tmp_path / "nowhere", "cannot be read: No such file"),
+        (tmp_path, "cannot be read: Is a directory"),
+        (tmp_path / "binary", "is not a card image"),
+    ]:
+        with pytest.raises(InputError, match=problem):
+            load_card(path)
+
+
+# Released versions
+
+
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_images_of_every_version_load(path: Path) -> None:
+    told: list[str] = []
+    card = load_card(path, told.append)
+    if path.parent.name == "2":
+        assert told == []
+    else:
+        assert told == [f"{path}: image of version 1, migrated to version 2; it is written at the next change"]
+    content = json.loads(path.read_text(encoding="utf-8"))
+    again = json.loads(write_image(card))
+    for name, values in content["keys"].items():
+        assert again["keys"][name] == values
+    for kind in ("numbers", "strings"):
+        for name, value in content["memory"][kind].items():
+            assert again["memory"][kind][name] == value
+    assert again["memory"]["log"] == content["memory"]["log"]
+    assert again["personality"].items() >= content["personality"].items()
+
+
+def test_there_are_images_of_both_versions_in_every_state() -> None:
+    states = {"fresh", "blocked", "torn"}
+    for version in ("1", "2"):
+        assert {path.stem.rpartition("-")[2] for path in IMAGES if path.parent.name == version} >= states
+
+
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_cards_of_every_version_work(path: Path) -> None:
+    """A session, a reset, the medical account."""
+    card = load_card(path)
+    session = CardSession.start(card.chip(Random(1)), SoftHsm(builtin_keys()))
+    before = session.tries_left()
+    assert before == (0 if path.stem.endswith("blocked") else 6)
+    assert session.read_basic().identity.card_number
+    if before:
+        session.verify_pin("654321" if path.stem.endswith("torn") else "123456")
+    session.reset_pin("246810")
+    session.verify_pin("246810")
+    session.close()
+    desk = WholeDesk.with_card(card)
+    desk.verify("246810")
+    desk.select("DF04")
+    assert desk.load(1000)[-2:] == b"\x90\x00"
+    assert desk.purchase(300, 20, 4)[-2:] == b"\x90\x00"
+    assert desk.proof_of(PURCHASE, 0)[-2:] == b"\x90\x00"
+    assert desk.send("B026000104") == (700).to_bytes(4, "big") + b"\x90\x00"
+    desk.select("DF01")
+    assert desk.send("00B2243005")[:-2].hex() == "2403410400"
+    desk.hold("UK1DF01")
+
+
+@pytest.mark.parametrize("path", [path for path in IMAGES if path.parent.name == "1"], ids=lambda path: path.stem)
+def test_a_migrated_card_is_the_card_of_today(path: Path) -> None:
+    """Where the same card was kept in both versions."""
+    assert same(load_card(path), load_card(RELEASED / "2" / path.name))
+
+
+def test_a_migrated_image_is_written_at_the_next_change(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    shutil.copyfile(RELEASED / "1" / "v3-sm4-fresh.json", path)
+    before = path.read_bytes()
+    with open_card(path, Random(1)) as card:
+        card.power_on()
+        card.transmit(bytes.fromhex("0020000000"))
+        assert path.read_bytes() == before
+        card.transmit(verify("999999"))
+    assert json.loads(path.read_text(encoding="utf-8"))["version"] == 2
+    assert load_card(path).snapshot().pin_tries == 5
+
+
+# On disk
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    save_card(card_of("v3-sm4"), tmp_path / "card.json")
+    return tmp_path / "card.json"
+
+
+def full(*args: object, **kwargs: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("where", ["os.fsync", "pathlib.Path.replace", "pathlib.Path.open"])
+def test_a_failed_write_leaves_the_old_image(path: Path, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = path.read_bytes()
+    card = load_card(path)
+    card.memory.put_number(CARD_BLOCKED, 1)
+    with monkeypatch.context() as broken:
+        broken.setattr(where, full)
+        with pytest.raises(InputError, match=r"card\.json: cannot be written: No space left"):
+            save_card(card, path)
+    assert path.read_bytes() == before
+    assert [entry.name for entry in path.parent.iterdir()] == ["card.json"]
+
+
+def test_an_answer_leaves_only_after_its_change_is_on_disk(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_card(path, Random(1)) as card:
+        card.power_on()
+        with monkeypatch.context() as broken:
+            broken.setattr("os.fsync", full)
+            with pytest.raises(InputError, match="cannot be written"):
+                card.transmit(verify("999999"))
+        assert load_card(path).snapshot().pin_tries == 6
+        assert card.transmit(verify("999999")) == b"\x63\xc4"
+        assert load_card(path).snapshot().pin_tries == 4
+
+
+def test_every_answer_is_on_disk(path: Path) -> None:
+    with open_card(path, Random(1)) as card:
+        card.power_on()
+        for left in (5, 4, 3):
+            assert card.transmit(verify("999999"))[-1] == 0xC0 | left
+            assert load_card(path).snapshot().pin_tries == left
+        assert card.transmit(verify(PIN)) == b"\x90\x00"
+        assert load_card(path).snapshot().pin_tries == 6
+
+
+def test_what_changes_nothing_writes_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with open_card(path, Random(1)) as card:
+        card.power_on()
+        monkeypatch.setattr("os.fsync", full)
+        for sent in ("0020000000", "0084000008", "00B2012C12", "B026000104"):
+            card.transmit(bytes.fromhex(sent))
+        card.reset()
+
+
+@pytest.mark.parametrize("point", range(6))
+@pytest.mark.parametrize("moment", list(Moment))
+def test_a_torn_card_is_kept_torn_and_recovers_in_the_next_process(path: Path, point: int, moment: Moment) -> None:
+    with open_card(path, Random(1)) as card:
+        card.power_on()
+        card.card.memory.cut_power(point, moment)
+        with suppress(PowerLost):
+            card.transmit(verify("999999"))
+            card.transmit(verify("999999"))
+    with open_card(path, Random(1)) as card:
+        card.power_on()
+        assert load_card(path).memory.log is None
+        assert card.chip.snapshot().pin_tries in (4, 5, 6)
+        assert card.transmit(verify(PIN)) == b"\x90\x00"
+
+
+def test_an_image_is_held_by_one_at_a_time(path: Path) -> None:
+    with open_card(path, Random(1)) as card:
+        card.power_on()
+        with (
+            pytest.raises(InputError, match=rf"card\.json: is in use by process {os.getpid()}\n"),
+            open_card(path, Random(1)),
+        ):
+            pass
+        assert card.transmit(verify(PIN)) == b"\x90\x00"
+    with open_card(path, Random(1)) as card:
+        card.power_on()
+
+
+def test_a_holder_that_died_holds_nothing(path: Path) -> None:
+    code = (
+        "import os, sys\nfrom pathlib import Path\nfrom sscard.issuer.cardfile import open_card\n"
+        "with open_card(Path(sys.argv[1])) as card:\n    card.power_on()\n    os._exit(9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == 9  # noqa: S603
+    with open_card(path, Random(1)) as card:
+        assert card.power_on()
+
+
+def test_a_folder_that_cannot_be_written(path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="cannot be locked: No such file"),
+        open_card(path.parent / "nowhere" / "card.json"),
+    ):
+        pass
