@@ -85,10 +85,11 @@ def _decipher(session: PsamSession, key: BlockKey, enciphered: bytes) -> bytes |
     """What LD counts of a block enciphered as card security §5 says, ``None`` where LD or padding is wrong."""
     suite = session.suite
     plain = suite.session_key(key, session.challenge).decrypt(enciphered)
-    whole = plain[: 1 + plain[0]]
+    body = plain[1 : 1 + plain[0]]
+    whole = plain[:1] + body
     if len(whole) % suite.block:
         whole = pad(whole, suite.block)
-    return plain[1 : 1 + plain[0]] if equal(whole, plain) else None
+    return body if len(body) == plain[0] and equal(whole, plain) else None
 
 
 def _create(session: PsamSession, sfi: int, plain: bytes) -> bytes:

@@ -7,8 +7,8 @@ from typing import Final
 
 from sscard.card.memory import Memory
 from sscard.cipher import BlockKey, Suite
-from sscard.issuer.psam.keys import TYPE_MASK, KeyRecord, read_records
-from sscard.issuer.psam.layout import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE, Environment, PsamFile
+from sscard.issuer.psam.keys import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE, TYPE_MASK, KeyRecord, read_records
+from sscard.issuer.psam.layout import Environment, PsamFile
 from sscard.issuer.psam.layout import file_cell as cell_of
 
 Random = Callable[[int], bytes]
