@@ -9,6 +9,7 @@ import typer
 
 from sscard import __version__
 from sscard.cli.apdu import apdu
+from sscard.cli.insert import insert
 from sscard.cli.case import case
 from sscard.cli.issue import issue
 from sscard.cli.personality import personality
@@ -17,8 +18,9 @@ from sscard.cli.record import compare, export, record, replay
 from sscard.cli.run import run
 from sscard.cli.show import show
 from sscard.cli.show_item import item
-from sscard.errors import InputError, MissingPart
+from sscard.errors import InputError, MissingPart, TransportError
 
+NO_ANSWER = 1
 UNUSABLE_INPUT = 2
 MISSING_PART = 3
 
@@ -32,6 +34,7 @@ for command in (
     run,
     issue,
     show,
+    insert,
     apdu,
     verify_pin,
     change_pin,
@@ -64,7 +67,7 @@ def _common(
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; unusable input ends with 2, a missing part of the environment with 3."""
+    """Run the command line; a mute card ends with 1, unusable input with 2, a missing part with 3."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal without Chinese shows what it can.
         if hasattr(stream, "reconfigure"):
@@ -75,6 +78,8 @@ def main(arguments: list[str] | None = None) -> None:
         _end(error, UNUSABLE_INPUT)
     except MissingPart as error:
         _end(error, MISSING_PART)
+    except TransportError as error:
+        _end(error, NO_ANSWER)
 
 
 def _end(error: Exception, code: int) -> None:

@@ -61,13 +61,14 @@ class SqlJournal:
     """A journal in a database, made or migrated when it is opened.
 
     ``url`` is an SQLAlchemy URL or the path of an SQLite file; ``key`` (32
-    bytes) seals the chain and keys the digests of ID numbers. An object
-    belongs to the process that made it.
+    bytes) seals the chain and keys the digests of ID numbers. Without
+    ``create`` an SQLite file must be there. An object belongs to the process
+    that made it.
     """
 
-    def __init__(self, url: str, key: bytes) -> None:
+    def __init__(self, url: str, key: bytes, *, create: bool = True) -> None:
         self.key = key
-        self._engine = _engine(url)
+        self._engine = _engine(url, create)
         self.shown = self._engine.url.render_as_string(hide_password=True)
         with self._writing() as db:
             lanes = migrate(db, key, self.shown)
@@ -246,11 +247,11 @@ def _head(row: Row[Any]) -> Head:
     return Head(row.lane, row.events, row.cases, row.last)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str, create: bool) -> Engine:
     parsed = _parsed(url)
     try:
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite(parsed)
+            return _sqlite(parsed, create)
         return create_engine(parsed)
     except ModuleNotFoundError as error:
         raise MissingPart(f"{error.name} is not installed", 'pip install "sscard[postgresql]"') from None
@@ -269,8 +270,10 @@ def _parsed(url: str) -> URL:
     return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, create: bool) -> Engine:
     if url.database:
+        if not create and not Path(url.database).exists():
+            raise InputError("there is no journal", file=url.database, remedy="a first case makes it: sscard case open")
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:

@@ -1,0 +1,125 @@
+"""The counter: brings a case as far as it goes with what is there: papers, a card in the terminal, a citizen who types.
+
+The same call opens, continues and resumes a case, because the case itself
+tells where it stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+
+from pydantic import Field
+
+from sscard.apdu import ApduError
+from sscard.document import Model
+from sscard.service.case import Application, Case, Stage
+from sscard.service.identity import Applicant
+from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice
+from sscard.service.pipeline import PinService
+from sscard.service.words import ApplicantKind, Channel, Operation, Paper, Presence, Reason
+from sscard.terminal import BasicData, CardSession
+from sscard.transport.faults import TransportError
+
+Told = str
+"""What the citizen is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keypad:
+    """Asks the citizen for a PIN, when one is needed and not before; 4–16 digits, the old one empty for none."""
+
+    new_pin: Callable[[], str]
+    old_pin: Callable[[], str]
+
+
+class ApplicantFile(Model):
+    """Who applies; what is left out is the card holder's."""
+
+    name: str = ""
+    id_number: str = Field(default="", repr=False)
+    id_expires: date | None = None
+    kind: ApplicantKind = ApplicantKind.CITIZEN
+    lives_in_province: bool = True
+    works_or_insured_in_province: bool = False
+    presence: Presence = Presence.IN_PERSON
+
+
+class ApplicationFile(Model):
+    """An application as a file: what the citizen hands in. Without ``reason`` it is none of the item's."""
+
+    channel: Channel = Channel.WINDOW
+    handling: Channel | None = None
+    reason: Reason | None = None
+    papers: tuple[Paper, ...] = tuple(Paper)
+    applicant: ApplicantFile = ApplicantFile()
+    key: str = Field(default="", max_length=200)
+
+    def application(self, card: BasicData | None) -> Application:
+        """The application with what was read from the card, which counts where it is among the papers."""
+        person = self.applicant
+        applicant = Applicant(
+            person.name or (card.name if card else ""),
+            person.id_number or (card.social_security_number if card else ""),
+            person.kind,
+            person.lives_in_province,
+            person.works_or_insured_in_province,
+            person.presence,
+            person.id_expires,
+        )
+        shown = card if Paper.SOCIAL_SECURITY_CARD in self.papers else None
+        return Application(applicant, self.channel, self.reason, frozenset(self.papers), shown, self.handling)
+
+
+def read_card(session: CardSession | None) -> BasicData | None:
+    """What the terminal reads off the card, ``None`` where there is none or it cannot be read."""
+    try:
+        return session.read_basic() if session else None
+    except (ApduError, TransportError):
+        return None
+
+
+def go_on(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> Told:
+    """Take the case on from where it stands; what the citizen is told of the last step.
+
+    ``key`` is the idempotency key of the operation: that of the press of the button.
+    """
+    if case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
+        answer = service.accept(case)
+        if isinstance(answer, SupplementNotice | Refusal):
+            return answer.text
+    if case.stage in (Stage.ACCEPTED, Stage.OPERATED):
+        return _at_the_card(service, case, session, keypad, key)
+    return told_of(service, case)
+
+
+def told_of(service: PinService, case: Case) -> Told:
+    """What there is to tell of a case as it stands."""
+    if case.stage is Stage.COMPLETED:
+        return service.result(case).text
+    if case.stage is Stage.SUPPLEMENT and case.notice is not None:
+        return case.notice.text
+    return case.events[-1].text
+
+
+def _at_the_card(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, key: str) -> Told:
+    if session is None:
+        return case.events[-1].text
+    refusal = _show_card(service, case, session)
+    if refusal is not None:
+        return refusal.text
+    pin = keypad.new_pin()
+    if case.stage is Stage.ACCEPTED:
+        old = keypad.old_pin() if case.operation is Operation.CHANGE else ""
+        operated: Operated | NotDone = service.operate(case, session, pin, old, key=key)
+        if isinstance(operated, NotDone):
+            return operated.text
+    completed: ResultNotice | NotDone = service.complete(case, session, pin)
+    return completed.text
+
+
+def _show_card(service: PinService, case: Case, session: CardSession) -> Refusal | None:
+    """Read the card of a case that was accepted without it."""
+    card = read_card(session) if case.card is None else None
+    return service.present(case, card) if card else None
