@@ -35,11 +35,20 @@ class ItemAddress:
     occurrence: int
 
 
+def check_address(spec: FileSpec, file: FileFields) -> None:
+    """−14 where an address has another shape than the file, before the holder is asked for anything."""
+    if spec.structure == Structure.TRANSPARENT:
+        _no_items(file)
+    elif spec.structure == Structure.CYCLIC:
+        _record_number(file)
+    else:
+        _items(file)
+
+
 def read_file(card: DriverCard, spec: FileSpec, file: FileFields) -> str:
     """What a file (of the current DF, readable) holds, in the shape of pFileAddr."""
     card.select(spec.fid)
     if spec.structure == Structure.TRANSPARENT:
-        _no_items(file)
         return file_text(file, [upper_hex(card.read_binary(spec.size))])
     if spec.structure == Structure.CYCLIC:
         return file_text(file, _read_cycle(card, spec, file))
@@ -150,24 +159,28 @@ def _item(spec: FileSpec, address: ItemAddress) -> tuple[int, Item]:
 
 
 def _read_cycle(card: DriverCard, spec: FileSpec, file: FileFields) -> list[str]:
-    if not file.fields:
-        held = cycle_records(card)
-    elif len(file.fields) == 1 and _RECORD.fullmatch(file.fields[0]):
-        held = [card.read_number(int(file.fields[0]))]
-    else:
-        raise DriverError(Code.PARAMETER)
+    number = _record_number(file)
+    held = [card.read_number(number)] if number else cycle_records(card)
     return [_parts(record_texts(spec, record)) for record in held]
+
+
+def _record_number(file: FileFields) -> int:
+    """The one record of a cyclic file that is meant, 0 for all."""
+    if not file.fields:
+        return 0
+    if len(file.fields) > 1 or not _RECORD.fullmatch(file.fields[0]):
+        raise DriverError(Code.PARAMETER)
+    return int(file.fields[0])
 
 
 def _update_item(spec: FileSpec, address: ItemAddress, text: str) -> bytes:
     """The update of one record; the n-th with its tag goes by its number, the order of personalisation."""
     number, item = _item(spec, address)
-    record = tlv(address.tag, item_value(item, text))
-    if address.occurrence == 1:
-        return command(0x00, 0xDC, address.tag, FIRST, record)
-    if not number:
+    if address.occurrence > 1 and not number:
         raise ApduError(f"find item {address.tag:02X}", SW.RECORD_NOT_FOUND)
-    return command(0x00, 0xDC, number, NUMBER, record)
+    record = tlv(address.tag, item_value(item, text))
+    p1, mode = (address.tag, FIRST) if address.occurrence == 1 else (number, NUMBER)
+    return command(0x00, 0xDC, p1, mode, record)
 
 
 def _update_whole(spec: FileSpec, text: str) -> list[bytes]:

@@ -13,7 +13,7 @@ from sscard.encoding import encode_pin
 from sscard.terminal import driver_fields as fields
 from sscard.terminal.driver_card import DriverCard, Opening, needs_pin, read_access
 from sscard.terminal.driver_errors import Code, DriverError
-from sscard.terminal.driver_files import cycle_records, prepare, read_file, write_file
+from sscard.terminal.driver_files import check_address, cycle_records, prepare, read_file, write_file
 from sscard.terminal.driver_terminal import Terminal, algorithm_text
 from sscard.terminal.pinpad import ENTER_OLD
 
@@ -65,6 +65,8 @@ def read(terminal: Terminal, reader_type: int, by: int, card_info: str, addresse
 
 def _read(terminal: Terminal, card: DriverCard, files: list[fields.FileFields], by: int) -> Iterator[str]:
     specs = [card.file(file.df, file.ef) for file in files]
+    for spec, file in zip(specs, files, strict=True):
+        check_address(spec, file)
     wanted = [read_access(spec.read_rule, lambda: _by_key(by)) for spec in specs]
     initial = terminal.initial_pin(card) if any(access.pin for access in wanted) else ""
     proved = False
@@ -83,6 +85,7 @@ def read_steps(terminal: Terminal, reader_type: int, card_info: str, addresses: 
     given, file = fields.card_info(card_info), fields.files(addresses)[0]
     card = terminal.open(reader_type, given)
     spec = card.file(file.df, file.ef)
+    check_address(spec, file)
     access = read_access(spec.read_rule, lambda: True)
     if not access.key:
         raise DriverError(Code.HSM_NOT_NEEDED)
@@ -116,6 +119,7 @@ def write_steps(terminal: Terminal, reader_type: int, card_info: str, addresses:
     given, file = fields.card_info(card_info), fields.files(addresses)[0]
     card = terminal.open(reader_type, given)
     spec = card.writable(file.df, file.ef)
+    check_address(spec, file)
     card.enter(spec.df)
     key, data = yield terminal.key_inputs(card, spec.write_rule)
     proof = fields.proof(key)
