@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
+from pathlib import Path
 
 import pytest
 
 from service.citizens import Citizen, Ticking, make_citizen
+from service.postgres import NoServer, private_server
 from sscard.issuer import KeyHierarchy, builtin_keys
 from sscard.service import Case, PinService, Reason
+from sscard.service.database import SqlJournal
+
+KEY = bytes(range(32))
+_NUMBERS = count(1)
 
 
 @pytest.fixture
@@ -42,3 +50,40 @@ def accepted(service: PinService, citizen: Citizen) -> Callable[[Reason], Case]:
 @pytest.fixture
 def keys() -> KeyHierarchy:
     return builtin_keys()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The URL of a private PostgreSQL server."""
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(private_server())
+        except NoServer as error:
+            pytest.skip(str(error))
+        yield url
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> str:
+    """The URL of a schema with nothing in it."""
+    psycopg = pytest.importorskip("psycopg")
+    name = f"journal_{next(_NUMBERS)}"
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {name}")
+    return f"{postgres_server}&options=-csearch_path%3D{name}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of a journal that is not there yet, in each database in turn."""
+    if request.param == "sqlite":
+        return str(tmp_path / "journal.db")
+    url: str = request.getfixturevalue("postgres")
+    return url
+
+
+@pytest.fixture
+def journal(journal_url: str) -> Iterator[SqlJournal]:
+    opened = SqlJournal(journal_url, KEY)
+    yield opened
+    opened.close()

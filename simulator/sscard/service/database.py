@@ -70,8 +70,12 @@ class SqlJournal:
         self.key = key
         self._engine = _engine(url, create)
         self.shown = self._engine.url.render_as_string(hide_password=True)
-        with self._writing() as db:
-            lanes = migrate(db, key, self.shown)
+        try:
+            with self._writing() as db:
+                lanes = migrate(db, key, self.shown)
+        except BaseException:
+            self.close()
+            raise
         self._lane = SystemRandom().randrange(lanes)  # a lane of its own, most likely
         self._lanes = lanes
         self._lane_of: dict[str, int] = {}

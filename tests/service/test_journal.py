@@ -1,0 +1,352 @@
+"""The journal in both databases: cases come back whole, the chain finds what was done to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, create_engine, text
+
+from service.citizens import ID_NUMBER, OPENING, Citizen, Ticking, make_citizen
+from service.conftest import KEY
+from sscard.errors import InputError, MissingPart
+from sscard.service import (
+    Case,
+    JournalUnavailable,
+    NotDone,
+    Operated,
+    Overtaken,
+    Paper,
+    PinService,
+    Reason,
+    ResultNotice,
+    Stage,
+)
+from sscard.service.database import SqlJournal, load_key
+from sscard.service.migrations import STEPS, migrate
+
+NEW, WRONG = "80264153", "999999"
+
+
+@pytest.fixture
+def kept(journal: SqlJournal) -> PinService:
+    """The service with its cases in the journal."""
+    return PinService(Ticking(), journal=journal)
+
+
+@pytest.fixture
+def tamper(journal: SqlJournal, journal_url: str) -> Callable[[str], None]:
+    """Do something to the database behind the journal's back."""
+
+    def run(*statements: str) -> None:
+        engine = create_engine(journal._engine.url)
+        with engine.begin() as db:
+            for statement in statements:
+                db.execute(text(statement))
+        engine.dispose()
+
+    return run
+
+
+def run_cases(service: PinService, citizen: Citizen, count: int = 3) -> list[Case]:
+    """Completed cases of one citizen."""
+    cases = []
+    for _ in range(count):
+        case = service.intake(citizen.application(Reason.FORGOTTEN))
+        service.accept(case)
+        service.operate(case, citizen.session, NEW)
+        service.complete(case, citizen.session, NEW)
+        cases.append(case)
+    return cases
+
+
+def way_of(case: Case) -> tuple[object, ...]:
+    """All there is to a case."""
+    parts = (case.number, case.events, case.papers, case.card, case.notice, case.due, case.attempt, case.outcomes)
+    return (*parts, case.person, case.channel, case.handling, case.reason_given, case.key)
+
+
+def completed(service: PinService, citizen: Citizen) -> Case:
+    return run_cases(service, citizen, 1)[0]
+
+
+def waiting_for_papers(service: PinService, citizen: Citizen) -> Case:
+    asked = replace(citizen.application(Reason.LEAKED), papers=frozenset({Paper.ID_CARD}), card=None)
+    case = service.intake(asked, key="press 1")
+    service.accept(case)
+    return case
+
+
+def refused(service: PinService, citizen: Citizen) -> Case:
+    case = service.intake(citizen.application(None))
+    service.accept(case)
+    return case
+
+
+def failed_after_wrong_pins(service: PinService, citizen: Citizen) -> Case:
+    case = service.intake(citizen.application(Reason.LEAKED))
+    service.accept(case)
+    for number in range(6):
+        service.operate(case, citizen.session, NEW, WRONG, key=f"press {number}")
+    return case
+
+
+WAYS = [completed, waiting_for_papers, refused, failed_after_wrong_pins]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_case_comes_back_from_the_journal_as_it_was(
+    kept: PinService, journal: SqlJournal, citizen: Citizen, way: Callable[[PinService, Citizen], Case]
+) -> None:
+    case = way(kept, citizen)
+    again = journal.case(case.number)
+    assert again is not None
+    assert way_of(again) == way_of(case)
+
+
+def test_a_case_goes_on_in_another_process_where_it_was(kept: PinService, journal_url: str, citizen: Citizen) -> None:
+    number = waiting_for_papers(kept, citizen).number
+    elsewhere = SqlJournal(journal_url, KEY)
+    service = PinService(Ticking(), journal=elsewhere)
+    case = elsewhere.case(number)
+    assert case is not None
+    service.supplement(case, [Paper.SOCIAL_SECURITY_CARD], citizen.basic)
+    assert isinstance(service.operate(case, citizen.session, NEW, citizen.pin), Operated)
+    assert isinstance(service.complete(case, citizen.session, NEW), ResultNotice)
+    elsewhere.close()
+
+
+def test_another_persons_card_is_known_without_the_id_number(
+    kept: PinService, journal: SqlJournal, citizen: Citizen
+) -> None:
+    case = journal.case(waiting_for_papers(kept, citizen).number)
+    assert case is not None
+    other = make_citizen(id_number="410403199001010023")
+    kept.supplement(case, [Paper.SOCIAL_SECURITY_CARD], other.basic)
+    assert case.stage is Stage.REFUSED
+
+
+def test_who_comes_second_is_overtaken_and_writes_nothing(
+    kept: PinService, journal: SqlJournal, citizen: Citizen
+) -> None:
+    case = kept.intake(citizen.application(Reason.FORGOTTEN))
+    kept.accept(case)
+    second = journal.case(case.number)
+    assert second is not None
+    kept.operate(case, citizen.session, NEW)
+    sent = len(citizen.wire.events)
+    with pytest.raises(Overtaken):
+        kept.operate(second, citizen.session, WRONG)
+    assert len(citizen.wire.events) == sent
+    assert journal.verify().findings == ()
+
+
+def test_one_key_is_one_case(kept: PinService, citizen: Citizen) -> None:
+    first = kept.intake(citizen.application(Reason.FORGOTTEN), key="press")
+    again = kept.intake(citizen.application(Reason.FORGOTTEN), key="press")
+    assert again.number == first.number
+    assert kept.intake(citizen.application(Reason.FORGOTTEN)).number != first.number
+
+
+def test_cases_are_listed_by_stage_and_day(kept: PinService, journal: SqlJournal, citizen: Citizen) -> None:
+    done = {case.number for case in run_cases(kept, citizen)}
+    waits = waiting_for_papers(kept, citizen)
+    assert {case.number for case in journal.cases()} == done | {waits.number}
+    assert {case.number for case in journal.cases([Stage.COMPLETED])} == done
+    assert [case.number for case in journal.cases(since=waits.events[0].time)] == [waits.number]
+
+
+def test_nothing_secret_is_written(
+    kept: PinService, journal: SqlJournal, journal_url: str, citizen: Citizen, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for way in WAYS:
+        way(kept, make_citizen())
+    engine = create_engine(journal._engine.url)
+    with engine.connect() as db:
+        rows = [
+            row
+            for table in ("event", "journal", "lane", "opening")
+            for row in db.execute(text(f"SELECT * FROM {table}"))  # noqa: S608
+        ]
+    engine.dispose()
+    written = str(rows)
+    secrets = (NEW, WRONG, citizen.pin, ID_NUMBER, ID_NUMBER[6:14], KEY.hex())
+    assert [secret for secret in secrets if secret in written] == []
+    assert "4104************09" in written
+
+
+TAMPERED = {
+    "edited": "UPDATE event SET text = 'x' WHERE place = 2 AND \"case\" = :second",
+    "stage edited": "UPDATE event SET stage = 'completed' WHERE place = 2 AND \"case\" = :second",
+    "facts edited": "UPDATE event SET facts = replace(facts, 'true', 'false') WHERE place = 2 AND \"case\" = :second",
+    "time edited": "UPDATE event SET time = '2020-01-01T00:00:00+00:00' WHERE place = 1 AND \"case\" = :first",
+    "moved to another case": 'UPDATE event SET "case" = \'x\' WHERE place = 3 AND "case" = :first',
+    "removed": 'DELETE FROM event WHERE place = 3 AND "case" = :first',
+    "first removed": 'DELETE FROM event WHERE place = 1 AND "case" = :first',
+    "last removed": 'DELETE FROM event WHERE place = 5 AND "case" = :third',
+    "case removed": 'DELETE FROM event WHERE "case" = :second',
+    "last case removed": 'DELETE FROM event WHERE "case" = :third',
+    "all removed": "DELETE FROM event",
+    "head set back": "UPDATE lane SET events = events - 5, cases = cases - 1 WHERE events > 0",
+    "head removed": "DELETE FROM lane WHERE events > 0",
+}
+
+
+@pytest.mark.parametrize("statement", TAMPERED.values(), ids=TAMPERED)
+def test_whatever_is_done_to_an_event_is_found(
+    kept: PinService, journal: SqlJournal, citizen: Citizen, tamper: Callable[[str], None], statement: str
+) -> None:
+    first, second, third = run_cases(kept, citizen)
+    verified = journal.verify()
+    assert (verified.cases, verified.events, verified.findings) == (3, 15, ())
+    for name, case in (("first", first), ("second", second), ("third", third)):
+        statement = statement.replace(f":{name}", f"'{case.number}'")
+    tamper(statement)
+    assert journal.verify().findings
+
+
+def test_swapped_events_are_found_at_their_places(
+    kept: PinService, journal: SqlJournal, citizen: Citizen, tamper: Callable[..., None]
+) -> None:
+    run_cases(kept, citizen)
+    tamper(
+        "UPDATE event SET position = -4 WHERE position = 4",
+        "UPDATE event SET position = 4 WHERE position = 9",
+        "UPDATE event SET position = 9 WHERE position = -4",
+    )
+    places = [finding.position for finding in journal.verify().findings]
+    assert {4, 9} <= set(places) <= {4, 5, 9, 10}
+
+
+def test_an_end_that_was_cut_off_with_a_head_to_fit_is_found(
+    kept: PinService, journal: SqlJournal, citizen: Citizen, tamper: Callable[..., None]
+) -> None:
+    run_cases(kept, citizen)
+    tamper(
+        "UPDATE lane SET events = 10, cases = 2, last = (SELECT seal FROM event WHERE position = 10) WHERE events > 0",
+        "DELETE FROM event WHERE position > 10",
+    )
+    assert [finding.problem for finding in journal.verify().findings] == [
+        "the lane's head is not the one that was written"
+    ]
+
+
+def test_a_damaged_chain_is_not_made_longer(kept: PinService, citizen: Citizen, tamper: Callable[[str], None]) -> None:
+    run_cases(kept, citizen)
+    tamper("UPDATE lane SET events = events - 1 WHERE events > 0")
+    with pytest.raises(JournalUnavailable, match="case verify"):
+        run_cases(kept, citizen)
+
+
+def test_another_key_is_refused(journal: SqlJournal, journal_url: str) -> None:
+    with pytest.raises(InputError, match="sealed with another key"):
+        SqlJournal(journal_url, bytes(32))
+
+
+def test_a_journal_of_a_newer_version_is_refused(
+    journal: SqlJournal, journal_url: str, tamper: Callable[[str], None]
+) -> None:
+    tamper("UPDATE journal SET version = 99")
+    with pytest.raises(InputError, match="version 99"):
+        SqlJournal(journal_url, KEY)
+
+
+def test_an_older_journal_takes_every_step_once_and_keeps_its_events(
+    kept: PinService, journal: SqlJournal, citizen: Citizen
+) -> None:
+    run_cases(kept, citizen)
+    taken = []
+
+    def add_a_table(db: Connection, key: bytes) -> None:
+        taken.append(key)
+        db.execute(text("CREATE TABLE extra (x INTEGER)"))
+
+    for _ in range(2):
+        with journal._writing() as db:
+            migrate(db, KEY, "journal", {**STEPS, 1: add_a_table})
+    assert taken == [KEY]
+    assert journal.verify().findings == ()
+
+
+def test_processes_that_make_a_journal_at_once_make_one(journal_url: str) -> None:
+    context = get_context("spawn")
+    makers = [context.Process(target=_make, args=(journal_url,)) for _ in range(4)]
+    for maker in makers:
+        maker.start()
+    for maker in makers:
+        maker.join()
+    assert [maker.exitcode for maker in makers] == [0] * 4
+    journal = SqlJournal(journal_url, KEY)
+    assert journal.verify().cases == 4
+    journal.close()
+
+
+def _make(url: str) -> None:
+    journal = SqlJournal(url, KEY)
+    PinService(lambda: OPENING, journal=journal).intake(make_citizen().application(Reason.LEAKED))
+    journal.close()
+
+
+def test_a_journal_that_fails_after_the_card_leaves_the_case_in_doubt(
+    kept: PinService, journal: SqlJournal, citizen: Citizen, tamper: Callable[[str], None]
+) -> None:
+    case = kept.intake(citizen.application(Reason.FORGOTTEN))
+    kept.accept(case)
+    reset = citizen.session.reset_pin
+
+    def reset_and_lose_the_journal(pin: str) -> None:
+        reset(pin)
+        tamper("ALTER TABLE lane RENAME TO gone")
+
+    citizen.session.reset_pin = reset_and_lose_the_journal  # type: ignore[method-assign]
+    with pytest.raises(JournalUnavailable):
+        kept.operate(case, citizen.session, NEW)
+    tamper("ALTER TABLE gone RENAME TO lane")
+    again = journal.case(case.number)
+    assert again is not None
+    assert again.in_doubt
+    assert again.stage is Stage.ACCEPTED
+
+
+@pytest.mark.parametrize("url", ["mysql://host/db", "nonsense://", "://", "oracle://x"])
+def test_only_the_two_databases_are_journals(url: str) -> None:
+    with pytest.raises((InputError, MissingPart)):
+        SqlJournal(url, KEY)
+
+
+def test_the_password_of_a_url_is_never_shown(postgres: str) -> None:
+    url = postgres.replace("postgres@", "nobody-here:hunter2@")
+    with pytest.raises(JournalUnavailable) as caught:
+        SqlJournal(url, KEY)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_missing_journal_is_told_where_none_shall_be_made(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no journal"):
+        SqlJournal(str(tmp_path / "none.db"), KEY, create=False)
+
+
+def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "journal.key"
+    key = load_key(path)
+    assert (len(key), load_key(path), path.stat().st_mode & 0o777) == (32, key, 0o600)
+    assert [entry.name for entry in path.parent.iterdir()] == ["journal.key"]
+
+
+def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "journal.key"
+    path.write_text("abc")
+    with pytest.raises(InputError, match="not the key of a journal"):
+        load_key(path)
+
+
+def test_events_are_json_that_any_program_can_read(kept: PinService, journal: SqlJournal, citizen: Citizen) -> None:
+    case = completed(kept, citizen)
+    facts = json.loads(json.dumps([event.facts for event in case.events]))
+    assert facts[1] == {"due": "2026-03-03", "certain": True}
+    answers = [kept.operate(case, citizen.session, NEW, key=key) for key in case.outcomes]
+    assert not any(isinstance(answer, NotDone) for answer in answers)
