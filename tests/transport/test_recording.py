@@ -302,3 +302,8 @@ def test_any_answer_of_a_known_command_can_be_explained(conversation):
     explainer = Explainer()
     for header, rest, data, sw in conversation:
         explainer.explain(bytes.fromhex(header) + rest, data + sw)
+
+
+@pytest.mark.parametrize("command", ["80FA0200100312345680" + "00" * 11, "84D40011081122334455667788"])
+def test_what_a_psam_enciphers_or_is_given_as_a_key_is_masked(command: str) -> None:
+    assert redact(bytes.fromhex(command)).split()[1].strip("*") == ""

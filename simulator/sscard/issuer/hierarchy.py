@@ -127,15 +127,18 @@ class KeyHierarchy:
         """
         return suite.diversify(self._city_key(suite, key, version, card.city_code), card.serial)
 
+    def root(self, suite: Suite, key: str, version: int) -> bytes | None:
+        """A root's value (8 or 16 bytes), ``None`` where the issuer does not hold it."""
+        held = self._roots.get(ROOT_OF.get(key, key))
+        return held.value(suite, version) if held and version < len(held.addresses) else None
+
     def _derive_city_key(self, suite: Suite, key: str, version: int, city_code: str) -> BlockKey:
-        name = ROOT_OF.get(key, key)
-        root = self._roots.get(name)
-        if root is None or version >= len(root.addresses):
+        value = self.root(suite, key, version)
+        if value is None:
             raise InputError(
-                f"the key file {self.name!r} holds no root {name} version {version + 1}",
+                f"the key file {self.name!r} holds no root {ROOT_OF.get(key, key)} version {version + 1}",
                 remedy="add it, as in sscard's own test-keys.yaml",
             )
-        value = root.value(suite, version)
         for factor in (province_factor(city_code), city_factor(city_code)):
             value = suite.diversify(suite.key(value), factor)
         return suite.key(value)

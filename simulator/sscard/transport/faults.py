@@ -8,8 +8,22 @@ from dataclasses import dataclass
 from typing import Final
 
 from sscard.card.memory import Moment, PowerLost
-from sscard.errors import TransportError as TransportError  # every other failure of a transport is one
+from sscard.errors import TransportError
 from sscard.transport.connection import Connection
+
+__all__ = [
+    "CardMute",
+    "CardRemoved",
+    "Corrupted",
+    "Fault",
+    "FaultyConnection",
+    "Mute",
+    "Removal",
+    "Slow",
+    "Swap",
+    "TransportError",
+    "Truncated",
+]
 
 INS: Final = 1
 """Where the instruction byte stands in a command."""

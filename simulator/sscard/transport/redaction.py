@@ -13,7 +13,9 @@ DATA: Final = 5
 """Where the data of a command begin, behind CLA INS P1 P2 Lc."""
 PIN_INS: Final = frozenset((0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C))
 """Commands of other cards that carry PINs or PUKs (ISO 7816-4)."""
-_SECRET_INS: Final = PIN_INS | {command.ins for command in COMMANDS if command.secret is not None}
+PSAM_INS: Final = frozenset((0xD4, 0xFA))
+"""Commands of a PSAM that carry keys (CREATE, CHANGE KEY) or what is to be enciphered, a PIN too (CIPHER DATA)."""
+_SECRET_INS: Final = PIN_INS | PSAM_INS | {command.ins for command in COMMANDS if command.secret is not None}
 
 
 def redact(command: bytes) -> str:

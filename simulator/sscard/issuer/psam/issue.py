@@ -202,18 +202,13 @@ def _records(
 ) -> Iterator[KeyRecord]:
     """The record of a root, none where the issuer does not hold it."""
     kind, levels, id_ = place
-    value = _root(order.roots, suite, name, version)
+    value = order.roots.root(suite, name, version)
     if value is None:
         return
     done = (province_factor(order.city_code), city_factor(order.city_code))[: 3 - levels]
     for factor in done:
         value = suite.diversify(suite.key(value), factor)
     yield KeyRecord(kind, levels, id_, _algorithm(suite, value), 0, value)
-
-
-def _root(roots: KeyHierarchy, suite: Suite, name: str, version: int) -> bytes | None:
-    held = roots._roots.get(name)
-    return held.value(suite, version) if held and version < len(held.addresses) else None
 
 
 def _algorithm(suite: Suite, value: bytes) -> KeyAlgorithm:
