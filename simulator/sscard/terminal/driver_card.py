@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -25,6 +24,7 @@ from sscard.terminal.session import (
 )
 from sscard.transport.connection import Connection, exchange
 
+GENERATIONS: Final = ("1.0", "2.0", "3.0")
 DES_ID: Final = 0x01
 SSF33_ID: Final = 0x02
 ALGORITHMS: Final = (DES_ID, SSF33_ID, 0x03)
@@ -38,8 +38,6 @@ ALL_RECORDS: Final = 0x05
 FIRST, NEXT, NUMBER = 0b000, 0b010, 0b100
 """P2 of READ RECORD in the current EF: identifier, first and next; record number."""
 BINARY_PIECE: Final = 0xF0
-
-_VERSION = re.compile(r"([123]\.0)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +53,8 @@ class IssuerData:
 
     @property
     def generation(self) -> str:
-        """ "1.0", "2.0" or "3.0": the first three characters of the version, blank is 1.0."""
-        if not self.version:
-            return "1.0"
-        found = _VERSION.match(self.version)
-        if found is None:
-            raise DriverError(Code.UNSUPPORTED)
-        return found[1]
+        """The first three characters of the version, blank is 1.0."""
+        return self.version[:3] or "1.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +81,12 @@ class Access(NamedTuple):
 
 @cache
 def layout_of(generation: str) -> Layout:
-    """The files and keys of a generation, those of the annex included; SSSE has the FID of the MF here."""
+    """The files and keys of a generation, those of the annex included; SSSE has the FID of the MF here.
+
+    −13 for a generation this driver does not know.
+    """
+    if generation not in GENERATIONS:
+        raise DriverError(Code.UNSUPPORTED)
     return build_layout(generation, optional_applications=True)
 
 
@@ -121,7 +119,7 @@ class DriverCard:
 
     @property
     def layout(self) -> Layout:
-        """The files and keys of the card's generation; −13 for a generation this driver does not know."""
+        """The files and keys of the card's generation."""
         return layout_of(self.issuer.generation)
 
     @property

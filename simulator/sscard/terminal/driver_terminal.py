@@ -10,7 +10,7 @@ from typing import Final
 from sscard.issuer.hierarchy import builtin_keys
 from sscard.issuer.hsm import HsmError
 from sscard.issuer.places import Place
-from sscard.terminal.driver_card import DriverCard, needs_pin
+from sscard.terminal.driver_card import GENERATIONS, DriverCard, needs_pin
 from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.driver_fields import join, upper_hex
 from sscard.terminal.driver_pin import PinEntry, Use
@@ -91,8 +91,10 @@ class Terminal:
         self._known: tuple[Identity, str] | None = None
 
     def open(self, reader_type: int, expected: Identity | None = None) -> DriverCard:
-        """Power the first card found: −2 for none, −22 where it is not the expected one."""
+        """Power the first card found: −2 for none, −13 for an unknown version, −22 where it is not the expected one."""
         card = self._power(self._readers.by_type(reader_type))
+        if card.issuer.generation not in GENERATIONS:
+            raise DriverError(Code.UNSUPPORTED)
         if expected is not None and card.identity != expected:
             raise DriverError(Code.OTHER_CARD)
         return card

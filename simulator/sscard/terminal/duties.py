@@ -15,12 +15,11 @@ from typing import Protocol
 from sscard.apdu import SW, ApduError
 from sscard.card.applications import DF04
 from sscard.cipher import equal
-from sscard.terminal.driver_card import DriverCard, IssuerData
+from sscard.terminal.driver_card import GENERATIONS, DriverCard, IssuerData
 from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.errors import PinBlocked, WrongPin
 from sscard.terminal.session import Identity
 
-GENERATIONS = ("1.0", "2.0", "3.0")
 PURCHASE = 0x02
 
 
@@ -66,7 +65,7 @@ class TerminalRules:
             (self.blacklist.holds(issuer.identity), Finding.BLACKLISTED),
             (self.bodies is not None and not issuer.body.startswith(self.bodies), Finding.UNSUPPORTED_BODY),
             (self.categories is not None and issuer.category not in self.categories, Finding.UNSUPPORTED_CATEGORY),
-            (_generation(issuer) not in self.versions, Finding.UNSUPPORTED_VERSION),
+            (issuer.generation not in self.versions, Finding.UNSUPPORTED_VERSION),
             (is_expired(issuer.expires, today), Finding.EXPIRED),
         )
         return tuple(finding for found, finding in checks if found)
@@ -210,10 +209,3 @@ def _is_pin(card: PinCard, pin: str) -> bool:
             raise
         return False
     return True
-
-
-def _generation(issuer: IssuerData) -> str:
-    try:
-        return issuer.generation
-    except DriverError:
-        return issuer.version
