@@ -5,12 +5,12 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: demo test check lint types floors tests bench system venv clean
+.PHONY: demo test check lint types floors tests campaign bench system venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run
 
-test: system $(VENV)/developer check tests
+test: system $(VENV)/developer check tests compiled
 
 check: lint types floors
 
@@ -27,8 +27,27 @@ floors: $(VENV)/developer
 tests: $(VENV)/developer
 	$(BIN)/pytest -n 2
 
+campaign: $(VENV)/developer
+	$(BIN)/pytest -m campaign
+
+# The chip's tests on the compiled chip, which plain sscard above it uses.
+compiled: $(COMPILED)/chip
+	cp -R simulator/sscard $(COMPILED)
+	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 2 $(CHIP_TESTS)
+
 bench: $(VENV)/developer
 	$(BIN)/pytest bench --benchmark-enable
+
+bench-compiled: $(COMPILED)/chip
+	cp -R simulator/sscard $(COMPILED)
+	PYTHONPATH=$(COMPILED) $(BIN)/pytest bench/bench_chip.py --benchmark-enable
+
+$(COMPILED)/chip: $(addprefix simulator/,$(CHIP)) Makefile | $(VENV)/developer
+	rm -rf $(COMPILED)
+	mkdir -p $(COMPILED)
+	cp -R simulator/sscard $(COMPILED)
+	cd $(COMPILED) && $(abspath $(BIN))/mypyc $(CHIP) > compiler.log 2>&1 || { cat compiler.log; exit 1; }
+	touch $@
 
 system:
 	.ci/system-packages
@@ -47,7 +66,7 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 	touch $@
 
 $(VENV)/developer: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[pcsc]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[pcsc,postgresql]" --group dev
 	touch $@
 
 clean:
