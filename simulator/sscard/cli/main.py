@@ -9,6 +9,7 @@ import typer
 
 from sscard import __version__
 from sscard.cli.apdu import apdu
+from sscard.cli.hsm import hsm
 from sscard.cli.insert import insert
 from sscard.cli.case import case
 from sscard.cli.issue import issue
@@ -49,6 +50,7 @@ for command in (
     app.command()(command)
 app.add_typer(personality, name="personality")
 app.add_typer(case, name="case")
+app.add_typer(hsm, name="hsm")
 
 
 def _version(wanted: bool) -> None:

@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 Target = Annotated[str, typer.Argument(help=TARGET_HELP)]
 Keys = Annotated[Path | None, typer.Option(metavar="FILE", help="The issuer's root keys; else the built-in test keys.")]
+HsmUrl = Annotated[
+    str, typer.Option("--hsm", metavar="URL", help="Ask the HSM service there, sscard hsm serve, instead of the keys.")
+]
+HsmToken = Annotated[
+    Path | None, typer.Option("--hsm-token", metavar="FILE", help="The file with the service's token.")
+]
 NewPin = Annotated[str, typer.Option("--new", help="The new PIN, 4 to 16 digits; asked for where not given.")]
 
 
@@ -46,17 +52,19 @@ def change_pin(
         typer.echo("PIN changed")
 
 
-def reset_pin(target: Target, new: NewPin = "", keys: Keys = None) -> None:
+def reset_pin(
+    target: Target, new: NewPin = "", keys: Keys = None, hsm: HsmUrl = "", hsm_token: HsmToken = None
+) -> None:
     """Reset the PIN (重置密码): the issuer sets a new one."""
     after = _new_pin(new)
-    with _session(target, keys) as session:
+    with _session(target, keys, hsm, hsm_token) as session:
         session.reset_pin(after)
         _tell_tries(session, "PIN reset")
 
 
-def unblock_pin(target: Target, keys: Keys = None) -> None:
+def unblock_pin(target: Target, keys: Keys = None, hsm: HsmUrl = "", hsm_token: HsmToken = None) -> None:
     """Unblock the PIN (解锁密码): the old one is valid again."""
-    with _session(target, keys) as session:
+    with _session(target, keys, hsm, hsm_token) as session:
         session.unblock_pin()
         _tell_tries(session, "PIN unblocked")
 
@@ -87,15 +95,17 @@ def _new_pin(pin: str) -> str:
 
 
 @contextmanager
-def _session(target: str, keys: Path | None) -> Iterator[CardSession]:
-    """A card session; a refusal of the card is told in one line and ends with 1."""
+def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None) -> Iterator[CardSession]:
+    """A card session; a refusal of the card or the HSM is told in one line and ends with 1."""
     from sscard.apdu import ApduError, status_text
+    from sscard.cli.hsm import hsm_refusals, http_hsm
     from sscard.issuer import SoftHsm
     from sscard.terminal import CardSession
 
-    with open_target(target) as connection:
+    behind = http_hsm(hsm, hsm_token) if hsm else SoftHsm(keys_of(keys))
+    with hsm_refusals(), open_target(target) as connection:
         try:
-            session = CardSession.start(connection, SoftHsm(keys_of(keys)))
+            session = CardSession.start(connection, behind)
             yield session
             session.close()
         except ApduError as error:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Protocol
 
-from sscard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, BlockKey, CipherError, Suite
+from sscard.cipher import FACTOR_LENGTH, SUITES, BlockKey, CipherError, Suite
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
 
 HEADER_LENGTH = 5
+PIN_MAX_BYTES = 8
 
 
 class HsmError(Exception):
@@ -35,7 +37,59 @@ class Hsm(Protocol):
         """
 
 
-class SoftHsm:
+class CheckedHsm(ABC):
+    """The checks every backend makes before it computes with a key; a backend computes for a permitted address."""
+
+    def authentication_data(
+        self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
+    ) -> bytes:
+        """See ``Hsm``."""
+        suite = _suite(algorithm)
+        if len(original) != FACTOR_LENGTH:
+            raise HsmError(f"original data has {FACTOR_LENGTH} bytes, got {len(original)}")
+        found = self._permitted(address, ("authenticate",))
+        return self._authenticate(suite, found, card, _factor(suite, factor), original) + original
+
+    def safe_message(
+        self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
+    ) -> bytes:
+        """See ``Hsm``."""
+        suite = _suite(algorithm)
+        if len(header) != HEADER_LENGTH:
+            raise HsmError(f"a command header has {HEADER_LENGTH} bytes, got {len(header)}")
+        if pin is not None and len(pin) > PIN_MAX_BYTES:
+            raise HsmError(f"a PIN has at most {PIN_MAX_BYTES} bytes")
+        uses: tuple[Use, ...] = ("mac", "mac and encipher") if pin is None else ("mac and encipher",)
+        found = self._permitted(address, uses)
+        message = self._message(suite, found, card, _factor(suite, factor), header, pin)
+        if header[-1] != len(message) - HEADER_LENGTH:
+            raise HsmError(f"Lc of the header is {header[-1]}, the data with its MAC has another length")
+        return message
+
+    def _permitted(self, address: str, uses: tuple[Use, ...]) -> Address:
+        found = self._at(address)
+        if found is None:
+            raise HsmError(f"no key at address {address}")
+        if found.use not in uses:
+            raise HsmError(f"the key at address {address} may not {uses[-1]}: its use is {found.use!r}")
+        return found
+
+    @abstractmethod
+    def _at(self, address: str) -> Address | None:
+        """What stands at an address, ``None`` for nothing."""
+
+    @abstractmethod
+    def _authenticate(self, suite: Suite, at: Address, card: CardReference, factor: bytes, original: bytes) -> bytes:
+        """Authentication data(8)."""
+
+    @abstractmethod
+    def _message(
+        self, suite: Suite, at: Address, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
+    ) -> bytes:
+        """Header ‖ enciphered PIN ‖ MAC(4)."""
+
+
+class SoftHsm(CheckedHsm):
     """The HSM in software, over the roots of a key file."""
 
     def __init__(self, hierarchy: KeyHierarchy) -> None:
@@ -51,38 +105,18 @@ class SoftHsm:
         except (KeyError, IndexError):
             raise HsmError(f"this HSM holds no {key} version {version + 1}") from None
 
-    def authentication_data(
-        self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
-    ) -> bytes:
-        """See ``Hsm``."""
-        suite = _suite(algorithm)
-        if len(original) != FACTOR_LENGTH:
-            raise HsmError(f"original data has {FACTOR_LENGTH} bytes, got {len(original)}")
-        key = self._card_key(suite, self._at(address, ("authenticate",)), card)
-        return suite.authenticate(key, _factor(suite, factor), original) + original
+    def _at(self, address: str) -> Address | None:
+        return self._hierarchy.at(address)
 
-    def safe_message(
-        self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
+    def _authenticate(self, suite: Suite, at: Address, card: CardReference, factor: bytes, original: bytes) -> bytes:
+        return suite.authenticate(self._card_key(suite, at, card), factor, original)
+
+    def _message(
+        self, suite: Suite, at: Address, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
     ) -> bytes:
-        """See ``Hsm``."""
-        suite = _suite(algorithm)
-        if len(header) != HEADER_LENGTH:
-            raise HsmError(f"a command header has {HEADER_LENGTH} bytes, got {len(header)}")
-        uses: tuple[Use, ...] = ("mac", "mac and encipher") if pin is None else ("mac and encipher",)
-        key = self._card_key(suite, self._at(address, uses), card)
-        session = suite.session_key(key, _factor(suite, factor))
+        session = suite.session_key(self._card_key(suite, at, card), factor)
         message = header + (b"" if pin is None else suite.encipher_pin(session, pin))
-        if header[-1] != len(message) - HEADER_LENGTH + MAC_LENGTH:
-            raise HsmError(f"Lc of the header is {header[-1]}, the data with its MAC has another length")
         return message + suite.mac(session, message)
-
-    def _at(self, address: str, uses: tuple[Use, ...]) -> Address:
-        found = self._hierarchy.at(address)
-        if found is None:
-            raise HsmError(f"no key at address {address}")
-        if found.use not in uses:
-            raise HsmError(f"the key at address {address} may not {uses[-1]}: its use is {found.use!r}")
-        return found
 
     def _card_key(self, suite: Suite, at: Address, card: CardReference) -> BlockKey:
         return suite.key(self._hierarchy.card_key(suite, at.key, at.version, card))

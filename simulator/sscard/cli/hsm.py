@@ -1,0 +1,108 @@
+"""``sscard hsm serve|load``: the issuer's HSM as a service, and its keys in a PKCS#11 token."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sscard.cli.serving import serve_until_signal
+from sscard.cli.target import keys_of, tell
+from sscard.errors import InputError
+
+if TYPE_CHECKING:
+    from sscard.issuer import Hsm
+
+DEFAULT_PORT = 8440
+FILE_HELP = "The file with the service's token; made where it is not there. Else one of this user's own."
+
+hsm = typer.Typer(help="The issuer's HSM (加密机) as a service, or in a PKCS#11 token.", no_args_is_help=True)
+
+Keys = Annotated[Path | None, typer.Option(metavar="FILE", help="The issuer's root keys; else the built-in test keys.")]
+Module = Annotated[Path | None, typer.Option(metavar="FILE", help="The PKCS#11 library of a token that holds them.")]
+Label = Annotated[
+    str, typer.Option("--token", metavar="LABEL", help="The token's label; its PIN is in SSCARD_TOKEN_PIN, or asked.")
+]
+TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help=FILE_HELP)]
+
+
+@hsm.command()
+def serve(
+    keys: Keys = None,
+    port: Annotated[int, typer.Option(help="The port on the loopback interface; 0 takes a free one.")] = DEFAULT_PORT,
+    token_file: TokenFile = None,
+    module: Module = None,
+    label: Label = "sscard",
+) -> None:
+    """Serve the HSM on 127.0.0.1 until Ctrl-C, to programs that have the service's token.
+
+    The log on standard error has time, operation, key address, card district
+    and status of each request. No answer holds a key.
+    """
+    from sscard.issuer.hsm_http import HsmServer, service_token
+
+    file = token_file or default_token_file()
+    with _backend(keys, module, label) as behind, HsmServer(behind, service_token(file), port=port, log=tell) as server:
+        typer.echo(f"HSM at {server.url}, token in {file}")
+        serve_until_signal(server)
+
+
+@hsm.command()
+def load(
+    module: Annotated[Path, typer.Option(metavar="FILE", help="The token's PKCS#11 library.")],
+    label: Label = "sscard",
+    keys: Keys = None,
+) -> None:
+    """Put the DES roots of a key file into a PKCS#11 token; keys at the same address are replaced."""
+    from sscard.issuer.hsm_pkcs11 import load_roots, read_key_file
+
+    with hsm_refusals():
+        count = load_roots(module, label, _token_pin(), read_key_file(keys))
+        typer.echo(f"keys loaded into token {label}: {count}")
+
+
+@contextmanager
+def hsm_refusals() -> Iterator[None]:
+    """What the HSM refuses is told in one line and ends with 1."""
+    from sscard.issuer import HsmError
+
+    try:
+        yield
+    except HsmError as error:
+        tell(f"sscard: {error}")
+        raise typer.Exit(1) from None
+
+
+def http_hsm(url: str, token_file: Path | None) -> Hsm:
+    """The HSM service at a URL, with the token of its file."""
+    from sscard.issuer.hsm_http import HttpHsm, read_token
+
+    return HttpHsm(url, read_token(token_file or default_token_file()))
+
+
+def default_token_file() -> Path:
+    """Where the service's token stands for the programs of the same user."""
+    return Path(typer.get_app_dir("sscard")) / "hsm-token"
+
+
+@contextmanager
+def _backend(keys: Path | None, module: Path | None, label: str) -> Iterator[Hsm]:
+    from sscard.issuer import SoftHsm
+
+    if module is None:
+        yield SoftHsm(keys_of(keys))
+        return
+    if keys is not None:
+        raise InputError("--keys and --module exclude each other", remedy="load the keys first: sscard hsm load --help")
+    from sscard.issuer.hsm_pkcs11 import Pkcs11Hsm
+
+    with hsm_refusals(), Pkcs11Hsm(module, label, _token_pin()) as hsm:
+        yield hsm
+
+
+def _token_pin() -> str:
+    return os.environ.get("SSCARD_TOKEN_PIN") or str(typer.prompt("PIN of the token", hide_input=True))

@@ -1,0 +1,269 @@
+"""The HSM as a PKCS#11 token, for DES and 3DES: roots stay in the token, and so does every key made out of them.
+
+A root is a secret key object of the token, sensitive and not extractable. Its
+type says which DES it is: DES2 for a key of 16 bytes, DES3 with three times
+the same 8 bytes for a single-DES key. Its label says what it is for: address,
+use, version (from 1) and name, as in ``1004 mac-and-encipher 1 STK``.
+
+Province, city, card and session keys are derived in the token
+(CKM_DES3_ECB_ENCRYPT_DATA), as objects of the session that are sensitive, not
+extractable, and destroyed after use. What crosses the border to the token in
+clear: a root's value while ``load_roots`` puts it in, and the data that gets
+enciphered, a new PIN among it. SM4 is in no token we know of: it is refused.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib import resources
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Any, Final, get_args
+
+from sscard.cipher import (
+    DES,
+    MAC_LENGTH,
+    Suite,
+    city_factor,
+    complement,
+    pad,
+    province_factor,
+)
+from sscard.document import parse_document, read_document
+from sscard.errors import InputError, MissingPart
+from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
+from sscard.issuer.hsm import CheckedHsm, HsmError
+
+DES_BLOCK: Final = 8
+DOUBLE: Final = 16
+"""Length of a root that makes 3DES."""
+
+_USES: Final = {use.replace(" ", "-"): use for use in get_args(Use)}
+"""Uses by their word in a label."""
+
+
+class Pkcs11Hsm(CheckedHsm):
+    """The HSM over a token that ``load_roots`` filled; a context manager, any thread may use it.
+
+    ``module`` is the path of the token's PKCS#11 library, ``token`` its label,
+    ``pin`` that of its user. Errors of making one: ``MissingPart`` without
+    python-pkcs11, ``InputError`` for a module or token that is not there,
+    ``HsmError`` where the token refuses the PIN or cannot derive keys.
+    """
+
+    def __init__(self, module: Path, token: str, pin: str) -> None:
+        self._pkcs11 = _library()
+        self._token = token
+        self._lock = Lock()
+        with ExitStack() as opened:
+            session = opened.enter_context(_session(module, token, pin))
+            with _refusals():
+                self._roots = {address: (at, key) for address, at, key in _keys_in(session)}
+            self._open = opened.pop_all()
+        self._addresses = {(at.key, at.version): address for address, (at, _) in self._roots.items()}
+
+    def __repr__(self) -> str:
+        return f"<Pkcs11Hsm {self._token}>"
+
+    def __enter__(self) -> Pkcs11Hsm:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Log out; the roots stay in the token."""
+        self._open.close()
+
+    def address_of(self, key: str, version: int = 0) -> str:
+        """See ``Hsm``."""
+        try:
+            return self._addresses[ROOT_OF.get(key, key), version]
+        except KeyError:
+            raise HsmError(f"this HSM holds no {key} version {version + 1}") from None
+
+    def _at(self, address: str) -> Address | None:
+        return self._roots[address][0] if address in self._roots else None
+
+    def _authenticate(self, suite: Suite, at: Address, card: CardReference, factor: bytes, original: bytes) -> bytes:
+        with self._session_key(suite, at, card, factor) as session:
+            return self._encipher(session, original)
+
+    def _message(
+        self, suite: Suite, at: Address, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
+    ) -> bytes:
+        with self._session_key(suite, at, card, factor) as session:
+            message = header + (b"" if pin is None else self._encipher(session, _pin_block(pin)))
+            return message + self._chain(session, pad(message, DES_BLOCK))[:MAC_LENGTH]
+
+    @contextmanager
+    def _session_key(self, suite: Suite, at: Address, card: CardReference, factor: bytes) -> Iterator[Any]:
+        """The session key as an object of the token; nobody else uses the token meanwhile."""
+        if suite is not DES:
+            raise HsmError(f"this token computes DES and 3DES only, not {suite.name}")
+        _, root = self._roots[self.address_of(at.key, at.version)]
+        factors = (province_factor(card.city_code), city_factor(card.city_code), card.serial)
+        with self._lock, _refusals(), ExitStack() as derived:
+            key = root
+            for level in factors:
+                data = level + complement(level) if key.key_type == self._pkcs11.KeyType.DES2 else level * 3
+                key = derived.enter_context(self._child(key, key.key_type, data))
+            challenge = factor.ljust(DES_BLOCK, b"\0")
+            yield derived.enter_context(self._child(key, self._pkcs11.KeyType.DES3, challenge * 3))
+
+    @contextmanager
+    def _child(self, key: Any, key_type: Any, data: bytes) -> Iterator[Any]:
+        """The key whose value is ``data`` enciphered, as long as it is needed."""
+        held = ctypes.create_string_buffer(data, len(data))
+        child = key.derive_key(
+            key_type,
+            8 * len(data),
+            mechanism=self._pkcs11.Mechanism.DES3_ECB_ENCRYPT_DATA,
+            mechanism_param=bytes(_StringData(ctypes.addressof(held), len(data))),
+            template={
+                **_template(self._pkcs11.Attribute, stored=False),
+                # The type of a DES key tells its length: a token refuses to be told as well.
+                self._pkcs11.Attribute.VALUE_LEN: self._pkcs11.constants.DEFAULT,
+            },
+        )
+        try:
+            yield child
+        finally:
+            child.destroy()
+
+    def _encipher(self, key: Any, blocks: bytes) -> bytes:
+        return bytes(key.encrypt(blocks, mechanism=self._pkcs11.Mechanism.DES3_ECB))
+
+    def _chain(self, key: Any, blocks: bytes) -> bytes:
+        """The last block of a CBC encryption from a zero IV."""
+        mechanism = self._pkcs11.Mechanism.DES3_CBC
+        return bytes(key.encrypt(blocks, mechanism=mechanism, mechanism_param=bytes(DES_BLOCK)))[-DES_BLOCK:]
+
+
+class _StringData(ctypes.Structure):
+    """CK_KEY_DERIVATION_STRING_DATA, which python-pkcs11 makes for AES only."""
+
+    _fields_ = (("data", ctypes.c_void_p), ("length", ctypes.c_ulong))
+
+
+def load_roots(module: Path, token: str, pin: str, file: KeyFile) -> int:
+    """Put the DES roots of a key file into a token, replacing those at the same address; how many.
+
+    Errors as of ``Pkcs11Hsm``.
+    """
+    attribute = _library().Attribute
+    roots = [
+        (address, f"{address} {root.use.replace(' ', '-')} {version} {root.name}", value)
+        for root in file.keys
+        for version, (address, value) in enumerate(zip(root.addresses, root.des, strict=True), 1)
+    ]
+    with _session(module, token, pin) as session, _refusals():
+        there = {address: key for address, _, key in _keys_in(session)}
+        for address, label, value in roots:
+            if address in there:
+                there[address].destroy()
+            session.create_object(
+                {
+                    **_template(attribute, stored=True),
+                    **_value(value),
+                    attribute.LABEL: label,
+                    attribute.ID: _id(address),
+                }
+            )
+    return len(roots)
+
+
+def read_key_file(path: Path | None) -> KeyFile:
+    """A user's key file, or the test keys that come with sscard."""
+    if path is not None:
+        return read_document(path).as_model(KeyFile)
+    text = (resources.files("sscard.issuer") / "test-keys.yaml").read_text(encoding="utf-8")
+    return parse_document(text, "test-keys.yaml").as_model(KeyFile)
+
+
+def _library() -> Any:
+    try:
+        import pkcs11  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise MissingPart("python-pkcs11 is not installed", "pip install 'sscard[pkcs11]'") from None
+    return pkcs11
+
+
+@contextmanager
+def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
+    """A session of the token's user that may write, once it is sure that the token can derive."""
+    library = _library()
+    try:
+        found = library.lib(str(module)).get_token(token_label=token)
+    except library.NoSuchToken:
+        raise InputError(
+            f"{module} has no token {token!r}", remedy="pkcs11-tool --module MODULE -L lists them"
+        ) from None
+    except (library.PKCS11Error, RuntimeError) as error:
+        raise InputError(f"cannot be used as a PKCS#11 module: {_words(error)}", file=str(module)) from None
+    with _refusals():
+        if library.Mechanism.DES3_ECB_ENCRYPT_DATA not in found.slot.get_mechanisms():
+            raise HsmError(f"token {token!r} cannot derive keys in 3DES (CKM_DES3_ECB_ENCRYPT_DATA)")
+        opened = found.open(rw=True, user_pin=pin)
+    with opened:
+        yield opened
+
+
+def _keys_in(session: Any) -> Iterator[tuple[str, Address, Any]]:
+    """The roots in a token; other keys are no concern of ours."""
+    library = _library()
+    for key in session.get_objects({library.Attribute.CLASS: library.ObjectClass.SECRET_KEY}):
+        address, _, rest = key.label.partition(" ")
+        use, _, rest = rest.partition(" ")
+        version, _, name = rest.partition(" ")
+        if use in _USES and version.isdigit() and key.id == _id(address):
+            yield address, Address(name, int(version) - 1, _USES[use]), key
+
+
+def _id(address: str) -> bytes:
+    return address.encode("ascii", errors="replace")
+
+
+def _value(value: bytes) -> dict[Any, Any]:
+    library = _library()
+    if len(value) == DOUBLE:
+        return {library.Attribute.KEY_TYPE: library.KeyType.DES2, library.Attribute.VALUE: value}
+    return {library.Attribute.KEY_TYPE: library.KeyType.DES3, library.Attribute.VALUE: value * 3}
+
+
+def _template(attribute: Any, *, stored: bool) -> dict[Any, Any]:
+    """What every key of ours is; with its class where it is made out of a value."""
+    template = {
+        attribute.TOKEN: stored,
+        attribute.PRIVATE: True,
+        attribute.SENSITIVE: True,
+        attribute.EXTRACTABLE: False,
+        attribute.ENCRYPT: not stored,
+        attribute.DERIVE: True,
+    }
+    return {**template, attribute.CLASS: _library().ObjectClass.SECRET_KEY} if stored else template
+
+
+def _pin_block(pin: bytes) -> bytes:
+    """LD ‖ PIN, padded only where it does not fill the block (LD/T 32.4, card security sheet §5)."""
+    plain = bytes((len(pin),)) + pin
+    return pad(plain, DES_BLOCK) if len(plain) % DES_BLOCK else plain
+
+
+@contextmanager
+def _refusals() -> Iterator[None]:
+    """What the token refuses is an ``HsmError``, by the name PKCS#11 gives it and nothing else."""
+    try:
+        yield
+    except _library().PKCS11Error as error:
+        raise HsmError(f"the token refused: {_words(error)}") from None
+
+
+def _words(error: Exception) -> str:
+    """The name of an error; its text may tell what it was given."""
+    return type(error).__name__

@@ -1,0 +1,306 @@
+"""The HSM as a service on the loopback interface: what it answers, whom, and what it never says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import kit
+from sscard.cipher import SUITES
+from sscard.cli.main import app
+from sscard.errors import InputError
+from sscard.issuer import CardReference, HsmError, SoftHsm, builtin_keys
+from sscard.issuer.cardfile import save_card
+from sscard.issuer.hsm_http import HsmServer, HttpHsm, read_token, service_token
+from sscard.terminal import CardSession
+
+TOKEN = "the-token-of-the-tests"
+CARD = CardReference("510100", bytes.fromhex("8649510100000001"))
+FACTOR, ORIGINAL = bytes(range(8)), bytes(range(8, 16))
+SOFT = SoftHsm(builtin_keys())
+PROOF = {
+    "algorithm": 3,
+    "address": "1009",
+    "city_code": "510100",
+    "serial": CARD.serial.hex(),
+    "factor": FACTOR.hex(),
+    "original": ORIGINAL.hex(),
+}
+
+
+class Service:
+    """A service, its log, and raw requests to it."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.server = HsmServer(SOFT, TOKEN, port=0, log=self.log.append)
+
+    def post(self, path: str, body: Any, token: str = TOKEN, **headers: str) -> tuple[int, dict[str, str]]:
+        connection = HTTPConnection(*self.server.server_address[:2], timeout=10)  # type: ignore[arg-type]
+        text = body if isinstance(body, str) else json.dumps(body)
+        connection.request("POST", path, text, {"Authorization": f"Bearer {token}", **headers})
+        answer = connection.getresponse()
+        body = answer.read()
+        connection.close()
+        return answer.status, json.loads(body)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    made = Service()
+    with serving(lambda: made.server.serve_forever(0.01), made.server.shutdown):
+        yield made
+    made.server.server_close()
+
+
+@pytest.fixture
+def hsm(service: Service) -> HttpHsm:
+    return HttpHsm(service.server.url, TOKEN)
+
+
+@contextmanager
+def serving(serve: Callable[[], None], stop: Callable[[], None]) -> Iterator[None]:
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield
+    stop()
+    thread.join()
+
+
+def test_it_gives_what_the_hsm_behind_it_gives(hsm: HttpHsm) -> None:
+    random = Random(6)
+    for algorithm in SUITES:
+        card, factor, original = CardReference("410400", random.randbytes(8)), random.randbytes(8), random.randbytes(8)
+        asked = (algorithm, "1009", card, factor, original)
+        assert hsm.authentication_data(*asked) == SOFT.authentication_data(*asked)
+        for pin, header in (
+            (None, "8424000004"),
+            (bytes.fromhex("123456"), f"84240001{12 if algorithm == 1 else 20:02X}"),
+        ):
+            message = (algorithm, hsm.address_of("STK"), card, factor, bytes.fromhex(header), pin)
+            assert hsm.safe_message(*message) == SOFT.safe_message(*message)
+
+
+@pytest.mark.parametrize("personality", kit.PERSONALITIES)
+def test_a_card_is_reset_and_unblocked_through_it(hsm: HttpHsm, personality: str) -> None:
+    session = CardSession.start(kit.card_of(personality).chip(Random(1)), hsm)
+    session.reset_pin("654321")
+    session.verify_pin("654321")
+    session.unblock_pin()
+
+
+def test_what_the_hsm_refuses_comes_back_in_its_words(hsm: HttpHsm) -> None:
+    with pytest.raises(HsmError, match="no key at address FFFF"):
+        hsm.authentication_data(3, "FFFF", CARD, FACTOR, ORIGINAL)
+    with pytest.raises(HsmError, match="holds no XYZ version 1"):
+        hsm.address_of("XYZ")
+
+
+@pytest.mark.parametrize("token", ["", "wrong", TOKEN[:-1], TOKEN + "x"])
+def test_without_its_token_it_does_nothing(service: Service, token: str) -> None:
+    status, body = service.post("/v1/authentication-data", PROOF, token=token)
+    assert (status, set(body)) == (401, {"error"})
+    with pytest.raises(HsmError, match="token is missing or wrong"):
+        HttpHsm(service.server.url, token).address_of("PUK")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/v1/authentication-data", PROOF, 200),
+        ("/v1/keys", PROOF, 404),
+        ("/", {}, 404),
+        ("/v1/authentication-data", "", 400),
+        ("/v1/authentication-data", "[]", 400),
+        ("/v1/authentication-data", {**PROOF, "serial": "00"}, 400),
+        ("/v1/authentication-data", {**PROOF, "serial": "no hex digits at"}, 400),
+        ("/v1/authentication-data", {**PROOF, "city_code": "51010x"}, 400),
+        ("/v1/authentication-data", {**PROOF, "more": 1}, 400),
+        ("/v1/authentication-data", {**PROOF, "original": "00"}, 409),
+        ("/v1/authentication-data", {**PROOF, "algorithm": 2}, 409),
+        ("/v1/authentication-data", {**PROOF, "factor": ""}, 409),
+        ("/v1/address-of", {"key": "PUK", "version": -1}, 400),
+        ("/v1/address-of", {"key": "P" * 33}, 400),
+        ("/v1/address-of", " " * 4097, 413),
+    ],
+)
+def test_a_request_is_answered_by_its_status(service: Service, path: str, body: Any, status: int) -> None:
+    answered, told = service.post(path, body)
+    assert (answered, set(told)) == (status, {"result"} if status == 200 else {"error"})
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999", "1_0"])
+def test_a_length_that_is_none_is_refused(service: Service, length: str) -> None:
+    with socket.create_connection(service.server.server_address[:2], timeout=10) as raw:  # type: ignore[arg-type]
+        head = f"POST /v1/address-of HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n"
+        raw.sendall(head.encode())
+        assert raw.makefile("rb").readline().split()[1] in (b"400", b"413")
+
+
+def test_garbage_and_a_hung_up_client_leave_it_standing(service: Service, hsm: HttpHsm) -> None:
+    for garbage in (
+        b"\x00\xff\x16\x03\x01\r\n\r\n",
+        b"POST",
+        b"POST /v1/address-of HTTP/1.0\r\nContent-Length: 9\r\n\r\n",
+    ):
+        with socket.create_connection(service.server.server_address[:2], timeout=10) as raw:  # type: ignore[arg-type]
+            raw.sendall(garbage)
+    assert hsm.address_of("PUK") == "1009"
+
+
+def test_it_listens_on_the_loopback_interface_only(service: Service) -> None:
+    assert service.server.socket.getsockname()[0] == "127.0.0.1"
+
+
+def test_the_log_tells_the_request_and_no_secret(service: Service, hsm: HttpHsm) -> None:
+    hsm.authentication_data(3, "1009", CARD, FACTOR, ORIGINAL)
+    hsm.safe_message(3, "1004", CARD, FACTOR, bytes.fromhex("8424000114"), bytes.fromhex("246802"))
+    service.post("/v1/246802", {**PROOF, "address": "246802"})
+    service.post("/v1/authentication-data", {**PROOF, "address": "246802", "city_code": "246802246802"})
+    said = "\n".join(service.log)
+    assert [line.partition(" ")[2] for line in service.log] == [
+        "authentication-data 1009 510100 200",
+        "safe-message 1004 510100 200",
+        "- - 404",
+        "authentication-data - 400",
+    ]
+    assert all(re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d\d:\d\d ", line) for line in service.log)
+    for secret in ("246802", FACTOR.hex(), ORIGINAL.hex(), TOKEN, CARD.serial.hex()):
+        assert secret not in said.lower()
+
+
+def test_no_answer_holds_a_key_or_repeats_what_was_asked(service: Service) -> None:
+    keys = [builtin_keys().card_key(suite, "PUK", 0, CARD).hex().upper() for suite in SUITES.values()]
+    for body in (PROOF, {**PROOF, "original": "SECRET"}, {**PROOF, "city_code": "SECRET"}, {**PROOF, "SECRET": 1}):
+        _, told = service.post("/v1/authentication-data", body)
+        assert not any(key in text for key in keys for text in told.values())
+        assert "SECRET" not in told.get("error", "").replace("SECRET: Extra", "")
+
+
+def test_eight_threads_get_their_own_answers(hsm: HttpHsm) -> None:
+    def ask(seed: int) -> bool:
+        original = Random(seed).randbytes(8)
+        return hsm.authentication_data(3, "1009", CARD, FACTOR, original).endswith(original)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert all(threads.map(ask, range(64)))
+
+
+def test_a_silent_service_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hsm = HttpHsm(f"http://127.0.0.1:{silent.getsockname()[1]}", TOKEN, timeout=0.05)
+        with pytest.raises(HsmError, match=r"did not answer within 0\.05 s"):
+            hsm.address_of("PUK")
+
+
+def test_no_service_is_an_hsm_error() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with pytest.raises(HsmError, match="cannot be reached: Connection refused"):
+        HttpHsm(f"http://127.0.0.1:{port}", TOKEN).address_of("PUK")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"garbage\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n[]",
+        b'HTTP/1.0 200 OK\r\n\r\n{"answer": 1}',
+        b"HTTP/1.0 500 Oh\r\n\r\n<html>",
+    ],
+)
+def test_another_service_is_recognised(answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer_one() -> None:
+            connected, _ = other.accept()
+            with connected:
+                connected.recv(4096)
+                connected.sendall(answer)
+
+        with serving(answer_one, lambda: None), pytest.raises(HsmError, match="does not answer like an HSM service"):
+            HttpHsm(f"http://127.0.0.1:{other.getsockname()[1]}", TOKEN).address_of("PUK")
+
+
+@pytest.mark.parametrize("url", ["", "localhost:8440", "ftp://127.0.0.1", "http://"])
+def test_what_is_no_url_is_said(url: str) -> None:
+    with pytest.raises(InputError, match="not the URL of an HSM service"):
+        HttpHsm(url, TOKEN)
+
+
+def test_a_port_in_use_is_said(service: Service) -> None:
+    with pytest.raises(InputError, match="cannot listen on port"):
+        HsmServer(SOFT, TOKEN, port=service.server.server_address[1])
+
+
+def test_a_token_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
+    file = tmp_path / "new" / "token"
+    token = service_token(file)
+    assert len(token) >= 43
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert read_token(file) == service_token(file) == token
+
+
+@pytest.mark.parametrize(("content", "text"), [(b"", "holds no token"), (b"\xff", "cannot be read as a token")])
+def test_a_file_without_token_is_said(tmp_path: Path, content: bytes, text: str) -> None:
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=text):
+        service_token(file)
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_the_command_line_serves_and_a_reset_asks_it(tmp_path: Path, end: signal.Signals) -> None:
+    image, token_file = tmp_path / "card.json", tmp_path / "token"
+    save_card(kit.card_of("v3-sm4"), image)
+    command = [sys.executable, "-m", "sscard.cli.main", "hsm", "serve", "--port", "0", "--token-file", str(token_file)]
+    with subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}
+    ) as served:
+        assert served.stdout is not None
+        url = served.stdout.readline().removeprefix("HSM at ").partition(",")[0]
+        reset = ["reset-pin", str(image), "--new", "654321", "--hsm", url, "--hsm-token", str(token_file)]
+        told = CliRunner().invoke(app, reset)
+        served.send_signal(end)
+        _, log = served.communicate()
+    assert (told.exit_code, told.output) == (0, "PIN reset, 6 tries left 剩余6次\n")
+    assert served.returncode == 0
+    assert [line.split()[1:] for line in log.splitlines()] == [
+        ["address-of", "-", "200"],
+        ["authentication-data", "1009", "510100", "200"],
+        ["address-of", "-", "200"],
+        ["safe-message", "1004", "510100", "200"],
+    ]
+
+
+def test_a_reset_without_service_ends_with_1_and_leaves_the_card(tmp_path: Path) -> None:
+    image, token_file = tmp_path / "card.json", tmp_path / "token"
+    save_card(kit.card_of("v3-sm4"), image)
+    before = image.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}"
+    reset = ["reset-pin", str(image), "--new", "654321", "--hsm", url, "--hsm-token", str(token_file)]
+    assert CliRunner().invoke(app, reset, standalone_mode=False).exit_code == 1  # no token file
+    service_token(token_file)
+    told = CliRunner().invoke(app, reset)
+    assert told.exit_code == 1
+    assert "cannot be reached" in told.output
+    assert image.read_bytes() == before
