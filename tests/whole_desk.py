@@ -110,7 +110,7 @@ class WholeDesk(Desk):
     def fetch(self, command: bytes | str) -> bytes:
         """Send and fetch what waits; data ‖ SW."""
         answer = self.send(command)
-        return self.send(bytes((0x00, 0xC0, 0, 0, answer[1]))) if answer[0] == 0x61 else answer
+        return self.send(bytes((0x00, 0xC0, 0, 0, answer[1]))) if len(answer) == 2 and answer[0] == 0x61 else answer
 
     def load_key(self, opened: bytes, version: int = 1) -> BlockKey:
         """SESLK from the answer to INITIALIZE FOR LOAD."""

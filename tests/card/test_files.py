@@ -37,7 +37,7 @@ def write(sfi: int, p1: int, mode: int, record: bytes) -> bytes:
 def fetch(desk: Desk, sfi: int, p1: int, mode: int) -> bytes:
     """A record as a T=0 terminal reads it; the two bytes of a refusal where there is none."""
     asked = desk.send(read(sfi, p1, mode))
-    return desk.send(read(sfi, p1, mode, asked[1]))[:-2] if asked[0] == 0x6C else asked
+    return desk.send(read(sfi, p1, mode, asked[1]))[:-2] if len(asked) == 2 and asked[0] == 0x6C else asked
 
 
 # Transparent files: EF16 of DF01, 296 bytes, read free, written with UK7DF01
