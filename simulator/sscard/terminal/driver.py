@@ -188,7 +188,7 @@ class SSCardDriver:
         except FAILURES as error:
             return outcome(error, reversed_tries=self._terminal.options.reversed_tries)
         else:
-            return Code.OK, out
+            return int(Code.OK), out
         finally:
             if self._awaited == LAST:
                 self.close()

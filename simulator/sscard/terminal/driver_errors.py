@@ -147,10 +147,10 @@ FAILURES: Final[tuple[type[Exception], ...]] = (DriverError, PsamError, ApduErro
 def outcome(error: Exception, *, reversed_tries: bool = False) -> tuple[int, str]:
     """The return code and description of one of ``FAILURES``."""
     if isinstance(error, DriverError):
-        return error.code, error.description
+        return int(error.code), error.description
     if isinstance(error, PsamError):
         return error.code, describe(error.code)
     if isinstance(error, ApduError):
         return code_of(error.sw, reversed_tries=reversed_tries), status_text(error.sw, chinese=True)
     code = next(code for kind, code in _TRANSPORT if isinstance(error, kind))
-    return code, TEXT[code]
+    return int(code), TEXT[code]
