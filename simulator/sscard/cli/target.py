@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sscard.errors import InputError
+from sscard.errors import InputError, MissingPart
 
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
@@ -25,9 +25,9 @@ def open_target(target: str, *, contact: bool = True) -> Iterator[Connection]:
     """A connection to the card, without power yet; an image is held and kept on disk until the end."""
     name, _, reader = target.partition(":")
     if name == PCSC:
-        from sscard.transport.pcsc import PcscConnection, readers
+        from sscard.transport.pcsc import PcscConnection
 
-        with PcscConnection(reader or readers()[0]) as connection:
+        with PcscConnection(reader or _reader_with_card()) as connection:
             yield connection
         return
     with open_image(Path(target), contact=contact) as card:
@@ -39,6 +39,16 @@ def open_image(path: Path, *, contact: bool = True) -> AbstractContextManager[Fi
     from sscard.issuer.cardfile import open_card
 
     return open_card(path, contact=contact, tell=tell)
+
+
+def _reader_with_card() -> str:
+    """The first reader that holds a card, the first at all where none does yet."""
+    from sscard.transport.pcsc import cards
+
+    found = cards()
+    if not found:
+        raise MissingPart("this machine has no reader", "sscard doctor")
+    return next((name for name, atr in found.items() if atr), next(iter(found)))
 
 
 def tell(message: str) -> None:

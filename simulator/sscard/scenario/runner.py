@@ -18,7 +18,7 @@ from sscard.scenario.bench import Bench, NotPossible
 from sscard.scenario.language import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.service import PinService
-from sscard.transport import Connection, Exchange, PowerEvent, Recorder
+from sscard.transport import CardMute, CardRemoved, Connection, Exchange, PowerEvent, Recorder, TransportError
 
 DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
@@ -109,10 +109,12 @@ def _perform(step: Step, bench: Bench) -> Outcome:
         return step.run(bench)
     except ApduError as error:
         return Outcome(error.sw, error.data)
-    except PowerLost:
+    except (PowerLost, CardRemoved, CardMute):
         return Outcome(None)
     except PowerError:
         return Outcome(failure="the card has no power: put a step `power_on:` before this one")
+    except TransportError as error:
+        return Outcome(failure=str(error))
     except (NotPossible, HsmError) as error:
         return Outcome(failure=str(error))
 

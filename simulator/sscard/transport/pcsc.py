@@ -8,7 +8,7 @@ first use.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, NoReturn
@@ -43,6 +43,33 @@ def readers() -> list[str]:
         return []
     _demand(scard, result)
     return list(names)
+
+
+def cards() -> dict[str, bytes]:
+    """The readers of this machine in the daemon's order, each with the ATR of its card, empty where there is none."""
+    scard = _scard()
+    names = readers()
+    with _context(scard) as context:
+        return _atrs(scard, context, names)
+
+
+def find_card(atr: bytes, *, besides: Collection[str] = (), timeout: float = PATIENCE) -> str:
+    """Wait for a card with this ATR in a reader other than ``besides``; the reader's name, empty where none came."""
+    scard = _scard()
+    names = [name for name in readers() if name not in besides]
+    deadline = time.monotonic() + timeout
+    with _context(scard) as context:
+        states = [(name, scard.SCARD_STATE_UNAWARE) for name in names]
+        while states and (left := deadline - time.monotonic()) > 0:
+            result, seen = scard.SCardGetStatusChange(context, round(left * 1000), states)
+            if result == scard.SCARD_E_TIMEOUT:
+                break
+            _demand(scard, result)
+            for name, state, found in seen:
+                if _is_seen(scard, state, found) and bytes(found) == atr:
+                    return str(name)
+            states = [(name, state) for name, state, _ in seen]
+    return ""
 
 
 def wait_for_card(reader_name: str, *, present: bool = True, timeout: float = PATIENCE) -> bool:
@@ -193,6 +220,14 @@ def _wait(scard: Any, context: int, reader_name: str, present: bool, timeout: fl
             return True
         if left == 0:
             return False
+
+
+def _atrs(scard: Any, context: int, names: list[str]) -> dict[str, bytes]:
+    if not names:
+        return {}
+    result, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names])
+    _demand(scard, result)
+    return {name: bytes(atr) if _is_seen(scard, state, atr) else b"" for name, state, atr in states}
 
 
 def _is_seen(scard: Any, state: int, atr: list[int]) -> bool:

@@ -23,6 +23,7 @@ from typing import Final
 from sscard.errors import MissingPart
 
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
+USUAL_SOCKET: Final = "/run/pcscd/pcscd.comm"
 MAX_READERS: Final = 16
 """Where pcscd stops before version 2.5."""
 
@@ -274,6 +275,11 @@ def check_private_pcscd() -> None:
     if tried.returncode != 0:
         reason = tried.stderr.strip().partition("\n")[0]
         raise MissingPart(f"a private pcscd needs a mount namespace ({reason})", "run as root: sudo -E …")
+
+
+def daemon_answers() -> bool:
+    """Whether the daemon that this process would use is there; a systemd that waits for its first client starts it."""
+    return _accepts(Path(os.environ.get(SOCKET_VARIABLE, USUAL_SOCKET)))
 
 
 def find_pcscd() -> Path:

@@ -1,0 +1,191 @@
+"""``sscard insert``: a card image in a virtual PC/SC reader."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from sscard.cli.target import open_image
+from sscard.errors import MissingPart
+
+if TYPE_CHECKING:
+    from sscard.issuer.cardfile import FileCard
+    from sscard.transport.vpcd import VirtualReaderSlot
+
+USUAL_PORT: Final = 35963
+PORTS: Final = (USUAL_PORT, USUAL_PORT + 1)
+"""Where the reader that the packaged driver configures waits for its two cards."""
+
+TAKE_OUT, PUT_IN = signal.SIGUSR1, signal.SIGUSR2
+ENDS: Final = (signal.SIGINT, signal.SIGTERM)
+TO_CONNECT: Final = 2.0
+TO_BE_ASKED: Final = 2.0
+TO_BE_TOLD: Final = 1.0
+"""Seconds after which it is not going to happen: pcscd looks every 0.4 s."""
+
+OPEN_TO_ALL: Final = "the reader's driver (vpcd) listens on all interfaces: keep the machine away from strangers"
+
+
+def insert(
+    image: Annotated[Path, typer.Argument(help="A card image.")],
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the reader's driver listens.")] = USUAL_PORT,
+    remove_after: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Take the card out after N commands, each time it is in; 0: never.")
+    ] = 0,
+    contactless: Annotated[bool, typer.Option("--contactless", help="Use the contactless interface.")] = False,
+) -> None:
+    """Put a card into a virtual PC/SC reader until Ctrl-C or SIGTERM; each change is on disk before its answer leaves.
+
+    SIGUSR1 takes the card out, SIGUSR2 puts it back in. When pcscd restarts the card is back by itself.
+    """
+    # Before any thread begins, so that none of them is interrupted.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDS, TAKE_OUT, PUT_IN})
+    with open_image(image, contact=not contactless) as card:
+        _Insertion(card, port, remove_after).serve()
+
+
+class _Insertion:
+    """A card image in a reader, and what the user is told of it."""
+
+    def __init__(self, card: FileCard, port: int, remove_after: int) -> None:
+        from sscard.transport.vpcd import VirtualReaderSlot
+
+        self._card = card
+        self._port = port
+        self._remove_after = remove_after
+        self._commands = 0
+        self._ending = False
+        self._slot: VirtualReaderSlot = VirtualReaderSlot(port, card, after=self._count)
+
+    def serve(self) -> None:
+        """Serve until a signal ends it, or what ends the slot: no room on the disk, for example."""
+        before = _same_cards(self._atr)
+        with self._slot:
+            self._demand_seat()
+            self._introduce(_reader_of(self._atr, before))
+            teller = threading.Thread(target=self._tell_changes, daemon=True)
+            teller.start()
+            while (caught := signal.sigwait({*ENDS, TAKE_OUT, PUT_IN})) not in ENDS:
+                self._obey(caught)
+            self._ending = True
+        teller.join()
+        typer.echo(f"{self._card.path}: out of the reader, {self._slot.served} commands served")
+
+    @property
+    def _atr(self) -> bytes:
+        profile = self._card.card.profile
+        return profile.contact_atr() if self._card.contact else profile.contactless_atr()
+
+    def _count(self, command: bytes) -> None:
+        """Behind every command, before its answer leaves."""
+        if not command:
+            return
+        self._commands += 1
+        if self._commands == self._remove_after:
+            self._commands = 0
+            self._slot.remove()
+
+    def _obey(self, caught: int) -> None:
+        if caught == TAKE_OUT:
+            self._slot.remove()
+            return
+        with suppress(ValueError):  # it is in
+            self._slot.insert()
+            self._commands = 0
+
+    def _demand_seat(self) -> None:
+        from sscard.transport.pcscd import daemon_answers
+        from sscard.transport.vpcd import Seat
+
+        daemon_answers()  # one that waits for its first client begins now
+        if not self._slot.wait_for(Seat.WAITING, Seat.SEATED, timeout=TO_CONNECT):
+            raise _why_nobody_listens(self._card.path, self._port)
+        if not self._slot.wait_for(Seat.SEATED, timeout=TO_BE_ASKED):
+            raise _busy(self._card.path, self._port)
+
+    def _introduce(self, reader: str) -> None:
+        card = self._card.card
+        tries = self._card.chip.snapshot().pin_tries
+        place = f"reader {reader!r}" if reader else "a reader"
+        asked = f"'pcsc:{reader}'" if reader else "pcsc"
+        chosen = f" --reader '{reader}'" if reader else ""
+        pid = os.getpid()
+        lines = [
+            f"{self._card.path}: {card.profile.personality.name}, {tries} tries left, in {place} (port {self._port})",
+            f"  next      opensc-tool{chosen} --atr",
+            f"            sscard apdu {asked} 0020000000 --explain",
+            f"  take out  kill -USR1 {pid}",
+            f"  put in    kill -USR2 {pid}",
+            "  end       Ctrl-C",
+            f"  {OPEN_TO_ALL}",
+        ]
+        _say("\n".join(lines))
+
+    def _tell_changes(self) -> None:
+        from sscard.transport.vpcd import Seat
+
+        said = {
+            Seat.EMPTY: "out of the reader",
+            Seat.SEEKING: "pcscd is gone; the card is back in when it is back",
+            Seat.SEATED: "in the reader",
+        }
+        told = Seat.SEATED
+        try:
+            while not self._ending:
+                self._slot.wait_for(*(seat for seat in said if seat is not told))
+                told = self._slot.seat if self._slot.seat in said else told
+                if not self._ending:
+                    _say(said[told])
+        except Exception:  # stop() raises it again where it can be told
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _same_cards(atr: bytes) -> set[str]:
+    """The readers that hold a card with this ATR already; none where PC/SC cannot be asked."""
+    from sscard.transport.pcsc import cards
+
+    try:
+        return {name for name, found in cards().items() if found == atr}
+    except MissingPart:
+        return set()
+
+
+def _reader_of(atr: bytes, before: set[str]) -> str:
+    """The reader our card came to; empty where PC/SC cannot be asked, or cannot tell it from others like it."""
+    from sscard.transport.pcsc import find_card
+
+    try:
+        found = find_card(atr, besides=before, timeout=TO_BE_TOLD)
+    except MissingPart:
+        return ""
+    return found or (before.pop() if len(before) == 1 else "")
+
+
+def _why_nobody_listens(image: Path, port: int) -> MissingPart:
+    from sscard.transport.pcscd import daemon_answers, find_driver, find_pcscd
+
+    try:
+        find_pcscd()
+        find_driver()
+    except MissingPart as missing:
+        return missing
+    if not daemon_answers():
+        return MissingPart("no PC/SC daemon is running", "sudo systemctl restart pcscd   (without systemd: sudo pcscd)")
+    if port not in PORTS:
+        return MissingPart(f"no virtual reader listens on port {port}", f"sscard insert {image} --port {USUAL_PORT}")
+    return MissingPart(f"pcscd has no virtual reader on port {port}", "sudo systemctl restart pcscd")
+
+
+def _busy(image: Path, port: int) -> MissingPart:
+    others = [str(other) for other in PORTS if other != port] if port in PORTS else ["PORT"]
+    return MissingPart(f"the slot on port {port} holds another card", f"sscard insert {image} --port {others[0]}")
+
+
+def _say(text: str) -> None:
+    typer.echo(text)

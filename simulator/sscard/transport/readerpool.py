@@ -1,0 +1,197 @@
+"""Virtual readers lent one after the other: a card's own side goes in, what a terminal holds comes out.
+
+Between the two stand the real PC/SC library, pcscd and the reader's driver.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Final, NoReturn
+
+from sscard.card.chip import PowerError
+from sscard.card.memory import PowerLost
+from sscard.transport.connection import Connection
+from sscard.transport.faults import TransportError
+from sscard.transport.pcsc import PcscConnection, ReaderError, wait_for_card
+from sscard.transport.pcscd import PrivatePcscd
+from sscard.transport.vpcd import Seat, VirtualReaderSlot
+
+SHORTEST_COMMAND: Final = 2
+PATIENCE: Final = 5.0
+"""Seconds within which a daemon on a busy machine has done what takes it 0.4."""
+
+
+class ReaderPool:
+    """The readers of a private daemon, lent to as many threads at once as there are readers.
+
+    ``with pool.connect(card) as connection`` gives a connection that behaves
+    as the card itself does in process: ``PowerLost`` where the card loses its
+    power, ``PowerError`` where it has none. A card that loses its power leaves
+    the reader as a pulled card does; the next ``power_on`` puts it back.
+
+    Cards follow each other in a reader as a reset does, cold and with the next
+    one's ATR, without an empty reader between: that would cost 0.8 s each.
+    """
+
+    def __init__(self, daemon: PrivatePcscd) -> None:
+        self._daemon = daemon
+        self._open = ExitStack()
+        self._free: SimpleQueue[_Place] = SimpleQueue()
+
+    def __enter__(self) -> ReaderPool:
+        with ExitStack() as opening:
+            for reader in range(self._daemon.readers):
+                slot = opening.enter_context(VirtualReaderSlot(self._daemon.port(reader), hold_off=0.0))
+                self._free.put(_Place(slot, self._daemon.reader_name(reader)))
+            self._open = opening.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    @contextmanager
+    def connect(self, card: Connection) -> Iterator[Connection]:
+        """The terminal's side of this card, without power yet; waits for a free reader."""
+        place = self._free.get()
+        try:
+            with place.holding(card):
+                yield place
+        finally:
+            self._free.put(place)
+
+
+class _Lent:
+    """What is in a slot: the card that is lent its reader now. Used by the slot's thread, watched by the terminal's."""
+
+    def __init__(self) -> None:
+        self.card: Connection | None = None
+        self.powered = False
+        self.lost = False
+        self._changed = threading.Condition()
+
+    def lend(self, card: Connection) -> None:
+        """The next card takes the reader, without power."""
+        with self._changed:
+            self.card = card
+            self.powered = self.lost = False
+
+    def put_back(self) -> None:
+        """It is about to be inserted again."""
+        with self._changed:
+            self.lost = False
+
+    def wait_for(self, holds: Callable[[], bool]) -> bool:
+        with self._changed:
+            return self._changed.wait_for(holds, PATIENCE)
+
+    def power_on(self) -> bytes:
+        atr = self._watched(self._held.power_on)
+        self._turn(powered=True)
+        return atr
+
+    def power_off(self) -> None:
+        self._held.power_off()
+        self._turn(powered=False)
+
+    def reset(self) -> bytes:
+        atr = self._watched(self._held.reset)
+        self._turn(powered=True)
+        return atr
+
+    def transmit(self, command: bytes) -> bytes:
+        return self._watched(lambda: self._held.transmit(command))
+
+    @property
+    def _held(self) -> Connection:
+        assert self.card is not None
+        return self.card
+
+    def _watched(self, answer: Callable[[], bytes]) -> bytes:
+        try:
+            return answer()
+        except PowerLost:
+            self._turn(powered=False, lost=True)
+            raise
+
+    def _turn(self, *, powered: bool, lost: bool = False) -> None:
+        with self._changed:
+            self.powered = powered
+            self.lost |= lost
+            self._changed.notify_all()
+
+
+class _Place:
+    """A reader of the pool with the slot behind it: the terminal's side of whichever card is lent it."""
+
+    def __init__(self, slot: VirtualReaderSlot, reader_name: str) -> None:
+        self._slot = slot
+        self._reader_name = reader_name
+        self._lent = _Lent()
+        self._terminal = PcscConnection(reader_name)
+        self._inserted = False
+        self._powered = False
+
+    @contextmanager
+    def holding(self, card: Connection) -> Iterator[None]:
+        self._lent.lend(card)
+        try:
+            yield
+        finally:
+            self.power_off()
+
+    def power_on(self) -> bytes:
+        self._insert()
+        atr = self._told(self._terminal.power_on)
+        self._powered = True
+        return atr
+
+    def power_off(self) -> None:
+        """Unpower the card; it has no power when this returns, though the daemon does not wait for that."""
+        self._powered = False
+        self._terminal.power_off()
+        if not self._lent.wait_for(lambda: not self._lent.powered):
+            raise ReaderError(f"the card in reader {self._reader_name!r} kept its power")
+
+    def reset(self) -> bytes:
+        return self._told(self._terminal.reset) if self._powered else self.power_on()
+
+    def transmit(self, command: bytes) -> bytes:
+        if not self._powered:
+            raise PowerError("the card has no power: call power_on() first")
+        if len(command) < SHORTEST_COMMAND:
+            raise ReaderError("the driver of virtual readers takes a command of one byte for one of its own")
+        return self._told(lambda: self._terminal.transmit(command))
+
+    def _insert(self) -> None:
+        """Put the card in where it is not; the daemon has asked it for its ATR when this returns."""
+        if self._inserted:
+            return
+        wait_for_card(self._reader_name, present=False, timeout=PATIENCE)
+        self._lent.put_back()
+        self._slot.insert(self._lent)
+        self._inserted = True
+        self._lent.wait_for(lambda: self._lent.powered or self._lent.lost)
+        if self._lent.lost:
+            self._lose()
+
+    def _told(self, answer: Callable[[], bytes]) -> bytes:
+        """The answer; what kept it away as the card's side knows it, where it knows."""
+        try:
+            return answer()
+        except TransportError:
+            self._slot.wait_for(Seat.EMPTY, timeout=0)  # raises what ended the slot
+            if not self._lent.lost:
+                raise
+            self._lose()
+
+    def _lose(self) -> NoReturn:
+        """The card lost its power and with it left the reader."""
+        self._inserted = False
+        self.power_off()
+        raise PowerLost from None
