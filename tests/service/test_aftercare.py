@@ -1,0 +1,123 @@
+"""After the case: the trial at the pharmacy, and what a place lets an initial PIN do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from service.citizens import OPENING, Citizen, Ticking, make_citizen
+from sscard.card import Personality
+from sscard.card.layout import CARD_BLOCKED
+from sscard.cipher import Suite
+from sscard.issuer import CardReference, KeyHierarchy, Place, SoftHsm, builtin_keys
+from sscard.issuer.hierarchy import KeyFile
+from sscard.service import PinService, Reason, ResultNotice
+from sscard.service.aftercare import INITIAL_PIN_USES, try_at_pharmacy
+from sscard.terminal import CardUnusable, PinBlocked, WrongPin
+from sscard.terminal.pharmacy import PharmacySession
+
+NEW = "80264153"
+USES = ["free", "query only", "must change", "off"]
+
+
+def at_pharmacy(citizen: Citizen) -> PharmacySession:
+    return PharmacySession.start(citizen.wire, SoftHsm(builtin_keys()))
+
+
+def place(use: str, initial: str = "123456") -> Place:
+    return Place.model_validate({"name": "somewhere", "initial_pin": initial, "initial_pin_use": use})
+
+
+def test_the_new_pin_pays_at_a_pharmacy(
+    personality: Personality, citizen_with: Callable[..., Citizen], service: PinService
+) -> None:
+    citizen = citizen_with(personality=personality)
+    case = service.intake(citizen.application(Reason.FORGOTTEN))
+    service.accept(case)
+    service.operate(case, citizen.session, NEW)
+    service.complete(case, citizen.session, NEW)
+    trial = try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place("free"), NEW, OPENING)
+    assert trial.passed
+    assert trial.receipt is not None
+    assert (trial.receipt.self_paid, trial.receipt.account, trial.receipt.count) == (1, 0, 0)
+
+
+def test_every_purchase_counts(citizen: Citizen) -> None:
+    session = at_pharmacy(citizen)
+    counts = [session.pay(citizen.pin, 250, builtin_keys(), OPENING).count for _ in range(3)]
+    assert counts == [0, 1, 2]
+
+
+class WrongKeys(KeyHierarchy):
+    """Gives a card's load key where its purchase key is asked for."""
+
+    def card_key(self, suite: Suite, key: str, version: int, card: CardReference) -> bytes:
+        assert key == "DPK"
+        return builtin_keys().card_key(suite, "DLK", version, card)
+
+
+def test_a_card_takes_no_purchase_under_other_keys(citizen: Citizen) -> None:
+    session = at_pharmacy(citizen)
+    wrong = WrongKeys(KeyFile(name="wrong", keys=[]))
+    with pytest.raises(Exception, match="9302"):
+        session.pay(citizen.pin, 100, wrong, OPENING)
+
+
+def test_the_old_pin_does_not_pay(citizen: Citizen) -> None:
+    with pytest.raises(WrongPin) as refused:
+        try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place("free"), "000000", OPENING)
+    assert refused.value.tries_left == 5
+
+
+def test_a_blocked_pin_does_not_pay(citizen: Citizen) -> None:
+    citizen.lock_pin()
+    with pytest.raises(PinBlocked):
+        try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place("free"), citizen.pin, OPENING)
+
+
+def test_a_blocked_card_does_not_pay(citizen: Citizen) -> None:
+    session = at_pharmacy(citizen)
+    citizen.chip.memory.put_number(CARD_BLOCKED, 1)
+    citizen.chip.reset()
+    with pytest.raises(CardUnusable):
+        try_at_pharmacy(session, builtin_keys(), place("free"), citizen.pin, OPENING)
+
+
+@pytest.mark.parametrize(
+    ("use", "passes", "pays"),
+    [("free", True, True), ("query only", False, False), ("must change", False, False), ("off", True, False)],
+)
+@pytest.mark.parametrize(
+    ("initial", "pin"), [("123456", "123456"), ("last 6 of ID", "150009"), ("birth date", "850315")]
+)
+def test_what_an_initial_pin_may_do_is_the_places(use: str, passes: bool, pays: bool, initial: str, pin: str) -> None:
+    citizen = make_citizen(pin=pin)
+    trial = try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place(use, initial), pin, OPENING)
+    assert (trial.passed, trial.receipt is not None) == (passes, pays)
+    assert use == "free" or trial.text == INITIAL_PIN_USES[use].told
+
+
+@pytest.mark.parametrize("use", USES)
+def test_a_pin_of_ones_own_pays_in_every_place(use: str, citizen: Citizen) -> None:
+    assert try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place(use), citizen.pin, OPENING).receipt
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.parametrize(("pin", "initial"), [("150009", True), (NEW, False)])
+def test_the_result_notice_reminds_of_an_initial_pin_and_its_limits(use: str, pin: str, initial: bool) -> None:
+    citizen = make_citizen()
+    service = PinService(Ticking(), place=place(use, "last 6 of ID"))
+    case = service.intake(citizen.application(Reason.FORGOTTEN))
+    service.accept(case)
+    service.operate(case, citizen.session, pin)
+    notice = service.complete(case, citizen.session, pin)
+    assert isinstance(notice, ResultNotice)
+    assert notice.initial_pin is initial
+    assert ("请尽快修改" in notice.text) is initial
+    told = INITIAL_PIN_USES[use].told
+    assert (bool(told) and told in notice.text) is (initial and use != "free")
+
+
+def test_every_use_a_place_can_choose_is_known() -> None:
+    assert set(INITIAL_PIN_USES) == set(USES)

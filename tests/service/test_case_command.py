@@ -1,0 +1,254 @@
+"""``sscard case`` on card images and journals: what it prints, what it keeps, how it ends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from service.citizens import Ticking, make_citizen
+from service.conftest import KEY
+from sscard.cli.main import main
+from sscard.issuer import Holder, make_order, personalise, preset
+from sscard.issuer import builtin_keys as keys
+from sscard.issuer.cardfile import load_card, open_card, save_card
+from sscard.service import PinService, Reason
+from sscard.service.database import SqlJournal
+
+ID_NUMBER, OLD, NEW = "410402198503150009", "739104", "80264153"
+
+
+@dataclass
+class Result:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def card(tmp_path: Path) -> Path:
+    return issue(tmp_path / "card.json")
+
+
+@pytest.fixture
+def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run("open", …)``: the command, with a journal of the test's own."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("SSCARD_JOURNAL", raising=False)
+
+    def call(*arguments: object) -> Result:
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main(["case", *map(str, arguments)])
+        said = capsys.readouterr()
+        return Result(int(ended.value.code or 0), said.out, said.err)
+
+    return call
+
+
+def issue(path: Path, id_number: str = ID_NUMBER, city: str = "410400") -> Path:
+    order = make_order(preset("v3-sm4"), Random(id_number), Holder("张三", id_number), city, date(2025, 1, 6))
+    save_card(personalise(replace(order, pin=OLD), keys()), path)
+    return path
+
+
+def test_a_case_from_the_open_to_the_notice(run: Run, card: Path) -> None:
+    result = run("open", card, "--reason", "forgotten", "--new", NEW)
+    assert result.code == 0
+    assert "completed 办结" in result.out
+    assert "就近的医院或药店测试密码" in result.out
+    assert "收费：无" in result.out
+    number = result.out.split()[0]
+    shown = run("show", number)
+    assert "开始在卡上重置密码" in shown.out
+    assert "4104************09" in shown.out
+    assert [event["act"] for event in run("show", number, "--json").json["events"]] == [
+        "received",
+        "accepted",
+        "begun",
+        "done",
+        "completed",
+    ]
+    assert run("verify").out == "1 cases, 5 events: the chain is whole\n"
+
+
+def test_a_change_takes_the_old_pin(run: Run, card: Path) -> None:
+    wrong = run("open", card, "--reason", "leaked", "--old", "000000", "--new", NEW, "--json")
+    assert (wrong.code, wrong.json["stage"], wrong.json["in_doubt"]) == (1, "accepted", False)
+    right = run("resume", wrong.json["number"], card, "--old", OLD, "--new", NEW)
+    assert right.code == 0
+    assert "密码修改已办结" in right.out
+
+
+def test_the_same_key_is_the_same_case_and_runs_once(run: Run, card: Path) -> None:
+    first = run("open", card, "--reason", "forgotten", "--new", NEW, "--key", "press", "--json")
+    writes = card.read_bytes()
+    again = run("open", card, "--reason", "forgotten", "--new", "246810", "--key", "press", "--json")
+    assert again.json["number"] == first.json["number"]
+    assert again.code == 0
+    assert len(run("list", "--json").json) == 1
+    assert load_card(card).memory.strings == _strings(writes, card)
+
+
+def _strings(image: bytes, beside: Path) -> list[bytes]:
+    copy = beside.with_name("copy.json")
+    copy.write_bytes(image)
+    return load_card(copy).memory.strings
+
+
+def test_an_application_on_line_is_handed_over_and_resumed_with_the_card(run: Run, card: Path) -> None:
+    online = ("--channel", "online", "--handling", "window", "--name", "张三", "--id", ID_NUMBER)
+    opened = run("open", *online, "--reason", "locked", "--json")
+    assert (opened.code, opened.json["stage"]) == (0, "accepted")
+    resumed = run("resume", opened.json["number"], card, "--at", "self-service", "--new", NEW, "--pharmacy", "--json")
+    assert (resumed.code, resumed.json["handling"]) == (0, "self-service")
+    assert resumed.json["told"][-1] == "新密码可以消费"
+
+
+def test_a_case_waits_for_papers_and_goes_on(run: Run, card: Path) -> None:
+    waits = run("open", card, "--reason", "forgotten", "--paper", "id-card", "--json")
+    assert (waits.code, waits.json["stage"]) == (1, "supplement")
+    assert "社会保障卡（原件）" in waits.json["told"][0]
+    done = run("resume", waits.json["number"], card, "--paper", "social-security-card", "--new", NEW)
+    assert done.code == 0
+
+
+def test_an_application_comes_from_a_file(run: Run, card: Path, tmp_path: Path) -> None:
+    file = tmp_path / "application.yaml"
+    file.write_text(
+        "channel: self-service\nreason: locked\nkey: press\napplicant:\n  kind: foreigner\n"
+        "  works_or_insured_in_province: yes\n",
+        encoding="utf-8",
+    )
+    result = run("open", card, "-f", file, "--new", NEW, "--json")
+    assert (result.code, result.json["channel"], result.json["applicant"]["kind"]) == (0, "self-service", "foreigner")
+
+
+def test_a_mistake_in_a_file_is_told_with_its_place(run: Run, card: Path, tmp_path: Path) -> None:
+    file = tmp_path / "application.yaml"
+    file.write_text("channel: window\napplicant:\n  knd: foreigner\n", encoding="utf-8")
+    result = run("open", card, "-f", file)
+    assert result.code == 2
+    assert f"{file}:3:3: unknown field 'knd'" in result.err
+    assert "did you mean 'kind'?" in result.err
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("--channel", "windw", "did you mean 'window'?"),
+        ("--reason", "lost", "expected one of"),
+        ("--paper", "idcard", "did you mean 'id-card'?"),
+        ("--new", "12", "--new: a PIN has 4 to 16 digits"),
+        ("--policy", "none.yaml", "cannot be read"),
+        ("--journal", "mysql://x", "not the URL of a journal"),
+    ],
+)
+def test_a_mistaken_option_ends_with_two_and_opens_nothing(
+    run: Run, card: Path, option: str, value: str, told: str
+) -> None:
+    result = run("open", card, "--reason", "forgotten", option, value)
+    assert result.code == 2
+    assert told in result.err
+    assert "there is no journal" in run("list").err or run("list", "--json").json == []
+
+
+def test_a_refusal_ends_with_one_and_its_ground(run: Run, tmp_path: Path) -> None:
+    result = run("open", issue(tmp_path / "other.json", city="510100"), "--reason", "forgotten", "--new", NEW)
+    assert result.code == 1
+    assert "所持社会保障卡不是我省发放" in result.out
+
+
+def test_a_card_in_use_is_left_alone(run: Run, card: Path) -> None:
+    with open_card(card):
+        result = run("open", card, "--reason", "forgotten", "--new", NEW)
+    assert result.code == 2
+    assert "is in use by process" in result.err
+
+
+def test_cases_are_listed_by_what_is_asked(run: Run, card: Path) -> None:
+    run("open", card, "--reason", "forgotten", "--new", NEW)
+    run("open", card, "--reason", "leaked", "--old", "000000", "--new", NEW, "--channel", "self-service")
+    for options, count in (
+        ((), 2),
+        (("--stage", "completed"), 1),
+        (("--channel", "self-service"), 1),
+        (("--reason", "leaked"), 1),
+        (("--reason", "locked"), 0),
+        (("--since", "2020-01-01"), 2),
+        (("--since", "2999-01-01"), 0),
+    ):
+        assert len(run("list", *options, "--json").json) == count
+    assert "张三" in run("list").out
+
+
+def test_overdue_cases_are_listed(run: Run, tmp_path: Path) -> None:
+    path, key = tmp_path / "old.db", tmp_path / "old.key"
+    key.write_text(KEY.hex())
+    journal = SqlJournal(str(path), KEY)
+    service = PinService(Ticking(), journal=journal)  # in March 2026
+    citizen = make_citizen()
+    for reason in (Reason.FORGOTTEN, Reason.LEAKED):
+        case = service.intake(citizen.application(reason))
+        service.accept(case)
+    service.abandon(case)
+    journal.close()
+    found = run("overdue", "--journal", path, "--journal-key", key, "--json").json
+    assert [(entry["reason"], entry["due"]) for entry in found] == [("forgotten", "2026-03-03")]
+
+
+def test_a_case_nobody_goes_on_with_is_ended(run: Run, card: Path) -> None:
+    waits = run("open", card, "--reason", "leaked", "--old", "000000", "--new", NEW, "--json").json
+    assert run("resume", waits["number"], "--abandon").code == 0
+    assert run("list", "--stage", "failed", "--json").json[0]["number"] == waits["number"]
+    assert run("resume", waits["number"], "--abandon").code == 2
+
+
+def test_a_tampered_journal_ends_with_one(run: Run, card: Path, tmp_path: Path) -> None:
+    run("open", card, "--reason", "forgotten", "--new", NEW)
+    key = bytes.fromhex((tmp_path / "data/sscard/journal.key").read_text())
+    journal = SqlJournal(str(tmp_path / "data/sscard/journal.db"), key)
+    with journal._writing() as db:
+        db.execute(text("DELETE FROM event WHERE place = 2"))
+    journal.close()
+    result = run("verify")
+    assert result.code == 1
+    assert "event 2: removed" in result.out
+    assert run("verify", "--json").json["findings"][0]["position"] == 2
+
+
+@pytest.mark.parametrize("verb", [("list",), ("show", "1"), ("overdue",), ("verify",), ("resume", "1")])
+def test_no_journal_is_made_by_looking(run: Run, verb: tuple[str, ...], tmp_path: Path) -> None:
+    result = run(*verb)
+    assert result.code == 2
+    assert "there is no journal" in result.err
+    assert not (tmp_path / "data/sscard/journal.db").exists()
+
+
+def test_a_number_that_is_none_is_told(run: Run, card: Path) -> None:
+    run("open", card, "--reason", "forgotten", "--new", NEW)
+    result = run("show", "7")
+    assert result.code == 2
+    assert "sscard case list" in result.err
+
+
+def test_no_secret_in_any_output(run: Run, card: Path) -> None:
+    number = run("open", card, "--reason", "forgotten", "--new", NEW, "--json").json["number"]
+    said = [run("show", number), run("show", number, "--json"), run("list"), run("list", "--json"), run("verify")]
+    text_of = "".join(result.out + result.err for result in said)
+    assert [secret for secret in (ID_NUMBER, OLD, NEW) if secret in text_of] == []

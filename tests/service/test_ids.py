@@ -1,0 +1,72 @@
+"""Numbers of identity documents, each kind by its own rules."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from sscard.service import Document
+from sscard.service.identity import digest, mask
+from sscard.service.ids import age_on, read_id_number
+
+TODAY = date(2026, 3, 2)
+GENUINE = [
+    ("410402198503150009", Document.RESIDENT_ID, date(1985, 3, 15)),
+    ("11010519491231002X", Document.RESIDENT_ID, date(1949, 12, 31)),
+    ("11010519491231002x", Document.RESIDENT_ID, date(1949, 12, 31)),
+    ("810000199408230021", Document.RESIDENCE_PERMIT, date(1994, 8, 23)),
+    ("820000198505051006", Document.RESIDENCE_PERMIT, date(1985, 5, 5)),
+    ("830000199201300022", Document.RESIDENCE_PERMIT, date(1992, 1, 30)),
+    ("911124198108030024", Document.PERMANENT_RESIDENCE_ID, date(1981, 8, 3)),
+    ("KAZ110090123105", Document.PERMANENT_RESIDENCE_ID, date(1990, 12, 31)),
+    ("E12345678", Document.PASSPORT, None),
+]
+FALSE = [
+    "410402198503150008",  # check character
+    "410402198513150000",  # no such month
+    "990402198503150009",  # no such place
+    "810000199408230022",
+    "810000199413230021",
+    "911124198108030025",
+    "KAZ110090123106",
+    "KAZ110090133105",
+    "123",
+    "",
+]
+
+
+@pytest.mark.parametrize(("number", "document", "born"), GENUINE)
+def test_a_genuine_number_tells_document_and_birth_date(number: str, document: Document, born: date | None) -> None:
+    found = read_id_number(number, TODAY)
+    assert (found.document, found.problem, found.born) == (document, "", born)
+
+
+@pytest.mark.parametrize("number", FALSE)
+def test_a_false_number_is_told_and_not_repeated(number: str) -> None:
+    problem = read_id_number(number, TODAY).problem
+    assert "号码无效" in problem
+    assert not number or number not in problem
+
+
+@pytest.mark.parametrize("number", [number for number, _, born in GENUINE if born and len(number) == 18])
+@pytest.mark.parametrize("place", [0, 5, 9, 13, 16])
+def test_one_wrong_digit_is_noticed(number: str, place: int) -> None:
+    wrong = number[:place] + str((int(number[place]) + 1) % 10) + number[place + 1 :]
+    assert read_id_number(wrong, TODAY).problem
+
+
+def test_nobody_is_born_tomorrow() -> None:
+    assert read_id_number("810000199408230021", date(1994, 8, 22)).problem
+
+
+@pytest.mark.parametrize(("today", "age"), [(date(2026, 3, 14), 40), (date(2026, 3, 15), 41), (date(2026, 12, 31), 41)])
+def test_a_year_is_full_on_the_birthday(today: date, age: int) -> None:
+    assert age_on(date(1985, 3, 15), today) == age
+
+
+def test_a_number_is_masked_and_its_digest_needs_the_key() -> None:
+    assert mask("410402198503150009") == "4104************09"
+    assert mask("E1234567") == "********"
+    assert digest("11010519491231002x", b"key") == digest(" 11010519491231002X", b"key")
+    assert digest("11010519491231002x", b"key") != digest("11010519491231002X", b"another")

@@ -1,0 +1,62 @@
+"""One working day: weekends, holidays, days worked instead, years nobody knows yet."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from service.citizens import Ticking, make_citizen
+from sscard.service import PinService, Reason, Stage
+from sscard.service.workdays import Due, day_in_china, due_after
+
+
+@pytest.mark.parametrize(
+    ("start", "days", "due"),
+    [
+        ("2026-03-02", 1, "2026-03-03"),  # Monday
+        ("2026-03-06", 1, "2026-03-09"),  # Friday
+        ("2026-03-07", 1, "2026-03-09"),  # Saturday
+        ("2026-03-06", 3, "2026-03-11"),
+        ("2025-09-30", 1, "2025-10-09"),  # National Day and Mid-Autumn
+        ("2025-01-24", 1, "2025-01-26"),  # a Sunday worked for the Spring Festival
+    ],
+)
+def test_working_days_are_chinas(start: str, days: int, due: str) -> None:
+    assert due_after(date.fromisoformat(start), days) == Due(date.fromisoformat(due))
+
+
+def test_a_year_without_a_calendar_counts_weekends_and_says_so() -> None:
+    assert due_after(date(2099, 10, 1), 1) == Due(date(2099, 10, 2), certain=False)
+    assert due_after(date(2099, 10, 2), 1) == Due(date(2099, 10, 5), certain=False)
+
+
+def test_an_acceptance_says_that_its_day_is_not_certain() -> None:
+    service = PinService(lambda: datetime(2099, 1, 5, 1, tzinfo=UTC))
+    citizen = make_citizen()
+    answer = service.accept(service.intake(_unexpired(citizen.application(Reason.LEAKED))))
+    assert "不晚于2099年1月6日（节假日安排尚未公布，仅按周末推算）" in answer.text
+
+
+def _unexpired(application):  # type: ignore[no-untyped-def]
+    from dataclasses import replace
+
+    return replace(application, card=replace(application.card, expires="20991231"))
+
+
+def test_the_day_is_the_one_at_the_counter() -> None:
+    assert day_in_china(datetime(2026, 3, 2, 16, 0, tzinfo=UTC)) == date(2026, 3, 3)
+
+
+def test_a_case_is_overdue_the_day_after_its_last() -> None:
+    service = PinService(Ticking())
+    citizen = make_citizen()
+    case = service.intake(citizen.application(Reason.FORGOTTEN))
+    assert not case.is_overdue(date(2030, 1, 1))
+    service.accept(case)
+    assert [case.is_overdue(date(2026, 3, day)) for day in (3, 4)] == [False, True]
+    service.operate(case, citizen.session, "80264153")
+    assert case.is_overdue(date(2026, 3, 4))
+    service.complete(case, citizen.session, "80264153")
+    assert case.stage is Stage.COMPLETED
+    assert not case.is_overdue(date(2026, 3, 4))
