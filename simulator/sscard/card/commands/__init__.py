@@ -8,16 +8,14 @@ from sscard.card.commands.authenticate import EXTERNAL_AUTHENTICATION, INTERNAL_
 from sscard.card.commands.block import APPLICATION_BLOCK, CARD_BLOCK
 from sscard.card.commands.challenge import GET_CHALLENGE
 from sscard.card.commands.declaration import Command
-from sscard.card.commands.medical import (
-    CREDIT_FOR_LOAD,
-    DEBIT_FOR_PURCHASE,
+from sscard.card.commands.medical_inquiry import (
     GET_BALANCE,
     GET_STARTING_DAY,
     GET_TRANSACTION_PROOF,
-    INITIALIZE_FOR_LOAD,
-    INITIALIZE_FOR_PURCHASE,
     UPDATE_STARTING_DAY,
 )
+from sscard.card.commands.medical_load import CREDIT_FOR_LOAD, INITIALIZE_FOR_LOAD
+from sscard.card.commands.medical_purchase import DEBIT_FOR_PURCHASE, INITIALIZE_FOR_PURCHASE
 from sscard.card.commands.pin import CHANGE_PIN, PIN_CHANGE_UNBLOCK, VERIFY
 from sscard.card.commands.read import READ_BINARY, READ_RECORD
 from sscard.card.commands.response import GET_RESPONSE

@@ -1,0 +1,150 @@
+"""What the commands of the medical account (医疗账户) share: conditions, keys, proofs, posting (command sheet §3)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import (
+    CONDITIONS_NOT_SATISFIED,
+    SECURITY_NOT_SATISFIED,
+)
+from sscard.card.commands.update import cycle
+from sscard.card.layout import PIN, PIN_VERIFIED, Account, FileSpec
+from sscard.card.session import Session, Transaction
+from sscard.cipher import BlockKey
+from sscard.encoding import records
+
+MEDICAL: Final = 0xDF04
+BASIC_DATA_SFI: Final = 0x05
+DETAILS_SFI: Final = 0x08
+CARD_MODE_TAG: Final = 0x8F
+OFF_LINE: Final = b"2"
+ACCOUNT_ONLY_RECORD: Final = 20
+"""Length of a detail record without self-paid and pool amount."""
+MAX_AMOUNT: Final = 0xFFFF_FFFF
+MAX_COUNT: Final = 0xFFFF
+LOAD: Final = 0x01
+PURCHASE: Final = 0x02
+ASCII: Final = 0x30
+
+
+def account_refusal(session: Session, controlled: bool) -> bytes:
+    """Why a medical command is refused here, empty where it is not; controlled ones need the PIN if one is set."""
+    if session.df.fid != MEDICAL or _card_mode(session) != OFF_LINE:
+        return CONDITIONS_NOT_SATISFIED
+    if controlled and session.memory.strings[PIN] and not session.status & PIN_VERIFIED:
+        return SECURITY_NOT_SATISFIED
+    return b""
+
+
+def _card_mode(session: Session) -> bytes:
+    """Item 8F (用卡方式) of DF04 EF05: 1 on-line, 2 off-line."""
+    basic = session.layout.file(MEDICAL, BASIC_DATA_SFI)
+    if basic is None:
+        return b""
+    for record in records(session.memory.strings[basic.cell]):
+        if record[0] == CARD_MODE_TAG:
+            return record[2:]
+    return b""
+
+
+def number(session: Session, which: Account) -> int:
+    """A count, amount (fen), year or day of the account."""
+    return session.memory.numbers[session.layout.medical + which]
+
+
+def amount_bytes(session: Session, which: Account) -> bytes:
+    """An amount of the account as it goes into answers and MACs: 4 bytes."""
+    return number(session, which).to_bytes(4, "big")
+
+
+def year_bytes(session: Session) -> bytes:
+    """The settlement year as cn, 2 bytes."""
+    return bytes.fromhex(f"{number(session, Account.YEAR):04d}")
+
+
+def type_byte(session: Session, kind: int) -> bytes:
+    """The transaction type byte [OC-18]."""
+    return bytes((kind + ASCII if session.personality.transaction_type_ascii else kind,))
+
+
+def has_version(session: Session, key: str, version: int) -> bool:
+    """Whether the card holds this version (from 1) of a key; for a purchase it is the key index."""
+    layout = session.layout
+    return 1 <= version <= layout.keys[layout.key_named(key)].versions
+
+
+def account_key(session: Session, name: str, version: int) -> BlockKey:
+    """A version (from 1) of DLK or DPK."""
+    value = session.profile.key(session.layout.key_named(name), version - 1)
+    return session.profile.suite.key(value)
+
+
+def proof_of(session: Session, message: bytes) -> bytes:
+    """TAC (交易验证码): under DTK itself, in a DES card under its halves XORed."""
+    suite = session.profile.suite
+    value = session.profile.key(session.layout.key_named("DTK"))
+    if suite.block == 8:
+        value = bytes(left ^ right for left, right in zip(value[:8], value[8:], strict=True))
+    return suite.mac(suite.key(value), message)
+
+
+def begin(session: Session, transaction: Transaction) -> Transaction:
+    """Open a transaction; the chip closes it again at whatever must end it."""
+    session.transaction = transaction
+    session.attentive = True
+    return transaction
+
+
+def opening(session: Session, transaction: Transaction) -> bytes:
+    """Count(2) ‖ key version(1) ‖ algorithm id(1) ‖ random(4)."""
+    kind = bytes((transaction.key_version, session.profile.suite.algorithm_id))
+    return transaction.count.to_bytes(2, "big") + kind + transaction.random
+
+
+def post(session: Session, kind: int, changes: list[tuple[Account, int]], proof: bytes, time: bytes) -> None:
+    """One transaction of the memory: proof, amounts, count and detail record, all or nothing."""
+    layout = session.layout
+    transaction = session.transaction
+    session.transaction = None
+    numbers = [(layout.medical + which, value) for which, value in changes]
+    strings = [(layout.proofs + kind - LOAD, proof)]
+    details = layout.file(MEDICAL, DETAILS_SFI)
+    if details is not None and transaction is not None:
+        content = session.memory.strings[details.cell]
+        strings.append((details.cell, cycle(details, content, _detail(session, details, kind, transaction, time))))
+    session.memory.commit(numbers, strings)
+
+
+def _detail(session: Session, details: FileSpec, kind: int, transaction: Transaction, time: bytes) -> bytes:
+    """A record of EF08: count(2) type(1) terminal(6) time(7) account(4) [self-paid(4) pool(4)]."""
+    head = transaction.count.to_bytes(2, "big") + type_byte(session, kind) + transaction.terminal + time
+    amounts = transaction.amounts.ljust(12, b"\x00")
+    return head + (amounts[:4] if details.record_length == ACCOUNT_ONLY_RECORD else amounts)
+
+
+def yuan(fen: bytes) -> str:
+    """An amount in words."""
+    amount = int.from_bytes(fen, "big")
+    return f"{amount // 100}.{amount % 100:02d} yuan"
+
+
+MEDICAL_CLAS: Final = (0xB0,)
+COMMON_STATUSES: Final = (
+    SW.OK,
+    SW.CONDITIONS_NOT_SATISFIED,
+    SW.NOT_SUPPORTED,
+    SW.WRONG_P1P2,
+    SW.UNKNOWN_CLA,
+    SW.APPLICATION_BLOCKED,
+)
+INITIALIZE_STATUSES: Final = (
+    *COMMON_STATUSES,
+    SW.MEMORY_FAILURE,
+    SW.WRONG_LENGTH,
+    SW.SECURITY_NOT_SATISFIED,
+    SW.COUNTER_AT_MAXIMUM,
+    SW.KEY_INDEX_UNKNOWN,
+)
+POST_STATUSES: Final = (*COMMON_STATUSES, SW.MEMORY_FAILURE, SW.WRONG_LENGTH, SW.WRONG_STATE, SW.WRONG_MAC)

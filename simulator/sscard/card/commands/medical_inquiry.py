@@ -1,0 +1,128 @@
+"""GET BALANCE, GET TRANSACTION PROOF, GET and UPDATE STARTING DAY, LD/T 32.5, command sheet §3.2."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import (
+    CONDITIONS_NOT_SATISFIED,
+    MAC_NOT_AVAILABLE,
+    OK,
+    SECURITY_NOT_SATISFIED,
+    wrong_le,
+)
+from sscard.card.commands.declaration import Command
+from sscard.card.commands.medical_account import (
+    COMMON_STATUSES,
+    LOAD,
+    MEDICAL_CLAS,
+    account_refusal,
+    amount_bytes,
+    number,
+    year_bytes,
+)
+from sscard.card.layout import Account, Layout
+from sscard.card.session import Session
+
+
+def get_balance(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """P2 01: balance(4); 02 self-paid total, 03 pool total: amount(4) ‖ year(2)."""
+    refused = account_refusal(session, True)
+    if refused:
+        return refused
+    found = amount_bytes(session, Account(Account.BALANCE + p2 - 1))
+    if p2 > 1:
+        found += year_bytes(session)
+    return found + OK if le == len(found) else wrong_le(len(found))
+
+
+def get_transaction_proof(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Count(2) of a load (P2=01) or purchase (P2=02) → MAC(4) ‖ TAC(4) of the last one."""
+    refused = account_refusal(session, False)
+    if refused:
+        return refused
+    proof = session.memory.strings[session.layout.proofs + p2 - LOAD]
+    return proof[2:] + OK if proof[:2] == data else MAC_NOT_AVAILABLE
+
+
+def update_starting_day(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Set the first day of the settlement year, month and day as cn; DSK must be authenticated."""
+    refused = account_refusal(session, False)
+    if refused:
+        return refused
+    if not session.status & 2 << session.layout.key_named("DSK"):
+        return SECURITY_NOT_SATISFIED
+    if not data.hex().isdecimal():
+        return CONDITIONS_NOT_SATISFIED
+    day = int(data.hex())
+    if not (1 <= day // 100 <= 12 and 1 <= day % 100 <= 31):
+        return CONDITIONS_NOT_SATISFIED
+    session.memory.put_number(session.layout.medical + Account.START_DAY, day)
+    return OK
+
+
+def get_starting_day(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Month and day as cn(2)."""
+    refused = account_refusal(session, False)
+    if refused:
+        return refused
+    if le != 2:
+        return wrong_le(2)
+    return bytes.fromhex(f"{number(session, Account.START_DAY):04d}") + OK
+
+
+def _balance_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return ("", "account 个人账户余额", "self-paid total 个人自付累计", "pool total 统筹基金支付累计")[p2 & 3]
+
+
+def _proof_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return f"{'load' if p2 == LOAD else 'purchase'} number {int.from_bytes(data, 'big')}"
+
+
+GET_BALANCE: Final = Command(
+    "GET BALANCE",
+    "读余额",
+    "3.2",
+    MEDICAL_CLAS,
+    0x26,
+    get_balance,
+    (*COMMON_STATUSES, SW.WRONG_LENGTH, SW.SECURITY_NOT_SATISFIED),
+    p1p2=(0x0001, 0x0002, 0x0003),
+    words=_balance_words,
+)
+GET_TRANSACTION_PROOF: Final = Command(
+    "GET TRANSACTION PROOF",
+    "取交易认证码",
+    "3.2",
+    MEDICAL_CLAS,
+    0x2E,
+    get_transaction_proof,
+    (*COMMON_STATUSES, SW.WRONG_LENGTH, SW.MAC_NOT_AVAILABLE),
+    p1p2=(0x0001, 0x0002),
+    lengths=(0x02,),
+    answers_data=True,
+    words=_proof_words,
+    random_answer=slice(0, 4),
+)
+UPDATE_STARTING_DAY: Final = Command(
+    "UPDATE STARTING DAY",
+    "修改年度起始日期",
+    "3.2",
+    MEDICAL_CLAS,
+    0x56,
+    update_starting_day,
+    (*COMMON_STATUSES, SW.SECURITY_NOT_SATISFIED),
+    p1p2=(0x0000,),
+    lengths=(0x02,),
+)
+GET_STARTING_DAY: Final = Command(
+    "GET STARTING DAY",
+    "读年度起始日期",
+    "3.2",
+    MEDICAL_CLAS,
+    0x56,
+    get_starting_day,
+    (*COMMON_STATUSES, SW.SECURITY_NOT_SATISFIED),
+    p1p2=(0x0100,),
+)

@@ -1,0 +1,122 @@
+"""INITIALIZE FOR LOAD and CREDIT FOR LOAD (帐户划入), LD/T 32.5, command sheet §3.2."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.card.answers import (
+    CONDITIONS_NOT_SATISFIED,
+    COUNTER_AT_MAXIMUM,
+    KEY_INDEX_UNKNOWN,
+    OK,
+    WRONG_LENGTH,
+    WRONG_MAC,
+    WRONG_STATE,
+)
+from sscard.card.commands.declaration import Command
+from sscard.card.commands.medical_account import (
+    INITIALIZE_STATUSES,
+    LOAD,
+    MAX_AMOUNT,
+    MAX_COUNT,
+    MEDICAL_CLAS,
+    POST_STATUSES,
+    account_key,
+    account_refusal,
+    amount_bytes,
+    begin,
+    has_version,
+    number,
+    opening,
+    post,
+    proof_of,
+    type_byte,
+    yuan,
+)
+from sscard.card.layout import Account, Layout
+from sscard.card.session import Session, Transaction
+from sscard.cipher import MAC_LENGTH, BlockKey, equal
+
+NO_MAC: Final = bytes(MAC_LENGTH)
+
+
+def _load_key(session: Session, transaction: Transaction) -> BlockKey:
+    """SESLK: DLK over random ‖ load count ‖ 8000."""
+    factor = transaction.random + transaction.count.to_bytes(2, "big") + b"\x80\x00"
+    return session.profile.suite.session_key(account_key(session, "DLK", transaction.key_version), factor)
+
+
+def initialize_for_load(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Key index(1) ‖ amount(4) ‖ terminal(6) → balance(4) ‖ count(2) ‖ version(1) ‖ algorithm(1) ‖ random(4) ‖ MAC1."""
+    if len(data) != 11:
+        return WRONG_LENGTH
+    refused = account_refusal(session, True)
+    if refused:
+        return refused
+    count = number(session, Account.LOAD_COUNT)
+    if not has_version(session, "DLK", data[0]):
+        return KEY_INDEX_UNKNOWN
+    if count == MAX_COUNT:
+        return COUNTER_AT_MAXIMUM
+    amount = data[1:5]
+    if number(session, Account.BALANCE) + int.from_bytes(amount, "big") > MAX_AMOUNT:
+        return CONDITIONS_NOT_SATISFIED
+    transaction = begin(session, Transaction(False, data[0], amount, data[5:], count, session.random(4)))
+    balance = amount_bytes(session, Account.BALANCE)
+    message = balance + amount + type_byte(session, LOAD) + transaction.terminal
+    mac = session.profile.suite.mac(_load_key(session, transaction), message)
+    return balance + opening(session, transaction) + mac + OK
+
+
+def credit_for_load(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Host time(7) ‖ MAC2(4) → TAC(4): the amount is on the account."""
+    refused = account_refusal(session, False)
+    if refused:
+        return refused
+    transaction = session.transaction
+    if transaction is None or transaction.purchase:
+        return WRONG_STATE
+    suite = session.profile.suite
+    time, mac2 = data[:7], data[7:]
+    entry = transaction.amounts + type_byte(session, LOAD) + transaction.terminal
+    if not equal(suite.mac(_load_key(session, transaction), entry + time), mac2):
+        return WRONG_MAC
+    balance = number(session, Account.BALANCE) + int.from_bytes(transaction.amounts, "big")
+    count = transaction.count.to_bytes(2, "big")
+    tac = proof_of(session, balance.to_bytes(4, "big") + count + entry + time)
+    changes = [(Account.BALANCE, balance), (Account.LOAD_COUNT, transaction.count + 1)]
+    post(session, LOAD, changes, count + NO_MAC + tac, time)
+    return tac + OK
+
+
+def _load_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    return f"{yuan(data[1:5])}, terminal {data[5:11].hex()}, key index {data[0]}" if len(data) == 11 else ""
+
+
+INITIALIZE_FOR_LOAD: Final = Command(
+    "INITIALIZE FOR LOAD",
+    "帐户划入初始化",
+    "3.2",
+    MEDICAL_CLAS,
+    0x28,
+    initialize_for_load,
+    INITIALIZE_STATUSES,
+    p1p2=(0x0001,),
+    lengths=(0x0B, 0x13),
+    answers_data=True,
+    words=_load_words,
+    random_answer=slice(8, None),
+)
+CREDIT_FOR_LOAD: Final = Command(
+    "CREDIT FOR LOAD",
+    "帐户划入",
+    "3.2",
+    MEDICAL_CLAS,
+    0x2A,
+    credit_for_load,
+    POST_STATUSES,
+    p1p2=(0x0000,),
+    lengths=(0x0B,),
+    answers_data=True,
+    bound_to_random=True,
+)

@@ -1,0 +1,149 @@
+"""INITIALIZE FOR PURCHASE and DEBIT FOR PURCHASE (医疗消费), LD/T 32.5, command sheet §3.2."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.apdu import SW
+from sscard.card.answers import (
+    AMOUNT_INSUFFICIENT,
+    CONDITIONS_NOT_SATISFIED,
+    COUNTER_AT_MAXIMUM,
+    KEY_INDEX_UNKNOWN,
+    OK,
+    WRONG_LENGTH,
+    WRONG_MAC,
+    WRONG_STATE,
+)
+from sscard.card.commands.declaration import Command
+from sscard.card.commands.medical_account import (
+    INITIALIZE_STATUSES,
+    MAX_AMOUNT,
+    MAX_COUNT,
+    MEDICAL_CLAS,
+    POST_STATUSES,
+    PURCHASE,
+    account_key,
+    account_refusal,
+    amount_bytes,
+    begin,
+    has_version,
+    number,
+    opening,
+    post,
+    proof_of,
+    type_byte,
+    year_bytes,
+    yuan,
+)
+from sscard.card.layout import Account, Layout
+from sscard.card.session import Session, Transaction
+from sscard.cipher import BlockKey, equal
+
+
+def _purchase_key(session: Session, transaction: Transaction, terminal_count: bytes) -> BlockKey:
+    """SESPK: DPK over random ‖ purchase count ‖ last two bytes of the terminal's count."""
+    factor = transaction.random + transaction.count.to_bytes(2, "big") + terminal_count[2:]
+    return session.profile.suite.session_key(account_key(session, "DPK", transaction.key_version), factor)
+
+
+def initialize_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Key index(1) ‖ account, self-paid, pool amount(12) ‖ terminal(6) → 22 bytes: totals, count, random."""
+    if len(data) != 19:
+        return WRONG_LENGTH
+    refused = account_refusal(session, True)
+    if refused:
+        return refused
+    count = number(session, Account.PURCHASE_COUNT)
+    if not has_version(session, "DPK", data[0]):
+        return KEY_INDEX_UNKNOWN
+    if count == MAX_COUNT:
+        return COUNTER_AT_MAXIMUM
+    if int.from_bytes(data[1:5], "big") > number(session, Account.BALANCE):
+        return AMOUNT_INSUFFICIENT
+    transaction = begin(session, Transaction(True, data[0], data[1:13], data[13:], count, session.random(4)))
+    totals = amount_bytes(session, Account.BALANCE) + amount_bytes(session, Account.SELF_PAID)
+    totals += amount_bytes(session, Account.POOL_PAID) + year_bytes(session)
+    return totals + opening(session, transaction) + OK
+
+
+def debit_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    """Terminal count(4) ‖ time(7) ‖ MAC1(4) → TAC(4) ‖ MAC2(4): the amounts are posted."""
+    refused = account_refusal(session, False)
+    if refused:
+        return refused
+    transaction = session.transaction
+    if transaction is None or not transaction.purchase:
+        return WRONG_STATE
+    suite = session.profile.suite
+    terminal_count, time, mac1 = data[:4], data[4:11], data[11:]
+    key = _purchase_key(session, transaction, terminal_count)
+    entry = transaction.amounts + type_byte(session, PURCHASE) + transaction.terminal
+    if not equal(suite.mac(key, entry + time), mac1):
+        return WRONG_MAC
+    if not time.hex().isdecimal():
+        return CONDITIONS_NOT_SATISFIED
+    changes = _settle(session, transaction, time)
+    if any(value > MAX_AMOUNT for _, value in changes):
+        return CONDITIONS_NOT_SATISFIED
+    mac2 = suite.mac(key, transaction.amounts)
+    tac = proof_of(session, entry + terminal_count + time)
+    post(session, PURCHASE, changes, transaction.count.to_bytes(2, "big") + mac2 + tac, time)
+    return tac + mac2 + OK
+
+
+def _settle(session: Session, transaction: Transaction, time: bytes) -> list[tuple[Account, int]]:
+    """The amounts after a purchase; the yearly totals begin anew in a new settlement year."""
+    account, self_paid, pool = (int.from_bytes(transaction.amounts[at : at + 4], "big") for at in (0, 4, 8))
+    start = number(session, Account.START_DAY)
+    today = int(time[:4].hex())
+    year = number(session, Account.YEAR)
+    if today - (year * 10000 + start) < 10000:
+        self_paid += number(session, Account.SELF_PAID)
+        pool += number(session, Account.POOL_PAID)
+    else:
+        year = today // 10000 if today % 10000 >= start else today // 10000 - 1
+    return [
+        (Account.BALANCE, number(session, Account.BALANCE) - account),
+        (Account.SELF_PAID, self_paid),
+        (Account.POOL_PAID, pool),
+        (Account.YEAR, year),
+        (Account.PURCHASE_COUNT, transaction.count + 1),
+    ]
+
+
+def _purchase_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+    if len(data) != 19:
+        return ""
+    account, self_paid, pool = (yuan(data[at : at + 4]) for at in (1, 5, 9))
+    return f"account {account}, self-paid {self_paid}, pool {pool}, terminal {data[13:].hex()}, key index {data[0]}"
+
+
+INITIALIZE_FOR_PURCHASE: Final = Command(
+    "INITIALIZE FOR PURCHASE",
+    "医疗消费初始化",
+    "3.2",
+    MEDICAL_CLAS,
+    0x28,
+    initialize_for_purchase,
+    (*INITIALIZE_STATUSES, SW.AMOUNT_INSUFFICIENT),
+    p1p2=(0x0101,),
+    lengths=(0x0B, 0x13),
+    answers_data=True,
+    words=_purchase_words,
+    random_answer=slice(18, None),
+)
+DEBIT_FOR_PURCHASE: Final = Command(
+    "DEBIT FOR PURCHASE",
+    "医疗消费",
+    "3.2",
+    MEDICAL_CLAS,
+    0x2C,
+    debit_for_purchase,
+    POST_STATUSES,
+    p1p2=(0x0100,),
+    lengths=(0x0F,),
+    answers_data=True,
+    random_answer=slice(4, None),
+    bound_to_random=True,
+)
