@@ -1,0 +1,543 @@
+"""`sscard issue`, `show`, `apdu`, the PIN operations, `personality` on image files: output, exit codes, no secret."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+import kit
+from sscard.cipher import SM4
+from sscard.cli.main import main
+from sscard.issuer import preset
+from sscard.issuer.cardfile import load_card, open_card, save_card
+
+PIN, NEW, WRONG = "739184", "582036", "415926"
+SESSIONS = 200
+
+
+class Run:
+    """The command line in this process: exit code, output and errors; keeps all that was ever said."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+        self.said = ""
+
+    def __call__(self, *arguments: object, stdin: str = "") -> tuple[int, str, str]:
+        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as caught:
+            main([str(argument) for argument in arguments])
+        output = self._capsys.readouterr()
+        self.said += output.out + output.err
+        return int(caught.value.code or 0), output.out, output.err
+
+
+@pytest.fixture
+def sscard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("COLUMNS", "200")
+    return Run(capsys, monkeypatch)
+
+
+@pytest.fixture(params=["v1-des", "v2-3des", "v3-sm4"])
+def image(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    save_card(kit.card_of(request.param, PIN), tmp_path / "card.json")
+    return tmp_path / "card.json"
+
+
+@pytest.fixture
+def one(tmp_path: Path) -> Path:
+    save_card(kit.card_of("v3-sm4", PIN), tmp_path / "card.json")
+    return tmp_path / "card.json"
+
+
+def tries(path: Path) -> int:
+    return load_card(path).snapshot().pin_tries
+
+
+# issue
+
+
+@pytest.mark.parametrize("name", ["v1-des", "v2-3des", "v3-sm4"])
+def test_issue_makes_a_card_that_works(sscard: Run, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "card.json"
+    code, out, err = sscard("issue", "-o", path, "--personality", name, "--pin", PIN)
+    assert (code, err) == (0, "")
+    assert f"sscard show {path}" in out
+    assert load_card(path).profile.personality.name == name
+    assert sscard("verify-pin", path, "--pin", PIN)[0] == 0
+
+
+def test_issue_for_a_given_holder(sscard: Run, tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    code, _, _ = sscard("issue", "-o", path, "--name", "张三", "--id", kit.HOLDER.id_number, "--city", "510100")
+    assert code == 0
+    text = load_card(path)
+    content = b"".join(text.memory.strings)
+    assert "张三".encode("gbk") in content
+    assert kit.HOLDER.id_number.encode() in content
+    assert bytes.fromhex("510100D156000005") in content
+
+
+def test_a_seed_fixes_everything(sscard: Run, tmp_path: Path) -> None:
+    for name, seed in [("a", 7), ("b", 7), ("c", 8)]:
+        assert sscard("issue", "-o", tmp_path / f"{name}.json", "--seed", seed)[0] == 0
+    first, second, third = ((tmp_path / f"{name}.json").read_bytes() for name in "abc")
+    assert first == second != third
+
+
+def test_many_cards(sscard: Run, tmp_path: Path) -> None:
+    for folder in ("cards", "again"):
+        code, out, _ = sscard("issue", "-o", tmp_path / folder, "--count", 12, "--seed", 3)
+        assert code == 0
+        assert f"{tmp_path / folder}: 12 cards" in out
+    names = [f"card-{number:02d}.json" for number in range(1, 13)]
+    assert sorted(entry.name for entry in (tmp_path / "cards").iterdir()) == names
+    contents = [(tmp_path / "cards" / name).read_bytes() for name in names]
+    assert contents == [(tmp_path / "again" / name).read_bytes() for name in names]
+    cards = [load_card(tmp_path / "cards" / name) for name in names]
+    assert len({card.profile.historical for card in cards}) == 12
+
+
+@pytest.mark.parametrize(
+    ("arguments", "check"),
+    [
+        (["--place", "tries-3"], lambda card: card.snapshot().pin_tries_max == 3),
+        (["--place", "tries-10"], lambda card: card.snapshot().pin_tries == 10),
+        (["--pin", "none"], lambda card: not card.snapshot().pin_set),
+        (["--pin", "12345"], lambda card: card.memory.strings[0] == bytes.fromhex("12345F")),
+        ([], lambda card: card.memory.strings[0] == bytes.fromhex("123456")),
+    ],
+)
+def test_issue_follows_place_and_pin(sscard: Run, tmp_path: Path, arguments: list[str], check) -> None:
+    assert sscard("issue", "-o", tmp_path / "card.json", *arguments)[0] == 0
+    assert check(load_card(tmp_path / "card.json"))
+
+
+def test_issue_replaces_an_image_only_when_told(sscard: Run, one: Path) -> None:
+    before = one.read_bytes()
+    code, _, err = sscard("issue", "-o", one)
+    assert code == 2
+    assert "exists already" in err
+    assert "--force" in err
+    assert one.read_bytes() == before
+    assert sscard("issue", "-o", one, "--force")[0] == 0
+    assert one.read_bytes() != before
+
+
+def test_many_cards_replace_none(sscard: Run, tmp_path: Path) -> None:
+    (tmp_path / "card-3.json").write_text("mine")
+    code, _, err = sscard("issue", "-o", tmp_path, "--count", 5)
+    assert (code, [entry.name for entry in tmp_path.iterdir()]) == (2, ["card-3.json"])
+    assert "card-3.json: exists already" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--personality", "v4"], "no personality 'v4'"),
+        (["--personality", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+        (["--place", "tries-4"], "no place policy 'tries-4'"),
+        (["--id", "410402198503150008"], "not a resident ID number"),
+        (["--id", "abc"], "not a resident ID number"),
+        (["--pin", "415"], "--pin: a PIN has 4 to 16 digits, got 3"),
+        (["--pin", "41592x"], "--pin: a PIN has decimal digits only"),
+        (["--city", "51"], "--city is a code of six digits"),
+        (["--city", "五一〇一〇〇"], "--city is a code of six digits"),
+        (["--count", "2", "--name", "张三"], "--name and --id are for one card"),
+        (["--count", "0"], "--count"),
+        (["--keys", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_issue_refuses_what_makes_no_card(sscard: Run, tmp_path: Path, arguments: list[str], problem: str) -> None:
+    code, out, err = sscard("issue", "-o", tmp_path / "card.json", *arguments)
+    assert (code, out) == (2, "")
+    assert problem in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+    assert "41592x" not in err
+
+
+def test_issue_where_nothing_can_be_written(sscard: Run, tmp_path: Path) -> None:
+    code, _, err = sscard("issue", "-o", tmp_path / "no" / "card.json")
+    assert code == 2
+    assert "cannot be written: No such file" in err
+    (tmp_path / "file").write_text("")
+    code, _, err = sscard("issue", "-o", tmp_path / "file", "--count", 2)
+    assert code == 2
+    assert "cannot be a folder" in err
+
+
+# show
+
+
+def test_show_tells_the_state(sscard: Run, image: Path) -> None:
+    sscard("verify-pin", image, "--pin", WRONG)
+    code, out, _ = sscard("show", image)
+    assert code == 0
+    assert "5 of 6 tries left" in out
+    assert "张三" in out
+    assert "PUK" in out
+
+
+def test_show_for_programs(sscard: Run, image: Path) -> None:
+    card = load_card(image)
+    code, out, _ = sscard("show", image, "--json")
+    content = json.loads(out)
+    assert code == 0
+    assert content["pin"] == {"set": True, "tries_left": 6, "tries_max": 6}
+    assert (content["card_blocked"], content["blocked_applications"]) == (False, [])
+    assert content["atr"] == card.profile.contact_atr().hex().upper()
+    assert len(content["files"]) == len(card.profile.layout.files)
+    assert all("value" not in key for key in content["keys"])
+
+
+def test_revealed_keys_have_the_promised_shape(sscard: Run, image: Path) -> None:
+    card = load_card(image)
+    layout = card.profile.layout
+    content = json.loads(sscard("show", image, "--json", "--reveal-keys")[1])
+    rows = content["keys"]
+    assert len(rows) == sum(key.versions for key in layout.keys)
+    for row in rows:
+        assert set(row) == {"name", "df", "id", "version", "value", "tries_left", "tries_max"}
+        index = layout.key_named(row["name"])
+        key = layout.keys[index]
+        assert bytes.fromhex(row["value"]) == card.profile.key(index, row["version"] - 1)
+        assert (row["df"], int(row["id"], 16)) == (layout.df_name(key.df), key.number)
+        assert (row["tries_left"], row["tries_max"]) == ((3, 3) if key.counted else (None, None))
+    assert PIN not in json.dumps(content)
+
+
+def test_show_recovers_a_torn_card_without_writing(sscard: Run) -> None:
+    torn = Path(__file__).parent.parent / "images" / "2" / "v3-sm4-torn.json"
+    before = torn.read_bytes()
+    content = json.loads(sscard("show", torn, "--json")[1])
+    assert content["pin"]["tries_left"] == 6
+    assert torn.read_bytes() == before
+
+
+def test_show_tells_of_a_migration_beside_the_output(sscard: Run) -> None:
+    old = Path(__file__).parent.parent / "images" / "1" / "v3-sm4-fresh.json"
+    code, out, err = sscard("show", old, "--json")
+    assert code == 0
+    assert json.loads(out)["pin"]["set"]
+    assert "image of version 1, migrated to version 2" in err
+
+
+# apdu
+
+
+def test_apdu_from_arguments(sscard: Run, image: Path) -> None:
+    code, out, _ = sscard("apdu", image, "00B2012C12", "0084000008")
+    assert code == 0
+    assert out.count("9000") == 2
+    code, out, _ = sscard("apdu", image, "00B2012C12", "00B2FF2C00")
+    assert code == 1
+    assert "6A83" in out
+
+
+def test_apdu_raw_answers_line_by_line(sscard: Run, one: Path) -> None:
+    script = f"00B2012C12\n\n  # a comment\n00 20 00 00 03 {WRONG}   # wrong\n0020000003{PIN}\nreset\n00FF0000\n"
+    code, out, err = sscard("apdu", one, "--raw", stdin=script)
+    lines = out.splitlines()
+    assert (code, err, len(lines)) == (0, "", 5)
+    assert lines[0] == "0110510100D15600000500000001A1B2C3D4 9000"
+    assert lines[1:3] == ["63C5", "9000"]
+    assert lines[3] == load_card(one).profile.contact_atr().hex().upper() + " 9000"
+    assert lines[4] == "6D00"
+
+
+def test_apdu_contactless(sscard: Run, one: Path) -> None:
+    select = f"00A404000F{kit.NAME}"
+    assert sscard("apdu", one, "--raw", select)[1] == "611B\n"
+    assert sscard("apdu", one, "--raw", "--contactless", select)[1].startswith("6F19840F")
+
+
+def test_apdu_explains(sscard: Run, one: Path) -> None:
+    code, out, _ = sscard("apdu", one, "--explain", "00B2012C12", f"0020000003{WRONG}")
+    assert code == 1
+    assert "READ RECORD 读取记录" in out
+    assert "identification code 卡的识别码" in out
+    assert "verification failed, 5 tries left" in out
+    assert WRONG not in out
+
+
+def test_apdu_writes_a_redacted_trace(sscard: Run, one: Path, tmp_path: Path) -> None:
+    trace = tmp_path / "trace.txt"
+    script = f"0020000003{WRONG}\n805E010007{PIN}FF{NEW}\n"
+    assert sscard("apdu", one, "--trace", trace, stdin=script)[0] == 1
+    text = trace.read_text(encoding="utf-8")
+    assert "VERIFY" in text
+    assert "CHANGE PIN" in text
+    assert not any(secret in text for secret in (PIN, NEW, WRONG))
+
+
+@pytest.mark.parametrize("raw", [[], ["--raw"]])
+def test_apdu_names_the_line_that_is_no_command(sscard: Run, one: Path, raw: list[str]) -> None:
+    code, out, err = sscard("apdu", one, *raw, stdin=f"00B2012C12\n0020000003{PIN}\nnonsense {WRONG}x\n")
+    assert code == 2
+    assert "9000" in out
+    assert "<stdin>:3" in err
+    assert WRONG not in err
+    assert "Traceback" not in err
+
+
+def test_what_was_sent_before_a_bad_line_is_on_disk(sscard: Run, one: Path) -> None:
+    sscard("apdu", one, stdin=f"0020000003{WRONG}\nnonsense\n")
+    assert tries(one) == 5
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "cannot be"),
+        ("", "is not a card image"),
+        ("{}", "is not a card image"),
+        ('{"format": 1', "is not a card"),
+    ],
+)
+@pytest.mark.parametrize("command", ["apdu", "show", "verify-pin"])
+def test_an_image_that_is_none(sscard: Run, tmp_path: Path, command: str, content: str | None, problem: str) -> None:
+    path = tmp_path / "card.json"
+    if content is not None:
+        path.write_text(content)
+    arguments = {"apdu": ["0084000008"], "show": [], "verify-pin": ["--pin", PIN]}[command]
+    code, out, err = sscard(command, path, *arguments)
+    assert (code, out) == (2, "")
+    assert str(path) in err
+    assert problem in err
+    assert "Traceback" not in err
+
+
+def test_a_truncated_image_is_called_that(sscard: Run, one: Path) -> None:
+    one.write_bytes(one.read_bytes()[:3000])
+    code, _, err = sscard("apdu", one, "0084000008")
+    assert code == 2
+    assert "is truncated" in err
+    assert "issue" in err
+
+
+# The PIN operations
+
+
+def test_the_life_of_a_pin(sscard: Run, image: Path) -> None:
+    assert sscard("verify-pin", image, "--pin", PIN)[0] == 0
+    for left in (5, 4, 3):
+        code, out, err = sscard("verify-pin", image, "--pin", WRONG)
+        assert (code, out) == (1, "")
+        assert str(left) in err
+        assert f"剩余{left}次" in err
+    assert sscard("change-pin", image, "--old", PIN, "--new", NEW)[0] == 0
+    assert tries(image) == 6
+    for _ in range(6):
+        assert sscard("verify-pin", image, "--pin", WRONG)[0] == 1
+    assert tries(image) == 0
+    code, _, err = sscard("verify-pin", image, "--pin", NEW)
+    assert code == 1
+    assert "blocked" in err
+    code, out, _ = sscard("unblock-pin", image)
+    assert (code, tries(image)) == (0, 6)
+    assert "6 tries left" in out
+    assert sscard("verify-pin", image, "--pin", NEW)[0] == 0
+    assert sscard("reset-pin", image, "--new", PIN)[0] == 0
+    assert sscard("verify-pin", image, "--pin", PIN)[0] == 0
+    assert not any(secret in sscard.said for secret in (PIN, NEW, WRONG))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["verify-pin", "--pin", "123"], "--pin: a PIN has 4 to 16 digits, got 3"),
+        (["verify-pin", "--pin", "41592x"], "--pin: a PIN has decimal digits only"),
+        (["change-pin", "--old", PIN, "--new", "1" * 17], "--new: a PIN has 4 to 16 digits, got 17"),
+        (["change-pin", "--old", "4159x", "--new", NEW], "--old: a PIN has decimal digits only"),
+        (["reset-pin", "--new", "415"], "--new: a PIN has 4 to 16 digits, got 3"),
+        (["unblock-pin", "--keys", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
+    ],
+)
+def test_pin_operations_refuse_what_is_no_pin(sscard: Run, one: Path, arguments: list[str], problem: str) -> None:
+    command, *options = arguments
+    code, out, err = sscard(command, one, *options)
+    assert (code, out) == (2, "")
+    assert problem in err
+    assert "41592x" not in err
+    assert "4159x" not in err
+    assert tries(one) == 6
+
+
+def test_a_wrong_old_pin_changes_nothing(sscard: Run, one: Path) -> None:
+    assert sscard("change-pin", one, "--old", WRONG, "--new", NEW)[0] == 1
+    assert tries(one) == 5
+    assert sscard("verify-pin", one, "--pin", PIN)[0] == 0
+
+
+def test_a_pin_is_set_where_none_was(sscard: Run, tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    sscard("issue", "-o", path, "--pin", "none")
+    assert sscard("change-pin", path, "--old", "none", "--new", NEW)[0] == 0
+    assert sscard("verify-pin", path, "--pin", NEW)[0] == 0
+
+
+def test_a_blocked_card_is_refused_in_words(sscard: Run, tmp_path: Path) -> None:
+    desk = kit.Desk("v3-sm4", PIN)
+    desk.block_card()
+    path = tmp_path / "card.json"
+    save_card(desk.card, path)
+    for command in (["verify-pin", "--pin", PIN], ["reset-pin", "--new", NEW], ["unblock-pin"]):
+        code, _, err = sscard(command[0], path, *command[1:])
+        assert code == 1
+        assert "6A81" in err
+
+
+# Personalities
+
+
+def test_personalities_are_listed_shown_and_checked(sscard: Run, tmp_path: Path) -> None:
+    code, out, _ = sscard("personality", "list")
+    assert code == 0
+    assert all(name in out for name in ("v1-des", "v2-3des", "v3-sm4", "tries-3", "tries-10"))
+    code, out, _ = sscard("personality", "show", "v3-sm4")
+    assert code == 0
+    assert "[OC-1]" in out
+    own = tmp_path / "own.yaml"
+    own.write_text(out, encoding="utf-8")
+    assert sscard("personality", "check", own)[0] == 0
+    own.write_text(out.replace("pin_tries: 6", "pin_tries: 16"), encoding="utf-8")
+    code, _, err = sscard("personality", "check", own)
+    assert code == 2
+    assert f"{own}:" in err
+    assert "pin_tries" in err
+
+
+@pytest.mark.parametrize("algorithm", ["SSF33", "SM1"])
+def test_secret_algorithms_are_refused_with_the_reason(sscard: Run, tmp_path: Path, algorithm: str) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(f"based_on: v3-sm4\nname: own\nalgorithm: {algorithm}\n", encoding="utf-8")
+    code, _, err = sscard("issue", "-o", tmp_path / "card.json", "--personality", own)
+    assert code == 2
+    assert f"{algorithm} is not public" in err
+
+
+# No secret leaves without being asked for
+
+
+def test_no_output_holds_a_pin_or_key(sscard: Run, image: Path, tmp_path: Path) -> None:
+    card = load_card(image)
+    keys = {
+        card.profile.key(index, version).hex().upper()
+        for index, key in enumerate(card.profile.layout.keys)
+        for version in range(key.versions)
+    }
+    trace = tmp_path / "trace.txt"
+    verify, change = f"0020000003{PIN}", f"805E010007{PIN}FF{NEW}"
+    for arguments in (
+        ["show", image],
+        ["show", image, "--json"],
+        ["apdu", image, verify, change],
+        ["apdu", image, "--explain", f"0020000003{WRONG}", change],
+        ["apdu", image, "--raw", f"0020000003{WRONG}"],
+        ["apdu", image, "--trace", trace, f"8020000003{WRONG}", f"0020000103{WRONG}", f"00200000{WRONG}"],
+        ["change-pin", image, "--old", NEW, "--new", PIN],
+        ["reset-pin", image, "--new", NEW],
+        ["unblock-pin", image],
+        ["verify-pin", image, "--pin", WRONG],
+    ):
+        sscard(*arguments)
+    said = (sscard.said + trace.read_text(encoding="utf-8")).upper()
+    assert not [secret for secret in (PIN, NEW, WRONG) if secret in said]
+    assert not [key for key in keys if key in said]
+    revealed = sscard("show", image, "--reveal-keys")[1]
+    assert all(key in revealed for key in keys)
+
+
+# One process at a time
+
+
+@pytest.mark.parametrize("command", ["apdu", "verify-pin", "unblock-pin"])
+def test_a_card_in_use_is_refused_with_the_holders_pid(sscard: Run, one: Path, command: str) -> None:
+    arguments = {"apdu": ["0084000008"], "verify-pin": ["--pin", PIN], "unblock-pin": []}[command]
+    with open_card(one, Random(1)) as card:
+        card.power_on()
+        code, out, err = sscard(command, one, *arguments)
+        assert (code, out) == (2, "")
+        assert f"is in use by process {os.getpid()}" in err
+    assert sscard(command, one, *arguments)[0] == 0
+
+
+# A program of any language at the pipe
+
+
+@pytest.fixture
+def pipe(one: Path) -> Iterator[subprocess.Popen[str]]:
+    code = "from sscard.cli.main import main; main()"
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", code, "apdu", str(one), "--raw"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        yield process
+
+
+def test_a_program_drives_a_card_through_a_pipe(sscard: Run, one: Path, pipe: subprocess.Popen[str]) -> None:
+    """Each answer is there before the next command is written; the second process is refused with the first's pid."""
+    keys = json.loads(sscard("show", one, "--json", "--reveal-keys")[1])["keys"]
+    puk, stk = (
+        bytes.fromhex(next(key["value"] for key in keys if key["name"] == name and key["version"] == 1))
+        for name in ("PUK", "STK")
+    )
+    assert pipe.stdin is not None
+    assert pipe.stdout is not None
+
+    def ask(command: str) -> str:
+        pipe.stdin.write(command + "\n")
+        pipe.stdin.flush()
+        return pipe.stdout.readline().strip()
+
+    challenge, sw = ask("0084000008").split()
+    assert sw == "9000"
+    code, _, err = sscard("apdu", one, "0084000008")
+    assert code == 2
+    assert f"is in use by process {pipe.pid}" in err
+    random = bytes.fromhex(challenge)
+    proof = SM4.authenticate(SM4.key(puk), random, kit.ORIGINAL)
+    assert ask(f"0082000610{proof.hex()}{kit.ORIGINAL.hex()}") == "9000"
+    random = bytes.fromhex(ask("0084000008").split()[0])
+    session = SM4.session_key(SM4.key(stk), random)
+    head = bytes.fromhex("8424000114") + SM4.encipher_pin(session, bytes.fromhex(NEW))
+    assert ask((head + SM4.mac(session, head)).hex()) == "9000"
+    assert ask(f"0020000003{NEW}") == "9000"
+    pipe.stdin.close()
+    assert pipe.wait() == 0
+    assert sscard("verify-pin", one, "--pin", NEW)[0] == 0
+
+
+# kill -9
+
+
+def test_200_killed_sessions_leave_a_card_that_loads_and_owes_no_try(tmp_path: Path) -> None:
+    """The image always loads, and tries left never exceed what the answers already given imply."""
+    card = kit.card_of(replace(preset("v3-sm4"), pin_tries=15))
+    save_card(card, tmp_path / "fresh.json")
+    script = Path(__file__).parent / "killed_sessions.py"
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, script, tmp_path, str(SESSIONS), "20260105"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert len(rows) == SESSIONS
+    for before, given, after, _ in rows:
+        assert given == [f"63C{before - number - 1:X}" for number in range(len(given))]
+        assert 0 <= after <= before - len(given)
+    assert len({len(given) for _, given, _, _ in rows}) > 3
+    assert any(torn for *_, torn in rows)
