@@ -26,8 +26,11 @@ class NoServer(Exception):
 
 
 @contextmanager
-def private_server() -> Iterator[str]:
-    """The URL of a database on a server of our own, which is stopped at the end."""
+def private_server(*, durable: bool = False) -> Iterator[str]:
+    """The URL of a database on a server of our own, which is stopped at the end.
+
+    Only where it is ``durable`` is a commit on disk when it ends, as it is in production.
+    """
     programs = _programs()
     folder = Path(tempfile.mkdtemp(prefix="sscard-pg-"))
     try:
@@ -35,7 +38,7 @@ def private_server() -> Iterator[str]:
             shutil.chown(folder, USER)
         data = folder / "data"
         _run([programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-N", "--no-instructions"], folder)
-        with _running([programs / "postgres", "-D", data, "-k", folder, *_settings()], folder):
+        with _running([programs / "postgres", "-D", data, "-k", folder, *_settings(durable)], folder):
             yield f"postgresql://{USER}@/postgres?host={folder}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -59,8 +62,10 @@ def _has_user() -> bool:
         return False
 
 
-def _settings() -> list[str]:
-    settings = ("listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=60", "log_min_messages=log")
+def _settings(durable: bool) -> list[str]:
+    settings = ["listen_addresses=", "max_connections=60"]
+    if not durable:
+        settings += ["fsync=off", "full_page_writes=off", "synchronous_commit=off"]
     return [argument for setting in settings for argument in ("-c", setting)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -167,9 +167,11 @@ class SqlJournal:
         return _head(row)
 
     def _write(self, db: Connection, head: Head, number: str, place: int, event: Event) -> None:
-        entry = Entry(lane=head.lane, position=head.events + 1, case=number, place=place, **written(event))
+        row: dict[str, Any] = {"lane": head.lane, "position": head.events + 1, "case": number, "place": place}
+        row |= written(event)
+        entry = Entry(**row)
         seal = entry.sealed(self.key, head.last)
-        db.execute(EVENT.insert(), asdict(entry) | {"seal": seal})
+        db.execute(EVENT.insert(), row | {"seal": seal})
         moved = replace(head, events=entry.position, last=seal)
         numbers = {"of": moved.lane, "events": moved.events, "cases": moved.cases}
         db.execute(_MOVE_HEAD, numbers | {"last": moved.last, "seal": moved.sealed(self.key)})
