@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from driver_kit import ALL, CARD, Counter, ok, psam_of
 
+import kit
 from sscard.issuer import SoftHsm, builtin_keys
+from sscard.issuer.cardfile import open_card, save_card
 from sscard.terminal.driver import DriverOptions, Readers, SSCardDriver
 from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import ScriptedPad
@@ -162,3 +166,23 @@ def test_a_name_on_two_items_comes_as_one(contact: bool) -> None:
     changed = changed.replace(b"\x4e\x14" + bytes(20), b"\x4e\x14" + extension.encode("gbk").ljust(20, b"\0"))
     counter.card.memory.strings[cell] = changed
     assert ok(counter.driver.iReadCardBas(counter.type)).split("|")[4] == name + extension
+
+
+def test_a_1_0_card_has_no_key_to_prove(contact: bool) -> None:
+    counter = Counter("v1-des", contact=contact)
+    key = counter.host.check_card(ok(counter.driver.iReadCardBas_HSM_Step1(counter.type)))
+    assert counter.driver.iReadCardBas_HSM_Step2(f"{key.split('|')[0]}|{'0' * 32}|")[0] == -27272
+
+
+def test_the_card_of_an_image_file(tmp_path: Path, contact: bool) -> None:
+    """Every change is in the file when the function returns."""
+    path = tmp_path / "card.json"
+    save_card(kit.card_of("v3-sm4"), path)
+    with open_card(path, contact=contact) as card:
+        driver = SSCardDriver(Readers(contact=lambda: card), ScriptedPad(["123456", "654321", "654321", "123456"]))
+        ok(driver.iChangePIN(1))
+        assert driver.iVerifyPIN(1) == (-51, "密码错误，剩余5次")
+    with open_card(path, contact=contact) as card:
+        assert card.card.snapshot().pin_tries == 5
+        pad = ScriptedPad(["654321"])
+        assert SSCardDriver(Readers(contact=lambda: card), pad).iVerifyPIN(1) == (0, "")

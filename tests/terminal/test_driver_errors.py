@@ -12,7 +12,7 @@ from sscard.apdu import ApduError
 from sscard.errors import InputError, MissingPart
 from sscard.issuer import SoftHsm, builtin_keys, find_place
 from sscard.terminal.driver import Readers, SSCardDriver
-from sscard.terminal.driver_errors import FAILURES, DriverError, code_of, describe, outcome
+from sscard.terminal.driver_errors import FAILURES, FALLBACK, DriverError, code_of, describe, outcome
 from sscard.terminal.host import CardHolderBase, SoftPurchaseHsm
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut, ScriptedPad
 from sscard.transport.connection import Connection
@@ -279,6 +279,11 @@ def test_the_code_is_reached_and_described(code: int) -> None:
     assert out != ""
     assert "未知" not in out
     assert out.startswith(describe(code)) or code <= -25536
+
+
+def test_five_codes_lead_to_the_hsm() -> None:
+    """driver-api.md §5."""
+    assert {int(code) for code in FALLBACK} == {-2201, -2202, -2203, -27272, -24}
 
 
 @pytest.mark.parametrize(

@@ -180,8 +180,12 @@ class DriverCard:
 
     def prove(self, key: str, proof: bytes) -> None:
         """EXTERNAL AUTHENTICATION with authentication data(8) ‖ original data(8)."""
-        number = self.layout.keys[self.layout.key_named(key)].number
-        self.demand(command(0x00, 0x82, 0x00, number, proof), f"authenticate {key}")
+        operation = f"authenticate {key}"
+        try:
+            number = self.layout.keys[self.layout.key_named(key)].number
+        except KeyError:
+            raise ApduError(operation, SW.KEY_NOT_FOUND) from None
+        self.demand(command(0x00, 0x82, 0x00, number, proof), operation)
 
     def tries_left(self) -> int | None:
         """Tries left of the PIN without costing one; ``None`` where no PIN need be given (flows §1.6)."""

@@ -18,15 +18,24 @@ class Code(IntEnum):
 
     OK = 0
     CARD_TYPE = -1
+    """The ATR has no 13 historical bytes, or SSSE is not there."""
     NO_CARD = -2
+    """None in any reader that iType means, or it left."""
     NO_POWER = -3
+    """Another program took the power or reset the card between two steps."""
     NO_ANSWER = -4
+    """The card is mute, or less than a status word came."""
     LIBRARY = -5
+    """A part of the environment is missing, such as pyscard."""
     READER = -11
+    """The reader cannot be opened, or failed."""
     NOT_CONNECTED = -12
+    """The terminal has no such reader, or the group of steps is not open."""
     UNSUPPORTED = -13
+    """The card's version or algorithm is none this driver knows."""
     PARAMETER = -14
     CHECKSUM = -15
+    """The check byte of the ATR (TCK) is wrong."""
     IDENTIFICATION_CODE = -20
     NOT_GENUINE = -21
     OTHER_CARD = -22

@@ -45,7 +45,7 @@ class FileFields(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """pPayInfo: total, and account and pool fund together, in fen (below 2³²−1); time of 14 digits."""
+    """What pPayInfo says: total, and account and pool fund together, in fen (below 2³²−1); time of 14 digits."""
 
     total: int
     account_and_pool: int
@@ -53,7 +53,7 @@ class Payment:
 
 
 class PurchaseKey(NamedTuple):
-    """pKey of iDoDebit_HSM_Step2: terminal sequence(4), time(7, cn), MAC1(4)."""
+    """What pKey of iDoDebit_HSM_Step2 says: terminal sequence(4), time(7, cn), MAC1(4)."""
 
     sequence: bytes
     time: bytes
@@ -65,10 +65,10 @@ def join(*fields: str) -> str:
     return "".join(f"{field}|" for field in fields)
 
 
-def fit(text: str, size: int, code: Code = Code.LENGTH) -> str:
+def fit(text: str, size: int) -> str:
     """A text as it is, −42 where a buffer of ``size`` bytes cannot hold it in GBK."""
     if len(text.encode("gbk", errors="replace")) > size:
-        raise DriverError(code)
+        raise DriverError(Code.LENGTH)
     return text
 
 
@@ -81,7 +81,7 @@ def split(text: str, count: int) -> list[str]:
 
 
 def card_info(text: str) -> Identity:
-    """PCardInfo: identification code (−20 where it is none) and card number."""
+    """The fields of pCardInfo: identification code (−20 where it is none) and card number."""
     code, number = split(fit(text, CARD_INFO_LENGTH), 2)
     if len(number) != CARD_NUMBER_LENGTH:
         raise DriverError(Code.LENGTH)
@@ -98,7 +98,7 @@ def identification_code(text: str) -> str:
 
 
 def files(text: str, limit: int = FILE_ADDRESS_LENGTH) -> list[FileFields]:
-    """PFileAddr or pWriteData: one entry per file, at least one."""
+    """The files of pFileAddr or pWriteData: one entry per file, at least one."""
     *parts, rest = fit(text, limit).split(FILE_END)
     if rest or not parts:
         raise DriverError(Code.PARAMETER)
@@ -119,7 +119,7 @@ def file_text(file: FileFields, values: list[str]) -> str:
 
 
 def pay_info(text: str) -> Payment:
-    """PPayInfo."""
+    """The fields of pPayInfo."""
     total, account_and_pool, time = split(fit(text, PAY_INFO_LENGTH), 3)
     return Payment(_fen(total), _fen(account_and_pool), _time(time))
 
@@ -170,18 +170,18 @@ def upper_hex(data: bytes) -> str:
 
 
 def proof(text: str) -> bytes:
-    """PKey of an external authentication: authentication data(8) ‖ original data(8), no ``|``."""
+    """The pKey of an external authentication: authentication data(8) ‖ original data(8), no ``|``."""
     return hexadecimal(text, PROOF_LENGTH)
 
 
 def proofs(text: str) -> tuple[bytes, bytes]:
-    """PKey of iReadCardBas_HSM_Step2: internal, and external (empty where there is none), 16 bytes each."""
+    """The pKey of iReadCardBas_HSM_Step2: internal, and external (empty where there is none), 16 bytes each."""
     internal, external = split(fit(text, 4 * PROOF_LENGTH + 2), 2)
     return proof(internal), proof(external) if external else b""
 
 
 def message(text: str, header: bytes) -> bytes:
-    """PKey with a whole command under MAC; its header (5 bytes) must be the one handed out, else −23."""
+    """The pKey with a whole command under MAC; its header (5 bytes) must be the one handed out, else −23."""
     command = hexadecimal(text, HEADER_LENGTH + header[-1])
     if command[:HEADER_LENGTH] != header:
         raise DriverError(Code.ILLEGAL_DATA)
@@ -194,6 +194,6 @@ def message_header(p2: int, enciphered: int) -> bytes:
 
 
 def purchase_key(text: str) -> PurchaseKey:
-    """PKey of iDoDebit_HSM_Step2."""
+    """The pKey of iDoDebit_HSM_Step2."""
     sequence, time, mac1 = split(fit(text, 128), 3)
     return PurchaseKey(hexadecimal(sequence, 4), hexadecimal(_time(time), 7), hexadecimal(mac1, MAC_LENGTH))
