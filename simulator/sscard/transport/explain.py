@@ -14,6 +14,8 @@ from sscard.encoding import decode_an, decode_cn, records
 
 SELECT_INS, READ_BINARY_INS, READ_RECORD_INS, GET_RESPONSE_INS = 0xA4, 0xB0, 0xB2, 0xC0
 RECORD_INS = (READ_RECORD_INS, 0xDC)
+BY_NAME, NEXT = 0x04, 0x02
+HEADER_LENGTH = 4
 ALGORITHMS = {0x01: "DES/3DES", 0x02: "SSF33", 0x03: "SM4"}
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
 
@@ -43,6 +45,7 @@ class Explainer:
         self._df: DfSpec = self._layout.dfs[0]
         self._ef: FileSpec | None = None
         self._selecting = False
+        self._walk = (b"", 0)
 
     def explain(self, command: bytes, answer: bytes) -> Explanation:
         """The words of an exchange, which may be any bytes."""
@@ -74,16 +77,24 @@ class Explainer:
             self._ef = self._layout.file(self._df.fid, sfi)
 
     def _select(self, command: bytes) -> None:
-        data = command[5 : 5 + command[4]] if len(command) > 5 else MF.to_bytes(2, "big")
-        by_name = command[2] == 0x04
-        if not data:
+        data = (command[5 : 5 + command[4]] if len(command) > 5 else b"") or MF.to_bytes(2, "big")
+        found = self._named(data, command[3]) if command[2] == BY_NAME else self._with_fid(data)
+        if found is not None:
+            self._df, self._ef, self._selecting = found, None, True
             return
-        for df in self._layout.dfs:
-            if df.aid.startswith(data) if by_name else df.fid == int.from_bytes(data, "big"):
-                self._df, self._ef, self._selecting = df, None, True
-                return
         self._ef = self._layout.file(self._df.fid, data[-1])
         self._selecting = False
+
+    def _with_fid(self, fid: bytes) -> DfSpec | None:
+        return next((df for df in self._layout.dfs if df.fid == int.from_bytes(fid, "big")), None)
+
+    def _named(self, name: bytes, p2: int) -> DfSpec | None:
+        """The DF of a name, which may be partial: the walk over its occurrences goes on with P2=02."""
+        matching = [df for df in self._layout.dfs if df.aid.startswith(name)]
+        walked, place = self._walk
+        place = place if p2 == NEXT and walked == name else 0
+        self._walk = (name, place + 1)
+        return matching[place] if place < len(matching) else None
 
     def _data(self, declared: Command, data: bytes) -> list[str]:
         if not data:
@@ -108,9 +119,11 @@ def find_declaration(command: bytes) -> Command | None:
 
 
 def _name_of_unknown(command: bytes) -> str:
-    """The card knows no such command; what it would be under the right CLA."""
+    """The card knows no such command; what it would be under the right CLA, or whole."""
     meant = _BY_INS.get(command[1]) if len(command) > 1 else None
-    return f"{meant.name} {meant.chinese} (under another CLA)" if meant else "unknown command"
+    if meant is None:
+        return "unknown command"
+    return f"{meant.name} {meant.chinese} ({'under another CLA' if len(command) >= HEADER_LENGTH else 'cut short'})"
 
 
 def explain_fci(fci: bytes) -> list[str]:
@@ -163,11 +176,12 @@ def _fields(items: tuple[Item, ...], data: bytes) -> list[str]:
 
 def value_text(item: Item, value: bytes) -> str:
     """An item's value as a person reads it; "not written" where it is all padding."""
-    if value == item.blank():
+    if item.type in ("an", "cn") and value == item.blank():
         return "not written 未写入"
     if item.type == "cn":
         return decode_cn(value)
-    return decode_an(value) if item.type == "an" else value.hex().upper()
+    text = decode_an(value) if item.type == "an" else ""
+    return text if text.isprintable() and text else value.hex().upper()
 
 
 def _walk(data: bytes) -> list[tuple[str, bytes]]:

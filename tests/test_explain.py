@@ -1,0 +1,301 @@
+"""Every command, answer, status word, FCI and record of the card in words, and never a secret."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kit import NAME
+from sscard.apdu import SW, status_text
+from sscard.card import build_layout
+from sscard.card.commands import BY_CODE, COMMANDS
+from sscard.issuer import preset
+from sscard.transport import Recorder
+from sscard.transport.explain import Explainer
+from whole_desk import TERMINAL, TIME, WholeDesk, amounts
+
+OK = b"\x90\x00"
+PIN, NEW = "739184", "582036"
+
+
+def words(command: str, answer: bytes = OK) -> str:
+    return Explainer().explain(bytes.fromhex(command), answer).command
+
+
+ASKED = [
+    (f"00A404000F{NAME}", "SELECT 选择文件", "DF by name SSSE 社会保障系统环境"),
+    ("00A40402057378312E73", "SELECT", "next by name"),
+    ("00A4000002DF04", "SELECT", "DF04"),
+    ("00A4000000", "SELECT", "3F00"),
+    ("00A4020002EF05", "SELECT", "EF05"),
+    ("00A40400054D51324D51", "SELECT", "4D51324D51"),
+    ("00B0960410", "READ BINARY 读取二进制数据", "EF16 from offset 4, 16 bytes"),
+    ("00B0010000", "READ BINARY", "current EF from offset 256, all bytes"),
+    ("00B2072C0B", "READ RECORD 读取记录", "EF05, record 7"),
+    ("00B2080014", "READ RECORD", "current EF, first record with identifier 08"),
+    ("00B2000200", "READ RECORD", "next record of any identifier"),
+    ("00B2010540", "READ RECORD", "current EF, records 1 to last"),
+    ("00B2010640", "READ RECORD", "records last to 1"),
+    ("00D6960002AABB", "UPDATE BINARY 更新二进制数据", "EF16 from offset 0, 2 bytes"),
+    ("04D6960006AABB00000000", "UPDATE BINARY", "EF16"),
+    ("00DC022C03020134", "UPDATE RECORD 更新记录", "EF05, record 2"),
+    ("04DC022C0702013400000000", "UPDATE RECORD", "EF05, record 2"),
+    ("0084000008", "GET CHALLENGE 获取随机数", "8 bytes"),
+    ("0088000011" + "00" * 16 + "02", "INTERNAL AUTHENTICATION 内部鉴别", "IRK, version 2"),
+    ("0082000610" + "00" * 16, "EXTERNAL AUTHENTICATION 外部鉴别", "PUK"),
+    ("0082007F10" + "00" * 16, "EXTERNAL AUTHENTICATION", "unknown"),
+    (f"0020000003{PIN}", "VERIFY 校验个人密码", "PIN of 3 bytes"),
+    ("0020000000", "VERIFY", "tries left"),
+    (f"805E010007{PIN}FF{NEW}", "CHANGE PIN 修改个人密码", ""),
+    ("842400000400000000", "PIN CHANGE/UNBLOCK 个人密码修改/解锁", "unblock 解锁"),
+    ("8424000114" + "00" * 20, "PIN CHANGE/UNBLOCK", "reset 重置, enciphered PIN of 16 bytes"),
+    ("841E000104AABBCCDD", "APPLICATION BLOCK 应用锁定", ""),
+    ("8416000004AABBCCDD", "CARD BLOCK 卡片锁定", ""),
+    ("00C000001B", "GET RESPONSE 获取响应", ""),
+    ("B02800010B01000001F4510100000001", "INITIALIZE FOR LOAD 帐户划入初始化", "5.00 yuan, terminal 510100000001"),
+    ("B02A00000B" + TIME + "00000000", "CREDIT FOR LOAD 帐户划入", ""),
+    (
+        "B02801011301" + amounts(12345, 20, 3).hex() + TERMINAL,
+        "INITIALIZE FOR PURCHASE 医疗消费初始化",
+        "account 123.45 yuan, self-paid 0.20 yuan, pool 0.03 yuan",
+    ),
+    ("B02C01000F" + "00" * 15, "DEBIT FOR PURCHASE 医疗消费", ""),
+    ("B026000206", "GET BALANCE 读余额", "self-paid total 个人自付累计"),
+    ("B02E0002020007", "GET TRANSACTION PROOF 取交易认证码", "purchase number 7"),
+    ("B0560000020401", "UPDATE STARTING DAY 修改年度起始日期", ""),
+    ("B056010002", "GET STARTING DAY 读年度起始日期", ""),
+]
+
+
+@pytest.mark.parametrize(("command", "name", "parameters"), ASKED)
+def test_a_command_in_words(command: str, name: str, parameters: str) -> None:
+    said = words(command)
+    assert said.startswith(name)
+    assert parameters in said
+
+
+def test_no_command_is_left_without_words() -> None:
+    said = {words(command).partition(" (")[0] for command, *_ in ASKED}
+    assert said == {f"{command.name} {command.chinese}" for command in COMMANDS}
+
+
+@pytest.mark.parametrize("command", ["F0FF0000", "00FF0000", "00", ""])
+def test_what_is_no_command_is_called_that(command: str) -> None:
+    assert "unknown command" in words(command)
+
+
+def test_a_command_under_another_cla_is_named_as_such() -> None:
+    assert "another CLA" in words("80A4000000")
+    assert words("0020").startswith("VERIFY")
+    assert "another CLA" not in words("0020")
+
+
+@pytest.mark.parametrize("word", list(SW))
+def test_every_status_word_has_words_in_both_languages(word: SW) -> None:
+    english, chinese = status_text(word), status_text(word, chinese=True)
+    assert "unknown" not in english or word in (SW.UNKNOWN_INS, SW.UNKNOWN_CLA)
+    assert "未知" not in chinese
+    assert english.isascii()
+    assert not chinese.isascii()
+
+
+@pytest.mark.parametrize(
+    ("word", "english", "chinese"),
+    [(0x63C3, "3 tries left", "剩余3次"), (0x611B, "27 bytes waiting", "27"), (0x6C12, "18 is right", "18")],
+)
+def test_families_of_status_words_tell_their_number(word: int, english: str, chinese: str) -> None:
+    assert english in status_text(word)
+    assert chinese in status_text(word, chinese=True)
+
+
+# What the data hold, over whole conversations with a card
+
+
+class Talk:
+    """A desk whose answers are explained as they come."""
+
+    def __init__(self, name: str = "v3-sm4", *, contact: bool = False, **changes: object) -> None:
+        self.desk = WholeDesk(replace(preset(name), **changes), contact=contact)
+        self.explainer = Explainer(self.desk.card.profile.layout)
+
+    def __call__(self, command: str | bytes) -> str:
+        sent = bytes.fromhex(command) if isinstance(command, str) else command
+        return "\n".join(self.explainer.explain(sent, self.desk.send(sent)).data)
+
+
+@pytest.mark.parametrize(("name", "algorithm"), [("v1-des", "01 DES/3DES"), ("v3-sm4", "03 SM4")])
+@pytest.mark.parametrize("contact", [False, True])
+def test_the_fci_of_ssse(name: str, algorithm: str, contact: bool) -> None:
+    talk = Talk(name, contact=contact, dir_sfi=1)
+    said = talk(f"00A404000F{NAME}")
+    if contact:
+        assert said == ""
+        said = talk("00C000001E")
+    assert said.splitlines() == [
+        f"DF name {NAME} ('sx1.sh.社会保障')",
+        "DIR file has SFI 01",
+        f"algorithm {algorithm}",
+    ]
+
+
+def test_the_fci_of_an_application_and_of_the_financial_one() -> None:
+    talk = Talk()
+    assert talk("00A4000002DF04").startswith("DF name D15600000503")
+    assert "1PAY.SYS.DDF01" in talk(f"00A404000E{b'1PAY.SYS.DDF01'.hex()}")
+    assert talk("00A40000023F00").startswith(f"DF name {NAME}")
+
+
+@pytest.mark.parametrize("length", range(1, 0x1B))
+def test_an_fci_fetched_in_two_parts(length: int) -> None:
+    talk = Talk(contact=True)
+    talk(f"00A404000F{NAME}")
+    talk(bytes((0x00, 0xC0, 0, 0, length)))
+    talk(bytes((0x00, 0xC0, 0, 0, 0x1B - length)))
+
+
+def test_records_of_ssse() -> None:
+    talk = Talk()
+    talk("00A4020002EF05")
+    assert talk("00B2070408") == ""
+    assert talk("00B207040B") == "07 card number 卡号: A00000011"
+    whole = talk("00B2010540").splitlines()
+    assert len(whole) == 7
+    assert "05 issue date 发卡日期: 20250101" in whole
+    talk.desk.hold("RKSSSE")
+    holder = talk("00B201355B").splitlines()
+    assert "09 name 姓名: 张三" in holder
+    assert "4E name extension 姓名扩展: not written 未写入" in holder
+
+
+def test_records_within_records() -> None:
+    talk = Talk()
+    talk.desk.verify()
+    talk("00A4000002DF01")
+    said = talk("00B240A836").splitlines()
+    assert said[0].startswith("40")
+    assert said[1].strip() == "57 degree 学位: not written 未写入"
+    assert len(said) == 4
+
+
+def test_records_of_a_cyclic_file() -> None:
+    talk = Talk()
+    talk.desk.open_account()
+    talk("00A4000002DF04")
+    talk.desk.load(500)
+    said = talk("00B201441C")
+    assert "sequence number 交易序号: 0000" in said
+    assert f"terminal 终端机编号: {TERMINAL}" in said
+    assert TIME in said
+    assert "type 交易类型: 01" in said
+    assert "000001F4" in said
+
+
+def test_the_file_is_that_of_the_current_df() -> None:
+    """EF05 of SSSE and of DF04 have other items; a refused selection keeps the old file."""
+    talk = Talk()
+    talk.desk.verify()
+    assert "卡号" in talk("00B2072C0B")
+    talk("00A4000002DF04")
+    assert "用卡方式" in talk("00B28F2803")
+    talk("00A4000002DFEE")
+    assert "用卡方式" in talk("00B28F0003")
+    talk("00A4000000")
+    assert "卡号" in talk("00B2072C0B")
+    talk("00A4000002DF04")
+    talk("00A400000000")
+    assert "卡号" in talk("00B2072C0B")
+
+
+def test_a_walk_over_names_is_followed() -> None:
+    talk = Talk()
+    talk.desk.verify()
+    talk("00A4040005D156000005")
+    for _ in range(3):
+        talk("00A4040205D156000005")
+    assert talk.desk.chip.snapshot().current_df == "DF04"
+    assert "用卡方式" in talk("00B28F2803")
+
+
+def test_a_card_of_the_first_generation_is_explained_by_its_own_files() -> None:
+    talk = Talk("v1-des")
+    talk.desk.verify()
+    talk.desk.select("DF03")
+    talk("00A4000002DF03")
+    talk.desk.hold("RK3DF03")
+    assert talk("00B27A4005").startswith("7A")
+
+
+@pytest.mark.parametrize("generation", ["1.0", "2.0", "3.0"])
+def test_every_item_of_every_file_has_words(generation: str) -> None:
+    layout = build_layout(generation, optional_applications=True)
+    for file in layout.files:
+        if file.structure.name == "TRANSPARENT" or not file.items:
+            continue
+        explainer = Explainer(layout)
+        explainer.explain(b"\x00\xa4\x00\x00\x02" + file.df.to_bytes(2, "big"), OK)
+        explainer.explain(b"\x00\xa4\x02\x00\x02" + file.fid.to_bytes(2, "big"), OK)
+        content = file.blank() or bytes(file.record_length)
+        said = explainer.explain(bytes.fromhex("00B2010500"), content + OK).data
+        assert len(said) >= len(file.items), file.name
+
+
+# Secrets
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"0020000003{PIN}",
+        f"8020000003{PIN}",
+        f"0020010003{PIN}",
+        f"0020000008{PIN}",
+        f"002000000A{PIN}",
+        f"00200000{PIN}",
+        f"0020000003{PIN}00",
+        f"805E010007{PIN}FF{NEW}",
+        f"805E010007{PIN}",
+        f"805E0100{PIN}FF{NEW}",
+        f"805E000007{PIN}FF{NEW}",
+        f"005E010007{PIN}FF{NEW}",
+    ],
+)
+@pytest.mark.parametrize("answer", ["9000", "63C5", "6700", "6A86"])
+def test_no_pin_is_ever_told(command: str, answer: str) -> None:
+    explained = Explainer().explain(bytes.fromhex(command), bytes.fromhex(answer))
+    said = explained.command + "".join(explained.data)
+    assert PIN not in said
+    assert NEW not in said
+
+
+def test_no_pin_is_told_by_a_recorder() -> None:
+    desk = WholeDesk("v3-sm4", PIN)
+    recorder = Recorder(desk.chip)
+    recorder.power_on()
+    for command in (f"0020000003{PIN}", f"805E010007{PIN}FF{NEW}", f"8020000003{NEW}", f"00200000{NEW}"):
+        recorder.transmit(bytes.fromhex(command))
+    said = repr(recorder.events) + "".join(map(str, recorder.events))
+    assert PIN not in said
+    assert NEW not in said
+
+
+# Any bytes
+
+
+codes = st.sampled_from(sorted(BY_CODE)).map(lambda code: code.to_bytes(2, "big"))
+commands = st.binary(max_size=40) | st.builds(lambda code, rest: code + rest, codes, st.binary(max_size=40))
+answers = st.builds(
+    lambda data, word: data + word.to_bytes(2, "big"), st.binary(max_size=60), st.sampled_from(list(SW))
+)
+
+
+@settings(max_examples=500)
+@given(st.sampled_from(["1.0", "2.0", "3.0"]), st.lists(st.tuples(commands, answers), max_size=6))
+def test_any_bytes_are_explained(generation: str, talk: list[tuple[bytes, bytes]]) -> None:
+    explainer = Explainer(build_layout(generation, optional_applications=True))
+    for command, answer in talk:
+        explained = explainer.explain(command, answer)
+        assert explained.command
+        assert all(isinstance(line, str) for line in explained.data)
