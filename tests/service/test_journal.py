@@ -209,6 +209,16 @@ def test_whatever_is_done_to_an_event_is_found(
     assert journal.verify().findings
 
 
+@pytest.mark.parametrize("statement", ["DELETE FROM opening", "UPDATE opening SET \"case\" = 'x'"])
+def test_a_key_that_leads_astray_is_found(
+    kept: PinService, journal: SqlJournal, citizen: Citizen, tamper: Callable[[str], None], statement: str
+) -> None:
+    case = waiting_for_papers(kept, citizen)
+    assert journal.verify().findings == ()
+    tamper(statement)
+    assert [finding.case for finding in journal.verify().findings] == [case.number]
+
+
 def test_swapped_events_are_found_at_their_places(
     kept: PinService, journal: SqlJournal, citizen: Citizen, tamper: Callable[..., None]
 ) -> None:

@@ -125,8 +125,8 @@ class Office:
             read_card(CardSession.start(SteppingCard(card, lambda: steps.update(["steps"])), SoftHsm(builtin_keys())))
         return steps["steps"]
 
-    def killed_at(self, step: int, key: str, reason: Reason) -> None:
-        """Serve in a process that kills itself at a step."""
+    def killed_at(self, step: int, key: str, reason: Reason, *, again: bool = False) -> None:
+        """Serve a fresh card, or the same one again, in a process that kills itself at a step."""
         left = [step]
 
         def count() -> None:
@@ -134,7 +134,8 @@ class Office:
             if left[0] < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        shutil.copy(self.fresh, self.card)
+        if not again:
+            shutil.copy(self.fresh, self.card)
         _wait(self._fork(key, reason, count))
 
     def killed_after(self, step: int, key: str, reason: Reason) -> None:
@@ -225,6 +226,9 @@ def run_kills(office: Office, kills: Iterator[tuple[int, Reason, bool]]) -> None
     for number, (step, reason, outside) in enumerate(kills):
         kill = office.killed_after if outside else office.killed_at
         kill(step, f"press {number}", reason)
+        if outside:  # and once more, at the resumption
+            office.check_truth(office.case(f"press {number}"))
+            office.killed_at(step, f"press {number}", reason, again=True)
         office.pick_up(f"press {number}", reason)
         office.check_agreement(f"press {number}")
         killed += 1

@@ -1,4 +1,4 @@
-"""Eight processes on one PostgreSQL journal: no case lost, none done twice, the chain whole."""
+"""Eight processes on one journal: no case lost, none done twice, the chain whole."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date
 from multiprocessing import get_context
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -25,6 +26,10 @@ SHARED = 20
 
 def test_eight_workers_on_one_journal(postgres: str) -> None:
     work_together(postgres, 400)
+
+
+def test_eight_workers_on_one_file(tmp_path: Path) -> None:
+    work_together(str(tmp_path / "journal.db"), 80)
 
 
 @pytest.mark.campaign

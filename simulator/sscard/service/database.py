@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from sscard.errors import InputError, MissingPart
-from sscard.service.case import Case, Event, Stage
+from sscard.service.case import Act, Case, Event, Stage
 from sscard.service.chain import Entry, Finding, Head, examine, written
 from sscard.service.journal import JournalUnavailable, Overtaken, case_number
 from sscard.service.migrations import migrate
@@ -143,6 +143,7 @@ class SqlJournal:
     def verify(self) -> Verification:
         """Look at every event of every lane, as they stand at one moment."""
         findings: list[Finding] = []
+        keys: dict[str, str] = {}
         events = cases = 0
         with self._reading() as db:
             heads = db.execute(select(LANE).order_by(LANE.c.lane)).all()
@@ -150,10 +151,11 @@ class SqlJournal:
                 head = _head(row)
                 of_lane = select(EVENT).where(EVENT.c.lane == head.lane).order_by(EVENT.c.position)
                 entries = map(_entry, db.execution_options(yield_per=1000).execute(of_lane))
-                findings += examine(self.key, head, row.seal, entries)
+                findings += examine(self.key, head, row.seal, _with_keys(entries, keys))
                 events, cases = events + head.events, cases + head.cases
             findings += self._missing_lanes([int(row.lane) for row in heads])
             findings += _strays(db, self._lanes)
+            findings += _wrong_keys(db, keys)
         return Verification(events, cases, tuple(findings))
 
     def _missing_lanes(self, found: list[int]) -> list[Finding]:
@@ -239,6 +241,24 @@ def _strays(db: Connection, lanes: int) -> Iterator[Finding]:
     """Events outside every lane."""
     for row in db.execute(select(EVENT).where(~EVENT.c.lane.between(0, lanes - 1))):
         yield Finding(row.lane, row.position, "in no lane of this journal", row.case)
+
+
+def _with_keys(entries: Iterator[Entry], keys: dict[str, str]) -> Iterator[Entry]:
+    """Pass entries on and note the case of each idempotency key."""
+    for entry in entries:
+        if entry.act == Act.RECEIVED:
+            with suppress(ValueError, KeyError):  # edited facts are found by their seal
+                keys[entry.event().facts["key"]] = entry.case
+        yield entry
+
+
+def _wrong_keys(db: Connection, keys: dict[str, str]) -> Iterator[Finding]:
+    """Keys that do not lead to the case that was opened with them: pressed again, they would open another."""
+    keys.pop("", None)
+    kept = {row.key: row.case for row in db.execute(select(OPENING))}
+    for key in keys.keys() | kept.keys():
+        if keys.get(key) != kept.get(key):
+            yield Finding(0, 0, "an idempotency key does not lead to its case", keys.get(key, ""))
 
 
 def _entry(row: Row[Any]) -> Entry:
