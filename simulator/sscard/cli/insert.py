@@ -29,6 +29,7 @@ TO_BE_ASKED: Final = 2.0
 TO_BE_TOLD: Final = 1.0
 """Seconds after which it is not going to happen: pcscd looks every 0.4 s."""
 
+START_DAEMON: Final = "sudo systemctl restart pcscd   (without systemd: sudo pcscd)"
 OPEN_TO_ALL: Final = "the reader's driver (vpcd) listens on all interfaces: keep the machine away from strangers"
 
 
@@ -125,23 +126,24 @@ class _Insertion:
             "  end       Ctrl-C",
             f"  {OPEN_TO_ALL}",
         ]
-        _say("\n".join(lines))
+        typer.echo("\n".join(lines))
 
     def _tell_changes(self) -> None:
         from sscard.transport.vpcd import Seat
 
-        said = {
-            Seat.EMPTY: "out of the reader",
-            Seat.SEEKING: "pcscd is gone; the card is back in when it is back",
-            Seat.SEATED: "in the reader",
+        follows = {
+            Seat.SEATED: {Seat.EMPTY: "out of the reader", Seat.SEEKING: "pcscd is gone; the card is back with it"},
+            Seat.SEEKING: {Seat.EMPTY: "out of the reader", Seat.SEATED: "in the reader"},
+            Seat.EMPTY: {Seat.SEATED: "in the reader"},
         }
         told = Seat.SEATED
         try:
             while not self._ending:
-                self._slot.wait_for(*(seat for seat in said if seat is not told))
-                told = self._slot.seat if self._slot.seat in said else told
-                if not self._ending:
-                    _say(said[told])
+                self._slot.wait_for(*follows[told])
+                seat = self._slot.seat
+                if seat in follows[told] and not self._ending:
+                    typer.echo(follows[told][seat])
+                    told = seat
         except Exception:  # stop() raises it again where it can be told
             os.kill(os.getpid(), signal.SIGTERM)
 
@@ -176,7 +178,7 @@ def _why_nobody_listens(image: Path, port: int) -> MissingPart:
     except MissingPart as missing:
         return missing
     if not daemon_answers():
-        return MissingPart("no PC/SC daemon is running", "sudo systemctl restart pcscd   (without systemd: sudo pcscd)")
+        return MissingPart("no PC/SC daemon is running", START_DAEMON)
     if port not in PORTS:
         return MissingPart(f"no virtual reader listens on port {port}", f"sscard insert {image} --port {USUAL_PORT}")
     return MissingPart(f"pcscd has no virtual reader on port {port}", "sudo systemctl restart pcscd")
@@ -185,7 +187,3 @@ def _why_nobody_listens(image: Path, port: int) -> MissingPart:
 def _busy(image: Path, port: int) -> MissingPart:
     others = [str(other) for other in PORTS if other != port] if port in PORTS else ["PORT"]
     return MissingPart(f"the slot on port {port} holds another card", f"sscard insert {image} --port {others[0]}")
-
-
-def _say(text: str) -> None:
-    typer.echo(text)

@@ -9,9 +9,11 @@ import typer
 
 from sscard import __version__
 from sscard.cli.apdu import apdu
+from sscard.cli.case import case
+from sscard.cli.doctor import doctor
+from sscard.cli.farm import farm
 from sscard.cli.hsm import hsm
 from sscard.cli.insert import insert
-from sscard.cli.case import case
 from sscard.cli.issue import issue
 from sscard.cli.personality import personality
 from sscard.cli.pins import change_pin, reset_pin, unblock_pin, verify_pin
@@ -36,6 +38,8 @@ for command in (
     issue,
     show,
     insert,
+    farm,
+    doctor,
     apdu,
     verify_pin,
     change_pin,

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -37,6 +38,7 @@ LONGEST_SOCKET_NAME: Final = 107
 LOOK: Final = 0.005
 ATTEMPTS: Final = 3
 LISTENING: Final = "0A"
+ALL_INTERFACES: Final = "00000000"
 DRIVER_PLACES: Final = (
     "/usr/lib/pcsc/drivers/serial/libifdvpcd.so",
     "/usr/lib/*/pcsc/drivers/serial/libifdvpcd.so",
@@ -313,9 +315,20 @@ def free_pairs(count: int) -> list[int]:
 
 def listening_ports() -> set[int]:
     """The TCP ports (IPv4) on which somebody listens."""
-    rows = Path("/proc/net/tcp").read_text().splitlines()[1:]
-    columns = [row.split() for row in rows]
-    return {int(column[1].rpartition(":")[2], 16) for column in columns if column[3] == LISTENING}
+    return {port for _, port in _listeners()}
+
+
+def open_ports() -> set[int]:
+    """Those of them on which somebody listens on all interfaces."""
+    return {port for address, port in _listeners() if address == ALL_INTERFACES}
+
+
+def _listeners() -> Iterator[tuple[str, int]]:
+    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, *_ = row.split()
+        if state == LISTENING:
+            address, _, port = local.partition(":")
+            yield address, int(port, 16)
 
 
 def _is_free(port: int) -> bool:

@@ -199,6 +199,7 @@ class VirtualReaderSlot:
                 pause = self._empty_until - time.monotonic()
                 if self._inserted is not None and pause <= 0:
                     self._seat = Seat.SEEKING
+                    self._changed.notify_all()
                     return self._inserted
                 self._changed.wait(None if self._inserted is None else pause)
         return None

@@ -1,0 +1,159 @@
+"""``sscard doctor``: what PC/SC needs, what of it is here, and the command that installs the rest."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import typer
+
+from sscard.cli.insert import OPEN_TO_ALL, PORTS, START_DAEMON
+from sscard.errors import MissingPart
+
+MISSING: Final = 3
+HERE, ABSENT, ASIDE = "✓", "✗", "–"
+WIDTH: Final = 20
+PYSCARD: Final = "pip install 'sscard[pcsc]'   (it builds: sudo apt-get install gcc python3-dev libpcsclite-dev)"
+CLIENTS: Final = {
+    "opensc-tool": "opensc",
+    "scriptor": "pcsc-tools",
+    "pcsc_scan": "pcsc-tools",
+    "vicc": "vsmartcard-vpicc",
+}
+
+
+class Finding(NamedTuple):
+    """A part, what was found of it, and the command that brings it; ``mark`` says whether PC/SC is whole without."""
+
+    mark: str
+    part: str
+    found: str
+    remedy: str = ""
+
+    def lines(self) -> Iterator[str]:
+        """As it is printed."""
+        yield f"{self.mark} {self.part:{WIDTH}} {self.found}"
+        if self.remedy:
+            yield f"  {'':{WIDTH}} {self.remedy}"
+
+
+def doctor() -> None:
+    """Tell what PC/SC, vpcd and Python parts are here, and the command that installs what is missing; then 3."""
+    findings = [_python(), _pyscard(), _pcscd(), _driver(), *_daemons(), _network(), *_programs()]
+    for finding in findings:
+        for line in finding.lines():
+            typer.echo(line)
+    if any(finding.mark == ABSENT for finding in findings):
+        typer.echo("\nPC/SC is not whole: what is marked ✗ is missing. In-process everything works without.")
+        raise typer.Exit(MISSING)
+    typer.echo("\nEverything for PC/SC is here.")
+
+
+def _python() -> Finding:
+    from sscard import __version__
+
+    return Finding(HERE, "sscard", f"{__version__}, Python {platform.python_version()}, Linux {platform.release()}")
+
+
+def _pyscard() -> Finding:
+    try:
+        from smartcard import scard  # noqa: F401
+    except ImportError:
+        return Finding(ABSENT, "pyscard", "not installed", PYSCARD)
+    try:
+        return Finding(HERE, "pyscard", version("pyscard"))
+    except PackageNotFoundError:
+        return Finding(HERE, "pyscard", "version unknown")
+
+
+def _pcscd() -> Finding:
+    from sscard.transport.pcscd import find_pcscd
+
+    try:
+        program = find_pcscd()
+    except MissingPart as missing:
+        return _missing("pcscd", missing)
+    said = _output(str(program), "--version").partition("\n")[0]
+    return Finding(
+        HERE, "pcscd", f"{said.removeprefix('pcsc-lite version ').rstrip('.') or 'version unknown'} ({program})"
+    )
+
+
+def _driver() -> Finding:
+    from sscard.transport.pcscd import find_driver
+
+    try:
+        driver = find_driver()
+    except MissingPart as missing:
+        return _missing("vpcd", missing)
+    query = "dpkg-query", "--show", "--showformat", "${Version}", "vsmartcard-vpcd"
+    return Finding(HERE, "vpcd", f"{_output(*query) or 'version unknown'} ({driver})")
+
+
+def _daemons() -> Iterator[Finding]:
+    """The system's daemon and a private one: either is enough, though ``insert`` wants the first."""
+    from sscard.transport.pcscd import check_private_pcscd, daemon_answers
+
+    running = daemon_answers()
+    try:
+        check_private_pcscd()
+        private = None
+    except MissingPart as missing:
+        private = missing
+    lack = ASIDE if running or private is None else ABSENT
+    if running:
+        yield Finding(HERE, "PC/SC daemon", f"answers; {_readers()}")
+    else:
+        yield Finding(lack, "PC/SC daemon", "none is running: sscard insert needs one", START_DAEMON)
+    if private is None:
+        yield Finding(HERE, "private pcscd", "can be had: sscard farm, sscard run --transport pcsc")
+    else:
+        yield Finding(lack, "private pcscd", private.part, private.remedy)
+
+
+def _readers() -> str:
+    from sscard.errors import TransportError
+    from sscard.transport.pcsc import cards
+
+    try:
+        found = cards()
+    except (MissingPart, TransportError) as error:
+        return str(error).partition("\n")[0]
+    return ", ".join(f"{name} ({'a card' if atr else 'empty'})" for name, atr in found.items()) or "no reader"
+
+
+def _network() -> Finding:
+    from sscard.transport.pcscd import open_ports
+
+    exposed = sorted(open_ports().intersection(PORTS))
+    now = f"; now on {' and '.join(map(str, exposed))}" if exposed else ""
+    return Finding(ASIDE, "network", OPEN_TO_ALL + now)
+
+
+def _programs() -> Iterator[Finding]:
+    """Programs that tests and examples use; nothing is missing without."""
+    for program, package in CLIENTS.items():
+        found = shutil.which(program)
+        if found is None:
+            yield Finding(ASIDE, program, "not installed", f"sudo apt-get install {package}")
+        else:
+            yield Finding(HERE, program, found)
+
+
+def _missing(part: str, missing: MissingPart) -> Finding:
+    return Finding(ABSENT, part, missing.part, missing.remedy)
+
+
+def _output(program: str, *arguments: str) -> str:
+    """What a program prints, empty where it cannot be run."""
+    if shutil.which(program) is None and not Path(program).exists():
+        return ""
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, env=environment)  # noqa: S603
+    return done.stdout.strip()
