@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from stdnum.cn import ric
 
 from sscard.errors import InputError
 from sscard.issuer import Holder, make_holder
@@ -40,7 +41,7 @@ def test_the_same_seed_makes_the_same_holder() -> None:
     ["", "410402198503150008", "41040219850315000", "41040219850230000X", "990402198503150009", "41040219850315000x9"],
 )
 def test_a_number_that_is_none_is_refused(number: str) -> None:
-    with pytest.raises(InputError, match="not a resident ID number") as refused:
+    with pytest.raises(InputError, match="not an identity number") as refused:
         Holder("张三", number)
     assert "GB 11643" in refused.value.remedy
 
@@ -76,3 +77,17 @@ def test_a_card_number_is_checked_by_the_rule(body: str) -> None:
 )
 def test_other_shapes_are_no_card_numbers(number: str) -> None:
     assert not is_card_number(number)
+
+
+@pytest.mark.parametrize(
+    ("body", "birthplace"),
+    [("81000019850315001", "810000"), ("83000019850315002", "830000"), ("91115619850315001", "")],
+)
+def test_people_with_a_permit_hold_cards_too(body: str, birthplace: str) -> None:
+    """GB 11643's check character serves residence permits and permanent residence IDs; a wrong one is refused."""
+    right = body + ric.calc_check_digit(body + "0")
+    holder = Holder("陈美", right)
+    assert (holder.birthplace, f"{holder.birth_date:%Y%m%d}") == (birthplace, "19850315")
+    wrong = body + ("0" if right[-1] != "0" else "1")
+    with pytest.raises(InputError):
+        Holder("陈美", wrong)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
 
 from stdnum.cn import ric
-from stdnum.exceptions import ValidationError
 
 from sscard.errors import InputError
 
 WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+RESIDENCE_PERMIT = re.compile(r"8[123]0000\d{11}[\dX]")
+"""港澳台居民居住证 (2018): 81 Hong Kong, 82 Macao, 83 Taiwan, then as GB 11643."""
+PERMANENT_RESIDENCE = re.compile(r"9\d{16}[\dX]")
+"""外国人永久居留身份证 (2023): 9, place(2), nationality(3), birth date(8), order(3), check character."""
 
 _FAMILY = "张王李赵陈刘杨黄周吴徐孙马朱胡"
 _GIVEN = "伟芳娜敏静丽强磊军洋勇艳杰娟涛明超兰霞平"
@@ -21,19 +26,23 @@ _BIRTHPLACES = ("410402", "410403", "410105", "510104", "110105", "330106")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A holder: name (up to 15 + 10 Chinese characters) and resident ID number (18 characters, GB 11643)."""
+    """A holder: name (up to 15 + 10 Chinese characters) and social security number.
+
+    The number is that of a resident ID, a residence permit of Hong Kong,
+    Macao and Taiwan residents, or a foreigner's permanent residence ID: 18
+    characters each.
+    """
 
     name: str
     id_number: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        try:
-            ric.validate(self.id_number)
-        except ValidationError as error:
+        if not is_id_number(self.id_number):
             raise InputError(
-                f"not a resident ID number: {error}",
-                remedy="18 characters after GB 11643, with a valid region, birth date and check character",
-            ) from None
+                "not an identity number",
+                remedy="18 characters after GB 11643, with a valid region, birth date and check character, "
+                "or the number of a residence permit (81, 82, 83) or of a permanent residence ID (9)",
+            )
 
     @property
     def birth_date(self) -> date:
@@ -42,12 +51,33 @@ class Holder:
 
     @property
     def birthplace(self) -> str:
-        return self.id_number[:6]
+        """GB/T 2260, empty where the number does not tell."""
+        return "" if PERMANENT_RESIDENCE.fullmatch(self.id_number) else self.id_number[:6]
 
     @property
     def sex(self) -> str:
         """Item 0A: 1 male, 2 female; the order code's parity tells."""
         return "1" if int(self.id_number[16]) % 2 else "2"
+
+
+def is_id_number(number: str) -> bool:
+    """Whether an 18-character number is well-formed, with a real birth date and the right check character."""
+    if RESIDENCE_PERMIT.fullmatch(number) or PERMANENT_RESIDENCE.fullmatch(number):
+        return has_check_character(number) and _is_date(number[6:14])
+    return bool(ric.is_valid(number))
+
+
+def has_check_character(number: str) -> bool:
+    """ISO 7064 MOD 11-2, as GB 11643 has it, of an 18-character number."""
+    return bool(ric.calc_check_digit(number) == number[-1])
+
+
+def _is_date(digits: str) -> bool:
+    try:
+        date.fromisoformat(digits)
+    except ValueError:
+        return False
+    return True
 
 
 def make_holder(random: Random) -> Holder:

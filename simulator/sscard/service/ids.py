@@ -9,12 +9,9 @@ from typing import Final
 
 from stdnum.cn import ric
 
+from sscard.issuer.holder import PERMANENT_RESIDENCE, RESIDENCE_PERMIT, has_check_character
 from sscard.service.words import Document
 
-RESIDENCE_PERMIT: Final = re.compile(r"8[123]0000\d{11}[\dX]")
-"""港澳台居民居住证 (2018): 81 Hong Kong, 82 Macao, 83 Taiwan, then as GB 11643."""
-PERMANENT_RESIDENCE: Final = re.compile(r"9\d{16}[\dX]")
-"""外国人永久居留身份证 (2023): 9, place(2), nationality(3), birth date(8), order(3), check character."""
 OLD_PERMANENT_RESIDENCE: Final = re.compile(r"[A-Z]{3}\d{12}")
 """Until 2023: nationality(3 letters), place(4), birth date(6), order(1), check digit."""
 PASSPORT: Final = re.compile(r"(?=.*\d)[A-Z\d]{6,9}")
@@ -34,9 +31,9 @@ def read_id_number(number: str, today: date) -> IdNumber:
     """The document a number belongs to; the problem never repeats the number."""
     text = number.strip().upper()
     if RESIDENCE_PERMIT.fullmatch(text):
-        return _checked(Document.RESIDENCE_PERMIT, _has_check_character(text), text[6:14], today)
+        return _checked(Document.RESIDENCE_PERMIT, has_check_character(text), text[6:14], today)
     if PERMANENT_RESIDENCE.fullmatch(text):
-        return _checked(Document.PERMANENT_RESIDENCE_ID, _has_check_character(text), text[6:14], today)
+        return _checked(Document.PERMANENT_RESIDENCE_ID, has_check_character(text), text[6:14], today)
     if OLD_PERMANENT_RESIDENCE.fullmatch(text):
         born = _century(text[7:13], today)
         return _checked(Document.PERMANENT_RESIDENCE_ID, _has_mrz_digit(text), born, today)
@@ -55,11 +52,6 @@ def _checked(document: Document, genuine: bool, born: str, today: date) -> IdNum
     if not genuine or day is None or day > today:
         return IdNumber(document, f"{document.chinese}号码无效")
     return IdNumber(document, born=day)
-
-
-def _has_check_character(text: str) -> bool:
-    """ISO 7064 MOD 11-2, as GB 11643 has it."""
-    return bool(ric.calc_check_digit(text) == text[-1])
 
 
 def _has_mrz_digit(text: str) -> bool:
