@@ -47,7 +47,7 @@ REFUSED = {
         f"{HEAD}card:\n  holder:\n    name: 试\n    id_number: 1\nsteps:\n  - reset:\n",
         6,
         5,
-        "ID number",
+        "identity number",
         "GB 11643",
     ),
     "a name the card cannot hold": (

@@ -42,7 +42,7 @@ WRONG = {
         "id-card",
         None,
     ),
-    "words to the citizen": ("- apply: {reason: leaked}\n  says: 十天", "says", "十天", "已受理，1个工作日内办结"),
+    "words to the citizen": ("- apply: {reason: leaked}\n  says: 十天", "says", "十天", None),
     "no power": ("- power_off:\n- verify_pin: 123456", "verify_pin", "the step is done", None),
     "no card": ("- power_on:\n- verify_pin: 123456", "verify_pin", "the step is done", None),
     "no case": ("- complete: 123456", "complete", "the step is done", None),

@@ -19,6 +19,7 @@ from sscard.service import (
     Channel,
     NotDone,
     Paper,
+    Presence,
     Reason,
     Refusal,
     Rule,
@@ -67,6 +68,7 @@ class ApplicantData(Model):
     kind: ApplicantKind = ApplicantKind.CITIZEN
     lives_in_province: bool = True
     works_or_insured_in_province: bool = False
+    presence: Presence = Presence.IN_PERSON
 
 
 class ApplicationData(Model):
@@ -93,6 +95,7 @@ class Apply(Examined):
             person.kind,
             person.lives_in_province,
             person.works_or_insured_in_province,
+            person.presence,
         )
         papers = handed_in.papers
         card = _read(bench, papers)
