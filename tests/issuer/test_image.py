@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from importlib import resources
 from pathlib import Path
 from random import Random
 
@@ -161,6 +162,8 @@ def test_an_image_fits_its_schema() -> None:
     schema = CardImage.model_json_schema()
     assert set(schema["required"]) == set(json.loads(write_image(card_of("v3-sm4"))))
     assert schema["additionalProperties"] is False
+    published = resources.files("sscard.issuer") / "card-image.schema.json"
+    assert json.loads(published.read_text(encoding="utf-8")) == schema
 
 
 # What is no image, or not whole
