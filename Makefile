@@ -73,7 +73,7 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 	touch $@
 
 $(VENV)/developer: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[pcsc,postgresql]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[pcsc,pkcs11,postgresql]" --group dev
 	touch $@
 
 clean:

@@ -11,6 +11,7 @@ from sscard import __version__
 from sscard.cli.apdu import apdu
 from sscard.cli.case import case
 from sscard.cli.doctor import doctor
+from sscard.cli.driver import driver
 from sscard.cli.farm import farm
 from sscard.cli.hsm import hsm
 from sscard.cli.insert import insert
@@ -55,6 +56,7 @@ for command in (
 app.add_typer(personality, name="personality")
 app.add_typer(case, name="case")
 app.add_typer(hsm, name="hsm")
+app.add_typer(driver, name="driver")
 
 
 def _version(wanted: bool) -> None:

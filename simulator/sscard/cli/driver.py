@@ -1,0 +1,227 @@
+"""``sscard driver build|path|serve``: the terminal's driver (读写终端接口) for programs in every language."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from enum import StrEnum
+from itertools import cycle
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sscard.cli.serving import serve_until_signal
+from sscard.cli.target import PCSC, TARGET_HELP, keys_of, open_image, tell
+from sscard.errors import InputError
+
+if TYPE_CHECKING:
+    from sscard.issuer import KeyHierarchy
+    from sscard.issuer.psam import Level
+    from sscard.terminal.driver_terminal import Reader, Readers
+    from sscard.terminal.native import System
+    from sscard.terminal.pinpad import PinPad
+    from sscard.terminal.psam import Psam
+
+PAD_TIMEOUT = 30.0
+CANCEL, TIMEOUT = "cancel", "timeout"
+DEFAULT_TERMINAL = "510100000001"
+
+driver = typer.Typer(
+    help="The terminal's driver (SSCardDriver) for programs in C and every other language.", no_args_is_help=True
+)
+
+Windows = Annotated[bool, typer.Option("--windows", help="The DLL for 64-bit Windows, compiled with mingw-w64.")]
+Folder = Annotated[
+    Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where to; else a cache folder of this user.")
+]
+
+
+class PsamLevel(StrEnum):
+    """Whose PSAM stands in the terminal."""
+
+    national = "national"
+    province = "province"
+    city = "city"
+
+
+@driver.command()
+def build(
+    output: Folder = None,
+    windows: Windows = False,
+    compiler: Annotated[str, typer.Option("--cc", metavar="COMMAND", envvar="CC", help="The C compiler.")] = "",
+) -> None:
+    """Compile the C library and print its path; sscarddriver.h lies beside it.
+
+    A program links to it by that path: cc program.c -I FOLDER FOLDER/libsscarddriver.so
+    """
+    from sscard.terminal import native
+
+    typer.echo(native.build(output or _cache(), _system(windows), compiler="" if windows else compiler))
+
+
+@driver.command()
+def path(windows: Windows = False) -> None:
+    """Print the path of the library that build made."""
+    library = _cache() / _system(windows).library
+    if not library.exists():
+        raise InputError("the library is not built", remedy=f"sscard driver build{' --windows' if windows else ''}")
+    typer.echo(library)
+
+
+@driver.command()
+def serve(
+    target: Annotated[str, typer.Argument(help=f"{TARGET_HELP} An image is read by contact and without.")],
+    contactless: Annotated[
+        str, typer.Option(metavar="TARGET", help="Another card, or reader, for the contactless interface.")
+    ] = "",
+    pins: Annotated[
+        str,
+        typer.Option(
+            metavar="PIN,PIN,…",
+            help=f"What is typed at the PIN pad in turn, {CANCEL!r} and {TIMEOUT!r} among it; after the last it times "
+            "out. Else this terminal is the pad.",
+        ),
+    ] = "",
+    repeat: Annotated[bool, typer.Option("--repeat", help="Begin again after the last of --pins.")] = False,
+    pad_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds the pad waits for each PIN.")] = PAD_TIMEOUT,
+    psam: Annotated[PsamLevel | None, typer.Option(help="Put a virtual PSAM of the keys into the terminal.")] = None,
+    terminal: Annotated[str, typer.Option(metavar="NUMBER", help="The PSAM's terminal number.")] = DEFAULT_TERMINAL,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Key addresses and the PSAM's roots; else the test keys.")
+    ] = None,
+    place: Annotated[str, typer.Option(metavar="P", help="A place policy: what an initial PIN may do.")] = "",
+    listen: Annotated[
+        str, typer.Option(metavar="PLACE", help="A Unix socket, or tcp:PORT; else where the library looks for it.")
+    ] = "",
+    idle: Annotated[
+        float | None, typer.Option(min=1, metavar="SECONDS", help="End when nobody has been connected for so long.")
+    ] = None,
+) -> None:
+    """Serve the driver's functions until Ctrl-C or SIGTERM; see PROTOCOL.md beside the library's source.
+
+    The log on standard error has time, function and return code, never a parameter.
+    """
+    from sscard.issuer import find_place
+    from sscard.terminal.driver import DriverOptions, SSCardDriver
+    from sscard.terminal.driver_server import serve_driver
+
+    held = keys_of(keys)
+    options = DriverOptions(place=find_place(place) if place else None)
+    with _readers(target, contactless) as readers, _terminal_kept():
+        made = SSCardDriver(
+            readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, held), held.address_of, options
+        )
+        with serve_driver(made, listen, idle=idle, log=tell) as server:
+            typer.echo(f"driver at {server.place}")
+            serve_until_signal(server)
+
+
+def _cache() -> Path:
+    from sscard import __version__
+    from sscard.terminal.native import cache_folder
+
+    return cache_folder(__version__)
+
+
+def _system(windows: bool) -> System:
+    from sscard.terminal import native
+
+    return native.WINDOWS if windows else native.UNIX
+
+
+@contextmanager
+def _readers(target: str, contactless: str) -> Iterator[Readers]:
+    """The terminal's readers; images are held until the end."""
+    from sscard.terminal.driver_terminal import Readers
+
+    with ExitStack() as held:
+        contact, other = _interfaces(target, held)
+        yield Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
+
+
+def _interfaces(target: str, held: ExitStack) -> tuple[Reader, Reader | None]:
+    """How to open a target by contact, and without: a PC/SC reader has one interface, which counts as asked for."""
+    name, _, reader = target.partition(":")
+    if name == PCSC:
+        opened = _pcsc_reader(reader)
+        return opened, opened
+    from random import SystemRandom
+
+    from sscard.issuer.cardfile import FileCard
+
+    card = held.enter_context(open_image(Path(target)))
+    other = FileCard(card.card, card.path, SystemRandom(), contact=False)
+    return lambda: card, lambda: other
+
+
+def _pcsc_reader(name: str) -> Reader:
+    from sscard.transport.pcsc import PcscConnection, ReaderError, readers
+
+    def open_reader() -> PcscConnection:
+        found = name or next(iter(readers()), "")
+        if not found:
+            raise ReaderError("this machine has no reader")
+        return PcscConnection(found)
+
+    return open_reader
+
+
+def _pad(pins: str, repeat: bool, timeout: float) -> PinPad:
+    from sscard.terminal.pinpad import CONTROLLING_TERMINAL, ScriptedPad, TerminalPad
+
+    if pins:
+        entries = pins.split(",")
+        return _ScriptedPad(cycle(entries) if repeat else iter(entries))
+    try:
+        CONTROLLING_TERMINAL.open("rb").close()
+    except OSError:
+        tell("no terminal to type PINs at: each entry times out; --pins types by itself")
+        return ScriptedPad()
+    return TerminalPad(timeout)
+
+
+class _ScriptedPad:
+    """A pad that types what the command line says; nothing of it shows anywhere."""
+
+    def __init__(self, entries: Iterator[str]) -> None:
+        self._entries = entries
+
+    def enter(self, prompt: str) -> str:
+        from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut
+
+        tell(f"pad: {prompt}")
+        entry = next(self._entries, TIMEOUT)
+        if entry == CANCEL:
+            raise EntryCancelled
+        if entry == TIMEOUT:
+            raise EntryTimedOut
+        return entry
+
+
+def _psam(level: PsamLevel | None, terminal: str, keys: KeyHierarchy) -> Psam | None:
+    if level is None:
+        return None
+    from random import SystemRandom
+
+    from sscard.issuer.psam import issue_psam
+    from sscard.terminal.psam import Psam
+
+    whose: Level = level.value
+    return Psam(issue_psam(keys, terminal, whose).chip(SystemRandom()))
+
+
+@contextmanager
+def _terminal_kept() -> Iterator[None]:
+    """Whatever a PIN prompt has done to the terminal is undone at the end, also in the middle of one."""
+    import sys
+    import termios
+
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -1,0 +1,360 @@
+"""``sscard driver serve``: the driver behind the line protocol of ``native/PROTOCOL.md``."""
+
+from __future__ import annotations
+
+import os
+import re
+import select
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from socketserver import BaseServer, StreamRequestHandler, TCPServer, ThreadingMixIn, UnixStreamServer
+from typing import Any, Final, NamedTuple
+
+from sscard import __version__
+from sscard.errors import InputError
+from sscard.terminal.driver import OUT_512, OUT_1024, OUT_2048, OUT_20480, Result, SSCardDriver
+from sscard.terminal.driver_errors import Code, DriverError
+
+PLACE_VARIABLE: Final = "SSCARD_DRIVER"
+TCP: Final = "tcp:"
+LOOPBACK: Final = "127.0.0.1"
+HELLO: Final = "sscard-driver"
+VERSION: Final = "1"
+CHARSETS: Final = {"GBK": "gbk", "UTF-8": "utf-8"}
+LONGEST_LINE: Final = 65536
+LONGEST_WAIT: Final = 5.0
+"""Seconds a function waits for the function of another connection."""
+
+Log = Callable[[str], None]
+
+_BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+_ESCAPE = re.compile(rb"%(..)", re.DOTALL)
+_SPECIAL = re.compile(rb"[\x00-\x1f%\x7f]")
+_NUMBER = re.compile(r"-?[0-9]{1,10}")
+
+
+class Function(NamedTuple):
+    """A function of the driver: numbers and texts it takes, size of pOutInfo, whether its group goes on after it."""
+
+    numbers: int
+    texts: int
+    room: int
+    goes_on: bool = False
+
+
+FUNCTIONS: Final = {
+    "iReadCardBas": Function(1, 0, OUT_1024),
+    "iReadCardBas_HSM_Step1": Function(1, 0, OUT_1024, goes_on=True),
+    "iReadCardBas_HSM_Step2": Function(0, 1, OUT_1024),
+    "iReadCard": Function(2, 2, OUT_20480),
+    "iReadCard_HSM_Step1": Function(1, 2, OUT_1024, goes_on=True),
+    "iReadCard_HSM_Step2": Function(0, 1, OUT_20480),
+    "iWriteCard": Function(1, 3, OUT_1024),
+    "iWriteCard_HSM_Step1": Function(1, 2, OUT_1024, goes_on=True),
+    "iWriteCard_HSM_Step2": Function(0, 2, OUT_1024),
+    "iVerifyPIN": Function(1, 0, OUT_512),
+    "iChangePIN": Function(1, 0, OUT_512),
+    "iReloadPIN": Function(1, 1, OUT_512),
+    "iReloadPIN_HSM_Step1": Function(1, 1, OUT_512, goes_on=True),
+    "iReloadPIN_HSM_Step2": Function(0, 1, OUT_1024, goes_on=True),
+    "iReloadPIN_HSM_Step3": Function(0, 1, OUT_1024),
+    "iUnblockPIN": Function(1, 1, OUT_512),
+    "iUnblockPIN_HSM_Step1": Function(1, 1, OUT_512, goes_on=True),
+    "iUnblockPIN_HSM_Step2": Function(0, 1, OUT_1024, goes_on=True),
+    "iUnblockPIN_HSM_Step3": Function(0, 1, OUT_1024),
+    "iDoDebit": Function(1, 2, OUT_512),
+    "iDoDebit_HSM_Step1": Function(1, 2, OUT_512, goes_on=True),
+    "iDoDebit_HSM_Step2": Function(0, 1, OUT_1024),
+    "iReadDebitRecord": Function(1, 0, OUT_2048),
+}
+
+
+class Turns:
+    """One driver for many connections: one function at a time, a group's steps without others in between."""
+
+    def __init__(self, driver: SSCardDriver) -> None:
+        self._driver = driver
+        self._lock = threading.Lock()
+        self._holder: object | None = None
+
+    def call(self, caller: socket.socket, name: str, parameters: list[int | str]) -> Result:
+        """A function for a connection: −11 while another has the terminal, or when the caller has gone meanwhile."""
+        if not self._lock.acquire(timeout=LONGEST_WAIT):
+            raise DriverError(Code.READER)
+        try:
+            if self._holder not in (None, caller) or _has_gone(caller):
+                raise DriverError(Code.READER)
+            self._holder = None
+            code, out = getattr(self._driver, name)(*parameters)
+            self._holder = caller if FUNCTIONS[name].goes_on and code == Code.OK else None
+            return code, out
+        finally:
+            self._lock.release()
+
+    def leave(self, caller: socket.socket) -> None:
+        """A connection has ended, and its group with it."""
+        with self._lock:
+            if self._holder is caller:
+                self._holder = None
+                self._driver.close()
+
+    def close(self) -> None:
+        """Take the card's power away; whoever has the terminal is given time to finish."""
+        if self._lock.acquire(timeout=LONGEST_WAIT):
+            self._driver.close()
+            self._lock.release()
+
+
+class Conversation:
+    """One connection: its encoding, and an answer to each line."""
+
+    def __init__(self, turns: Turns, connection: socket.socket, log: Log) -> None:
+        self._turns = turns
+        self._connection = connection
+        self._log = log
+        self._charset = ""
+
+    def open(self, line: bytes) -> tuple[bytes, bool]:
+        """The answer to the first line, and whether it opens the conversation."""
+        first = line.decode("ascii", errors="replace").rstrip("\n").split("\t")
+        self._charset = CHARSETS.get(first[-1], CHARSETS["UTF-8"])
+        if len(first) != 3 or first[:2] != [HELLO, VERSION] or first[2] not in CHARSETS:
+            return self.refusal(Code.UNSUPPORTED), False
+        return _line(Code.OK, f"sscard {__version__}".encode()), True
+
+    def answer(self, line: bytes) -> bytes:
+        """The answer to any other line."""
+        name, *given = line.removesuffix(b"\n").split(b"\t")
+        function = name.decode("ascii", errors="replace")
+        if function not in FUNCTIONS:
+            return self.refusal(Code.UNSUPPORTED)
+        try:
+            code, out = self._turns.call(self._connection, function, self._parameters(function, given))
+            text = self._encode(out, FUNCTIONS[function].room)
+        except DriverError as error:
+            code, text = error.code, error.description.encode(self._charset)
+        self._log(f"{function} {code:d}")
+        return _line(code, text)
+
+    def refusal(self, code: Code) -> bytes:
+        """A line that says why there is no function to answer for."""
+        self._log(f"- {code:d}")
+        return _line(code, DriverError(code).description.encode(self._charset or CHARSETS["UTF-8"]))
+
+    def _parameters(self, function: str, given: list[bytes]) -> list[int | str]:
+        numbers, texts, *_ = FUNCTIONS[function]
+        if len(given) != numbers + texts:
+            raise DriverError(Code.PARAMETER)
+        words = [self._decode(field) for field in given]
+        if not all(_NUMBER.fullmatch(word) for word in words[:numbers]):
+            raise DriverError(Code.PARAMETER)
+        return [*map(int, words[:numbers]), *words[numbers:]]
+
+    def _decode(self, field: bytes) -> str:
+        if _BAD_ESCAPE.search(field):
+            raise DriverError(Code.PARAMETER)
+        try:
+            return _ESCAPE.sub(lambda found: bytes.fromhex(found[1].decode()), field).decode(self._charset)
+        except UnicodeDecodeError:
+            raise DriverError(Code.CHARACTERS) from None
+
+    def _encode(self, text: str, room: int) -> bytes:
+        encoded = text.encode(self._charset, errors="replace")
+        if len(encoded) >= room:
+            raise DriverError(Code.LENGTH)
+        return encoded
+
+
+class _Handler(StreamRequestHandler):
+    """The lines of one connection."""
+
+    server: DriverServer
+    disable_nagle_algorithm = False
+
+    def handle(self) -> None:
+        connection: socket.socket = self.connection
+        conversation = Conversation(self.server.turns, connection, self.server.log)
+        try:
+            first = self._read(conversation)
+            if first is None:
+                return
+            greeting, opened = conversation.open(first)
+            self.wfile.write(greeting)
+            while opened and (line := self._read(conversation)) is not None:
+                self.wfile.write(conversation.answer(line))
+        finally:
+            self.server.turns.leave(connection)
+
+    def _read(self, conversation: Conversation) -> bytes | None:
+        """The next whole line, ``None`` where there is none; one that is too long is refused, and ends it all."""
+        line = self.rfile.readline(LONGEST_LINE + 1)
+        if line.endswith(b"\n"):
+            return line
+        if len(line) > LONGEST_LINE:
+            self.wfile.write(conversation.refusal(Code.LENGTH))
+        return None
+
+
+class DriverServer(ThreadingMixIn, BaseServer):
+    """Serves one driver at a place; made by ``serve_driver``. ``serve_forever`` until ``shutdown``.
+
+    With ``idle`` it ends by itself when nobody has been connected for so many
+    seconds. ``log`` gets a line per function, from several threads: time,
+    function, return code; never a parameter.
+    """
+
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+    def prepare(self, driver: SSCardDriver, idle: float | None, log: Log | None) -> None:
+        """What is served, before it begins."""
+        self.turns = Turns(driver)
+        self._idle = idle
+        self._log = log
+        self._connections: set[socket.socket] = set()
+        self._alone_since = time.monotonic()
+
+    @property
+    def place(self) -> str:
+        """Where it listens, as programs are told in ``SSCARD_DRIVER``."""
+        raise NotImplementedError
+
+    def log(self, words: str) -> None:
+        """A line into the log, if there is one."""
+        if self._log is not None:
+            self._log(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {words}")
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        super().shutdown_request(request)
+        self._connections.discard(request)
+        self._alone_since = time.monotonic()
+
+    def service_actions(self) -> None:
+        """Looked at between connections: end when nobody needs it any more."""
+        alone = time.monotonic() - self._alone_since
+        if self._idle is not None and not self._connections and alone >= self._idle:
+            self._idle = None
+            threading.Thread(target=self.shutdown).start()  # waits for the loop this runs in
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the names of the base class
+        """A program that hangs up is its own affair; a mistake of ours goes into the log by name."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.log(f"- {type(error).__name__}")
+
+    def server_close(self) -> None:
+        """Hang up on everybody; a function under way comes to its end first."""
+        super().server_close()
+        for connection in tuple(self._connections):
+            with suppress(OSError):  # it has ended meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+        self.turns.close()
+
+
+class _UnixServer(DriverServer, UnixStreamServer):
+    """At a Unix socket that only its user may open."""
+
+    @property
+    def place(self) -> str:
+        return str(self.server_address)
+
+    def server_bind(self) -> None:
+        super().server_bind()
+        Path(str(self.server_address)).chmod(0o600)
+
+    def server_close(self) -> None:
+        super().server_close()
+        Path(str(self.server_address)).unlink(missing_ok=True)
+
+
+class _TcpServer(DriverServer, TCPServer):
+    """At a port of the loopback interface."""
+
+    allow_reuse_address = True
+
+    @property
+    def place(self) -> str:
+        return f"{TCP}{self.server_address[1]}"
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        super().process_request(request, client_address)
+
+
+def serve_driver(
+    driver: SSCardDriver, place: str = "", *, idle: float | None = None, log: Log | None = None
+) -> DriverServer:
+    """A server that listens at a place: the path of a Unix socket, or ``tcp:PORT`` (0: a free one).
+
+    ``InputError`` where it cannot listen there.
+    """
+    where = place or default_place()
+    server: _UnixServer | _TcpServer
+    if where.startswith(TCP):
+        server = _TcpServer((LOOPBACK, _port(where)), _Handler, bind_and_activate=False)
+    else:
+        _clear(Path(where))
+        server = _UnixServer(where, _Handler, bind_and_activate=False)
+    server.prepare(driver, idle, log)
+    try:
+        server.server_bind()
+        server.server_activate()
+    except OSError as error:
+        server.socket.close()
+        raise InputError(
+            f"cannot listen at {where}: {error.strerror or error}", remedy="choose another place with --listen"
+        ) from None
+    return server
+
+
+def default_place() -> str:
+    """Where programs look for the server unless they are told."""
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    given = os.environ.get(PLACE_VARIABLE)
+    return given or (f"{runtime}/sscard-driver" if runtime else str(Path.home() / ".sscard-driver"))
+
+
+def _port(place: str) -> int:
+    text = place.removeprefix(TCP)
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 0xFFFF:
+        raise InputError(f"{place}: not a port", remedy="for example tcp:35980")
+    return int(text)
+
+
+def _clear(path: Path) -> None:
+    """Remove a socket that nobody serves any more."""
+    if not path.is_socket():
+        return
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+            return
+        except FileNotFoundError:
+            return
+    raise InputError(f"a driver is served at {path} already", remedy="end it, or choose another place with --listen")
+
+
+def _has_gone(connection: socket.socket) -> bool:
+    """Whether the program at the other end has hung up."""
+    look = select.poll()
+    look.register(connection, 0)
+    with suppress(OSError):
+        return bool(look.poll(0))
+    return True
+
+
+def _line(code: int, text: bytes) -> bytes:
+    return f"{code:d}\t".encode() + _SPECIAL.sub(lambda found: b"%%%02X" % found[0][0], text) + b"\n"

@@ -1,0 +1,64 @@
+"""The driver's C library: built here out of its source, for this machine or for Windows."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from importlib import resources
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from sscard.errors import InputError, MissingPart
+
+HEADER: Final = "sscarddriver.h"
+SOURCE: Final = "sscarddriver.c"
+WARNINGS: Final = ("-Wall", "-Wextra")
+
+
+class System(NamedTuple):
+    """What a library is built for: its file, the compiler, its options, and the package that has it."""
+
+    library: str
+    compiler: str
+    options: tuple[str, ...]
+    package: str
+
+
+UNIX: Final = System("libsscarddriver.so", "cc", ("-fPIC", "-fvisibility=hidden", "-pthread"), "gcc libc6-dev")
+WINDOWS: Final = System("sscarddriver.dll", "x86_64-w64-mingw32-gcc", ("-lws2_32",), "gcc-mingw-w64-x86-64")
+
+
+def source_folder() -> Path:
+    """Where source, header and PROTOCOL.md are."""
+    return Path(str(resources.files(__package__)))
+
+
+def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: tuple[str, ...] = ()) -> Path:
+    """Compile the library into ``folder``, the header beside it; the library's path.
+
+    ``compiler`` is another command than the system's own, as in ``$CC``.
+    Errors: ``MissingPart`` without a compiler, ``InputError`` where it fails.
+    """
+    command = shlex.split(compiler) or [system.compiler]
+    if shutil.which(command[0]) is None:
+        raise MissingPart(f"no C compiler: {command[0]}", f"sudo apt-get install {system.package}")
+    source, library = source_folder(), folder / system.library
+    beside = folder / f".{system.library}.new"
+    arguments = ["-std=c11", "-O2", *WARNINGS, "-shared", str(source / SOURCE), "-o", str(beside), *system.options]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run([*command, *arguments, *options], capture_output=True, text=True, check=False)  # noqa: S603
+        if done.returncode:
+            raise InputError(f"{command[0]} failed:\n{done.stderr.strip()}", file=str(source / SOURCE))
+        shutil.copyfile(source / HEADER, folder / HEADER)
+        beside.replace(library)  # a program that uses the old one keeps it
+    except OSError as error:
+        raise InputError(f"cannot be written: {error.strerror}", file=str(folder)) from None
+    return library
+
+
+def cache_folder(version: str) -> Path:
+    """Where this user's library of a version is kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sscard" / version
