@@ -464,3 +464,13 @@ def test_a_folder_that_cannot_be_written(path: Path) -> None:
         open_card(path.parent / "nowhere" / "card.json"),
     ):
         pass
+
+
+def test_nothing_stays_beside_an_image(tmp_path: Path) -> None:
+    path = tmp_path / "card.json"
+    save_card(card_of("v3-sm4"), path)
+    with open_card(path) as card:
+        card.power_on()
+    with pytest.raises(InputError), open_card(tmp_path / "missing.json"):
+        pass
+    assert list(tmp_path.iterdir()) == [path]

@@ -14,6 +14,7 @@ from sscard.errors import InputError
 from sscard.issuer.image import read_image, write_image
 from sscard.issuer.migrations import Tell, ignore
 from sscard.issuer.personalise import Card
+from sscard.language import _, reason_of
 
 
 def load_card(path: Path, tell: Tell = ignore) -> Card:
@@ -21,9 +22,9 @@ def load_card(path: Path, tell: Tell = ignore) -> Card:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
+        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
     except UnicodeDecodeError:
-        raise InputError("is not a card image", file=str(path)) from None
+        raise InputError(_("is not a card image"), file=str(path)) from None
     return read_image(text, str(path), tell)
 
 
@@ -39,7 +40,7 @@ def save_card(card: Card, path: Path) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise InputError(f"cannot be written: {error.strerror}", file=str(path)) from None
+        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None
 
 
 class FileCard:
@@ -97,14 +98,16 @@ def _lock(path: Path) -> Iterator[None]:
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise InputError(f"cannot be locked: {error.strerror}", file=str(path)) from None
+        raise InputError(_("cannot be locked: {reason}", reason=reason_of(error)), file=str(path)) from None
     try:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(handle, 32, 0).decode().strip() or "unknown"
+            holder = os.pread(handle, 32, 0).decode().strip() or "?"
             raise InputError(
-                f"is in use by process {holder}", file=str(path), remedy="end that process, or use a copy of the image"
+                _("is in use by process {holder}", holder=holder),
+                file=str(path),
+                remedy=_("end that process, or use a copy of the image"),
             ) from None
         os.ftruncate(handle, 0)
         os.pwrite(handle, str(os.getpid()).encode(), 0)
