@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PAD_TIMEOUT = 30.0
 CANCEL, TIMEOUT = "cancel", "timeout"
+CARD_PATIENCE = 1.0
+"""Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
 DEFAULT_TERMINAL = "510100000001"
 
 driver = typer.Typer(
@@ -141,7 +143,7 @@ def _readers(target: str, contactless: str) -> Iterator[Readers]:
 
 
 def _interfaces(target: str, held: ExitStack) -> tuple[Reader, Reader | None]:
-    """How to open a target by contact, and without: a PC/SC reader has one interface, which counts as asked for."""
+    """How to open a target by contact, and without: a PC/SC reader serves as whichever is asked for."""
     name, _, reader = target.partition(":")
     if name == PCSC:
         opened = _pcsc_reader(reader)
@@ -162,7 +164,7 @@ def _pcsc_reader(name: str) -> Reader:
         found = name or next(iter(readers()), "")
         if not found:
             raise ReaderError("this machine has no reader")
-        return PcscConnection(found)
+        return PcscConnection(found, patience=CARD_PATIENCE)
 
     return open_reader
 

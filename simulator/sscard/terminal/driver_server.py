@@ -30,6 +30,8 @@ CHARSETS: Final = {"GBK": "gbk", "UTF-8": "utf-8"}
 LONGEST_LINE: Final = 65536
 LONGEST_WAIT: Final = 5.0
 """Seconds a function waits for the function of another connection."""
+LAST_WAIT: Final = 1.0
+"""Seconds the end of the server waits for a function: enough for any but a PIN entry."""
 
 Log = Callable[[str], None]
 
@@ -106,7 +108,7 @@ class Turns:
 
     def close(self) -> None:
         """Take the card's power away; whoever has the terminal is given time to finish."""
-        if self._lock.acquire(timeout=LONGEST_WAIT):
+        if self._lock.acquire(timeout=LAST_WAIT):
             self._driver.close()
             self._lock.release()
 
