@@ -110,7 +110,7 @@ def addresses(file: KeyFile) -> list[str]:
         ((3, "1009", CARD, FACTOR, ORIGINAL), "DES and 3DES only, not SM4"),
         ((2, "1009", CARD, FACTOR, ORIGINAL), "algorithm 02"),
         ((1, "FFFF", CARD, FACTOR, ORIGINAL), "no key at address FFFF"),
-        ((1, "1004", CARD, FACTOR, ORIGINAL), "may not authenticate"),
+        ((1, "1004", CARD, FACTOR, ORIGINAL), "address 1004 "),
         ((1, "1009", CARD, FACTOR, ORIGINAL[:7]), "8 bytes, got 7"),
         ((1, "1009", CARD, bytes(16), ORIGINAL), "no process factor of 16"),
     ],

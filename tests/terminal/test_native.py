@@ -386,12 +386,14 @@ def test_a_cpp_program_may_use_the_header(folder: Path, library: Path) -> None:
     assert command(made, env=native_kit.environment("nobody"), check=False).returncode == 0
 
 
-def test_it_compiles_for_windows(folder: Path) -> None:
-    if shutil.which(native.WINDOWS.compiler) is None:
-        pytest.skip(f"no mingw-w64: sudo apt-get install {native.WINDOWS.package}")
-    library = native.build(folder / "windows", native.WINDOWS, options=("-Werror",))
+@pytest.mark.parametrize("name", ["win64", "win32"])
+def test_it_compiles_for_windows(folder: Path, name: str) -> None:
+    system = native.SYSTEMS[name]
+    if shutil.which(system.compiler) is None:
+        pytest.skip(f"no mingw-w64: sudo apt-get install {system.package}")
+    library = native.build(folder / name, system, options=("-Werror",))
     assert library.read_bytes()[:2] == b"MZ"
-    listed = command("x86_64-w64-mingw32-objdump", "-p", library, text=True)
+    listed = command(system.compiler.replace("gcc", "objdump"), "-p", library, text=True)
     exported = set(re.findall(r"\] (?:\+base\[ *\d+\] +[0-9a-f]+ )?(i\w+)$", listed.stdout, re.MULTILINE))
     assert exported == set(SIGNATURES)
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
     from sscard.issuer.psam import Level
     from sscard.terminal.driver_terminal import Reader, Readers
-    from sscard.terminal.native import System
     from sscard.terminal.pinpad import PinPad
     from sscard.terminal.psam import Psam
 
@@ -33,10 +32,20 @@ driver = typer.Typer(
     help="The terminal's driver (SSCardDriver) for programs in C and every other language.", no_args_is_help=True
 )
 
-Windows = Annotated[bool, typer.Option("--windows", help="The DLL for 64-bit Windows, compiled with mingw-w64.")]
 Folder = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where to; else a cache folder of this user.")
 ]
+
+
+class System(StrEnum):
+    """What the library is built for."""
+
+    here = "here"
+    win64 = "win64"
+    win32 = "win32"
+
+
+For = Annotated[System, typer.Option("--for", help="This machine, or Windows, compiled with mingw-w64.")]
 
 
 class PsamLevel(StrEnum):
@@ -50,8 +59,8 @@ class PsamLevel(StrEnum):
 @driver.command()
 def build(
     output: Folder = None,
-    windows: Windows = False,
-    compiler: Annotated[str, typer.Option("--cc", metavar="COMMAND", envvar="CC", help="The C compiler.")] = "",
+    system: For = System.here,
+    compiler: Annotated[str, typer.Option("--cc", metavar="COMMAND", help="Another C compiler.")] = "",
 ) -> None:
     """Compile the C library and print its path; sscarddriver.h lies beside it.
 
@@ -59,15 +68,16 @@ def build(
     """
     from sscard.terminal import native
 
-    typer.echo(native.build(output or _cache(), _system(windows), compiler="" if windows else compiler))
+    typer.echo(native.build(output or _cached(system).parent, native.SYSTEMS[system], compiler=compiler))
 
 
 @driver.command()
-def path(windows: Windows = False) -> None:
+def path(system: For = System.here) -> None:
     """Print the path of the library that build made."""
-    library = _cache() / _system(windows).library
+    library = _cached(system)
     if not library.exists():
-        raise InputError("the library is not built", remedy=f"sscard driver build{' --windows' if windows else ''}")
+        chosen = "" if system is System.here else f" --for {system}"
+        raise InputError("the library is not built", remedy=f"sscard driver build{chosen}")
     typer.echo(library)
 
 
@@ -119,17 +129,11 @@ def serve(
             serve_until_signal(server)
 
 
-def _cache() -> Path:
+def _cached(system: System) -> Path:
     from sscard import __version__
-    from sscard.terminal.native import cache_folder
+    from sscard.terminal.native import cached_library
 
-    return cache_folder(__version__)
-
-
-def _system(windows: bool) -> System:
-    from sscard.terminal import native
-
-    return native.WINDOWS if windows else native.UNIX
+    return cached_library(__version__, system)
 
 
 @contextmanager

@@ -27,7 +27,13 @@ class System(NamedTuple):
 
 
 UNIX: Final = System("libsscarddriver.so", "cc", ("-fPIC", "-fvisibility=hidden", "-pthread"), "gcc libc6-dev")
-WINDOWS: Final = System("sscarddriver.dll", "x86_64-w64-mingw32-gcc", ("-lws2_32",), "gcc-mingw-w64-x86-64")
+_DLL: Final = ("-lws2_32", "-Wl,--kill-at")
+SYSTEMS: Final = {
+    "here": UNIX,
+    "win64": System("sscarddriver.dll", "x86_64-w64-mingw32-gcc", _DLL, "gcc-mingw-w64-x86-64"),
+    "win32": System("sscarddriver.dll", "i686-w64-mingw32-gcc", _DLL, "gcc-mingw-w64-i686"),
+}
+"""What it can be built for; on Windows programs of the field have 32 bits as often as 64."""
 
 
 def source_folder() -> Path:
@@ -38,7 +44,7 @@ def source_folder() -> Path:
 def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: tuple[str, ...] = ()) -> Path:
     """Compile the library into ``folder``, the header beside it; the library's path.
 
-    ``compiler`` is another command than the system's own, as in ``$CC``.
+    ``compiler`` is another command than the system's own.
     Errors: ``MissingPart`` without a compiler, ``InputError`` where it fails.
     """
     command = shlex.split(compiler) or [system.compiler]
@@ -59,6 +65,7 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
     return library
 
 
-def cache_folder(version: str) -> Path:
-    """Where this user's library of a version is kept."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sscard" / version
+def cached_library(version: str, system: str = "here") -> Path:
+    """Where this user's library of a version, for one of ``SYSTEMS``, is kept."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return caches / "sscard" / version / system / SYSTEMS[system].library

@@ -4,7 +4,7 @@
  * One connection for the process, under one lock. All text passes as it is: the server knows its encoding.
  *
  *   cc -std=c11 -O2 -shared -fPIC -fvisibility=hidden sscarddriver.c -o libsscarddriver.so -pthread
- *   x86_64-w64-mingw32-gcc -std=c11 -O2 -shared sscarddriver.c -o sscarddriver.dll -lws2_32
+ *   x86_64-w64-mingw32-gcc -std=c11 -O2 -shared sscarddriver.c -o sscarddriver.dll -lws2_32 -Wl,--kill-at
  */
 #define _GNU_SOURCE
 #define SSCARD_BUILD
