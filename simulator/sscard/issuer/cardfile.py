@@ -94,23 +94,42 @@ def open_card(
 
 @contextmanager
 def _lock(path: Path) -> Iterator[None]:
+    """Hold an image by a file beside it, which is gone afterwards."""
     lock = path.with_name(f".{path.name}.lock")
+    handle = _take(lock, path)
     try:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise InputError(_("cannot be locked: {reason}", reason=reason_of(error)), file=str(path)) from None
-    try:
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _take(lock: Path, path: Path) -> int:
+    """An open, locked lock file; one that another process removed meanwhile holds nothing and is taken anew."""
+    while True:
+        try:
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise InputError(_("cannot be locked: {reason}", reason=reason_of(error)), file=str(path)) from None
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.pread(handle, 32, 0).decode().strip() or "?"
+            os.close(handle)
             raise InputError(
                 _("is in use by process {holder}", holder=holder),
                 file=str(path),
                 remedy=_("end that process, or use a copy of the image"),
             ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
-        yield
-    finally:
+        if _is_there(lock, handle):
+            return handle
         os.close(handle)
+
+
+def _is_there(lock: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(lock.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
