@@ -83,7 +83,7 @@ def path(system: For = System.here) -> None:
 
 @driver.command()
 def serve(
-    target: Annotated[str, typer.Argument(help=f"{TARGET_HELP} An image is read by contact and without.")],
+    target: Annotated[str, typer.Argument(help=f"{TARGET_HELP} An image serves both interfaces.")],
     contactless: Annotated[
         str, typer.Option(metavar="TARGET", help="Another card, or reader, for the contactless interface.")
     ] = "",
