@@ -155,6 +155,28 @@ def test_a_slot_stays_empty_for_a_while_after_a_removal(driver: FakeDriver, slot
     assert not slot.wait_for(Seat.SEEKING, Seat.WAITING, Seat.SEATED, timeout=0.05)
 
 
+def test_a_card_that_is_looked_at_and_not_powered_leaves_once_to_be_noticed(
+    driver: FakeDriver, slot_with: Slots, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sscard.transport.vpcd.NOTICE", -1.0)
+    monkeypatch.setattr("sscard.transport.vpcd.HOLD_OFF", 0.0)
+    slot_with(EchoCard())
+    driver.accept()
+    driver.send(GET_ATR)
+    assert driver.receive() == []
+    driver.accept()
+    assert [driver.ask(GET_ATR) for _ in range(2)] == [ATR, ATR]
+
+
+def test_a_card_that_was_powered_stays(driver: FakeDriver, slot_with: Slots, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sscard.transport.vpcd.NOTICE", -1.0)
+    slot_with(EchoCard())
+    driver.accept()
+    assert driver.ask(POWER_ON + GET_ATR) == ATR
+    driver.send(POWER_OFF)
+    assert driver.ask(GET_ATR) == ATR
+
+
 def test_a_slot_holds_one_card() -> None:
     slot = VirtualReaderSlot(1)
     with pytest.raises(ValueError, match="never held a card"):

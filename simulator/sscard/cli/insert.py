@@ -25,8 +25,9 @@ PORTS: Final = (USUAL_PORT, USUAL_PORT + 1)
 TAKE_OUT, PUT_IN = signal.SIGUSR1, signal.SIGUSR2
 ENDS: Final = (signal.SIGINT, signal.SIGTERM)
 TO_CONNECT: Final = 2.0
+FOR_NOBODY: Final = 0.3
 TO_BE_ASKED: Final = 2.0
-TO_BE_TOLD: Final = 1.0
+TO_BE_TOLD: Final = 2.5
 """Seconds after which it is not going to happen: pcscd looks every 0.4 s."""
 
 START_DAEMON: Final = "sudo systemctl restart pcscd   (without systemd: sudo pcscd)"
@@ -104,8 +105,9 @@ class _Insertion:
         from sscard.transport.pcscd import daemon_answers
         from sscard.transport.vpcd import Seat
 
-        daemon_answers()  # one that waits for its first client begins now
-        if not self._slot.wait_for(Seat.WAITING, Seat.SEATED, timeout=TO_CONNECT):
+        # One that waits for its first client begins now.
+        patience = TO_CONNECT if daemon_answers() else FOR_NOBODY
+        if not self._slot.wait_for(Seat.WAITING, Seat.SEATED, timeout=patience):
             raise _why_nobody_listens(self._card.path, self._port)
         if not self._slot.wait_for(Seat.SEATED, timeout=TO_BE_ASKED):
             raise _busy(self._card.path, self._port)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from queue import SimpleQueue
+from queue import LifoQueue
 from types import TracebackType
 from typing import Final, NoReturn
 
@@ -40,7 +40,7 @@ class ReaderPool:
     def __init__(self, daemon: PrivatePcscd) -> None:
         self._daemon = daemon
         self._open = ExitStack()
-        self._free: SimpleQueue[_Place] = SimpleQueue()
+        self._free: LifoQueue[_Place] = LifoQueue()
 
     def __enter__(self) -> ReaderPool:
         with ExitStack() as opening:
@@ -73,6 +73,7 @@ class _Lent:
         self.card: Connection | None = None
         self.powered = False
         self.lost = False
+        self.failed = False
         self._changed = threading.Condition()
 
     def lend(self, card: Connection) -> None:
@@ -118,11 +119,17 @@ class _Lent:
         except PowerLost:
             self._turn(powered=False, lost=True)
             raise
+        except TransportError:
+            raise
+        except Exception:
+            self._turn(powered=False, failed=True)
+            raise
 
-    def _turn(self, *, powered: bool, lost: bool = False) -> None:
+    def _turn(self, *, powered: bool, lost: bool = False, failed: bool = False) -> None:
         with self._changed:
             self.powered = powered
             self.lost |= lost
+            self.failed |= failed
             self._changed.notify_all()
 
 
@@ -172,11 +179,14 @@ class _Place:
         """Put the card in where it is not; the daemon has asked it for its ATR when this returns."""
         if self._inserted:
             return
-        wait_for_card(self._reader_name, present=False, timeout=PATIENCE)
+        if not wait_for_card(self._reader_name, present=False, timeout=PATIENCE):
+            raise ReaderError(f"reader {self._reader_name!r} holds a card that is none of the pool's")
         self._lent.put_back()
         self._slot.insert(self._lent)
         self._inserted = True
-        self._lent.wait_for(lambda: self._lent.powered or self._lent.lost)
+        self._lent.wait_for(lambda: self._lent.powered or self._lent.lost or self._lent.failed)
+        if self._lent.failed:
+            self._slot.wait_for(timeout=PATIENCE)  # raises what the card raised
         if self._lent.lost:
             self._lose()
 

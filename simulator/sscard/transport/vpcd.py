@@ -28,6 +28,9 @@ DEFAULT_PORT: Final = 35963
 HOLD_OFF: Final = 0.6
 """Seconds a slot stays empty after a removal: pcscd looks every 0.4 s, and must not miss it."""
 
+NOTICE: Final = 0.3
+"""Seconds after its first look in which a daemon that notices a card has powered it; the next look is at 0.4."""
+
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 0.25
 CONNECT_TIMEOUT: Final = 1.0
@@ -77,11 +80,17 @@ class Wire:
 class _Insertion:
     """One stay of a card in the slot, so that the same card put back in is told from the one taken out."""
 
-    __slots__ = ("atr", "card")
+    __slots__ = ("atr", "card", "powered", "seen")
 
     def __init__(self, card: Connection) -> None:
         self.card = card
         self.atr = b""
+        self.seen = 0.0
+        self.powered = False
+
+
+class _Unnoticed(Exception):
+    """The daemon looks at the card and does not power it: it took another's place between two looks."""
 
 
 class VirtualReaderSlot:
@@ -97,6 +106,8 @@ class VirtualReaderSlot:
     - ``CardRemoved``, or ``PowerLost`` at a write point, closes the connection
       in mid-command and leaves the slot empty until ``insert``. The program
       gets an answer of no bytes, which ``PcscConnection`` tells as ``CardRemoved``.
+    - A card that takes the place of another between two looks of the daemon is
+      not noticed by it: the slot takes it out once, for as long as it takes.
     - ``CardMute`` closes the connection too, the only way vpcd has to end a
       command without answer, and connects again at once: the card stays seen.
     - Any other error of the card or of ``after`` ends the thread without an
@@ -213,6 +224,8 @@ class VirtualReaderSlot:
             self._converse(Wire(connected), inserted)
         except CardMute:
             return None
+        except _Unnoticed:
+            self._empty_until = time.monotonic() + HOLD_OFF
         except (CardRemoved, PowerLost):
             self._drop(inserted)
         except WireError:
@@ -252,15 +265,25 @@ class VirtualReaderSlot:
             case Control.POWER_OFF:
                 card.power_off()
             case Control.POWER_ON:
+                inserted.powered = True
                 self._power(inserted, card.power_on)
             case Control.RESET:
+                inserted.powered = True
                 self._power(inserted, card.reset)
             case Control.ATR:
+                self._look(inserted)
                 if not inserted.atr:  # asked for before any power: find it out
                     self._power(inserted, card.power_on)
                     card.power_off()
                 return inserted.atr
         return b""
+
+    def _look(self, inserted: _Insertion) -> None:
+        now = time.monotonic()
+        inserted.seen = inserted.seen or now
+        if not inserted.powered and now > inserted.seen + NOTICE:
+            inserted.powered = True  # once is enough: there are daemons that power no card by themselves
+            raise _Unnoticed
 
     def _power(self, inserted: _Insertion, power: Callable[[], bytes]) -> None:
         try:

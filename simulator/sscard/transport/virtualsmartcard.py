@@ -1,0 +1,70 @@
+"""The card inside the virtualsmartcard package: our card where its ``VirtualICC`` expects a ``SmartcardOS``.
+
+That package is GPL-3+ and on no index. Debian's ``vsmartcard-vpicc`` puts it
+where Python does not look, and it needs ``Crypto`` (``pip install
+'sscard[virtualsmartcard]'``). It is imported only to build a ``VirtualICC``.
+"""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from typing import Any, Final
+
+from sscard.errors import MissingPart
+from sscard.transport.connection import Connection
+from sscard.transport.vpcd import DEFAULT_PORT, HOST
+
+FOLDER: Final = "/usr/lib/python3/site-packages/virtualsmartcard"
+INSTALL: Final = "sudo apt-get install vsmartcard-vpicc && pip install 'sscard[virtualsmartcard]'"
+REPLACED: Final = "iso7816"
+"""The card that ``VirtualICC`` makes of itself, before it takes ours."""
+
+
+class ConnectionOS:
+    """Any connection with the face of the package's ``SmartcardOS``.
+
+    Errors of the connection pass through: they end ``VirtualICC.run``, and
+    with it the card is out of the reader.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._atr = b""
+
+    def getATR(self) -> bytes:  # noqa: N802 - the package's own name
+        """The ATR; a card that had no power yet is asked for it and gets none in the end."""
+        if not self._atr:
+            self._atr = self._connection.power_on()
+            self._connection.power_off()
+        return self._atr
+
+    def powerUp(self) -> None:  # noqa: N802
+        self._atr = self._connection.power_on()
+
+    def powerDown(self) -> None:  # noqa: N802
+        self._connection.power_off()
+
+    def reset(self) -> None:
+        """Warm reset."""
+        self._atr = self._connection.reset()
+
+    def execute(self, msg: bytes) -> bytes:
+        """One command APDU; data ‖ SW."""
+        return self._connection.transmit(bytes(msg))
+
+
+def virtual_icc(connection: Connection, host: str = HOST, port: int = DEFAULT_PORT) -> Any:
+    """The package's ``VirtualICC`` with this card in it, connected to the reader's driver; ``run()`` serves.
+
+    Raises ``MissingPart`` where the package or what it needs is not there. Its
+    own way with the socket costs some 44 ms a command.
+    """
+    try:
+        package = import_module("virtualsmartcard.VirtualSmartcard")
+    except ImportError as error:
+        part = f"the virtualsmartcard package cannot be used ({error})"
+        raise MissingPart(part, f"{INSTALL} && export PYTHONPATH={FOLDER}") from None
+    icc = package.VirtualICC(None, REPLACED, host, port, logginglevel=logging.WARNING)
+    icc.os = ConnectionOS(connection)
+    return icc

@@ -1,0 +1,76 @@
+"""`sscard` and other programs as processes of their own, beside a private daemon."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from queue import Empty, SimpleQueue
+
+LONG = 20.0
+SSCARD = (sys.executable, "-m", "sscard.cli.main")
+
+
+class Program:
+    """A running `sscard`; its output line by line."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self._lines: SimpleQueue[str | None] = SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def line(self) -> str:
+        """The next line, waited for."""
+        try:
+            line = self._lines.get(timeout=LONG)
+        except Empty:
+            raise AssertionError("no further line came") from None
+        assert line is not None, "the program has ended"
+        return line
+
+    def line_with(self, words: str) -> str:
+        """The next line with these words; those before it are skipped."""
+        while words not in (line := self.line()):
+            pass
+        return line
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+        """End it; exit code and the rest of its output."""
+        self.send(number)
+        code = self.process.wait(LONG)
+        self._reader.join(LONG)
+        rest = iter(self._lines.get, None)
+        return code, "".join(rest)
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put(line)
+        self._lines.put(None)
+
+
+@contextmanager
+def running(*arguments: object) -> Iterator[Program]:
+    """`sscard` with these arguments, killed at the end where it still runs."""
+    command = [*SSCARD, *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603
+        try:
+            yield Program(process)
+        finally:
+            process.kill()
+
+
+def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """`sscard` from beginning to end."""
+    command = [*SSCARD, *map(str, arguments)]
+    return subprocess.run(  # noqa: S603
+        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=LONG, check=False
+    )

@@ -1,0 +1,117 @@
+"""The same verdict on every road: the built-in suite through PC/SC and in process, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from programs import run
+
+import kit
+from sscard.card import Moment, PowerError, PowerLost
+from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
+from sscard.scenario.report import trace_text
+from sscard.scenario.roads import Road, run_scenarios
+from sscard.transport.pcsc import ReaderError
+from sscard.transport.pcscd import PrivatePcscd
+from sscard.transport.readerpool import ReaderPool
+
+SELECT = bytes.fromhex(f"00A404000F{kit.NAME}")
+
+
+@pytest.fixture
+def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
+    with ReaderPool(pcscd) as opened:
+        yield opened
+
+
+def test_the_whole_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, pool: ReaderPool) -> None:
+    scenarios = builtin_scenarios()
+    through = list(run_scenarios(scenarios, road=Road(pool.connect, pcscd.readers)))
+    in_process = list(run_scenarios(scenarios))
+    assert [result.scenario.title for result in through if not result.passed] == []
+    assert trace_text(through) == trace_text(in_process)
+    assert through == in_process
+
+
+def test_a_card_that_loses_its_power_leaves_the_reader_and_comes_back(pool: ReaderPool) -> None:
+    card = kit.card_of("v3-sm4")
+    with pool.connect(card.chip(Random(1))) as connection:
+        connection.power_on()
+        connection.transmit(SELECT)
+        card.memory.cut_power(2, Moment.AFTER)
+        with pytest.raises(PowerLost):
+            connection.transmit(kit.verify("999999"))
+        with pytest.raises(PowerError):
+            connection.transmit(kit.verify("999999"))
+        connection.power_on()
+        connection.transmit(SELECT)
+        assert connection.transmit(kit.verify("999999")) == b"\x63\xc4"
+
+
+def test_the_power_may_go_when_the_card_is_put_in(pool: ReaderPool) -> None:
+    card = kit.card_of("v3-sm4")
+    with pool.connect(card.chip(Random(1))) as connection:
+        connection.power_on()
+        connection.transmit(SELECT)
+        card.memory.cut_power(1, Moment.DURING)
+        with pytest.raises(PowerLost):
+            connection.transmit(kit.verify("999999"))
+        card.memory.cut_power(0)
+        with pytest.raises(PowerLost):
+            connection.power_on()
+        assert connection.reset() == card.profile.contact_atr()
+
+
+def test_a_reader_serves_card_after_card_each_with_its_own_atr(pool: ReaderPool) -> None:
+    for personality in ("v3-sm4", "v2-3des", "v1-des"):
+        card = kit.card_of(personality)
+        for contact, atr in ((True, card.profile.contact_atr()), (False, card.profile.contactless_atr())):
+            chip = card.chip(Random(1), contact=contact)
+            with pool.connect(chip) as connection:
+                assert connection.power_on() == connection.reset() == atr
+                connection.power_off()
+                assert not chip.snapshot().powered
+
+
+def test_a_failure_of_the_card_is_told_as_in_process(pcscd: PrivatePcscd) -> None:
+    class Broken:
+        def power_on(self) -> bytes:
+            raise KeyError("of the chip")
+
+        def power_off(self) -> None:
+            pass
+
+    with pytest.raises(KeyError, match="of the chip"), ReaderPool(pcscd) as own:  # noqa: SIM117
+        with own.connect(Broken()) as connection:  # type: ignore[arg-type]
+            connection.power_on()
+
+
+def test_a_command_that_cannot_travel_fails_its_step_and_says_why(pool: ReaderPool, tmp_path: Path) -> None:
+    short = tmp_path / "short.yaml"
+    short.write_text("name: a\nproves: b\nsteps:\n  - apdu: 00\n    sw: 6700\n")
+    (scenario,) = read_scenario(short, "short.yaml", "own")
+    assert run_scenario(scenario).passed
+    failure = run_scenario(scenario, connect=pool.connect).failure
+    assert failure is not None
+    assert "a command of one byte" in failure.mismatches[0].actual
+    with pool.connect(kit.card_of("v3-sm4").chip(Random(1))) as connection:
+        connection.power_on()
+        with pytest.raises(ReaderError):
+            connection.transmit(b"\x00")
+
+
+def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
+    traces = {road: tmp_path / road for road in ("local", "pcsc")}
+    for road, trace in traces.items():
+        done = run("run", "-k", "window or contactless", "--transport", road, "--trace", trace)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert traces["local"].read_bytes() == traces["pcsc"].read_bytes()
+
+
+def test_run_without_a_daemon_to_be_had_ends_with_3(tmp_path: Path) -> None:
+    done = run("run", "-k", "window", "--transport", "pcsc", PATH=str(tmp_path))
+    assert done.returncode == 3
+    assert "util-linux" in done.stderr
