@@ -1,11 +1,13 @@
-"""One private pcscd, three cards side by side: a bare echo card, ours, and the packaged ``vicc`` where installed.
+"""One private pcscd, four cards side by side: a bare echo card, ours, ours on disk, and ``vicc`` where installed.
 
     python bench/bench_pcsc.py [--samples 2000]
 
 Each card runs in a process of its own, as ``sscard insert`` and ``vicc`` do, and they are asked in turn, so
 that a disturbance of the machine meets all. The echo card is the floor: our slot with a connection that only
 gives fixed answers. A whole reset is what ``CardSession.reset_pin`` does, HSM included: two challenges, PUK
-authentication, a challenge, PIN CHANGE/UNBLOCK. vicc has no reset (INS 24 ends its process): five VERIFY
+authentication, a challenge, PIN CHANGE/UNBLOCK. The card on disk is what ``sscard insert`` puts into a reader:
+its resets change the PIN each time, so that each writes and syncs its image; a right VERIFY leaves the memory as
+it is on disk and writes nothing. vicc has no reset (INS 24 ends its process): five VERIFY
 stand for the five commands.
 """
 
@@ -25,6 +27,7 @@ from datetime import date
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
+from itertools import cycle
 from pathlib import Path
 from random import Random
 from statistics import median, quantiles
@@ -35,14 +38,16 @@ from rich.table import Table
 from sscard.cipher import SUITES_BY_NAME
 from sscard.errors import MissingPart
 from sscard.issuer import Card, SoftHsm, builtin_keys, make_holder, make_order, personalise, preset
+from sscard.issuer.cardfile import save_card
 from sscard.terminal import CardSession
 from sscard.transport import Connection
 from sscard.transport.pcsc import PcscConnection, wait_for_card
 from sscard.transport.pcscd import PrivatePcscd, find_pcscd
 from sscard.transport.vpcd import VirtualReaderSlot
 
-ECHO, OURS, VICC = "echo (floor)", "sscard", "vicc"
+ECHO, OURS, IMAGE, VICC = "echo (floor)", "sscard", "sscard insert", "vicc"
 PIN = "123456"
+OTHER_PIN = "654321"
 VERIFY = bytes.fromhex("0020000003123456")
 VICC_VERIFY = bytes.fromhex("002000000431323334")
 RESET_COMMANDS = 5
@@ -89,6 +94,16 @@ def served(peer: str, port: int) -> Iterator[None]:
         yield
         assert process.stdin is not None
         process.stdin.close()
+
+
+@contextmanager
+def inserted(port: int, folder: Path) -> Iterator[None]:
+    """The card as an image file, as ``sscard insert`` serves it."""
+    save_card(new_card(), folder / "card.json")
+    command = [sys.executable, "-m", "sscard.cli.main", "insert", str(folder / "card.json"), "--port", str(port)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ourselves
+        yield
+        process.terminate()
 
 
 @contextmanager
@@ -142,6 +157,13 @@ def our_peer(connection: PcscConnection) -> Peer:
     return Peer(OURS, {"VERIFY": verify(connection, VERIFY), "reset": partial(session.reset_pin, PIN)})
 
 
+def image_peer(connection: PcscConnection) -> Peer:
+    session = CardSession.start(connection, SoftHsm(builtin_keys()))
+    session.reset_pin(PIN)
+    pins = cycle((OTHER_PIN, PIN))
+    return Peer(IMAGE, {"VERIFY": verify(connection, VERIFY), "reset": lambda: session.reset_pin(next(pins))})
+
+
 def echo_peer(connection: PcscConnection) -> Peer:
     """The same terminal over fixed answers."""
     session = CardSession(connection, SoftHsm(builtin_keys()), Fixed().power_on(), SUITES_BY_NAME["SM4"])
@@ -184,9 +206,12 @@ def compare(samples: int, console: Console) -> list[Peer]:
         for reader, (name, peer) in enumerate(((ECHO, echo_peer), (OURS, our_peer))):
             cards.enter_context(served(name, daemon.port(reader)))
             peers.append(peer(cards.enter_context(powered(daemon.reader_name(reader)))))
+        folder = Path(cards.enter_context(tempfile.TemporaryDirectory()))
+        cards.enter_context(inserted(daemon.port(2), folder))
+        peers.append(image_peer(cards.enter_context(powered(daemon.reader_name(2)))))
         try:
-            cards.enter_context(served_by_vicc(daemon.port(2), daemon.reader_name(2)))
-            peers.append(vicc_peer(cards.enter_context(powered(daemon.reader_name(2)))))
+            cards.enter_context(served_by_vicc(daemon.port(3), daemon.reader_name(3)))
+            peers.append(vicc_peer(cards.enter_context(powered(daemon.reader_name(3)))))
         except MissingPart as missing:
             console.print(f"without vicc: {missing}")
         measure(peers, samples)

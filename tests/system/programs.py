@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
 LONG = 20.0
+ENGLISH = {"LANGUAGE": "en"}
 SSCARD = (sys.executable, "-m", "sscard.cli.main")
 
 
@@ -61,7 +62,10 @@ class Program:
 def running(*arguments: object) -> Iterator[Program]:
     """`sscard` with these arguments, killed at the end where it still runs."""
     command = [*SSCARD, *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:  # noqa: S603
+    environment = {**os.environ, **ENGLISH}
+    with subprocess.Popen(  # noqa: S603
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
         try:
             yield Program(process)
         finally:
@@ -72,5 +76,5 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     """`sscard` from beginning to end."""
     command = [*SSCARD, *map(str, arguments)]
     return subprocess.run(  # noqa: S603
-        command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=LONG, check=False
+        command, env={**os.environ, **ENGLISH, **environment}, capture_output=True, text=True, timeout=LONG, check=False
     )

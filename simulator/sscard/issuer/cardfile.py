@@ -37,10 +37,20 @@ def save_card(card: Card, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None
+
+
+def _sync_folder(folder: Path) -> None:
+    """Without this the machine's own power cut may bring the old file back."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 class FileCard:
