@@ -110,16 +110,8 @@ def test_a_card_image_is_served_and_kept_on_disk(image: Path, place: str, call: 
         words = "iChangePIN 2 / iVerifyPIN 1 / iVerifyPIN 3"
         assert [code for code, _ in run(call, place, words)] == [0, 0, -32]
         assert has_pin(image, "654321")
-    assert server.log == [
-        "pad: 请输入原密码",
-        "pad: 请输入新密码",
-        "pad: 请再次输入新密码",
-        "iChangePIN 0",
-        "pad: 请输入密码",
-        "iVerifyPIN 0",
-        "pad: 请输入密码",
-        "iVerifyPIN -32",
-    ]
+    said = ["pad" if line.startswith("pad: ") else line for line in server.log]
+    assert said == ["pad", "pad", "pad", "iChangePIN 0", "pad", "iVerifyPIN 0", "pad", "iVerifyPIN -32"]
     assert not Path(place).exists()
 
 
