@@ -12,7 +12,7 @@ CHIP     := sscard/apdu.py sscard/cipher.py sscard/encoding.py \
 CHIP_TESTS := tests/card tests/model tests/issuer/test_image.py \
 	tests/test_apdu.py tests/test_cipher.py tests/test_encoding.py tests/test_compiled.py
 
-.PHONY: demo test check lint types floors tests campaign compiled bench bench-compiled system venv clean
+.PHONY: demo test check lint types floors tests catalogs campaign compiled bench bench-compiled system venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run
@@ -33,6 +33,10 @@ floors: $(VENV)/developer
 
 tests: $(VENV)/developer
 	$(BIN)/pytest -n 2
+
+# Messages: new ones from the sources into the Chinese catalog, and the catalog compiled.
+catalogs: $(VENV)/developer
+	LANGUAGE=en $(BIN)/python tools/catalogs.py
 
 campaign: $(VENV)/developer
 	$(BIN)/pytest -m campaign

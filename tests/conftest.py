@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
@@ -10,9 +11,20 @@ from hypothesis import settings
 import kit
 from sscard.card import Personality
 from sscard.issuer import Card, preset
+from sscard.language import choose_language
+
+os.environ["LANGUAGE"] = "en"  # for the programs that tests start, whatever the machine speaks
 
 settings.register_profile("sscard", deadline=None)
 settings.load_profile("sscard")
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Every test begins in English."""
+    choose_language("en")
+    yield
+    choose_language("en")
 
 
 @pytest.fixture(params=kit.PERSONALITIES)

@@ -94,10 +94,10 @@ class Answer(NamedTuple):
 
 
 class ApduError(Exception):
-    """The card refused a command; carries the answer's data and status word."""
+    """The card refused a command; carries the answer's data and status word, explained in English or Chinese."""
 
-    def __init__(self, operation: str, sw: int, data: bytes = b"") -> None:
-        super().__init__(f"{operation}: {sw:04X} {status_text(sw)}")
+    def __init__(self, operation: str, sw: int, data: bytes = b"", *, chinese: bool = False) -> None:
+        super().__init__(f"{operation}: {sw:04X} {status_text(sw, chinese)}")
         self.operation = operation
         self.sw = sw
         self.data = data

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from sscard.errors import InputError
+from sscard.language import _, reason_of, retell
 
 
 class Model(BaseModel):
@@ -88,13 +89,21 @@ class Document:
         field = ".".join(str(part) for part in path)
         if detail["type"] == "extra_forbidden":
             allowed = _fields_at(model, path[:-1])
-            return self.error(path, f"unknown field {_shown(path[-1])}", suggestion(str(path[-1]), allowed))
+            return self.error(
+                path, _("unknown field {field}", field=_shown(path[-1])), suggestion(str(path[-1]), allowed)
+            )
         if detail["type"] == "missing":
-            return self.error(path, f"field {field!r} is missing", f"add it: {path[-1]}: …")
+            return self.error(
+                path, _("field {field!r} is missing", field=field), _("add it: {field}: …", field=path[-1])
+            )
         if detail["type"] == "model_type":
-            return self.error(path, f"{field or 'document'}: fields expected", suggestion("", _fields_at(model, path)))
-        problem, _, remedy = detail["msg"].removeprefix("Value error, ").partition("\n")
-        return self.error(path, f"{field or 'document'}: {problem}", remedy)
+            return self.error(
+                path,
+                _("{field}: fields expected", field=field or _("document")),
+                suggestion("", _fields_at(model, path)),
+            )
+        problem, *remedy = detail["msg"].removeprefix("Value error, ").split("\n", 1)
+        return self.error(path, f"{field or _('document')}: {retell(problem)}", "".join(remedy))
 
 
 def _first(error: ValidationError) -> ErrorDetails:
@@ -105,14 +114,16 @@ def _first(error: ValidationError) -> ErrorDetails:
 
 def _shown(word: object) -> str:
     """A word of the document, quoted; a long run of hex digits may be key material and is not repeated."""
-    return "(hex digits)" if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
+    return _("(hex digits)") if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
 
 
-def suggestion(word: str, allowed: Iterable[str]) -> str:
-    """The nearest allowed word, or all of them."""
+def suggestion(word: str, allowed: Iterable[str], otherwise: str = "") -> str:
+    """The nearest allowed word, or what to say otherwise, or all of them."""
     known = sorted(allowed)
     near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(known)}"
+    if near:
+        return _("did you mean {word!r}?", word=near[0])
+    return otherwise or _("expected one of: {words}", words=", ".join(known))
 
 
 def read_document(path: Path) -> Document:
@@ -120,9 +131,9 @@ def read_document(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from error
+        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from error
     except UnicodeDecodeError as error:
-        raise InputError(f"is not UTF-8 text (byte {error.start})", file=str(path)) from error
+        raise InputError(_("is not UTF-8 text (byte {start})", start=error.start), file=str(path)) from error
     return parse_document(text, str(path))
 
 
@@ -133,16 +144,18 @@ def parse_document(text: str, source: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise InputError(f"not YAML: {error.problem}", file=source, line=line, column=column) from error
+        raise InputError(
+            _("not YAML: {problem}", problem=retell(error.problem or "")), file=source, line=line, column=column
+        ) from error
     except yaml.YAMLError as error:
-        raise InputError(f"not YAML: {error}", file=source) from error
+        raise InputError(_("not YAML: {error}", error=error), file=source) from error
     if root is None:
-        raise InputError("is empty", file=source)
+        raise InputError(_("is empty"), file=source)
     places: dict[Path_, Place] = {}
     try:
         return Document(_plain(root, (), places, source), places, source)
     except RecursionError:
-        raise InputError("refers to itself, or is nested too deeply", file=source) from None
+        raise InputError(_("refers to itself, or is nested too deeply"), file=source) from None
 
 
 def _plain(node: yaml.Node, path: Path_, places: dict[Path_, Place], source: str) -> Any:
@@ -160,10 +173,12 @@ def _mapping(node: yaml.MappingNode, path: Path_, places: dict[Path_, Place], so
         key = key_node.value
         line, column = _place(key_node)
         if not isinstance(key_node, yaml.ScalarNode):
-            raise InputError("a key must be a word", file=source, line=line, column=column)
+            raise InputError(_("a key must be a word"), file=source, line=line, column=column)
         if key in mapping:
-            remedy = "keep one of them"
-            raise InputError(f"key {_shown(key)} is given twice", file=source, line=line, column=column, remedy=remedy)
+            remedy = _("keep one of them")
+            raise InputError(
+                _("key {key} is given twice", key=_shown(key)), file=source, line=line, column=column, remedy=remedy
+            )
         places[(*path, key)] = Place(line, column)
         mapping[key] = _plain(value_node, (*path, key), places, source)
     return mapping

@@ -21,7 +21,7 @@ class Phrase:
 
     __slots__ = ("text", "values")
 
-    def __init__(self, text: str, /, **values: str | int | Words | Phrase) -> None:
+    def __init__(self, text: str = "", /, **values: str | int | Words | Phrase) -> None:
         self.text = text
         self.values = values
 

@@ -265,8 +265,8 @@ def test_apdu_contactless(sscard: Run, one: Path) -> None:
 def test_apdu_explains(sscard: Run, one: Path) -> None:
     code, out, _ = sscard("apdu", one, "--explain", "00B2012C12", f"0020000003{WRONG}")
     assert code == 1
-    assert "READ RECORD 读取记录" in out
-    assert "identification code 卡的识别码" in out
+    assert "READ RECORD" in out
+    assert "identification code" in out
     assert "verification failed, 5 tries left" in out
     assert WRONG not in out
 
@@ -335,7 +335,7 @@ def test_the_life_of_a_pin(sscard: Run, image: Path) -> None:
         code, out, err = sscard("verify-pin", image, "--pin", WRONG)
         assert (code, out) == (1, "")
         assert str(left) in err
-        assert f"剩余{left}次" in err
+        assert f"{left} tries left" in err
     assert sscard("change-pin", image, "--old", PIN, "--new", NEW)[0] == 0
     assert tries(image) == 6
     for _ in range(6):

@@ -194,9 +194,9 @@ def test_a_safe_message_is_header_enciphered_pin_and_mac(hsm: SoftHsm) -> None:
 
 REFUSED = [
     ("no such address", lambda hsm: hsm.authentication_data(3, "1FFF", CARD, R8, O8), "no key at address 1FFF"),
-    ("STK to authenticate", lambda hsm: hsm.authentication_data(3, "1004", CARD, R8, O8), "may not authenticate"),
-    ("PUK for a MAC", lambda hsm: hsm.safe_message(3, "1009", CARD, R8, RESET, None), "may not"),
-    ("a MAC key for a PIN", lambda hsm: hsm.safe_message(3, "100F", CARD, R8, RESET, b"\x12\x34"), "may not"),
+    ("STK to authenticate", lambda hsm: hsm.authentication_data(3, "1004", CARD, R8, O8), "is not for 'authenticate'"),
+    ("PUK for a MAC", lambda hsm: hsm.safe_message(3, "1009", CARD, R8, RESET, None), "is not for"),
+    ("a MAC key for a PIN", lambda hsm: hsm.safe_message(3, "100F", CARD, R8, RESET, b"\x12\x34"), "is not for"),
     ("SSF33", lambda hsm: hsm.authentication_data(2, "1009", CARD, R8, O8), "algorithm 02 is not supported"),
     ("short original data", lambda hsm: hsm.authentication_data(3, "1009", CARD, R8, O8[:7]), "8 bytes"),
     ("a factor of 5 bytes", lambda hsm: hsm.authentication_data(3, "1009", CARD, R8[:5], O8), "process factor"),

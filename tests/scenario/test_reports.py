@@ -35,11 +35,11 @@ def test_junit_counts_and_tells_the_failing_step(results: list[ScenarioResult]) 
 
 def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[ScenarioResult]) -> None:
     page = html_report(results, SEED)
-    assert "1 passed 通过, 1 failed 失败" in page
+    assert "1 passed, 1 failed" in page
     assert "It is &lt;accepted&gt;." in page
     assert page.count('class="failed" open') == 1
     assert "http" not in page
-    assert "VERIFY 校验个人密码" in page
+    assert "VERIFY" in page
 
 
 @pytest.mark.parametrize("report", [junit_xml, lambda results: html_report(results, SEED)])

@@ -34,7 +34,7 @@ WRONG = {
         "9000 done",
         "no answer: the power went",
     ),
-    "stage of a case": ("- apply: {reason: leaked}\n  stage: refused", "stage", "refused 不予受理", "accepted 受理"),
+    "stage of a case": ("- apply: {reason: leaked}\n  stage: refused", "stage", "refused", "accepted"),
     "grounds of a refusal": ("- apply: {}\n  stage: refused\n  grounds: [person]", "grounds", "person", "reason"),
     "missing papers": (
         "- apply: {reason: leaked, papers: []}\n  stage: supplement\n  missing: [id-card]",

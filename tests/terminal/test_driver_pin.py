@@ -11,7 +11,7 @@ from sscard.issuer import SoftHsm, find_place
 from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut
 
-OLD, NEW, AGAIN, PIN = "请输入原密码", "请输入新密码", "请再次输入新密码", "请输入密码"
+OLD, NEW, AGAIN, PIN = "Enter the old PIN", "Enter the new PIN", "Enter the new PIN again", "Enter the PIN"
 
 
 @pytest.fixture(params=[(name, contact) for name in ALL for contact in (True, False)], ids=str)
@@ -249,7 +249,7 @@ def test_another_card_is_refused_before_anything_happens(counter: Counter) -> No
     for name in ("iReloadPIN", "iReloadPIN_HSM_Step1", "iUnblockPIN", "iUnblockPIN_HSM_Step1"):
         assert getattr(counter.driver, name)(counter.type, OTHER) == (-22, "传入数据与卡内数据不符")
     assert counter.unharmed()
-    assert "EXTERNAL AUTHENTICATION 外部鉴别" not in counter.sent()
+    assert "EXTERNAL AUTHENTICATION" not in counter.sent()
 
 
 def test_an_hsm_with_another_puk_costs_the_card_a_try_of_that_key(counter: Counter) -> None:

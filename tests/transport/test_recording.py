@@ -59,7 +59,7 @@ class TestFile:
         wire.transmit(bytes.fromhex("00A4020002EF05"))
         wire.transmit(bytes.fromhex("00B2030006"))
         line = lines_of(wire)[-1]
-        assert line["name"] == "READ RECORD 读取记录 (current EF, first record with identifier 03)"
+        assert line["name"] == "READ RECORD (current EF, first record with identifier 03)"
         assert (line["sw"], line["meaning"]) == ("9000", "done")
         assert line["data"] == "0304332E3030"
         assert str(line["details"]).endswith(": 3.00']")

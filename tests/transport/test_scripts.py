@@ -102,7 +102,7 @@ def test_pins_are_filled_in_by_number(command, sent):
 @pytest.mark.parametrize(
     ("pins", "problem"),
     [
-        ([], "PIN 1 is needed here, none given"),
+        ([], "PIN 1 is needed here, PINs given: 0"),
         (["12345678"], "Lc counts 3 bytes of data, with the PIN given there are 4"),
     ],
 )
@@ -198,7 +198,7 @@ def test_scriptor_text_keeps_commands_and_resets(statements):
 
 
 def test_pins_and_remarks_survive_the_writing():
-    send = Send("805E010007{PIN1}FF{PIN2}", None, ("9000",), note="CHANGE PIN 修改个人密码")
+    send = Send("805E010007{PIN1}FF{PIN2}", None, ("9000",), note="CHANGE PIN")
     for write in (write_etsi, write_scriptor):
         assert "{pin1} FF {pin2}" in write([send])
         (again,) = read(write([send]))

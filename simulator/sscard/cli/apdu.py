@@ -11,19 +11,20 @@ import typer
 
 from sscard.cli.target import TARGET_HELP, open_target
 from sscard.errors import InputError
+from sscard.language import _, reason_of
 
 if TYPE_CHECKING:
     from sscard.transport import Event, Recorder
     from sscard.transport.scripts import Power, Send
 
 Commands = Annotated[
-    list[str] | None, typer.Argument(metavar="[HEX…]", help="Commands; none: a script on standard input.")
+    list[str] | None, typer.Argument(metavar="[HEX…]", help=_("Commands; none: a script on standard input."))
 ]
-Contactless = Annotated[bool, typer.Option("--contactless", help="Use the contactless interface.")]
-Explain = Annotated[bool, typer.Option("--explain", help="Say in words what was asked and answered.")]
+Contactless = Annotated[bool, typer.Option("--contactless", help=_("Use the contactless interface."))]
+Explain = Annotated[bool, typer.Option("--explain", help=_("Say in words what was asked and answered."))]
 Pins = Annotated[
     list[str] | None,
-    typer.Option("--pin", metavar="DIGITS", help="The PIN for {pin}; once more for {pin2}, and so on."),
+    typer.Option("--pin", metavar="DIGITS", help=_("The PIN for {pin}; once more for {pin2}, and so on.")),
 ]
 Show = Callable[["Event"], None]
 Save = Callable[["Recorder"], None]
@@ -33,8 +34,10 @@ def apdu(
     target: Annotated[str, typer.Argument(help=TARGET_HELP)],
     commands: Commands = None,
     explain: Explain = False,
-    raw: Annotated[bool, typer.Option("--raw", help="One answer line (DATA SW) per input line, for programs.")] = False,
-    trace: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the redacted trace to FILE.")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help=_("One answer line (DATA SW) per input line, for programs."))
+    ] = False,
+    trace: Annotated[Path | None, typer.Option(metavar="FILE", help=_("Write the redacted trace to FILE."))] = None,
     contactless: Contactless = False,
     pins: Pins = None,
 ) -> None:
@@ -102,7 +105,7 @@ def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: 
         return True
     data = "" if statement.data is None else f"[{statement.data}] "
     place = f"{source}:{statement.line}: " if source else ""
-    typer.echo(f"{place}expected {data}({', '.join(statement.sws)})", err=True)
+    typer.echo(place + _("expected {answer}", answer=f"{data}({', '.join(statement.sws)})"), err=True)
     return False
 
 
@@ -151,4 +154,4 @@ def write_text(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=str(path)) from None
+        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
+from sscard.cli.usage import Commands
 from sscard.errors import InputError
+from sscard.language import _, say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 
     W = TypeVar("W", bound=Word)
 
-case = typer.Typer(
-    help="Cases (办件) of the PIN service: run them on cards, look at them, check their journal.", no_args_is_help=True
+case = Commands(
+    help=_("Cases of the PIN service: run them on cards, look at them, check their journal."),
 )
 
 JOURNAL_HELP = (
@@ -31,37 +33,43 @@ JOURNAL_HELP = (
     "where its key is as well."
 )
 
-Target = Annotated[str, typer.Argument(metavar="[CARD]", help="A card image, or pcsc[:READER]; none: no card yet.")]
-Number = Annotated[str, typer.Argument(help="The case's number.")]
+Target = Annotated[str, typer.Argument(metavar="[CARD]", help=_("A card image, or pcsc[:READER]; none: no card yet."))]
+Number = Annotated[str, typer.Argument(help=_("The case's number."))]
 JournalUrl = Annotated[str, typer.Option("--journal", metavar="URL", envvar="SSCARD_JOURNAL", help=JOURNAL_HELP)]
 JournalKey = Annotated[
     Path | None,
-    typer.Option(metavar="FILE", envvar="SSCARD_JOURNAL_KEY", help="The journal's key; made where there is none."),
+    typer.Option(metavar="FILE", envvar="SSCARD_JOURNAL_KEY", help=_("The journal's key; made where there is none.")),
 ]
-PolicyFile = Annotated[Path | None, typer.Option("--policy", metavar="FILE", help="The place's policy of the service.")]
-PlaceName = Annotated[str, typer.Option("--place", metavar="P", help="A place policy: which PIN counts as initial.")]
-Keys = Annotated[Path | None, typer.Option(metavar="FILE", help="The issuer's root keys; else the built-in test keys.")]
-New = Annotated[str, typer.Option("--new", help="The new PIN, 4 to 16 digits; asked for where not given.")]
-Old = Annotated[str, typer.Option("--old", help="For a change: the PIN now, or 'none'; asked for where not given.")]
-Papers = Annotated[list[str] | None, typer.Option("--paper", help="id-card, social-security-card; may be repeated.")]
-AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
-Pharmacy = Annotated[bool, typer.Option("--pharmacy", help="Then try the PIN at a pharmacy terminal.")]
+PolicyFile = Annotated[
+    Path | None, typer.Option("--policy", metavar="FILE", help=_("The place's policy of the service."))
+]
+PlaceName = Annotated[str, typer.Option("--place", metavar="P", help=_("A place policy: which PIN counts as initial."))]
+Keys = Annotated[
+    Path | None, typer.Option(metavar="FILE", help=_("The issuer's root keys; else the built-in test keys."))
+]
+New = Annotated[str, typer.Option("--new", help=_("The new PIN, 4 to 16 digits; asked for where not given."))]
+Old = Annotated[str, typer.Option("--old", help=_("For a change: the PIN now, or 'none'; asked for where not given."))]
+Papers = Annotated[list[str] | None, typer.Option("--paper", help=_("id-card, social-security-card; may be repeated."))]
+AsJson = Annotated[bool, typer.Option("--json", help=_("For programs."))]
+Pharmacy = Annotated[bool, typer.Option("--pharmacy", help=_("Then try the PIN at a pharmacy terminal."))]
 
 
 @case.command("open")
 def open_case(
     target: Target = "",
     application: Annotated[
-        Path | None, typer.Option("-f", "--application", metavar="FILE", help="The application as YAML.")
+        Path | None, typer.Option("-f", "--application", metavar="FILE", help=_("The application as YAML."))
     ] = None,
-    channel: Annotated[str, typer.Option(help="window, self-service or online.")] = "",
-    handling: Annotated[str, typer.Option(help="The channel that shall operate the card, if another.")] = "",
-    reason: Annotated[str, typer.Option(help="leaked, forgotten or locked.")] = "",
+    channel: Annotated[str, typer.Option(help=_("window, self-service or online."))] = "",
+    handling: Annotated[str, typer.Option(help=_("The channel that shall operate the card, if another."))] = "",
+    reason: Annotated[str, typer.Option(help=_("leaked, forgotten or locked."))] = "",
     paper: Papers = None,
-    name: Annotated[str, typer.Option(help="The applicant's name; else the card holder's.")] = "",
-    id_number: Annotated[str, typer.Option("--id", metavar="NUMBER", help="The applicant's; else the holder's.")] = "",
-    kind: Annotated[str, typer.Option(help="citizen, hong-kong-macao-taiwan, overseas-chinese, foreigner.")] = "",
-    key: Annotated[str, typer.Option(help="Idempotency key: the same key is the same case.")] = "",
+    name: Annotated[str, typer.Option(help=_("The applicant's name; else the card holder's."))] = "",
+    id_number: Annotated[
+        str, typer.Option("--id", metavar="NUMBER", help=_("The applicant's; else the holder's."))
+    ] = "",
+    kind: Annotated[str, typer.Option(help=_("citizen, hong-kong-macao-taiwan, overseas-chinese, foreigner."))] = "",
+    key: Annotated[str, typer.Option(help=_("Idempotency key: the same key is the same case."))] = "",
     new: New = "",
     old: Old = "",
     pharmacy: Pharmacy = False,
@@ -94,8 +102,8 @@ def resume(
     number: Number,
     target: Target = "",
     paper: Papers = None,
-    at: Annotated[str, typer.Option("--at", metavar="CHANNEL", help="Hand the case over to this channel.")] = "",
-    abandon: Annotated[bool, typer.Option("--abandon", help="End a case that nobody goes on with.")] = False,
+    at: Annotated[str, typer.Option("--at", metavar="CHANNEL", help=_("Hand the case over to this channel."))] = "",
+    abandon: Annotated[bool, typer.Option("--abandon", help=_("End a case that nobody goes on with."))] = False,
     new: New = "",
     old: Old = "",
     pharmacy: Pharmacy = False,
@@ -131,10 +139,10 @@ def resume(
 
 @case.command("list")
 def list_cases(
-    stage: Annotated[str, typer.Option(help="Only cases at this stage.")] = "",
-    channel: Annotated[str, typer.Option(help="Only cases of this channel.")] = "",
-    reason: Annotated[str, typer.Option(help="Only cases for this reason.")] = "",
-    since: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Only cases opened on or after this day.")] = "",
+    stage: Annotated[str, typer.Option(help=_("Only cases at this stage."))] = "",
+    channel: Annotated[str, typer.Option(help=_("Only cases of this channel."))] = "",
+    reason: Annotated[str, typer.Option(help=_("Only cases for this reason."))] = "",
+    since: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help=_("Only cases opened on or after this day."))] = "",
     journal: JournalUrl = "",
     journal_key: JournalKey = None,
     as_json: AsJson = False,
@@ -145,7 +153,7 @@ def list_cases(
     stages = [_word(Stage, stage, "--stage")] if stage else list(Stage)
     wanted = _word(Channel, channel, "--channel") if channel else None
     why = _word(Reason, reason, "--reason") if reason else None
-    with _desk(journal, journal_key, create=False) as (_, cases):
+    with _desk(journal, journal_key, create=False) as (__, cases):
         _show_list(
             (
                 found
@@ -163,7 +171,7 @@ def overdue(journal: JournalUrl = "", journal_key: JournalKey = None, as_json: A
     from sscard.service.workdays import day_in_china
 
     today = day_in_china(_now())
-    with _desk(journal, journal_key, create=False) as (_, cases):
+    with _desk(journal, journal_key, create=False) as (__, cases):
         waiting = cases.cases([Stage.ACCEPTED, Stage.OPERATED])
         _show_list((found for found in waiting if found.is_overdue(today)), as_json)
 
@@ -171,7 +179,7 @@ def overdue(journal: JournalUrl = "", journal_key: JournalKey = None, as_json: A
 @case.command()
 def show(number: Number, journal: JournalUrl = "", journal_key: JournalKey = None, as_json: AsJson = False) -> None:
     """Show a case with all its events."""
-    with _desk(journal, journal_key, create=False) as (_, cases):
+    with _desk(journal, journal_key, create=False) as (__, cases):
         found = _found(cases, number)
     if as_json:
         _print_json(_content(found) | {"events": [_event(event) for event in found.events]})
@@ -185,15 +193,17 @@ def verify(journal: JournalUrl = "", journal_key: JournalKey = None, as_json: As
     """Check the journal's chain; ends with 1 where an event was removed, edited or moved."""
     from dataclasses import asdict
 
-    with _desk(journal, journal_key, create=False) as (_, cases):
+    with _desk(journal, journal_key, create=False) as (__, cases):
         found = cases.verify()
     if as_json:
         _print_json(asdict(found))
     else:
         for finding in found.findings:
             typer.echo(str(finding))
-        verdict = f"{len(found.findings)} findings" if found.findings else "the chain is whole"
-        typer.echo(f"{found.cases} cases, {found.events} events: {verdict}")
+        verdict = _("findings: {count}", count=len(found.findings)) if found.findings else _("the chain is whole")
+        typer.echo(
+            _("{cases} cases, {events} events: {verdict}", cases=found.cases, events=found.events, verdict=verdict)
+        )
     if found.findings:
         raise typer.Exit(1)
 
@@ -226,7 +236,10 @@ def _word(words: type[W], text: str, option: str) -> W:
     try:
         return words(text)
     except ValueError:
-        raise InputError(f"{option}: no {text!r}", remedy=suggestion(text, [word.value for word in words])) from None
+        raise InputError(
+            _("{option}: no {text!r}", option=option, text=text),
+            remedy=suggestion(text, [word.value for word in words]),
+        ) from None
 
 
 @contextmanager
@@ -270,7 +283,7 @@ def _terminal(target: str, keys: Path | None) -> Iterator[PharmacySession | None
         try:
             session = PharmacySession.start(connection, SoftHsm(keys_of(keys)))
         except (ApduError, TransportError) as error:
-            typer.echo(f"the card cannot be read: {error}", err=True)
+            typer.echo(_("the card cannot be read: {error}", error=error), err=True)
             session = None
         yield session
         if session is not None:
@@ -324,7 +337,7 @@ def _trial(session: PharmacySession, keypad: Keypad, keys: Path | None, place: s
         where = find_place(place or "tries-6")
         return try_at_pharmacy(session, keys_of(keys), where, keypad.new_pin(), _now()).text
     except ApduError as error:
-        return f"药店试用未成：{error}"
+        return _("the trial at the pharmacy failed: {error}", error=error)
 
 
 def _end(service: PinService, found: Case, as_json: bool) -> NoReturn:
@@ -333,7 +346,7 @@ def _end(service: PinService, found: Case, as_json: bool) -> NoReturn:
     try:
         told = service.abandon(found).text
     except WrongStage as error:
-        raise InputError(f"--abandon: {error}") from None
+        raise InputError(_("--abandon: {error}", error=error)) from None
     _tell(found, [told], as_json)
     raise typer.Exit(0)
 
@@ -342,13 +355,21 @@ def _hand_over(service: PinService, found: Case, channel: Any) -> None:
     from sscard.service import Stage
 
     if found.stage is Stage.ACCEPTED and found.handling is not channel and not service.hand_over(found, channel):
-        raise InputError(f"--at: a case of channel {found.channel.value} cannot be handed over to {channel.value}")
+        raise InputError(
+            _(
+                "--at: a case of channel {channel} cannot be handed over to {other}",
+                channel=say(found.channel.words),
+                other=say(channel.words),
+            )
+        )
 
 
 def _found(cases: SqlJournal, number: str) -> Case:
     found = cases.case(number)
     if found is None:
-        raise InputError(f"no case {number!r} in this journal", remedy="see them all with: sscard case list")
+        raise InputError(
+            _("no case {number!r} in this journal", number=number), remedy=_("see them all with: sscard case list")
+        )
     return found
 
 
@@ -366,12 +387,12 @@ def _keypad(new: str, old: str) -> Keypad:
 
     @cache
     def new_pin() -> str:
-        prompt = "New PIN 请输入新密码"
+        prompt = _("New PIN")
         return checked_pin(new or typer.prompt(prompt, hide_input=True, confirmation_prompt=True), "--new")
 
     @cache
     def old_pin() -> str:
-        typed = old or typer.prompt("Old PIN 请输入原密码", hide_input=True)
+        typed = old or typer.prompt(_("Old PIN"), hide_input=True)
         return "" if typed == "none" else checked_pin(typed, "--old")
 
     return Keypad(new_pin, old_pin)
@@ -381,11 +402,16 @@ def _tell(found: Case, told: list[str], as_json: bool) -> None:
     if as_json:
         _print_json(_content(found) | {"told": told})
         return
-    typer.echo(f"{found.number} {found.stage.value} {found.stage.chinese}")
+    typer.echo(f"{found.number} {say(found.stage.words)}")
     for text in told:
         typer.echo(text)
     if found.in_doubt:
-        typer.echo(f"in doubt 结果未知: put the card back and go on with: sscard case resume {found.number} CARD")
+        typer.echo(
+            _(
+                "in doubt: put the card back and go on with: sscard case resume {number} CARD",
+                number=found.number,
+            )
+        )
 
 
 def _show_list(cases: Iterable[Case], as_json: bool) -> None:
@@ -396,27 +422,41 @@ def _show_list(cases: Iterable[Case], as_json: bool) -> None:
     from rich.table import Table
 
     table = Table(box=None)
-    for heading in ("case", "stage", "channel", "reason", "applicant", "opened", "due"):
-        table.add_column(heading, no_wrap=heading in ("case", "opened", "due"))
+    whole, folded = (_("case"), _("opened"), _("due")), (_("stage"), _("channel"), _("reason"), _("applicant"))
+    for heading in (whole[0], *folded, *whole[1:]):
+        table.add_column(heading, no_wrap=heading in whole)
     for found in cases:
-        stage = f"{found.stage.value}, in doubt" if found.in_doubt else found.stage.value
-        reason = found.reason_given.value if found.reason_given else ""
+        stage = say(found.stage.words)
+        stage = _("{stage}, in doubt", stage=stage) if found.in_doubt else stage
+        reason = say(found.reason_given.words) if found.reason_given else ""
         opened = f"{found.events[0].time:%Y-%m-%d}"
         due = found.due.day.isoformat() if found.due else ""
-        table.add_row(found.number, stage, found.channel.value, reason, found.person.name, opened, due)
+        table.add_row(found.number, stage, say(found.channel.words), reason, found.person.name, opened, due)
     Console(highlight=False).print(table)
 
 
 def _lines(found: Case) -> Iterator[str]:
     """A case in words, its events one a line."""
     person = found.person
-    yield f"{found.number} {found.stage.value} {found.stage.chinese}{', in doubt 结果未知' if found.in_doubt else ''}"
-    yield f"channel 渠道: {found.channel.chinese}, handled at {found.handling.chinese}"
-    yield f"applicant 申请人: {person.name} ({person.kind.chinese}), {person.document.chinese} {person.id_shown}"
+    stage = say(found.stage.words)
+    yield f"{found.number} {_('{stage}, in doubt', stage=stage) if found.in_doubt else stage}"
+    yield _(
+        "channel: {channel}, handled at: {handling}",
+        channel=say(found.channel.words),
+        handling=say(found.handling.words),
+    )
+    yield _(
+        "applicant: {name} ({kind}), {document} {number}",
+        name=person.name,
+        kind=say(person.kind.words),
+        document=say(person.document.words),
+        number=person.id_shown,
+    )
     if found.due is not None:
-        yield f"due 办结期限: {found.due.day}{'' if found.due.certain else ' (weekends only, 仅按周末推算)'}"
+        day = found.due.day
+        yield _("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day)
     for event in found.events:
-        yield f"  {event.time:%Y-%m-%d %H:%M:%S} {event.act.value:<12} {event.text}"
+        yield f"  {event.time:%Y-%m-%d %H:%M:%S} {say(event.act.words):<12} {event.text}"
 
 
 def _content(found: Case) -> dict[str, Any]:
@@ -458,7 +498,7 @@ def _day(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text).replace(tzinfo=CHINA) if text else None
     except ValueError:
-        raise InputError(f"--since: no day {text!r}", remedy="for example 2026-03-02") from None
+        raise InputError(_("--since: no day {text!r}", text=text), remedy=_("for example 2026-03-02")) from None
 
 
 def _now() -> datetime:

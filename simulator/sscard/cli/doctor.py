@@ -15,6 +15,7 @@ import typer
 
 from sscard.cli.insert import OPEN_TO_ALL, PORTS, START_DAEMON
 from sscard.errors import MissingPart
+from sscard.language import _
 
 MISSING: Final = 3
 HERE, ABSENT, ASIDE = "✓", "✗", "–"
@@ -50,26 +51,30 @@ def doctor() -> None:
         for line in finding.lines():
             typer.echo(line)
     if any(finding.mark == ABSENT for finding in findings):
-        typer.echo("\nPC/SC is not whole: what is marked ✗ is missing. In-process everything works without.")
+        typer.echo("\n" + _("PC/SC is not whole: what is marked ✗ is missing. In-process everything works without."))
         raise typer.Exit(MISSING)
-    typer.echo("\nEverything for PC/SC is here.")
+    typer.echo("\n" + _("Everything for PC/SC is here."))
 
 
 def _python() -> Finding:
     from sscard import __version__
 
-    return Finding(HERE, "sscard", f"{__version__}, Python {platform.python_version()}, Linux {platform.release()}")
+    return Finding(
+        HERE,
+        "sscard",
+        f"{__version__}, Python {platform.python_version()}, Linux {platform.release()}",
+    )
 
 
 def _pyscard() -> Finding:
     try:
         from smartcard import scard  # noqa: F401
     except ImportError:
-        return Finding(ABSENT, "pyscard", "not installed", PYSCARD)
+        return Finding(ABSENT, "pyscard", _("not installed"), PYSCARD)
     try:
         return Finding(HERE, "pyscard", version("pyscard"))
     except PackageNotFoundError:
-        return Finding(HERE, "pyscard", "version unknown")
+        return Finding(HERE, "pyscard", _("version unknown"))
 
 
 def _pcscd() -> Finding:
@@ -81,7 +86,7 @@ def _pcscd() -> Finding:
         return _missing("pcscd", missing)
     said = _output(str(program), "--version").partition("\n")[0]
     return Finding(
-        HERE, "pcscd", f"{said.removeprefix('pcsc-lite version ').rstrip('.') or 'version unknown'} ({program})"
+        HERE, "pcscd", f"{said.removeprefix('pcsc-lite version ').rstrip('.') or _('version unknown')} ({program})"
     )
 
 
@@ -93,7 +98,7 @@ def _driver() -> Finding:
     except MissingPart as missing:
         return _missing("vpcd", missing)
     query = "dpkg-query", "--show", "--showformat", "${Version}", "vsmartcard-vpcd"
-    return Finding(HERE, "vpcd", f"{_output(*query) or 'version unknown'} ({driver})")
+    return Finding(HERE, "vpcd", f"{_output(*query) or _('version unknown')} ({driver})")
 
 
 def _daemons() -> Iterator[Finding]:
@@ -108,13 +113,13 @@ def _daemons() -> Iterator[Finding]:
         private = missing
     lack = ASIDE if running or private is None else ABSENT
     if running:
-        yield Finding(HERE, "PC/SC daemon", f"answers; {_readers()}")
+        yield Finding(HERE, _("PC/SC daemon"), _("answers; {readers}", readers=_readers()))
     else:
-        yield Finding(lack, "PC/SC daemon", "none is running: sscard insert needs one", START_DAEMON)
+        yield Finding(lack, _("PC/SC daemon"), _("none is running: sscard insert needs one"), START_DAEMON)
     if private is None:
-        yield Finding(HERE, "private pcscd", "can be had: sscard farm, sscard run --transport pcsc")
+        yield Finding(HERE, _("private pcscd"), _("can be had: sscard farm, sscard run --transport pcsc"))
     else:
-        yield Finding(lack, "private pcscd", private.part, private.remedy)
+        yield Finding(lack, _("private pcscd"), private.part, private.remedy)
 
 
 def _readers() -> str:
@@ -125,15 +130,15 @@ def _readers() -> str:
         found = cards()
     except (MissingPart, TransportError) as error:
         return str(error).partition("\n")[0]
-    return ", ".join(f"{name} ({'a card' if atr else 'empty'})" for name, atr in found.items()) or "no reader"
+    return ", ".join(f"{name} ({_('a card') if atr else _('empty')})" for name, atr in found.items()) or _("no reader")
 
 
 def _network() -> Finding:
     from sscard.transport.pcscd import open_ports
 
     exposed = sorted(open_ports().intersection(PORTS))
-    now = f"; now on {' and '.join(map(str, exposed))}" if exposed else ""
-    return Finding(ASIDE, "network", OPEN_TO_ALL + now)
+    now = _("; now on {ports}", ports=", ".join(map(str, exposed))) if exposed else ""
+    return Finding(ASIDE, _("network"), _(OPEN_TO_ALL) + now)
 
 
 def _programs() -> Iterator[Finding]:
@@ -141,7 +146,7 @@ def _programs() -> Iterator[Finding]:
     for program, package in CLIENTS.items():
         found = shutil.which(program)
         if found is None:
-            yield Finding(ASIDE, program, "not installed", f"sudo apt-get install {package}")
+            yield Finding(ASIDE, program, _("not installed"), f"sudo apt-get install {package}")
         else:
             yield Finding(HERE, program, found)
 

@@ -13,7 +13,9 @@ import typer
 
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import PCSC, TARGET_HELP, keys_of, open_image, tell
+from sscard.cli.usage import Commands
 from sscard.errors import InputError
+from sscard.language import _
 
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
@@ -28,12 +30,10 @@ CARD_PATIENCE = 1.0
 """Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
 DEFAULT_TERMINAL = "510100000001"
 
-driver = typer.Typer(
-    help="The terminal's driver (SSCardDriver) for programs in C and every other language.", no_args_is_help=True
-)
+driver = Commands(help="The terminal's driver (SSCardDriver) for programs in C and every other language.")
 
 Folder = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Where to; else a cache folder of this user.")
+    Path | None, typer.Option("-o", "--output", metavar="FOLDER", help=_("Where to; else a cache folder of this user."))
 ]
 
 
@@ -45,7 +45,7 @@ class System(StrEnum):
     win32 = "win32"
 
 
-For = Annotated[System, typer.Option("--for", help="This machine, or Windows, compiled with mingw-w64.")]
+For = Annotated[System, typer.Option("--for", help=_("This machine, or Windows, compiled with mingw-w64."))]
 
 
 class PsamLevel(StrEnum):
@@ -60,7 +60,7 @@ class PsamLevel(StrEnum):
 def build(
     output: Folder = None,
     system: For = System.here,
-    compiler: Annotated[str, typer.Option("--cc", metavar="COMMAND", help="Another C compiler.")] = "",
+    compiler: Annotated[str, typer.Option("--cc", metavar="COMMAND", help=_("Another C compiler."))] = "",
 ) -> None:
     """Compile the C library and print its path; sscarddriver.h lies beside it.
 
@@ -77,37 +77,41 @@ def path(system: For = System.here) -> None:
     library = _cached(system)
     if not library.exists():
         chosen = "" if system is System.here else f" --for {system}"
-        raise InputError("the library is not built", remedy=f"sscard driver build{chosen}")
+        raise InputError(_("the library is not built"), remedy=f"sscard driver build{chosen}")
     typer.echo(library)
 
 
 @driver.command()
 def serve(
-    target: Annotated[str, typer.Argument(help=f"{TARGET_HELP} An image serves both interfaces.")],
+    target: Annotated[str, typer.Argument(help=f"{TARGET_HELP} {_('An image serves both interfaces.')}")],
     contactless: Annotated[
-        str, typer.Option(metavar="TARGET", help="Another card, or reader, for the contactless interface.")
+        str, typer.Option(metavar="TARGET", help=_("Another card, or reader, for the contactless interface."))
     ] = "",
     pins: Annotated[
         str,
         typer.Option(
             metavar="PIN,PIN,…",
-            help=f"What is typed at the PIN pad in turn, {CANCEL!r} and {TIMEOUT!r} among it; after the last it times "
-            "out. Else this terminal is the pad.",
+            help=_(
+                "What is typed at the PIN pad in turn, {cancel!r} and {timeout!r} among it; after the last it times "
+                "out. Else this terminal is the pad.",
+                cancel=CANCEL,
+                timeout=TIMEOUT,
+            ),
         ),
     ] = "",
-    repeat: Annotated[bool, typer.Option("--repeat", help="Begin again after the last of --pins.")] = False,
-    pad_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds the pad waits for each PIN.")] = PAD_TIMEOUT,
-    psam: Annotated[PsamLevel | None, typer.Option(help="Put a virtual PSAM of the keys into the terminal.")] = None,
-    terminal: Annotated[str, typer.Option(metavar="NUMBER", help="The PSAM's terminal number.")] = DEFAULT_TERMINAL,
+    repeat: Annotated[bool, typer.Option("--repeat", help=_("Begin again after the last of --pins."))] = False,
+    pad_timeout: Annotated[float, typer.Option(min=0.1, help=_("Seconds the pad waits for each PIN."))] = PAD_TIMEOUT,
+    psam: Annotated[PsamLevel | None, typer.Option(help=_("Put a virtual PSAM of the keys into the terminal."))] = None,
+    terminal: Annotated[str, typer.Option(metavar="NUMBER", help=_("The PSAM's terminal number."))] = DEFAULT_TERMINAL,
     keys: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Key addresses and the PSAM's roots; else the test keys.")
+        Path | None, typer.Option(metavar="FILE", help=_("Key addresses and the PSAM's roots; else the test keys."))
     ] = None,
-    place: Annotated[str, typer.Option(metavar="P", help="A place policy: what an initial PIN may do.")] = "",
+    place: Annotated[str, typer.Option(metavar="P", help=_("A place policy: what an initial PIN may do."))] = "",
     listen: Annotated[
-        str, typer.Option(metavar="PLACE", help="A Unix socket, or tcp:PORT; else where the library looks for it.")
+        str, typer.Option(metavar="PLACE", help=_("A Unix socket, or tcp:PORT; else where the library looks for it."))
     ] = "",
     idle: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help="End when nobody has been connected for so long.")
+        float | None, typer.Option(min=1, metavar="SECONDS", help=_("End when nobody has been connected for so long."))
     ] = None,
 ) -> None:
     """Serve the driver's functions until Ctrl-C or SIGTERM; see PROTOCOL.md beside the library's source.
@@ -125,7 +129,7 @@ def serve(
             readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, held), held.address_of, options
         )
         with serve_driver(made, listen, idle=idle, log=tell) as server:
-            typer.echo(f"driver at {server.place}")
+            typer.echo(_("driver at {place}", place=server.place))
             serve_until_signal(server)
 
 
@@ -167,7 +171,7 @@ def _pcsc_reader(name: str) -> Reader:
     def open_reader() -> PcscConnection:
         found = name or next(iter(readers()), "")
         if not found:
-            raise ReaderError("this machine has no reader")
+            raise ReaderError(_("this machine has no reader"))
         return PcscConnection(found, patience=CARD_PATIENCE)
 
     return open_reader
@@ -182,7 +186,7 @@ def _pad(pins: str, repeat: bool, timeout: float) -> PinPad:
     try:
         CONTROLLING_TERMINAL.open("rb").close()
     except OSError:
-        tell("no terminal to type PINs at: each entry times out; --pins types by itself")
+        tell(_("no terminal to type PINs at: each entry times out; --pins types by itself"))
         return ScriptedPad()
     return TerminalPad(timeout)
 
@@ -196,7 +200,7 @@ class _ScriptedPad:
     def enter(self, prompt: str) -> str:
         from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut
 
-        tell(f"pad: {prompt}")
+        tell(_("pad: {prompt}", prompt=prompt))
         entry = next(self._entries, TIMEOUT)
         if entry == CANCEL:
             raise EntryCancelled

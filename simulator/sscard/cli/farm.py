@@ -14,6 +14,7 @@ import typer
 
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
 from sscard.errors import InputError
+from sscard.language import _
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -44,9 +45,9 @@ class Status(NamedTuple):
 
 
 def farm(
-    cards: Annotated[list[Path], typer.Argument(help="Card images, and folders of them.")],
-    readers: Annotated[int, typer.Option(min=0, max=MOST, help="How many readers; 0: one for each card.")] = 0,
-    processes: Annotated[int, typer.Option(min=1, max=MOST, help="How many processes share the cards.")] = 1,
+    cards: Annotated[list[Path], typer.Argument(help=_("Card images, and folders of them."))],
+    readers: Annotated[int, typer.Option(min=0, max=MOST, help=_("How many readers; 0: one for each card."))] = 0,
+    processes: Annotated[int, typer.Option(min=1, max=MOST, help=_("How many processes share the cards."))] = 1,
 ) -> None:
     """Put many cards into as many readers of a private PC/SC daemon, until Ctrl-C or SIGTERM.
 
@@ -71,7 +72,9 @@ def _images(given: list[Path]) -> list[Path]:
         found += sorted(path.glob("[!.]*.json")) if path.is_dir() else [path]
     if not found:
         raise InputError(
-            "no card images here", file=str(given[0]), remedy=f"sscard issue --count 4 -o {given[0]} makes four"
+            _("no card images here"),
+            file=str(given[0]),
+            remedy=_("sscard issue --count 4 -o {folder} makes four", folder=given[0]),
         )
     return found
 
@@ -88,8 +91,8 @@ def _show(running: _Farm, daemon: PrivatePcscd, left_over: int) -> None:
     for name, value in daemon.environment.items():
         typer.echo(f"export {name}={value}")
     if left_over:
-        typer.echo(f"cards without reader: {left_over}")
-    typer.echo(f"end: Ctrl-C; {OPEN_TO_ALL}")
+        typer.echo(_("cards without reader: {count}", count=left_over))
+    typer.echo(_("end: Ctrl-C; {warning}", warning=_(OPEN_TO_ALL)))
     shown = Live(running.table(), console=console, auto_refresh=False) if console.is_terminal else nullcontext()
     with shown as live:
         while not _ended():
@@ -124,7 +127,7 @@ class _Farm:
             self._open = opening.pop_all()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         self._open.close()
 
     def all_in(self) -> bool:
@@ -152,9 +155,9 @@ class _Farm:
         """A row per card."""
         from rich.table import Table
 
-        table = Table("reader", "card", "state", "commands", "tries left")
+        table = Table(_("reader"), _("card"), _("state"), _("commands"), _("tries left"))
         for place, status in self._status.items():
-            table.add_row(place.reader, place.image.name, status.state, str(status.served), status.tries)
+            table.add_row(place.reader, place.image.name, _(status.state), str(status.served), status.tries)
         return table
 
 
@@ -163,7 +166,7 @@ def _received(pipe: Pipe) -> list[Status] | str:
     try:
         received: list[Status] | str = pipe.recv()
     except (EOFError, ConnectionResetError):
-        return "a process of the farm was killed"
+        return _("a process of the farm was killed")
     return received
 
 
@@ -203,7 +206,7 @@ def _tell(cards: ExitStack, share: list[Place], pipe: Pipe) -> None:
     def status(card: FileCard, slot: VirtualReaderSlot) -> Status:
         slot.wait_for(timeout=0)  # raises what ended it
         seen = card.chip.snapshot()
-        tries = "no PIN" if not seen.pin_set else "blocked" if seen.pin_blocked else str(seen.pin_tries)
+        tries = _("no PIN") if not seen.pin_set else _("blocked") if seen.pin_blocked else str(seen.pin_tries)
         return Status(slot.seat.value, slot.seat is Seat.SEATED, slot.served, tries)
 
     slots = []

@@ -12,20 +12,25 @@ import typer
 
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import keys_of, tell
+from sscard.cli.usage import Commands
 from sscard.errors import InputError
+from sscard.language import _
 
 if TYPE_CHECKING:
     from sscard.issuer import Hsm
 
 DEFAULT_PORT = 8440
-FILE_HELP = "The file with the service's token; made where it is not there. Else one of this user's own."
+FILE_HELP = _("The file with the service's token; made where it is not there. Else one of this user's own.")
 
-hsm = typer.Typer(help="The issuer's HSM (加密机) as a service, or in a PKCS#11 token.", no_args_is_help=True)
+hsm = Commands(help=_("The issuer's HSM as a service, or in a PKCS#11 token."))
 
-Keys = Annotated[Path | None, typer.Option(metavar="FILE", help="The issuer's root keys; else the built-in test keys.")]
-Module = Annotated[Path | None, typer.Option(metavar="FILE", help="The PKCS#11 library of a token that holds them.")]
+Keys = Annotated[
+    Path | None, typer.Option(metavar="FILE", help=_("The issuer's root keys; else the built-in test keys."))
+]
+Module = Annotated[Path | None, typer.Option(metavar="FILE", help=_("The PKCS#11 library of a token that holds them."))]
 Label = Annotated[
-    str, typer.Option("--token", metavar="LABEL", help="The token's label; its PIN is in SSCARD_TOKEN_PIN, or asked.")
+    str,
+    typer.Option("--token", metavar="LABEL", help=_("The token's label; its PIN is in SSCARD_TOKEN_PIN, or asked.")),
 ]
 TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help=FILE_HELP)]
 
@@ -33,7 +38,9 @@ TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help=FILE_HELP)]
 @hsm.command()
 def serve(
     keys: Keys = None,
-    port: Annotated[int, typer.Option(help="The port on the loopback interface; 0 takes a free one.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(help=_("The port on the loopback interface; 0 takes a free one."))
+    ] = DEFAULT_PORT,
     token_file: TokenFile = None,
     module: Module = None,
     label: Label = "sscard",
@@ -47,13 +54,13 @@ def serve(
 
     file = token_file or default_token_file()
     with _backend(keys, module, label) as behind, HsmServer(behind, service_token(file), port=port, log=tell) as server:
-        typer.echo(f"HSM at {server.url}, token in {file}")
+        typer.echo(_("HSM at {url}, token in {file}", url=server.url, file=file))
         serve_until_signal(server)
 
 
 @hsm.command()
 def load(
-    module: Annotated[Path, typer.Option(metavar="FILE", help="The token's PKCS#11 library.")],
+    module: Annotated[Path, typer.Option(metavar="FILE", help=_("The token's PKCS#11 library."))],
     label: Label = "sscard",
     keys: Keys = None,
 ) -> None:
@@ -62,7 +69,7 @@ def load(
 
     with hsm_refusals():
         count = load_roots(module, label, _token_pin(), read_key_file(keys))
-        typer.echo(f"keys loaded into token {label}: {count}")
+        typer.echo(_("keys loaded into token {label}: {count}", label=label, count=count))
 
 
 @contextmanager
@@ -97,7 +104,9 @@ def _backend(keys: Path | None, module: Path | None, label: str) -> Iterator[Hsm
         yield SoftHsm(keys_of(keys))
         return
     if keys is not None:
-        raise InputError("--keys and --module exclude each other", remedy="load the keys first: sscard hsm load --help")
+        raise InputError(
+            _("--keys and --module exclude each other"), remedy=_("load the keys first: sscard hsm load --help")
+        )
     from sscard.issuer.hsm_pkcs11 import Pkcs11Hsm
 
     with hsm_refusals(), Pkcs11Hsm(module, label, _token_pin()) as hsm:
@@ -105,4 +114,4 @@ def _backend(keys: Path | None, module: Path | None, label: str) -> Iterator[Hsm
 
 
 def _token_pin() -> str:
-    return os.environ.get("SSCARD_TOKEN_PIN") or str(typer.prompt("PIN of the token", hide_input=True))
+    return os.environ.get("SSCARD_TOKEN_PIN") or str(typer.prompt(_("PIN of the token"), hide_input=True))

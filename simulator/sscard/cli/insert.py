@@ -13,6 +13,7 @@ import typer
 
 from sscard.cli.target import open_image
 from sscard.errors import MissingPart
+from sscard.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.issuer.cardfile import FileCard
@@ -31,16 +32,17 @@ TO_BE_TOLD: Final = 2.5
 """Seconds after which it is not going to happen: pcscd looks every 0.4 s."""
 
 START_DAEMON: Final = "sudo systemctl restart pcscd   (without systemd: sudo pcscd)"
-OPEN_TO_ALL: Final = "the reader's driver (vpcd) listens on all interfaces: keep the machine away from strangers"
+OPEN_TO_ALL: Final = N_("the reader's driver (vpcd) listens on all interfaces: keep the machine away from strangers")
 
 
 def insert(
-    image: Annotated[Path, typer.Argument(help="A card image.")],
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the reader's driver listens.")] = USUAL_PORT,
+    image: Annotated[Path, typer.Argument(help=_("A card image."))],
+    port: Annotated[int, typer.Option(min=1, max=65535, help=_("Where the reader's driver listens."))] = USUAL_PORT,
     remove_after: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Take the card out after N commands, each time it is in; 0: never.")
+        int,
+        typer.Option(min=0, metavar="N", help=_("Take the card out after N commands, each time it is in; 0: never.")),
     ] = 0,
-    contactless: Annotated[bool, typer.Option("--contactless", help="Use the contactless interface.")] = False,
+    contactless: Annotated[bool, typer.Option("--contactless", help=_("Use the contactless interface."))] = False,
 ) -> None:
     """Put a card into a virtual PC/SC reader until Ctrl-C or SIGTERM; each change is on disk before its answer leaves.
 
@@ -77,7 +79,9 @@ class _Insertion:
                 self._obey(caught)
             self._ending = True
         teller.join()
-        typer.echo(f"{self._card.path}: out of the reader, {self._slot.served} commands served")
+        typer.echo(
+            _("{path}: out of the reader, {served} commands served", path=self._card.path, served=self._slot.served)
+        )
 
     @property
     def _atr(self) -> bytes:
@@ -115,18 +119,25 @@ class _Insertion:
     def _introduce(self, reader: str) -> None:
         card = self._card.card
         tries = self._card.chip.snapshot().pin_tries
-        place = f"reader {reader!r}" if reader else "a reader"
+        place = _("reader {reader!r}", reader=reader) if reader else _("a reader")
         asked = f"'pcsc:{reader}'" if reader else "pcsc"
         chosen = f" --reader '{reader}'" if reader else ""
         pid = os.getpid()
         lines = [
-            f"{self._card.path}: {card.profile.personality.name}, {tries} tries left, in {place} (port {self._port})",
-            f"  next      opensc-tool{chosen} --atr",
+            _(
+                "{path}: {personality}, {tries} tries left, in {place} (port {port})",
+                path=self._card.path,
+                personality=card.profile.personality.name,
+                tries=tries,
+                place=place,
+                port=self._port,
+            ),
+            "  " + _("next      {command}", command=f"opensc-tool{chosen} --atr"),
             f"            sscard apdu {asked} 0020000000 --explain",
-            f"  take out  kill -USR1 {pid}",
-            f"  put in    kill -USR2 {pid}",
-            "  end       Ctrl-C",
-            f"  {OPEN_TO_ALL}",
+            "  " + _("take out  {command}", command=f"kill -USR1 {pid}"),
+            "  " + _("put in    {command}", command=f"kill -USR2 {pid}"),
+            "  " + _("end       Ctrl-C"),
+            f"  {_(OPEN_TO_ALL)}",
         ]
         typer.echo("\n".join(lines))
 
@@ -134,9 +145,12 @@ class _Insertion:
         from sscard.transport.vpcd import Seat
 
         follows = {
-            Seat.SEATED: {Seat.EMPTY: "out of the reader", Seat.SEEKING: "pcscd is gone; the card is back with it"},
-            Seat.SEEKING: {Seat.EMPTY: "out of the reader", Seat.SEATED: "in the reader"},
-            Seat.EMPTY: {Seat.SEATED: "in the reader"},
+            Seat.SEATED: {
+                Seat.EMPTY: N_("out of the reader"),
+                Seat.SEEKING: N_("pcscd is gone; the card is back with it"),
+            },
+            Seat.SEEKING: {Seat.EMPTY: N_("out of the reader"), Seat.SEATED: N_("in the reader")},
+            Seat.EMPTY: {Seat.SEATED: N_("in the reader")},
         }
         told = Seat.SEATED
         try:
@@ -144,7 +158,7 @@ class _Insertion:
                 self._slot.wait_for(*follows[told])
                 seat = self._slot.seat
                 if seat in follows[told] and not self._ending:
-                    typer.echo(follows[told][seat])
+                    typer.echo(_(follows[told][seat]))
                     told = seat
         except Exception:  # stop() raises it again where it can be told
             os.kill(os.getpid(), signal.SIGTERM)
@@ -180,12 +194,16 @@ def _why_nobody_listens(image: Path, port: int) -> MissingPart:
     except MissingPart as missing:
         return missing
     if not daemon_answers():
-        return MissingPart("no PC/SC daemon is running", START_DAEMON)
+        return MissingPart(_("no PC/SC daemon is running"), START_DAEMON)
     if port not in PORTS:
-        return MissingPart(f"no virtual reader listens on port {port}", f"sscard insert {image} --port {USUAL_PORT}")
-    return MissingPart(f"pcscd has no virtual reader on port {port}", "sudo systemctl restart pcscd")
+        return MissingPart(
+            _("no virtual reader listens on port {port}", port=port), f"sscard insert {image} --port {USUAL_PORT}"
+        )
+    return MissingPart(_("pcscd has no virtual reader on port {port}", port=port), "sudo systemctl restart pcscd")
 
 
 def _busy(image: Path, port: int) -> MissingPart:
     others = [str(other) for other in PORTS if other != port] if port in PORTS else ["PORT"]
-    return MissingPart(f"the slot on port {port} holds another card", f"sscard insert {image} --port {others[0]}")
+    return MissingPart(
+        _("the slot on port {port} holds another card", port=port), f"sscard insert {image} --port {others[0]}"
+    )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sscard.errors import InputError
+from sscard.language import _, reason_of
 
 if TYPE_CHECKING:
     from random import Random
@@ -25,17 +26,23 @@ NO_PIN = "none"
 
 
 def issue(
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The image; a folder with --count.")],
-    personality: Annotated[str, typer.Option(metavar="P", help="A preset or a personality file.")] = "v3-sm4",
-    place: Annotated[str, typer.Option(metavar="P", help="A place policy: PIN limit and initial PIN.")] = "",
-    name: Annotated[str, typer.Option(help="Holder's name; made up where none is given.")] = "",
-    id_number: Annotated[str, typer.Option("--id", metavar="NUMBER", help="Holder's resident ID number.")] = "",
-    pin: Annotated[str, typer.Option(help=f"4 to 16 digits, or {NO_PIN!r}; else the place's initial PIN.")] = "",
-    city: Annotated[str, typer.Option(help="City code of the issuer, six digits.")] = CITY,
-    count: Annotated[int, typer.Option(min=1, help="How many cards, of made-up holders.")] = 1,
-    seed: Annotated[int | None, typer.Option(help="Fixes all that is made up, and the date.")] = None,
-    keys: Annotated[Path | None, typer.Option(metavar="FILE", help="Root keys; else the built-in test keys.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace images that exist.")] = False,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FILE", help=_("The image; a folder with --count."))
+    ],
+    personality: Annotated[str, typer.Option(metavar="P", help=_("A preset or a personality file."))] = "v3-sm4",
+    place: Annotated[str, typer.Option(metavar="P", help=_("A place policy: PIN limit and initial PIN."))] = "",
+    name: Annotated[str, typer.Option(help=_("Holder's name; made up where none is given."))] = "",
+    id_number: Annotated[str, typer.Option("--id", metavar="NUMBER", help=_("Holder's ID number."))] = "",
+    pin: Annotated[
+        str, typer.Option(help=_("4 to 16 digits, or {none!r}; else the place's initial PIN.", none=NO_PIN))
+    ] = "",
+    city: Annotated[str, typer.Option(help=_("City code of the issuer, six digits."))] = CITY,
+    count: Annotated[int, typer.Option(min=1, help=_("How many cards, of made-up holders."))] = 1,
+    seed: Annotated[int | None, typer.Option(help=_("Fixes all that is made up, and the date."))] = None,
+    keys: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=_("Root keys; else the built-in test keys."))
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help=_("Replace images that exist."))] = False,
 ) -> None:
     """Personalise a card (or many) into an image file."""
     from random import Random
@@ -44,9 +51,9 @@ def issue(
     from sscard.issuer import find_personality, find_place
 
     if count > 1 and (name or id_number):
-        raise InputError("--name and --id are for one card", remedy="leave them out, or leave --count out")
+        raise InputError(_("--name and --id are for one card"), remedy=_("leave them out, or leave --count out"))
     if len(city) != 6 or not (city.isascii() and city.isdigit()):
-        raise InputError("--city is a code of six digits", remedy="for example 410400")
+        raise InputError(_("--city is a code of six digits"), remedy=_("for example 410400"))
     policy = find_place(place or "tries-6")
     product = find_personality(personality)
     orders = _Orders(
@@ -100,7 +107,14 @@ def _issue_one(order: Order, keys: KeyHierarchy, path: Path, force: bool) -> Non
 
     _refuse_existing(path, force)
     save_card(personalise(order, keys), path)
-    typer.echo(f"{path}: card of {order.holder.name}, {order.personality.name}; look at it with: sscard show {path}")
+    typer.echo(
+        _(
+            "{path}: card of {name}, {personality}; look at it with: sscard show {path}",
+            path=path,
+            name=order.holder.name,
+            personality=order.personality.name,
+        )
+    )
 
 
 def _issue_many(orders: Iterator[Order], keys: KeyHierarchy, folder: Path, count: int, force: bool) -> None:
@@ -112,15 +126,17 @@ def _issue_many(orders: Iterator[Order], keys: KeyHierarchy, folder: Path, count
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"cannot be a folder: {error.strerror}", file=str(folder)) from None
+        raise InputError(_("cannot be a folder: {reason}", reason=reason_of(error)), file=str(folder)) from None
     paths = [folder / f"card-{number:0{len(str(count))}d}.json" for number in range(1, count + 1)]
     for path in paths:
         _refuse_existing(path, force)
-    for path in track(paths, description="issuing"):
+    for path in track(paths, description=_("issuing")):
         save_card(personalise(next(orders), keys), path)
-    typer.echo(f"{folder}: {count} cards")
+    typer.echo(_("{folder}: {count} cards", folder=folder, count=count))
 
 
 def _refuse_existing(path: Path, force: bool) -> None:
     if path.exists() and not force:
-        raise InputError("exists already", file=str(path), remedy="choose another name, or replace it with --force")
+        raise InputError(
+            _("exists already"), file=str(path), remedy=_("choose another name, or replace it with --force")
+        )

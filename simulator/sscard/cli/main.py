@@ -1,77 +1,19 @@
-"""The command ``sscard``: one module per command, registered here; one handler of errors."""
+"""The command ``sscard``: chooses the language, runs the command line, one handler of errors."""
 
 from __future__ import annotations
 
+import gettext
+import os
 import sys
-from typing import Annotated
+from typing import Any, Final
 
-import typer
-
-from sscard import __version__
-from sscard.cli.apdu import apdu
-from sscard.cli.case import case
-from sscard.cli.doctor import doctor
-from sscard.cli.driver import driver
-from sscard.cli.farm import farm
-from sscard.cli.hsm import hsm
-from sscard.cli.insert import insert
-from sscard.cli.issue import issue
-from sscard.cli.personality import personality
-from sscard.cli.pins import change_pin, reset_pin, unblock_pin, verify_pin
-from sscard.cli.record import compare, export, record, replay
-from sscard.cli.run import run
-from sscard.cli.show import show
-from sscard.cli.show_item import item
 from sscard.errors import InputError, MissingPart, TransportError
+from sscard.language import DOMAIN, LOCALE, choose_language
 
-NO_ANSWER = 1
-UNUSABLE_INPUT = 2
-MISSING_PART = 3
-
-app = typer.Typer(
-    name="sscard",
-    help="A virtual social security card (社会保障卡) and the test bench of its PIN service.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-)
-for command in (
-    run,
-    issue,
-    show,
-    insert,
-    farm,
-    doctor,
-    apdu,
-    verify_pin,
-    change_pin,
-    reset_pin,
-    unblock_pin,
-    item,
-    record,
-    replay,
-    compare,
-    export,
-):
-    app.command()(command)
-app.add_typer(personality, name="personality")
-app.add_typer(case, name="case")
-app.add_typer(hsm, name="hsm")
-app.add_typer(driver, name="driver")
-
-
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"sscard {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _common(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-) -> None:
-    """Options that go before the command."""
+NO_ANSWER: Final = 1
+UNUSABLE_INPUT: Final = 2
+MISSING_PART: Final = 3
+OPTION: Final = "--lang"
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -80,6 +22,9 @@ def main(arguments: list[str] | None = None) -> None:
         # A terminal without Chinese shows what it can.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    _speak(language_option(sys.argv[1:] if arguments is None else arguments))
+    from sscard.cli.app import app
+
     try:
         app(arguments)
     except InputError as error:
@@ -90,9 +35,40 @@ def main(arguments: list[str] | None = None) -> None:
         _end(error, NO_ANSWER)
 
 
+def language_option(arguments: list[str]) -> str:
+    """What ``--lang`` says before the command, empty where it is not there: help is made before options are read."""
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == OPTION:
+            return next(rest, "")
+        if argument.startswith(f"{OPTION}="):
+            return argument.removeprefix(f"{OPTION}=")
+        if not argument.startswith("-"):
+            return ""
+    return ""
+
+
+def _speak(name: str) -> None:
+    """Choose the language for us, for Typer, which asks gettext by itself, and for the processes we start."""
+    os.environ["LANGUAGE"] = choose_language(name)
+    gettext.bindtextdomain(DOMAIN, str(LOCALE))
+    gettext.textdomain(DOMAIN)
+
+
 def _end(error: Exception, code: int) -> None:
+    import typer
+
     typer.echo(f"sscard: {error}", err=True)
     raise SystemExit(code)
+
+
+def __getattr__(name: str) -> Any:
+    """``app``, with help in the language that is chosen by then."""
+    if name != "app":
+        raise AttributeError(name)
+    from sscard.cli.app import app
+
+    return app
 
 
 if __name__ == "__main__":

@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
-personality = typer.Typer(help="Personalities: card products with what the documents leave open.", no_args_is_help=True)
+from sscard.cli.usage import Commands
+from sscard.language import _
 
-Which = Annotated[str, typer.Argument(metavar="P", help="A preset or a personality file.")]
+personality = Commands(help=_("Personalities: card products with what the documents leave open."))
+
+Which = Annotated[str, typer.Argument(metavar="P", help=_("A preset or a personality file."))]
 
 
 @personality.command("list")
@@ -20,12 +23,12 @@ def list_presets() -> None:
     from sscard.issuer import find_place, places, preset, presets
 
     console = Console(highlight=False)
-    cards = Table("personality", "generation", "algorithm", "PIN tries", box=None)
+    cards = Table(_("personality"), _("generation"), _("algorithm"), _("PIN tries"), box=None)
     for name in presets():
         found = preset(name)
         cards.add_row(name, found.generation, found.algorithm, str(found.pin_tries))
     console.print(cards)
-    policies = Table("place policy", "PIN tries", "initial PIN", "its use", box=None)
+    policies = Table(_("place policy"), _("PIN tries"), _("initial PIN"), _("its use"), box=None)
     for name in places():
         place = find_place(name)
         policies.add_row(name, str(place.pin_tries), place.initial_pin, place.initial_pin_use)
@@ -44,7 +47,7 @@ def show(which: Which) -> None:
     meanings = field_meanings()
     for field, value in asdict(found).items():
         if field in meanings:
-            typer.echo(f"# {meanings[field]}")
+            typer.echo(f"# {_(meanings[field])}")
         typer.echo(f"{field}: {written(field, value)}")
 
 
@@ -53,4 +56,4 @@ def check(which: Which) -> None:
     """Say whether a personality file is good, and where it is not."""
     from sscard.issuer import find_personality
 
-    typer.echo(f"{which}: {find_personality(which).name} is good")
+    typer.echo(_("{file}: {name} is good", file=which, name=find_personality(which).name))

@@ -11,62 +11,66 @@ import typer
 
 from sscard.cli.target import TARGET_HELP, keys_of, open_target
 from sscard.errors import InputError
+from sscard.language import _, retell
 
 if TYPE_CHECKING:
     from sscard.terminal import CardSession
 
 Target = Annotated[str, typer.Argument(help=TARGET_HELP)]
-Keys = Annotated[Path | None, typer.Option(metavar="FILE", help="The issuer's root keys; else the built-in test keys.")]
+Keys = Annotated[
+    Path | None, typer.Option(metavar="FILE", help=_("The issuer's root keys; else the built-in test keys."))
+]
 HsmUrl = Annotated[
-    str, typer.Option("--hsm", metavar="URL", help="Ask the HSM service there, sscard hsm serve, instead of the keys.")
+    str,
+    typer.Option("--hsm", metavar="URL", help=_("Ask the HSM service there, sscard hsm serve, instead of the keys.")),
 ]
 HsmToken = Annotated[
-    Path | None, typer.Option("--hsm-token", metavar="FILE", help="The file with the service's token.")
+    Path | None, typer.Option("--hsm-token", metavar="FILE", help=_("The file with the service's token."))
 ]
-NewPin = Annotated[str, typer.Option("--new", help="The new PIN, 4 to 16 digits; asked for where not given.")]
+NewPin = Annotated[str, typer.Option("--new", help=_("The new PIN, 4 to 16 digits; asked for where not given."))]
 
 
 def verify_pin(
     target: Target,
-    pin: Annotated[str, typer.Option(help="4 to 16 digits; asked for where not given.")] = "",
+    pin: Annotated[str, typer.Option(help=_("4 to 16 digits; asked for where not given."))] = "",
     keys: Keys = None,
 ) -> None:
-    """Try a PIN (校验密码) on a card."""
-    given = _given(pin, "--pin", "PIN 请输入密码")
+    """Try a PIN on a card."""
+    given = _given(pin, "--pin", _("PIN"))
     with _session(target, keys) as session:
         session.verify_pin(given)
-        typer.echo("PIN is right")
+        typer.echo(_("PIN is right"))
 
 
 def change_pin(
     target: Target,
-    old: Annotated[str, typer.Option(help="The PIN now, or 'none'; asked for where not given.")] = "",
+    old: Annotated[str, typer.Option(help=_("The PIN now, or 'none'; asked for where not given."))] = "",
     new: NewPin = "",
     keys: Keys = None,
 ) -> None:
-    """Change the PIN (修改密码): the holder knows the old one."""
-    before = "" if old == "none" else _given(old, "--old", "Old PIN 请输入原密码")
+    """Change the PIN: the holder knows the old one."""
+    before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
     after = _new_pin(new)
     with _session(target, keys) as session:
         session.change_pin(before, after)
-        typer.echo("PIN changed")
+        typer.echo(_("PIN changed"))
 
 
 def reset_pin(
     target: Target, new: NewPin = "", keys: Keys = None, hsm: HsmUrl = "", hsm_token: HsmToken = None
 ) -> None:
-    """Reset the PIN (重置密码): the issuer sets a new one."""
+    """Reset the PIN: the issuer sets a new one."""
     after = _new_pin(new)
     with _session(target, keys, hsm, hsm_token) as session:
         session.reset_pin(after)
-        _tell_tries(session, "PIN reset")
+        _tell_tries(session, _("PIN reset"))
 
 
 def unblock_pin(target: Target, keys: Keys = None, hsm: HsmUrl = "", hsm_token: HsmToken = None) -> None:
-    """Unblock the PIN (解锁密码): the old one is valid again."""
+    """Unblock the PIN: the old one is valid again."""
     with _session(target, keys, hsm, hsm_token) as session:
         session.unblock_pin()
-        _tell_tries(session, "PIN unblocked")
+        _tell_tries(session, _("PIN unblocked"))
 
 
 def checked_pin(pin: str, option: str) -> str:
@@ -77,8 +81,8 @@ def checked_pin(pin: str, option: str) -> str:
         if encode_pin(pin):
             return pin
     except ValueError as error:
-        raise InputError(f"{option}: {error}", remedy="for example 123456") from None
-    raise InputError(f"{option}: a PIN has 4 to 16 digits, got none")
+        raise InputError(f"{option}: {retell(str(error))}", remedy=_("for example 123456")) from None
+    raise InputError(_("{option}: a PIN has 4 to 16 digits, got none", option=option))
 
 
 def _given(pin: str, option: str, prompt: str) -> str:
@@ -88,16 +92,16 @@ def _given(pin: str, option: str, prompt: str) -> str:
 def _new_pin(pin: str) -> str:
     if pin:
         return checked_pin(pin, "--new")
-    first = _given("", "--new", "New PIN 请输入新密码")
-    if first != typer.prompt("Once more 请再次输入新密码", hide_input=True):
-        raise InputError("the two entries differ 两次输入不一致", remedy="enter the new PIN twice, the same")
+    first = _given("", "--new", _("New PIN"))
+    if first != typer.prompt(_("New PIN once more"), hide_input=True):
+        raise InputError(_("the two entries differ"), remedy=_("enter the new PIN twice, the same"))
     return first
 
 
 @contextmanager
 def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None) -> Iterator[CardSession]:
     """A card session; a refusal of the card or the HSM is told in one line and ends with 1."""
-    from sscard.apdu import ApduError, status_text
+    from sscard.apdu import ApduError
     from sscard.cli.hsm import hsm_refusals, http_hsm
     from sscard.issuer import SoftHsm
     from sscard.terminal import CardSession
@@ -109,10 +113,10 @@ def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | No
             yield session
             session.close()
         except ApduError as error:
-            typer.echo(f"the card refused: {error} {status_text(error.sw, chinese=True)}", err=True)
+            typer.echo(_("the card refused: {error}", error=error), err=True)
             raise typer.Exit(1) from None
 
 
 def _tell_tries(session: CardSession, done: str) -> None:
     tries = session.tries_left()
-    typer.echo(f"{done}, {tries} tries left 剩余{tries}次")
+    typer.echo(_("{done}, {tries} tries left", done=done, tries=tries))

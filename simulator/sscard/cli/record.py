@@ -14,15 +14,18 @@ import typer
 from sscard.cli.apdu import Commands, Contactless, Explain, Pins, converse, show_explained, show_plain, write_text
 from sscard.cli.target import TARGET_HELP, open_target
 from sscard.errors import InputError
+from sscard.language import N_, _, reason_of
 
 if TYPE_CHECKING:
     from sscard.scenario.playing import Played, Side
     from sscard.transport import Recorder
     from sscard.transport.scripts import Statement
 
-Script = Annotated[str, typer.Argument(metavar="FILE", help="A recording or a script; - for standard input.")]
-SwOnly = Annotated[bool, typer.Option("--sw-only", help="Compare status words only: for cards of different holders.")]
-All = Annotated[bool, typer.Option("--all", help="Go on after the first difference, and show all.")]
+Script = Annotated[str, typer.Argument(metavar="FILE", help=_("A recording or a script; - for standard input."))]
+SwOnly = Annotated[
+    bool, typer.Option("--sw-only", help=_("Compare status words only: for cards of different holders."))
+]
+All = Annotated[bool, typer.Option("--all", help=_("Go on after the first difference, and show all."))]
 STDIN = "-"
 SCENARIO_SUFFIXES = (".yaml", ".yml")
 
@@ -36,7 +39,7 @@ class Form(StrEnum):
 
 def record(
     target: Annotated[str, typer.Argument(help=TARGET_HELP)],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="The recording.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=_("The recording."))],
     commands: Commands = None,
     explain: Explain = False,
     contactless: Contactless = False,
@@ -56,7 +59,7 @@ def record(
         write_text(output, write_recording(recorder.events))
 
     converse(target, commands, pins, show_explained if explain else show_plain, save, contactless=contactless)
-    typer.echo(f"{output}: play it with: sscard replay {output} TARGET", err=True)
+    typer.echo(_("{output}: play it with: sscard replay {output} TARGET", output=output), err=True)
 
 
 def replay(
@@ -88,14 +91,19 @@ def replay(
 
 
 def compare(
-    script: Annotated[str, typer.Argument(help="A script, a recording (- for standard input), or a scenario (.yaml).")],
-    target_a: Annotated[str, typer.Argument(metavar="A", help=f"{TARGET_HELP} For a scenario: a personality.")],
-    target_b: Annotated[str, typer.Argument(metavar="B", help="The other.")],
+    script: Annotated[
+        str, typer.Argument(help=_("A script, a recording (- for standard input), or a scenario (.yaml)."))
+    ],
+    target_a: Annotated[
+        str,
+        typer.Argument(metavar="A", help=f"{TARGET_HELP} {_('For a scenario: a personality.')}"),
+    ],
+    target_b: Annotated[str, typer.Argument(metavar="B", help=_("The other."))],
     pins: Pins = None,
     sw_only: SwOnly = False,
     show_all: All = False,
     contactless: Contactless = False,
-    seed: Annotated[int, typer.Option(help="For a scenario: fixes challenges and made-up holders.")] = 1,
+    seed: Annotated[int, typer.Option(help=_("For a scenario: fixes challenges and made-up holders."))] = 1,
 ) -> None:
     """Play one script on two cards and show the first difference; ends with 1 at one, with 0 where there is none.
 
@@ -121,8 +129,10 @@ def compare(
 
 def export(
     file: Script,
-    form: Annotated[Form, typer.Option("--as", help="ETSI TS 101 955 Annex B, or pcsc-tools' scriptor.")],
-    output: Annotated[Path | None, typer.Option("-o", "--output", metavar="FILE", help="Else standard output.")] = None,
+    form: Annotated[Form, typer.Option("--as", help=_("ETSI TS 101 955 Annex B, or pcsc-tools' scriptor."))],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="FILE", help=_("Else standard output."))
+    ] = None,
 ) -> None:
     """Write a recording or a script as a script of another form.
 
@@ -146,9 +156,9 @@ def _read(file: str) -> list[Statement]:
     try:
         text = Path(file).read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=file) from None
+        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=file) from None
     except UnicodeDecodeError as error:
-        raise InputError(f"is not UTF-8 text (byte {error.start})", file=file) from None
+        raise InputError(_("is not UTF-8 text (byte {start})", start=error.start), file=file) from None
     return read_statements(text, file)
 
 
@@ -186,13 +196,18 @@ def _conclude(played: list[Played], statements: list[Statement], file: str) -> N
     sent = sum(isinstance(one.statement, Send) and one.event is not None for one in played)
     commands = sum(isinstance(statement, Send) for statement in statements)
     differences = sum(one.difference is not None for one in played)
-    typer.echo(f"{sent} of {commands} commands played, {differences or 'no'} difference{'s' * (differences > 1)}")
+    told = _counted(differences, N_("no difference"), N_("1 difference"), N_("{count} differences"))
+    typer.echo(_("{sent} of {commands} commands played, {differences}", sent=sent, commands=commands, differences=told))
     left = [one.statement for one in played if one.event is None]
     for statement in left:
         if isinstance(statement, Send):
-            typer.echo(f"{file}:{statement.line}: {statement.note}: {statement.obstacle}")
+            typer.echo(f"{file}:{statement.line}: {statement.note}: {_(statement.obstacle)}")
     if differences or left:
         raise typer.Exit(1)
+
+
+def _counted(count: int, none: str, one: str, many: str) -> str:
+    return _(none) if not count else _(one) if count == 1 else _(many, count=count)
 
 
 def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: bool) -> None:
@@ -204,6 +219,14 @@ def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: b
     found = differing_steps(one, other, (left, right))
     for difference in found if show_all else found[:1]:
         typer.echo("\n".join(difference))
-    typer.echo(f"{len(found) or 'no'} step{'s' * (len(found) != 1)} of {path} came out differently")
+    typer.echo(
+        f"{path}: "
+        + _counted(
+            len(found),
+            N_("no step came out differently"),
+            N_("1 step came out differently"),
+            N_("{count} steps came out differently"),
+        )
+    )
     if found:
         raise typer.Exit(1)

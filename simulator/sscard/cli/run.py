@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sscard.errors import InputError
+from sscard.language import _, reason_of
 
 if TYPE_CHECKING:
     from sscard.scenario import Scenario, ScenarioResult
@@ -26,22 +27,26 @@ class Transport(StrEnum):
 
 def run(
     paths: Annotated[
-        list[Path] | None, typer.Argument(help="Scenario files and folders; none: the built-in suite.")
+        list[Path] | None, typer.Argument(help=_("Scenario files and folders; none: the built-in suite."))
     ] = None,
-    seed: Annotated[int, typer.Option(help="Fixes challenges, made-up holders and the clock.")] = DEFAULT_SEED,
+    seed: Annotated[int, typer.Option(help=_("Fixes challenges, made-up holders and the clock."))] = DEFAULT_SEED,
     trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write every command and answer to FILE, redacted.")
+        Path | None, typer.Option(metavar="FILE", help=_("Write every command and answer to FILE, redacted."))
     ] = None,
-    junit: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the results as JUnit XML to FILE.")] = None,
-    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write one page with every trace to FILE.")] = None,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=_("Write the results as JUnit XML to FILE."))
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help=_("Write one page with every trace to FILE."))
+    ] = None,
     transport: Annotated[
-        Transport, typer.Option(help="In this process, or through PC/SC with a private pcscd and virtual readers.")
+        Transport, typer.Option(help=_("In this process, or through PC/SC with a private pcscd and virtual readers."))
     ] = Transport.LOCAL,
     expression: Annotated[
-        str, typer.Option("-k", metavar="EXPR", help="Only these, as in: -k 'blocked and not v2-3des'.")
+        str, typer.Option("-k", metavar="EXPR", help=_("Only these, as in: -k 'blocked and not v2-3des'."))
     ] = "",
     personality: Annotated[
-        str, typer.Option(metavar="P", help="Run all on this personality: a preset or a file.")
+        str, typer.Option(metavar="P", help=_("Run all on this personality: a preset or a file."))
     ] = "",
 ) -> None:
     """Run scenarios: the built-in suite, or the files and folders named."""
@@ -74,7 +79,9 @@ def _find(paths: list[Path], personality: str, expression: str) -> list[Scenario
     found = find_scenarios(paths, forced) if paths else builtin_scenarios(forced)
     chosen = select(found, expression) if expression else found
     if not chosen:
-        raise InputError(f"no scenario fits -k {expression!r}", remedy="run without -k to see them all")
+        raise InputError(
+            _("no scenario fits -k {expression!r}", expression=expression), remedy=_("run without -k to see them all")
+        )
     return chosen
 
 
@@ -103,4 +110,4 @@ def _write(path: Path, text: str) -> None:
     try:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=str(path)) from None
+        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None

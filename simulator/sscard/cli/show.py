@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from sscard.language import _, say
+from sscard.phrase import Words
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -14,9 +17,11 @@ if TYPE_CHECKING:
 
 
 def show(
-    image: Annotated[Path, typer.Argument(metavar="CARD", help="A card image.")],
-    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
-    reveal_keys: Annotated[bool, typer.Option("--reveal-keys", help="With the key values, which are secret.")] = False,
+    image: Annotated[Path, typer.Argument(metavar="CARD", help=_("A card image."))],
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+    reveal_keys: Annotated[
+        bool, typer.Option("--reveal-keys", help=_("With the key values, which are secret."))
+    ] = False,
 ) -> None:
     """Show a card: PIN and key counters, blocks, files. Never the PIN; keys only with --reveal-keys."""
     from sscard.cli.target import tell
@@ -96,20 +101,35 @@ def _render(console: Console, card: Card, reveal_keys: bool) -> None:
     console.print(f"ATR {card.profile.contact_atr().hex().upper()}")
     for line in _holder_lines(card):
         console.print(line)
-    state = "blocked 锁定" if snapshot.pin_blocked else "set 已设" if snapshot.pin_set else "none 未设"
-    console.print(f"PIN 个人密码: {state}, {snapshot.pin_tries} of {snapshot.pin_tries_max} tries left")
-    console.print(f"card 卡片: {'blocked 锁定' if snapshot.card_blocked else 'not blocked 未锁定'}")
+    state = _("blocked") if snapshot.pin_blocked else _("set") if snapshot.pin_set else _("none")
+    console.print(
+        _(
+            "PIN: {state}, {tries} of {limit} tries left",
+            state=state,
+            tries=snapshot.pin_tries,
+            limit=snapshot.pin_tries_max,
+        )
+    )
+    console.print(_("card: blocked") if snapshot.card_blocked else _("card: not blocked"))
     if snapshot.blocked_applications:
-        console.print(f"blocked applications 应用锁定: {', '.join(snapshot.blocked_applications)}")
-    table = Table("key", "DF", "id", "version", "tries left", *(["value"] if reveal_keys else []), box=None)
+        console.print(_("blocked applications: {names}", names=", ".join(snapshot.blocked_applications)))
+    table = Table(
+        _("key"), "DF", _("id"), _("version"), _("tries left"), *([_("value")] if reveal_keys else []), box=None
+    )
     for key in _keys(card, reveal_keys):
-        tries = "" if key["tries_left"] is None else f"{key['tries_left']} of {key['tries_max']}"
+        tries = (
+            ""
+            if key["tries_left"] is None
+            else _("{tries} of {limit}", tries=key["tries_left"], limit=key["tries_max"])
+        )
         value = [key["value"]] if reveal_keys else []
         table.add_row(key["name"], key["df"], key["id"], str(key["version"]), tries, *value)
     console.print(table)
-    files = Table("DF", "EF", "name", "名称", "structure", "bytes", "read", "write", box=None)
+    files = Table("DF", "EF", _("name"), _("structure"), _("bytes"), _("read"), _("write"), box=None)
     for file in _files(card):
-        files.add_row(*(str(value) for value in file.values()))
+        name = say(Words(file["name"] or file["chinese"], file["chinese"] or file["name"]))
+        row = (file["df"], file["ef"], name, _(file["structure"]), file["bytes"], file["read"], file["write"])
+        files.add_row(*map(str, row))
     console.print(files)
 
 

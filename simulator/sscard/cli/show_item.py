@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def item() -> None:
-    """Show the service item (事项) as its page states it."""
+    """Show the service item as its page states it."""
     from rich.console import Console
 
     from sscard.cli.item import render_item

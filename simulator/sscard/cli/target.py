@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sscard.errors import InputError, MissingPart
+from sscard.language import _
 
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from sscard.transport import Connection
 
 PCSC = "pcsc"
-TARGET_HELP = "A card image, or pcsc[:READER] for the card in a reader."
+TARGET_HELP = _("A card image, or pcsc[:READER] for the card in a reader.")
 
 
 @contextmanager
@@ -47,7 +48,7 @@ def _reader_with_card() -> str:
 
     found = cards()
     if not found:
-        raise MissingPart("this machine has no reader", "sscard doctor")
+        raise MissingPart(_("this machine has no reader"), "sscard doctor")
     return next((name for name, atr in found.items() if atr), next(iter(found)))
 
 
@@ -69,8 +70,8 @@ def parse_hex(text: str, *, file: str = "", line: int = 0) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise InputError(
-            "not hex digits in pairs",
+            _("not hex digits in pairs"),
             file=file,
             line=line,
-            remedy="a command is written like 00A4040000, spaces allowed",
+            remedy=_("a command is written like 00A4040000, spaces allowed"),
         ) from None

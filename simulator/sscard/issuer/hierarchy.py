@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from sscard.cipher import SM4, BlockKey, Suite, city_factor, province_factor
 from sscard.document import Document, Model, parse_document, read_document
 from sscard.errors import InputError
+from sscard.language import N_, _
 
 Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "proof"]
 
@@ -35,19 +36,19 @@ class Address(NamedTuple):
     use: Use
 
 
-KEY_REMEDY = "write 32 hex digits; a des root whose card key has 8 bytes takes 16"
+KEY_REMEDY = N_("write 32 hex digits; a des root whose card key has 8 bytes takes 16")
 
 
 def _key_value(text: object) -> bytes:
     try:
         return bytes.fromhex(str(text))
     except ValueError:
-        raise ValueError(f"a key is written in hex digits\n{KEY_REMEDY}") from None
+        raise ValueError(_("a key is written in hex digits\n{remedy}", remedy=_(KEY_REMEDY))) from None
 
 
 def _address(text: object) -> object:
     if not re.fullmatch("[0-9A-F]{4}", str(text)):
-        raise ValueError("not a key address\nwrite four hex digits, 0 to 9 and A to F: 100A")
+        raise ValueError(_("not a key address\nwrite four hex digits, 0 to 9 and A to F: 100A"))
     return text
 
 
@@ -67,11 +68,11 @@ class RootKey(Model):
     @model_validator(mode="after")
     def _complete(self) -> RootKey:
         if not len(self.addresses) == len(self.sm4) == len(self.des):
-            raise ValueError(f"{self.name}: one address, one sm4 and one des value per version expected")
+            raise ValueError(_("{name}: one address, one sm4 and one des value per version expected", name=self.name))
         if any(len(value) != 16 for value in self.sm4):
-            raise ValueError(f"{self.name}: an sm4 root has 16 bytes\n{KEY_REMEDY}")
+            raise ValueError(_("{name}: an sm4 root has 16 bytes\n{remedy}", name=self.name, remedy=_(KEY_REMEDY)))
         if any(len(value) not in (8, 16) for value in self.des):
-            raise ValueError(f"{self.name}: a des root has 8 or 16 bytes\n{KEY_REMEDY}")
+            raise ValueError(_("{name}: a des root has 8 or 16 bytes\n{remedy}", name=self.name, remedy=_(KEY_REMEDY)))
         return self
 
     def value(self, suite: Suite, version: int) -> bytes:
@@ -86,13 +87,13 @@ class KeyFile(Model):
 
     @model_validator(mode="after")
     def _unambiguous(self) -> KeyFile:
-        for what, given in (
-            ("addresses", [address for key in self.keys for address in key.addresses]),
-            ("keys", [key.name for key in self.keys]),
+        for problem, given in (
+            (N_("addresses given twice: {names}"), [address for key in self.keys for address in key.addresses]),
+            (N_("keys given twice: {names}"), [key.name for key in self.keys]),
         ):
             twice = {word for word in given if given.count(word) > 1}
             if twice:
-                raise ValueError(f"{what} given twice: {', '.join(sorted(twice))}\nkeep one of them")
+                raise ValueError(_(problem, names=", ".join(sorted(twice))) + "\n" + _("keep one of them"))
         return self
 
 
@@ -136,8 +137,13 @@ class KeyHierarchy:
         value = self.root(suite, key, version)
         if value is None:
             raise InputError(
-                f"the key file {self.name!r} holds no root {ROOT_OF.get(key, key)} version {version + 1}",
-                remedy="add it, as in sscard's own test-keys.yaml",
+                _(
+                    "the key file {name!r} holds no root {key} version {version}",
+                    name=self.name,
+                    key=ROOT_OF.get(key, key),
+                    version=version + 1,
+                ),
+                remedy=_("add it, as in sscard's own test-keys.yaml"),
             )
         for factor in (province_factor(city_code), city_factor(city_code)):
             value = suite.diversify(suite.key(value), factor)

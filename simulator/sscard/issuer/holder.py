@@ -10,6 +10,7 @@ from random import Random
 from stdnum.cn import ric
 
 from sscard.errors import InputError
+from sscard.language import _
 
 WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -39,9 +40,11 @@ class Holder:
     def __post_init__(self) -> None:
         if not is_id_number(self.id_number):
             raise InputError(
-                "not an identity number",
-                remedy="18 characters after GB 11643, with a valid region, birth date and check character, "
-                "or the number of a residence permit (81, 82, 83) or of a permanent residence ID (9)",
+                _("not an identity number"),
+                remedy=_(
+                    "18 characters after GB 11643, with a valid region, birth date and check character, "
+                    "or the number of a residence permit (81, 82, 83) or of a permanent residence ID (9)"
+                ),
             )
 
     @property

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol
 
-from sscard.cipher import FACTOR_LENGTH, SUITES, BlockKey, CipherError, Suite
+from sscard.cipher import FACTOR_LENGTH, SUITES, BlockKey, Suite
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
+from sscard.language import _
 
 HEADER_LENGTH = 5
 PIN_MAX_BYTES = 8
@@ -46,7 +47,9 @@ class CheckedHsm(ABC):
         """See ``Hsm``."""
         suite = _suite(algorithm)
         if len(original) != FACTOR_LENGTH:
-            raise HsmError(f"original data has {FACTOR_LENGTH} bytes, got {len(original)}")
+            raise HsmError(
+                _("original data has {length} bytes, got {count}", length=FACTOR_LENGTH, count=len(original))
+            )
         found = self._permitted(address, ("authenticate",))
         return self._authenticate(suite, found, card, _factor(suite, factor), original) + original
 
@@ -56,22 +59,33 @@ class CheckedHsm(ABC):
         """See ``Hsm``."""
         suite = _suite(algorithm)
         if len(header) != HEADER_LENGTH:
-            raise HsmError(f"a command header has {HEADER_LENGTH} bytes, got {len(header)}")
+            raise HsmError(
+                _("a command header has {length} bytes, got {count}", length=HEADER_LENGTH, count=len(header))
+            )
         if pin is not None and len(pin) > PIN_MAX_BYTES:
-            raise HsmError(f"a PIN has at most {PIN_MAX_BYTES} bytes")
+            raise HsmError(_("a PIN has at most {limit} bytes", limit=PIN_MAX_BYTES))
         uses: tuple[Use, ...] = ("mac", "mac and encipher") if pin is None else ("mac and encipher",)
         found = self._permitted(address, uses)
         message = self._message(suite, found, card, _factor(suite, factor), header, pin)
         if header[-1] != len(message) - HEADER_LENGTH:
-            raise HsmError(f"Lc of the header is {header[-1]}, the data with its MAC has another length")
+            raise HsmError(
+                _("Lc of the header is {length}, the data with its MAC has another length", length=header[-1])
+            )
         return message
 
     def _permitted(self, address: str, uses: tuple[Use, ...]) -> Address:
         found = self._at(address)
         if found is None:
-            raise HsmError(f"no key at address {address}")
+            raise HsmError(_("no key at address {address}", address=address))
         if found.use not in uses:
-            raise HsmError(f"the key at address {address} may not {uses[-1]}: its use is {found.use!r}")
+            raise HsmError(
+                _(
+                    "the key at address {address} is not for {wanted!r} but for {use!r}",
+                    address=address,
+                    wanted=uses[-1],
+                    use=found.use,
+                )
+            )
         return found
 
     @abstractmethod
@@ -103,7 +117,7 @@ class SoftHsm(CheckedHsm):
         try:
             return self._hierarchy.address_of(key, version)
         except (KeyError, IndexError):
-            raise HsmError(f"this HSM holds no {key} version {version + 1}") from None
+            raise HsmError(_("this HSM holds no {key} version {version}", key=key, version=version + 1)) from None
 
     def _at(self, address: str) -> Address | None:
         return self._hierarchy.at(address)
@@ -126,10 +140,12 @@ def _suite(algorithm: int) -> Suite:
     try:
         return SUITES[algorithm]
     except KeyError:
-        raise HsmError(f"algorithm {algorithm:02X} is not supported; 01 is DES, 03 is SM4") from None
+        raise HsmError(
+            _("algorithm {algorithm:02X} is not supported; 01 is DES, 03 is SM4", algorithm=algorithm)
+        ) from None
 
 
 def _factor(suite: Suite, factor: bytes) -> bytes:
     if len(factor) not in suite.challenge_lengths:
-        raise HsmError(str(CipherError(f"{suite.name} takes no process factor of {len(factor)} bytes")))
+        raise HsmError(_("{suite} takes no process factor of {length} bytes", suite=suite.name, length=len(factor)))
     return factor

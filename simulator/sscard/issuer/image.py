@@ -15,9 +15,10 @@ from sscard.document import Model
 from sscard.errors import InputError
 from sscard.issuer.migrations import VERSION, Tell, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
+from sscard.language import N_, _, retell
 
 FORMAT = "sscard card image"
-REISSUE = "take it from a backup, or issue the card anew: sscard issue -o FILE"
+REISSUE = N_("take it from a backup, or issue the card anew: sscard issue -o FILE")
 
 
 class LogImage(Model):
@@ -85,8 +86,8 @@ def read_image(text: str, source: str, tell: Tell = ignore) -> Card:
         personality = Personality(**image.personality)
         return _card(image, personality)
     except (ValidationError, TypeError, ValueError, KeyError) as error:
-        problem = f"is not a card image of version {VERSION}: {type(error).__name__}"
-        raise InputError(problem, file=source, remedy=REISSUE) from None
+        problem = _("is not a card image of version {version}: {kind}", version=VERSION, kind=type(error).__name__)
+        raise InputError(problem, file=source, remedy=_(REISSUE)) from None
 
 
 def digest_of(content: dict[str, Any]) -> str:
@@ -99,15 +100,19 @@ def digest_of(content: dict[str, Any]) -> str:
 def _checked(text: str, source: str) -> dict[str, Any]:
     content = _parsed(text, source)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise InputError("is not a card image", file=source, remedy="a card image comes from: sscard issue -o FILE")
+        raise InputError(
+            _("is not a card image"), file=source, remedy=_("a card image comes from: sscard issue -o FILE")
+        )
     version = content.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError("is a card image without a version", file=source, remedy=REISSUE)
+        raise InputError(_("is a card image without a version"), file=source, remedy=_(REISSUE))
     if version > VERSION:
-        problem = f"is a card image of version {version}, this sscard reads up to {VERSION}"
-        raise InputError(problem, file=source, remedy="use a newer sscard")
+        problem = _(
+            "is a card image of version {version}, this sscard reads up to {last}", version=version, last=VERSION
+        )
+        raise InputError(problem, file=source, remedy=_("use a newer sscard"))
     if not _is_unchanged(content):
-        raise InputError("was edited: its digest does not fit its content", file=source, remedy=REISSUE)
+        raise InputError(_("was edited: its digest does not fit its content"), file=source, remedy=_(REISSUE))
     return content
 
 
@@ -115,11 +120,11 @@ def _parsed(text: str, source: str) -> Any:
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
-        whole = "is truncated" if FORMAT in text else "is not a card image"
-        problem = f"{whole}: {error.msg}"
-        raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=REISSUE) from None
+        whole = _("is truncated") if FORMAT in text else _("is not a card image")
+        problem = f"{whole}: {retell(error.msg)}"
+        raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=_(REISSUE)) from None
     except (ValueError, RecursionError):  # a number or a nesting beyond all measure
-        raise InputError("is not a card image", file=source, remedy=REISSUE) from None
+        raise InputError(_("is not a card image"), file=source, remedy=_(REISSUE)) from None
 
 
 def _is_unchanged(content: dict[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from sscard.card import Personality, Profile
 from sscard.encoding import records
 from sscard.issuer.hierarchy import CardReference, builtin_keys
 from sscard.issuer.personalise import fresh_applications, layout_of
+from sscard.language import _
 
 VERSION = 2
 """The version this sscard writes."""
@@ -30,7 +31,14 @@ def migrate(content: dict[str, Any], source: str, tell: Tell) -> None:
         _STEPS[version](content)
         content["version"] = version + 1
     if found < VERSION:
-        tell(f"{source}: image of version {found}, migrated to version {VERSION}; it is written at the next change")
+        tell(
+            _(
+                "{source}: image of version {found}, migrated to version {version}; it is written at the next change",
+                source=source,
+                found=found,
+                version=VERSION,
+            )
+        )
 
 
 def _add_the_whole_tree(content: dict[str, Any]) -> None:

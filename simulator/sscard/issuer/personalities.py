@@ -17,6 +17,7 @@ from sscard.card.applications import application_dfs
 from sscard.card.personality import Personality
 from sscard.document import Document, Model, parse_document, read_document, suggestion
 from sscard.errors import InputError
+from sscard.language import _
 
 PRESETS = resources.files("sscard.issuer") / "personalities"
 DEFAULT = "v3-sm4"
@@ -34,7 +35,7 @@ def presets() -> list[str]:
 def preset(name: str) -> Personality:
     """A preset by name."""
     if name not in presets():
-        raise InputError(f"no personality {name!r}", remedy=suggestion(name, presets()))
+        raise InputError(_("no personality {name!r}", name=name), remedy=suggestion(name, presets()))
     text = (PRESETS / f"{name}.yaml").read_text(encoding="utf-8")
     return _read(parse_document(text, f"{name}.yaml"))
 
@@ -62,7 +63,7 @@ def _read(document: Document) -> Personality:
     if base is None:
         return _personality(document)
     if base not in presets():
-        raise document.error(("based_on",), f"no personality {base!r}", suggestion(str(base), presets()))
+        raise document.error(("based_on",), _("no personality {base!r}", base=base), suggestion(str(base), presets()))
     for field, value in dataclasses.asdict(preset(base)).items():
         content.setdefault(field, written(field, value))
     return _personality(document)
@@ -95,21 +96,23 @@ class _Checked(Model):
     @classmethod
     def _published(cls, value: object) -> object:
         if isinstance(value, str) and value in SECRET_ALGORITHMS:
-            raise ValueError(f"{value} is not public and nothing honest can stand in for it; use DES or SM4")
+            raise ValueError(
+                _("{value} is not public and nothing honest can stand in for it; use DES or SM4", value=value)
+            )
         return value
 
     @field_validator("ssse_fid", check_fields=False)
     @classmethod
     def _free_fid(cls, fid: int) -> int:
         if fid in TAKEN_FIDS:
-            raise ValueError(f"{fid:04X} belongs to an application; use 3F00 or DDF1")
+            raise ValueError(_("{fid:04X} belongs to an application; use 3F00 or DDF1", fid=fid))
         return fid
 
     @field_validator("dir_sfi", check_fields=False)
     @classmethod
     def _free_sfi(cls, sfi: int) -> int:
         if sfi in SSSE_SFIS:
-            raise ValueError(f"{sfi} is the SFI of a file of SSSE; use 1 or 9 to 15, 0 for no DIR file")
+            raise ValueError(_("{sfi} is the SFI of a file of SSSE; use 1 or 9 to 15, 0 for no DIR file", sfi=sfi))
         return sfi
 
 
@@ -126,11 +129,11 @@ def _hex_fields() -> dict[str, int]:
 def _hex(value: object, digits: int, allowed: tuple[int, ...]) -> int:
     """A number in so many hex digits, one of those allowed; any where none is named."""
     if not isinstance(value, str) or not re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", value):
-        raise ValueError(f"{'two' if digits == 2 else 'four'} hex digits expected")
+        raise ValueError(_("two hex digits expected") if digits == 2 else _("four hex digits expected"))
     number = int(value, 16)
     if allowed and number not in allowed:
         choices = ", ".join(f"{each:0{digits}X}" for each in allowed)
-        raise ValueError(f"{value} is not open here\nexpected one of: {choices}")
+        raise ValueError(_("{value} is not open here\nexpected one of: {choices}", value=value, choices=choices))
     return number
 
 

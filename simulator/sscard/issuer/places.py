@@ -14,6 +14,7 @@ from sscard.document import Model, parse_document, read_document, suggestion
 from sscard.encoding import encode_pin
 from sscard.errors import InputError
 from sscard.issuer.holder import Holder
+from sscard.language import _
 
 PRESETS = resources.files("sscard.issuer") / "places"
 LAST_6 = "last 6 of ID"
@@ -63,5 +64,5 @@ def find_place(name: str) -> Place:
     if path.suffix or len(path.parts) > 1:
         return read_document(path).as_model(Place)
     if name not in places():
-        raise InputError(f"no place policy {name!r}", remedy=suggestion(name, places()))
+        raise InputError(_("no place policy {name!r}", name=name), remedy=suggestion(name, places()))
     return parse_document((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml").as_model(Place)

@@ -10,6 +10,7 @@ from sscard.card import Chip, Snapshot
 from sscard.card.snapshot import take_snapshot
 from sscard.cipher import Suite
 from sscard.issuer import CardReference, Holder, Hsm
+from sscard.language import _
 from sscard.service import Case, PinService
 from sscard.terminal import CardSession
 from sscard.transport import Recorder
@@ -49,7 +50,7 @@ class Bench:
     def terminal(self) -> CardSession:
         """The terminal's session with the inserted card."""
         if self.session is None:
-            raise NotPossible("no terminal has the card: put a step `insert:` before this one")
+            raise NotPossible(_("no terminal has the card: put a step `insert:` before this one"))
         return self.session
 
     def insert(self) -> None:

@@ -12,6 +12,7 @@ from sscard.card.layout import MF, SSSE_NAME
 from sscard.cipher import MAC_LENGTH
 from sscard.document import Model
 from sscard.encoding import encode_pin
+from sscard.language import _
 from sscard.scenario.bench import CHALLENGE_LENGTH, Bench, NotPossible
 from sscard.scenario.step import Count, Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step, without_power
 from sscard.transport import exchange
@@ -38,12 +39,17 @@ def _fid(text: str) -> bytes:
     try:
         return bytes.fromhex(digits)
     except ValueError:
-        raise ValueError("not a file\nwrite MF, SSSE, an EF as EF05, or a FID or AID in hex digits") from None
+        raise ValueError(_("not a file\nwrite MF, SSSE, an EF as EF05, or a FID or AID in hex digits")) from None
 
 
 def _asked_tries(text: str) -> str:
     if text != NO_PIN_NEEDED and not text.isdecimal():
-        raise ValueError(f"not a count\nwrite the tries that the terminal must read, or {NO_PIN_NEEDED}")
+        raise ValueError(
+            _(
+                "not a count\nwrite the tries that the terminal must read, or {none}",
+                none=NO_PIN_NEEDED,
+            )
+        )
     return text
 
 
@@ -121,7 +127,7 @@ class CutPower(Step):
         return Outcome()
 
     def title(self) -> str:
-        return f"cut_power {self.cut_power.moment} write point {self.cut_power.point}"
+        return _("cut_power {moment} write point {point}", moment=self.cut_power.moment, point=self.cut_power.point)
 
 
 class FailMemory(Step):
@@ -222,7 +228,7 @@ class Authenticate(Step):
         try:
             number = layout.keys[layout.key_named(asked.key)].number
         except KeyError:
-            raise NotPossible(f"this card has no {asked.key}") from None
+            raise NotPossible(_("this card has no {key}", key=asked.key)) from None
         factor = _challenge(bench, asked.challenge)
         proof = bench.hsm.authentication_data(
             bench.suite.algorithm_id,
@@ -450,5 +456,5 @@ def _send_safely(
 def _manner(proof: str, challenge: ChallengeUse) -> str:
     words = [] if proof.startswith("right") else [proof]
     if challenge != "fresh":
-        words.append("last challenge" if challenge == "last" else "no challenge")
+        words.append(_("last challenge") if challenge == "last" else _("no challenge"))
     return f"({', '.join(words)})" if words else ""

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sscard import __version__
-from sscard.scenario.report import step_name
+from sscard.language import CHINESE, ENGLISH, _, is_chinese
+from sscard.scenario.report import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult
 from sscard.transport import Event, Exchange
 
@@ -31,6 +32,9 @@ def html_report(results: Sequence[ScenarioResult], seed: int) -> str:
         seed=seed,
         version=__version__,
         step_name=step_name,
+        missed_text=missed_text,
+        language=CHINESE if is_chinese() else ENGLISH,
+        _=_,
         details_of=_details,
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from sscard.scenario.report import failure_text
+from sscard.scenario.report import failure_text, missed_text
 from sscard.scenario.runner import ScenarioResult
 
 
@@ -18,7 +18,7 @@ def junit_xml(results: Sequence[ScenarioResult]) -> str:
         case = SubElement(suite, "testcase", classname=scenario.group, name=scenario.title, file=scenario.source)
         if result.failure is not None:
             wrong = result.failure.mismatches[0]
-            message = f"{wrong.field}: expected {wrong.expected}, got {wrong.actual}"
+            message = missed_text(wrong)
             SubElement(case, "failure", message=message).text = failure_text(result)
     root = Element("testsuites")
     root.append(suite)

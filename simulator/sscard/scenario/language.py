@@ -21,6 +21,7 @@ from sscard.errors import InputError
 from sscard.issuer import Holder, find_personality, vary
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.issuer.personalities import DEFAULT
+from sscard.language import _
 from sscard.scenario.card_steps import CARD_STEPS, Insert
 from sscard.scenario.service_steps import SERVICE_STEPS, Texts
 from sscard.scenario.step import PinOrNone, Step
@@ -46,7 +47,9 @@ class HolderData(Model):
             encode_an(name[:first], 2 * first)
             encode_an(name[first:], 2 * second)
         except ValueError:
-            raise ValueError(f"does not fit the card\nup to {first + second} characters of GBK") from None
+            raise ValueError(
+                _("does not fit the card\nup to {count} characters of GBK", count=first + second)
+            ) from None
         return name
 
     @field_validator("id_number")
@@ -122,7 +125,7 @@ def read_scenario(
     document = read_document(path)
     document.source = source or str(path)
     if not isinstance(document.content, dict):
-        raise document.error((), "not a scenario", "write name:, proves: and steps: at the left margin")
+        raise document.error((), _("not a scenario"), _("write name:, proves: and steps: at the left margin"))
     written = document.as_model(Written)
     steps = tuple(_step(document.part(("steps", place))) for place in range(len(written.steps)))
     bases = [personality] if personality else _personalities(document, written, path.parent)
@@ -150,16 +153,18 @@ def insertion(scenario: Scenario) -> Step | None:
 def _step(document: Document) -> Step:
     content = document.content
     if not isinstance(content, dict):
-        raise document.error((), "a step is a verb, a colon and its value", "write it as `- insert:`")
+        raise document.error((), _("a step is a verb, a colon and its value"), _("write it as `- insert:`"))
     verbs = [key for key in content if key in VERBS]
     if len(verbs) > 1:
-        raise document.error((verbs[1],), f"two verbs in one step: {', '.join(verbs)}", "make each a step of its own")
+        raise document.error(
+            (verbs[1],), _("two verbs in one step: {verbs}", verbs=", ".join(verbs)), _("make each a step of its own")
+        )
     if verbs:
         return document.as_model(VERBS[verbs[0]])
     unknown = [key for key in content if key not in Step.model_fields]
     if not unknown:
-        raise document.error((), "a step without a verb", f"add one of: {', '.join(sorted(VERBS))}")
-    raise document.error((unknown[0],), f"unknown verb {unknown[0]!r}", suggestion(unknown[0], VERBS))
+        raise document.error((), _("a step without a verb"), _("add one of: {verbs}", verbs=", ".join(sorted(VERBS))))
+    raise document.error((unknown[0],), _("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
 
 
 def _personalities(document: Document, written: Written, folder: Path) -> list[Personality]:
@@ -182,6 +187,6 @@ def _suited(document: Document, written: Written, base: Personality) -> Personal
     card = written.card
     personality = vary(base, document.part(("card", "choices"))) if card.choices else base
     if card.tries_left is not None and card.tries_left > personality.pin_tries:
-        limit = f"write 0 to {personality.pin_tries}, or raise choices: pin_tries"
-        raise document.error(("card", "tries_left"), "more tries left than the card's limit", limit)
+        limit = _("write 0 to {limit}, or raise choices: pin_tries", limit=personality.pin_tries)
+        raise document.error(("card", "tries_left"), _("more tries left than the card's limit"), limit)
     return personality

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sscard.card import Personality
 from sscard.errors import InputError, MissingPart
+from sscard.language import _
 from sscard.scenario.language import Scenario, read_scenario
 
 FOLDER = "scenarios"
@@ -21,7 +22,7 @@ def builtin_folder() -> Path:
     for folder in (packaged, beside):
         if folder.is_dir():
             return folder
-    raise MissingPart("the built-in scenarios are not there", "pip install --force-reinstall sscard")
+    raise MissingPart(_("the built-in scenarios are not there"), "pip install --force-reinstall sscard")
 
 
 def builtin_scenarios(personality: Personality | None = None) -> list[Scenario]:
@@ -43,7 +44,7 @@ def find_scenarios(paths: Iterable[Path], personality: Personality | None = None
 def _read_folder(folder: Path, shown: str, personality: Personality | None) -> list[Scenario]:
     files = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
     if not files:
-        raise InputError("no scenarios here", file=shown, remedy="a scenario is a file that ends in .yaml")
+        raise InputError(_("no scenarios here"), file=shown, remedy=_("a scenario is a file that ends in .yaml"))
     found: list[Scenario] = []
     for path in files:
         inside = path.relative_to(folder)

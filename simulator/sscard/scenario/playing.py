@@ -12,6 +12,7 @@ from typing import Final
 
 from sscard.apdu import status_text
 from sscard.card import PowerLost, Snapshot
+from sscard.language import N_, _, is_chinese
 from sscard.scenario.step import show_state, view_of
 from sscard.terminal.session import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_bytes
 from sscard.transport import Connection, Event, Exchange, PowerEvent, Recorder, TransportError
@@ -21,7 +22,7 @@ from sscard.transport.wildcards import Wildcards
 Look = Callable[[], Snapshot]
 BEFORE: Final = 3
 """How many exchanges before a difference are told."""
-UNSEEN: Final = "not visible through this reader"
+UNSEEN: Final = N_("not visible through this reader")
 
 
 class Side:
@@ -35,9 +36,9 @@ class Side:
     def state(self) -> str:
         """Tries left and the words true of the card."""
         if self._look is None:
-            return UNSEEN
+            return _(UNSEEN)
         view = view_of(self._look(), None)
-        return f"{view.tries} tries left, {show_state(view.state)}"
+        return _("{tries} tries left, {state}", tries=view.tries, state=show_state(view.state))
 
     def power(self, statement: Power) -> PowerEvent:
         """Power on, off or reset."""
@@ -73,11 +74,11 @@ class Difference:
     def lines(self) -> list[str]:
         """As a person reads it."""
         width = max(len(name) for name, _ in self.sides)
-        lines = [f"line {self.line}: {self.title}"]
+        lines = [_("line {line}: {title}", line=self.line, title=self.title)]
         for name, (first, *rest) in self.sides:
             lines += [f"  {name:{width}}  {first}", *(f"  {'':{width}}    {line}" for line in rest)]
-        lines += [f"  state before, {name}: {state}" for name, state in self.states]
-        return lines + (["  before it:", *(f"    {line}" for line in self.before)] if self.before else [])
+        lines += ["  " + _("state before, {name}: {state}", name=name, state=state) for name, state in self.states]
+        return lines + (["  " + _("before it:"), *(f"    {line}" for line in self.before)] if self.before else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def replay(
         if isinstance(statement, Power):
             power = side.power(statement)
             event: Event = power
-            sides = _atr_sides("expected", statement.atr, side.name, power.atr) if statement.atr else ()
+            sides = _atr_sides(_("expected"), statement.atr, side.name, power.atr) if statement.atr else ()
         elif statement.obstacle:
             yield Played(statement, None)
             return
@@ -158,7 +159,7 @@ def _difference(
 ) -> Difference | None:
     if not sides:
         return None
-    title = f"{event.name}\n  > {event.command}" if isinstance(event, Exchange) else event.name
+    title = f"{event.name}\n  > {event.command}" if isinstance(event, Exchange) else _(event.name)
     told = [line for event in side.recorder.events[max(0, seen - BEFORE) : seen] for line in str(event).splitlines()]
     return Difference(statement.line, title, sides, states, tuple(told))
 
@@ -168,9 +169,11 @@ def _expected_sides(statement: Send, name: str, event: Exchange, sw_only: bool) 
         return ()
     if not statement.expects and event.sw:
         return ()
-    words = " or ".join(f"{sw}  {status_text(int(sw, 16))}" if ANY not in sw else sw for sw in statement.sws)
-    expected = f"{statement.data or ''} {words}".strip() or "an answer"
-    return (("expected", (expected, *statement.details)), (name, _words(event)))
+    words = _(" or ").join(
+        f"{sw}  {status_text(int(sw, 16), is_chinese())}" if ANY not in sw else sw for sw in statement.sws
+    )
+    expected = f"{statement.data or ''} {words}".strip() or _("an answer")
+    return ((_("expected"), (expected, *statement.details)), (name, _words(event)))
 
 
 def _answer_sides(

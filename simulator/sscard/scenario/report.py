@@ -11,8 +11,10 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from sscard.language import N_, _
 from sscard.scenario.language import Scenario
 from sscard.scenario.runner import ScenarioResult, StepResult
+from sscard.scenario.step import Mismatch
 
 PASSED, FAILED = "✓", "✗"
 LABEL_WIDTH = 10
@@ -32,15 +34,22 @@ def _trace_lines(result: ScenarioResult) -> Iterator[str]:
     for step in result.steps:
         yield f"-- {step_name(scenario, step)}"
         yield from (str(event) for event in step.events)
-        yield from (f"!! {wrong.field}: expected {wrong.expected}, got {wrong.actual}" for wrong in step.mismatches)
+        yield from (f"!! {missed_text(wrong)}" for wrong in step.mismatches)
     yield ""
 
 
 def step_name(scenario: Scenario, step: StepResult) -> str:
     """A step's line in the file and its title."""
     if step.number == 0:
-        return "before the first step: insert"
-    return f"line {scenario.place(step.number).line}: {step.step.title()}"
+        return _("before the first step: insert")
+    return _("line {line}: {title}", line=scenario.place(step.number).line, title=step.step.title())
+
+
+def missed_text(wrong: Mismatch) -> str:
+    """An expectation that was not met."""
+    return _(
+        "{field}: expected {expected}, got {actual}", field=wrong.field, expected=wrong.expected, actual=wrong.actual
+    )
 
 
 def failure_text(result: ScenarioResult) -> str:
@@ -70,7 +79,7 @@ class ConsoleReport:
             self._status.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._status is not None:
             self._status.stop()
 
@@ -94,15 +103,18 @@ class ConsoleReport:
         failed = [result for result in self._results if not result.passed]
         passed = len(self._results) - len(failed)
         commands = sum(result.commands for result in self._results)
-        wire = f"{_count(commands, 'command')} to {_count(len(self._results), 'card')}"
+        wire = _(
+            "{commands} to {cards}",
+            commands=_count(commands, N_("1 command"), N_("{count} commands")),
+            cards=_count(len(self._results), N_("1 card"), N_("{count} cards")),
+        )
         self._console.print(Text(f"\n{wire}", style="dim"))
         self._console.print(
-            Text(f"{passed} passed, {len(failed)} failed", style="bold red" if failed else "bold green")
+            Text(
+                _("{passed} passed, {failed} failed", passed=passed, failed=len(failed)),
+                style="bold red" if failed else "bold green",
+            )
         )
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _row(result: ScenarioResult) -> RenderableType:
@@ -112,9 +124,13 @@ def _row(result: ScenarioResult) -> RenderableType:
     row.add_column(width=10, style="dim")
     row.add_column(width=9, justify="right", style="dim")
     mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
-    steps = _count(len(result.scenario.steps), "step")
+    steps = _count(len(result.scenario.steps), N_("1 step"), N_("{count} steps"))
     row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
     return row
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return _(one) if number == 1 else _(many, count=number)
 
 
 def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
@@ -122,14 +138,14 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     table.add_column(width=LABEL_WIDTH, style="dim", justify="right")
     table.add_column(overflow="fold")
-    table.add_row("proves", Text(scenario.proves))
+    table.add_row(_("proves"), Text(scenario.proves))
     if step.step.note:
-        table.add_row("note", Text(step.step.note))
+        table.add_row(_("note"), Text(step.step.note))
     for mistake in step.mismatches:
         place = scenario.place(step.number, mistake.field)
-        table.add_row("at", Text(f"{scenario.source}:{place.line}  {step.step.title()}", style="bold"))
-        table.add_row(mistake.field, Text(f"expected  {mistake.expected}", style="green"))
-        table.add_row("", Text(f"got       {mistake.actual}", style="red"))
+        table.add_row(_("at"), Text(f"{scenario.source}:{place.line}  {step.step.title()}", style="bold"))
+        table.add_row(mistake.field, Text(_("expected  {expected}", expected=mistake.expected), style="green"))
+        table.add_row("", Text(_("got       {actual}", actual=mistake.actual), style="red"))
     for event in step.events:
         for line in str(event).splitlines():
             table.add_row("", Text(line, style="dim"))

@@ -14,6 +14,7 @@ from sscard.card.layout import CARD_BLOCKED, PIN_TRIES
 from sscard.issuer import Card, Holder, Order, SoftHsm, builtin_keys, make_holder, make_order, personalise
 from sscard.issuer.hsm import HsmError
 from sscard.issuer.personalise import card_reference
+from sscard.language import _
 from sscard.scenario.bench import Bench, NotPossible
 from sscard.scenario.language import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
@@ -112,7 +113,7 @@ def _perform(step: Step, bench: Bench) -> Outcome:
     except (PowerLost, CardRemoved, CardMute):
         return Outcome(None)
     except PowerError:
-        return Outcome(failure="the card has no power: put a step `power_on:` before this one")
+        return Outcome(failure=_("the card has no power: put a step `power_on:` before this one"))
     except TransportError as error:
         return Outcome(failure=str(error))
     except (NotPossible, HsmError) as error:

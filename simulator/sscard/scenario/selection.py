@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from sscard.errors import InputError
+from sscard.language import _
 from sscard.scenario.language import Scenario
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
@@ -30,7 +31,7 @@ class _Reader:
     def read(self) -> bool:
         fits = self._either()
         if self._tokens:
-            raise _unreadable(f"{self._tokens[0]!r} is left over")
+            raise _unreadable(_("{word!r} is left over", word=self._tokens[0]))
         return fits
 
     def _either(self) -> bool:
@@ -51,10 +52,10 @@ class _Reader:
         if self._take("("):
             fits = self._either()
             if not self._take(")"):
-                raise _unreadable("a parenthesis is not closed")
+                raise _unreadable(_("a parenthesis is not closed"))
             return fits
         if not self._tokens or self._tokens[0] in ("and", "or", ")"):
-            raise _unreadable("a word is missing")
+            raise _unreadable(_("a word is missing"))
         return self._tokens.pop(0) in self._text
 
     def _take(self, token: str) -> bool:
@@ -66,5 +67,5 @@ class _Reader:
 
 def _unreadable(problem: str) -> InputError:
     return InputError(
-        f"-k: {problem}", remedy="write words with and, or, not and parentheses: 'blocked and not v2-3des'"
+        f"-k: {problem}", remedy=_("write words with and, or, not and parentheses: 'blocked and not v2-3des'")
     )

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from sscard.apdu import SW, ApduError
 from sscard.document import Model
+from sscard.language import _
 from sscard.scenario.bench import Bench, NotPossible
 from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, View
 from sscard.service import (
@@ -46,7 +47,9 @@ class ServiceStep(Step):
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
         found = super().check(before, after, outcome)
         unsaid = [words for words in self.says if words not in outcome.told]
-        return found + [Mismatch("says", words, outcome.told or "nothing") for words in unsaid if not outcome.failure]
+        return found + [
+            Mismatch("says", words, outcome.told or _("nothing")) for words in unsaid if not outcome.failure
+        ]
 
 
 class Examined(ServiceStep):
@@ -104,7 +107,7 @@ class Apply(Examined):
         return _examined(bench.service.accept(bench.case))
 
     def title(self) -> str:
-        return f"apply {self.apply.channel} {self.apply.reason or 'no reason'}"
+        return f"apply {self.apply.channel} {self.apply.reason or _('no reason')}"
 
 
 class Supplemented(Model):
@@ -185,7 +188,7 @@ def _put_in(bench: Bench) -> None:
 
 def _case(bench: Bench) -> Case:
     if bench.case is None:
-        raise NotPossible("there is no case: put a step `apply:` before this one")
+        raise NotPossible(_("there is no case: put a step `apply:` before this one"))
     return bench.case
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from sscard.apdu import status_text
-from sscard.scenario.report import step_name
+from sscard.language import N_, _, is_chinese
+from sscard.scenario.report import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.transport import Exchange
 
-NOT_REACHED = "not reached"
+NOT_REACHED = N_("not reached")
 
 
 def differing_steps(left: ScenarioResult, right: ScenarioResult, names: tuple[str, str]) -> list[list[str]]:
@@ -39,9 +40,11 @@ def _status_words(step: StepResult) -> list[str]:
 
 def _side(name: str, step: StepResult | None) -> list[str]:
     if step is None:
-        return [f"  {name}: {NOT_REACHED}"]
+        return [f"  {name}: {_(NOT_REACHED)}"]
     words = [event.sw for event in step.events if isinstance(event, Exchange)]
-    came = f"{words[-1]} {status_text(int(words[-1], 16))}" if words and words[-1] else "no status word"
-    missed = [f"    {one.field}: expected {one.expected}, got {one.actual}" for one in step.mismatches]
+    came = (
+        f"{words[-1]} {status_text(int(words[-1], 16), is_chinese())}" if words and words[-1] else _("no status word")
+    )
+    missed = [f"    {missed_text(one)}" for one in step.mismatches]
     events = [f"    {line}" for event in step.events for line in str(event).splitlines()]
     return [f"  {name}: {came}", *missed, *events]

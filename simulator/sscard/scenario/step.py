@@ -14,12 +14,15 @@ from sscard.card import Snapshot, build_layout
 from sscard.card.layout import MF, Layout, Purpose
 from sscard.document import Model, suggestion
 from sscard.encoding import encode_pin
+from sscard.language import N_, _, is_chinese, retell, say
 from sscard.scenario.bench import Bench
 from sscard.service import Stage
 
 READY = "ready"
 """The state of a card of which no word is true."""
-SOME_WORDS = "off, no-pin, blocked, card-blocked, DF03-blocked, verified, challenge, a key such as PUK; or ready alone"
+SOME_WORDS = N_(
+    "off, no-pin, blocked, card-blocked, DF03-blocked, verified, challenge, a key such as PUK; or ready alone"
+)
 NO_ANSWER = "none"
 ANY_BYTE, ANY_REST = "??", "..."
 
@@ -53,9 +56,13 @@ def _bytes(text: object) -> bytes:
     digits = "".join(str(text).split())
     for place, char in enumerate(digits, 1):
         if char not in "0123456789abcdefABCDEF":
-            raise ValueError(f"no hex digit at position {place}\nwrite bytes as pairs of hex digits: 00 A4 02 00")
+            raise ValueError(
+                _("no hex digit at position {place}\nwrite bytes as pairs of hex digits: 00 A4 02 00", place=place)
+            )
     if len(digits) % 2:
-        raise ValueError(f"{len(digits)} hex digits, an odd number\nwrite bytes as pairs of hex digits: 00 A4 02 00")
+        raise ValueError(
+            _("{count} hex digits, an odd number\nwrite bytes as pairs of hex digits: 00 A4 02 00", count=len(digits))
+        )
     return bytes.fromhex(digits)
 
 
@@ -72,13 +79,15 @@ def _pin(digits: str) -> str:
     try:
         encode_pin(digits)
     except ValueError as error:
-        raise ValueError(f"{error}\nwrite 4 to 16 digits; other bytes can be sent with the verb apdu") from None
+        raise ValueError(
+            retell(str(error)) + "\n" + _("write 4 to 16 digits; other bytes can be sent with the verb apdu")
+        ) from None
     return digits
 
 
 def _given_pin(digits: str) -> str:
     if not digits:
-        raise ValueError("a PIN has 4 to 16 digits, got none\nwrite 4 to 16 digits")
+        raise ValueError(_("a PIN has 4 to 16 digits, got none\nwrite 4 to 16 digits"))
     return _pin(digits)
 
 
@@ -87,14 +96,14 @@ def _status_word(text: object) -> int | None:
         return None
     digits = str(text)
     if len(digits) != 4:
-        raise ValueError("not a status word\nwrite four hex digits, as in 63C5, or none where the power goes")
+        raise ValueError(_("not a status word\nwrite four hex digits, as in 63C5, or none where the power goes"))
     return int.from_bytes(_bytes(digits), "big")
 
 
 def _tries(text: object) -> tuple[int, ...]:
     counts = str(text).split()
     if not counts or not all(count.isdecimal() for count in counts):
-        raise ValueError("not a count\nwrite the tries left of each version of the key: 3, or 3 2 3")
+        raise ValueError(_("not a count\nwrite the tries left of each version of the key: 3, or 3 2 3"))
     return tuple(map(int, counts))
 
 
@@ -102,26 +111,27 @@ def _words(value: object) -> frozenset[str]:
     given = value if isinstance(value, list) else str(value).split()
     for word in given:
         if word not in (READY, *all_words()):
-            raise ValueError(f"unknown word {word!r}\n{_near(str(word), all_words(), SOME_WORDS)}")
+            raise ValueError(
+                _("unknown word {word!r}", word=word) + "\n" + suggestion(str(word), all_words(), _(SOME_WORDS))
+            )
     if not given or (READY in given and len(given) > 1):
-        raise ValueError(f"not a state\nwrite what is so: {SOME_WORDS}")
+        raise ValueError(_("not a state\nwrite what is so: {words}", words=_(SOME_WORDS)))
     return frozenset(given) - {READY}
 
 
 def _key(name: str) -> str:
     if name not in authenticated_keys():
-        raise ValueError(f"unknown key {name!r}\n{_near(name, authenticated_keys(), 'expected PUK, BK, UKSSSE, …')}")
+        raise ValueError(
+            _("unknown key {name!r}", name=name)
+            + "\n"
+            + suggestion(name, authenticated_keys(), _("expected PUK, BK, UKSSSE, …"))
+        )
     return name
-
-
-def _near(word: str, known: tuple[str, ...], otherwise: str) -> str:
-    near = suggestion(word, known)
-    return near if near.startswith("did") else otherwise
 
 
 def _nothing(text: str) -> str:
     if text:
-        raise ValueError("this verb takes no value\nwrite the verb and its colon only")
+        raise ValueError(_("this verb takes no value\nwrite the verb and its colon only"))
     return text
 
 
@@ -229,7 +239,7 @@ class Step(Model):
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
         """Every expectation that was not met."""
         if outcome.failure:
-            return [Mismatch(self.verb, "the step is done", outcome.failure)]
+            return [Mismatch(self.verb, _("the step is done"), outcome.failure)]
         pairs = [*self._compare_answer(outcome), *self._compare_views(before, after)]
         return [pair for pair in pairs if pair.expected != pair.actual]
 
@@ -264,17 +274,17 @@ def matches(pattern: str, data: bytes) -> bool:
 
 def show_sw(sw: int | None) -> str:
     """A status word with its meaning."""
-    return f"{sw:04X} {status_text(sw)}" if sw is not None else "no answer: the power went"
+    return f"{sw:04X} {status_text(sw, is_chinese())}" if sw is not None else _("no answer: the power went")
 
 
 def show_data(data: bytes) -> str:
     """Data as a pattern writes it."""
-    return data.hex(" ").upper() or "no data"
+    return data.hex(" ").upper() or _("no data")
 
 
 def show_tries(key: str, tries: tuple[int, ...]) -> str:
     """Tries left of a key, one number per version."""
-    return f"{key} {' '.join(map(str, tries))}".strip() if tries else f"{key}: not on this card"
+    return f"{key} {' '.join(map(str, tries))}".strip() if tries else _("{key}: not on this card", key=key)
 
 
 def show_state(words: frozenset[str]) -> str:
@@ -283,5 +293,5 @@ def show_state(words: frozenset[str]) -> str:
 
 
 def show_stage(stage: Stage | None) -> str:
-    """A case's stage in both languages."""
-    return f"{stage.value} {stage.chinese}" if stage else "no case"
+    """A case's stage in words."""
+    return say(stage.words) if stage else _("no case")

@@ -5,25 +5,34 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
+from sscard.phrase import Words
+
 
 class Word(StrEnum):
-    """A closed set of words, each declared as English value and Chinese."""
+    """A closed set of words, each declared as value, Chinese, and English where the value does not read well."""
 
     _value_: str
     chinese: str
+    english: str
 
-    def __new__(cls, value: str, chinese: str = "") -> Self:
+    def __new__(cls, value: str, chinese: str = "", english: str = "") -> Self:
         word = str.__new__(cls, value)
         word._value_ = value
         word.chinese = chinese
+        word.english = english or value.replace("-", " ")
         return word
+
+    @property
+    def words(self) -> Words:
+        """What a person reads."""
+        return Words(self.english, self.chinese)
 
 
 class Channel(Word):
     """Through which door a citizen comes (办理形式)."""
 
     WINDOW = "window", "窗口办理"
-    SELF_SERVICE = "self-service", "自助终端办理"
+    SELF_SERVICE = "self-service", "自助终端办理", "self-service terminal"
     ONLINE = "online", "网上办理"
 
 
@@ -37,9 +46,9 @@ class Operation(Word):
 class Reason(Word):
     """Why a citizen asks (申请条件三)."""
 
-    LEAKED = "leaked", "密码外泄"
-    FORGOTTEN = "forgotten", "密码遗忘"
-    LOCKED = "locked", "社保卡锁定"
+    LEAKED = "leaked", "密码外泄", "PIN leaked"
+    FORGOTTEN = "forgotten", "密码遗忘", "PIN forgotten"
+    LOCKED = "locked", "社保卡锁定", "card locked"
 
     @property
     def operation(self) -> Operation:
@@ -54,7 +63,7 @@ class Paper(Word):
     the resident ID card.
     """
 
-    ID_CARD = "id-card", "中华人民共和国居民身份证"
+    ID_CARD = "id-card", "中华人民共和国居民身份证", "resident ID card"
     SOCIAL_SECURITY_CARD = "social-security-card", "中华人民共和国社会保障卡"
 
 
@@ -62,7 +71,7 @@ class ApplicantKind(Word):
     """Who may apply (申请条件一)."""
 
     CITIZEN = "citizen", "中国公民"
-    HONG_KONG_MACAO_TAIWAN = "hong-kong-macao-taiwan", "港澳台居民"
+    HONG_KONG_MACAO_TAIWAN = "hong-kong-macao-taiwan", "港澳台居民", "resident of Hong Kong, Macao or Taiwan"
     OVERSEAS_CHINESE = "overseas-chinese", "华侨"
     FOREIGNER = "foreigner", "外国人"
 
@@ -70,16 +79,16 @@ class ApplicantKind(Word):
 class Document(Word):
     """An identity document. The item names the resident ID card; ``policy.yaml`` says what stands for it."""
 
-    RESIDENT_ID = "resident-id", "居民身份证"
+    RESIDENT_ID = "resident-id", "居民身份证", "resident ID card"
     RESIDENCE_PERMIT = "residence-permit", "港澳台居民居住证"
-    PERMANENT_RESIDENCE_ID = "permanent-residence-id", "外国人永久居留身份证"
+    PERMANENT_RESIDENCE_ID = "permanent-residence-id", "外国人永久居留身份证", "foreigner's permanent residence ID card"
     PASSPORT = "passport", "护照"
 
 
 class Presence(Word):
     """Who stands there for the applicant."""
 
-    IN_PERSON = "in-person", "本人"
+    IN_PERSON = "in-person", "本人", "the applicant"
     PROXY = "proxy", "代办人"
     GUARDIAN = "guardian", "监护人"
 

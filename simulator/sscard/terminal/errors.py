@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from sscard.apdu import SW, ApduError, tries_in
+from sscard.language import is_chinese
 
 
 class WrongPin(ApduError):
     """The PIN is wrong; ``tries_left`` more tries (0: it is blocked now)."""
 
-    def __init__(self, operation: str, sw: int) -> None:
-        super().__init__(operation, sw)
+    def __init__(self, operation: str, sw: int, *, chinese: bool = False) -> None:
+        super().__init__(operation, sw, chinese=chinese)
         self.tries_left = tries_in(sw) or 0
 
 
@@ -22,8 +23,8 @@ class PinBlocked(ApduError):
 class AuthenticationFailed(ApduError):
     """The card did not accept the issuer's key; ``tries_left`` more tries of that key."""
 
-    def __init__(self, operation: str, sw: int) -> None:
-        super().__init__(operation, sw)
+    def __init__(self, operation: str, sw: int, *, chinese: bool = False) -> None:
+        super().__init__(operation, sw, chinese=chinese)
         self.tries_left = tries_in(sw) or 0
 
 
@@ -40,23 +41,23 @@ class CardUnusable(ApduError):
 def pin_error(operation: str, sw: int) -> ApduError:
     """The error of a refused VERIFY or CHANGE PIN."""
     if tries_in(sw) is not None:
-        return WrongPin(operation, sw)
+        return WrongPin(operation, sw, chinese=is_chinese())
     if sw == SW.METHOD_BLOCKED:
-        return PinBlocked(operation, sw)
+        return PinBlocked(operation, sw, chinese=is_chinese())
     return card_error(operation, sw)
 
 
 def authentication_error(operation: str, sw: int) -> ApduError:
     """The error of a refused EXTERNAL AUTHENTICATION."""
     if tries_in(sw) is not None:
-        return AuthenticationFailed(operation, sw)
+        return AuthenticationFailed(operation, sw, chinese=is_chinese())
     if sw == SW.METHOD_BLOCKED:
-        return KeyBlocked(operation, sw)
+        return KeyBlocked(operation, sw, chinese=is_chinese())
     return card_error(operation, sw)
 
 
 def card_error(operation: str, sw: int) -> ApduError:
     """The error of any other refusal."""
     if sw in (SW.NOT_SUPPORTED, SW.APPLICATION_BLOCKED):
-        return CardUnusable(operation, sw)
-    return ApduError(operation, sw)
+        return CardUnusable(operation, sw, chinese=is_chinese())
+    return ApduError(operation, sw, chinese=is_chinese())

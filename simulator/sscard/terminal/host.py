@@ -14,6 +14,7 @@ from sscard.cipher import DES, SUITES, Suite, equal
 from sscard.encoding import digits_in
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
 from sscard.issuer.hsm import Hsm, HsmError
+from sscard.language import _
 from sscard.terminal.driver_fields import join, upper_hex
 from sscard.terminal.session import HISTORICAL_LENGTH, SERIAL_LENGTH
 
@@ -62,7 +63,7 @@ class SoftPurchaseHsm:
     def _key(self, suite: Suite, address: str, use: Use, card: CardReference) -> bytes:
         found: Address | None = self._hierarchy.at(address)
         if found is None or found.use != use:
-            raise HsmError(f"no key for {use} at address {address}")
+            raise HsmError(_("no key for {use} at address {address}", use=use, address=address))
         return self._hierarchy.card_key(suite, found.key, found.version, card)
 
 
@@ -110,7 +111,7 @@ class CardHolderBase:
         algorithm, address, factor, header, plain = _fields(asked, 5)
         pin = _hex(plain) if plain else None
         if pin is not None and not digits_in(pin):
-            raise HostError("the plaintext is no PIN")
+            raise HostError(_("the plaintext is no PIN"))
         message = self._hsm.safe_message(_algorithm(algorithm), address, _card(basic), _hex(factor), _hex(header), pin)
         return upper_hex(message)
 
@@ -127,7 +128,7 @@ class CardHolderBase:
         """Settlement check: whether the TAC of a purchase, of iDoDebit or of its last HSM step, is right."""
         told = receipt.split("|")[:-1]
         if len(told) not in (EIGHT_FIELDS, EIGHT_FIELDS + 1):
-            raise HostError("a receipt has 8 fields, or 9 with MAC2")
+            raise HostError(_("a receipt has 8 fields, or 9 with MAC2"))
         paid = _Receipt(*told[-EIGHT_FIELDS:])
         parts = (paid.amounts, paid.kind, paid.terminal, paid.sequence, paid.time)
         message = NO_ACCOUNT + b"".join(map(_hex, parts))
@@ -140,7 +141,7 @@ class CardHolderBase:
 
     def _pay(self) -> PurchaseHsm:
         if self._purchases is None:
-            raise HsmError("this HSM serves no purchases")
+            raise HsmError(_("this HSM serves no purchases"))
         return self._purchases
 
 
@@ -148,21 +149,23 @@ def _card(basic: str) -> CardReference:
     """Which card the basic data of iReadCardBas are of."""
     told = basic.split("|")
     if len(told) < EIGHT_FIELDS:
-        raise HostError("the basic data of iReadCardBas expected")
+        raise HostError(_("the basic data of iReadCardBas expected"))
     return _reference(told[0], told[5])
 
 
 def _reference(city: str, historical: str) -> CardReference:
     held = _hex(historical)
     if len(held) != HISTORICAL_LENGTH or len(city) != 6 or not city.isdecimal():
-        raise HostError("district of 6 digits and ATR historical bytes of 26 hex digits expected")
+        raise HostError(_("district of 6 digits and ATR historical bytes of 26 hex digits expected"))
     return CardReference(city, held[-SERIAL_LENGTH:])
 
 
 def _fields(text: str, expected: int) -> list[str]:
     *told, rest = text.split("|")
     if rest or len(told) != expected:
-        raise HostError(f"{expected} fields expected, each ended by a bar, got {len(told)}")
+        raise HostError(
+            _("{expected} fields expected, each ended by a bar, got {count}", expected=expected, count=len(told))
+        )
     return told
 
 
@@ -174,11 +177,13 @@ def _hex(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise HostError("hex digits expected") from None
+        raise HostError(_("hex digits expected")) from None
 
 
 def _suite(algorithm: int) -> Suite:
     try:
         return SUITES[algorithm]
     except KeyError:
-        raise HsmError(f"algorithm {algorithm:02X} is not supported; 01 is DES, 03 is SM4") from None
+        raise HsmError(
+            _("algorithm {algorithm:02X} is not supported; 01 is DES, 03 is SM4", algorithm=algorithm)
+        ) from None

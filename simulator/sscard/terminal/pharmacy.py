@@ -10,6 +10,7 @@ from sscard.apdu import ApduError, command
 from sscard.cipher import equal
 from sscard.issuer.hierarchy import KeyHierarchy
 from sscard.issuer.hsm import Hsm
+from sscard.language import _, is_chinese
 from sscard.terminal.session import CardSession
 from sscard.transport.connection import Connection
 
@@ -60,7 +61,8 @@ class PharmacySession(CardSession):
     def _purchase(self, account: int, self_paid: int, keys: KeyHierarchy, now: datetime, kind: bytes) -> Receipt:
         amounts = b"".join(amount.to_bytes(4, "big") for amount in (account, self_paid, 0))
         opening = self._demand(
-            command(0xB0, 0x28, 0x01, 0x01, bytes((KEY_INDEX,)) + amounts + TERMINAL_NUMBER), "initialize for purchase"
+            command(0xB0, 0x28, 0x01, 0x01, bytes((KEY_INDEX,)) + amounts + TERMINAL_NUMBER),
+            _("initialize for purchase"),
         )
         count, version, random = opening[-8:-6], opening[-6], opening[-4:]
         self.terminal_count += 1
@@ -70,7 +72,7 @@ class PharmacySession(CardSession):
         card_key = suite.key(keys.card_key(suite, "DPK", version - 1, self._reference))
         key = suite.session_key(card_key, random + count + terminal_count[2:])
         mac1 = suite.mac(key, amounts + kind + TERMINAL_NUMBER + time)
-        answer = self._demand(command(0xB0, 0x2C, 0x01, 0x00, terminal_count + time + mac1), "debit for purchase")
+        answer = self._demand(command(0xB0, 0x2C, 0x01, 0x00, terminal_count + time + mac1), _("debit for purchase"))
         if not equal(suite.mac(key, amounts), answer[4:8]):
-            raise ApduError("check MAC2", WRONG_MAC2)
+            raise ApduError(_("check MAC2"), WRONG_MAC2, chinese=is_chinese())
         return Receipt(account, self_paid, int.from_bytes(count, "big"), now, answer[:4].hex().upper())

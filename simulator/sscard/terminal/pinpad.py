@@ -11,10 +11,12 @@ from getpass import getpass
 from pathlib import Path
 from typing import Protocol
 
-ENTER = "请输入密码"
-ENTER_OLD = "请输入原密码"
-ENTER_NEW = "请输入新密码"
-ENTER_AGAIN = "请再次输入新密码"
+from sscard.language import N_
+
+ENTER = N_("Enter the PIN")
+ENTER_OLD = N_("Enter the old PIN")
+ENTER_NEW = N_("Enter the new PIN")
+ENTER_AGAIN = N_("Enter the new PIN again")
 
 CONTROLLING_TERMINAL = Path("/dev/tty")
 

@@ -11,6 +11,7 @@ from sscard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, Suite, city_factor,
 from sscard.issuer.hierarchy import ROOT_OF, CardReference
 from sscard.issuer.psam.keys import CARD_KEYS, ENCIPHERING_KEY, MAX_LEVELS, PURCHASE_KEY, KeyType, usage_byte
 from sscard.issuer.psam.layout import APPLICATION_AID, ENVIRONMENT_NAMES, TERMINAL_INFO
+from sscard.language import _, is_chinese
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import TransportError
 
@@ -79,7 +80,7 @@ class Psam:
         self._algorithm = NO_ENVIRONMENT
         name = ENVIRONMENT_NAMES.get(algorithm)
         if name is None or algorithm not in SUITES or self._send(_select(name)).sw != SW.OK:
-            raise PsamError(ALGORITHM_MISSING, f"the PSAM lacks algorithm {algorithm:02X}")
+            raise PsamError(ALGORITHM_MISSING, _("the PSAM lacks algorithm {algorithm:02X}", algorithm=algorithm))
         self._demand(_select(APPLICATION_AID), "SELECT DF01")
         self._algorithm = algorithm
 
@@ -87,7 +88,7 @@ class Psam:
         self, algorithm: int, key: str, card: CardReference, factor: bytes, original: bytes
     ) -> bytes:
         """Authentication data(8) ‖ original data(8), as ``Hsm.authentication_data``."""
-        _expect(len(original) == FACTOR_LENGTH, f"original data has {FACTOR_LENGTH} bytes")
+        _expect(len(original) == FACTOR_LENGTH, _("original data has {length} bytes", length=FACTOR_LENGTH))
         suite = self._deliver(algorithm, key, KeyType.ENCRYPT, card, factor)
         enciphered = self._cipher(LAST_ENCRYPT, original.ljust(suite.block, b"\x00"))
         return _fold(enciphered) + original
@@ -102,13 +103,13 @@ class Psam:
         key: str = ENCIPHERING_KEY,
     ) -> bytes:
         """Header(5) ‖ enciphered PIN ‖ MAC(4), as ``Hsm.safe_message``; ``pin`` is ``None`` for a command without."""
-        _expect(len(header) == HEADER_LENGTH, f"a command header has {HEADER_LENGTH} bytes")
+        _expect(len(header) == HEADER_LENGTH, _("a command header has {length} bytes", length=HEADER_LENGTH))
         kind = KeyType.MAC if pin is None else KeyType.MAC_AND_ENCRYPT
         suite = self._deliver(algorithm, key, kind, card, factor)
         message = header
         if pin is not None:
             message += self._cipher(MORE_ENCRYPT, _pin_block(pin, suite.block))
-        _expect(header[-1] == len(message) - HEADER_LENGTH + MAC_LENGTH, "Lc of the header counts data and MAC")
+        _expect(header[-1] == len(message) - HEADER_LENGTH + MAC_LENGTH, _("Lc of the header counts data and MAC"))
         return message + self._cipher(ONLY_MAC, bytes(suite.block) + pad(message, suite.block))
 
     def init_purchase(
@@ -123,11 +124,11 @@ class Psam:
         """
         self.environment(algorithm)
         data = opening[4:] + opening[:2] + amounts + kind + time + opening[2:4]
-        _expect(len(data) == PURCHASE_LENGTH, f"a purchase has {PURCHASE_LENGTH} bytes")
+        _expect(len(data) == PURCHASE_LENGTH, _("a purchase has {length} bytes", length=PURCHASE_LENGTH))
         answered = self._at_its_level(
             PURCHASE_KEY,
             card,
-            lambda _, factors: command(0x80, 0x70, 0x01, 0x00, data + factors, le=0),
+            lambda __, factors: command(0x80, 0x70, 0x01, 0x00, data + factors, le=0),
             wrong_level=SW.WRONG_LENGTH,
         )
         return PurchaseMac(answered[:-MAC_LENGTH], answered[-MAC_LENGTH:])
@@ -146,21 +147,24 @@ class Psam:
         if self._terminal_number:
             return
         if self._connection is None:
-            raise PsamError(NO_PSAM, "no PSAM in the terminal")
+            raise PsamError(NO_PSAM, _("no PSAM in the terminal"))
         try:
             self._connection.power_on()
         except _LOST as error:
-            raise PsamError(NO_PSAM, f"no PSAM: {error}") from None
+            raise PsamError(NO_PSAM, _("no PSAM: {error}", error=error)) from None
         data, sw = self._send(command(0x00, 0xB0, BINARY_BY_SFI | TERMINAL_INFO, 0x00, le=0))
         if sw != SW.OK:
-            raise PsamError(NO_PSAM, "the card in the terminal's slot is no PSAM")
+            raise PsamError(NO_PSAM, _("the card in the terminal's slot is no PSAM"))
         self._terminal_number = data.hex()
 
     def _deliver(self, algorithm: int, key: str, kind: KeyType, card: CardReference, factor: bytes) -> Suite:
         """DELIVERY SESSION KEY: the card's key over its random becomes the PSAM's session key."""
         self.environment(algorithm)
         suite = SUITES[algorithm]
-        _expect(len(factor) in suite.challenge_lengths, f"{suite.name} takes no process factor of {len(factor)} bytes")
+        _expect(
+            len(factor) in suite.challenge_lengths,
+            _("{suite} takes no process factor of {length} bytes", suite=suite.name, length=len(factor)),
+        )
         held = CARD_KEYS.get(ROOT_OF.get(key, key))
         if held is None:
             raise _key_refusal(key, SW.KEY_NOT_FOUND)
@@ -192,7 +196,10 @@ class Psam:
                 return data
             if sw != wrong_level:
                 raise _key_refusal(key, sw)
-        raise PsamError(KEY_LEVEL_TOO_LOW, f"the PSAM's {key} does not reach cards of {card.city_code}")
+        raise PsamError(
+            KEY_LEVEL_TOO_LOW,
+            _("the PSAM's {key} does not reach cards of {district}", key=key, district=card.city_code),
+        )
 
     def _serves(self, factors: Factors, levels: int) -> bool:
         """Whether a root with so many levels below it is of the card's region."""
@@ -206,17 +213,17 @@ class Psam:
     def _demand(self, sent: bytes, operation: str) -> bytes:
         data, sw = self._send(sent)
         if sw != SW.OK:
-            raise PsamError(-sw, f"{operation}: {sw:04X} {status_text(sw)}")
+            raise PsamError(-sw, f"{operation}: {sw:04X} {status_text(sw, is_chinese())}")
         return data
 
     def _send(self, sent: bytes) -> Answer:
         if self._connection is None:
-            raise PsamError(NO_PSAM, "no PSAM in the terminal")
+            raise PsamError(NO_PSAM, _("no PSAM in the terminal"))
         try:
             return exchange(self._connection, sent)
         except _LOST as error:
             self._forget()
-            raise PsamError(NO_PSAM, f"the PSAM gave no answer: {error}") from None
+            raise PsamError(NO_PSAM, _("the PSAM gave no answer: {error}", error=error)) from None
 
 
 _LOST: Final = (TransportError, PowerLost, PowerError)
@@ -242,8 +249,10 @@ def _fold(enciphered: bytes) -> bytes:
 
 def _key_refusal(key: str, sw: int) -> PsamError:
     if sw == SW.KEY_NOT_FOUND:
-        return PsamError(READ_KEY_MISSING if key == "RKSSSE" else -sw, f"the PSAM holds no {key} for this use")
-    return PsamError(-sw, f"{key}: {sw:04X} {status_text(sw)}")
+        return PsamError(
+            READ_KEY_MISSING if key == "RKSSSE" else -sw, _("the PSAM holds no {key} for this use", key=key)
+        )
+    return PsamError(-sw, f"{key}: {sw:04X} {status_text(sw, is_chinese())}")
 
 
 def _expect(right: bool, rule: str) -> None:

@@ -11,6 +11,7 @@ from sscard.cipher import DES, MAC_LENGTH, SUITES, Suite
 from sscard.encoding import decode_an, decode_cn, encode_pin
 from sscard.issuer.hierarchy import CardReference
 from sscard.issuer.hsm import Hsm
+from sscard.language import _
 from sscard.terminal.errors import authentication_error, card_error, pin_error
 from sscard.transport.connection import Connection, exchange
 
@@ -102,24 +103,24 @@ class CardSession:
 
     def tries_left(self) -> int | None:
         """Tries left of the PIN without costing one; ``None`` where no PIN need be given."""
-        _, sw = self._send(command(0x00, 0x20, 0x00, 0x00, le=0))
+        __, sw = self._send(command(0x00, 0x20, 0x00, 0x00, le=0))
         if sw == SW.OK:
             return None
         if sw == SW.METHOD_BLOCKED:
             return 0
         tries = tries_in(sw)
         if tries is None:
-            raise card_error("ask the tries left", sw)
+            raise card_error(_("ask the tries left"), sw)
         return tries
 
     def verify_pin(self, pin: str) -> None:
         """VERIFY: ``WrongPin`` with the tries left, ``PinBlocked`` where none is."""
-        self._demand(command(0x00, 0x20, 0x00, 0x00, _given(pin)), "verify PIN", pin_error)
+        self._demand(command(0x00, 0x20, 0x00, 0x00, _given(pin)), _("verify PIN"), pin_error)
 
     def change_pin(self, old: str, new: str) -> None:
         """CHANGE PIN (修改): the holder knows the old PIN. An empty one means no PIN."""
         data = encode_pin(old) + b"\xff" + encode_pin(new)
-        self._demand(command(0x80, 0x5E, 0x01, 0x00, data), "change PIN", pin_error)
+        self._demand(command(0x80, 0x5E, 0x01, 0x00, data), _("change PIN"), pin_error)
 
     def reset_pin(self, new: str) -> None:
         """PIN reset (重置): the issuer sets a new PIN of 4–16 digits and frees the counter."""
@@ -127,16 +128,16 @@ class CardSession:
         self._authenticate("PUK", PUK_NUMBER)
         block = self._suite.block
         enciphered = (len(pin) + block) // block * block
-        self._safe_message(bytes((0x84, 0x24, 0x00, 0x01, enciphered + MAC_LENGTH)), pin, "reset PIN")
+        self._safe_message(bytes((0x84, 0x24, 0x00, 0x01, enciphered + MAC_LENGTH)), pin, _("reset PIN"))
 
     def unblock_pin(self) -> None:
         """PIN unblock (解锁): the old PIN is valid again, with all its tries."""
         self._authenticate("PUK", PUK_NUMBER)
-        self._safe_message(bytes((0x84, 0x24, 0x00, 0x00, MAC_LENGTH)), None, "unblock PIN")
+        self._safe_message(bytes((0x84, 0x24, 0x00, 0x00, MAC_LENGTH)), None, _("unblock PIN"))
 
     def challenge(self) -> bytes:
         """GET CHALLENGE: 8 randoms of the card."""
-        return self._demand(command(0x00, 0x84, 0x00, 0x00, le=CHALLENGE_LENGTH), "get challenge")
+        return self._demand(command(0x00, 0x84, 0x00, 0x00, le=CHALLENGE_LENGTH), _("get challenge"))
 
     def _identify(self) -> Identity:
         self._select(EF_ISSUER)
@@ -154,7 +155,7 @@ class CardSession:
         proof = self._hsm.authentication_data(
             self._suite.algorithm_id, self._hsm.address_of(key), self._reference, factor, original
         )
-        operation = f"authenticate {key}"
+        operation = _("authenticate {key}", key=key)
         self._demand(command(0x00, 0x82, 0x00, number, proof), operation, authentication_error)
 
     def _safe_message(self, header: bytes, pin: bytes | None, operation: str) -> None:

@@ -11,6 +11,7 @@ from sscard.card.commands import BY_CODE, COMMANDS
 from sscard.card.commands.declaration import Command
 from sscard.card.layout import MF, DfSpec, FileSpec, Item, Layout, Structure
 from sscard.encoding import decode_an, decode_cn, records
+from sscard.language import _, is_chinese, say
 
 SELECT_INS, READ_BINARY_INS, READ_RECORD_INS, GET_RESPONSE_INS = 0xA4, 0xB0, 0xB2, 0xC0
 RECORD_INS = (READ_RECORD_INS, 0xDC)
@@ -61,8 +62,8 @@ class Explainer:
             return _name_of_unknown(command)
         p3 = command[4] if len(command) > 4 else 0
         data, le = (command[5 : 5 + p3], 0) if declared.lengths else (b"", p3)
-        words = declared.words(self._layout, command[2], command[3], data, le)
-        return f"{declared.name} {declared.chinese}" + (f" ({words})" if words else "")
+        words = say(declared.words(self._layout, command[2], command[3], data, le))
+        return _name(declared) + (f" ({words})" if words else "")
 
     def _follow(self, declared: Command, command: bytes, sw: int) -> None:
         """Keep track of the selection as the card does."""
@@ -122,8 +123,13 @@ def _name_of_unknown(command: bytes) -> str:
     """The card knows no such command; what it would be under the right CLA, or whole."""
     meant = _BY_INS.get(command[1]) if len(command) > 1 else None
     if meant is None:
-        return "unknown command"
-    return f"{meant.name} {meant.chinese} ({'under another CLA' if len(command) >= HEADER_LENGTH else 'cut short'})"
+        return _("unknown command")
+    return f"{_name(meant)} ({_('under another CLA') if len(command) >= HEADER_LENGTH else _('cut short')})"
+
+
+def _name(declared: Command) -> str:
+    """The standard calls its commands by their English names; Chinese says what they do as well."""
+    return f"{declared.name} {declared.chinese}" if is_chinese() else declared.name
 
 
 def explain_fci(fci: bytes) -> list[str]:
@@ -131,12 +137,13 @@ def explain_fci(fci: bytes) -> list[str]:
     found = dict(_walk(fci))
     lines = []
     if NAME in found:
-        lines.append(f"DF name {found[NAME].hex().upper()} ({decode_an(found[NAME])!r})")
+        lines.append(_("DF name {name} ({text!r})", name=found[NAME].hex().upper(), text=decode_an(found[NAME])))
     if found.get(DIRECTORY):
-        lines.append(f"DIR file has SFI {found[DIRECTORY][0]:02X}")
+        lines.append(_("DIR file has SFI {sfi:02X}", sfi=found[DIRECTORY][0]))
     if found.get(ALGORITHM):
         number = found[ALGORITHM][0]
-        lines.append(f"algorithm {number:02X} {ALGORITHMS.get(number, 'unknown')}")
+        name = ALGORITHMS.get(number) or _("unknown")
+        lines.append(_("algorithm {number:02X} {name}", number=number, name=name))
     return lines
 
 
@@ -154,7 +161,7 @@ def explain_records(ef: FileSpec, data: bytes) -> list[str]:
 def _item_lines(tag: int, item: Item | None, value: bytes) -> list[str]:
     if item is None:
         return [f"{tag:02X}: {value.hex().upper()}"]
-    name = " ".join(part for part in (f"{tag:02X}", item.name, item.chinese) if part)
+    name = f"{tag:02X} {_label(item)}".rstrip()
     if item.type != "tlv":
         return [f"{name}: {value_text(item, value)}"]
     parts = {part.tag: part for part in item.parts}
@@ -169,7 +176,7 @@ def _fields(items: tuple[Item, ...], data: bytes) -> list[str]:
     while start < len(data):
         for item in items:
             value = data[start : start + item.length]
-            lines.append(f"{item.name or item.type} {item.chinese}".rstrip() + f": {value_text(item, value)}")
+            lines.append(f"{_label(item) or item.type}: {value_text(item, value)}")
             start += item.length
     return lines
 
@@ -177,11 +184,16 @@ def _fields(items: tuple[Item, ...], data: bytes) -> list[str]:
 def value_text(item: Item, value: bytes) -> str:
     """An item's value as a person reads it; "not written" where it is all padding."""
     if item.type in ("an", "cn") and value == item.blank():
-        return "not written 未写入"
+        return _("not written")
     if item.type == "cn":
         return decode_cn(value)
     text = decode_an(value) if item.type == "an" else ""
     return text if text.isprintable() and text else value.hex().upper()
+
+
+def _label(item: Item) -> str:
+    """What the standard calls an item; some have a name in one language only."""
+    return (item.chinese or item.name) if is_chinese() else (item.name or item.chinese)
 
 
 def _walk(data: bytes) -> list[tuple[str, bytes]]:

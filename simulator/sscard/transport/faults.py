@@ -9,6 +9,7 @@ from typing import Final
 
 from sscard.card.memory import Moment, PowerLost
 from sscard.errors import TransportError
+from sscard.language import _
 from sscard.transport.connection import Connection
 
 __all__ = [
@@ -145,7 +146,7 @@ class FaultyConnection:
     def power_on(self) -> bytes:
         self._mute = False
         if self._removed:
-            raise CardRemoved("no card in the reader: insert() it first")
+            raise CardRemoved(_("no card in the reader: insert() it first"))
         self._lost = False
         return self._powered(self.connection.power_on)
 
@@ -162,7 +163,7 @@ class FaultyConnection:
         """Pass the command on, unless a fault is due."""
         self._demand_card()
         if self._mute:
-            raise CardMute("the card is mute")
+            raise CardMute(_("the card is mute"))
         fault = self._due(command)
         if fault is None:
             return self._ask(command)
@@ -185,7 +186,7 @@ class FaultyConnection:
                 return self._leave(fault, command)
             case Mute():
                 self._mute = True
-                raise CardMute("the card fell silent")
+                raise CardMute(_("the card fell silent"))
             case Slow(seconds):
                 answer = self._ask(command)
                 self._wait(seconds)
@@ -197,18 +198,18 @@ class FaultyConnection:
             case Swap(other):
                 self.remove()
                 self.insert(other)
-                raise CardRemoved("the card was taken out for another")
+                raise CardRemoved(_("the card was taken out for another"))
 
     def _leave(self, fault: Removal, command: bytes) -> bytes:
         if fault.moment == Moment.BEFORE:
             self.remove()
-            raise CardRemoved("the card was taken out before the command")
+            raise CardRemoved(_("the card was taken out before the command"))
         if fault.moment == Moment.DURING and fault.interrupt is not None:
             fault.interrupt()
         answer = self._ask(command)
         self.remove()
         if fault.moment == Moment.DURING:
-            raise CardRemoved("the card was taken out during the command")
+            raise CardRemoved(_("the card was taken out during the command"))
         return answer
 
     def _ask(self, command: bytes) -> bytes:
@@ -216,18 +217,18 @@ class FaultyConnection:
             return self.connection.transmit(command)
         except PowerLost:
             self.remove()
-            raise CardRemoved("the card lost its power") from None
+            raise CardRemoved(_("the card lost its power")) from None
 
     def _powered(self, power: Callable[[], bytes]) -> bytes:
         try:
             return power()
         except PowerLost:
             self.remove()
-            raise CardRemoved("the card lost its power") from None
+            raise CardRemoved(_("the card lost its power")) from None
 
     def _demand_card(self) -> None:
         if self._lost:
-            raise CardRemoved("the card was taken out: insert() it, then power_on()")
+            raise CardRemoved(_("the card was taken out: insert() it, then power_on()"))
 
 
 def _flip(answer: bytes, position: int, mask: int) -> bytes:

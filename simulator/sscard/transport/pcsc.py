@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn
 
 from sscard.errors import InputError, MissingPart
+from sscard.language import _
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 
 PATIENCE: Final = 3.0
@@ -137,18 +138,18 @@ class PcscConnection:
         if result in (0, self._scard.SCARD_E_NOT_TRANSACTED):
             self._explain_silence()
         self._check(result)
-        raise ReaderError(f"reader {self.reader_name!r} gave no answer")
+        raise ReaderError(_("reader {name!r} gave no answer", name=self.reader_name))
 
     def _connect(self, context: int) -> None:
         if not _wait(self._scard, context, self.reader_name, True, self._patience):
-            raise CardRemoved(f"no card in reader {self.reader_name!r}")
-        result, card, _ = self._scard.SCardConnect(context, self.reader_name, self._share, self._protocols)
+            raise CardRemoved(_("no card in reader {name!r}", name=self.reader_name))
+        result, card, __ = self._scard.SCardConnect(context, self.reader_name, self._share, self._protocols)
         self._check(result)
         self._card = card
 
     def _powered(self) -> int:
         if self._card is None:
-            raise CardRemoved("the card has no power: call power_on() first")
+            raise CardRemoved(_("the card has no power: call power_on() first"))
         return self._card
 
     def _restart(self, disposition: int) -> bytes:
@@ -165,17 +166,17 @@ class PcscConnection:
         """An answer of no bytes: the card left (pcscd is about to notice), or it is there and mute."""
         assert self._context is not None
         if _wait(self._scard, self._context, self.reader_name, False, NOTICE):
-            raise CardRemoved(f"the card left reader {self.reader_name!r}")
-        raise CardMute(f"the card in reader {self.reader_name!r} does not answer")
+            raise CardRemoved(_("the card left reader {name!r}", name=self.reader_name))
+        raise CardMute(_("the card in reader {name!r} does not answer", name=self.reader_name))
 
     def _check(self, result: int) -> None:
         scard = self._scard
         if result in (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD):
-            raise CardRemoved(f"no card in reader {self.reader_name!r}")
+            raise CardRemoved(_("no card in reader {name!r}", name=self.reader_name))
         if result in (scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNPOWERED_CARD):
-            raise CardMute(f"the card in reader {self.reader_name!r} does not answer")
+            raise CardMute(_("the card in reader {name!r} does not answer", name=self.reader_name))
         if result == scard.SCARD_W_RESET_CARD:
-            raise CardReset(f"another program reset the card in reader {self.reader_name!r}")
+            raise CardReset(_("another program reset the card in reader {name!r}", name=self.reader_name))
         _demand(scard, result)
 
 
@@ -183,14 +184,16 @@ def _scard() -> Any:
     try:
         from smartcard import scard  # noqa: PLC0415 - an extra, and slow to load
     except ImportError:
-        raise MissingPart("pyscard is not installed", "pip install 'sscard[pcsc]'") from None
+        raise MissingPart(_("pyscard is not installed"), "pip install 'sscard[pcsc]'") from None
     return scard
 
 
 def _establish(scard: Any) -> int:
     result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     if result in (scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED):
-        raise MissingPart("no PC/SC daemon answers", "sudo apt-get install pcscd && sudo systemctl start pcscd.socket")
+        raise MissingPart(
+            _("no PC/SC daemon answers"), "sudo apt-get install pcscd && sudo systemctl start pcscd.socket"
+        )
     _demand(scard, result)
     return int(context)
 
@@ -211,11 +214,11 @@ def _wait(scard: Any, context: int, reader_name: str, present: bool, timeout: fl
         left = max(0, round((deadline - time.monotonic()) * 1000))
         result, states = scard.SCardGetStatusChange(context, left, [(reader_name, state)])
         if result == scard.SCARD_E_UNKNOWN_READER:
-            raise InputError(f"no reader called {reader_name!r}", remedy=_readers_here(scard, context))
+            raise InputError(_("no reader called {name!r}", name=reader_name), remedy=_readers_here(scard, context))
         if result == scard.SCARD_E_TIMEOUT:
             return False
         _demand(scard, result)
-        _, state, atr = states[0]
+        __, state, atr = states[0]
         if _is_seen(scard, state, atr) if present else state & scard.SCARD_STATE_EMPTY:
             return True
         if left == 0:
@@ -236,8 +239,8 @@ def _is_seen(scard: Any, state: int, atr: list[int]) -> bool:
 
 
 def _readers_here(scard: Any, context: int) -> str:
-    _, names = scard.SCardListReaders(context, [])
-    return f"readers here: {', '.join(names)}" if names else "this machine has no reader"
+    __, names = scard.SCardListReaders(context, [])
+    return _("readers here: {names}", names=", ".join(names)) if names else _("this machine has no reader")
 
 
 def _demand(scard: Any, result: int) -> None:

@@ -22,6 +22,7 @@ from types import TracebackType
 from typing import Final
 
 from sscard.errors import MissingPart
+from sscard.language import _
 
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 USUAL_SOCKET: Final = "/run/pcscd/pcscd.comm"
@@ -184,7 +185,9 @@ class PrivatePcscd:
         self._folder = _new_folder()
         if len(str(self.socket)) > LONGEST_SOCKET_NAME:
             shutil.rmtree(self._folder)
-            raise MissingPart(f"{tempfile.gettempdir()} is too long a name for a socket", "export TMPDIR=/tmp")
+            raise MissingPart(
+                _("{folder} is too long a name for a socket", folder=tempfile.gettempdir()), "export TMPDIR=/tmp"
+            )
         (self._folder / "run" / "pcscd").mkdir(parents=True)
         (self._folder / "readers").mkdir()
         (self._folder / "log").touch()
@@ -226,7 +229,7 @@ class PrivatePcscd:
             self.start()
             if set(self._ports()) <= listening_ports():
                 return
-        raise DaemonFailed(f"the readers do not listen on {self._ports()}\n{self.log()}")
+        raise DaemonFailed(_("the readers do not listen on {ports}\n{log}", ports=self._ports(), log=self.log()))
 
     def _ports(self) -> list[int]:
         return [self.port(reader) for reader in range(self.readers)]
@@ -241,7 +244,7 @@ class PrivatePcscd:
         except BrokenPipeError:
             answer = ""
         if not answer:
-            raise DaemonFailed(f"the namespace of the private daemon is gone\n{self.log()}")
+            raise DaemonFailed(_("the namespace of the private daemon is gone\n{log}", log=self.log()))
         return answer
 
     def _wait_until_ready(self) -> None:
@@ -251,9 +254,11 @@ class PrivatePcscd:
         try:
             while not _accepts(self.socket):
                 if select.select([ended], [], [], LOOK)[0]:
-                    raise DaemonFailed(f"pcscd ended at once\n{self.log()}")
+                    raise DaemonFailed(_("pcscd ended at once\n{log}", log=self.log()))
                 if time.monotonic() > deadline:
-                    raise DaemonFailed(f"pcscd is not ready after {self._timeout} s\n{self.log()}")
+                    raise DaemonFailed(
+                        _("pcscd is not ready after {timeout} s\n{log}", timeout=self._timeout, log=self.log())
+                    )
         finally:
             os.close(ended)
 
@@ -269,14 +274,16 @@ def check_private_pcscd() -> None:
     """Raise ``MissingPart`` with the reason where ``PrivatePcscd`` cannot be had."""
     for tool in ("unshare", "setpriv"):
         if shutil.which(tool) is None:
-            raise MissingPart(f"a private pcscd needs {tool}", "sudo apt-get install util-linux")
+            raise MissingPart(_("a private pcscd needs {tool}", tool=tool), "sudo apt-get install util-linux")
     find_pcscd()
     find_driver()
     probe = [*_namespace(), "mount", "--bind", "/run", "/run"]
     tried = subprocess.run(probe, capture_output=True, text=True, check=False)  # noqa: S603 - our own words
     if tried.returncode != 0:
         reason = tried.stderr.strip().partition("\n")[0]
-        raise MissingPart(f"a private pcscd needs a mount namespace ({reason})", "run as root: sudo -E …")
+        raise MissingPart(
+            _("a private pcscd needs a mount namespace ({reason})", reason=reason), "run as root: sudo -E …"
+        )
 
 
 def daemon_answers() -> bool:
@@ -288,7 +295,7 @@ def find_pcscd() -> Path:
     """The daemon's program, ``MissingPart`` without."""
     found = shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise MissingPart("pcscd is not installed", "sudo apt-get install pcscd")
+        raise MissingPart(_("pcscd is not installed"), "sudo apt-get install pcscd")
     return Path(found)
 
 
@@ -297,7 +304,9 @@ def find_driver() -> Path:
     for place in DRIVER_PLACES:
         for found in Path("/").glob(place.lstrip("/")):
             return found
-    raise MissingPart("the driver of virtual readers (vpcd) is not installed", "sudo apt-get install vsmartcard-vpcd")
+    raise MissingPart(
+        _("the driver of virtual readers (vpcd) is not installed"), "sudo apt-get install vsmartcard-vpcd"
+    )
 
 
 def free_pairs(count: int) -> list[int]:
@@ -310,7 +319,14 @@ def free_pairs(count: int) -> list[int]:
             pairs.append(port)
         if len(pairs) == count:
             return pairs
-    raise DaemonFailed(f"no {count} pairs of free ports from {FIRST_PORT} to {LAST_PORT}")
+    raise DaemonFailed(
+        _(
+            "no {count} pairs of free ports from {first} to {last}",
+            count=count,
+            first=FIRST_PORT,
+            last=LAST_PORT,
+        )
+    )
 
 
 def listening_ports() -> set[int]:

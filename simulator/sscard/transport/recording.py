@@ -20,6 +20,7 @@ from pydantic import Field
 
 from sscard.document import Document, Model, Place
 from sscard.errors import InputError
+from sscard.language import N_, _, retell
 from sscard.transport.explain import find_declaration
 from sscard.transport.redaction import DATA, MASK
 from sscard.transport.scripts import Power, Send, Statement, read_script
@@ -29,7 +30,7 @@ from sscard.transport.wildcards import Wildcards
 FORMAT: Final = "sscard recording"
 VERSION: Final = 1
 COMMAND: Final = "command"
-REMEDY: Final = "make recordings with: sscard record TARGET -o FILE"
+REMEDY: Final = N_("make recordings with: sscard record TARGET -o FILE")
 
 Digits = Annotated[str, Field(pattern="^([0-9A-F]{2})*$")]
 Masked = Annotated[str, Field(pattern=r"^([0-9A-F]{2}|\*\*)*$")]
@@ -95,10 +96,14 @@ def read_recording(text: str, source: str) -> Recording:
     """A recording from its text; ``InputError`` with the line where it is none."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
-        raise InputError("is empty", file=source, remedy=REMEDY)
+        raise InputError(_("is empty"), file=source, remedy=_(REMEDY))
     header = _document(*lines[0], source).as_model(Header)
     if header.version != VERSION:
-        raise InputError(f"format version {header.version}, this sscard reads {VERSION}", file=source, line=lines[0][0])
+        raise InputError(
+            _("format version {version}, this sscard reads {own}", version=header.version, own=VERSION),
+            file=source,
+            line=lines[0][0],
+        )
     return Recording(
         header.atr, header.pins, tuple((number, _event(number, line, source)) for number, line in lines[1:])
     )
@@ -138,10 +143,16 @@ def _document(line: int, text: str, source: str) -> Document:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        raise InputError(f"not JSON: {error.msg}", file=source, line=line, column=error.colno, remedy=REMEDY) from None
+        raise InputError(
+            _("not JSON: {problem}", problem=retell(error.msg)),
+            file=source,
+            line=line,
+            column=error.colno,
+            remedy=_(REMEDY),
+        ) from None
     document = Document(content, {(): Place(line, 1)}, source)
     if not isinstance(content, dict):
-        raise document.error((), "not a line of a recording", REMEDY)
+        raise document.error((), _("not a line of a recording"), _(REMEDY))
     return document
 
 
@@ -192,7 +203,7 @@ def _obstacle(template: str, plain: bytes, event: Exchange) -> str:
     """Why a recorded command cannot be sent as it stands."""
     declared = find_declaration(plain)
     if declared is not None and declared.bound_to_random:
-        return "not replayable: its data prove something over a random of the card"
+        return N_("not replayable: its data prove something over a random of the card")
     if MASK in template:
-        return "not replayable: its masked data are no PIN that can be given again"
-    return "" if event.sw else "not replayable: no answer was recorded"
+        return N_("not replayable: its masked data are no PIN that can be given again")
+    return "" if event.sw else N_("not replayable: no answer was recorded")

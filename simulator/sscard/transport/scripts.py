@@ -20,13 +20,14 @@ from typing import Final, Literal
 
 from sscard.encoding import encode_pin
 from sscard.errors import InputError
+from sscard.language import N_, _
 
 COMMENT: Final = "#"
 CONTINUED: Final = "\\"
 ANY: Final = "X"
 BYTES_PER_LINE: Final = 16
 LC: Final = 4
-HEX_REMEDY: Final = "a command is written like 00A4040000, spaces allowed"
+HEX_REMEDY: Final = N_("a command is written like 00A4040000, spaces allowed")
 
 _PARTS: Final = re.compile(r"([^\[\]()]*)(?:\[([^\[\]()]*)\])?\s*(?:\(([^\[\]()]*)\))?")
 _HEX: Final = re.compile(r"(?:[0-9A-F]{2})+")
@@ -77,7 +78,7 @@ Statement = Power | Send
 def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
     """The statements of a script, each as soon as its last line is there; ``source`` names it in errors."""
     for line, text in _joined(lines):
-        word, _, rest = text.partition(" ")
+        word, __, rest = text.partition(" ")
         match word.upper():
             case "EXIT":
                 return
@@ -85,7 +86,12 @@ def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
                 continue
             case "RST" | "RESET" | "OFF":
                 if rest.strip():
-                    raise InputError(f"{word} stands alone on its line", file=source, line=line, remedy=f"write {word}")
+                    raise InputError(
+                        _("{word} stands alone on its line", word=word),
+                        file=source,
+                        line=line,
+                        remedy=_("write {word}", word=word),
+                    )
                 yield Power("off" if word.upper() == "OFF" else "reset", line)
             case "CMD":
                 yield _send(rest, source, line)
@@ -114,10 +120,14 @@ def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
     command = bytes.fromhex(filled)
     if filled != statement.command and command[LC] != len(command) - LC - 1:
         raise InputError(
-            f"Lc counts {command[LC]} bytes of data, with the PIN given there are {len(command) - LC - 1}",
+            _(
+                "Lc counts {wanted} bytes of data, with the PIN given there are {count}",
+                wanted=command[LC],
+                count=len(command) - LC - 1,
+            ),
             file=source,
             line=statement.line,
-            remedy="give a PIN with as many digits as the one that stood here",
+            remedy=_("give a PIN with as many digits as the one that stood here"),
         )
     return command
 
@@ -167,10 +177,10 @@ def _refuse_other_statements(word: str, source: str, line: int) -> None:
     if not word.isalpha() or _HEX.fullmatch(word.upper()):
         return
     raise InputError(
-        f"unknown statement {word!r}",
+        _("unknown statement {word!r}", word=word),
         file=source,
         line=line,
-        remedy="write CMD, RST, OFF or REM, or a command in hex digits, reset or exit",
+        remedy=_("write CMD, RST, OFF or REM, or a command in hex digits, reset or exit"),
     )
 
 
@@ -178,21 +188,21 @@ def _send(text: str, source: str, line: int) -> Send:
     parts = _PARTS.fullmatch(text.strip().upper())
     if parts is None:
         raise InputError(
-            "not a command with what it expects",
+            _("not a command with what it expects"),
             file=source,
             line=line,
-            remedy="write bytes, [expected data], (expected status words): 00 84 00 00 04 [XXXXXXXX] (9000)",
+            remedy=_("write bytes, [expected data], (expected status words): 00 84 00 00 04 [XXXXXXXX] (9000)"),
         )
     command, data, sws = parts.groups()
     expected = None if not data or not data.strip() else _digits(data, _DATA)
     words = tuple("".join(word.split()) for word in sws.split(",")) if sws and sws.strip() else ()
     if expected == "":
         raise InputError(
-            "expected data are not hex digits in pairs", file=source, line=line, remedy="write X for any digit"
+            _("expected data are not hex digits in pairs"), file=source, line=line, remedy=_("write X for any digit")
         )
     if not all(_STATUS.fullmatch(word) for word in words):
-        remedy = "write four hex digits, X for any: (9000), (90 00, 61 XX)"
-        raise InputError("not a status word", file=source, line=line, remedy=remedy)
+        remedy = _("write four hex digits, X for any: (9000), (90 00, 61 XX)")
+        raise InputError(_("not a status word"), file=source, line=line, remedy=remedy)
     return Send(_template(command, source, line), expected, words, line)
 
 
@@ -200,10 +210,12 @@ def _template(command: str, source: str, line: int) -> str:
     """The bytes of a command, its PINs by number; the error never repeats what was written."""
     named = _PIN.sub(lambda found: f" {{PIN{int(found[1] or 1)}}} ", command)
     if re.sub(_PIN, "", named).count("{"):
-        raise InputError("unknown name in braces", file=source, line=line, remedy="write {pin}, or {pin1}, {pin2}, …")
+        raise InputError(
+            _("unknown name in braces"), file=source, line=line, remedy=_("write {pin}, or {pin1}, {pin2}, …")
+        )
     words = named.split()
     if not words or not all(_PIN.fullmatch(word) or _HEX.fullmatch(word) for word in words):
-        raise InputError("not hex digits in pairs", file=source, line=line, remedy=HEX_REMEDY)
+        raise InputError(_("not hex digits in pairs"), file=source, line=line, remedy=_(HEX_REMEDY))
     return "".join(words)
 
 
@@ -218,10 +230,10 @@ def _pin(number: int, pins: Sequence[str], source: str, line: int) -> str:
         return ""
     if number > len(pins):
         raise InputError(
-            f"PIN {number} is needed here, {len(pins) or 'none'} given",
+            _("PIN {number} is needed here, PINs given: {count}", number=number, count=len(pins)),
             file=source,
             line=line,
-            remedy=f"give --pin {number} times: the PINs in the order in which they first appear",
+            remedy=_("give --pin {number} times: the PINs in the order in which they first appear", number=number),
         )
     return encode_pin(pins[number - 1]).hex().upper()
 
@@ -237,7 +249,7 @@ def _write(
         if isinstance(statement, Power):
             lines += power(statement)
             continue
-        lines += [f"{remark} {line}" for line in (statement.note, statement.obstacle) if line]
+        lines += [f"{remark} {line}" for line in (statement.note, _(statement.obstacle)) if line]
         written = send(statement)
         lines += (
             [f"{remark} {line.removesuffix(CONTINUED).rstrip()}" for line in written] if statement.obstacle else written

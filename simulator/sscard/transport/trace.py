@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 
 from sscard.apdu import status_text
 from sscard.card import PowerLost
+from sscard.language import N_, _, is_chinese
 from sscard.transport.connection import Connection
 from sscard.transport.explain import Explainer
 from sscard.transport.faults import TransportError
 from sscard.transport.redaction import pins_in, redact
 
 SW_LENGTH = 2
-NO_ANSWER, NO_STATUS = "no answer", "no status word"
-POWER_ON, POWER_OFF, RESET = "power on", "power off", "reset"
+NO_ANSWER, NO_STATUS = N_("no answer"), N_("no status word")
+POWER_ON, POWER_OFF, RESET = N_("power on"), N_("power off"), N_("reset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Exchange:
         return f"{self.data} {self.sw}".strip()
 
     def lines(self) -> list[str]:
-        """The whole exchange in words, both languages."""
-        status = f"{self.sw} {self.meaning} {status_text(int(self.sw, 16), chinese=True)}" if self.sw else self.meaning
+        """The whole exchange in words."""
+        status = f"{self.sw} {self.meaning}".lstrip()
         return [f"{self.name}: {status}", *(f"  {line}" for line in self.details)]
 
     def __str__(self) -> str:
@@ -61,7 +62,7 @@ class PowerEvent:
     at: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
-        return f"# {self.name} {self.atr}".rstrip()
+        return f"# {_(self.name)} {self.atr}".rstrip()
 
 
 Event = Exchange | PowerEvent
@@ -99,10 +100,10 @@ class Recorder:
         try:
             answer = self.connection.transmit(command)
         except PowerLost:
-            self._keep(command, b"", f"{NO_ANSWER}: the power went")
+            self._keep(command, b"", _("no answer: the power went"))
             raise
         except TransportError as error:
-            self._keep(command, b"", f"{NO_ANSWER}: {error}")
+            self._keep(command, b"", _("no answer: {error}", error=error))
             raise
         self._keep(command, answer)
         return answer
@@ -121,7 +122,7 @@ class Recorder:
                 command=redact(command),
                 data=(answer[:-SW_LENGTH] if whole else answer).hex().upper(),
                 sw=answer[-SW_LENGTH:].hex().upper() if whole else "",
-                meaning=failure or (status_text(int.from_bytes(answer[-SW_LENGTH:], "big")) if whole else NO_STATUS),
+                meaning=failure or (_meaning(answer) if whole else _(NO_STATUS)),
                 details=explained.data,
                 pins=tuple(self._pins.setdefault(pin, len(self._pins)) for pin in pins_in(command)),
                 at=self._now(),
@@ -130,3 +131,7 @@ class Recorder:
 
     def _now(self) -> float:
         return round(self.clock() - self._began, 6)
+
+
+def _meaning(answer: bytes) -> str:
+    return status_text(int.from_bytes(answer[-SW_LENGTH:], "big"), is_chinese())

@@ -8,6 +8,7 @@ from sscard.card.answers import FILE_NOT_FOUND, NO_CURRENT_EF
 from sscard.card.layout import FileSpec, Layout, Structure
 from sscard.card.session import Session
 from sscard.encoding import records
+from sscard.phrase import Phrase, Words
 
 BY_NUMBER: Final = 0b100
 FROM_NUMBER: Final = 0b101
@@ -20,7 +21,12 @@ NEXT: Final = 0b010
 PREVIOUS: Final = 0b011
 
 NO_ADDRESS: Final = (-1, 0)
-_ORDER: Final = ("first", "last", "next", "previous")
+_ORDER: Final = (
+    Words("first", "第一条"),
+    Words("last", "最后一条"),
+    Words("next", "下一条"),
+    Words("previous", "上一条"),
+)
 
 
 def binary_address(p1: int, p2: int) -> tuple[int, int]:
@@ -68,24 +74,31 @@ def find_record(held: list[bytes], current: int, p1: int, mode: int) -> int:
     return matching[-1] if mode in (LAST, PREVIOUS) else matching[0]
 
 
-def binary_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+def binary_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
     """What a binary command points at, in words."""
     sfi, offset = binary_address(p1, p2)
     length = len(data) if data else le
-    return f"{_file_words(sfi)} from offset {offset}, {length or 'all'} bytes"
+    if not length:
+        return Phrase("{file} from offset {offset}, all bytes", file=_file_words(sfi), offset=offset)
+    return Phrase("{file} from offset {offset}, {length} bytes", file=_file_words(sfi), offset=offset, length=length)
 
 
-def record_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+def record_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
     """What a record command points at, in words."""
     where = _file_words(p2 >> 3)
     mode = p2 & 0b111
     if mode < BY_NUMBER:
-        return f"{where}, {_ORDER[mode]} record {f'with identifier {p1:02X}' if p1 else 'of any identifier'}"
-    number = str(p1) if p1 else "current"
+        order = _ORDER[mode]
+        if not p1:
+            return Phrase("{file}, {order} record of any identifier", file=where, order=order)
+        return Phrase("{file}, {order} record with identifier {identifier:02X}", file=where, order=order, identifier=p1)
+    number = p1 or Words("current", "当前")
     if mode == BY_NUMBER:
-        return f"{where}, record {number}"
-    return f"{where}, records {number} to last" if mode == FROM_NUMBER else f"{where}, records last to {number}"
+        return Phrase("{file}, record {number}", file=where, number=number)
+    if mode == FROM_NUMBER:
+        return Phrase("{file}, records {number} to last", file=where, number=number)
+    return Phrase("{file}, records last to {number}", file=where, number=number)
 
 
-def _file_words(sfi: int) -> str:
-    return f"EF{sfi:02X}" if sfi > 0 else "current EF"
+def _file_words(sfi: int) -> str | Words:
+    return f"EF{sfi:02X}" if sfi > 0 else Words("current EF", "当前EF")

@@ -10,6 +10,7 @@ from sscard.card.commands.declaration import Command
 from sscard.card.layout import Layout, Purpose
 from sscard.card.session import Session
 from sscard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, equal
+from sscard.phrase import Phrase, Words
 
 LOCAL: Final = 0x80
 """Bit 7 of P2: the key belongs to the current DF, else to SSSE."""
@@ -91,17 +92,18 @@ def internal_authentication(session: Session, p1: int, p2: int, data: bytes, le:
     return suite.authenticate(key, data[:FACTOR_LENGTH], data[FACTOR_LENGTH:16]) + OK
 
 
-def _internal_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
-    return "the card proves IRK" + _version_words(data)
+def _internal_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
+    if len(data) > 16:
+        return Phrase("the card proves IRK, version {version}", version=data[16])
+    return Phrase("the card proves IRK")
 
 
-def _external_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
-    names = [key.name for key in layout.keys if key.number == p2]
-    return f"prove key {p2:02X} ({' or '.join(names) or 'unknown'})" + _version_words(data)
-
-
-def _version_words(data: bytes) -> str:
-    return f", version {data[16]}" if len(data) > 16 else ""
+def _external_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
+    names: str | Words = " / ".join(key.name for key in layout.keys if key.number == p2)
+    names = names or Words("unknown", "未知")
+    if len(data) > 16:
+        return Phrase("prove key {number:02X} ({names}), version {version}", number=p2, names=names, version=data[16])
+    return Phrase("prove key {number:02X} ({names})", number=p2, names=names)
 
 
 INTERNAL_AUTHENTICATION: Final = Command(

@@ -9,6 +9,7 @@ from sscard.card.answers import OK, WRONG_LENGTH
 from sscard.card.commands.declaration import Command
 from sscard.card.layout import Layout
 from sscard.card.session import Session
+from sscard.phrase import Phrase
 
 
 def get_challenge(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
@@ -20,8 +21,8 @@ def get_challenge(session: Session, p1: int, p2: int, data: bytes, le: int) -> b
     return session.challenge + OK
 
 
-def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
-    return f"{le} bytes"
+def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
+    return Phrase("{length} bytes", length=le)
 
 
 GET_CHALLENGE: Final = Command(

@@ -6,17 +6,21 @@ from collections.abc import Callable, Iterable
 
 from sscard.card.layout import Layout
 from sscard.card.session import Session
+from sscard.phrase import Phrase
 
 Handler = Callable[[Session, int, int, bytes, int], bytes]
 """``run(session, p1, p2, data, le) -> data ‖ SW``; Le is 0–255, 0 where none was given."""
 
-Words = Callable[[Layout, int, int, bytes, int], str]
+Explanation = Callable[[Layout, int, int, bytes, int], Phrase]
 """``words(layout, p1, p2, data, le)``: what a command with these parameters asks, never a secret."""
 
 
-def no_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+NOTHING = Phrase()
+
+
+def no_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
     """The words of a command whose name says all."""
-    return ""
+    return NOTHING
 
 
 class Command:
@@ -72,7 +76,7 @@ class Command:
         lengths: Iterable[int] = (),
         answers_data: bool = False,
         secret: slice | None = None,
-        words: Words = no_words,
+        words: Explanation = no_words,
         spends_challenge: bool = False,
         pins: bytes | None = None,
         random_answer: slice | None = None,

@@ -125,9 +125,9 @@ def _detail(session: Session, details: FileSpec, kind: int, transaction: Transac
 
 
 def yuan(fen: bytes) -> str:
-    """An amount in words."""
+    """An amount in yuan."""
     amount = int.from_bytes(fen, "big")
-    return f"{amount // 100}.{amount % 100:02d} yuan"
+    return f"{amount // 100}.{amount % 100:02d}"
 
 
 MEDICAL_CLAS: Final = (0xB0,)

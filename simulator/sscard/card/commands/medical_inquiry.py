@@ -12,7 +12,7 @@ from sscard.card.answers import (
     SECURITY_NOT_SATISFIED,
     wrong_le,
 )
-from sscard.card.commands.declaration import Command
+from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     COMMON_STATUSES,
     LOAD,
@@ -24,6 +24,7 @@ from sscard.card.commands.medical_account import (
 )
 from sscard.card.layout import Account, Layout
 from sscard.card.session import Session
+from sscard.phrase import Phrase
 
 
 def get_balance(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
@@ -72,12 +73,17 @@ def get_starting_day(session: Session, p1: int, p2: int, data: bytes, le: int) -
     return bytes.fromhex(f"{number(session, Account.START_DAY):04d}") + OK
 
 
-def _balance_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
-    return ("", "account 个人账户余额", "self-paid total 个人自付累计", "pool total 统筹基金支付累计")[p2 & 3]
+def _balance_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
+    return (NOTHING, Phrase("account"), Phrase("self-paid total"), Phrase("pool total"))[p2 & 3]
 
 
-def _proof_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
-    return f"{'load' if p2 == LOAD else 'purchase'} number {int.from_bytes(data, 'big')}"
+def _proof_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
+    number = int.from_bytes(data, "big")
+    return (
+        Phrase("load number {number}", number=number)
+        if p2 == LOAD
+        else Phrase("purchase number {number}", number=number)
+    )
 
 
 GET_BALANCE: Final = Command(

@@ -13,7 +13,7 @@ from sscard.card.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
-from sscard.card.commands.declaration import Command
+from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
     LOAD,
@@ -36,6 +36,7 @@ from sscard.card.commands.medical_account import (
 from sscard.card.layout import Account, Layout
 from sscard.card.session import Session, Transaction
 from sscard.cipher import MAC_LENGTH, BlockKey, equal
+from sscard.phrase import Phrase
 
 NO_MAC: Final = bytes(MAC_LENGTH)
 
@@ -89,8 +90,15 @@ def credit_for_load(session: Session, p1: int, p2: int, data: bytes, le: int) ->
     return tac + OK
 
 
-def _load_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
-    return f"{yuan(data[1:5])}, terminal {data[5:11].hex()}, key index {data[0]}" if len(data) == 11 else ""
+def _load_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
+    if len(data) != 11:
+        return NOTHING
+    return Phrase(
+        "{amount} yuan, terminal {terminal}, key index {index}",
+        amount=yuan(data[1:5]),
+        terminal=data[5:11].hex(),
+        index=data[0],
+    )
 
 
 INITIALIZE_FOR_LOAD: Final = Command(

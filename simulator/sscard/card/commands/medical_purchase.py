@@ -15,7 +15,7 @@ from sscard.card.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
-from sscard.card.commands.declaration import Command
+from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
     MAX_AMOUNT,
@@ -39,6 +39,7 @@ from sscard.card.commands.medical_account import (
 from sscard.card.layout import Account, Layout
 from sscard.card.session import Session, Transaction
 from sscard.cipher import BlockKey, equal
+from sscard.phrase import Phrase
 
 
 def _purchase_key(session: Session, transaction: Transaction, terminal_count: bytes) -> BlockKey:
@@ -112,11 +113,18 @@ def _settle(session: Session, transaction: Transaction, time: bytes) -> list[tup
     ]
 
 
-def _purchase_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+def _purchase_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
     if len(data) != 19:
-        return ""
+        return NOTHING
     account, self_paid, pool = (yuan(data[at : at + 4]) for at in (1, 5, 9))
-    return f"account {account}, self-paid {self_paid}, pool {pool}, terminal {data[13:].hex()}, key index {data[0]}"
+    return Phrase(
+        "account {account} yuan, self-paid {self_paid} yuan, pool {pool} yuan, terminal {terminal}, key index {index}",
+        account=account,
+        self_paid=self_paid,
+        pool=pool,
+        terminal=data[13:].hex(),
+        index=data[0],
+    )
 
 
 INITIALIZE_FOR_PURCHASE: Final = Command(

@@ -25,6 +25,7 @@ from sscard.card.personality import Personality, StatusEffect
 from sscard.card.session import Session
 from sscard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.encoding import digits_in
+from sscard.phrase import Phrase
 
 SEPARATOR: Final = b"\xff"
 UNBLOCK: Final = 0x00
@@ -179,14 +180,16 @@ def _wrong_mac(session: Session, puk: int) -> bytes:
     return WRONG_SECURE_MESSAGE
 
 
-def _verify_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
-    return f"PIN of {len(data)} bytes" if data else "ask the tries left"
+def _verify_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
+    return Phrase("PIN of {length} bytes", length=len(data)) if data else Phrase("ask the tries left")
 
 
-def _reset_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+def _reset_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
     if p2 == UNBLOCK:
-        return "unblock 解锁"
-    return f"reset 重置, enciphered PIN of {len(data) - MAC_LENGTH} bytes" if len(data) >= MAC_LENGTH else "reset 重置"
+        return Phrase("unblock")
+    if len(data) < MAC_LENGTH:
+        return Phrase("reset")
+    return Phrase("reset, enciphered PIN of {length} bytes", length=len(data) - MAC_LENGTH)
 
 
 _COMMON: Final = (SW.OK, SW.MEMORY_FAILURE, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA)

@@ -10,6 +10,7 @@ from sscard.card.commands.declaration import Command
 from sscard.card.layout import MF, SSSE_NAME, DfSpec, Layout
 from sscard.card.session import Session
 from sscard.encoding import tlv
+from sscard.phrase import Phrase, Words
 
 BY_FID: Final = 0x00
 EF_BY_FID: Final = 0x02
@@ -82,14 +83,18 @@ def _fci(session: Session, df: DfSpec) -> bytes:
     return tlv(0x6F, name)
 
 
-def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> str:
+def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
     if p1 == BY_NAME:
         found = next((df for df in layout.dfs if df.aid.startswith(data)), None)
-        named = f"{found.name} {found.chinese}" if found else data.hex().upper()
-        return f"{'next' if p2 == NEXT else 'DF'} by name {named}"
+        named = _names(found) if found else data.hex().upper()
+        return Phrase("next by name {name}", name=named) if p2 == NEXT else Phrase("DF by name {name}", name=named)
     fid = data.hex().upper() or f"{MF:04X}"
     found = next((df for df in layout.dfs if p1 == BY_FID and df.fid == int(fid, 16)), None)
-    return f"{fid} {found.name} {found.chinese}" if found else f"EF {fid}"
+    return Phrase("{fid} {name}", fid=fid, name=_names(found)) if found else Phrase("EF {fid}", fid=fid)
+
+
+def _names(df: DfSpec) -> Words:
+    return Words(df.name, f"{df.name} {df.chinese}")
 
 
 SELECT: Final = Command(

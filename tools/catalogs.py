@@ -1,0 +1,101 @@
+"""The catalogs of messages: extracted from the sources, merged into the translation, compiled.
+
+``python tools/catalogs.py`` does all three; ``make catalogs`` calls it. It
+lists what is not translated yet and ends with 1 where anything is.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from inspect import cleandoc
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+from sscard.language import CHINESE, DOMAIN, LOCALE
+
+PACKAGE = Path(__file__).parents[1] / "simulator" / "sscard"
+PO = LOCALE / CHINESE / "LC_MESSAGES" / f"{DOMAIN}.po"
+MO = PO.with_suffix(".mo")
+KEYWORDS = {"_": (1,), "N_": (1,), "Phrase": (1,)}
+METHODS = [("**.py", "python"), ("**.j2", "jinja2")]
+HEADER = "# The Chinese of sscard. The English text is the key: make catalogs brings in what is new.\n"
+WIDTH = 120
+
+
+def extracted() -> Catalog:
+    """Every message of the sources, the help of the commands and the meanings of a personality's fields among them."""
+    catalog = Catalog(domain=DOMAIN)
+    for file, _, message, _, _ in extract_from_dir(PACKAGE, METHODS, keywords=KEYWORDS):
+        if message:
+            catalog.add(message, locations=[(file, None)])
+    for file, message in (*_helps(), *_meanings()):
+        catalog.add(message, locations=[(file, None)])
+    return catalog
+
+
+def translated() -> Catalog:
+    """The Chinese catalog as it stands."""
+    with PO.open("rb") as file:
+        return read_po(file, locale=CHINESE, domain=DOMAIN)
+
+
+def merged() -> Catalog:
+    """The Chinese catalog with what is new in the sources and without what has gone; nothing is guessed."""
+    catalog = translated()
+    catalog.update(extracted(), no_fuzzy_matching=True)
+    catalog.obsolete.clear()
+    return catalog
+
+
+def compiled(catalog: Catalog) -> bytes:
+    """The catalog as gettext reads it, the same for the same messages."""
+    target = BytesIO()
+    write_mo(target, catalog)
+    return target.getvalue()
+
+
+def written(catalog: Catalog) -> bytes:
+    """The catalog as text, in the order of the messages, with nothing in it that changes by itself."""
+    target = BytesIO()
+    write_po(target, catalog, width=WIDTH, omit_header=True, include_lineno=False, sort_output=True)
+    return HEADER.encode() + b'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n' + target.getvalue()
+
+
+def _helps() -> Iterator[tuple[str, str]]:
+    """The docstring of every command."""
+    from sscard.cli.app import app  # noqa: PLC0415 - with its help as it is written
+
+    groups = [app, *(group.typer_instance for group in app.registered_groups)]
+    for command in (command for group in groups for command in group.registered_commands):
+        assert command.callback is not None
+        file = f"{command.callback.__module__.removeprefix('sscard.').replace('.', '/')}.py"
+        yield file, cleandoc(command.callback.__doc__ or "")
+
+
+def _meanings() -> Iterator[tuple[str, str]]:
+    from sscard.issuer.personalities import field_meanings  # noqa: PLC0415
+
+    for meaning in field_meanings().values():
+        yield "card/personality.py", meaning
+
+
+def main() -> int:
+    """Bring the catalog up to date; how many messages want a translation decides the exit code."""
+    catalog = merged()
+    PO.write_bytes(written(catalog))
+    MO.write_bytes(compiled(catalog))
+    missing = [message.id for message in catalog if message.id and not message.string]
+    for message in missing:
+        sys.stdout.write(f"not translated: {message!r}\n")
+    sys.stdout.write(f"{PO.relative_to(Path.cwd())}: {len(catalog)} messages, {len(missing)} not translated\n")
+    return 1 if missing else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
