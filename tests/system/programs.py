@@ -47,9 +47,12 @@ class Program:
         """End it; exit code and the rest of its output."""
         self.send(number)
         code = self.process.wait(LONG)
+        self.join()
+        return code, "".join(iter(self._lines.get, None))
+
+    def join(self) -> None:
+        """Wait until all that the program has printed is read: the pipe closes after."""
         self._reader.join(LONG)
-        rest = iter(self._lines.get, None)
-        return code, "".join(rest)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -66,10 +69,12 @@ def running(*arguments: object) -> Iterator[Program]:
     with subprocess.Popen(  # noqa: S603
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
+        program = Program(process)
         try:
-            yield Program(process)
+            yield program
         finally:
             process.kill()
+            program.join()
 
 
 def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
