@@ -16,6 +16,7 @@ from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
 from typing import Final
+from unicodedata import east_asian_width
 
 from sscard.phrase import Phrase, Words
 
@@ -82,6 +83,12 @@ def say(said: str | int | Words | Phrase) -> str:
         return str(said)
     values = {name: value if isinstance(value, int) else say(value) for name, value in said.values.items()}
     return _(said.text, **values)
+
+
+def padded(text: str, width: int) -> str:
+    """Text filled with spaces to so many columns of a terminal, where a Chinese character takes two."""
+    taken = sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+    return text + " " * (width - taken)
 
 
 def retell(message: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 
@@ -25,6 +26,12 @@ class Phrase:
         self.text = text
         self.values = values
 
+    @classmethod
+    def joined(cls, template: str, parts: Sequence[Phrase]) -> Phrase:
+        """One or more phrases in a row, by a template with the places ``first`` and ``rest``."""
+        first, *rest = parts
+        return cls(template, first=first, rest=cls.joined(template, rest)) if rest else first
+
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Phrase) and (self.text, self.values) == (other.text, other.values)
 
@@ -39,8 +46,15 @@ class Phrase:
         return [self.text, {name: _fact(value) for name, value in self.values.items()}]
 
     @classmethod
-    def from_facts(cls, facts: list[Any]) -> Phrase:
-        """The phrase that ``to_facts`` wrote."""
+    def quoting(cls, text: str) -> Phrase:
+        """Words that are told as they stand, in any language."""
+        return cls("{text}", text=text)
+
+    @classmethod
+    def from_facts(cls, facts: list[Any] | str) -> Phrase:
+        """The phrase that ``to_facts`` wrote; a text that was written as such is quoted."""
+        if isinstance(facts, str):
+            return cls.quoting(facts)
         text, values = facts
         return cls(text, **{name: _value(value) for name, value in values.items()})
 

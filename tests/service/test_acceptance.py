@@ -175,7 +175,7 @@ def test_one_notice_names_every_missing_paper(
     notice = service.accept(case)
     assert isinstance(notice, SupplementNotice)
     assert notice.papers == missing
-    assert all(f"{paper.chinese}（原件）" in notice.text for paper in missing)
+    assert all(f"{paper.english} (the original)" in notice.text for paper in missing)
     assert "应当一次性告知申请人需要补正的全部内容" in notice.criterion
     assert case.stage is Stage.SUPPLEMENT
 
@@ -197,7 +197,7 @@ def test_papers_may_come_one_by_one_and_no_second_notice_is_given(service: PinSe
     notice = service.accept(case)
     assert service.supplement(case, [Paper.ID_CARD]) == notice
     assert case.stage is Stage.SUPPLEMENT
-    assert case.events[-1].text == "仍缺：中华人民共和国社会保障卡（原件）"
+    assert case.events[-1].text == "Still missing: social security card (the original)"
     assert isinstance(service.supplement(case, [Paper.SOCIAL_SECURITY_CARD], citizen.basic), Acceptance)
 
 

@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 
 from service.citizens import OPENING, Citizen
+from sscard.phrase import Phrase
 from sscard.service import Case, Event, MemoryJournal, PinService, Reason, Stage, WrongStage
 from sscard.service.case import received
 from sscard.service.identity import person_of, seen
@@ -40,12 +41,12 @@ VERBS = {"accept": "intake", "supplement": "supplement", "operate": "accepted", 
 def test_a_case_goes_only_where_the_service_lets_it(citizen: Citizen, here: str, there: str) -> None:
     case = case_at(citizen, here)
     if there in ALLOWED[here].split():
-        case.add(Event(OPENING, Stage(there), ""))
+        case.add(Event(OPENING, Stage(there), Phrase()))
         assert case.stage is Stage(there)
         return
     events = case.events
     with pytest.raises(WrongStage):
-        case.add(Event(OPENING, Stage(there), ""))
+        case.add(Event(OPENING, Stage(there), Phrase()))
     assert case.events == events
 
 
@@ -73,7 +74,7 @@ def test_events_are_only_ever_added(citizen: Citizen) -> None:
     case = case_at(citizen, "operated")
     assert isinstance(case.events, tuple)
     with pytest.raises(FrozenInstanceError):
-        case.events[0].text = "another"  # type: ignore[misc]
+        case.events[0].said = Phrase("another")  # type: ignore[misc]
     assert case.events[0].stage is Stage.INTAKE
 
 
@@ -87,4 +88,4 @@ def case_at(citizen: Citizen, stage: str) -> Case:
     application = citizen.application(Reason.FORGOTTEN)
     person = person_of(application.applicant, KEY, OPENING.date(), 18)
     first = received(application, person, seen(citizen.basic, KEY), OPENING)
-    return Case("7", [first, *(Event(OPENING, Stage(step), "") for step in WAY_TO[stage].split())])
+    return Case("7", [first, *(Event(OPENING, Stage(step), Phrase()) for step in WAY_TO[stage].split())])

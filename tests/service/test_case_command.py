@@ -71,11 +71,11 @@ def test_a_case_from_the_open_to_the_notice(run: Run, card: Path) -> None:
     result = run("open", card, "--reason", "forgotten", "--new", NEW)
     assert result.code == 0
     assert "completed" in result.out
-    assert "就近的医院或药店测试密码" in result.out
-    assert "收费：无" in result.out
+    assert "at a hospital or pharmacy nearby" in result.out
+    assert "Fee: none" in result.out
     number = result.out.split()[0]
     shown = run("show", number)
-    assert "开始在卡上重置密码" in shown.out
+    assert "Begins to reset the PIN on the card" in shown.out
     assert "4104************09" in shown.out
     assert [event["act"] for event in run("show", number, "--json").json["events"]] == [
         "received",
@@ -92,7 +92,7 @@ def test_a_change_takes_the_old_pin(run: Run, card: Path) -> None:
     assert (wrong.code, wrong.json["stage"], wrong.json["in_doubt"]) == (1, "accepted", False)
     right = run("resume", wrong.json["number"], card, "--old", OLD, "--new", NEW)
     assert right.code == 0
-    assert "密码修改已办结" in right.out
+    assert "the PIN of the social security card was changed" in right.out
 
 
 def test_the_same_key_is_the_same_case_and_runs_once(run: Run, card: Path) -> None:
@@ -117,13 +117,13 @@ def test_an_application_on_line_is_handed_over_and_resumed_with_the_card(run: Ru
     assert (opened.code, opened.json["stage"]) == (0, "accepted")
     resumed = run("resume", opened.json["number"], card, "--at", "self-service", "--new", NEW, "--pharmacy", "--json")
     assert (resumed.code, resumed.json["handling"]) == (0, "self-service")
-    assert resumed.json["told"][-1] == "新密码可以消费"
+    assert resumed.json["told"][-1] == "You can pay with the new PIN"
 
 
 def test_a_case_waits_for_papers_and_goes_on(run: Run, card: Path) -> None:
     waits = run("open", card, "--reason", "forgotten", "--paper", "id-card", "--json")
     assert (waits.code, waits.json["stage"]) == (1, "supplement")
-    assert "社会保障卡（原件）" in waits.json["told"][0]
+    assert "social security card (the original)" in waits.json["told"][0]
     done = run("resume", waits.json["number"], card, "--paper", "social-security-card", "--new", NEW)
     assert done.code == 0
 
@@ -171,7 +171,7 @@ def test_a_mistaken_option_ends_with_two_and_opens_nothing(
 def test_a_refusal_ends_with_one_and_its_ground(run: Run, tmp_path: Path) -> None:
     result = run("open", issue(tmp_path / "other.json", city="510100"), "--reason", "forgotten", "--new", NEW)
     assert result.code == 1
-    assert "所持社会保障卡不是我省发放" in result.out
+    assert "was not issued in this province" in result.out
 
 
 def test_a_card_in_use_is_left_alone(run: Run, card: Path) -> None:

@@ -47,7 +47,7 @@ def test_online_has_every_step_of_the_items_depth(service: PinService, citizen: 
     service.complete(case, citizen.session, NEW)
     acts = [event.act for event in case.events]
     assert acts == [Act.RECEIVED, Act.PRE_REVIEWED, Act.ACCEPTED, Act.BEGUN, Act.DONE, Act.COMPLETED]
-    assert case.events[-1].text.endswith("已网上反馈结果")
+    assert case.events[-1].text.endswith("the result was sent online")
 
 
 def test_a_pre_review_that_was_cut_short_goes_on(service: PinService, citizen: Citizen) -> None:
@@ -72,13 +72,13 @@ def test_an_online_case_without_a_reader_is_handled_elsewhere(
     assert service.present(case, citizen.basic) is None
     assert service.operate(case, citizen.session, NEW) == Operated(Reason.FORGOTTEN.operation)
     assert isinstance(service.complete(case, citizen.session, NEW), ResultNotice)
-    assert case.events[-1].text.endswith(DOORS[handling].tells)
+    assert case.events[-1].said == DOORS[handling].tells
 
 
 def test_an_online_case_on_the_citizens_own_reader_needs_the_card_read(service: PinService, citizen: Citizen) -> None:
     answer = service.accept(service.intake(without_reader(citizen, None)))
     assert isinstance(answer, Refusal)
-    assert "社会保障卡读不出" in answer.text
+    assert "the social security card cannot be read" in answer.text
 
 
 def test_no_card_is_operated_that_was_not_shown(service: PinService, citizen: Citizen) -> None:

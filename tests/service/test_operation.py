@@ -24,6 +24,7 @@ from sscard.service import (
     Stage,
     WrongStage,
 )
+from sscard.service.pipeline import OTHER_CARD
 from sscard.terminal import WrongPin
 
 NEW = "80264153"
@@ -91,7 +92,7 @@ def test_a_wrong_old_pin_leaves_the_case_accepted_with_the_tries_told(
     answer = service.operate(case, citizen.session, NEW, WRONG)
     assert isinstance(answer, NotDone)
     assert (answer.sw, answer.tries_left) == (0x63C5, 5)
-    assert "还可再试5次" in answer.text
+    assert "5 more tries" in answer.text
     assert case.stage is Stage.ACCEPTED
     assert isinstance(service.operate(case, citizen.session, NEW, citizen.pin), Operated)
 
@@ -103,7 +104,7 @@ def test_the_last_wrong_pin_ends_the_case_and_points_to_the_reset(
     answers = [service.operate(case, citizen.session, NEW, WRONG) for _ in range(6)]
     assert [answer.tries_left for answer in answers if isinstance(answer, NotDone)] == [5, 4, 3, 2, 1, 0]
     assert case.stage is Stage.FAILED
-    assert "以社保卡锁定为由申请重置" in case.events[-1].text
+    assert "apply for a reset, card locked" in case.events[-1].text
     with pytest.raises(WrongStage):
         service.operate(case, citizen.session, NEW, citizen.pin)
 
@@ -129,7 +130,7 @@ def test_another_card_in_the_reader_is_left_alone(
     case = accepted(Reason.FORGOTTEN)
     before = len(other.wire.events)
     answer = service.operate(case, other.session, NEW)
-    assert answer == NotDone("不是本办件的社会保障卡")
+    assert answer == NotDone(OTHER_CARD)
     assert len(other.wire.events) == before
     assert case.stage is Stage.ACCEPTED
 
@@ -187,7 +188,7 @@ def test_an_hsm_that_cannot_leaves_card_and_case_as_they_were(
     case = accepted(Reason.LOCKED)
     answer = service.operate(case, citizen.at_hsm(SoftHsm(KeyHierarchy(KeyFile(name="empty", keys=[])))), NEW)
     assert isinstance(answer, NotDone)
-    assert "密码未变" in answer.text
+    assert "the PIN is as it was" in answer.text
     assert case.stage is Stage.ACCEPTED
     assert isinstance(service.operate(case, citizen.at_hsm(SoftHsm(keys)), NEW), Operated)
 
@@ -210,7 +211,7 @@ def test_whatever_cuts_the_operation_short_the_case_tells_that_it_began(
     with pytest.raises(PowerLost):
         service.operate(case, citizen.session, NEW, citizen.pin)
     assert case.stage is Stage.ACCEPTED
-    assert case.events[-1].text == "开始在卡上修改密码"
+    assert case.events[-1].text == "Begins to change the PIN on the card"
 
 
 @pytest.mark.parametrize("pins", [("", "739104"), ("12a4", "739104"), ("123", "739104"), (NEW, "secret")])
@@ -234,10 +235,11 @@ def test_the_result_notice_sends_the_citizen_to_try_the_pin_and_asks_no_fee(
     assert isinstance(notice, ResultNotice)
     assert notice.case_number == case.number
     assert notice.operation is Operation.RESET
-    assert ADVICE in notice.text
+    assert ADVICE in notice.advice
+    assert "at a hospital or pharmacy nearby" in notice.text
     assert notice.fee == "无"
     assert not notice.initial_pin
-    assert "仍是初始密码" not in notice.text
+    assert "still the initial one" not in notice.text
 
 
 def test_whoever_keeps_the_initial_pin_is_told_to_change_it(
@@ -248,7 +250,7 @@ def test_whoever_keeps_the_initial_pin_is_told_to_change_it(
     notice = service.complete(case, citizen.session, "123456")
     assert isinstance(notice, ResultNotice)
     assert notice.initial_pin
-    assert "您的密码仍是初始密码，请尽快修改" in notice.lines
+    assert "Your PIN is still the initial one: please change it soon" in notice.lines
 
 
 def test_a_failed_trial_completes_nothing_and_may_be_repeated(
@@ -271,7 +273,7 @@ def test_a_trial_that_blocks_the_pin_ends_the_case(
     for _ in range(6):
         service.complete(case, citizen.session, WRONG)
     assert case.stage is Stage.FAILED
-    assert "密码已锁定" in case.events[-1].text
+    assert "the PIN is blocked" in case.events[-1].text
 
 
 def test_the_case_keeps_time_and_order(service: PinService, citizen: Citizen, accepted: AcceptedFor) -> None:

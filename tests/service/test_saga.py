@@ -142,7 +142,7 @@ def test_a_change_in_doubt_whose_pin_is_blocked_ends() -> None:
     while at.case.stage is Stage.ACCEPTED:
         at.operate(WRONG, WRONG)
     assert at.case.stage is Stage.FAILED
-    assert "以社保卡锁定为由申请重置" in at.case.events[-1].text
+    assert "apply for a reset, card locked" in at.case.events[-1].text
 
 
 def test_a_first_pin_in_doubt_is_set() -> None:
@@ -165,7 +165,7 @@ def test_another_card_does_not_clear_up_the_case() -> None:
     at.session = CardSession.start(at.reader, SoftHsm(builtin_keys()))
     answer = at.operate()
     assert isinstance(answer, NotDone)
-    assert "不是本办件" in answer.text
+    assert "not the social security card of the case" in answer.text
     assert at.case.in_doubt
 
 
@@ -190,7 +190,7 @@ def test_an_hsm_that_is_down_leaves_the_pin_and_the_case_goes_on_later(good: int
     at.session = CardSession.start(at.reader, BrokenHsm(good))
     answer = at.operate()
     assert isinstance(answer, NotDone)
-    assert "密码未变" in answer.text
+    assert "the PIN is as it was" in answer.text
     assert (at.changed, at.case.in_doubt, at.case.stage) == (False, False, Stage.ACCEPTED)
     at.session = up
     assert isinstance(at.operate(), Operated)
@@ -204,7 +204,7 @@ def test_an_hsm_that_is_down_at_the_resumption_claims_nothing() -> None:
     at.session = CardSession.start(at.reader, BrokenHsm(0))
     answer = at.operate()
     assert isinstance(answer, NotDone)
-    assert "此前操作的结果不明" in answer.text
+    assert "what came of the operation before is not known" in answer.text
     assert at.case.in_doubt
 
 
@@ -237,7 +237,13 @@ def test_a_refusal_that_ended_the_case_is_told_again() -> None:
 
 @pytest.mark.parametrize(
     ("fault", "told"),
-    [(None, "申请人不再办理，密码未变"), (Removal(Moment.DURING), "操作中断，卡片未再出示，密码是否已变不明")],
+    [
+        (None, "the applicant does not go on; the PIN is as it was"),
+        (
+            Removal(Moment.DURING),
+            "broken off, and the card was not shown again: whether the PIN is another is not known",
+        ),
+    ],
 )
 def test_a_case_nobody_goes_on_with_ends_with_the_truth(fault: Removal | None, told: str) -> None:
     at = Counter(Reason.FORGOTTEN)

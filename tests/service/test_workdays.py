@@ -35,7 +35,7 @@ def test_an_acceptance_says_that_its_day_is_not_certain() -> None:
     service = PinService(lambda: datetime(2099, 1, 5, 1, tzinfo=UTC))
     citizen = make_citizen()
     answer = service.accept(service.intake(_unexpired(citizen.application(Reason.LEAKED))))
-    assert "不晚于2099年1月6日（节假日安排尚未公布，仅按周末推算）" in answer.text
+    assert "by 2099-01-06 (holidays are not announced yet, only weekends are counted)" in answer.text
 
 
 def _unexpired(application):  # type: ignore[no-untyped-def]

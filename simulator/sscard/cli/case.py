@@ -11,7 +11,7 @@ import typer
 
 from sscard.cli.usage import Commands
 from sscard.errors import InputError
-from sscard.language import _, say
+from sscard.language import _, padded, say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,7 +28,7 @@ case = Commands(
     help=_("Cases of the PIN service: run them on cards, look at them, check their journal."),
 )
 
-JOURNAL_HELP = (
+JOURNAL_HELP = _(
     "An SQLite file or postgresql://…; else journal.db in $XDG_DATA_HOME/sscard (~/.local/share/sscard), "
     "where its key is as well."
 )
@@ -377,7 +377,7 @@ def _keypad(new: str, old: str) -> Keypad:
     """Options stand for what the citizen types; each PIN is asked for at most once."""
     from functools import cache
 
-    from sscard.cli.pins import checked_pin
+    from sscard.cli.pins import checked_new_pin, checked_pin
     from sscard.service.counter import Keypad
 
     if new:
@@ -387,8 +387,7 @@ def _keypad(new: str, old: str) -> Keypad:
 
     @cache
     def new_pin() -> str:
-        prompt = _("New PIN")
-        return checked_pin(new or typer.prompt(prompt, hide_input=True, confirmation_prompt=True), "--new")
+        return checked_new_pin(new)
 
     @cache
     def old_pin() -> str:
@@ -456,7 +455,7 @@ def _lines(found: Case) -> Iterator[str]:
         day = found.due.day
         yield _("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day)
     for event in found.events:
-        yield f"  {event.time:%Y-%m-%d %H:%M:%S} {say(event.act.words):<12} {event.text}"
+        yield f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {event.text}"
 
 
 def _content(found: Case) -> dict[str, Any]:

@@ -15,12 +15,12 @@ import typer
 
 from sscard.cli.insert import OPEN_TO_ALL, PORTS, START_DAEMON
 from sscard.errors import MissingPart
-from sscard.language import _
+from sscard.language import N_, _, padded
 
 MISSING: Final = 3
 HERE, ABSENT, ASIDE = "✓", "✗", "–"
 WIDTH: Final = 20
-PYSCARD: Final = "pip install 'sscard[pcsc]'   (it builds: sudo apt-get install gcc python3-dev libpcsclite-dev)"
+PYSCARD: Final = N_("pip install 'sscard[pcsc]'   (it builds: sudo apt-get install gcc python3-dev libpcsclite-dev)")
 CLIENTS: Final = {
     "opensc-tool": "opensc",
     "scriptor": "pcsc-tools",
@@ -39,7 +39,7 @@ class Finding(NamedTuple):
 
     def lines(self) -> Iterator[str]:
         """As it is printed."""
-        yield f"{self.mark} {self.part:{WIDTH}} {self.found}"
+        yield f"{self.mark} {padded(self.part, WIDTH)} {self.found}"
         if self.remedy:
             yield f"  {'':{WIDTH}} {self.remedy}"
 
@@ -70,7 +70,7 @@ def _pyscard() -> Finding:
     try:
         from smartcard import scard  # noqa: F401
     except ImportError:
-        return Finding(ABSENT, "pyscard", _("not installed"), PYSCARD)
+        return Finding(ABSENT, "pyscard", _("not installed"), _(PYSCARD))
     try:
         return Finding(HERE, "pyscard", version("pyscard"))
     except PackageNotFoundError:
@@ -115,7 +115,7 @@ def _daemons() -> Iterator[Finding]:
     if running:
         yield Finding(HERE, _("PC/SC daemon"), _("answers; {readers}", readers=_readers()))
     else:
-        yield Finding(lack, _("PC/SC daemon"), _("none is running: sscard insert needs one"), START_DAEMON)
+        yield Finding(lack, _("PC/SC daemon"), _("none is running: sscard insert needs one"), _(START_DAEMON))
     if private is None:
         yield Finding(HERE, _("private pcscd"), _("can be had: sscard farm, sscard run --transport pcsc"))
     else:

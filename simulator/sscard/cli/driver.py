@@ -30,7 +30,7 @@ CARD_PATIENCE = 1.0
 """Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
 DEFAULT_TERMINAL = "510100000001"
 
-driver = Commands(help="The terminal's driver (SSCardDriver) for programs in C and every other language.")
+driver = Commands(help=_("The terminal's driver (SSCardDriver) for programs in C and every other language."))
 
 Folder = Annotated[
     Path | None, typer.Option("-o", "--output", metavar="FOLDER", help=_("Where to; else a cache folder of this user."))

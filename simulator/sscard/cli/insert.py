@@ -31,7 +31,7 @@ TO_BE_ASKED: Final = 2.0
 TO_BE_TOLD: Final = 2.5
 """Seconds after which it is not going to happen: pcscd looks every 0.4 s."""
 
-START_DAEMON: Final = "sudo systemctl restart pcscd   (without systemd: sudo pcscd)"
+START_DAEMON: Final = N_("sudo systemctl restart pcscd   (without systemd: sudo pcscd)")
 OPEN_TO_ALL: Final = N_("the reader's driver (vpcd) listens on all interfaces: keep the machine away from strangers")
 
 
@@ -194,7 +194,7 @@ def _why_nobody_listens(image: Path, port: int) -> MissingPart:
     except MissingPart as missing:
         return missing
     if not daemon_answers():
-        return MissingPart(_("no PC/SC daemon is running"), START_DAEMON)
+        return MissingPart(_("no PC/SC daemon is running"), _(START_DAEMON))
     if port not in PORTS:
         return MissingPart(
             _("no virtual reader listens on port {port}", port=port), f"sscard insert {image} --port {USUAL_PORT}"

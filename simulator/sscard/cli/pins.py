@@ -50,7 +50,7 @@ def change_pin(
 ) -> None:
     """Change the PIN: the holder knows the old one."""
     before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
-    after = _new_pin(new)
+    after = checked_new_pin(new)
     with _session(target, keys) as session:
         session.change_pin(before, after)
         typer.echo(_("PIN changed"))
@@ -60,7 +60,7 @@ def reset_pin(
     target: Target, new: NewPin = "", keys: Keys = None, hsm: HsmUrl = "", hsm_token: HsmToken = None
 ) -> None:
     """Reset the PIN: the issuer sets a new one."""
-    after = _new_pin(new)
+    after = checked_new_pin(new)
     with _session(target, keys, hsm, hsm_token) as session:
         session.reset_pin(after)
         _tell_tries(session, _("PIN reset"))
@@ -89,7 +89,8 @@ def _given(pin: str, option: str, prompt: str) -> str:
     return checked_pin(pin or typer.prompt(prompt, hide_input=True), option)
 
 
-def _new_pin(pin: str) -> str:
+def checked_new_pin(pin: str) -> str:
+    """The PIN that is given, else asked for twice."""
     if pin:
         return checked_pin(pin, "--new")
     first = _given("", "--new", _("New PIN"))

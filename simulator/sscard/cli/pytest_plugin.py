@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sscard.language import _
+
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
@@ -24,10 +26,10 @@ SUFFIXES = (".yaml", ".yml")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """``--scenarios``, ``--scenario-seed`` and the ini option ``sscard_scenarios``."""
-    group = parser.getgroup("sscard", "scenarios of the virtual social security card")
-    group.addoption("--scenarios", action="append", default=[], metavar="PATH", help="collect YAML files there")
-    group.addoption("--scenario-seed", type=int, default=1, metavar="N", help="fixes challenges, holders, clock")
-    parser.addini("sscard_scenarios", "folders whose YAML files are scenarios", type="paths", default=[])
+    group = parser.getgroup("sscard", _("scenarios of the virtual social security card"))
+    group.addoption("--scenarios", action="append", default=[], metavar="PATH", help=_("collect YAML files there"))
+    group.addoption("--scenario-seed", type=int, default=1, metavar="N", help=_("fixes challenges, holders, clock"))
+    parser.addini("sscard_scenarios", _("folders whose YAML files are scenarios"), type="paths", default=[])
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sscard.language import _, say
+from sscard.language import N_, _, say
 from sscard.phrase import Words
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sscard.issuer import Card
+
+
+STRUCTURES = (N_("transparent"), N_("variable"), N_("fixed"), N_("cyclic"))
+"""How the layout calls them."""
 
 
 def show(

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import cleandoc
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from sscard.language import _, retell
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +47,10 @@ class Commands(typer.Typer):
 
 
 class _Command(TyperCommand):
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        _fold_long_words()
+        super().format_help(ctx, formatter)
+
     def get_help_option(self, ctx: Any) -> Any:
         return _retold_option(super().get_help_option(ctx))
 
@@ -52,6 +59,10 @@ class _Command(TyperCommand):
 
 
 class _Group(TyperGroup):
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        _fold_long_words()
+        super().format_help(ctx, formatter)
+
     def get_help_option(self, ctx: Any) -> Any:
         return _retold_option(super().get_help_option(ctx))
 
@@ -68,6 +79,22 @@ class _Group(TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         with _retold_errors():
             return super().invoke(ctx)
+
+
+def _fold_long_words() -> None:
+    """Chinese has no spaces to break a line at: where Rich would cut a long word off, it shall go on below."""
+    from rich import columns
+    from rich.table import Table
+    from typer import rich_utils
+
+    class Folding(Table):
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            for column in self.columns:
+                column.overflow = "fold"
+            return super().__rich_console__(console, options)
+
+    for user in (rich_utils, columns):
+        user.__dict__["Table"] = Folding
 
 
 def _retold_option(option: Any) -> Any:

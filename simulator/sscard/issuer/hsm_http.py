@@ -37,6 +37,7 @@ from sscard.document import Model
 from sscard.errors import InputError
 from sscard.issuer.hierarchy import CardReference
 from sscard.issuer.hsm import Hsm, HsmError
+from sscard.language import _, reason_of
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440
@@ -136,7 +137,8 @@ class HsmServer(ThreadingHTTPServer):
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
             raise InputError(
-                f"cannot listen on port {port}: {error.strerror}", remedy="choose another one with --port"
+                _("cannot listen on port {port}: {reason}", port=port, reason=reason_of(error)),
+                remedy=_("choose another one with --port"),
             ) from None
 
     @property
@@ -217,7 +219,10 @@ class HttpHsm:
     def __init__(self, url: str, token: str, *, timeout: float = TIMEOUT) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise InputError("not the URL of an HSM service", remedy=f"for example http://{LOOPBACK}:{DEFAULT_PORT}")
+            raise InputError(
+                _("not the URL of an HSM service"),
+                remedy=_("for example http://{host}:{port}", host=LOOPBACK, port=DEFAULT_PORT),
+            )
         self._url = url
         self._connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
         self._place = (parts.hostname, parts.port)
@@ -258,11 +263,15 @@ class HttpHsm:
                 return str(body["result"])
             raise HsmError(str(body["error"]))
         except TimeoutError:
-            raise HsmError(f"the HSM at {self._url} did not answer within {self._timeout:g} s") from None
+            raise HsmError(
+                _("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout)
+            ) from None
         except (HTTPException, ValueError, KeyError, TypeError):
-            raise HsmError(f"{self._url} does not answer like an HSM service") from None
+            raise HsmError(_("{url} does not answer like an HSM service", url=self._url)) from None
         except OSError as error:
-            raise HsmError(f"the HSM at {self._url} cannot be reached: {error.strerror or error}") from None
+            raise HsmError(
+                _("the HSM at {url} cannot be reached: {reason}", url=self._url, reason=reason_of(error))
+            ) from None
         finally:
             connection.close()
 
@@ -273,10 +282,10 @@ def read_token(file: Path) -> str:
         token = file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         raise InputError(
-            "cannot be read as a token", file=str(file), remedy=f"sscard hsm serve --token-file {file}"
+            _("cannot be read as a token"), file=str(file), remedy=f"sscard hsm serve --token-file {file}"
         ) from None
     if not token:
-        raise InputError("holds no token", file=str(file), remedy="remove the file, and a new token is made")
+        raise InputError(_("holds no token"), file=str(file), remedy=_("remove the file, and a new token is made"))
     return token
 
 
@@ -292,7 +301,7 @@ def _new_token(file: Path) -> str:
         file.touch(mode=0o600, exist_ok=False)
         file.write_text(f"{token}\n", encoding="ascii")
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=str(file)) from None
+        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(file)) from None
     return token
 
 
@@ -310,7 +319,7 @@ def _result(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
     except ValueError:
-        raise HsmError("the HSM service answered no hex digits") from None
+        raise HsmError(_("the HSM service answered no hex digits")) from None
 
 
 def _what_is_wrong(error: ValidationError) -> str:

@@ -36,6 +36,7 @@ from sscard.document import parse_document, read_document
 from sscard.errors import InputError, MissingPart
 from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
 from sscard.issuer.hsm import CheckedHsm, HsmError
+from sscard.language import _
 
 DES_BLOCK: Final = 8
 DOUBLE: Final = 16
@@ -85,7 +86,7 @@ class Pkcs11Hsm(CheckedHsm):
         try:
             return self._addresses[ROOT_OF.get(key, key), version]
         except KeyError:
-            raise HsmError(f"this HSM holds no {key} version {version + 1}") from None
+            raise HsmError(_("this HSM holds no {key} version {version}", key=key, version=version + 1)) from None
 
     def _at(self, address: str) -> Address | None:
         return self._roots[address][0] if address in self._roots else None
@@ -105,8 +106,8 @@ class Pkcs11Hsm(CheckedHsm):
     def _session_key(self, suite: Suite, at: Address, card: CardReference, factor: bytes) -> Iterator[Any]:
         """The session key as an object of the token; nobody else uses the token meanwhile."""
         if suite is not DES:
-            raise HsmError(f"this token computes DES and 3DES only, not {suite.name}")
-        _, root = self._roots[self.address_of(at.key, at.version)]
+            raise HsmError(_("this token computes DES and 3DES only, not {suite}", suite=suite.name))
+        __, root = self._roots[self.address_of(at.key, at.version)]
         factors = (province_factor(card.city_code), city_factor(card.city_code), card.serial)
         with self._lock, _refusals(), ExitStack() as derived:
             key = root
@@ -190,7 +191,7 @@ def _library() -> Any:
     try:
         import pkcs11  # noqa: PLC0415 - an extra
     except ImportError:
-        raise MissingPart("python-pkcs11 is not installed", "pip install 'sscard[pkcs11]'") from None
+        raise MissingPart(_("python-pkcs11 is not installed"), "pip install 'sscard[pkcs11]'") from None
     return pkcs11
 
 
@@ -202,13 +203,16 @@ def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
         found = library.lib(str(module)).get_token(token_label=token)
     except library.NoSuchToken:
         raise InputError(
-            f"{module} has no token {token!r}", remedy="pkcs11-tool --module MODULE -L lists them"
+            _("{module} has no token {token!r}", module=module, token=token),
+            remedy=_("pkcs11-tool --module MODULE -L lists them"),
         ) from None
     except (library.PKCS11Error, RuntimeError) as error:
-        raise InputError(f"cannot be used as a PKCS#11 module: {_words(error)}", file=str(module)) from None
+        raise InputError(
+            _("cannot be used as a PKCS#11 module: {problem}", problem=_words(error)), file=str(module)
+        ) from None
     with _refusals():
         if library.Mechanism.DES3_ECB_ENCRYPT_DATA not in found.slot.get_mechanisms():
-            raise HsmError(f"token {token!r} cannot derive keys in 3DES (CKM_DES3_ECB_ENCRYPT_DATA)")
+            raise HsmError(_("token {token!r} cannot derive keys in 3DES (CKM_DES3_ECB_ENCRYPT_DATA)", token=token))
         opened = found.open(rw=True, user_pin=pin)
     with opened:
         yield opened
@@ -218,9 +222,9 @@ def _keys_in(session: Any) -> Iterator[tuple[str, Address, Any]]:
     """The roots in a token; other keys are no concern of ours."""
     library = _library()
     for key in session.get_objects({library.Attribute.CLASS: library.ObjectClass.SECRET_KEY}):
-        address, _, rest = key.label.partition(" ")
-        use, _, rest = rest.partition(" ")
-        version, _, name = rest.partition(" ")
+        address, __, rest = key.label.partition(" ")
+        use, __, rest = rest.partition(" ")
+        version, __, name = rest.partition(" ")
         if use in _USES and version.isdigit() and key.id == _id(address):
             yield address, Address(name, int(version) - 1, _USES[use]), key
 
@@ -261,7 +265,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except _library().PKCS11Error as error:
-        raise HsmError(f"the token refused: {_words(error)}") from None
+        raise HsmError(_("the token refused: {problem}", problem=_words(error))) from None
 
 
 def _words(error: Exception) -> str:

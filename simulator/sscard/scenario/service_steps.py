@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from sscard.apdu import SW, ApduError
 from sscard.document import Model
-from sscard.language import _
+from sscard.language import CHINESE, _, speaking
 from sscard.scenario.bench import Bench, NotPossible
 from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, View
 from sscard.service import (
@@ -19,15 +19,19 @@ from sscard.service import (
     Case,
     Channel,
     NotDone,
+    Operated,
     Paper,
     Presence,
     Reason,
     Refusal,
+    ResultNotice,
     Rule,
     Stage,
     SupplementNotice,
 )
 from sscard.terminal import BasicData
+
+Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice
 
 
 def _list(value: object) -> object:
@@ -148,7 +152,7 @@ class Operate(ServiceStep):
         case = _case(bench)
         _put_in(bench)
         answer = bench.service.operate(case, bench.terminal, self.operate.new, self.operate.old)
-        return Outcome(_status_word(answer), told=answer.text)
+        return Outcome(_status_word(answer), told=_told(answer))
 
 
 class Complete(ServiceStep):
@@ -162,7 +166,7 @@ class Complete(ServiceStep):
         case = _case(bench)
         _put_in(bench)
         answer = bench.service.complete(case, bench.terminal, self.complete)
-        return Outcome(_status_word(answer), told=answer.text)
+        return Outcome(_status_word(answer), told=_told(answer))
 
 
 SERVICE_STEPS: tuple[type[Step], ...] = (Apply, Supplement, Operate, Complete)
@@ -195,7 +199,13 @@ def _case(bench: Bench) -> Case:
 def _examined(answer: Acceptance | SupplementNotice | Refusal) -> Outcome:
     grounds = tuple(ground.rule for ground in answer.grounds) if isinstance(answer, Refusal) else ()
     missing = answer.papers if isinstance(answer, SupplementNotice) else ()
-    return Outcome(said={"grounds": _show(grounds), "missing": _show(missing)}, told=answer.text)
+    return Outcome(said={"grounds": _show(grounds), "missing": _show(missing)}, told=_told(answer))
+
+
+def _told(answer: Answer) -> str:
+    """What the citizen is told; a scenario's citizens speak Chinese, whatever its reader speaks."""
+    with speaking(CHINESE):
+        return answer.text
 
 
 def _status_word(answer: object) -> int:

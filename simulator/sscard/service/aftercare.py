@@ -9,6 +9,8 @@ from typing import Final
 from sscard.apdu import SW, ApduError
 from sscard.cipher import equal
 from sscard.issuer import Holder, KeyHierarchy, Place
+from sscard.language import say
+from sscard.phrase import Phrase
 from sscard.terminal import CardSession
 from sscard.terminal.pharmacy import PharmacySession, Receipt
 
@@ -24,14 +26,26 @@ class InitialPinUse:
     pays: bool
     queries: bool
     asked: bool
-    told: str
+    told: Phrase | None
 
 
 INITIAL_PIN_USES: Final[dict[str, InitialPinUse]] = {
-    "free": InitialPinUse(pays=True, queries=True, asked=True, told=""),
-    "query only": InitialPinUse(pays=False, queries=True, asked=True, told="初始密码只能查询，修改后才能消费"),
-    "must change": InitialPinUse(pays=False, queries=False, asked=True, told="初始密码须先修改才能使用"),
-    "off": InitialPinUse(pays=True, queries=True, asked=False, told="初始密码视为未启用密码，修改后才起作用"),
+    "free": InitialPinUse(pays=True, queries=True, asked=True, told=None),
+    "query only": InitialPinUse(
+        pays=False,
+        queries=True,
+        asked=True,
+        told=Phrase("An initial PIN is for queries only; you can pay once it is changed"),
+    ),
+    "must change": InitialPinUse(
+        pays=False, queries=False, asked=True, told=Phrase("An initial PIN must be changed before it can be used")
+    ),
+    "off": InitialPinUse(
+        pays=True,
+        queries=True,
+        asked=False,
+        told=Phrase("An initial PIN counts as no PIN; it has effect once it is changed"),
+    ),
 }
 
 
@@ -40,8 +54,12 @@ class Trial:
     """What came of a trial: whether the PIN was taken, what the citizen is told, the receipt where it paid."""
 
     passed: bool
-    text: str
+    said: Phrase
     receipt: Receipt | None = None
+
+    @property
+    def text(self) -> str:
+        return say(self.said)
 
 
 def is_initial(place: Place, session: CardSession, pin: str) -> bool:
@@ -58,7 +76,7 @@ def try_at_pharmacy(session: PharmacySession, keys: KeyHierarchy, place: Place, 
     ``ApduError`` of the terminal where the card refuses the PIN.
     """
     use = INITIAL_PIN_USES[place.initial_pin_use]
-    if not (use.pays and use.asked) and is_initial(place, session, pin):
+    if use.told is not None and is_initial(place, session, pin):
         return Trial(use.pays, use.told)
     try:
         receipt = session.pay(pin, TRIAL_COST, keys, now)
@@ -66,5 +84,5 @@ def try_at_pharmacy(session: PharmacySession, keys: KeyHierarchy, place: Place, 
         if error.sw not in NO_ACCOUNT:
             raise
         session.verify_pin(pin)
-        return Trial(True, "新密码校验通过，此卡不能在药店消费")
-    return Trial(True, "新密码可以消费", receipt)
+        return Trial(True, Phrase("The new PIN is right; this card cannot pay at a pharmacy"))
+    return Trial(True, Phrase("You can pay with the new PIN"), receipt)

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
+from sscard.language import _, say
+from sscard.phrase import Phrase, Words
 from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.notices import NotDone, Operated, SupplementNotice
 from sscard.service.words import Channel, Operation, Paper, Reason, Word
@@ -67,7 +69,14 @@ class WrongStage(Exception):
     """A verb came at a stage where the case does not take it."""
 
     def __init__(self, case_number: str, stage: Stage, wanted: str) -> None:
-        super().__init__(f"case {case_number} is at stage {stage.value!r}: {wanted}")
+        super().__init__(
+            _(
+                "case {number} is at stage {stage!r}: {wanted}",
+                number=case_number,
+                stage=say(stage.words),
+                wanted=wanted,
+            )
+        )
         self.stage = stage
 
 
@@ -91,13 +100,18 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened to a case; neither text nor facts ever hold a PIN or an ID number."""
+    """One thing that happened to a case; neither what is said nor the facts ever hold a PIN or an ID number."""
 
     time: datetime
     stage: Stage
-    text: str
+    said: Phrase
     act: Act = Act.NOTED
     facts: Facts = field(default_factory=dict)
+
+    @property
+    def text(self) -> str:
+        """What happened, in the language."""
+        return say(self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +174,7 @@ class Case:
     def reason(self) -> Reason:
         """The reason of a case that was accepted, and so has one."""
         if self.reason_given is None:
-            raise WrongStage(self.number, self.stage, "it has no reason")
+            raise WrongStage(self.number, self.stage, _("it has no reason"))
         return self.reason_given
 
     @property
@@ -184,12 +198,12 @@ class Case:
     def require(self, stage: Stage) -> None:
         """Refuse a verb that belongs to another stage with ``WrongStage``."""
         if self.stage is not stage:
-            raise WrongStage(self.number, self.stage, f"this is for stage {stage.value!r}")
+            raise WrongStage(self.number, self.stage, _("this is for stage {stage!r}", stage=say(stage.words)))
 
     def check(self, event: Event) -> None:
         """``WrongStage`` where the event's stage may not follow."""
         if self._events and event.stage not in NEXT[self.stage]:
-            raise WrongStage(self.number, self.stage, f"{event.stage.value!r} may not follow")
+            raise WrongStage(self.number, self.stage, _("{stage!r} may not follow", stage=say(event.stage.words)))
 
     def add(self, event: Event) -> None:
         """Append an event and take its facts in; ``WrongStage`` where its stage may not follow."""
@@ -222,7 +236,7 @@ class Case:
             case Act.DONE:
                 self._settle(facts["key"], Operated(self.operation))
             case Act.NOT_DONE | Act.FAILED if facts:
-                self._settle(facts["key"], NotDone(facts["told"], facts["sw"], facts["tries"]))
+                self._settle(facts["key"], NotDone(Phrase.from_facts(facts["told"]), facts["sw"], facts["tries"]))
             case _:
                 pass
 
@@ -248,8 +262,9 @@ def received(
         "reason": reason.value if reason else None,
         "person": person.to_facts(),
     }
-    text = f"{application.channel.chinese}，{reason.chinese if reason else '无事由'}"
-    return Event(time, Stage.INTAKE, text, Act.RECEIVED, facts | paper_facts(application.papers, card))
+    why = reason.words if reason else Words("no reason", "无事由")
+    said = Phrase("{channel}: {reason}", channel=application.channel.words, reason=why)
+    return Event(time, Stage.INTAKE, said, Act.RECEIVED, facts | paper_facts(application.papers, card))
 
 
 def paper_facts(papers: Iterable[Paper], card: SeenCard | None) -> Facts:

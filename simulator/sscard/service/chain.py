@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from sscard.language import _
+from sscard.phrase import Phrase
 from sscard.service.case import Act, Event, Facts, Stage
 
 START: Final = "0" * 64
@@ -47,7 +49,7 @@ class Entry:
 
     def event(self) -> Event:
         facts: Facts = json.loads(self.facts)
-        return Event(datetime.fromisoformat(self.time), Stage(self.stage), self.text, Act(self.act), facts)
+        return Event(datetime.fromisoformat(self.time), Stage(self.stage), _said(self.text), Act(self.act), facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Finding:
     case: str = ""
 
     def __str__(self) -> str:
-        about = f" (case {self.case})" if self.case else ""
-        return f"lane {self.lane}, event {self.position}{about}: {self.problem}"
+        about = _(" (case {number})", number=self.case) if self.case else ""
+        return _("lane {lane}, event {position}", lane=self.lane, position=self.position) + f"{about}: {self.problem}"
 
 
 def written(event: Event) -> dict[str, str]:
@@ -83,9 +85,17 @@ def written(event: Event) -> dict[str, str]:
         "time": event.time.isoformat(),
         "stage": event.stage.value,
         "act": event.act.value,
-        "text": event.text,
+        "text": json.dumps(event.said.to_facts(), ensure_ascii=False, separators=(",", ":")),
         "facts": json.dumps(event.facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
     }
+
+
+def _said(text: str) -> Phrase:
+    """A phrase as it was written; what is none is text that somebody put there."""
+    try:
+        return Phrase.from_facts(json.loads(text))
+    except (ValueError, TypeError, AttributeError):
+        return Phrase.quoting(text)
 
 
 def key_check(key: bytes) -> str:
@@ -100,19 +110,19 @@ def examine(key: bytes, head: Head, head_seal: str, entries: Iterator[Entry]) ->
         if entry.position != expected:
             yield Finding(head.lane, expected, _gap(expected, entry.position))
         elif not hmac.compare_digest(entry.sealed(key, before), entry.seal):
-            yield Finding(head.lane, entry.position, "edited, or put in another's place", entry.case)
+            yield Finding(head.lane, entry.position, _("edited, or put in another's place"), entry.case)
         before, expected = entry.seal, entry.position + 1
         cases += entry.place == 1
     if not hmac.compare_digest(head.sealed(key), head_seal):
-        yield Finding(head.lane, head.events, "the lane's head is not the one that was written")
+        yield Finding(head.lane, head.events, _("the lane's head is not the one that was written"))
     if head.events >= expected:
         yield Finding(head.lane, expected, _gap(expected, head.events + 1))
     elif (head.events, head.cases, head.last) != (expected - 1, cases, before):
-        yield Finding(head.lane, expected - 1, "the lane does not end as its head says")
+        yield Finding(head.lane, expected - 1, _("the lane does not end as its head says"))
 
 
 def _gap(first: int, after: int) -> str:
-    return f"removed ({after - first} in a row)" if after > first else "there twice"
+    return _("removed ({count} in a row)", count=after - first) if after > first else _("there twice")
 
 
 def _mac(key: bytes, text: str) -> str:

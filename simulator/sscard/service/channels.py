@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from sscard.phrase import Phrase, Words
 from sscard.service.words import Channel, Document, Presence
 
 
@@ -14,15 +15,16 @@ class Door:
 
     ``reads`` are the documents it can take, ``admits`` who may stand there at
     all (the policy decides further), ``hands_over_to`` where the card may be
-    operated instead, ``tells`` how the citizen learns the result.
+    operated instead, ``tells`` how a case ends, and how the citizen learns
+    the result.
     """
 
-    actor: str
+    actor: Words
     reads: frozenset[Document]
     admits: frozenset[Presence]
     pre_review: bool
     hands_over_to: frozenset[Channel]
-    tells: str
+    tells: Phrase
 
 
 _CHIP_DOCUMENTS: Final = frozenset(Document) - {Document.PASSPORT}
@@ -30,27 +32,27 @@ _ALONE: Final = frozenset({Presence.IN_PERSON})
 
 DOORS: Final[dict[Channel, Door]] = {
     Channel.WINDOW: Door(
-        actor="窗口人员",
+        actor=Words("clerk", "窗口人员"),
         reads=frozenset(Document),  # a clerk looks at any paper
         admits=frozenset(Presence),
         pre_review=False,
         hands_over_to=frozenset(),
-        tells="已告知结果",
+        tells=Phrase("The new PIN was right; the result was told"),
     ),
     Channel.SELF_SERVICE: Door(
-        actor="自助终端",
+        actor=Words("self-service terminal", "自助终端"),
         reads=_CHIP_DOCUMENTS,  # what an ID reader reads
         admits=_ALONE,
         pre_review=False,
         hands_over_to=frozenset({Channel.WINDOW}),
-        tells="已显示结果",
+        tells=Phrase("The new PIN was right; the result was shown"),
     ),
     Channel.ONLINE: Door(
-        actor="网上办理平台",
+        actor=Words("online platform", "网上办理平台"),
         reads=frozenset(Document),
         admits=_ALONE,
         pre_review=True,
         hands_over_to=frozenset({Channel.WINDOW, Channel.SELF_SERVICE}),
-        tells="已网上反馈结果",
+        tells=Phrase("The new PIN was right; the result was sent online"),
     ),
 }

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final
 
 from sscard.cipher import equal
+from sscard.phrase import Phrase
 from sscard.service.case import Case
 from sscard.service.channels import DOORS
 from sscard.service.item import Item
@@ -30,20 +31,30 @@ Check = Callable[[Rules, Case], Ground | None]
 
 def _channel(rules: Rules, case: Case) -> Ground | None:
     if case.channel not in rules.item.channels:
-        return Ground(Rule.CHANNEL, rules.item.basic.forms, f"不提供{case.channel.chinese}")
+        return Ground(
+            Rule.CHANNEL, rules.item.basic.forms, Phrase("{channel}: not offered", channel=case.channel.words)
+        )
     if case.handling is case.channel or case.handling in DOORS[case.channel].hands_over_to:
         return None
-    return Ground(Rule.CHANNEL, rules.item.basic.forms, f"{case.channel.chinese}不能转为{case.handling.chinese}")
+    found = Phrase(
+        "{channel}: cannot be handed over to {handling}", channel=case.channel.words, handling=case.handling.words
+    )
+    return Ground(Rule.CHANNEL, rules.item.basic.forms, found)
 
 
 def _person(rules: Rules, case: Case) -> Ground | None:
     person = case.person
     words = rules.item.conditions[0]
     if person.kind is ApplicantKind.CITIZEN:
-        return None if person.lives_in_province else Ground(Rule.PERSON, words, "申请人不在我省居住")
+        return (
+            None
+            if person.lives_in_province
+            else Ground(Rule.PERSON, words, Phrase("the applicant does not live in this province"))
+        )
     if person.works_or_insured_in_province:
         return None
-    return Ground(Rule.PERSON, words, f"申请人（{person.kind.chinese}）未在我省就业或参保")
+    found = Phrase("the applicant ({kind}) neither works nor is insured in this province", kind=person.kind.words)
+    return Ground(Rule.PERSON, words, found)
 
 
 def _presence(rules: Rules, case: Case) -> Ground | None:
@@ -54,7 +65,9 @@ def _presence(rules: Rules, case: Case) -> Ground | None:
         return None
     if policy.proxy == "accept" and admitted:
         return None
-    found = f"{case.channel.chinese}不能由{person.presence.chinese}办理" if not admitted else "须由本人办理，不受理代办"
+    found = Phrase("only the applicant in person can apply, not a proxy")
+    if not admitted:
+        found = Phrase("{channel}: not for a {presence}", channel=case.channel.words, presence=person.presence.words)
     return Ground(Rule.PRESENCE, rules.item.basic.serves, found)
 
 
@@ -64,20 +77,24 @@ def _age(rules: Rules, case: Case) -> Ground | None:
         return None
     if policy.minors == "with guardian" and person.presence is Presence.GUARDIAN:
         return None
-    found = "未成年人须由监护人陪同" if policy.minors == "with guardian" else "不受理未成年人的申请"
+    found = Phrase("minors cannot apply")
+    if policy.minors == "with guardian":
+        found = Phrase("a minor comes with a guardian")
     return Ground(Rule.AGE, rules.item.basic.serves, found)
 
 
 def _card(rules: Rules, case: Case) -> Ground | None:
     if case.card is None or case.card.identity.city_code.startswith(rules.item.province):
         return None
-    return Ground(Rule.CARD, rules.item.conditions[1], "所持社会保障卡不是我省发放")
+    return Ground(
+        Rule.CARD, rules.item.conditions[1], Phrase("the social security card was not issued in this province")
+    )
 
 
 def _reason(rules: Rules, case: Case) -> Ground | None:
     if case.reason_given is not None:
         return None
-    return Ground(Rule.REASON, rules.item.conditions[2], "没有修改或重置密码的事由")
+    return Ground(Rule.REASON, rules.item.conditions[2], Phrase("there is no reason for a change or reset of the PIN"))
 
 
 def _genuine_id(rules: Rules, case: Case) -> Ground | None:
@@ -85,11 +102,13 @@ def _genuine_id(rules: Rules, case: Case) -> Ground | None:
     if Paper.ID_CARD not in case.papers:
         return None
     if person.id_problem:
-        return _not_genuine(rules, person.id_problem)
+        return _not_genuine(rules, Phrase("the number of the {document} is not valid", document=person.document.words))
     if person.document not in rules.policy.documents[person.kind]:
-        return _not_genuine(rules, f"{person.document.chinese}不是{person.kind.chinese}可用的身份证件")
+        words = {"document": person.document.words, "kind": person.kind.words}
+        return _not_genuine(rules, Phrase("{document}: not an identity document for a {kind}", **words))
     if person.document not in DOORS[case.channel].reads:
-        return Ground(Rule.CHANNEL, rules.item.basic.forms, f"{case.channel.chinese}读不出{person.document.chinese}")
+        words = {"document": person.document.words, "channel": case.channel.words}
+        return Ground(Rule.CHANNEL, rules.item.basic.forms, Phrase("{channel}: cannot read a {document}", **words))
     return None
 
 
@@ -97,14 +116,14 @@ def _valid_id(rules: Rules, case: Case) -> Ground | None:
     expires = case.person.id_expires
     if Paper.ID_CARD not in case.papers or expires is None or rules.today <= expires:
         return None
-    return _not_genuine(rules, "身份证件已过有效期")
+    return _not_genuine(rules, Phrase("the identity document has expired"))
 
 
 def _readable_card(rules: Rules, case: Case) -> Ground | None:
     handed_over = case.handling is not case.channel  # then it is read where it is operated
     if Paper.SOCIAL_SECURITY_CARD not in case.papers or case.card is not None or handed_over:
         return None
-    return _not_genuine(rules, "社会保障卡读不出")
+    return _not_genuine(rules, Phrase("the social security card cannot be read"))
 
 
 def _valid_card(rules: Rules, case: Case) -> Ground | None:
@@ -112,9 +131,9 @@ def _valid_card(rules: Rules, case: Case) -> Ground | None:
         return None
     standing = rules.policy.standing_of(case.card.identity.card_number)
     if standing is not Standing.IN_USE:
-        return _not_genuine(rules, f"社会保障卡{standing.chinese}")
+        return _not_genuine(rules, Phrase("the social security card is {standing}", standing=standing.words))
     if case.card.expires and case.card.expires < f"{rules.today:%Y%m%d}":
-        return _not_genuine(rules, "社会保障卡已过有效期")
+        return _not_genuine(rules, Phrase("the social security card has expired"))
     return None
 
 
@@ -123,10 +142,14 @@ def _same_person(rules: Rules, case: Case) -> Ground | None:
         return None
     if equal(case.card.holder_digest.encode(), case.person.id_digest.encode()):
         return None
-    return Ground(Rule.SAME_PERSON, rules.item.paper_criterion, "身份证与社会保障卡不是同一人的")
+    return Ground(
+        Rule.SAME_PERSON,
+        rules.item.paper_criterion,
+        Phrase("identity document and social security card are not of the same person"),
+    )
 
 
-def _not_genuine(rules: Rules, found: str) -> Ground:
+def _not_genuine(rules: Rules, found: Phrase) -> Ground:
     return Ground(Rule.GENUINE_PAPERS, rules.item.paper_criterion, found)
 
 

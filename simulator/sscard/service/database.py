@@ -28,6 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from sscard.errors import InputError, MissingPart
+from sscard.language import _, reason_of
 from sscard.service.case import Act, Case, Event, Stage
 from sscard.service.chain import Entry, Finding, Head, examine, written
 from sscard.service.journal import JournalUnavailable, Overtaken, case_number
@@ -159,7 +160,7 @@ class SqlJournal:
         return Verification(events, cases, tuple(findings))
 
     def _missing_lanes(self, found: list[int]) -> list[Finding]:
-        return [Finding(lane, 0, "the lane's head is gone") for lane in range(self._lanes) if lane not in found]
+        return [Finding(lane, 0, _("the lane's head is gone")) for lane in range(self._lanes) if lane not in found]
 
     def _head(self, db: Connection, lane: int) -> Head:
         """A lane's head, locked until the transaction ends; a chain that was tampered with is not made longer."""
@@ -213,12 +214,12 @@ class SqlJournal:
             raise self._unavailable(error) from None
 
     def _damaged(self) -> JournalUnavailable:
-        return JournalUnavailable(f"journal {self.shown}: the chain is damaged, see: sscard case verify")
+        return JournalUnavailable(_("journal {shown}: the chain is damaged, see: sscard case verify", shown=self.shown))
 
     def _unavailable(self, error: DBAPIError) -> JournalUnavailable:
         # The statement and its values, which SQLAlchemy would add, stay out.
         first = str(error.orig).strip().partition("\n")[0]
-        return JournalUnavailable(f"journal {self.shown}: {first}")
+        return JournalUnavailable(_("journal {shown}: {problem}", shown=self.shown, problem=first))
 
 
 _ONE_MOMENT: Final[dict[str, dict[str, Any]]] = {
@@ -240,7 +241,7 @@ def _cases_at(stages: list[Stage]) -> Select[Any]:
 def _strays(db: Connection, lanes: int) -> Iterator[Finding]:
     """Events outside every lane."""
     for row in db.execute(select(EVENT).where(~EVENT.c.lane.between(0, lanes - 1))):
-        yield Finding(row.lane, row.position, "in no lane of this journal", row.case)
+        yield Finding(row.lane, row.position, _("in no lane of this journal"), row.case)
 
 
 def _with_keys(entries: Iterator[Entry], keys: dict[str, str]) -> Iterator[Entry]:
@@ -258,7 +259,7 @@ def _wrong_keys(db: Connection, keys: dict[str, str]) -> Iterator[Finding]:
     kept = {row.key: row.case for row in db.execute(select(OPENING))}
     for key in keys.keys() | kept.keys():
         if keys.get(key) != kept.get(key):
-            yield Finding(0, 0, "an idempotency key does not lead to its case", keys.get(key, ""))
+            yield Finding(0, 0, _("an idempotency key does not lead to its case"), keys.get(key, ""))
 
 
 def _entry(row: Row[Any]) -> Entry:
@@ -280,7 +281,7 @@ def _engine(url: str, create: bool) -> Engine:
             return _sqlite(parsed, create)
         return create_engine(parsed)
     except ModuleNotFoundError as error:
-        raise MissingPart(f"{error.name} is not installed", 'pip install "sscard[postgresql]"') from None
+        raise MissingPart(_("{name} is not installed", name=error.name), 'pip install "sscard[postgresql]"') from None
 
 
 def _parsed(url: str) -> URL:
@@ -291,19 +292,21 @@ def _parsed(url: str) -> URL:
     except (ArgumentError, NoSuchModuleError):
         backend = ""
     if backend not in _ONE_MOMENT:
-        remedy = "the path of an SQLite file, or postgresql://user@host/database"
-        raise InputError("--journal: not the URL of a journal", remedy=remedy)
+        remedy = _("the path of an SQLite file, or postgresql://user@host/database")
+        raise InputError(_("--journal: not the URL of a journal"), remedy=remedy)
     return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
 
 
 def _sqlite(url: URL, create: bool) -> Engine:
     if url.database:
         if not create and not Path(url.database).exists():
-            raise InputError("there is no journal", file=url.database, remedy="a first case makes it: sscard case open")
+            raise InputError(
+                _("there is no journal"), file=url.database, remedy=_("a first case makes it: sscard case open")
+            )
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(f"cannot be a journal: {error.strerror}", file=url.database) from None
+            raise InputError(_("cannot be a journal: {reason}", reason=reason_of(error)), file=url.database) from None
     engine = create_engine(url, connect_args={"timeout": SQLITE_WAIT})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -327,11 +330,11 @@ def load_key(path: Path) -> bytes:
         _make_key(path)
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", file=str(path)) from None
+        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
     except ValueError:
         key = b""
     if len(key) != KEY_LENGTH:
-        raise InputError("is not the key of a journal", file=str(path), remedy="64 hex digits are expected")
+        raise InputError(_("is not the key of a journal"), file=str(path), remedy=_("64 hex digits are expected"))
     return key
 
 

@@ -15,6 +15,8 @@ from sscard.service.words import Document
 OLD_PERMANENT_RESIDENCE: Final = re.compile(r"[A-Z]{3}\d{12}")
 """Until 2023: nationality(3 letters), place(4), birth date(6), order(1), check digit."""
 PASSPORT: Final = re.compile(r"(?=.*\d)[A-Z\d]{6,9}")
+NOT_VALID: Final = "not valid"
+"""What is wrong with a number; nothing else is told of it."""
 MRZ_WEIGHTS: Final = (7, 3, 1)
 
 
@@ -50,7 +52,7 @@ def age_on(born: date, today: date) -> int:
 def _checked(document: Document, genuine: bool, born: str, today: date) -> IdNumber:
     day = _date(born)
     if not genuine or day is None or day > today:
-        return IdNumber(document, f"{document.chinese}号码无效")
+        return IdNumber(document, NOT_VALID)
     return IdNumber(document, born=day)
 
 

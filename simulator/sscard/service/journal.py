@@ -9,6 +9,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Protocol
 
+from sscard.language import _
 from sscard.service.case import Case, Event
 
 
@@ -16,7 +17,7 @@ class Overtaken(Exception):
     """Another process wrote to the case first; nothing was written. Load the case anew."""
 
     def __init__(self, case_number: str) -> None:
-        super().__init__(f"case {case_number} was continued elsewhere")
+        super().__init__(_("case {number} was continued elsewhere", number=case_number))
 
 
 class JournalUnavailable(Exception):

@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, select, text
 
 from sscard.errors import InputError
+from sscard.language import _
 from sscard.service.chain import Head, key_check
 from sscard.service.schema import JOURNAL, LANE, METADATA
 
@@ -44,14 +45,14 @@ def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = 
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     found, last = _version(db), max(steps) + 1
     if found > last:
-        problem = f"is a journal of version {found}, this sscard knows up to {last}"
-        raise InputError(problem, file=shown, remedy="use a newer sscard")
+        problem = _("is a journal of version {found}, this sscard knows up to {last}", found=found, last=last)
+        raise InputError(problem, file=shown, remedy=_("use a newer sscard"))
     for version in range(found, last):
         steps[version](db, key)
         db.execute(JOURNAL.update().values(version=version + 1))
     lanes, check = db.execute(select(JOURNAL.c.lanes, JOURNAL.c.key_check)).one()
     if check != key_check(key):
-        raise InputError("is sealed with another key", file=shown, remedy="give its key file with --journal-key")
+        raise InputError(_("is sealed with another key"), file=shown, remedy=_("give its key file with --journal-key"))
     return int(lanes)
 
 

@@ -1,14 +1,26 @@
-"""What the service answers: values, never exceptions; ``text`` is what the citizen is told.
+"""What the service answers: values, never exceptions; ``text`` is what the citizen is told, in the language.
 
-None of them holds a PIN or an ID number.
+``said`` is the same in any language. What the item's page says is quoted as it
+stands. None of them holds a PIN or an ID number.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
+from sscard.language import N_, say
+from sscard.phrase import Phrase, Words
 from sscard.service.words import Operation, Paper, Word
 from sscard.service.workdays import Due
+
+NO_FEE: Final = "无"
+ADVICE: Final = (
+    "After the change or reset of the PIN, you can try it at a hospital or pharmacy nearby, and change an initial PIN "
+    "to avoid losses"
+)
+"""The item's advice in English; in Chinese it stands in the item."""
 
 
 class Rule(Word):
@@ -30,11 +42,16 @@ class Ground:
 
     rule: Rule
     words: str
-    found: str
+    found: Phrase
+
+    @property
+    def said(self) -> Phrase:
+        words = self.words.rstrip("。；")
+        return Phrase("{found}; by {rule}: {words}", found=self.found, rule=self.rule.chinese, words=words)
 
     @property
     def text(self) -> str:
-        return f"{self.found}；依据{self.rule.chinese}：{self.words.rstrip('。；')}"
+        return say(self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +61,13 @@ class Refusal:
     grounds: tuple[Ground, ...]
 
     @property
+    def said(self) -> Phrase:
+        grounds = Phrase.joined(N_("{first}. {rest}"), [ground.said for ground in self.grounds])
+        return Phrase("Not accepted: {grounds}", grounds=grounds)
+
+    @property
     def text(self) -> str:
-        return "不予受理：" + "。".join(ground.text for ground in self.grounds)
+        return say(self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +78,12 @@ class SupplementNotice:
     criterion: str
 
     @property
+    def said(self) -> Phrase:
+        return Phrase("Please bring all of this at once: {papers}", papers=name_papers(self.papers))
+
+    @property
     def text(self) -> str:
-        return f"请一次补齐：{name_papers(self.papers)}"
+        return say(self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +94,20 @@ class Acceptance:
     due: Due
 
     @property
-    def text(self) -> str:
+    def said(self) -> Phrase:
         day = self.due.day
-        told = f"已受理，{self.promised_working_days}个工作日内办结，不晚于{day.year}年{day.month}月{day.day}日"
-        return told if self.due.certain else f"{told}（节假日安排尚未公布，仅按周末推算）"
+        told = Phrase(
+            "Accepted; done within {count} working day(s), by {day}",
+            count=self.promised_working_days,
+            day=Words(day.isoformat(), f"{day.year}年{day.month}月{day.day}日"),
+        )
+        if self.due.certain:
+            return told
+        return Phrase("{told} (holidays are not announced yet, only weekends are counted)", told=told)
+
+    @property
+    def text(self) -> str:
+        return say(self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +117,12 @@ class Operated:
     operation: Operation
 
     @property
+    def said(self) -> Phrase:
+        return Phrase("The PIN was changed") if self.operation is Operation.CHANGE else Phrase("The PIN was reset")
+
+    @property
     def text(self) -> str:
-        return f"密码{self.operation.chinese}成功"
+        return say(self.said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +132,21 @@ class NotDone:
     The tries are the PIN's, or the issuer's key's where the card refused that.
     """
 
-    text: str
+    said: Phrase
     sw: int | None = None
     tries_left: int | None = None
+
+    @property
+    def text(self) -> str:
+        return say(self.said)
 
 
 @dataclass(frozen=True, slots=True)
 class ResultNotice:
     """What the citizen takes home: the result, the item's advice, whether the PIN is still the initial one.
 
-    ``limits`` says what an initial PIN may not do in this place, empty where it may all.
+    ``advice`` and ``fee`` are the item's own words. ``limits`` says what an
+    initial PIN may not do in this place, ``None`` where it may all.
     """
 
     case_number: str
@@ -109,25 +154,34 @@ class ResultNotice:
     advice: str
     fee: str
     initial_pin: bool
-    limits: str = ""
+    limits: Phrase | None = None
+
+    @property
+    def said(self) -> tuple[Phrase, ...]:
+        """One sentence each."""
+        changed = self.operation is Operation.CHANGE
+        done = N_("Case {number}: the PIN of the social security card was changed")
+        number, reset = self.case_number, N_("Case {number}: the PIN of the social security card was reset")
+        told = [
+            Phrase(done if changed else reset, number=number),
+            Phrase("{text}", text=Words(ADVICE, self.advice)),
+            Phrase("Fee: {fee}", fee=Words("none", self.fee) if self.fee == NO_FEE else self.fee),
+        ]
+        if self.initial_pin:
+            told.append(Phrase("Your PIN is still the initial one: please change it soon"))
+            told += [self.limits] if self.limits else []
+        return tuple(told)
 
     @property
     def lines(self) -> tuple[str, ...]:
-        told = (
-            f"办件{self.case_number}：社会保障卡密码{self.operation.chinese}已办结",
-            self.advice,
-            f"收费：{self.fee}",
-        )
-        if not self.initial_pin:
-            return told
-        reminder = "您的密码仍是初始密码，请尽快修改"
-        return (*told, reminder, self.limits) if self.limits else (*told, reminder)
+        return tuple(map(say, self.said))
 
     @property
     def text(self) -> str:
-        return "。".join(self.lines)
+        return say(Phrase.joined(N_("{first}. {rest}"), self.said))
 
 
-def name_papers(papers: tuple[Paper, ...]) -> str:
+def name_papers(papers: Sequence[Paper]) -> Phrase:
     """The papers as the item names them, each as original."""
-    return "、".join(f"{paper.chinese}（原件）" for paper in papers)
+    originals = [Phrase("{paper} (the original)", paper=paper.words) for paper in papers]
+    return Phrase.joined(N_("{first}, {rest}"), originals)

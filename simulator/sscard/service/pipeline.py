@@ -17,7 +17,7 @@ changed before a case says that it begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import Final
@@ -26,6 +26,8 @@ from sscard.apdu import SW, ApduError, status_text, tries_in
 from sscard.encoding import encode_pin
 from sscard.issuer import HsmError, Place
 from sscard.issuer.personalise import INITIAL_PIN
+from sscard.language import N_
+from sscard.phrase import Phrase, Words
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
 from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, received
 from sscard.service.channels import DOORS
@@ -51,17 +53,17 @@ from sscard.transport.faults import TransportError
 Clock = Callable[[], datetime]
 Answer = Acceptance | SupplementNotice | Refusal
 
-BLOCKED: Final = "密码已锁定，请以社保卡锁定为由申请重置"
-OTHER_CARD: Final = "不是本办件的社会保障卡"
-UNCHANGED: Final = "密码未变"
-OPEN: Final = "此前操作的结果不明"
-NO_ANSWER: Final = "卡片没有应答，结果未知，请放回同一张卡继续办理"
+BLOCKED: Final = Phrase("the PIN is blocked: please apply for a reset, card locked")
+OTHER_CARD: Final = Phrase("this is not the social security card of the case")
+UNCHANGED: Final = Phrase("the PIN is as it was")
+OPEN: Final = Phrase("what came of the operation before is not known")
+NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and go on")
 _FOUND: tuple[tuple[type[ApduError], str], ...] = (
-    (WrongPin, "密码不正确，还可再试{tries}次"),
-    (PinBlocked, BLOCKED),
-    (AuthenticationFailed, "卡片不接受发卡机构的密钥，密钥还剩{tries}次，{pin}"),
-    (KeyBlocked, "卡片上发卡机构的密钥已锁定，{pin}"),
-    (CardUnusable, "卡片或应用已锁定"),
+    (WrongPin, N_("the PIN is wrong, {tries} more tries")),
+    (PinBlocked, BLOCKED.text),
+    (AuthenticationFailed, N_("the card does not accept the issuer's key, which has {tries} more tries; {pin}")),
+    (KeyBlocked, N_("the issuer's key is blocked on the card; {pin}")),
+    (CardUnusable, N_("the card or the application is blocked")),
 )
 _WITHOUT_REMEDY = (PinBlocked, AuthenticationFailed, KeyBlocked, CardUnusable)
 """Refusals of the card that end a case; so does the wrong PIN that leaves no try."""
@@ -111,7 +113,7 @@ class PinService:
         if case.stage is not Stage.PRE_REVIEW:
             case.require(Stage.INTAKE)
             if DOORS[case.channel].pre_review:
-                self._write(case, Stage.PRE_REVIEW, "已预审", Act.PRE_REVIEWED)
+                self._write(case, Stage.PRE_REVIEW, Phrase("Pre-reviewed"), Act.PRE_REVIEWED)
         return self._examine(case)
 
     def supplement(self, case: Case, papers: Iterable[Paper], card: BasicData | None = None) -> Answer:
@@ -123,7 +125,7 @@ class PinService:
         case.require(Stage.SUPPLEMENT)
         brought = tuple(papers)
         facts = paper_facts(brought, seen(card, self.journal.key) if card else None)
-        self._write(case, Stage.SUPPLEMENT, f"补交：{name_papers(brought)}", Act.SUPPLEMENTED, facts)
+        self._write(case, Stage.SUPPLEMENT, _brought(brought), Act.SUPPLEMENTED, facts)
         return self._examine(case)
 
     def hand_over(self, case: Case, channel: Channel) -> bool:
@@ -131,7 +133,13 @@ class PinService:
         case.require(Stage.ACCEPTED)
         if channel not in DOORS[case.channel].hands_over_to:
             return False
-        self._write(case, Stage.ACCEPTED, f"转{channel.chinese}", Act.HANDED_OVER, {"handling": channel.value})
+        self._write(
+            case,
+            Stage.ACCEPTED,
+            Phrase("Handed over to {channel}", channel=channel.words),
+            Act.HANDED_OVER,
+            {"handling": channel.value},
+        )
         return True
 
     def present(self, case: Case, card: BasicData) -> Refusal | None:
@@ -140,12 +148,12 @@ class PinService:
         if case.card is not None:
             return None
         facts = paper_facts((), seen(card, self.journal.key))
-        self._write(case, Stage.ACCEPTED, "已读社会保障卡", Act.PRESENTED, facts)
+        self._write(case, Stage.ACCEPTED, Phrase("The social security card was read"), Act.PRESENTED, facts)
         grounds = grounds_against(self._rules, case, CARD_CHECKS)
         if not grounds:
             return None
         refusal = Refusal(grounds)
-        self._write(case, Stage.FAILED, refusal.text, Act.FAILED)
+        self._write(case, Stage.FAILED, refusal.said, Act.FAILED)
         return refusal
 
     def operate(
@@ -182,28 +190,29 @@ class PinService:
         except ApduError as error:
             return self._refused(case, error)
         except _UNANSWERED:
-            return self._note(case, NotDone("卡片没有应答，请放回同一张卡再试新密码"))
-        told = f"新密码校验通过，{DOORS[case.handling].tells}"
-        self._write(case, Stage.COMPLETED, told, Act.COMPLETED, {"initial": initial})
+            return self._note(
+                case, NotDone(Phrase("the card gave no answer: put the same card back and try the new PIN"))
+            )
+        self._write(case, Stage.COMPLETED, DOORS[case.handling].tells, Act.COMPLETED, {"initial": initial})
         return self.result(case)
 
     def result(self, case: Case) -> ResultNotice:
         """The result notice (结果告知) of a completed case, as often as it is wanted."""
         case.require(Stage.COMPLETED)
         initial = bool(case.events[-1].facts["initial"])
-        limits = INITIAL_PIN_USES[self._place.initial_pin_use].told if initial else ""
+        limits = INITIAL_PIN_USES[self._place.initial_pin_use].told if initial else None
         return ResultNotice(case.number, case.operation, self.item.advice, self.item.fees.standard, initial, limits)
 
     def abandon(self, case: Case) -> NotDone:
         """End an accepted case that nobody goes on with; where it is in doubt, that is how it ends."""
         answers = {
-            Stage.ACCEPTED: "申请人不再办理，密码未变",
-            Stage.OPERATED: f"密码已{case.operation.chinese}，申请人未校验新密码",
+            Stage.ACCEPTED: Phrase("the applicant does not go on; the PIN is as it was"),
+            Stage.OPERATED: Phrase("{done}; the applicant has not tried it", done=Operated(case.operation).said),
         }
         if case.stage not in answers:
             case.require(Stage.ACCEPTED)
-        told = "操作中断，卡片未再出示，密码是否已变不明" if case.in_doubt else answers[case.stage]
-        return self._fail(case, NotDone(told))
+        doubt = Phrase("broken off, and the card was not shown again: whether the PIN is another is not known")
+        return self._fail(case, NotDone(doubt if case.in_doubt else answers[case.stage]))
 
     @property
     def _rules(self) -> Rules:
@@ -223,21 +232,21 @@ class PinService:
         days = self.item.promised_working_days
         accepted = Acceptance(days, due_after(self._today, days))
         facts = {"due": accepted.due.day.isoformat(), "certain": accepted.due.certain}
-        self._write(case, Stage.ACCEPTED, accepted.text, Act.ACCEPTED, facts)
+        self._write(case, Stage.ACCEPTED, accepted.said, Act.ACCEPTED, facts)
         return accepted
 
     def _refuse(self, case: Case, refusal: Refusal) -> Refusal:
         facts = {"grounds": [ground.rule.value for ground in refusal.grounds]}
-        self._write(case, Stage.REFUSED, refusal.text, Act.REFUSED, facts)
+        self._write(case, Stage.REFUSED, refusal.said, Act.REFUSED, facts)
         return refusal
 
     def _ask_for(self, case: Case, missing: tuple[Paper, ...]) -> SupplementNotice:
         if case.notice is not None:
-            self._write(case, Stage.SUPPLEMENT, f"仍缺：{name_papers(missing)}")
+            self._write(case, Stage.SUPPLEMENT, Phrase("Still missing: {papers}", papers=name_papers(missing)))
             return case.notice
         notice = SupplementNotice(missing, self.item.acceptance.criteria)
         facts = {"missing": [paper.value for paper in missing], "criterion": notice.criterion}
-        self._write(case, Stage.SUPPLEMENT, notice.text, Act.ASKED_FOR, facts)
+        self._write(case, Stage.SUPPLEMENT, notice.said, Act.ASKED_FOR, facts)
         return notice
 
     def _begin(self, case: Case, session: CardSession, new_pin: str, old_pin: str, key: str) -> Operated | NotDone:
@@ -248,10 +257,14 @@ class PinService:
         except ApduError as error:
             return self._refused(case, error)
         except _UNANSWERED:
-            return self._note(case, NotDone("卡片没有应答，密码未变"))
+            return self._note(case, NotDone(Phrase("the card gave no answer; the PIN is as it was")))
         attempt = Attempt(key or f"{case.number}-{case.length}", tries)
         facts = {"key": attempt.key, "tries": tries}
-        self._write(case, Stage.ACCEPTED, f"开始在卡上{operation.chinese}密码", Act.BEGUN, facts)
+        changes = operation is Operation.CHANGE
+        begins = (
+            Phrase("Begins to change the PIN on the card") if changes else Phrase("Begins to reset the PIN on the card")
+        )
+        self._write(case, Stage.ACCEPTED, begins, Act.BEGUN, facts)
         return self._carry_out(case, attempt, lambda: _perform(operation, session, new_pin, old_pin))
 
     def _resume(
@@ -261,7 +274,9 @@ class PinService:
 
         The event written first is a claim: of two who resume at once, one is ``Overtaken``.
         """
-        self._write(case, Stage.ACCEPTED, f"恢复在卡上{case.operation.chinese}密码", Act.RESUMED, {"key": attempt.key})
+        changes = case.operation is Operation.CHANGE
+        resumes = Phrase("Resumes the change of the PIN") if changes else Phrase("Resumes the reset of the PIN")
+        self._write(case, Stage.ACCEPTED, resumes, Act.RESUMED, {"key": attempt.key})
         if case.operation is Operation.RESET:
             return self._carry_out(case, attempt, lambda: session.reset_pin(new_pin), resumed=True)
         return self._carry_out(case, attempt, lambda: _finish_change(attempt, session, new_pin, old_pin), resumed=True)
@@ -282,15 +297,17 @@ class PinService:
                 return self._refused(case, error, pin=OPEN)
             return self._refused(case, error, attempt)
         except HsmError as error:
-            answer = NotDone(f"加密机未能办理，{pin}（{error}）")
+            answer = NotDone(Phrase("the HSM could not do it; {pin} ({error})", pin=pin, error=str(error)))
             return self._note(case, answer) if resumed else self._not_done(case, answer, attempt)
         except _UNANSWERED:
             return self._note(case, NotDone(NO_ANSWER))
         done = Operated(case.operation)
-        self._write(case, Stage.OPERATED, done.text, Act.DONE, {"key": attempt.key})
+        self._write(case, Stage.OPERATED, done.said, Act.DONE, {"key": attempt.key})
         return done
 
-    def _refused(self, case: Case, error: ApduError, attempt: Attempt | None = None, pin: str = UNCHANGED) -> NotDone:
+    def _refused(
+        self, case: Case, error: ApduError, attempt: Attempt | None = None, pin: Phrase = UNCHANGED
+    ) -> NotDone:
         """What the card's refusal does to a case: it ends where no other try can help, else waits where it was."""
         tries: int | None = getattr(error, "tries_left", None)
         answer = NotDone(_found(error, tries, pin), error.sw, tries)
@@ -299,20 +316,20 @@ class PinService:
         return self._note(case, answer) if attempt is None else self._not_done(case, answer, attempt)
 
     def _not_done(self, case: Case, answer: NotDone, attempt: Attempt) -> NotDone:
-        self._write(case, case.stage, answer.text, Act.NOT_DONE, _outcome(attempt, answer))
+        self._write(case, case.stage, answer.said, Act.NOT_DONE, _outcome(attempt, answer))
         return answer
 
     def _fail(self, case: Case, answer: NotDone) -> NotDone:
         facts = _outcome(case.attempt, answer) if case.attempt else {}
-        self._write(case, Stage.FAILED, answer.text, Act.FAILED, facts)
+        self._write(case, Stage.FAILED, answer.said, Act.FAILED, facts)
         return answer
 
     def _note(self, case: Case, answer: NotDone) -> NotDone:
-        self._write(case, case.stage, answer.text)
+        self._write(case, case.stage, answer.said)
         return answer
 
-    def _write(self, case: Case, stage: Stage, text: str, act: Act = Act.NOTED, facts: Facts | None = None) -> None:
-        self.journal.append(case, Event(self._clock(), stage, text, act, facts or {}))
+    def _write(self, case: Case, stage: Stage, said: Phrase, act: Act = Act.NOTED, facts: Facts | None = None) -> None:
+        self.journal.append(case, Event(self._clock(), stage, said, act, facts or {}))
 
 
 def _perform(operation: Operation, session: CardSession, new_pin: str, old_pin: str) -> None:
@@ -342,7 +359,11 @@ def _finish_change(attempt: Attempt, session: CardSession, new_pin: str, old_pin
 
 
 def _outcome(attempt: Attempt, answer: NotDone) -> Facts:
-    return {"key": attempt.key, "told": answer.text, "sw": answer.sw, "tries": answer.tries_left}
+    return {"key": attempt.key, "told": answer.said.to_facts(), "sw": answer.sw, "tries": answer.tries_left}
+
+
+def _brought(papers: Sequence[Paper]) -> Phrase:
+    return Phrase("Brought: {papers}", papers=name_papers(papers)) if papers else Phrase("Brought nothing")
 
 
 def _is_unclear(error: ApduError) -> bool:
@@ -361,9 +382,9 @@ def _check_pin(pin: str) -> None:
         raise ValueError("a PIN has 4 to 16 digits, got none")
 
 
-def _found(error: ApduError, tries: int | None, pin: str) -> str:
+def _found(error: ApduError, tries: int | None, pin: Phrase) -> Phrase:
     """What the card's refusal means, in words."""
     if isinstance(error, WrongPin) and tries == 0:
-        return f"密码不正确，{BLOCKED}"
-    known = (words.format(tries=tries, pin=pin) for kind, words in _FOUND if isinstance(error, kind))
-    return next(known, status_text(error.sw, chinese=True))
+        return Phrase("the PIN is wrong; {blocked}", blocked=BLOCKED)
+    known = (Phrase(words, tries=tries or 0, pin=pin) for kind, words in _FOUND if isinstance(error, kind))
+    return next(known, Phrase("{text}", text=Words(status_text(error.sw), status_text(error.sw, chinese=True))))

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from sscard.document import Model, parse_document, read_document
+from sscard.language import _
 from sscard.service.words import ApplicantKind, Document, Standing
 
 FILE = "policy.yaml"
@@ -40,7 +41,9 @@ class Policy(Model):
     def _everybody_has_a_document(self) -> Policy:
         without = [kind.value for kind in ApplicantKind if not self.documents.get(kind)]
         if without:
-            raise ValueError(f"documents: none for {', '.join(without)}\nname at least one for each kind of applicant")
+            raise ValueError(
+                _("documents: none for {names}\nname at least one for each kind of applicant", names=", ".join(without))
+            )
         return self
 
     def standing_of(self, card_number: str) -> Standing:

@@ -18,6 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from sscard import __version__
 from sscard.errors import InputError
+from sscard.language import _, reason_of
 from sscard.terminal.driver import OUT_512, OUT_1024, OUT_2048, OUT_20480, Result, SSCardDriver
 from sscard.terminal.driver_errors import Code, DriverError
 
@@ -315,7 +316,8 @@ def serve_driver(
     except OSError as error:
         server.socket.close()
         raise InputError(
-            f"cannot listen at {where}: {error.strerror or error}", remedy="choose another place with --listen"
+            _("cannot listen at {where}: {reason}", where=where, reason=reason_of(error)),
+            remedy=_("choose another place with --listen"),
         ) from None
     return server
 
@@ -330,7 +332,7 @@ def default_place() -> str:
 def _port(place: str) -> int:
     text = place.removeprefix(TCP)
     if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 0xFFFF:
-        raise InputError(f"{place}: not a port", remedy="for example tcp:35980")
+        raise InputError(_("{place}: not a port", place=place), remedy=_("for example tcp:35980"))
     return int(text)
 
 
@@ -346,7 +348,9 @@ def _clear(path: Path) -> None:
             return
         except FileNotFoundError:
             return
-    raise InputError(f"a driver is served at {path} already", remedy="end it, or choose another place with --listen")
+    raise InputError(
+        _("a driver is served at {path} already", path=path), remedy=_("end it, or choose another place with --listen")
+    )
 
 
 def _has_gone(connection: socket.socket) -> bool:

@@ -15,6 +15,7 @@ from typing import Protocol
 from sscard.apdu import SW, ApduError
 from sscard.card.applications import DF04
 from sscard.cipher import equal
+from sscard.language import N_, _
 from sscard.terminal.driver_card import GENERATIONS, DriverCard, IssuerData
 from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.errors import PinBlocked, WrongPin
@@ -24,14 +25,19 @@ PURCHASE = 0x02
 
 
 class Finding(Enum):
-    """Why a card is not served; the value says it to the operator."""
+    """Why a card is not served."""
 
-    NOT_GENUINE = "内部认证失败，卡片不合法"
-    BLACKLISTED = "卡片在黑名单中"
-    UNSUPPORTED_BODY = "不支持该初始化机构的卡片"
-    UNSUPPORTED_CATEGORY = "不支持该类别的卡片"
-    UNSUPPORTED_VERSION = "不支持该规范版本的卡片"
-    EXPIRED = "卡片已过有效期"
+    NOT_GENUINE = N_("internal authentication failed: the card is not genuine")
+    BLACKLISTED = N_("the card is on the black list")
+    UNSUPPORTED_BODY = N_("cards of this initializing body are not served")
+    UNSUPPORTED_CATEGORY = N_("cards of this category are not served")
+    UNSUPPORTED_VERSION = N_("cards of this version are not served")
+    EXPIRED = N_("the card has expired")
+
+    @property
+    def text(self) -> str:
+        """For the operator."""
+        return _(self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +120,13 @@ def is_expired(expires: str, today: date) -> bool:
 
 
 class Standing(Enum):
-    """How an operation stands after its answer did not come; the value says what to do."""
+    """How an operation stands after its answer did not come, and what to do."""
 
-    OTHER_CARD = "不是原来的卡片，放弃办理"
-    DONE = "卡片已完成操作"
-    NOT_DONE = "卡片未完成操作，请重新办理"
-    PIN_BLOCKED = "密码已锁定"
-    UNDECIDED = "无法判断卡片是否已完成操作，请持卡人确认密码"
+    OTHER_CARD = N_("not the card that was there before: give up")
+    DONE = N_("the card did it")
+    NOT_DONE = N_("the card did not do it: begin again")
+    PIN_BLOCKED = N_("the PIN is blocked")
+    UNDECIDED = N_("nobody can tell whether the card did it: let the holder try the PIN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +140,7 @@ class Recovery:
     @property
     def text(self) -> str:
         """For the operator."""
-        return self.standing.value
+        return _(self.standing.value)
 
 
 class PinCard(Protocol):

@@ -282,7 +282,7 @@ def check_private_pcscd() -> None:
     if tried.returncode != 0:
         reason = tried.stderr.strip().partition("\n")[0]
         raise MissingPart(
-            _("a private pcscd needs a mount namespace ({reason})", reason=reason), "run as root: sudo -E …"
+            _("a private pcscd needs a mount namespace ({reason})", reason=reason), _("run as root: sudo -E …")
         )
 
 

@@ -14,6 +14,7 @@ from typing import Final, NoReturn
 
 from sscard.card.chip import PowerError
 from sscard.card.memory import PowerLost
+from sscard.language import _
 from sscard.transport.connection import Connection
 from sscard.transport.faults import TransportError
 from sscard.transport.pcsc import PcscConnection, ReaderError, wait_for_card
@@ -163,7 +164,7 @@ class _Place:
         self._powered = False
         self._terminal.power_off()
         if not self._lent.wait_for(lambda: not self._lent.powered):
-            raise ReaderError(f"the card in reader {self._reader_name!r} kept its power")
+            raise ReaderError(_("the card in reader {name!r} kept its power", name=self._reader_name))
 
     def reset(self) -> bytes:
         return self._told(self._terminal.reset) if self._powered else self.power_on()
@@ -172,7 +173,7 @@ class _Place:
         if not self._powered:
             raise PowerError("the card has no power: call power_on() first")
         if len(command) < SHORTEST_COMMAND:
-            raise ReaderError("the driver of virtual readers takes a command of one byte for one of its own")
+            raise ReaderError(_("the driver of virtual readers takes a command of one byte for one of its own"))
         return self._told(lambda: self._terminal.transmit(command))
 
     def _insert(self) -> None:
@@ -180,7 +181,7 @@ class _Place:
         if self._inserted:
             return
         if not wait_for_card(self._reader_name, present=False, timeout=PATIENCE):
-            raise ReaderError(f"reader {self._reader_name!r} holds a card that is none of the pool's")
+            raise ReaderError(_("reader {name!r} holds a card that is none of the pool's", name=self._reader_name))
         self._lent.put_back()
         self._slot.insert(self._lent)
         self._inserted = True

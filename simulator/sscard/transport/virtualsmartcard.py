@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from sscard.errors import MissingPart
+from sscard.language import _
 from sscard.transport.connection import Connection
 from sscard.transport.vpcd import DEFAULT_PORT, HOST
 
@@ -63,7 +64,7 @@ def virtual_icc(connection: Connection, host: str = HOST, port: int = DEFAULT_PO
     try:
         package = import_module("virtualsmartcard.VirtualSmartcard")
     except ImportError as error:
-        part = f"the virtualsmartcard package cannot be used ({error})"
+        part = _("the virtualsmartcard package cannot be used ({error})", error=error)
         raise MissingPart(part, f"{INSTALL} && export PYTHONPATH={FOLDER}") from None
     icc = package.VirtualICC(None, REPLACED, host, port, logginglevel=logging.WARNING)
     icc.os = ConnectionOS(connection)

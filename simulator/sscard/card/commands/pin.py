@@ -188,7 +188,7 @@ def _reset_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phra
     if p2 == UNBLOCK:
         return Phrase("unblock")
     if len(data) < MAC_LENGTH:
-        return Phrase("reset")
+        return Phrase("reset without a PIN")
     return Phrase("reset, enciphered PIN of {length} bytes", length=len(data) - MAC_LENGTH)
 
 

@@ -41,6 +41,7 @@ from sscard.issuer.psam.layout import (
 )
 from sscard.issuer.psam.session import OwnKeys, PsamProfile
 from sscard.issuer.psam.snapshot import PsamSnapshot, take_snapshot
+from sscard.language import _
 
 Level = Literal["national", "province", "city"]
 LEVELS: Final[dict[Level, int]] = {"national": 3, "province": 2, "city": 1}
@@ -117,7 +118,7 @@ def issue_psam(
     left out. Errors: ``InputError`` for a terminal number of another shape.
     """
     if len(terminal_number) != TERMINAL_DIGITS or not (terminal_number.isascii() and terminal_number.isdigit()):
-        raise InputError("not a terminal number", remedy="12 digits: 6 of the city code, 6 of the city's own")
+        raise InputError(_("not a terminal number"), remedy=_("12 digits: 6 of the city code, 6 of the city's own"))
     order = _Order(roots, level, terminal_number, read_key, stk_enciphers)
     environments = (DES_ENVIRONMENT, SM4_ENVIRONMENT) if sm4 else (DES_ENVIRONMENT,)
     held = tuple(_own_keys(order, environment.suite, own_keys or builtin_own_keys()) for environment in environments)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sscard.errors import InputError, MissingPart
+from sscard.language import _, reason_of
 
 HEADER: Final = "sscarddriver.h"
 SOURCE: Final = "sscarddriver.c"
@@ -49,7 +50,7 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
     """
     command = shlex.split(compiler) or [system.compiler]
     if shutil.which(command[0]) is None:
-        raise MissingPart(f"no C compiler: {command[0]}", f"sudo apt-get install {system.package}")
+        raise MissingPart(_("no C compiler: {program}", program=command[0]), f"sudo apt-get install {system.package}")
     source, library = source_folder(), folder / system.library
     beside = folder / f".{system.library}.new"
     arguments = ["-std=c11", "-O2", *WARNINGS, "-shared", str(source / SOURCE), "-o", str(beside), *system.options]
@@ -57,11 +58,14 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
         folder.mkdir(parents=True, exist_ok=True)
         done = subprocess.run([*command, *arguments, *options], capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
-            raise InputError(f"{command[0]} failed:\n{done.stderr.strip()}", file=str(source / SOURCE))
+            raise InputError(
+                _("{program} failed:\n{output}", program=command[0], output=done.stderr.strip()),
+                file=str(source / SOURCE),
+            )
         shutil.copyfile(source / HEADER, folder / HEADER)
         beside.replace(library)  # a program that uses the old one keeps it
     except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", file=str(folder)) from None
+        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(folder)) from None
     return library
 
 
