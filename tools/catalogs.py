@@ -52,9 +52,21 @@ def merged() -> Catalog:
 
 def compiled(catalog: Catalog) -> bytes:
     """The catalog as gettext reads it, the same for the same messages."""
+    plain = _Undated(domain=DOMAIN)
+    for message in catalog:
+        if message.id and message.string:
+            plain.add(message.id, message.string)
     target = BytesIO()
-    write_mo(target, catalog)
+    write_mo(target, plain)
     return target.getvalue()
+
+
+class _Undated(Catalog):
+    """A catalog whose header tells neither time nor maker."""
+
+    @property
+    def mime_headers(self) -> list[tuple[str, str]]:
+        return [("Content-Type", "text/plain; charset=utf-8")]
 
 
 def written(catalog: Catalog) -> bytes:

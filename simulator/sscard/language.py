@@ -227,6 +227,7 @@ FOREIGN: Final = (
     N_("Aborted!"),
     N_("[required]"),
     N_("[default: {}]"),
+    N_("[env var: {}]"),
     N_("(deprecated) "),
     N_("Try [blue]'{command_path} {help_option}'[/] for help."),
     N_("Usage:"),

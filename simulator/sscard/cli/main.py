@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
         # A terminal without Chinese shows what it can.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    _speak(language_option(sys.argv[1:] if arguments is None else arguments))
+    speak(language_option(sys.argv[1:] if arguments is None else arguments))
     from sscard.cli.app import app
 
     try:
@@ -48,7 +48,7 @@ def language_option(arguments: list[str]) -> str:
     return ""
 
 
-def _speak(name: str) -> None:
+def speak(name: str) -> None:
     """Choose the language for us, for Typer, which asks gettext by itself, and for the processes we start."""
     os.environ["LANGUAGE"] = choose_language(name)
     gettext.bindtextdomain(DOMAIN, str(LOCALE))
