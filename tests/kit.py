@@ -6,6 +6,7 @@ specification; everything else is said in bytes of the command sheet.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
@@ -186,3 +187,9 @@ def fresh_chip(card: Card, *, contact: bool = False) -> Chip:
     chip = card.chip(Random(1), contact=contact)
     chip.power_on()
     return chip
+
+
+def until(condition: Callable[[], bool], patience: float = 10.0) -> bool:
+    """Look again and again until it is so, at most ``patience`` seconds; whether it came to be."""
+    pause = threading.Event()
+    return any(condition() or pause.wait(0.01) for _ in range(int(patience / 0.01)))

@@ -8,11 +8,11 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
 
+import kit
 from sscard.transport.pcscd import DaemonFailed, PrivatePcscd, listening_ports
 
 LONG = 10.0
@@ -45,12 +45,6 @@ def is_gone(pid: int) -> bool:
         return bool(select.select([ended], [], [], LONG)[0])
     finally:
         os.close(ended)
-
-
-def eventually_absent(path: Path) -> bool:
-    """Look again and again, at most ``LONG`` seconds."""
-    pause = threading.Event()
-    return any(not path.exists() or pause.wait(0.01) for _ in range(int(LONG / 0.01)))
 
 
 def test_it_is_ready_when_entered_and_gone_when_left() -> None:
@@ -103,7 +97,7 @@ def test_the_end_of_its_process_ends_it(sent: signal.Signals | None) -> None:
             process.send_signal(sent)
         process.communicate()
         assert is_gone(int(pid))
-        assert eventually_absent(Path(name).parents[2])
+        assert kit.until(lambda: not Path(name).parents[2].exists())
         assert process.returncode == (3 if sent is None else -sent)
 
 
