@@ -30,7 +30,7 @@ def pay_by_hsm(counter: Counter) -> str:
 
 def test_a_purchase_with_the_psam(counter: Counter) -> None:
     receipt = ok(counter.driver.iDoDebit(counter.type, CARD, PAY))
-    assert counter.pad.prompts == ["Enter the PIN"]
+    assert counter.pad.prompts == ["请输入密码"]
     *told, tac, rest = receipt.split("|")
     assert told == [counter.algorithm, DTK, AMOUNTS, "02", "510100000001", "00000001", "20260105093000"]
     assert (len(tac), rest) == (8, "")
@@ -67,7 +67,7 @@ def test_the_records_of_purchases_newest_first(counter: Counter) -> None:
     assert ok(counter.driver.iReadDebitRecord(counter.type)) == (
         "0001^510100000001^20260105093000^12.34^5.60^|0000^510100000001^20260105093000^12.34^5.60^|"
     )
-    assert counter.pad.prompts == ["Enter the PIN"]
+    assert counter.pad.prompts == ["请输入密码"]
 
 
 def test_thirty_records_fit_into_the_callers_buffer() -> None:

@@ -50,14 +50,14 @@ def test_free_items_need_neither_pin_nor_psam(counter: Counter) -> None:
 def test_items_behind_the_pin(counter: Counter) -> None:
     bare = Counter(counter.personality)
     assert read(bare, "DF01EF05|0E|20|$DF04EF05|8F|84|$") == "DF01EF05|510100||$DF04EF05|2|510100|$"
-    assert bare.pad.prompts == ["Enter the PIN"], "asked once for both files"
+    assert bare.pad.prompts == ["请输入密码"], "asked once for both files"
 
 
 def test_items_behind_pin_or_key(later: Counter) -> None:
     assert read(later, "DF01EF05|0E|$", KEY) == "DF01EF05|510100|$"
     assert later.pad.prompts == []
     assert read(later, "DF01EF05|0E|$", PIN) == "DF01EF05|510100|$"
-    assert later.pad.prompts == ["Enter the PIN"]
+    assert later.pad.prompts == ["请输入密码"]
     assert later.driver.iReadCard(1, 3, CARD, "DF01EF05|0E|$") == (-14, "命令参数错")
 
 
@@ -65,14 +65,14 @@ def test_items_behind_pin_and_key_key_first(counter: Counter) -> None:
     assert read(counter, "DF04EF06|90|$") == "DF04EF06||$"
     names = [name.split(" ")[0] for name in counter.sent()]
     assert names.index("EXTERNAL") < len(names) - 1 - names[::-1].index("VERIFY")
-    assert counter.pad.prompts == ["Enter the PIN"]
+    assert counter.pad.prompts == ["请输入密码"]
 
 
 def test_items_behind_pin_and_key_by_the_hsm(counter: Counter) -> None:
     """Step 1 verifies the PIN, step 2 proves the key."""
     counter.pad.script("123456")
     asked = ok(counter.driver.iReadCard_HSM_Step1(counter.type, CARD, "DF04EF06|90|$"))
-    assert counter.pad.prompts == ["Enter the PIN"]
+    assert counter.pad.prompts == ["请输入密码"]
     algorithm, address, factor, original, rest = asked.split("|")
     assert (algorithm, address, rest) == (counter.algorithm, builtin_keys().address_of("RK1DF04"), "")
     assert len(factor) == len(original) == 16

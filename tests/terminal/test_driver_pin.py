@@ -11,7 +11,7 @@ from sscard.issuer import SoftHsm, find_place
 from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut
 
-OLD, NEW, AGAIN, PIN = "Enter the old PIN", "Enter the new PIN", "Enter the new PIN again", "Enter the PIN"
+OLD, NEW, AGAIN, PIN = "请输入原密码", "请输入新密码", "请再次输入新密码", "请输入密码"
 
 
 @pytest.fixture(params=[(name, contact) for name in ALL for contact in (True, False)], ids=str)

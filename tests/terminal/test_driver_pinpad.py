@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sscard.language import choose_language
 from sscard.terminal import pinpad
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut, ScriptedPad, TerminalPad
 
@@ -54,7 +55,7 @@ def test_a_line_at_the_terminal(terminal: tuple[int, Path], monkeypatch: pytest.
     typing(monkeypatch, holder, b"123456\n")
     assert TerminalPad(LONG, path).enter("请输入密码") == "123456"
     shown = os.read(holder, 1024)
-    assert "请输入密码".encode() in shown
+    assert b"Enter the PIN: " in shown
     assert b"123456" not in shown
 
 
@@ -87,4 +88,12 @@ def test_without_a_timeout_getpass_asks(monkeypatch: pytest.MonkeyPatch, key: ty
     assert TerminalPad().enter("请输入密码") == "123456"
     with pytest.raises(EntryCancelled):
         TerminalPad().enter("请输入密码")
-    assert asked == ["请输入密码: ", "请输入密码: "]
+    assert asked == ["Enter the PIN: ", "Enter the PIN: "]
+
+
+def test_the_terminal_shows_the_standards_prompt_in_chinese(monkeypatch: pytest.MonkeyPatch) -> None:
+    choose_language("zh")
+    asked = []
+    monkeypatch.setattr(pinpad, "getpass", lambda prompt: asked.append(prompt) or "123456")
+    TerminalPad().enter("请输入原密码")
+    assert asked == ["请输入原密码: "]

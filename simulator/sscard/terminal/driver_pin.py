@@ -9,9 +9,8 @@ from sscard.encoding import PIN_MIN_DIGITS
 from sscard.errors import InputError
 from sscard.issuer.holder import Holder
 from sscard.issuer.places import BIRTH_DATE, LAST_6, Place
-from sscard.language import _
 from sscard.terminal.driver_errors import Code, DriverError
-from sscard.terminal.pinpad import ENTER_AGAIN, ENTER_NEW, EntryCancelled, EntryTimedOut, PinPad
+from sscard.terminal.pinpad import ENTER_AGAIN, ENTER_NEW, EntryCancelled, EntryTimedOut, PinPad, standard_prompt
 
 Use = Literal["verify", "query", "transact"]
 """What the holder proves the PIN for."""
@@ -47,7 +46,7 @@ class PinEntry:
     def ask(self, prompt: str) -> str:
         """A PIN as typed: −31 cancelled, −32 timed out, −41 other characters, −33 wrong length."""
         try:
-            pin = self._pad.enter(_(prompt))
+            pin = self._pad.enter(standard_prompt(prompt))
         except EntryCancelled:
             raise DriverError(Code.CANCELLED) from None
         except EntryTimedOut:

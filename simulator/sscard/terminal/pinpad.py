@@ -11,7 +11,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Protocol
 
-from sscard.language import N_
+from sscard.language import CHINESE, N_, _, is_chinese, speaking
 
 ENTER = N_("Enter the PIN")
 ENTER_OLD = N_("Enter the old PIN")
@@ -67,6 +67,8 @@ class ScriptedPad:
 class TerminalPad:
     """A pad at the terminal of this process, without echo; an empty line, Ctrl-C and Ctrl-D cancel.
 
+    It shows the prompts in the language of the process.
+
     ``timeout`` in seconds, ``None`` waits for ever; with a timeout it reads
     from ``terminal`` itself, which must be a character terminal.
     """
@@ -77,7 +79,7 @@ class TerminalPad:
 
     def enter(self, prompt: str) -> str:
         try:
-            typed = self._ask(f"{prompt}: ")
+            typed = self._ask(f"{_shown(prompt)}: ")
         except (KeyboardInterrupt, EOFError):
             raise EntryCancelled from None
         if not typed:
@@ -88,6 +90,19 @@ class TerminalPad:
         if self._timeout is None:
             return getpass(prompt)
         return _ask_within(self._terminal, prompt, self._timeout)
+
+
+def standard_prompt(prompt: str) -> str:
+    """A prompt in the standard's own words (terminal flows §9), in which every pad is asked."""
+    with speaking(CHINESE):
+        return _(prompt)
+
+
+def _shown(prompt: str) -> str:
+    if is_chinese():
+        return prompt
+    prompts = (ENTER, ENTER_OLD, ENTER_NEW, ENTER_AGAIN)
+    return next((each for each in prompts if standard_prompt(each) == prompt), prompt)
 
 
 def _ask_within(path: Path, prompt: str, seconds: float) -> str:
