@@ -37,7 +37,8 @@ def private_server(*, durable: bool = False) -> Iterator[str]:
         if os.geteuid() == 0:
             shutil.chown(folder, USER)
         data = folder / "data"
-        _run([programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-N", "--no-instructions"], folder)
+        quick = ("-A", "trust", "-N", "--no-instructions", "--encoding=UTF8", "--no-locale")
+        _run([programs / "initdb", "-D", data, "-U", USER, *quick], folder)
         with _running([programs / "postgres", "-D", data, "-k", folder, *_settings(durable)], folder):
             yield f"postgresql://{USER}@/postgres?host={folder}"
     finally:
