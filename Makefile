@@ -5,11 +5,11 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-# What mypyc compiles, unchanged. personality.py stays as it is: its annotations are read at run time.
+# What mypyc compiles, unchanged.
 COMPILED := build/compiled
 CHIP     := sscard/apdu.py sscard/cipher.py sscard/encoding.py \
-	$(filter-out %/personality.py,$(patsubst simulator/%,%,$(wildcard simulator/sscard/card/*.py simulator/sscard/card/commands/*.py)))
-CHIP_TESTS := tests/card tests/model tests/issuer/test_image.py \
+	$(patsubst simulator/%,%,$(wildcard simulator/sscard/card/*.py simulator/sscard/card/commands/*.py))
+CHIP_TESTS := tests/card tests/model tests/issuer/test_image.py tests/issuer/test_personalities.py \
 	tests/test_apdu.py tests/test_cipher.py tests/test_encoding.py tests/test_compiled.py
 
 .PHONY: demo test check lint types floors tests catalogs campaign compiled bench bench-compiled system venv clean

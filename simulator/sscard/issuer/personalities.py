@@ -9,7 +9,7 @@ from functools import cache, partial
 from importlib import resources
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BeforeValidator, Field, create_model, field_validator
 
@@ -81,14 +81,40 @@ def written(field: str, value: Any) -> str:
 
 def field_meanings() -> dict[str, str]:
     """What each field of a personality means, with its open choice: the text that stands below the field."""
-    source = (resources.files("sscard.card") / "personality.py").read_text(encoding="utf-8")
-    tree = ast.parse(source)
-    declared = next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Personality")
     meanings = {}
-    for field, text in pairwise(declared.body):
+    for field, text in pairwise(_declaration("Personality").body):
         if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
             meanings[field.target.id] = " ".join(str(ast.literal_eval(text.value)).split())
     return meanings
+
+
+@cache
+def _source() -> ast.Module:
+    return ast.parse((resources.files("sscard.card") / "personality.py").read_text(encoding="utf-8"))
+
+
+def _declaration(name: str) -> ast.ClassDef:
+    return next(node for node in _source().body if isinstance(node, ast.ClassDef) and node.name == name)
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    """The fields' types as declared: read from the source, since a compiled class keeps none of its literals."""
+    known: dict[str, Any] = {"str": str, "int": int, "bool": bool}
+    for node in _source().body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            known[node.targets[0].id] = _hint(node.value, known)
+    fields = (node for node in _declaration("Personality").body if isinstance(node, ast.AnnAssign))
+    return {field.target.id: _hint(field.annotation, known) for field in fields if isinstance(field.target, ast.Name)}
+
+
+def _hint(written: ast.expr, known: dict[str, Any]) -> Any:
+    """A type by name, or ``Literal[…]``."""
+    if isinstance(written, ast.Name):
+        return known[written.id]
+    assert isinstance(written, ast.Subscript)
+    choices = written.slice.elts if isinstance(written.slice, ast.Tuple) else [written.slice]
+    return Literal[tuple(ast.literal_eval(choice) for choice in choices)]
 
 
 class _Checked(Model):
@@ -120,7 +146,7 @@ class _Checked(Model):
 def _hex_fields() -> dict[str, int]:
     """How many hex digits a field is written with: a byte 2, a status word or FID 4; the others are not hex."""
     digits = {"ssse_fid": 4}
-    for name, hint in get_type_hints(Personality).items():
+    for name, hint in _hints().items():
         if get_origin(hint) is Literal and isinstance(get_args(hint)[0], int):
             digits[name] = 2 if max(get_args(hint)) < 0x100 else 4
     return digits
@@ -140,7 +166,7 @@ def _hex(value: object, digits: int, allowed: tuple[int, ...]) -> int:
 @cache
 def _model() -> type[Model]:
     fields: dict[str, Any] = {}
-    hints = get_type_hints(Personality)
+    hints = _hints()
     for field in dataclasses.fields(Personality):
         hint: Any = hints[field.name]
         default = ... if field.default is dataclasses.MISSING else field.default
