@@ -105,7 +105,8 @@ def _retold_option(option: Any) -> Any:
 
 
 def _retold_usage(usage: str) -> str:
-    return _(USAGE) + usage.removeprefix(USAGE)
+    """Some versions of Typer ask gettext by themselves, others do not."""
+    return usage if usage.startswith(_(USAGE)) else _(USAGE) + usage.removeprefix(USAGE)
 
 
 @contextmanager
