@@ -20,8 +20,8 @@ from sscard.transport.faults import CardMute, CardRemoved, TransportError
 PATIENCE: Final = 3.0
 """Seconds to wait for a card: pcscd looks every 0.4 s, and a restarted one begins anew."""
 
-NOTICE: Final = 0.8
-"""Seconds within which pcscd has noticed a card that left."""
+NOTICE: Final = 1.6
+"""Seconds within which pcscd has noticed a card that left: it looks every 0.4 s, later on a busy machine."""
 
 
 class ReaderError(TransportError):
