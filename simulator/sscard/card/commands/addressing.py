@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import FILE_NOT_FOUND, NO_CURRENT_EF
+from sscard.card.answers import FILE_NOT_FOUND, NO_CURRENT_EF, SECURITY_NOT_SATISFIED, WRONG_FILE_STRUCTURE
 from sscard.card.layout import FileSpec, Layout, Structure
 from sscard.card.session import Session
 from sscard.encoding import records
@@ -39,14 +39,28 @@ def binary_address(p1: int, p2: int) -> tuple[int, int]:
     return sfi, p2
 
 
-def locate(session: Session, sfi: int) -> FileSpec | None:
-    """The EF with this SFI in the current DF; SFI 0 is the current EF. Only success makes it current."""
-    return session.layout.file(session.df.fid, sfi) if sfi else session.ef
+def readable(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
+    """The EF to read (SFI 0: the current one), or why not; only a command's success makes it current."""
+    found = _located(session, sfi, transparent)
+    if isinstance(found, bytes) or session.allows(found.read):
+        return found
+    return SECURITY_NOT_SATISFIED
 
 
-def absent(sfi: int) -> bytes:
-    """The answer where ``locate`` found nothing."""
-    return FILE_NOT_FOUND if sfi else NO_CURRENT_EF
+def writable(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
+    """The EF to write (SFI 0: the current one), or why not; only a command's success makes it current."""
+    found = _located(session, sfi, transparent)
+    if isinstance(found, bytes) or session.allows(found.write):
+        return found
+    return SECURITY_NOT_SATISFIED
+
+
+def _located(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
+    """The EF with this SFI in the current DF, if it has the structure that the command is for."""
+    ef = session.layout.file(session.df.fid, sfi) if sfi else session.ef
+    if ef is None:
+        return FILE_NOT_FOUND if sfi else NO_CURRENT_EF
+    return ef if (ef.structure == Structure.TRANSPARENT) == transparent else WRONG_FILE_STRUCTURE
 
 
 def file_records(ef: FileSpec, content: bytes) -> list[bytes]:

@@ -7,6 +7,8 @@ from typing import Final
 from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
+    COUNTER_AT_MAXIMUM,
+    KEY_INDEX_UNKNOWN,
     SECURITY_NOT_SATISFIED,
 )
 from sscard.card.commands.update import cycle
@@ -88,6 +90,16 @@ def proof_of(session: Session, message: bytes) -> bytes:
     if suite.block == 8:
         value = bytes(left ^ right for left, right in zip(value[:8], value[8:], strict=True))
     return suite.mac(suite.key(value), message)
+
+
+def initialize_refusal(session: Session, key: str, index: int, count: int) -> bytes:
+    """Why a transaction is not initialised: conditions, PIN, key index, or a count at its end; empty where it is."""
+    refused = account_refusal(session, True)
+    if refused:
+        return refused
+    if not has_version(session, key, index):
+        return KEY_INDEX_UNKNOWN
+    return COUNTER_AT_MAXIMUM if count == MAX_COUNT else b""
 
 
 def begin(session: Session, transaction: Transaction) -> Transaction:

@@ -6,8 +6,6 @@ from typing import Final
 
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
-    COUNTER_AT_MAXIMUM,
-    KEY_INDEX_UNKNOWN,
     OK,
     WRONG_LENGTH,
     WRONG_MAC,
@@ -18,14 +16,13 @@ from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
     LOAD,
     MAX_AMOUNT,
-    MAX_COUNT,
     MEDICAL_CLAS,
     POST_STATUSES,
     account_key,
     account_refusal,
     amount_bytes,
     begin,
-    has_version,
+    initialize_refusal,
     number,
     opening,
     post,
@@ -51,14 +48,10 @@ def initialize_for_load(session: Session, p1: int, p2: int, data: bytes, le: int
     """Key index(1) ‖ amount(4) ‖ terminal(6) → balance(4) ‖ count(2) ‖ version(1) ‖ algorithm(1) ‖ random(4) ‖ MAC1."""
     if len(data) != 11:
         return WRONG_LENGTH
-    refused = account_refusal(session, True)
+    count = number(session, Account.LOAD_COUNT)
+    refused = initialize_refusal(session, "DLK", data[0], count)
     if refused:
         return refused
-    count = number(session, Account.LOAD_COUNT)
-    if not has_version(session, "DLK", data[0]):
-        return KEY_INDEX_UNKNOWN
-    if count == MAX_COUNT:
-        return COUNTER_AT_MAXIMUM
     amount = data[1:5]
     if number(session, Account.BALANCE) + int.from_bytes(amount, "big") > MAX_AMOUNT:
         return CONDITIONS_NOT_SATISFIED

@@ -8,8 +8,6 @@ from sscard.apdu import SW
 from sscard.card.answers import (
     AMOUNT_INSUFFICIENT,
     CONDITIONS_NOT_SATISFIED,
-    COUNTER_AT_MAXIMUM,
-    KEY_INDEX_UNKNOWN,
     OK,
     WRONG_LENGTH,
     WRONG_MAC,
@@ -19,7 +17,6 @@ from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
     MAX_AMOUNT,
-    MAX_COUNT,
     MEDICAL_CLAS,
     POST_STATUSES,
     PURCHASE,
@@ -27,7 +24,7 @@ from sscard.card.commands.medical_account import (
     account_refusal,
     amount_bytes,
     begin,
-    has_version,
+    initialize_refusal,
     number,
     opening,
     post,
@@ -52,14 +49,10 @@ def initialize_for_purchase(session: Session, p1: int, p2: int, data: bytes, le:
     """Key index(1) ‖ account, self-paid, pool amount(12) ‖ terminal(6) → 22 bytes: totals, count, random."""
     if len(data) != 19:
         return WRONG_LENGTH
-    refused = account_refusal(session, True)
+    count = number(session, Account.PURCHASE_COUNT)
+    refused = initialize_refusal(session, "DPK", data[0], count)
     if refused:
         return refused
-    count = number(session, Account.PURCHASE_COUNT)
-    if not has_version(session, "DPK", data[0]):
-        return KEY_INDEX_UNKNOWN
-    if count == MAX_COUNT:
-        return COUNTER_AT_MAXIMUM
     if int.from_bytes(data[1:5], "big") > number(session, Account.BALANCE):
         return AMOUNT_INSUFFICIENT
     transaction = begin(session, Transaction(True, data[0], data[1:13], data[13:], count, session.random(4)))

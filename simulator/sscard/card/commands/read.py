@@ -9,8 +9,6 @@ from sscard.card.answers import (
     OFFSET_OUTSIDE,
     OK,
     RECORD_NOT_FOUND,
-    SECURITY_NOT_SATISFIED,
-    WRONG_FILE_STRUCTURE,
     WRONG_P1P2,
     wrong_le,
 )
@@ -19,16 +17,14 @@ from sscard.card.commands.addressing import (
     FROM_NUMBER,
     RESERVED_MODE,
     RESERVED_SFI,
-    absent,
     binary_address,
     binary_words,
     file_records,
     find_record,
-    locate,
+    readable,
     record_words,
 )
 from sscard.card.commands.declaration import Command
-from sscard.card.layout import Structure
 from sscard.card.session import Session
 
 MAX_ANSWER: Final = 256
@@ -39,13 +35,9 @@ def read_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     sfi, offset = binary_address(p1, p2)
     if sfi < 0:
         return WRONG_P1P2
-    ef = locate(session, sfi)
-    if ef is None:
-        return absent(sfi)
-    if ef.structure != Structure.TRANSPARENT:
-        return WRONG_FILE_STRUCTURE
-    if not session.allows(ef.read):
-        return SECURITY_NOT_SATISFIED
+    ef = readable(session, sfi, transparent=True)
+    if isinstance(ef, bytes):
+        return ef
     content = session.memory.strings[ef.cell]
     left = len(content) - offset
     if left <= 0:
@@ -61,13 +53,9 @@ def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     sfi, mode = p2 >> 3, p2 & 0b111
     if sfi == RESERVED_SFI or mode == RESERVED_MODE:
         return WRONG_P1P2
-    ef = locate(session, sfi)
-    if ef is None:
-        return absent(sfi)
-    if ef.structure == Structure.TRANSPARENT:
-        return WRONG_FILE_STRUCTURE
-    if not session.allows(ef.read):
-        return SECURITY_NOT_SATISFIED
+    ef = readable(session, sfi, transparent=False)
+    if isinstance(ef, bytes):
+        return ef
     held = file_records(ef, session.memory.strings[ef.cell])
     current = session.record_in(ef)
     if mode & BY_NUMBER:

@@ -13,7 +13,6 @@ from sscard.card.answers import (
     OFFSET_OUTSIDE,
     OK,
     RECORD_NOT_FOUND,
-    SECURITY_NOT_SATISFIED,
     UNKNOWN_CLA,
     WRONG_FILE_STRUCTURE,
     WRONG_LENGTH,
@@ -26,13 +25,12 @@ from sscard.card.commands.addressing import (
     FIRST,
     PREVIOUS,
     RESERVED_SFI,
-    absent,
     binary_address,
     binary_words,
     file_records,
     find_record,
-    locate,
     record_words,
+    writable,
 )
 from sscard.card.commands.declaration import Command, Handler
 from sscard.card.commands.secure import mac_is_right, session_key
@@ -51,13 +49,9 @@ def _update_binary(session: Session, cla: int, p1: int, p2: int, data: bytes) ->
     sfi, offset = binary_address(p1, p2)
     if sfi < 0:
         return WRONG_P1P2
-    ef = locate(session, sfi)
-    if ef is None:
-        return absent(sfi)
-    if ef.structure != Structure.TRANSPARENT:
-        return WRONG_FILE_STRUCTURE
-    if not session.allows(ef.write):
-        return SECURITY_NOT_SATISFIED
+    ef = writable(session, sfi, transparent=True)
+    if isinstance(ef, bytes):
+        return ef
     refused = _message_refusal(session, cla, BINARY_INS, p1, p2, data)
     if refused:
         return refused
@@ -77,13 +71,9 @@ def _update_record(session: Session, cla: int, p1: int, p2: int, data: bytes) ->
     sfi, mode = p2 >> 3, p2 & 0b111
     if sfi == RESERVED_SFI or mode > BY_NUMBER:
         return WRONG_P1P2
-    ef = locate(session, sfi)
-    if ef is None:
-        return absent(sfi)
-    if ef.structure == Structure.TRANSPARENT:
-        return WRONG_FILE_STRUCTURE
-    if not session.allows(ef.write):
-        return SECURITY_NOT_SATISFIED
+    ef = writable(session, sfi, transparent=False)
+    if isinstance(ef, bytes):
+        return ef
     refused = _message_refusal(session, cla, RECORD_INS, p1, p2, data)
     if refused:
         return refused
