@@ -35,10 +35,10 @@ from statistics import median, quantiles
 from rich.console import Console
 from rich.table import Table
 
-from sscard.cipher import SUITES_BY_NAME
 from sscard.errors import MissingPart
 from sscard.issuer import Card, SoftHsm, builtin_keys, make_holder, make_order, personalise, preset
 from sscard.issuer.cardfile import save_card
+from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.terminal import CardSession
 from sscard.transport import Connection
 from sscard.transport.pcsc import PcscConnection, wait_for_card

@@ -10,8 +10,8 @@ from hypothesis import settings
 
 import kit
 from sscard.card import Personality
+from sscard.i18n.language import choose_language
 from sscard.issuer import Card, preset
-from sscard.language import choose_language
 
 os.environ["LANGUAGE"] = "en"  # for the programs that tests start, whatever the machine speaks
 

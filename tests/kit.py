@@ -1,6 +1,6 @@
 """What the tests share: cards, a desk that speaks raw APDUs to one, and the keys the desk needs for it.
 
-The cryptograms come from ``sscard.cipher``, which ``test_cipher.py`` holds to the vectors of the
+The cryptograms come from ``sscard.standard.cipher``, which ``test_cipher.py`` holds to the vectors of the
 specification; everything else is said in bytes of the command sheet.
 """
 
@@ -12,12 +12,13 @@ from dataclasses import replace
 from datetime import date
 from random import Random
 
-from sscard.card import Chip, Memory, Personality, Profile, build_layout
-from sscard.card.layout import CARD_BLOCKED
-from sscard.cipher import SUITES_BY_NAME
-from sscard.encoding import encode_pin
+from sscard.card import Chip, Memory, Personality, Profile
 from sscard.issuer import Card, CardReference, Holder, Order, builtin_keys, personalise, preset
 from sscard.issuer.personalise import card_reference
+from sscard.standard.cipher import SUITES_BY_NAME
+from sscard.standard.encoding import encode_pin
+from sscard.standard.generations import build_layout
+from sscard.standard.tree import CARD_BLOCKED
 
 PERSONALITIES = ("v3-sm4", "v2-3des")
 PIN = "123456"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sscard.apdu import SW, Answer, ApduError, command, split, status_text, tries_in
+from sscard.standard.apdu import SW, Answer, ApduError, command, split, status_text, tries_in
 
 WORDS_OF_THE_SHEET = [
     *(0x9000, 0x6581, 0x6700, 0x6901, 0x6981, 0x6982, 0x6983, 0x6984, 0x6985, 0x6986, 0x6987, 0x6988),

@@ -18,10 +18,7 @@ from hypothesis import strategies as st
 
 import catalogs
 import kit
-from sscard.apdu import SW
-from sscard.issuer.cardfile import save_card
-from sscard.issuer.holder import _FAMILY, _GIVEN
-from sscard.language import (
+from sscard.i18n.language import (
     CHINESE,
     ENGLISH,
     _,
@@ -33,7 +30,9 @@ from sscard.language import (
     say,
     speaking,
 )
-from sscard.phrase import Phrase, Words
+from sscard.i18n.phrase import Phrase, Words
+from sscard.issuer.cardfile import save_card
+from sscard.issuer.holder import _FAMILY, _GIVEN
 from sscard.service import Channel, Operation, Paper, Reason, Rule, Stage
 from sscard.service.case import Act, Event
 from sscard.service.chain import Entry, written
@@ -50,6 +49,7 @@ from sscard.service.notices import (
 )
 from sscard.service.words import ApplicantKind, Document, Presence, Standing, Word
 from sscard.service.workdays import CHINA, Due
+from sscard.standard.apdu import SW
 from sscard.terminal import WrongPin
 from sscard.terminal.errors import pin_error
 from sscard.transport.explain import Explainer
@@ -142,9 +142,8 @@ WORD = re.compile(r"[a-z]{3,}")
 COMMAND = re.compile(r"(sudo|pip|sscard|export|python) ?|\{\} && export")
 
 DATA = {
-    "apdu.py": "status words stand in both languages, as the standard has them",
-    "cipher.py": "errors of programs",
-    "card": "the standard's names of commands, items and files, in both languages where it has both",
+    "standard": "the standard's names of commands, status words, items and files, in both languages where it has both",
+    "card": "as the standard",
     "issuer/psam": "as the card",
     "service/item.py": "the item's labels are the page's own",
     "service/words.py": "words stand in both languages, as the item has them",

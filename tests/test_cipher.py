@@ -8,7 +8,7 @@ from Crypto.Cipher import DES3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sscard.cipher import (
+from sscard.standard.cipher import (
     DES,
     SM4,
     SUITES,

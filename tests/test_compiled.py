@@ -9,14 +9,13 @@ from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 
-import sscard.card
-import sscard.card.commands
+import sscard
 
-MODULES = ["sscard.apdu", "sscard.cipher", "sscard.encoding", "sscard.card", "sscard.card.commands"]
-MODULES += [
-    f"{package.__name__}.{found.name}"
-    for package in (sscard.card, sscard.card.commands)
-    for found in pkgutil.iter_modules(package.__path__)
+PACKAGES = ("standard", "card")
+MODULES = [
+    found.name
+    for package in PACKAGES
+    for found in pkgutil.walk_packages([f"{sscard.__path__[0]}/{package}"], f"sscard.{package}.")
     if not found.ispkg
 ]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sscard.encoding import (
+from sscard.standard.encoding import (
     decode_an,
     decode_cn,
     digits_in,

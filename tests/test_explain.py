@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import NAME
-from sscard.apdu import SW, status_text
-from sscard.card import build_layout
 from sscard.card.commands import BY_CODE, COMMANDS
 from sscard.issuer import preset
+from sscard.standard.apdu import SW, status_text
+from sscard.standard.generations import build_layout
 from sscard.transport import Recorder
 from sscard.transport.explain import Explainer
 from whole_desk import TERMINAL, TIME, WholeDesk, amounts

@@ -8,9 +8,9 @@ from __future__ import annotations
 from random import Random
 
 from kit import NAME, ORIGINAL, Desk
-from sscard.card.layout import CARD_BLOCKED, Account
-from sscard.cipher import BlockKey
 from sscard.issuer import Card
+from sscard.standard.cipher import BlockKey
+from sscard.standard.tree import CARD_BLOCKED, Account
 
 TERMINAL = "510100000001"
 TIME = "20250101123000"

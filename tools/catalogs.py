@@ -18,7 +18,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from sscard.language import CHINESE, DOMAIN, LOCALE
+from sscard.i18n.language import CHINESE, DOMAIN, LOCALE
 
 PACKAGE = Path(__file__).parents[1] / "simulator" / "sscard"
 PO = LOCALE / CHINESE / "LC_MESSAGES" / f"{DOMAIN}.po"

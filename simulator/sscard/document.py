@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from sscard.errors import InputError
-from sscard.language import _, reason_of, retell
+from sscard.i18n.language import _, reason_of, retell
 
 
 class Model(BaseModel):

@@ -15,8 +15,8 @@ import pytest
 from test_layout import KEYS, KEYS_FIRST, KEYS_LATER, SHEETS, keys, parse, rows
 
 from sscard.card import Personality
-from sscard.card.layout import Purpose
 from sscard.issuer import preset
+from sscard.standard.tree import Purpose
 from whole_desk import WholeDesk
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")

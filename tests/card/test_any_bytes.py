@@ -10,10 +10,10 @@ from test_pin_commands import SHEET as PIN_SHEET
 from test_pin_commands import generic
 from test_status_words import BEYOND_THE_LIST, SHEET
 
-from sscard.apdu import SW
 from sscard.card.commands import BY_CODE, KNOWN_CLAS, KNOWN_INS
 from sscard.card.commands.declaration import Command
-from sscard.card.layout import Account
+from sscard.standard.apdu import SW
+from sscard.standard.tree import Account
 from whole_desk import WholeDesk
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")

@@ -9,10 +9,11 @@ from random import Random
 import pytest
 
 from kit import ORIGINAL, scripted, span
-from sscard.card import Chip, Moment, Personality, PowerLost, Profile, build_layout
+from sscard.card import Chip, Moment, Personality, PowerLost, Profile
 from sscard.card.commands import COMMANDS
-from sscard.encoding import encode_pin
 from sscard.issuer import Card, preset
+from sscard.standard.encoding import encode_pin
+from sscard.standard.generations import build_layout
 from whole_desk import WholeDesk
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")

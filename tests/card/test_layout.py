@@ -10,8 +10,12 @@ from pathlib import Path
 import pytest
 
 import kit
-from sscard.card import Personality, build_layout
-from sscard.card.layout import (
+from sscard.card import Personality
+from sscard.errors import InputError
+from sscard.issuer import find_personality
+from sscard.issuer.personalise import layout_of
+from sscard.standard.generations import build_layout
+from sscard.standard.tree import (
     CARD_BLOCKED,
     PIN,
     PIN_TRIES,
@@ -22,9 +26,6 @@ from sscard.card.layout import (
     Purpose,
     Structure,
 )
-from sscard.errors import InputError
-from sscard.issuer import find_personality
-from sscard.issuer.personalise import layout_of
 
 # The sheet's tables: DF, SFI | structure | read | write | items tag:type:length (hex), "xN" standing N times,
 # {parts}; "--" for a field without tag, "N * record" the records a cyclic file has room for, "N bytes" plain room.

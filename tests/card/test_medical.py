@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import scripted, span
-from sscard.card import Chip, Moment, Personality, PowerLost, Profile, build_layout
-from sscard.card.layout import Account
-from sscard.cipher import DES, SM4
-from sscard.encoding import tlv
+from sscard.card import Chip, Moment, Personality, PowerLost, Profile
 from sscard.issuer import Card, preset
+from sscard.standard.cipher import DES, SM4
+from sscard.standard.encoding import tlv
+from sscard.standard.generations import build_layout
+from sscard.standard.tree import Account
 from whole_desk import LOAD, PURCHASE, TERMINAL, TIME, WholeDesk, amounts
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from kit import BK, NAME, ORIGINAL, PIN, PUK, RKSSSE, Desk, change, scripted, span, vector_card, verify
 from sscard.card import Chip, Personality
 from sscard.card.commands import COMMANDS
-from sscard.cipher import SUITES_BY_NAME
 from sscard.issuer import preset
+from sscard.standard.cipher import SUITES_BY_NAME
 
 Send = Callable[[Desk], bytes]
 Before = Callable[[Desk], object]

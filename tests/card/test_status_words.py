@@ -16,8 +16,8 @@ from test_pin_commands import generic
 
 from kit import PIN
 from sscard.card.commands import COMMANDS
-from sscard.card.layout import Account
 from sscard.issuer import preset
+from sscard.standard.tree import Account
 from whole_desk import WholeDesk, amounts
 
 Send = Callable[[WholeDesk], bytes]

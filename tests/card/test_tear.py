@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from kit import PIN, PUK, Desk, change, verify
 from sscard.card import Moment, Personality, PowerError, PowerLost
-from sscard.card.layout import PIN as PIN_CELL
-from sscard.encoding import encode_pin
+from sscard.standard.encoding import encode_pin
+from sscard.standard.tree import PIN as PIN_CELL
 
 NEW = "654321"
 WRONG = "999999"

@@ -15,10 +15,10 @@ from random import Random
 import pytest
 
 import kit
-from sscard.cipher import SM4
 from sscard.cli.main import main
 from sscard.issuer import preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
+from sscard.standard.cipher import SM4
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
 SESSIONS = 200

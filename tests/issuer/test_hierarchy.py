@@ -10,9 +10,9 @@ from random import Random
 import pytest
 
 import kit
-from sscard.cipher import DES, SM4, Suite
 from sscard.errors import InputError
 from sscard.issuer import CardReference, HsmError, KeyHierarchy, SoftHsm, builtin_keys, load_keys, personalise, preset
+from sscard.standard.cipher import DES, SM4, Suite
 
 ROOT = "000102030405060708090A0B0C0D0E0F"
 STK8 = "1011121314151617"

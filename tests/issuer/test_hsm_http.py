@@ -22,12 +22,12 @@ import pytest
 from typer.testing import CliRunner
 
 import kit
-from sscard.cipher import SUITES
 from sscard.cli.main import app
 from sscard.errors import InputError
 from sscard.issuer import CardReference, HsmError, SoftHsm, builtin_keys
 from sscard.issuer.cardfile import save_card
 from sscard.issuer.hsm_http import HsmServer, HttpHsm, read_token, service_token
+from sscard.standard.cipher import SUITES
 from sscard.terminal import CardSession
 
 TOKEN = "the-token-of-the-tests"

@@ -1,7 +1,7 @@
 """The virtual PSAM against driver-api.md §8: every command, every status word of its row, keys, purchase, torn power.
 
-Expected cryptograms come from ``sscard.cipher``, which ``test_cipher.py`` holds to the vectors, from the software HSM,
-and for a MAC with an IV from CBC itself.
+Expected cryptograms come from ``sscard.standard.cipher``, which ``test_cipher.py`` holds to the vectors, from the
+software HSM, and for a MAC with an IV from CBC itself.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from kit import ORIGINAL, span
 from sscard.card import Moment, PowerError, PowerLost
-from sscard.cipher import DES, SUITES_BY_NAME, city_factor, pad, province_factor
 from sscard.errors import InputError
 from sscard.issuer import CardReference, SoftHsm, builtin_keys
 from sscard.issuer.psam import PSAM_COMMANDS, PsamCard, issue_psam
 from sscard.issuer.psam.issue import builtin_own_keys
 from sscard.issuer.psam.keys import CARD_KEYS, KeyAlgorithm, KeyRecord, KeyType
 from sscard.issuer.psam.layout import BLOCKED, KEY_ROOM, file_cell
+from sscard.standard.cipher import DES, SUITES_BY_NAME, city_factor, pad, province_factor
 
 CARD = CardReference("510100", bytes.fromhex("8649510100000001"))
 TERMINAL = "510100000001"

@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from kit import BK, NAME, PUK, Desk
 from model.oracle import Choices, Effect, Oracle, digits, padded
-from sscard.card.layout import PIN as PIN_CELL
 from sscard.issuer import preset
+from sscard.standard.tree import PIN as PIN_CELL
 
 DF01 = "D15600000500"
 PINS = [

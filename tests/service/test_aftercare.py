@@ -8,13 +8,13 @@ import pytest
 
 from service.citizens import OPENING, Citizen, Ticking, make_citizen
 from sscard.card import Personality
-from sscard.card.layout import CARD_BLOCKED
-from sscard.cipher import Suite
+from sscard.i18n.language import say
 from sscard.issuer import CardReference, KeyHierarchy, Place, SoftHsm, builtin_keys
 from sscard.issuer.hierarchy import KeyFile
-from sscard.language import say
 from sscard.service import PinService, Reason, ResultNotice
 from sscard.service.aftercare import INITIAL_PIN_USES, try_at_pharmacy
+from sscard.standard.cipher import Suite
+from sscard.standard.tree import CARD_BLOCKED
 from sscard.terminal import CardUnusable, PinBlocked, WrongPin
 from sscard.terminal.pharmacy import PharmacySession
 

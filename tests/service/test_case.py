@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from service.citizens import OPENING, Citizen
-from sscard.phrase import Phrase
+from sscard.i18n.phrase import Phrase
 from sscard.service import Case, Event, MemoryJournal, PinService, Reason, Stage, WrongStage
 from sscard.service.case import received
 from sscard.service.identity import person_of, seen

@@ -7,9 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from service.citizens import ID_NUMBER, Citizen
-from sscard.apdu import SW
 from sscard.card import Moment, Personality, PowerLost
-from sscard.card.layout import CARD_BLOCKED
 from sscard.issuer import KeyHierarchy, SoftHsm
 from sscard.issuer.hierarchy import KeyFile, RootKey
 from sscard.service import (
@@ -25,6 +23,8 @@ from sscard.service import (
     WrongStage,
 )
 from sscard.service.pipeline import OTHER_CARD
+from sscard.standard.apdu import SW
+from sscard.standard.tree import CARD_BLOCKED
 from sscard.terminal import WrongPin
 
 NEW = "80264153"

@@ -10,10 +10,10 @@ import pytest
 
 from service.citizens import Citizen, Ticking, make_citizen
 from sscard.card import Moment
-from sscard.card.layout import PIN
-from sscard.encoding import encode_pin
 from sscard.issuer import HsmError, SoftHsm, builtin_keys
 from sscard.service import Act, Case, NotDone, Operated, PinService, Reason, ResultNotice, Stage
+from sscard.standard.encoding import encode_pin
+from sscard.standard.tree import PIN
 from sscard.terminal import CardSession
 from sscard.transport.faults import Corrupted, FaultyConnection, Removal, Truncated
 

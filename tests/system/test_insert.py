@@ -11,9 +11,9 @@ import pytest
 from programs import Program, run, running
 
 import kit
-from sscard.apdu import split
 from sscard.issuer import SoftHsm, builtin_keys
 from sscard.issuer.cardfile import load_card, save_card
+from sscard.standard.apdu import split
 from sscard.terminal import CardSession
 from sscard.transport import CardRemoved
 from sscard.transport.pcsc import PcscConnection, ReaderError, wait_for_card

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from random import Random
 
 import kit
-from sscard.encoding import encode_pin
 from sscard.issuer import builtin_keys
 from sscard.issuer.psam import issue_psam
+from sscard.standard.encoding import encode_pin
 from sscard.terminal.psam import Psam
 from sscard.transport.connection import Connection
 from sscard.transport.pcsc import PcscConnection

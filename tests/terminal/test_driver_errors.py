@@ -8,9 +8,9 @@ import pytest
 from driver_kit import CARD, OTHER, PAY, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
-from sscard.apdu import ApduError
 from sscard.errors import InputError, MissingPart
 from sscard.issuer import SoftHsm, builtin_keys, find_place
+from sscard.standard.apdu import ApduError
 from sscard.terminal.driver import Readers, SSCardDriver
 from sscard.terminal.driver_errors import FAILURES, FALLBACK, DriverError, code_of, describe, outcome
 from sscard.terminal.host import CardHolderBase, SoftPurchaseHsm

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sscard.language import choose_language
+from sscard.i18n.language import choose_language
 from sscard.terminal import pinpad
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut, ScriptedPad, TerminalPad
 

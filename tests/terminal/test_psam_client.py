@@ -10,12 +10,12 @@ import pytest
 
 from kit import ORIGINAL, PIN, Desk, card_of, fresh_chip, order_of, verify
 from sscard.card import Moment
-from sscard.card.layout import Account
-from sscard.cipher import SUITES
-from sscard.encoding import encode_pin
 from sscard.issuer import CardReference, SoftHsm, builtin_keys, personalise, preset
 from sscard.issuer.personalise import card_reference
 from sscard.issuer.psam import Level, PsamCard, issue_psam
+from sscard.standard.cipher import SUITES
+from sscard.standard.encoding import encode_pin
+from sscard.standard.tree import Account
 from sscard.terminal.psam import Psam, PsamError
 from sscard.transport.faults import CardRemoved
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import kit
 from kit import Desk
-from sscard.apdu import ApduError
 from sscard.card import Chip, Memory, Moment, Personality, PowerLost
-from sscard.encoding import encode_pin
 from sscard.issuer import SoftHsm, builtin_keys
+from sscard.standard.apdu import ApduError
+from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
 from sscard.transport import Recorder
 

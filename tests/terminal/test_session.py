@@ -9,10 +9,10 @@ import pytest
 
 import kit
 from kit import NAME, PIN, Desk
-from sscard.apdu import ApduError
 from sscard.card import Chip, Personality
-from sscard.cipher import DES, SM4
 from sscard.issuer import SoftHsm, builtin_keys, load_keys
+from sscard.standard.apdu import ApduError
+from sscard.standard.cipher import DES, SM4
 from sscard.terminal import AuthenticationFailed, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
 from sscard.terminal.session import historical_bytes, suite_in
 from sscard.transport import exchange

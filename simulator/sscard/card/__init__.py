@@ -1,10 +1,9 @@
-"""The chip: bytes in, bytes out; no I/O, no clock, no threads."""
+"""The social security card's chip: bytes in, bytes out; no I/O, no clock, no threads."""
 
 from sscard.card.chip import Chip, PowerError
-from sscard.card.generations import build_layout
 from sscard.card.memory import Memory, Moment, PowerLost
 from sscard.card.personality import Personality
 from sscard.card.profile import Profile
 from sscard.card.snapshot import Snapshot
 
-__all__ = ["Chip", "Memory", "Moment", "Personality", "PowerError", "PowerLost", "Profile", "Snapshot", "build_layout"]
+__all__ = ["Chip", "Memory", "Moment", "Personality", "PowerError", "PowerLost", "Profile", "Snapshot"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
+from sscard.standard.apdu import SW
 
 
 def answer(sw: int) -> bytes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     MEMORY_FAILURE,
     NOT_SUPPORTED,
@@ -23,6 +22,7 @@ from sscard.card.memory import Memory, MemoryFailure, PowerLost
 from sscard.card.profile import Profile
 from sscard.card.session import Random, Session
 from sscard.card.snapshot import Snapshot, take_snapshot
+from sscard.standard.apdu import SW
 
 HEADER_LENGTH: Final = 4
 SW_LENGTH: Final = 2

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sscard.card.layout import CARD_BLOCKED, PIN_TRIES, Account, Layout
 from sscard.card.memory import Memory
 from sscard.card.personality import Personality
-from sscard.cipher import SUITES_BY_NAME
+from sscard.standard.cipher import SUITES_BY_NAME
+from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES, Account, Layout
 
 FIRST_OF_JANUARY = 101
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sscard.card.answers import APPLICATION_BLOCKED, NOT_SUPPORTED
-from sscard.card.layout import CARD_BLOCKED, PIN, PIN_VERIFIED, DfSpec, FileSpec
 from sscard.card.memory import Memory
 from sscard.card.profile import Profile
+from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_VERIFIED, DfSpec, FileSpec
 
 Random = Callable[[int], bytes]
 """A source of randoms: that many bytes."""

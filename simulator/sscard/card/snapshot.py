@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sscard.card.layout import CARD_BLOCKED, PIN, PIN_TRIES, PIN_VERIFIED
 from sscard.card.memory import Memory
 from sscard.card.profile import Profile
 from sscard.card.session import Session
+from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, PIN_VERIFIED
 
 
 @dataclass(frozen=True, slots=True)

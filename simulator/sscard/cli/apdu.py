@@ -11,7 +11,7 @@ import typer
 
 from sscard.cli.target import TARGET_HELP, open_target
 from sscard.errors import InputError
-from sscard.language import _, reason_of
+from sscard.i18n.language import _, reason_of
 
 if TYPE_CHECKING:
     from sscard.transport import Event, Recorder

@@ -26,7 +26,7 @@ from sscard.cli.run import run
 from sscard.cli.show import show
 from sscard.cli.show_item import item
 from sscard.cli.usage import Commands
-from sscard.language import CHINESE, ENGLISH, _, choose_language
+from sscard.i18n.language import CHINESE, ENGLISH, _, choose_language
 
 app = Commands(
     name="sscard",

@@ -11,7 +11,7 @@ import typer
 
 from sscard.cli.usage import Commands
 from sscard.errors import InputError
-from sscard.language import _, padded, say
+from sscard.i18n.language import _, padded, say
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -270,9 +270,9 @@ def _desk(
 @contextmanager
 def _terminal(target: str, keys: Path | None) -> Iterator[PharmacySession | None]:
     """The terminal's session with the card, ``None`` without a card or with one it cannot speak to."""
-    from sscard.apdu import ApduError
     from sscard.cli.target import keys_of, open_target
     from sscard.issuer import SoftHsm
+    from sscard.standard.apdu import ApduError
     from sscard.terminal.pharmacy import PharmacySession
     from sscard.transport.faults import TransportError
 
@@ -328,10 +328,10 @@ def _finish(told: _Told, as_json: bool, *, without_card: bool) -> None:
 
 
 def _trial(session: PharmacySession, keypad: Keypad, keys: Path | None, place: str) -> str:
-    from sscard.apdu import ApduError
     from sscard.cli.target import keys_of
     from sscard.issuer import find_place
     from sscard.service.aftercare import try_at_pharmacy
+    from sscard.standard.apdu import ApduError
 
     try:
         where = find_place(place or "tries-6")

@@ -15,7 +15,7 @@ import typer
 
 from sscard.cli.insert import OPEN_TO_ALL, PORTS, START_DAEMON
 from sscard.errors import MissingPart
-from sscard.language import N_, _, padded
+from sscard.i18n.language import N_, _, padded
 
 MISSING: Final = 3
 HERE, ABSENT, ASIDE = "✓", "✗", "–"

@@ -15,7 +15,7 @@ from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import PCSC, TARGET_HELP, keys_of, open_image, tell
 from sscard.cli.usage import Commands
 from sscard.errors import InputError
-from sscard.language import _
+from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy

@@ -14,7 +14,7 @@ import typer
 
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
 from sscard.errors import InputError
-from sscard.language import _
+from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -14,7 +14,7 @@ from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import keys_of, tell
 from sscard.cli.usage import Commands
 from sscard.errors import InputError
-from sscard.language import _
+from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from sscard.issuer import Hsm

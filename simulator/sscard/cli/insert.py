@@ -13,7 +13,7 @@ import typer
 
 from sscard.cli.target import open_image
 from sscard.errors import MissingPart
-from sscard.language import N_, _
+from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.issuer.cardfile import FileCard

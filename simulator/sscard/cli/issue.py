@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sscard.errors import InputError
-from sscard.language import _, reason_of
+from sscard.i18n.language import _, reason_of
 
 if TYPE_CHECKING:
     from random import Random

@@ -8,7 +8,7 @@ import sys
 from typing import Any, Final
 
 from sscard.errors import InputError, MissingPart, TransportError
-from sscard.language import DOMAIN, LOCALE, choose_language
+from sscard.i18n.language import DOMAIN, LOCALE, choose_language
 
 NO_ANSWER: Final = 1
 UNUSABLE_INPUT: Final = 2

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from sscard.cli.usage import Commands
-from sscard.language import _
+from sscard.i18n.language import _
 
 personality = Commands(help=_("Personalities: card products with what the documents leave open."))
 

@@ -11,7 +11,7 @@ import typer
 
 from sscard.cli.target import TARGET_HELP, keys_of, open_target
 from sscard.errors import InputError
-from sscard.language import _, retell
+from sscard.i18n.language import _, retell
 
 if TYPE_CHECKING:
     from sscard.terminal import CardSession
@@ -75,7 +75,7 @@ def unblock_pin(target: Target, keys: Keys = None, hsm: HsmUrl = "", hsm_token: 
 
 def checked_pin(pin: str, option: str) -> str:
     """A PIN of 4–16 digits; ``InputError`` names the option and never repeats the PIN."""
-    from sscard.encoding import encode_pin
+    from sscard.standard.encoding import encode_pin
 
     try:
         if encode_pin(pin):
@@ -102,9 +102,9 @@ def checked_new_pin(pin: str) -> str:
 @contextmanager
 def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None) -> Iterator[CardSession]:
     """A card session; a refusal of the card or the HSM is told in one line and ends with 1."""
-    from sscard.apdu import ApduError
     from sscard.cli.hsm import hsm_refusals, http_hsm
     from sscard.issuer import SoftHsm
+    from sscard.standard.apdu import ApduError
     from sscard.terminal import CardSession
 
     behind = http_hsm(hsm, hsm_token) if hsm else SoftHsm(keys_of(keys))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sscard.language import _
+from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr

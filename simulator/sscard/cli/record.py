@@ -14,7 +14,7 @@ import typer
 from sscard.cli.apdu import Commands, Contactless, Explain, Pins, converse, show_explained, show_plain, write_text
 from sscard.cli.target import TARGET_HELP, open_target
 from sscard.errors import InputError
-from sscard.language import N_, _, reason_of
+from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
     from sscard.scenario.playing import Played, Side

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from sscard.language import N_, _, say
-from sscard.phrase import Words
+from sscard.i18n.language import N_, _, say
+from sscard.i18n.phrase import Words
 
 if TYPE_CHECKING:
     from rich.console import Console

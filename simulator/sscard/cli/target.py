@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sscard.errors import InputError, MissingPart
-from sscard.language import _
+from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy

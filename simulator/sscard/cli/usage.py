@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from sscard.language import _, retell
+from sscard.i18n.language import _, retell
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult

@@ -11,10 +11,10 @@ from random import Random, SystemRandom
 
 from sscard.card import Chip
 from sscard.errors import InputError
+from sscard.i18n.language import _, reason_of
 from sscard.issuer.image import read_image, write_image
 from sscard.issuer.migrations import Tell, ignore
 from sscard.issuer.personalise import Card
-from sscard.language import _, reason_of
 
 
 def load_card(path: Path, tell: Tell = ignore) -> Card:

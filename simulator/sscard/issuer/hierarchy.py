@@ -10,10 +10,10 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from sscard.cipher import SM4, BlockKey, Suite, city_factor, province_factor
 from sscard.document import Document, Model, parse_document, read_document
 from sscard.errors import InputError
-from sscard.language import N_, _
+from sscard.i18n.language import N_, _
+from sscard.standard.cipher import SM4, BlockKey, Suite, city_factor, province_factor
 
 Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "proof"]
 

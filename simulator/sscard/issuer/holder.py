@@ -10,7 +10,7 @@ from random import Random
 from stdnum.cn import ric
 
 from sscard.errors import InputError
-from sscard.language import _
+from sscard.i18n.language import _
 
 WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"

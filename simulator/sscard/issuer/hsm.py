@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Protocol
 
-from sscard.cipher import FACTOR_LENGTH, SUITES, BlockKey, Suite
+from sscard.i18n.language import _
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
-from sscard.language import _
+from sscard.standard.cipher import FACTOR_LENGTH, SUITES, BlockKey, Suite
 
 HEADER_LENGTH = 5
 PIN_MAX_BYTES = 8

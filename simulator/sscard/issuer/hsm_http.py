@@ -32,12 +32,12 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from sscard.cipher import equal
 from sscard.document import Model
 from sscard.errors import InputError
+from sscard.i18n.language import _, reason_of
 from sscard.issuer.hierarchy import CardReference
 from sscard.issuer.hsm import Hsm, HsmError
-from sscard.language import _, reason_of
+from sscard.standard.cipher import equal
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440

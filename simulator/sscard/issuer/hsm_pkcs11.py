@@ -23,7 +23,12 @@ from threading import Lock
 from types import TracebackType
 from typing import Any, Final, get_args
 
-from sscard.cipher import (
+from sscard.document import parse_document, read_document
+from sscard.errors import InputError, MissingPart
+from sscard.i18n.language import _
+from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
+from sscard.issuer.hsm import CheckedHsm, HsmError
+from sscard.standard.cipher import (
     DES,
     MAC_LENGTH,
     Suite,
@@ -32,11 +37,6 @@ from sscard.cipher import (
     pad,
     province_factor,
 )
-from sscard.document import parse_document, read_document
-from sscard.errors import InputError, MissingPart
-from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
-from sscard.issuer.hsm import CheckedHsm, HsmError
-from sscard.language import _
 
 DES_BLOCK: Final = 8
 DOUBLE: Final = 16

@@ -13,9 +13,9 @@ from sscard.card import Memory, Personality, Profile
 from sscard.card.memory import Log
 from sscard.document import Model
 from sscard.errors import InputError
+from sscard.i18n.language import N_, _, retell
 from sscard.issuer.migrations import VERSION, Tell, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
-from sscard.language import N_, _, retell
 
 FORMAT = "sscard card image"
 REISSUE = N_("take it from a backup, or issue the card anew: sscard issue -o FILE")

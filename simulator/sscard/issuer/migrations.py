@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from sscard.card import Personality, Profile
-from sscard.encoding import records
+from sscard.i18n.language import _
 from sscard.issuer.hierarchy import CardReference, builtin_keys
 from sscard.issuer.personalise import fresh_applications, layout_of
-from sscard.language import _
+from sscard.standard.encoding import records
 
 VERSION = 2
 """The version this sscard writes."""

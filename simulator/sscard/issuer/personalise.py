@@ -7,13 +7,14 @@ from datetime import date
 from functools import cache
 from random import Random
 
-from sscard.card import Chip, Memory, Personality, Profile, Snapshot, build_layout
-from sscard.card.layout import Item, Layout
+from sscard.card import Chip, Memory, Personality, Profile, Snapshot
 from sscard.card.snapshot import take_snapshot
-from sscard.cipher import SUITES_BY_NAME
-from sscard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
 from sscard.issuer.holder import Holder, card_number
+from sscard.standard.cipher import SUITES_BY_NAME
+from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
+from sscard.standard.generations import build_layout
+from sscard.standard.tree import Item, Layout
 
 CHIP_MAKER = bytes.fromhex("1234")
 COS = bytes.fromhex("A1B2C3")

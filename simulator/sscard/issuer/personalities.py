@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BeforeValidator, Field, create_model, field_validator
 
-from sscard.card.applications import application_dfs
 from sscard.card.personality import Personality
 from sscard.document import Document, Model, parse_document, read_document, suggestion
 from sscard.errors import InputError
-from sscard.language import _
+from sscard.i18n.language import _
+from sscard.standard.applications import application_dfs
 
 PRESETS = resources.files("sscard.issuer") / "personalities"
 DEFAULT = "v3-sm4"

@@ -11,10 +11,10 @@ from pydantic import AfterValidator, Field
 
 from sscard.card import Personality
 from sscard.document import Model, parse_document, read_document, suggestion
-from sscard.encoding import encode_pin
 from sscard.errors import InputError
+from sscard.i18n.language import _
 from sscard.issuer.holder import Holder
-from sscard.language import _
+from sscard.standard.encoding import encode_pin
 
 PRESETS = resources.files("sscard.issuer") / "places"
 LAST_6 = "last 6 of ID"

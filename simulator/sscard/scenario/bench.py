@@ -8,10 +8,10 @@ from random import Random
 
 from sscard.card import Chip, Snapshot
 from sscard.card.snapshot import take_snapshot
-from sscard.cipher import Suite
+from sscard.i18n.language import _
 from sscard.issuer import CardReference, Holder, Hsm
-from sscard.language import _
 from sscard.service import Case, PinService
+from sscard.standard.cipher import Suite
 from sscard.terminal import CardSession
 from sscard.transport import Recorder
 

@@ -6,15 +6,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from sscard.apdu import command, split
 from sscard.card import Moment
-from sscard.card.layout import MF, SSSE_NAME
-from sscard.cipher import MAC_LENGTH
 from sscard.document import Model
-from sscard.encoding import encode_pin
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.scenario.bench import CHALLENGE_LENGTH, Bench, NotPossible
 from sscard.scenario.step import Count, Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step, without_power
+from sscard.standard.apdu import command, split
+from sscard.standard.cipher import MAC_LENGTH
+from sscard.standard.encoding import encode_pin
+from sscard.standard.tree import MF, SSSE_NAME
 from sscard.transport import exchange
 from sscard.transport.redaction import redact
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sscard import __version__
-from sscard.language import CHINESE, ENGLISH, _, is_chinese
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
 from sscard.scenario.report import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult
 from sscard.transport import Event, Exchange

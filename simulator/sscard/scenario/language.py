@@ -16,15 +16,15 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from sscard.card import Personality
 from sscard.document import Document, Model, Place, read_document, suggestion
-from sscard.encoding import encode_an
 from sscard.errors import InputError
+from sscard.i18n.language import _
 from sscard.issuer import Holder, find_personality, vary
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.issuer.personalities import DEFAULT
-from sscard.language import _
 from sscard.scenario.card_steps import CARD_STEPS, Insert
 from sscard.scenario.service_steps import SERVICE_STEPS, Texts
 from sscard.scenario.step import PinOrNone, Step
+from sscard.standard.encoding import encode_an
 
 VERBS: dict[str, type[Step]] = {step.verb: step for step in (*CARD_STEPS, *SERVICE_STEPS)}
 """Every verb; adding one means adding its class to the steps of card or service."""

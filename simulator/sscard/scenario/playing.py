@@ -10,10 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.apdu import status_text
 from sscard.card import PowerLost, Snapshot
-from sscard.language import N_, _, is_chinese
+from sscard.i18n.language import N_, _, is_chinese
 from sscard.scenario.step import show_state, view_of
+from sscard.standard.apdu import status_text
 from sscard.terminal.session import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_bytes
 from sscard.transport import Connection, Event, Exchange, PowerEvent, Recorder, TransportError
 from sscard.transport.scripts import ANY, Power, Send, Statement, fill, fits, meets, powered

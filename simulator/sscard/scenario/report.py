@@ -11,7 +11,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from sscard.language import N_, _
+from sscard.i18n.language import N_, _
 from sscard.scenario.language import Scenario
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch

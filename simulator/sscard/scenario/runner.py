@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from random import Random
 
-from sscard.apdu import ApduError
 from sscard.card import Chip, PowerError, PowerLost
-from sscard.card.layout import CARD_BLOCKED, PIN_TRIES
+from sscard.i18n.language import _
 from sscard.issuer import Card, Holder, Order, SoftHsm, builtin_keys, make_holder, make_order, personalise
 from sscard.issuer.hsm import HsmError
 from sscard.issuer.personalise import card_reference
-from sscard.language import _
 from sscard.scenario.bench import Bench, NotPossible
 from sscard.scenario.language import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.service import PinService
+from sscard.standard.apdu import ApduError
+from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
 from sscard.transport import CardMute, CardRemoved, Connection, Exchange, PowerEvent, Recorder, TransportError
 
 DEFAULT_SEED = 1

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from sscard.errors import InputError
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.scenario.language import Scenario
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")

@@ -6,9 +6,8 @@ from typing import Annotated, ClassVar
 
 from pydantic import BeforeValidator, Field
 
-from sscard.apdu import SW, ApduError
 from sscard.document import Model
-from sscard.language import CHINESE, _, speaking
+from sscard.i18n.language import CHINESE, _, speaking
 from sscard.scenario.bench import Bench, NotPossible
 from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, View
 from sscard.service import (
@@ -29,6 +28,7 @@ from sscard.service import (
     Stage,
     SupplementNotice,
 )
+from sscard.standard.apdu import SW, ApduError
 from sscard.terminal import BasicData
 
 Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice

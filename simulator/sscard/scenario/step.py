@@ -9,14 +9,15 @@ from typing import Annotated, ClassVar, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from sscard.apdu import SW, status_text
-from sscard.card import Snapshot, build_layout
-from sscard.card.layout import MF, Layout, Purpose
+from sscard.card import Snapshot
 from sscard.document import Model, suggestion
-from sscard.encoding import encode_pin
-from sscard.language import N_, _, is_chinese, retell, say
+from sscard.i18n.language import N_, _, is_chinese, retell, say
 from sscard.scenario.bench import Bench
 from sscard.service import Stage
+from sscard.standard.apdu import SW, status_text
+from sscard.standard.encoding import encode_pin
+from sscard.standard.generations import build_layout
+from sscard.standard.tree import MF, Layout, Purpose
 
 READY = "ready"
 """The state of a card of which no word is true."""

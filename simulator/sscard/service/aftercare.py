@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sscard.apdu import SW, ApduError
-from sscard.cipher import equal
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import Holder, KeyHierarchy, Place
-from sscard.language import say
-from sscard.phrase import Phrase
+from sscard.standard.apdu import SW, ApduError
+from sscard.standard.cipher import equal
 from sscard.terminal import CardSession
 from sscard.terminal.pharmacy import PharmacySession, Receipt
 

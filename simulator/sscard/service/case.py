@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from sscard.language import _, say
-from sscard.phrase import Phrase, Words
+from sscard.i18n.language import _, say
+from sscard.i18n.phrase import Phrase, Words
 from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.notices import NotDone, Operated, SupplementNotice
 from sscard.service.words import Channel, Operation, Paper, Reason, Word

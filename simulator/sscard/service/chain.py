@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sscard.language import _
-from sscard.phrase import Phrase
+from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Event, Facts, Stage
 
 START: Final = "0" * 64

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.phrase import Phrase, Words
+from sscard.i18n.phrase import Phrase, Words
 from sscard.service.words import Channel, Document, Presence
 
 

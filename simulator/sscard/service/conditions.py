@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from sscard.cipher import equal
-from sscard.phrase import Phrase
+from sscard.i18n.phrase import Phrase
 from sscard.service.case import Case
 from sscard.service.channels import DOORS
 from sscard.service.item import Item
 from sscard.service.notices import Ground, Rule
 from sscard.service.policy import Policy
 from sscard.service.words import ApplicantKind, Paper, Presence, Standing
+from sscard.standard.cipher import equal
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,13 @@ from datetime import date
 
 from pydantic import Field
 
-from sscard.apdu import ApduError
 from sscard.document import Model
 from sscard.service.case import Application, Case, Stage
 from sscard.service.identity import Applicant
 from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice
 from sscard.service.pipeline import PinService
 from sscard.service.words import ApplicantKind, Channel, Operation, Paper, Presence, Reason
+from sscard.standard.apdu import ApduError
 from sscard.terminal import BasicData, CardSession
 from sscard.transport.faults import TransportError
 

@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from sscard.errors import InputError, MissingPart
-from sscard.language import _, reason_of
+from sscard.i18n.language import _, reason_of
 from sscard.service.case import Act, Case, Event, Stage
 from sscard.service.chain import Entry, Finding, Head, examine, written
 from sscard.service.journal import JournalUnavailable, Overtaken, case_number

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import count
 from typing import Protocol
 
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.service.case import Case, Event
 
 

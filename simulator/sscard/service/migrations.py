@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, select, text
 
 from sscard.errors import InputError
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.service.chain import Head, key_check
 from sscard.service.schema import JOURNAL, LANE, METADATA
 

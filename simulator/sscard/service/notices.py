@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.language import N_, say
-from sscard.phrase import Phrase, Words
+from sscard.i18n.language import N_, say
+from sscard.i18n.phrase import Phrase, Words
 from sscard.service.words import Operation, Paper, Word
 from sscard.service.workdays import Due
 

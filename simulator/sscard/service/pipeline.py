@@ -22,12 +22,10 @@ from datetime import date, datetime
 from functools import partial
 from typing import Final
 
-from sscard.apdu import SW, ApduError, status_text, tries_in
-from sscard.encoding import encode_pin
+from sscard.i18n.language import N_
+from sscard.i18n.phrase import Phrase, Words
 from sscard.issuer import HsmError, Place
 from sscard.issuer.personalise import INITIAL_PIN
-from sscard.language import N_
-from sscard.phrase import Phrase, Words
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
 from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, received
 from sscard.service.channels import DOORS
@@ -47,6 +45,8 @@ from sscard.service.notices import (
 from sscard.service.policy import Policy, load_policy
 from sscard.service.words import Channel, Operation, Paper
 from sscard.service.workdays import day_in_china, due_after
+from sscard.standard.apdu import SW, ApduError, status_text, tries_in
+from sscard.standard.encoding import encode_pin
 from sscard.terminal import AuthenticationFailed, BasicData, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
 from sscard.transport.faults import TransportError
 

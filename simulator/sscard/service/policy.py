@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from sscard.document import Model, parse_document, read_document
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.service.words import ApplicantKind, Document, Standing
 
 FILE = "policy.yaml"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Self
 
-from sscard.phrase import Words
+from sscard.i18n.phrase import Words
 
 
 class Word(StrEnum):

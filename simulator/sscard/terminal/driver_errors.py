@@ -5,9 +5,9 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from sscard.apdu import ApduError, status_text, tries_in
 from sscard.card import PowerError, PowerLost
 from sscard.errors import InputError, MissingPart
+from sscard.standard.apdu import ApduError, status_text, tries_in
 from sscard.terminal.psam import PsamError
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 from sscard.transport.pcsc import CardReset

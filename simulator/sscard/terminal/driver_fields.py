@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sscard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, MAC_LENGTH
+from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, MAC_LENGTH
 from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.session import Identity
 

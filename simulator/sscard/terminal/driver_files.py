@@ -11,9 +11,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.apdu import SW, ApduError, command
-from sscard.card.layout import FileSpec, Item, Structure
-from sscard.encoding import decode_an, decode_cn, encode_an, encode_cn, records, tlv
+from sscard.standard.apdu import SW, ApduError, command
+from sscard.standard.encoding import decode_an, decode_cn, encode_an, encode_cn, records, tlv
+from sscard.standard.tree import FileSpec, Item, Structure
 from sscard.terminal.driver_card import BINARY_PIECE, FIRST, NUMBER, DriverCard
 from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.driver_fields import FileFields, any_hexadecimal, file_text, upper_hex

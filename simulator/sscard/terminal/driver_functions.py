@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
-from sscard.cipher import equal
-from sscard.encoding import encode_pin
+from sscard.standard.cipher import equal
+from sscard.standard.encoding import encode_pin
 from sscard.terminal import driver_fields as fields
 from sscard.terminal.driver_card import DriverCard, Opening, needs_pin, read_access
 from sscard.terminal.driver_errors import Code, DriverError

@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple
 
 from sscard import __version__
 from sscard.errors import InputError
-from sscard.language import _, reason_of
+from sscard.i18n.language import _, reason_of
 from sscard.terminal.driver import OUT_512, OUT_1024, OUT_2048, OUT_20480, Result, SSCardDriver
 from sscard.terminal.driver_errors import Code, DriverError
 

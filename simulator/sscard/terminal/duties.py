@@ -12,10 +12,10 @@ from datetime import date
 from enum import Enum
 from typing import Protocol
 
-from sscard.apdu import SW, ApduError
-from sscard.card.applications import DF04
-from sscard.cipher import equal
-from sscard.language import N_, _
+from sscard.i18n.language import N_, _
+from sscard.standard.apdu import SW, ApduError
+from sscard.standard.applications import DF04
+from sscard.standard.cipher import equal
 from sscard.terminal.driver_card import GENERATIONS, DriverCard, IssuerData
 from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.errors import PinBlocked, WrongPin

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sscard.apdu import SW, ApduError, tries_in
-from sscard.language import is_chinese
+from sscard.i18n.language import is_chinese
+from sscard.standard.apdu import SW, ApduError, tries_in
 
 
 class WrongPin(ApduError):

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from sscard.apdu import ApduError, command
-from sscard.cipher import equal
+from sscard.i18n.language import _, is_chinese
 from sscard.issuer.hierarchy import KeyHierarchy
 from sscard.issuer.hsm import Hsm
-from sscard.language import _, is_chinese
+from sscard.standard.apdu import ApduError, command
+from sscard.standard.cipher import equal
 from sscard.terminal.session import CardSession
 from sscard.transport.connection import Connection
 

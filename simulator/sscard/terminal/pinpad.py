@@ -11,7 +11,7 @@ from getpass import getpass
 from pathlib import Path
 from typing import Protocol
 
-from sscard.language import CHINESE, N_, _, is_chinese, speaking
+from sscard.i18n.language import CHINESE, N_, _, is_chinese, speaking
 
 ENTER = N_("Enter the PIN")
 ENTER_OLD = N_("Enter the old PIN")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from sscard.apdu import SW, Answer, command, status_text
 from sscard.card import PowerError, PowerLost
-from sscard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, Suite, city_factor, pad, province_factor
+from sscard.i18n.language import _, is_chinese
 from sscard.issuer.hierarchy import ROOT_OF, CardReference
 from sscard.issuer.psam.keys import CARD_KEYS, ENCIPHERING_KEY, MAX_LEVELS, PURCHASE_KEY, KeyType, usage_byte
 from sscard.issuer.psam.layout import APPLICATION_AID, ENVIRONMENT_NAMES, TERMINAL_INFO
-from sscard.language import _, is_chinese
+from sscard.standard.apdu import SW, Answer, command, status_text
+from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, Suite, city_factor, pad, province_factor
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import TransportError
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sscard.apdu import SW, Answer, ApduError, command, tries_in
-from sscard.card.layout import SSSE_NAME
-from sscard.cipher import DES, MAC_LENGTH, SUITES, Suite
-from sscard.encoding import decode_an, decode_cn, encode_pin
+from sscard.i18n.language import _
 from sscard.issuer.hierarchy import CardReference
 from sscard.issuer.hsm import Hsm
-from sscard.language import _
+from sscard.standard.apdu import SW, Answer, ApduError, command, tries_in
+from sscard.standard.cipher import DES, MAC_LENGTH, SUITES, Suite
+from sscard.standard.encoding import decode_an, decode_cn, encode_pin
+from sscard.standard.tree import SSSE_NAME
 from sscard.terminal.errors import authentication_error, card_error, pin_error
 from sscard.transport.connection import Connection, exchange
 

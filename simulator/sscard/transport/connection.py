@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, Protocol
 
-from sscard.apdu import SW, Answer, command, split
+from sscard.standard.apdu import SW, Answer, command, split
 
 GET_RESPONSE_INS: Final = 0xC0
 

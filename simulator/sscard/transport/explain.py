@@ -5,13 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from sscard.apdu import SW
-from sscard.card import build_layout
 from sscard.card.commands import BY_CODE, COMMANDS
 from sscard.card.commands.declaration import Command
-from sscard.card.layout import MF, DfSpec, FileSpec, Item, Layout, Structure
-from sscard.encoding import decode_an, decode_cn, records
-from sscard.language import _, is_chinese, say
+from sscard.i18n.language import _, is_chinese, say
+from sscard.standard.apdu import SW
+from sscard.standard.encoding import decode_an, decode_cn, records
+from sscard.standard.generations import build_layout
+from sscard.standard.tree import MF, DfSpec, FileSpec, Item, Layout, Structure
 
 SELECT_INS, READ_BINARY_INS, READ_RECORD_INS, GET_RESPONSE_INS = 0xA4, 0xB0, 0xB2, 0xC0
 RECORD_INS = (READ_RECORD_INS, 0xDC)

@@ -9,7 +9,7 @@ from typing import Final
 
 from sscard.card.memory import Moment, PowerLost
 from sscard.errors import TransportError
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.transport.connection import Connection
 
 __all__ = [

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn
 
 from sscard.errors import InputError, MissingPart
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 
 PATIENCE: Final = 3.0

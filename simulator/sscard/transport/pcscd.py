@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Final
 
 from sscard.errors import MissingPart
-from sscard.language import _
+from sscard.i18n.language import _
 
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 USUAL_SOCKET: Final = "/run/pcscd/pcscd.comm"

@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 from sscard.card.chip import PowerError
 from sscard.card.memory import PowerLost
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.transport.connection import Connection
 from sscard.transport.faults import TransportError
 from sscard.transport.pcsc import PcscConnection, ReaderError, wait_for_card

@@ -20,7 +20,7 @@ from pydantic import Field
 
 from sscard.document import Document, Model, Place
 from sscard.errors import InputError
-from sscard.language import N_, _, retell
+from sscard.i18n.language import N_, _, retell
 from sscard.transport.explain import find_declaration
 from sscard.transport.redaction import DATA, MASK
 from sscard.transport.scripts import Power, Send, Statement, read_script

@@ -18,9 +18,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
-from sscard.encoding import encode_pin
 from sscard.errors import InputError
-from sscard.language import N_, _
+from sscard.i18n.language import N_, _
+from sscard.standard.encoding import encode_pin
 
 COMMENT: Final = "#"
 CONTINUED: Final = "\\"

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sscard.apdu import status_text
 from sscard.card import PowerLost
-from sscard.language import N_, _, is_chinese
+from sscard.i18n.language import N_, _, is_chinese
+from sscard.standard.apdu import status_text
 from sscard.transport.connection import Connection
 from sscard.transport.explain import Explainer
 from sscard.transport.faults import TransportError

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from sscard.errors import MissingPart
-from sscard.language import _
+from sscard.i18n.language import _
 from sscard.transport.connection import Connection
 from sscard.transport.vpcd import DEFAULT_PORT, HOST
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from sscard.card.chip import PowerError
 from sscard.card.memory import PowerLost
-from sscard.language import N_, _
+from sscard.i18n.language import N_, _
 from sscard.transport.connection import Connection
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.vpcd_wire import Control, FrameReader, WireError, frame

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import split
+from sscard.standard.apdu import split
 from sscard.transport.explain import GET_RESPONSE_INS, find_declaration
 from sscard.transport.scripts import ANY
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.card.answers import FILE_NOT_FOUND, NO_CURRENT_EF, SECURITY_NOT_SATISFIED, WRONG_FILE_STRUCTURE
-from sscard.card.layout import FileSpec, Layout, Structure
 from sscard.card.session import Session
-from sscard.encoding import records
-from sscard.phrase import Phrase, Words
+from sscard.i18n.phrase import Phrase, Words
+from sscard.standard.encoding import records
+from sscard.standard.tree import FileSpec, Layout, Structure
 
 BY_NUMBER: Final = 0b100
 FROM_NUMBER: Final = 0b101

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import KEY_NOT_FOUND, METHOD_BLOCKED, OK, TRIES, answer
 from sscard.card.commands.declaration import Command
-from sscard.card.layout import Layout, Purpose
 from sscard.card.session import Session
-from sscard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, equal
-from sscard.phrase import Phrase, Words
+from sscard.i18n.phrase import Phrase, Words
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, equal
+from sscard.standard.tree import Layout, Purpose
 
 LOCAL: Final = 0x80
 """Bit 7 of P2: the key belongs to the current DF, else to SSSE."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
@@ -15,8 +14,9 @@ from sscard.card.answers import (
 )
 from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.layout import CARD_BLOCKED
 from sscard.card.session import Session
+from sscard.standard.apdu import SW
+from sscard.standard.tree import CARD_BLOCKED
 
 BK_NUMBER: Final = 0x05
 DF_STK_NUMBER: Final = 0x82

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import OK, WRONG_LENGTH
 from sscard.card.commands.declaration import Command
-from sscard.card.layout import Layout
 from sscard.card.session import Session
-from sscard.phrase import Phrase
+from sscard.i18n.phrase import Phrase
+from sscard.standard.apdu import SW
+from sscard.standard.tree import Layout
 
 
 def get_challenge(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:

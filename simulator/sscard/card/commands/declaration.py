@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from sscard.card.layout import Layout
 from sscard.card.session import Session
-from sscard.phrase import Phrase
+from sscard.i18n.phrase import Phrase
+from sscard.standard.tree import Layout
 
 Handler = Callable[[Session, int, int, bytes, int], bytes]
 """``run(session, p1, p2, data, le) -> data ‖ SW``; Le is 0–255, 0 where none was given."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     COUNTER_AT_MAXIMUM,
@@ -12,10 +11,11 @@ from sscard.card.answers import (
     SECURITY_NOT_SATISFIED,
 )
 from sscard.card.commands.update import cycle
-from sscard.card.layout import PIN, PIN_VERIFIED, Account, FileSpec
 from sscard.card.session import Session, Transaction
-from sscard.cipher import BlockKey
-from sscard.encoding import records
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import BlockKey
+from sscard.standard.encoding import records
+from sscard.standard.tree import PIN, PIN_VERIFIED, Account, FileSpec
 
 MEDICAL: Final = 0xDF04
 BASIC_DATA_SFI: Final = 0x05

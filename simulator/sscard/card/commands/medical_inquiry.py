@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     MAC_NOT_AVAILABLE,
@@ -22,9 +21,10 @@ from sscard.card.commands.medical_account import (
     number,
     year_bytes,
 )
-from sscard.card.layout import Account, Layout
 from sscard.card.session import Session
-from sscard.phrase import Phrase
+from sscard.i18n.phrase import Phrase
+from sscard.standard.apdu import SW
+from sscard.standard.tree import Account, Layout
 
 
 def get_balance(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:

@@ -30,10 +30,10 @@ from sscard.card.commands.medical_account import (
     type_byte,
     yuan,
 )
-from sscard.card.layout import Account, Layout
 from sscard.card.session import Session, Transaction
-from sscard.cipher import MAC_LENGTH, BlockKey, equal
-from sscard.phrase import Phrase
+from sscard.i18n.phrase import Phrase
+from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
+from sscard.standard.tree import Account, Layout
 
 NO_MAC: Final = bytes(MAC_LENGTH)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     AMOUNT_INSUFFICIENT,
     CONDITIONS_NOT_SATISFIED,
@@ -33,10 +32,11 @@ from sscard.card.commands.medical_account import (
     year_bytes,
     yuan,
 )
-from sscard.card.layout import Account, Layout
 from sscard.card.session import Session, Transaction
-from sscard.cipher import BlockKey, equal
-from sscard.phrase import Phrase
+from sscard.i18n.phrase import Phrase
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import BlockKey, equal
+from sscard.standard.tree import Account, Layout
 
 
 def _purchase_key(session: Session, transaction: Transaction, terminal_count: bytes) -> BlockKey:

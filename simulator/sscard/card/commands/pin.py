@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
@@ -20,12 +19,13 @@ from sscard.card.answers import (
 )
 from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.layout import PIN, PIN_TRIES, PIN_VERIFIED, Layout
 from sscard.card.personality import Personality, StatusEffect
 from sscard.card.session import Session
-from sscard.cipher import MAC_LENGTH, BlockKey, equal
-from sscard.encoding import digits_in
-from sscard.phrase import Phrase
+from sscard.i18n.phrase import Phrase
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
+from sscard.standard.encoding import digits_in
+from sscard.standard.tree import PIN, PIN_TRIES, PIN_VERIFIED, Layout
 
 SEPARATOR: Final = b"\xff"
 UNBLOCK: Final = 0x00

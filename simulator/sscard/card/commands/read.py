@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     OFFSET_OUTSIDE,
     OK,
@@ -26,6 +25,7 @@ from sscard.card.commands.addressing import (
 )
 from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
+from sscard.standard.apdu import SW
 
 MAX_ANSWER: Final = 256
 

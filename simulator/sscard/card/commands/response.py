@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import NO_DATA_PENDING, OK, answer, wrong_le
 from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
+from sscard.standard.apdu import SW
 
 
 def get_response(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sscard.card.session import Session
-from sscard.cipher import MAC_LENGTH, BlockKey, equal
+from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
 
 
 def session_key(session: Session, stk: int) -> BlockKey:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import FILE_NOT_FOUND, NOT_SUPPORTED, OK, WRONG_LENGTH, answer
 from sscard.card.commands.declaration import Command
-from sscard.card.layout import MF, SSSE_NAME, DfSpec, Layout
 from sscard.card.session import Session
-from sscard.encoding import tlv
-from sscard.phrase import Phrase, Words
+from sscard.i18n.phrase import Phrase, Words
+from sscard.standard.apdu import SW
+from sscard.standard.encoding import tlv
+from sscard.standard.tree import MF, SSSE_NAME, DfSpec, Layout
 
 BY_FID: Final = 0x00
 EF_BY_FID: Final = 0x02

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     FILE_FULL,
     KEY_NOT_FOUND,
@@ -34,9 +33,10 @@ from sscard.card.commands.addressing import (
 )
 from sscard.card.commands.declaration import Command, Handler
 from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.layout import FileSpec, Structure
 from sscard.card.session import Session
-from sscard.cipher import MAC_LENGTH
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import MAC_LENGTH
+from sscard.standard.tree import FileSpec, Structure
 
 WITHOUT_MAC: Final = 0x00
 WITH_MAC: Final = 0x04

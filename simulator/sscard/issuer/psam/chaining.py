@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sscard.cipher import BlockKey
+from sscard.standard.cipher import BlockKey
 
 
 def chain(key: BlockKey, initial: bytes, blocks: bytes) -> bytes:

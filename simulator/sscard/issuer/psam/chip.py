@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card import Memory, PowerError, PowerLost
 from sscard.card.answers import MEMORY_FAILURE, NOT_SUPPORTED, UNKNOWN_CLA, WRONG_LENGTH, WRONG_P1P2, answer
 from sscard.card.memory import MemoryFailure
@@ -17,6 +16,7 @@ from sscard.issuer.psam.purchase import CREDIT_SAM_FOR_PURCHASE, INIT_SAM_FOR_PU
 from sscard.issuer.psam.session import PsamProfile, PsamSession, Random
 from sscard.issuer.psam.sessionkey import CIPHER_DATA, DELIVERY_SESSION_KEY
 from sscard.issuer.psam.snapshot import PsamSnapshot, take_snapshot
+from sscard.standard.apdu import SW
 
 PSAM_COMMANDS: Final = (
     SELECT,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     FILE_NOT_FOUND,
@@ -25,7 +24,6 @@ from sscard.card.answers import (
     wrong_le,
 )
 from sscard.card.commands.addressing import BY_NUMBER, binary_address
-from sscard.encoding import tlv
 from sscard.issuer.psam.declaration import PsamCommand
 from sscard.issuer.psam.layout import (
     APPLICATION_AID,
@@ -37,6 +35,8 @@ from sscard.issuer.psam.layout import (
     PsamFile,
 )
 from sscard.issuer.psam.session import PsamSession
+from sscard.standard.apdu import SW
+from sscard.standard.encoding import tlv
 
 BY_FID, EF_BY_FID, BY_NAME = 0x00, 0x02, 0x04
 

@@ -10,10 +10,9 @@ from random import Random
 from typing import Final, Literal, NamedTuple
 
 from sscard.card import Memory
-from sscard.cipher import DES, Suite, city_factor, province_factor
 from sscard.document import parse_document
-from sscard.encoding import tlv
 from sscard.errors import InputError
+from sscard.i18n.language import _
 from sscard.issuer.hierarchy import CardReference, KeyFile, KeyHierarchy
 from sscard.issuer.psam.chip import PsamChip
 from sscard.issuer.psam.keys import (
@@ -41,7 +40,8 @@ from sscard.issuer.psam.layout import (
 )
 from sscard.issuer.psam.session import OwnKeys, PsamProfile
 from sscard.issuer.psam.snapshot import PsamSnapshot, take_snapshot
-from sscard.language import _
+from sscard.standard.cipher import DES, Suite, city_factor, province_factor
+from sscard.standard.encoding import tlv
 
 Level = Literal["national", "province", "city"]
 LEVELS: Final[dict[Level, int]] = {"national": 3, "province": 2, "city": 1}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     FILE_FULL,
@@ -17,7 +16,6 @@ from sscard.card.answers import (
     WRONG_LENGTH,
     WRONG_SECURE_MESSAGE,
 )
-from sscard.cipher import DES, MAC_LENGTH, BlockKey, equal, pad
 from sscard.issuer.psam.chaining import chain
 from sscard.issuer.psam.declaration import PsamCommand
 from sscard.issuer.psam.keys import (
@@ -34,6 +32,8 @@ from sscard.issuer.psam.keys import (
 from sscard.issuer.psam.layout import FILES_BY_SFI
 from sscard.issuer.psam.own import NO_CHALLENGE, right_refusal
 from sscard.issuer.psam.session import PsamSession
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import DES, MAC_LENGTH, BlockKey, equal, pad
 
 CREATE, CHANGE = 0x00, 0x01
 CREATE_HEAD, CHANGE_HEAD = 8, 3

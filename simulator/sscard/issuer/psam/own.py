@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
@@ -15,10 +14,11 @@ from sscard.card.answers import (
     WRONG_LENGTH,
     answer,
 )
-from sscard.cipher import AUTHENTICATION_LENGTH, equal
 from sscard.issuer.psam.declaration import PsamCommand
 from sscard.issuer.psam.layout import MAIN_KEY, tries_cell
 from sscard.issuer.psam.session import PsamSession
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import AUTHENTICATION_LENGTH, equal
 
 NO_CHALLENGE: Final = answer(SW.NO_CHALLENGE)
 DES_PLACE: Final = 0

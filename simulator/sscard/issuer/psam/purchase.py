@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
@@ -14,12 +13,13 @@ from sscard.card.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
-from sscard.cipher import FACTOR_LENGTH, MAC_LENGTH, equal
 from sscard.issuer.psam.declaration import PsamCommand
 from sscard.issuer.psam.keys import KeyType
 from sscard.issuer.psam.layout import TERMINAL_INFO, TERMINAL_SEQUENCE
 from sscard.issuer.psam.session import PsamSession, Purchase
 from sscard.issuer.psam.sessionkey import card_key
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, equal
 
 RANDOM_AND_COUNT: Final = slice(0, 6)
 AMOUNTS: Final = slice(6, 18)

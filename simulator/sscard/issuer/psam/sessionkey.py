@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.apdu import SW
 from sscard.card.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
@@ -15,12 +14,13 @@ from sscard.card.answers import (
     WRONG_P1P2,
     WRONG_STATE,
 )
-from sscard.cipher import FACTOR_LENGTH, BlockKey, Suite
 from sscard.issuer.psam.chaining import chain
 from sscard.issuer.psam.declaration import PsamCommand
 from sscard.issuer.psam.keys import LEVELS_SHIFT, MAX_LEVELS, TYPE_MASK, KeyRecord, KeyType
 from sscard.issuer.psam.own import right_refusal
 from sscard.issuer.psam.session import Delivery, PsamSession
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import FACTOR_LENGTH, BlockKey, Suite
 
 MAC, MORE, FIRST = 0b001, 0b010, 0b100
 """The bits of P1 of CIPHER DATA: MAC or encryption, blocks follow, the first block is the IV."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sscard.errors import InputError, MissingPart
-from sscard.language import _, reason_of
+from sscard.i18n.language import _, reason_of
 
 HEADER: Final = "sscarddriver.h"
 SOURCE: Final = "sscarddriver.c"

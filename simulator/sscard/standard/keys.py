@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.applications import DF01, DF02, DF03, DF04, DF05, DF06, DF07
-from sscard.card.layout import KeySpec, Purpose
+from sscard.standard.applications import DF01, DF02, DF03, DF04, DF05, DF06, DF07
+from sscard.standard.tree import KeySpec, Purpose
 
 ALL: Final = "all"
 FIRST: Final = "1.0"

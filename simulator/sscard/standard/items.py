@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.layout import Item
+from sscard.standard.tree import Item
 
 # DF01 public (公共应用)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card import items
-from sscard.card.layout import DfSpec, FileSpec, Structure
+from sscard.standard import items
+from sscard.standard.tree import DfSpec, FileSpec, Structure
 
 AID_PREFIX: Final = "D15600000"
 FINANCIAL_FID: Final = 0xDDF2

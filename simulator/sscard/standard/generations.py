@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.applications import application_dfs, application_files
-from sscard.card.keys import card_keys, updater_name
-from sscard.card.layout import MF, SSSE_NAME, DfSpec, FileSpec, Item, Layout, Structure
-from sscard.encoding import tlv
+from sscard.standard.applications import application_dfs, application_files
+from sscard.standard.encoding import tlv
+from sscard.standard.keys import card_keys, updater_name
+from sscard.standard.tree import MF, SSSE_NAME, DfSpec, FileSpec, Item, Layout, Structure
 
 ISSUER: Final = (
     Item(0x01, "cn", 0x10, "identification code", "卡的识别码"),

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, Literal
 
-from sscard.encoding import tlv
+from sscard.standard.encoding import tlv
 
 MF: Final = 0x3F00
 SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")

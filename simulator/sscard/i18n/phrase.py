@@ -1,4 +1,4 @@
-"""What can be said in any language: pure data, put into words by ``sscard.language``."""
+"""What can be said in any language: pure data, put into words by ``sscard.i18n.language``."""
 
 from __future__ import annotations
 

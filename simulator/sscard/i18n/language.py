@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 from unicodedata import east_asian_width
 
-from sscard.phrase import Phrase, Words
+from sscard.i18n.phrase import Phrase, Words
 
 DOMAIN: Final = "sscard"
 LOCALE: Final = Path(__file__).parent / "locale"
