@@ -7,8 +7,8 @@ BIN    := $(VENV)/bin
 
 # What mypyc compiles, unchanged.
 COMPILED := build/compiled
-CHIP     := $(patsubst simulator/%,%,$(wildcard simulator/sscard/standard/*.py \
-	simulator/sscard/card/*.py simulator/sscard/card/commands/*.py))
+CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix simulator/sscard/, \
+	standard chip card card/commands psam))))
 CHIP_TESTS := tests/card tests/model tests/issuer/test_image.py tests/issuer/test_personalities.py \
 	tests/test_apdu.py tests/test_cipher.py tests/test_encoding.py tests/test_compiled.py
 

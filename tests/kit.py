@@ -12,7 +12,8 @@ from dataclasses import replace
 from datetime import date
 from random import Random
 
-from sscard.card import Chip, Memory, Personality, Profile
+from sscard.card import Chip, Personality, Profile
+from sscard.chip.memory import Memory
 from sscard.issuer import Card, CardReference, Holder, Order, builtin_keys, personalise, preset
 from sscard.issuer.personalise import card_reference
 from sscard.standard.cipher import SUITES_BY_NAME

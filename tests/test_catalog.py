@@ -144,7 +144,8 @@ COMMAND = re.compile(r"(sudo|pip|sscard|export|python) ?|\{\} && export")
 DATA = {
     "standard": "the standard's names of commands, status words, items and files, in both languages where it has both",
     "card": "as the standard",
-    "issuer/psam": "as the card",
+    "chip": "errors of programs",
+    "psam": "as the card",
     "service/item.py": "the item's labels are the page's own",
     "service/words.py": "words stand in both languages, as the item has them",
     "service/case.py": "the same: stages and acts",

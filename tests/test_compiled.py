@@ -11,7 +11,7 @@ import pytest
 
 import sscard
 
-PACKAGES = ("standard", "card")
+PACKAGES = ("standard", "chip", "card", "psam")
 MODULES = [
     found.name
     for package in PACKAGES

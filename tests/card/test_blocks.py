@@ -9,8 +9,9 @@ from random import Random
 import pytest
 
 from kit import ORIGINAL, scripted, span
-from sscard.card import Chip, Moment, Personality, PowerLost, Profile
+from sscard.card import Chip, Personality, Profile
 from sscard.card.commands import COMMANDS
+from sscard.chip.memory import Moment, PowerLost
 from sscard.issuer import Card, preset
 from sscard.standard.encoding import encode_pin
 from sscard.standard.generations import build_layout

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import scripted, span
-from sscard.card import Chip, Moment, Personality, PowerLost, Profile
+from sscard.card import Chip, Personality, Profile
+from sscard.chip.memory import Moment, PowerLost
 from sscard.issuer import Card, preset
 from sscard.standard.cipher import DES, SM4
 from sscard.standard.encoding import tlv

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import PIN, PUK, Desk, change, verify
-from sscard.card import Moment, Personality, PowerError, PowerLost
+from sscard.card import Personality
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import Moment, PowerLost
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN as PIN_CELL
 

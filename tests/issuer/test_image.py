@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kit import PIN, card_of, verify
-from sscard.card import Moment, PowerLost
+from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
 from sscard.issuer import Card, SoftHsm, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, open_card, save_card

@@ -17,13 +17,14 @@ from cryptography.hazmat.primitives.ciphers.algorithms import SM4 as SM4_ALGORIT
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from kit import ORIGINAL, span
-from sscard.card import Moment, PowerError, PowerLost
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
 from sscard.issuer import CardReference, SoftHsm, builtin_keys
-from sscard.issuer.psam import PSAM_COMMANDS, PsamCard, issue_psam
-from sscard.issuer.psam.issue import builtin_own_keys
-from sscard.issuer.psam.keys import CARD_KEYS, KeyAlgorithm, KeyRecord, KeyType
-from sscard.issuer.psam.layout import BLOCKED, KEY_ROOM, file_cell
+from sscard.issuer.psam import PsamCard, builtin_own_keys, issue_psam
+from sscard.psam import PSAM_COMMANDS
+from sscard.psam.keys import CARD_KEYS, KeyAlgorithm, KeyRecord, KeyType
+from sscard.psam.layout import BLOCKED, KEY_ROOM, file_cell
 from sscard.standard.cipher import DES, SUITES_BY_NAME, city_factor, pad, province_factor
 
 CARD = CardReference("510100", bytes.fromhex("8649510100000001"))

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from service.citizens import ID_NUMBER, Citizen
-from sscard.card import Moment, Personality, PowerLost
+from sscard.card import Personality
+from sscard.chip.memory import Moment, PowerLost
 from sscard.issuer import KeyHierarchy, SoftHsm
 from sscard.issuer.hierarchy import KeyFile, RootKey
 from sscard.service import (

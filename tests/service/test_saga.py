@@ -9,7 +9,7 @@ from itertools import product
 import pytest
 
 from service.citizens import Citizen, Ticking, make_citizen
-from sscard.card import Moment
+from sscard.chip.memory import Moment
 from sscard.issuer import HsmError, SoftHsm, builtin_keys
 from sscard.service import Act, Case, NotDone, Operated, PinService, Reason, ResultNotice, Stage
 from sscard.standard.encoding import encode_pin

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 
 import kit
-from sscard.card import Moment
+from sscard.chip.memory import Moment
 from sscard.errors import InputError
 from sscard.issuer import Card, SoftHsm, builtin_keys, make_holder, make_order, personalise, preset
 from sscard.terminal import CardSession, WrongPin

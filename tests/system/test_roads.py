@@ -10,7 +10,8 @@ import pytest
 from programs import run
 
 import kit
-from sscard.card import Moment, PowerError, PowerLost
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import Moment, PowerLost
 from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
 from sscard.scenario.report import trace_text
 from sscard.scenario.roads import Road, run_scenarios

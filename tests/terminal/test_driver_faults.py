@@ -9,7 +9,7 @@ import pytest
 from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of
 
 import kit
-from sscard.card.memory import Moment
+from sscard.chip.memory import Moment
 from sscard.issuer import HsmError, SoftHsm, builtin_keys, personalise
 from sscard.terminal.driver_card import DriverCard
 from sscard.terminal.duties import Standing, recover_reset

@@ -10,7 +10,7 @@ import pytest
 from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
-from sscard.card.memory import Moment
+from sscard.chip.memory import Moment
 from sscard.issuer import SoftHsm, builtin_keys
 from sscard.terminal.driver_card import DriverCard, IssuerData
 from sscard.terminal.duties import (

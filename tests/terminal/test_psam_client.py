@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from kit import ORIGINAL, PIN, Desk, card_of, fresh_chip, order_of, verify
-from sscard.card import Moment
+from sscard.chip.memory import Moment
 from sscard.issuer import CardReference, SoftHsm, builtin_keys, personalise, preset
 from sscard.issuer.personalise import card_reference
 from sscard.issuer.psam import Level, PsamCard, issue_psam

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 import kit
 from kit import Desk
-from sscard.card import Chip, Memory, Moment, Personality, PowerLost
+from sscard.card import Chip, Personality
+from sscard.chip.memory import Memory, Moment, PowerLost
 from sscard.issuer import SoftHsm, builtin_keys
 from sscard.standard.apdu import ApduError
 from sscard.standard.encoding import encode_pin

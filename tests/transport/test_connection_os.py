@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 import kit
-from sscard.card import PowerError
+from sscard.chip.engine import PowerError
 from sscard.errors import MissingPart
 from sscard.transport.virtualsmartcard import ConnectionOS, virtual_icc
 

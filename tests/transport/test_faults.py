@@ -9,7 +9,7 @@ import pytest
 from fake_driver import ATR, EchoCard
 
 import kit
-from sscard.card import Moment
+from sscard.chip.memory import Moment
 from sscard.transport.faults import (
     CardMute,
     CardRemoved,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kit
-from sscard.card import Moment, PowerLost
+from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
 from sscard.transport import CardRemoved, Exchange, FaultyConnection, Recorder
 from sscard.transport.explain import Explainer

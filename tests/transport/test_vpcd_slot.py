@@ -11,7 +11,8 @@ import pytest
 from fake_driver import ATR, GET_ATR, LONG, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
 
 import kit
-from sscard.card import Moment, PowerError
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import Moment
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.vpcd import Seat, VirtualReaderSlot, Wire
 from sscard.transport.vpcd_wire import frame

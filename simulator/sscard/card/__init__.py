@@ -1,9 +1,8 @@
 """The social security card's chip: bytes in, bytes out; no I/O, no clock, no threads."""
 
-from sscard.card.chip import Chip, PowerError
-from sscard.card.memory import Memory, Moment, PowerLost
+from sscard.card.chip import Chip
 from sscard.card.personality import Personality
 from sscard.card.profile import Profile
 from sscard.card.snapshot import Snapshot
 
-__all__ = ["Chip", "Memory", "Moment", "Personality", "PowerError", "PowerLost", "Profile", "Snapshot"]
+__all__ = ["Chip", "Personality", "Profile", "Snapshot"]

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.card.commands import BY_CODE, KNOWN_CLAS, KNOWN_INS
+from sscard.card.commands.challenge import GET_CHALLENGE
+from sscard.card.commands.declaration import Command
+from sscard.card.commands.response import GET_RESPONSE
+from sscard.card.commands.select import SELECT
+from sscard.card.profile import Profile
+from sscard.card.session import Random, Session
+from sscard.card.snapshot import Snapshot, take_snapshot
+from sscard.chip.answers import (
     MEMORY_FAILURE,
     NOT_SUPPORTED,
     OK,
@@ -13,15 +21,8 @@ from sscard.card.answers import (
     WRONG_P1P2,
     answer,
 )
-from sscard.card.commands import BY_CODE, KNOWN_CLAS, KNOWN_INS
-from sscard.card.commands.challenge import GET_CHALLENGE
-from sscard.card.commands.declaration import Command
-from sscard.card.commands.response import GET_RESPONSE
-from sscard.card.commands.select import SELECT
-from sscard.card.memory import Memory, MemoryFailure, PowerLost
-from sscard.card.profile import Profile
-from sscard.card.session import Random, Session
-from sscard.card.snapshot import Snapshot, take_snapshot
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import Memory, MemoryFailure, PowerLost
 from sscard.standard.apdu import SW
 
 HEADER_LENGTH: Final = 4
@@ -31,10 +32,6 @@ NO_FAILURE: Final = (0x90, 0x61, 0x6C)
 """SW1 of success, and of the transport's request to ask with another Le."""
 MALFORMED: Final = (WRONG_P1P2, WRONG_LENGTH)
 """A SELECT that selects nothing, so that it is no way out of a blocked application."""
-
-
-class PowerError(Exception):
-    """A command was sent to a chip without power."""
 
 
 class Chip:

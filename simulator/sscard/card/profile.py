@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from sscard.card.memory import Memory
 from sscard.card.personality import Personality
+from sscard.chip.memory import Memory
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES, Account, Layout
 

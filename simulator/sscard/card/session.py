@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sscard.card.answers import APPLICATION_BLOCKED, NOT_SUPPORTED
-from sscard.card.memory import Memory
 from sscard.card.profile import Profile
+from sscard.chip.answers import APPLICATION_BLOCKED, NOT_SUPPORTED
+from sscard.chip.memory import Memory
 from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_VERIFIED, DfSpec, FileSpec
 
 Random = Callable[[int], bytes]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sscard.card.memory import Memory
 from sscard.card.profile import Profile
 from sscard.card.session import Session
+from sscard.chip.memory import Memory
 from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, PIN_VERIFIED
 
 

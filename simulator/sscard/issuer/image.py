@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from sscard.card import Memory, Personality, Profile
-from sscard.card.memory import Log
+from sscard.card import Personality, Profile
+from sscard.chip.memory import Log, Memory
 from sscard.document import Model
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, retell

@@ -7,8 +7,9 @@ from datetime import date
 from functools import cache
 from random import Random
 
-from sscard.card import Chip, Memory, Personality, Profile, Snapshot
+from sscard.card import Chip, Personality, Profile, Snapshot
 from sscard.card.snapshot import take_snapshot
+from sscard.chip.memory import Memory
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
 from sscard.issuer.holder import Holder, card_number
 from sscard.standard.cipher import SUITES_BY_NAME

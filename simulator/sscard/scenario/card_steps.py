@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from sscard.card import Moment
+from sscard.chip.memory import Moment
 from sscard.document import Model
 from sscard.i18n.language import _
 from sscard.scenario.bench import CHALLENGE_LENGTH, Bench, NotPossible

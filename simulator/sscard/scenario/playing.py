@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.card import PowerLost, Snapshot
+from sscard.card import Snapshot
+from sscard.chip.memory import PowerLost
 from sscard.i18n.language import N_, _, is_chinese
 from sscard.scenario.step import show_state, view_of
 from sscard.standard.apdu import status_text

@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from random import Random
 
-from sscard.card import Chip, PowerError, PowerLost
+from sscard.card import Chip
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import PowerLost
 from sscard.i18n.language import _
 from sscard.issuer import Card, Holder, Order, SoftHsm, builtin_keys, make_holder, make_order, personalise
 from sscard.issuer.hsm import HsmError

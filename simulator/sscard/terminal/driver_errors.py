@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final
 
-from sscard.card import PowerError, PowerLost
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import PowerLost
 from sscard.errors import InputError, MissingPart
 from sscard.standard.apdu import ApduError, status_text, tries_in
 from sscard.terminal.psam import PsamError

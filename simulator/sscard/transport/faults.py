@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.card.memory import Moment, PowerLost
+from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import TransportError
 from sscard.i18n.language import _
 from sscard.transport.connection import Connection

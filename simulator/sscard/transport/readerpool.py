@@ -12,8 +12,8 @@ from queue import LifoQueue
 from types import TracebackType
 from typing import Final, NoReturn
 
-from sscard.card.chip import PowerError
-from sscard.card.memory import PowerLost
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import PowerLost
 from sscard.i18n.language import _
 from sscard.transport.connection import Connection
 from sscard.transport.faults import TransportError

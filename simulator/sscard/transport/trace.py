@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sscard.card import PowerLost
+from sscard.chip.memory import PowerLost
 from sscard.i18n.language import N_, _, is_chinese
 from sscard.standard.apdu import status_text
 from sscard.transport.connection import Connection

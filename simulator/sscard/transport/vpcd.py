@@ -15,8 +15,8 @@ from enum import Enum
 from types import TracebackType
 from typing import Final
 
-from sscard.card.chip import PowerError
-from sscard.card.memory import PowerLost
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import PowerLost
 from sscard.i18n.language import N_, _
 from sscard.transport.connection import Connection
 from sscard.transport.faults import CardMute, CardRemoved

@@ -4,39 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import FILE_NOT_FOUND, NO_CURRENT_EF, SECURITY_NOT_SATISFIED, WRONG_FILE_STRUCTURE
 from sscard.card.session import Session
+from sscard.chip.answers import FILE_NOT_FOUND, NO_CURRENT_EF, SECURITY_NOT_SATISFIED, WRONG_FILE_STRUCTURE
 from sscard.i18n.phrase import Phrase, Words
+from sscard.standard.addressing import BY_NUMBER, FROM_NUMBER, binary_address
 from sscard.standard.encoding import records
 from sscard.standard.tree import FileSpec, Layout, Structure
 
-BY_NUMBER: Final = 0b100
-FROM_NUMBER: Final = 0b101
-RESERVED_MODE: Final = 0b111
-RESERVED_SFI: Final = 0b11111
-
-FIRST: Final = 0b000
-LAST: Final = 0b001
-NEXT: Final = 0b010
-PREVIOUS: Final = 0b011
-
-NO_ADDRESS: Final = (-1, 0)
 _ORDER: Final = (
     Words("first", "第一条"),
     Words("last", "最后一条"),
     Words("next", "下一条"),
     Words("previous", "上一条"),
 )
-
-
-def binary_address(p1: int, p2: int) -> tuple[int, int]:
-    """SFI (0: the current EF) and offset of a binary command; SFI −1 where P1 is reserved."""
-    if not p1 & 0x80:
-        return 0, p1 << 8 | p2
-    sfi = p1 & 0b11111
-    if p1 & 0x60 or sfi in (0, RESERVED_SFI):
-        return NO_ADDRESS
-    return sfi, p2
 
 
 def readable(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
@@ -69,23 +49,6 @@ def file_records(ef: FileSpec, content: bytes) -> list[bytes]:
         return list(records(content))
     length = ef.record_length
     return [content[start : start + length] for start in range(0, len(content), length)]
-
-
-def find_record(held: list[bytes], current: int, p1: int, mode: int) -> int:
-    """The number (from 1) of the record that P1 and an identifier mode mean, 0 for none.
-
-    P1=00 means records of any identifier. With no current record, "next" is
-    the first and "previous" the last.
-    """
-    numbers = range(1, len(held) + 1)
-    if mode == NEXT:
-        numbers = numbers[current:]
-    elif mode == PREVIOUS and current:
-        numbers = numbers[: current - 1]
-    matching = [number for number in numbers if not p1 or held[number - 1][0] == p1]
-    if not matching:
-        return 0
-    return matching[-1] if mode in (LAST, PREVIOUS) else matching[0]
 
 
 def binary_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.card.commands.declaration import Command
+from sscard.card.commands.secure import mac_is_right, session_key
+from sscard.card.session import Session
+from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
     OK,
@@ -12,9 +15,6 @@ from sscard.card.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.card.commands.declaration import Command
-from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.session import Session
 from sscard.standard.apdu import SW
 from sscard.standard.tree import CARD_BLOCKED
 

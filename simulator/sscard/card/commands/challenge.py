@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import OK, WRONG_LENGTH
 from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
+from sscard.chip.answers import OK, WRONG_LENGTH
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Layout

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.card.commands.update import cycle
+from sscard.card.session import Session, Transaction
+from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     COUNTER_AT_MAXIMUM,
     KEY_INDEX_UNKNOWN,
     SECURITY_NOT_SATISFIED,
 )
-from sscard.card.commands.update import cycle
-from sscard.card.session import Session, Transaction
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import BlockKey
 from sscard.standard.encoding import records

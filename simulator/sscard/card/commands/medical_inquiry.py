@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
-    CONDITIONS_NOT_SATISFIED,
-    MAC_NOT_AVAILABLE,
-    OK,
-    SECURITY_NOT_SATISFIED,
-    wrong_le,
-)
 from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     COMMON_STATUSES,
@@ -22,6 +15,13 @@ from sscard.card.commands.medical_account import (
     year_bytes,
 )
 from sscard.card.session import Session
+from sscard.chip.answers import (
+    CONDITIONS_NOT_SATISFIED,
+    MAC_NOT_AVAILABLE,
+    OK,
+    SECURITY_NOT_SATISFIED,
+    wrong_le,
+)
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Account, Layout

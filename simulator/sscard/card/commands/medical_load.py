@@ -4,13 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
-    CONDITIONS_NOT_SATISFIED,
-    OK,
-    WRONG_LENGTH,
-    WRONG_MAC,
-    WRONG_STATE,
-)
 from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
@@ -31,6 +24,13 @@ from sscard.card.commands.medical_account import (
     yuan,
 )
 from sscard.card.session import Session, Transaction
+from sscard.chip.answers import (
+    CONDITIONS_NOT_SATISFIED,
+    OK,
+    WRONG_LENGTH,
+    WRONG_MAC,
+    WRONG_STATE,
+)
 from sscard.i18n.phrase import Phrase
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.standard.tree import Account, Layout

@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
-    AMOUNT_INSUFFICIENT,
-    CONDITIONS_NOT_SATISFIED,
-    OK,
-    WRONG_LENGTH,
-    WRONG_MAC,
-    WRONG_STATE,
-)
 from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
@@ -33,6 +25,14 @@ from sscard.card.commands.medical_account import (
     yuan,
 )
 from sscard.card.session import Session, Transaction
+from sscard.chip.answers import (
+    AMOUNT_INSUFFICIENT,
+    CONDITIONS_NOT_SATISFIED,
+    OK,
+    WRONG_LENGTH,
+    WRONG_MAC,
+    WRONG_STATE,
+)
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import BlockKey, equal

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.card.commands.declaration import Command
+from sscard.card.commands.secure import mac_is_right, session_key
+from sscard.card.personality import Personality, StatusEffect
+from sscard.card.session import Session
+from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
     METHOD_BLOCKED,
@@ -17,10 +21,6 @@ from sscard.card.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.card.commands.declaration import Command
-from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.personality import Personality, StatusEffect
-from sscard.card.session import Session
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.card.commands.addressing import binary_words, file_records, readable, record_words
+from sscard.card.commands.declaration import Command
+from sscard.card.session import Session
+from sscard.chip.answers import (
     OFFSET_OUTSIDE,
     OK,
     RECORD_NOT_FOUND,
     WRONG_P1P2,
     wrong_le,
 )
-from sscard.card.commands.addressing import (
-    BY_NUMBER,
-    FROM_NUMBER,
-    RESERVED_MODE,
-    RESERVED_SFI,
-    binary_address,
-    binary_words,
-    file_records,
-    find_record,
-    readable,
-    record_words,
-)
-from sscard.card.commands.declaration import Command
-from sscard.card.session import Session
+from sscard.standard.addressing import BY_NUMBER, FROM_NUMBER, RESERVED_MODE, RESERVED_SFI, binary_address, find_record
 from sscard.standard.apdu import SW
 
 MAX_ANSWER: Final = 256

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import NO_DATA_PENDING, OK, answer, wrong_le
 from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
+from sscard.chip.answers import NO_DATA_PENDING, OK, answer, wrong_le
 from sscard.standard.apdu import SW
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.card.commands.addressing import binary_words, file_records, record_words, writable
+from sscard.card.commands.declaration import Command, Handler
+from sscard.card.commands.secure import mac_is_right, session_key
+from sscard.card.session import Session
+from sscard.chip.answers import (
     FILE_FULL,
     KEY_NOT_FOUND,
     LC_NOT_TLV,
@@ -19,21 +23,7 @@ from sscard.card.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.card.commands.addressing import (
-    BY_NUMBER,
-    FIRST,
-    PREVIOUS,
-    RESERVED_SFI,
-    binary_address,
-    binary_words,
-    file_records,
-    find_record,
-    record_words,
-    writable,
-)
-from sscard.card.commands.declaration import Command, Handler
-from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.session import Session
+from sscard.standard.addressing import BY_NUMBER, FIRST, PREVIOUS, RESERVED_SFI, binary_address, find_record
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import MAC_LENGTH
 from sscard.standard.tree import FileSpec, Structure

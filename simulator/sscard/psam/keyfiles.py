@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     FILE_FULL,
     FILE_NOT_FOUND,
@@ -16,9 +16,10 @@ from sscard.card.answers import (
     WRONG_LENGTH,
     WRONG_SECURE_MESSAGE,
 )
-from sscard.issuer.psam.chaining import chain
-from sscard.issuer.psam.declaration import PsamCommand
-from sscard.issuer.psam.keys import (
+from sscard.psam.authenticate import NO_CHALLENGE, right_refusal
+from sscard.psam.chaining import chain
+from sscard.psam.declaration import PsamCommand
+from sscard.psam.keys import (
     KEY_IDS,
     LEVELS_SHIFT,
     MAX_LEVELS,
@@ -29,9 +30,8 @@ from sscard.issuer.psam.keys import (
     KeyType,
     read_records,
 )
-from sscard.issuer.psam.layout import FILES_BY_SFI
-from sscard.issuer.psam.own import NO_CHALLENGE, right_refusal
-from sscard.issuer.psam.session import PsamSession
+from sscard.psam.layout import FILES_BY_SFI
+from sscard.psam.session import PsamSession
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import DES, MAC_LENGTH, BlockKey, equal, pad
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card import Memory, PowerError, PowerLost
-from sscard.card.answers import MEMORY_FAILURE, NOT_SUPPORTED, UNKNOWN_CLA, WRONG_LENGTH, WRONG_P1P2, answer
-from sscard.card.memory import MemoryFailure
-from sscard.issuer.psam.declaration import PsamCommand
-from sscard.issuer.psam.files import GET_RESPONSE, READ_BINARY, READ_RECORD, SELECT, UPDATE_BINARY
-from sscard.issuer.psam.keyfiles import CREATE_OR_CHANGE_KEY
-from sscard.issuer.psam.layout import BLOCKED
-from sscard.issuer.psam.own import EXTERNAL_AUTHENTICATION, GET_CHALLENGE, INITIALIZE_ENVIRONMENT
-from sscard.issuer.psam.purchase import CREDIT_SAM_FOR_PURCHASE, INIT_SAM_FOR_PURCHASE
-from sscard.issuer.psam.session import PsamProfile, PsamSession, Random
-from sscard.issuer.psam.sessionkey import CIPHER_DATA, DELIVERY_SESSION_KEY
-from sscard.issuer.psam.snapshot import PsamSnapshot, take_snapshot
+from sscard.chip.answers import MEMORY_FAILURE, NOT_SUPPORTED, UNKNOWN_CLA, WRONG_LENGTH, WRONG_P1P2, answer
+from sscard.chip.engine import PowerError
+from sscard.chip.memory import Memory, MemoryFailure, PowerLost
+from sscard.psam.authenticate import EXTERNAL_AUTHENTICATION, GET_CHALLENGE, INITIALIZE_ENVIRONMENT
+from sscard.psam.declaration import PsamCommand
+from sscard.psam.files import GET_RESPONSE, READ_BINARY, READ_RECORD, SELECT, UPDATE_BINARY
+from sscard.psam.keyfiles import CREATE_OR_CHANGE_KEY
+from sscard.psam.layout import BLOCKED
+from sscard.psam.purchase import CREDIT_SAM_FOR_PURCHASE, INIT_SAM_FOR_PURCHASE
+from sscard.psam.session import PsamProfile, PsamSession, Random
+from sscard.psam.sessionkey import CIPHER_DATA, DELIVERY_SESSION_KEY
+from sscard.psam.snapshot import PsamSnapshot, take_snapshot
 from sscard.standard.apdu import SW
 
 PSAM_COMMANDS: Final = (

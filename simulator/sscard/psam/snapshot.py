@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sscard.card.memory import Memory
-from sscard.issuer.psam.keys import read_records
-from sscard.issuer.psam.layout import BLOCKED, OWN_KEYS, TERMINAL_INFO, TERMINAL_SEQUENCE, file_cell, tries_cell
-from sscard.issuer.psam.session import KEY_FILES, Delivery, PsamProfile, PsamSession
+from sscard.chip.memory import Memory
+from sscard.psam.keys import read_records
+from sscard.psam.layout import BLOCKED, OWN_KEYS, TERMINAL_INFO, TERMINAL_SEQUENCE, file_cell, tries_cell
+from sscard.psam.session import KEY_FILES, Delivery, PsamProfile, PsamSession
 
 
 @dataclass(frozen=True, slots=True)

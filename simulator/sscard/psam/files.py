@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     FILE_NOT_FOUND,
     NO_CURRENT_EF,
@@ -23,9 +23,8 @@ from sscard.card.answers import (
     answer,
     wrong_le,
 )
-from sscard.card.commands.addressing import BY_NUMBER, binary_address
-from sscard.issuer.psam.declaration import PsamCommand
-from sscard.issuer.psam.layout import (
+from sscard.psam.declaration import PsamCommand
+from sscard.psam.layout import (
     APPLICATION_AID,
     APPLICATION_FID,
     FILES_BY_SFI,
@@ -34,7 +33,8 @@ from sscard.issuer.psam.layout import (
     Kind,
     PsamFile,
 )
-from sscard.issuer.psam.session import PsamSession
+from sscard.psam.session import PsamSession
+from sscard.standard.addressing import BY_NUMBER, binary_address
 from sscard.standard.apdu import SW
 from sscard.standard.encoding import tlv
 

@@ -9,13 +9,13 @@ from importlib import resources
 from random import Random
 from typing import Final, Literal, NamedTuple
 
-from sscard.card import Memory
+from sscard.chip.memory import Memory
 from sscard.document import parse_document
 from sscard.errors import InputError
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import CardReference, KeyFile, KeyHierarchy
-from sscard.issuer.psam.chip import PsamChip
-from sscard.issuer.psam.keys import (
+from sscard.psam.chip import PsamChip
+from sscard.psam.keys import (
     CARD_KEYS,
     CITY_FILE,
     ENCIPHERING_KEY,
@@ -27,7 +27,7 @@ from sscard.issuer.psam.keys import (
     KeyRecord,
     KeyType,
 )
-from sscard.issuer.psam.layout import (
+from sscard.psam.layout import (
     APPLICATION_AID,
     BLOCKED,
     DES_ENVIRONMENT,
@@ -38,8 +38,8 @@ from sscard.issuer.psam.layout import (
     TERMINAL_SEQUENCE,
     Environment,
 )
-from sscard.issuer.psam.session import OwnKeys, PsamProfile
-from sscard.issuer.psam.snapshot import PsamSnapshot, take_snapshot
+from sscard.psam.session import OwnKeys, PsamProfile
+from sscard.psam.snapshot import PsamSnapshot, take_snapshot
 from sscard.standard.cipher import DES, Suite, city_factor, province_factor
 from sscard.standard.encoding import tlv
 
@@ -131,8 +131,8 @@ def issue_psam(
 @cache
 def builtin_own_keys() -> KeyHierarchy:
     """The roots of the own keys of test PSAMs that come with sscard."""
-    text = (resources.files("sscard.issuer.psam") / "own-keys.yaml").read_text(encoding="utf-8")
-    return KeyHierarchy(parse_document(text, "own-keys.yaml").as_model(KeyFile))
+    text = (resources.files("sscard.issuer") / "psam-own-keys.yaml").read_text(encoding="utf-8")
+    return KeyHierarchy(parse_document(text, "psam-own-keys.yaml").as_model(KeyFile))
 
 
 def _own_keys(order: _Order, suite: Suite, roots: KeyHierarchy) -> OwnKeys:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
     METHOD_BLOCKED,
@@ -14,9 +14,9 @@ from sscard.card.answers import (
     WRONG_LENGTH,
     answer,
 )
-from sscard.issuer.psam.declaration import PsamCommand
-from sscard.issuer.psam.layout import MAIN_KEY, tries_cell
-from sscard.issuer.psam.session import PsamSession
+from sscard.psam.declaration import PsamCommand
+from sscard.psam.layout import MAIN_KEY, tries_cell
+from sscard.psam.session import PsamSession
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, equal
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sscard.card.memory import Memory
-from sscard.issuer.psam.keys import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE, TYPE_MASK, KeyRecord, read_records
-from sscard.issuer.psam.layout import Environment, PsamFile
-from sscard.issuer.psam.layout import file_cell as cell_of
+from sscard.chip.memory import Memory
+from sscard.psam.keys import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE, TYPE_MASK, KeyRecord, read_records
+from sscard.psam.layout import Environment, PsamFile
+from sscard.psam.layout import file_cell as cell_of
 from sscard.standard.cipher import BlockKey, Suite
 
 Random = Callable[[int], bytes]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from sscard.issuer.psam.keys import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE
+from sscard.psam.keys import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE
 from sscard.standard.cipher import DES, SM4, Suite
 
 APPLICATION_FID: Final = 0xDF01

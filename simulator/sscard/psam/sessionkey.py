@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
     NOT_SUPPORTED,
@@ -14,11 +14,11 @@ from sscard.card.answers import (
     WRONG_P1P2,
     WRONG_STATE,
 )
-from sscard.issuer.psam.chaining import chain
-from sscard.issuer.psam.declaration import PsamCommand
-from sscard.issuer.psam.keys import LEVELS_SHIFT, MAX_LEVELS, TYPE_MASK, KeyRecord, KeyType
-from sscard.issuer.psam.own import right_refusal
-from sscard.issuer.psam.session import Delivery, PsamSession
+from sscard.psam.authenticate import right_refusal
+from sscard.psam.chaining import chain
+from sscard.psam.declaration import PsamCommand
+from sscard.psam.keys import LEVELS_SHIFT, MAX_LEVELS, TYPE_MASK, KeyRecord, KeyType
+from sscard.psam.session import Delivery, PsamSession
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import FACTOR_LENGTH, BlockKey, Suite
 

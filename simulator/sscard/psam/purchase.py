@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.answers import (
+from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     KEY_NOT_FOUND,
     NOT_SUPPORTED,
@@ -13,11 +13,11 @@ from sscard.card.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
-from sscard.issuer.psam.declaration import PsamCommand
-from sscard.issuer.psam.keys import KeyType
-from sscard.issuer.psam.layout import TERMINAL_INFO, TERMINAL_SEQUENCE
-from sscard.issuer.psam.session import PsamSession, Purchase
-from sscard.issuer.psam.sessionkey import card_key
+from sscard.psam.declaration import PsamCommand
+from sscard.psam.keys import KeyType
+from sscard.psam.layout import TERMINAL_INFO, TERMINAL_SEQUENCE
+from sscard.psam.session import PsamSession, Purchase
+from sscard.psam.sessionkey import card_key
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, equal
 

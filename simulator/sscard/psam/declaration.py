@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from sscard.issuer.psam.session import PsamSession
+from sscard.psam.session import PsamSession
 
 Handler = Callable[[PsamSession, int, int, bytes, int], bytes]
 """``run(session, p1, p2, data, le) -> data ‖ SW``; Le is 0–255, 0 where none was given."""

@@ -1,0 +1,1 @@
+"""What every chip has: its memory, and the answers without data."""
