@@ -8,7 +8,8 @@ from random import Random
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from sscard.issuer import Card, SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys
 from sscard.service import Applicant, Application, Channel, PinService, Reason, Stage
 from sscard.terminal import CardSession
 

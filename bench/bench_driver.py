@@ -10,7 +10,8 @@ from random import Random
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from sscard.issuer import Card, SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys
 from sscard.issuer.psam import issue_psam
 from sscard.terminal.driver import Readers, SSCardDriver
 from sscard.terminal.host import CardHolderBase

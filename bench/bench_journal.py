@@ -19,7 +19,8 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from service.postgres import NoServer, private_server
-from sscard.issuer import Card, SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys
 from sscard.service import (
     Applicant,
     Application,

@@ -36,7 +36,8 @@ from rich.console import Console
 from rich.table import Table
 
 from sscard.errors import MissingPart
-from sscard.issuer import Card, SoftHsm, builtin_keys, make_holder, make_order, personalise, preset
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
 from sscard.issuer.cardfile import save_card
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.terminal import CardSession

@@ -7,7 +7,8 @@ from random import Random
 
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from sscard.issuer import Card, SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys
 from sscard.terminal import CardSession
 
 

@@ -11,7 +11,8 @@ import pytest
 
 import kit
 from sscard.errors import InputError
-from sscard.issuer import CardReference, HsmError, KeyHierarchy, SoftHsm, builtin_keys, load_keys, personalise, preset
+from sscard.hsm import HsmError, SoftHsm
+from sscard.issuer import CardReference, KeyHierarchy, builtin_keys, load_keys, personalise, preset
 from sscard.standard.cipher import DES, SM4, Suite
 
 ROOT = "000102030405060708090A0B0C0D0E0F"

@@ -24,9 +24,10 @@ from typer.testing import CliRunner
 import kit
 from sscard.cli.main import app
 from sscard.errors import InputError
-from sscard.issuer import CardReference, HsmError, SoftHsm, builtin_keys
+from sscard.hsm import HsmError, SoftHsm
+from sscard.hsm.http import HsmServer, HttpHsm, read_token, service_token
+from sscard.issuer import CardReference, builtin_keys
 from sscard.issuer.cardfile import save_card
-from sscard.issuer.hsm_http import HsmServer, HttpHsm, read_token, service_token
 from sscard.standard.cipher import SUITES
 from sscard.terminal import CardSession
 

@@ -16,9 +16,10 @@ import pytest
 
 import kit
 from sscard.errors import InputError, MissingPart
-from sscard.issuer import CardReference, HsmError, SoftHsm, builtin_keys
+from sscard.hsm import HsmError, SoftHsm
+from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots, read_key_file
+from sscard.issuer import CardReference, builtin_keys
 from sscard.issuer.hierarchy import KeyFile
-from sscard.issuer.hsm_pkcs11 import Pkcs11Hsm, load_roots, read_key_file
 from sscard.terminal import CardSession
 
 pkcs11 = pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed: pip install 'sscard[pkcs11]'")

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 from kit import PIN, card_of, verify
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
-from sscard.issuer import Card, SoftHsm, builtin_keys, preset
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.issuer.image import CardImage, digest_of, read_image, write_image
 from sscard.standard.tree import CARD_BLOCKED, Account

@@ -20,7 +20,8 @@ from kit import ORIGINAL, span
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
-from sscard.issuer import CardReference, SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import CardReference, builtin_keys
 from sscard.issuer.psam import PsamCard, builtin_own_keys, issue_psam
 from sscard.psam import PSAM_COMMANDS
 from sscard.psam.keys import CARD_KEYS, KeyAlgorithm, KeyRecord, KeyType

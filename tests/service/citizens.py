@@ -9,7 +9,8 @@ from random import Random
 import pytest
 
 from sscard.card import Chip, Personality
-from sscard.issuer import Holder, SoftHsm, builtin_keys, make_order, personalise, preset
+from sscard.hsm import SoftHsm
+from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
 from sscard.service import Applicant, Application, Channel, Reason
 from sscard.terminal import BasicData, CardSession, WrongPin
 from sscard.transport import Recorder

@@ -8,8 +8,9 @@ import pytest
 
 from service.citizens import OPENING, Citizen, Ticking, make_citizen
 from sscard.card import Personality
+from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
-from sscard.issuer import CardReference, KeyHierarchy, Place, SoftHsm, builtin_keys
+from sscard.issuer import CardReference, KeyHierarchy, Place, builtin_keys
 from sscard.issuer.hierarchy import KeyFile
 from sscard.service import PinService, Reason, ResultNotice
 from sscard.service.aftercare import INITIAL_PIN_USES, try_at_pharmacy

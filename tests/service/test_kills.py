@@ -21,7 +21,8 @@ import pytest
 from service.citizens import OPENING
 from service.conftest import KEY
 from sscard.cli.main import main
-from sscard.issuer import Holder, SoftHsm, builtin_keys, make_order, personalise, preset
+from sscard.hsm import SoftHsm
+from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.service import Act, Case, Event, PinService, Reason, Stage
 from sscard.service.counter import ApplicationFile, Keypad, go_on, read_card

@@ -9,7 +9,8 @@ import pytest
 from service.citizens import ID_NUMBER, Citizen
 from sscard.card import Personality
 from sscard.chip.memory import Moment, PowerLost
-from sscard.issuer import KeyHierarchy, SoftHsm
+from sscard.hsm import SoftHsm
+from sscard.issuer import KeyHierarchy
 from sscard.issuer.hierarchy import KeyFile, RootKey
 from sscard.service import (
     Case,

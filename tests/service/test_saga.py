@@ -10,7 +10,8 @@ import pytest
 
 from service.citizens import Citizen, Ticking, make_citizen
 from sscard.chip.memory import Moment
-from sscard.issuer import HsmError, SoftHsm, builtin_keys
+from sscard.hsm import HsmError, SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.service import Act, Case, NotDone, Operated, PinService, Reason, ResultNotice, Stage
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN

@@ -13,7 +13,8 @@ import pytest
 
 from service.citizens import OPENING
 from service.conftest import KEY
-from sscard.issuer import Holder, SoftHsm, builtin_keys, make_order, personalise, preset
+from sscard.hsm import SoftHsm
+from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
 from sscard.service import Act, Applicant, Application, Channel, PinService, Reason, Stage
 from sscard.service.database import SqlJournal
 from sscard.terminal import CardSession

@@ -11,7 +11,8 @@ import pytest
 from programs import Program, run, running
 
 import kit
-from sscard.issuer import SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.standard.apdu import split
 from sscard.terminal import CardSession

@@ -16,7 +16,8 @@ import pytest
 import kit
 from sscard.chip.memory import Moment
 from sscard.errors import InputError
-from sscard.issuer import Card, SoftHsm, builtin_keys, make_holder, make_order, personalise, preset
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
 from sscard.terminal import CardSession, WrongPin
 from sscard.transport import Connection, exchange
 from sscard.transport.faults import (

@@ -14,7 +14,8 @@ import yaml
 
 import kit
 from sscard.card import Chip, Personality
-from sscard.issuer import Card, KeyHierarchy, SoftHsm, builtin_keys, preset
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, KeyHierarchy, builtin_keys, preset
 from sscard.issuer.hierarchy import KeyFile
 from sscard.issuer.psam import Level, issue_psam
 from sscard.terminal.driver import DriverOptions, Readers, SSCardDriver

@@ -8,7 +8,8 @@ import pytest
 from driver_kit import ALL, CARD, Counter, ok, psam_of
 
 import kit
-from sscard.issuer import SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import open_card, save_card
 from sscard.terminal.driver import DriverOptions, Readers, SSCardDriver
 from sscard.terminal.host import CardHolderBase

@@ -6,7 +6,8 @@ import pytest
 from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
-from sscard.issuer import SoftHsm, builtin_keys, find_place
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys, find_place
 from sscard.terminal.host import CardHolderBase, SoftPurchaseHsm
 
 AMOUNTS = "000004D200000230"

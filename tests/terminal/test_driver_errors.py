@@ -9,7 +9,8 @@ from driver_kit import CARD, OTHER, PAY, Counter, foreign_keys, ok, psam_of, var
 
 import kit
 from sscard.errors import InputError, MissingPart
-from sscard.issuer import SoftHsm, builtin_keys, find_place
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys, find_place
 from sscard.standard.apdu import ApduError
 from sscard.terminal.driver import Readers, SSCardDriver
 from sscard.terminal.driver_errors import FAILURES, FALLBACK, DriverError, code_of, describe, outcome

@@ -10,7 +10,8 @@ from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of
 
 import kit
 from sscard.chip.memory import Moment
-from sscard.issuer import HsmError, SoftHsm, builtin_keys, personalise
+from sscard.hsm import HsmError, SoftHsm
+from sscard.issuer import builtin_keys, personalise
 from sscard.terminal.driver_card import DriverCard
 from sscard.terminal.duties import Standing, recover_reset
 from sscard.terminal.host import CardHolderBase

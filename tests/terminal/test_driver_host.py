@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from driver_kit import ALL, Counter
 
-from sscard.issuer import HsmError, SoftHsm, builtin_keys
+from sscard.hsm import HsmError, SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.terminal.host import CardHolderBase, HostError, SoftPurchaseHsm
 
 BASIC = "510100|||||1234A1B2C38649510100000001||||||"

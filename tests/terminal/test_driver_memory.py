@@ -11,7 +11,8 @@ import pytest
 from driver_kit import ALL, CARD, ok, psam_of
 
 import kit
-from sscard.issuer import SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.terminal.driver import Readers, SSCardDriver
 from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import ScriptedPad

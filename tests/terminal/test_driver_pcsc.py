@@ -16,7 +16,8 @@ from driver_kit import ALL, CARD, PAY, ok
 
 import kit
 from sscard.errors import MissingPart
-from sscard.issuer import SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.issuer.psam import issue_psam
 from sscard.terminal.driver import Readers, SSCardDriver
 from sscard.terminal.host import CardHolderBase, SoftPurchaseHsm

@@ -6,7 +6,8 @@ import pytest
 from driver_kit import ALL, CARD, OTHER, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
-from sscard.issuer import SoftHsm, find_place
+from sscard.hsm import SoftHsm
+from sscard.issuer import find_place
 from sscard.standard.apdu import SW
 from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut

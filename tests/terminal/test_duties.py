@@ -11,7 +11,8 @@ from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varie
 
 import kit
 from sscard.chip.memory import Moment
-from sscard.issuer import SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.terminal.driver_card import DriverCard, IssuerData
 from sscard.terminal.duties import (
     Admission,

@@ -18,7 +18,8 @@ from native_kit import CARD, FakeServer, Service, command, run, running, serving
 
 import kit
 from sscard.errors import InputError, MissingPart
-from sscard.issuer import SoftHsm, builtin_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.terminal import native
 from sscard.terminal.driver import SSCardDriver
 from sscard.terminal.driver_errors import describe

@@ -10,7 +10,8 @@ import pytest
 
 from kit import ORIGINAL, PIN, Desk, card_of, fresh_chip, order_of, verify
 from sscard.chip.memory import Moment
-from sscard.issuer import CardReference, SoftHsm, builtin_keys, personalise, preset
+from sscard.hsm import SoftHsm
+from sscard.issuer import CardReference, builtin_keys, personalise, preset
 from sscard.issuer.personalise import card_reference
 from sscard.issuer.psam import Level, PsamCard, issue_psam
 from sscard.standard.cipher import SUITES

@@ -10,7 +10,8 @@ import pytest
 import kit
 from kit import NAME, PIN, Desk
 from sscard.card import Chip, Personality
-from sscard.issuer import SoftHsm, builtin_keys, load_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys, load_keys
 from sscard.standard.apdu import ApduError
 from sscard.standard.cipher import DES, SM4
 from sscard.terminal import AuthenticationFailed, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin

@@ -271,7 +271,7 @@ def _desk(
 def _terminal(target: str, keys: Path | None) -> Iterator[PharmacySession | None]:
     """The terminal's session with the card, ``None`` without a card or with one it cannot speak to."""
     from sscard.cli.target import keys_of, open_target
-    from sscard.issuer import SoftHsm
+    from sscard.hsm import SoftHsm
     from sscard.standard.apdu import ApduError
     from sscard.terminal.pharmacy import PharmacySession
     from sscard.transport.faults import TransportError

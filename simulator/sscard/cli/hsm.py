@@ -17,7 +17,7 @@ from sscard.errors import InputError
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
-    from sscard.issuer import Hsm
+    from sscard.hsm import Hsm
 
 DEFAULT_PORT = 8440
 FILE_HELP = _("The file with the service's token; made where it is not there. Else one of this user's own.")
@@ -50,7 +50,7 @@ def serve(
     The log on standard error has time, operation, key address, card district
     and status of each request. No answer holds a key.
     """
-    from sscard.issuer.hsm_http import HsmServer, service_token
+    from sscard.hsm.http import HsmServer, service_token
 
     file = token_file or default_token_file()
     with _backend(keys, module, label) as behind, HsmServer(behind, service_token(file), port=port, log=tell) as server:
@@ -65,7 +65,7 @@ def load(
     keys: Keys = None,
 ) -> None:
     """Put the DES roots of a key file into a PKCS#11 token; keys at the same address are replaced."""
-    from sscard.issuer.hsm_pkcs11 import load_roots, read_key_file
+    from sscard.hsm.pkcs11 import load_roots, read_key_file
 
     with hsm_refusals():
         count = load_roots(module, label, _token_pin(), read_key_file(keys))
@@ -75,7 +75,7 @@ def load(
 @contextmanager
 def hsm_refusals() -> Iterator[None]:
     """What the HSM refuses is told in one line and ends with 1."""
-    from sscard.issuer import HsmError
+    from sscard.hsm import HsmError
 
     try:
         yield
@@ -86,7 +86,7 @@ def hsm_refusals() -> Iterator[None]:
 
 def http_hsm(url: str, token_file: Path | None) -> Hsm:
     """The HSM service at a URL, with the token of its file."""
-    from sscard.issuer.hsm_http import HttpHsm, read_token
+    from sscard.hsm.http import HttpHsm, read_token
 
     return HttpHsm(url, read_token(token_file or default_token_file()))
 
@@ -98,7 +98,7 @@ def default_token_file() -> Path:
 
 @contextmanager
 def _backend(keys: Path | None, module: Path | None, label: str) -> Iterator[Hsm]:
-    from sscard.issuer import SoftHsm
+    from sscard.hsm import SoftHsm
 
     if module is None:
         yield SoftHsm(keys_of(keys))
@@ -107,7 +107,7 @@ def _backend(keys: Path | None, module: Path | None, label: str) -> Iterator[Hsm
         raise InputError(
             _("--keys and --module exclude each other"), remedy=_("load the keys first: sscard hsm load --help")
         )
-    from sscard.issuer.hsm_pkcs11 import Pkcs11Hsm
+    from sscard.hsm.pkcs11 import Pkcs11Hsm
 
     with hsm_refusals(), Pkcs11Hsm(module, label, _token_pin()) as hsm:
         yield hsm

@@ -103,7 +103,7 @@ def checked_new_pin(pin: str) -> str:
 def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None) -> Iterator[CardSession]:
     """A card session; a refusal of the card or the HSM is told in one line and ends with 1."""
     from sscard.cli.hsm import hsm_refusals, http_hsm
-    from sscard.issuer import SoftHsm
+    from sscard.hsm import SoftHsm
     from sscard.standard.apdu import ApduError
     from sscard.terminal import CardSession
 

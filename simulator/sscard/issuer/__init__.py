@@ -1,8 +1,7 @@
-"""Who personalises cards and authorises resets: holders, key hierarchy, HSM, personalities."""
+"""Who orders and personalises cards: holders, key hierarchy, personalities, place policies."""
 
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys, load_keys
 from sscard.issuer.holder import Holder, make_holder
-from sscard.issuer.hsm import Hsm, HsmError, SoftHsm
 from sscard.issuer.personalise import Card, Order, make_order, personalise
 from sscard.issuer.personalities import find_personality, preset, presets, vary
 from sscard.issuer.places import Place, find_place, places
@@ -11,12 +10,9 @@ __all__ = [
     "Card",
     "CardReference",
     "Holder",
-    "Hsm",
-    "HsmError",
     "KeyHierarchy",
     "Order",
     "Place",
-    "SoftHsm",
     "builtin_keys",
     "find_personality",
     "find_place",

@@ -8,8 +8,9 @@ from random import Random
 
 from sscard.card import Chip, Snapshot
 from sscard.card.snapshot import take_snapshot
+from sscard.hsm import Hsm
 from sscard.i18n.language import _
-from sscard.issuer import CardReference, Holder, Hsm
+from sscard.issuer import CardReference, Holder
 from sscard.service import Case, PinService
 from sscard.standard.cipher import Suite
 from sscard.terminal import CardSession

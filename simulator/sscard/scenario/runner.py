@@ -11,9 +11,9 @@ from random import Random
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
+from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.language import _
-from sscard.issuer import Card, Holder, Order, SoftHsm, builtin_keys, make_holder, make_order, personalise
-from sscard.issuer.hsm import HsmError
+from sscard.issuer import Card, Holder, Order, builtin_keys, make_holder, make_order, personalise
 from sscard.issuer.personalise import card_reference
 from sscard.scenario.bench import Bench, NotPossible
 from sscard.scenario.language import Scenario, insertion

@@ -22,9 +22,10 @@ from datetime import date, datetime
 from functools import partial
 from typing import Final
 
+from sscard.hsm import HsmError
 from sscard.i18n.language import N_
 from sscard.i18n.phrase import Phrase, Words
-from sscard.issuer import HsmError, Place
+from sscard.issuer import Place
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
 from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, received

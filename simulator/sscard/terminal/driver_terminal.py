@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from sscard.hsm import HsmError
 from sscard.issuer.hierarchy import builtin_keys
-from sscard.issuer.hsm import HsmError
 from sscard.issuer.places import Place
 from sscard.terminal.driver_card import GENERATIONS, DriverCard, needs_pin
 from sscard.terminal.driver_errors import Code, DriverError

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from itertools import count
 from typing import NamedTuple, Protocol
 
+from sscard.hsm import Hsm, HsmError
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
-from sscard.issuer.hsm import Hsm, HsmError
 from sscard.standard.cipher import DES, SUITES, Suite, equal
 from sscard.standard.encoding import digits_in
 from sscard.terminal.driver_fields import join, upper_hex

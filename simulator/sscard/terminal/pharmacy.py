@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
+from sscard.hsm import Hsm
 from sscard.i18n.language import _, is_chinese
 from sscard.issuer.hierarchy import KeyHierarchy
-from sscard.issuer.hsm import Hsm
 from sscard.standard.apdu import ApduError, command
 from sscard.standard.cipher import equal
 from sscard.terminal.session import CardSession

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sscard.hsm import Hsm
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import CardReference
-from sscard.issuer.hsm import Hsm
 from sscard.standard.apdu import SW, Answer, ApduError, command, tries_in
 from sscard.standard.cipher import DES, MAC_LENGTH, SUITES, Suite
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin

@@ -34,9 +34,9 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from sscard.document import Model
 from sscard.errors import InputError
+from sscard.hsm.protocol import Hsm, HsmError
 from sscard.i18n.language import _, reason_of
 from sscard.issuer.hierarchy import CardReference
-from sscard.issuer.hsm import Hsm, HsmError
 from sscard.standard.cipher import equal
 
 LOOPBACK: Final = "127.0.0.1"

@@ -25,9 +25,9 @@ from typing import Any, Final, get_args
 
 from sscard.document import parse_document, read_document
 from sscard.errors import InputError, MissingPart
+from sscard.hsm.protocol import CheckedHsm, HsmError
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
-from sscard.issuer.hsm import CheckedHsm, HsmError
 from sscard.standard.cipher import (
     DES,
     MAC_LENGTH,
