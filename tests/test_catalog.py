@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 import catalogs
 import kit
+from sscard.conversation.explain import Explainer
 from sscard.i18n.language import (
     CHINESE,
     ENGLISH,
@@ -52,7 +53,6 @@ from sscard.service.workdays import CHINA, Due
 from sscard.standard.apdu import SW
 from sscard.terminal import WrongPin
 from sscard.terminal.errors import pin_error
-from sscard.transport.explain import Explainer
 from sscard.transport.pcscd import _GUARD
 
 HAN = re.compile("[\u4e00-\u9fff]")

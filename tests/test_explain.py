@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from kit import NAME
 from sscard.card.commands import BY_CODE, COMMANDS
+from sscard.conversation import Recorder
+from sscard.conversation.explain import Explainer
 from sscard.issuer import preset
 from sscard.standard.apdu import SW, status_text
 from sscard.standard.generations import build_layout
-from sscard.transport import Recorder
-from sscard.transport.explain import Explainer
 from whole_desk import TERMINAL, TIME, WholeDesk, amounts
 
 OK = b"\x90\x00"

@@ -196,7 +196,7 @@ def test_show_for_programs(sscard: Run, image: Path) -> None:
     assert code == 0
     assert content["pin"] == {"set": True, "tries_left": 6, "tries_max": 6}
     assert (content["card_blocked"], content["blocked_applications"]) == (False, [])
-    assert content["atr"] == card.profile.contact_atr().hex().upper()
+    assert content["atr"] == card.profile.atr().hex().upper()
     assert len(content["files"]) == len(card.profile.layout.files)
     assert all("value" not in key for key in content["keys"])
 
@@ -252,7 +252,7 @@ def test_apdu_raw_answers_line_by_line(sscard: Run, one: Path) -> None:
     assert (code, err, len(lines)) == (0, "", 5)
     assert lines[0] == "0110510100D15600000500000001A1B2C3D4 9000"
     assert lines[1:3] == ["63C5", "9000"]
-    assert lines[3] == load_card(one).profile.contact_atr().hex().upper() + " 9000"
+    assert lines[3] == load_card(one).profile.atr().hex().upper() + " 9000"
     assert lines[4] == "6D00"
 
 

@@ -319,4 +319,4 @@ class TestApdu:
     def test_programs_get_a_line_for_a_line(self, sscard, card):
         code, out, _ = sscard("apdu", card, "--raw", stdin="reset\n0084000007\n")
         assert code == 0
-        assert out == f"{load_card(card).profile.contact_atr().hex().upper()} 9000\n6700\n"
+        assert out == f"{load_card(card).profile.atr().hex().upper()} 9000\n6700\n"

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sscard.card.commands.pin import CHANGE_PIN, PIN_CHANGE_UNBLOCK, VERIFY
+from sscard.conversation import Exchange
 from sscard.scenario import ScenarioResult, builtin_scenarios, run_scenario
 from sscard.scenario.library import builtin_folder
 from sscard.service import Reason, Rule
-from sscard.transport import Exchange
 
 SCENARIOS = builtin_scenarios()
 # No road leads to these: VERIFY uses no challenge, and the item offers every channel there is.

@@ -9,11 +9,11 @@ from random import Random
 import pytest
 
 from sscard.card import Chip, Personality
+from sscard.conversation import Recorder
 from sscard.hsm import SoftHsm
 from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
 from sscard.service import Applicant, Application, Channel, Reason
 from sscard.terminal import BasicData, CardSession, WrongPin
-from sscard.transport import Recorder
 
 ID_NUMBER = "410402198503150009"
 OPENING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)

@@ -134,7 +134,7 @@ def test_remove_after_takes_it_out_once_the_answer_has_left(
 
 def test_the_contactless_side(pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection) -> None:
     with running("insert", image, "--port", pcscd.port(reader), "--contactless"):
-        assert connection.power_on() == load_card(image).profile.contactless_atr()
+        assert connection.power_on() == load_card(image).profile.atr(contact=False)
         data, sw = split(connection.transmit(SELECT))
         assert data
         assert sw == 0x9000

@@ -71,7 +71,7 @@ def test_power_and_reset_clear_a_verified_pin(insert: Insert, connection: PcscCo
 
 @pytest.mark.usefixtures("slot")
 def test_the_atr_is_the_cards(connection: PcscConnection, card: Card) -> None:
-    assert connection.power_on() == connection.reset() == card.profile.contact_atr()
+    assert connection.power_on() == connection.reset() == card.profile.atr()
 
 
 def test_power_on_is_a_cold_start_whoever_used_the_card_before(

@@ -63,13 +63,13 @@ def test_the_power_may_go_when_the_card_is_put_in(pool: ReaderPool) -> None:
         card.memory.cut_power(0)
         with pytest.raises(PowerLost):
             connection.power_on()
-        assert connection.reset() == card.profile.contact_atr()
+        assert connection.reset() == card.profile.atr()
 
 
 def test_a_reader_serves_card_after_card_each_with_its_own_atr(pool: ReaderPool) -> None:
     for personality in ("v3-sm4", "v2-3des", "v1-des"):
         card = kit.card_of(personality)
-        for contact, atr in ((True, card.profile.contact_atr()), (False, card.profile.contactless_atr())):
+        for contact, atr in ((True, card.profile.atr()), (False, card.profile.atr(contact=False))):
             chip = card.chip(Random(1), contact=contact)
             with pool.connect(chip) as connection:
                 assert connection.power_on() == connection.reset() == atr

@@ -51,7 +51,7 @@ def test_our_card_runs_in_the_packages_virtual_icc(
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:  # noqa: S603
         try:
             assert wait_for_card(pcscd.reader_name(reader), timeout=10)
-            assert connection.power_on() == kit.card_of("v3-sm4").profile.contact_atr()
+            assert connection.power_on() == kit.card_of("v3-sm4").profile.atr()
             assert exchange(connection, SELECT).sw == 0x9000
             assert connection.transmit(kit.verify("999999")) == b"\x63\xc5"
             assert connection.transmit(kit.verify(kit.PIN)) == b"\x90\x00"

@@ -14,6 +14,7 @@ import yaml
 
 import kit
 from sscard.card import Chip, Personality
+from sscard.conversation.recorder import Exchange, Recorder
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, KeyHierarchy, builtin_keys, preset
 from sscard.issuer.hierarchy import KeyFile
@@ -24,7 +25,6 @@ from sscard.terminal.pinpad import ScriptedPad
 from sscard.terminal.psam import Psam
 from sscard.transport.connection import Connection
 from sscard.transport.faults import FaultyConnection
-from sscard.transport.trace import Exchange, Recorder
 
 ALL = ("v1-des", "v2-3des", "v3-sm4")
 CARD = "510100D15600000500000001A1B2C3D4|A00000011|"

@@ -13,12 +13,12 @@ import kit
 from kit import Desk
 from sscard.card import Chip, Personality
 from sscard.chip.memory import Memory, Moment, PowerLost
+from sscard.conversation import Recorder
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.standard.apdu import ApduError
 from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
-from sscard.transport import Recorder
 
 SECRET = "918273"
 OTHER = "564738"

@@ -17,7 +17,7 @@ def test_a_card_behind_the_packages_face():
     card = kit.card_of("v3-sm4")
     chip = card.chip(Random(1), contact=False)
     system = ConnectionOS(chip)
-    assert system.getATR() == card.profile.contactless_atr()
+    assert system.getATR() == card.profile.atr(contact=False)
     with pytest.raises(PowerError):
         system.execute(b"\x00\x84\x00\x00\x08")
     system.powerUp()

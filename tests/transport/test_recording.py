@@ -12,13 +12,14 @@ from hypothesis import strategies as st
 
 import kit
 from sscard.chip.memory import Moment, PowerLost
+from sscard.conversation import Exchange, Recorder
+from sscard.conversation.explain import Explainer
+from sscard.conversation.recording import read_recording, read_statements, statements_of, write_recording
+from sscard.conversation.redaction import redact
+from sscard.conversation.scripts import Power, Send, fits
 from sscard.errors import InputError
-from sscard.transport import CardRemoved, Exchange, FaultyConnection, Recorder
-from sscard.transport.explain import Explainer
+from sscard.transport import CardRemoved, FaultyConnection
 from sscard.transport.faults import Removal, Truncated
-from sscard.transport.recording import read_recording, read_statements, statements_of, write_recording
-from sscard.transport.redaction import redact
-from sscard.transport.scripts import Power, Send, fits
 
 SELECT = bytes.fromhex("00A404000F" + kit.NAME)
 
@@ -44,7 +45,7 @@ class TestFile:
         wire = recorder()
         wire.transmit(kit.verify("123456"))
         wire.transmit(kit.verify("654321"))
-        atr = kit.card_of("v3-sm4").profile.contactless_atr().hex().upper()
+        atr = kit.card_of("v3-sm4").profile.atr(contact=False).hex().upper()
         assert lines_of(wire)[0] == {"format": "sscard recording", "version": 1, "atr": atr, "pins": 2}
 
     def test_events_carry_seconds_since_the_recorder_began(self):
@@ -249,7 +250,7 @@ class TestStatements:
 
     def test_the_random_of_a_load_is_any_even_where_get_response_fetches_it(self):
         """B0 28 on a contact card: 61 10, then balance, count, version, algorithm ‖ random(4) ‖ MAC1(4)."""
-        from sscard.transport.wildcards import Wildcards
+        from sscard.conversation.wildcards import Wildcards
 
         wildcards = Wildcards()
         data = bytes(range(16))

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sscard.errors import InputError
-from sscard.transport.scripts import (
+from sscard.conversation.scripts import (
     Power,
     Send,
     fill,
@@ -18,6 +17,7 @@ from sscard.transport.scripts import (
     write_etsi,
     write_scriptor,
 )
+from sscard.errors import InputError
 
 
 def read(text: str) -> list[Power | Send]:

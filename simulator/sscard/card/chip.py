@@ -55,7 +55,7 @@ class Chip:
         self._session = None
         self.memory.recover()
         self._session = Session(self.profile, self.memory, self._random, self._contact)
-        return self.profile.contact_atr() if self._contact else self.profile.contactless_atr()
+        return self.profile.atr(self._contact)
 
     def power_off(self) -> None:
         """Drop the session; the memory stays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sscard.card.personality import Personality
 from sscard.chip.memory import Memory
+from sscard.standard.atr import contact_atr, contactless_atr
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES, Account, Layout
 
@@ -35,17 +36,9 @@ class Profile:
         """The value of a key's version (from 0)."""
         return self._keys[index][version]
 
-    def contact_atr(self) -> bytes:
-        """ATR (复位应答) of the contact interface: 17 bytes, T=0, direct convention."""
-        return b"\x3b\x6d\x00\x00" + self.historical
-
-    def contactless_atr(self) -> bytes:
-        """ATR a PC/SC reader builds from the ATS: 18 bytes, the same historical bytes, TCK."""
-        body = bytes((0x80 | len(self.historical), 0x80, 0x01)) + self.historical
-        check = 0
-        for byte in body:
-            check ^= byte
-        return b"\x3b" + body + bytes((check,))
+    def atr(self, contact: bool = True) -> bytes:
+        """ATR (复位应答): 17 bytes contact, 18 bytes contactless."""
+        return contact_atr(self.historical) if contact else contactless_atr(self.historical)
 
     def new_memory(self, pin: bytes, contents: dict[int, bytes]) -> Memory:
         """A fresh memory with this PIN (0 or 2–8 bytes cn); files not in ``contents`` (by cell) are blank."""

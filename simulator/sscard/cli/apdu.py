@@ -14,8 +14,8 @@ from sscard.errors import InputError
 from sscard.i18n.language import _, reason_of
 
 if TYPE_CHECKING:
-    from sscard.transport import Event, Recorder
-    from sscard.transport.scripts import Power, Send
+    from sscard.conversation import Event, Recorder
+    from sscard.conversation.scripts import Power, Send
 
 Commands = Annotated[
     list[str] | None, typer.Argument(metavar="[HEX…]", help=_("Commands; none: a script on standard input."))
@@ -66,8 +66,8 @@ def converse(
     The recorder is saved whatever happens.
     """
     from sscard.cli.pins import checked_pin
-    from sscard.transport import Recorder
-    from sscard.transport.scripts import powered, read_script
+    from sscard.conversation import Recorder
+    from sscard.conversation.scripts import powered, read_script
 
     given = [checked_pin(pin, "--pin") for pin in pins or []]
     source = "" if commands else "<stdin>"
@@ -90,7 +90,7 @@ def _input_lines() -> Iterable[str]:
 
 def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: str, show: Show) -> bool:
     """Send one statement; whether the card answered as it should."""
-    from sscard.transport.scripts import Power, fill, meets
+    from sscard.conversation.scripts import Power, fill, meets
 
     if isinstance(statement, Power):
         {"on": recorder.power_on, "off": recorder.power_off, "reset": recorder.reset}[statement.action]()
@@ -111,7 +111,7 @@ def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: 
 
 def show_raw(event: Event) -> None:
     """Data and status word on a line; the ATR as data of a reset."""
-    from sscard.transport import PowerEvent
+    from sscard.conversation import PowerEvent
 
     answer = f"{event.atr} 9000".strip() if isinstance(event, PowerEvent) else event.answer
     sys.stdout.write(f"{answer}\n")
@@ -125,7 +125,7 @@ def show_plain(event: Event) -> None:
 
 def show_explained(event: Event) -> None:
     """The bytes, then all in words."""
-    from sscard.transport import PowerEvent
+    from sscard.conversation import PowerEvent
 
     if isinstance(event, PowerEvent):
         typer.echo(str(event))

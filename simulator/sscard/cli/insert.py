@@ -86,7 +86,7 @@ class _Insertion:
     @property
     def _atr(self) -> bytes:
         profile = self._card.card.profile
-        return profile.contact_atr() if self._card.contact else profile.contactless_atr()
+        return profile.atr(self._card.contact)
 
     def _count(self, command: bytes) -> None:
         """Behind every command, before its answer leaves."""

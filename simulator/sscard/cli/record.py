@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -17,9 +17,10 @@ from sscard.errors import InputError
 from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
-    from sscard.scenario.playing import Played, Side
-    from sscard.transport import Recorder
-    from sscard.transport.scripts import Statement
+    from sscard.card import Chip
+    from sscard.conversation import Recorder
+    from sscard.conversation.replay import Played, Side
+    from sscard.conversation.scripts import Statement
 
 Script = Annotated[str, typer.Argument(metavar="FILE", help=_("A recording or a script; - for standard input."))]
 SwOnly = Annotated[
@@ -51,7 +52,7 @@ def record(
     it keeps only which PIN was used where, and 'sscard replay' is given them
     again. What the card's files hold is in it, the holder's data as well.
     """
-    from sscard.transport.recording import write_recording
+    from sscard.conversation.recording import write_recording
 
     write_text(output, "")  # what cannot be written is told before the card is touched
 
@@ -78,7 +79,7 @@ def replay(
     (EXTERNAL AUTHENTICATION, commands with a MAC); the rest is then not played,
     which ends with 1 too. A script with expected answers is played as well.
     """
-    from sscard.scenario.playing import check_pins, replay
+    from sscard.conversation.replay import check_pins, replay
 
     statements = _read(file)
     given = _checked(pins)
@@ -114,7 +115,7 @@ def compare(
     if Path(script).suffix in SCENARIO_SUFFIXES:
         _compare_scenarios(Path(script), target_a, target_b, seed, show_all)
         return
-    from sscard.scenario.playing import check_pins, compare
+    from sscard.conversation.replay import check_pins, compare
 
     statements = _read(script)
     given = _checked(pins)
@@ -139,7 +140,7 @@ def export(
     Expected answers go with it, X where they are random; PINs are written as
     {pin1}, {pin2}, to be filled in; what cannot be sent again stands in comments.
     """
-    from sscard.transport.scripts import write_etsi, write_scriptor
+    from sscard.conversation.scripts import write_etsi, write_scriptor
 
     text = (write_etsi if form == Form.ETSI else write_scriptor)(_read(file))
     if output is None:
@@ -149,7 +150,7 @@ def export(
 
 
 def _read(file: str) -> list[Statement]:
-    from sscard.transport.recording import read_statements
+    from sscard.conversation.recording import read_statements
 
     if file == STDIN:
         return read_statements(sys.stdin.read(), "<stdin>")
@@ -170,11 +171,22 @@ def _checked(pins: list[str] | None) -> list[str]:
 
 def _side(stack: ExitStack, target: str, contactless: bool) -> Side:
     """A card to play on; an image lets its state be seen."""
+    from sscard.conversation.replay import Side
     from sscard.issuer.cardfile import FileCard
-    from sscard.scenario.playing import Side
 
     connection = stack.enter_context(open_target(target, contact=not contactless))
-    return Side(target, connection, connection.chip.snapshot if isinstance(connection, FileCard) else None)
+    return Side(target, connection, _state_of(connection.chip) if isinstance(connection, FileCard) else None)
+
+
+def _state_of(chip: Chip) -> Callable[[], str]:
+    """A function that gives the tries left and the words true of a card."""
+    from sscard.scenario.step import show_state, view_of
+
+    def state() -> str:
+        view = view_of(chip.snapshot(), None)
+        return _("{tries} tries left, {state}", tries=view.tries, state=show_state(view.state))
+
+    return state
 
 
 def _told(played: Iterable[Played], show_all: bool) -> list[Played]:
@@ -191,7 +203,7 @@ def _told(played: Iterable[Played], show_all: bool) -> list[Played]:
 
 def _conclude(played: list[Played], statements: list[Statement], file: str) -> None:
     """Say what was played and what was not, and end with 1 where not all of it came out equal."""
-    from sscard.transport.scripts import Send
+    from sscard.conversation.scripts import Send
 
     sent = sum(isinstance(one.statement, Send) and one.event is not None for one in played)
     commands = sum(isinstance(statement, Send) for statement in statements)

@@ -50,7 +50,7 @@ def _content(card: Card, reveal_keys: bool) -> dict[str, Any]:
     snapshot = card.snapshot()
     return {
         "personality": asdict(card.profile.personality),
-        "atr": card.profile.contact_atr().hex().upper(),
+        "atr": card.profile.atr().hex().upper(),
         "pin": {"set": snapshot.pin_set, "tries_left": snapshot.pin_tries, "tries_max": snapshot.pin_tries_max},
         "card_blocked": snapshot.card_blocked,
         "blocked_applications": list(snapshot.blocked_applications),
@@ -102,7 +102,7 @@ def _render(console: Console, card: Card, reveal_keys: bool) -> None:
     snapshot = card.snapshot()
     personality = card.profile.personality
     console.print(f"[bold]{personality.name}[/]  {personality.generation}  {personality.algorithm}")
-    console.print(f"ATR {card.profile.contact_atr().hex().upper()}")
+    console.print(f"ATR {card.profile.atr().hex().upper()}")
     for line in _holder_lines(card):
         console.print(line)
     state = _("blocked") if snapshot.pin_blocked else _("set") if snapshot.pin_set else _("none")
@@ -139,7 +139,7 @@ def _render(console: Console, card: Card, reveal_keys: bool) -> None:
 
 def _holder_lines(card: Card) -> list[str]:
     """EF05 and EF06 in words, from the card's memory: the owner of an image sees its own card."""
-    from sscard.transport.explain import explain_records
+    from sscard.conversation.explain import explain_records
 
     layout = card.profile.layout
     files = [layout.file(layout.ssse.fid, sfi) for sfi in (0x05, 0x06)]

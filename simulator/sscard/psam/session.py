@@ -9,6 +9,7 @@ from sscard.chip.memory import Memory
 from sscard.psam.keys import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE, TYPE_MASK, KeyRecord, read_records
 from sscard.psam.layout import Environment, PsamFile
 from sscard.psam.layout import file_cell as cell_of
+from sscard.standard.atr import contact_atr
 from sscard.standard.cipher import BlockKey, Suite
 
 Random = Callable[[int], bytes]
@@ -40,8 +41,8 @@ class PsamProfile:
         return held[number] if number < len(held) else None
 
     def atr(self) -> bytes:
-        """ATR, 17 bytes, as a user's card has it: T=0, direct convention."""
-        return b"\x3b\x6d\x00\x00" + self.historical
+        """ATR, 17 bytes, as a user's card has it."""
+        return contact_atr(self.historical)
 
 
 class Delivery:

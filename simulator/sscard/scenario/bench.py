@@ -8,13 +8,13 @@ from random import Random
 
 from sscard.card import Chip, Snapshot
 from sscard.card.snapshot import take_snapshot
+from sscard.conversation import Recorder
 from sscard.hsm import Hsm
 from sscard.i18n.language import _
 from sscard.issuer import CardReference, Holder
 from sscard.service import Case, PinService
 from sscard.standard.cipher import Suite
 from sscard.terminal import CardSession
-from sscard.transport import Recorder
 
 CHALLENGE_LENGTH = 8
 

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from sscard.chip.memory import Moment
+from sscard.conversation.redaction import redact
 from sscard.document import Model
 from sscard.i18n.language import _
 from sscard.scenario.bench import CHALLENGE_LENGTH, Bench, NotPossible
@@ -16,7 +17,6 @@ from sscard.standard.cipher import MAC_LENGTH
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import MF, SSSE_NAME
 from sscard.transport import exchange
-from sscard.transport.redaction import redact
 
 ChallengeUse = Literal["fresh", "last", "none"]
 """Take a new challenge; use the one last taken; take none."""

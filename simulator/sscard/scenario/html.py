@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sscard import __version__
+from sscard.conversation import Event, Exchange
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
 from sscard.scenario.report import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult
-from sscard.transport import Event, Exchange
 
 
 def html_report(results: Sequence[ScenarioResult], seed: int) -> str:

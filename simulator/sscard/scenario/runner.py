@@ -11,6 +11,7 @@ from random import Random
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
+from sscard.conversation import Exchange, PowerEvent, Recorder
 from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.language import _
 from sscard.issuer import Card, Holder, Order, builtin_keys, make_holder, make_order, personalise
@@ -21,7 +22,7 @@ from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.service import PinService
 from sscard.standard.apdu import ApduError
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
-from sscard.transport import CardMute, CardRemoved, Connection, Exchange, PowerEvent, Recorder, TransportError
+from sscard.transport import CardMute, CardRemoved, Connection, TransportError
 
 DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from sscard.conversation import Exchange
 from sscard.i18n.language import N_, _, is_chinese
 from sscard.scenario.report import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.standard.apdu import status_text
-from sscard.transport import Exchange
 
 NOT_REACHED = N_("not reached")
 

@@ -9,19 +9,13 @@ from typing import Final, NamedTuple
 
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.apdu import SW, Answer, ApduError, command, tries_in
+from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, check_byte, historical_bytes
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin, records
 from sscard.standard.generations import build_layout
 from sscard.standard.tree import MF, SSSE_NAME, FileSpec, Layout
 from sscard.terminal.driver_errors import Code, DriverError, wrong_pin
 from sscard.terminal.driver_fields import identification_code
-from sscard.terminal.session import (
-    ALGORITHM_MARK,
-    CHALLENGE_LENGTH,
-    HISTORICAL_LENGTH,
-    SERIAL_LENGTH,
-    Identity,
-    historical_bytes,
-)
+from sscard.terminal.session import ALGORITHM_MARK, CHALLENGE_LENGTH, Identity
 from sscard.transport.connection import Connection, exchange
 
 GENERATIONS: Final = ("1.0", "2.0", "3.0")
@@ -311,16 +305,9 @@ def _historical(atr: bytes) -> bytes:
         raise DriverError(Code.CARD_TYPE) from None
     if len(historical) != HISTORICAL_LENGTH:
         raise DriverError(Code.CARD_TYPE)
-    if not atr.endswith(historical) and _exclusive_or(atr[1:]):
+    if not atr.endswith(historical) and check_byte(atr[1:]):
         raise DriverError(Code.CHECKSUM)
     return historical
-
-
-def _exclusive_or(data: bytes) -> int:
-    result = 0
-    for byte in data:
-        result ^= byte
-    return result
 
 
 def _algorithm(fci: bytes, city_code: str) -> int:

@@ -9,6 +9,7 @@ from sscard.hsm import Hsm
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.apdu import SW, Answer, ApduError, command, tries_in
+from sscard.standard.atr import SERIAL_LENGTH, historical_bytes
 from sscard.standard.cipher import DES, MAC_LENGTH, SUITES, Suite
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin
 from sscard.standard.tree import SSSE_NAME
@@ -17,8 +18,6 @@ from sscard.transport.connection import Connection, exchange
 
 CHALLENGE_LENGTH = 8
 ALGORITHM_MARK = bytes.fromhex("9F0C038601")
-SERIAL_LENGTH = 8
-HISTORICAL_LENGTH = 13
 
 EF_ISSUER, EF_HOLDER = 0xEF05, 0xEF06
 IDENTIFICATION_CODE, VERSION, ISSUED, EXPIRES, CARD_NUMBER = 0x01, 0x03, 0x05, 0x06, 0x07
@@ -196,16 +195,3 @@ def suite_in(fci: bytes) -> Suite:
     """The suite that the FCI's tag 86 names; without it DES (flows §1.3)."""
     _, mark, rest = fci.partition(ALGORITHM_MARK)
     return SUITES.get(rest[0], DES) if mark and rest else DES
-
-
-def historical_bytes(atr: bytes) -> bytes:
-    """The historical bytes of an ATR, contact or contactless (ISO 7816-3 §8.2)."""
-    count = atr[1] & 0x0F
-    present = atr[1] >> 4
-    place = 2
-    while True:
-        place += (present & 0b0111).bit_count()
-        if not present & 0b1000:
-            return atr[place : place + count]
-        present = atr[place] >> 4
-        place += 1

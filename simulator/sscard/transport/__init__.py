@@ -1,22 +1,10 @@
-"""How bytes travel: connections, the T=0 exchange over them, what records them and what disturbs them.
+"""How bytes travel: connections, the T=0 exchange over them, and what disturbs them.
 
-PC/SC is asked for by module: ``transport.pcsc`` (a card in a reader, as a terminal uses it), ``transport.vpcd``
+PC/SC is imported by module: ``transport.pcsc`` (a card in a reader, as a terminal uses it), ``transport.vpcd``
 (a card put into a virtual reader) and ``transport.pcscd`` (a private daemon for tests).
 """
 
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import CardMute, CardRemoved, FaultyConnection, TransportError
-from sscard.transport.trace import Event, Exchange, PowerEvent, Recorder
 
-__all__ = [
-    "CardMute",
-    "CardRemoved",
-    "Connection",
-    "Event",
-    "Exchange",
-    "FaultyConnection",
-    "PowerEvent",
-    "Recorder",
-    "TransportError",
-    "exchange",
-]
+__all__ = ["CardMute", "CardRemoved", "Connection", "FaultyConnection", "TransportError", "exchange"]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from sscard.card.commands import COMMANDS
-from sscard.transport.explain import find_declaration
+from sscard.conversation.explain import find_declaration
 
 MASK: Final = "**"
 DATA: Final = 5

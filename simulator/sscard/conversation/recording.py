@@ -18,14 +18,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
+from sscard.conversation.explain import find_declaration
+from sscard.conversation.recorder import POWER_OFF, POWER_ON, RESET, Event, Exchange, PowerEvent
+from sscard.conversation.redaction import DATA, MASK
+from sscard.conversation.scripts import Power, Send, Statement, read_script
+from sscard.conversation.wildcards import Wildcards
 from sscard.document import Document, Model, Place
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, retell
-from sscard.transport.explain import find_declaration
-from sscard.transport.redaction import DATA, MASK
-from sscard.transport.scripts import Power, Send, Statement, read_script
-from sscard.transport.trace import POWER_OFF, POWER_ON, RESET, Event, Exchange, PowerEvent
-from sscard.transport.wildcards import Wildcards
 
 FORMAT: Final = "sscard recording"
 VERSION: Final = 1

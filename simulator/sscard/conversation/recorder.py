@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sscard.chip.memory import PowerLost
+from sscard.conversation.explain import Explainer
+from sscard.conversation.redaction import pins_in, redact
 from sscard.i18n.language import N_, _, is_chinese
 from sscard.standard.apdu import status_text
 from sscard.transport.connection import Connection
-from sscard.transport.explain import Explainer
 from sscard.transport.faults import TransportError
-from sscard.transport.redaction import pins_in, redact
 
 SW_LENGTH = 2
 NO_ANSWER, NO_STATUS = N_("no answer"), N_("no status word")

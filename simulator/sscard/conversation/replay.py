@@ -10,36 +10,31 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.card import Snapshot
 from sscard.chip.memory import PowerLost
+from sscard.conversation import Event, Exchange, PowerEvent, Recorder
+from sscard.conversation.scripts import ANY, Power, Send, Statement, fill, fits, meets, powered
+from sscard.conversation.wildcards import Wildcards
 from sscard.i18n.language import N_, _, is_chinese
-from sscard.scenario.step import show_state, view_of
 from sscard.standard.apdu import status_text
-from sscard.terminal.session import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_bytes
-from sscard.transport import Connection, Event, Exchange, PowerEvent, Recorder, TransportError
-from sscard.transport.scripts import ANY, Power, Send, Statement, fill, fits, meets, powered
-from sscard.transport.wildcards import Wildcards
+from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_bytes
+from sscard.transport import Connection, TransportError
 
-Look = Callable[[], Snapshot]
 BEFORE: Final = 3
 """How many exchanges before a difference are told."""
 UNSEEN: Final = N_("not visible through this reader")
 
 
 class Side:
-    """A card that statements are played on: what passed, and the card's state where it can be seen."""
+    """A card that statements are played on; ``state`` puts the card's state into words, if it can be seen."""
 
-    def __init__(self, name: str, connection: Connection, look: Look | None = None) -> None:
+    def __init__(self, name: str, connection: Connection, state: Callable[[], str] | None = None) -> None:
         self.name = name
         self.recorder = Recorder(connection)
-        self._look = look
+        self._state = state
 
     def state(self) -> str:
         """Tries left and the words true of the card."""
-        if self._look is None:
-            return _(UNSEEN)
-        view = view_of(self._look(), None)
-        return _("{tries} tries left, {state}", tries=view.tries, state=show_state(view.state))
+        return _(UNSEEN) if self._state is None else self._state()
 
     def power(self, statement: Power) -> PowerEvent:
         """Power on, off or reset."""

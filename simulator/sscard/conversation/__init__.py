@@ -1,0 +1,5 @@
+"""What the bytes meant: a recorder around any connection, explanations, redaction, recordings, scripts, replay."""
+
+from sscard.conversation.recorder import Event, Exchange, PowerEvent, Recorder
+
+__all__ = ["Event", "Exchange", "PowerEvent", "Recorder"]
