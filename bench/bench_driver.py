@@ -10,11 +10,11 @@ from random import Random
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from sscard.driver.api import Readers, SSCardDriver
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, builtin_keys
 from sscard.issuer.psam import issue_psam
-from sscard.terminal.driver import Readers, SSCardDriver
-from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import ScriptedPad
 from sscard.terminal.psam import Psam
 

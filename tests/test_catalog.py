@@ -150,9 +150,9 @@ DATA = {
     "service/words.py": "words stand in both languages, as the item has them",
     "service/case.py": "the same: stages and acts",
     "service/schema.py": "tables of the database",
-    "terminal/driver_errors.py": "the driver's descriptions are fixed by its sheet",
-    "terminal/driver_card.py": "a driver answers with codes: what it calls an operation is shown nowhere",
-    "terminal/driver_files.py": "the same",
+    "driver/errors.py": "the driver's descriptions are fixed by its sheet",
+    "driver/card.py": "a driver answers with codes: what it calls an operation is shown nowhere",
+    "driver/files.py": "the same",
     "cli/item.py": "styles",
 }
 """Modules that hold words as data, and why these do not go through the catalog."""

@@ -15,12 +15,12 @@ import yaml
 import kit
 from sscard.card import Chip, Personality
 from sscard.conversation.recorder import Exchange, Recorder
+from sscard.driver.api import DriverOptions, Readers, SSCardDriver
+from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, KeyHierarchy, builtin_keys, preset
 from sscard.issuer.hierarchy import KeyFile
 from sscard.issuer.psam import Level, issue_psam
-from sscard.terminal.driver import DriverOptions, Readers, SSCardDriver
-from sscard.terminal.host import CardHolderBase, SoftPurchaseHsm
 from sscard.terminal.pinpad import ScriptedPad
 from sscard.terminal.psam import Psam
 from sscard.transport.connection import Connection

@@ -14,11 +14,11 @@ from random import Random
 from typing import Any
 
 import kit
+from sscard.driver import native
+from sscard.driver.api import DriverOptions, Readers, SSCardDriver
+from sscard.driver.server import DriverServer, serve_driver
 from sscard.issuer import Card, builtin_keys
 from sscard.issuer.psam import issue_psam
-from sscard.terminal import native
-from sscard.terminal.driver import DriverOptions, Readers, SSCardDriver
-from sscard.terminal.driver_server import DriverServer, serve_driver
 from sscard.terminal.pinpad import PinPad, ScriptedPad
 from sscard.terminal.psam import Psam
 

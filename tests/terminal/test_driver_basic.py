@@ -8,11 +8,11 @@ import pytest
 from driver_kit import ALL, CARD, Counter, ok, psam_of
 
 import kit
+from sscard.driver.api import DriverOptions, Readers, SSCardDriver
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import open_card, save_card
-from sscard.terminal.driver import DriverOptions, Readers, SSCardDriver
-from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import ScriptedPad
 from sscard.transport.faults import FaultyConnection
 

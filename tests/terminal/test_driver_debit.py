@@ -6,9 +6,9 @@ import pytest
 from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
+from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys, find_place
-from sscard.terminal.host import CardHolderBase, SoftPurchaseHsm
 
 AMOUNTS = "000004D200000230"
 """12.34 and 5.60 in fen, four bytes each."""

@@ -8,13 +8,13 @@ import pytest
 from driver_kit import CARD, OTHER, PAY, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
+from sscard.driver.api import Readers, SSCardDriver
+from sscard.driver.errors import FAILURES, FALLBACK, DriverError, code_of, describe, outcome
+from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys, find_place
 from sscard.standard.apdu import ApduError
-from sscard.terminal.driver import Readers, SSCardDriver
-from sscard.terminal.driver_errors import FAILURES, FALLBACK, DriverError, code_of, describe, outcome
-from sscard.terminal.host import CardHolderBase, SoftPurchaseHsm
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut, ScriptedPad
 from sscard.transport.connection import Connection
 from sscard.transport.faults import CardMute, CardRemoved, Mute, TransportError, Truncated

@@ -10,11 +10,11 @@ from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of
 
 import kit
 from sscard.chip.memory import Moment
+from sscard.driver.card import DriverCard
+from sscard.driver.duties import Standing, recover_reset
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import builtin_keys, personalise
-from sscard.terminal.driver_card import DriverCard
-from sscard.terminal.duties import Standing, recover_reset
-from sscard.terminal.host import CardHolderBase
 from sscard.terminal.session import Identity
 from sscard.transport.faults import Corrupted, Fault, Mute, Removal, Swap, Truncated
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from driver_kit import ALL, Counter
 
+from sscard.driver.hoststrings import CardHolderBase, HostError, SoftPurchaseHsm
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import builtin_keys
-from sscard.terminal.host import CardHolderBase, HostError, SoftPurchaseHsm
 
 BASIC = "510100|||||1234A1B2C38649510100000001||||||"
 

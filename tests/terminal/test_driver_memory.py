@@ -11,10 +11,10 @@ import pytest
 from driver_kit import ALL, CARD, ok, psam_of
 
 import kit
+from sscard.driver.api import Readers, SSCardDriver
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
-from sscard.terminal.driver import Readers, SSCardDriver
-from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import ScriptedPad
 
 BASIC = "510100|||||1234A1B2C38649510100000001||||||"

@@ -15,12 +15,12 @@ import pytest
 from driver_kit import ALL, CARD, PAY, ok
 
 import kit
+from sscard.driver.api import Readers, SSCardDriver
+from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
 from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.psam import issue_psam
-from sscard.terminal.driver import Readers, SSCardDriver
-from sscard.terminal.host import CardHolderBase, SoftPurchaseHsm
 from sscard.terminal.pinpad import ScriptedPad
 from sscard.terminal.psam import Psam
 from sscard.transport.pcsc import PcscConnection, wait_for_card

@@ -6,10 +6,10 @@ import pytest
 from driver_kit import ALL, CARD, OTHER, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.issuer import find_place
 from sscard.standard.apdu import SW
-from sscard.terminal.host import CardHolderBase
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut
 
 OLD, NEW, AGAIN, PIN = "请输入原密码", "请输入新密码", "请再次输入新密码", "请输入密码"

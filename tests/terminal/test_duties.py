@@ -11,10 +11,8 @@ from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varie
 
 import kit
 from sscard.chip.memory import Moment
-from sscard.hsm import SoftHsm
-from sscard.issuer import builtin_keys
-from sscard.terminal.driver_card import DriverCard, IssuerData
-from sscard.terminal.duties import (
+from sscard.driver.card import DriverCard, IssuerData
+from sscard.driver.duties import (
     Admission,
     Blacklist,
     Finding,
@@ -28,6 +26,8 @@ from sscard.terminal.duties import (
     recover_reset,
     recover_unblock,
 )
+from sscard.hsm import SoftHsm
+from sscard.issuer import builtin_keys
 from sscard.terminal.session import CardSession, Identity
 from sscard.transport.faults import Removal
 

@@ -17,14 +17,14 @@ import pytest
 from native_kit import CARD, FakeServer, Service, command, run, running, serving, started
 
 import kit
+from sscard.driver import native
+from sscard.driver.api import SSCardDriver
+from sscard.driver.errors import describe
+from sscard.driver.hoststrings import CardHolderBase
+from sscard.driver.server import FUNCTIONS, serve_driver
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
-from sscard.terminal import native
-from sscard.terminal.driver import SSCardDriver
-from sscard.terminal.driver_errors import describe
-from sscard.terminal.driver_server import FUNCTIONS, serve_driver
-from sscard.terminal.host import CardHolderBase
 
 pytestmark = pytest.mark.skipif(
     not native_kit.has_compiler(), reason="no C compiler: sudo apt-get install gcc libc6-dev"

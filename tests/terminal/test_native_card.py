@@ -20,10 +20,10 @@ from typer.testing import CliRunner
 
 import kit
 from sscard.cli.main import app
+from sscard.driver import native
+from sscard.driver.errors import describe
 from sscard.errors import InputError, MissingPart
 from sscard.issuer.cardfile import load_card, save_card
-from sscard.terminal import native
-from sscard.terminal.driver_errors import describe
 from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
 from sscard.transport.vpcd import Seat, VirtualReaderSlot
 

@@ -15,11 +15,11 @@ import pytest
 from native_kit import CARD, HELLO, PROGRAMS, Line, Service, command, running, serving
 
 import kit
+from sscard.driver import server as driver_server
+from sscard.driver.errors import describe
+from sscard.driver.server import FUNCTIONS, default_place, serve_driver
 from sscard.errors import InputError
 from sscard.issuer import Card
-from sscard.terminal import driver_server
-from sscard.terminal.driver_errors import describe
-from sscard.terminal.driver_server import FUNCTIONS, default_place, serve_driver
 
 READER, NOT_CONNECTED, UNSUPPORTED, PARAMETER, CHARACTERS, LENGTH = -11, -12, -13, -14, -41, -42
 BUSY = (READER, describe(READER))

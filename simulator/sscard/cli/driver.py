@@ -18,9 +18,9 @@ from sscard.errors import InputError
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
+    from sscard.driver.station import Reader, Readers
     from sscard.issuer import KeyHierarchy
     from sscard.issuer.psam import Level
-    from sscard.terminal.driver_terminal import Reader, Readers
     from sscard.terminal.pinpad import PinPad
     from sscard.terminal.psam import Psam
 
@@ -66,7 +66,7 @@ def build(
 
     A program links to it by that path: cc program.c -I FOLDER FOLDER/libsscarddriver.so
     """
-    from sscard.terminal import native
+    from sscard.driver import native
 
     typer.echo(native.build(output or _cached(system).parent, native.SYSTEMS[system], compiler=compiler))
 
@@ -118,9 +118,9 @@ def serve(
 
     The log on standard error has time, function and return code, never a parameter.
     """
+    from sscard.driver.api import DriverOptions, SSCardDriver
+    from sscard.driver.server import serve_driver
     from sscard.issuer import find_place
-    from sscard.terminal.driver import DriverOptions, SSCardDriver
-    from sscard.terminal.driver_server import serve_driver
 
     held = keys_of(keys)
     options = DriverOptions(place=find_place(place) if place else None)
@@ -135,7 +135,7 @@ def serve(
 
 def _cached(system: System) -> Path:
     from sscard import __version__
-    from sscard.terminal.native import cached_library
+    from sscard.driver.native import cached_library
 
     return cached_library(__version__, system)
 
@@ -143,7 +143,7 @@ def _cached(system: System) -> Path:
 @contextmanager
 def _readers(target: str, contactless: str) -> Iterator[Readers]:
     """The terminal's readers; images are held until the end."""
-    from sscard.terminal.driver_terminal import Readers
+    from sscard.driver.station import Readers
 
     with ExitStack() as held:
         contact, other = _interfaces(target, held)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from sscard.driver.errors import Code, DriverError
 from sscard.errors import InputError
 from sscard.issuer.holder import Holder
 from sscard.issuer.places import BIRTH_DATE, LAST_6, Place
 from sscard.standard.cipher import equal
 from sscard.standard.encoding import PIN_MIN_DIGITS
-from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.pinpad import ENTER_AGAIN, ENTER_NEW, EntryCancelled, EntryTimedOut, PinPad, standard_prompt
 
 Use = Literal["verify", "query", "transact"]

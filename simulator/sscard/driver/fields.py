@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
+from sscard.driver.errors import Code, DriverError
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, MAC_LENGTH
-from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.session import Identity
 
 CARD_INFO_LENGTH: Final = 128

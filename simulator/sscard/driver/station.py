@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from sscard.driver.card import GENERATIONS, DriverCard, needs_pin
+from sscard.driver.duties import is_genuine
+from sscard.driver.errors import Code, DriverError
+from sscard.driver.fields import join, upper_hex
+from sscard.driver.pins import PinEntry, Use
 from sscard.hsm import HsmError
 from sscard.issuer.hierarchy import builtin_keys
 from sscard.issuer.places import Place
-from sscard.terminal.driver_card import GENERATIONS, DriverCard, needs_pin
-from sscard.terminal.driver_errors import Code, DriverError
-from sscard.terminal.driver_fields import join, upper_hex
-from sscard.terminal.driver_pin import PinEntry, Use
-from sscard.terminal.duties import is_genuine
 from sscard.terminal.pinpad import ENTER, PinPad
 from sscard.terminal.psam import Psam, PsamError
 from sscard.terminal.session import EF_HOLDER, Identity

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 
+from sscard.driver import fields
+from sscard.driver.card import DriverCard, Opening, needs_pin, read_access
+from sscard.driver.errors import Code, DriverError
+from sscard.driver.files import check_address, cycle_records, prepare, read_file, write_file
+from sscard.driver.station import Terminal, algorithm_text
 from sscard.standard.cipher import equal
 from sscard.standard.encoding import encode_pin
-from sscard.terminal import driver_fields as fields
-from sscard.terminal.driver_card import DriverCard, Opening, needs_pin, read_access
-from sscard.terminal.driver_errors import Code, DriverError
-from sscard.terminal.driver_files import check_address, cycle_records, prepare, read_file, write_file
-from sscard.terminal.driver_terminal import Terminal, algorithm_text
 from sscard.terminal.pinpad import ENTER_OLD
 
 Steps = Generator[str, tuple[str, ...], None]

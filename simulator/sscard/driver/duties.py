@@ -12,12 +12,12 @@ from datetime import date
 from enum import Enum
 from typing import Protocol
 
+from sscard.driver.card import GENERATIONS, DriverCard, IssuerData
+from sscard.driver.errors import Code, DriverError
 from sscard.i18n.language import N_, _
 from sscard.standard.apdu import SW, ApduError
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
-from sscard.terminal.driver_card import GENERATIONS, DriverCard, IssuerData
-from sscard.terminal.driver_errors import Code, DriverError
 from sscard.terminal.errors import PinBlocked, WrongPin
 from sscard.terminal.session import Identity
 

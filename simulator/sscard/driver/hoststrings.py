@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from itertools import count
 from typing import NamedTuple, Protocol
 
+from sscard.driver.fields import join, upper_hex
 from sscard.hsm import Hsm, HsmError
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH
 from sscard.standard.cipher import DES, SUITES, Suite, equal
 from sscard.standard.encoding import digits_in
-from sscard.terminal.driver_fields import join, upper_hex
 
 NO_ACCOUNT = bytes(4)
 """The account amount of a purchase by the driver."""

@@ -17,10 +17,10 @@ from socketserver import BaseServer, StreamRequestHandler, TCPServer, ThreadingM
 from typing import Any, Final, NamedTuple
 
 from sscard import __version__
+from sscard.driver.api import OUT_512, OUT_1024, OUT_2048, OUT_20480, Result, SSCardDriver
+from sscard.driver.errors import Code, DriverError
 from sscard.errors import InputError
 from sscard.i18n.language import _, reason_of
-from sscard.terminal.driver import OUT_512, OUT_1024, OUT_2048, OUT_20480, Result, SSCardDriver
-from sscard.terminal.driver_errors import Code, DriverError
 
 PLACE_VARIABLE: Final = "SSCARD_DRIVER"
 TCP: Final = "tcp:"

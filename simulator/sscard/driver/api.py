@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sscard.terminal import driver_functions as functions
-from sscard.terminal.driver_errors import FAILURES, Code, DriverError, outcome
-from sscard.terminal.driver_fields import fit
-from sscard.terminal.driver_functions import Steps
-from sscard.terminal.driver_terminal import DriverOptions, KeyAddresses, Readers, Terminal
+from sscard.driver import functions
+from sscard.driver.errors import FAILURES, Code, DriverError, outcome
+from sscard.driver.fields import fit
+from sscard.driver.functions import Steps
+from sscard.driver.station import DriverOptions, KeyAddresses, Readers, Terminal
 from sscard.terminal.pinpad import PinPad
 from sscard.terminal.psam import Psam
 
