@@ -1,5 +1,5 @@
 # make demo   everything a newcomer needs: venv, install, the built-in scenarios in-process
-# make test   everything CI needs: system packages if allowed, lint, types, floors, all tests
+# make test   everything CI needs: system packages if allowed, lint, types, layers, all tests
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,14 +12,14 @@ CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix si
 CHIP_TESTS := tests/card tests/model tests/issuer/test_image.py tests/issuer/test_personalities.py \
 	tests/test_apdu.py tests/test_cipher.py tests/test_encoding.py tests/test_compiled.py
 
-.PHONY: demo test check lint types floors tests catalogs campaign compiled bench bench-compiled system venv clean
+.PHONY: demo test check lint types layers tests catalogs campaign compiled bench bench-compiled system venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run
 
 test: system $(VENV)/developer check tests compiled
 
-check: lint types floors
+check: lint types layers
 
 lint: $(VENV)/developer
 	$(BIN)/ruff check .
@@ -28,7 +28,7 @@ lint: $(VENV)/developer
 types: $(VENV)/developer
 	$(BIN)/mypy
 
-floors: $(VENV)/developer
+layers: $(VENV)/developer
 	$(BIN)/lint-imports
 
 tests: $(VENV)/developer

@@ -33,7 +33,7 @@ from sscard.service import (
     Reason,
     Stage,
 )
-from sscard.service.database import SqlJournal
+from sscard.service.journal.database import SqlJournal
 from sscard.terminal import CardSession
 
 KEY = bytes(range(32))

@@ -36,7 +36,7 @@ from sscard.issuer.cardfile import save_card
 from sscard.issuer.holder import _FAMILY, _GIVEN
 from sscard.service import Channel, Operation, Paper, Reason, Rule, Stage
 from sscard.service.case import Act, Event
-from sscard.service.chain import Entry, written
+from sscard.service.journal.chain import Entry, written
 from sscard.service.notices import (
     ADVICE,
     NO_FEE,
@@ -273,7 +273,7 @@ def test_the_search_for_untranslated_text_finds_it(source: str, found: bool) -> 
 
 
 def test_the_page_of_a_report_says_nothing_by_itself() -> None:
-    text = (PACKAGE / "scenario" / "templates" / "report.html.j2").read_text("utf-8")
+    text = (PACKAGE / "scenario" / "reports" / "templates" / "report.html.j2").read_text("utf-8")
     for ignored in (r"<style>.*?</style>", r"\{\{.*?\}\}", r"\{%.*?%\}", r"<[^>]*>", "sscard:"):
         text = re.sub(ignored, "", text, flags=re.DOTALL)
     assert not WORD.search(text)

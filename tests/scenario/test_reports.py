@@ -8,8 +8,8 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
-from sscard.scenario.html import html_report
-from sscard.scenario.junit import junit_xml
+from sscard.scenario.reports.html import html_report
+from sscard.scenario.reports.junit import junit_xml
 
 SEED = 3
 RIGHT = "name: The right PIN\nproves: It is <accepted>.\nsteps:\n  - verify_pin: 123456\n    state: verified\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sscard.scenario import run_scenario
-from sscard.scenario.report import trace_text
+from sscard.scenario.reports.console import trace_text
 
 WRONG = {
     "status word": ("- verify_pin: 000000\n  tries: 5", "sw", "9000 done", "63C5 verification failed, 5 tries left"),

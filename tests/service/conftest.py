@@ -13,7 +13,7 @@ from service.citizens import Citizen, Ticking, make_citizen
 from service.postgres import NoServer, private_server
 from sscard.issuer import KeyHierarchy, builtin_keys
 from sscard.service import Case, PinService, Reason
-from sscard.service.database import SqlJournal
+from sscard.service.journal.database import SqlJournal
 
 KEY = bytes(range(32))
 _NUMBERS = count(1)

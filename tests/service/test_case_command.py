@@ -20,7 +20,7 @@ from sscard.issuer import Holder, make_order, personalise, preset
 from sscard.issuer import builtin_keys as keys
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.service import PinService, Reason
-from sscard.service.database import SqlJournal
+from sscard.service.journal.database import SqlJournal
 
 ID_NUMBER, OLD, NEW = "410402198503150009", "739104", "80264153"
 

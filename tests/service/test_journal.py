@@ -26,8 +26,8 @@ from sscard.service import (
     ResultNotice,
     Stage,
 )
-from sscard.service.database import SqlJournal, load_key
-from sscard.service.migrations import STEPS, migrate
+from sscard.service.journal.database import SqlJournal, load_key
+from sscard.service.journal.migrations import STEPS, migrate
 
 NEW, WRONG = "80264153", "999999"
 

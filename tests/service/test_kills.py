@@ -26,7 +26,7 @@ from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.service import Act, Case, Event, PinService, Reason, Stage
 from sscard.service.counter import ApplicationFile, Keypad, go_on, read_card
-from sscard.service.database import SqlJournal
+from sscard.service.journal.database import SqlJournal
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN, PIN_TRIES
 from sscard.terminal import CardSession

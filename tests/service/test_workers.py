@@ -16,7 +16,7 @@ from service.conftest import KEY
 from sscard.hsm import SoftHsm
 from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
 from sscard.service import Act, Applicant, Application, Channel, PinService, Reason, Stage
-from sscard.service.database import SqlJournal
+from sscard.service.journal.database import SqlJournal
 from sscard.terminal import CardSession
 
 WORKERS = 8

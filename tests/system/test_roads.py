@@ -13,8 +13,8 @@ import kit
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
 from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
-from sscard.scenario.report import trace_text
-from sscard.scenario.roads import Road, run_scenarios
+from sscard.scenario.reports.console import trace_text
+from sscard.scenario.transports import Road, run_scenarios
 from sscard.transport.pcsc import ReaderError
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.readerpool import ReaderPool

@@ -10,7 +10,6 @@ from typing import Annotated
 
 import typer
 
-from sscard import __version__
 from sscard.cli.apdu import apdu
 from sscard.cli.case import case
 from sscard.cli.doctor import doctor
@@ -27,6 +26,7 @@ from sscard.cli.show import show
 from sscard.cli.show_item import item
 from sscard.cli.usage import Commands
 from sscard.i18n.language import CHINESE, ENGLISH, _, choose_language
+from sscard.version import __version__
 
 app = Commands(
     name="sscard",

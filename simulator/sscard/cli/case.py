@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sscard.service import Case, Event, PinService
     from sscard.service.counter import ApplicationFile, Keypad
-    from sscard.service.database import SqlJournal
+    from sscard.service.journal.database import SqlJournal
     from sscard.service.words import Word
     from sscard.terminal.pharmacy import PharmacySession
 
@@ -249,7 +249,7 @@ def _desk(
     """The service with its journal; a journal that cannot go on is told in one line and ends with 1."""
     from sscard.issuer import find_place
     from sscard.service import JournalUnavailable, Overtaken, PinService, load_policy
-    from sscard.service.database import SqlJournal, load_key
+    from sscard.service.journal.database import SqlJournal, load_key
 
     rules = load_policy(policy)
     where = find_place(place) if place else None

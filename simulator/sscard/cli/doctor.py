@@ -57,7 +57,7 @@ def doctor() -> None:
 
 
 def _python() -> Finding:
-    from sscard import __version__
+    from sscard.version import __version__
 
     return Finding(
         HERE,

@@ -134,8 +134,8 @@ def serve(
 
 
 def _cached(system: System) -> Path:
-    from sscard import __version__
     from sscard.driver.native import cached_library
+    from sscard.version import __version__
 
     return cached_library(__version__, system)
 

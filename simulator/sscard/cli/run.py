@@ -50,7 +50,7 @@ def run(
     ] = "",
 ) -> None:
     """Run scenarios: the built-in suite, or the files and folders named."""
-    from sscard.scenario.report import trace_text
+    from sscard.scenario.reports.console import trace_text
 
     scenarios = _find(paths or [], personality, expression)
     if trace is not None:
@@ -59,11 +59,11 @@ def run(
     if trace is not None:
         _write(trace, trace_text(results))
     if junit is not None:
-        from sscard.scenario.junit import junit_xml
+        from sscard.scenario.reports.junit import junit_xml
 
         _write(junit, junit_xml(results))
     if html is not None:
-        from sscard.scenario.html import html_report
+        from sscard.scenario.reports.html import html_report
 
         _write(html, html_report(results, seed))
     if not all(result.passed for result in results):
@@ -88,8 +88,8 @@ def _find(paths: list[Path], personality: str, expression: str) -> list[Scenario
 def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[ScenarioResult]:
     from rich.console import Console
 
-    from sscard.scenario.report import ConsoleReport
-    from sscard.scenario.roads import IN_PROCESS, run_scenarios, through_pcsc
+    from sscard.scenario.reports.console import ConsoleReport
+    from sscard.scenario.transports import IN_PROCESS, run_scenarios, through_pcsc
 
     results = []
     opening = through_pcsc() if transport is Transport.PCSC else nullcontext(IN_PROCESS)

@@ -16,11 +16,11 @@ from pathlib import Path
 from socketserver import BaseServer, StreamRequestHandler, TCPServer, ThreadingMixIn, UnixStreamServer
 from typing import Any, Final, NamedTuple
 
-from sscard import __version__
 from sscard.driver.api import OUT_512, OUT_1024, OUT_2048, OUT_20480, Result, SSCardDriver
 from sscard.driver.errors import Code, DriverError
 from sscard.errors import InputError
 from sscard.i18n.language import _, reason_of
+from sscard.version import __version__
 
 PLACE_VARIABLE: Final = "SSCARD_DRIVER"
 TCP: Final = "tcp:"

@@ -1,7 +1,7 @@
 """The scenario language, its runner and its reports."""
 
-from sscard.scenario.language import Scenario, read_scenario
 from sscard.scenario.library import builtin_scenarios, find_scenarios
+from sscard.scenario.reader import Scenario, read_scenario
 from sscard.scenario.runner import DEFAULT_SEED, Connect, ScenarioResult, StepResult, in_process, run_scenario
 
 __all__ = [

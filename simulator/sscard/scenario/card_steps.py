@@ -10,7 +10,7 @@ from sscard.chip.memory import Moment
 from sscard.conversation.redaction import redact
 from sscard.document import Model
 from sscard.i18n.language import _
-from sscard.scenario.bench import CHALLENGE_LENGTH, Bench, NotPossible
+from sscard.scenario.context import CHALLENGE_LENGTH, Bench, NotPossible
 from sscard.scenario.step import Count, Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step, without_power
 from sscard.standard.apdu import command, split
 from sscard.standard.cipher import MAC_LENGTH

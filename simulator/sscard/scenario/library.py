@@ -9,7 +9,7 @@ from pathlib import Path
 from sscard.card import Personality
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import _
-from sscard.scenario.language import Scenario, read_scenario
+from sscard.scenario.reader import Scenario, read_scenario
 
 FOLDER = "scenarios"
 SUFFIXES = (".yaml", ".yml")

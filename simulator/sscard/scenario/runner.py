@@ -16,8 +16,8 @@ from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.language import _
 from sscard.issuer import Card, Holder, Order, builtin_keys, make_holder, make_order, personalise
 from sscard.issuer.personalise import card_reference
-from sscard.scenario.bench import Bench, NotPossible
-from sscard.scenario.language import Scenario, insertion
+from sscard.scenario.context import Bench, NotPossible
+from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.service import PinService
 from sscard.standard.apdu import ApduError

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sscard.errors import InputError
 from sscard.i18n.language import _
-from sscard.scenario.language import Scenario
+from sscard.scenario.reader import Scenario
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
 

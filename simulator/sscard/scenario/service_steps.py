@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from sscard.document import Model
 from sscard.i18n.language import CHINESE, _, speaking
-from sscard.scenario.bench import Bench, NotPossible
+from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, View
 from sscard.service import (
     Acceptance,

@@ -6,7 +6,7 @@ from itertools import zip_longest
 
 from sscard.conversation import Exchange
 from sscard.i18n.language import N_, _, is_chinese
-from sscard.scenario.report import missed_text, step_name
+from sscard.scenario.reports.console import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.standard.apdu import status_text
 

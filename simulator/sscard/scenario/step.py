@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from sscard.card import Snapshot
 from sscard.document import Model, suggestion
 from sscard.i18n.language import N_, _, is_chinese, retell, say
-from sscard.scenario.bench import Bench
+from sscard.scenario.context import Bench
 from sscard.service import Stage
 from sscard.standard.apdu import SW, status_text
 from sscard.standard.encoding import encode_pin

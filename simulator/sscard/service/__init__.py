@@ -3,7 +3,7 @@
 from sscard.service.case import NEXT, Act, Application, Case, Event, Stage, WrongStage, received
 from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.item import Item, load_item
-from sscard.service.journal import Journal, JournalUnavailable, MemoryJournal, Overtaken
+from sscard.service.journal.memory import Journal, JournalUnavailable, MemoryJournal, Overtaken
 from sscard.service.notices import Acceptance, Ground, NotDone, Operated, Refusal, ResultNotice, Rule, SupplementNotice
 from sscard.service.pipeline import PinService
 from sscard.service.policy import Policy, load_policy

@@ -33,7 +33,7 @@ from sscard.service.channels import DOORS
 from sscard.service.conditions import CARD_CHECKS, Rules, grounds_against, missing_papers
 from sscard.service.identity import person_of, seen
 from sscard.service.item import Item, Question, load_item
-from sscard.service.journal import Journal, MemoryJournal
+from sscard.service.journal.memory import Journal, MemoryJournal
 from sscard.service.notices import (
     Acceptance,
     NotDone,

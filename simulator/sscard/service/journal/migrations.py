@@ -9,8 +9,8 @@ from sqlalchemy import Connection, inspect, select, text
 
 from sscard.errors import InputError
 from sscard.i18n.language import _
-from sscard.service.chain import Head, key_check
-from sscard.service.schema import JOURNAL, LANE, METADATA
+from sscard.service.journal.chain import Head, key_check
+from sscard.service.journal.schema import JOURNAL, LANE, METADATA
 
 LANES: Final = {"sqlite": 1}
 """SQLite has one writer at a time anyway."""

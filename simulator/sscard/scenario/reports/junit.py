@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from sscard.scenario.report import failure_text, missed_text
+from sscard.scenario.reports.console import failure_text, missed_text
 from sscard.scenario.runner import ScenarioResult
 
 

@@ -6,17 +6,17 @@ from collections.abc import Sequence
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from sscard import __version__
 from sscard.conversation import Event, Exchange
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
-from sscard.scenario.report import missed_text, step_name
+from sscard.scenario.reports.console import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult
+from sscard.version import __version__
 
 
 def html_report(results: Sequence[ScenarioResult], seed: int) -> str:
     """The page; failed scenarios are open, passed ones fold out."""
     environment = Environment(
-        loader=PackageLoader("sscard.scenario"),
+        loader=PackageLoader("sscard.scenario.reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sscard.i18n.language import N_, _
-from sscard.scenario.language import Scenario
+from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch
 

@@ -30,10 +30,10 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import _, reason_of
 from sscard.service.case import Act, Case, Event, Stage
-from sscard.service.chain import Entry, Finding, Head, examine, written
-from sscard.service.journal import JournalUnavailable, Overtaken, case_number
-from sscard.service.migrations import migrate
-from sscard.service.schema import EVENT, LANE, OPENING
+from sscard.service.journal.chain import Entry, Finding, Head, examine, written
+from sscard.service.journal.memory import JournalUnavailable, Overtaken, case_number
+from sscard.service.journal.migrations import migrate
+from sscard.service.journal.schema import EVENT, LANE, OPENING
 
 SQLITE_WAIT: Final = 30
 """Seconds to wait for another process's transaction."""

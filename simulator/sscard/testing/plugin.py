@@ -18,7 +18,7 @@ from sscard.i18n.language import _
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
 
-    from sscard.scenario.language import Scenario
+    from sscard.scenario.reader import Scenario
     from sscard.scenario.runner import ScenarioResult
 
 SUFFIXES = (".yaml", ".yml")
@@ -85,7 +85,7 @@ class StepFailed(Exception):
     """A step was not as its scenario states; the text is the report of it."""
 
     def __init__(self, result: ScenarioResult) -> None:
-        from sscard.scenario.report import failure_text
+        from sscard.scenario.reports.console import failure_text
 
         super().__init__(failure_text(result))
 
