@@ -9,8 +9,8 @@ BIN    := $(VENV)/bin
 COMPILED := build/compiled
 CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix simulator/sscard/, \
 	standard chip card card/commands psam))))
-CHIP_TESTS := tests/card tests/model tests/issuer/test_image.py tests/issuer/test_personalities.py \
-	tests/test_apdu.py tests/test_cipher.py tests/test_encoding.py tests/test_compiled.py
+CHIP_TESTS := tests/standard tests/chip tests/card tests/psam tests/model \
+	tests/issuer/test_image.py tests/issuer/test_personalities.py
 
 .PHONY: demo test check lint types layers tests catalogs campaign compiled bench bench-compiled system venv clean
 

@@ -18,7 +18,7 @@ from time import perf_counter
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from service.postgres import NoServer, private_server
+from kit.postgres import NoServer, private_server
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, builtin_keys
 from sscard.service import (

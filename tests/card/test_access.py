@@ -12,12 +12,12 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
-from test_layout import KEYS, KEYS_FIRST, KEYS_LATER, SHEETS, keys, parse, rows
 
+from kit.desk import WholeDesk
+from kit.file_sheet import KEYS, KEYS_FIRST, KEYS_LATER, SHEETS, keys, parse, rows
 from sscard.card import Personality
 from sscard.issuer import preset
 from sscard.standard.tree import Purpose
-from whole_desk import WholeDesk
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")
 GENERATION = {"v1-des": "1.0", "v2-3des": "2.0", "v3-sm4": "3.0"}

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from test_pin_commands import SHEET as PIN_SHEET
-from test_pin_commands import generic
-from test_status_words import BEYOND_THE_LIST, SHEET
 
+from kit.command_sheet import BEYOND_THE_LIST, OTHER_SHEET, PIN_SHEET, generic
+from kit.desk import WholeDesk
 from sscard.card.commands import BY_CODE, KNOWN_CLAS, KNOWN_INS
 from sscard.card.commands.declaration import Command
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Account
-from whole_desk import WholeDesk
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")
 PER_CARD = 1700
@@ -114,7 +112,7 @@ def some_bytes(random: Random) -> bytes:
 CLAS, INSES, CODES = sorted(KNOWN_CLAS), sorted(KNOWN_INS), sorted(BY_CODE)
 GENERAL = {0x9000, 0x6100, 0x6700, 0x6581, 0x6A81, 0x6D00, 0x6E00, 0x9303}
 ALLOWED = {
-    name: GENERAL | listed | BEYOND_THE_LIST.get(name, set()) for name, listed in (SHEET | PIN_SHEET).items()
+    name: GENERAL | listed | BEYOND_THE_LIST.get(name, set()) for name, listed in (OTHER_SHEET | PIN_SHEET).items()
 } | {"CHANGE PIN": GENERAL | PIN_SHEET["CHANGE PIN"] | {0x6A88}}
 
 

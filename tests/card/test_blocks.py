@@ -9,13 +9,13 @@ from random import Random
 import pytest
 
 from kit import ORIGINAL, scripted, span
+from kit.desk import WholeDesk
 from sscard.card import Chip, Personality, Profile
 from sscard.card.commands import COMMANDS
 from sscard.chip.memory import Moment, PowerLost
 from sscard.issuer import Card, preset
 from sscard.standard.encoding import encode_pin
 from sscard.standard.generations import build_layout
-from whole_desk import WholeDesk
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")
 LOCK_KEYS = {

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import NAME, PIN, Desk, verify
+from kit.desk import WholeDesk
 from sscard.card import Personality
 from sscard.issuer import preset
 from sscard.transport import exchange
-from whole_desk import WholeDesk
 
 FIRST, LAST, NEXT, PREVIOUS, NUMBER, UP, DOWN = range(7)
 RESERVED_BINARY = ["A0", "C5", "80", "9F", "E0"]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import scripted, span
+from kit.desk import LOAD, PURCHASE, TERMINAL, TIME, WholeDesk, amounts
 from sscard.card import Chip, Personality, Profile
 from sscard.chip.memory import Moment, PowerLost
 from sscard.issuer import Card, preset
@@ -20,7 +21,6 @@ from sscard.standard.cipher import DES, SM4
 from sscard.standard.encoding import tlv
 from sscard.standard.generations import build_layout
 from sscard.standard.tree import Account
-from whole_desk import LOAD, PURCHASE, TERMINAL, TIME, WholeDesk, amounts
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")
 OK = b"\x90\x00"

@@ -1,6 +1,6 @@
 """Every status word that the command sheet lists for the commands of the PIN's life, and their order.
 
-A case says what the sheet demands, not what the chip does. ``SHEET`` repeats the error lists of
+A case says what the sheet demands, not what the chip does. ``PIN_SHEET`` repeats the error lists of
 card-commands.md; each word on them is reached by a case or named in ``UNREACHABLE`` with the reason.
 """
 
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import BK, NAME, ORIGINAL, PIN, PUK, RKSSSE, Desk, change, scripted, span, vector_card, verify
+from kit.command_sheet import PIN_SHEET, generic
 from sscard.card import Chip, Personality
 from sscard.card.commands import COMMANDS
 from sscard.issuer import preset
@@ -47,27 +48,6 @@ class Case:
         return self.says
 
 
-def generic(word: int) -> int:
-    """63Cx, 61xx and 6Cxx without their number."""
-    if word & 0xFFF0 == 0x63C0:
-        return 0x63C0
-    return word & 0xFF00 if word >> 8 in (0x61, 0x6C) else word
-
-
-SHEET = {
-    "SELECT": {0x6700, 0x6A81, 0x6A82, 0x6A86, 0x6E00, 0x9303},
-    "READ RECORD": {0x6981, 0x6982, 0x6986, 0x6A81, 0x6A82, 0x6A83, 0x6A86, 0x6C00, 0x6E00, 0x9303},
-    "GET CHALLENGE": {0x6700, 0x6A81, 0x6A86, 0x6E00, 0x9303},
-    "EXTERNAL AUTHENTICATION": {
-        *(0x63C0, 0x6581, 0x6700, 0x6983, 0x6984, 0x6A81, 0x6A86, 0x6A88, 0x6E00, 0x9303),
-    },
-    "VERIFY": {0x63C0, 0x6700, 0x6983, 0x6984, 0x6A81, 0x6A86, 0x6A88, 0x6E00, 0x9303},
-    "CHANGE PIN": {0x63C0, 0x6581, 0x6700, 0x6983, 0x6A80, 0x6A81, 0x6A86, 0x6E00, 0x9303},
-    "PIN CHANGE/UNBLOCK": {
-        *(0x6581, 0x6700, 0x6982, 0x6984, 0x6985, 0x6988, 0x6A80, 0x6A81, 0x6A86, 0x6A88, 0x6E00, 0x9303),
-    },
-    "GET RESPONSE": {0x6100, 0x6700, 0x6A81, 0x6A86, 0x6C00, 0x6E00, 0x6F00, 0x9303},
-}
 UNREACHABLE = {
     ("VERIFY", 0x6984): "VERIFY refers to no challenge and no other data that could be invalid",
 }
@@ -553,7 +533,7 @@ def test_case(case: Case, preset_name: str) -> None:
 
 
 def test_every_word_of_the_sheet_is_reached_or_excused() -> None:
-    for name, listed in SHEET.items():
+    for name, listed in PIN_SHEET.items():
         reached = {generic(case.sw) for case in CASES[name]}
         excused = {word for command, word in UNREACHABLE if command == name}
         assert {f"{word:04X}" for word in listed - excused - reached} == set(), name
@@ -561,12 +541,12 @@ def test_every_word_of_the_sheet_is_reached_or_excused() -> None:
 
 def test_declarations_list_what_the_sheet_lists() -> None:
     for command in COMMANDS:
-        if command.name in SHEET:
-            assert SHEET[command.name] <= {generic(word) for word in command.statuses}, command.name
+        if command.name in PIN_SHEET:
+            assert PIN_SHEET[command.name] <= {generic(word) for word in command.statuses}, command.name
 
 
 INSES = [0xA4, 0xB2, 0x84, 0x82, 0x20, 0x5E, 0x24, 0xC0]
-NAME_OF = dict(zip(INSES, SHEET, strict=True))
+NAME_OF = dict(zip(INSES, PIN_SHEET, strict=True))
 headers = st.tuples(
     st.sampled_from([0x00, 0x80, 0x84]),
     st.sampled_from(INSES),
@@ -585,7 +565,7 @@ def test_any_command_is_answered_from_its_list(
     for head, body in commands:
         word = generic(desk.sw(bytes(head) + body))
         # A transport error of a command without data is not on its list.
-        allowed = SHEET[NAME_OF[head[1]]] | {0x9000, 0x6700}
+        allowed = PIN_SHEET[NAME_OF[head[1]]] | {0x9000, 0x6700}
         assert word in allowed or (word == 0x6100 and contact), f"{word:04X}"
 
 

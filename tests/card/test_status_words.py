@@ -1,6 +1,6 @@
 """Every status word that the command sheet lists, for the commands that ``test_pin_commands.py`` leaves.
 
-A case says what the sheet demands. ``SHEET`` repeats the error lists of card-commands.md §1.2–1.13 and §3.2;
+A case says what the sheet demands. ``OTHER_SHEET`` repeats the error lists of card-commands.md §1.2–1.13 and §3.2;
 each word on them is reached by a case or named in ``UNREACHABLE`` with the reason.
 """
 
@@ -11,14 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from test_pin_commands import SHEET as PIN_SHEET
-from test_pin_commands import generic
 
 from kit import PIN
+from kit.command_sheet import BEYOND_THE_LIST, OTHER_SHEET, PIN_SHEET, generic
+from kit.desk import WholeDesk, amounts
 from sscard.card.commands import COMMANDS
 from sscard.issuer import preset
 from sscard.standard.tree import Account
-from whole_desk import WholeDesk, amounts
 
 Send = Callable[[WholeDesk], bytes]
 Before = Callable[[WholeDesk], object]
@@ -27,48 +26,11 @@ LATER = ("v2-3des", "v3-sm4")
 MAC = {"updates_need_mac": True}
 BELOW_MF = {"ssse_fid": 0xDDF1}
 
-SHEET = {
-    "READ BINARY": {0x6981, 0x6982, 0x6986, 0x6A81, 0x6A82, 0x6A86, 0x6B00, 0x6C00, 0x6E00, 0x9303},
-    "UPDATE BINARY": {
-        *(0x6581, 0x6700, 0x6981, 0x6982, 0x6984, 0x6986, 0x6988, 0x6A81, 0x6A82, 0x6A86, 0x6B00, 0x6E00, 0x9303),
-    },
-    "UPDATE RECORD": {
-        *(0x6581, 0x6700, 0x6981, 0x6982, 0x6984, 0x6986, 0x6988, 0x6A81, 0x6A82, 0x6A83, 0x6A84, 0x6A85, 0x6A86),
-        *(0x6E00, 0x9303),
-    },
-    "INTERNAL AUTHENTICATION": {0x6700, 0x6A81, 0x6A86, 0x6A88, 0x6E00, 0x9303},
-    "APPLICATION BLOCK": {
-        *(0x6581, 0x6700, 0x6982, 0x6984, 0x6985, 0x6988, 0x6A81, 0x6A86, 0x6A88, 0x6E00, 0x9303),
-    },
-    "CARD BLOCK": {0x6581, 0x6700, 0x6982, 0x6984, 0x6985, 0x6988, 0x6A81, 0x6A86, 0x6A88, 0x6E00},
-    "INITIALIZE FOR LOAD": {0x6581, 0x6700, 0x6982, 0x6985, 0x6A81, 0x6A86, 0x6E00, 0x9303, 0x9402, 0x9403},
-    "CREDIT FOR LOAD": {0x6581, 0x6700, 0x6901, 0x6985, 0x6A81, 0x6A86, 0x6E00, 0x9302, 0x9303},
-    "INITIALIZE FOR PURCHASE": {
-        *(0x6581, 0x6700, 0x6982, 0x6985, 0x6A81, 0x6A86, 0x6E00, 0x9303, 0x9401, 0x9402, 0x9403),
-    },
-    "DEBIT FOR PURCHASE": {0x6581, 0x6700, 0x6901, 0x6985, 0x6A81, 0x6A86, 0x6E00, 0x9302, 0x9303},
-    "GET BALANCE": {0x6700, 0x6982, 0x6985, 0x6A81, 0x6A86, 0x6E00, 0x9303},
-    "GET TRANSACTION PROOF": {0x6700, 0x6985, 0x6A81, 0x6A86, 0x6E00, 0x9303, 0x9406},
-    "UPDATE STARTING DAY": {0x6982, 0x6985, 0x6A81, 0x6A86, 0x6E00, 0x9303},
-    "GET STARTING DAY": {0x6982, 0x6985, 0x6A81, 0x6A86, 0x6E00, 0x9303},
-}
 UNREACHABLE = {
     ("INITIALIZE FOR LOAD", 0x6581): "it writes nothing",
     ("INITIALIZE FOR PURCHASE", 0x6581): "it writes nothing",
     ("GET STARTING DAY", 0x6982): "only the update asks for DSK (§3.2, preconditions)",
 }
-BEYOND_THE_LIST = {
-    "UPDATE BINARY": {0x6987},
-    "UPDATE RECORD": {0x6987},
-    "GET BALANCE": {0x6C00},
-    "UPDATE STARTING DAY": {0x6581, 0x6700},
-    "GET STARTING DAY": {0x6C00, 0x6700},
-    "READ BINARY": {0x6700},
-    "CARD BLOCK": {0x9303},
-}
-"""Words from elsewhere: 9303 in a blocked application §0.2,
-6987 terminal flows §3, 6Cxx for a wrong Le §0, 6700 for data where none belong §0.1,
-6581 for a write that fails §0."""
 
 
 def at_once(desk: WholeDesk) -> None:
@@ -555,27 +517,27 @@ def test_case(case: Case, card: str) -> None:
     assert f"{desk.sw(command):04X}" == f"{case.sw:04X}"
 
 
-@pytest.mark.parametrize("name", list(SHEET))
+@pytest.mark.parametrize("name", list(OTHER_SHEET))
 def test_every_word_of_the_sheet_is_reached_or_excused(name: str) -> None:
     reached = {generic(case.sw) for case in CASES[name]}
     excused = {word for command, word in UNREACHABLE if command == name}
-    assert {f"{word:04X}" for word in SHEET[name] - excused - reached} == set()
+    assert {f"{word:04X}" for word in OTHER_SHEET[name] - excused - reached} == set()
 
 
-@pytest.mark.parametrize("name", list(SHEET))
+@pytest.mark.parametrize("name", list(OTHER_SHEET))
 def test_no_case_expects_a_word_that_the_sheet_does_not_have(name: str) -> None:
     """Where an issuer chose another word [OC-n], the choice names it."""
     plain = {generic(case.sw) for case in CASES[name] if set(case.switches) <= {"updates_need_mac", "ssse_fid"}}
-    assert {f"{word:04X}" for word in plain - SHEET[name] - BEYOND_THE_LIST.get(name, set()) - {0x9000}} == set()
+    assert {f"{word:04X}" for word in plain - OTHER_SHEET[name] - BEYOND_THE_LIST.get(name, set()) - {0x9000}} == set()
 
 
 def test_declarations_list_what_the_sheet_lists() -> None:
     for command in COMMANDS:
-        if command.name in SHEET:
-            missing = SHEET[command.name] - {generic(word) for word in command.statuses}
+        if command.name in OTHER_SHEET:
+            missing = OTHER_SHEET[command.name] - {generic(word) for word in command.statuses}
             assert {f"{word:04X}" for word in missing} == set(), command.name
 
 
 def test_no_command_is_forgotten() -> None:
-    assert SHEET.keys() | PIN_SHEET.keys() == {command.name for command in COMMANDS}
-    assert SHEET.keys() & PIN_SHEET.keys() == set()
+    assert OTHER_SHEET.keys() | PIN_SHEET.keys() == {command.name for command in COMMANDS}
+    assert OTHER_SHEET.keys() & PIN_SHEET.keys() == set()

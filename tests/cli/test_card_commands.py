@@ -529,7 +529,7 @@ def test_200_killed_sessions_leave_a_card_that_loads_and_owes_no_try(tmp_path: P
     """The image always loads, and tries left never exceed what the answers already given imply."""
     card = kit.card_of(replace(preset("v3-sm4"), pin_tries=15))
     save_card(card, tmp_path / "fresh.json")
-    script = Path(__file__).parent / "killed_sessions.py"
+    script = Path(kit.__file__).parent / "killed_sessions.py"
     done = subprocess.run(  # noqa: S603
         [sys.executable, script, tmp_path, str(SESSIONS), "20260105"], capture_output=True, text=True, check=False
     )

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kit import PIN, card_of, verify
+from kit.desk import PURCHASE, WholeDesk
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
@@ -27,7 +28,6 @@ from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.issuer.image import CardImage, digest_of, read_image, write_image
 from sscard.standard.tree import CARD_BLOCKED, Account
 from sscard.terminal import CardSession
-from whole_desk import PURCHASE, WholeDesk
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")
 RELEASED = Path(__file__).parent.parent / "images"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from service.citizens import Citizen, Ticking, make_citizen
-from service.postgres import NoServer, private_server
+from kit.citizens import Citizen, Ticking, make_citizen
+from kit.postgres import NoServer, private_server
 from sscard.issuer import KeyHierarchy, builtin_keys
 from sscard.service import Case, PinService, Reason
 from sscard.service.journal.database import SqlJournal

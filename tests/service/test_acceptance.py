@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from service.citizens import OPENING, Citizen
+from kit.citizens import OPENING, Citizen
 from sscard.service import (
     Acceptance,
     ApplicantKind,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.citizens import OPENING, Citizen, Ticking, make_citizen
+from kit.citizens import OPENING, Citizen, Ticking, make_citizen
 from sscard.card import Personality
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say

@@ -7,7 +7,7 @@ from itertools import product
 
 import pytest
 
-from service.citizens import OPENING, Citizen
+from kit.citizens import OPENING, Citizen
 from sscard.i18n.phrase import Phrase
 from sscard.service import Case, Event, MemoryJournal, PinService, Reason, Stage, WrongStage
 from sscard.service.case import received

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from service.citizens import Ticking, make_citizen
+from kit.citizens import Ticking, make_citizen
 from service.conftest import KEY
 from sscard.cli.main import main
 from sscard.issuer import Holder, make_order, personalise, preset

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from service.citizens import Citizen, Ticking, make_citizen
+from kit.citizens import Citizen, Ticking, make_citizen
 from sscard.errors import InputError
 from sscard.service import (
     Acceptance,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pytest
 
-from service.citizens import make_citizen
+from kit.citizens import make_citizen
 from sscard.service import (
     Acceptance,
     Applicant,

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from service.citizens import ID_NUMBER, OPENING, Citizen, Ticking, make_citizen
+from kit.citizens import ID_NUMBER, OPENING, Citizen, Ticking, make_citizen
 from service.conftest import KEY
 from sscard.errors import InputError, MissingPart
 from sscard.service import (

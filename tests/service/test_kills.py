@@ -18,7 +18,7 @@ from random import Random
 
 import pytest
 
-from service.citizens import OPENING
+from kit.citizens import OPENING
 from service.conftest import KEY
 from sscard.cli.main import main
 from sscard.hsm import SoftHsm

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from service.citizens import ID_NUMBER, Citizen
+from kit.citizens import ID_NUMBER, Citizen
 from sscard.card import Personality
 from sscard.chip.memory import Moment, PowerLost
 from sscard.hsm import SoftHsm

@@ -8,7 +8,7 @@ from itertools import product
 
 import pytest
 
-from service.citizens import Citizen, Ticking, make_citizen
+from kit.citizens import Citizen, Ticking, make_citizen
 from sscard.chip.memory import Moment
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import builtin_keys

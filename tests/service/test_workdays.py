@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from service.citizens import Ticking, make_citizen
+from kit.citizens import Ticking, make_citizen
 from sscard.service import PinService, Reason, Stage
 from sscard.service.workdays import Due, day_in_china, due_after
 

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from service.citizens import OPENING
+from kit.citizens import OPENING
 from service.conftest import KEY
 from sscard.hsm import SoftHsm
 from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset

@@ -11,9 +11,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from programs import LONG, running
 
 import kit
+from kit.programs import LONG, running
 from sscard.issuer import builtin_keys, personalise, preset
 from sscard.issuer.cardfile import load_card, save_card
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from programs import Program, run, running
 
 import kit
+from kit.programs import Program, run, running
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, save_card

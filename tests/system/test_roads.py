@@ -7,9 +7,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from programs import run
 
 import kit
+from kit.programs import run
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
 from sscard.scenario import builtin_scenarios, read_scenario, run_scenario

@@ -37,7 +37,7 @@ def environment() -> dict[str, str]:
     if not Path(FOLDER).exists():
         pytest.skip("the virtualsmartcard package is not installed: sudo apt-get install vsmartcard-vpicc")
     pytest.importorskip("Crypto", reason="pip install 'sscard[virtualsmartcard]'")
-    return {**os.environ, "PYTHONPATH": os.pathsep.join((FOLDER, str(Path(kit.__file__).parent)))}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((FOLDER, str(Path(kit.__file__).parents[1])))}
 
 
 def test_it_has_the_face_of_the_packages_own_card(environment: dict[str, str]) -> None:

@@ -7,9 +7,9 @@ from datetime import date
 from functools import partial
 
 import pytest
-from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
+from kit.counter import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varied
 from sscard.chip.memory import Moment
 from sscard.driver.card import DriverCard, IssuerData
 from sscard.driver.duties import (

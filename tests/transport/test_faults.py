@@ -6,9 +6,9 @@ from functools import partial
 from random import Random
 
 import pytest
-from fake_driver import ATR, EchoCard
 
 import kit
+from kit.fake_driver import ATR, EchoCard
 from sscard.chip.memory import Moment
 from sscard.transport.faults import (
     CardMute,

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from random import Random
 
 import pytest
-from fake_driver import ATR, GET_ATR, LONG, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
 
 import kit
+from kit.fake_driver import ATR, GET_ATR, LONG, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment
 from sscard.transport.faults import CardMute, CardRemoved

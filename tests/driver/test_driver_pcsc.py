@@ -12,9 +12,9 @@ from multiprocessing import get_context
 from random import Random
 
 import pytest
-from driver_kit import ALL, CARD, PAY, ok
 
 import kit
+from kit.counter import ALL, CARD, PAY, ok
 from sscard.driver.api import Readers, SSCardDriver
 from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
 from sscard.errors import MissingPart

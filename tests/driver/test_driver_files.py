@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from driver_kit import ALL, CARD, Counter, ok, psam_of
 
+from kit.counter import ALL, CARD, Counter, ok, psam_of
 from sscard.issuer import builtin_keys
 
 PIN, KEY = 1, 2

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from driver_kit import ALL, CARD, Counter, ok, psam_of
 
 import kit
+from kit.counter import ALL, CARD, Counter, ok, psam_of
 from sscard.driver.api import DriverOptions, Readers, SSCardDriver
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm

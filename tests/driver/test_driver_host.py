@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from driver_kit import ALL, Counter
 
+from kit.counter import ALL, Counter
 from sscard.driver.hoststrings import CardHolderBase, HostError, SoftPurchaseHsm
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import builtin_keys

@@ -6,9 +6,9 @@ import logging
 from functools import partial
 
 import pytest
-from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of
 
 import kit
+from kit.counter import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of
 from sscard.chip.memory import Moment
 from sscard.driver.card import DriverCard
 from sscard.driver.duties import Standing, recover_reset

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from driver_kit import ALL, CARD, OTHER, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
+from kit.counter import ALL, CARD, OTHER, Counter, foreign_keys, ok, psam_of, varied
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.issuer import find_place

@@ -13,12 +13,12 @@ from pathlib import Path
 from random import Random
 from typing import NamedTuple
 
-import native_kit
 import pytest
-from native_kit import command, run
 from typer.testing import CliRunner
 
 import kit
+from kit import native as native_kit
+from kit.native import command, run
 from sscard.cli.main import app
 from sscard.driver import native
 from sscard.driver.errors import describe

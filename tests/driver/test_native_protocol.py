@@ -12,9 +12,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from native_kit import CARD, HELLO, PROGRAMS, Line, Service, command, running, serving
 
 import kit
+from kit.native import CARD, HELLO, PROGRAMS, Line, Service, command, running, serving
 from sscard.driver import server as driver_server
 from sscard.driver.errors import describe
 from sscard.driver.server import FUNCTIONS, default_place, serve_driver

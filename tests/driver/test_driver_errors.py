@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from driver_kit import CARD, OTHER, PAY, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
+from kit.counter import CARD, OTHER, PAY, Counter, foreign_keys, ok, psam_of, varied
 from sscard.driver.api import Readers, SSCardDriver
 from sscard.driver.errors import FAILURES, FALLBACK, DriverError, code_of, describe, outcome
 from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from driver_kit import ALL, CARD, ok, psam_of
 
 import kit
+from kit.counter import ALL, CARD, ok, psam_of
 from sscard.driver.api import Readers, SSCardDriver
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm

@@ -22,7 +22,7 @@ from sscard.issuer.psam import issue_psam
 from sscard.terminal.pinpad import PinPad, ScriptedPad
 from sscard.terminal.psam import Psam
 
-PROGRAMS = Path(__file__).parent / "native"
+PROGRAMS = Path(__file__).parents[1] / "driver" / "native"
 SANITISERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
 HELLO = b"sscard-driver\t1\tUTF-8\n"
 CARD = "510100D15600000500000001A1B2C3D4|A00000011|"

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import NAME
+from kit.desk import TERMINAL, TIME, WholeDesk, amounts
 from sscard.card.commands import BY_CODE, COMMANDS
 from sscard.conversation import Recorder
 from sscard.conversation.explain import Explainer
 from sscard.issuer import preset
 from sscard.standard.apdu import SW, status_text
 from sscard.standard.generations import build_layout
-from whole_desk import TERMINAL, TIME, WholeDesk, amounts
 
 OK = b"\x90\x00"
 PIN, NEW = "739184", "582036"

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import native_kit
 import pytest
-from native_kit import CARD, FakeServer, Service, command, run, running, serving, started
 
 import kit
+from kit import native as native_kit
+from kit.native import CARD, FakeServer, Service, command, run, running, serving, started
 from sscard.driver import native
 from sscard.driver.api import SSCardDriver
 from sscard.driver.errors import describe

@@ -149,7 +149,7 @@ DATA = {
     "service/item.py": "the item's labels are the page's own",
     "service/words.py": "words stand in both languages, as the item has them",
     "service/case.py": "the same: stages and acts",
-    "service/schema.py": "tables of the database",
+    "service/journal/schema.py": "tables of the database",
     "driver/errors.py": "the driver's descriptions are fixed by its sheet",
     "driver/card.py": "a driver answers with codes: what it calls an operation is shown nowhere",
     "driver/files.py": "the same",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from driver_kit import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varied
 
 import kit
+from kit.counter import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varied
 from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys, find_place
