@@ -12,7 +12,7 @@ CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix si
 CHIP_TESTS := tests/standard tests/chip tests/card tests/psam tests/model \
 	tests/issuer/test_image.py tests/issuer/test_personalities.py
 
-.PHONY: demo test check lint types layers tests catalogs campaign compiled bench bench-compiled system venv clean
+.PHONY: demo test check lint types layers tests catalogs campaign compiled bench bench-compare bench-compiled system venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run
@@ -48,6 +48,10 @@ compiled: $(COMPILED)/chip
 
 bench: $(VENV)/developer
 	$(BIN)/pytest bench --benchmark-enable
+
+# This checkout against an earlier revision, interleaved: make bench-compare BEFORE=main~20
+bench-compare: $(VENV)/developer
+	$(BIN)/python bench/compare.py $(BEFORE)
 
 bench-compiled: $(COMPILED)/chip
 	cp -R simulator/sscard $(COMPILED)

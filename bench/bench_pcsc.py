@@ -91,7 +91,7 @@ def serve(peer: str, port: int) -> None:
 @contextmanager
 def served(peer: str, port: int) -> Iterator[None]:
     command = [sys.executable, __file__, "--serve", peer, str(port)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:  # noqa: S603 - ourselves
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
         yield
         assert process.stdin is not None
         process.stdin.close()
@@ -102,7 +102,7 @@ def inserted(port: int, folder: Path) -> Iterator[None]:
     """The card as an image file, as ``sscard insert`` serves it."""
     save_card(new_card(), folder / "card.json")
     command = [sys.executable, "-m", "sscard.cli.main", "insert", str(folder / "card.json"), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:  # noqa: S603 - ourselves
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         yield
         process.terminate()
 
@@ -120,7 +120,7 @@ def served_by_vicc(port: int, reader_name: str) -> Iterator[None]:
         paths = [str(VICC_FOLDER), folder, os.environ.get("PYTHONPATH", "")]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
         command = [program, "--type", "iso7816", "--hostname", "127.0.0.1", "--port", str(port)]
-        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
             if not wait_for_card(reader_name, timeout=PATIENCE):
                 process.terminate()
                 reason = process.communicate()[1].strip().rpartition("\n")[2]
@@ -233,7 +233,7 @@ def show(peers: list[Peer], console: Console) -> None:
 
 def versions() -> str:
     """What the figures depend on."""
-    said = subprocess.check_output([str(find_pcscd()), "--version"], text=True)  # noqa: S603
+    said = subprocess.check_output([str(find_pcscd()), "--version"], text=True)
     python = f"Python {platform.python_version()}, pyscard {version('pyscard')}, Linux {platform.release()}"
     return f"{said.splitlines()[0].rstrip('.')}; {', '.join(debian())}; {python}, {os.cpu_count()} CPUs"
 
@@ -244,7 +244,7 @@ def debian() -> list[str]:
     if query is None:
         return []
     command = [query, "--show", "--showformat", "${Package} ${Version}\\n", "vsmartcard-vpcd", "vsmartcard-vpicc"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()  # noqa: S603
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
 
 
 def main() -> None:
