@@ -16,9 +16,9 @@ from sscard.chip.memory import Memory, Moment, PowerLost
 from sscard.conversation import Recorder
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
-from sscard.standard.apdu import ApduError
 from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
+from sscard.terminal.errors import ApduError
 
 SECRET = "918273"
 OTHER = "564738"

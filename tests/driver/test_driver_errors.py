@@ -14,7 +14,7 @@ from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys, find_place
-from sscard.standard.apdu import ApduError
+from sscard.terminal.errors import ApduError
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut, ScriptedPad
 from sscard.transport.connection import Connection
 from sscard.transport.faults import CardMute, CardRemoved, Mute, TransportError, Truncated

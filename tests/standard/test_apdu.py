@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sscard.standard.apdu import SW, Answer, ApduError, command, split, status_text, tries_in
+from sscard.standard.apdu import SW, Answer, command, split, status_text, tries_in
 
 WORDS_OF_THE_SHEET = [
     *(0x9000, 0x6581, 0x6700, 0x6901, 0x6981, 0x6982, 0x6983, 0x6984, 0x6985, 0x6986, 0x6987, 0x6988),
@@ -85,9 +85,3 @@ def test_any_word_has_a_text(sw: int, chinese: bool) -> None:
 )
 def test_text_says_the_number_in_the_word(sw: int, part: str) -> None:
     assert part in status_text(sw)
-
-
-def test_error_names_operation_and_status_word() -> None:
-    error = ApduError("verify PIN", 0x63C2, b"\x01")
-    assert str(error) == "verify PIN: 63C2 verification failed, 2 tries left"
-    assert (error.operation, error.sw, error.data) == ("verify PIN", 0x63C2, b"\x01")

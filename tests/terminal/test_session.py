@@ -12,10 +12,10 @@ from kit import NAME, PIN, Desk
 from sscard.card import Chip, Personality
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys, load_keys
-from sscard.standard.apdu import ApduError
 from sscard.standard.atr import historical_bytes
 from sscard.standard.cipher import DES, SM4
 from sscard.terminal import AuthenticationFailed, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
+from sscard.terminal.errors import ApduError
 from sscard.terminal.session import suite_in
 from sscard.transport import exchange
 

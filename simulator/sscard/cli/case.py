@@ -272,7 +272,7 @@ def _terminal(target: str, keys: Path | None) -> Iterator[PharmacySession | None
     """The terminal's session with the card, ``None`` without a card or with one it cannot speak to."""
     from sscard.cli.target import keys_of, open_target
     from sscard.hsm import SoftHsm
-    from sscard.standard.apdu import ApduError
+    from sscard.terminal.errors import ApduError
     from sscard.terminal.pharmacy import PharmacySession
     from sscard.transport.faults import TransportError
 
@@ -331,7 +331,7 @@ def _trial(session: PharmacySession, keypad: Keypad, keys: Path | None, place: s
     from sscard.cli.target import keys_of
     from sscard.issuer import find_place
     from sscard.service.aftercare import try_at_pharmacy
-    from sscard.standard.apdu import ApduError
+    from sscard.terminal.errors import ApduError
 
     try:
         where = find_place(place or "tries-6")

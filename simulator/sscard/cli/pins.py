@@ -104,8 +104,8 @@ def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | No
     """A card session; a refusal of the card or the HSM is told in one line and ends with 1."""
     from sscard.cli.hsm import hsm_refusals, http_hsm
     from sscard.hsm import SoftHsm
-    from sscard.standard.apdu import ApduError
     from sscard.terminal import CardSession
+    from sscard.terminal.errors import ApduError
 
     behind = http_hsm(hsm, hsm_token) if hsm else SoftHsm(keys_of(keys))
     with hsm_refusals(), open_target(target) as connection:

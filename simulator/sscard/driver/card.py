@@ -10,11 +10,12 @@ from typing import Final, NamedTuple
 from sscard.driver.errors import Code, DriverError, wrong_pin
 from sscard.driver.fields import identification_code
 from sscard.issuer.hierarchy import CardReference
-from sscard.standard.apdu import SW, Answer, ApduError, command, tries_in
+from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, check_byte, historical_bytes
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin, records
 from sscard.standard.generations import build_layout
 from sscard.standard.tree import MF, SSSE_NAME, FileSpec, Layout
+from sscard.terminal.errors import ApduError
 from sscard.terminal.session import ALGORITHM_MARK, CHALLENGE_LENGTH, Identity
 from sscard.transport.connection import Connection, exchange
 

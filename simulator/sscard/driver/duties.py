@@ -15,10 +15,10 @@ from typing import Protocol
 from sscard.driver.card import GENERATIONS, DriverCard, IssuerData
 from sscard.driver.errors import Code, DriverError
 from sscard.i18n.language import N_, _
-from sscard.standard.apdu import SW, ApduError
+from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
-from sscard.terminal.errors import PinBlocked, WrongPin
+from sscard.terminal.errors import ApduError, PinBlocked, WrongPin
 from sscard.terminal.session import Identity
 
 PURCHASE = 0x02

@@ -8,7 +8,8 @@ from typing import Final
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.errors import InputError, MissingPart
-from sscard.standard.apdu import ApduError, status_text, tries_in
+from sscard.standard.apdu import status_text, tries_in
+from sscard.terminal.errors import ApduError
 from sscard.terminal.psam import PsamError
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 from sscard.transport.pcsc import CardReset

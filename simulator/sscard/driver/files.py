@@ -14,9 +14,10 @@ from typing import Final
 from sscard.driver.card import BINARY_PIECE, FIRST, NUMBER, DriverCard
 from sscard.driver.errors import Code, DriverError
 from sscard.driver.fields import FileFields, any_hexadecimal, file_text, upper_hex
-from sscard.standard.apdu import SW, ApduError, command
+from sscard.standard.apdu import SW, command
 from sscard.standard.encoding import decode_an, decode_cn, encode_an, encode_cn, records, tlv
 from sscard.standard.tree import FileSpec, Item, Structure
+from sscard.terminal.errors import ApduError
 
 PREVIOUS: Final = 0b011
 """P2 of UPDATE RECORD that adds to a cyclic file."""

@@ -20,8 +20,8 @@ from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.service import PinService
-from sscard.standard.apdu import ApduError
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
+from sscard.terminal.errors import ApduError
 from sscard.transport import CardMute, CardRemoved, Connection, TransportError
 
 DEFAULT_SEED = 1

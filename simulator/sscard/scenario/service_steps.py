@@ -28,8 +28,9 @@ from sscard.service import (
     Stage,
     SupplementNotice,
 )
-from sscard.standard.apdu import SW, ApduError
+from sscard.standard.apdu import SW
 from sscard.terminal import BasicData
+from sscard.terminal.errors import ApduError
 
 Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice
 

@@ -9,9 +9,10 @@ from typing import Final
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Holder, KeyHierarchy, Place
-from sscard.standard.apdu import SW, ApduError
+from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
 from sscard.terminal import CardSession
+from sscard.terminal.errors import ApduError
 from sscard.terminal.pharmacy import PharmacySession, Receipt
 
 TRIAL_COST: Final = 1

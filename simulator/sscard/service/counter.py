@@ -18,8 +18,8 @@ from sscard.service.identity import Applicant
 from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice
 from sscard.service.pipeline import PinService
 from sscard.service.words import ApplicantKind, Channel, Operation, Paper, Presence, Reason
-from sscard.standard.apdu import ApduError
 from sscard.terminal import BasicData, CardSession
+from sscard.terminal.errors import ApduError
 from sscard.transport.faults import TransportError
 
 Told = str

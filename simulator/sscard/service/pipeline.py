@@ -46,9 +46,10 @@ from sscard.service.notices import (
 from sscard.service.policy import Policy, load_policy
 from sscard.service.words import Channel, Operation, Paper
 from sscard.service.workdays import day_in_china, due_after
-from sscard.standard.apdu import SW, ApduError, status_text, tries_in
+from sscard.standard.apdu import SW, status_text, tries_in
 from sscard.standard.encoding import encode_pin
 from sscard.terminal import AuthenticationFailed, BasicData, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
+from sscard.terminal.errors import ApduError
 from sscard.transport.faults import TransportError
 
 Clock = Callable[[], datetime]

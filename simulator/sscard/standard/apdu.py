@@ -93,16 +93,6 @@ class Answer(NamedTuple):
     sw: int
 
 
-class ApduError(Exception):
-    """The card refused a command; carries the answer's data and status word, explained in English or Chinese."""
-
-    def __init__(self, operation: str, sw: int, data: bytes = b"", *, chinese: bool = False) -> None:
-        super().__init__(f"{operation}: {sw:04X} {status_text(sw, chinese)}")
-        self.operation = operation
-        self.sw = sw
-        self.data = data
-
-
 def command(cla: int, ins: int, p1: int, p2: int, data: bytes = b"", le: int | None = None) -> bytes:
     """Build a short command APDU: data 0–255 bytes, ``le`` 0–255 (0 asks for all)."""
     body = bytes((cla, ins, p1, p2))

@@ -3,7 +3,21 @@
 from __future__ import annotations
 
 from sscard.i18n.language import is_chinese
-from sscard.standard.apdu import SW, ApduError, tries_in
+from sscard.standard.apdu import SW, status_text, tries_in
+
+
+class ApduError(Exception):
+    """The card refused a command; carries the answer's data and status word, explained in English or Chinese."""
+
+    def __init__(self, operation: str, sw: int, data: bytes = b"", *, chinese: bool = False) -> None:
+        super().__init__(operation, sw)  # what a pickle is made again from; the rest is restored as attributes
+        self.operation = operation
+        self.sw = sw
+        self.data = data
+        self.chinese = chinese
+
+    def __str__(self) -> str:
+        return f"{self.operation}: {self.sw:04X} {status_text(self.sw, self.chinese)}"
 
 
 class WrongPin(ApduError):

@@ -9,8 +9,9 @@ from typing import Final
 from sscard.hsm import Hsm
 from sscard.i18n.language import _, is_chinese
 from sscard.issuer.hierarchy import KeyHierarchy
-from sscard.standard.apdu import ApduError, command
+from sscard.standard.apdu import command
 from sscard.standard.cipher import equal
+from sscard.terminal.errors import ApduError
 from sscard.terminal.session import CardSession
 from sscard.transport.connection import Connection
 

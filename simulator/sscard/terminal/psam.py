@@ -37,8 +37,12 @@ class PsamError(Exception):
     """The PSAM is not there or refused; ``code`` is the driver's return code (driver sheet §6–7)."""
 
     def __init__(self, code: int, problem: str) -> None:
-        super().__init__(f"{problem} ({code})")
+        super().__init__(code, problem)
         self.code = code
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.problem} ({self.code})"
 
 
 class PurchaseMac(NamedTuple):

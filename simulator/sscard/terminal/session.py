@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from sscard.hsm import Hsm
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import CardReference
-from sscard.standard.apdu import SW, Answer, ApduError, command, tries_in
+from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.atr import SERIAL_LENGTH, historical_bytes
 from sscard.standard.cipher import DES, MAC_LENGTH, SUITES, Suite
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin
 from sscard.standard.tree import SSSE_NAME
-from sscard.terminal.errors import authentication_error, card_error, pin_error
+from sscard.terminal.errors import ApduError, authentication_error, card_error, pin_error
 from sscard.transport.connection import Connection, exchange
 
 CHALLENGE_LENGTH = 8
