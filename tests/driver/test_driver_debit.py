@@ -6,7 +6,7 @@ import pytest
 
 import kit
 from kit.counter import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of, varied
-from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys, find_place
 
@@ -87,7 +87,7 @@ def test_the_ascii_type_of_some_cards(counter: Counter) -> None:
 
 
 def test_an_hsm_with_another_dpk_takes_nothing(counter: Counter) -> None:
-    counter.host = CardHolderBase(SoftHsm(builtin_keys()), SoftPurchaseHsm(foreign_keys("DPK")))
+    counter.host = CardHolderBase(SoftHsm(foreign_keys("DPK")))
     asked = ok(counter.driver.iDoDebit_HSM_Step1(counter.type, CARD, PAY))
     assert counter.driver.iDoDebit_HSM_Step2(counter.host.purchase(counter.basic, asked))[0] == -37634
     counter.pad.script("123456")
@@ -96,7 +96,7 @@ def test_an_hsm_with_another_dpk_takes_nothing(counter: Counter) -> None:
 
 def test_a_settlement_with_another_dtk_fails(counter: Counter) -> None:
     receipt = pay_by_hsm(counter)
-    foreign = CardHolderBase(SoftHsm(builtin_keys()), SoftPurchaseHsm(foreign_keys("DTK")))
+    foreign = CardHolderBase(SoftHsm(foreign_keys("DTK")))
     assert not foreign.settle(counter.basic, receipt)
 
 

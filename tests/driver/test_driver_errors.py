@@ -10,7 +10,7 @@ import kit
 from kit.counter import CARD, OTHER, PAY, Counter, foreign_keys, ok, psam_of, varied
 from sscard.driver.api import Readers, SSCardDriver
 from sscard.driver.errors import FAILURES, FALLBACK, DriverError, code_of, describe, outcome
-from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys, find_place
@@ -107,7 +107,7 @@ def wrong_checksum() -> Result:
 
 def foreign(key: str) -> Counter:
     counter = Counter()
-    counter.host = CardHolderBase(SoftHsm(foreign_keys(key)), SoftPurchaseHsm(foreign_keys(key)))
+    counter.host = CardHolderBase(SoftHsm(foreign_keys(key)))
     return counter
 
 

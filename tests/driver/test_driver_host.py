@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kit.counter import ALL, Counter
-from sscard.driver.hoststrings import CardHolderBase, HostError, SoftPurchaseHsm
+from sscard.driver.hoststrings import CardHolderBase, HostError
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import builtin_keys
 
@@ -14,7 +14,7 @@ BASIC = "510100|||||1234A1B2C38649510100000001||||||"
 
 @pytest.fixture
 def host() -> CardHolderBase:
-    return CardHolderBase(SoftHsm(builtin_keys()), SoftPurchaseHsm(builtin_keys()))
+    return CardHolderBase(SoftHsm(builtin_keys()))
 
 
 @pytest.mark.parametrize("personality", ALL)
@@ -70,14 +70,8 @@ def test_what_the_hsm_may_not_do_is_refused(host: CardHolderBase, service: str, 
         getattr(host, service)(BASIC, asked)
 
 
-def test_a_base_without_purchases_says_so() -> None:
-    host = CardHolderBase(SoftHsm(builtin_keys()))
-    with pytest.raises(HsmError):
-        host.purchase(BASIC, "03|1052|A1A2A3A4|0007|000003E800000064|02|510100000001|20250101123000|")
-
-
 def test_no_key_and_no_pin_in_a_refusal(host: CardHolderBase) -> None:
     with pytest.raises(HostError) as refused:
         host.safe_message(BASIC, "03|1004|1122334455667788|8424000114|4815162|")
     assert "4815162" not in str(refused.value)
-    assert repr(SoftPurchaseHsm(builtin_keys())) == "<SoftPurchaseHsm sscard test keys>"
+    assert repr(SoftHsm(builtin_keys())) == "<SoftHsm sscard test keys>"

@@ -16,7 +16,7 @@ import pytest
 import kit
 from kit.counter import ALL, CARD, PAY, ok
 from sscard.driver.api import Readers, SSCardDriver
-from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
@@ -42,7 +42,7 @@ class Counter:
         self.pad = ScriptedPad()
         readers = Readers(card, spare) if contact else Readers(spare, card)
         self.driver = SSCardDriver(readers, self.pad, psam)
-        self.host = CardHolderBase(SoftHsm(builtin_keys()), SoftPurchaseHsm(builtin_keys()))
+        self.host = CardHolderBase(SoftHsm(builtin_keys()))
         self.type, self.auto = (1, 4) if contact else (2, 3)  # auto: the reader without card first
 
     def run(self, slot: VirtualReaderSlot) -> Outcome:

@@ -43,6 +43,11 @@ PROOF = {
     "factor": FACTOR.hex(),
     "original": ORIGINAL.hex(),
 }
+PURCHASE = {
+    **{name: PROOF[name] for name in ("algorithm", "city_code", "serial", "factor")},
+    "address": SOFT.address_of("DPK"),
+    "message": bytes(26).hex(),
+}
 
 
 class Service:
@@ -96,6 +101,10 @@ def test_it_gives_what_the_hsm_behind_it_gives(hsm: HttpHsm) -> None:
         ):
             message = (algorithm, hsm.address_of("STK"), card, factor, bytes.fromhex(header), pin)
             assert hsm.safe_message(*message) == SOFT.safe_message(*message)
+        purchase = (algorithm, hsm.address_of("DPK", 2), card, factor, random.randbytes(26))
+        assert hsm.purchase_mac(*purchase) == SOFT.purchase_mac(*purchase)
+        receipt = (algorithm, hsm.address_of("DTK"), card, random.randbytes(30))
+        assert hsm.transaction_proof(*receipt) == SOFT.transaction_proof(*receipt)
 
 
 @pytest.mark.parametrize("personality", kit.PERSONALITIES)
@@ -136,6 +145,11 @@ def test_without_its_token_it_does_nothing(service: Service, token: str) -> None
         ("/v1/authentication-data", {**PROOF, "original": "00"}, 409),
         ("/v1/authentication-data", {**PROOF, "algorithm": 2}, 409),
         ("/v1/authentication-data", {**PROOF, "factor": ""}, 409),
+        ("/v1/purchase-mac", {**PURCHASE, "message": ""}, 200),
+        ("/v1/purchase-mac", {**PURCHASE, "address": "1009"}, 409),
+        ("/v1/purchase-mac", {**PURCHASE, "factor": "00"}, 409),
+        ("/v1/purchase-mac", {**PURCHASE, "original": ""}, 400),
+        ("/v1/transaction-proof", {**PURCHASE, "factor": ""}, 400),
         ("/v1/address-of", {"key": "PUK", "version": -1}, 400),
         ("/v1/address-of", {"key": "P" * 33}, 400),
         ("/v1/address-of", " " * 4097, 413),

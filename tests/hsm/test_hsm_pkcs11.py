@@ -39,9 +39,11 @@ FACTOR, ORIGINAL = bytes(range(8)), bytes(range(8, 16))
 SOFT = SoftHsm(builtin_keys())
 WHOLE = read_key_file(None)
 FILE = WHOLE.model_copy(
-    update={"keys": [key for key in WHOLE.keys if key.name in ("IRK", "STK", "UKSSSE", "BK", "PUK", "RKSSSE")]}
+    update={
+        "keys": [key for key in WHOLE.keys if key.name in ("IRK", "STK", "UKSSSE", "BK", "PUK", "RKSSSE", "DPK", "DTK")]
+    }
 )
-"""Test keys enough for resets: each takes a file of the token."""
+"""Test keys enough for resets and purchases: each takes a file of the token."""
 
 pytestmark = pytest.mark.skipif(
     not MODULES or shutil.which("softhsm2-util") is None, reason="no SoftHSM2: sudo apt-get install softhsm2"
@@ -81,6 +83,8 @@ def test_it_gives_what_the_software_hsm_gives(hsm: Pkcs11Hsm) -> None:
         length = 4 if pin is None else (len(pin) + 8) // 8 * 8 + 4
         message = (1, SOFT.address_of("STK"), card, factor, bytes((0x84, 0x24, 0, 1, length)), pin)
         assert hsm.safe_message(*message) == SOFT.safe_message(*message)
+        purchase = (1, SOFT.address_of("DPK", random.randrange(3)), card, random.randbytes(8), random.randbytes(26))
+        assert hsm.purchase_mac(*purchase) == SOFT.purchase_mac(*purchase)
 
 
 def test_versions_and_names_of_other_generations_have_their_addresses(hsm: Pkcs11Hsm) -> None:
@@ -119,6 +123,15 @@ def addresses(file: KeyFile) -> list[str]:
 def test_what_it_cannot_do_it_refuses_in_words(hsm: Pkcs11Hsm, asked: Any, text: str) -> None:
     with pytest.raises(HsmError, match=text):
         hsm.authentication_data(*asked)
+
+
+def test_no_tac_because_a_token_cannot_xor_the_halves_of_a_key(hsm: Pkcs11Hsm) -> None:
+    with pytest.raises(HsmError, match="the two halves of DTK cannot be XORed without reading them"):
+        hsm.transaction_proof(1, hsm.address_of("DTK"), CARD, bytes(30))
+    with pytest.raises(HsmError, match="DES and 3DES only, not SM4"):
+        hsm.transaction_proof(3, hsm.address_of("DTK"), CARD, bytes(30))
+    with pytest.raises(HsmError, match="is not for 'proof' but for 'authenticate'"):
+        hsm.transaction_proof(1, hsm.address_of("PUK"), CARD, bytes(30))
 
 
 def test_an_sm4_card_is_refused_unharmed(hsm: Pkcs11Hsm) -> None:

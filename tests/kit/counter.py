@@ -16,7 +16,7 @@ import kit
 from sscard.card import Chip, Personality
 from sscard.conversation.recorder import Exchange, Recorder
 from sscard.driver.api import DriverOptions, Readers, SSCardDriver
-from sscard.driver.hoststrings import CardHolderBase, SoftPurchaseHsm
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, KeyHierarchy, builtin_keys, preset
 from sscard.issuer.hierarchy import KeyFile
@@ -60,7 +60,7 @@ class Counter:
         readers = Readers(contact=self._open) if contact else Readers(contactless=self._open)
         self.driver = SSCardDriver(readers, self.pad, psam, options=DriverOptions(**options))
         self.type = 1 if contact else 2
-        self.host = CardHolderBase(SoftHsm(builtin_keys()), SoftPurchaseHsm(builtin_keys()))
+        self.host = CardHolderBase(SoftHsm(builtin_keys()))
 
     def _open(self) -> Connection:
         return self.wire

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from sscard.driver.fields import join, upper_hex
-from sscard.hsm import Hsm, HsmError
+from sscard.hsm import Hsm
 from sscard.i18n.language import _
-from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
+from sscard.issuer.hierarchy import CardReference
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH
-from sscard.standard.cipher import DES, SUITES, Suite, equal
+from sscard.standard.cipher import equal
 from sscard.standard.encoding import digits_in
 
 NO_ACCOUNT = bytes(4)
@@ -25,46 +25,6 @@ EIGHT_FIELDS = 8
 
 class HostError(Exception):
     """The service cannot make sense of what an application sent; the text never holds a key or PIN."""
-
-
-class PurchaseHsm(Protocol):
-    """What the card-holder base asks of an HSM for purchases, beside ``Hsm``."""
-
-    def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
-        """MAC1, 4 bytes, under DPK over random(4) ‖ count(2) ‖ last two bytes of the terminal sequence."""
-
-    def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
-        """TAC, 4 bytes, under DTK itself, in a DES card under its halves XORed."""
-
-
-class SoftPurchaseHsm:
-    """Purchases in software, over the roots of a key file."""
-
-    def __init__(self, hierarchy: KeyHierarchy) -> None:
-        self._hierarchy = hierarchy
-
-    def __repr__(self) -> str:
-        return f"<SoftPurchaseHsm {self._hierarchy.name}>"
-
-    def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
-        """See ``PurchaseHsm``."""
-        suite = _suite(algorithm)
-        key = self._key(suite, address, "purchase", card)
-        return suite.mac(suite.session_key(suite.key(key), factor), message)
-
-    def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
-        """See ``PurchaseHsm``."""
-        suite = _suite(algorithm)
-        key = self._key(suite, address, "proof", card)
-        if suite is DES:
-            key = bytes(left ^ right for left, right in zip(key[:8], key[8:], strict=True))
-        return suite.mac(suite.key(key), message)
-
-    def _key(self, suite: Suite, address: str, use: Use, card: CardReference) -> bytes:
-        found: Address | None = self._hierarchy.at(address)
-        if found is None or found.use != use:
-            raise HsmError(_("no key for {use} at address {address}", use=use, address=address))
-        return self._hierarchy.card_key(suite, found.key, found.version, card)
 
 
 class _Receipt(NamedTuple):
@@ -83,13 +43,11 @@ class _Receipt(NamedTuple):
 class CardHolderBase:
     """The services that a driver's HSM steps lead to; ``HostError`` for a string of another shape, ``HsmError``.
 
-    ``purchases`` may be ``None`` where nobody pays; ``sequences`` numbers the
-    purchases where no PSAM does.
+    ``sequences`` numbers the purchases, because no PSAM does.
     """
 
-    def __init__(self, hsm: Hsm, purchases: PurchaseHsm | None = None, sequences: Iterator[int] | None = None) -> None:
+    def __init__(self, hsm: Hsm, sequences: Iterator[int] | None = None) -> None:
         self._hsm = hsm
-        self._purchases = purchases
         self._sequences = sequences or count(1)
 
     def check_card(self, asked: str) -> str:
@@ -121,7 +79,7 @@ class CardHolderBase:
         sequence = next(self._sequences).to_bytes(4, "big")
         factor = _hex(random) + _hex(purchase_count) + sequence[2:]
         message = NO_ACCOUNT + _hex(amounts) + _hex(kind) + _hex(terminal) + _hex(time)
-        mac1 = self._pay().purchase_mac(_algorithm(algorithm), address, _card(basic), factor, message)
+        mac1 = self._hsm.purchase_mac(_algorithm(algorithm), address, _card(basic), factor, message)
         return join(upper_hex(sequence), time, upper_hex(mac1))
 
     def settle(self, basic: str, receipt: str) -> bool:
@@ -132,17 +90,12 @@ class CardHolderBase:
         paid = _Receipt(*told[-EIGHT_FIELDS:])
         parts = (paid.amounts, paid.kind, paid.terminal, paid.sequence, paid.time)
         message = NO_ACCOUNT + b"".join(map(_hex, parts))
-        tac = self._pay().transaction_proof(_algorithm(paid.algorithm), paid.address, _card(basic), message)
+        tac = self._hsm.transaction_proof(_algorithm(paid.algorithm), paid.address, _card(basic), message)
         return equal(tac, _hex(paid.tac))
 
     def _prove(self, algorithm: str, address: str, card: CardReference, factor: str, original: str) -> str:
         proof = self._hsm.authentication_data(_algorithm(algorithm), address, card, _hex(factor), _hex(original))
         return upper_hex(proof)
-
-    def _pay(self) -> PurchaseHsm:
-        if self._purchases is None:
-            raise HsmError(_("this HSM serves no purchases"))
-        return self._purchases
 
 
 def _card(basic: str) -> CardReference:
@@ -178,12 +131,3 @@ def _hex(text: str) -> bytes:
         return bytes.fromhex(text)
     except ValueError:
         raise HostError(_("hex digits expected")) from None
-
-
-def _suite(algorithm: int) -> Suite:
-    try:
-        return SUITES[algorithm]
-    except KeyError:
-        raise HsmError(
-            _("algorithm {algorithm:02X} is not supported; 01 is DES, 03 is SM4", algorithm=algorithm)
-        ) from None

@@ -11,6 +11,8 @@ operation             fields (hex digits where bytes are meant)
 address-of            key, version (from 0)
 authentication-data   algorithm, address, city_code, serial (8), factor (4, 8, 16), original (8)
 safe-message          algorithm, address, city_code, serial, factor, header (5), pin (0–8) or null
+purchase-mac          algorithm, address, city_code, serial, factor, message
+transaction-proof     algorithm, address, city_code, serial, message
 ====================  ==========================================================================
 
 Status 200; 400 no such request; 401 wrong token; 404 no such operation; 409
@@ -75,7 +77,6 @@ class _OfCard(Model):
     address: KeyAddress
     city_code: CityCode
     serial: Annotated[Hex, Field(min_length=8, max_length=8)]
-    factor: Hex
 
     @property
     def card(self) -> CardReference:
@@ -88,6 +89,7 @@ class _OfCard(Model):
 
 
 class _AuthenticationData(_OfCard):
+    factor: Hex
     original: Hex
 
     def ask(self, hsm: Hsm) -> str:
@@ -95,6 +97,7 @@ class _AuthenticationData(_OfCard):
 
 
 class _SafeMessage(_OfCard):
+    factor: Hex
     header: Hex
     pin: Hex | None
 
@@ -102,10 +105,29 @@ class _SafeMessage(_OfCard):
         return hsm.safe_message(self.algorithm, self.address, self.card, self.factor, self.header, self.pin).hex()
 
 
-OPERATIONS: Final[dict[str, type[_AddressOf | _AuthenticationData | _SafeMessage]]] = {
+class _PurchaseMac(_OfCard):
+    factor: Hex
+    message: Hex
+
+    def ask(self, hsm: Hsm) -> str:
+        return hsm.purchase_mac(self.algorithm, self.address, self.card, self.factor, self.message).hex()
+
+
+class _TransactionProof(_OfCard):
+    message: Hex
+
+    def ask(self, hsm: Hsm) -> str:
+        return hsm.transaction_proof(self.algorithm, self.address, self.card, self.message).hex()
+
+
+OPERATIONS: Final[
+    dict[str, type[_AddressOf | _AuthenticationData | _SafeMessage | _PurchaseMac | _TransactionProof]]
+] = {
     "address-of": _AddressOf,
     "authentication-data": _AuthenticationData,
     "safe-message": _SafeMessage,
+    "purchase-mac": _PurchaseMac,
+    "transaction-proof": _TransactionProof,
 }
 
 
@@ -241,16 +263,25 @@ class HttpHsm:
         self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
     ) -> bytes:
         """See ``Hsm``."""
-        fields = _card_fields(algorithm, address, card, factor)
-        return _result(self._ask("authentication-data", {**fields, "original": original.hex()}))
+        fields = _card_fields(algorithm, address, card)
+        return _result(self._ask("authentication-data", {**fields, "factor": factor.hex(), "original": original.hex()}))
 
     def safe_message(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
     ) -> bytes:
         """See ``Hsm``."""
-        fields = _card_fields(algorithm, address, card, factor)
-        hidden = None if pin is None else pin.hex()
-        return _result(self._ask("safe-message", {**fields, "header": header.hex(), "pin": hidden}))
+        fields = {**_card_fields(algorithm, address, card), "factor": factor.hex(), "header": header.hex()}
+        return _result(self._ask("safe-message", {**fields, "pin": None if pin is None else pin.hex()}))
+
+    def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
+        """See ``Hsm``."""
+        fields = _card_fields(algorithm, address, card)
+        return _result(self._ask("purchase-mac", {**fields, "factor": factor.hex(), "message": message.hex()}))
+
+    def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
+        """See ``Hsm``."""
+        fields = _card_fields(algorithm, address, card)
+        return _result(self._ask("transaction-proof", {**fields, "message": message.hex()}))
 
     def _ask(self, operation: str, fields: dict[str, Any]) -> str:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
@@ -305,13 +336,12 @@ def _new_token(file: Path) -> str:
     return token
 
 
-def _card_fields(algorithm: int, address: str, card: CardReference, factor: bytes) -> dict[str, Any]:
+def _card_fields(algorithm: int, address: str, card: CardReference) -> dict[str, Any]:
     return {
         "algorithm": algorithm,
         "address": address,
         "city_code": card.city_code,
         "serial": card.serial.hex(),
-        "factor": factor.hex(),
     }
 
 

@@ -10,6 +10,9 @@ Province, city, card and session keys are derived in the token
 extractable, and destroyed after use. What crosses the border to the token in
 clear: a root's value while ``load_roots`` puts it in, and the data that gets
 enciphered, a new PIN among it. SM4 is in no token we know of: it is refused.
+So is a TAC: it takes the two halves of DTK XORed, and no PKCS#11 mechanism
+XORs two keys; reading DTK out to do it here would defeat the token. MAC1 and
+MAC2 of a purchase are computed in the token.
 """
 
 from __future__ import annotations
@@ -100,13 +103,22 @@ class Pkcs11Hsm(CheckedHsm):
     ) -> bytes:
         with self._session_key(suite, at, card, factor) as session:
             message = header + (b"" if pin is None else self._encipher(session, _pin_block(pin)))
-            return message + self._chain(session, pad(message, DES_BLOCK))[:MAC_LENGTH]
+            return message + self._mac(session, message)
+
+    def _purchase_mac(self, suite: Suite, at: Address, card: CardReference, factor: bytes, message: bytes) -> bytes:
+        with self._session_key(suite, at, card, factor) as session:
+            return self._mac(session, message)
+
+    def _transaction_proof(self, suite: Suite, at: Address, _card: CardReference, _message: bytes) -> bytes:
+        _check_suite(suite)
+        raise HsmError(
+            _("a token cannot compute a TAC: the two halves of {key} cannot be XORed without reading them", key=at.key)
+        )
 
     @contextmanager
     def _session_key(self, suite: Suite, at: Address, card: CardReference, factor: bytes) -> Iterator[Any]:
         """The session key as an object of the token; nobody else uses the token meanwhile."""
-        if suite is not DES:
-            raise HsmError(_("this token computes DES and 3DES only, not {suite}", suite=suite.name))
+        _check_suite(suite)
         __, root = self._roots[self.address_of(at.key, at.version)]
         factors = (province_factor(card.city_code), city_factor(card.city_code), card.serial)
         with self._lock, _refusals(), ExitStack() as derived:
@@ -140,10 +152,11 @@ class Pkcs11Hsm(CheckedHsm):
     def _encipher(self, key: Any, blocks: bytes) -> bytes:
         return bytes(key.encrypt(blocks, mechanism=self._pkcs11.Mechanism.DES3_ECB))
 
-    def _chain(self, key: Any, blocks: bytes) -> bytes:
-        """The last block of a CBC encryption from a zero IV."""
-        mechanism = self._pkcs11.Mechanism.DES3_CBC
-        return bytes(key.encrypt(blocks, mechanism=mechanism, mechanism_param=bytes(DES_BLOCK)))[-DES_BLOCK:]
+    def _mac(self, key: Any, message: bytes) -> bytes:
+        """MAC, 4 bytes: the left half of the last block of a CBC encryption from a zero IV."""
+        blocks = pad(message, DES_BLOCK)
+        chained = key.encrypt(blocks, mechanism=self._pkcs11.Mechanism.DES3_CBC, mechanism_param=bytes(DES_BLOCK))
+        return bytes(chained[-DES_BLOCK:])[:MAC_LENGTH]
 
 
 class _StringData(ctypes.Structure):
@@ -251,6 +264,11 @@ def _template(attribute: Any, *, stored: bool) -> dict[Any, Any]:
         attribute.DERIVE: True,
     }
     return {**template, attribute.CLASS: _library().ObjectClass.SECRET_KEY} if stored else template
+
+
+def _check_suite(suite: Suite) -> None:
+    if suite is not DES:
+        raise HsmError(_("this token computes DES and 3DES only, not {suite}", suite=suite.name))
 
 
 def _pin_block(pin: bytes) -> bytes:

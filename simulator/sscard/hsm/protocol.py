@@ -1,4 +1,4 @@
-"""The issuer's HSM (加密机): what a terminal may ask of it, and the software HSM over a key hierarchy."""
+"""The issuer's HSM (加密机): what a terminal may ask of it, and the checks before a key is used."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from typing import Protocol
 
 from sscard.i18n.language import _
-from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
-from sscard.standard.cipher import FACTOR_LENGTH, SUITES, BlockKey, Suite
+from sscard.issuer.hierarchy import Address, CardReference, Use
+from sscard.standard.cipher import FACTOR_LENGTH, SUITES, Suite
 
 HEADER_LENGTH = 5
 PIN_MAX_BYTES = 8
@@ -36,6 +36,16 @@ class Hsm(Protocol):
         ``pin`` is 0–8 bytes cn, ``None`` for a command without one. Lc in the
         header already counts the MAC.
         """
+
+    def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
+        """MAC1 or MAC2, 4 bytes, under DPK.
+
+        ``factor`` is random(4) ‖ purchase sequence(2) ‖ last two bytes of the
+        terminal sequence; ``message`` the data of the MAC without a header.
+        """
+
+    def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
+        """TAC, 4 bytes, under DTK itself; on a DES card under its two halves XORed."""
 
 
 class CheckedHsm(ABC):
@@ -73,6 +83,17 @@ class CheckedHsm(ABC):
             )
         return message
 
+    def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
+        """See ``Hsm``."""
+        suite = _suite(algorithm)
+        found = self._permitted(address, ("purchase",))
+        return self._purchase_mac(suite, found, card, _factor(suite, factor), message)
+
+    def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
+        """See ``Hsm``."""
+        suite = _suite(algorithm)
+        return self._transaction_proof(suite, self._permitted(address, ("proof",)), card, message)
+
     def _permitted(self, address: str, uses: tuple[Use, ...]) -> Address:
         found = self._at(address)
         if found is None:
@@ -102,38 +123,13 @@ class CheckedHsm(ABC):
     ) -> bytes:
         """Header ‖ enciphered PIN ‖ MAC(4)."""
 
+    @abstractmethod
+    def _purchase_mac(self, suite: Suite, at: Address, card: CardReference, factor: bytes, message: bytes) -> bytes:
+        """MAC(4) under the session key."""
 
-class SoftHsm(CheckedHsm):
-    """The HSM in software, over the roots of a key file."""
-
-    def __init__(self, hierarchy: KeyHierarchy) -> None:
-        self._hierarchy = hierarchy
-
-    def __repr__(self) -> str:
-        return f"<SoftHsm {self._hierarchy.name}>"
-
-    def address_of(self, key: str, version: int = 0) -> str:
-        """See ``Hsm``."""
-        try:
-            return self._hierarchy.address_of(key, version)
-        except (KeyError, IndexError):
-            raise HsmError(_("this HSM holds no {key} version {version}", key=key, version=version + 1)) from None
-
-    def _at(self, address: str) -> Address | None:
-        return self._hierarchy.at(address)
-
-    def _authenticate(self, suite: Suite, at: Address, card: CardReference, factor: bytes, original: bytes) -> bytes:
-        return suite.authenticate(self._card_key(suite, at, card), factor, original)
-
-    def _message(
-        self, suite: Suite, at: Address, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
-    ) -> bytes:
-        session = suite.session_key(self._card_key(suite, at, card), factor)
-        message = header + (b"" if pin is None else suite.encipher_pin(session, pin))
-        return message + suite.mac(session, message)
-
-    def _card_key(self, suite: Suite, at: Address, card: CardReference) -> BlockKey:
-        return suite.key(self._hierarchy.card_key(suite, at.key, at.version, card))
+    @abstractmethod
+    def _transaction_proof(self, suite: Suite, at: Address, card: CardReference, message: bytes) -> bytes:
+        """MAC(4) under the key itself."""
 
 
 def _suite(algorithm: int) -> Suite:

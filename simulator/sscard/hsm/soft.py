@@ -1,0 +1,50 @@
+"""The HSM in software, over the roots of a key file."""
+
+from __future__ import annotations
+
+from sscard.hsm.protocol import CheckedHsm, HsmError
+from sscard.i18n.language import _
+from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy
+from sscard.standard.cipher import DES, BlockKey, Suite
+
+
+class SoftHsm(CheckedHsm):
+    """The HSM in software, over the roots of a key file."""
+
+    def __init__(self, hierarchy: KeyHierarchy) -> None:
+        self._hierarchy = hierarchy
+
+    def __repr__(self) -> str:
+        return f"<SoftHsm {self._hierarchy.name}>"
+
+    def address_of(self, key: str, version: int = 0) -> str:
+        """See ``Hsm``."""
+        try:
+            return self._hierarchy.address_of(key, version)
+        except (KeyError, IndexError):
+            raise HsmError(_("this HSM holds no {key} version {version}", key=key, version=version + 1)) from None
+
+    def _at(self, address: str) -> Address | None:
+        return self._hierarchy.at(address)
+
+    def _authenticate(self, suite: Suite, at: Address, card: CardReference, factor: bytes, original: bytes) -> bytes:
+        return suite.authenticate(self._card_key(suite, at, card), factor, original)
+
+    def _message(
+        self, suite: Suite, at: Address, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
+    ) -> bytes:
+        session = suite.session_key(self._card_key(suite, at, card), factor)
+        message = header + (b"" if pin is None else suite.encipher_pin(session, pin))
+        return message + suite.mac(session, message)
+
+    def _purchase_mac(self, suite: Suite, at: Address, card: CardReference, factor: bytes, message: bytes) -> bytes:
+        return suite.mac(suite.session_key(self._card_key(suite, at, card), factor), message)
+
+    def _transaction_proof(self, suite: Suite, at: Address, card: CardReference, message: bytes) -> bytes:
+        key = self._hierarchy.card_key(suite, at.key, at.version, card)
+        if suite is DES:
+            key = bytes(left ^ right for left, right in zip(key[:8], key[8:], strict=True))
+        return suite.mac(suite.key(key), message)
+
+    def _card_key(self, suite: Suite, at: Address, card: CardReference) -> BlockKey:
+        return suite.key(self._hierarchy.card_key(suite, at.key, at.version, card))
