@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import pytest
-from fake_driver import ATR
-from fake_scard import (
+
+from kit.fake_driver import ATR
+from kit.fake_scard import (
     ATR_STRING,
     EMPTY,
     NOT_TRANSACTED,
@@ -19,7 +20,6 @@ from fake_scard import (
     FakeScard,
     State,
 )
-
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.pcsc import (
     ERROR_NOT_SUPPORTED,

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from fake_driver import ATR, GET_ATR, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
-from fake_scard import EMPTY, PRESENT, READER, VENDOR_TAG, FakeScard
 
-from sscard.card import PowerError
+from kit.fake_driver import ATR, GET_ATR, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
+from kit.fake_scard import EMPTY, PRESENT, READER, VENDOR_TAG, FakeScard
+from sscard.chip.engine import PowerError
 from sscard.transport.pcsc import ReaderError
 from sscard.transport.readerpool import ReaderPool
 
