@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sscard.cli.serving import serve_until_signal
-from sscard.cli.target import PCSC, TARGET_HELP, keys_of, open_image, tell
+from sscard.cli.target import TARGET_HELP, keys_of, open_image, open_target, tell
 from sscard.cli.usage import Commands
 from sscard.errors import InputError
 from sscard.i18n.language import _
@@ -150,19 +150,24 @@ def _readers(target: str, contactless: str) -> Iterator[Readers]:
         yield Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
 
 
-def _interfaces(target: str, held: ExitStack) -> tuple[Reader, Reader | None]:
-    """How to open a target by contact, and without: a PC/SC reader serves as whichever is asked for."""
-    name, _, reader = target.partition(":")
-    if name == PCSC:
-        opened = _pcsc_reader(reader)
+def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
+    """How to open a card by contact, and without: an image has both interfaces, any other card serves as either."""
+    from sscard.terminal.cards import IMAGE, PCSC, scheme_of
+
+    scheme = scheme_of(url)
+    if scheme == PCSC:
+        opened = _pcsc_reader(url.partition(":")[2])
         return opened, opened
-    from random import SystemRandom
+    if scheme == IMAGE:
+        from random import SystemRandom
 
-    from sscard.issuer.cardfile import FileCard
+        from sscard.issuer.cardfile import FileCard
 
-    card = held.enter_context(open_image(Path(target)))
-    other = FileCard(card.card, card.path, SystemRandom(), contact=False)
-    return lambda: card, lambda: other
+        card = held.enter_context(open_image(url))
+        other = FileCard(card.card, card.path, SystemRandom(), contact=False)
+        return lambda: card, lambda: other
+    connection = held.enter_context(open_target(url))
+    return lambda: connection, lambda: connection
 
 
 def _pcsc_reader(name: str) -> Reader:

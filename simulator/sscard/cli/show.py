@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +20,7 @@ STRUCTURES = (N_("transparent"), N_("variable"), N_("fixed"), N_("cyclic"))
 
 
 def show(
-    image: Annotated[Path, typer.Argument(metavar="CARD", help=_("A card image."))],
+    image: Annotated[str, typer.Argument(metavar="CARD", help=_("A card image."))],
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
     reveal_keys: Annotated[
         bool, typer.Option("--reveal-keys", help=_("With the key values, which are secret."))
@@ -30,8 +29,9 @@ def show(
     """Show a card: PIN and key counters, blocks, files. Never the PIN; keys only with --reveal-keys."""
     from sscard.cli.target import tell
     from sscard.issuer.cardfile import load_card
+    from sscard.terminal.cards import image_path
 
-    card = load_card(image, tell)
+    card = load_card(image_path(image), tell)
     card.memory.recover()  # what the card itself does first where the power went inside a write
     if as_json:
         import json
