@@ -21,13 +21,12 @@ from sscard.i18n.language import _
 from sscard.issuer import Holder, find_personality, vary
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.issuer.personalities import DEFAULT
-from sscard.scenario.card_steps import CARD_STEPS, Insert
-from sscard.scenario.service_steps import SERVICE_STEPS, Texts
+from sscard.scenario.power_steps import Insert
+from sscard.scenario.service_steps import Texts
 from sscard.scenario.step import PinOrNone, Step
+from sscard.scenario.verbs import VERBS
 from sscard.standard.encoding import encode_an
 
-VERBS: dict[str, type[Step]] = {step.verb: step for step in (*CARD_STEPS, *SERVICE_STEPS)}
-"""Every verb; adding one means adding its class to the steps of card or service."""
 CITY_CODE = "410402"
 NAME_LENGTHS = (15, 10)
 """Characters of the name that fit into items 09 and 4E."""

@@ -20,9 +20,9 @@ from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.service import PinService
-from sscard.standard.apdu import ApduError
+from sscard.standard.apdu import ApduError, NoStatusWord
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
-from sscard.transport import CardMute, CardRemoved, Connection, TransportError
+from sscard.transport import CardMute, CardRemoved, Connection, FaultyConnection, TransportError
 
 DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
@@ -78,16 +78,20 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
     order = _order(scenario, random, now)
     card = personalise(order, builtin_keys())
     _arrange(scenario, card)
-    chip = card.chip(random, contact=scenario.card.interface == "contact")
+    contact = scenario.card.interface == "contact"
+    chip = card.chip(random, contact=contact)
     with connect(chip) as connection:
+        reader = FaultyConnection(connection, keep_power_loss=True)
         bench = Bench(
-            connection=Recorder(connection),
+            connection=Recorder(reader),
+            reader=reader,
             chip=chip,
             hsm=SoftHsm(builtin_keys()),
             reference=card_reference(order),
             holder=order.holder,
             service=PinService(lambda: now),
             random=random,
+            contact=contact,
         )
         return ScenarioResult(scenario, tuple(_run_steps(scenario, bench)))
 
@@ -106,6 +110,11 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         if mismatches:
             return
         before = after
+    for number, step in steps:
+        if any(owner is step and not armed.happened for owner, armed in bench.armed):
+            missed = Mismatch(step.verb, _("a command meets the fault"), _("no command came to it"))
+            yield StepResult(number, step, (), (missed,))
+            return
 
 
 def _perform(step: Step, bench: Bench) -> Outcome:
@@ -113,7 +122,7 @@ def _perform(step: Step, bench: Bench) -> Outcome:
         return step.run(bench)
     except ApduError as error:
         return Outcome(error.sw, error.data)
-    except (PowerLost, CardRemoved, CardMute):
+    except (PowerLost, CardRemoved, CardMute, NoStatusWord):
         return Outcome(None)
     except PowerError:
         return Outcome(failure=_("the card has no power: put a step `power_on:` before this one"))

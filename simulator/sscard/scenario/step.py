@@ -181,7 +181,7 @@ def without_power(state: frozenset[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a step: status word (``None``: the power went), data, what the terminal or the service said.
+    """What came of a step: status word (``None``: none came), data, what the terminal or the service said.
 
     ``told`` is the service's text for the citizen; ``failure`` is set where
     the step could not be done at all.
@@ -275,7 +275,7 @@ def matches(pattern: str, data: bytes) -> bool:
 
 def show_sw(sw: int | None) -> str:
     """A status word with its meaning."""
-    return f"{sw:04X} {status_text(sw, is_chinese())}" if sw is not None else _("no answer: the power went")
+    return f"{sw:04X} {status_text(sw, is_chinese())}" if sw is not None else _("no answer")
 
 
 def show_data(data: bytes) -> str:
