@@ -1,8 +1,7 @@
-"""Reports: the table in the terminal, what a failing step did, the whole trace as text."""
+"""The report in the terminal, and a step and its failure in words for the other reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from io import StringIO
 
 from rich.console import Console, RenderableType
@@ -19,23 +18,6 @@ from sscard.scenario.step import Mismatch
 PASSED, FAILED = "✓", "✗"
 LABEL_WIDTH = 10
 TEXT_WIDTH = 120
-
-
-def trace_text(results: Iterable[ScenarioResult]) -> str:
-    """Every step of every scenario with its commands, redacted; the same seed gives the same text."""
-    lines = [line for result in results for line in _trace_lines(result)]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _trace_lines(result: ScenarioResult) -> Iterator[str]:
-    scenario = result.scenario
-    yield f"== {scenario.title}"
-    yield f"   {scenario.source}"
-    for step in result.steps:
-        yield f"-- {step_name(scenario, step)}"
-        yield from (str(event) for event in step.events)
-        yield from (f"!! {missed_text(wrong)}" for wrong in step.mismatches)
-    yield ""
 
 
 def step_name(scenario: Scenario, step: StepResult) -> str:
