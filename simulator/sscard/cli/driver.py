@@ -1,7 +1,9 @@
-"""``sscard driver build|path|serve``: the terminal's driver (读写终端接口) for programs in every language."""
+"""``sscard driver build|path|serve|call``: the terminal's driver (读写终端接口) for programs in every language."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -29,6 +31,7 @@ CANCEL, TIMEOUT = "cancel", "timeout"
 CARD_PATIENCE = 1.0
 """Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
 DEFAULT_TERMINAL = "510100000001"
+CALL_SCHEMA = "sscard-driver-call-1"
 
 driver = Commands(help=_("The terminal's driver (SSCardDriver) for programs in C and every other language."))
 
@@ -133,6 +136,39 @@ def serve(
             serve_until_signal(server)
 
 
+@driver.command()
+def call(
+    library: Annotated[str, typer.Argument(help=_("A driver's shared library (.so, .dll), or a plug-in's URL."))],
+    function: Annotated[
+        str, typer.Argument(metavar="[FUNCTION]", help=_("As iReadCardBas; none: calls on standard input."))
+    ] = "",
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ARG…]", help=_("Its parameters in the order of the C function, without pOutInfo.")),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+) -> None:
+    """Call functions of a driver library and print return code and pOutInfo. Exits 1 if a code is not 0.
+
+    On standard input a line is a call: function and parameters separated by
+    TAB. Each is answered before the next is read, in one process, so that the
+    steps of an HSM group stay together. A PIN in pOutInfo is masked.
+    """
+    from sscard.driver.libraries import open_driver, parameters_of, without_pin
+
+    lines = (line.rstrip("\r\n").split("\t") for line in sys.stdin if line.strip())
+    failed = False
+    with open_driver(library) as opened:
+        for name, *words in [[function, *(arguments or [])]] if function else lines:
+            code, out = opened.call(name, parameters_of(name, words))
+            shown = without_pin(name, out)
+            content = {"schema": CALL_SCHEMA, "function": name, "code": code, "out": shown}
+            typer.echo(json.dumps(content, ensure_ascii=False) if as_json else f"{code}\t{shown}")
+            failed |= code != 0
+    if failed:
+        raise typer.Exit(1)
+
+
 def _cached(system: System) -> Path:
     from sscard.driver.native import cached_library
     from sscard.version import __version__
@@ -229,7 +265,6 @@ def _psam(level: PsamLevel | None, terminal: str, keys: KeyHierarchy) -> Psam | 
 @contextmanager
 def _terminal_kept() -> Iterator[None]:
     """Whatever a PIN prompt has done to the terminal is undone at the end, also in the middle of one."""
-    import sys
     import termios
 
     if not sys.stdin.isatty():
