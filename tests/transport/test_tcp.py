@@ -142,7 +142,7 @@ def test_no_card_connects() -> None:
 def test_a_port_in_use() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(MissingPart, match=f"cannot listen at tcp::{port}"), TcpConnection(f":{port}"):
+        with pytest.raises(MissingPart, match=f"tcp::{port}: cannot listen there"), TcpConnection(f":{port}"):
             pass
 
 

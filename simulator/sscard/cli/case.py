@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
 import typer
 
-from sscard.cli.target import TARGET_HELP
 from sscard.cli.usage import Commands
 from sscard.errors import InputError
 from sscard.i18n.language import _, padded, say
@@ -34,7 +33,7 @@ JOURNAL_HELP = _(
     "where its key is as well."
 )
 
-Target = Annotated[str, typer.Argument(metavar="[CARD]", help=f"{TARGET_HELP} {_('Without it: no card yet.')}")]
+Target = Annotated[str, typer.Argument(metavar="[CARD]", help=_("A card image, or pcsc[:READER]; none: no card yet."))]
 Number = Annotated[str, typer.Argument(help=_("The case's number."))]
 JournalUrl = Annotated[str, typer.Option("--journal", metavar="URL", envvar="SSCARD_JOURNAL", help=JOURNAL_HELP)]
 JournalKey = Annotated[

@@ -74,7 +74,7 @@ class ExecConnection:
         except (OSError, ValueError, IndexError) as error:
             reason = reason_of(error) if isinstance(error, OSError) else _("not a command line")
             raise InputError(
-                _("{url}: cannot be started: {reason}", url=f"exec:{self._command}", reason=reason),
+                _("exec:{command}: cannot be started: {reason}", command=self._command, reason=reason),
                 remedy=_("for example exec:'./card --raw'"),
             ) from None
         answers: SimpleQueue[str] = SimpleQueue()

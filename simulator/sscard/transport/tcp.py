@@ -41,7 +41,7 @@ class TcpConnection:
         found = _ADDRESS.fullmatch(address)
         if found is None or int(found["port"]) > 0xFFFF:
             raise InputError(
-                _("{url}: not an address", url=f"tcp:{address}"), remedy=_("for example tcp:127.0.0.1:35963")
+                _("tcp:{address}: not an address", address=address), remedy=_("for example tcp:127.0.0.1:35963")
             )
         self._host, self._port = found["host"].strip("[]"), int(found["port"])
         self._patience = patience
@@ -124,7 +124,7 @@ class TcpConnection:
                 _("no card connected to port {port}", port=self._port), f"sscard insert CARD --port {self._port}"
             )
         return MissingPart(
-            _("cannot listen at {where}: {reason}", where=f"tcp::{self._port}", reason=reason_of(error)),
+            _("tcp::{port}: cannot listen there: {reason}", port=self._port, reason=reason_of(error)),
             _("choose another port"),
         )
 
