@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final, Generic, TypeVar
 
@@ -54,7 +54,15 @@ class Registry(Generic[T]):
         if name in self._builtin:
             return self._builtin[name]
         for point in entry_points(group=self.group, name=name):
-            return self._load(point)
+            try:
+                loaded: T = point.load()
+            except Exception as error:  # whatever the package does when it is imported
+                package = point.dist.name if point.dist else point.value
+                raise MissingPart(
+                    _("{kind} {name!r} cannot be loaded: {error}", kind=_(self._kind), name=name, error=error),
+                    f"pip install --force-reinstall {package}",
+                ) from None
+            return loaded
         raise InputError(
             _("unknown {kind} {name!r}", kind=_(self._kind), name=name),
             remedy=_("expected one of: {words}", words=", ".join(self.names())),
@@ -72,14 +80,3 @@ class Registry(Generic[T]):
         if scheme is None or (scheme[1] not in self._builtin and Path(url).exists()):
             return self._builtin[self._path_scheme], f"{self._path_scheme}:{url}"
         return self.find(scheme[1]), url
-
-    def _load(self, point: EntryPoint) -> T:
-        try:
-            loaded: T = point.load()
-        except Exception as error:  # whatever the package does when it is imported
-            package = point.dist.name if point.dist else point.value
-            raise MissingPart(
-                _("{kind} {name!r} cannot be loaded: {error}", kind=_(self._kind), name=point.name, error=error),
-                f"pip install --force-reinstall {package}",
-            ) from None
-        return loaded

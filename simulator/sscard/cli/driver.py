@@ -20,7 +20,7 @@ from sscard.errors import InputError
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
-    from sscard.driver.station import Reader, Readers
+    from sscard.driver.station import Reader
     from sscard.issuer import KeyHierarchy
     from sscard.issuer.psam import Level
     from sscard.terminal.pinpad import PinPad
@@ -121,15 +121,17 @@ def serve(
 
     The log on standard error has time, function and return code, never a parameter.
     """
-    from sscard.driver.api import DriverOptions, SSCardDriver
+    from sscard.driver.api import DriverOptions, Readers, SSCardDriver
     from sscard.driver.server import serve_driver
     from sscard.issuer import find_place
 
-    held = keys_of(keys)
+    hierarchy = keys_of(keys)
     options = DriverOptions(place=find_place(place) if place else None)
-    with _readers(target, contactless) as readers, _terminal_kept():
+    with ExitStack() as held, _terminal_kept():
+        contact, other = _interfaces(target, held)
+        readers = Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
         made = SSCardDriver(
-            readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, held), held.address_of, options
+            readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, hierarchy), hierarchy.address_of, options
         )
         with serve_driver(made, listen, idle=idle, log=tell) as server:
             typer.echo(_("driver at {place}", place=server.place))
@@ -176,24 +178,23 @@ def _cached(system: System) -> Path:
     return cached_library(__version__, system)
 
 
-@contextmanager
-def _readers(target: str, contactless: str) -> Iterator[Readers]:
-    """The terminal's readers; images are held until the end."""
-    from sscard.driver.station import Readers
-
-    with ExitStack() as held:
-        contact, other = _interfaces(target, held)
-        yield Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
-
-
 def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
     """How to open a card by contact, and without: an image has both interfaces, any other card serves as either."""
     from sscard.terminal.cards import IMAGE, PCSC, scheme_of
 
     scheme = scheme_of(url)
     if scheme == PCSC:
-        opened = _pcsc_reader(url.partition(":")[2])
-        return opened, opened
+        from sscard.transport.pcsc import PcscConnection, ReaderError, readers
+
+        name = url.partition(":")[2]
+
+        def open_reader() -> PcscConnection:
+            found = name or next(iter(readers()), "")
+            if not found:
+                raise ReaderError(_("this machine has no reader"))
+            return PcscConnection(found, patience=CARD_PATIENCE)
+
+        return open_reader, open_reader
     if scheme == IMAGE:
         from random import SystemRandom
 
@@ -204,18 +205,6 @@ def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
         return lambda: card, lambda: other
     connection = held.enter_context(open_target(url))
     return lambda: connection, lambda: connection
-
-
-def _pcsc_reader(name: str) -> Reader:
-    from sscard.transport.pcsc import PcscConnection, ReaderError, readers
-
-    def open_reader() -> PcscConnection:
-        found = name or next(iter(readers()), "")
-        if not found:
-            raise ReaderError(_("this machine has no reader"))
-        return PcscConnection(found, patience=CARD_PATIENCE)
-
-    return open_reader
 
 
 def _pad(pins: str, repeat: bool, timeout: float) -> PinPad:

@@ -127,7 +127,8 @@ def read_scenario(
         raise document.error((), _("not a scenario"), _("write name:, proves: and steps: at the left margin"))
     written = document.as_model(Written)
     steps = tuple(_step(document.part(("steps", place))) for place in range(len(written.steps)))
-    bases = [personality] if personality else _personalities(document, written, path.parent)
+    named = written.card.personality
+    bases = [personality] if personality else [_personality(document, name, path.parent) for name in named]
     return [
         Scenario(
             written.name,
@@ -164,10 +165,6 @@ def _step(document: Document) -> Step:
     if not unknown:
         raise document.error((), _("a step without a verb"), _("add one of: {verbs}", verbs=", ".join(sorted(VERBS))))
     raise document.error((unknown[0],), _("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
-
-
-def _personalities(document: Document, written: Written, folder: Path) -> list[Personality]:
-    return [_personality(document, name, folder) for name in written.card.personality]
 
 
 def _personality(document: Document, name: str, folder: Path) -> Personality:

@@ -14,7 +14,7 @@ from sscard.chip.memory import PowerLost
 from sscard.conversation import Exchange, PowerEvent, Recorder
 from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.language import _
-from sscard.issuer import Card, Holder, Order, builtin_keys, make_holder, make_order, personalise
+from sscard.issuer import Holder, builtin_keys, make_holder, make_order, personalise
 from sscard.issuer.personalise import card_reference
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.reader import Scenario, insertion
@@ -75,10 +75,16 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
     """Run a scenario on a card of its own; the same seed gives the same bytes on the wire."""
     random = _random(f"{seed}/{scenario.title}")
     now = FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
-    order = _order(scenario, random, now)
+    wanted = scenario.card
+    holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
+    issued = wanted.issued or (now - CARD_AGE).date()
+    order = replace(make_order(scenario.personality, random, holder, wanted.city_code, issued), pin=wanted.pin)
     card = personalise(order, builtin_keys())
-    _arrange(scenario, card)
-    contact = scenario.card.interface == "contact"
+    if wanted.tries_left is not None:
+        card.memory.put_number(PIN_TRIES, wanted.tries_left)
+    if wanted.card_blocked:
+        card.memory.put_number(CARD_BLOCKED, 1)
+    contact = wanted.interface == "contact"
     chip = card.chip(random, contact=contact)
     with connect(chip) as connection:
         reader = FaultyConnection(connection, keep_power_loss=True)
@@ -138,19 +144,3 @@ def _view(bench: Bench) -> View:
 
 def _random(seed: str) -> Random:
     return Random(seed)
-
-
-def _order(scenario: Scenario, random: Random, now: datetime) -> Order:
-    wanted = scenario.card
-    holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
-    issued = wanted.issued or (now - CARD_AGE).date()
-    order = make_order(scenario.personality, random, holder, wanted.city_code, issued)
-    return replace(order, pin=wanted.pin)
-
-
-def _arrange(scenario: Scenario, card: Card) -> None:
-    """What the scenario says happened to the card before."""
-    if scenario.card.tries_left is not None:
-        card.memory.put_number(PIN_TRIES, scenario.card.tries_left)
-    if scenario.card.card_blocked:
-        card.memory.put_number(CARD_BLOCKED, 1)

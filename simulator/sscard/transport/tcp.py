@@ -20,7 +20,7 @@ from sscard.transport.vpcd_wire import Control, FrameReader, WireError, frame
 LOOPBACK: Final = "127.0.0.1"
 PATIENCE: Final = 30.0
 """Seconds to wait for an answer."""
-CONNECT: Final = 5.0
+CONNECT: Final = 30.0
 """Seconds to wait for a card to accept the connection, or to connect."""
 READ_SIZE: Final = 65536
 SHORTEST_COMMAND: Final = 2
@@ -41,7 +41,7 @@ class TcpConnection:
         found = _ADDRESS.fullmatch(address)
         if found is None or int(found["port"]) > 0xFFFF:
             raise InputError(
-                _("tcp:{address}: not an address", address=address), remedy=_("for example tcp:127.0.0.1:35963")
+                _("tcp:{address}: not an address", address=address), remedy=_("for example tcp:127.0.0.1:4001")
             )
         self._host, self._port = found["host"].strip("[]"), int(found["port"])
         self._patience = patience
@@ -144,13 +144,6 @@ class TcpConnection:
     def _ask(self, message: bytes) -> bytes:
         """The answer to a message; without one the connection is closed."""
         self._send(message)
-        try:
-            return self._receive()
-        except BaseException:
-            self._hang_up()
-            raise
-
-    def _receive(self) -> bytes:
         assert self._socket is not None
         messages: list[bytes] = []
         try:
@@ -161,7 +154,10 @@ class TcpConnection:
         except WireError:
             raise TransportError(_("the answer does not have the form of the vpcd wire")) from None
         except OSError:
-            messages = []  # the connection was reset
+            pass  # the connection was reset
+        finally:
+            if len(messages) != 1:
+                self._hang_up()
         if not messages:
             raise CardRemoved(_("the card has closed the connection"))
         if len(messages) > 1:

@@ -76,7 +76,15 @@ class ConsoleReport:
         if result.scenario.group != self._group or len(self._results) == 1:
             self._group = result.scenario.group
             self._console.print(Text(f"\n{self._group}", style="bold cyan"))
-        self._console.print(_row(result))
+        row = Table.grid(padding=(0, 1), expand=True)
+        row.add_column(width=3, justify="right")
+        row.add_column(ratio=1)
+        row.add_column(width=10, style="dim")
+        row.add_column(width=9, justify="right", style="dim")
+        mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
+        steps = _count(len(result.scenario.steps), N_("1 step"), N_("{count} steps"))
+        row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
+        self._console.print(row)
         if result.failure is not None:
             self._console.print(_failure(result.scenario, result.failure))
 
@@ -97,18 +105,6 @@ class ConsoleReport:
                 style="bold red" if failed else "bold green",
             )
         )
-
-
-def _row(result: ScenarioResult) -> RenderableType:
-    row = Table.grid(padding=(0, 1), expand=True)
-    row.add_column(width=3, justify="right")
-    row.add_column(ratio=1)
-    row.add_column(width=10, style="dim")
-    row.add_column(width=9, justify="right", style="dim")
-    mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
-    steps = _count(len(result.scenario.steps), N_("1 step"), N_("{count} steps"))
-    row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
-    return row
 
 
 def _count(number: int, one: str, many: str) -> str:
