@@ -83,7 +83,7 @@ def test_the_atr_is_asked_over_the_connection(
 
     scard = pytest.importorskip("smartcard.scard")
     monkeypatch.setattr(scard, "SCardStatus", stale)
-    assert connection.power_on() == connection.reset() == card.profile.contact_atr()
+    assert connection.power_on() == connection.reset() == card.profile.atr()
 
 
 @pytest.mark.parametrize("start", ["power_on", "reset"])

@@ -93,6 +93,10 @@ class Answer(NamedTuple):
     sw: int
 
 
+class NoStatusWord(ValueError):
+    """An answer is shorter than a status word."""
+
+
 def command(cla: int, ins: int, p1: int, p2: int, data: bytes = b"", le: int | None = None) -> bytes:
     """Build a short command APDU: data 0–255 bytes, ``le`` 0–255 (0 asks for all)."""
     body = bytes((cla, ins, p1, p2))
@@ -104,9 +108,9 @@ def command(cla: int, ins: int, p1: int, p2: int, data: bytes = b"", le: int | N
 
 
 def split(answer: bytes) -> Answer:
-    """Split an answer of at least 2 bytes into data and status word."""
+    """Split an answer of at least 2 bytes into data and status word; ``NoStatusWord`` if it is shorter."""
     if len(answer) < 2:
-        raise ValueError(f"an answer has at least 2 bytes, got {len(answer)}")
+        raise NoStatusWord(f"an answer has at least 2 bytes, got {len(answer)}")
     return Answer(answer[:-2], answer[-2] << 8 | answer[-1])
 
 
