@@ -16,7 +16,7 @@ import pytest
 
 import kit
 from sscard.errors import InputError, MissingPart
-from sscard.hsm import HsmError, SoftHsm
+from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
 from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots, read_key_file
 from sscard.issuer import CardReference, builtin_keys
 from sscard.issuer.hierarchy import KeyFile
@@ -190,14 +190,14 @@ def test_a_token_without_our_keys_holds_nothing(module: Path) -> None:
 
 
 def test_what_is_not_there_is_said(module: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no token 'other'"):
+    with pytest.raises(HsmUnavailable, match="has no token 'other'"):
         Pkcs11Hsm(module, "other", PIN)
     with pytest.raises(InputError, match=r"nothing\.so.*cannot be used as a PKCS#11 module"):
         Pkcs11Hsm(tmp_path / "nothing.so", TOKEN, PIN)
 
 
 def test_a_wrong_pin_of_the_token_is_refused_without_repeating_it(module: Path) -> None:
-    with pytest.raises(HsmError, match="PinIncorrect") as refused:
+    with pytest.raises(HsmUnavailable, match="'sscard' refused its PIN: PinIncorrect") as refused:
         Pkcs11Hsm(module, TOKEN, "97531086")
     assert "97531086" not in str(refused.value)
 
