@@ -79,7 +79,23 @@ def serve(
 
     The log on standard error has time, operation, key address, card district
     and status of each request. No answer holds a key.
+
+    A program that calls the HSM steps of a driver posts the string of a step
+    and gets the pKey of the next one. basic is what iReadCardBas returned:
+
+    curl -H "Authorization: Bearer $(cat TOKEN_FILE)" http://127.0.0.1:8440/v1/host/authenticate -d @request.json
+
+    request.json: {"basic": "510100|…|", "asked": "03|1009|…|"}
+
+    host/check-card: iReadCardBas, step 1 to 2, without basic.
+    host/authenticate: iReadCard, iWriteCard, iReloadPIN, iUnblockPIN, step 1 to 2.
+    host/safe-message: iReloadPIN, iUnblockPIN, step 2 to 3.
+    host/purchase: iDoDebit, step 1 to 2.
+    host/settle: the output of iDoDebit, true or false.
+
+    A body in GBK needs -H "Content-Type: application/json; charset=GBK".
     """
+    from sscard.driver.hoststrings import CardHolderBase, host_operations
     from sscard.hsm.server import HsmServer, service_token
 
     if module is not None:
@@ -91,7 +107,9 @@ def serve(
     file = token_file or default_token_file()
     with (
         chosen_hsm(url, keys, hsm_token) as behind,
-        HsmServer(behind, service_token(file), port=port, log=tell) as server,
+        HsmServer(
+            behind, service_token(file), further=host_operations(CardHolderBase(behind)), port=port, log=tell
+        ) as server,
     ):
         typer.echo(_("HSM at {url}, token in {file}", url=server.url, file=file))
         serve_until_signal(server)
@@ -103,7 +121,11 @@ def load(
     label: Label = "sscard",
     keys: Keys = None,
 ) -> None:
-    """Put the DES roots of a key file into a PKCS#11 token; keys at the same address are replaced."""
+    """Put the DES roots of a key file into a PKCS#11 token; keys at the same address are replaced.
+
+    A token computes no SM4, and no TAC of a purchase: that needs the XOR of
+    the two halves of a key, which PKCS#11 cannot do without reading it.
+    """
     from sscard.hsm.pkcs11 import load_roots, read_key_file, token_pin
     from sscard.hsm.protocol import Access
 
