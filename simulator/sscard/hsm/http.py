@@ -21,9 +21,7 @@ LONGEST_MESSAGE: Final = 4096
 TIMEOUT: Final = 10.0
 """Seconds that a client waits for the service, and the service for a request to come in whole."""
 SERVE: Final = "sscard hsm serve"
-TOKEN_OPTION: Final = "--hsm-token FILE"  # noqa: S105 - an option
-UNAVAILABLE: Final = {HTTPStatus.UNAUTHORIZED: TOKEN_OPTION, HTTPStatus.SERVICE_UNAVAILABLE: SERVE}
-"""What helps if the service answers with this status; any other one is a refusal of the HSM."""
+OPTION: Final = "--hsm-token FILE"
 SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
@@ -102,10 +100,13 @@ class HttpHsm:
             connection.request("POST", f"{self._path}/v1/{operation}", json.dumps(fields), headers)
             answer = connection.getresponse()
             body = json.loads(answer.read(LONGEST_MESSAGE))
-            if answer.status == 200:
+            if answer.status == HTTPStatus.OK:
                 return str(body["result"])
-            told, remedy = str(body["error"]), UNAVAILABLE.get(answer.status)
-            raise HsmUnavailable(told, remedy) if remedy else HsmError(told)
+            if answer.status == HTTPStatus.UNAUTHORIZED:
+                raise HsmUnavailable(_("the service's token is missing or wrong"), OPTION)
+            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                raise HsmUnavailable(str(body["error"]), SERVE)
+            raise HsmError(str(body["error"]))
         except TimeoutError:
             raise HsmUnavailable(
                 _("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout),
@@ -124,7 +125,7 @@ class HttpHsm:
 def open_url(url: str, access: Access) -> HttpHsm:
     """The HSM service at ``http://HOST:PORT`` or ``https://HOST:PORT``."""
     if access.token_file is None:
-        raise InputError(_("an HSM service needs its token"), remedy=TOKEN_OPTION)
+        raise InputError(_("an HSM service needs its token"), remedy=OPTION)
     return HttpHsm(url, read_token(access.token_file))
 
 

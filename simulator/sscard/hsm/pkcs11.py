@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import resources
@@ -31,7 +32,7 @@ from urllib.parse import unquote
 from sscard.document import parse_document, read_document
 from sscard.errors import InputError, MissingPart
 from sscard.hsm.protocol import Access, CheckedHsm, HsmError, HsmUnavailable
-from sscard.i18n.language import _
+from sscard.i18n.language import _, retell
 from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
 from sscard.standard.cipher import (
     DES,
@@ -268,15 +269,24 @@ def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
             _("{module} has no token {token!r}", module=module, token=token), f"pkcs11-tool --module {module} -L"
         ) from None
     except (library.PKCS11Error, RuntimeError) as error:
+        # A file that does not load is an error without a name of its own; the loader's reason comes last.
+        named = type(error) not in (library.PKCS11Error, RuntimeError)
+        problem = _words(error) if named else retell(str(error).rpartition(": ")[2])
         raise InputError(
-            _("cannot be used as a PKCS#11 module: {problem}", problem=_words(error)), file=str(module)
+            _("cannot be used as a PKCS#11 module: {problem}", problem=problem), file=str(module)
         ) from None
     with _refusals():
         if library.Mechanism.DES3_ECB_ENCRYPT_DATA not in found.slot.get_mechanisms():
             raise HsmError(_("token {token!r} cannot derive keys in 3DES (CKM_DES3_ECB_ENCRYPT_DATA)", token=token))
         try:
             opened = found.open(rw=True, user_pin=pin)
-        except (library.PinIncorrect, library.PinLenRange, library.PinLocked, library.PinExpired) as error:
+        except (
+            library.PinIncorrect,
+            library.PinInvalid,
+            library.PinLenRange,
+            library.PinLocked,
+            library.PinExpired,
+        ) as error:
             raise HsmUnavailable(
                 _("token {token!r} refused its PIN: {problem}", token=token, problem=_words(error)),
                 f"{PIN_VARIABLE}=PIN",
@@ -341,5 +351,5 @@ def _refusals() -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    """The name of an error; its text may tell what it was given."""
-    return type(error).__name__
+    """What PKCS#11 calls an error, CKR_PIN_INCORRECT; its text may hold what it was given."""
+    return "CKR" + re.sub("(?=[A-Z])", "_", type(error).__name__).upper()
