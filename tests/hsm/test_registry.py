@@ -19,6 +19,7 @@ import yaml
 
 import kit
 from kit.counter import foreign_keys
+from sscard.cli.hsm import default_token_file
 from sscard.cli.main import main
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm, registry
@@ -164,8 +165,9 @@ def test_what_is_no_url_of_an_hsm_is_refused_and_not_repeated(url: str, says: st
 
 
 def test_a_service_needs_its_token() -> None:
-    with pytest.raises(InputError, match="--hsm-token FILE"), open_hsm("http://127.0.0.1:8440"):
+    with pytest.raises(HsmUnavailable, match="needs its token") as missing, open_hsm("http://127.0.0.1:8440"):
         pass
+    assert missing.value.remedy == "sscard hsm serve"
 
 
 def test_a_service_over_an_hsm_that_is_gone_says_so(closed_port: int, token: Path) -> None:
@@ -338,6 +340,23 @@ def test_an_hsm_that_cannot_be_asked_ends_with_3_and_the_command_that_helps(
     assert sscard.is_untouched(card)
     if command == CASE:
         assert sscard("case list --journal {journal} --json", card)[1] == "[]\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_token_of_this_user_is_the_default(
+    sscard: Sscard, server: HsmServer, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    code, _, err = sscard(command, "v3-sm4", "--hsm", server.url)
+    assert (code, err) == (
+        3,
+        "sscard: an HSM service needs its token, and this user has none\n  sscard hsm serve\n",
+    )
+    assert sscard.is_untouched("v3-sm4")
+    file = default_token_file()
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(TOKEN)
+    assert sscard(command, "v3-sm4", "--hsm", server.url)[0] == 0
 
 
 @pytest.mark.parametrize("command", COMMANDS[:2])

@@ -141,7 +141,8 @@ def chosen_hsm(url: str, keys: Path | None, token_file: Path | None = None) -> I
 
     if url and keys is not None:
         raise InputError(_("--keys and --hsm exclude each other"), remedy=_("--keys FILE means --hsm soft:FILE"))
-    token = token_file or default_token_file()
+    own = default_token_file()
+    token = token_file or (own if own.exists() else None)
     with hsm_refusals(), open_hsm(url or f"soft:{keys or ''}", token_file=token, ask_pin=_ask_pin) as opened:
         yield opened
 

@@ -125,7 +125,7 @@ class HttpHsm:
 def open_url(url: str, access: Access) -> HttpHsm:
     """The HSM service at ``http://HOST:PORT`` or ``https://HOST:PORT``."""
     if access.token_file is None:
-        raise InputError(_("an HSM service needs its token"), remedy=OPTION)
+        raise HsmUnavailable(_("an HSM service needs its token, and this user has none"), SERVE)
     return HttpHsm(url, read_token(access.token_file))
 
 
