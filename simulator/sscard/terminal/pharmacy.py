@@ -1,4 +1,4 @@
-"""A small pharmacy terminal: pays from DF04 with the PIN (LD/T 32.7 flows §7.3), its PSAM in software."""
+"""A small pharmacy terminal: pays from DF04 with the PIN (LD/T 32.7 flows §7.3), an HSM in place of its PSAM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Final
 
 from sscard.hsm import Hsm
 from sscard.i18n.language import _, is_chinese
-from sscard.issuer.hierarchy import KeyHierarchy
 from sscard.standard.apdu import command
 from sscard.standard.cipher import equal
 from sscard.terminal.errors import ApduError
@@ -48,18 +47,18 @@ class PharmacySession(CardSession):
         return session
 
     def pay(
-        self, pin: str, cost: int, keys: KeyHierarchy, now: datetime, *, account: int = 0, ascii_type: bool = False
+        self, pin: str, cost: int, hsm: Hsm, now: datetime, *, account: int = 0, ascii_type: bool = False
     ) -> Receipt:
         """Pay a cost in fen, ``account`` of it from the card's account and the rest out of the pocket.
 
-        ``keys`` is what the terminal's PSAM holds. ``ApduError`` where the
+        ``hsm`` stands in for the PSAM of the pharmacy. ``ApduError`` where the
         card refuses; ``WrongPin`` and ``PinBlocked`` as ``verify_pin``.
         """
         self._demand(command(0x00, 0xA4, 0x00, 0x00, MEDICAL), "SELECT DF04")
         self.verify_pin(pin)
-        return self._purchase(account, cost - account, keys, now, PURCHASE_TYPES[ascii_type])
+        return self._purchase(account, cost - account, hsm, now, PURCHASE_TYPES[ascii_type])
 
-    def _purchase(self, account: int, self_paid: int, keys: KeyHierarchy, now: datetime, kind: bytes) -> Receipt:
+    def _purchase(self, account: int, self_paid: int, hsm: Hsm, now: datetime, kind: bytes) -> Receipt:
         amounts = b"".join(amount.to_bytes(4, "big") for amount in (account, self_paid, 0))
         opening = self._demand(
             command(0xB0, 0x28, 0x01, 0x01, bytes((KEY_INDEX,)) + amounts + TERMINAL_NUMBER),
@@ -69,11 +68,10 @@ class PharmacySession(CardSession):
         self.terminal_count += 1
         terminal_count = self.terminal_count.to_bytes(4, "big")
         time = bytes.fromhex(f"{now:%Y%m%d%H%M%S}")
-        suite = self._suite
-        card_key = suite.key(keys.card_key(suite, "DPK", version - 1, self._reference))
-        key = suite.session_key(card_key, random + count + terminal_count[2:])
-        mac1 = suite.mac(key, amounts + kind + TERMINAL_NUMBER + time)
+        key = (self._suite.algorithm_id, hsm.address_of("DPK", version - 1), self._reference)
+        factor = random + count + terminal_count[2:]
+        mac1 = hsm.purchase_mac(*key, factor, amounts + kind + TERMINAL_NUMBER + time)
         answer = self._demand(command(0xB0, 0x2C, 0x01, 0x00, terminal_count + time + mac1), _("debit for purchase"))
-        if not equal(suite.mac(key, amounts), answer[4:8]):
+        if not equal(hsm.purchase_mac(*key, factor, amounts), answer[4:8]):
             raise ApduError(_("check MAC2"), WRONG_MAC2, chinese=is_chinese())
         return Receipt(account, self_paid, int.from_bytes(count, "big"), now, answer[:4].hex().upper())
