@@ -35,7 +35,7 @@ def open_card(url: str, *, contact: bool, **_options: object) -> Iterator[Connec
     yield card.chip(random, contact=contact)
 
 
-def open_hsm(_url: str) -> Hsm:
+def open_hsm(_url: str, **_options: object) -> Hsm:
     """``demo:``: the HSM with the built-in test keys."""
     return SoftHsm(builtin_keys())
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar, cast
 
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import _
@@ -32,10 +32,12 @@ class Registry(Generic[T]):
     """Implementations of one kind by name.
 
     ``kind`` names the kind in messages, as ``N_("card")``. ``path_scheme`` is
-    the scheme of a URL that is only a path.
+    the scheme of a URL that is only a path, empty if no path is accepted. A
+    built-in implementation given as ``"module:object"`` is imported when it is
+    used.
     """
 
-    def __init__(self, group: str, kind: str, builtin: Mapping[str, T], path_scheme: str = "") -> None:
+    def __init__(self, group: str, kind: str, builtin: Mapping[str, T | str], path_scheme: str = "") -> None:
         self.group = group
         self._kind = kind
         self._builtin = builtin
@@ -52,12 +54,15 @@ class Registry(Generic[T]):
         ``MissingPart`` if the package that registers it cannot be imported.
         """
         if name in self._builtin:
-            return self._builtin[name]
+            found = self._builtin[name]
+            if isinstance(found, str):
+                found = EntryPoint(name, found, self.group).load()
+            return cast("T", found)
         for point in entry_points(group=self.group, name=name):
             try:
                 loaded: T = point.load()
             except Exception as error:  # whatever the package does when it is imported
-                package = point.dist.name if point.dist else point.value
+                package = point.dist.name if point.dist else point.module.partition(".")[0]
                 raise MissingPart(
                     _("{kind} {name!r} cannot be loaded: {error}", kind=_(self._kind), name=name, error=error),
                     f"pip install --force-reinstall {package}",
@@ -74,9 +79,10 @@ class Registry(Generic[T]):
         A URL without a scheme is a path, and so is the name of an existing
         file; a built-in scheme may stand alone, without its colon.
         """
-        if url in self._builtin:
+        if url.lower() in self._builtin:
             url = f"{url}:"
         scheme = SCHEME.match(url)
-        if scheme is None or (scheme[1] not in self._builtin and Path(url).exists()):
-            return self._builtin[self._path_scheme], f"{self._path_scheme}:{url}"
-        return self.find(scheme[1]), url
+        name = scheme[1].lower() if scheme else url
+        if self._path_scheme and (scheme is None or (name not in self._builtin and Path(url).exists())):
+            return self.find(self._path_scheme), f"{self._path_scheme}:{url}"
+        return self.find(name), url

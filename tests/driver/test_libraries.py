@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+import kit
 from kit import native as native_kit
 from kit.native import command, environment, serving
+from kit.programs import SSCARD, running
 from sscard.driver import native
 from sscard.driver.libraries import NativeLibrary, open_driver, parameters_of, without_pin
 from sscard.errors import InputError, TransportError
+from sscard.issuer.cardfile import load_card, save_card
 
 pytestmark = pytest.mark.skipif(
     not native_kit.has_compiler(), reason="no C compiler: sudo apt-get install gcc libc6-dev"
@@ -100,6 +104,19 @@ def test_the_pin_of_a_pout_info_is_masked() -> None:
     assert without_pin("iReloadPIN_HSM_Step2", out) == "03|1009|0102030405060708|8424000114|******|"
     assert without_pin("iReloadPIN_HSM_Step1", out) == out
     assert without_pin("iReloadPIN_HSM_Step2", "密码输入超时") == "密码输入超时"
+
+
+def test_a_driver_in_front_of_a_card_that_is_a_program(ours: Path, place: str, tmp_path: Path) -> None:
+    """Library, server, program and image, each in a process of its own."""
+    image = tmp_path / "card.json"
+    save_card(kit.card_of("v3-sm4"), image)
+    card = "exec:" + shlex.join([*SSCARD, "apdu", str(image), "--raw"])
+    with running("driver", "serve", card, "--listen", place, "--pins", "000000,123456") as server:
+        server.line_with("driver at")
+        assert call(ours, "iVerifyPIN", 1, place=place).stdout.startswith("-51\t")
+        assert call(ours, "iVerifyPIN", 2, place=place).stdout == "0\t\n"
+        assert server.end()[0] == 0
+    assert load_card(image).snapshot().pin_tries == 6
 
 
 def test_nobody_serves(ours: Path, place: str) -> None:

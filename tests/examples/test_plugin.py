@@ -66,7 +66,6 @@ def test_without_the_plug_in_its_names_are_unknown(tmp_path: Path) -> None:
         assert "unknown" in done.stderr
 
 
-@pytest.mark.skipif(find_spec("sscard.hsm.registry") is None, reason="HSMs are not opened by URL")
 def test_an_hsm_of_a_plug_in(installed: dict[str, str]) -> None:
     done = run("reset-pin", "demo:", "--new", "654321", "--hsm", "demo:", **installed)
     assert (done.returncode, done.stderr) == (0, "")

@@ -22,7 +22,7 @@ from kit.counter import foreign_keys
 from sscard.cli.hsm import default_token_file
 from sscard.cli.main import main
 from sscard.errors import InputError, MissingPart
-from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm, registry
+from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm
 from sscard.hsm.http import HttpHsm
 from sscard.hsm.server import HsmServer
 from sscard.issuer import CardReference, Holder, builtin_keys, make_order, personalise, preset
@@ -144,10 +144,10 @@ def test_pkcs11_without_a_pin_or_a_module_is_not_available(monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("", "unknown HSM scheme ''"),
-        ("ftp://127.0.0.1", "unknown HSM scheme 'ftp'"),
-        ("localhost:8440", "unknown HSM scheme 'localhost'"),
-        ("keys.yaml", "known schemes: http, https, pkcs11, soft"),
+        ("", "unknown kind of HSM ''"),
+        ("ftp://127.0.0.1", "unknown kind of HSM 'ftp'"),
+        ("localhost:8440", "unknown kind of HSM 'localhost'"),
+        ("keys.yaml", "expected one of: http, https, pkcs11, soft"),
         ("soft:no-such-file.yaml", "no-such-file.yaml: cannot be read"),
         ("http:", "not the URL of an HSM service"),
         ("https://127.0.0.1:port", "not the URL of an HSM service"),
@@ -196,12 +196,12 @@ class ClosingHsm(SoftHsm):
         self.log.append("closed")
 
 
-def open_plain(url: str) -> SoftHsm:
+def open_plain(url: str, **_options: object) -> SoftHsm:
     assert url == "rack:7/slot"
     return SOFT
 
 
-def open_closing(url: str) -> ClosingHsm:
+def open_closing(url: str, **_options: object) -> ClosingHsm:
     opened = ClosingHsm(builtin_keys())
     opened.log = LOG
     return opened
@@ -215,8 +215,8 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Any:
     """``plug_in(object)``: what an installed package says in its metadata."""
 
     def install(target: str, scheme: str = "rack") -> None:
-        found = EntryPoints([EntryPoint(scheme, target, registry.GROUP)])
-        monkeypatch.setattr(registry, "entry_points", lambda group: found.select(group=group))
+        found = EntryPoints([EntryPoint(scheme, target, "sscard.hsms")])
+        monkeypatch.setattr("sscard.plugins.entry_points", found.select)
 
     monkeypatch.setitem(sys.modules, "rack_hsm", sys.modules[__name__])
     return install
@@ -242,7 +242,7 @@ def test_a_plug_in_is_among_the_known_schemes_and_replaces_none(plug_in: Any) ->
     with open_hsm("soft:") as hsm:
         assert hsm is not SOFT
     plug_in("rack_hsm:open_plain")
-    with pytest.raises(InputError, match="known schemes: http, https, pkcs11, rack, soft"), open_hsm("shelf:1"):
+    with pytest.raises(InputError, match="expected one of: http, https, pkcs11, rack, soft"), open_hsm("shelf:1"):
         pass
 
 
@@ -251,7 +251,7 @@ def test_a_plug_in_that_does_not_load_says_what_to_install(plug_in: Any, target:
     plug_in(target)
     with pytest.raises(MissingPart) as missing, open_hsm("rack:"):
         pass
-    assert "the HSM plug-in 'rack' cannot be loaded: " in str(missing.value)
+    assert "kind of HSM 'rack' cannot be loaded: " in str(missing.value)
     assert missing.value.remedy == f"pip install --force-reinstall {target.partition(':')[0]}"
 
 
@@ -383,7 +383,7 @@ def test_a_case_waits_while_the_hsm_refuses(sscard: Sscard, keys: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (("--hsm", "shelf:1"), "known schemes: http, https, pkcs11, soft"),
+        (("--hsm", "shelf:1"), "expected one of: http, https, pkcs11, soft"),
         (("--hsm", "soft:", "--keys", "keys.yaml"), "--keys and --hsm exclude each other"),
         (("--hsm", "soft:no-such-file.yaml"), "no-such-file.yaml: cannot be read"),
         (("--hsm", "http://127.0.0.1:1", "--hsm-token", "no-such-file"), "no-such-file: cannot be read as a token"),

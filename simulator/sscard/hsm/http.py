@@ -122,7 +122,7 @@ class HttpHsm:
             connection.close()
 
 
-def open_url(url: str, access: Access) -> HttpHsm:
+def open_url(url: str, *, access: Access) -> HttpHsm:
     """The HSM service at ``http://HOST:PORT`` or ``https://HOST:PORT``."""
     if access.token_file is None:
         raise HsmUnavailable(_("an HSM service needs its token, and this user has none"), SERVE)

@@ -180,7 +180,7 @@ class _StringData(ctypes.Structure):
     _fields_ = (("data", ctypes.c_void_p), ("length", ctypes.c_ulong))
 
 
-def open_url(url: str, access: Access) -> Pkcs11Hsm:
+def open_url(url: str, *, access: Access) -> Pkcs11Hsm:
     """The HSM of ``pkcs11:token=LABEL[;module=PATH]``, values percent-encoded as in RFC 7512.
 
     The PIN is in SSCARD_TOKEN_PIN, or asked for. Without a module the one in

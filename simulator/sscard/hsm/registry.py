@@ -1,30 +1,29 @@
-"""HSMs by URL: ``soft:``, ``http://``, ``https://``, ``pkcs11:`` and the schemes that installed packages add.
-
-A package adds one with an entry point of the group ``sscard.hsms``. Its name
-is the scheme, its object a callable ``open(url)`` that returns an ``Hsm``, or
-a context manager that gives one.
-"""
+"""HSMs by URL: ``soft:``, ``http(s)://``, ``pkcs11:`` and what installed packages add (``sscard.hsms``)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from sscard.errors import InputError, MissingPart
 from sscard.hsm.protocol import Access, Hsm
-from sscard.i18n.language import _
+from sscard.i18n.language import N_
+from sscard.plugins import Registry
 
-GROUP: Final = "sscard.hsms"
-BUILT_IN: Final = {
-    "soft": "sscard.hsm.soft:open_url",
-    "http": "sscard.hsm.http:open_url",
-    "https": "sscard.hsm.http:open_url",
-    "pkcs11": "sscard.hsm.pkcs11:open_url",
-}
-"""Scheme → ``open(url, access)``, loaded when it is asked for."""
+Opener = Callable[..., Hsm | AbstractContextManager[Hsm]]
+"""``opener(url, access=…)``: an HSM, or a context manager that gives one; one without ``access`` takes ``**_``."""
+
+HSMS: Final[Registry[Opener]] = Registry(
+    "sscard.hsms",
+    N_("kind of HSM"),
+    {
+        "soft": "sscard.hsm.soft:open_url",
+        "http": "sscard.hsm.http:open_url",
+        "https": "sscard.hsm.http:open_url",
+        "pkcs11": "sscard.hsm.pkcs11:open_url",
+    },
+)
 
 
 @contextmanager
@@ -33,35 +32,13 @@ def open_hsm(url: str, *, token_file: Path | None = None, ask_pin: Callable[[], 
 
     ``token_file`` holds the token of an HSM service, ``ask_pin`` asks for the
     PIN of a PKCS#11 token if SSCARD_TOKEN_PIN does not hold it. ``InputError``
-    for a URL that makes no sense, ``MissingPart`` for a package that is not
-    installed, ``HsmUnavailable`` if no HSM can be asked.
+    for an unknown scheme or a malformed URL, ``MissingPart`` for a package that
+    is not installed, ``HsmUnavailable`` if no HSM can be asked.
     """
-    scheme = url.partition(":")[0].lower()
-    if scheme in BUILT_IN:
-        opened: Any = EntryPoint(scheme, BUILT_IN[scheme], GROUP).load()(url, Access(token_file, ask_pin))
-    else:
-        opened = _plug_in(scheme)(url)
+    opener, url = HSMS.resolve(url)
+    opened = opener(url, access=Access(token_file, ask_pin))
     if isinstance(opened, AbstractContextManager):
         with opened as hsm:
             yield hsm
     else:
         yield opened
-
-
-def _plug_in(scheme: str) -> Callable[[str], Any]:
-    found = entry_points(group=GROUP)
-    if scheme not in found.names:
-        known = ", ".join(sorted({*BUILT_IN, *found.names}))
-        raise InputError(
-            _("unknown HSM scheme {scheme!r}", scheme=scheme), remedy=_("known schemes: {schemes}", schemes=known)
-        )
-    plug_in = found[scheme]
-    try:
-        opener: Callable[[str], Any] = plug_in.load()
-    except (ImportError, AttributeError) as error:
-        package = plug_in.dist.name if plug_in.dist else plug_in.module.partition(".")[0]
-        raise MissingPart(
-            _("the HSM plug-in {scheme!r} cannot be loaded: {problem}", scheme=scheme, problem=error),
-            f"pip install --force-reinstall {package}",
-        ) from error
-    return opener

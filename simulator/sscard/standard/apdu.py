@@ -93,10 +93,6 @@ class Answer(NamedTuple):
     sw: int
 
 
-class NoStatusWord(ValueError):
-    """An answer is shorter than a status word."""
-
-
 def command(cla: int, ins: int, p1: int, p2: int, data: bytes = b"", le: int | None = None) -> bytes:
     """Build a short command APDU: data 0–255 bytes, ``le`` 0–255 (0 asks for all)."""
     body = bytes((cla, ins, p1, p2))
@@ -105,6 +101,10 @@ def command(cla: int, ins: int, p1: int, p2: int, data: bytes = b"", le: int | N
     if le is not None:
         body += bytes((le,))
     return body
+
+
+class NoStatusWord(ValueError):
+    """An answer is shorter than a status word."""
 
 
 def split(answer: bytes) -> Answer:

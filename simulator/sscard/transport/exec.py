@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import subprocess
 import threading
 from contextlib import suppress
@@ -27,12 +28,13 @@ RESET: Final = "reset"
 
 
 class ExecConnection:
-    """The card behind a command line, started at the first ``power_on`` and again after it ended.
+    """The card behind a command line.
 
-    ``with`` ends the process. Errors: ``InputError`` (cannot be started),
-    ``CardRemoved`` (ended, or has no power), ``CardMute`` (no answer within
-    ``patience`` seconds; it is ended, since a late answer would be taken for
-    the next one), ``TransportError`` (the answer is not in hex digits).
+    ``with`` starts the process and ends it; ``power_on`` starts it again if it
+    has ended. Errors: ``InputError`` (cannot be started), ``CardRemoved``
+    (ended, or has no power), ``CardMute`` (no answer within ``patience``
+    seconds; it is ended, since a late answer would be taken for the next one),
+    ``TransportError`` (the answer is not in hex digits).
     """
 
     def __init__(self, command: str, *, patience: float = PATIENCE) -> None:
@@ -43,6 +45,7 @@ class ExecConnection:
         self._powered = False
 
     def __enter__(self) -> ExecConnection:
+        self._start()
         return self
 
     def __exit__(
@@ -86,7 +89,14 @@ class ExecConnection:
                     answers.put(line)
             answers.put("")
 
-        threading.Thread(target=read, daemon=True).start()
+        reader = threading.Thread(target=read, daemon=True)
+        if hasattr(signal, "pthread_sigmask"):
+            # The thread inherits the mask: it takes no signal from a server that waits for one.
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+            reader.start()
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        else:
+            reader.start()
         self._process, self._answers = process, answers
 
     def _ask(self, line: str) -> bytes:
