@@ -14,7 +14,7 @@ from sscard.chip.answers import (
     WRONG_LENGTH,
     answer,
 )
-from sscard.psam.declaration import PsamCommand
+from sscard.chip.command import Command
 from sscard.psam.layout import MAIN_KEY, tries_cell
 from sscard.psam.session import PsamSession
 from sscard.standard.apdu import SW
@@ -31,6 +31,7 @@ def get_challenge(session: PsamSession, p1: int, p2: int, data: bytes, le: int) 
     if le not in session.suite.challenge_lengths:
         return WRONG_LENGTH
     session.challenge = session.random(le)
+    session.attentive = True
     return session.challenge + OK
 
 
@@ -82,29 +83,33 @@ def right_refusal(session: PsamSession, number: int) -> bytes:
     return METHOD_BLOCKED if blocked else SECURITY_NOT_SATISFIED
 
 
-GET_CHALLENGE: Final = PsamCommand(
+GET_CHALLENGE: Final = Command(
     "GET CHALLENGE",
     "获取随机数",
-    0x00,
+    "8",
+    (0x00,),
     0x84,
     get_challenge,
     (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2),
     p1p2=(0x0000,),
+    gives_challenge=True,
 )
-INITIALIZE_ENVIRONMENT: Final = PsamCommand(
+INITIALIZE_ENVIRONMENT: Final = Command(
     "INITIALIZE ENVIRONMENT",
     "环境初始化",
-    0xBF,
+    "8",
+    (0xBF,),
     0xEC,
     initialize_environment,
     (SW.OK, SW.WRONG_LENGTH, SW.CONDITIONS_NOT_SATISFIED, SW.WRONG_DATA, SW.NOT_SUPPORTED, SW.WRONG_P1P2),
     p1p2=(0x0000,),
     lengths=(0x01,),
 )
-EXTERNAL_AUTHENTICATION: Final = PsamCommand(
+EXTERNAL_AUTHENTICATION: Final = Command(
     "EXTERNAL AUTHENTICATION",
     "外部鉴别",
-    0x00,
+    "8",
+    (0x00,),
     0x82,
     external_authentication,
     (

@@ -11,7 +11,6 @@ from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     FILE_NOT_FOUND,
     NO_CURRENT_EF,
-    NO_DATA_PENDING,
     NOT_SUPPORTED,
     OFFSET_OUTSIDE,
     OK,
@@ -20,10 +19,9 @@ from sscard.chip.answers import (
     WRONG_FILE_STRUCTURE,
     WRONG_LENGTH,
     WRONG_P1P2,
-    answer,
     wrong_le,
 )
-from sscard.psam.declaration import PsamCommand
+from sscard.chip.command import Command
 from sscard.psam.layout import (
     APPLICATION_AID,
     APPLICATION_FID,
@@ -139,17 +137,6 @@ def update_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) 
     return OK
 
 
-def get_response(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
-    """Answer up to Le bytes of the data the last command left."""
-    waiting = session.pending
-    if not waiting:
-        return NO_DATA_PENDING
-    if le == 0 or le > len(waiting):
-        return wrong_le(len(waiting))
-    session.pending = waiting[le:]
-    return waiting[:le] + (answer(SW.MORE_DATA | len(session.pending)) if session.pending else OK)
-
-
 _COMMON: Final = (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.FILE_NOT_FOUND, SW.WRONG_P1P2)
 _FILE: Final = (
     *_COMMON,
@@ -159,10 +146,11 @@ _FILE: Final = (
     SW.UNKNOWN_CLA,
     SW.UNKNOWN_INS,
 )
-SELECT: Final = PsamCommand(
+SELECT: Final = Command(
     "SELECT",
     "选择文件",
-    0x00,
+    "8",
+    (0x00,),
     0xA4,
     select,
     (*_COMMON, SW.CONDITIONS_NOT_SATISFIED),
@@ -170,27 +158,19 @@ SELECT: Final = PsamCommand(
     lengths=(2, *range(5, 17)),
     answers_data=True,
 )
-READ_BINARY: Final = PsamCommand(
-    "READ BINARY", "读取二进制数据", 0x00, 0xB0, read_binary, (*_FILE, SW.OFFSET_OUTSIDE, SW.WRONG_LE)
+READ_BINARY: Final = Command(
+    "READ BINARY", "读取二进制数据", "8", (0x00,), 0xB0, read_binary, (*_FILE, SW.OFFSET_OUTSIDE, SW.WRONG_LE)
 )
-READ_RECORD: Final = PsamCommand(
-    "READ RECORD", "读取记录", 0x00, 0xB2, read_record, (*_FILE, SW.RECORD_NOT_FOUND, SW.WRONG_LE)
+READ_RECORD: Final = Command(
+    "READ RECORD", "读取记录", "8", (0x00,), 0xB2, read_record, (*_FILE, SW.RECORD_NOT_FOUND, SW.WRONG_LE)
 )
-UPDATE_BINARY: Final = PsamCommand(
+UPDATE_BINARY: Final = Command(
     "UPDATE BINARY",
     "更新二进制数据",
-    0x00,
+    "8",
+    (0x00,),
     0xD6,
     update_binary,
     (*_FILE, SW.MEMORY_FAILURE, SW.OFFSET_OUTSIDE),
     lengths=range(1, 256),
-)
-GET_RESPONSE: Final = PsamCommand(
-    "GET RESPONSE",
-    "获取响应",
-    0x00,
-    0xC0,
-    get_response,
-    (SW.OK, SW.MORE_DATA, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.WRONG_LE, SW.NO_DATA_PENDING),
-    p1p2=(0x0000,),
 )

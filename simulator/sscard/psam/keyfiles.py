@@ -16,9 +16,9 @@ from sscard.chip.answers import (
     WRONG_LENGTH,
     WRONG_SECURE_MESSAGE,
 )
+from sscard.chip.command import Command
 from sscard.psam.authenticate import NO_CHALLENGE, right_refusal
 from sscard.psam.chaining import chain
-from sscard.psam.declaration import PsamCommand
 from sscard.psam.keys import (
     KEY_IDS,
     LEVELS_SHIFT,
@@ -141,10 +141,11 @@ def _acceptable(record: KeyRecord, sfi: int) -> bool:
     )
 
 
-CREATE_OR_CHANGE_KEY: Final = PsamCommand(
+CREATE_OR_CHANGE_KEY: Final = Command(
     "CREATE KEY / CHANGE KEY",
     "写密钥",
-    0x84,
+    "8",
+    (0x84,),
     0xD4,
     create_or_change_key,
     (

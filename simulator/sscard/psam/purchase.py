@@ -13,7 +13,7 @@ from sscard.chip.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
-from sscard.psam.declaration import PsamCommand
+from sscard.chip.command import Command
 from sscard.psam.keys import KeyType
 from sscard.psam.layout import TERMINAL_INFO, TERMINAL_SEQUENCE
 from sscard.psam.session import PsamSession, Purchase
@@ -79,10 +79,11 @@ _COMMON: Final = (
     SW.UNKNOWN_INS,
     SW.UNKNOWN_CLA,
 )
-INIT_SAM_FOR_PURCHASE: Final = PsamCommand(
+INIT_SAM_FOR_PURCHASE: Final = Command(
     "INIT SAM FOR PURCHASE",
     "医疗消费初始化",
-    0x80,
+    "8",
+    (0x80,),
     0x70,
     init_sam_for_purchase,
     (*_COMMON, SW.MEMORY_FAILURE, SW.KEY_NOT_FOUND),
@@ -90,10 +91,11 @@ INIT_SAM_FOR_PURCHASE: Final = PsamCommand(
     lengths=range(FACTORS, FACTORS + 3 * FACTOR_LENGTH + 1, FACTOR_LENGTH),
     answers_data=True,
 )
-CREDIT_SAM_FOR_PURCHASE: Final = PsamCommand(
+CREDIT_SAM_FOR_PURCHASE: Final = Command(
     "CREDIT SAM FOR PURCHASE",
     "医疗消费确认",
-    0x80,
+    "8",
+    (0x80,),
     0x72,
     credit_sam_for_purchase,
     (*_COMMON, SW.WRONG_STATE, SW.WRONG_MAC),

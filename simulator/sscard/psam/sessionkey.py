@@ -14,9 +14,9 @@ from sscard.chip.answers import (
     WRONG_P1P2,
     WRONG_STATE,
 )
+from sscard.chip.command import Command
 from sscard.psam.authenticate import right_refusal
 from sscard.psam.chaining import chain
-from sscard.psam.declaration import PsamCommand
 from sscard.psam.keys import LEVELS_SHIFT, MAX_LEVELS, TYPE_MASK, KeyRecord, KeyType
 from sscard.psam.session import Delivery, PsamSession
 from sscard.standard.apdu import SW
@@ -47,7 +47,7 @@ def delivery_session_key(session: PsamSession, p1: int, p2: int, data: bytes, le
     if not session.in_application:
         return CONDITIONS_NOT_SATISFIED
     kind = p1 & TYPE_MASK
-    if kind not in (*ENCRYPTING, *SIGNING):
+    if kind not in ENCRYPTING and kind not in SIGNING:
         return NOT_SUPPORTED
     record = session.find_key(kind, p2)
     if record is None:
@@ -110,10 +110,11 @@ def _mac(session: PsamSession, delivery: Delivery, p1: int, data: bytes) -> byte
     return session.suite.fold(chained) + OK
 
 
-DELIVERY_SESSION_KEY: Final = PsamCommand(
+DELIVERY_SESSION_KEY: Final = Command(
     "DELIVERY SESSION KEY",
     "过程密钥分散",
-    0xBF,
+    "8",
+    (0xBF,),
     0xDE,
     delivery_session_key,
     (
@@ -131,10 +132,11 @@ DELIVERY_SESSION_KEY: Final = PsamCommand(
     ),
     lengths=range(0x08, 0x29, 8),
 )
-CIPHER_DATA: Final = PsamCommand(
+CIPHER_DATA: Final = Command(
     "CIPHER DATA",
     "数据加密",
-    0x80,
+    "8",
+    (0x80,),
     0xFA,
     cipher_data,
     (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
 from sscard.chip.answers import KEY_NOT_FOUND, METHOD_BLOCKED, OK, TRIES, answer
+from sscard.chip.command import Command
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, equal

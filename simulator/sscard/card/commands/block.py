@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.session import Session
 from sscard.chip.answers import (
@@ -15,6 +14,7 @@ from sscard.chip.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
+from sscard.chip.command import Command
 from sscard.standard.apdu import SW
 from sscard.standard.tree import CARD_BLOCKED
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     COMMON_STATUSES,
     LOAD,
@@ -22,6 +21,7 @@ from sscard.chip.answers import (
     SECURITY_NOT_SATISFIED,
     wrong_le,
 )
+from sscard.chip.command import NOTHING, Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Account, Layout

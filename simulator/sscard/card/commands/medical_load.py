@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
     LOAD,
@@ -31,6 +30,7 @@ from sscard.chip.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
+from sscard.chip.command import NOTHING, Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.standard.tree import Account, Layout

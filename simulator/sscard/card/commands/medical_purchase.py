@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
     MAX_AMOUNT,
@@ -33,6 +32,7 @@ from sscard.chip.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
+from sscard.chip.command import NOTHING, Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import BlockKey, equal

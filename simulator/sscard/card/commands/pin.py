@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.personality import Personality, StatusEffect
 from sscard.card.session import Session
@@ -21,6 +20,7 @@ from sscard.chip.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
+from sscard.chip.command import Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal

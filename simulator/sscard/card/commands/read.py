@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.card.commands.addressing import binary_words, file_records, readable, record_words
-from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
 from sscard.chip.answers import (
     OFFSET_OUTSIDE,
@@ -14,6 +13,7 @@ from sscard.chip.answers import (
     WRONG_P1P2,
     wrong_le,
 )
+from sscard.chip.command import Command
 from sscard.standard.addressing import BY_NUMBER, FROM_NUMBER, RESERVED_MODE, RESERVED_SFI, binary_address, find_record
 from sscard.standard.apdu import SW
 

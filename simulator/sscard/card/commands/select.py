@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
 from sscard.chip.answers import FILE_NOT_FOUND, NOT_SUPPORTED, OK, WRONG_LENGTH, answer
+from sscard.chip.command import Command
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.encoding import tlv
@@ -116,5 +116,6 @@ SELECT: Final = Command(
     p1p2=(0x0000, 0x0200, 0x0400, 0x0402),
     lengths=(0, 2, *range(5, 17)),
     answers_data=True,
+    leaves_lock=True,
     words=_words,
 )

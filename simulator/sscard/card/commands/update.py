@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from sscard.card.commands.addressing import binary_words, file_records, record_words, writable
-from sscard.card.commands.declaration import Command, Handler
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.session import Session
 from sscard.chip.answers import (
@@ -23,6 +23,7 @@ from sscard.chip.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
+from sscard.chip.command import Command
 from sscard.standard.addressing import BY_NUMBER, FIRST, PREVIOUS, RESERVED_SFI, binary_address, find_record
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import MAC_LENGTH
@@ -190,7 +191,7 @@ WITH_MAC_LENGTHS: Final = range(256)
 """What the class refuses comes before a wrong length."""
 
 
-def _binary(cla: int, run: Handler) -> Command:
+def _binary(cla: int, run: Callable[[Session, int, int, bytes, int], bytes]) -> Command[Session]:
     return Command(
         "UPDATE BINARY",
         "更新二进制数据",
@@ -205,7 +206,7 @@ def _binary(cla: int, run: Handler) -> Command:
     )
 
 
-def _record(cla: int, run: Handler) -> Command:
+def _record(cla: int, run: Callable[[Session, int, int, bytes, int], bytes]) -> Command[Session]:
     return Command(
         "UPDATE RECORD",
         "更新记录",
