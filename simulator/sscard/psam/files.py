@@ -44,7 +44,13 @@ def select(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> byte
     if (len(data) >= 5) != (p1 == BY_NAME):
         return WRONG_LENGTH
     if p1 == EF_BY_FID:
-        return _ef(session, data)
+        ef = _file(session, data[1]) if data[0] == 0 else None
+        if ef is None:
+            return FILE_NOT_FOUND
+        if ef.kind == Kind.KEYS:
+            return CONDITIONS_NOT_SATISFIED
+        session.ef = ef
+        return OK
     if data in (APPLICATION_AID, APPLICATION_FID.to_bytes(2, "big")):
         session.enter(session.environment, application=True)
         return tlv(0x6F, tlv(0x84, APPLICATION_AID)) + OK
@@ -54,16 +60,6 @@ def select(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> byte
             algorithm = tlv(0x9F0C, tlv(0x86, bytes((held.suite.algorithm_id,))))
             return tlv(0x6F, tlv(0x84, held.name) + tlv(0xA5, algorithm)) + OK
     return NOT_SUPPORTED if data in (SSF33_NAME, SSF33_FID.to_bytes(2, "big")) else FILE_NOT_FOUND
-
-
-def _ef(session: PsamSession, fid: bytes) -> bytes:
-    ef = _file(session, fid[1]) if fid[0] == 0 else None
-    if ef is None:
-        return FILE_NOT_FOUND
-    if ef.kind == Kind.KEYS:
-        return CONDITIONS_NOT_SATISFIED
-    session.ef = ef
-    return OK
 
 
 def _file(session: PsamSession, sfi: int) -> PsamFile | None:
@@ -85,9 +81,7 @@ def _locate(session: PsamSession, sfi: int, kind: Kind) -> PsamFile | bytes:
 def read_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Answer Le bytes of a transparent EF from an offset; Le=00 to the end."""
     sfi, offset = binary_address(p1, p2)
-    if sfi < 0:
-        return WRONG_P1P2
-    ef = _locate(session, sfi, Kind.TRANSPARENT)
+    ef = _locate(session, sfi, Kind.TRANSPARENT) if sfi >= 0 else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef
     content = session.content(ef.sfi)
@@ -102,9 +96,7 @@ def read_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) ->
 
 def read_record(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Answer the one record of the directory, by number."""
-    if p2 & 0b111 != BY_NUMBER:
-        return WRONG_P1P2
-    ef = _locate(session, p2 >> 3, Kind.RECORDS)
+    ef = _locate(session, p2 >> 3, Kind.RECORDS) if p2 & 0b111 == BY_NUMBER else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef
     content = session.content(ef.sfi)
@@ -119,9 +111,7 @@ def read_record(session: PsamSession, p1: int, p2: int, data: bytes, le: int) ->
 def update_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
     """Write data into a transparent EF at an offset; its own key must be authenticated."""
     sfi, offset = binary_address(p1, p2)
-    if sfi < 0:
-        return WRONG_P1P2
-    ef = _locate(session, sfi, Kind.TRANSPARENT)
+    ef = _locate(session, sfi, Kind.TRANSPARENT) if sfi >= 0 else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef
     if ef.writer not in session.authenticated:

@@ -85,10 +85,8 @@ def cipher_data(session: PsamSession, p1: int, p2: int, data: bytes, le: int) ->
         return WRONG_STATE
     if delivery.kind not in (SIGNING if p1 & MAC else ENCRYPTING):
         return CONDITIONS_NOT_SATISFIED
-    return _mac(session, delivery, p1, data) if p1 & MAC else _encrypt(session, delivery, p1, data)
-
-
-def _encrypt(session: PsamSession, delivery: Delivery, p1: int, data: bytes) -> bytes:
+    if p1 & MAC:
+        return _mac(session, delivery, p1, data)
     if delivery.chained:
         return WRONG_STATE
     if not p1 & MORE:

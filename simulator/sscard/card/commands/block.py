@@ -29,9 +29,10 @@ def application_block(session: Session, p1: int, p2: int, data: bytes, le: int) 
         return KEY_NOT_FOUND
     if df.ddf:
         return CONDITIONS_NOT_SATISFIED
-    refused = _refusal(
-        session, _lock_key(session), session.layout.key(df.fid, DF_STK_NUMBER), b"\x84\x1e\x00\x01", data
-    )
+    layout = session.layout
+    own = [index for index, key in enumerate(layout.keys) if key.df == df.fid and key.name.startswith("LK")]
+    lock = own[0] if own else _bk(session)
+    refused = _refusal(session, lock, layout.key(df.fid, DF_STK_NUMBER), b"\x84\x1e\x00\x01", data)
     if refused:
         return refused
     session.memory.put_number(df.blocked_cell, 1)
@@ -55,14 +56,6 @@ def card_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> byte
 
 def _bk(session: Session) -> int | None:
     return session.layout.key(session.layout.ssse.fid, BK_NUMBER)
-
-
-def _lock_key(session: Session) -> int | None:
-    """The current application's own lock key, the one named LK…, else BK."""
-    for index, key in enumerate(session.layout.keys):
-        if key.df == session.df.fid and key.name.startswith("LK"):
-            return index
-    return _bk(session)
 
 
 def _refusal(session: Session, lock: int | None, stk: int | None, header: bytes, data: bytes) -> bytes:

@@ -35,14 +35,8 @@ from sscard.chip.answers import (
 from sscard.chip.command import NOTHING, Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
-from sscard.standard.cipher import BlockKey, equal
+from sscard.standard.cipher import equal
 from sscard.standard.tree import Account, Layout
-
-
-def _purchase_key(session: Session, transaction: Transaction, terminal_count: bytes) -> BlockKey:
-    """SESPK: DPK over random ‖ purchase count ‖ last two bytes of the terminal's count."""
-    factor = transaction.random + transaction.count.to_bytes(2, "big") + terminal_count[2:]
-    return session.profile.suite.session_key(account_key(session, "DPK", transaction.key_version), factor)
 
 
 def initialize_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
@@ -71,7 +65,9 @@ def debit_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int)
         return WRONG_STATE
     suite = session.profile.suite
     terminal_count, time, mac1 = data[:4], data[4:11], data[11:]
-    key = _purchase_key(session, transaction, terminal_count)
+    # SESPK: DPK over random ‖ purchase count ‖ last two bytes of the terminal's count.
+    factor = transaction.random + transaction.count.to_bytes(2, "big") + terminal_count[2:]
+    key = suite.session_key(account_key(session, "DPK", transaction.key_version), factor)
     entry = transaction.amounts + type_byte(session, PURCHASE) + transaction.terminal
     if not equal(suite.mac(key, entry + time), mac1):
         return WRONG_MAC

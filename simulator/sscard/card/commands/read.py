@@ -49,7 +49,15 @@ def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     held = file_records(ef, session.memory.strings[ef.cell])
     current = session.record_in(ef)
     if mode & BY_NUMBER:
-        found = _by_number(held, p1 or current, mode)
+        number = p1 or current
+        if not 1 <= number <= len(held):
+            return RECORD_NOT_FOUND
+        run = held[number - 1 :]
+        if mode == BY_NUMBER:
+            run = run[:1]
+        elif mode != FROM_NUMBER:
+            run.reverse()
+        found = b"".join(run)
     else:
         current = find_record(held, current, p1, mode)
         found = held[current - 1] if current else b""
@@ -59,15 +67,6 @@ def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     if len(answered) > len(OK):  # 6Cxx delivers nothing and leaves the record pointer
         session.open(ef, current)
     return answered
-
-
-def _by_number(held: list[bytes], number: int, mode: int) -> bytes:
-    if not 1 <= number <= len(held):
-        return b""
-    if mode == BY_NUMBER:
-        return held[number - 1]
-    tail = held[number - 1 :]
-    return b"".join(tail if mode == FROM_NUMBER else reversed(tail))
 
 
 def _deliver(session: Session, found: bytes, le: int) -> bytes:

@@ -69,28 +69,19 @@ def _update_record(session: Session, cla: int, p1: int, p2: int, data: bytes) ->
     if refused:
         return refused
     record = _content(cla, data)
-    if ef.structure == Structure.CYCLIC:
-        return _add_to_cycle(session, ef, mode, record)
-    malformed = _malformed(ef, record)
-    return malformed or _write_record(session, ef, p1, mode, record)
-
-
-def _malformed(ef: FileSpec, record: bytes) -> bytes:
-    """The answer to a record of the wrong shape, empty for a good one."""
+    if ef.structure == Structure.CYCLIC:  # the newest record becomes number 1, the oldest drops out
+        if mode != PREVIOUS:
+            return WRONG_FILE_STRUCTURE
+        if len(record) != ef.record_length:
+            return WRONG_LENGTH
+        session.memory.put_string(ef.cell, cycle(ef, session.memory.strings[ef.cell], record))
+        session.open(ef, 1)
+        return OK
     if ef.structure == Structure.FIXED and len(record) != ef.record_length:
         return WRONG_LENGTH
-    return b"" if len(record) >= 2 and record[1] == len(record) - 2 else LC_NOT_TLV
-
-
-def _add_to_cycle(session: Session, ef: FileSpec, mode: int, record: bytes) -> bytes:
-    """The newest record becomes number 1, the oldest drops out."""
-    if mode != PREVIOUS:
-        return WRONG_FILE_STRUCTURE
-    if len(record) != ef.record_length:
-        return WRONG_LENGTH
-    session.memory.put_string(ef.cell, cycle(ef, session.memory.strings[ef.cell], record))
-    session.open(ef, 1)
-    return OK
+    if len(record) < 2 or record[1] != len(record) - 2:
+        return LC_NOT_TLV
+    return _write_record(session, ef, p1, mode, record)
 
 
 def cycle(ef: FileSpec, content: bytes, record: bytes) -> bytes:
