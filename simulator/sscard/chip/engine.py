@@ -171,8 +171,10 @@ class Engine(Generic[S]):
             return declared.run(session, p1, p2, b"", p3) if length <= HEADER_LENGTH + 1 else WRONG_LENGTH
         if p3 not in declared.lengths:
             return WRONG_LENGTH
-        spare = length - HEADER_LENGTH - 1 - p3  # only a case 4 command may carry an Le, only Lc 0 may be left out
-        if spare and not (length == HEADER_LENGTH or (spare == 1 and declared.answers_data)):
+        # Only a case 4 command may carry an Le; only an Lc of 0 may be left out.
+        if length not in (HEADER_LENGTH + 1 + p3, HEADER_LENGTH) and (
+            length != HEADER_LENGTH + 2 + p3 or not declared.answers_data
+        ):
             return WRONG_LENGTH
         answered = declared.run(session, p1, p2, command[5 : 5 + p3], 0)
         if declared.answers_data and session.contact and len(answered) > SW_LENGTH:
