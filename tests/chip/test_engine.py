@@ -252,7 +252,8 @@ def test_a_locked_chip_answers_nothing_but_6a81(powered: Powered) -> None:
     locked = powered.chip.power_on()
     powered.lock()
     assert powered.chip.reset() == locked
-    vain = [bytes.fromhex(sent) for sent in ("", "00", "00A404", "FFFE0000", "00FE0000", "00A40100", SELECT_BY_NAME)]
+    short_unknown_or_select = ("", "00", "00A404", "FFFE0000", "00FE0000", "00A40100", "00A4000002EEEE", SELECT_BY_NAME)
+    vain = [bytes.fromhex(sent) for sent in short_unknown_or_select]
     for command in powered.kind.commands:
         longest = max(command.lengths, default=0)
         vain.append(with_data(command, longest, longest))
@@ -260,6 +261,19 @@ def test_a_locked_chip_answers_nothing_but_6a81(powered: Powered) -> None:
     for sent in vain:
         assert powered.send(sent) == (b"", 0x6A81), sent.hex()
     assert powered.chip.snapshot() == before
+
+
+@pytest.mark.parametrize(
+    ("sent", "sw"),
+    [("00A4", 0x9303), ("00A40100", 0x9303), (GET_CHALLENGE, 0x9303), ("FFFE0000", 0x6E00), ("00FE0000", 0x6D00)],
+)
+def test_a_locked_application_answers_9303_to_what_the_card_knows(sent: str, sw: int) -> None:
+    powered = Powered(KINDS[0])
+    layout = card_of("v3-sm4").profile.layout
+    powered.memory.put_number(next(df.blocked_cell for df in layout.dfs if df.name == "DF03"), 1)
+    assert powered.sw("00A4000002DF03") == 0x9303
+    assert powered.sw(sent) == sw
+    assert powered.sw(SELECT_BY_NAME) & 0xFF00 == 0x6100
 
 
 # Challenges
