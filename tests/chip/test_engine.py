@@ -218,8 +218,10 @@ def test_waiting_data_are_fetched_in_pieces(powered: Powered) -> None:
 def test_256_bytes_are_announced_as_00(kind: Kind) -> None:
     session = kind.issue(True).new_session()
     session.pending = bytes(range(256)) + b"\xff"
-    assert get_response(session, 0, 0, b"", 1) == b"\x00\x61\x00"
-    assert get_response(session, 0, 0, b"", 0) == b"\x6c\x00"
+    session.le = 1
+    assert get_response(session) == b"\x00\x61\x00"
+    session.le = 0
+    assert get_response(session) == b"\x6c\x00"
 
 
 @pytest.mark.parametrize(
@@ -299,7 +301,7 @@ def test_a_malformed_use_ends_the_challenge_too(powered: Powered, malformed: str
 
 
 def test_commands_that_p1_p2_tell_apart_are_chained() -> None:
-    def run(session: object, p1: int, p2: int, data: bytes, le: int) -> bytes:
+    def run(session: object) -> bytes:
         return b"\x90\x00"
 
     first = Command("FIRST", "一", "1", (0x00, 0x80), 0x10, run, (0x9000,), p1p2=(1,))

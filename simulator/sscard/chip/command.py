@@ -25,9 +25,9 @@ def no_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
 class Command(Generic[S_contra]):
     """One command of a chip.
 
-    ``run(session, p1, p2, data, le)`` returns data ‖ SW; Le is 0–255, 0 if
-    none was given. ``section`` is the one of the sheet: card commands for the
-    card, driver API for the PSAM.
+    ``run(session)`` finds P1, P2, data and Le in the session and returns
+    data ‖ SW. ``section`` is the one of the sheet: card commands for the card,
+    driver API for the PSAM.
 
     ``p1p2`` are the accepted pairs (empty: the function checks them),
     ``lengths`` the accepted Lc of a command with data (empty: none is taken),
@@ -75,7 +75,7 @@ class Command(Generic[S_contra]):
         section: str,
         clas: tuple[int, ...],
         ins: int,
-        run: Callable[[S_contra, int, int, bytes, int], bytes],
+        run: Callable[[S_contra], bytes],
         statuses: tuple[int, ...],
         *,
         p1p2: Iterable[int] = (),

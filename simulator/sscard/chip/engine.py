@@ -36,8 +36,9 @@ class PowerError(Exception):
     """A command was sent to a chip without power."""
 
 
-def get_response(session: ChipSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def get_response(session: ChipSession) -> bytes:
     """Answer up to Le bytes of the data the last command left."""
+    le = session.le
     waiting = session.pending
     if not waiting:
         return NO_DATA_PENDING
@@ -167,8 +168,12 @@ class Engine(Generic[S]):
             return self._check(session, sibling, command) if sibling else WRONG_P1P2
         length = len(command)
         p3 = command[4] if length > HEADER_LENGTH else 0
+        session.p1 = p1
+        session.p2 = p2
         if not declared.lengths:
-            return declared.run(session, p1, p2, b"", p3) if length <= HEADER_LENGTH + 1 else WRONG_LENGTH
+            session.data = b""
+            session.le = p3
+            return declared.run(session) if length <= HEADER_LENGTH + 1 else WRONG_LENGTH
         if p3 not in declared.lengths:
             return WRONG_LENGTH
         # Only a case 4 command may carry an Le; only an Lc of 0 may be left out.
@@ -176,7 +181,9 @@ class Engine(Generic[S]):
             length != HEADER_LENGTH + 2 + p3 or not declared.answers_data
         ):
             return WRONG_LENGTH
-        answered = declared.run(session, p1, p2, command[5 : 5 + p3], 0)
+        session.data = command[5 : 5 + p3]
+        session.le = 0
+        answered = declared.run(session)
         if declared.answers_data and session.contact and len(answered) > SW_LENGTH:
             session.pending = answered[:-SW_LENGTH]
             return answer(SW.MORE_DATA | len(session.pending))

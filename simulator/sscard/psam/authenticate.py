@@ -26,8 +26,9 @@ SSF33_PROVINCE: Final = "11"
 ONLY_VERSION: Final = b"\x01"
 
 
-def get_challenge(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def get_challenge(session: PsamSession) -> bytes:
     """Answer Le randoms: 4 or 8, under blocks of 16 also 16. They are valid once, in the current DF."""
+    le = session.le
     if le not in session.suite.challenge_lengths:
         return WRONG_LENGTH
     session.challenge = session.random(le)
@@ -35,13 +36,13 @@ def get_challenge(session: PsamSession, p1: int, p2: int, data: bytes, le: int) 
     return session.challenge + OK
 
 
-def initialize_environment(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def initialize_environment(session: PsamSession) -> bytes:
     """Enter the application that a card without an algorithm tag needs, by the first byte of its identification code.
 
     The rule is that of card security §3: province 11 is SSF33, which this PSAM
     lacks, any other DES. What the command does is inferred.
     """
-    province = data.hex()
+    province = session.data.hex()
     if not province.isdecimal() or province[0] == "0":
         return WRONG_DATA
     if province == SSF33_PROVINCE:
@@ -50,8 +51,10 @@ def initialize_environment(session: PsamSession, p1: int, p2: int, data: bytes, 
     return OK
 
 
-def external_authentication(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def external_authentication(session: PsamSession) -> bytes:
     """Check authentication data(8) ‖ original data(8) [‖ version(1)] of an own key; a failure costs it a try."""
+    p2 = session.p2
+    data = session.data
     value = session.own_key(p2)
     if value is None or data[16:] not in (b"", ONLY_VERSION):
         return KEY_NOT_FOUND

@@ -39,8 +39,10 @@ from sscard.standard.encoding import tlv
 BY_FID, EF_BY_FID, BY_NAME = 0x00, 0x02, 0x04
 
 
-def select(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def select(session: PsamSession) -> bytes:
     """Make an environment, the application or an EF current; the first two answer their FCI."""
+    p1 = session.p1
+    data = session.data
     if (len(data) >= 5) != (p1 == BY_NAME):
         return WRONG_LENGTH
     if p1 == EF_BY_FID:
@@ -78,9 +80,10 @@ def _locate(session: PsamSession, sfi: int, kind: Kind) -> PsamFile | bytes:
     return ef if ef.kind == kind else WRONG_FILE_STRUCTURE
 
 
-def read_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def read_binary(session: PsamSession) -> bytes:
     """Answer Le bytes of a transparent EF from an offset; Le=00 to the end."""
-    sfi, offset = binary_address(p1, p2)
+    le = session.le
+    sfi, offset = binary_address(session.p1, session.p2)
     ef = _locate(session, sfi, Kind.TRANSPARENT) if sfi >= 0 else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef
@@ -94,23 +97,25 @@ def read_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) ->
     return content[offset : offset + (le or left)] + OK
 
 
-def read_record(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def read_record(session: PsamSession) -> bytes:
     """Answer the one record of the directory, by number."""
+    p2 = session.p2
     ef = _locate(session, p2 >> 3, Kind.RECORDS) if p2 & 0b111 == BY_NUMBER else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef
     content = session.content(ef.sfi)
-    if p1 != 1:
+    if session.p1 != 1:
         return RECORD_NOT_FOUND
-    if le != len(content):
+    if session.le != len(content):
         return wrong_le(len(content))
     session.ef = ef
     return content + OK
 
 
-def update_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def update_binary(session: PsamSession) -> bytes:
     """Write data into a transparent EF at an offset; its own key must be authenticated."""
-    sfi, offset = binary_address(p1, p2)
+    data = session.data
+    sfi, offset = binary_address(session.p1, session.p2)
     ef = _locate(session, sfi, Kind.TRANSPARENT) if sfi >= 0 else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef

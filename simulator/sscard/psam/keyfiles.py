@@ -46,8 +46,11 @@ DES_ALGORITHMS: Final = (KeyAlgorithm.TRIPLE_DES, KeyAlgorithm.DES)
 SM4_ALGORITHMS: Final = (KeyAlgorithm.SM4,)
 
 
-def create_or_change_key(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def create_or_change_key(session: PsamSession) -> bytes:
     """P1 00 creates, 01 changes a key of the file P2: enciphered record ‖ MAC(4)."""
+    p1 = session.p1
+    p2 = session.p2
+    data = session.data
     if len(data) not in (LENGTHS[p1] if session.suite is DES else LENGTHS_OF_16):
         return WRONG_LENGTH
     if not session.in_application:

@@ -30,12 +30,13 @@ FACTORS: Final = 28
 MAX_SEQUENCE: Final = 0xFFFF_FFFF
 
 
-def init_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def init_sam_for_purchase(session: PsamSession) -> bytes:
     """Random(4) ‖ count(2) ‖ amounts(12) ‖ type ‖ time(7) ‖ key version ‖ algorithm ‖ factors → sequence(4) ‖ MAC1(4).
 
     The terminal sequence is stepped in the memory before it is told, so that
     no cut of the power lets it come twice.
     """
+    data = session.data
     if not session.in_application:
         return CONDITIONS_NOT_SATISFIED
     session.process = None
@@ -59,7 +60,7 @@ def init_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes, l
     return sequence + suite.mac(key, data[AMOUNTS] + data[TYPE] + terminal + data[TIME]) + OK
 
 
-def credit_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def credit_sam_for_purchase(session: PsamSession) -> bytes:
     """Check the card's MAC2(4); right or wrong, the purchase is over."""
     if not session.in_application:
         return CONDITIONS_NOT_SATISFIED
@@ -67,7 +68,7 @@ def credit_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes,
     if not isinstance(purchase, Purchase):
         return WRONG_STATE
     session.process = None
-    return OK if equal(data, purchase.mac2) else WRONG_MAC
+    return OK if equal(session.data, purchase.mac2) else WRONG_MAC
 
 
 _COMMON: Final = (

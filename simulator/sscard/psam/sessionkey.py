@@ -33,12 +33,15 @@ ENCRYPTING: Final = (KeyType.ENCRYPT, KeyType.MAC_AND_ENCRYPT)
 SIGNING: Final = (KeyType.MAC, KeyType.MAC_AND_ENCRYPT)
 
 
-def delivery_session_key(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def delivery_session_key(session: PsamSession) -> bytes:
     """Factors(8 each, 0–3) ‖ session key input(one block): the key of usage P1 and id P2 makes a session key.
 
     The factors stand in the order card, city, province, as for INIT SAM; they
     must be as many as the key's usage byte says.
     """
+    p1 = session.p1
+    p2 = session.p2
+    data = session.data
     if p2 >= RESERVED_IDS:
         return WRONG_P1P2
     factors, rest = divmod(len(data) - session.suite.block, FACTOR_LENGTH)
@@ -72,8 +75,10 @@ def card_key(suite: Suite, record: KeyRecord, factors: bytes) -> BlockKey:
     return key
 
 
-def cipher_data(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def cipher_data(session: PsamSession) -> bytes:
     """Encipher whole blocks in ECB, or take them into a MAC in CBC; the last call of either ends the session key."""
+    p1 = session.p1
+    data = session.data
     block = session.suite.block
     fewest = 2 * block if p1 == ONLY_MAC else block
     if len(data) % block or not fewest <= len(data) <= MAX_BLOCKS * block:

@@ -25,11 +25,13 @@ def key_version(session: Session, versions: int, named: bytes) -> int:
     return named[0] - 1 if 1 <= named[0] <= versions else UNKNOWN_VERSION
 
 
-def external_authentication(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def external_authentication(session: Session) -> bytes:
     """Check authentication data(8) ‖ original data(8) [‖ version(1)] against the card's challenge.
 
     A key with a retry counter pays one try before the comparison and gets it back on success only.
     """
+    p2 = session.p2
+    data = session.data
     personality = session.personality
     if p2 == 0:
         return answer(personality.reserved_key)
@@ -66,8 +68,9 @@ def external_authentication(session: Session, p1: int, p2: int, data: bytes, le:
     return OK
 
 
-def internal_authentication(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def internal_authentication(session: Session) -> bytes:
     """Prove the card: session key input(8) ‖ original data(8) [‖ version(1)] → authentication data(8)."""
+    data = session.data
     index = session.layout.key(session.df.fid, INTERNAL_KEY)
     if index is None:
         return KEY_NOT_FOUND

@@ -12,8 +12,9 @@ from sscard.standard.apdu import SW
 from sscard.standard.tree import Layout
 
 
-def get_challenge(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def get_challenge(session: Session) -> bytes:
     """Answer Le randoms (4, 8, under SM4 also 16) and keep them for one use."""
+    le = session.le
     if le not in session.profile.suite.challenge_lengths:
         return WRONG_LENGTH
     session.challenge = session.random(le)

@@ -39,8 +39,9 @@ from sscard.standard.cipher import equal
 from sscard.standard.tree import Account, Layout
 
 
-def initialize_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def initialize_for_purchase(session: Session) -> bytes:
     """Key index(1) ‖ account, self-paid, pool amount(12) ‖ terminal(6) → 22 bytes: totals, count, random."""
+    data = session.data
     if len(data) != 19:
         return WRONG_LENGTH
     count = number(session, Account.PURCHASE_COUNT)
@@ -55,8 +56,9 @@ def initialize_for_purchase(session: Session, p1: int, p2: int, data: bytes, le:
     return totals + opening(session, transaction) + OK
 
 
-def debit_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def debit_for_purchase(session: Session) -> bytes:
     """Terminal count(4) ‖ time(7) ‖ MAC1(4) → TAC(4) ‖ MAC2(4): the amounts are posted."""
+    data = session.data
     refused = account_refusal(session, False)
     if refused:
         return refused

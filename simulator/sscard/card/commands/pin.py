@@ -32,8 +32,9 @@ UNBLOCK: Final = 0x00
 RESET: Final = 0x01
 
 
-def verify(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def verify(session: Session) -> bytes:
     """Compare the PIN (2–8 bytes cn); without data tell the tries left."""
+    data = session.data
     if session.df.outside:
         return KEY_NOT_FOUND
     memory = session.memory
@@ -65,8 +66,11 @@ def _attempt(session: Session, tries: int, given: bytes) -> bool:
     return equal(given, stored)
 
 
-def change_pin(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def change_pin(session: Session) -> bytes:
     """Replace the PIN by ``old ‖ FF ‖ new``; either side may be absent (no PIN)."""
+    p1 = session.p1
+    p2 = session.p2
+    data = session.data
     if (p1, p2) != (1, 0):
         return WRONG_P1P2 if p1 or p2 else answer(session.personality.reload_pin)
     if not 3 <= len(data) <= 17:
@@ -114,8 +118,10 @@ def _set_status(session: Session, effect: StatusEffect) -> None:
         session.status &= ~PIN_VERIFIED
 
 
-def pin_change_unblock(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def pin_change_unblock(session: Session) -> bytes:
     """Unblock (P2=00: MAC) or reset the PIN (P2=01: enciphered PIN ‖ MAC) after PUK authentication."""
+    p2 = session.p2
+    data = session.data
     enciphered = data[:-MAC_LENGTH]
     if (p2 == UNBLOCK and enciphered) or len(enciphered) % session.profile.suite.block:
         return WRONG_LENGTH
@@ -131,7 +137,7 @@ def pin_change_unblock(session: Session, p1: int, p2: int, data: bytes, le: int)
     if not session.challenge:
         return answer(personality.no_challenge)
     stk = session_key(session, session.layout.stk)
-    if not mac_is_right(session, stk, bytes((0x84, 0x24, 0x00, p2)), data):
+    if not mac_is_right(session, stk, bytes((0x84, 0x24, 0x00, p2))):
         if personality.failed_mac_counts:
             memory.put_number(counter, tries - 1)
         if personality.failed_mac_clears:

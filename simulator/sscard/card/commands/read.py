@@ -20,9 +20,10 @@ from sscard.standard.apdu import SW
 MAX_ANSWER: Final = 256
 
 
-def read_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def read_binary(session: Session) -> bytes:
     """Answer Le bytes of a transparent EF from an offset; Le=00 up to 256 or to the end."""
-    sfi, offset = binary_address(p1, p2)
+    le = session.le
+    sfi, offset = binary_address(session.p1, session.p2)
     if sfi < 0:
         return WRONG_P1P2
     ef = readable(session, sfi, transparent=True)
@@ -38,8 +39,10 @@ def read_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     return content[offset : offset + (le or min(left, MAX_ANSWER))] + OK
 
 
-def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def read_record(session: Session) -> bytes:
     """Answer one record, or a run of records, whole with tag and length."""
+    p1 = session.p1
+    p2 = session.p2
     sfi, mode = p2 >> 3, p2 & 0b111
     if sfi == RESERVED_SFI or mode == RESERVED_MODE:
         return WRONG_P1P2
@@ -63,7 +66,7 @@ def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
         found = held[current - 1] if current else b""
     if not found:
         return RECORD_NOT_FOUND
-    answered = _deliver(session, found, le)
+    answered = _deliver(session, found, session.le)
     if len(answered) > len(OK):  # 6Cxx delivers nothing and leaves the record pointer
         session.open(ef, current)
     return answered

@@ -20,8 +20,11 @@ EF_PREFIX: Final = 0xEF
 ACCEPTED: Final = 0x9000
 
 
-def select(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def select(session: Session) -> bytes:
     """Make a DF or an EF current; a DF answers its FCI, an EF nothing."""
+    p1 = session.p1
+    p2 = session.p2
+    data = session.data
     length = len(data)
     dfs = session.layout.dfs
     if p1 == BY_NAME:
