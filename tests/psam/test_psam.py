@@ -316,6 +316,7 @@ def full(slot: Slot) -> None:
 
 def blocked(slot: Slot) -> None:
     slot.memory.put_number(BLOCKED, 1)
+    slot.chip.reset()  # no command sets the flag: the PSAM finds it at power-on
 
 
 def last_sequence(slot: Slot) -> None:

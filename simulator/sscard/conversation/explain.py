@@ -5,8 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from sscard.card.commands import BY_CODE, COMMANDS
-from sscard.card.commands.declaration import Command
+from sscard.card.commands import COMMANDS, TABLE, CardCommand
 from sscard.i18n.language import _, is_chinese, say
 from sscard.standard.apdu import SW
 from sscard.standard.encoding import decode_an, decode_cn, records
@@ -57,7 +56,7 @@ class Explainer:
         self._follow(declared, command, int.from_bytes(answer[-2:], "big"))
         return Explanation(name, tuple(self._data(declared, answer[:-2])))
 
-    def _command(self, declared: Command | None, command: bytes) -> str:
+    def _command(self, declared: CardCommand | None, command: bytes) -> str:
         if declared is None:
             return _name_of_unknown(command)
         p3 = command[4] if len(command) > 4 else 0
@@ -65,7 +64,7 @@ class Explainer:
         words = say(declared.words(self._layout, command[2], command[3], data, le))
         return _name(declared) + (f" ({words})" if words else "")
 
-    def _follow(self, declared: Command, command: bytes, sw: int) -> None:
+    def _follow(self, declared: CardCommand, command: bytes, sw: int) -> None:
         """Keep track of the selection as the card does."""
         if sw != SW.OK and sw & 0xFF00 != SW.MORE_DATA:
             return
@@ -97,7 +96,7 @@ class Explainer:
         self._walk = (name, place + 1)
         return matching[place] if place < len(matching) else None
 
-    def _data(self, declared: Command, data: bytes) -> list[str]:
+    def _data(self, declared: CardCommand, data: bytes) -> list[str]:
         if not data:
             return []
         if declared.ins == SELECT_INS or (declared.ins == GET_RESPONSE_INS and self._selecting):
@@ -107,11 +106,11 @@ class Explainer:
         return []
 
 
-def find_declaration(command: bytes) -> Command | None:
+def find_declaration(command: bytes) -> CardCommand | None:
     """The declaration of a command by CLA, INS and, where siblings share them, P1 P2."""
     if len(command) < 4:
         return None
-    first = declared = BY_CODE.get(command[0] << 8 | command[1])
+    first = declared = TABLE.by_code.get(command[0] << 8 | command[1])
     while declared is not None:
         if not declared.p1p2 or (command[2] << 8 | command[3]) in declared.p1p2:
             return declared
@@ -127,7 +126,7 @@ def _name_of_unknown(command: bytes) -> str:
     return f"{_name(meant)} ({_('under another CLA') if len(command) >= HEADER_LENGTH else _('cut short')})"
 
 
-def _name(declared: Command) -> str:
+def _name(declared: CardCommand) -> str:
     """The standard calls its commands by their English names; Chinese says what they do as well."""
     return f"{declared.name} {declared.chinese}" if is_chinese() else declared.name
 
