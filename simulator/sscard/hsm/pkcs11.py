@@ -161,7 +161,7 @@ def load_roots(module: Path, token: str, pin: str, file: KeyFile) -> int:
     roots = [
         (address, f"{address} {root.use.replace(' ', '-')} {version} {root.name}", value)
         for root in file.keys
-        for version, (address, value) in enumerate(zip(root.addresses, root.des, strict=True), 1)
+        for version, (address, value) in enumerate(zip(root.addresses, root.values(DES), strict=False), 1)
     ]
     with _session(module, token, pin) as session, _refusals():
         there = {address: key for address, _, key in _keys_in(session)}

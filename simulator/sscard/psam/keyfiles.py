@@ -25,10 +25,11 @@ from sscard.psam.keys import (
     MAX_LEVELS,
     PURCHASE_VERSIONS,
     TYPE_MASK,
-    KeyAlgorithm,
     KeyRecord,
     KeyType,
     read_records,
+    record_algorithm,
+    value_length,
 )
 from sscard.psam.layout import FILES_BY_SFI
 from sscard.psam.session import PsamSession
@@ -96,8 +97,8 @@ def _create(session: PsamSession, sfi: int, plain: bytes) -> bytes:
     if len(plain) < CREATE_HEAD or plain[2] or any(plain[4:CREATE_HEAD]):
         return WRONG_DATA
     kind, levels, id_ = plain[0] & TYPE_MASK, plain[0] >> LEVELS_SHIFT, plain[1]
-    algorithm = _algorithm(session, plain[3])
-    if algorithm is None:
+    suite, algorithm = session.suite, plain[3]
+    if algorithm not in [record_algorithm(suite, length) for length in suite.key_lengths]:
         return NOT_SUPPORTED
     record = KeyRecord(kind, levels, id_, algorithm, 0, plain[CREATE_HEAD:])
     if not _acceptable(record, sfi) or session.find_key(kind, id_):
@@ -117,17 +118,11 @@ def _change(session: PsamSession, sfi: int, plain: bytes) -> bytes:
     if place is None:
         return RECORD_NOT_FOUND
     value = plain[CHANGE_HEAD:]
-    if len(value) != records[place].algorithm.length:
+    if len(value) != value_length(records[place].algorithm):
         return WRONG_DATA
     records[place] = records[place]._replace(value=value)
     session.memory.put_string(session.file_cell(sfi), b"".join(record.encode() for record in records))
     return OK
-
-
-def _algorithm(session: PsamSession, byte: int) -> KeyAlgorithm | None:
-    """The algorithm of a record, if it is one of the current environment."""
-    offered = (KeyAlgorithm.TRIPLE_DES, KeyAlgorithm.DES) if session.suite is DES else (KeyAlgorithm.SM4,)
-    return next((algorithm for algorithm in offered if algorithm == byte), None)
 
 
 def _acceptable(record: KeyRecord, sfi: int) -> bool:
@@ -137,7 +132,7 @@ def _acceptable(record: KeyRecord, sfi: int) -> bool:
         and record.levels <= MAX_LEVELS
         and record.id in KEY_IDS[sfi]
         and purchase == (record.id in PURCHASE_VERSIONS)
-        and len(record.value) == record.algorithm.length
+        and len(record.value) == value_length(record.algorithm)
     )
 
 
