@@ -11,7 +11,7 @@ from sscard.i18n.language import _, is_chinese, say
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import ALGORITHM_NAMES
 from sscard.standard.encoding import decode_an, decode_cn, records
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import NEWEST, build_layout
 from sscard.standard.tree import MF, DfSpec, FileSpec, Item, Layout, Structure
 
 SELECT_INS, READ_BINARY_INS, READ_RECORD_INS, GET_RESPONSE_INS = 0xA4, 0xB0, 0xB2, 0xC0
@@ -32,13 +32,13 @@ class Explanation(NamedTuple):
 
 @cache
 def _any_layout() -> Layout:
-    return build_layout("3.0", MF, optional_applications=True)
+    return build_layout(NEWEST, MF, optional_applications=True)
 
 
 class Explainer:
     """Follows a conversation, so that a record is explained by the file it comes from.
 
-    ``layout`` is the card's; without one that of a 3.0 card serves.
+    ``layout`` is the card's; without one that of the newest generation serves.
     """
 
     def __init__(self, layout: Layout | None = None) -> None:

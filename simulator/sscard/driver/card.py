@@ -14,12 +14,11 @@ from sscard.standard.apdu import SW, Answer, ApduError, command, tries_in
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, check_byte, historical_bytes
 from sscard.standard.cipher import ALGORITHM_NAMES, DES, SSF33_ID, SUITES
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin, records
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import GENERATIONS, OLDEST, build_layout
 from sscard.standard.tree import MF, SSSE_NAME, FileSpec, Layout
 from sscard.terminal.session import ALGORITHM_MARK, CHALLENGE_LENGTH, Identity
 from sscard.transport.connection import Connection, exchange
 
-GENERATIONS: Final = ("1.0", "2.0", "3.0")
 SSF33_CITY: Final = "11"
 """Cities whose cards are SSF33 where the FCI names no algorithm (flows §1.3)."""
 
@@ -45,8 +44,8 @@ class IssuerData:
 
     @property
     def generation(self) -> str:
-        """The first three characters of the version, blank is 1.0."""
-        return self.version[:3] or "1.0"
+        """The first three characters of the version; a blank one is the oldest."""
+        return self.version[:3] or OLDEST
 
 
 @dataclass(frozen=True, slots=True)

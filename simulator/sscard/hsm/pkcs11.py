@@ -27,7 +27,7 @@ from sscard.document import parse_document, read_document
 from sscard.errors import InputError, MissingPart
 from sscard.hsm.protocol import CheckedHsm, HsmError
 from sscard.i18n.language import _
-from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
+from sscard.issuer.hierarchy import Address, CardReference, KeyFile, Use
 from sscard.standard.cipher import (
     DES,
     MAC_LENGTH,
@@ -37,6 +37,7 @@ from sscard.standard.cipher import (
     pad,
     province_factor,
 )
+from sscard.standard.keys import ROOT_OF
 
 DES_BLOCK: Final = 8
 DOUBLE: Final = 16

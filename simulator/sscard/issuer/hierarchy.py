@@ -14,11 +14,9 @@ from sscard.document import Model, parse_document, read_document
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
 from sscard.standard.cipher import SUITES, BlockKey, Suite, city_factor, province_factor
+from sscard.standard.keys import ROOT_OF
 
 Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "proof"]
-
-ROOT_OF = {"UKMF": "UKSSSE"}
-"""Keys that a generation calls by another name than the key file."""
 
 
 class CardReference(NamedTuple):

@@ -14,7 +14,7 @@ from sscard.issuer.hierarchy import CardReference, KeyHierarchy
 from sscard.issuer.holder import Holder, card_number
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import Item, Layout
 
 CHIP_MAKER = bytes.fromhex("1234")
@@ -166,7 +166,7 @@ def _issuer_data(order: Order) -> dict[int, str]:
     return {
         IDENTIFICATION_CODE: f"{order.city_code}{APPLICATION}{order.serial:08X}{order.code:08X}",
         0x02: "3",
-        0x03: f"{order.personality.generation}0",
+        0x03: GENERATIONS[order.personality.generation].version,
         0x04: f"9156000002{order.city_code[:2]}0000{order.city_code}01",
         0x05: f"{order.issued:%Y%m%d}",
         0x06: f"{order.expires:%Y%m%d}",
