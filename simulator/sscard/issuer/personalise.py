@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -102,14 +103,19 @@ def personalise(order: Order, keys: KeyHierarchy) -> Card:
     return Card(profile, profile.new_memory(encode_pin(order.pin), _contents(order, layout)))
 
 
-def layout_of(personality: Personality) -> Layout:
-    """The layout of a card product, built once and shared by all cards that are made alike."""
-    return _layout(
+def layout_of(personality: Personality, held: Mapping[str, int] | None = None) -> Layout:
+    """The layout of a card product, built once and shared by all cards that are made alike.
+
+    ``held`` is how many versions of each key a card has that lacks some.
+    """
+    build = _layout if held is None else build_layout
+    return build(
         personality.generation,
         personality.ssse_fid,
         optional_applications=personality.optional_applications,
         financial=personality.financial,
         dir_sfi=personality.dir_sfi,
+        held=held,
     )
 
 

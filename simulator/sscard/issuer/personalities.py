@@ -74,9 +74,9 @@ def written_fields(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _written(choice: Choice | None, value: object) -> object:
-    if choice and choice.digits:
-        return f"{value:0{choice.digits}X}" if type(value) is int else value
-    return str(value) if type(value) in (bool, int) else value
+    if choice is None or type(value) not in (bool, int):
+        return value
+    return f"{value:0{choice.digits}X}" if choice.digits and type(value) is int else str(value)
 
 
 @cache
