@@ -8,15 +8,15 @@ from typing import NamedTuple
 from sscard.card.commands import COMMANDS, TABLE, CardCommand
 from sscard.i18n.language import _, is_chinese, say
 from sscard.standard.apdu import SW
+from sscard.standard.cipher import ALGORITHM_NAMES
 from sscard.standard.encoding import decode_an, decode_cn, records
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import NEWEST, build_layout
 from sscard.standard.tree import MF, DfSpec, FileSpec, Item, Layout, Structure
 
 SELECT_INS, READ_BINARY_INS, READ_RECORD_INS, GET_RESPONSE_INS = 0xA4, 0xB0, 0xB2, 0xC0
 RECORD_INS = (READ_RECORD_INS, 0xDC)
 BY_NAME, NEXT = 0x04, 0x02
 HEADER_LENGTH = 4
-ALGORITHMS = {0x01: "DES/3DES", 0x02: "SSF33", 0x03: "SM4"}
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
 
 _BY_INS = {command.ins: command for command in COMMANDS}
@@ -31,13 +31,13 @@ class Explanation(NamedTuple):
 
 @cache
 def _any_layout() -> Layout:
-    return build_layout("3.0", MF, optional_applications=True)
+    return build_layout(NEWEST, MF, optional_applications=True)
 
 
 class Explainer:
     """Follows a conversation, so that a record is explained by the file it comes from.
 
-    ``layout`` is the card's; without one that of a 3.0 card serves.
+    ``layout`` is the card's; without one that of the newest generation serves.
     """
 
     def __init__(self, layout: Layout | None = None) -> None:
@@ -141,7 +141,7 @@ def explain_fci(fci: bytes) -> list[str]:
         lines.append(_("DIR file has SFI {sfi:02X}", sfi=found[DIRECTORY][0]))
     if found.get(ALGORITHM):
         number = found[ALGORITHM][0]
-        name = ALGORITHMS.get(number) or _("unknown")
+        name = ALGORITHM_NAMES.get(number) or _("unknown")
         lines.append(_("algorithm {number:02X} {name}", number=number, name=name))
     return lines
 

@@ -12,17 +12,14 @@ from sscard.driver.fields import identification_code
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, check_byte, historical_bytes
+from sscard.standard.cipher import ALGORITHM_NAMES, DES, SSF33_ID, SUITES
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin, records
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import GENERATIONS, OLDEST, build_layout
 from sscard.standard.tree import MF, SSSE_NAME, FileSpec, Layout
 from sscard.terminal.errors import ApduError
 from sscard.terminal.session import ALGORITHM_MARK, CHALLENGE_LENGTH, Identity
 from sscard.transport.connection import Connection, exchange
 
-GENERATIONS: Final = ("1.0", "2.0", "3.0")
-DES_ID: Final = 0x01
-SSF33_ID: Final = 0x02
-ALGORITHMS: Final = (DES_ID, SSF33_ID, 0x03)
 SSF33_CITY: Final = "11"
 """Cities whose cards are SSF33 where the FCI names no algorithm (flows §1.3)."""
 
@@ -48,8 +45,8 @@ class IssuerData:
 
     @property
     def generation(self) -> str:
-        """The first three characters of the version, blank is 1.0."""
-        return self.version[:3] or "1.0"
+        """The first three characters of the version; a blank one is the oldest."""
+        return self.version[:3] or OLDEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +116,8 @@ class DriverCard:
 
     @property
     def block(self) -> int:
-        """Bytes of a cipher block: 8 under DES, 16 under SSF33 and SM4."""
-        return 8 if self.algorithm == DES_ID else 16
+        """Bytes of a cipher block: 8 under DES, 16 under SM4 and under SSF33, which is not public."""
+        return SUITES[self.algorithm].block if self.algorithm in SUITES else 16
 
     @property
     def reference(self) -> CardReference:
@@ -315,10 +312,10 @@ def _algorithm(fci: bytes, city_code: str) -> int:
     """Algorithm id of FCI tag 86 (−13: unknown); without it SSF33 for some cities, else DES (flows §1.3)."""
     _, mark, rest = fci.partition(ALGORITHM_MARK)
     if mark and rest:
-        if rest[0] not in ALGORITHMS:
+        if rest[0] not in ALGORITHM_NAMES:
             raise DriverError(Code.UNSUPPORTED)
         return rest[0]
-    return SSF33_ID if city_code.startswith(SSF33_CITY) else DES_ID
+    return SSF33_ID if city_code.startswith(SSF33_CITY) else DES.algorithm_id
 
 
 def read_access(rule: str, prefer_key: Callable[[], bool]) -> Access:

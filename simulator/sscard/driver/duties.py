@@ -12,12 +12,13 @@ from datetime import date
 from enum import Enum
 from typing import Protocol
 
-from sscard.driver.card import GENERATIONS, DriverCard, IssuerData
+from sscard.driver.card import DriverCard, IssuerData
 from sscard.driver.errors import Code, DriverError
 from sscard.i18n.language import N_, _
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
+from sscard.standard.generations import GENERATIONS
 from sscard.terminal.errors import ApduError, PinBlocked, WrongPin
 from sscard.terminal.session import Identity
 
@@ -57,7 +58,7 @@ class TerminalRules:
     """Which cards a terminal serves; ``None`` is all.
 
     ``bodies`` are beginnings of the initializing body number (24 digits),
-    ``categories`` the characters of item 02, ``versions`` "1.0", "2.0", "3.0".
+    ``categories`` the characters of item 02, ``versions`` names of generations.
     """
 
     blacklist: Blacklist = field(default_factory=Blacklist)

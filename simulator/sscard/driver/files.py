@@ -16,13 +16,12 @@ from sscard.driver.errors import Code, DriverError
 from sscard.driver.fields import FileFields, any_hexadecimal, file_text, upper_hex
 from sscard.standard.apdu import SW, command
 from sscard.standard.encoding import decode_an, decode_cn, encode_an, encode_cn, records, tlv
+from sscard.standard.generations import GENERATIONS
 from sscard.standard.tree import FileSpec, Item, Structure
 from sscard.terminal.errors import ApduError
 
 PREVIOUS: Final = 0b011
 """P2 of UPDATE RECORD that adds to a cyclic file."""
-FILL_OF_1: Final = b"\xee"
-"""Fills an item of a 1.0 card that was rewritten with the shorter meaning of 2.0 (card file sheet §6)."""
 
 _ITEM = re.compile(r"([0-9A-F]{2})(?::([1-9][0-9]?))?", re.ASCII)
 _RECORD = re.compile(r"[1-9][0-9]?", re.ASCII)
@@ -145,9 +144,7 @@ def _no_items(file: FileFields) -> None:
 
 
 def _read_item(card: DriverCard, spec: FileSpec, address: ItemAddress) -> str:
-    value = card.read_tag(address.tag, address.occurrence)
-    if card.issuer.generation == "1.0":
-        value = value.rstrip(FILL_OF_1)
+    value = card.read_tag(address.tag, address.occurrence).rstrip(GENERATIONS[card.issuer.generation].fill)
     return item_text(_item(spec, address)[1], value)
 
 

@@ -15,12 +15,13 @@ from sscard.driver.files import check_address, cycle_records, prepare, read_file
 from sscard.driver.station import Terminal, algorithm_text
 from sscard.standard.cipher import equal
 from sscard.standard.encoding import encode_pin
+from sscard.standard.generations import GENERATIONS
 from sscard.terminal.pinpad import ENTER_OLD
 
 Steps = Generator[str, tuple[str, ...], None]
 """A group of HSM steps."""
 
-PUK, RKSSSE, DPK, DTK = "PUK", "RKSSSE", "DPK", "DTK"
+PUK, DPK, DTK = "PUK", "DPK", "DTK"
 UNBLOCK, RESET = 0x00, 0x01
 MEDICAL, DETAILS = "DF04", 0xEF08
 PIN_OR_KEY = (1, 2)
@@ -30,8 +31,9 @@ def read_basic(terminal: Terminal, reader_type: int) -> str:
     """iReadCardBas."""
     card = terminal.open(reader_type)
     terminal.prove_genuine(card)
-    if card.issuer.generation == "3.0":
-        terminal.prove_key(card, RKSSSE)
+    holder_key = GENERATIONS[card.issuer.generation].holder_key
+    if holder_key:
+        terminal.prove_key(card, holder_key)
     return terminal.basic_data(card, terminal.psam.terminal_number())
 
 
@@ -40,7 +42,8 @@ def read_basic_steps(terminal: Terminal, reader_type: int) -> Steps:
     card = terminal.open(reader_type)
     original, factor = card.two_challenges()
     proof = card.internal_authentication(factor, original)
-    external = card.two_challenges() if card.issuer.generation == "3.0" else (b"", b"")
+    holder_key = GENERATIONS[card.issuer.generation].holder_key
+    external = card.two_challenges() if holder_key else (b"", b"")
     (given,) = yield fields.join(
         card.identity.city_code,
         fields.upper_hex(card.historical),
@@ -52,7 +55,7 @@ def read_basic_steps(terminal: Terminal, reader_type: int) -> Steps:
     if not equal(internal, proof + original):
         raise DriverError(Code.NOT_GENUINE)
     if key_proof:
-        card.prove(RKSSSE, key_proof)
+        card.prove(holder_key, key_proof)
     yield terminal.basic_data(card, terminal.number())
 
 

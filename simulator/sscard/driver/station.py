@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.driver.card import GENERATIONS, DriverCard, needs_pin
+from sscard.driver.card import DriverCard, needs_pin
 from sscard.driver.duties import is_genuine
 from sscard.driver.errors import Code, DriverError
 from sscard.driver.fields import join, upper_hex
@@ -15,6 +15,7 @@ from sscard.driver.pins import PinEntry, Use
 from sscard.hsm import HsmError
 from sscard.issuer.hierarchy import builtin_keys
 from sscard.issuer.places import Place
+from sscard.standard.generations import GENERATIONS
 from sscard.terminal.pinpad import ENTER, PinPad
 from sscard.terminal.psam import Psam, PsamError
 from sscard.terminal.session import EF_HOLDER, Identity

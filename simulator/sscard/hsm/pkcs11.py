@@ -33,7 +33,7 @@ from sscard.document import parse_document, read_document
 from sscard.errors import InputError, MissingPart
 from sscard.hsm.protocol import Access, CheckedHsm, HsmError, HsmUnavailable
 from sscard.i18n.language import _, retell
-from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
+from sscard.issuer.hierarchy import Address, CardReference, KeyFile, Use
 from sscard.standard.cipher import (
     DES,
     MAC_LENGTH,
@@ -43,6 +43,7 @@ from sscard.standard.cipher import (
     pad,
     province_factor,
 )
+from sscard.standard.keys import ROOT_OF
 
 DES_BLOCK: Final = 8
 DOUBLE: Final = 16
@@ -224,7 +225,7 @@ def load_roots(module: Path, token: str, pin: str, file: KeyFile) -> int:
     roots = [
         (address, f"{address} {root.use.replace(' ', '-')} {version} {root.name}", value)
         for root in file.keys
-        for version, (address, value) in enumerate(zip(root.addresses, root.des, strict=True), 1)
+        for version, (address, value) in enumerate(zip(root.addresses, root.values(DES), strict=False), 1)
     ]
     with _session(module, token, pin) as session, _refusals():
         there = {address: key for address, _, key in _keys_in(session)}

@@ -25,10 +25,11 @@ from sscard.psam.keys import (
     MAX_LEVELS,
     PURCHASE_VERSIONS,
     TYPE_MASK,
-    KeyAlgorithm,
     KeyRecord,
     KeyType,
     read_records,
+    record_algorithm,
+    value_length,
 )
 from sscard.psam.layout import FILES_BY_SFI
 from sscard.psam.session import PsamSession
@@ -42,8 +43,6 @@ LENGTHS: Final = ((0x1C, 0x24), (0x14, 0x1C))
 """Lc of CREATE and CHANGE under blocks of 8: LD ‖ record in whole blocks, and the MAC."""
 LENGTHS_OF_16: Final = (0x24,)
 """Lc of both under blocks of 16."""
-DES_ALGORITHMS: Final = (KeyAlgorithm.TRIPLE_DES, KeyAlgorithm.DES)
-SM4_ALGORITHMS: Final = (KeyAlgorithm.SM4,)
 
 
 def create_or_change_key(session: PsamSession) -> bytes:
@@ -93,15 +92,16 @@ def _create(session: PsamSession, sfi: int, plain: bytes) -> bytes:
     if len(plain) < CREATE_HEAD or plain[2] or any(plain[4:CREATE_HEAD]):
         return WRONG_DATA
     kind, levels, id_ = plain[0] & TYPE_MASK, plain[0] >> LEVELS_SHIFT, plain[1]
-    if plain[3] not in (DES_ALGORITHMS if session.suite is DES else SM4_ALGORITHMS):
+    suite, algorithm = session.suite, plain[3]
+    if algorithm not in [record_algorithm(suite, length) for length in suite.key_lengths]:
         return NOT_SUPPORTED
-    record = KeyRecord(kind, levels, id_, KeyAlgorithm(plain[3]), 0, plain[CREATE_HEAD:])
+    record = KeyRecord(kind, levels, id_, algorithm, 0, plain[CREATE_HEAD:])
     acceptable = (
         kind in set(KeyType)
         and levels <= MAX_LEVELS
         and id_ in KEY_IDS[sfi]
         and (kind == KeyType.PURCHASE) == (id_ in PURCHASE_VERSIONS)
-        and len(record.value) == record.algorithm.length
+        and len(record.value) == value_length(record.algorithm)
     )
     if not acceptable or session.find_key(kind, id_):
         return WRONG_DATA
@@ -120,7 +120,7 @@ def _change(session: PsamSession, sfi: int, plain: bytes) -> bytes:
     if place is None:
         return RECORD_NOT_FOUND
     value = plain[CHANGE_HEAD:]
-    if len(value) != records[place].algorithm.length:
+    if len(value) != value_length(records[place].algorithm):
         return WRONG_DATA
     records[place] = records[place]._replace(value=value)
     session.memory.put_string(session.file_cell(sfi), b"".join(record.encode() for record in records))

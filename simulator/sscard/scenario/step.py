@@ -15,7 +15,7 @@ from sscard.scenario.context import Bench
 from sscard.service import Stage
 from sscard.standard.apdu import SW, status_text
 from sscard.standard.encoding import encode_pin
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import MF, Layout, Purpose
 
 READY = "ready"
@@ -29,7 +29,7 @@ ANY_BYTE, ANY_REST = "??", "..."
 
 @cache
 def _layouts() -> tuple[Layout, ...]:
-    return tuple(build_layout(generation, MF) for generation in ("1.0", "2.0", "3.0"))
+    return tuple(build_layout(generation, MF) for generation in GENERATIONS)
 
 
 @cache

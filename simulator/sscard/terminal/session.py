@@ -12,6 +12,7 @@ from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.atr import SERIAL_LENGTH, historical_bytes
 from sscard.standard.cipher import DES, MAC_LENGTH, SUITES, Suite
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin
+from sscard.standard.generations import generation_in
 from sscard.standard.tree import SSSE_NAME
 from sscard.terminal.errors import ApduError, authentication_error, card_error, pin_error
 from sscard.transport.connection import Connection, exchange
@@ -79,15 +80,16 @@ class CardSession:
         self._connection.power_off()
 
     def read_basic(self) -> BasicData:
-        """Read EF05 and EF06, proving RKSSSE first where the card is 3.0."""
+        """Read EF05 and EF06, proving RKSSSE first if the generation asks for it."""
         self._select(EF_ISSUER)
         version = decode_an(self._record(VERSION))
         issued, expires = decode_cn(self._record(ISSUED)), decode_cn(self._record(EXPIRES))
-        if version.startswith("3"):
-            self._authenticate("RKSSSE", RKSSSE_NUMBER)
+        generation = generation_in(version)
+        if generation and generation.holder_key:
+            self._authenticate(generation.holder_key, RKSSSE_NUMBER)
         self._select(EF_HOLDER)
         name = decode_an(self._record(0x09))
-        if not version.startswith("1"):
+        if generation is None or generation.extends_name:
             name += decode_an(self._record(0x4E))
         return BasicData(
             self.identity,

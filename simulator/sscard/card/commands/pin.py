@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.personality import Personality, StatusEffect
 from sscard.card.session import Session
 from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
@@ -23,6 +22,7 @@ from sscard.chip.answers import (
 from sscard.chip.command import Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
+from sscard.standard.choices import Personality, StatusEffect
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.standard.encoding import digits_in
 from sscard.standard.tree import PIN, PIN_TRIES, PIN_VERIFIED, Layout
