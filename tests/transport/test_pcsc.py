@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -127,3 +131,48 @@ def test_a_card_is_not_found_by_an_atr_that_the_next_answer_denies(
     FakeScard([HERE, current], {}).install(monkeypatch)
     assert find_card(ATR, timeout=0) == ""
     assert find_card(ATR, besides=[READER]) == ""
+
+
+class CountingScard(FakeScard):
+    """Counts the threads inside the calls that libpcsclite does not protect against each other."""
+
+    inside = most = 0
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self._count:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+        time.sleep(0.002)  # long enough for the other threads to come in
+        yield
+        with self._count:
+            self.inside -= 1
+
+    def __init__(self) -> None:
+        super().__init__([HERE], {VENDOR_TAG: lambda: ATR})
+        self._count = threading.Lock()
+
+    def SCardEstablishContext(self, *asked: object) -> tuple[int, int]:  # noqa: N802
+        with self._counted():
+            return super().SCardEstablishContext(*asked)
+
+    def SCardReleaseContext(self, *asked: object) -> int:  # noqa: N802
+        with self._counted():
+            return super().SCardReleaseContext(*asked)
+
+    def SCardDisconnect(self, *asked: object) -> int:  # noqa: N802
+        with self._counted():
+            return super().SCardDisconnect(*asked)
+
+
+def test_threads_do_not_open_and_close_contexts_and_cards_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def use(_turn: int) -> bytes:
+        assert wait_for_card(READER)
+        with PcscConnection(READER) as connection:
+            return connection.power_on()
+
+    scard = CountingScard()
+    scard.install(monkeypatch)
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(use, range(12))) == {ATR}
+    assert (scard.most, scard.inside) == (1, 0)

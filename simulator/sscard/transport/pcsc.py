@@ -7,6 +7,7 @@ first use.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -31,6 +32,13 @@ VENDOR_ATR_TAG: Final = 0x0303
 
 ERROR_NOT_SUPPORTED: Final = 0x32
 """The error code of Windows for an attribute that the reader does not support."""
+
+_handles_change = threading.Lock()
+"""Held while libpcsclite opens or closes contexts and closes cards.
+
+SCardDisconnect searches the handles of all contexts without a lock of its own;
+a context that another thread releases meanwhile crashes the process.
+"""
 
 
 class ReaderError(TransportError):
@@ -133,10 +141,11 @@ class PcscConnection:
         """Unpower the card and let the reader go; nothing to do where it is off."""
         card, context = self._card, self._context
         self._card = self._context = None
-        if card is not None:
-            self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
-        if context is not None:
-            self._scard.SCardReleaseContext(context)
+        with _handles_change:
+            if card is not None:
+                self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
+            if context is not None:
+                self._scard.SCardReleaseContext(context)
 
     def reset(self) -> bytes:
         self._powered()
@@ -221,7 +230,8 @@ def _scard() -> Any:
 
 
 def _establish(scard: Any) -> int:
-    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    with _handles_change:
+        result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     if result in (scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED):
         raise MissingPart(
             _("no PC/SC daemon answers"), "sudo apt-get install pcscd && sudo systemctl start pcscd.socket"
@@ -236,7 +246,8 @@ def _context(scard: Any) -> Iterator[int]:
     try:
         yield context
     finally:
-        scard.SCardReleaseContext(context)
+        with _handles_change:
+            scard.SCardReleaseContext(context)
 
 
 def _wait(scard: Any, context: int, reader_name: str, present: bool, timeout: float) -> bool:
