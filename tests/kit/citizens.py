@@ -32,7 +32,7 @@ class Citizen:
 
     def application(self, reason: Reason | None, channel: Channel = Channel.WINDOW) -> Application:
         """Complete and in order."""
-        applicant = Applicant(self.holder.name, self.holder.id_number)
+        applicant = Applicant(name=self.holder.name, id_number=self.holder.id_number)
         return Application(applicant, channel, reason, card=self.basic)
 
     def lock_pin(self) -> None:

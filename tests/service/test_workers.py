@@ -62,7 +62,7 @@ def _work(url: str, worker: int, cases: int, start: object) -> None:
     session = CardSession.start(chip, SoftHsm(builtin_keys()))
     card = session.read_basic()
     application = Application(
-        Applicant(card.name, card.social_security_number), Channel.WINDOW, Reason.FORGOTTEN, card=card
+        Applicant(name=card.name, id_number=card.social_security_number), Channel.WINDOW, Reason.FORGOTTEN, card=card
     )
     start.wait()  # type: ignore[attr-defined]
     for number in range(SHARED):
