@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 import kit
+from kit.programs import run
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import HsmError, SoftHsm
 from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots, read_key_file
@@ -212,9 +213,7 @@ def test_the_command_line_loads_the_roots(module: Path, tmp_path: Path) -> None:
 
 
 def sscard_hsm_load(module: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sscard.cli.main", "hsm", "load", "--module", str(module), *options]
-    environment = {**os.environ, "SSCARD_TOKEN_PIN": PIN, **environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    return run("hsm", "load", "--module", module, *options, **{"SSCARD_TOKEN_PIN": PIN, **environment})
 
 
 def test_python_pkcs11_missing_is_said_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kit import PIN, card_of, verify
-from kit.desk import PURCHASE, WholeDesk
+from kit.desk import PURCHASE, Desk
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
@@ -40,33 +40,33 @@ VARIED = {
 }
 
 
-def nothing(desk: WholeDesk) -> None:
+def nothing(desk: Desk) -> None:
     """A fresh card."""
 
 
-def worn(desk: WholeDesk) -> None:
+def worn(desk: Desk) -> None:
     """Tries of PIN and keys spent, other PIN, records and account used, an application blocked."""
     desk.open_account()
     desk.load(1000)
     desk.purchase(300, 20, 4)
     desk.challenge()
-    desk.send(desk.prove("UK1DF04", right=False, version=2))
-    desk.block_df("DF03")
+    desk.send(desk.proof("UK1DF04", right=False, version=2))
+    desk.block_application("DF03")
     desk.sw("805E010007123456FF654321")
     desk.verify("999999")
 
 
-def blocked(desk: WholeDesk) -> None:
+def blocked(desk: Desk) -> None:
     desk.block_pin()
     desk.block_key()
-    desk.block_all()
+    desk.block_card()
 
 
-def no_pin(desk: WholeDesk) -> None:
+def no_pin(desk: Desk) -> None:
     desk.sw("805E010004123456FF")
 
 
-STATES: dict[str, Callable[[WholeDesk], None]] = {
+STATES: dict[str, Callable[[Desk], None]] = {
     "fresh": nothing,
     "worn": worn,
     "blocked": blocked,
@@ -103,7 +103,7 @@ def sealed(content: dict[str, object]) -> str:
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", PRESETS)
 def test_an_image_holds_the_whole_card(name: str, state: str) -> None:
-    desk = WholeDesk(name)
+    desk = Desk(name)
     STATES[state](desk)
     text = write_image(desk.card)
     again = read_image(text, "card.json")
@@ -123,7 +123,7 @@ def test_an_image_holds_the_choices_of_its_card(changes: dict[str, object]) -> N
 def test_an_image_holds_a_torn_card(name: str, moment: Moment) -> None:
     """At every write point of a purchase; the card of the image recovers as the card does."""
     for point in range(9):
-        desk = WholeDesk(name)
+        desk = Desk(name)
         desk.open_account()
         desk.load(1000)
         command = desk.debit(desk.begin_purchase(300), 300)
@@ -332,7 +332,7 @@ def test_cards_of_every_version_work(path: Path) -> None:
     session.reset_pin("246810")
     session.verify_pin("246810")
     session.close()
-    desk = WholeDesk.with_card(card)
+    desk = Desk(card=card)
     desk.verify("246810")
     desk.select("DF04")
     assert desk.load(1000)[-2:] == b"\x90\x00"
@@ -341,7 +341,7 @@ def test_cards_of_every_version_work(path: Path) -> None:
     assert desk.send("B026000104") == (700).to_bytes(4, "big") + b"\x90\x00"
     desk.select("DF01")
     assert desk.send("00B2243005")[:-2].hex() == "2403410400"
-    desk.hold("UK1DF01")
+    desk.authenticate("UK1DF01")
 
 
 @pytest.mark.parametrize("path", [path for path in IMAGES if path.parent.name == "1"], ids=lambda path: path.stem)
