@@ -37,8 +37,9 @@ class Counter:
 
     def __init__(self, daemon: PrivatePcscd, contact: bool, psam: Psam) -> None:
         def reader(number: int) -> PcscConnection:
-            return PcscConnection(daemon.reader_name(number), patience=0.5 if number == SPARE_READER else PATIENCE)
+            return PcscConnection(daemon.reader_name(number), patience=0.5 if number == self.empty else PATIENCE)
 
+        self.empty = SPARE_READER
         card, spare = partial(reader, CARD_READER), partial(reader, SPARE_READER)
         self.pad = ScriptedPad()
         readers = Readers(card, spare) if contact else Readers(spare, card)
@@ -69,6 +70,7 @@ class Counter:
         done["wrong PIN"] = driver.iVerifyPIN(reader)
         ok(driver.iReloadPIN_HSM_Step1(reader, CARD))
         slot.remove()
+        self.empty = CARD_READER
         done["pulled"] = driver.iReloadPIN_HSM_Step2("0" * 32)[0]
         done["no card"] = driver.iVerifyPIN(reader)[0]
         return done
