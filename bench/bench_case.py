@@ -22,7 +22,7 @@ def bench_case(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> Non
     def case() -> Stage:
         session = CardSession.start(chip, hsm)
         card = session.read_basic()
-        applicant = Applicant(card.name, card.social_security_number)
+        applicant = Applicant(name=card.name, id_number=card.social_security_number)
         opened = service.intake(Application(applicant, Channel.WINDOW, Reason.FORGOTTEN, card=card))
         service.accept(opened)
         service.operate(opened, session, "654321")

@@ -99,7 +99,7 @@ def run_case(service: PinService, card: Card, hsm: SoftHsm) -> Stage:
     session = CardSession.start(card.chip(Random(1)), hsm)
     read = session.read_basic()
     application = Application(
-        Applicant(read.name, read.social_security_number), Channel.WINDOW, Reason.FORGOTTEN, card=read
+        Applicant(name=read.name, id_number=read.social_security_number), Channel.WINDOW, Reason.FORGOTTEN, card=read
     )
     case = service.intake(application)
     service.accept(case)
@@ -133,7 +133,7 @@ def bench_verify_of_five_hundred_cases(benchmark: BenchmarkFixture, kept: SqlJou
 
 
 def _fill(journal: SqlJournal, cases: int) -> str:
-    application = Application(Applicant("张三", "410402198503150009"), Channel.WINDOW, Reason.FORGOTTEN)
+    application = Application(Applicant(name="张三", id_number="410402198503150009"), Channel.WINDOW, Reason.FORGOTTEN)
     service = PinService(lambda: NOW, journal=journal)
     numbers = [service.intake(application).number for _ in range(cases)]
     return numbers[0]

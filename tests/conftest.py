@@ -1,19 +1,24 @@
-"""Fixtures of all tests; what they are made of is in ``kit.py``."""
+"""Fixtures of all tests, made of what is in ``kit``."""
 
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import settings
 
 import kit
+from kit.programs import CommandLine
 from sscard.card import Personality
 from sscard.i18n.language import choose_language
 from sscard.issuer import Card, preset
 
 os.environ["LANGUAGE"] = "en"  # for the programs that tests start, whatever the machine speaks
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts background jobs so, and programs inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("sscard", deadline=None)
 settings.load_profile("sscard")
@@ -59,3 +64,10 @@ def desk(personality: Personality) -> kit.Desk:
 def desk_of() -> Callable[..., kit.Desk]:
     """``desk_of(personality or its name, pin="123456", contact=False, seed=1)``."""
     return kit.Desk
+
+
+@pytest.fixture
+def sscard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+    """``sscard("run", folder, stdin="")``: the command line in this process, on a wide terminal."""
+    monkeypatch.setenv("COLUMNS", "200")
+    return CommandLine(capsys, monkeypatch)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kit.desk import WholeDesk
+from kit.desk import Desk
 from kit.file_sheet import KEYS, KEYS_FIRST, KEYS_LATER, SHEETS, keys, parse, rows
 from sscard.card import Personality
 from sscard.issuer import preset
@@ -109,9 +109,9 @@ def writing(place: Place) -> bytes:
     return bytes((0x00, 0xDC, p1, place.sfi << 3 | mode, len(record))) + record
 
 
-def come_in(personality: Personality, df: str, right: Right) -> WholeDesk:
+def come_in(personality: Personality, df: str, right: Right) -> Desk:
     """A card with this DF current and this right shown."""
-    desk = WholeDesk(personality)
+    desk = Desk(personality)
     if right.pin == "right":
         assert desk.verify() == 0x9000
     elif right.pin:
@@ -120,13 +120,13 @@ def come_in(personality: Personality, df: str, right: Right) -> WholeDesk:
     if right.key:
         desk.challenge()
         uncounted = right.key == "DSK" or right.key.startswith(("BK", "LK"))
-        assert desk.sw(desk.prove(right.key, right=right.good)) == (
+        assert desk.sw(desk.proof(right.key, right=right.good)) == (
             0x9000 if right.good else 0x63CF if uncounted else 0x63C2
         )
     return desk
 
 
-def answers(desk: WholeDesk, place: Place) -> tuple[int, int]:
+def answers(desk: Desk, place: Place) -> tuple[int, int]:
     return desk.sw(reading(place)[0]), desk.sw(writing(place))
 
 
@@ -160,7 +160,7 @@ def test_the_table_has_thousands_of_cells() -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_keys_tried_are_all_that_can_be_proved(name: str) -> None:
-    layout = WholeDesk(preset(name)).card.profile.layout
+    layout = Desk(preset(name)).card.profile.layout
     on_card = {key.name for key in layout.keys if key.purpose == Purpose.EXTERNAL}
     assert on_card == {key for df in dfs(name) for key in provable(name, df)}
 
@@ -168,7 +168,7 @@ def test_the_keys_tried_are_all_that_can_be_proved(name: str) -> None:
 @pytest.mark.parametrize(("name", "df"), ALL_DFS)
 def test_with_no_pin_set_pin_guarded_files_are_open(name: str, df: str) -> None:
     """card-security.md §1: "PIN" holds where the holder has set none; keys are asked for all the same."""
-    desk = WholeDesk(preset(name), "")
+    desk = Desk(preset(name), "")
     assert desk.select(df) == 0x9000
     for place in table(name, df):
         assert desk.sw(reading(place)[0]) == expected(place, frozenset({"PIN"}))[0], place
@@ -178,10 +178,10 @@ def test_with_no_pin_set_pin_guarded_files_are_open(name: str, df: str) -> None:
 def test_the_pin_counts_in_every_df_and_before_or_after_the_key(name: str) -> None:
     """card-security.md §1: the status survives the selection of other DFs; terminal flows §2: both orders."""
     for pin_first in (True, False):
-        desk = WholeDesk(preset(name))
+        desk = Desk(preset(name))
         assert desk.verify() == 0x9000 if pin_first else True
         assert desk.select("DF04") == 0x9000
-        desk.hold("RK1DF04")
+        desk.authenticate("RK1DF04")
         assert desk.verify() == 0x9000 if not pin_first else True
         place = next(place for place in table(name, "DF04") if place.sfi == 0x06)
         assert place.read == "PIN & RK1DF04"
@@ -191,9 +191,9 @@ def test_the_pin_counts_in_every_df_and_before_or_after_the_key(name: str) -> No
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_key_counts_until_another_application_is_selected(name: str) -> None:
     for leave, stays in [(("DF01",), True), (("SSSE", "DF01"), False), (("DF02", "DF01"), False)]:
-        desk = WholeDesk(preset(name))
+        desk = Desk(preset(name))
         desk.select("DF01")
-        desk.hold("UK1DF01")
+        desk.authenticate("UK1DF01")
         place = table(name, "DF01")[0]
         assert place.write == "UK1DF01"
         for df in leave:
@@ -204,10 +204,10 @@ def test_a_key_counts_until_another_application_is_selected(name: str) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_key_of_another_df_opens_nothing_even_where_statuses_are_kept(name: str) -> None:
     """§9: an access that needs a key of a DF is granted only while that DF is current; numbers repeat."""
-    desk = WholeDesk(replace(preset(name), select_keeps="all"))
+    desk = Desk(replace(preset(name), select_keeps="all"))
     for df, key in [("DF01", "UK1DF01"), ("DF02", "UK1DF02"), ("DF03", "UK1DF03")]:
         desk.select(df)
-        desk.hold(key)
+        desk.authenticate(key)
     assert desk.select("DF04") == 0x9000
     for place in table(name, "DF04"):
         assert answers(desk, place) == (0x6982, 0x6982), place
@@ -216,32 +216,32 @@ def test_a_key_of_another_df_opens_nothing_even_where_statuses_are_kept(name: st
 @pytest.mark.parametrize("name", PRESETS)
 @pytest.mark.parametrize("version", [1, 2, 3])
 def test_every_version_of_a_key_opens_the_same(name: str, version: int) -> None:
-    desk = WholeDesk(preset(name))
+    desk = Desk(preset(name))
     desk.select("DF01")
     desk.challenge()
-    assert desk.sw(desk.prove("UK1DF01", version=version)) == 0x9000
+    assert desk.sw(desk.proof("UK1DF01", version=version)) == 0x9000
     assert desk.sw(writing(table(name, "DF01")[0])) == 0x9000
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_blocked_key_opens_nothing(name: str) -> None:
-    desk = WholeDesk(preset(name))
+    desk = Desk(preset(name))
     desk.select("DF01")
     for left in (2, 1, 0):
         desk.challenge()
-        assert desk.sw(desk.prove("UK1DF01", right=False)) == 0x63C0 | left
+        assert desk.sw(desk.proof("UK1DF01", right=False)) == 0x63C0 | left
     desk.challenge()
-    assert desk.sw(desk.prove("UK1DF01")) == 0x6983
+    assert desk.sw(desk.proof("UK1DF01")) == 0x6983
     assert desk.sw(writing(table(name, "DF01")[0])) == 0x6982
     desk.challenge()
-    assert desk.sw(desk.prove("UK1DF01", version=2)) == 0x9000
+    assert desk.sw(desk.proof("UK1DF01", version=2)) == 0x9000
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_details_of_the_account_are_written_by_nobody(name: str) -> None:
-    desk = WholeDesk(preset(name))
+    desk = Desk(preset(name))
     desk.verify()
     desk.select("DF04")
     for key in provable(name, "DF04"):
-        desk.hold(key)
+        desk.authenticate(key)
     assert desk.sw(bytes((0x00, 0xDC, 0x00, 0x08 << 3 | 3, 28)) + bytes(28)) == 0x6982

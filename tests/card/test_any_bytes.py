@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from kit.command_sheet import BEYOND_THE_LIST, OTHER_SHEET, PIN_SHEET, generic
-from kit.desk import WholeDesk
+from kit.desk import Desk
 from sscard.card.commands import TABLE, CardCommand
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Account
@@ -19,30 +19,30 @@ PER_CARD = 1700
 IN_ONE_STATE = 20
 DEFINED = {int(word) for word in SW}
 
-Step = Callable[[WholeDesk, Random], object]
+Step = Callable[[Desk, Random], object]
 
 
-def money(desk: WholeDesk, random: Random) -> None:
+def money(desk: Desk, random: Random) -> None:
     desk.set_account(Account.BALANCE, random.randrange(1 << 32))
 
 
-def load(desk: WholeDesk, random: Random) -> None:
+def load(desk: Desk, random: Random) -> None:
     desk.select("DF04")
     desk.begin_load(random.randrange(1000))
 
 
-def buy(desk: WholeDesk, random: Random) -> None:
+def buy(desk: Desk, random: Random) -> None:
     desk.select("DF04")
     desk.begin_purchase(random.randrange(1000))
 
 
-def hold(desk: WholeDesk, random: Random) -> None:
+def hold(desk: Desk, random: Random) -> None:
     """The keys of one DF, proven."""
     df = random.choice(["SSSE", "DF01", "DF02", "DF03", "DF04"])
     desk.select(df)
     updater = "UKMF" if desk.personality.generation == "1.0" else "UKSSSE"
     for name in ("PUK", "BK", updater) if df == "SSSE" else (f"UK1{df}", f"UK2{df}"):
-        desk.hold(name)
+        desk.authenticate(name)
 
 
 STEPS: tuple[Step, ...] = (
@@ -53,7 +53,7 @@ STEPS: tuple[Step, ...] = (
     lambda desk, _: desk.sw("00B2000200"),
     lambda desk, random: desk.challenge(random.choice([4, 8])),
     lambda desk, _: desk.sw("805E010004123456FF"),
-    lambda desk, random: desk.block_df(random.choice(["DF01", "DF03", "DF04"])),
+    lambda desk, random: desk.block_application(random.choice(["DF01", "DF03", "DF04"])),
     hold,
     hold,
     money,
@@ -63,8 +63,8 @@ STEPS: tuple[Step, ...] = (
 """What may have happened before. Nothing leads out of a blocked card or a worn-out memory, so these come last."""
 
 
-def in_some_state(name: str, contact: bool, random: Random) -> WholeDesk:
-    desk = WholeDesk(name, contact=contact, seed=random.randrange(1 << 30))
+def in_some_state(name: str, contact: bool, random: Random) -> Desk:
+    desk = Desk(name, contact=contact, seed=random.randrange(1 << 30))
     for _ in range(random.randrange(6)):
         step = random.choice(STEPS)
         try:
@@ -73,7 +73,7 @@ def in_some_state(name: str, contact: bool, random: Random) -> WholeDesk:
             continue
     fate = random.random()
     if fate < 0.02:
-        desk.block_all()
+        desk.block_card()
     elif fate < 0.1:
         desk.memory.fail(random.randrange(12))
     return desk
@@ -141,7 +141,7 @@ def test_ten_thousand_are_tried() -> None:
 def test_after_any_bytes_the_card_still_works(name: str) -> None:
     random = Random(name)
     for _ in range(10):
-        desk = WholeDesk(name)
+        desk = Desk(name)
         for _ in range(50):
             desk.send(some_bytes(random))
         desk.repower()

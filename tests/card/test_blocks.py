@@ -9,7 +9,7 @@ from random import Random
 import pytest
 
 from kit import ORIGINAL, scripted, span
-from kit.desk import WholeDesk
+from kit.desk import Desk
 from sscard.card import Chip, Personality, Profile
 from sscard.card.commands import COMMANDS
 from sscard.chip.memory import Moment, PowerLost
@@ -35,17 +35,17 @@ def any_card(request: pytest.FixtureRequest) -> Personality:
     return preset(request.param)
 
 
-def lock(desk: WholeDesk, df: str, *, right: bool = True) -> int:
+def lock(desk: Desk, df: str, *, right: bool = True) -> int:
     """The whole sequence of terminal flows §6: proof of the lock key, new challenge, MAC."""
     desk.select(df)
-    desk.hold(LOCK_KEYS[df])
+    desk.authenticate(LOCK_KEYS[df])
     desk.challenge()
     return desk.sw(desk.sealed("841E0001", stk=f"STK{df}", right=right))
 
 
-def end(desk: WholeDesk, *, right: bool = True) -> int:
+def end(desk: Desk, *, right: bool = True) -> int:
     desk.select("SSSE")
-    desk.hold("BK")
+    desk.authenticate("BK")
     desk.challenge()
     return desk.sw(desk.sealed("84160000", right=right))
 
@@ -118,7 +118,7 @@ def test_the_chip_takes_the_vectors(
 
 @pytest.mark.parametrize("df", list(LOCK_KEYS))
 def test_an_application_is_blocked_with_its_lock_key(df: str) -> None:
-    desk = WholeDesk(replace(preset("v3-sm4"), optional_applications=True))
+    desk = Desk(replace(preset("v3-sm4"), optional_applications=True))
     assert lock(desk, df) == 0x9000
     assert desk.chip.snapshot().blocked_applications == (df,)
     assert desk.select(df) == 0x9303
@@ -126,17 +126,17 @@ def test_an_application_is_blocked_with_its_lock_key(df: str) -> None:
 
 @pytest.mark.parametrize("df", list(LOCK_KEYS))
 def test_no_other_lock_key_blocks_an_application(df: str) -> None:
-    desk = WholeDesk(replace(preset("v3-sm4"), optional_applications=True, select_keeps="all"))
+    desk = Desk(replace(preset("v3-sm4"), optional_applications=True, select_keeps="all"))
     for other in set(LOCK_KEYS.values()) - {LOCK_KEYS[df]}:
         desk.select("SSSE" if other == "BK" else other[2:])
-        desk.hold(other)
+        desk.authenticate(other)
     desk.select(df)
     desk.challenge()
     assert desk.sw(desk.sealed("841E0001", stk=f"STK{df}")) == 0x6982
 
 
 def test_a_blocked_application_answers_nothing_else(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     assert lock(desk, "DF03") == 0x9000
     for command in every_command():
         if command[1] == 0xA4:
@@ -155,7 +155,7 @@ def test_a_blocked_application_answers_nothing_else(any_card: Personality) -> No
 
 
 def test_selecting_a_blocked_application_makes_it_current(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     lock(desk, "DF03")
     desk.select("DF01")
     assert desk.chip.snapshot().current_df == "DF01"
@@ -165,16 +165,16 @@ def test_selecting_a_blocked_application_makes_it_current(any_card: Personality)
 
 
 def test_the_rest_of_the_card_lives_on(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     lock(desk, "DF03")
     assert desk.select("SSSE") == 0x9000
     assert desk.verify() == 0x9000
-    desk.hold("PUK")
+    desk.authenticate("PUK")
     desk.challenge()
     assert desk.sw(desk.sealed("84240000")) == 0x9000
     for df in ("DF01", "DF02", "DF04"):
         assert desk.select(df) == 0x9000
-        desk.hold(f"UK1{df}")
+        desk.authenticate(f"UK1{df}")
     desk.verify()
     desk.select("DF04")
     assert desk.sw("B026000104") == 0x9000
@@ -183,7 +183,7 @@ def test_the_rest_of_the_card_lives_on(any_card: Personality) -> None:
 
 @pytest.mark.parametrize("wake", ["reset", "repower"])
 def test_nothing_mends_a_blocked_application(any_card: Personality, wake: str) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     lock(desk, "DF03")
     for _ in range(3):
         desk.chip.reset() if wake == "reset" else desk.repower()
@@ -194,7 +194,7 @@ def test_nothing_mends_a_blocked_application(any_card: Personality, wake: str) -
 
 
 def test_a_pin_status_survives_the_block_of_an_application(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     desk.verify()
     lock(desk, "DF03")
     desk.select("DF04")
@@ -204,11 +204,11 @@ def test_a_pin_status_survives_the_block_of_an_application(any_card: Personality
 @pytest.mark.parametrize("df", ["DF01", "DF03"])
 def test_failures_lock_no_key_and_block_nothing(any_card: Personality, df: str) -> None:
     """LD/T 32.7 §13.1: neither wrong proofs nor wrong MACs, however many."""
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     desk.select(df)
     for _ in range(20):
         desk.challenge()
-        assert desk.sw(desk.prove(LOCK_KEYS[df], right=False)) == 0x63CF
+        assert desk.sw(desk.proof(LOCK_KEYS[df], right=False)) == 0x63CF
     for _ in range(20):
         assert lock(desk, df, right=False) == 0x6988
     assert desk.chip.snapshot().blocked_applications == ()
@@ -217,16 +217,16 @@ def test_failures_lock_no_key_and_block_nothing(any_card: Personality, df: str) 
 
 
 def test_a_block_message_is_good_once_and_for_its_challenge_only(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     desk.select("DF03")
-    desk.hold("LKDF03")
+    desk.authenticate("LKDF03")
     desk.challenge()
     message = desk.sealed("841E0001", stk="STKDF03")
     desk.challenge()
     assert desk.sw(message) == 0x6988
     assert desk.sw(message) == 0x6984
     desk.select("DF04")
-    desk.hold("LKDF04")
+    desk.authenticate("LKDF04")
     desk.challenge()
     assert desk.sw(desk.sealed("841E0001", stk="STKDF03")) == 0x6988
 
@@ -235,7 +235,7 @@ def test_a_block_message_is_good_once_and_for_its_challenge_only(any_card: Perso
 
 
 def test_a_blocked_card_answers_6a81_to_everything(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     desk.verify()
     assert end(desk) == 0x9000
     random = Random(5)
@@ -248,7 +248,7 @@ def test_a_blocked_card_answers_6a81_to_everything(any_card: Personality) -> Non
 
 @pytest.mark.parametrize("wake", ["reset", "repower"])
 def test_nothing_mends_a_blocked_card_but_its_atr_is_sent(any_card: Personality, wake: str) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     before = desk.chip.reset()
     end(desk)
     for _ in range(3):
@@ -264,10 +264,10 @@ def test_nothing_mends_a_blocked_card_but_its_atr_is_sent(any_card: Personality,
 
 def test_failures_to_block_the_card_lock_no_key(any_card: Personality) -> None:
     """LD/T 32.7 §13.2."""
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     for _ in range(20):
         desk.challenge()
-        assert desk.sw(desk.prove("BK", right=False)) == 0x63CF
+        assert desk.sw(desk.proof("BK", right=False)) == 0x63CF
         assert end(desk, right=False) == 0x6988
     assert not desk.chip.snapshot().card_blocked
     assert end(desk) == 0x9000
@@ -279,7 +279,7 @@ def test_whether_the_block_reaches_the_financial_application(
     any_card: Personality, reaches: bool, repower: bool
 ) -> None:
     """OC-29: the firewall keeps it alive, or "all applications of the card"."""
-    desk = WholeDesk(replace(any_card, card_block_reaches_financial=reaches))
+    desk = Desk(replace(any_card, card_block_reaches_financial=reaches))
     end(desk)
     if repower:
         desk.repower()
@@ -290,7 +290,7 @@ def test_whether_the_block_reaches_the_financial_application(
 
 
 def test_a_card_with_a_blocked_application_is_blocked_all_the_same(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     lock(desk, "DF03")
     assert end(desk) == 0x9000
     assert desk.select("DF03") == 0x6A81
@@ -305,9 +305,9 @@ def test_a_torn_block_took_place_or_did_not(any_card: Personality, whole: bool) 
     states = []
     for point in range(6):
         for moment in Moment:
-            desk = WholeDesk(any_card)
+            desk = Desk(any_card)
             desk.select("SSSE" if whole else "DF03")
-            desk.hold("BK" if whole else "LKDF03")
+            desk.authenticate("BK" if whole else "LKDF03")
             desk.challenge()
             message = desk.sealed("84160000") if whole else desk.sealed("841E0001", stk="STKDF03")
             desk.memory.cut_power(point, moment)

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import NAME, PIN, Desk, verify
-from kit.desk import WholeDesk
 from sscard.card import Personality
 from sscard.issuer import preset
 from sscard.transport import exchange
@@ -46,11 +45,11 @@ PATTERN = bytes(place % 251 for place in range(296))
 
 
 @pytest.fixture
-def binary(later: Personality) -> WholeDesk:
+def binary(later: Personality) -> Desk:
     """DF01 current with EF16 filled, no current EF."""
-    desk = WholeDesk(later)
+    desk = Desk(later)
     desk.select("DF01")
-    desk.hold("UK7DF01")
+    desk.authenticate("UK7DF01")
     assert desk.sw(b"\x00\xd6\x96\x00\xff" + PATTERN[:255]) == 0x9000
     assert desk.sw(b"\x00\xd6\x00\xff\x29" + PATTERN[255:]) == 0x9000
     assert desk.select("DF01") == 0x9000
@@ -69,12 +68,12 @@ def binary(later: Personality) -> WholeDesk:
         ("00B09600FF", 0, 255),
     ],
 )
-def test_binary_is_read_by_sfi_from_an_offset(binary: WholeDesk, sent: str, start: int, length: int) -> None:
+def test_binary_is_read_by_sfi_from_an_offset(binary: Desk, sent: str, start: int, length: int) -> None:
     assert binary.send(sent) == PATTERN[start : start + length] + b"\x90\x00"
     assert binary.chip.snapshot().current_ef == 0xEF16
 
 
-def test_binary_is_read_from_the_current_file_with_a_long_offset(binary: WholeDesk) -> None:
+def test_binary_is_read_from_the_current_file_with_a_long_offset(binary: Desk) -> None:
     assert binary.sw("00A4020002EF16") == 0x9000
     assert binary.send("00B0000004") == PATTERN[:4] + b"\x90\x00"
     assert binary.send("00B0010004") == PATTERN[256:260] + b"\x90\x00"
@@ -93,18 +92,18 @@ def test_binary_is_read_from_the_current_file_with_a_long_offset(binary: WholeDe
         ("00B07FFF01", 0x6B00),
     ],
 )
-def test_the_end_of_a_file(binary: WholeDesk, sent: str, sw: int) -> None:
+def test_the_end_of_a_file(binary: Desk, sent: str, sw: int) -> None:
     binary.send("00A4020002EF16")
     assert f"{binary.sw(sent):04X}" == f"{sw:04X}"
 
 
 @pytest.mark.parametrize("ins", ["B0", "D6"])
 @pytest.mark.parametrize("p1", RESERVED_BINARY)
-def test_reserved_addresses_of_binary_files(binary: WholeDesk, ins: str, p1: str) -> None:
+def test_reserved_addresses_of_binary_files(binary: Desk, ins: str, p1: str) -> None:
     assert binary.sw(f"00{ins}{p1}0001" + ("00" if ins == "D6" else "")) == 0x6A86
 
 
-def test_a_binary_read_wants_a_transparent_file_that_is_there(binary: WholeDesk) -> None:
+def test_a_binary_read_wants_a_transparent_file_that_is_there(binary: Desk) -> None:
     assert binary.sw("00B0000004") == 0x6986
     assert binary.sw("00B0850004") == 0x6981
     assert binary.sw("00B09E0004") == 0x6A82
@@ -113,23 +112,23 @@ def test_a_binary_read_wants_a_transparent_file_that_is_there(binary: WholeDesk)
 
 
 def test_the_photo_is_written_and_read_whole(later: Personality) -> None:
-    desk = WholeDesk(later)
+    desk = Desk(later)
     photo = Random(8).randbytes(0x1000)
-    desk.hold("UKSSSE")
+    desk.authenticate("UKSSSE")
     assert desk.sw("00A4020002EF08") == 0x9000
     for at in range(0, len(photo), 128):
         assert desk.sw(b"\x00\xd6" + at.to_bytes(2, "big") + b"\x80" + photo[at : at + 128]) == 0x9000
     assert desk.sw("00B0000000") == 0x6982
     desk.repower()
-    desk.hold("RKSSSE")
+    desk.authenticate("RKSSSE")
     desk.send("00A4020002EF08")
     seen = b"".join(desk.send(b"\x00\xb0" + at.to_bytes(2, "big") + b"\x00")[:-2] for at in range(0, 0x1000, 256))
     assert seen == photo
     assert desk.sw("00B0100000") == 0x6B00
 
 
-def test_binary_is_written_where_it_says_and_nowhere_else(binary: WholeDesk) -> None:
-    binary.hold("UK7DF01")
+def test_binary_is_written_where_it_says_and_nowhere_else(binary: Desk) -> None:
+    binary.authenticate("UK7DF01")
     assert binary.sw("00D6961004AABBCCDD") == 0x9000
     assert binary.chip.snapshot().current_ef == 0xEF16
     assert binary.sw("00D601270155") == 0x9000
@@ -152,8 +151,8 @@ def test_binary_is_written_where_it_says_and_nowhere_else(binary: WholeDesk) -> 
         ("00D6000002AABBCC", 0x6700),
     ],
 )
-def test_a_refused_binary_write_changes_nothing(binary: WholeDesk, sent: str, sw: int) -> None:
-    binary.hold("UK7DF01")
+def test_a_refused_binary_write_changes_nothing(binary: Desk, sent: str, sw: int) -> None:
+    binary.authenticate("UK7DF01")
     binary.send("00A4020002EF16")
     assert f"{binary.sw(sent):04X}" == f"{sw:04X}"
     assert binary.send("00B0000000")[:-2] + binary.send("00B0010000")[:-2] == PATTERN
@@ -163,12 +162,12 @@ def test_a_refused_binary_write_changes_nothing(binary: WholeDesk, sent: str, sw
 
 
 @pytest.fixture
-def repeated(later: Personality) -> WholeDesk:
+def repeated(later: Personality) -> Desk:
     """DF02 EF15 current, its four records 99 told apart by their last byte."""
-    desk = WholeDesk(later)
+    desk = Desk(later)
     desk.verify()
     desk.select("DF02")
-    desk.hold("UK5DF02")
+    desk.authenticate("UK5DF02")
     assert desk.sw("00A4020002EF15") == 0x9000
     for number in range(1, 5):
         assert desk.sw(write(0, number, NUMBER, b"\x99\x10" + bytes(15) + bytes((number,)))) == 0x9000
@@ -204,17 +203,17 @@ def seen(desk: Desk, p1: int, mode: int, sfi: int = 0) -> str:
         ([(7, NUMBER), (0xFF, NUMBER)], ["6A83", "6A83"]),
     ],
 )
-def test_records_by_identifier_and_number(repeated: WholeDesk, asked: list[tuple[int, int]], found: list[str]) -> None:
+def test_records_by_identifier_and_number(repeated: Desk, asked: list[tuple[int, int]], found: list[str]) -> None:
     assert [seen(repeated, *one) for one in asked] == found
 
 
-def test_selecting_the_file_again_forgets_the_current_record(repeated: WholeDesk) -> None:
+def test_selecting_the_file_again_forgets_the_current_record(repeated: Desk) -> None:
     assert seen(repeated, 0x99, NEXT) == "99/1"
     repeated.send("00A4020002EF15")
     assert seen(repeated, 0x99, NEXT) == "99/1"
 
 
-def test_another_files_record_pointer_is_not_taken_over(repeated: WholeDesk) -> None:
+def test_another_files_record_pointer_is_not_taken_over(repeated: Desk) -> None:
     """An SFI makes its file current; that file has no current record yet (card-commands.md §1.3)."""
     assert [seen(repeated, 0x99, NEXT) for _ in range(3)][-1] == "99/3"
     assert fetch(repeated, 0x06, 0, NEXT)[0] == 0x4C
@@ -222,7 +221,7 @@ def test_another_files_record_pointer_is_not_taken_over(repeated: WholeDesk) -> 
     assert seen(repeated, 0x99, NEXT, sfi=0x15) == "99/1"
 
 
-def test_runs_of_records(repeated: WholeDesk) -> None:
+def test_runs_of_records(repeated: Desk) -> None:
     records = [fetch(repeated, 0, number, NUMBER) for number in range(1, 7)]
     assert fetch(repeated, 0, 1, UP) == b"".join(records)
     assert fetch(repeated, 0, 4, UP) == b"".join(records[3:])
@@ -235,7 +234,7 @@ def test_runs_of_records(repeated: WholeDesk) -> None:
 
 def test_a_run_longer_than_an_answer_gives_its_first_256_bytes(later: Personality) -> None:
     """No 6Cxx can name more than 256; EF06 of DF03 has 401 bytes."""
-    desk = WholeDesk(later)
+    desk = Desk(later)
     desk.verify()
     desk.select("DF03")
     whole = b"".join(fetch(desk, 0x06, number, NUMBER) for number in range(1, 11))
@@ -247,8 +246,8 @@ def test_a_run_longer_than_an_answer_gives_its_first_256_bytes(later: Personalit
 
 @pytest.mark.parametrize("mode", range(8))
 @pytest.mark.parametrize("sfi", [0, 0x15, 0x1F])
-def test_reserved_record_addresses(repeated: WholeDesk, mode: int, sfi: int) -> None:
-    repeated.hold("UK5DF02")
+def test_reserved_record_addresses(repeated: Desk, mode: int, sfi: int) -> None:
+    repeated.authenticate("UK5DF02")
     read_wrong = sfi == 0x1F or mode == 7
     write_wrong = sfi == 0x1F or mode > NUMBER
     p1 = 0x01 if mode >= NUMBER else 0x99
@@ -259,13 +258,13 @@ def test_reserved_record_addresses(repeated: WholeDesk, mode: int, sfi: int) -> 
 # Writing records; the health file of DF05 has 128 bytes of room and starts empty
 
 
-class Health(WholeDesk):
+class Health(Desk):
     """DF05 with its only file current and writable."""
 
     def __init__(self, name: str = "v3-sm4") -> None:
         super().__init__(replace(preset(name), optional_applications=True))
         assert self.select("DF05") == 0x9000
-        self.hold("UK1DF05")
+        self.authenticate("UK1DF05")
         assert self.sw("00A4020002EF05") == 0x9000
 
     def all(self) -> list[bytes]:
@@ -325,17 +324,17 @@ def test_a_write_needs_data() -> None:
     assert desk.sw("00DC0104") == desk.sw("00DC010400") == 0x6700
 
 
-def test_an_occurrence_that_is_not_there_is_not_appended(repeated: WholeDesk) -> None:
+def test_an_occurrence_that_is_not_there_is_not_appended(repeated: Desk) -> None:
     """Only an identifier not present appends (card-commands.md §1.5)."""
-    repeated.hold("UK5DF02")
+    repeated.authenticate("UK5DF02")
     assert seen(repeated, 0x99, LAST) == "99/4"
     assert repeated.sw(write(0, 0x99, NEXT, tlv(0x99, 16))) == 0x6A83
     assert seen(repeated, 0x99, FIRST) == "99/1"
     assert repeated.sw(write(0, 0x99, PREVIOUS, tlv(0x99, 16))) == 0x6A83
 
 
-def test_the_current_record_is_written_and_stays_current(repeated: WholeDesk) -> None:
-    repeated.hold("UK5DF02")
+def test_the_current_record_is_written_and_stays_current(repeated: Desk) -> None:
+    repeated.authenticate("UK5DF02")
     assert repeated.sw(write(0, 0, NUMBER, tlv(0x99, 16, 9))) == 0x6A83
     assert seen(repeated, 0x99, NEXT) == "99/1"
     assert seen(repeated, 0x99, NEXT) == "99/2"
@@ -346,8 +345,8 @@ def test_the_current_record_is_written_and_stays_current(repeated: WholeDesk) ->
     assert [seen(repeated, number, NUMBER) for number in (1, 2, 3, 4)] == ["99/1", "99/9", "99/8", "99/4"]
 
 
-def test_a_write_by_number_leaves_the_pointer(repeated: WholeDesk) -> None:
-    repeated.hold("UK5DF02")
+def test_a_write_by_number_leaves_the_pointer(repeated: Desk) -> None:
+    repeated.authenticate("UK5DF02")
     assert seen(repeated, 0x99, NEXT) == "99/1"
     assert repeated.sw(write(0, 4, NUMBER, tlv(0x99, 16, 9))) == 0x9000
     assert seen(repeated, 0x99, NEXT) == "99/2"
@@ -355,7 +354,7 @@ def test_a_write_by_number_leaves_the_pointer(repeated: WholeDesk) -> None:
 
 @pytest.mark.parametrize("name", ["v1-des", "v2-3des", "v3-sm4"])
 def test_fixed_records_keep_their_length_and_number(name: str) -> None:
-    desk = WholeDesk(preset(name))
+    desk = Desk(preset(name))
     desk.verify()
     df, key, sfi, record, last = (
         ("DF01", "UK5DF01", 0x0A, tlv(0x37, 4, 5), 3)
@@ -363,7 +362,7 @@ def test_fixed_records_keep_their_length_and_number(name: str) -> None:
         else ("DF03", "UK8DF03", 0x19, tlv(0x79, 39, 5), 4)
     )
     desk.select(df)
-    desk.hold(key)
+    desk.authenticate(key)
     assert desk.sw(write(sfi, 1, NUMBER, record)) == 0x9000
     assert fetch(desk, sfi, 1, NUMBER) == record
     assert desk.sw(write(sfi, 1, NUMBER, record + b"\x00")) == 0x6700
@@ -376,8 +375,8 @@ def test_fixed_records_keep_their_length_and_number(name: str) -> None:
 
 
 @pytest.mark.parametrize("mode", [FIRST, PREVIOUS, NUMBER])
-def test_a_transparent_file_has_no_records(binary: WholeDesk, mode: int) -> None:
-    binary.hold("UK7DF01")
+def test_a_transparent_file_has_no_records(binary: Desk, mode: int) -> None:
+    binary.authenticate("UK7DF01")
     assert binary.sw(read(0x16, 1, mode)) == 0x6981
     assert binary.sw(write(0x16, 1, mode, tlv(1, 1))) == 0x6981
 
@@ -464,12 +463,12 @@ def test_a_variable_file_behaves_as_its_model(steps: list[tuple[str, int, int, b
 
 
 @pytest.fixture
-def jobs(later: Personality) -> WholeDesk:
+def jobs(later: Personality) -> Desk:
     """DF02 EF07, room for 4 records of 85 bytes, current and writable."""
-    desk = WholeDesk(later)
+    desk = Desk(later)
     desk.verify()
     desk.select("DF02")
-    desk.hold("UK3DF02")
+    desk.authenticate("UK3DF02")
     assert desk.sw("00A4020002EF07") == 0x9000
     return desk
 
@@ -478,7 +477,7 @@ def job(number: int) -> bytes:
     return bytes((number,)) * 85
 
 
-def test_the_newest_record_is_number_one_and_the_oldest_drops_out(jobs: WholeDesk) -> None:
+def test_the_newest_record_is_number_one_and_the_oldest_drops_out(jobs: Desk) -> None:
     held: deque[bytes] = deque(maxlen=4)
     assert fetch(jobs, 0, 1, NUMBER) == fetch(jobs, 0, 0, FIRST) == b"\x6a\x83"
     for number in range(1, 8):
@@ -491,7 +490,7 @@ def test_the_newest_record_is_number_one_and_the_oldest_drops_out(jobs: WholeDes
     assert fetch(jobs, 0, 3, DOWN) == job(4) + job(5)
 
 
-def test_a_cyclic_file_is_walked_without_identifiers(jobs: WholeDesk) -> None:
+def test_a_cyclic_file_is_walked_without_identifiers(jobs: Desk) -> None:
     for number in (1, 2, 3):
         jobs.sw(write(0, 0, PREVIOUS, job(number)))
     jobs.send("00A4020002EF07")
@@ -501,23 +500,23 @@ def test_a_cyclic_file_is_walked_without_identifiers(jobs: WholeDesk) -> None:
 
 
 @pytest.mark.parametrize("mode", [FIRST, LAST, NEXT, NUMBER])
-def test_a_cyclic_file_is_only_added_to(jobs: WholeDesk, mode: int) -> None:
+def test_a_cyclic_file_is_only_added_to(jobs: Desk, mode: int) -> None:
     jobs.sw(write(0, 0, PREVIOUS, job(1)))
     assert jobs.sw(write(0, 1, mode, job(2))) == 0x6981
     assert fetch(jobs, 0, 1, UP) == job(1)
 
 
 @pytest.mark.parametrize("length", [1, 84, 86])
-def test_a_cyclic_record_has_one_length(jobs: WholeDesk, length: int) -> None:
+def test_a_cyclic_record_has_one_length(jobs: Desk, length: int) -> None:
     assert jobs.sw(write(0, 0, PREVIOUS, bytes(length))) == 0x6700
     assert fetch(jobs, 0, 1, NUMBER) == b"\x6a\x83"
 
 
 def test_the_special_settlements_hold_eight(later: Personality) -> None:
-    desk = WholeDesk(later)
+    desk = Desk(later)
     desk.verify()
     desk.select("DF04")
-    desk.hold("UK2DF04")
+    desk.authenticate("UK2DF04")
     for number in range(12):
         assert desk.sw(write(0x15, 0, PREVIOUS, bytes((0, number, 0x31)))) == 0x9000
     assert [fetch(desk, 0x15, at, NUMBER)[1] for at in range(1, 9)] == list(range(11, 3, -1))
@@ -535,7 +534,7 @@ def by_name(name: str, p2: int = 0) -> str:
 
 
 def test_a_partial_name_walks_every_application_once(later: Personality) -> None:
-    desk = WholeDesk(later)
+    desk = Desk(later)
     assert desk.sw(by_name(PREFIX)) == 0x9000
     found = [desk.chip.snapshot().current_df]
     while desk.sw(by_name(PREFIX, 2)) == 0x9000:
@@ -548,7 +547,7 @@ def test_a_partial_name_walks_every_application_once(later: Personality) -> None
 
 
 def test_the_walk_goes_on_over_other_commands_and_begins_anew_with_another_name(later: Personality) -> None:
-    desk = WholeDesk(later)
+    desk = Desk(later)
     desk.sw(by_name(PREFIX))
     desk.verify()
     assert desk.sw(by_name(PREFIX, 2)) == 0x9000
@@ -559,8 +558,8 @@ def test_the_walk_goes_on_over_other_commands_and_begins_anew_with_another_name(
 
 
 def test_the_walk_passes_a_blocked_application(later: Personality) -> None:
-    desk = WholeDesk(later)
-    desk.block_df("DF02")
+    desk = Desk(later)
+    desk.block_application("DF02")
     desk.sw(by_name(PREFIX))
     assert desk.sw(by_name(PREFIX, 2)) == 0x9303
     assert desk.sw(by_name(PREFIX, 2)) == 0x9000
@@ -569,7 +568,7 @@ def test_the_walk_passes_a_blocked_application(later: Personality) -> None:
 
 def test_an_application_is_reached_from_anywhere(later: Personality) -> None:
     """By FID or name, after power-on without SSSE, and from one to another (card-files.md §1)."""
-    desk = WholeDesk(later)
+    desk = Desk(later)
     for df, aid in AIDS.items():
         fci = bytes.fromhex(f"6F088406{aid}") + b"\x90\x00"
         assert desk.send(f"00A4000002{df}") == desk.send(by_name(aid)) == fci
@@ -580,7 +579,7 @@ def test_an_application_is_reached_from_anywhere(later: Personality) -> None:
 
 
 def test_an_ef_is_one_of_the_current_df(later: Personality) -> None:
-    desk = WholeDesk(later)
+    desk = Desk(later)
     assert desk.sw("00A4020002EF16") == 0x6A82
     assert desk.sw("00A4000002EF16") == 0x6A82
     desk.select("DF01")
@@ -593,7 +592,7 @@ def test_an_ef_is_one_of_the_current_df(later: Personality) -> None:
 
 @pytest.mark.parametrize(("df", "label"), [("DF05", "生命与健康信息区"), ("DF06", "救助与优抚信息区")])
 def test_an_application_without_aid_is_selected_by_its_label(df: str, label: str) -> None:
-    desk = WholeDesk(replace(preset("v3-sm4"), optional_applications=True))
+    desk = Desk(replace(preset("v3-sm4"), optional_applications=True))
     name = label.encode("gbk").hex().upper()
     assert desk.sw(by_name(name)) == 0x9000
     assert desk.chip.snapshot().current_df == df
@@ -603,12 +602,12 @@ def test_an_application_without_aid_is_selected_by_its_label(df: str, label: str
 
 
 @pytest.fixture(params=["pin", "all"])
-def beyond(request: pytest.FixtureRequest, later: Personality) -> WholeDesk:
+def beyond(request: pytest.FixtureRequest, later: Personality) -> Desk:
     """In the financial application, with everything SSSE could give proven before."""
-    desk = WholeDesk(replace(later, select_keeps=request.param))
+    desk = Desk(replace(later, select_keeps=request.param))
     desk.verify()
-    desk.hold("PUK")
-    desk.hold("BK")
+    desk.authenticate("PUK")
+    desk.authenticate("BK")
     assert desk.select("financial") == 0x9000
     return desk
 
@@ -632,7 +631,7 @@ def beyond(request: pytest.FixtureRequest, later: Personality) -> WholeDesk:
         ("the balance", "B026000104", 0x6985),
     ],
 )
-def test_nothing_of_ssse_is_found_beyond_the_firewall(beyond: WholeDesk, says: str, sent: str, sw: int) -> None:
+def test_nothing_of_ssse_is_found_beyond_the_firewall(beyond: Desk, says: str, sent: str, sw: int) -> None:
     if sent.startswith("842400010C") and beyond.suite.block == 16:
         sent = "8424000114" + "00" * 20
     beyond.challenge()
@@ -642,8 +641,8 @@ def test_nothing_of_ssse_is_found_beyond_the_firewall(beyond: WholeDesk, says: s
 
 
 def test_no_key_comes_back_through_the_firewall(later: Personality) -> None:
-    desk = WholeDesk(later)
-    desk.hold("PUK")
+    desk = Desk(later)
+    desk.authenticate("PUK")
     desk.select("financial")
     desk.select("SSSE")
     desk.challenge()
@@ -651,11 +650,11 @@ def test_no_key_comes_back_through_the_firewall(later: Personality) -> None:
 
 
 def test_a_challenge_does_not_pass_the_firewall(later: Personality) -> None:
-    desk = WholeDesk(later)
+    desk = Desk(later)
     desk.select("financial")
     desk.challenge()
     desk.select("SSSE")
-    assert desk.sw(desk.prove("PUK")) == 0x6984
+    assert desk.sw(desk.proof("PUK")) == 0x6984
 
 
 # The two interfaces
@@ -679,14 +678,14 @@ CONVERSATION = [
 
 @pytest.mark.parametrize("name", ["v1-des", "v2-3des", "v3-sm4"])
 def test_both_interfaces_say_the_same_over_the_exchange(name: str) -> None:
-    contact, contactless = (WholeDesk(preset(name), contact=flag) for flag in (True, False))
+    contact, contactless = (Desk(preset(name), contact=flag) for flag in (True, False))
     for sent in map(bytes.fromhex, CONVERSATION):
         assert exchange(contact.chip, sent) == exchange(contactless.chip, sent), sent.hex()
 
 
 @pytest.mark.parametrize("name", ["v1-des", "v2-3des", "v3-sm4"])
 def test_over_contacts_data_of_a_case_4_command_wait(name: str) -> None:
-    contact, contactless = (WholeDesk(preset(name), contact=flag) for flag in (True, False))
+    contact, contactless = (Desk(preset(name), contact=flag) for flag in (True, False))
     for sent in ["0088000010" + "00" * 16, f"00A404000F{NAME}", by_name(AIDS["DF01"])]:
         at_once = contactless.send(sent)
         assert len(at_once) > 2
@@ -697,7 +696,7 @@ def test_over_contacts_data_of_a_case_4_command_wait(name: str) -> None:
 
 def test_data_of_a_case_2_command_never_wait(later: Personality) -> None:
     for contact in (True, False):
-        desk = WholeDesk(later, contact=contact)
+        desk = Desk(later, contact=contact)
         assert len(desk.send("0084000008")) == 10
         desk.send("00A4020002EF05")
         assert len(desk.send("00B2010012")) == 20
@@ -706,7 +705,7 @@ def test_data_of_a_case_2_command_never_wait(later: Personality) -> None:
 
 def test_a_chip_is_one_card_whichever_interface_it_is_powered_by(later: Personality) -> None:
     """Counters and PIN are those of the chip, not of the interface."""
-    desk = WholeDesk(later)
+    desk = Desk(later)
     for contact in (True, False, True):
         chip = desk.card.chip(Random(1), contact=contact)
         atr = chip.power_on()
@@ -719,7 +718,7 @@ def test_a_chip_is_one_card_whichever_interface_it_is_powered_by(later: Personal
 @pytest.mark.parametrize("name", ["v1-des", "v2-3des", "v3-sm4"])
 def test_answers_to_reset(name: str) -> None:
     """card-files.md §2: 3B 6D 00 00 ‖ 13 historical bytes; contactless as a PC/SC reader builds it from the ATS."""
-    card = WholeDesk(preset(name)).card
+    card = Desk(preset(name)).card
     historical = bytes.fromhex("1234A1B2C38649510100000001")
     assert card.chip(Random(1), contact=True).power_on() == bytes.fromhex("3B6D0000") + historical
     atr = card.chip(Random(1), contact=False).power_on()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import scripted, span
-from kit.desk import LOAD, PURCHASE, TERMINAL, TIME, WholeDesk, amounts
+from kit.desk import LOAD, PURCHASE, TERMINAL, TIME, Desk, amounts
 from sscard.card import Chip, Personality, Profile
 from sscard.chip.memory import Moment, PowerLost
 from sscard.issuer import Card, preset
@@ -32,15 +32,15 @@ def any_card(request: pytest.FixtureRequest) -> Personality:
 
 
 @pytest.fixture
-def desk(any_card: Personality) -> WholeDesk:
+def desk(any_card: Personality) -> Desk:
     """DF04 open, 1000 fen on the account."""
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     desk.set_account(Account.BALANCE, 1000)
     desk.open_account()
     return desk
 
 
-def balance(desk: WholeDesk) -> tuple[int, int, int]:
+def balance(desk: Desk) -> tuple[int, int, int]:
     """Account, self-paid total, pool total as GET BALANCE tells them."""
     told = [desk.send(f"B02600{p2:02X}{length:02X}") for p2, length in ((1, 4), (2, 6), (3, 6))]
     assert all(answer[-2:] == OK for answer in told)
@@ -49,7 +49,7 @@ def balance(desk: WholeDesk) -> tuple[int, int, int]:
     return first, second, third
 
 
-def year(desk: WholeDesk) -> str:
+def year(desk: Desk) -> str:
     return desk.send("B026000206")[4:6].hex()
 
 
@@ -113,7 +113,7 @@ def test_the_chip_gives_the_vectors(name: str, suite: object, sespk: str, mac1: 
 # Load (§3.2)
 
 
-def test_a_load(desk: WholeDesk) -> None:
+def test_a_load(desk: Desk) -> None:
     desk.set_account(Account.LOAD_COUNT, 0x0102)
     opened = desk.begin_load(500, version=2)
     assert opened[-2:] == OK
@@ -132,7 +132,7 @@ def test_a_load(desk: WholeDesk) -> None:
     assert desk.proof_of(LOAD, 0x0103) == desk.proof_of(PURCHASE, 0x0102) == b"\x94\x06"
 
 
-def test_a_purchase_with_another_key_version(desk: WholeDesk) -> None:
+def test_a_purchase_with_another_key_version(desk: Desk) -> None:
     opened = desk.begin_purchase(100, 20, 3, version=3)
     assert opened[16:18] == bytes((3, desk.suite.algorithm_id))
     assert desk.send(desk.debit(opened, 100, 20, 3, version=1)) == b"\x93\x02"
@@ -141,7 +141,7 @@ def test_a_purchase_with_another_key_version(desk: WholeDesk) -> None:
     assert balance(desk) == (900, 20, 3)
 
 
-def test_every_transaction_has_a_random_of_its_own(desk: WholeDesk) -> None:
+def test_every_transaction_has_a_random_of_its_own(desk: Desk) -> None:
     assert len({desk.begin_purchase(1)[18:22] for _ in range(20)}) == 20
 
 
@@ -150,7 +150,7 @@ def test_the_transaction_type_as_the_issuer_chose(
     any_card: Personality, ascii_type: bool, load: int, purchase: int
 ) -> None:
     """OC-18, in records and MACs alike."""
-    desk = WholeDesk(replace(any_card, transaction_type_ascii=ascii_type))
+    desk = Desk(replace(any_card, transaction_type_ascii=ascii_type))
     desk.open_account()
     assert desk.load(500)[-2:] == OK
     assert desk.purchase(100)[-2:] == OK
@@ -158,7 +158,7 @@ def test_the_transaction_type_as_the_issuer_chose(
 
 
 @pytest.mark.parametrize("spoiled", ["amount", "time", "terminal count"])
-def test_a_mac_is_over_all_that_matters(desk: WholeDesk, spoiled: str) -> None:
+def test_a_mac_is_over_all_that_matters(desk: Desk, spoiled: str) -> None:
     opened = desk.begin_purchase(100, 20, 3)
     good = desk.debit(opened, 100, 20, 3)
     if spoiled == "amount":
@@ -174,7 +174,7 @@ def test_a_mac_is_over_all_that_matters(desk: WholeDesk, spoiled: str) -> None:
 
 def test_a_card_that_keeps_the_account_only(any_card: Personality) -> None:
     """Records of 20 bytes: "the other amounts are sent as zero" and are not recorded."""
-    model = WholeDesk(any_card)
+    model = Desk(any_card)
     profile = model.card.profile
     whole = build_layout(any_card.generation)
     details = whole.file(0xDF04, 0x08)
@@ -203,8 +203,8 @@ IDLE, LOADING, PURCHASING = "idle", "load", "purchase"
 STATES = (IDLE, LOADING, PURCHASING)
 
 
-def enter(personality: Personality, state: str) -> WholeDesk:
-    desk = WholeDesk(personality)
+def enter(personality: Personality, state: str) -> Desk:
+    desk = Desk(personality)
     desk.set_account(Account.BALANCE, 1000)
     desk.open_account()
     if state == LOADING:
@@ -214,14 +214,14 @@ def enter(personality: Personality, state: str) -> WholeDesk:
     return desk
 
 
-def probe(desk: WholeDesk, state: str) -> bytes:
+def probe(desk: Desk, state: str) -> bytes:
     """The command that only this state takes, right for what was begun last."""
     if not desk.last:
         return bytes.fromhex("B02A00000B" + "00" * 11 if state == LOADING else "B02C01000F" + "00" * 15)
     return desk.credit(desk.last, 500) if state == LOADING else desk.debit(desk.last, 100, 20, 3)
 
 
-def state_after(personality: Personality, state: str, do: Callable[[WholeDesk], object]) -> str:
+def state_after(personality: Personality, state: str, do: Callable[[Desk], object]) -> str:
     """The state in which the card takes the command that belongs to it, ``idle`` where it takes none."""
     taken = []
     for asked in (LOADING, PURCHASING):
@@ -238,7 +238,7 @@ class Move:
     """A command: its answer in each state, and the state it leads to."""
 
     says: str
-    do: Callable[[WholeDesk], int]
+    do: Callable[[Desk], int]
     words: tuple[int, int, int]
     leads: tuple[str, str, str]
 
@@ -246,20 +246,20 @@ class Move:
         return self.says
 
 
-def begin(state: str) -> Callable[[WholeDesk], int]:
-    def do(desk: WholeDesk) -> int:
+def begin(state: str) -> Callable[[Desk], int]:
+    def do(desk: Desk) -> int:
         desk.last = desk.begin_load(500) if state == LOADING else desk.begin_purchase(100, 20, 3)
         return int.from_bytes(desk.last[-2:], "big")
 
     return do
 
 
-def say(command: str) -> Callable[[WholeDesk], int]:
+def say(command: str) -> Callable[[Desk], int]:
     return lambda desk: desk.sw(command)
 
 
-def finish(state: str, *, right: bool = True) -> Callable[[WholeDesk], int]:
-    def do(desk: WholeDesk) -> int:
+def finish(state: str, *, right: bool = True) -> Callable[[Desk], int]:
+    def do(desk: Desk) -> int:
         opened = desk.last or bytes(24)
         made = (
             desk.credit(opened, 500, right=right) if state == LOADING else desk.debit(opened, 100, 20, 3, right=right)
@@ -306,7 +306,7 @@ def test_the_state_machine(any_card: Personality, move: Move, state: str) -> Non
     assert state_after(any_card, state, move.do) == move.leads[place]
 
 
-def test_a_proof_that_is_there_disturbs_no_transaction(desk: WholeDesk) -> None:
+def test_a_proof_that_is_there_disturbs_no_transaction(desk: Desk) -> None:
     assert desk.purchase(100)[-2:] == OK
     opened = desk.begin_purchase(100, 20, 3)
     assert desk.proof_of(PURCHASE, 0)[-2:] == OK
@@ -314,16 +314,16 @@ def test_a_proof_that_is_there_disturbs_no_transaction(desk: WholeDesk) -> None:
 
 
 def test_an_update_of_the_starting_day_disturbs_no_transaction(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     desk.open_account()
-    desk.hold("DSK")
+    desk.authenticate("DSK")
     opened = desk.begin_load(500)
     assert desk.sw("B0560000020401") == 0x9000
     assert desk.send(desk.credit(opened, 500))[-2:] == OK
 
 
 def test_over_contacts_fetching_the_answer_disturbs_no_transaction(any_card: Personality) -> None:
-    desk = WholeDesk(any_card, contact=True)
+    desk = Desk(any_card, contact=True)
     desk.open_account()
     opened = desk.begin_load(500)
     assert len(opened) == 18
@@ -333,7 +333,7 @@ def test_over_contacts_fetching_the_answer_disturbs_no_transaction(any_card: Per
 
 
 @pytest.mark.parametrize("end", ["reset", "another application"])
-def test_a_transaction_ends_with_power_or_selection(desk: WholeDesk, end: str) -> None:
+def test_a_transaction_ends_with_power_or_selection(desk: Desk, end: str) -> None:
     opened = desk.begin_load(500)
     if end == "reset":
         desk.chip.reset()
@@ -344,7 +344,7 @@ def test_a_transaction_ends_with_power_or_selection(desk: WholeDesk, end: str) -
     assert desk.sw(desk.credit(opened, 500)) == 0x6901
 
 
-def test_a_refused_selection_ends_it_too(desk: WholeDesk) -> None:
+def test_a_refused_selection_ends_it_too(desk: Desk) -> None:
     opened = desk.begin_load(500)
     assert desk.sw("00A4020002EF1E") == 0x6A82
     assert desk.sw(desk.credit(opened, 500)) == 0x6901
@@ -353,7 +353,7 @@ def test_a_refused_selection_ends_it_too(desk: WholeDesk) -> None:
 # Limits
 
 
-def test_an_account_takes_up_to_its_four_bytes(desk: WholeDesk) -> None:
+def test_an_account_takes_up_to_its_four_bytes(desk: Desk) -> None:
     room = 0xFFFF_FFFF - 1000
     assert desk.begin_load(room + 1) == b"\x69\x85"
     assert desk.load(room)[-2:] == OK
@@ -365,7 +365,7 @@ def test_an_account_takes_up_to_its_four_bytes(desk: WholeDesk) -> None:
 
 
 @pytest.mark.parametrize("which", [Account.SELF_PAID, Account.POOL_PAID])
-def test_a_total_that_would_run_over_is_refused_whole(desk: WholeDesk, which: Account) -> None:
+def test_a_total_that_would_run_over_is_refused_whole(desk: Desk, which: Account) -> None:
     assert desk.purchase(1, 1, 1)[-2:] == OK
     desk.set_account(which, 0xFFFF_FFFF)
     before = (balance(desk), desk.details(), desk.account(Account.PURCHASE_COUNT))
@@ -375,7 +375,7 @@ def test_a_total_that_would_run_over_is_refused_whole(desk: WholeDesk, which: Ac
 
 
 @pytest.mark.parametrize("kind", [Account.LOAD_COUNT, Account.PURCHASE_COUNT])
-def test_the_last_number_is_used_and_no_more(desk: WholeDesk, kind: Account) -> None:
+def test_the_last_number_is_used_and_no_more(desk: Desk, kind: Account) -> None:
     do = desk.load if kind == Account.LOAD_COUNT else desk.purchase
     again = desk.begin_load if kind == Account.LOAD_COUNT else desk.begin_purchase
     desk.set_account(kind, 0xFFFE)
@@ -385,7 +385,7 @@ def test_the_last_number_is_used_and_no_more(desk: WholeDesk, kind: Account) -> 
     assert desk.proof_of(LOAD if kind == Account.LOAD_COUNT else PURCHASE, 0xFFFE)[-2:] == OK
 
 
-def test_the_details_hold_thirty(desk: WholeDesk) -> None:
+def test_the_details_hold_thirty(desk: Desk) -> None:
     for number in range(33):
         assert desk.purchase(number)[-2:] == OK
     assert [int.from_bytes(record[:2], "big") for record in desk.details()] == list(range(32, 2, -1))
@@ -412,10 +412,10 @@ def test_the_details_hold_thirty(desk: WholeDesk) -> None:
     ],
 )
 def test_totals_begin_anew_with_the_settlement_year(
-    desk: WholeDesk, start: str, days: list[str], totals: int, settled: str
+    desk: Desk, start: str, days: list[str], totals: int, settled: str
 ) -> None:
     """n = today − (year·10000 + mmdd); n < 10000 adds, else the totals are replaced."""
-    desk.hold("DSK")
+    desk.authenticate("DSK")
     assert desk.sw(f"B056000002{start}") == 0x9000
     assert desk.send("B056010002") == bytes.fromhex(start) + OK
     for day in days:
@@ -425,7 +425,7 @@ def test_totals_begin_anew_with_the_settlement_year(
 
 
 def test_a_fresh_account(any_card: Personality) -> None:
-    desk = WholeDesk(any_card)
+    desk = Desk(any_card)
     desk.open_account()
     assert balance(desk) == (0, 0, 0)
     assert desk.send("B056010002") == bytes.fromhex("0101") + OK
@@ -433,14 +433,14 @@ def test_a_fresh_account(any_card: Personality) -> None:
     assert desk.proof_of(LOAD, 0) == desk.proof_of(PURCHASE, 0) == b"\x94\x06"
 
 
-def test_a_load_leaves_the_totals(desk: WholeDesk) -> None:
+def test_a_load_leaves_the_totals(desk: Desk) -> None:
     desk.purchase(1, 20, 3)
     desk.load(500, time="20270101000000")
     assert balance(desk) == (1499, 20, 3)
     assert year(desk) == "2025"
 
 
-def test_account_and_proofs_survive_power(desk: WholeDesk) -> None:
+def test_account_and_proofs_survive_power(desk: Desk) -> None:
     done = desk.purchase(100, 20, 3)
     desk.repower()
     desk.select("DF04")
@@ -452,9 +452,9 @@ def test_account_and_proofs_survive_power(desk: WholeDesk) -> None:
 # The pulled plug: a load and a purchase cut at every write point and moment
 
 
-def before_the_cut(personality: Personality, kind: int) -> tuple[WholeDesk, bytes]:
+def before_the_cut(personality: Personality, kind: int) -> tuple[Desk, bytes]:
     """An account with a past, and the command that posts the next transaction."""
-    desk = WholeDesk(personality)
+    desk = Desk(personality)
     desk.open_account()
     desk.load(2000)
     desk.purchase(300, 40, 5)
@@ -463,7 +463,7 @@ def before_the_cut(personality: Personality, kind: int) -> tuple[WholeDesk, byte
     return desk, desk.debit(desk.begin_purchase(100, 20, 3), 100, 20, 3)
 
 
-def condition(desk: WholeDesk, kind: int) -> tuple[object, ...]:
+def condition(desk: Desk, kind: int) -> tuple[object, ...]:
     """All that the transaction touches, as the outside sees it."""
     desk.open_account()
     opened = desk.begin_purchase(0)
@@ -582,7 +582,7 @@ steps = st.one_of(
 )
 
 
-def follow(desk: WholeDesk, book: Book, step: tuple[object, ...]) -> None:
+def follow(desk: Desk, book: Book, step: tuple[object, ...]) -> None:
     what, *rest = step
     if what == "load":
         amount, time = rest
@@ -601,7 +601,7 @@ def follow(desk: WholeDesk, book: Book, step: tuple[object, ...]) -> None:
         amount = min(rest[0], book.balance)
         assert desk.fetch(desk.debit(desk.begin_purchase(amount), amount, right=False)) == b"\x93\x02"
     elif what == "start":
-        desk.hold("DSK")
+        desk.authenticate("DSK")
         assert desk.sw(f"B056000002{rest[0]}") == 0x9000
         book.start = int(rest[0])
     elif what == "tear":
@@ -611,7 +611,7 @@ def follow(desk: WholeDesk, book: Book, step: tuple[object, ...]) -> None:
         desk.open_account()
 
 
-def tear(desk: WholeDesk, book: Book, amount: int, point: int, moment: Moment) -> None:
+def tear(desk: Desk, book: Book, amount: int, point: int, moment: Moment) -> None:
     """A purchase under the cut: the proof tells whether it was posted."""
     amount = min(amount, book.balance)
     command = desk.debit(desk.begin_purchase(amount, 1, 1), amount, 1, 1)
@@ -628,7 +628,7 @@ def tear(desk: WholeDesk, book: Book, amount: int, point: int, moment: Moment) -
 @settings(max_examples=60)
 @given(st.sampled_from(PRESETS), st.lists(steps, max_size=20), st.booleans())
 def test_amounts_follow_the_book(name: str, path: list[tuple[object, ...]], contact: bool) -> None:
-    desk, book = WholeDesk(name, contact=contact), Book()
+    desk, book = Desk(name, contact=contact), Book()
     desk.open_account()
     for step in path:
         follow(desk, book, step)

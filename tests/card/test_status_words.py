@@ -14,13 +14,13 @@ import pytest
 
 from kit import PIN
 from kit.command_sheet import BEYOND_THE_LIST, OTHER_SHEET, PIN_SHEET, generic
-from kit.desk import WholeDesk, amounts
+from kit.desk import Desk, amounts
 from sscard.card.commands import COMMANDS
 from sscard.issuer import preset
 from sscard.standard.tree import Account
 
-Send = Callable[[WholeDesk], bytes]
-Before = Callable[[WholeDesk], object]
+Send = Callable[[Desk], bytes]
+Before = Callable[[Desk], object]
 ALL = ("v1-des", "v2-3des", "v3-sm4")
 LATER = ("v2-3des", "v3-sm4")
 MAC = {"updates_need_mac": True}
@@ -33,7 +33,7 @@ UNREACHABLE = {
 }
 
 
-def at_once(desk: WholeDesk) -> None:
+def at_once(desk: Desk) -> None:
     """Nothing comes before."""
 
 
@@ -64,50 +64,50 @@ def sent(command: str) -> Before:
 
 def held(key: str, df: str = "") -> Before:
     """A DF selected and a key of it proven."""
-    return lambda desk: (desk.select(df) if df else None, desk.hold(key))
+    return lambda desk: (desk.select(df) if df else None, desk.authenticate(key))
 
 
 def selected(df: str) -> Before:
     return lambda desk: desk.select(df)
 
 
-def challenged(desk: WholeDesk) -> None:
+def challenged(desk: Desk) -> None:
     desk.challenge()
 
 
-def verified(desk: WholeDesk) -> None:
+def verified(desk: Desk) -> None:
     assert desk.verify() == 0x9000
 
 
-def card_blocked(desk: WholeDesk) -> None:
-    desk.block_all()
+def card_blocked(desk: Desk) -> None:
+    desk.block_card()
 
 
 def blocked(df: str) -> Before:
-    return lambda desk: (desk.block_df(df), desk.select(df))
+    return lambda desk: (desk.block_application(df), desk.select(df))
 
 
-def worn_out(desk: WholeDesk) -> None:
+def worn_out(desk: Desk) -> None:
     desk.memory.fail()
 
 
-def outside(desk: WholeDesk) -> None:
+def outside(desk: Desk) -> None:
     """Under an MF that is not SSSE."""
     desk.repower()
 
 
-def updater(desk: WholeDesk) -> None:
+def updater(desk: Desk) -> None:
     """Whoever may write SSSE's files: UKMF of a 1.0 card, UKSSSE of a later one."""
-    desk.hold("UKMF" if desk.personality.generation == "1.0" else "UKSSSE")
+    desk.authenticate("UKMF" if desk.personality.generation == "1.0" else "UKSSSE")
 
 
 def sealed(command: str, data: str, *, right: bool = True, stk: str = "STK") -> Send:
     return lambda desk: desk.sealed(command, data, right=right, stk=stk)
 
 
-def reader(desk: WholeDesk) -> None:
+def reader(desk: Desk) -> None:
     if desk.personality.generation != "1.0":
-        desk.hold("RKSSSE")
+        desk.authenticate("RKSSSE")
 
 
 READ_BINARY = [
@@ -237,11 +237,11 @@ INTERNAL_AUTHENTICATION = [
 ]
 
 
-def lock(desk: WholeDesk) -> bytes:
+def lock(desk: Desk) -> bytes:
     return desk.sealed("841E0001", stk="STKDF03")
 
 
-def wrong_lock(desk: WholeDesk) -> bytes:
+def wrong_lock(desk: Desk) -> bytes:
     return desk.sealed("841E0001", stk="STKDF03", right=False)
 
 
@@ -277,7 +277,7 @@ APPLICATION_BLOCK = [
 ]
 
 
-def end(desk: WholeDesk) -> bytes:
+def end(desk: Desk) -> bytes:
     return desk.sealed("84160000")
 
 
@@ -311,20 +311,20 @@ def counted(which: Account) -> Before:
     return lambda desk: desk.set_account(which, 0xFFFF)
 
 
-def on_line(desk: WholeDesk) -> None:
+def on_line(desk: Desk) -> None:
     """Item 8F says the card is used on line."""
     desk.select("DF04")
-    desk.hold("UK1DF04")
+    desk.authenticate("UK1DF04")
     assert desk.sw("00DC8F28038F0131") == 0x9000
     desk.select("DF04")
 
 
-def loading(desk: WholeDesk) -> None:
+def loading(desk: Desk) -> None:
     desk.last = desk.begin_load(500)
     assert desk.last[-2:] == b"\x90\x00"
 
 
-def purchasing(desk: WholeDesk) -> None:
+def purchasing(desk: Desk) -> None:
     desk.last = desk.begin_purchase(100, 20, 3)
     assert desk.last[-2:] == b"\x90\x00"
 
@@ -429,18 +429,18 @@ GET_BALANCE = [
 ]
 
 
-def loaded(desk: WholeDesk) -> None:
+def loaded(desk: Desk) -> None:
     desk.load(500)
 
 
-def bought(desk: WholeDesk) -> None:
+def bought(desk: Desk) -> None:
     desk.purchase(100, 20, 3)
 
 
 GET_TRANSACTION_PROOF = [
     Case("a load", "B02E0001020000", 0x9000, then(account(), loaded)),
     Case("a purchase", "B02E0002020000", 0x9000, then(account(), bought)),
-    Case("without the PIN", "B02E0002020000", 0x9000, then(account(), bought, WholeDesk.repower, selected("DF04"))),
+    Case("without the PIN", "B02E0002020000", 0x9000, then(account(), bought, Desk.repower, selected("DF04"))),
     Case("none yet", "B02E0001020000", 0x9406, account()),
     Case("of the other kind", "B02E0001020000", 0x9406, then(account(), bought)),
     Case("another number", "B02E0002020001", 0x9406, then(account(), bought)),
@@ -511,7 +511,7 @@ def table() -> list[Any]:
 
 @pytest.mark.parametrize(("case", "card"), table())
 def test_case(case: Case, card: str) -> None:
-    desk = WholeDesk(replace(preset(card), **case.switches), case.pin)
+    desk = Desk(replace(preset(card), **case.switches), case.pin)
     case.before(desk)
     command = bytes.fromhex(case.send) if isinstance(case.send, str) else case.send(desk)
     assert f"{desk.sw(command):04X}" == f"{case.sw:04X}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import subprocess
@@ -15,36 +14,13 @@ from random import Random
 import pytest
 
 import kit
-from sscard.cli.main import main
+from kit.programs import CommandLine
 from sscard.issuer import preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.standard.cipher import SM4
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
 SESSIONS = 200
-
-
-class Run:
-    """The command line in this process: exit code, output and errors; keeps all that was ever said."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
-        self.said = ""
-
-    def __call__(self, *arguments: object, stdin: str = "") -> tuple[int, str, str]:
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        output = self._capsys.readouterr()
-        self.said += output.out + output.err
-        return int(caught.value.code or 0), output.out, output.err
-
-
-@pytest.fixture
-def sscard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("COLUMNS", "200")
-    return Run(capsys, monkeypatch)
 
 
 @pytest.fixture(params=["v1-des", "v2-3des", "v3-sm4"])
@@ -67,7 +43,7 @@ def tries(path: Path) -> int:
 
 
 @pytest.mark.parametrize("name", ["v1-des", "v2-3des", "v3-sm4"])
-def test_issue_makes_a_card_that_works(sscard: Run, tmp_path: Path, name: str) -> None:
+def test_issue_makes_a_card_that_works(sscard: CommandLine, tmp_path: Path, name: str) -> None:
     path = tmp_path / "card.json"
     code, out, err = sscard("issue", "-o", path, "--personality", name, "--pin", PIN)
     assert (code, err) == (0, "")
@@ -76,7 +52,7 @@ def test_issue_makes_a_card_that_works(sscard: Run, tmp_path: Path, name: str) -
     assert sscard("verify-pin", path, "--pin", PIN)[0] == 0
 
 
-def test_issue_for_a_given_holder(sscard: Run, tmp_path: Path) -> None:
+def test_issue_for_a_given_holder(sscard: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     code, _, _ = sscard("issue", "-o", path, "--name", "张三", "--id", kit.HOLDER.id_number, "--city", "510100")
     assert code == 0
@@ -87,14 +63,14 @@ def test_issue_for_a_given_holder(sscard: Run, tmp_path: Path) -> None:
     assert bytes.fromhex("510100D156000005") in content
 
 
-def test_a_seed_fixes_everything(sscard: Run, tmp_path: Path) -> None:
+def test_a_seed_fixes_everything(sscard: CommandLine, tmp_path: Path) -> None:
     for name, seed in [("a", 7), ("b", 7), ("c", 8)]:
         assert sscard("issue", "-o", tmp_path / f"{name}.json", "--seed", seed)[0] == 0
     first, second, third = ((tmp_path / f"{name}.json").read_bytes() for name in "abc")
     assert first == second != third
 
 
-def test_many_cards(sscard: Run, tmp_path: Path) -> None:
+def test_many_cards(sscard: CommandLine, tmp_path: Path) -> None:
     for folder in ("cards", "again"):
         code, out, _ = sscard("issue", "-o", tmp_path / folder, "--count", 12, "--seed", 3)
         assert code == 0
@@ -117,12 +93,12 @@ def test_many_cards(sscard: Run, tmp_path: Path) -> None:
         ([], lambda card: card.memory.strings[0] == bytes.fromhex("123456")),
     ],
 )
-def test_issue_follows_place_and_pin(sscard: Run, tmp_path: Path, arguments: list[str], check) -> None:
+def test_issue_follows_place_and_pin(sscard: CommandLine, tmp_path: Path, arguments: list[str], check) -> None:
     assert sscard("issue", "-o", tmp_path / "card.json", *arguments)[0] == 0
     assert check(load_card(tmp_path / "card.json"))
 
 
-def test_issue_replaces_an_image_only_when_told(sscard: Run, one: Path) -> None:
+def test_issue_replaces_an_image_only_when_told(sscard: CommandLine, one: Path) -> None:
     before = one.read_bytes()
     code, _, err = sscard("issue", "-o", one)
     assert code == 2
@@ -133,7 +109,7 @@ def test_issue_replaces_an_image_only_when_told(sscard: Run, one: Path) -> None:
     assert one.read_bytes() != before
 
 
-def test_many_cards_replace_none(sscard: Run, tmp_path: Path) -> None:
+def test_many_cards_replace_none(sscard: CommandLine, tmp_path: Path) -> None:
     (tmp_path / "card-3.json").write_text("mine")
     code, _, err = sscard("issue", "-o", tmp_path, "--count", 5)
     assert (code, [entry.name for entry in tmp_path.iterdir()]) == (2, ["card-3.json"])
@@ -158,7 +134,9 @@ def test_many_cards_replace_none(sscard: Run, tmp_path: Path) -> None:
         (["--nonsense"], "--nonsense"),
     ],
 )
-def test_issue_refuses_what_makes_no_card(sscard: Run, tmp_path: Path, arguments: list[str], problem: str) -> None:
+def test_issue_refuses_what_makes_no_card(
+    sscard: CommandLine, tmp_path: Path, arguments: list[str], problem: str
+) -> None:
     code, out, err = sscard("issue", "-o", tmp_path / "card.json", *arguments)
     assert (code, out) == (2, "")
     assert problem in err
@@ -167,7 +145,7 @@ def test_issue_refuses_what_makes_no_card(sscard: Run, tmp_path: Path, arguments
     assert "41592x" not in err
 
 
-def test_issue_where_nothing_can_be_written(sscard: Run, tmp_path: Path) -> None:
+def test_issue_where_nothing_can_be_written(sscard: CommandLine, tmp_path: Path) -> None:
     code, _, err = sscard("issue", "-o", tmp_path / "no" / "card.json")
     assert code == 2
     assert "cannot be written: No such file" in err
@@ -180,7 +158,7 @@ def test_issue_where_nothing_can_be_written(sscard: Run, tmp_path: Path) -> None
 # show
 
 
-def test_show_tells_the_state(sscard: Run, image: Path) -> None:
+def test_show_tells_the_state(sscard: CommandLine, image: Path) -> None:
     sscard("verify-pin", image, "--pin", WRONG)
     code, out, _ = sscard("show", image)
     assert code == 0
@@ -189,7 +167,7 @@ def test_show_tells_the_state(sscard: Run, image: Path) -> None:
     assert "PUK" in out
 
 
-def test_show_for_programs(sscard: Run, image: Path) -> None:
+def test_show_for_programs(sscard: CommandLine, image: Path) -> None:
     card = load_card(image)
     code, out, _ = sscard("show", image, "--json")
     content = json.loads(out)
@@ -201,7 +179,7 @@ def test_show_for_programs(sscard: Run, image: Path) -> None:
     assert all("value" not in key for key in content["keys"])
 
 
-def test_revealed_keys_have_the_promised_shape(sscard: Run, image: Path) -> None:
+def test_revealed_keys_have_the_promised_shape(sscard: CommandLine, image: Path) -> None:
     card = load_card(image)
     layout = card.profile.layout
     content = json.loads(sscard("show", image, "--json", "--reveal-keys")[1])
@@ -217,7 +195,7 @@ def test_revealed_keys_have_the_promised_shape(sscard: Run, image: Path) -> None
     assert PIN not in json.dumps(content)
 
 
-def test_show_recovers_a_torn_card_without_writing(sscard: Run) -> None:
+def test_show_recovers_a_torn_card_without_writing(sscard: CommandLine) -> None:
     torn = Path(__file__).parent.parent / "images" / "2" / "v3-sm4-torn.json"
     before = torn.read_bytes()
     content = json.loads(sscard("show", torn, "--json")[1])
@@ -225,7 +203,7 @@ def test_show_recovers_a_torn_card_without_writing(sscard: Run) -> None:
     assert torn.read_bytes() == before
 
 
-def test_show_tells_of_a_migration_beside_the_output(sscard: Run) -> None:
+def test_show_tells_of_a_migration_beside_the_output(sscard: CommandLine) -> None:
     old = Path(__file__).parent.parent / "images" / "1" / "v3-sm4-fresh.json"
     code, out, err = sscard("show", old, "--json")
     assert code == 0
@@ -236,7 +214,7 @@ def test_show_tells_of_a_migration_beside_the_output(sscard: Run) -> None:
 # apdu
 
 
-def test_apdu_from_arguments(sscard: Run, image: Path) -> None:
+def test_apdu_from_arguments(sscard: CommandLine, image: Path) -> None:
     code, out, _ = sscard("apdu", image, "00B2012C12", "0084000008")
     assert code == 0
     assert out.count("9000") == 2
@@ -245,7 +223,7 @@ def test_apdu_from_arguments(sscard: Run, image: Path) -> None:
     assert "6A83" in out
 
 
-def test_apdu_raw_answers_line_by_line(sscard: Run, one: Path) -> None:
+def test_apdu_raw_answers_line_by_line(sscard: CommandLine, one: Path) -> None:
     script = f"00B2012C12\n\n  # a comment\n00 20 00 00 03 {WRONG}   # wrong\n0020000003{PIN}\nreset\n00FF0000\n"
     code, out, err = sscard("apdu", one, "--raw", stdin=script)
     lines = out.splitlines()
@@ -256,13 +234,13 @@ def test_apdu_raw_answers_line_by_line(sscard: Run, one: Path) -> None:
     assert lines[4] == "6D00"
 
 
-def test_apdu_contactless(sscard: Run, one: Path) -> None:
+def test_apdu_contactless(sscard: CommandLine, one: Path) -> None:
     select = f"00A404000F{kit.NAME}"
     assert sscard("apdu", one, "--raw", select)[1] == "611B\n"
     assert sscard("apdu", one, "--raw", "--contactless", select)[1].startswith("6F19840F")
 
 
-def test_apdu_explains(sscard: Run, one: Path) -> None:
+def test_apdu_explains(sscard: CommandLine, one: Path) -> None:
     code, out, _ = sscard("apdu", one, "--explain", "00B2012C12", f"0020000003{WRONG}")
     assert code == 1
     assert "READ RECORD" in out
@@ -271,7 +249,7 @@ def test_apdu_explains(sscard: Run, one: Path) -> None:
     assert WRONG not in out
 
 
-def test_apdu_writes_a_redacted_trace(sscard: Run, one: Path, tmp_path: Path) -> None:
+def test_apdu_writes_a_redacted_trace(sscard: CommandLine, one: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace.txt"
     script = f"0020000003{WRONG}\n805E010007{PIN}FF{NEW}\n"
     assert sscard("apdu", one, "--trace", trace, stdin=script)[0] == 1
@@ -282,7 +260,7 @@ def test_apdu_writes_a_redacted_trace(sscard: Run, one: Path, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("raw", [[], ["--raw"]])
-def test_apdu_names_the_line_that_is_no_command(sscard: Run, one: Path, raw: list[str]) -> None:
+def test_apdu_names_the_line_that_is_no_command(sscard: CommandLine, one: Path, raw: list[str]) -> None:
     code, out, err = sscard("apdu", one, *raw, stdin=f"00B2012C12\n0020000003{PIN}\nnonsense {WRONG}x\n")
     assert code == 2
     assert "9000" in out
@@ -291,7 +269,7 @@ def test_apdu_names_the_line_that_is_no_command(sscard: Run, one: Path, raw: lis
     assert "Traceback" not in err
 
 
-def test_what_was_sent_before_a_bad_line_is_on_disk(sscard: Run, one: Path) -> None:
+def test_what_was_sent_before_a_bad_line_is_on_disk(sscard: CommandLine, one: Path) -> None:
     sscard("apdu", one, stdin=f"0020000003{WRONG}\nnonsense\n")
     assert tries(one) == 5
 
@@ -306,7 +284,9 @@ def test_what_was_sent_before_a_bad_line_is_on_disk(sscard: Run, one: Path) -> N
     ],
 )
 @pytest.mark.parametrize("command", ["apdu", "show", "verify-pin"])
-def test_an_image_that_is_none(sscard: Run, tmp_path: Path, command: str, content: str | None, problem: str) -> None:
+def test_an_image_that_is_none(
+    sscard: CommandLine, tmp_path: Path, command: str, content: str | None, problem: str
+) -> None:
     path = tmp_path / "card.json"
     if content is not None:
         path.write_text(content)
@@ -318,7 +298,7 @@ def test_an_image_that_is_none(sscard: Run, tmp_path: Path, command: str, conten
     assert "Traceback" not in err
 
 
-def test_a_truncated_image_is_called_that(sscard: Run, one: Path) -> None:
+def test_a_truncated_image_is_called_that(sscard: CommandLine, one: Path) -> None:
     one.write_bytes(one.read_bytes()[:3000])
     code, _, err = sscard("apdu", one, "0084000008")
     assert code == 2
@@ -329,7 +309,7 @@ def test_a_truncated_image_is_called_that(sscard: Run, one: Path) -> None:
 # The PIN operations
 
 
-def test_the_life_of_a_pin(sscard: Run, image: Path) -> None:
+def test_the_life_of_a_pin(sscard: CommandLine, image: Path) -> None:
     assert sscard("verify-pin", image, "--pin", PIN)[0] == 0
     for left in (5, 4, 3):
         code, out, err = sscard("verify-pin", image, "--pin", WRONG)
@@ -364,7 +344,9 @@ def test_the_life_of_a_pin(sscard: Run, image: Path) -> None:
         (["unblock-pin", "--keys", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
     ],
 )
-def test_pin_operations_refuse_what_is_no_pin(sscard: Run, one: Path, arguments: list[str], problem: str) -> None:
+def test_pin_operations_refuse_what_is_no_pin(
+    sscard: CommandLine, one: Path, arguments: list[str], problem: str
+) -> None:
     command, *options = arguments
     code, out, err = sscard(command, one, *options)
     assert (code, out) == (2, "")
@@ -374,20 +356,20 @@ def test_pin_operations_refuse_what_is_no_pin(sscard: Run, one: Path, arguments:
     assert tries(one) == 6
 
 
-def test_a_wrong_old_pin_changes_nothing(sscard: Run, one: Path) -> None:
+def test_a_wrong_old_pin_changes_nothing(sscard: CommandLine, one: Path) -> None:
     assert sscard("change-pin", one, "--old", WRONG, "--new", NEW)[0] == 1
     assert tries(one) == 5
     assert sscard("verify-pin", one, "--pin", PIN)[0] == 0
 
 
-def test_a_pin_is_set_where_none_was(sscard: Run, tmp_path: Path) -> None:
+def test_a_pin_is_set_where_none_was(sscard: CommandLine, tmp_path: Path) -> None:
     path = tmp_path / "card.json"
     sscard("issue", "-o", path, "--pin", "none")
     assert sscard("change-pin", path, "--old", "none", "--new", NEW)[0] == 0
     assert sscard("verify-pin", path, "--pin", NEW)[0] == 0
 
 
-def test_a_blocked_card_is_refused_in_words(sscard: Run, tmp_path: Path) -> None:
+def test_a_blocked_card_is_refused_in_words(sscard: CommandLine, tmp_path: Path) -> None:
     desk = kit.Desk("v3-sm4", PIN)
     desk.block_card()
     path = tmp_path / "card.json"
@@ -401,7 +383,7 @@ def test_a_blocked_card_is_refused_in_words(sscard: Run, tmp_path: Path) -> None
 # Personalities
 
 
-def test_personalities_are_listed_shown_and_checked(sscard: Run, tmp_path: Path) -> None:
+def test_personalities_are_listed_shown_and_checked(sscard: CommandLine, tmp_path: Path) -> None:
     code, out, _ = sscard("personality", "list")
     assert code == 0
     assert all(name in out for name in ("v1-des", "v2-3des", "v3-sm4", "tries-3", "tries-10"))
@@ -419,7 +401,7 @@ def test_personalities_are_listed_shown_and_checked(sscard: Run, tmp_path: Path)
 
 
 @pytest.mark.parametrize("algorithm", ["SSF33", "SM1"])
-def test_secret_algorithms_are_refused_with_the_reason(sscard: Run, tmp_path: Path, algorithm: str) -> None:
+def test_secret_algorithms_are_refused_with_the_reason(sscard: CommandLine, tmp_path: Path, algorithm: str) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(f"based_on: v3-sm4\nname: own\nalgorithm: {algorithm}\n", encoding="utf-8")
     code, _, err = sscard("issue", "-o", tmp_path / "card.json", "--personality", own)
@@ -430,7 +412,7 @@ def test_secret_algorithms_are_refused_with_the_reason(sscard: Run, tmp_path: Pa
 # No secret leaves without being asked for
 
 
-def test_no_output_holds_a_pin_or_key(sscard: Run, image: Path, tmp_path: Path) -> None:
+def test_no_output_holds_a_pin_or_key(sscard: CommandLine, image: Path, tmp_path: Path) -> None:
     card = load_card(image)
     keys = {
         card.profile.key(index, version).hex().upper()
@@ -463,7 +445,7 @@ def test_no_output_holds_a_pin_or_key(sscard: Run, image: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("command", ["apdu", "verify-pin", "unblock-pin"])
-def test_a_card_in_use_is_refused_with_the_holders_pid(sscard: Run, one: Path, command: str) -> None:
+def test_a_card_in_use_is_refused_with_the_holders_pid(sscard: CommandLine, one: Path, command: str) -> None:
     arguments = {"apdu": ["0084000008"], "verify-pin": ["--pin", PIN], "unblock-pin": []}[command]
     with open_card(one, Random(1)) as card:
         card.power_on()
@@ -489,7 +471,7 @@ def pipe(one: Path) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-def test_a_program_drives_a_card_through_a_pipe(sscard: Run, one: Path, pipe: subprocess.Popen[str]) -> None:
+def test_a_program_drives_a_card_through_a_pipe(sscard: CommandLine, one: Path, pipe: subprocess.Popen[str]) -> None:
     """Each answer is there before the next command is written; the second process is refused with the first's pid."""
     keys = json.loads(sscard("show", one, "--json", "--reveal-keys")[1])["keys"]
     puk, stk = (

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from sscard.cli.main import main
 from sscard.errors import MissingPart
 from sscard.transport import pcscd
 
@@ -25,13 +24,8 @@ def _all_is_here(monkeypatch, tmp_path):
 
 
 @pytest.fixture
-def doctor(capsys):
-    def run() -> tuple[int, str]:
-        with pytest.raises(SystemExit) as ended:
-            main(["doctor"])
-        return int(ended.value.code or 0), capsys.readouterr().out
-
-    return run
+def doctor(sscard):
+    return lambda: sscard("doctor")[:2]
 
 
 def absent(part: str, remedy: str):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import kit
-from sscard.cli.main import main
+from kit.programs import CommandLine
 from sscard.issuer.cardfile import load_card, save_card
 
 SELECT = "00A404000F" + kit.NAME
@@ -28,27 +27,6 @@ CMD {SELECT} (61 XX)
 """
 PINS = ("--pin", "123456", "--pin", "999999", "--pin", "654321")
 PROOF = "0082000610" + "00" * 16
-
-
-class Run:
-    """The command line in this process: exit code and output."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
-
-    def __call__(self, *arguments: object, stdin: str = "") -> tuple[int, str, str]:
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        output = self._capsys.readouterr()
-        return int(caught.value.code or 0), output.out, output.err
-
-
-@pytest.fixture
-def sscard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("COLUMNS", "120")
-    return Run(capsys, monkeypatch)
 
 
 @pytest.fixture
@@ -71,7 +49,7 @@ def other(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def recording(sscard: Run, card: Path, twin: Path) -> Path:
+def recording(sscard: CommandLine, card: Path, twin: Path) -> Path:
     path = card.with_name("talk.jsonl")
     code, _, error = sscard("record", card, "-o", path, *PINS, stdin=TALK)
     assert code == 0, error

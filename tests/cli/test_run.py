@@ -10,29 +10,9 @@ from pathlib import Path
 import pytest
 
 from sscard import __version__
-from sscard.cli.main import main
 
 GOOD = "name: good\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
 BAD = "name: bad\nproves: b\nsteps:\n  - verify_pin: 000000\n    sw: 63C5\n    tries: 4\n"
-
-
-class Run:
-    """The command line in this process: exit code and output."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as caught:
-            main([str(argument) for argument in arguments])
-        output = self._capsys.readouterr()
-        return int(caught.value.code or 0), output.out, output.err
-
-
-@pytest.fixture
-def sscard(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
-    monkeypatch.setenv("COLUMNS", "80")
-    return Run(capsys)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit import NAME
-from kit.desk import TERMINAL, TIME, WholeDesk, amounts
+from kit.desk import TERMINAL, TIME, Desk, amounts
 from sscard.card.commands import COMMANDS, TABLE
 from sscard.conversation import Recorder
 from sscard.conversation.explain import Explainer
@@ -118,7 +118,7 @@ class Talk:
     """A desk whose answers are explained as they come."""
 
     def __init__(self, name: str = "v3-sm4", *, contact: bool = False, **changes: object) -> None:
-        self.desk = WholeDesk(replace(preset(name), **changes), contact=contact)
+        self.desk = Desk(replace(preset(name), **changes), contact=contact)
         self.explainer = Explainer(self.desk.card.profile.layout)
 
     def __call__(self, command: str | bytes) -> str:
@@ -164,7 +164,7 @@ def test_records_of_ssse() -> None:
     whole = talk("00B2010540").splitlines()
     assert len(whole) == 7
     assert "05 issue date: 20250101" in whole
-    talk.desk.hold("RKSSSE")
+    talk.desk.authenticate("RKSSSE")
     holder = talk("00B201355B").splitlines()
     assert "09 name: 张三" in holder
     assert "4E name extension: not written" in holder
@@ -224,7 +224,7 @@ def test_a_card_of_the_first_generation_is_explained_by_its_own_files() -> None:
     talk.desk.verify()
     talk.desk.select("DF03")
     talk("00A4000002DF03")
-    talk.desk.hold("RK3DF03")
+    talk.desk.authenticate("RK3DF03")
     assert talk("00B27A4005").startswith("7A")
 
 
@@ -271,7 +271,7 @@ def test_no_pin_is_ever_told(command: str, answer: str) -> None:
 
 
 def test_no_pin_is_told_by_a_recorder() -> None:
-    desk = WholeDesk("v3-sm4", PIN)
+    desk = Desk("v3-sm4", PIN)
     recorder = Recorder(desk.chip)
     recorder.power_on()
     for command in (f"0020000003{PIN}", f"805E010007{PIN}FF{NEW}", f"8020000003{NEW}", f"00200000{NEW}"):

@@ -14,7 +14,7 @@ from sscard.driver.card import DriverCard
 from sscard.driver.duties import Standing, recover_reset
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import HsmError, SoftHsm
-from sscard.issuer import builtin_keys, personalise
+from sscard.issuer import builtin_keys
 from sscard.terminal.session import Identity
 from sscard.transport.faults import Corrupted, Fault, Mute, Removal, Swap, Truncated
 
@@ -29,9 +29,7 @@ def counter(request: pytest.FixtureRequest) -> Counter:
 
 
 def other_card(counter: Counter) -> Counter:
-    order = kit.order_of(counter.personality)
-    changed = {field: getattr(order, field) for field in order.__dataclass_fields__}
-    card = personalise(type(order)(**{**changed, "serial": 2, "card_body": "B0000001"}), builtin_keys())
+    card = kit.card_of(counter.personality, serial=2, card_body="B0000001")
     return Counter(counter.personality, card=card, contact=counter.type == 1)
 
 

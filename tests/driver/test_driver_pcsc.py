@@ -15,6 +15,7 @@ import pytest
 
 import kit
 from kit.counter import ALL, CARD, PAY, ok
+from kit.waiting import PATIENCE
 from sscard.driver.api import Readers, SSCardDriver
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.errors import MissingPart
@@ -36,8 +37,9 @@ class Counter:
 
     def __init__(self, daemon: PrivatePcscd, contact: bool, psam: Psam) -> None:
         def reader(number: int) -> PcscConnection:
-            return PcscConnection(daemon.reader_name(number), patience=0.5 if number == SPARE_READER else 3.0)
+            return PcscConnection(daemon.reader_name(number), patience=0.5 if number == self.empty else PATIENCE)
 
+        self.empty = SPARE_READER
         card, spare = partial(reader, CARD_READER), partial(reader, SPARE_READER)
         self.pad = ScriptedPad()
         readers = Readers(card, spare) if contact else Readers(spare, card)
@@ -68,6 +70,7 @@ class Counter:
         done["wrong PIN"] = driver.iVerifyPIN(reader)
         ok(driver.iReloadPIN_HSM_Step1(reader, CARD))
         slot.remove()
+        self.empty = CARD_READER
         done["pulled"] = driver.iReloadPIN_HSM_Step2("0" * 32)[0]
         done["no card"] = driver.iVerifyPIN(reader)[0]
         return done
@@ -78,7 +81,7 @@ def over_pcsc(personality: str, contact: bool) -> Outcome:
     card = kit.card_of(personality)
     psam = issue_psam(builtin_keys(), level="province")
     with ExitStack() as stack:
-        daemon = stack.enter_context(PrivatePcscd(3))
+        daemon = stack.enter_context(PrivatePcscd(3, timeout=PATIENCE))
         slots = [
             stack.enter_context(VirtualReaderSlot(daemon.port(reader), chip))
             for reader, chip in (
@@ -87,8 +90,8 @@ def over_pcsc(personality: str, contact: bool) -> Outcome:
             )
         ]
         for reader in (CARD_READER, PSAM_READER):
-            assert wait_for_card(daemon.reader_name(reader))
-        sam = Psam(PcscConnection(daemon.reader_name(PSAM_READER)))
+            assert wait_for_card(daemon.reader_name(reader), timeout=PATIENCE)
+        sam = Psam(PcscConnection(daemon.reader_name(PSAM_READER), patience=PATIENCE))
         stack.callback(sam.close)
         counter = Counter(daemon, contact, sam)
         stack.callback(counter.driver.close)

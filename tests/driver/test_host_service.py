@@ -22,7 +22,8 @@ import pytest
 
 import kit
 from kit import native as native_kit
-from kit.native import CARD, Service, serving
+from kit.counter import CARD
+from kit.native import Service, serving
 from sscard.driver import native
 
 pytestmark = pytest.mark.skipif(

@@ -16,7 +16,9 @@ import pytest
 
 import kit
 from kit import native as native_kit
-from kit.native import CARD, FakeServer, Service, command, run, running, serving, started
+from kit.counter import CARD
+from kit.native import FakeServer, Service, command, run, serving, started
+from kit.waiting import PATIENCE, in_thread
 from sscard.driver import native
 from sscard.driver.api import SSCardDriver
 from sscard.driver.errors import describe
@@ -68,7 +70,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def library(folder: Path) -> Path:
     """The library as users build it, warnings errors."""
-    return native.build(folder, options=("-Werror", "-pedantic"))
+    return native.build(folder, compiler=native_kit.COMPILER, options=("-Werror", "-pedantic"))
 
 
 @pytest.fixture(scope="session")
@@ -106,7 +108,7 @@ class Echo:
 def echo(place: str) -> Iterator[Echo]:
     driver = Echo()
     server = serve_driver(driver, place)  # type: ignore[arg-type]
-    with server, running(lambda: server.serve_forever(0.01)):
+    with server, in_thread(lambda: server.serve_forever(0.01)):
         yield driver
         server.shutdown()
 
@@ -271,7 +273,7 @@ def test_nobody_listens(call: Path, tmp_path: Path) -> None:
 )
 def test_a_server_of_another_kind(call: Path, place: str, greeting: bytes, code: int) -> None:
     server = FakeServer(Path(place), greeting)
-    with running(server.serve):
+    with in_thread(server.serve):
         assert run(call, place, "iVerifyPIN 1") == [(code, describe(code))]
 
 
@@ -310,7 +312,7 @@ def test_a_server_of_another_kind(call: Path, place: str, greeting: bytes, code:
 )
 def test_whatever_is_answered_is_understood_or_refused(call: Path, place: str, answer: bytes, expected: Any) -> None:
     server = FakeServer(Path(place), b"0\tsscard\n", answer)
-    with running(server.serve):
+    with in_thread(server.serve):
         told = run(call, place, "iVerifyPIN 1")
     assert told == [expected if isinstance(expected, tuple) else (expected, describe(expected))]
     assert server.lines == [native_kit.HELLO, b"iVerifyPIN\t1\n"]
@@ -318,7 +320,7 @@ def test_whatever_is_answered_is_understood_or_refused(call: Path, place: str, a
 
 def test_a_server_that_does_not_answer_in_time(call: Path, place: str) -> None:
     server = FakeServer(Path(place), b"0\tsscard\n", None)
-    with running(server.serve):
+    with in_thread(server.serve):
         assert run(call, place, "iVerifyPIN 1", timeout="1") == [(NO_ANSWER, describe(NO_ANSWER))]
 
 
@@ -331,7 +333,7 @@ def test_the_program_reconnects_to_a_server_that_was_restarted(call: Path, place
         assert program.stdout.readline() == "0\t\n"
     with serving(place) as second:
         second.pad.script("123456")
-        assert program.communicate("\n", timeout=native_kit.PATIENCE)[0] == "0\t\n"
+        assert program.communicate("\n", timeout=PATIENCE)[0] == "0\t\n"
         assert second.functions == ["iVerifyPIN 0"]
 
 

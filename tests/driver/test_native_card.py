@@ -19,11 +19,13 @@ from typer.testing import CliRunner
 import kit
 from kit import native as native_kit
 from kit.native import command, run
+from kit.waiting import PATIENCE
 from sscard.cli.main import app
 from sscard.driver import native
 from sscard.driver.errors import describe
 from sscard.errors import InputError, MissingPart
 from sscard.issuer.cardfile import load_card, save_card
+from sscard.standard.encoding import encode_pin
 from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
 from sscard.transport.vpcd import Seat, VirtualReaderSlot
 
@@ -87,13 +89,13 @@ def served(*options: str | Path, end: signal.Signals = signal.SIGTERM) -> Iterat
             yield said
         finally:
             server.send_signal(end)
-            _, told = server.communicate(timeout=native_kit.PATIENCE)
+            _, told = server.communicate(timeout=PATIENCE)
     said.log.extend(re.sub(r"^\d{4}-\S+ ", "", line) for line in told.splitlines())
     assert server.returncode == 0
 
 
 def has_pin(image: Path, pin: str) -> bool:
-    return load_card(image).memory.strings[0] == kit.encode_pin(pin)
+    return load_card(image).memory.strings[0] == encode_pin(pin)
 
 
 def starting(*words: object) -> str:
@@ -186,7 +188,7 @@ def reader() -> Iterator[str]:
     except MissingPart as missing:
         pytest.skip(str(missing))
     with PrivatePcscd() as pcscd, VirtualReaderSlot(pcscd.port(0), kit.card_of("v3-sm4").chip(Random(1))) as slot:
-        assert slot.wait_for(Seat.SEATED, timeout=10)
+        assert slot.wait_for(Seat.SEATED, timeout=PATIENCE)
         yield pcscd.reader_name(0)
 
 

@@ -14,7 +14,9 @@ from typing import Any
 import pytest
 
 import kit
-from kit.native import CARD, HELLO, PROGRAMS, Line, Service, command, running, serving
+from kit.counter import CARD
+from kit.native import HELLO, PROGRAMS, Line, Service, command, serving
+from kit.waiting import in_thread
 from sscard.driver import server as driver_server
 from sscard.driver.errors import describe
 from sscard.driver.server import FUNCTIONS, default_place, serve_driver
@@ -235,7 +237,7 @@ def test_text_longer_than_its_buffer_in_the_chosen_encoding_is_refused(place: st
             pass
 
     server = serve_driver(Wordy(), place)  # type: ignore[arg-type]
-    with server, running(lambda: server.serve_forever(0.01)):
+    with server, in_thread(lambda: server.serve_forever(0.01)):
         for charset, longest in (("GBK", 255), ("UTF-8", 170)):
             with Line(place, f"sscard-driver\t1\t{charset}\n".encode()) as line:
                 for count in (longest, longest + 1):
@@ -254,7 +256,7 @@ def test_a_mistake_in_the_driver_ends_the_connection_and_nothing_else(place: str
 
     log: list[str] = []
     server = serve_driver(Broken(), place, log=log.append)  # type: ignore[arg-type]
-    with server, running(lambda: server.serve_forever(0.01)):
+    with server, in_thread(lambda: server.serve_forever(0.01)):
         for _ in range(2):
             with Line(place) as line:
                 assert line.ask(b"iVerifyPIN\t1\n") == b""
@@ -318,7 +320,7 @@ def test_where_programs_look_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_it_ends_by_itself_when_nobody_is_connected(place: str) -> None:
     service = Service(place, idle=0.05)
-    with service.server, running(lambda: service.server.serve_forever(0.01)), Line(place) as line:
+    with service.server, in_thread(lambda: service.server.serve_forever(0.01)), Line(place) as line:
         service.pad.script("123456")
         assert line.call("iVerifyPIN", "1") == (0, "")
     assert not Path(place).exists()

@@ -9,10 +9,8 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -22,6 +20,7 @@ import pytest
 from typer.testing import CliRunner
 
 import kit
+from kit.waiting import PATIENCE, in_thread
 from sscard.cli.main import app
 from sscard.errors import InputError
 from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
@@ -59,7 +58,7 @@ class Service:
         self.server = HsmServer(SOFT, TOKEN, port=0, log=self.log.append)
 
     def post(self, path: str, body: Any, token: str = TOKEN, **headers: str) -> tuple[int, dict[str, str]]:
-        connection = HTTPConnection(*self.server.server_address[:2], timeout=10)  # type: ignore[arg-type]
+        connection = HTTPConnection(*self.server.server_address[:2], timeout=PATIENCE)  # type: ignore[arg-type]
         text = body if isinstance(body, str) else json.dumps(body)
         connection.request("POST", path, text, {"Authorization": f"Bearer {token}", **headers})
         answer = connection.getresponse()
@@ -71,7 +70,7 @@ class Service:
 @pytest.fixture
 def service() -> Iterator[Service]:
     made = Service()
-    with serving(lambda: made.server.serve_forever(0.01), made.server.shutdown):
+    with in_thread(lambda: made.server.serve_forever(0.01), made.server.shutdown):
         yield made
     made.server.server_close()
 
@@ -79,15 +78,6 @@ def service() -> Iterator[Service]:
 @pytest.fixture
 def hsm(service: Service) -> HttpHsm:
     return HttpHsm(service.server.url, TOKEN)
-
-
-@contextmanager
-def serving(serve: Callable[[], None], stop: Callable[[], None]) -> Iterator[None]:
-    thread = threading.Thread(target=serve)
-    thread.start()
-    yield
-    stop()
-    thread.join()
 
 
 def test_it_gives_what_the_hsm_behind_it_gives(hsm: HttpHsm) -> None:
@@ -164,7 +154,7 @@ def test_a_request_is_answered_by_its_status(service: Service, path: str, body: 
 
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999", "1_0"])
 def test_a_length_that_is_none_is_refused(service: Service, length: str) -> None:
-    with socket.create_connection(service.server.server_address[:2], timeout=10) as raw:  # type: ignore[arg-type]
+    with socket.create_connection(service.server.server_address[:2], timeout=PATIENCE) as raw:  # type: ignore[arg-type]
         head = f"POST /v1/address-of HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n"
         raw.sendall(head.encode())
         assert raw.makefile("rb").readline().split()[1] in (b"400", b"413")
@@ -176,7 +166,7 @@ def test_garbage_and_a_hung_up_client_leave_it_standing(service: Service, hsm: H
         b"POST",
         b"POST /v1/address-of HTTP/1.0\r\nContent-Length: 9\r\n\r\n",
     ):
-        with socket.create_connection(service.server.server_address[:2], timeout=10) as raw:  # type: ignore[arg-type]
+        with socket.create_connection(service.server.server_address[:2], timeout=PATIENCE) as raw:  # type: ignore[arg-type]
             raw.sendall(garbage)
     assert hsm.address_of("PUK") == "1009"
 
@@ -256,7 +246,7 @@ def test_another_service_is_recognised(answer: bytes) -> None:
                     pass
 
         with (
-            serving(answer_one, lambda: None),
+            in_thread(answer_one, lambda: None),
             pytest.raises(HsmUnavailable, match="does not answer like an HSM service"),
         ):
             HttpHsm(f"http://127.0.0.1:{other.getsockname()[1]}", TOKEN).address_of("PUK")

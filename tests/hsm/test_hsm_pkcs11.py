@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 import kit
+from kit.programs import run
 from sscard.cli.main import main
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
@@ -23,6 +24,7 @@ from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots, read_key_file
 from sscard.issuer import CardReference, builtin_keys, make_order, personalise, preset
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.issuer.hierarchy import KeyFile
+from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
 
 pkcs11 = pytest.importorskip("pkcs11", reason="python-pkcs11 is not installed: pip install 'sscard[pkcs11]'")
@@ -247,7 +249,7 @@ def test_the_command_line_works_with_a_token(
         main([first, *second, str(card), *rest, "--new", "654321", "--hsm", f"pkcs11:token={TOKEN};module={module}"])
     said = capsys.readouterr()
     assert (ended.value.code or 0, said.err) == (0, "")
-    assert load_card(card).memory.strings[0] == kit.encode_pin("654321")
+    assert load_card(card).memory.strings[0] == encode_pin("654321")
     assert ("You can pay with the new PIN" in said.out) is (first == "case")
 
 
@@ -296,9 +298,7 @@ def test_how_a_command_ends_without_its_token(
 
 
 def sscard_hsm_load(module: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "sscard.cli.main", "hsm", "load", "--module", str(module), *options]
-    environment = {**os.environ, "SSCARD_TOKEN_PIN": PIN, **environment}
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
+    return run("hsm", "load", "--module", module, *options, **{"SSCARD_TOKEN_PIN": PIN, **environment})
 
 
 def test_python_pkcs11_missing_is_said_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from sscard.hsm.http import HttpHsm
 from sscard.hsm.server import HsmServer
 from sscard.issuer import CardReference, Holder, builtin_keys, make_order, personalise, preset
 from sscard.issuer.cardfile import load_card, save_card
+from sscard.standard.encoding import encode_pin
 
 CARD = CardReference("510100", bytes.fromhex("8649510100000001"))
 ASKED: Any = (3, "1009", CARD, bytes(8), bytes(range(8)))
@@ -301,9 +302,7 @@ def test_each_command_asks_the_hsm_of_its_url(
 ) -> None:
     code, out, err = sscard(command, card, "--hsm", server.url, "--hsm-token", token)
     assert (code, err) == (0, ""), out
-    assert load_card(sscard.cards[card]).memory.strings[0] == kit.encode_pin(
-        kit.PIN if "unblock" in command else "654321"
-    )
+    assert load_card(sscard.cards[card]).memory.strings[0] == encode_pin(kit.PIN if "unblock" in command else "654321")
 
 
 def test_the_trial_at_the_pharmacy_asks_it_too(sscard: Sscard, server: HsmServer, token: Path) -> None:

@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kit import PIN, card_of, verify
-from kit.desk import PURCHASE, WholeDesk
+from kit.desk import PURCHASE, Desk
 from sscard.card.commands import COMMANDS
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
@@ -46,33 +46,33 @@ VARIED = {
 }
 
 
-def nothing(desk: WholeDesk) -> None:
+def nothing(desk: Desk) -> None:
     """A fresh card."""
 
 
-def worn(desk: WholeDesk) -> None:
+def worn(desk: Desk) -> None:
     """Tries of PIN and keys spent, other PIN, records and account used, an application blocked."""
     desk.open_account()
     desk.load(1000)
     desk.purchase(300, 20, 4)
     desk.challenge()
-    desk.send(desk.prove("UK1DF04", right=False, version=2))
-    desk.block_df("DF03")
+    desk.send(desk.proof("UK1DF04", right=False, version=2))
+    desk.block_application("DF03")
     desk.sw("805E010007123456FF654321")
     desk.verify("999999")
 
 
-def blocked(desk: WholeDesk) -> None:
+def blocked(desk: Desk) -> None:
     desk.block_pin()
     desk.block_key()
-    desk.block_all()
+    desk.block_card()
 
 
-def no_pin(desk: WholeDesk) -> None:
+def no_pin(desk: Desk) -> None:
     desk.sw("805E010004123456FF")
 
 
-STATES: dict[str, Callable[[WholeDesk], None]] = {
+STATES: dict[str, Callable[[Desk], None]] = {
     "fresh": nothing,
     "worn": worn,
     "blocked": blocked,
@@ -109,7 +109,7 @@ def sealed(content: dict[str, object]) -> str:
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", PRESETS)
 def test_an_image_holds_the_whole_card(name: str, state: str) -> None:
-    desk = WholeDesk(name)
+    desk = Desk(name)
     STATES[state](desk)
     text = write_image(desk.card)
     again = read_image(text, "card.json")
@@ -129,7 +129,7 @@ def test_an_image_holds_the_choices_of_its_card(changes: dict[str, object]) -> N
 def test_an_image_holds_a_torn_card(name: str, moment: Moment) -> None:
     """At every write point of a purchase; the card of the image recovers as the card does."""
     for point in range(9):
-        desk = WholeDesk(name)
+        desk = Desk(name)
         desk.open_account()
         desk.load(1000)
         command = desk.debit(desk.begin_purchase(300), 300)
@@ -396,7 +396,7 @@ def test_an_image_of_an_earlier_tree_is_read() -> None:
 
 def test_a_card_without_a_later_key_behaves_as_it_was_issued() -> None:
     card, _, _ = read_tree("earlier")
-    desk = WholeDesk.with_card(card)
+    desk = Desk(card=card)
     assert desk.verify() == 0x9000
     desk.select("DF01")
     number = next(key.number for key in build_layout("3.0").keys if key.name == "UK6DF01")
@@ -405,7 +405,7 @@ def test_a_card_without_a_later_key_behaves_as_it_was_issued() -> None:
     assert desk.sw("00B22AA800") >> 8 in (0x90, 0x6C), "EF15 is there and read with the PIN"
     assert desk.sw("00DC2AA8032A0101") == 0x6982, "its key is not"
     desk.challenge()
-    assert desk.send(desk.prove("UK2DF01", version=2))[-2:] == b"\x90\x00"
+    assert desk.send(desk.proof("UK2DF01", version=2))[-2:] == b"\x90\x00"
     desk.challenge()
     assert desk.sw("0082008411" + "00" * 16 + "03") == 0x6A88
 
@@ -414,7 +414,7 @@ def test_no_command_needs_a_key_that_may_be_absent() -> None:
     """Each command with each P2 that the tree knows, on a card of which only the indispensable keys are left."""
     content = json.loads(write_image(card_of("v3-sm4")))
     content["keys"] = {name: values for name, values in content["keys"].items() if name in NAMED_KEYS}
-    desk = WholeDesk.with_card(read_image(sealed(content), "card.json"))
+    desk = Desk(card=read_image(sealed(content), "card.json"))
     numbers = {key.number for key in build_layout("3.0").keys} | {0x0100, 0x0101}
     for df, command in product(("SSSE", "DF01", "DF03", "DF04", "DF07"), COMMANDS):
         desk.select(df)
@@ -511,7 +511,7 @@ def test_cards_of_every_version_work(path: Path) -> None:
     session.reset_pin("246810")
     session.verify_pin("246810")
     session.close()
-    desk = WholeDesk.with_card(card)
+    desk = Desk(card=card)
     desk.verify("246810")
     desk.select("DF04")
     assert desk.load(1000)[-2:] == b"\x90\x00"
@@ -520,7 +520,7 @@ def test_cards_of_every_version_work(path: Path) -> None:
     assert desk.send("B026000104") == (700).to_bytes(4, "big") + b"\x90\x00"
     desk.select("DF01")
     assert desk.send("00B2243005")[:-2].hex() == "2403410400"
-    desk.hold("UK1DF01")
+    desk.authenticate("UK1DF01")
 
 
 @pytest.mark.parametrize("path", [path for path in IMAGES if path.parent.name == "1"], ids=lambda path: path.stem)

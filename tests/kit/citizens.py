@@ -1,22 +1,24 @@
-"""Citizens with real cards in process, and a clock."""
+"""Citizens with real cards at the service, the time and key of its journal."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
 
+from kit.cards import HOLDER, citizens_card
 from sscard.card import Chip, Personality
 from sscard.conversation import Recorder
 from sscard.hsm import SoftHsm
-from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
+from sscard.issuer import Holder, builtin_keys
 from sscard.service import Applicant, Application, Channel, Reason
 from sscard.terminal import BasicData, CardSession, WrongPin
 
-ID_NUMBER = "410402198503150009"
+ID_NUMBER = HOLDER.id_number
 OPENING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+JOURNAL_KEY = bytes(range(32))
 
 
 @dataclass
@@ -32,7 +34,7 @@ class Citizen:
 
     def application(self, reason: Reason | None, channel: Channel = Channel.WINDOW) -> Application:
         """Complete and in order."""
-        applicant = Applicant(self.holder.name, self.holder.id_number)
+        applicant = Applicant(name=self.holder.name, id_number=self.holder.id_number)
         return Application(applicant, channel, reason, card=self.basic)
 
     def lock_pin(self) -> None:
@@ -49,17 +51,15 @@ class Citizen:
 def make_citizen(
     personality: Personality | None = None, id_number: str = ID_NUMBER, city: str = "410400", pin: str = "739104"
 ) -> Citizen:
-    random = Random(id_number)
-    holder = Holder("张三", id_number)
-    order = make_order(personality or preset("v3-sm4"), random, holder, city, date(2025, 1, 6))
-    chip = personalise(replace(order, pin=pin), builtin_keys()).chip(random)
+    card = citizens_card(pin, personality=personality, id_number=id_number, city=city, seed=id_number)
+    chip = card.chip(Random(id_number))
     wire = Recorder(chip)
     session = CardSession.start(wire, SoftHsm(builtin_keys()))
-    return Citizen(holder, chip, wire, session, session.read_basic(), pin)
+    return Citizen(Holder(HOLDER.name, id_number), chip, wire, session, session.read_basic(), pin)
 
 
 class Ticking:
-    """A clock that goes on a minute with each look."""
+    """A clock that advances one minute each time it is read."""
 
     def __init__(self) -> None:
         self.now = OPENING

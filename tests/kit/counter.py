@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-import kit
+from kit.cards import PIN, card_of
 from sscard.card import Chip, Personality
 from sscard.conversation.recorder import Exchange, Recorder
 from sscard.driver.api import DriverOptions, Readers, SSCardDriver
@@ -21,6 +21,7 @@ from sscard.hsm import SoftHsm
 from sscard.issuer import Card, KeyHierarchy, builtin_keys, preset
 from sscard.issuer.hierarchy import KeyFile
 from sscard.issuer.psam import Level, issue_psam
+from sscard.standard.encoding import encode_pin
 from sscard.terminal.pinpad import ScriptedPad
 from sscard.terminal.psam import Psam
 from sscard.transport.connection import Connection
@@ -28,7 +29,7 @@ from sscard.transport.faults import FaultyConnection
 
 ALL = ("v1-des", "v2-3des", "v3-sm4")
 CARD = "510100D15600000500000001A1B2C3D4|A00000011|"
-"""pCardInfo of the cards of ``kit``."""
+"""pCardInfo of ``card_of``."""
 OTHER = "510100D15600000500000002A1B2C3D4|B00000019|"
 PAY = "12.34|5.60|20260105093000|"
 
@@ -44,14 +45,14 @@ class Counter:
     def __init__(
         self,
         personality: str | Personality = "v3-sm4",
-        pin: str = kit.PIN,
+        pin: str = PIN,
         *,
         contact: bool = True,
         psam: Psam | None = None,
         card: Card | None = None,
         **options: Any,
     ) -> None:
-        self.card = card or kit.card_of(personality, pin)
+        self.card = card or card_of(personality, pin)
         self.personality = self.card.profile.personality
         self.chip: Chip = self.card.chip(Random(1), contact=contact)
         self.reader = FaultyConnection(self.chip, wait=lambda _: None)
@@ -87,7 +88,7 @@ class Counter:
 
     def has_pin(self, pin: str) -> bool:
         """Whether this is the card's PIN: asked of the memory, the card is not touched."""
-        return self.card.memory.strings[0] == kit.encode_pin(pin)
+        return self.card.memory.strings[0] == encode_pin(pin)
 
     def sent(self) -> list[str]:
         """The names of the commands that went over the wire."""
@@ -125,7 +126,7 @@ class Counter:
     def unharmed(self) -> bool:
         """Nothing half done: no power, the old PIN with all its tries."""
         state = self.card.snapshot()
-        return not self.chip.snapshot().powered and self.has_pin(kit.PIN) and state.pin_tries == state.pin_tries_max
+        return not self.chip.snapshot().powered and self.has_pin(PIN) and state.pin_tries == state.pin_tries_max
 
 
 def ok(result: tuple[int, str]) -> str:

@@ -6,29 +6,25 @@ import os
 import shutil
 import socket
 import subprocess
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
-import kit
+from kit.cards import card_of
+from kit.counter import psam_of
+from kit.waiting import PATIENCE, in_thread
 from sscard.driver import native
 from sscard.driver.api import DriverOptions, Readers, SSCardDriver
 from sscard.driver.server import DriverServer, serve_driver
-from sscard.issuer import Card, builtin_keys
-from sscard.issuer.psam import issue_psam
+from sscard.issuer import Card
 from sscard.terminal.pinpad import PinPad, ScriptedPad
-from sscard.terminal.psam import Psam
 
 PROGRAMS = Path(__file__).parents[1] / "driver" / "native"
 SANITISERS = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g")
+COMPILER = os.environ.get("CC") or "cc"
 HELLO = b"sscard-driver\t1\tUTF-8\n"
-CARD = "510100D15600000500000001A1B2C3D4|A00000011|"
-"""pCardInfo of the cards of ``kit``."""
-PATIENCE = 20
-"""Seconds after which a test that hangs is ended; none takes as long."""
 
 
 def compile_program(name: str, program: Path, *options: str) -> Path:
@@ -36,7 +32,7 @@ def compile_program(name: str, program: Path, *options: str) -> Path:
     source = native.source_folder()
     warnings = ["-std=gnu11", "-Wall", "-Wextra", "-Werror", "-O1", "-pthread"]
     files = [str(PROGRAMS / f"{name}.c"), str(source / native.SOURCE)]
-    command("cc", *warnings, *options, "-I", source, *files, "-o", program)
+    command(COMPILER, *warnings, *options, "-I", source, *files, "-o", program)
     return program
 
 
@@ -44,12 +40,12 @@ def sanitisers_work(folder: Path) -> bool:
     """Whether programs with the sanitisers can be built and run here."""
     source, program = folder / "nothing.c", folder / "nothing"
     source.write_text("int main(void) { return 0; }\n")
-    built = command("cc", *SANITISERS, source, "-o", program, check=False)
+    built = command(COMPILER, *SANITISERS, source, "-o", program, check=False)
     return built.returncode == 0 and command(program, check=False).returncode == 0
 
 
 def has_compiler() -> bool:
-    return shutil.which("cc") is not None
+    return shutil.which(COMPILER) is not None
 
 
 def environment(place: str = "", **others: str) -> dict[str, str]:
@@ -93,14 +89,12 @@ class Service:
     """A server in this process over a card, a scripted pad and the PSAM of the card's province."""
 
     def __init__(self, place: str, card: Card | None = None, pad: PinPad | None = None, **how: Any) -> None:
-        self.card = card or kit.card_of("v3-sm4")
+        self.card = card or card_of("v3-sm4")
         self.pad = ScriptedPad()
         self.log: list[str] = []
         chips = [self.card.chip(Random(1), contact=contact) for contact in (True, False)]
-        psam = Psam(issue_psam(builtin_keys(), level="province").chip(Random(2)))
-        driver = SSCardDriver(
-            Readers(lambda: chips[0], lambda: chips[1]), pad or self.pad, psam, options=DriverOptions()
-        )
+        readers = Readers(lambda: chips[0], lambda: chips[1])
+        driver = SSCardDriver(readers, pad or self.pad, psam_of("province"), options=DriverOptions())
         self.server: DriverServer = serve_driver(driver, place, log=self.log.append, **how)
 
     @property
@@ -117,20 +111,8 @@ class Service:
 def serving(place: str, card: Card | None = None, **how: Any) -> Iterator[Service]:
     """A service that runs meanwhile."""
     service = Service(place, card, **how)
-    with service.server, running(lambda: service.server.serve_forever(0.01)):
+    with service.server, in_thread(lambda: service.server.serve_forever(0.01), service.server.shutdown):
         yield service
-        service.server.shutdown()
-
-
-@contextmanager
-def running(work: Callable[[], None]) -> Iterator[None]:
-    """A thread that runs meanwhile and is waited for."""
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
 
 
 class FakeServer:

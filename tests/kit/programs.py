@@ -1,7 +1,8 @@
-"""`sscard` and other programs as processes of their own, beside a private daemon."""
+"""The command line `sscard`, in this process and in processes of its own."""
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -11,9 +12,31 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 
-LONG = 20.0
+import pytest
+
+from kit.waiting import PATIENCE
+
 ENGLISH = {"LANGUAGE": "en"}
 SSCARD = (sys.executable, "-m", "sscard.cli.main")
+
+
+class CommandLine:
+    """The command line in this process: exit code, output and errors; ``said`` is all that was ever printed."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+        self._capsys = capsys
+        self._monkeypatch = monkeypatch
+        self.said = ""
+
+    def __call__(self, *arguments: object, stdin: str = "") -> tuple[int, str, str]:
+        from sscard.cli.main import main  # kept out of the tests that do not need it
+
+        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        output = self._capsys.readouterr()
+        self.said += output.out + output.err
+        return int(ended.value.code or 0), output.out, output.err
 
 
 class Program:
@@ -28,7 +51,7 @@ class Program:
     def line(self) -> str:
         """The next line, waited for."""
         try:
-            line = self._lines.get(timeout=LONG)
+            line = self._lines.get(timeout=PATIENCE)
         except Empty:
             raise AssertionError("no further line came") from None
         assert line is not None, "the program has ended"
@@ -46,13 +69,13 @@ class Program:
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """End it; exit code and the rest of its output."""
         self.send(number)
-        code = self.process.wait(LONG)
+        code = self.process.wait(PATIENCE)
         self.join()
         return code, "".join(iter(self._lines.get, None))
 
     def join(self) -> None:
         """Wait until all that the program has printed is read: the pipe closes after."""
-        self._reader.join(LONG)
+        self._reader.join(PATIENCE)
 
     def _read(self) -> None:
         assert self.process.stdout is not None
@@ -81,5 +104,10 @@ def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[s
     """`sscard` from beginning to end."""
     command = [*SSCARD, *map(str, arguments)]
     return subprocess.run(  # noqa: S603
-        command, env={**os.environ, **ENGLISH, **environment}, capture_output=True, text=True, timeout=LONG, check=False
+        command,
+        env={**os.environ, **ENGLISH, **environment},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )

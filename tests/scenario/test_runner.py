@@ -36,6 +36,12 @@ WRONG = {
     ),
     "stage of a case": ("- apply: {reason: leaked}\n  stage: refused", "stage", "refused", "accepted"),
     "grounds of a refusal": ("- apply: {}\n  stage: refused\n  grounds: [person]", "grounds", "person", "reason"),
+    "an identity document that has expired": (
+        "- apply: {reason: leaked, applicant: {id_expires: 2000-01-01}}",
+        "stage",
+        "accepted",
+        "refused",
+    ),
     "missing papers": (
         "- apply: {reason: leaked, papers: []}\n  stage: supplement\n  missing: [id-card]",
         "missing",

@@ -9,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kit.citizens import Citizen, Ticking, make_citizen
+from kit.citizens import JOURNAL_KEY, Citizen, Ticking, make_citizen
 from kit.postgres import NoServer, private_server
 from sscard.issuer import KeyHierarchy, builtin_keys
 from sscard.service import Case, PinService, Reason
 from sscard.service.journal.database import SqlJournal
 
-KEY = bytes(range(32))
 _NUMBERS = count(1)
 
 
@@ -84,6 +83,6 @@ def journal_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def journal(journal_url: str) -> Iterator[SqlJournal]:
-    opened = SqlJournal(journal_url, KEY)
+    opened = SqlJournal(journal_url, JOURNAL_KEY)
     yield opened
     opened.close()

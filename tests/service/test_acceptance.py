@@ -39,7 +39,7 @@ Change = Callable[[Application], Application]
 
 
 def applicant(**changes: object) -> Change:
-    return lambda asked: replace(asked, applicant=replace(asked.applicant, **changes))
+    return lambda asked: replace(asked, applicant=asked.applicant.model_copy(update=changes))
 
 
 def card(**changes: object) -> Change:

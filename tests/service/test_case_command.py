@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 
-from kit.citizens import Ticking, make_citizen
-from service.conftest import KEY
-from sscard.cli.main import main
-from sscard.issuer import Holder, make_order, personalise, preset
-from sscard.issuer import builtin_keys as keys
+from kit.cards import citizens_card
+from kit.citizens import ID_NUMBER, JOURNAL_KEY, Ticking, make_citizen
+from kit.programs import CommandLine
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.service import PinService, Reason
 from sscard.service.journal.database import SqlJournal
 
-ID_NUMBER, OLD, NEW = "410402198503150009", "739104", "80264153"
+OLD, NEW = "739104", "80264153"
 
 
 @dataclass
@@ -45,25 +41,15 @@ def card(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(tmp_path: Path, sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> Run:
     """``run("open", …)``: the command, with a journal of the test's own."""
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("SSCARD_JOURNAL", raising=False)
-
-    def call(*arguments: object) -> Result:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main(["case", *map(str, arguments)])
-        said = capsys.readouterr()
-        return Result(int(ended.value.code or 0), said.out, said.err)
-
-    return call
+    return lambda *arguments: Result(*sscard("case", *arguments))
 
 
 def issue(path: Path, id_number: str = ID_NUMBER, city: str = "410400") -> Path:
-    order = make_order(preset("v3-sm4"), Random(id_number), Holder("张三", id_number), city, date(2025, 1, 6))
-    save_card(personalise(replace(order, pin=OLD), keys()), path)
+    save_card(citizens_card(OLD, id_number=id_number, city=city, seed=id_number), path)
     return path
 
 
@@ -199,8 +185,8 @@ def test_cases_are_listed_by_what_is_asked(run: Run, card: Path) -> None:
 
 def test_overdue_cases_are_listed(run: Run, tmp_path: Path) -> None:
     path, key = tmp_path / "old.db", tmp_path / "old.key"
-    key.write_text(KEY.hex())
-    journal = SqlJournal(str(path), KEY)
+    key.write_text(JOURNAL_KEY.hex())
+    journal = SqlJournal(str(path), JOURNAL_KEY)
     service = PinService(Ticking(), journal=journal)  # in March 2026
     citizen = make_citizen()
     for reason in (Reason.FORGOTTEN, Reason.LEAKED):

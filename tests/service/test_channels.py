@@ -148,14 +148,14 @@ def test_who_may_come_is_the_policys(
     service = PinService(Ticking(), policy=load_policy().model_copy(update=policy))
     citizen = make_citizen(id_number=number) if number else make_citizen()
     asked = citizen.application(Reason.FORGOTTEN, channel)
-    asked = replace(asked, applicant=replace(asked.applicant, presence=presence))
+    asked = replace(asked, applicant=asked.applicant.model_copy(update={"presence": presence}))
     assert isinstance(service.accept(service.intake(asked)), Acceptance) is accepted
 
 
 def test_an_id_card_is_valid_on_its_last_day(service: PinService, citizen: Citizen) -> None:
     asked = citizen.application(Reason.FORGOTTEN)
     for day, accepted in ((date(2026, 3, 2), True), (date(2026, 3, 1), False)):
-        shown = replace(asked, applicant=replace(asked.applicant, id_expires=day))
+        shown = replace(asked, applicant=asked.applicant.model_copy(update={"id_expires": day}))
         assert isinstance(service.accept(service.intake(shown)), Acceptance) is accepted
 
 

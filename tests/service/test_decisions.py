@@ -187,7 +187,13 @@ def found(service: PinService, asked: Asked) -> tuple[str, tuple[str, ...]]:
 
 def application(asked: Asked) -> Application:
     applicant = Applicant(
-        "张三", asked.id.number, asked.kind, asked.lives, asked.works, asked.presence, asked.id.expires
+        name="张三",
+        id_number=asked.id.number,
+        id_expires=asked.id.expires,
+        kind=asked.kind,
+        lives_in_province=asked.lives,
+        works_or_insured_in_province=asked.works,
+        presence=asked.presence,
     )
     card = basic(asked) if asked.card_read else None
     return Application(applicant, asked.channel, asked.reason, asked.papers, card)

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from kit.citizens import ID_NUMBER, OPENING, Citizen, Ticking, make_citizen
-from service.conftest import KEY
+from kit.citizens import ID_NUMBER, JOURNAL_KEY, OPENING, Citizen, Ticking, make_citizen
 from sscard.errors import InputError, MissingPart
 from sscard.service import (
     Case,
@@ -110,7 +109,7 @@ def test_a_case_comes_back_from_the_journal_as_it_was(
 
 def test_a_case_goes_on_in_another_process_where_it_was(kept: PinService, journal_url: str, citizen: Citizen) -> None:
     number = waiting_for_papers(kept, citizen).number
-    elsewhere = SqlJournal(journal_url, KEY)
+    elsewhere = SqlJournal(journal_url, JOURNAL_KEY)
     service = PinService(Ticking(), journal=elsewhere)
     case = elsewhere.case(number)
     assert case is not None
@@ -174,7 +173,7 @@ def test_nothing_secret_is_written(
         ]
     engine.dispose()
     written = str(rows)
-    secrets = (NEW, WRONG, citizen.pin, ID_NUMBER, ID_NUMBER[6:14], KEY.hex())
+    secrets = (NEW, WRONG, citizen.pin, ID_NUMBER, ID_NUMBER[6:14], JOURNAL_KEY.hex())
     assert [secret for secret in secrets if secret in written] == []
     assert "4104************09" in written
 
@@ -262,7 +261,7 @@ def test_a_journal_of_a_newer_version_is_refused(
 ) -> None:
     tamper("UPDATE journal SET version = 99")
     with pytest.raises(InputError, match="version 99"):
-        SqlJournal(journal_url, KEY)
+        SqlJournal(journal_url, JOURNAL_KEY)
 
 
 def test_an_older_journal_takes_every_step_once_and_keeps_its_events(
@@ -277,8 +276,8 @@ def test_an_older_journal_takes_every_step_once_and_keeps_its_events(
 
     for _ in range(2):
         with journal._writing() as db:
-            migrate(db, KEY, "journal", {**STEPS, 1: add_a_table})
-    assert taken == [KEY]
+            migrate(db, JOURNAL_KEY, "journal", {**STEPS, 1: add_a_table})
+    assert taken == [JOURNAL_KEY]
     assert journal.verify().findings == ()
 
 
@@ -290,13 +289,13 @@ def test_processes_that_make_a_journal_at_once_make_one(journal_url: str) -> Non
     for maker in makers:
         maker.join()
     assert [maker.exitcode for maker in makers] == [0] * 4
-    journal = SqlJournal(journal_url, KEY)
+    journal = SqlJournal(journal_url, JOURNAL_KEY)
     assert journal.verify().cases == 4
     journal.close()
 
 
 def _make(url: str) -> None:
-    journal = SqlJournal(url, KEY)
+    journal = SqlJournal(url, JOURNAL_KEY)
     PinService(lambda: OPENING, journal=journal).intake(make_citizen().application(Reason.LEAKED))
     journal.close()
 
@@ -325,19 +324,19 @@ def test_a_journal_that_fails_after_the_card_leaves_the_case_in_doubt(
 @pytest.mark.parametrize("url", ["mysql://host/db", "nonsense://", "://", "oracle://x"])
 def test_only_the_two_databases_are_journals(url: str) -> None:
     with pytest.raises((InputError, MissingPart)):
-        SqlJournal(url, KEY)
+        SqlJournal(url, JOURNAL_KEY)
 
 
 def test_the_password_of_a_url_is_never_shown(postgres: str) -> None:
     url = postgres.replace("postgres@", "nobody-here:hunter2@")
     with pytest.raises(JournalUnavailable) as caught:
-        SqlJournal(url, KEY)
+        SqlJournal(url, JOURNAL_KEY)
     assert "hunter2" not in str(caught.value)
 
 
 def test_a_missing_journal_is_told_where_none_shall_be_made(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no journal"):
-        SqlJournal(str(tmp_path / "none.db"), KEY, create=False)
+        SqlJournal(str(tmp_path / "none.db"), JOURNAL_KEY, create=False)
 
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

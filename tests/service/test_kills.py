@@ -11,18 +11,17 @@ import shutil
 import signal
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from kit.citizens import OPENING
-from service.conftest import KEY
+from kit.cards import citizens_card
+from kit.citizens import JOURNAL_KEY, OPENING
 from sscard.cli.main import main
 from sscard.hsm import SoftHsm
-from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
+from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.service import Act, Case, Event, PinService, Reason, Stage
 from sscard.service.counter import ApplicationFile, Keypad, go_on, read_card
@@ -92,17 +91,14 @@ class Office:
     def __init__(self, url: str, folder: Path) -> None:
         self.url = url
         self.key_file = folder / "journal.key"
-        self.key_file.write_text(KEY.hex())
+        self.key_file.write_text(JOURNAL_KEY.hex())
         self.fresh = folder / "fresh.json"
         self.card = folder / "card.json"
-        order = make_order(
-            preset("v3-sm4"), Random(1), Holder("张三", "410402198503150009"), "410400", date(2025, 1, 6)
-        )
-        save_card(personalise(replace(order, pin=OLD), builtin_keys()), self.fresh)
+        save_card(citizens_card(OLD), self.fresh)
 
     def serve(self, key: str, reason: Reason, step: Step) -> None:
         """What the process does that will be killed: a whole case."""
-        journal = SqlJournal(self.url, KEY)
+        journal = SqlJournal(self.url, JOURNAL_KEY)
         service = PinService(lambda: OPENING, journal=SteppingJournal(journal, step))
         with open_card(self.card) as card:
             session = CardSession.start(SteppingCard(card, step), SoftHsm(builtin_keys()))
@@ -176,7 +172,7 @@ class Office:
         assert not ended.value.code, key
 
     def case(self, key: str) -> Case | None:
-        journal = SqlJournal(self.url, KEY)
+        journal = SqlJournal(self.url, JOURNAL_KEY)
         case = journal.case_of_key(key)
         journal.close()
         return case
@@ -206,7 +202,7 @@ class Office:
         assert load_card(self.card).memory.numbers[PIN_TRIES] == TRIES
 
     def check_journal(self, cases: int) -> None:
-        journal = SqlJournal(self.url, KEY)
+        journal = SqlJournal(self.url, JOURNAL_KEY)
         verified = journal.verify()
         journal.close()
         assert (verified.cases, verified.findings) == (cases, ())

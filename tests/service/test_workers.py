@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
-from datetime import date
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
 
 import pytest
 
-from kit.citizens import OPENING
-from service.conftest import KEY
+from kit.cards import citizens_card
+from kit.citizens import JOURNAL_KEY, OPENING
 from sscard.hsm import SoftHsm
-from sscard.issuer import Holder, builtin_keys, make_order, personalise, preset
+from sscard.issuer import builtin_keys
 from sscard.service import Act, Applicant, Application, Channel, PinService, Reason, Stage
 from sscard.service.journal.database import SqlJournal
 from sscard.terminal import CardSession
@@ -39,7 +37,7 @@ def test_eight_workers_two_thousand_cases(postgres: str) -> None:
 
 
 def work_together(url: str, cases: int) -> None:
-    SqlJournal(url, KEY).close()
+    SqlJournal(url, JOURNAL_KEY).close()
     context = get_context("fork")
     start = context.Barrier(WORKERS)
     workers = [context.Process(target=_work, args=(url, number, cases // WORKERS, start)) for number in range(WORKERS)]
@@ -53,16 +51,13 @@ def work_together(url: str, cases: int) -> None:
 
 def _work(url: str, worker: int, cases: int, start: object) -> None:
     """Run cases of its own on a card of its own, and press the buttons that all the others press."""
-    journal = SqlJournal(url, KEY)
+    journal = SqlJournal(url, JOURNAL_KEY)
     service = PinService(lambda: OPENING, journal=journal)
-    order = make_order(
-        preset("v3-sm4"), Random(worker), Holder("张三", "410402198503150009"), "410400", date(2025, 1, 6)
-    )
-    chip = personalise(replace(order, pin=PINS[1]), builtin_keys()).chip(Random(worker))
+    chip = citizens_card(PINS[1], seed=worker).chip(Random(worker))
     session = CardSession.start(chip, SoftHsm(builtin_keys()))
     card = session.read_basic()
     application = Application(
-        Applicant(card.name, card.social_security_number), Channel.WINDOW, Reason.FORGOTTEN, card=card
+        Applicant(name=card.name, id_number=card.social_security_number), Channel.WINDOW, Reason.FORGOTTEN, card=card
     )
     start.wait()  # type: ignore[attr-defined]
     for number in range(SHARED):
@@ -78,7 +73,7 @@ def _work(url: str, worker: int, cases: int, start: object) -> None:
 
 
 def check(url: str, cases: int) -> None:
-    journal = SqlJournal(url, KEY)
+    journal = SqlJournal(url, JOURNAL_KEY)
     found = list(journal.cases())
     verified = journal.verify()
     journal.close()

@@ -10,6 +10,7 @@ from random import Random
 import pytest
 
 import kit
+from kit.waiting import PATIENCE
 from sscard.errors import MissingPart
 from sscard.issuer import Card
 from sscard.transport.connection import Connection
@@ -32,7 +33,7 @@ def _private_pcscd_can_be_had() -> None:
 def pcscd(_private_pcscd_can_be_had: None) -> Iterator[PrivatePcscd]:
     """A private daemon with 16 readers and pyscard to talk to it."""
     pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
-    with PrivatePcscd(MAX_READERS) as daemon:
+    with PrivatePcscd(MAX_READERS, timeout=PATIENCE) as daemon:
         yield daemon
 
 
@@ -45,7 +46,7 @@ def card() -> Card:
 def reader(pcscd: PrivatePcscd) -> int:
     """A reader without card: each test takes the next, so that none waits for the one before to be noticed."""
     taken = next(_turns) % pcscd.readers
-    assert wait_for_card(pcscd.reader_name(taken), present=False)
+    assert wait_for_card(pcscd.reader_name(taken), present=False, timeout=PATIENCE)
     return taken
 
 
@@ -61,7 +62,7 @@ def insert(pcscd: PrivatePcscd, reader: int) -> Iterator[Callable[[Connection], 
 
         def put(inserted: Connection) -> VirtualReaderSlot:
             slot = slots.enter_context(VirtualReaderSlot(pcscd.port(reader), inserted))
-            assert wait_for_card(pcscd.reader_name(reader))
+            assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
             return slot
 
         yield put
@@ -76,5 +77,5 @@ def slot(insert: Callable[[Connection], VirtualReaderSlot], card: Card) -> Virtu
 @pytest.fixture
 def connection(reader_name: str) -> Iterator[PcscConnection]:
     """A PC/SC connection to the reader, without power yet."""
-    with PcscConnection(reader_name) as opened:
+    with PcscConnection(reader_name, patience=PATIENCE) as opened:
         yield opened

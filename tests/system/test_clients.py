@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 import kit
+from kit.waiting import PATIENCE
 from sscard.issuer import Card
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.vpcd import VirtualReaderSlot
@@ -39,7 +40,7 @@ def run(pcscd: PrivatePcscd, *command: str, given: str = "") -> str:
         pytest.skip(f"{command[0]} is not installed")
     environment = {**os.environ, **pcscd.environment}
     done = subprocess.run(  # noqa: S603
-        command, env=environment, input=given, capture_output=True, text=True, timeout=30, check=False
+        command, env=environment, input=given, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -6,15 +6,14 @@ import json
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
 import pytest
 
 import kit
-from kit.programs import LONG, running
-from sscard.issuer import builtin_keys, personalise, preset
+from kit.programs import running
+from kit.waiting import PATIENCE
 from sscard.issuer.cardfile import load_card, save_card
 
 TAKES_ALL = """
@@ -43,8 +42,8 @@ with ThreadPoolExecutor(len(pins)) as threads:
 def cards(tmp_path: Path) -> Path:
     """Four cards, each with its own PIN."""
     for number in range(4):
-        order = replace(kit.order_of(preset("v3-sm4")), pin=f"11110{number}", serial=number + 1)
-        save_card(personalise(order, builtin_keys()), tmp_path / f"card-{number}.json")
+        card = kit.card_of("v3-sm4", f"11110{number}", serial=number + 1)
+        save_card(card, tmp_path / f"card-{number}.json")
     return tmp_path
 
 
@@ -57,7 +56,7 @@ def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -
         name, _, value = setting.partition("=")
         assert (word, name) == ("export", "PCSCLITE_CSOCK_NAME")
         command = [sys.executable, "-c", TAKES_ALL, f"00A404000F{kit.NAME}", *pins]
-        said = subprocess.check_output(command, env={name: value}, timeout=LONG)  # noqa: S603
+        said = subprocess.check_output(command, env={name: value}, timeout=PATIENCE)  # noqa: S603
         code, rest = farm.end()
     assert code == 0
     wrong = [[f"63C{5 - each}" for each in range(number)] for number in range(4)]
@@ -85,4 +84,4 @@ def test_an_image_that_cannot_be_used_ends_it_with_2(cards: Path) -> None:
     (cards / "torn.json").write_text("{")
     with running("farm", cards) as farm:
         assert "torn.json:1:2: is not a card image" in farm.line()
-        assert farm.process.wait(LONG) == 2
+        assert farm.process.wait(PATIENCE) == 2

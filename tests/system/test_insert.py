@@ -11,6 +11,7 @@ import pytest
 
 import kit
 from kit.programs import Program, run, running
+from kit.waiting import PATIENCE
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, save_card
@@ -36,7 +37,7 @@ def image(tmp_path: Path) -> Path:
 def inserted(pcscd: PrivatePcscd, reader: int, image: Path) -> Iterator[Program]:
     """`sscard insert`, once the reader has the card."""
     with running("insert", image, "--port", pcscd.port(reader)) as program:
-        assert wait_for_card(pcscd.reader_name(reader))
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
         yield program
 
 
@@ -112,7 +113,7 @@ def test_signals_take_it_out_and_put_it_in(inserted: Program, reader_name: str, 
     assert wrong_pin(connection) == "63C5"
     inserted.send(signal.SIGUSR1)
     assert inserted.line() == "out of the reader\n"
-    assert wait_for_card(reader_name, present=False)
+    assert wait_for_card(reader_name, present=False, timeout=PATIENCE)
     inserted.send(signal.SIGUSR2)
     inserted.send(signal.SIGUSR2)
     assert inserted.line() == "in the reader\n"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-import kit
+from kit.waiting import until
 from sscard.transport.pcscd import DaemonFailed, PrivatePcscd, listening_ports
 
 LONG = 10.0
@@ -97,7 +97,7 @@ def test_the_end_of_its_process_ends_it(sent: signal.Signals | None) -> None:
             process.send_signal(sent)
         process.communicate()
         assert is_gone(int(pid))
-        assert kit.until(lambda: not Path(name).parents[2].exists())
+        assert until(lambda: not Path(name).parents[2].exists())
         assert process.returncode == (3 if sent is None else -sent)
 
 

@@ -14,6 +14,7 @@ from random import Random
 import pytest
 
 import kit
+from kit.waiting import PATIENCE, until
 from sscard.chip.memory import Moment
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
@@ -66,7 +67,7 @@ def test_power_and_reset_clear_a_verified_pin(insert: Insert, connection: PcscCo
         assert chip.snapshot().pin_verified
         renew()
         # A control of the vpcd wire has no answer: the card has it a moment later.
-        assert kit.until(lambda: not chip.snapshot().pin_verified)
+        assert until(lambda: not chip.snapshot().pin_verified)
 
 
 @pytest.mark.usefixtures("slot")
@@ -141,9 +142,9 @@ def test_an_empty_reader_holds_no_card(reader_name: str) -> None:
 
 def test_removal_and_insertion_are_seen(reader_name: str, slot: VirtualReaderSlot) -> None:
     slot.remove()
-    assert wait_for_card(reader_name, present=False)
+    assert wait_for_card(reader_name, present=False, timeout=PATIENCE)
     slot.insert()
-    assert wait_for_card(reader_name)
+    assert wait_for_card(reader_name, timeout=PATIENCE)
 
 
 def test_a_card_taken_out_and_put_back_at_once_is_not_missed(
@@ -152,7 +153,7 @@ def test_a_card_taken_out_and_put_back_at_once_is_not_missed(
     start(connection)
     slot.remove()
     slot.insert()
-    assert slot.wait_for(Seat.SEATED, timeout=10)
+    assert slot.wait_for(Seat.SEATED, timeout=PATIENCE)
     with pytest.raises(CardRemoved):
         connection.transmit(CHALLENGE)
     start(connection)
@@ -162,7 +163,7 @@ def test_a_swap_is_seen_and_the_other_card_answers(slot: VirtualReaderSlot, conn
     start(connection)
     slot.remove()
     slot.insert(kit.card_of("v2-3des", pin="222222").chip(Random(2)))
-    assert slot.wait_for(Seat.SEATED, timeout=10)
+    assert slot.wait_for(Seat.SEATED, timeout=PATIENCE)
     with pytest.raises(CardRemoved):
         connection.transmit(kit.verify("222222"))
     start(connection)
@@ -173,11 +174,11 @@ def test_a_second_card_in_a_taken_slot_waits_for_the_first_to_leave(
     pcscd: PrivatePcscd, reader: int, slot: VirtualReaderSlot, connection: PcscConnection
 ) -> None:
     with VirtualReaderSlot(pcscd.port(reader), kit.card_of("v2-3des").chip(Random(2))) as second:
-        assert second.wait_for(Seat.WAITING, timeout=10)
+        assert second.wait_for(Seat.WAITING, timeout=PATIENCE)
         start(connection)
         assert second.seat is Seat.WAITING
         slot.remove()
-        assert second.wait_for(Seat.SEATED, timeout=10)
+        assert second.wait_for(Seat.SEATED, timeout=PATIENCE)
 
 
 def test_a_daemon_killed_under_the_card_finds_it_again_counters_intact(
@@ -188,7 +189,7 @@ def test_a_daemon_killed_under_the_card_finds_it_again_counters_intact(
     pcscd.restart()
     with pytest.raises(ReaderError):
         connection.transmit(kit.verify("999999"))
-    assert slot.wait_for(Seat.SEATED, timeout=3)
+    assert slot.wait_for(Seat.SEATED, timeout=PATIENCE)
     start(connection)
     assert tries(connection) == b"\x63\xc5"
 
@@ -228,7 +229,7 @@ def test_16_cards_in_16_readers_answer_16_threads_and_never_each_other(pcscd: Pr
     for reader in range(16):
         order = make_order(preset("v3-sm4"), random, make_holder(random), "510100", date(2025, 1, 1))
         cards.append(personalise(replace(order, pin=pin_of(reader)), builtin_keys()))
-        assert wait_for_card(pcscd.reader_name(reader), present=False)
+        assert wait_for_card(pcscd.reader_name(reader), present=False, timeout=PATIENCE)
     begin = threading.Barrier(16)
     with ExitStack() as slots, ThreadPoolExecutor(16) as threads:
         for reader, card in enumerate(cards):

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import kit
+from kit.waiting import PATIENCE
 from sscard.transport import exchange
 from sscard.transport.pcsc import PcscConnection, wait_for_card
 from sscard.transport.pcscd import PrivatePcscd
@@ -41,7 +42,7 @@ def environment() -> dict[str, str]:
 
 
 def test_it_has_the_face_of_the_packages_own_card(environment: dict[str, str]) -> None:
-    subprocess.run([sys.executable, "-c", FITS], env=environment, check=True, timeout=20)  # noqa: S603
+    subprocess.run([sys.executable, "-c", FITS], env=environment, check=True, timeout=PATIENCE)  # noqa: S603
 
 
 def test_our_card_runs_in_the_packages_virtual_icc(
@@ -50,7 +51,7 @@ def test_our_card_runs_in_the_packages_virtual_icc(
     command = [sys.executable, "-c", SERVES, str(pcscd.port(reader))]
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE) as process:  # noqa: S603
         try:
-            assert wait_for_card(pcscd.reader_name(reader), timeout=10)
+            assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
             assert connection.power_on() == kit.card_of("v3-sm4").profile.atr()
             assert exchange(connection, SELECT).sw == 0x9000
             assert connection.transmit(kit.verify("999999")) == b"\x63\xc5"

@@ -307,8 +307,6 @@ def test_historical_bytes_of_every_atr_the_sheet_allows(atr: str) -> None:
 def test_a_session_is_the_cards_own(personality: Personality) -> None:
     """Two cards of one issuer: what one HSM says for the one is worth nothing at the other."""
     hsm = SoftHsm(builtin_keys())
-    other = kit.order_of(personality)
-    card = kit.personalise(replace(other, serial=2), builtin_keys())
-    session = CardSession.start(kit.fresh_chip(card), hsm)
+    session = CardSession.start(kit.fresh_chip(kit.card_of(personality, serial=2)), hsm)
     session.reset_pin("654321")
     assert kit.card_of(personality).snapshot().pin_tries == 6

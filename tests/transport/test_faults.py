@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 import kit
-from kit.fake_driver import ATR, EchoCard
+from kit.vpcd_driver import ATR, EchoCard
 from sscard.chip.memory import Moment
 from sscard.transport.faults import (
     CardMute,

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from kit.fake_driver import ATR
 from kit.fake_scard import (
     ATR_STRING,
     EMPTY,
@@ -24,6 +23,7 @@ from kit.fake_scard import (
     FakeScard,
     State,
 )
+from kit.vpcd_driver import ATR
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.pcsc import (
     ERROR_NOT_SUPPORTED,

@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from kit.fake_driver import ATR, GET_ATR, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
 from kit.fake_scard import EMPTY, PRESENT, READER, VENDOR_TAG, FakeScard
+from kit.vpcd_driver import ATR, GET_ATR, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
 from sscard.chip.engine import PowerError
 from sscard.transport.pcsc import ReaderError
 from sscard.transport.readerpool import ReaderPool

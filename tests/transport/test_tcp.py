@@ -10,7 +10,8 @@ from random import Random
 import pytest
 
 import kit
-from kit.fake_driver import ATR, EchoCard
+from kit.vpcd_driver import ATR, EchoCard
+from kit.waiting import until
 from sscard.errors import InputError, MissingPart
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 from sscard.transport.tcp import TcpConnection
@@ -76,7 +77,7 @@ def test_controls_and_commands_as_the_wire_has_them(card: ListeningCard) -> None
         assert connection.power_on() == ATR
         assert connection.transmit(COMMAND) == bytes(8) + DONE
         assert connection.reset() == ATR
-    assert kit.until(lambda: card.heard == ["01", "04", COMMAND.hex().upper(), "02", "04", "00"])
+    assert until(lambda: card.heard == ["01", "04", COMMAND.hex().upper(), "02", "04", "00"])
 
 
 def test_an_answer_may_come_in_pieces(card: ListeningCard) -> None:
@@ -124,7 +125,7 @@ def test_a_command_of_one_byte_does_not_become_a_control(card: ListeningCard) ->
         connection.power_on()
         with pytest.raises(TransportError, match="control byte"):
             connection.transmit(b"\x02")
-    assert kit.until(lambda: card.heard == ["01", "04", "00"])
+    assert until(lambda: card.heard == ["01", "04", "00"])
 
 
 def test_no_card_listens() -> None:

@@ -10,7 +10,8 @@ from random import Random
 import pytest
 
 import kit
-from kit.fake_driver import ATR, GET_ATR, LONG, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
+from kit.vpcd_driver import ATR, GET_ATR, POWER_OFF, POWER_ON, RESET, EchoCard, FakeDriver
+from kit.waiting import PATIENCE
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment
 from sscard.transport.faults import CardMute, CardRemoved
@@ -89,12 +90,12 @@ def test_after_runs_before_the_answer_leaves(driver: FakeDriver, slot_with: Slot
     def write_to_disk(command: bytes) -> None:
         if command == CHALLENGE:
             reached.set()
-            assert go_on.wait(LONG)
+            assert go_on.wait(PATIENCE)
 
     slot_with(EchoCard(), after=write_to_disk)
     driver.accept()
     driver.send(POWER_ON, frame(CHALLENGE))
-    assert reached.wait(LONG)
+    assert reached.wait(PATIENCE)
     assert driver.hears_nothing()
     go_on.set()
     assert driver.receive() == [CHALLENGE + b"\x90\x00"]
@@ -119,7 +120,7 @@ def test_an_image_that_cannot_be_written_lets_no_answer_leave(driver: FakeDriver
     driver.send(POWER_ON, frame(CHALLENGE))
     assert driver.receive() == []
     with pytest.raises(OSError, match="No space"):
-        slot.wait_for(Seat.SEEKING, timeout=LONG)
+        slot.wait_for(Seat.SEEKING, timeout=PATIENCE)
     with pytest.raises(OSError, match="No space"):
         slot.stop()
 
@@ -190,12 +191,12 @@ def test_a_slot_holds_one_card() -> None:
 def test_the_seat_tells_how_far_the_card_has_come(driver: FakeDriver, slot_with: Slots) -> None:
     driver.stop_listening()
     slot = slot_with(EchoCard())
-    assert slot.wait_for(Seat.SEEKING, timeout=LONG)
+    assert slot.wait_for(Seat.SEEKING, timeout=PATIENCE)
     driver.listen()
-    assert slot.wait_for(Seat.WAITING, timeout=LONG)
+    assert slot.wait_for(Seat.WAITING, timeout=PATIENCE)
     driver.accept()
     driver.ask(GET_ATR)
-    assert slot.wait_for(Seat.SEATED, timeout=LONG)
+    assert slot.wait_for(Seat.SEATED, timeout=PATIENCE)
 
 
 def test_a_driver_that_goes_takes_the_power_and_finds_the_card_again(driver: FakeDriver, slot_with: Slots) -> None:
@@ -240,7 +241,7 @@ def test_a_card_whose_power_goes_at_a_write_point_leaves_without_an_answer(
     card.memory.cut_power(1, Moment.AFTER)
     driver.send(frame(kit.verify("999999")))
     assert driver.receive() == []
-    assert slot.wait_for(Seat.EMPTY, timeout=LONG)
+    assert slot.wait_for(Seat.EMPTY, timeout=PATIENCE)
     assert heard[-1] == kit.verify("999999")
     slot.insert()
     driver.accept()
@@ -276,7 +277,7 @@ def test_a_card_that_is_pulled_in_mid_command_leaves(driver: FakeDriver, slot_wi
     driver.accept()
     driver.send(POWER_ON, frame(CHALLENGE))
     assert driver.receive() == []
-    assert slot.wait_for(Seat.EMPTY, timeout=LONG)
+    assert slot.wait_for(Seat.EMPTY, timeout=PATIENCE)
 
 
 @pytest.mark.parametrize("verb", ["remove", "stop"])
@@ -285,7 +286,7 @@ def test_a_hook_may_end_the_stay_after_this_answer(driver: FakeDriver, slot_with
     driver.accept()
     assert driver.ask(POWER_ON, frame(CHALLENGE)) == CHALLENGE + b"\x90\x00"
     assert driver.receive() == []
-    assert slot.wait_for(Seat.EMPTY, timeout=LONG)
+    assert slot.wait_for(Seat.EMPTY, timeout=PATIENCE)
     assert slot.served == 1
 
 

@@ -205,7 +205,7 @@ def _application(file: Path | None, given: dict[str, Any], person: dict[str, str
     """The application of a file, with what the options say instead."""
     from sscard.document import read_document
     from sscard.service import ApplicantKind, Channel, Paper, Reason
-    from sscard.service.counter import ApplicantFile, ApplicationFile
+    from sscard.service.counter import ApplicationFile
 
     wanted = read_document(file).as_model(ApplicationFile) if file else ApplicationFile()
     words = {"channel": Channel, "handling": Channel, "reason": Reason}
@@ -219,8 +219,7 @@ def _application(file: Path | None, given: dict[str, Any], person: dict[str, str
     changes: dict[str, Any] = {field: text for field, text in person.items() if text}
     if "kind" in changes:
         changes["kind"] = _word(ApplicantKind, person["kind"], "--kind")
-    applicant: ApplicantFile = wanted.applicant.model_copy(update=changes)
-    return wanted.model_copy(update=update | {"applicant": applicant})
+    return wanted.model_copy(update=update | {"applicant": wanted.applicant.model_copy(update=changes)})
 
 
 def _word(words: type[W], text: str, option: str) -> W:

@@ -13,14 +13,12 @@ from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, View
 from sscard.service import (
     Acceptance,
     Applicant,
-    ApplicantKind,
     Application,
     Case,
     Channel,
     NotDone,
     Operated,
     Paper,
-    Presence,
     Reason,
     Refusal,
     ResultNotice,
@@ -68,24 +66,13 @@ class Examined(ServiceStep):
         return {"grounds": _show(self.grounds), "missing": _show(self.missing)}
 
 
-class ApplicantData(Model):
-    """Who applies; what is left out is the card holder's."""
-
-    name: str | None = None
-    id_number: str | None = Field(default=None, repr=False)
-    kind: ApplicantKind = ApplicantKind.CITIZEN
-    lives_in_province: bool = True
-    works_or_insured_in_province: bool = False
-    presence: Presence = Presence.IN_PERSON
-
-
 class ApplicationData(Model):
     """What the citizen hands in; without ``reason`` it is none of the item's."""
 
     channel: Channel = Channel.WINDOW
     reason: Reason | None = None
     papers: tuple[Paper, ...] = tuple(Paper)
-    applicant: ApplicantData = ApplicantData()
+    applicant: Applicant = Applicant()
 
 
 class Apply(Examined):
@@ -96,15 +83,7 @@ class Apply(Examined):
 
     def run(self, bench: Bench) -> Outcome:
         handed_in = self.apply
-        person = handed_in.applicant
-        applicant = Applicant(
-            person.name or bench.holder.name,
-            person.id_number or bench.holder.id_number,
-            person.kind,
-            person.lives_in_province,
-            person.works_or_insured_in_province,
-            person.presence,
-        )
+        applicant = handed_in.applicant.completed(bench.holder.name, bench.holder.id_number)
         papers = handed_in.papers
         card = _read(bench, papers)
         application = Application(applicant, handed_in.channel, handed_in.reason, frozenset(papers), card)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 
 from pydantic import Field
 
@@ -17,7 +16,7 @@ from sscard.service.case import Application, Case, Stage
 from sscard.service.identity import Applicant
 from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice
 from sscard.service.pipeline import PinService
-from sscard.service.words import ApplicantKind, Channel, Operation, Paper, Presence, Reason
+from sscard.service.words import Channel, Operation, Paper, Reason
 from sscard.terminal import BasicData, CardSession
 from sscard.terminal.errors import ApduError
 from sscard.transport.faults import TransportError
@@ -34,18 +33,6 @@ class Keypad:
     old_pin: Callable[[], str]
 
 
-class ApplicantFile(Model):
-    """Who applies; what is left out is the card holder's."""
-
-    name: str = ""
-    id_number: str = Field(default="", repr=False)
-    id_expires: date | None = None
-    kind: ApplicantKind = ApplicantKind.CITIZEN
-    lives_in_province: bool = True
-    works_or_insured_in_province: bool = False
-    presence: Presence = Presence.IN_PERSON
-
-
 class ApplicationFile(Model):
     """An application as a file: what the citizen hands in. Without ``reason`` it is none of the item's."""
 
@@ -53,21 +40,12 @@ class ApplicationFile(Model):
     handling: Channel | None = None
     reason: Reason | None = None
     papers: tuple[Paper, ...] = tuple(Paper)
-    applicant: ApplicantFile = ApplicantFile()
+    applicant: Applicant = Applicant()
     key: str = Field(default="", max_length=200)
 
     def application(self, card: BasicData | None) -> Application:
         """The application with what was read from the card, which counts where it is among the papers."""
-        person = self.applicant
-        applicant = Applicant(
-            person.name or (card.name if card else ""),
-            person.id_number or (card.social_security_number if card else ""),
-            person.kind,
-            person.lives_in_province,
-            person.works_or_insured_in_province,
-            person.presence,
-            person.id_expires,
-        )
+        applicant = self.applicant.completed(card.name, card.social_security_number) if card else self.applicant
         shown = card if Paper.SOCIAL_SECURITY_CARD in self.papers else None
         return Application(applicant, self.channel, self.reason, frozenset(self.papers), shown, self.handling)
 

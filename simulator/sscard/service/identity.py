@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
 
+from pydantic import Field
+
+from sscard.document import Model
 from sscard.service.ids import age_on, read_id_number
 from sscard.service.words import ApplicantKind, Document, Presence
 from sscard.terminal import BasicData, Identity
@@ -17,28 +20,34 @@ VISIBLE_END: Final = 2
 DIGEST_CHARACTERS: Final = 32
 
 
-@dataclass(frozen=True, slots=True)
-class Applicant:
-    """A natural person who applies. ``id_number`` is that of the identity document, never shown.
+class Applicant(Model):
+    """A natural person who applies; the only model of an applicant's data, also in application files and scenarios.
 
-    ``id_expires`` is the document's last day, ``None`` where it is long-term (长期) or not told.
+    ``id_number`` is the number of the identity document and is never shown. In a file, a name and number that are
+    left out are the card holder's: see ``completed``. ``id_expires`` is the document's last day, ``None`` if it
+    never expires (长期) or was not given.
     """
 
-    name: str
-    id_number: str = field(repr=False)
+    name: str = ""
+    id_number: str = Field(default="", repr=False)
+    id_expires: date | None = None
     kind: ApplicantKind = ApplicantKind.CITIZEN
     lives_in_province: bool = True
     works_or_insured_in_province: bool = False
     presence: Presence = Presence.IN_PERSON
-    id_expires: date | None = None
+
+    def completed(self, name: str, id_number: str) -> Applicant:
+        """The applicant with the card holder's name and ID number in place of those left out."""
+        return self.model_copy(update={"name": self.name or name, "id_number": self.id_number or id_number})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What a case keeps of its applicant.
+    """What a case and its journal keep of an applicant, derived by ``person_of``: never the full ID number.
 
-    ``id_shown`` is the number with its middle masked, ``id_digest`` the keyed
-    digest (32 hex digits); ``id_problem`` says what is wrong with the number.
+    A record of its own: it adds what was found out on the day of the application (document, problem, minor)
+    and is stored in the journal under its own field names. ``id_shown`` is the number with its middle masked,
+    ``id_digest`` the keyed digest (32 hex digits); ``id_problem`` says what is wrong with the number.
     """
 
     name: str

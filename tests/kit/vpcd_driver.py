@@ -1,4 +1,4 @@
-"""The reader's end of the wire, and cards that tell what was done to them."""
+"""The reader's end of the vpcd wire, and a card that echoes commands and logs its events."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import socket
 import threading
 from collections.abc import Callable
 
+from kit.waiting import PATIENCE
 from sscard.transport.vpcd_wire import FrameReader, frame
 
 ATR = bytes.fromhex("3B6D00001234A1B2C38649410418072E8C")
-LONG = 10.0
-"""Seconds after which something that must happen did not."""
-
 POWER_OFF, POWER_ON, RESET, GET_ATR = (frame(bytes((control,))) for control in (0, 1, 2, 4))
 
 
@@ -21,7 +19,7 @@ class FakeDriver:
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._listening.settimeout(LONG)
+        self._listening.settimeout(PATIENCE)
         self.port = self._listening.getsockname()[1]
         self._card: socket.socket | None = None
         self._frames = FrameReader()
@@ -30,7 +28,7 @@ class FakeDriver:
         """Wait for a card to connect."""
         self.hang_up()
         self._card, _ = self._listening.accept()
-        self._card.settimeout(LONG)
+        self._card.settimeout(PATIENCE)
         self._card.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._frames = FrameReader()
 
@@ -45,7 +43,7 @@ class FakeDriver:
     def listen(self) -> None:
         """Listen again, on the same port."""
         self._listening = socket.create_server(("127.0.0.1", self.port))
-        self._listening.settimeout(LONG)
+        self._listening.settimeout(PATIENCE)
 
     def close(self) -> None:
         self.hang_up()
