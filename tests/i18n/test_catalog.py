@@ -575,13 +575,13 @@ def test_errors_in_the_language(environment: dict[str, str], arguments: tuple[st
         (["sho"], "没有命令'sho'"),
         (["show"], "缺少参数"),
         (["show", "a", "--jso"], "没有选项：--jso"),
-        (["issue", "-o", "x", "--count", "0"], "应不小于1"),
+        (["issue", "-o", "x", "--count", "0"], "应不小于1|不在范围x>=1内"),  # typer from 0.29 on, and before
     ],
 )
 def test_what_typer_refuses_is_told_in_chinese(arguments: list[str], told: str) -> None:
     done = sscard("--lang", "zh", *arguments)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert re.search(told, done.stderr)
     assert "错误" in done.stderr
 
 
