@@ -9,7 +9,7 @@ BIN    := $(VENV)/bin
 COMPILED := build/compiled
 CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix simulator/sscard/, \
 	standard chip card card/commands psam))))
-CHIP_TESTS := $(addprefix tests/,standard chip card psam model terminal driver \
+CHIP_TESTS := $(addprefix tests/,standard chip card psam model terminal driver scenario conversation \
 	issuer/test_image.py issuer/test_personalities.py)
 
 .PHONY: demo test check lint types layers tests catalogs campaign compiled bench bench-compare bench-compiled system venv clean
@@ -44,8 +44,9 @@ campaign: $(VENV)/developer
 # The chip's tests and the built-in suite on the compiled chip, which plain sscard above it uses.
 compiled: $(COMPILED)/chip
 	cp -R simulator/sscard $(COMPILED)
+	cp -R scenarios $(COMPILED)/sscard
 	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 2 --ignore tests/driver/test_driver_pcsc.py $(CHIP_TESTS)
-	PYTHONPATH=$(COMPILED) $(BIN)/sscard run scenarios
+	PYTHONPATH=$(COMPILED) $(BIN)/sscard run
 
 bench: $(VENV)/developer
 	$(BIN)/pytest bench --benchmark-enable

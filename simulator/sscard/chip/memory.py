@@ -109,6 +109,13 @@ class Memory:
             self._write_cells(log)
         self._clear_log()
 
+    def recovered(self) -> Memory:
+        """A memory of its own, with the cells that this one will have after ``recover``."""
+        copy = Memory(self.numbers[:], self.strings[:])
+        copy.log = self.log
+        copy.recover()
+        return copy
+
     def _write(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
         if self.writes + 2 + len(numbers) + len(strings) > self.fail_at:
             raise MemoryFailure

@@ -21,10 +21,6 @@ from sscard.psam.sessionkey import card_key
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, equal
 
-RANDOM_AND_COUNT: Final = slice(0, 6)
-AMOUNTS: Final = slice(6, 18)
-TYPE: Final = slice(18, 19)
-TIME: Final = slice(19, 26)
 KEY_VERSION, ALGORITHM = 26, 27
 FACTORS: Final = 28
 MAX_SEQUENCE: Final = 0xFFFF_FFFF
@@ -54,10 +50,11 @@ def init_sam_for_purchase(session: PsamSession) -> bytes:
         return CONDITIONS_NOT_SATISFIED
     session.memory.put_string(session.file_cell(TERMINAL_SEQUENCE), following.to_bytes(4, "big"))
     root = card_key(suite, record, data[FACTORS:])
-    key = suite.session_key(root, data[RANDOM_AND_COUNT] + sequence[2:])
-    session.process = Purchase(suite.mac(key, data[AMOUNTS]))
+    random_and_count, amounts, kind, time = data[:6], data[6:18], data[18:19], data[19:26]
+    key = suite.session_key(root, random_and_count + sequence[2:])
+    session.process = Purchase(suite.mac(key, amounts))
     terminal = session.content(TERMINAL_INFO)
-    return sequence + suite.mac(key, data[AMOUNTS] + data[TYPE] + terminal + data[TIME]) + OK
+    return sequence + suite.mac(key, amounts + kind + terminal + time) + OK
 
 
 def credit_sam_for_purchase(session: PsamSession) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass, field
 from random import Random
 
@@ -75,7 +74,4 @@ class Bench:
         seen = self.chip.snapshot()
         if seen.powered:
             return seen
-        memory = copy.deepcopy(self.chip.memory)
-        memory.mend()
-        memory.recover()
-        return take_snapshot(self.chip.profile, memory, None)
+        return take_snapshot(self.chip.profile, self.chip.memory.recovered(), None)
