@@ -15,7 +15,7 @@ from sscard.hsm import Hsm, HsmError
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH
-from sscard.standard.cipher import DES, SUITES, Suite, equal
+from sscard.standard.cipher import DES, SUITES, SUPPORTED, Suite, equal
 from sscard.standard.encoding import digits_in
 
 NO_ACCOUNT = bytes(4)
@@ -185,5 +185,5 @@ def _suite(algorithm: int) -> Suite:
         return SUITES[algorithm]
     except KeyError:
         raise HsmError(
-            _("algorithm {algorithm:02X} is not supported; 01 is DES, 03 is SM4", algorithm=algorithm)
+            _("algorithm {algorithm:02X} is not supported; supported: {names}", algorithm=algorithm, names=SUPPORTED)
         ) from None

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, Use
-from sscard.standard.cipher import FACTOR_LENGTH, SUITES, BlockKey, Suite
+from sscard.standard.cipher import FACTOR_LENGTH, SUITES, SUPPORTED, BlockKey, Suite
 
 HEADER_LENGTH = 5
 PIN_MAX_BYTES = 8
@@ -141,7 +141,7 @@ def _suite(algorithm: int) -> Suite:
         return SUITES[algorithm]
     except KeyError:
         raise HsmError(
-            _("algorithm {algorithm:02X} is not supported; 01 is DES, 03 is SM4", algorithm=algorithm)
+            _("algorithm {algorithm:02X} is not supported; supported: {names}", algorithm=algorithm, names=SUPPORTED)
         ) from None
 
 
