@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import Address, CardReference, Use
-from sscard.standard.cipher import FACTOR_LENGTH, SUITES, Suite
+from sscard.standard.cipher import FACTOR_LENGTH, SUITES, SUPPORTED, Suite
 
 HEADER_LENGTH = 5
 PIN_MAX_BYTES = 8
@@ -161,7 +161,7 @@ def _suite(algorithm: int) -> Suite:
         return SUITES[algorithm]
     except KeyError:
         raise HsmError(
-            _("algorithm {algorithm:02X} is not supported; 01 is DES, 03 is SM4", algorithm=algorithm)
+            _("algorithm {algorithm:02X} is not supported; supported: {names}", algorithm=algorithm, names=SUPPORTED)
         ) from None
 
 

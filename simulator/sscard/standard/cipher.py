@@ -208,6 +208,8 @@ SM4: Final[Suite] = _Sm4(
 _ALL: Final[tuple[Suite, ...]] = (DES, SM4)
 SUITES: Final = {suite.algorithm_id: suite for suite in _ALL}
 """By the algorithm id of FCI tag 86."""
+SUPPORTED: Final = ", ".join(f"{id_:02X} {suite.name}" for id_, suite in SUITES.items())
+"""The ids and names of the suites, for messages."""
 SUITES_BY_NAME: Final = {suite.name: suite for suite in _ALL}
 
 SSF33_ID: Final = 0x02
