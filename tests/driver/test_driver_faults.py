@@ -15,7 +15,7 @@ from sscard.driver.duties import Standing, recover_reset
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import builtin_keys, personalise
-from sscard.terminal.session import Identity
+from sscard.terminal import Identity
 from sscard.transport.faults import Corrupted, Fault, Mute, Removal, Swap, Truncated
 
 NEW = "654321"

@@ -7,24 +7,23 @@ from collections.abc import Callable
 import pytest
 
 from kit.citizens import OPENING, Citizen, Ticking, make_citizen
+from kit.counter import foreign_keys
 from sscard.card import Personality
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
-from sscard.issuer import CardReference, KeyHierarchy, Place, builtin_keys
-from sscard.issuer.hierarchy import KeyFile
+from sscard.issuer import Place, builtin_keys
 from sscard.service import PinService, Reason, ResultNotice
 from sscard.service.aftercare import INITIAL_PIN_USES, try_at_pharmacy
-from sscard.standard.cipher import Suite
 from sscard.standard.tree import CARD_BLOCKED
-from sscard.terminal import CardUnusable, PinBlocked, WrongPin
-from sscard.terminal.pharmacy import PharmacySession
+from sscard.terminal import CardSession, CardUnusable, PinBlocked, WrongPin
 
 NEW = "80264153"
+PSAM = SoftHsm(builtin_keys())
 USES = ["free", "query only", "must change", "off"]
 
 
-def at_pharmacy(citizen: Citizen) -> PharmacySession:
-    return PharmacySession.start(citizen.wire, SoftHsm(builtin_keys()))
+def at_pharmacy(citizen: Citizen) -> CardSession:
+    return CardSession.start(citizen.wire, SoftHsm(builtin_keys()))
 
 
 def place(use: str, initial: str = "123456") -> Place:
@@ -39,7 +38,7 @@ def test_the_new_pin_pays_at_a_pharmacy(
     service.accept(case)
     service.operate(case, citizen.session, NEW)
     service.complete(case, citizen.session, NEW)
-    trial = try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place("free"), NEW, OPENING)
+    trial = try_at_pharmacy(at_pharmacy(citizen), PSAM, place("free"), NEW, OPENING)
     assert trial.passed
     assert trial.receipt is not None
     assert (trial.receipt.self_paid, trial.receipt.account, trial.receipt.count) == (1, 0, 0)
@@ -47,35 +46,27 @@ def test_the_new_pin_pays_at_a_pharmacy(
 
 def test_every_purchase_counts(citizen: Citizen) -> None:
     session = at_pharmacy(citizen)
-    counts = [session.pay(citizen.pin, 250, builtin_keys(), OPENING).count for _ in range(3)]
+    counts = [session.pay(citizen.pin, 250, PSAM, OPENING).count for _ in range(3)]
     assert counts == [0, 1, 2]
-
-
-class WrongKeys(KeyHierarchy):
-    """Gives a card's load key where its purchase key is asked for."""
-
-    def card_key(self, suite: Suite, key: str, version: int, card: CardReference) -> bytes:
-        assert key == "DPK"
-        return builtin_keys().card_key(suite, "DLK", version, card)
 
 
 def test_a_card_takes_no_purchase_under_other_keys(citizen: Citizen) -> None:
     session = at_pharmacy(citizen)
-    wrong = WrongKeys(KeyFile(name="wrong", keys=[]))
+    wrong = SoftHsm(foreign_keys("DPK"))
     with pytest.raises(Exception, match="9302"):
         session.pay(citizen.pin, 100, wrong, OPENING)
 
 
 def test_the_old_pin_does_not_pay(citizen: Citizen) -> None:
     with pytest.raises(WrongPin) as refused:
-        try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place("free"), "000000", OPENING)
+        try_at_pharmacy(at_pharmacy(citizen), PSAM, place("free"), "000000", OPENING)
     assert refused.value.tries_left == 5
 
 
 def test_a_blocked_pin_does_not_pay(citizen: Citizen) -> None:
     citizen.lock_pin()
     with pytest.raises(PinBlocked):
-        try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place("free"), citizen.pin, OPENING)
+        try_at_pharmacy(at_pharmacy(citizen), PSAM, place("free"), citizen.pin, OPENING)
 
 
 def test_a_blocked_card_does_not_pay(citizen: Citizen) -> None:
@@ -83,7 +74,7 @@ def test_a_blocked_card_does_not_pay(citizen: Citizen) -> None:
     citizen.chip.memory.put_number(CARD_BLOCKED, 1)
     citizen.chip.reset()
     with pytest.raises(CardUnusable):
-        try_at_pharmacy(session, builtin_keys(), place("free"), citizen.pin, OPENING)
+        try_at_pharmacy(session, PSAM, place("free"), citizen.pin, OPENING)
 
 
 @pytest.mark.parametrize(
@@ -95,14 +86,14 @@ def test_a_blocked_card_does_not_pay(citizen: Citizen) -> None:
 )
 def test_what_an_initial_pin_may_do_is_the_places(use: str, passes: bool, pays: bool, initial: str, pin: str) -> None:
     citizen = make_citizen(pin=pin)
-    trial = try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place(use, initial), pin, OPENING)
+    trial = try_at_pharmacy(at_pharmacy(citizen), PSAM, place(use, initial), pin, OPENING)
     assert (trial.passed, trial.receipt is not None) == (passes, pays)
     assert use == "free" or trial.said == INITIAL_PIN_USES[use].told
 
 
 @pytest.mark.parametrize("use", USES)
 def test_a_pin_of_ones_own_pays_in_every_place(use: str, citizen: Citizen) -> None:
-    assert try_at_pharmacy(at_pharmacy(citizen), builtin_keys(), place(use), citizen.pin, OPENING).receipt
+    assert try_at_pharmacy(at_pharmacy(citizen), PSAM, place(use), citizen.pin, OPENING).receipt
 
 
 @pytest.mark.parametrize("use", USES)

@@ -28,7 +28,7 @@ from sscard.driver.duties import (
 )
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
-from sscard.terminal.session import CardSession, Identity
+from sscard.terminal import CardSession, Identity
 from sscard.transport.faults import Removal
 
 TODAY = date(2026, 1, 5)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sscard.service.counter import ApplicationFile, Keypad
     from sscard.service.journal.database import SqlJournal
     from sscard.service.words import Word
-    from sscard.terminal.pharmacy import PharmacySession
+    from sscard.terminal import CardSession
 
     W = TypeVar("W", bound=Word)
 
@@ -268,12 +268,12 @@ def _desk(
 
 
 @contextmanager
-def _terminal(target: str, keys: Path | None) -> Iterator[PharmacySession | None]:
+def _terminal(target: str, keys: Path | None) -> Iterator[CardSession | None]:
     """The terminal's session with the card, ``None`` without a card or with one it cannot speak to."""
     from sscard.cli.target import keys_of, open_target
     from sscard.hsm import SoftHsm
+    from sscard.terminal import CardSession
     from sscard.terminal.errors import ApduError
-    from sscard.terminal.pharmacy import PharmacySession
     from sscard.transport.faults import TransportError
 
     if not target:
@@ -281,7 +281,7 @@ def _terminal(target: str, keys: Path | None) -> Iterator[PharmacySession | None
         return
     with open_target(target) as connection:
         try:
-            session = PharmacySession.start(connection, SoftHsm(keys_of(keys)))
+            session = CardSession.start(connection, SoftHsm(keys_of(keys)))
         except (ApduError, TransportError) as error:
             typer.echo(_("the card cannot be read: {error}", error=error), err=True)
             session = None
@@ -306,9 +306,7 @@ class _Told:
         self.texts.append(text)
 
 
-def _serve(
-    service: PinService, found: Case, session: PharmacySession | None, keypad: Keypad, *, key: str = ""
-) -> _Told:
+def _serve(service: PinService, found: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> _Told:
     """Take a case as far as it goes."""
     from sscard.service.counter import go_on
 
@@ -327,15 +325,16 @@ def _finish(told: _Told, as_json: bool, *, without_card: bool) -> None:
         raise typer.Exit(1)
 
 
-def _trial(session: PharmacySession, keypad: Keypad, keys: Path | None, place: str) -> str:
+def _trial(session: CardSession, keypad: Keypad, keys: Path | None, place: str) -> str:
     from sscard.cli.target import keys_of
+    from sscard.hsm import SoftHsm
     from sscard.issuer import find_place
     from sscard.service.aftercare import try_at_pharmacy
     from sscard.terminal.errors import ApduError
 
     try:
         where = find_place(place or "tries-6")
-        return try_at_pharmacy(session, keys_of(keys), where, keypad.new_pin(), _now()).text
+        return try_at_pharmacy(session, SoftHsm(keys_of(keys)), where, keypad.new_pin(), _now()).text
     except ApduError as error:
         return _("the trial at the pharmacy failed: {error}", error=error)
 

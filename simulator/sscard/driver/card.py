@@ -14,9 +14,11 @@ from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, check_byte, historical_bytes
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin, records
 from sscard.standard.generations import build_layout
+from sscard.standard.suite import ALGORITHM_MARK
 from sscard.standard.tree import MF, SSSE_NAME, FileSpec, Layout
+from sscard.terminal.card import Identity
 from sscard.terminal.errors import ApduError
-from sscard.terminal.session import ALGORITHM_MARK, CHALLENGE_LENGTH, Identity
+from sscard.terminal.flows import CHALLENGE_LENGTH
 from sscard.transport.connection import Connection, exchange
 
 GENERATIONS: Final = ("1.0", "2.0", "3.0")

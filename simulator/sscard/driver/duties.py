@@ -18,8 +18,8 @@ from sscard.i18n.language import N_, _
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
+from sscard.terminal.card import Identity
 from sscard.terminal.errors import ApduError, PinBlocked, WrongPin
-from sscard.terminal.session import Identity
 
 PURCHASE = 0x02
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from sscard.driver.errors import Code, DriverError
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, MAC_LENGTH
-from sscard.terminal.session import Identity
+from sscard.terminal.card import Identity
 
 CARD_INFO_LENGTH: Final = 128
 FILE_ADDRESS_LENGTH: Final = 1024

@@ -15,9 +15,10 @@ from sscard.driver.pins import PinEntry, Use
 from sscard.hsm import HsmError
 from sscard.issuer.hierarchy import builtin_keys
 from sscard.issuer.places import Place
+from sscard.terminal.card import Identity
+from sscard.terminal.flows import EF_HOLDER
 from sscard.terminal.pinpad import ENTER, PinPad
 from sscard.terminal.psam import Psam, PsamError
-from sscard.terminal.session import EF_HOLDER, Identity
 from sscard.transport.connection import Connection
 from sscard.transport.faults import CardRemoved, TransportError
 

@@ -1,7 +1,15 @@
 """What stands at the counter: card sessions with one verb per operation."""
 
-from sscard.terminal.errors import AuthenticationFailed, CardUnusable, KeyBlocked, PinBlocked, WrongPin
-from sscard.terminal.session import BasicData, CardSession, Identity
+from sscard.terminal.card import BasicData, Identity
+from sscard.terminal.errors import (
+    AuthenticationFailed,
+    CardUnusable,
+    KeyBlocked,
+    PinBlocked,
+    UnknownAlgorithm,
+    WrongPin,
+)
+from sscard.terminal.session import CardSession, Receipt
 
 __all__ = [
     "AuthenticationFailed",
@@ -11,5 +19,7 @@ __all__ = [
     "Identity",
     "KeyBlocked",
     "PinBlocked",
+    "Receipt",
+    "UnknownAlgorithm",
     "WrongPin",
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sscard.i18n.language import is_chinese
+from sscard.hsm import HsmError
+from sscard.i18n.language import _, is_chinese
 from sscard.standard.apdu import SW, status_text, tries_in
 
 
@@ -50,6 +51,20 @@ class KeyBlocked(ApduError):
 
 class CardUnusable(ApduError):
     """The card is blocked (6A81) or the application is (9303)."""
+
+
+class UnknownAlgorithm(HsmError):
+    """The card names an algorithm that nobody knows; raised before a key is used, so no try is lost."""
+
+    def __init__(self, algorithm: int) -> None:
+        super().__init__(algorithm)
+        self.algorithm = algorithm
+
+    def __str__(self) -> str:
+        return _(
+            "the card names algorithm {algorithm:02X}, which is unknown; 01 is DES, 02 SSF33, 03 SM4",
+            algorithm=self.algorithm,
+        )
 
 
 def pin_error(operation: str, sw: int) -> ApduError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
@@ -13,6 +13,7 @@ from sscard.psam.keys import CARD_KEYS, ENCIPHERING_KEY, MAX_LEVELS, PURCHASE_KE
 from sscard.psam.layout import APPLICATION_AID, ENVIRONMENT_NAMES, TERMINAL_INFO
 from sscard.standard.apdu import SW, Answer, command, status_text
 from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, Suite, city_factor, pad, province_factor
+from sscard.terminal.flow import CheckMac2, Mac1, Prove, PurchaseMac, Request, Seal
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import TransportError
 
@@ -43,13 +44,6 @@ class PsamError(Exception):
 
     def __str__(self) -> str:
         return f"{self.problem} ({self.code})"
-
-
-class PurchaseMac(NamedTuple):
-    """What the card's DEBIT FOR PURCHASE needs of the PSAM: terminal sequence(4) and MAC1(4)."""
-
-    sequence: bytes
-    mac1: bytes
 
 
 class Psam:
@@ -119,14 +113,8 @@ class Psam:
 
     def init_purchase(
         self, algorithm: int, card: CardReference, opening: bytes, amounts: bytes, kind: bytes, time: bytes
-    ) -> PurchaseMac:
-        """INIT SAM FOR PURCHASE: the next terminal sequence and MAC1.
-
-        ``opening`` ends the card's answer to INITIALIZE FOR PURCHASE: count(2)
-        ‖ key version(1) ‖ algorithm id(1) ‖ random(4). ``amounts`` are account,
-        self-paid and pool amount (12 bytes), ``kind`` the transaction type (1),
-        ``time`` YYYYMMDDhhmmss as cn (7).
-        """
+    ) -> Mac1:
+        """INIT SAM FOR PURCHASE: the next terminal sequence and MAC1; the parameters are those of ``PurchaseMac``."""
         self.environment(algorithm)
         data = opening[4:] + opening[:2] + amounts + kind + time + opening[2:4]
         _expect(len(data) == PURCHASE_LENGTH, _("a purchase has {length} bytes", length=PURCHASE_LENGTH))
@@ -136,12 +124,26 @@ class Psam:
             lambda __, factors: command(0x80, 0x70, 0x01, 0x00, data + factors, le=0),
             wrong_level=SW.WRONG_LENGTH,
         )
-        return PurchaseMac(answered[:-MAC_LENGTH], answered[-MAC_LENGTH:])
+        return Mac1(answered[:-MAC_LENGTH], time, answered[-MAC_LENGTH:])
 
     def credit_purchase(self, mac2: bytes) -> None:
         """CREDIT SAM FOR PURCHASE: the PSAM checks the card's MAC2(4); −37634 where it is wrong."""
         self._start()
         self._demand(command(0x80, 0x72, 0x00, 0x00, mac2), "CREDIT SAM FOR PURCHASE")
+
+    def answer(self, request: Request) -> object:
+        """Answer what a flow asks of whoever holds the keys."""
+        match request:
+            case Prove(card, key, factor, original):
+                return self.authentication_data(card.algorithm, key, card.reference, factor, original)
+            case Seal(card, key, factor, header, pin):
+                return self.safe_message(card.algorithm, card.reference, factor, header, pin, key)
+            case PurchaseMac(card, _, opening, amounts, kind, _, time):
+                return self.init_purchase(card.algorithm, card.reference, opening, amounts, kind, time)
+            case CheckMac2(_, _, mac2):
+                self.credit_purchase(mac2)
+                return True
+        return None
 
     def _forget(self) -> None:
         self._terminal_number = ""
