@@ -16,8 +16,9 @@ import pytest
 import kit
 from kit.native import CARD, HELLO, PROGRAMS, Line, Service, command, running, serving
 from sscard.driver import server as driver_server
+from sscard.driver.api import FUNCTIONS
 from sscard.driver.errors import describe
-from sscard.driver.server import FUNCTIONS, default_place, serve_driver
+from sscard.driver.server import default_place, serve_driver
 from sscard.errors import InputError
 from sscard.issuer import Card
 

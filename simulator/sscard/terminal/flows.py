@@ -78,6 +78,13 @@ def read_issuer() -> Flow[IssuerData]:
     )
 
 
+def issuer_of(card: OpenedCard) -> Flow[IssuerData]:
+    """All of EF05, read unless it was before."""
+    if card.issuer is None:
+        card.issuer = yield from read_issuer()
+    return card.issuer
+
+
 # Data
 
 

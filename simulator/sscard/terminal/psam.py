@@ -13,7 +13,7 @@ from sscard.psam.keys import CARD_KEYS, ENCIPHERING_KEY, MAX_LEVELS, PURCHASE_KE
 from sscard.psam.layout import APPLICATION_AID, ENVIRONMENT_NAMES, TERMINAL_INFO
 from sscard.standard.apdu import SW, Answer, command, status_text
 from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, Suite, city_factor, pad, province_factor
-from sscard.terminal.flow import CheckMac2, Mac1, Prove, PurchaseMac, Request, Seal
+from sscard.terminal.flow import AskPin, CheckMac2, Mac1, Prove, Request, Seal
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import TransportError
 
@@ -133,17 +133,19 @@ class Psam:
 
     def answer(self, request: Request) -> object:
         """Answer what a flow asks of whoever holds the keys."""
-        match request:
-            case Prove(card, key, factor, original):
-                return self.authentication_data(card.algorithm, key, card.reference, factor, original)
-            case Seal(card, key, factor, header, pin):
-                return self.safe_message(card.algorithm, card.reference, factor, header, pin, key)
-            case PurchaseMac(card, _, opening, amounts, kind, _, time):
-                return self.init_purchase(card.algorithm, card.reference, opening, amounts, kind, time)
-            case CheckMac2(_, _, mac2):
-                self.credit_purchase(mac2)
-                return True
-        return None
+        if isinstance(request, AskPin):
+            raise NotImplementedError("a PSAM knows no PIN")
+        if isinstance(request, CheckMac2):
+            self.credit_purchase(request.mac2)
+            return True
+        algorithm, reference = request.card.algorithm, request.card.reference
+        if isinstance(request, Prove):
+            return self.authentication_data(algorithm, request.key, reference, request.factor, request.original)
+        if isinstance(request, Seal):
+            header, pin = request.header, request.pin
+            return self.safe_message(algorithm, reference, request.factor, header, pin, request.key)
+        opening, amounts = request.opening, request.amounts
+        return self.init_purchase(algorithm, reference, opening, amounts, request.kind, request.time)
 
     def _forget(self) -> None:
         self._terminal_number = ""

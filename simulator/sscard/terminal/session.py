@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -14,11 +15,13 @@ from sscard.standard.atr import historical_bytes
 from sscard.terminal import flows
 from sscard.terminal.answers import HsmAnswers
 from sscard.terminal.card import BasicData, Identity, OpenedCard
-from sscard.terminal.flow import Flow, run
+from sscard.terminal.flow import Flow, Request, run
 from sscard.transport.connection import Connection, exchange
 
 T = TypeVar("T")
 
+Answers = Callable[[Request], object]
+"""Who answers what a flow asks beside the card."""
 KEY_INDEX: Final = 1
 PURCHASE_TYPES: Final = (b"\x02", b"\x32")
 """The transaction type that MAC1 covers, binary or ASCII [OC-18]."""
@@ -45,7 +48,7 @@ class CardSession:
     terminal knows of the card.
     """
 
-    def __init__(self, connection: Connection, answers: HsmAnswers, card: OpenedCard) -> None:
+    def __init__(self, connection: Connection, answers: Answers, card: OpenedCard) -> None:
         self.card = card
         self._connection = connection
         self._send = partial(exchange, connection)
@@ -55,8 +58,12 @@ class CardSession:
     @classmethod
     def start(cls, connection: Connection, hsm: Hsm) -> CardSession:
         """Power the card, select SSSE, learn its algorithm, read who it is."""
+        return cls.open(connection, HsmAnswers(hsm))
+
+    @classmethod
+    def open(cls, connection: Connection, answers: Answers) -> CardSession:
+        """As ``start``, with someone else in place of the HSM, such as ``Psam.answer``."""
         historical = historical_bytes(connection.power_on())
-        answers = HsmAnswers(hsm)
         return cls(connection, answers, run(flows.open_card(historical), partial(exchange, connection), answers))
 
     @property
