@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
+import driver_source
 import kit
 from kit import native as native_kit
 from kit.native import CARD, FakeServer, Service, command, run, running, serving, started
 from sscard.driver import native
 from sscard.driver.api import FUNCTIONS, SSCardDriver
+from sscard.driver.calls import LONGEST
 from sscard.driver.errors import describe
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.driver.server import serve_driver
@@ -139,6 +141,17 @@ def test_the_header_has_the_functions_of_the_driver() -> None:
         row = FUNCTIONS[name]
         found = row.numbers, row.texts, row.room, row.goes_on
         assert found == (numbers, len(expected) - numbers, SIZES.get(name, 1024), goes_on)
+
+
+def test_the_generated_parts_are_those_of_the_table() -> None:
+    """python tools/driver_source.py"""
+    assert {path.name for path, text in driver_source.generated().items() if path.read_text("utf-8") != text} == set()
+
+
+def test_the_longest_texts_of_the_c_source_are_those_of_the_table() -> None:
+    source = (native.source_folder() / native.SOURCE).read_text()
+    limits = dict(re.findall(r"([A-Z_]+) = (\d+)", source))
+    assert {name: int(limits[word]) for name, word in driver_source.LIMITS.items()} == LONGEST
 
 
 @pytest.mark.parametrize("charset", ["GBK", "UTF-8"])

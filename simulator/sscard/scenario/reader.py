@@ -24,9 +24,10 @@ from sscard.issuer.personalities import DEFAULT
 from sscard.scenario.card_steps import CARD_STEPS, Insert
 from sscard.scenario.service_steps import SERVICE_STEPS, Texts
 from sscard.scenario.step import PinOrNone, Step
+from sscard.scenario.terminal_steps import TERMINAL_STEPS
 from sscard.standard.encoding import encode_an
 
-VERBS: dict[str, type[Step]] = {step.verb: step for step in (*CARD_STEPS, *SERVICE_STEPS)}
+VERBS: dict[str, type[Step]] = {step.verb: step for step in (*CARD_STEPS, *TERMINAL_STEPS, *SERVICE_STEPS)}
 """Every verb; adding one means adding its class to the steps of card or service."""
 CITY_CODE = "410402"
 NAME_LENGTHS = (15, 10)
