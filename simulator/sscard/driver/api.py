@@ -22,26 +22,33 @@ from sscard.driver.calls import (
     step,
 )
 from sscard.driver.errors import Code, DriverError
-from sscard.driver.files import check_address, file_at, prepare, read_access, read_file, writable_file, write_file
+from sscard.driver.files import (
+    BY_KEY,
+    check_address,
+    file_at,
+    prepare,
+    read_access,
+    read_file,
+    writable_file,
+    write_file,
+)
 from sscard.driver.pins import Use
 from sscard.driver.requests import BeginPurchase, CheckCard, Require, WriteData
 from sscard.driver.station import DriverOptions, KeyAddresses, Readers
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
-from sscard.standard.encoding import encode_pin
 from sscard.terminal import flows
 from sscard.terminal.card import IssuerData, OpenedCard
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import AskPin, Flow, Prove
-from sscard.terminal.flows import PUK, RKSSSE, STK, Purchase
+from sscard.terminal.flows import PUK, RKSSSE, STK
 from sscard.terminal.pinpad import ENTER, ENTER_OLD
 
 __all__ = ["FUNCTIONS", "DriverOptions", "KeyAddresses", "Readers", "Result", "SSCardDriver"]
 
 DTK = "DTK"
 DETAILS = 0xEF08
-PIN_OR_KEY = (1, 2)
 KEY_PROOFS, KEY_PROOF, KEY_RESET, KEY_UNBLOCK, KEY_PURCHASE = 128, 32, 50, 18, 128
 """Characters of a pKey: two proofs, one proof, the command of a reset and of an unblock, MAC1 of a purchase."""
 
@@ -88,7 +95,7 @@ class SSCardDriver(DriverCalls):
         specs = [file_at(card, file.df, file.ef) for file in files]
         for spec, file in zip(specs, files, strict=True):
             check_address(spec, file)
-        wanted = [read_access(spec.read_rule, lambda: _by_key(iAuthType)) for spec in specs]
+        wanted = [read_access(spec.read_rule, iAuthType) for spec in specs]
         initial = (yield from self._terminal.initial_pin(card)) if any(access.pin for access in wanted) else ""
         texts, verified = [], False
         for file, spec, access in zip(files, specs, wanted, strict=True):
@@ -111,7 +118,7 @@ class SSCardDriver(DriverCalls):
         card = self._terminal.open(iType, given)
         spec = file_at(card, file.df, file.ef)
         check_address(spec, file)
-        access = read_access(spec.read_rule, lambda: True)
+        access = read_access(spec.read_rule, BY_KEY)
         if not access.key:
             raise DriverError(Code.HSM_NOT_NEEDED)
         initial = (yield from self._terminal.initial_pin(card)) if access.pin else ""
@@ -247,8 +254,13 @@ class SSCardDriver(DriverCalls):
         yield from self._verify_pin("query", initial)
         yield from flows.select_ef(DETAILS)
         held = yield from flows.read_cycle()
-        # The type of a purchase is 02, or 32 in ASCII [OC-18].
-        return "".join(_debit_record(record) for record in held if record[2:3] in (b"\x02", b"2"))
+        out = ""
+        for record in held:
+            if record[2:3] in (b"\x02", b"2"):  # the type of a purchase, binary or ASCII [OC-18]
+                sequence, terminal, time = fields.upper_hex(record[:2]), record[3:9].hex(), record[9:16].hex()
+                total, rest = (fields.yuan(int.from_bytes(record[at : at + 4], "big")) for at in (20, 24))
+                out += f"{sequence}^{terminal}^{time}^{total}^{rest}^|"
+        return out
 
     def _open(self, reader_type: int) -> tuple[OpenedCard, IssuerData]:
         card = self._terminal.open(reader_type)
@@ -266,11 +278,8 @@ class SSCardDriver(DriverCalls):
         card = self._terminal.open(reader_type, fields.card_info(card_info))
         initial = yield from self._terminal.initial_pin(card)
         yield Require((PUK, STK))
-        yield from flows.reset_pin(card, self._new_pin(initial))
+        yield from flows.reset_pin(card, self._terminal.pins.ask_new(initial))
         return ""
-
-    def _new_pin(self, initial: str) -> Flow[bytes]:
-        return encode_pin((yield from self._terminal.pins.ask_new(initial)))
 
     def _unblock_pin(self, reader_type: int, card_info: str) -> Flow[str]:
         card = self._terminal.open(reader_type, fields.card_info(card_info))
@@ -279,7 +288,10 @@ class SSCardDriver(DriverCalls):
         return ""
 
     def _debit(self, reader_type: int, card_info: str, pay_info: str) -> Flow[str]:
-        """The PIN, then the purchase: account 0, self-paid the total, pool the other amount (inferred)."""
+        """The PIN, then the purchase: account 0, self-paid the total, pool the other amount (inferred).
+
+        MAC2 comes before the receipt if nobody has checked it.
+        """
         given, payment = fields.card_info(card_info), fields.pay_info(pay_info)
         card, options = self._terminal.open(reader_type, given), self._terminal.options
         number: str = yield BeginPurchase(card, options.purchase_key)
@@ -289,18 +301,16 @@ class SSCardDriver(DriverCalls):
         amounts = b"".join(amount.to_bytes(4, "big") for amount in (0, payment.total, payment.account_and_pool))
         kind, time = bytes((options.purchase_type,)), bytes.fromhex(payment.time)
         bought = yield from flows.purchase(card, options.purchase_key, amounts, kind, number, time)
-        return self._receipt(bought)
-
-    def _receipt(self, bought: Purchase) -> str:
-        """The eight fields of iDoDebit, after MAC2 if nobody has checked it."""
-        asked, made = bought.asked, bought.made
-        amounts, kind = fields.upper_hex(asked.amounts[4:]), fields.upper_hex(asked.kind)
-        sequence, tac = fields.upper_hex(made.sequence), fields.upper_hex(bought.tac)
-        address = self._terminal.address(DTK)
-        unchecked = () if bought.checked else (fields.upper_hex(bought.mac2),)
-        algorithm = f"{asked.card.algorithm:02X}"
+        made, mac2 = bought.made, () if bought.checked else (bought.mac2,)
         return fields.join(
-            *unchecked, algorithm, address, amounts, kind, asked.terminal, sequence, made.time.hex(), tac
+            *map(fields.upper_hex, mac2),
+            f"{card.algorithm:02X}",
+            self._terminal.address(DTK),
+            *map(fields.upper_hex, (amounts[4:], kind)),
+            number,
+            fields.upper_hex(made.sequence),
+            made.time.hex(),
+            fields.upper_hex(bought.tac),
         )
 
 
@@ -325,18 +335,3 @@ def _key_number(card: OpenedCard, key: str) -> int:
         return layout.keys[layout.key_named(key)].number
     except KeyError:
         raise ApduError(f"authenticate {key}", SW.KEY_NOT_FOUND) from None
-
-
-def _by_key(by: int) -> bool:
-    """Whether iAuthType means the key: −14 for neither."""
-    if by not in PIN_OR_KEY:
-        raise DriverError(Code.PARAMETER)
-    return by == 2
-
-
-def _debit_record(record: bytes) -> str:
-    """A purchase of EF08: sequence (hex), terminal, time, total, account and pool fund in yuan."""
-    count, terminal, time = record[:2], record[3:9], record[9:16]
-    total, account_and_pool = record[20:24], record[24:28]
-    amounts = (fields.yuan(int.from_bytes(amount, "big")) for amount in (total, account_and_pool))
-    return "^".join((fields.upper_hex(count), terminal.hex(), time.hex(), *amounts)) + "^|"

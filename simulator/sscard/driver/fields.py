@@ -95,15 +95,13 @@ def files(text: str, limit: int = FILE_ADDRESS_LENGTH) -> list[FileFields]:
     *parts, rest = fit(text, limit).split(FILE_END)
     if rest or not parts:
         raise DriverError(Code.PARAMETER)
-    return [_file(part) for part in parts]
-
-
-def _file(text: str) -> FileFields:
-    name, *fields = text.split("|")
-    found = _FILE.fullmatch(name)
-    if found is None:
-        raise DriverError(Code.PARAMETER)
-    return FileFields(found[1], int(found[2], 16), tuple(fields))
+    found = []
+    for name, *fields in (part.split("|") for part in parts):
+        address = _FILE.fullmatch(name)
+        if address is None:
+            raise DriverError(Code.PARAMETER)
+        found.append(FileFields(address[1], int(address[2], 16), tuple(fields)))
+    return found
 
 
 def file_text(file: FileFields, values: list[str]) -> str:

@@ -8,7 +8,6 @@ is one value in hex.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -23,6 +22,8 @@ from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import Flow
 from sscard.terminal.flows import BINARY_PIECE, FIRST, NUMBER, PREVIOUS
 
+BY_PIN, BY_KEY = 1, 2
+"""Values of iAuthType."""
 FILL_OF_1: Final = b"\xee"
 """Fills an item of a 1.0 card that was rewritten with the shorter meaning of 2.0 (card file sheet §6)."""
 
@@ -73,8 +74,12 @@ def writable_file(card: OpenedCard, file: FileFields) -> FileSpec:
     return spec
 
 
-def read_access(rule: str, prefer_key: Callable[[], bool]) -> Access:
-    """What reading by a rule asks for; ``prefer_key`` decides where a way with and one without the PIN exist."""
+def read_access(rule: str, by: int) -> Access:
+    """What reading by a rule asks for.
+
+    ``by`` is iAuthType and decides if there is a way with and one without the
+    PIN: −14 if it is neither ``BY_PIN`` nor ``BY_KEY``.
+    """
     if rule == "free":
         return Access(False, "")
     ways = [
@@ -83,8 +88,9 @@ def read_access(rule: str, prefer_key: Callable[[], bool]) -> Access:
     ]
     if len(ways) == 1:
         return ways[0]
-    pin = not prefer_key()
-    return next(way for way in ways if way.pin is pin)
+    if by not in (BY_PIN, BY_KEY):
+        raise DriverError(Code.PARAMETER)
+    return next(way for way in ways if way.pin is (by == BY_PIN))
 
 
 def read_file(card: OpenedCard, spec: FileSpec, file: FileFields) -> Flow[str]:

@@ -98,7 +98,13 @@ class Terminal:
 
     def open(self, reader_type: int, expected: Identity | None = None) -> OpenedCard:
         """Power the first card found: −2 for none, −13 for an unknown version, −22 where it is not the expected one."""
-        card = self._power(self._readers.by_type(reader_type))
+        for reader in self._readers.by_type(reader_type):
+            self._device = reader()
+            with suppress(CardRemoved):
+                card = run(_open(self._device.power_on()), self.send, self.answer)
+                break
+        else:
+            raise DriverError(Code.NO_CARD)
         if card.generation not in GENERATIONS:
             raise DriverError(Code.UNSUPPORTED)
         if expected is not None and card.identity != expected:
@@ -185,17 +191,10 @@ class Terminal:
         except (KeyError, IndexError, HsmError):
             raise DriverError(Code.KEY_NOT_FOUND) from None
 
-    def _power(self, readers: list[Reader]) -> OpenedCard:
-        for reader in readers:
-            self._device = reader()
-            with suppress(CardRemoved):
-                historical = _historical(self._device.power_on())
-                return run(_open(historical), self.send, self.answer)
-        raise DriverError(Code.NO_CARD)
 
-
-def _open(historical: bytes) -> Flow[OpenedCard]:
+def _open(atr: bytes) -> Flow[OpenedCard]:
     """Select SSSE and read EF05: −1 where it is no social security card."""
+    historical = _historical(atr)
     try:
         fci = yield from flows.select_ssse()
     except ApduError as error:

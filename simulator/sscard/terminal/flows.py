@@ -257,10 +257,10 @@ def change_pin(old: str, new: str) -> Flow[None]:
     checked((yield command(0x80, 0x5E, 0x01, 0x00, data)), N_("change PIN"), pin_error)
 
 
-def reset_pin(card: OpenedCard, new: Flow[bytes]) -> Flow[None]:
-    """PIN reset (重置): ``new`` asks for the new PIN (cn) once the card has accepted PUK."""
+def reset_pin(card: OpenedCard, new: bytes | Flow[str]) -> Flow[None]:
+    """PIN reset (重置): ``new`` is the new PIN (cn), or asks for its digits once the card has accepted PUK."""
     yield from authenticate(card, PUK, PUK_NUMBER)
-    pin = yield from new
+    pin = new if isinstance(new, bytes) else encode_given_pin((yield from new))
     block = card.algorithm.block
     enciphered = (len(pin) + block) // block * block  # LD ‖ PIN in whole blocks
     yield from safe_message(card, _unblock_header(RESET, enciphered), pin, N_("reset PIN"))

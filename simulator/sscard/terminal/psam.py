@@ -107,7 +107,8 @@ class Psam:
         suite = self._deliver(algorithm, key, kind, card, factor)
         message = header
         if pin is not None:
-            message += self._cipher(MORE_ENCRYPT, _pin_block(pin, suite.block))
+            block = bytes((len(pin),)) + pin  # padded only where it does not fill the block (card security §5)
+            message += self._cipher(MORE_ENCRYPT, pad(block, suite.block) if len(block) % suite.block else block)
         _expect(header[-1] == len(message) - HEADER_LENGTH + MAC_LENGTH, _("Lc of the header counts data and MAC"))
         return message + self._cipher(ONLY_MAC, bytes(suite.block) + pad(message, suite.block))
 
@@ -240,12 +241,6 @@ _LOST: Final = (TransportError, PowerLost, PowerError)
 
 def _select(name: bytes) -> bytes:
     return command(0x00, 0xA4, 0x04, 0x00, name, le=0)
-
-
-def _pin_block(pin: bytes, block: int) -> bytes:
-    """LD ‖ PIN, padded only where it does not fill the block (card security §5)."""
-    plain = bytes((len(pin),)) + pin
-    return pad(plain, block) if len(plain) % block else plain
 
 
 def _fold(enciphered: bytes) -> bytes:

@@ -101,7 +101,7 @@ class CardSession:
 
     def reset_pin(self, new: str) -> None:
         """PIN reset (重置): the issuer sets a new PIN of 4–16 digits and frees the counter."""
-        self.run(flows.reset_pin(self.card, _given(flows.encode_given_pin(new))))
+        self.run(flows.reset_pin(self.card, flows.encode_given_pin(new)))
 
     def unblock_pin(self) -> None:
         """PIN unblock (解锁): the old PIN is valid again, with all its tries."""
@@ -129,9 +129,3 @@ class CardSession:
         return Receipt(
             account, self_paid, int.from_bytes(bought.asked.purchase_count, "big"), now, bought.tac.hex().upper()
         )
-
-
-def _given(pin: bytes) -> Flow[bytes]:
-    """A PIN that nobody need be asked for."""
-    return pin
-    yield
