@@ -9,8 +9,8 @@ BIN    := $(VENV)/bin
 COMPILED := build/compiled
 CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix simulator/sscard/, \
 	standard chip card card/commands psam))))
-CHIP_TESTS := tests/standard tests/chip tests/card tests/psam tests/model \
-	tests/issuer/test_image.py tests/issuer/test_personalities.py
+CHIP_TESTS := $(addprefix tests/,standard chip card psam model terminal driver \
+	issuer/test_image.py issuer/test_personalities.py)
 
 .PHONY: demo test check lint types layers tests catalogs campaign compiled bench bench-compare bench-compiled system venv clean
 
@@ -41,10 +41,11 @@ catalogs: $(VENV)/developer
 campaign: $(VENV)/developer
 	$(BIN)/pytest -m campaign
 
-# The chip's tests on the compiled chip, which plain sscard above it uses.
+# The chip's tests and the built-in suite on the compiled chip, which plain sscard above it uses.
 compiled: $(COMPILED)/chip
 	cp -R simulator/sscard $(COMPILED)
-	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 2 $(CHIP_TESTS)
+	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 2 --ignore tests/driver/test_driver_pcsc.py $(CHIP_TESTS)
+	PYTHONPATH=$(COMPILED) $(BIN)/sscard run scenarios
 
 bench: $(VENV)/developer
 	$(BIN)/pytest bench --benchmark-enable

@@ -19,6 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from sscard.i18n.language import CHINESE, DOMAIN, LOCALE
+from sscard.standard.choices import CHOICES
 
 PACKAGE = Path(__file__).parents[1] / "simulator" / "sscard"
 PO = LOCALE / CHINESE / "LC_MESSAGES" / f"{DOMAIN}.po"
@@ -29,9 +30,9 @@ WIDTH = 120
 
 
 def extracted() -> Catalog:
-    """Every message of the sources, the help of the commands and the meanings of a personality's fields among them."""
+    """Every message of the sources, the help of the commands and the choices of a personality among them."""
     catalog = Catalog(domain=DOMAIN)
-    for file, message in (*_marked(), *_templates(), *_helps(), *_meanings()):
+    for file, message in (*_marked(), *_templates(), *_helps(), *_choices()):
         catalog.add(message, locations=[(file, None)])
     return catalog
 
@@ -102,11 +103,10 @@ def _helps() -> Iterator[tuple[str, str]]:
         yield file, cleandoc(command.callback.__doc__ or "")
 
 
-def _meanings() -> Iterator[tuple[str, str]]:
-    from sscard.issuer.personalities import field_meanings  # noqa: PLC0415
-
-    for meaning in field_meanings().values():
-        yield "card/personality.py", meaning
+def _choices() -> Iterator[tuple[str, str]]:
+    for choice in CHOICES.values():
+        for message in filter(None, (choice.help, choice.reason)):
+            yield "standard/choices.py", message
 
 
 def main() -> int:

@@ -90,7 +90,7 @@ class Document:
         if detail["type"] == "extra_forbidden":
             allowed = _fields_at(model, path[:-1])
             return self.error(
-                path, _("unknown field {field}", field=_shown(path[-1])), suggestion(str(path[-1]), allowed)
+                path, _("unknown field {field}", field=shown(path[-1])), suggestion(str(path[-1]), allowed)
             )
         if detail["type"] == "missing":
             return self.error(
@@ -112,7 +112,7 @@ def _first(error: ValidationError) -> ErrorDetails:
     return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
 
 
-def _shown(word: object) -> str:
+def shown(word: object) -> str:
     """A word of the document, quoted; a long run of hex digits may be key material and is not repeated."""
     return _("(hex digits)") if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
 
@@ -177,7 +177,7 @@ def _mapping(node: yaml.MappingNode, path: Path_, places: dict[Path_, Place], so
         if key in mapping:
             remedy = _("keep one of them")
             raise InputError(
-                _("key {key} is given twice", key=_shown(key)), file=source, line=line, column=column, remedy=remedy
+                _("key {key} is given twice", key=shown(key)), file=source, line=line, column=column, remedy=remedy
             )
         places[(*path, key)] = Place(line, column)
         mapping[key] = _plain(value_node, (*path, key), places, source)

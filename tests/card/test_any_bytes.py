@@ -9,8 +9,7 @@ import pytest
 
 from kit.command_sheet import BEYOND_THE_LIST, OTHER_SHEET, PIN_SHEET, generic
 from kit.desk import WholeDesk
-from sscard.card.commands import BY_CODE, KNOWN_CLAS, KNOWN_INS
-from sscard.card.commands.declaration import Command
+from sscard.card.commands import TABLE, CardCommand
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Account
 
@@ -80,11 +79,11 @@ def in_some_state(name: str, contact: bool, random: Random) -> WholeDesk:
     return desk
 
 
-def declaration_of(sent: bytes) -> Command | None:
+def declaration_of(sent: bytes) -> CardCommand | None:
     """Whose command this is; CLA and INS tell, and P1 P2 where two share them."""
     if len(sent) < 4:
         return None
-    first = declared = BY_CODE.get(sent[0] << 8 | sent[1])
+    first = declared = TABLE.by_code.get(sent[0] << 8 | sent[1])
     while declared is not None and declared.p1p2 and (sent[2] << 8 | sent[3]) not in declared.p1p2:
         declared = declared.sibling
     return declared or first
@@ -100,7 +99,7 @@ def some_bytes(random: Random) -> bytes:
     if kind == 1:
         return (head + random.randbytes(length))[: random.randrange(301)]
     code = random.choice(CODES)
-    declared = BY_CODE[code]
+    declared = TABLE.by_code[code]
     p1p2 = random.choice(sorted(declared.p1p2)) if declared.p1p2 else random.randrange(1 << 16)
     data = random.randbytes(random.choice(sorted(declared.lengths) or [0]))
     head = code.to_bytes(2, "big") + p1p2.to_bytes(2, "big")
@@ -109,7 +108,7 @@ def some_bytes(random: Random) -> bytes:
     return head + random.randbytes(random.randrange(0, 297))
 
 
-CLAS, INSES, CODES = sorted(KNOWN_CLAS), sorted(KNOWN_INS), sorted(BY_CODE)
+CLAS, INSES, CODES = sorted(TABLE.clas), sorted(TABLE.instructions), sorted(TABLE.by_code)
 GENERAL = {0x9000, 0x6100, 0x6700, 0x6581, 0x6A81, 0x6D00, 0x6E00, 0x9303}
 ALLOWED = {
     name: GENERAL | listed | BEYOND_THE_LIST.get(name, set()) for name, listed in (OTHER_SHEET | PIN_SHEET).items()

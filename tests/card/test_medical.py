@@ -20,7 +20,7 @@ from sscard.issuer import Card, preset
 from sscard.standard.cipher import DES, SM4
 from sscard.standard.encoding import tlv
 from sscard.standard.generations import build_layout
-from sscard.standard.tree import Account
+from sscard.standard.tree import Account, Item, Layout
 
 PRESETS = ("v1-des", "v2-3des", "v3-sm4")
 OK = b"\x90\x00"
@@ -176,10 +176,12 @@ def test_a_card_that_keeps_the_account_only(any_card: Personality) -> None:
     """Records of 20 bytes: "the other amounts are sent as zero" and are not recorded."""
     model = WholeDesk(any_card)
     profile = model.card.profile
-    layout = build_layout(any_card.generation)
-    details = layout.file(0xDF04, 0x08)
+    whole = build_layout(any_card.generation)
+    details = whole.file(0xDF04, 0x08)
     assert details is not None
-    details.record_length, details.size = 20, 30 * 20
+    shorter = replace(details, items=(Item(0, "b", 20),), size=30 * 20)
+    files = [shorter if file is details else file for file in whole.files]
+    layout = Layout(whole.generation, whole.dfs, whole.keys, files)
     values = [
         tuple(profile.key(index, version) for version in range(key.versions)) for index, key in enumerate(layout.keys)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -92,6 +93,41 @@ def test_two_runs_with_one_seed_write_the_same_trace(sscard, tmp_path):
     assert first.read_bytes() == again.read_bytes()
     assert first.read_bytes() != other.read_bytes()
     assert "8424000114 ********************************" in first.read_text()
+
+
+def test_reports_of_every_format_in_one_run(sscard, folder):
+    files = {name: folder / f"report.{name}" for name in ("html", "junit", "trace", "json", "short")}
+    options = [
+        option for name in ("html", "junit", "trace", "json") for option in ("--report", f"{name}={files[name]}")
+    ]
+    assert sscard("run", folder / "good.yaml", *options, "--trace", files["short"])[0] == 0
+    assert files["html"].read_text().startswith("<!doctype html>")
+    assert files["junit"].read_text().startswith("<?xml")
+    assert [entry["verdict"] for entry in json.loads(files["json"].read_text())["results"]] == ["passed"]
+    assert files["trace"].read_text() == files["short"].read_text() != ""
+
+
+@pytest.mark.parametrize(
+    ("report", "problem"),
+    [
+        ("pdf=report.pdf", "unknown report format 'pdf'\n  expected one of: html, json, junit, trace"),
+        ("html", "no file is named"),
+        ("html=", "no file is named"),
+        ("html=no/folder/report.html", "no/folder/report.html: cannot be written"),
+    ],
+)
+def test_a_report_that_cannot_be_written_is_an_error_before_the_run(sscard, folder, report, problem, monkeypatch):
+    monkeypatch.chdir(folder)
+    code, out, err = sscard("run", "good.yaml", "--report", report)
+    assert (code, out) == (2, "")
+    assert problem in err
+
+
+def test_a_report_that_is_there_stays_until_the_run_has_ended(sscard, folder):
+    (folder / "report.html").write_text("yesterday's")
+    (folder / "typo.yaml").write_text("nonsense")
+    assert sscard("run", folder / "typo.yaml", "--html", folder / "report.html")[0] == 2
+    assert (folder / "report.html").read_text() == "yesterday's"
 
 
 def test_a_forced_personality_takes_the_place_of_those_named(sscard, folder):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit import NAME
 from kit.desk import TERMINAL, TIME, WholeDesk, amounts
-from sscard.card.commands import BY_CODE, COMMANDS
+from sscard.card.commands import COMMANDS, TABLE
 from sscard.conversation import Recorder
 from sscard.conversation.explain import Explainer
 from sscard.issuer import preset
@@ -284,7 +284,7 @@ def test_no_pin_is_told_by_a_recorder() -> None:
 # Any bytes
 
 
-codes = st.sampled_from(sorted(BY_CODE)).map(lambda code: code.to_bytes(2, "big"))
+codes = st.sampled_from(sorted(TABLE.by_code)).map(lambda code: code.to_bytes(2, "big"))
 commands = st.binary(max_size=40) | st.builds(lambda code, rest: code + rest, codes, st.binary(max_size=40))
 answers = st.builds(
     lambda data, word: data + word.to_bytes(2, "big"), st.binary(max_size=60), st.sampled_from(list(SW))

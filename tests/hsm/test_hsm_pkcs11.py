@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,10 +16,12 @@ from typing import Any
 import pytest
 
 import kit
+from sscard.cli.main import main
 from sscard.errors import InputError, MissingPart
-from sscard.hsm import HsmError, SoftHsm
+from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
 from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots, read_key_file
-from sscard.issuer import CardReference, builtin_keys
+from sscard.issuer import CardReference, builtin_keys, make_order, personalise, preset
+from sscard.issuer.cardfile import load_card, save_card
 from sscard.issuer.hierarchy import KeyFile
 from sscard.terminal import CardSession
 
@@ -34,6 +37,8 @@ MODULES = [
     if Path(place).exists()
 ]
 TOKEN, PIN, SO_PIN = "sscard", "135790", "24680135"
+WRONG_PIN = "sscard: token 'sscard' refused its PIN: CKR_PIN_INCORRECT\n  SSCARD_TOKEN_PIN=PIN\n"
+NO_TOKEN = "sscard: {module} has no token 'other'\n  pkcs11-tool --module {module} -L\n"
 CARD = CardReference("510100", bytes.fromhex("8649510100000001"))
 FACTOR, ORIGINAL = bytes(range(8)), bytes(range(8, 16))
 SOFT = SoftHsm(builtin_keys())
@@ -190,14 +195,16 @@ def test_a_token_without_our_keys_holds_nothing(module: Path) -> None:
 
 
 def test_what_is_not_there_is_said(module: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="has no token 'other'"):
+    with pytest.raises(HsmUnavailable, match="has no token 'other'"):
         Pkcs11Hsm(module, "other", PIN)
-    with pytest.raises(InputError, match=r"nothing\.so.*cannot be used as a PKCS#11 module"):
+    with pytest.raises(
+        InputError, match=r"nothing\.so: cannot be used as a PKCS#11 module: No such file or directory$"
+    ):
         Pkcs11Hsm(tmp_path / "nothing.so", TOKEN, PIN)
 
 
 def test_a_wrong_pin_of_the_token_is_refused_without_repeating_it(module: Path) -> None:
-    with pytest.raises(HsmError, match="PinIncorrect") as refused:
+    with pytest.raises(HsmUnavailable, match="'sscard' refused its PIN: CKR_PIN_INCORRECT") as refused:
         Pkcs11Hsm(module, TOKEN, "97531086")
     assert "97531086" not in str(refused.value)
 
@@ -222,6 +229,70 @@ def test_the_command_line_loads_the_roots(module: Path, tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == (0, "keys loaded into token empty: 1\n")
     with Pkcs11Hsm(module, "empty", PIN) as hsm:
         assert hsm.address_of("BK") == "10FF"
+
+
+@pytest.mark.parametrize("command", ["reset-pin", "case open --reason forgotten --pharmacy"])
+def test_the_command_line_works_with_a_token(
+    module: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A case with the trial at the pharmacy: PUK, STK and DPK of the card are derived in the token."""
+    monkeypatch.setenv("SSCARD_TOKEN_PIN", PIN)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    card = tmp_path / "card.json"
+    order = make_order(preset("v2-3des"), Random(1), kit.HOLDER, "410400", date(2025, 1, 6))
+    save_card(personalise(order, builtin_keys()), card)
+    first, *rest = command.split()
+    second = [rest.pop(0)] if first == "case" else []
+    with pytest.raises(SystemExit) as ended:
+        main([first, *second, str(card), *rest, "--new", "654321", "--hsm", f"pkcs11:token={TOKEN};module={module}"])
+    said = capsys.readouterr()
+    assert (ended.value.code or 0, said.err) == (0, "")
+    assert load_card(card).memory.strings[0] == kit.encode_pin("654321")
+    assert ("You can pay with the new PIN" in said.out) is (first == "case")
+
+
+@pytest.mark.parametrize(
+    ("command", "token", "pin", "code", "err"),
+    [
+        ("hsm load --module {module} --token {token}", TOKEN, "97531086", 3, WRONG_PIN),
+        ("hsm serve --port 0 --hsm {url}", TOKEN, "97531086", 3, WRONG_PIN),
+        ("hsm serve --port 0 --module {module} --token {token}", TOKEN, "97531086", 3, WRONG_PIN),
+        ("reset-pin {card} --new 654321 --hsm {url}", TOKEN, "97531086", 3, WRONG_PIN),
+        ("unblock-pin {card} --hsm {url}", "other", PIN, 3, NO_TOKEN),
+        ("hsm load --module {module} --token {token}", "other", PIN, 3, NO_TOKEN),
+        ("case open {card} --reason forgotten --new 654321 --hsm {url}", "other", PIN, 3, NO_TOKEN),
+        ("unblock-pin {card} --hsm {url}", "empty", PIN, 1, "sscard: this HSM holds no PUK version 1\n"),
+        ("unblock-pin {card} --hsm {url};pin=1", TOKEN, PIN, 2, "sscard: a pkcs11 URL has token=LABEL"),
+        ("hsm serve --module {module} --hsm {url}", TOKEN, PIN, 2, "sscard: --module excludes --keys and --hsm\n"),
+        ("hsm serve --module {module} --keys {card}", TOKEN, PIN, 2, "sscard: --module excludes --keys and --hsm\n"),
+    ],
+)
+def test_how_a_command_ends_without_its_token(
+    module: Path,
+    tmp_path: Path,
+    command: str,
+    token: str,
+    pin: str,
+    code: int,
+    err: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSCARD_TOKEN_PIN", pin)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    card = tmp_path / "card.json"
+    save_card(kit.card_of("v2-3des"), card)
+    before = card.read_bytes()
+    url = f"pkcs11:token={token};module={module}"
+    words = [word.format(module=module, token=token, card=card, url=url) for word in command.split()]
+    with pytest.raises(SystemExit) as ended:
+        main(words)
+    said = capsys.readouterr()
+    assert ended.value.code == code
+    assert said.err.startswith(err.format(module=module))
+    assert pin not in said.err
+    assert card.read_bytes() == before
 
 
 def sscard_hsm_load(module: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -13,7 +13,10 @@ import kit
 from sscard.errors import InputError
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import CardReference, KeyHierarchy, builtin_keys, load_keys, personalise, preset
-from sscard.standard.cipher import DES, SM4, Suite
+from sscard.issuer.hierarchy import RootKey
+from sscard.issuer.psam import issue_psam
+from sscard.psam.layout import OWN_KEYS
+from sscard.standard.cipher import DES, SM4, SUITES, Suite
 
 ROOT = "000102030405060708090A0B0C0D0E0F"
 STK8 = "1011121314151617"
@@ -102,6 +105,36 @@ def test_a_root_the_file_lacks_is_named(vectors: KeyHierarchy, missing: str) -> 
     assert refused.value.remedy
 
 
+@pytest.mark.parametrize("suite", SUITES.values(), ids=repr)
+def test_an_issuer_may_use_one_suite_only(key_file: Path, suite: Suite) -> None:
+    whole = load_keys(key_file)
+    others = [other.key_field for other in SUITES.values() if other is not suite]
+    key_file.write_text("".join(line for line in KEY_FILE.splitlines(True) if line.split(":")[0].strip() not in others))
+    held = load_keys(key_file)
+    assert held.card_key(suite, "PUK", 0, CARD) == whole.card_key(suite, "PUK", 0, CARD)
+    assert [held.root(other, "PUK", 0) for other in SUITES.values() if other is not suite] == [None] * len(others)
+    with pytest.raises(InputError, match="holds no root PUK version 1"):
+        held.card_key(next(other for other in SUITES.values() if other is not suite), "PUK", 0, CARD)
+
+
+def test_every_suite_has_a_field_for_its_roots() -> None:
+    assert {suite.key_field for suite in SUITES.values()} == set(RootKey.model_fields) - {"name", "use", "addresses"}
+
+
+def test_the_own_keys_of_psams_stand_beside_those_of_cards(key_file: Path) -> None:
+    own = "".join(
+        f"  - {{name: {name}, use: authenticate, addresses: [F00{number}], sm4: [{ROOT}]}}\n"
+        for number, name in enumerate(OWN_KEYS)
+    )
+    key_file.write_text(f"{KEY_FILE}psam_keys:\n{own}")
+    roots = load_keys(key_file)
+    assert roots.psam_keys is not None
+    assert roots.at("F000") is None
+    assert roots.psam_keys.at("F000") == ("DDF-MK", 0, "authenticate")
+    assert load_keys(key_file).root(SM4, "DDF-MK", 0) is None
+    assert [held.suite for held in issue_psam(roots).profile.environments] == [SM4]
+
+
 def test_a_card_of_an_incomplete_key_file_is_refused(vectors: KeyHierarchy) -> None:
     with pytest.raises(InputError, match="holds no root"):
         personalise(kit.order_of(preset("v3-sm4")), vectors)
@@ -111,9 +144,28 @@ def test_a_card_of_an_incomplete_key_file_is_refused(vectors: KeyHierarchy) -> N
 
 WRONG_FILES = [
     ("no hex digits", f"sm4: [{ROOT}]", f"sm4: [{ROOT[:-2]}ZZ]", (6, 11), "hex digits"),
-    ("too short", f"sm4: [{ROOT}]", f"sm4: [{ROOT[:-2]}]", (3, 5), "an sm4 root has 16 bytes"),
-    ("too long", f"des: [{ROOT}]", f"des: [{ROOT}FF]", (3, 5), "a des root has 8 or 16 bytes"),
-    ("one value less", "addresses: [1009]", "addresses: [1009, 1010]", (3, 5), "one address, one sm4 and one des"),
+    (
+        "too short",
+        f"sm4: [{ROOT}]",
+        f"sm4: [{ROOT[:-2]}]",
+        (3, 5),
+        "PUK: sm4 values have 16 bytes\n  write 32 hex digits",
+    ),
+    (
+        "too long",
+        f"des: [{ROOT}]",
+        f"des: [{ROOT}FF]",
+        (3, 5),
+        "PUK: des values have 8 or 16 bytes\n  write 16 or 32 hex digits",
+    ),
+    (
+        "one value less",
+        "addresses: [1009]",
+        "addresses: [1009, 1010]",
+        (3, 5),
+        "one value of each of des, sm4 expected",
+    ),
+    ("no value", f"    sm4: [{ROOT}]\n    des: [{ROOT}]\n", "", (3, 5), "one value of each of des, sm4 expected"),
     ("a typing mistake", "    addresses: [1009]", "    adresses: [1009]", (5, 5), "did you mean 'addresses'?"),
     ("a field left out", "    use: authenticate\n", "", (3, 5), "'keys.0.use' is missing"),
     ("a use it does not know", "use: authenticate", "use: sign", (4, 5), "'authenticate'"),

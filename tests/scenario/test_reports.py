@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from json import loads
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
-from sscard.scenario.reports.html import html_report
-from sscard.scenario.reports.junit import junit_xml
+from sscard.scenario.reports import REPORTS, html, json, junit, trace
 
 SEED = 3
 RIGHT = "name: The right PIN\nproves: It is <accepted>.\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
@@ -24,7 +24,7 @@ def results(tmp_path: Path) -> list[ScenarioResult]:
 
 
 def test_junit_counts_and_tells_the_failing_step(results: list[ScenarioResult]) -> None:
-    suite = ET.fromstring(junit_xml(results)).find("testsuite")  # noqa: S314 - our own text
+    suite = ET.fromstring(junit.write(results, SEED)).find("testsuite")  # noqa: S314 - our own text
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     failure = suite.find("testcase/failure")
@@ -34,7 +34,7 @@ def test_junit_counts_and_tells_the_failing_step(results: list[ScenarioResult]) 
 
 
 def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[ScenarioResult]) -> None:
-    page = html_report(results, SEED)
+    page = html.write(results, SEED)
     assert "1 passed, 1 failed" in page
     assert "It is &lt;accepted&gt;." in page
     assert page.count('class="failed" open') == 1
@@ -42,9 +42,23 @@ def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[Scenar
     assert "VERIFY" in page
 
 
-@pytest.mark.parametrize("report", [junit_xml, lambda results: html_report(results, SEED)])
-def test_no_report_holds_a_pin(report: object, results: list[ScenarioResult]) -> None:
-    assert callable(report)
-    text = report(results)
+def test_json_has_a_verdict_per_scenario_and_names_the_failure(results: list[ScenarioResult]) -> None:
+    content = loads(json.write(results, SEED))
+    assert (content["schema"], content["seed"]) == ("sscard-run-1", SEED)
+    right, wrong = content["results"]
+    assert (right["name"], right["verdict"], right["failure"]) == ("The right PIN", "passed", None)
+    assert (wrong["verdict"], wrong["failure"]["line"]) == ("failed", 4)
+    assert wrong["failure"]["mismatches"][0]["field"] == "sw"
+
+
+def test_the_trace_marks_what_was_not_met(results: list[ScenarioResult]) -> None:
+    text = trace.write(results, SEED)
+    assert text.startswith("== The right PIN [v3-sm4]\n")
+    assert "!! sw: expected 9000 done, got 63C5" in text
+
+
+@pytest.mark.parametrize("name", REPORTS.names())
+def test_no_report_holds_a_pin(name: str, results: list[ScenarioResult]) -> None:
+    text = REPORTS.find(name)(results, SEED)
     assert "975310" not in text
     assert "123456" not in text.replace("0123456789", "")

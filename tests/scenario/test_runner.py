@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sscard.scenario import run_scenario
-from sscard.scenario.reports.console import trace_text
+from sscard.scenario.reports import trace
 
 WRONG = {
     "status word": ("- verify_pin: 000000\n  tries: 5", "sw", "9000 done", "63C5 verification failed, 5 tries left"),
@@ -27,12 +27,12 @@ WRONG = {
     "data too short": ("- apdu: 00 20 00 00 00\n  sw: 63C6\n  data: ?? ...", "data", "?? ...", "no data"),
     "tries read by the terminal": ("- tries_left: 5", "tries_left", "5", "6"),
     "basic data": ("- read_basic: {version: 9.00}\n  state: RKSSSE", "version", "9.00", "3.00"),
-    "power that stayed": ("- reset:\n  sw: none", "sw", "no answer: the power went", "9000 done"),
+    "power that stayed": ("- reset:\n  sw: none", "sw", "no answer", "9000 done"),
     "power that went": (
         "- cut_power: {point: 0}\n- verify_pin: 123456",
         "sw",
         "9000 done",
-        "no answer: the power went",
+        "no answer",
     ),
     "stage of a case": ("- apply: {reason: leaked}\n  stage: refused", "stage", "refused", "accepted"),
     "grounds of a refusal": ("- apply: {}\n  stage: refused\n  grounds: [person]", "grounds", "person", "reason"),
@@ -107,7 +107,7 @@ def test_passes(run, steps, card):
 
 def test_the_same_seed_gives_the_same_wire_and_another_seed_another(read):
     [scenario] = read("name: a\nproves: b\nsteps:\n  - reset_pin: 654321\n    state: PUK\n")
-    first, again, other = (trace_text([run_scenario(scenario, seed)]) for seed in (1, 1, 2))
+    first, again, other = (trace.write([run_scenario(scenario, seed)], seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -118,5 +118,5 @@ def test_no_pin_in_a_trace(run):
         "- apdu: 00 20 00 00 04 13 57 24 68",
         "card: {pin: 24681357}",
     )
-    assert "24681357" not in trace_text([result])
-    assert "13572468" not in trace_text([result])
+    assert "24681357" not in trace.write([result], 1)
+    assert "13572468" not in trace.write([result], 1)

@@ -18,8 +18,8 @@ from sscard.standard.tree import CARD_BLOCKED
 from sscard.terminal import CardSession, CardUnusable, PinBlocked, WrongPin
 
 NEW = "80264153"
-PSAM = SoftHsm(builtin_keys())
 USES = ["free", "query only", "must change", "off"]
+PSAM = SoftHsm(builtin_keys())
 
 
 def at_pharmacy(citizen: Citizen) -> CardSession:

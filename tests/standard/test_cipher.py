@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sscard.standard.cipher import (
+    ALGORITHM_NAMES,
     DES,
     SM4,
     SUITES,
@@ -55,6 +56,17 @@ def test_des_encrypts_now_is_the_time() -> None:
 def test_suites_are_found_by_fci_algorithm_id_and_by_name() -> None:
     assert SUITES == {0x01: DES, 0x03: SM4}
     assert SUITES_BY_NAME == {"DES": DES, "SM4": SM4}
+    assert ALGORITHM_NAMES == {0x01: "DES/3DES", 0x02: "SSF33", 0x03: "SM4"}
+
+
+def test_a_suite_takes_keys_of_its_lengths_only() -> None:
+    for suite in SUITES.values():
+        for length in range(40):
+            if length in suite.key_lengths:
+                assert suite.key(bytes(length)).length == length
+            else:
+                with pytest.raises(CipherError):
+                    suite.key(bytes(length))
 
 
 @pytest.mark.parametrize(("suite", "block", "session_key_length"), [(DES, 8, 8), (SM4, 16, 16)])

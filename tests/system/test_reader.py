@@ -74,6 +74,35 @@ def test_the_atr_is_the_cards(connection: PcscConnection, card: Card) -> None:
     assert connection.power_on() == connection.reset() == card.profile.atr()
 
 
+@pytest.mark.usefixtures("slot")
+def test_the_atr_is_asked_over_the_connection(
+    connection: PcscConnection, card: Card, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(_card: int) -> tuple[int, str, int, int, list[int]]:
+        return 0, connection.reader_name, scard.SCARD_PRESENT, scard.SCARD_PROTOCOL_T1, [0x3B, 0x00]
+
+    scard = pytest.importorskip("smartcard.scard")
+    monkeypatch.setattr(scard, "SCardStatus", stale)
+    assert connection.power_on() == connection.reset() == card.profile.atr()
+
+
+@pytest.mark.parametrize("start", ["power_on", "reset"])
+def test_a_card_that_left_before_its_atr_was_asked_is_removed(
+    slot: VirtualReaderSlot, connection: PcscConnection, monkeypatch: pytest.MonkeyPatch, start: str
+) -> None:
+    def reconnect_and_leave(*asked: int) -> tuple[int, int]:
+        result: tuple[int, int] = reconnect(*asked)
+        slot.remove()
+        return result
+
+    scard = pytest.importorskip("smartcard.scard")
+    connection.power_on()
+    reconnect = scard.SCardReconnect
+    monkeypatch.setattr(scard, "SCardReconnect", reconnect_and_leave)
+    with pytest.raises(CardRemoved):
+        getattr(connection, start)()
+
+
 def test_power_on_is_a_cold_start_whoever_used_the_card_before(
     insert: Insert, reader_name: str, connection: PcscConnection, card: Card
 ) -> None:

@@ -13,7 +13,7 @@ from kit.programs import run
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
 from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
-from sscard.scenario.reports.console import trace_text
+from sscard.scenario.reports import trace
 from sscard.scenario.transports import Road, run_scenarios
 from sscard.transport.pcsc import ReaderError
 from sscard.transport.pcscd import PrivatePcscd
@@ -33,7 +33,7 @@ def test_the_whole_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, p
     through = list(run_scenarios(scenarios, road=Road(pool.connect, pcscd.readers)))
     in_process = list(run_scenarios(scenarios))
     assert [result.scenario.title for result in through if not result.passed] == []
-    assert trace_text(through) == trace_text(in_process)
+    assert trace.write(through, 1) == trace.write(in_process, 1)
     assert through == in_process
 
 
@@ -106,8 +106,8 @@ def test_a_command_that_cannot_travel_fails_its_step_and_says_why(pool: ReaderPo
 
 def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
     traces = {road: tmp_path / road for road in ("local", "pcsc")}
-    for road, trace in traces.items():
-        done = run("run", "-k", "window or contactless", "--transport", road, "--trace", trace)
+    for road, file in traces.items():
+        done = run("run", "-k", "window or contactless", "--transport", road, "--trace", file)
         assert done.returncode == 0, done.stdout + done.stderr
     assert traces["local"].read_bytes() == traces["pcsc"].read_bytes()
 

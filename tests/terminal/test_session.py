@@ -283,7 +283,7 @@ class OtherFci(Wire):
 
 
 CASES = {
-    "07": ("510100", "the card names algorithm 07, which is unknown; 01 is DES, 02 SSF33, 03 SM4"),
+    "07": ("510100", "the card names algorithm 07, which is unknown; known are 01 DES/3DES, 02 SSF33, 03 SM4"),
     "02": ("510100", "algorithm 02 is not supported; 01 is DES, 03 is SM4"),
     "": ("110100", "algorithm 02 is not supported; 01 is DES, 03 is SM4"),
 }

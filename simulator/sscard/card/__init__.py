@@ -1,8 +1,8 @@
 """The social security card's chip: bytes in, bytes out; no I/O, no clock, no threads."""
 
 from sscard.card.chip import Chip
-from sscard.card.personality import Personality
 from sscard.card.profile import Profile
 from sscard.card.snapshot import Snapshot
+from sscard.standard.choices import Personality
 
 __all__ = ["Chip", "Personality", "Profile", "Snapshot"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sscard.card.personality import Personality
 from sscard.chip.memory import Memory
 from sscard.standard.atr import contact_atr, contactless_atr
+from sscard.standard.choices import Personality
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES, Account, Layout
 

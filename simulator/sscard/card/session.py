@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from sscard.card.profile import Profile
 from sscard.chip.answers import APPLICATION_BLOCKED, NOT_SUPPORTED
 from sscard.chip.memory import Memory
+from sscard.chip.session import ChipSession, Random
 from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_VERIFIED, DfSpec, FileSpec
-
-Random = Callable[[int], bytes]
-"""A source of randoms: that many bytes."""
 
 
 class Transaction:
@@ -33,50 +29,37 @@ class Transaction:
         self.random = random
 
 
-class Session:
-    """One card under power; the commands work on it and everything in it dies with the power.
+class Session(ChipSession):
+    """One card under power.
 
     ``status`` is a mask of security statuses (see ``layout``), ``record`` the
-    current record from 1 (0: none), ``barred`` the answer that every command
-    but SELECT gets while the card or the current application is blocked.
+    current record from 1 (0: none).
     """
 
     __slots__ = (
-        "attentive",
-        "barred",
-        "challenge",
-        "contact",
         "df",
         "ef",
         "layout",
-        "memory",
         "partial",
-        "pending",
         "personality",
         "profile",
-        "random",
         "record",
         "status",
         "transaction",
     )
 
     def __init__(self, profile: Profile, memory: Memory, random: Random, contact: bool) -> None:
+        super().__init__(memory, random, contact, profile.personality.challenge_lasts)
         self.profile = profile
         self.personality = profile.personality
         self.layout = profile.layout
-        self.memory = memory
-        self.random = random
-        self.contact = contact
         self.df: DfSpec = profile.layout.dfs[0]
         self.ef: FileSpec | None = None
         self.record = 0
         self.status = 0
-        self.challenge = b""
-        self.pending = b""
         self.partial = (b"", 0)
         self.barred = self.block_of(self.df)
         self.transaction: Transaction | None = None
-        self.attentive = False
 
     def block_of(self, df: DfSpec) -> bytes:
         """What a DF answers while it or the card is blocked, empty while neither is [OC-29, OC-34]."""

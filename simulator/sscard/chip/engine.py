@@ -1,7 +1,209 @@
-"""How a chip answers commands."""
+"""How a chip answers commands: power, dispatch, the order of checks, GET RESPONSE (command sheet §0, §1.14).
+
+Card and PSAM share it; they differ by their commands, their session and the
+methods of ``Engine`` that they override.
+"""
 
 from __future__ import annotations
+
+from typing import Final, Generic, TypeVar
+
+from sscard.chip.answers import (
+    MEMORY_FAILURE,
+    NO_DATA_PENDING,
+    NOT_SUPPORTED,
+    OK,
+    UNKNOWN_CLA,
+    WRONG_LENGTH,
+    WRONG_P1P2,
+    answer,
+    wrong_le,
+)
+from sscard.chip.command import Command, CommandTable
+from sscard.chip.memory import Memory, MemoryFailure, PowerLost
+from sscard.chip.session import ChipSession, Random
+from sscard.standard.apdu import SW
+
+HEADER_LENGTH: Final = 4
+SW_LENGTH: Final = 2
+MALFORMED: Final = (WRONG_P1P2, WRONG_LENGTH)
+"""A SELECT that selects nothing, so that it is no way out of a locked application."""
+
+S = TypeVar("S", bound=ChipSession)
 
 
 class PowerError(Exception):
     """A command was sent to a chip without power."""
+
+
+def get_response(session: ChipSession) -> bytes:
+    """Answer up to Le bytes of the data the last command left."""
+    le = session.le
+    waiting = session.pending
+    if not waiting:
+        return NO_DATA_PENDING
+    if le == 0 or le > len(waiting):
+        return wrong_le(len(waiting))
+    session.pending = waiting[le:]
+    return waiting[:le] + (answer(SW.MORE_DATA | len(session.pending)) if session.pending else OK)
+
+
+GET_RESPONSE: Final = Command(
+    "GET RESPONSE",
+    "获取响应",
+    "1.14",
+    (0x00,),
+    0xC0,
+    get_response,
+    (
+        SW.OK,
+        SW.MORE_DATA,
+        SW.WRONG_LENGTH,
+        SW.NOT_SUPPORTED,
+        SW.WRONG_P1P2,
+        SW.WRONG_LE,
+        SW.UNKNOWN_CLA,
+        SW.NO_DATA_PENDING,
+        SW.APPLICATION_BLOCKED,
+    ),
+    p1p2=(0x0000,),
+)
+
+
+class Engine(Generic[S]):
+    """A chip over its memory: bytes in, bytes out.
+
+    ``name`` is the chip's in error texts, ``atr`` its answer at power-on,
+    ``unknown_ins`` the one to an INS it does not know, ``random`` the source
+    of its challenges. The chip does no I/O and holds no state but the session,
+    which dies with the power.
+    """
+
+    __slots__ = ("_atr", "_by_code", "_commands", "_contact", "_name", "_random", "_session", "_unknown_ins", "memory")
+
+    def __init__(
+        self,
+        name: str,
+        atr: bytes,
+        commands: CommandTable[S],
+        unknown_ins: int,
+        memory: Memory,
+        random: Random,
+        contact: bool,
+    ) -> None:
+        self._name = name
+        self._atr = atr
+        self._commands = commands
+        self._by_code = commands.by_code
+        self._unknown_ins = answer(unknown_ins)
+        self.memory = memory
+        self._random = random
+        self._contact = contact
+        self._session: S | None = None
+
+    def new_session(self) -> S:
+        """The session of a chip that was just powered on."""
+        raise NotImplementedError
+
+    def look_after(self, session: S, declared: Command[S] | None, answered: bytes) -> None:
+        """End what this command ends: the challenge [OC-12]."""
+        lasts = session.challenge_lasts
+        if declared is None:
+            ends = lasts == "command"
+        elif declared.spends_challenge:
+            ends = lasts != "success" or answered == OK
+        else:
+            ends = lasts == "command" and not declared.gives_challenge
+        if ends:
+            session.challenge = b""
+        session.attentive = bool(session.challenge)
+
+    def power_on(self) -> bytes:
+        """Recover the memory, start a session, answer the ATR (17 bytes contact, 18 contactless)."""
+        self._session = None
+        self.memory.recover()
+        self._session = self.new_session()
+        return self._atr
+
+    def power_off(self) -> None:
+        """Drop the session; the memory stays."""
+        self._session = None
+
+    def reset(self) -> bytes:
+        """Warm reset: as power off and on."""
+        return self.power_on()
+
+    def transmit(self, command: bytes) -> bytes:
+        """Answer one command APDU: data of 0–256 bytes ‖ SW.
+
+        Raises ``PowerError`` without power, and ``PowerLost`` where the power
+        goes at a write point: then no answer left the chip.
+        """
+        session = self._session
+        if session is None:
+            raise PowerError(f"the {self._name} has no power: call power_on() first")
+        declared = self._by_code.get(command[0] << 8 | command[1]) if len(command) >= HEADER_LENGTH else None
+        if session.pending and declared is not GET_RESPONSE:
+            session.pending = b""
+        try:
+            if declared is None or session.barred:
+                answered = self._exceptional(session, declared, command)
+            else:
+                answered = self._check(session, declared, command)
+        except MemoryFailure:
+            answered = MEMORY_FAILURE
+        except PowerLost:
+            self._session = None
+            raise
+        if session.attentive:
+            self.look_after(session, declared, answered)
+        return answered
+
+    def _check(self, session: S, declared: Command[S], command: bytes) -> bytes:
+        """The order of checks of the command sheet §0: P1 P2, length, then the command's own."""
+        p1 = command[2]
+        p2 = command[3]
+        if declared.p1p2 and (p1 << 8 | p2) not in declared.p1p2:
+            sibling = declared.sibling
+            return self._check(session, sibling, command) if sibling else WRONG_P1P2
+        length = len(command)
+        p3 = command[4] if length > HEADER_LENGTH else 0
+        session.p1 = p1
+        session.p2 = p2
+        if not declared.lengths:
+            session.data = b""
+            session.le = p3
+            return declared.run(session) if length <= HEADER_LENGTH + 1 else WRONG_LENGTH
+        if p3 not in declared.lengths:
+            return WRONG_LENGTH
+        # Only a case 4 command may carry an Le; only an Lc of 0 may be left out.
+        if length not in (HEADER_LENGTH + 1 + p3, HEADER_LENGTH) and (
+            length != HEADER_LENGTH + 2 + p3 or not declared.answers_data
+        ):
+            return WRONG_LENGTH
+        session.data = command[5 : 5 + p3]
+        session.le = 0
+        answered = declared.run(session)
+        if declared.answers_data and session.contact and len(answered) > SW_LENGTH:
+            session.pending = answered[:-SW_LENGTH]
+            return answer(SW.MORE_DATA | len(session.pending))
+        return answered
+
+    def _exceptional(self, session: S, declared: Command[S] | None, command: bytes) -> bytes:
+        """An unknown command, or any command while the card or the application is locked.
+
+        A locked card names nothing but its lock, a locked application what it
+        does not know. SELECT is the way out of both, and the answer is that of
+        the place it leads to.
+        """
+        barred = session.barred
+        if declared is not None and declared.leaves_lock:
+            answered = self._check(session, declared, command)
+            return session.barred if answered in MALFORMED or session.barred == NOT_SUPPORTED else answered
+        if barred == NOT_SUPPORTED or declared is not None:
+            return barred
+        if len(command) < HEADER_LENGTH:
+            return barred or WRONG_LENGTH
+        if command[0] not in self._commands.clas or command[1] in self._commands.instructions:
+            return UNKNOWN_CLA
+        return self._unknown_ins

@@ -133,7 +133,8 @@ class Memory:
         for place, content in log.strings:
             moment = self._point()
             if moment != Moment.BEFORE:
-                self.strings[place] = _torn(content) if moment == Moment.DURING else content
+                written = len(content) // 2 if moment == Moment.DURING else len(content)
+                self.strings[place] = content[:written] + b"\xff" * (len(content) - written)
             if moment is not None:
                 raise PowerLost
 
@@ -165,7 +166,3 @@ class Log:
         self.numbers = numbers
         self.strings = strings
         self.complete = False
-
-
-def _torn(content: bytes) -> bytes:
-    return content[: len(content) // 2] + b"\xff" * (len(content) - len(content) // 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +53,12 @@ def apdu(
     ETSI TS 101 955 Annex B, as in: CMD 00 84 00 00 04 [XXXXXXXX] (90 00)
     """
     show: Show = show_raw if raw else show_explained if explain else show_plain
-    failed = converse(target, commands, pins, show, _trace_saver(trace), contactless=contactless)
+
+    def save(recorder: Recorder) -> None:
+        if trace is not None:
+            write_text(trace, "".join(f"{event}\n" for event in recorder.events))
+
+    failed = converse(target, commands, pins, show, save, contactless=contactless)
     if failed and not raw:
         raise typer.Exit(1)
 
@@ -76,16 +81,12 @@ def converse(
         recorder.power_on()
         try:
             failed = False
-            for statement in powered(read_script(commands or _input_lines(), source), on=True):
+            for statement in powered(read_script(commands or sys.stdin, source), on=True):
                 failed |= not _play(recorder, statement, given, source, show)
             return failed
         finally:
             recorder.power_off()
             save(recorder)
-
-
-def _input_lines() -> Iterable[str]:
-    return sys.stdin
 
 
 def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: str, show: Show) -> bool:
@@ -100,7 +101,8 @@ def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: 
     answer = recorder.transmit(command)
     show(recorder.events[-1])
     if not statement.expects:
-        return not _is_refusal(command, answer)
+        asks_tries = command[1:2] == b"\x20" and len(command) <= 5  # then 63Cx is the tries left, and no refusal
+        return answer[-2] in ((0x90, 0x61, 0x6C, 0x63) if asks_tries else (0x90, 0x61, 0x6C))
     if meets(statement, answer):
         return True
     data = "" if statement.data is None else f"[{statement.data}] "
@@ -133,20 +135,6 @@ def show_explained(event: Event) -> None:
     typer.echo(f"> {event.command}\n< {event.answer}")
     for line in event.lines():
         typer.echo(f"  {line}")
-
-
-def _is_refusal(command: bytes, answer: bytes) -> bool:
-    """Whether the card refused; the tries left asked for without data are no refusal."""
-    asks_tries = command[1:2] == b"\x20" and len(command) <= 5
-    return answer[-2] not in ((0x90, 0x61, 0x6C, 0x63) if asks_tries else (0x90, 0x61, 0x6C))
-
-
-def _trace_saver(path: Path | None) -> Save:
-    def save(recorder: Recorder) -> None:
-        if path is not None:
-            write_text(path, "".join(f"{event}\n" for event in recorder.events))
-
-    return save
 
 
 def write_text(path: Path, text: str) -> None:

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
+from sscard.cli.case_output import print_answer, print_list, print_verification, print_whole
+from sscard.cli.hsm import HsmToken, HsmUrl, Keys, chosen_hsm
+from sscard.cli.journal import JournalKey, JournalUrl, case_of, now_in_china, open_service
 from sscard.cli.usage import Commands
 from sscard.errors import InputError
-from sscard.i18n.language import _, padded, say
+from sscard.i18n.language import _, say
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from sscard.service import Case, Event, PinService
+    from sscard.hsm import Hsm
+    from sscard.service import Case, PinService
     from sscard.service.counter import ApplicationFile, Keypad
-    from sscard.service.journal.database import SqlJournal
     from sscard.service.words import Word
     from sscard.terminal import CardSession
 
@@ -28,25 +29,12 @@ case = Commands(
     help=_("Cases of the PIN service: run them on cards, look at them, check their journal."),
 )
 
-JOURNAL_HELP = _(
-    "An SQLite file or postgresql://…; else journal.db in $XDG_DATA_HOME/sscard (~/.local/share/sscard), "
-    "where its key is as well."
-)
-
 Target = Annotated[str, typer.Argument(metavar="[CARD]", help=_("A card image, or pcsc[:READER]; none: no card yet."))]
 Number = Annotated[str, typer.Argument(help=_("The case's number."))]
-JournalUrl = Annotated[str, typer.Option("--journal", metavar="URL", envvar="SSCARD_JOURNAL", help=JOURNAL_HELP)]
-JournalKey = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", envvar="SSCARD_JOURNAL_KEY", help=_("The journal's key; made where there is none.")),
-]
 PolicyFile = Annotated[
     Path | None, typer.Option("--policy", metavar="FILE", help=_("The place's policy of the service."))
 ]
 PlaceName = Annotated[str, typer.Option("--place", metavar="P", help=_("A place policy: which PIN counts as initial."))]
-Keys = Annotated[
-    Path | None, typer.Option(metavar="FILE", help=_("The issuer's root keys; else the built-in test keys."))
-]
 New = Annotated[str, typer.Option("--new", help=_("The new PIN, 4 to 16 digits; asked for where not given."))]
 Old = Annotated[str, typer.Option("--old", help=_("For a change: the PIN now, or 'none'; asked for where not given."))]
 Papers = Annotated[list[str] | None, typer.Option("--paper", help=_("id-card, social-security-card; may be repeated."))]
@@ -78,6 +66,8 @@ def open_case(
     policy: PolicyFile = None,
     place: PlaceName = "",
     keys: Keys = None,
+    hsm: HsmUrl = "",
+    hsm_token: HsmToken = None,
     as_json: AsJson = False,
 ) -> None:
     """Open a case and take it as far as it goes: to the end with a card, to acceptance without one.
@@ -89,11 +79,15 @@ def open_case(
     given = {"channel": channel, "handling": handling, "reason": reason, "key": key, "papers": paper or []}
     wanted = _application(application, given, {"name": name, "id_number": id_number, "kind": kind})
     keypad = _keypad(new, old)
-    with _desk(journal, journal_key, policy, place) as (service, _), _terminal(target, keys) as session:
+    with (
+        open_service(journal, journal_key, policy, place) as (service, _),
+        chosen_hsm(hsm, keys, hsm_token) as behind,
+        _terminal(target, behind) as session,
+    ):
         opened = service.intake(wanted.application(read_card(session)), key=wanted.key)
         told = _serve(service, opened, session, keypad, key=wanted.key)
         if pharmacy and told.just_completed and session is not None:
-            told.say(_trial(session, keypad, keys, place))
+            told.say(_trial(session, behind, keypad, place))
         _finish(told, as_json, without_card=session is None)
 
 
@@ -112,19 +106,25 @@ def resume(
     policy: PolicyFile = None,
     place: PlaceName = "",
     keys: Keys = None,
+    hsm: HsmUrl = "",
+    hsm_token: HsmToken = None,
     as_json: AsJson = False,
 ) -> None:
     """Go on with a case where it stands: bring papers, the card, or clear up what a broken-off operation came to."""
-    from sscard.service import Channel, Paper, Stage
+    from sscard.service import Channel, Paper, Stage, WrongStage
     from sscard.service.counter import read_card
 
     brought = [_word(Paper, word, "--paper") for word in paper or []]
     keypad = _keypad(new, old)
-    with _desk(journal, journal_key, policy, place, create=False) as (service, cases):
-        found = _found(cases, number)
+    with open_service(journal, journal_key, policy, place, create=False) as (service, cases):
+        found = case_of(cases, number)
         if abandon:
-            _end(service, found, as_json)
-        with _terminal(target, keys) as session:
+            try:
+                print_answer(found, [service.abandon(found).text], as_json)
+            except WrongStage as error:
+                raise InputError(_("--abandon: {error}", error=error)) from None
+            return
+        with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
             if found.stage is Stage.SUPPLEMENT:
                 service.supplement(
                     found, brought, read_card(session) if Paper.SOCIAL_SECURITY_CARD in brought else None
@@ -133,7 +133,7 @@ def resume(
                 _hand_over(service, found, _word(Channel, at, "--at"))
             told = _serve(service, found, session, keypad)
             if pharmacy and told.just_completed and session is not None:
-                told.say(_trial(session, keypad, keys, place))
+                told.say(_trial(session, behind, keypad, place))
             _finish(told, as_json, without_card=session is None)
 
 
@@ -148,16 +148,23 @@ def list_cases(
     as_json: AsJson = False,
 ) -> None:
     """List cases."""
-    from sscard.service import Channel, Reason, Stage
+    from datetime import datetime
 
+    from sscard.service import Channel, Reason, Stage
+    from sscard.service.workdays import CHINA
+
+    try:
+        day = datetime.fromisoformat(since).replace(tzinfo=CHINA) if since else None
+    except ValueError:
+        raise InputError(_("--since: no day {text!r}", text=since), remedy=_("for example 2026-03-02")) from None
     stages = [_word(Stage, stage, "--stage")] if stage else list(Stage)
     wanted = _word(Channel, channel, "--channel") if channel else None
     why = _word(Reason, reason, "--reason") if reason else None
-    with _desk(journal, journal_key, create=False) as (__, cases):
-        _show_list(
+    with open_service(journal, journal_key, create=False) as (__, cases):
+        print_list(
             (
                 found
-                for found in cases.cases(stages, _day(since))
+                for found in cases.cases(stages, day)
                 if wanted in (None, found.channel) and why in (None, found.reason_given)
             ),
             as_json,
@@ -170,40 +177,26 @@ def overdue(journal: JournalUrl = "", journal_key: JournalKey = None, as_json: A
     from sscard.service import Stage
     from sscard.service.workdays import day_in_china
 
-    today = day_in_china(_now())
-    with _desk(journal, journal_key, create=False) as (__, cases):
+    today = day_in_china(now_in_china())
+    with open_service(journal, journal_key, create=False) as (__, cases):
         waiting = cases.cases([Stage.ACCEPTED, Stage.OPERATED])
-        _show_list((found for found in waiting if found.is_overdue(today)), as_json)
+        print_list((found for found in waiting if found.is_overdue(today)), as_json)
 
 
 @case.command()
 def show(number: Number, journal: JournalUrl = "", journal_key: JournalKey = None, as_json: AsJson = False) -> None:
     """Show a case with all its events."""
-    with _desk(journal, journal_key, create=False) as (__, cases):
-        found = _found(cases, number)
-    if as_json:
-        _print_json(_content(found) | {"events": [_event(event) for event in found.events]})
-        return
-    for line in _lines(found):
-        typer.echo(line)
+    with open_service(journal, journal_key, create=False) as (__, cases):
+        found = case_of(cases, number)
+    print_whole(found, as_json)
 
 
 @case.command()
 def verify(journal: JournalUrl = "", journal_key: JournalKey = None, as_json: AsJson = False) -> None:
     """Check the journal's chain; ends with 1 where an event was removed, edited or moved."""
-    from dataclasses import asdict
-
-    with _desk(journal, journal_key, create=False) as (__, cases):
+    with open_service(journal, journal_key, create=False) as (__, cases):
         found = cases.verify()
-    if as_json:
-        _print_json(asdict(found))
-    else:
-        for finding in found.findings:
-            typer.echo(str(finding))
-        verdict = _("findings: {count}", count=len(found.findings)) if found.findings else _("the chain is whole")
-        typer.echo(
-            _("{cases} cases, {events} events: {verdict}", cases=found.cases, events=found.events, verdict=verdict)
-        )
+    print_verification(found, as_json)
     if found.findings:
         raise typer.Exit(1)
 
@@ -243,35 +236,13 @@ def _word(words: type[W], text: str, option: str) -> W:
 
 
 @contextmanager
-def _desk(
-    url: str, key: Path | None, policy: Path | None = None, place: str = "", *, create: bool = True
-) -> Iterator[tuple[PinService, SqlJournal]]:
-    """The service with its journal; a journal that cannot go on is told in one line and ends with 1."""
-    from sscard.issuer import find_place
-    from sscard.service import JournalUnavailable, Overtaken, PinService, load_policy
-    from sscard.service.journal.database import SqlJournal, load_key
+def _terminal(target: str, hsm: Hsm) -> Iterator[CardSession | None]:
+    """The terminal's session with the card, ``None`` without a card or with one it cannot speak to.
 
-    rules = load_policy(policy)
-    where = find_place(place) if place else None
-    journal = None
-    try:
-        journal = SqlJournal(
-            url or str(_data_folder() / "journal.db"), load_key(key or _data_folder() / "journal.key"), create=create
-        )
-        yield PinService(_now, journal=journal, policy=rules, place=where), journal
-    except (JournalUnavailable, Overtaken) as error:
-        typer.echo(f"sscard: {error}", err=True)
-        raise typer.Exit(1) from None
-    finally:
-        if journal is not None:
-            journal.close()
-
-
-@contextmanager
-def _terminal(target: str, keys: Path | None) -> Iterator[CardSession | None]:
-    """The terminal's session with the card, ``None`` without a card or with one it cannot speak to."""
-    from sscard.cli.target import keys_of, open_target
-    from sscard.hsm import SoftHsm
+    An HSM that cannot be asked ends the command before anything of the case is written.
+    """
+    from sscard.cli.target import open_target
+    from sscard.hsm import HsmError, HsmUnavailable
     from sscard.terminal import CardSession
     from sscard.terminal.errors import ApduError
     from sscard.transport.faults import TransportError
@@ -279,9 +250,15 @@ def _terminal(target: str, keys: Path | None) -> Iterator[CardSession | None]:
     if not target:
         yield None
         return
+    try:
+        hsm.address_of("PUK")
+    except HsmUnavailable:
+        raise
+    except HsmError:
+        pass  # not every operation needs this key
     with open_target(target) as connection:
         try:
-            session = CardSession.start(connection, SoftHsm(keys_of(keys)))
+            session = CardSession.start(connection, hsm)
         except (ApduError, TransportError) as error:
             typer.echo(_("the card cannot be read: {error}", error=error), err=True)
             session = None
@@ -319,35 +296,23 @@ def _finish(told: _Told, as_json: bool, *, without_card: bool) -> None:
     """Tell, and end with 1 unless the case is completed, or accepted and waiting for its card."""
     from sscard.service import Stage
 
-    _tell(told.case, told.texts, as_json)
+    print_answer(told.case, told.texts, as_json)
     waits = without_card and told.case.stage is Stage.ACCEPTED
     if told.case.stage is not Stage.COMPLETED and not waits:
         raise typer.Exit(1)
 
 
-def _trial(session: CardSession, keypad: Keypad, keys: Path | None, place: str) -> str:
-    from sscard.cli.target import keys_of
-    from sscard.hsm import SoftHsm
+def _trial(session: CardSession, hsm: Hsm, keypad: Keypad, place: str) -> str:
+    from sscard.hsm import HsmError
     from sscard.issuer import find_place
     from sscard.service.aftercare import try_at_pharmacy
     from sscard.terminal.errors import ApduError
 
     try:
         where = find_place(place or "tries-6")
-        return try_at_pharmacy(session, SoftHsm(keys_of(keys)), where, keypad.new_pin(), _now()).text
-    except ApduError as error:
+        return try_at_pharmacy(session, hsm, where, keypad.new_pin(), now_in_china()).text
+    except (ApduError, HsmError) as error:
         return _("the trial at the pharmacy failed: {error}", error=error)
-
-
-def _end(service: PinService, found: Case, as_json: bool) -> NoReturn:
-    from sscard.service import WrongStage
-
-    try:
-        told = service.abandon(found).text
-    except WrongStage as error:
-        raise InputError(_("--abandon: {error}", error=error)) from None
-    _tell(found, [told], as_json)
-    raise typer.Exit(0)
 
 
 def _hand_over(service: PinService, found: Case, channel: Any) -> None:
@@ -361,15 +326,6 @@ def _hand_over(service: PinService, found: Case, channel: Any) -> None:
                 other=say(channel.words),
             )
         )
-
-
-def _found(cases: SqlJournal, number: str) -> Case:
-    found = cases.case(number)
-    if found is None:
-        raise InputError(
-            _("no case {number!r} in this journal", number=number), remedy=_("see them all with: sscard case list")
-        )
-    return found
 
 
 def _keypad(new: str, old: str) -> Keypad:
@@ -394,121 +350,3 @@ def _keypad(new: str, old: str) -> Keypad:
         return "" if typed == "none" else checked_pin(typed, "--old")
 
     return Keypad(new_pin, old_pin)
-
-
-def _tell(found: Case, told: list[str], as_json: bool) -> None:
-    if as_json:
-        _print_json(_content(found) | {"told": told})
-        return
-    typer.echo(f"{found.number} {say(found.stage.words)}")
-    for text in told:
-        typer.echo(text)
-    if found.in_doubt:
-        typer.echo(
-            _(
-                "in doubt: put the card back and go on with: sscard case resume {number} CARD",
-                number=found.number,
-            )
-        )
-
-
-def _show_list(cases: Iterable[Case], as_json: bool) -> None:
-    if as_json:
-        _print_json([_content(found) for found in cases])
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None)
-    whole, folded = (_("case"), _("opened"), _("due")), (_("stage"), _("channel"), _("reason"), _("applicant"))
-    for heading in (whole[0], *folded, *whole[1:]):
-        table.add_column(heading, no_wrap=heading in whole)
-    for found in cases:
-        stage = say(found.stage.words)
-        stage = _("{stage}, in doubt", stage=stage) if found.in_doubt else stage
-        reason = say(found.reason_given.words) if found.reason_given else ""
-        opened = f"{found.events[0].time:%Y-%m-%d}"
-        due = found.due.day.isoformat() if found.due else ""
-        table.add_row(found.number, stage, say(found.channel.words), reason, found.person.name, opened, due)
-    Console(highlight=False).print(table)
-
-
-def _lines(found: Case) -> Iterator[str]:
-    """A case in words, its events one a line."""
-    person = found.person
-    stage = say(found.stage.words)
-    yield f"{found.number} {_('{stage}, in doubt', stage=stage) if found.in_doubt else stage}"
-    yield _(
-        "channel: {channel}, handled at: {handling}",
-        channel=say(found.channel.words),
-        handling=say(found.handling.words),
-    )
-    yield _(
-        "applicant: {name} ({kind}), {document} {number}",
-        name=person.name,
-        kind=say(person.kind.words),
-        document=say(person.document.words),
-        number=person.id_shown,
-    )
-    if found.due is not None:
-        day = found.due.day
-        yield _("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day)
-    for event in found.events:
-        yield f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {event.text}"
-
-
-def _content(found: Case) -> dict[str, Any]:
-    """A case for programs."""
-    return {
-        "number": found.number,
-        "stage": found.stage.value,
-        "in_doubt": found.in_doubt,
-        "channel": found.channel.value,
-        "handling": found.handling.value,
-        "reason": found.reason_given.value if found.reason_given else None,
-        "applicant": {"name": found.person.name, "kind": found.person.kind.value, "id": found.person.id_shown},
-        "opened": found.events[0].time.isoformat(),
-        "due": found.due.day.isoformat() if found.due else None,
-        "due_certain": found.due.certain if found.due else None,
-    }
-
-
-def _event(event: Event) -> dict[str, Any]:
-    return {
-        "time": event.time.isoformat(),
-        "stage": event.stage.value,
-        "act": event.act.value,
-        "text": event.text,
-    }
-
-
-def _print_json(content: object) -> None:
-    import json
-
-    typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
-
-
-def _day(text: str) -> datetime | None:
-    from datetime import datetime
-
-    from sscard.service.workdays import CHINA
-
-    try:
-        return datetime.fromisoformat(text).replace(tzinfo=CHINA) if text else None
-    except ValueError:
-        raise InputError(_("--since: no day {text!r}", text=text), remedy=_("for example 2026-03-02")) from None
-
-
-def _now() -> datetime:
-    from datetime import datetime
-
-    from sscard.service.workdays import CHINA
-
-    return datetime.now(CHINA)
-
-
-def _data_folder() -> Path:
-    import os
-
-    base = os.environ.get("XDG_DATA_HOME", "")
-    return (Path(base) if base else Path.home() / ".local" / "share") / "sscard"

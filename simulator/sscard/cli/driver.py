@@ -1,7 +1,9 @@
-"""``sscard driver build|path|serve``: the terminal's driver (读写终端接口) for programs in every language."""
+"""``sscard driver build|path|serve|call``: the terminal's driver (读写终端接口) for programs in every language."""
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
@@ -12,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sscard.cli.serving import serve_until_signal
-from sscard.cli.target import PCSC, TARGET_HELP, keys_of, open_image, tell
+from sscard.cli.target import TARGET_HELP, keys_of, open_image, open_target, tell
 from sscard.cli.usage import Commands
 from sscard.errors import InputError
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
-    from sscard.driver.station import Reader, Readers
+    from sscard.driver.station import Reader
     from sscard.issuer import KeyHierarchy
     from sscard.issuer.psam import Level
     from sscard.terminal.pinpad import PinPad
@@ -29,6 +31,7 @@ CANCEL, TIMEOUT = "cancel", "timeout"
 CARD_PATIENCE = 1.0
 """Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
 DEFAULT_TERMINAL = "510100000001"
+CALL_SCHEMA = "sscard-driver-call-1"
 
 driver = Commands(help=_("The terminal's driver (SSCardDriver) for programs in C and every other language."))
 
@@ -118,19 +121,54 @@ def serve(
 
     The log on standard error has time, function and return code, never a parameter.
     """
-    from sscard.driver.api import DriverOptions, SSCardDriver
+    from sscard.driver.api import DriverOptions, Readers, SSCardDriver
     from sscard.driver.server import serve_driver
     from sscard.issuer import find_place
 
-    held = keys_of(keys)
+    hierarchy = keys_of(keys)
     options = DriverOptions(place=find_place(place) if place else None)
-    with _readers(target, contactless) as readers, _terminal_kept():
+    with ExitStack() as held, _terminal_kept():
+        contact, other = _interfaces(target, held)
+        readers = Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
         made = SSCardDriver(
-            readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, held), held.address_of, options
+            readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, hierarchy), hierarchy.address_of, options
         )
         with serve_driver(made, listen, idle=idle, log=tell) as server:
             typer.echo(_("driver at {place}", place=server.place))
             serve_until_signal(server)
+
+
+@driver.command()
+def call(
+    library: Annotated[str, typer.Argument(help=_("A driver's shared library (.so, .dll), or a plug-in's URL."))],
+    function: Annotated[
+        str, typer.Argument(metavar="[FUNCTION]", help=_("As iReadCardBas; none: calls on standard input."))
+    ] = "",
+    arguments: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ARG…]", help=_("Its parameters in the order of the C function, without pOutInfo.")),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
+) -> None:
+    """Call functions of a driver library and print return code and pOutInfo. Exits 1 if a code is not 0.
+
+    On standard input a line is a call: function and parameters separated by
+    TAB. Each is answered before the next is read, in one process, so that the
+    steps of an HSM group stay together. A PIN in pOutInfo is masked.
+    """
+    from sscard.driver.libraries import open_driver, parameters_of, without_pin
+
+    lines = (line.rstrip("\r\n").split("\t") for line in sys.stdin if line.strip())
+    failed = False
+    with open_driver(library) as opened:
+        for name, *words in [[function, *(arguments or [])]] if function else lines:
+            code, out = opened.call(name, parameters_of(name, words))
+            shown = without_pin(name, out)
+            content = {"schema": CALL_SCHEMA, "function": name, "code": code, "out": shown}
+            typer.echo(json.dumps(content, ensure_ascii=False) if as_json else f"{code}\t{shown}")
+            failed |= code != 0
+    if failed:
+        raise typer.Exit(1)
 
 
 def _cached(system: System) -> Path:
@@ -140,41 +178,33 @@ def _cached(system: System) -> Path:
     return cached_library(__version__, system)
 
 
-@contextmanager
-def _readers(target: str, contactless: str) -> Iterator[Readers]:
-    """The terminal's readers; images are held until the end."""
-    from sscard.driver.station import Readers
+def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
+    """How to open a card by contact, and without: an image has both interfaces, any other card serves as either."""
+    from sscard.terminal.cards import IMAGE, PCSC, scheme_of
 
-    with ExitStack() as held:
-        contact, other = _interfaces(target, held)
-        yield Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
+    scheme = scheme_of(url)
+    if scheme == PCSC:
+        from sscard.transport.pcsc import PcscConnection, ReaderError, readers
 
+        name = url.partition(":")[2]
 
-def _interfaces(target: str, held: ExitStack) -> tuple[Reader, Reader | None]:
-    """How to open a target by contact, and without: a PC/SC reader serves as whichever is asked for."""
-    name, _, reader = target.partition(":")
-    if name == PCSC:
-        opened = _pcsc_reader(reader)
-        return opened, opened
-    from random import SystemRandom
+        def open_reader() -> PcscConnection:
+            found = name or next(iter(readers()), "")
+            if not found:
+                raise ReaderError(_("this machine has no reader"))
+            return PcscConnection(found, patience=CARD_PATIENCE)
 
-    from sscard.issuer.cardfile import FileCard
+        return open_reader, open_reader
+    if scheme == IMAGE:
+        from random import SystemRandom
 
-    card = held.enter_context(open_image(Path(target)))
-    other = FileCard(card.card, card.path, SystemRandom(), contact=False)
-    return lambda: card, lambda: other
+        from sscard.issuer.cardfile import FileCard
 
-
-def _pcsc_reader(name: str) -> Reader:
-    from sscard.transport.pcsc import PcscConnection, ReaderError, readers
-
-    def open_reader() -> PcscConnection:
-        found = name or next(iter(readers()), "")
-        if not found:
-            raise ReaderError(_("this machine has no reader"))
-        return PcscConnection(found, patience=CARD_PATIENCE)
-
-    return open_reader
+        card = held.enter_context(open_image(url))
+        other = FileCard(card.card, card.path, SystemRandom(), contact=False)
+        return lambda: card, lambda: other
+    connection = held.enter_context(open_target(url))
+    return lambda: connection, lambda: connection
 
 
 def _pad(pins: str, repeat: bool, timeout: float) -> PinPad:
@@ -224,7 +254,6 @@ def _psam(level: PsamLevel | None, terminal: str, keys: KeyHierarchy) -> Psam | 
 @contextmanager
 def _terminal_kept() -> Iterator[None]:
     """Whatever a PIN prompt has done to the terminal is undone at the end, also in the middle of one."""
-    import sys
     import termios
 
     if not sys.stdin.isatty():

@@ -41,14 +41,13 @@ def show(which: Which) -> None:
     from dataclasses import asdict
 
     from sscard.issuer import find_personality
-    from sscard.issuer.personalities import field_meanings, written
+    from sscard.issuer.personalities import written_fields
+    from sscard.standard.choices import CHOICES
 
-    found = find_personality(which)
-    meanings = field_meanings()
-    for field, value in asdict(found).items():
-        if field in meanings:
-            typer.echo(f"# {_(meanings[field])}")
-        typer.echo(f"{field}: {written(field, value)}")
+    for field, value in written_fields(asdict(find_personality(which))).items():
+        if field in CHOICES:
+            typer.echo(f"# {_(CHOICES[field].help)}")
+        typer.echo(f"{field}: {value}")
 
 
 @personality.command()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sscard.cli.target import TARGET_HELP, keys_of, open_target
+from sscard.cli.hsm import HsmToken, HsmUrl, Keys, chosen_hsm
+from sscard.cli.target import TARGET_HELP, open_target
 from sscard.errors import InputError
 from sscard.i18n.language import _, retell
 
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from sscard.terminal import CardSession
 
 Target = Annotated[str, typer.Argument(help=TARGET_HELP)]
-Keys = Annotated[
-    Path | None, typer.Option(metavar="FILE", help=_("The issuer's root keys; else the built-in test keys."))
-]
-HsmUrl = Annotated[
-    str,
-    typer.Option("--hsm", metavar="URL", help=_("Ask the HSM service there, sscard hsm serve, instead of the keys.")),
-]
-HsmToken = Annotated[
-    Path | None, typer.Option("--hsm-token", metavar="FILE", help=_("The file with the service's token."))
-]
 NewPin = Annotated[str, typer.Option("--new", help=_("The new PIN, 4 to 16 digits; asked for where not given."))]
 
 
@@ -102,13 +93,10 @@ def checked_new_pin(pin: str) -> str:
 @contextmanager
 def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None) -> Iterator[CardSession]:
     """A card session; a refusal of the card or the HSM is told in one line and ends with 1."""
-    from sscard.cli.hsm import hsm_refusals, http_hsm
-    from sscard.hsm import SoftHsm
     from sscard.terminal import CardSession
     from sscard.terminal.errors import ApduError
 
-    behind = http_hsm(hsm, hsm_token) if hsm else SoftHsm(keys_of(keys))
-    with hsm_refusals(), open_target(target) as connection:
+    with chosen_hsm(hsm, keys, hsm_token) as behind, open_target(target) as connection:
         try:
             session = CardSession.start(connection, behind)
             yield session

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
@@ -17,7 +17,6 @@ from sscard.errors import InputError
 from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
-    from sscard.card import Chip
     from sscard.conversation import Recorder
     from sscard.conversation.replay import Played, Side
     from sscard.conversation.scripts import Statement
@@ -175,18 +174,18 @@ def _side(stack: ExitStack, target: str, contactless: bool) -> Side:
     from sscard.issuer.cardfile import FileCard
 
     connection = stack.enter_context(open_target(target, contact=not contactless))
-    return Side(target, connection, _state_of(connection.chip) if isinstance(connection, FileCard) else None)
-
-
-def _state_of(chip: Chip) -> Callable[[], str]:
-    """A function that gives the tries left and the words true of a card."""
-    from sscard.scenario.step import show_state, view_of
+    if not isinstance(connection, FileCard):
+        return Side(target, connection, None)
+    chip = connection.chip
 
     def state() -> str:
+        """The tries left and the words true of the card."""
+        from sscard.scenario.step import show_state, view_of
+
         view = view_of(chip.snapshot(), None)
         return _("{tries} tries left, {state}", tries=view.tries, state=show_state(view.state))
 
-    return state
+    return Side(target, connection, state)
 
 
 def _told(played: Iterable[Played], show_all: bool) -> list[Played]:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sscard.cli.apdu import write_text
 from sscard.errors import InputError
 from sscard.i18n.language import _, reason_of
 
 if TYPE_CHECKING:
     from sscard.scenario import Scenario, ScenarioResult
+    from sscard.scenario.reports import Report
 
 DEFAULT_SEED = 1
 
@@ -30,6 +32,13 @@ def run(
         list[Path] | None, typer.Argument(help=_("Scenario files and folders; none: the built-in suite."))
     ] = None,
     seed: Annotated[int, typer.Option(help=_("Fixes challenges, made-up holders and the clock."))] = DEFAULT_SEED,
+    report: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FORMAT=FILE",
+            help=_("Write a report: html, junit, json, trace, or a plug-in's format; may be repeated."),
+        ),
+    ] = None,
     trace: Annotated[
         Path | None, typer.Option(metavar="FILE", help=_("Write every command and answer to FILE, redacted."))
     ] = None,
@@ -50,24 +59,31 @@ def run(
     ] = "",
 ) -> None:
     """Run scenarios: the built-in suite, or the files and folders named."""
-    from sscard.scenario.reports.console import trace_text
-
     scenarios = _find(paths or [], personality, expression)
-    if trace is not None:
-        _write(trace, "")  # what cannot be written is told before the run, not after
+    short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
+    writers = [_report(asked) for asked in (*(report or []), *short)]
     results = _run(scenarios, seed, transport)
-    if trace is not None:
-        _write(trace, trace_text(results))
-    if junit is not None:
-        from sscard.scenario.reports.junit import junit_xml
-
-        _write(junit, junit_xml(results))
-    if html is not None:
-        from sscard.scenario.reports.html import html_report
-
-        _write(html, html_report(results, seed))
+    for write, file in writers:
+        write_text(file, write(results, seed))
     if not all(result.passed for result in results):
         raise typer.Exit(1)
+
+
+def _report(asked: str) -> tuple[Report, Path]:
+    """A report format and its file, which is opened now: an error is better before the run than after it."""
+    from sscard.scenario.reports import REPORTS
+
+    name, __, file = asked.partition("=")
+    if not file:
+        raise InputError(
+            _("--report {asked}: no file is named", asked=asked), remedy=_("for example --report html=report.html")
+        )
+    write = REPORTS.find(name)
+    try:
+        Path(file).open("a").close()
+    except OSError as error:
+        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=file) from None
+    return write, Path(file)
 
 
 def _find(paths: list[Path], personality: str, expression: str) -> list[Scenario]:
@@ -104,10 +120,3 @@ def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[Sce
             report.add(results[-1])
         report.finish()
     return results
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,7 +20,7 @@ STRUCTURES = (N_("transparent"), N_("variable"), N_("fixed"), N_("cyclic"))
 
 
 def show(
-    image: Annotated[Path, typer.Argument(metavar="CARD", help=_("A card image."))],
+    image: Annotated[str, typer.Argument(metavar="CARD", help=_("A card image."))],
     as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
     reveal_keys: Annotated[
         bool, typer.Option("--reveal-keys", help=_("With the key values, which are secret."))
@@ -30,33 +29,29 @@ def show(
     """Show a card: PIN and key counters, blocks, files. Never the PIN; keys only with --reveal-keys."""
     from sscard.cli.target import tell
     from sscard.issuer.cardfile import load_card
+    from sscard.terminal.cards import image_path
 
-    card = load_card(image, tell)
+    card = load_card(image_path(image), tell)
     card.memory.recover()  # what the card itself does first where the power went inside a write
     if as_json:
         import json
+        from dataclasses import asdict
 
-        typer.echo(json.dumps(_content(card, reveal_keys), ensure_ascii=False, indent=1))
+        snapshot = card.snapshot()
+        content = {
+            "personality": asdict(card.profile.personality),
+            "atr": card.profile.atr().hex().upper(),
+            "pin": {"set": snapshot.pin_set, "tries_left": snapshot.pin_tries, "tries_max": snapshot.pin_tries_max},
+            "card_blocked": snapshot.card_blocked,
+            "blocked_applications": list(snapshot.blocked_applications),
+            "keys": _keys(card, reveal_keys),
+            "files": _files(card),
+        }
+        typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
         return
     from rich.console import Console
 
     _render(Console(highlight=False), card, reveal_keys)
-
-
-def _content(card: Card, reveal_keys: bool) -> dict[str, Any]:
-    """The card for programs."""
-    from dataclasses import asdict
-
-    snapshot = card.snapshot()
-    return {
-        "personality": asdict(card.profile.personality),
-        "atr": card.profile.atr().hex().upper(),
-        "pin": {"set": snapshot.pin_set, "tries_left": snapshot.pin_tries, "tries_max": snapshot.pin_tries_max},
-        "card_blocked": snapshot.card_blocked,
-        "blocked_applications": list(snapshot.blocked_applications),
-        "keys": _keys(card, reveal_keys),
-        "files": _files(card),
-    }
 
 
 def _keys(card: Card, reveal: bool) -> list[dict[str, Any]]:
@@ -99,12 +94,17 @@ def _files(card: Card) -> list[dict[str, Any]]:
 def _render(console: Console, card: Card, reveal_keys: bool) -> None:
     from rich.table import Table
 
+    from sscard.conversation.explain import explain_records
+
     snapshot = card.snapshot()
     personality = card.profile.personality
     console.print(f"[bold]{personality.name}[/]  {personality.generation}  {personality.algorithm}")
     console.print(f"ATR {card.profile.atr().hex().upper()}")
-    for line in _holder_lines(card):
-        console.print(line)
+    layout = card.profile.layout
+    for holder in (layout.file(layout.ssse.fid, sfi) for sfi in (0x05, 0x06)):
+        # From the card's memory: the owner of an image sees its own card.
+        for line in explain_records(holder, card.memory.strings[holder.cell]) if holder else ():
+            console.print(line)
     state = _("blocked") if snapshot.pin_blocked else _("set") if snapshot.pin_set else _("none")
     console.print(
         _(
@@ -135,12 +135,3 @@ def _render(console: Console, card: Card, reveal_keys: bool) -> None:
         row = (file["df"], file["ef"], name, _(file["structure"]), file["bytes"], file["read"], file["write"])
         files.add_row(*map(str, row))
     console.print(files)
-
-
-def _holder_lines(card: Card) -> list[str]:
-    """EF05 and EF06 in words, from the card's memory: the owner of an image sees its own card."""
-    from sscard.conversation.explain import explain_records
-
-    layout = card.profile.layout
-    files = [layout.file(layout.ssse.fid, sfi) for sfi in (0x05, 0x06)]
-    return [line for file in files if file for line in explain_records(file, card.memory.strings[file.cell])]

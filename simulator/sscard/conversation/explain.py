@@ -5,19 +5,18 @@ from __future__ import annotations
 from functools import cache
 from typing import NamedTuple
 
-from sscard.card.commands import BY_CODE, COMMANDS
-from sscard.card.commands.declaration import Command
+from sscard.card.commands import COMMANDS, TABLE, CardCommand
 from sscard.i18n.language import _, is_chinese, say
 from sscard.standard.apdu import SW
+from sscard.standard.cipher import ALGORITHM_NAMES
 from sscard.standard.encoding import decode_an, decode_cn, records
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import NEWEST, build_layout
 from sscard.standard.tree import MF, DfSpec, FileSpec, Item, Layout, Structure
 
 SELECT_INS, READ_BINARY_INS, READ_RECORD_INS, GET_RESPONSE_INS = 0xA4, 0xB0, 0xB2, 0xC0
 RECORD_INS = (READ_RECORD_INS, 0xDC)
 BY_NAME, NEXT = 0x04, 0x02
 HEADER_LENGTH = 4
-ALGORITHMS = {0x01: "DES/3DES", 0x02: "SSF33", 0x03: "SM4"}
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
 
 _BY_INS = {command.ins: command for command in COMMANDS}
@@ -32,13 +31,13 @@ class Explanation(NamedTuple):
 
 @cache
 def _any_layout() -> Layout:
-    return build_layout("3.0", MF, optional_applications=True)
+    return build_layout(NEWEST, MF, optional_applications=True)
 
 
 class Explainer:
     """Follows a conversation, so that a record is explained by the file it comes from.
 
-    ``layout`` is the card's; without one that of a 3.0 card serves.
+    ``layout`` is the card's; without one that of the newest generation serves.
     """
 
     def __init__(self, layout: Layout | None = None) -> None:
@@ -57,7 +56,7 @@ class Explainer:
         self._follow(declared, command, int.from_bytes(answer[-2:], "big"))
         return Explanation(name, tuple(self._data(declared, answer[:-2])))
 
-    def _command(self, declared: Command | None, command: bytes) -> str:
+    def _command(self, declared: CardCommand | None, command: bytes) -> str:
         if declared is None:
             return _name_of_unknown(command)
         p3 = command[4] if len(command) > 4 else 0
@@ -65,7 +64,7 @@ class Explainer:
         words = say(declared.words(self._layout, command[2], command[3], data, le))
         return _name(declared) + (f" ({words})" if words else "")
 
-    def _follow(self, declared: Command, command: bytes, sw: int) -> None:
+    def _follow(self, declared: CardCommand, command: bytes, sw: int) -> None:
         """Keep track of the selection as the card does."""
         if sw != SW.OK and sw & 0xFF00 != SW.MORE_DATA:
             return
@@ -97,7 +96,7 @@ class Explainer:
         self._walk = (name, place + 1)
         return matching[place] if place < len(matching) else None
 
-    def _data(self, declared: Command, data: bytes) -> list[str]:
+    def _data(self, declared: CardCommand, data: bytes) -> list[str]:
         if not data:
             return []
         if declared.ins == SELECT_INS or (declared.ins == GET_RESPONSE_INS and self._selecting):
@@ -107,11 +106,11 @@ class Explainer:
         return []
 
 
-def find_declaration(command: bytes) -> Command | None:
+def find_declaration(command: bytes) -> CardCommand | None:
     """The declaration of a command by CLA, INS and, where siblings share them, P1 P2."""
     if len(command) < 4:
         return None
-    first = declared = BY_CODE.get(command[0] << 8 | command[1])
+    first = declared = TABLE.by_code.get(command[0] << 8 | command[1])
     while declared is not None:
         if not declared.p1p2 or (command[2] << 8 | command[3]) in declared.p1p2:
             return declared
@@ -127,7 +126,7 @@ def _name_of_unknown(command: bytes) -> str:
     return f"{_name(meant)} ({_('under another CLA') if len(command) >= HEADER_LENGTH else _('cut short')})"
 
 
-def _name(declared: Command) -> str:
+def _name(declared: CardCommand) -> str:
     """The standard calls its commands by their English names; Chinese says what they do as well."""
     return f"{declared.name} {declared.chinese}" if is_chinese() else declared.name
 
@@ -142,7 +141,7 @@ def explain_fci(fci: bytes) -> list[str]:
         lines.append(_("DIR file has SFI {sfi:02X}", sfi=found[DIRECTORY][0]))
     if found.get(ALGORITHM):
         number = found[ALGORITHM][0]
-        name = ALGORITHMS.get(number) or _("unknown")
+        name = ALGORITHM_NAMES.get(number) or _("unknown")
         lines.append(_("algorithm {number:02X} {name}", number=number, name=name))
     return lines
 

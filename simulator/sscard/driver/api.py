@@ -38,11 +38,12 @@ from sscard.driver.station import DriverOptions, KeyAddresses, Readers
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
+from sscard.standard.generations import GENERATIONS
 from sscard.terminal import flows
 from sscard.terminal.card import IssuerData, OpenedCard
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import AskPin, Flow, Prove
-from sscard.terminal.flows import PUK, RKSSSE, STK
+from sscard.terminal.flows import PUK, STK
 from sscard.terminal.pinpad import ENTER, ENTER_OLD
 
 __all__ = ["FUNCTIONS", "DriverOptions", "KeyAddresses", "Readers", "Result", "SSCardDriver"]
@@ -62,8 +63,9 @@ class SSCardDriver(DriverCalls):
         card, issuer = self._open(iType)
         if not (yield from flows.is_genuine(card)):
             raise DriverError(Code.NOT_GENUINE)
-        if issuer.generation == "3.0":
-            yield from _prove_key(card, RKSSSE)
+        holder_key = GENERATIONS[issuer.generation].holder_key
+        if holder_key:
+            yield from _prove_key(card, holder_key)
         return (yield from self._terminal.basic_data(card, issuer, self._terminal.psam.terminal_number()))
 
     @function(OUT_1024)
@@ -73,13 +75,14 @@ class SSCardDriver(DriverCalls):
         original, factor = yield from flows.two_challenges()
         proof = yield from flows.internal_authentication(factor, original)
         key_original, key_factor = b"", b""
-        if issuer.generation == "3.0":
+        holder_key = GENERATIONS[issuer.generation].holder_key
+        if holder_key:
             key_original, key_factor = yield from flows.two_challenges()
         internal, key_proof = yield CheckCard(card, factor, original, key_factor, key_original)
         if not equal(internal, proof + original):
             raise DriverError(Code.NOT_GENUINE)
         if key_proof:
-            yield from flows.external_authentication(RKSSSE, _key_number(card, RKSSSE), key_proof)
+            yield from flows.external_authentication(holder_key, _key_number(card, holder_key), key_proof)
         return (yield from self._terminal.basic_data(card, issuer, self._terminal.number()))
 
     @step(OUT_1024, key=KEY_PROOFS)

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from sscard.driver.errors import Code, DriverError
 from sscard.driver.fields import FileFields, any_hexadecimal, file_text, upper_hex
 from sscard.standard.apdu import SW, command
 from sscard.standard.encoding import decode_an, decode_cn, encode_an, encode_cn, records, tlv
+from sscard.standard.generations import GENERATIONS
 from sscard.standard.tree import FileSpec, Item, Structure
 from sscard.terminal import flows
 from sscard.terminal.card import OpenedCard
@@ -24,8 +25,6 @@ from sscard.terminal.flows import BINARY_PIECE, FIRST, NUMBER, PREVIOUS
 
 BY_PIN, BY_KEY = 1, 2
 """Values of iAuthType."""
-FILL_OF_1: Final = b"\xee"
-"""Fills an item of a 1.0 card that was rewritten with the shorter meaning of 2.0 (card file sheet §6)."""
 
 _ITEM = re.compile(r"([0-9A-F]{2})(?::([1-9][0-9]?))?", re.ASCII)
 _RECORD = re.compile(r"[1-9][0-9]?", re.ASCII)
@@ -106,8 +105,7 @@ def read_file(card: OpenedCard, spec: FileSpec, file: FileFields) -> Flow[str]:
     else:
         for address in _items(file):
             value = yield from flows.read_tag(address.tag, address.occurrence)
-            if card.generation == "1.0":
-                value = value.rstrip(FILL_OF_1)
+            value = value.rstrip(GENERATIONS[card.generation].fill)
             texts.append(item_text(_item(spec, address)[1], value))
     return file_text(file, texts)
 

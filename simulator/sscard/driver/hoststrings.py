@@ -1,43 +1,106 @@
 """The card-holder base (持卡库): the service behind the HSM that answers the strings of a driver's HSM steps.
 
-An application keeps what iReadCardBas told it and sends it along with the
-string of a step; the answer is the next step's pKey (driver API sheet §4, §5).
+An application keeps what iReadCardBas returned (``basic``) and sends it along
+with the string of a step (``asked``); the answer is the next step's pKey
+(driver API sheet §4, §5). A string of another shape is a ``HostError`` with
+the field's number and name and what was expected, never what was sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import Field
 
 from sscard.driver.fields import join, upper_hex
+from sscard.errors import InputError
 from sscard.hsm import Hsm
-from sscard.i18n.language import _
+from sscard.hsm.server import Operation, Request
+from sscard.i18n.language import _, say
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
-from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH
-from sscard.standard.cipher import equal
-from sscard.standard.encoding import digits_in
+from sscard.standard.atr import SERIAL_LENGTH
+from sscard.standard.cipher import DES, equal
 
-NO_ACCOUNT = bytes(4)
+NO_ACCOUNT: Final = bytes(4)
 """The account amount of a purchase by the driver."""
-EIGHT_FIELDS = 8
+BASIC, ASKED = "basic", "asked"
+LONGEST_STRING: Final = 1024
 
 
-class HostError(Exception):
+class HostError(InputError):
     """The service cannot make sense of what an application sent; the text never holds a key or PIN."""
 
 
-class _Receipt(NamedTuple):
-    """The eight fields of iDoDebit."""
+class _Field(NamedTuple):
+    """A field of a string: its name, its shape as a pattern, and the shape in words."""
 
-    algorithm: str
-    address: str
-    amounts: str
-    kind: str
-    terminal: str
-    sequence: str
-    time: str
-    tac: str
+    name: Phrase
+    shape: str
+    expected: Phrase
+
+    def or_empty(self) -> _Field:
+        return self._replace(
+            shape=f"(?:{self.shape})?", expected=Phrase("{expected}, or an empty field", expected=self.expected)
+        )
+
+
+def _digits(name: Phrase, *lengths: int) -> _Field:
+    shape = "|".join(f"[0-9A-Fa-f]{{{length}}}" for length in lengths)
+    return _Field(name, shape, Phrase("{count} hex digits", count="/".join(map(str, lengths))))
+
+
+def _decimal(name: Phrase, length: int) -> _Field:
+    return _Field(name, f"[0-9]{{{length}}}", Phrase("{count} digits", count=length))
+
+
+_PROCESS, _PROCESS_DES = (_digits(Phrase("process factor"), *lengths) for lengths in ((8, 16, 32), (8, 16)))
+_ORIGINAL = _digits(Phrase("original data"), 16)
+_DISTRICT, _HISTORICAL = _decimal(Phrase("district"), 6), _digits(Phrase("ATR historical bytes"), 26)
+_ALGORITHM = _Field(Phrase("algorithm"), "0[123]", Phrase("01, 02 or 03"))
+_ADDRESS = _digits(Phrase("key address"), 4)
+_TERMINAL, _TIME = _decimal(Phrase("terminal number"), 12), _decimal(Phrase("time"), 14)
+_AMOUNTS, _KIND = _digits(Phrase("amounts"), 16), _digits(Phrase("transaction type"), 2)
+
+_CHECK_CARD = (
+    _DISTRICT,
+    _HISTORICAL,
+    _ALGORITHM,
+    _digits(Phrase("identification code"), 32),
+    _PROCESS.or_empty(),
+    _ORIGINAL.or_empty(),
+    _PROCESS.or_empty(),
+    _ORIGINAL.or_empty(),
+    _Field(Phrase("device serial"), ".*", Phrase()),
+)
+"""Of iReadCardBas_HSM_Step1; drivers in the field add the ninth."""
+_AUTHENTICATE = (_ALGORITHM, _ADDRESS, _PROCESS, _ORIGINAL)
+_PIN = _Field(Phrase("new PIN"), "(?:[0-9]{2}){1,7}[0-9][0-9Ff]", Phrase("4 to 16 digits padded with F"))
+_SAFE_MESSAGE = (_ALGORITHM, _ADDRESS, _PROCESS, _digits(Phrase("command header"), 10), _PIN.or_empty())
+_PURCHASE = (
+    _ALGORITHM,
+    _ADDRESS,
+    _digits(Phrase("random of the card"), 8),
+    _digits(Phrase("purchase sequence"), 4),
+    _AMOUNTS,
+    _KIND,
+    _TERMINAL,
+    _TIME,
+)
+_RECEIPT = (
+    _ALGORITHM,
+    _ADDRESS,
+    _AMOUNTS,
+    _KIND,
+    _TERMINAL,
+    _digits(Phrase("terminal sequence"), 8),
+    _TIME,
+    _digits(Phrase("TAC"), 8),
+)
+_MAC2 = _digits(Phrase("MAC2"), 8)
 
 
 class CardHolderBase:
@@ -51,83 +114,123 @@ class CardHolderBase:
         self._sequences = sequences or count(1)
 
     def check_card(self, asked: str) -> str:
-        """Internal authentication: pKey for iReadCardBas_HSM_Step2 out of what step 1 told."""
-        city, historical, algorithm, _, factor, original, key_factor, key_original = _fields(asked, EIGHT_FIELDS)
-        card = _reference(city, historical)
-        internal = self._prove(algorithm, self._hsm.address_of("IRK"), card, factor, original)
-        if not key_factor:
-            return join(internal, "")
-        return join(internal, self._prove(algorithm, self._hsm.address_of("RKSSSE"), card, key_factor, key_original))
+        """Internal authentication: pKey for iReadCardBas_HSM_Step2 out of what step 1 returned.
+
+        An empty process factor asks for no proof, and gets an empty field.
+        """
+        city, historical, algorithm, __, *proofs = _fields(asked, _CHECK_CARD, optional=1)
+        card = CardReference(city, bytes.fromhex(historical)[-SERIAL_LENGTH:])
+        answers = []
+        for number, key in ((5, "IRK"), (7, "RKSSSE")):
+            factor, original = proofs[number - 5], proofs[number - 4]
+            if factor:
+                _check(ASKED, number + 1, _ORIGINAL, original)
+                answers.append(self._prove(algorithm, self._hsm.address_of(key), card, (number, factor), original))
+            else:
+                answers.append("")
+        return join(*answers)
 
     def authenticate(self, basic: str, asked: str) -> str:
-        """Card check and external authentication (卡鉴权及外部认证): pKey of a Step2 out of what Step1 told."""
-        algorithm, address, factor, original = _fields(asked, 4)
-        return self._prove(algorithm, address, _card(basic), factor, original)
+        """Card check and external authentication (卡鉴权及外部认证): pKey of a Step2 out of what Step1 returned."""
+        algorithm, address, factor, original = _fields(asked, _AUTHENTICATE)
+        return self._prove(algorithm, address, _card(basic), (3, factor), original)
 
     def safe_message(self, basic: str, asked: str) -> str:
-        """Safe-message (安全报文认证): pKey of a Step3, the whole command, out of what Step2 told."""
-        algorithm, address, factor, header, plain = _fields(asked, 5)
-        pin = _hex(plain) if plain else None
-        if pin is not None and not digits_in(pin):
-            raise HostError(_("the plaintext is no PIN"))
-        message = self._hsm.safe_message(_algorithm(algorithm), address, _card(basic), _hex(factor), _hex(header), pin)
-        return upper_hex(message)
+        """Safe-message (安全报文认证): pKey of a Step3, the whole command, out of what Step2 returned."""
+        algorithm, address, factor, header, plain = _fields(asked, _SAFE_MESSAGE)
+        challenge = _challenge(algorithm, 3, factor)
+        pin = bytes.fromhex(plain) if plain else None
+        return upper_hex(
+            self._hsm.safe_message(int(algorithm), address.upper(), _card(basic), challenge, bytes.fromhex(header), pin)
+        )
 
     def purchase(self, basic: str, asked: str) -> str:
-        """Card check and purchase: pKey of iDoDebit_HSM_Step2 out of what step 1 told."""
-        algorithm, address, random, purchase_count, amounts, kind, terminal, time = _fields(asked, EIGHT_FIELDS)
+        """Card check and purchase: pKey of iDoDebit_HSM_Step2 out of what step 1 returned."""
+        algorithm, address, random, purchase_count, *paid = _fields(asked, _PURCHASE)
+        card = _card(basic)
         sequence = next(self._sequences).to_bytes(4, "big")
-        factor = _hex(random) + _hex(purchase_count) + sequence[2:]
-        message = NO_ACCOUNT + _hex(amounts) + _hex(kind) + _hex(terminal) + _hex(time)
-        mac1 = self._hsm.purchase_mac(_algorithm(algorithm), address, _card(basic), factor, message)
-        return join(upper_hex(sequence), time, upper_hex(mac1))
+        factor = bytes.fromhex(random + purchase_count) + sequence[2:]
+        message = NO_ACCOUNT + bytes.fromhex("".join(paid))
+        mac1 = self._hsm.purchase_mac(int(algorithm), address.upper(), card, factor, message)
+        return join(upper_hex(sequence), paid[-1], upper_hex(mac1))
 
     def settle(self, basic: str, receipt: str) -> bool:
         """Settlement check: whether the TAC of a purchase, of iDoDebit or of its last HSM step, is right."""
-        told = receipt.split("|")[:-1]
-        if len(told) not in (EIGHT_FIELDS, EIGHT_FIELDS + 1):
-            raise HostError(_("a receipt has 8 fields, or 9 with MAC2"))
-        paid = _Receipt(*told[-EIGHT_FIELDS:])
-        parts = (paid.amounts, paid.kind, paid.terminal, paid.sequence, paid.time)
-        message = NO_ACCOUNT + b"".join(map(_hex, parts))
-        tac = self._hsm.transaction_proof(_algorithm(paid.algorithm), paid.address, _card(basic), message)
-        return equal(tac, _hex(paid.tac))
+        with_mac2 = receipt.count("|") > len(_RECEIPT)
+        told = _fields(receipt, (_MAC2, *_RECEIPT) if with_mac2 else _RECEIPT)
+        algorithm, address, *paid, tac = told[1:] if with_mac2 else told
+        message = NO_ACCOUNT + bytes.fromhex("".join(paid))
+        proof = self._hsm.transaction_proof(int(algorithm), address.upper(), _card(basic), message)
+        return equal(proof, bytes.fromhex(tac))
 
-    def _prove(self, algorithm: str, address: str, card: CardReference, factor: str, original: str) -> str:
-        proof = self._hsm.authentication_data(_algorithm(algorithm), address, card, _hex(factor), _hex(original))
-        return upper_hex(proof)
+    def _prove(self, algorithm: str, address: str, card: CardReference, factor: tuple[int, str], original: str) -> str:
+        challenge = _challenge(algorithm, *factor)
+        return upper_hex(
+            self._hsm.authentication_data(int(algorithm), address.upper(), card, challenge, bytes.fromhex(original))
+        )
+
+
+class _Strings(Request):
+    """What an application sends: the output of iReadCardBas, and the string of the step."""
+
+    basic: Annotated[str, Field(max_length=LONGEST_STRING)] = ""
+    asked: Annotated[str, Field(max_length=LONGEST_STRING)]
+
+    @property
+    def words(self) -> str:
+        """The key's address and the card's district, if the strings are of their shape."""
+        address = re.match(r"(?:[0-9A-Fa-f]{8}\|)?0[123]\|([0-9A-Fa-f]{4})\|", self.asked)
+        card = re.match(r"([0-9]{6})\|(?:[^|]*\|){0,4}[0-9A-Fa-f]{26}\|", self.basic or self.asked)
+        return " ".join(found[1] if found else "-" for found in (address, card))
+
+
+def host_operations(base: CardHolderBase) -> dict[str, Operation]:
+    """The operations by which a program in any language asks a base, for ``HsmServer``."""
+    answers: dict[str, Any] = {
+        "check-card": lambda sent: base.check_card(sent.asked),
+        "authenticate": lambda sent: base.authenticate(sent.basic, sent.asked),
+        "safe-message": lambda sent: base.safe_message(sent.basic, sent.asked),
+        "purchase": lambda sent: base.purchase(sent.basic, sent.asked),
+        "settle": lambda sent: "true" if base.settle(sent.basic, sent.asked) else "false",
+    }
+    return {f"host/{name}": Operation(_Strings, answer) for name, answer in answers.items()}
 
 
 def _card(basic: str) -> CardReference:
-    """Which card the basic data of iReadCardBas are of."""
-    told = basic.split("|")
-    if len(told) < EIGHT_FIELDS:
-        raise HostError(_("the basic data of iReadCardBas expected"))
-    return _reference(told[0], told[5])
+    """Which card the basic data of iReadCardBas are of: fields 1 and 6."""
+    told = [*basic.split("|"), *[""] * 6]
+    for number, field in ((1, _DISTRICT), (6, _HISTORICAL)):
+        _check(BASIC, number, field, told[number - 1])
+    return CardReference(told[0], bytes.fromhex(told[5])[-SERIAL_LENGTH:])
 
 
-def _reference(city: str, historical: str) -> CardReference:
-    held = _hex(historical)
-    if len(held) != HISTORICAL_LENGTH or len(city) != 6 or not city.isdecimal():
-        raise HostError(_("district of 6 digits and ATR historical bytes of 26 hex digits expected"))
-    return CardReference(city, held[-SERIAL_LENGTH:])
-
-
-def _fields(text: str, expected: int) -> list[str]:
+def _fields(text: str, expected: Sequence[_Field], optional: int = 0) -> list[str]:
     *told, rest = text.split("|")
-    if rest or len(told) != expected:
+    if rest or not len(expected) - optional <= len(told) <= len(expected):
+        counts = "/".join(str(len(expected) - left_out) for left_out in range(optional, -1, -1))
         raise HostError(
-            _("{expected} fields expected, each ended by a bar, got {count}", expected=expected, count=len(told))
+            _("{expected} fields expected, each ended by a bar, got {count}", expected=counts, count=len(told)),
+            file=ASKED,
         )
+    for number, (field, given) in enumerate(zip(expected, told, strict=False), 1):
+        _check(ASKED, number, field, given)
     return told
 
 
-def _algorithm(text: str) -> int:
-    return _hex(text)[0] if len(text) == 2 else 0
+def _check(string: str, number: int, field: _Field, given: str) -> None:
+    if not re.fullmatch(field.shape, given):
+        raise HostError(
+            _(
+                "field {number} ({name}): {expected} expected",
+                number=number,
+                name=say(field.name),
+                expected=say(field.expected),
+            ),
+            file=string,
+        )
 
 
-def _hex(text: str) -> bytes:
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        raise HostError(_("hex digits expected")) from None
+def _challenge(algorithm: str, number: int, factor: str) -> bytes:
+    """A process factor of a length that the algorithm takes."""
+    _check(ASKED, number, _PROCESS_DES if int(algorithm) == DES.algorithm_id else _PROCESS, factor)
+    return bytes.fromhex(factor)

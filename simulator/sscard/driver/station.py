@@ -17,8 +17,9 @@ from sscard.issuer.hierarchy import builtin_keys
 from sscard.issuer.places import Place
 from sscard.standard.apdu import SW, Answer
 from sscard.standard.atr import HISTORICAL_LENGTH, check_byte, historical_bytes
+from sscard.standard.generations import GENERATIONS
 from sscard.terminal import flows
-from sscard.terminal.card import GENERATIONS, Identity, IssuerData, OpenedCard
+from sscard.terminal.card import Identity, IssuerData, OpenedCard
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import AskPin, Flow, run
 from sscard.terminal.flows import EF_HOLDER

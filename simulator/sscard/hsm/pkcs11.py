@@ -18,6 +18,8 @@ MAC2 of a purchase are computed in the token.
 from __future__ import annotations
 
 import ctypes
+import os
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib import resources
@@ -25,12 +27,13 @@ from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, get_args
+from urllib.parse import unquote
 
 from sscard.document import parse_document, read_document
 from sscard.errors import InputError, MissingPart
-from sscard.hsm.protocol import CheckedHsm, HsmError
-from sscard.i18n.language import _
-from sscard.issuer.hierarchy import ROOT_OF, Address, CardReference, KeyFile, Use
+from sscard.hsm.protocol import Access, CheckedHsm, HsmError, HsmUnavailable
+from sscard.i18n.language import _, retell
+from sscard.issuer.hierarchy import Address, CardReference, KeyFile, Use
 from sscard.standard.cipher import (
     DES,
     MAC_LENGTH,
@@ -40,10 +43,22 @@ from sscard.standard.cipher import (
     pad,
     province_factor,
 )
+from sscard.standard.keys import ROOT_OF
 
 DES_BLOCK: Final = 8
 DOUBLE: Final = 16
 """Length of a root that makes 3DES."""
+
+PIN_VARIABLE: Final = "SSCARD_TOKEN_PIN"
+EXAMPLE: Final = "pkcs11:token=LABEL"
+SOFTHSM: Final = (
+    "/usr/lib/softhsm/libsofthsm2.so",
+    "/usr/lib64/pkcs11/libsofthsm2.so",
+    "/usr/local/lib/softhsm/libsofthsm2.so",
+    "/opt/homebrew/lib/softhsm/libsofthsm2.so",
+    "C:/SoftHSM2/lib/softhsm2-x64.dll",
+)
+"""Where SoftHSM2 is installed, by system."""
 
 _USES: Final = {use.replace(" ", "-"): use for use in get_args(Use)}
 """Uses by their word in a label."""
@@ -54,8 +69,9 @@ class Pkcs11Hsm(CheckedHsm):
 
     ``module`` is the path of the token's PKCS#11 library, ``token`` its label,
     ``pin`` that of its user. Errors of making one: ``MissingPart`` without
-    python-pkcs11, ``InputError`` for a module or token that is not there,
-    ``HsmError`` where the token refuses the PIN or cannot derive keys.
+    python-pkcs11, ``InputError`` for a file that is no module,
+    ``HsmUnavailable`` if there is no such token or it refuses the PIN,
+    ``HsmError`` if it cannot derive keys.
     """
 
     def __init__(self, module: Path, token: str, pin: str) -> None:
@@ -165,6 +181,41 @@ class _StringData(ctypes.Structure):
     _fields_ = (("data", ctypes.c_void_p), ("length", ctypes.c_ulong))
 
 
+def open_url(url: str, *, access: Access) -> Pkcs11Hsm:
+    """The HSM of ``pkcs11:token=LABEL[;module=PATH]``, values percent-encoded as in RFC 7512.
+
+    The PIN is in SSCARD_TOKEN_PIN, or asked for. Without a module the one in
+    SSCARD_PKCS11_MODULE, or SoftHSM2.
+    """
+    given = dict(part.partition("=")[::2] for part in url.partition(":")[2].split(";"))
+    if set(given) - {"token", "module"} or not given.get("token"):
+        raise InputError(
+            _("a pkcs11 URL has token=LABEL, may have module=PATH, and nothing else"),
+            remedy=_("for example {example}; the PIN goes into {variable}", example=EXAMPLE, variable=PIN_VARIABLE),
+        )
+    module = Path(unquote(given.get("module", ""))) if given.get("module") else default_module()
+    return Pkcs11Hsm(module, unquote(given["token"]), token_pin(access))
+
+
+def default_module() -> Path:
+    """The module in SSCARD_PKCS11_MODULE, or that of SoftHSM2; ``MissingPart`` for neither."""
+    chosen = os.environ.get("SSCARD_PKCS11_MODULE")
+    if chosen:
+        return Path(chosen)
+    for place in map(Path, SOFTHSM):
+        if place.exists():
+            return place
+    raise MissingPart(_("no PKCS#11 module given, and SoftHSM2 is not installed"), "sudo apt-get install softhsm2")
+
+
+def token_pin(access: Access) -> str:
+    """The PIN of a token's user: SSCARD_TOKEN_PIN, or what the user types."""
+    pin = os.environ.get(PIN_VARIABLE) or (access.ask_pin() if access.ask_pin else "")
+    if not pin:
+        raise HsmUnavailable(_("the token's PIN is not given"), f"{PIN_VARIABLE}=PIN")
+    return pin
+
+
 def load_roots(module: Path, token: str, pin: str, file: KeyFile) -> int:
     """Put the DES roots of a key file into a token, replacing those at the same address; how many.
 
@@ -174,7 +225,7 @@ def load_roots(module: Path, token: str, pin: str, file: KeyFile) -> int:
     roots = [
         (address, f"{address} {root.use.replace(' ', '-')} {version} {root.name}", value)
         for root in file.keys
-        for version, (address, value) in enumerate(zip(root.addresses, root.des, strict=True), 1)
+        for version, (address, value) in enumerate(zip(root.addresses, root.values(DES), strict=False), 1)
     ]
     with _session(module, token, pin) as session, _refusals():
         there = {address: key for address, _, key in _keys_in(session)}
@@ -215,18 +266,32 @@ def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
     try:
         found = library.lib(str(module)).get_token(token_label=token)
     except library.NoSuchToken:
-        raise InputError(
-            _("{module} has no token {token!r}", module=module, token=token),
-            remedy=_("pkcs11-tool --module MODULE -L lists them"),
+        raise HsmUnavailable(
+            _("{module} has no token {token!r}", module=module, token=token), f"pkcs11-tool --module {module} -L"
         ) from None
     except (library.PKCS11Error, RuntimeError) as error:
+        # A file that does not load is an error without a name of its own; the loader's reason comes last.
+        named = type(error) not in (library.PKCS11Error, RuntimeError)
+        problem = _words(error) if named else retell(str(error).rpartition(": ")[2])
         raise InputError(
-            _("cannot be used as a PKCS#11 module: {problem}", problem=_words(error)), file=str(module)
+            _("cannot be used as a PKCS#11 module: {problem}", problem=problem), file=str(module)
         ) from None
     with _refusals():
         if library.Mechanism.DES3_ECB_ENCRYPT_DATA not in found.slot.get_mechanisms():
             raise HsmError(_("token {token!r} cannot derive keys in 3DES (CKM_DES3_ECB_ENCRYPT_DATA)", token=token))
-        opened = found.open(rw=True, user_pin=pin)
+        try:
+            opened = found.open(rw=True, user_pin=pin)
+        except (
+            library.PinIncorrect,
+            library.PinInvalid,
+            library.PinLenRange,
+            library.PinLocked,
+            library.PinExpired,
+        ) as error:
+            raise HsmUnavailable(
+                _("token {token!r} refused its PIN: {problem}", token=token, problem=_words(error)),
+                f"{PIN_VARIABLE}=PIN",
+            ) from None
     with opened:
         yield opened
 
@@ -287,5 +352,5 @@ def _refusals() -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    """The name of an error; its text may tell what it was given."""
-    return type(error).__name__
+    """What PKCS#11 calls an error, CKR_PIN_INCORRECT; its text may hold what it was given."""
+    return "CKR" + re.sub("(?=[A-Z])", "_", type(error).__name__).upper()

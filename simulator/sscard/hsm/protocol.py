@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from sscard.i18n.language import _
@@ -15,6 +18,27 @@ PIN_MAX_BYTES = 8
 
 class HsmError(Exception):
     """The HSM refused; the text says why and never holds a key or PIN."""
+
+
+class HsmUnavailable(HsmError):
+    """No HSM to ask: not reachable, no such token, wrong token or PIN. Exit code 3, with ``remedy``.
+
+    ``remedy`` is the command or the setting that helps.
+    """
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What an HSM asks for beside its URL, because a secret never stands in a URL."""
+
+    token_file: Path | None = None
+    """The file with the token of an HSM service."""
+    ask_pin: Callable[[], str] | None = None
+    """Asks the user for the PIN of a PKCS#11 token."""
 
 
 class Hsm(Protocol):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sscard.hsm.protocol import CheckedHsm, HsmError
 from sscard.i18n.language import _
-from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy
+from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, builtin_keys, load_keys
 from sscard.standard.cipher import DES, BlockKey, Suite
 
 
@@ -48,3 +50,9 @@ class SoftHsm(CheckedHsm):
 
     def _card_key(self, suite: Suite, at: Address, card: CardReference) -> BlockKey:
         return suite.key(self._hierarchy.card_key(suite, at.key, at.version, card))
+
+
+def open_url(url: str, **_options: object) -> SoftHsm:
+    """The HSM of ``soft:FILE``, or with the built-in test keys of ``soft:``."""
+    __, __, file = url.partition(":")
+    return SoftHsm(load_keys(Path(file).expanduser()) if file else builtin_keys())

@@ -6,19 +6,17 @@ import re
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, create_model, model_validator
 
-from sscard.document import Document, Model, parse_document, read_document
+from sscard.document import Model, parse_document, read_document
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
-from sscard.standard.cipher import SM4, BlockKey, Suite, city_factor, province_factor
+from sscard.standard.cipher import SUITES, BlockKey, Suite, city_factor, province_factor
+from sscard.standard.keys import ROOT_OF
 
 Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "proof"]
-
-ROOT_OF = {"UKMF": "UKSSSE"}
-"""Keys that a generation calls by another name than the key file."""
 
 
 class CardReference(NamedTuple):
@@ -36,14 +34,11 @@ class Address(NamedTuple):
     use: Use
 
 
-KEY_REMEDY = N_("write 32 hex digits; a des root whose card key has 8 bytes takes 16")
-
-
 def _key_value(text: object) -> bytes:
     try:
         return bytes.fromhex(str(text))
     except ValueError:
-        raise ValueError(_("a key is written in hex digits\n{remedy}", remedy=_(KEY_REMEDY))) from None
+        raise ValueError(_("a key is written in hex digits\nwrite two for each byte")) from None
 
 
 def _address(text: object) -> object:
@@ -56,40 +51,75 @@ KeyValue = Annotated[bytes, BeforeValidator(_key_value)]
 KeyAddress = Annotated[str, BeforeValidator(_address)]
 
 
-class RootKey(Model):
-    """A root key of the key file: one address and one value per version."""
+if TYPE_CHECKING:
+    _RootValues = Model
+else:
+    # One field per suite, so that a further algorithm is a further list of the key file.
+    _RootValues = create_model(
+        "_RootValues",
+        __base__=Model,
+        **{suite.key_field: (list[KeyValue], Field(default=[], repr=False)) for suite in SUITES.values()},
+    )
+
+
+class RootKey(_RootValues):
+    """A root key of the key file: per version one address, and one value under each suite that the issuer uses.
+
+    The values of a suite stand under its ``key_field``: ``sm4``, ``des``.
+    """
 
     name: str
     use: Use
     addresses: list[KeyAddress]
-    sm4: list[KeyValue] = Field(repr=False)
-    des: list[KeyValue] = Field(repr=False)
 
     @model_validator(mode="after")
     def _complete(self) -> RootKey:
-        if not len(self.addresses) == len(self.sm4) == len(self.des):
-            raise ValueError(_("{name}: one address, one sm4 and one des value per version expected", name=self.name))
-        if any(len(value) != 16 for value in self.sm4):
-            raise ValueError(_("{name}: an sm4 root has 16 bytes\n{remedy}", name=self.name, remedy=_(KEY_REMEDY)))
-        if any(len(value) not in (8, 16) for value in self.des):
-            raise ValueError(_("{name}: a des root has 8 or 16 bytes\n{remedy}", name=self.name, remedy=_(KEY_REMEDY)))
+        given = [suite for suite in SUITES.values() if self.values(suite)]
+        if not given or any(len(self.values(suite)) != len(self.addresses) for suite in given):
+            fields = ", ".join(suite.key_field for suite in given or SUITES.values())
+            raise ValueError(
+                _(
+                    "{name}: one address and one value of each of {fields} expected per version",
+                    name=self.name,
+                    fields=fields,
+                )
+            )
+        for suite in given:
+            if any(len(value) not in suite.key_lengths for value in self.values(suite)):
+                facts = {"name": self.name, "field": suite.key_field, "lengths": _either(suite.key_lengths)}
+                digits = _either(tuple(2 * length for length in suite.key_lengths))
+                raise ValueError(
+                    _(
+                        "{name}: {field} values have {lengths} bytes\nwrite {digits} hex digits",
+                        **facts,
+                        digits=digits,
+                    )
+                )
         return self
 
-    def value(self, suite: Suite, version: int) -> bytes:
-        return (self.sm4 if suite is SM4 else self.des)[version]
+    def values(self, suite: Suite) -> list[bytes]:
+        """The values under a suite, one per version; empty if the issuer does not use it."""
+        values: list[bytes] = getattr(self, suite.key_field)
+        return values
+
+
+def _either(numbers: tuple[int, ...]) -> str:
+    return _(" or ").join(map(str, numbers))
 
 
 class KeyFile(Model):
-    """A key file: the roots an issuer holds."""
+    """A key file: the roots an issuer holds, those of its cards and those of its PSAMs' own keys."""
 
     name: str
     keys: list[RootKey]
+    psam_keys: tuple[RootKey, ...] = ()
 
     @model_validator(mode="after")
     def _unambiguous(self) -> KeyFile:
+        every = [*self.keys, *self.psam_keys]
         for problem, given in (
-            (N_("addresses given twice: {names}"), [address for key in self.keys for address in key.addresses]),
-            (N_("keys given twice: {names}"), [key.name for key in self.keys]),
+            (N_("addresses given twice: {names}"), [address for key in every for address in key.addresses]),
+            (N_("keys given twice: {names}"), [key.name for key in every]),
         ):
             twice = {word for word in given if given.count(word) > 1}
             if twice:
@@ -98,10 +128,14 @@ class KeyFile(Model):
 
 
 class KeyHierarchy:
-    """The roots of one issuer and every card key under them; values stay inside the issuer."""
+    """The roots of one issuer and every card key under them; values stay inside the issuer.
+
+    ``psam_keys`` is the hierarchy of its PSAMs' own keys, ``None`` if the key file holds none.
+    """
 
     def __init__(self, file: KeyFile) -> None:
         self.name = file.name
+        self.psam_keys = KeyHierarchy(KeyFile(name=file.name, keys=list(file.psam_keys))) if file.psam_keys else None
         self._roots = {key.name: key for key in file.keys}
         self._addresses = {
             address: Address(key.name, version, key.use)
@@ -131,7 +165,8 @@ class KeyHierarchy:
     def root(self, suite: Suite, key: str, version: int) -> bytes | None:
         """A root's value (8 or 16 bytes), ``None`` where the issuer does not hold it."""
         held = self._roots.get(ROOT_OF.get(key, key))
-        return held.value(suite, version) if held and version < len(held.addresses) else None
+        values = held.values(suite) if held else []
+        return values[version] if version < len(values) else None
 
     def _derive_city_key(self, suite: Suite, key: str, version: int, city_code: str) -> BlockKey:
         value = self.root(suite, key, version)
@@ -152,15 +187,11 @@ class KeyHierarchy:
 
 def load_keys(path: Path) -> KeyHierarchy:
     """The hierarchy of a user's key file."""
-    return _hierarchy(read_document(path))
+    return KeyHierarchy(read_document(path).as_model(KeyFile))
 
 
 @cache
 def builtin_keys() -> KeyHierarchy:
     """The hierarchy of the test keys that come with sscard."""
     text = (resources.files("sscard.issuer") / "test-keys.yaml").read_text(encoding="utf-8")
-    return _hierarchy(parse_document(text, "test-keys.yaml"))
-
-
-def _hierarchy(document: Document) -> KeyHierarchy:
-    return KeyHierarchy(document.as_model(KeyFile))
+    return KeyHierarchy(parse_document(text, "test-keys.yaml").as_model(KeyFile))

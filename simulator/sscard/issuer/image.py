@@ -5,35 +5,60 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import Any
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Annotated, Any, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, WithJsonSchema
 
-from sscard.card import Personality, Profile
+from sscard.card import Profile
 from sscard.chip.memory import Log, Memory
-from sscard.document import Model
+from sscard.document import Document, Model, Place, shown
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, retell
 from sscard.issuer.migrations import VERSION, Tell, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
+from sscard.issuer.personalities import personality_in, written_fields
+from sscard.standard.choices import CHOICES, Personality
+from sscard.standard.cipher import SUITES_BY_NAME
+from sscard.standard.keys import NAMED_KEYS
+from sscard.standard.tree import CARD_BLOCKED, PIN, Layout
 
 FORMAT = "sscard card image"
 REISSUE = N_("take it from a backup, or issue the card anew: sscard issue -o FILE")
+NUMBER_LIMIT = 1 << 32
+
+HEX_PAIRS = "^([0-9A-Fa-f]{2})*$"
+NOWHERE: dict[tuple[int | str, ...], Place] = {(): Place(0, 0)}
+"""Line and column of JSON content, which do not help anybody."""
+
+T = TypeVar("T")
+
+
+def _pairs(text: str) -> str:
+    if not re.fullmatch(HEX_PAIRS, text):
+        raise ValueError(_("pairs of hex digits expected"))
+    return text
+
+
+Hex = Annotated[str, AfterValidator(_pairs), WithJsonSchema({"type": "string", "pattern": HEX_PAIRS})]
+Number = Annotated[int, Field(strict=True, ge=0, lt=NUMBER_LIMIT)]
 
 
 class LogImage(Model):
     """The memory's log, where the power went inside a transaction."""
 
-    complete: bool
-    numbers: dict[str, int]
-    strings: dict[str, str]
+    complete: Annotated[bool, Field(strict=True)]
+    numbers: dict[str, Number]
+    strings: dict[str, Hex]
 
 
 class MemoryImage(Model):
     """Every cell by its lasting name: numbers, and strings in hex digits."""
 
-    numbers: dict[str, int]
-    strings: dict[str, str]
+    numbers: dict[str, Number]
+    strings: dict[str, Hex]
     log: LogImage | None
 
 
@@ -44,15 +69,16 @@ class CardImage(Model):
     version: int
     personality: dict[str, Any]
     historical: str = Field(pattern="^[0-9A-F]{26}$")
-    keys: dict[str, list[str]] = Field(repr=False)
+    keys: dict[str, list[Hex]] = Field(repr=False)
     memory: MemoryImage = Field(repr=False)
     digest: str
 
 
 def write_image(card: Card) -> str:
     """The image of a card as text."""
-    profile, memory = card.profile, card.memory
+    profile, memory, log = card.profile, card.memory, card.memory.log
     layout = profile.layout
+    numbers, strings = layout.number_names(), layout.string_names()
     content: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -63,11 +89,14 @@ def write_image(card: Card) -> str:
             for index, spec in enumerate(layout.keys)
         },
         "memory": {
-            "numbers": dict(zip(layout.number_names(), memory.numbers, strict=True)),
-            "strings": {
-                name: value.hex().upper() for name, value in zip(layout.string_names(), memory.strings, strict=True)
+            "numbers": dict(zip(numbers, memory.numbers, strict=True)),
+            "strings": {name: value.hex().upper() for name, value in zip(strings, memory.strings, strict=True)},
+            "log": log
+            and {
+                "complete": log.complete,
+                "numbers": {numbers[cell]: value for cell, value in log.numbers},
+                "strings": {strings[cell]: value.hex().upper() for cell, value in log.strings},
             },
-            "log": _log_content(memory.log, layout.number_names(), layout.string_names()),
         },
     }
     content["digest"] = digest_of(content)
@@ -75,30 +104,47 @@ def write_image(card: Card) -> str:
 
 
 def read_image(text: str, source: str, tell: Tell = ignore) -> Card:
-    """The card of an image, migrated if it is older, which ``tell`` is told.
+    """The card of an image, migrated if it is of an older version.
 
-    ``InputError`` says whether it is truncated, edited, too new or none at all.
+    The tree of an image may differ from that of this sscard. A file or counter
+    that the image lacks gets its blank value. A key that it lacks is absent
+    from the card: nobody put its value on the card, so no value of ours would
+    be right, and the card behaves as it did when it was issued. Names that this
+    sscard does not know are left out. ``tell`` is called with a message for
+    each of these. ``InputError`` says whether the image is truncated, edited
+    or too new, or which field is wrong and what was expected there.
     """
-    content = _checked(text, source)
+    content = unsealed_content(text, source)
+    version = content["version"]
     try:
-        migrate(content, source, tell)
-        image = CardImage.model_validate(content)
-        personality = Personality(**image.personality)
-        return _card(image, personality)
-    except (ValidationError, TypeError, ValueError, KeyError) as error:
-        problem = _("is not a card image of version {version}: {kind}", version=VERSION, kind=type(error).__name__)
+        reading = ImageReading(content, source)
+        if migrate(content, reading.personality, source, tell):
+            reading = ImageReading(content, source)
+        card = reading.card()
+    except InputError as error:
+        problem = "; ".join(filter(None, (error.problem, error.remedy)))
+        problem = _("is not a card image of version {version}: {problem}", version=version, problem=problem)
         raise InputError(problem, file=source, remedy=_(REISSUE)) from None
+    for message, names in (
+        (N_("{source}: unknown to this sscard, left out and lost at the next change: {names}"), reading.unknown),
+        (N_("{source}: not in this image, left blank: {names}"), reading.blank),
+        (N_("{source}: not in this image, the card lacks these keys: {names}"), reading.absent),
+    ):
+        if names:
+            tell(_(message, source=source, names=", ".join(names)))
+    return card
 
 
-def digest_of(content: dict[str, Any]) -> str:
-    """SHA-256 over the content without its digest, keys sorted."""
-    body = {key: value for key, value in content.items() if key != "digest"}
-    text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
-
-
-def _checked(text: str, source: str) -> dict[str, Any]:
-    content = _parsed(text, source)
+def unsealed_content(text: str, source: str) -> dict[str, Any]:
+    """The content of an image of a version that this sscard reads, whole and unchanged; its fields are not checked."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        whole = _("is truncated") if FORMAT in text else _("is not a card image")
+        problem = f"{whole}: {retell(error.msg)}"
+        raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=_(REISSUE)) from None
+    except (ValueError, RecursionError):  # a number or a nesting beyond all measure
+        raise InputError(_("is not a card image"), file=source, remedy=_(REISSUE)) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(
             _("is not a card image"), file=source, remedy=_("a card image comes from: sscard issue -o FILE")
@@ -111,56 +157,92 @@ def _checked(text: str, source: str) -> dict[str, Any]:
             "is a card image of version {version}, this sscard reads up to {last}", version=version, last=VERSION
         )
         raise InputError(problem, file=source, remedy=_("use a newer sscard"))
-    if not _is_unchanged(content):
-        raise InputError(_("was edited: its digest does not fit its content"), file=source, remedy=_(REISSUE))
-    return content
+    with suppress(ValueError):  # half a surrogate pair, which no image holds
+        if content.get("digest") == digest_of(content):
+            return content
+    raise InputError(_("was edited: its digest does not fit its content"), file=source, remedy=_(REISSUE))
 
 
-def _parsed(text: str, source: str) -> Any:
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        whole = _("is truncated") if FORMAT in text else _("is not a card image")
-        problem = f"{whole}: {retell(error.msg)}"
-        raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=_(REISSUE)) from None
-    except (ValueError, RecursionError):  # a number or a nesting beyond all measure
-        raise InputError(_("is not a card image"), file=source, remedy=_(REISSUE)) from None
+def digest_of(content: dict[str, Any]) -> str:
+    """SHA-256 over the content without its digest, keys sorted."""
+    body = {key: value for key, value in content.items() if key != "digest"}
+    text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def _is_unchanged(content: dict[str, Any]) -> bool:
-    try:
-        return content.get("digest") == digest_of(content)
-    except ValueError:  # half a surrogate pair, which no image holds
-        return False
+class ImageReading:
+    """The content of an image on its way to a card; everything raises ``InputError``.
 
+    It collects the names that are ``unknown`` to this sscard, and the cells
+    that become ``blank`` and the keys that are ``absent`` because the image
+    lacks them.
+    """
 
-def _card(image: CardImage, personality: Personality) -> Card:
-    layout = layout_of(personality)
-    keys = [tuple(bytes.fromhex(value) for value in image.keys[spec.name]) for spec in layout.keys]
-    profile = Profile(personality, layout, bytes.fromhex(image.historical), keys)
-    numbers = [image.memory.numbers[name] for name in layout.number_names()]
-    strings = [bytes.fromhex(image.memory.strings[name]) for name in layout.string_names()]
-    memory = Memory(numbers, strings)
-    memory.log = _log(image.memory.log, layout.number_names(), layout.string_names())
-    return Card(profile, memory)
+    def __init__(self, content: dict[str, Any], source: str) -> None:
+        self.image = Document(content, NOWHERE, source).as_model(CardImage)
+        self.unknown: list[str] = []
+        self.blank: list[str] = []
+        self.absent: list[str] = []
+        fields = self.known("personality", self.image.personality, ["name", *CHOICES])
+        try:
+            self.personality: Personality = personality_in(Document(written_fields(fields), NOWHERE, source))
+        except InputError as error:
+            problem = _("personality: {problem}", problem=error.problem)
+            raise InputError(problem, remedy=error.remedy) from None
 
+    def known(self, part: str, given: Mapping[str, T], names: Iterable[str]) -> dict[str, T]:
+        """What a part of the image gives for known names."""
+        known = frozenset(names)
+        self.unknown += [f"{part}.{shown(name)}" for name in given if name not in known]
+        return {name: value for name, value in given.items() if name in known}
 
-def _log_content(log: Log | None, numbers: list[str], strings: list[str]) -> dict[str, Any] | None:
-    if log is None:
-        return None
-    return {
-        "complete": log.complete,
-        "numbers": {numbers[cell]: value for cell, value in log.numbers},
-        "strings": {strings[cell]: value.hex().upper() for cell, value in log.strings},
-    }
+    def layout(self) -> Layout:
+        """The tree of the card, with the keys and key versions that the image holds."""
+        layout = layout_of(self.personality)
+        suite = SUITES_BY_NAME[self.personality.algorithm]
+        keys = self.known("keys", self.image.keys, (spec.name for spec in layout.keys))
+        held = {}
+        for spec in layout.keys:
+            field, values = f"keys.{spec.name}", keys.get(spec.name, [])
+            if not values and spec.name in NAMED_KEYS:
+                raise InputError(_("field {field!r} is missing", field=field))
+            lengths = [length for length in suite.key_lengths if length >= spec.des_length]
+            if any(len(value) // 2 not in lengths for value in values):
+                expected = _(" or ").join(str(2 * length) for length in lengths)
+                raise InputError(_("{field}: {digits} hex digits expected", field=field, digits=expected))
+            held[spec.name] = min(len(values), spec.versions)
+            versions = [f"{spec.name} {version + 1}" for version in range(max(len(values), spec.versions))]
+            self.absent += versions[len(values) :] if values else [spec.name]
+            self.unknown += [f"keys.{version}" for version in versions[spec.versions :]]
+        return layout_of(self.personality, held) if self.absent else layout
 
+    def card(self) -> Card:
+        """The card."""
+        layout, image = self.layout(), self.image.memory
+        keys = [tuple(map(bytes.fromhex, self.image.keys[spec.name][: spec.versions])) for spec in layout.keys]
+        profile = Profile(self.personality, layout, bytes.fromhex(self.image.historical), keys)
+        blank, names = profile.new_memory(b"", {}), (layout.number_names(), layout.string_names())
+        strings = {name: bytes.fromhex(value) for name, value in image.strings.items()}
+        memory = Memory(
+            self.cells("memory.numbers", names[0], CARD_BLOCKED + 1, blank.numbers, image.numbers),
+            self.cells("memory.strings", names[1], PIN + 1, blank.strings, strings),
+        )
+        if image.log is not None:
+            numbers = self.known("memory.log.numbers", image.log.numbers, names[0])
+            written = self.known("memory.log.strings", image.log.strings, names[1])
+            memory.log = Log(
+                [(names[0].index(name), value) for name, value in numbers.items()],
+                [(names[1].index(name), bytes.fromhex(value)) for name, value in written.items()],
+            )
+            memory.log.complete = image.log.complete
+        return Card(profile, memory)
 
-def _log(image: LogImage | None, numbers: list[str], strings: list[str]) -> Log | None:
-    if image is None:
-        return None
-    log = Log(
-        [(numbers.index(name), value) for name, value in image.numbers.items()],
-        [(strings.index(name), bytes.fromhex(value)) for name, value in image.strings.items()],
-    )
-    log.complete = image.complete
-    return log
+    def cells(self, part: str, names: list[str], needed: int, blank: list[T], given: Mapping[str, T]) -> list[T]:
+        """A value for each cell; the first ones, which every card has, are ``needed``."""
+        known = self.known(part, given, names)
+        missing = [name for name in names if name not in known]
+        if missing and missing[0] in names[:needed]:
+            field = f"{part}.{missing[0]}"
+            raise InputError(_("field {field!r} is missing", field=field))
+        self.blank += [f"{part}.{name!r}" for name in missing]
+        return [known.get(name, value) for name, value in zip(names, blank, strict=True)]

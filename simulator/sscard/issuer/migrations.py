@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from sscard.card import Personality, Profile
+from sscard.errors import InputError
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import CardReference, builtin_keys
 from sscard.issuer.personalise import fresh_applications, layout_of
@@ -15,6 +16,7 @@ VERSION = 2
 """The version this sscard writes."""
 
 SERIAL_LENGTH = 8
+CODE_LENGTH = 16
 CITY_CODE_DIGITS = 6
 
 Tell = Callable[[str], None]
@@ -24,11 +26,11 @@ def ignore(message: str) -> None:
     """Tell nobody."""
 
 
-def migrate(content: dict[str, Any], source: str, tell: Tell) -> None:
-    """Bring an image's content to ``VERSION`` in place."""
-    found = content["version"]
+def migrate(content: dict[str, Any], personality: Personality, source: str, tell: Tell) -> bool:
+    """Bring an image's content, whose fields are well-formed, to ``VERSION`` in place; whether it was older."""
+    found: int = content["version"]
     for version in range(found, VERSION):
-        _STEPS[version](content)
+        _STEPS[version](content, personality)
         content["version"] = version + 1
     if found < VERSION:
         tell(
@@ -39,36 +41,30 @@ def migrate(content: dict[str, Any], source: str, tell: Tell) -> None:
                 version=VERSION,
             )
         )
+    return found < VERSION
 
 
-def _add_the_whole_tree(content: dict[str, Any]) -> None:
+def _add_the_whole_tree(content: dict[str, Any], personality: Personality) -> None:
     """Version 1 knew SSSE's EF05 and EF06 and six keys, always diversified from the built-in roots."""
-    personality = Personality(**content["personality"])
     layout = layout_of(personality)
     historical = bytes.fromhex(content["historical"])
     profile = Profile(personality, layout, historical, [])
-    cells = content["memory"]
-    reference = _reference(cells["strings"], historical)
-    _add_keys(content["keys"], profile, reference)
-    fresh = profile.new_memory(b"", fresh_applications(layout, reference.city_code, personality.an_padding))
-    cells["numbers"] = dict(zip(layout.number_names(), fresh.numbers, strict=True)) | cells["numbers"]
-    blank = (value.hex().upper() for value in fresh.strings)
-    cells["strings"] = dict(zip(layout.string_names(), blank, strict=True)) | cells["strings"]
-
-
-def _reference(strings: dict[str, str], historical: bytes) -> CardReference:
-    identification_code = next(records(bytes.fromhex(strings["SSSE EF05"])))[2:]
-    return CardReference(identification_code.hex()[:CITY_CODE_DIGITS], historical[-SERIAL_LENGTH:])
-
-
-def _add_keys(keys: dict[str, list[str]], profile: Profile, card: CardReference) -> None:
-    for spec in profile.layout.keys:
+    cells, keys = content["memory"], content["keys"]
+    code = next(records(bytes.fromhex(cells["strings"].get("SSSE EF05", ""))), b"")[2:]
+    if len(code) != CODE_LENGTH:
+        raise InputError(_("memory.strings.SSSE EF05: a record with the identification code expected"))
+    card = CardReference(code.hex()[:CITY_CODE_DIGITS], historical[-SERIAL_LENGTH:])
+    for spec in layout.keys:
         if spec.name not in keys:
-            values = (
+            made = (
                 builtin_keys().card_key(profile.suite, spec.name, version, card) for version in range(spec.versions)
             )
-            keys[spec.name] = [value.hex().upper() for value in values]
+            keys[spec.name] = [value.hex().upper() for value in made]
+    fresh = profile.new_memory(b"", fresh_applications(layout, card.city_code, personality.an_padding))
+    cells["numbers"] = dict(zip(layout.number_names(), fresh.numbers, strict=True)) | cells["numbers"]
+    strings = (value.hex().upper() for value in fresh.strings)
+    cells["strings"] = dict(zip(layout.string_names(), strings, strict=True)) | cells["strings"]
 
 
-_STEPS: dict[int, Callable[[dict[str, Any]], None]] = {1: _add_the_whole_tree}
+_STEPS: dict[int, Callable[[dict[str, Any], Personality], None]] = {1: _add_the_whole_tree}
 """By the version they start from."""

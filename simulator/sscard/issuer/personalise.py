@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -14,7 +15,7 @@ from sscard.issuer.hierarchy import CardReference, KeyHierarchy
 from sscard.issuer.holder import Holder, card_number
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import Item, Layout
 
 CHIP_MAKER = bytes.fromhex("1234")
@@ -102,14 +103,19 @@ def personalise(order: Order, keys: KeyHierarchy) -> Card:
     return Card(profile, profile.new_memory(encode_pin(order.pin), _contents(order, layout)))
 
 
-def layout_of(personality: Personality) -> Layout:
-    """The layout of a card product, built once and shared by all cards that are made alike."""
-    return _layout(
+def layout_of(personality: Personality, held: Mapping[str, int] | None = None) -> Layout:
+    """The layout of a card product, built once and shared by all cards that are made alike.
+
+    ``held`` is how many versions of each key a card has that lacks some.
+    """
+    build = _layout if held is None else build_layout
+    return build(
         personality.generation,
         personality.ssse_fid,
         optional_applications=personality.optional_applications,
         financial=personality.financial,
         dir_sfi=personality.dir_sfi,
+        held=held,
     )
 
 
@@ -166,7 +172,7 @@ def _issuer_data(order: Order) -> dict[int, str]:
     return {
         IDENTIFICATION_CODE: f"{order.city_code}{APPLICATION}{order.serial:08X}{order.code:08X}",
         0x02: "3",
-        0x03: f"{order.personality.generation}0",
+        0x03: GENERATIONS[order.personality.generation].version,
         0x04: f"9156000002{order.city_code[:2]}0000{order.city_code}01",
         0x05: f"{order.issued:%Y%m%d}",
         0x06: f"{order.expires:%Y%m%d}",

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from random import Random
 from typing import Final, Literal, NamedTuple
 
 from sscard.chip.memory import Memory
-from sscard.document import parse_document
 from sscard.errors import InputError
 from sscard.i18n.language import _
-from sscard.issuer.hierarchy import CardReference, KeyFile, KeyHierarchy
+from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys
 from sscard.psam.chip import PsamChip
 from sscard.psam.keys import (
     CARD_KEYS,
@@ -23,24 +20,23 @@ from sscard.psam.keys import (
     PROVINCE_FILE,
     PURCHASE_KEY,
     PURCHASE_VERSIONS,
-    KeyAlgorithm,
     KeyRecord,
     KeyType,
+    record_algorithm,
 )
 from sscard.psam.layout import (
     APPLICATION_AID,
     BLOCKED,
-    DES_ENVIRONMENT,
+    ENVIRONMENTS,
     FILES,
     OWN_KEYS,
-    SM4_ENVIRONMENT,
     TERMINAL_INFO,
     TERMINAL_SEQUENCE,
     Environment,
 )
 from sscard.psam.session import OwnKeys, PsamProfile
 from sscard.psam.snapshot import PsamSnapshot, take_snapshot
-from sscard.standard.cipher import DES, Suite, city_factor, province_factor
+from sscard.standard.cipher import SM4, Suite, city_factor, province_factor
 from sscard.standard.encoding import tlv
 
 Level = Literal["national", "province", "city"]
@@ -110,29 +106,35 @@ def issue_psam(
     DPK are bound to the city at every level. Keys whose root a province holds,
     PUK among them, are in PSAMs of province and city only.
 
-    ``sm4`` says whether the SM4 environment exists beside the DES one,
+    ``sm4`` says whether the SM4 environment exists beside the others,
     ``read_key`` whether RKSSSE is there (a PSAM for 3.0 cards), and
     ``stk_enciphers`` whether STK stands there for MAC and encrypt too, which a
     PIN reset needs [OC-24]. ``own_keys`` holds the roots of DDF-MK and KID-01
-    to 03, by default the built-in ones. A key that ``roots`` does not hold is
-    left out. Errors: ``InputError`` for a terminal number of another shape.
+    to 03, by default those beside ``roots``, else the built-in ones. An
+    environment that they have no keys for is left out, and so is a key that ``roots`` does
+    not hold. Errors: ``InputError`` for a terminal number of another shape.
     """
     if len(terminal_number) != TERMINAL_DIGITS or not (terminal_number.isascii() and terminal_number.isdigit()):
         raise InputError(_("not a terminal number"), remedy=_("12 digits: 6 of the city code, 6 of the city's own"))
     order = _Order(roots, level, terminal_number, read_key, stk_enciphers)
-    environments = (DES_ENVIRONMENT, SM4_ENVIRONMENT) if sm4 else (DES_ENVIRONMENT,)
-    held = tuple(_own_keys(order, environment.suite, own_keys or builtin_own_keys()) for environment in environments)
+    own_keys = own_keys or roots.psam_keys or builtin_own_keys()
+    environments = tuple(
+        environment
+        for environment in ENVIRONMENTS
+        if (sm4 or environment.suite is not SM4) and own_keys.root(environment.suite, OWN_KEYS[0], 0) is not None
+    )
+    held = tuple(_own_keys(order, environment.suite, own_keys) for environment in environments)
     profile = PsamProfile(CHIP_AND_COS + order.serial, environments, held, KEY_TRIES)
     numbers = [0] * (BLOCKED + 1) + [KEY_TRIES] * (len(environments) * len(OWN_KEYS))
     strings = [content for environment in environments for content in _files(order, environment)]
     return PsamCard(profile, Memory(numbers, strings))
 
 
-@cache
 def builtin_own_keys() -> KeyHierarchy:
     """The roots of the own keys of test PSAMs that come with sscard."""
-    text = (resources.files("sscard.issuer") / "psam-own-keys.yaml").read_text(encoding="utf-8")
-    return KeyHierarchy(parse_document(text, "psam-own-keys.yaml").as_model(KeyFile))
+    own_keys = builtin_keys().psam_keys
+    assert own_keys is not None
+    return own_keys
 
 
 def _own_keys(order: _Order, suite: Suite, roots: KeyHierarchy) -> OwnKeys:
@@ -209,10 +211,4 @@ def _records(
     done = (province_factor(order.city_code), city_factor(order.city_code))[: 3 - levels]
     for factor in done:
         value = suite.diversify(suite.key(value), factor)
-    yield KeyRecord(kind, levels, id_, _algorithm(suite, value), 0, value)
-
-
-def _algorithm(suite: Suite, value: bytes) -> KeyAlgorithm:
-    if suite is not DES:
-        return KeyAlgorithm.SM4
-    return KeyAlgorithm.DES if len(value) == KeyAlgorithm.DES.length else KeyAlgorithm.TRIPLE_DES
+    yield KeyRecord(kind, levels, id_, record_algorithm(suite, len(value)), 0, value)

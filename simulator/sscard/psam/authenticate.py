@@ -14,7 +14,7 @@ from sscard.chip.answers import (
     WRONG_LENGTH,
     answer,
 )
-from sscard.psam.declaration import PsamCommand
+from sscard.chip.command import Command
 from sscard.psam.layout import MAIN_KEY, tries_cell
 from sscard.psam.session import PsamSession
 from sscard.standard.apdu import SW
@@ -26,21 +26,23 @@ SSF33_PROVINCE: Final = "11"
 ONLY_VERSION: Final = b"\x01"
 
 
-def get_challenge(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def get_challenge(session: PsamSession) -> bytes:
     """Answer Le randoms: 4 or 8, under blocks of 16 also 16. They are valid once, in the current DF."""
+    le = session.le
     if le not in session.suite.challenge_lengths:
         return WRONG_LENGTH
     session.challenge = session.random(le)
+    session.attentive = True
     return session.challenge + OK
 
 
-def initialize_environment(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def initialize_environment(session: PsamSession) -> bytes:
     """Enter the application that a card without an algorithm tag needs, by the first byte of its identification code.
 
     The rule is that of card security §3: province 11 is SSF33, which this PSAM
     lacks, any other DES. What the command does is inferred.
     """
-    province = data.hex()
+    province = session.data.hex()
     if not province.isdecimal() or province[0] == "0":
         return WRONG_DATA
     if province == SSF33_PROVINCE:
@@ -49,8 +51,10 @@ def initialize_environment(session: PsamSession, p1: int, p2: int, data: bytes, 
     return OK
 
 
-def external_authentication(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def external_authentication(session: PsamSession) -> bytes:
     """Check authentication data(8) ‖ original data(8) [‖ version(1)] of an own key; a failure costs it a try."""
+    p2 = session.p2
+    data = session.data
     value = session.own_key(p2)
     if value is None or data[16:] not in (b"", ONLY_VERSION):
         return KEY_NOT_FOUND
@@ -82,29 +86,33 @@ def right_refusal(session: PsamSession, number: int) -> bytes:
     return METHOD_BLOCKED if blocked else SECURITY_NOT_SATISFIED
 
 
-GET_CHALLENGE: Final = PsamCommand(
+GET_CHALLENGE: Final = Command(
     "GET CHALLENGE",
     "获取随机数",
-    0x00,
+    "8",
+    (0x00,),
     0x84,
     get_challenge,
     (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2),
     p1p2=(0x0000,),
+    gives_challenge=True,
 )
-INITIALIZE_ENVIRONMENT: Final = PsamCommand(
+INITIALIZE_ENVIRONMENT: Final = Command(
     "INITIALIZE ENVIRONMENT",
     "环境初始化",
-    0xBF,
+    "8",
+    (0xBF,),
     0xEC,
     initialize_environment,
     (SW.OK, SW.WRONG_LENGTH, SW.CONDITIONS_NOT_SATISFIED, SW.WRONG_DATA, SW.NOT_SUPPORTED, SW.WRONG_P1P2),
     p1p2=(0x0000,),
     lengths=(0x01,),
 )
-EXTERNAL_AUTHENTICATION: Final = PsamCommand(
+EXTERNAL_AUTHENTICATION: Final = Command(
     "EXTERNAL AUTHENTICATION",
     "外部鉴别",
-    0x00,
+    "8",
+    (0x00,),
     0x82,
     external_authentication,
     (

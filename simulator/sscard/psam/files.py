@@ -11,7 +11,6 @@ from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
     FILE_NOT_FOUND,
     NO_CURRENT_EF,
-    NO_DATA_PENDING,
     NOT_SUPPORTED,
     OFFSET_OUTSIDE,
     OK,
@@ -20,10 +19,9 @@ from sscard.chip.answers import (
     WRONG_FILE_STRUCTURE,
     WRONG_LENGTH,
     WRONG_P1P2,
-    answer,
     wrong_le,
 )
-from sscard.psam.declaration import PsamCommand
+from sscard.chip.command import Command
 from sscard.psam.layout import (
     APPLICATION_AID,
     APPLICATION_FID,
@@ -41,12 +39,20 @@ from sscard.standard.encoding import tlv
 BY_FID, EF_BY_FID, BY_NAME = 0x00, 0x02, 0x04
 
 
-def select(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def select(session: PsamSession) -> bytes:
     """Make an environment, the application or an EF current; the first two answer their FCI."""
+    p1 = session.p1
+    data = session.data
     if (len(data) >= 5) != (p1 == BY_NAME):
         return WRONG_LENGTH
     if p1 == EF_BY_FID:
-        return _ef(session, data)
+        ef = _file(session, data[1]) if data[0] == 0 else None
+        if ef is None:
+            return FILE_NOT_FOUND
+        if ef.kind == Kind.KEYS:
+            return CONDITIONS_NOT_SATISFIED
+        session.ef = ef
+        return OK
     if data in (APPLICATION_AID, APPLICATION_FID.to_bytes(2, "big")):
         session.enter(session.environment, application=True)
         return tlv(0x6F, tlv(0x84, APPLICATION_AID)) + OK
@@ -56,16 +62,6 @@ def select(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> byte
             algorithm = tlv(0x9F0C, tlv(0x86, bytes((held.suite.algorithm_id,))))
             return tlv(0x6F, tlv(0x84, held.name) + tlv(0xA5, algorithm)) + OK
     return NOT_SUPPORTED if data in (SSF33_NAME, SSF33_FID.to_bytes(2, "big")) else FILE_NOT_FOUND
-
-
-def _ef(session: PsamSession, fid: bytes) -> bytes:
-    ef = _file(session, fid[1]) if fid[0] == 0 else None
-    if ef is None:
-        return FILE_NOT_FOUND
-    if ef.kind == Kind.KEYS:
-        return CONDITIONS_NOT_SATISFIED
-    session.ef = ef
-    return OK
 
 
 def _file(session: PsamSession, sfi: int) -> PsamFile | None:
@@ -84,12 +80,11 @@ def _locate(session: PsamSession, sfi: int, kind: Kind) -> PsamFile | bytes:
     return ef if ef.kind == kind else WRONG_FILE_STRUCTURE
 
 
-def read_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def read_binary(session: PsamSession) -> bytes:
     """Answer Le bytes of a transparent EF from an offset; Le=00 to the end."""
-    sfi, offset = binary_address(p1, p2)
-    if sfi < 0:
-        return WRONG_P1P2
-    ef = _locate(session, sfi, Kind.TRANSPARENT)
+    le = session.le
+    sfi, offset = binary_address(session.p1, session.p2)
+    ef = _locate(session, sfi, Kind.TRANSPARENT) if sfi >= 0 else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef
     content = session.content(ef.sfi)
@@ -102,28 +97,26 @@ def read_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) ->
     return content[offset : offset + (le or left)] + OK
 
 
-def read_record(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def read_record(session: PsamSession) -> bytes:
     """Answer the one record of the directory, by number."""
-    if p2 & 0b111 != BY_NUMBER:
-        return WRONG_P1P2
-    ef = _locate(session, p2 >> 3, Kind.RECORDS)
+    p2 = session.p2
+    ef = _locate(session, p2 >> 3, Kind.RECORDS) if p2 & 0b111 == BY_NUMBER else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef
     content = session.content(ef.sfi)
-    if p1 != 1:
+    if session.p1 != 1:
         return RECORD_NOT_FOUND
-    if le != len(content):
+    if session.le != len(content):
         return wrong_le(len(content))
     session.ef = ef
     return content + OK
 
 
-def update_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def update_binary(session: PsamSession) -> bytes:
     """Write data into a transparent EF at an offset; its own key must be authenticated."""
-    sfi, offset = binary_address(p1, p2)
-    if sfi < 0:
-        return WRONG_P1P2
-    ef = _locate(session, sfi, Kind.TRANSPARENT)
+    data = session.data
+    sfi, offset = binary_address(session.p1, session.p2)
+    ef = _locate(session, sfi, Kind.TRANSPARENT) if sfi >= 0 else WRONG_P1P2
     if isinstance(ef, bytes):
         return ef
     if ef.writer not in session.authenticated:
@@ -139,17 +132,6 @@ def update_binary(session: PsamSession, p1: int, p2: int, data: bytes, le: int) 
     return OK
 
 
-def get_response(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
-    """Answer up to Le bytes of the data the last command left."""
-    waiting = session.pending
-    if not waiting:
-        return NO_DATA_PENDING
-    if le == 0 or le > len(waiting):
-        return wrong_le(len(waiting))
-    session.pending = waiting[le:]
-    return waiting[:le] + (answer(SW.MORE_DATA | len(session.pending)) if session.pending else OK)
-
-
 _COMMON: Final = (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.FILE_NOT_FOUND, SW.WRONG_P1P2)
 _FILE: Final = (
     *_COMMON,
@@ -159,10 +141,11 @@ _FILE: Final = (
     SW.UNKNOWN_CLA,
     SW.UNKNOWN_INS,
 )
-SELECT: Final = PsamCommand(
+SELECT: Final = Command(
     "SELECT",
     "选择文件",
-    0x00,
+    "8",
+    (0x00,),
     0xA4,
     select,
     (*_COMMON, SW.CONDITIONS_NOT_SATISFIED),
@@ -170,27 +153,19 @@ SELECT: Final = PsamCommand(
     lengths=(2, *range(5, 17)),
     answers_data=True,
 )
-READ_BINARY: Final = PsamCommand(
-    "READ BINARY", "读取二进制数据", 0x00, 0xB0, read_binary, (*_FILE, SW.OFFSET_OUTSIDE, SW.WRONG_LE)
+READ_BINARY: Final = Command(
+    "READ BINARY", "读取二进制数据", "8", (0x00,), 0xB0, read_binary, (*_FILE, SW.OFFSET_OUTSIDE, SW.WRONG_LE)
 )
-READ_RECORD: Final = PsamCommand(
-    "READ RECORD", "读取记录", 0x00, 0xB2, read_record, (*_FILE, SW.RECORD_NOT_FOUND, SW.WRONG_LE)
+READ_RECORD: Final = Command(
+    "READ RECORD", "读取记录", "8", (0x00,), 0xB2, read_record, (*_FILE, SW.RECORD_NOT_FOUND, SW.WRONG_LE)
 )
-UPDATE_BINARY: Final = PsamCommand(
+UPDATE_BINARY: Final = Command(
     "UPDATE BINARY",
     "更新二进制数据",
-    0x00,
+    "8",
+    (0x00,),
     0xD6,
     update_binary,
     (*_FILE, SW.MEMORY_FAILURE, SW.OFFSET_OUTSIDE),
     lengths=range(1, 256),
-)
-GET_RESPONSE: Final = PsamCommand(
-    "GET RESPONSE",
-    "获取响应",
-    0x00,
-    0xC0,
-    get_response,
-    (SW.OK, SW.MORE_DATA, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.WRONG_LE, SW.NO_DATA_PENDING),
-    p1p2=(0x0000,),
 )

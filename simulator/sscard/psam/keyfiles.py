@@ -16,19 +16,20 @@ from sscard.chip.answers import (
     WRONG_LENGTH,
     WRONG_SECURE_MESSAGE,
 )
+from sscard.chip.command import Command
 from sscard.psam.authenticate import NO_CHALLENGE, right_refusal
 from sscard.psam.chaining import chain
-from sscard.psam.declaration import PsamCommand
 from sscard.psam.keys import (
     KEY_IDS,
     LEVELS_SHIFT,
     MAX_LEVELS,
     PURCHASE_VERSIONS,
     TYPE_MASK,
-    KeyAlgorithm,
     KeyRecord,
     KeyType,
     read_records,
+    record_algorithm,
+    value_length,
 )
 from sscard.psam.layout import FILES_BY_SFI
 from sscard.psam.session import PsamSession
@@ -38,11 +39,18 @@ from sscard.standard.cipher import DES, MAC_LENGTH, BlockKey, equal, pad
 CREATE, CHANGE = 0x00, 0x01
 CREATE_HEAD, CHANGE_HEAD = 8, 3
 """Bytes before the value: usage ‖ id ‖ 00 [‖ algorithm ‖ 00×4]."""
+LENGTHS: Final = ((0x1C, 0x24), (0x14, 0x1C))
+"""Lc of CREATE and CHANGE under blocks of 8: LD ‖ record in whole blocks, and the MAC."""
+LENGTHS_OF_16: Final = (0x24,)
+"""Lc of both under blocks of 16."""
 
 
-def create_or_change_key(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def create_or_change_key(session: PsamSession) -> bytes:
     """P1 00 creates, 01 changes a key of the file P2: enciphered record ‖ MAC(4)."""
-    if len(data) not in _lengths(session, p1):
+    p1 = session.p1
+    p2 = session.p2
+    data = session.data
+    if len(data) not in (LENGTHS[p1] if session.suite is DES else LENGTHS_OF_16):
         return WRONG_LENGTH
     if not session.in_application:
         return CONDITIONS_NOT_SATISFIED
@@ -57,28 +65,16 @@ def create_or_change_key(session: PsamSession, p1: int, p2: int, data: bytes, le
         return refused
     if not session.challenge:
         return NO_CHALLENGE
-    key = session.suite.key(value)
-    if not _mac_is_right(session, key, bytes((0x84, 0xD4, p1, p2)), data):
+    suite = session.suite
+    key = suite.key(value)
+    message = pad(bytes((0x84, 0xD4, p1, p2, len(data))) + data[:-MAC_LENGTH], suite.block)
+    initial = session.challenge.ljust(suite.block, b"\x00")  # the MAC is under the key itself
+    if not equal(suite.fold(chain(key, initial, message)), data[-MAC_LENGTH:]):
         return WRONG_SECURE_MESSAGE
     plain = _decipher(session, key, data[:-MAC_LENGTH])
     if plain is None:
         return WRONG_DATA
     return _create(session, p2, plain) if p1 == CREATE else _change(session, p2, plain)
-
-
-def _lengths(session: PsamSession, p1: int) -> tuple[int, ...]:
-    """Lc: LD ‖ record in whole blocks, and the MAC."""
-    if session.suite is not DES:
-        return (0x24,)
-    return (0x1C, 0x24) if p1 == CREATE else (0x14, 0x1C)
-
-
-def _mac_is_right(session: PsamSession, key: BlockKey, header: bytes, data: bytes) -> bool:
-    """MAC under the key itself, its IV the challenge right-padded with 00."""
-    suite = session.suite
-    message = pad(header + bytes((len(data),)) + data[:-MAC_LENGTH], suite.block)
-    initial = session.challenge.ljust(suite.block, b"\x00")
-    return equal(suite.fold(chain(key, initial, message)), data[-MAC_LENGTH:])
 
 
 def _decipher(session: PsamSession, key: BlockKey, enciphered: bytes) -> bytes | None:
@@ -96,11 +92,18 @@ def _create(session: PsamSession, sfi: int, plain: bytes) -> bytes:
     if len(plain) < CREATE_HEAD or plain[2] or any(plain[4:CREATE_HEAD]):
         return WRONG_DATA
     kind, levels, id_ = plain[0] & TYPE_MASK, plain[0] >> LEVELS_SHIFT, plain[1]
-    algorithm = _algorithm(session, plain[3])
-    if algorithm is None:
+    suite, algorithm = session.suite, plain[3]
+    if algorithm not in [record_algorithm(suite, length) for length in suite.key_lengths]:
         return NOT_SUPPORTED
     record = KeyRecord(kind, levels, id_, algorithm, 0, plain[CREATE_HEAD:])
-    if not _acceptable(record, sfi) or session.find_key(kind, id_):
+    acceptable = (
+        kind in set(KeyType)
+        and levels <= MAX_LEVELS
+        and id_ in KEY_IDS[sfi]
+        and (kind == KeyType.PURCHASE) == (id_ in PURCHASE_VERSIONS)
+        and len(record.value) == value_length(record.algorithm)
+    )
+    if not acceptable or session.find_key(kind, id_):
         return WRONG_DATA
     content = session.content(sfi) + record.encode()
     if len(content) > FILES_BY_SFI[sfi].size:
@@ -117,34 +120,18 @@ def _change(session: PsamSession, sfi: int, plain: bytes) -> bytes:
     if place is None:
         return RECORD_NOT_FOUND
     value = plain[CHANGE_HEAD:]
-    if len(value) != records[place].algorithm.length:
+    if len(value) != value_length(records[place].algorithm):
         return WRONG_DATA
     records[place] = records[place]._replace(value=value)
     session.memory.put_string(session.file_cell(sfi), b"".join(record.encode() for record in records))
     return OK
 
 
-def _algorithm(session: PsamSession, byte: int) -> KeyAlgorithm | None:
-    """The algorithm of a record, if it is one of the current environment."""
-    offered = (KeyAlgorithm.TRIPLE_DES, KeyAlgorithm.DES) if session.suite is DES else (KeyAlgorithm.SM4,)
-    return next((algorithm for algorithm in offered if algorithm == byte), None)
-
-
-def _acceptable(record: KeyRecord, sfi: int) -> bool:
-    purchase = record.kind == KeyType.PURCHASE
-    return (
-        record.kind in set(KeyType)
-        and record.levels <= MAX_LEVELS
-        and record.id in KEY_IDS[sfi]
-        and purchase == (record.id in PURCHASE_VERSIONS)
-        and len(record.value) == record.algorithm.length
-    )
-
-
-CREATE_OR_CHANGE_KEY: Final = PsamCommand(
+CREATE_OR_CHANGE_KEY: Final = Command(
     "CREATE KEY / CHANGE KEY",
     "写密钥",
-    0x84,
+    "8",
+    (0x84,),
     0xD4,
     create_or_change_key,
     (

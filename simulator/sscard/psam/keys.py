@@ -12,6 +12,8 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from sscard.standard.cipher import DES, SUITES, Suite
+
 LEVELS_SHIFT: Final = 5
 TYPE_MASK: Final = 0b11111
 MAX_LEVELS: Final = 3
@@ -32,18 +34,18 @@ class KeyType(IntEnum):
     """TAC."""
 
 
-class KeyAlgorithm(IntEnum):
-    """The algorithm byte of a key record; SM4 is inferred from its id in the FCI."""
+TRIPLE_DES: Final = 0
+"""Algorithm byte of a key record for 3DES; every other algorithm has its id in the FCI (SM4 inferred)."""
 
-    TRIPLE_DES = 0
-    DES = 1
-    SSF33 = 2
-    SM4 = 3
 
-    @property
-    def length(self) -> int:
-        """Bytes of a value."""
-        return 8 if self is KeyAlgorithm.DES else 16
+def record_algorithm(suite: Suite, length: int) -> int:
+    """The algorithm byte of a key record whose value has so many bytes."""
+    return TRIPLE_DES if suite is DES and length != DES.block else suite.algorithm_id
+
+
+def value_length(algorithm: int) -> int:
+    """Bytes of the value in a record with this algorithm byte."""
+    return max(DES.key_lengths) if algorithm == TRIPLE_DES else SUITES[algorithm].key_lengths[0]
 
 
 def usage_byte(kind: KeyType, levels: int) -> int:
@@ -61,7 +63,7 @@ class KeyRecord(NamedTuple):
     kind: int
     levels: int
     id: int
-    algorithm: KeyAlgorithm
+    algorithm: int
     right: int
     value: bytes
 
@@ -83,10 +85,9 @@ def read_records(content: bytes) -> list[KeyRecord]:
     start = 0
     while start < len(content):
         usage, id_, _, algorithm, _, right = content[start : start + 6]
-        named = KeyAlgorithm(algorithm)
-        end = start + HEAD_LENGTH + named.length
+        end = start + HEAD_LENGTH + value_length(algorithm)
         value = content[start + HEAD_LENGTH : end]
-        found.append(KeyRecord(usage & TYPE_MASK, usage >> LEVELS_SHIFT, id_, named, right, value))
+        found.append(KeyRecord(usage & TYPE_MASK, usage >> LEVELS_SHIFT, id_, algorithm, right, value))
         start = end
     return found
 

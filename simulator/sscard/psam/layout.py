@@ -1,9 +1,10 @@
 """What a PSAM is made of: environments, files, own keys, and the memory cells they own (driver sheet §8).
 
-The third environment is inferred: name sx3.sh.社会保障 after the other two,
-FID DDF2 after SSF33's DDF1. SSF33 is secret, so its environment is known but
-not offered. Which files stand in the environment and which in the application
-follows from their write keys (inferred).
+The environment of an algorithm follows from its id in the FCI. That of SM4 is
+inferred: name sx3.sh.社会保障 after the other two, FID DDF2 after SSF33's DDF1.
+SSF33 is secret, so its environment is known but not offered. Which files stand
+in the environment and which in the application follows from their write keys
+(inferred).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from sscard.psam.keys import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE
-from sscard.standard.cipher import DES, SM4, Suite
+from sscard.standard.cipher import ALGORITHM_NAMES, DES, SSF33_ID, SUITES, Suite
 
 APPLICATION_FID: Final = 0xDF01
 APPLICATION_AID: Final = bytes.fromhex("D15600000590")
@@ -34,13 +35,23 @@ class Environment(NamedTuple):
     suite: Suite
 
 
-DES_ENVIRONMENT: Final = Environment(0x3F00, bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF"), DES)
-SM4_ENVIRONMENT: Final = Environment(0xDDF2, bytes.fromhex("7378332E73682EC9E7BBE1B1A3D5CF"), SM4)
-SSF33_FID: Final = 0xDDF1
-SSF33_NAME: Final = bytes.fromhex("7378322E73682EC9E7BBE1B1A3D5CF")
+def environment_name(algorithm: int) -> bytes:
+    """``sx1.sh.社会保障`` in GB code for algorithm 01, ``sx2…`` for 02, 15 bytes."""
+    return b"sx%d.sh." % algorithm + "社会保障".encode("gb2312")
 
-ENVIRONMENT_NAMES: Final = {0x01: DES_ENVIRONMENT.name, 0x02: SSF33_NAME, 0x03: SM4_ENVIRONMENT.name}
+
+def environment_fid(algorithm: int) -> int:
+    """The MF for DES, a DDF below it for each algorithm after it."""
+    return 0x3F00 if algorithm == DES.algorithm_id else 0xDDF0 + algorithm - DES.algorithm_id
+
+
+ENVIRONMENTS: Final = tuple(
+    Environment(environment_fid(id_), environment_name(id_), suite) for id_, suite in SUITES.items()
+)
+ENVIRONMENT_NAMES: Final = {algorithm: environment_name(algorithm) for algorithm in ALGORITHM_NAMES}
 """By the algorithm id of the card's FCI."""
+SSF33_FID: Final = environment_fid(SSF33_ID)
+SSF33_NAME: Final = environment_name(SSF33_ID)
 
 
 class Kind(IntEnum):

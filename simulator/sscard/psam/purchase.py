@@ -13,7 +13,7 @@ from sscard.chip.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
-from sscard.psam.declaration import PsamCommand
+from sscard.chip.command import Command
 from sscard.psam.keys import KeyType
 from sscard.psam.layout import TERMINAL_INFO, TERMINAL_SEQUENCE
 from sscard.psam.session import PsamSession, Purchase
@@ -30,12 +30,13 @@ FACTORS: Final = 28
 MAX_SEQUENCE: Final = 0xFFFF_FFFF
 
 
-def init_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def init_sam_for_purchase(session: PsamSession) -> bytes:
     """Random(4) ‖ count(2) ‖ amounts(12) ‖ type ‖ time(7) ‖ key version ‖ algorithm ‖ factors → sequence(4) ‖ MAC1(4).
 
     The terminal sequence is stepped in the memory before it is told, so that
     no cut of the power lets it come twice.
     """
+    data = session.data
     if not session.in_application:
         return CONDITIONS_NOT_SATISFIED
     session.process = None
@@ -59,7 +60,7 @@ def init_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes, l
     return sequence + suite.mac(key, data[AMOUNTS] + data[TYPE] + terminal + data[TIME]) + OK
 
 
-def credit_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def credit_sam_for_purchase(session: PsamSession) -> bytes:
     """Check the card's MAC2(4); right or wrong, the purchase is over."""
     if not session.in_application:
         return CONDITIONS_NOT_SATISFIED
@@ -67,7 +68,7 @@ def credit_sam_for_purchase(session: PsamSession, p1: int, p2: int, data: bytes,
     if not isinstance(purchase, Purchase):
         return WRONG_STATE
     session.process = None
-    return OK if equal(data, purchase.mac2) else WRONG_MAC
+    return OK if equal(session.data, purchase.mac2) else WRONG_MAC
 
 
 _COMMON: Final = (
@@ -79,10 +80,11 @@ _COMMON: Final = (
     SW.UNKNOWN_INS,
     SW.UNKNOWN_CLA,
 )
-INIT_SAM_FOR_PURCHASE: Final = PsamCommand(
+INIT_SAM_FOR_PURCHASE: Final = Command(
     "INIT SAM FOR PURCHASE",
     "医疗消费初始化",
-    0x80,
+    "8",
+    (0x80,),
     0x70,
     init_sam_for_purchase,
     (*_COMMON, SW.MEMORY_FAILURE, SW.KEY_NOT_FOUND),
@@ -90,10 +92,11 @@ INIT_SAM_FOR_PURCHASE: Final = PsamCommand(
     lengths=range(FACTORS, FACTORS + 3 * FACTOR_LENGTH + 1, FACTOR_LENGTH),
     answers_data=True,
 )
-CREDIT_SAM_FOR_PURCHASE: Final = PsamCommand(
+CREDIT_SAM_FOR_PURCHASE: Final = Command(
     "CREDIT SAM FOR PURCHASE",
     "医疗消费确认",
-    0x80,
+    "8",
+    (0x80,),
     0x72,
     credit_sam_for_purchase,
     (*_COMMON, SW.WRONG_STATE, SW.WRONG_MAC),

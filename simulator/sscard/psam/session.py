@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
+from sscard.chip.answers import NOT_SUPPORTED
 from sscard.chip.memory import Memory
+from sscard.chip.session import ChipSession, Random
 from sscard.psam.keys import CITY_FILE, NATIONAL_FILE, PROVINCE_FILE, TYPE_MASK, KeyRecord, read_records
-from sscard.psam.layout import Environment, PsamFile
+from sscard.psam.layout import BLOCKED, Environment, PsamFile
 from sscard.psam.layout import file_cell as cell_of
 from sscard.standard.atr import contact_atr
 from sscard.standard.cipher import BlockKey, Suite
 
-Random = Callable[[int], bytes]
 OwnKeys = tuple[bytes | None, ...]
 """The own keys of an environment by number; ``None`` for one the PSAM was issued without."""
 
@@ -65,8 +65,8 @@ class Purchase:
         self.mac2 = mac2
 
 
-class PsamSession:
-    """One PSAM under power; everything in it dies with the power.
+class PsamSession(ChipSession):
+    """One PSAM under power.
 
     ``environment`` is the place of the current environment in the profile,
     ``in_application`` says whether DF01 in it is current, ``authenticated``
@@ -75,27 +75,21 @@ class PsamSession:
 
     __slots__ = (
         "authenticated",
-        "challenge",
         "ef",
         "environment",
         "in_application",
-        "memory",
-        "pending",
         "process",
         "profile",
-        "random",
     )
 
-    def __init__(self, profile: PsamProfile, memory: Memory, random: Random) -> None:
+    def __init__(self, profile: PsamProfile, memory: Memory, random: Random, contact: bool) -> None:
+        super().__init__(memory, random, contact)
         self.profile = profile
-        self.memory = memory
-        self.random = random
+        self.barred = NOT_SUPPORTED if memory.numbers[BLOCKED] else b""
         self.environment = 0
         self.in_application = False
         self.ef: PsamFile | None = None
         self.authenticated: frozenset[int] = frozenset()
-        self.challenge = b""
-        self.pending = b""
         self.process: Delivery | Purchase | None = None
 
     @property

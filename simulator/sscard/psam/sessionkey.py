@@ -14,9 +14,9 @@ from sscard.chip.answers import (
     WRONG_P1P2,
     WRONG_STATE,
 )
+from sscard.chip.command import Command
 from sscard.psam.authenticate import right_refusal
 from sscard.psam.chaining import chain
-from sscard.psam.declaration import PsamCommand
 from sscard.psam.keys import LEVELS_SHIFT, MAX_LEVELS, TYPE_MASK, KeyRecord, KeyType
 from sscard.psam.session import Delivery, PsamSession
 from sscard.standard.apdu import SW
@@ -33,12 +33,15 @@ ENCRYPTING: Final = (KeyType.ENCRYPT, KeyType.MAC_AND_ENCRYPT)
 SIGNING: Final = (KeyType.MAC, KeyType.MAC_AND_ENCRYPT)
 
 
-def delivery_session_key(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def delivery_session_key(session: PsamSession) -> bytes:
     """Factors(8 each, 0–3) ‖ session key input(one block): the key of usage P1 and id P2 makes a session key.
 
     The factors stand in the order card, city, province, as for INIT SAM; they
     must be as many as the key's usage byte says.
     """
+    p1 = session.p1
+    p2 = session.p2
+    data = session.data
     if p2 >= RESERVED_IDS:
         return WRONG_P1P2
     factors, rest = divmod(len(data) - session.suite.block, FACTOR_LENGTH)
@@ -47,7 +50,7 @@ def delivery_session_key(session: PsamSession, p1: int, p2: int, data: bytes, le
     if not session.in_application:
         return CONDITIONS_NOT_SATISFIED
     kind = p1 & TYPE_MASK
-    if kind not in (*ENCRYPTING, *SIGNING):
+    if kind not in ENCRYPTING and kind not in SIGNING:
         return NOT_SUPPORTED
     record = session.find_key(kind, p2)
     if record is None:
@@ -72,8 +75,10 @@ def card_key(suite: Suite, record: KeyRecord, factors: bytes) -> BlockKey:
     return key
 
 
-def cipher_data(session: PsamSession, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def cipher_data(session: PsamSession) -> bytes:
     """Encipher whole blocks in ECB, or take them into a MAC in CBC; the last call of either ends the session key."""
+    p1 = session.p1
+    data = session.data
     block = session.suite.block
     fewest = 2 * block if p1 == ONLY_MAC else block
     if len(data) % block or not fewest <= len(data) <= MAX_BLOCKS * block:
@@ -85,10 +90,8 @@ def cipher_data(session: PsamSession, p1: int, p2: int, data: bytes, le: int) ->
         return WRONG_STATE
     if delivery.kind not in (SIGNING if p1 & MAC else ENCRYPTING):
         return CONDITIONS_NOT_SATISFIED
-    return _mac(session, delivery, p1, data) if p1 & MAC else _encrypt(session, delivery, p1, data)
-
-
-def _encrypt(session: PsamSession, delivery: Delivery, p1: int, data: bytes) -> bytes:
+    if p1 & MAC:
+        return _mac(session, delivery, p1, data)
     if delivery.chained:
         return WRONG_STATE
     if not p1 & MORE:
@@ -110,10 +113,11 @@ def _mac(session: PsamSession, delivery: Delivery, p1: int, data: bytes) -> byte
     return session.suite.fold(chained) + OK
 
 
-DELIVERY_SESSION_KEY: Final = PsamCommand(
+DELIVERY_SESSION_KEY: Final = Command(
     "DELIVERY SESSION KEY",
     "过程密钥分散",
-    0xBF,
+    "8",
+    (0xBF,),
     0xDE,
     delivery_session_key,
     (
@@ -131,10 +135,11 @@ DELIVERY_SESSION_KEY: Final = PsamCommand(
     ),
     lengths=range(0x08, 0x29, 8),
 )
-CIPHER_DATA: Final = PsamCommand(
+CIPHER_DATA: Final = Command(
     "CIPHER DATA",
     "数据加密",
-    0x80,
+    "8",
+    (0x80,),
     0xFA,
     cipher_data,
     (

@@ -35,6 +35,8 @@ class PsamSnapshot:
 
 def take_snapshot(profile: PsamProfile, memory: Memory, session: PsamSession | None) -> PsamSnapshot:
     """The PSAM as it stands."""
+    under_way = session.process if session else None
+    process = "session key" if isinstance(under_way, Delivery) else "purchase" if under_way else ""
     places = {held.suite.name: place for place, held in enumerate(profile.environments)}
     return PsamSnapshot(
         blocked=bool(memory.numbers[BLOCKED]),
@@ -43,31 +45,26 @@ def take_snapshot(profile: PsamProfile, memory: Memory, session: PsamSession | N
             name: int.from_bytes(memory.strings[file_cell(place, TERMINAL_SEQUENCE)], "big")
             for name, place in places.items()
         },
-        key_tries={name: _tries(profile, memory, place) for name, place in places.items()},
-        keys={name: _keys(memory, place) for name, place in places.items()},
+        key_tries={
+            name: {
+                key: memory.numbers[tries_cell(place, number)]
+                for number, key in enumerate(OWN_KEYS)
+                if profile.own_key(place, number) is not None
+            }
+            for name, place in places.items()
+        },
+        keys={
+            name: tuple(
+                f"{record.usage:02X}/{record.id:02X}"
+                for sfi in KEY_FILES
+                for record in read_records(memory.strings[file_cell(place, sfi)])
+            )
+            for name, place in places.items()
+        },
         powered=session is not None,
         environment=session.suite.name if session else "",
         in_application=session is not None and session.in_application,
         authenticated=tuple(OWN_KEYS[number] for number in sorted(session.authenticated)) if session else (),
         challenge_waiting=bool(session and session.challenge),
-        process=_process(session),
+        process=process,
     )
-
-
-def _tries(profile: PsamProfile, memory: Memory, place: int) -> dict[str, int]:
-    return {
-        key: memory.numbers[tries_cell(place, number)]
-        for number, key in enumerate(OWN_KEYS)
-        if profile.own_key(place, number) is not None
-    }
-
-
-def _keys(memory: Memory, place: int) -> tuple[str, ...]:
-    contents = (memory.strings[file_cell(place, sfi)] for sfi in KEY_FILES)
-    return tuple(f"{record.usage:02X}/{record.id:02X}" for content in contents for record in read_records(content))
-
-
-def _process(session: PsamSession | None) -> str:
-    if session is None or session.process is None:
-        return ""
-    return "session key" if isinstance(session.process, Delivery) else "purchase"

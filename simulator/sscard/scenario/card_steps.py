@@ -1,4 +1,4 @@
-"""The verbs of card and terminal."""
+"""The verbs that send commands to the card, bare or through the terminal."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from sscard.chip.memory import Moment
 from sscard.conversation.redaction import redact
 from sscard.document import Model
 from sscard.i18n.language import _
 from sscard.scenario.context import CHALLENGE_LENGTH, Bench, NotPossible
-from sscard.scenario.step import Count, Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step, without_power
+from sscard.scenario.step import Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step
 from sscard.standard.apdu import command, split
 from sscard.standard.cipher import MAC_LENGTH
 from sscard.standard.encoding import encode_pin
@@ -52,105 +51,6 @@ def asked_tries(text: str) -> str:
             )
         )
     return text
-
-
-class PowerStep(Step):
-    """A step that gives or takes power: without a stated ``state``, what the session held must be gone."""
-
-    def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
-        if self.state is not None or self.sw is None:
-            return super().expected_state(before, tries)
-        return super().expected_state(without_power(before), tries) - {"off"}
-
-
-class Insert(PowerStep):
-    """Put the card into the terminal: power on, SELECT SSSE, read who it is."""
-
-    verb: ClassVar[str] = "insert"
-    inserts: ClassVar[bool] = False
-    insert: Nothing = ""
-
-    def run(self, bench: Bench) -> Outcome:
-        bench.insert()
-        return Outcome()
-
-
-class PowerOn(PowerStep):
-    """Give the card power and nothing else; ``data`` is the ATR."""
-
-    verb: ClassVar[str] = "power_on"
-    inserts: ClassVar[bool] = False
-    power_on: Nothing = ""
-
-    def run(self, bench: Bench) -> Outcome:
-        return Outcome(data=bench.connection.power_on())
-
-
-class Reset(PowerStep):
-    """Warm reset; ``data`` is the ATR."""
-
-    verb: ClassVar[str] = "reset"
-    reset: Nothing = ""
-
-    def run(self, bench: Bench) -> Outcome:
-        return Outcome(data=bench.connection.reset())
-
-
-class PowerOff(PowerStep):
-    """Take the power away."""
-
-    verb: ClassVar[str] = "power_off"
-    power_off: Nothing = ""
-
-    def run(self, bench: Bench) -> Outcome:
-        bench.connection.power_off()
-        return Outcome()
-
-    def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
-        return super().expected_state(before, tries) | (frozenset() if self.state is not None else {"off"})
-
-
-class Cut(Model):
-    """Where the power goes: write points from now (0 is the next), before, during or after it."""
-
-    point: Count
-    moment: Literal["before", "during", "after"] = "before"
-
-
-class CutPower(Step):
-    """Let the power go at a write point of a later step, which then expects ``sw: none``."""
-
-    verb: ClassVar[str] = "cut_power"
-    cut_power: Cut
-
-    def run(self, bench: Bench) -> Outcome:
-        bench.chip.memory.cut_power(self.cut_power.point, Moment[self.cut_power.moment.upper()])
-        return Outcome()
-
-    def title(self) -> str:
-        return _("cut_power {moment} write point {point}", moment=self.cut_power.moment, point=self.cut_power.point)
-
-
-class FailMemory(Step):
-    """Let every write fail, from the write point so many points from now on; the card answers 6581."""
-
-    verb: ClassVar[str] = "fail_memory"
-    fail_memory: Count
-
-    def run(self, bench: Bench) -> Outcome:
-        bench.chip.memory.fail(self.fail_memory)
-        return Outcome()
-
-
-class MendMemory(Step):
-    """Take back ``cut_power`` and ``fail_memory``."""
-
-    verb: ClassVar[str] = "mend_memory"
-    mend_memory: Nothing = ""
-
-    def run(self, bench: Bench) -> Outcome:
-        bench.chip.memory.mend()
-        return Outcome()
 
 
 class Apdu(Step):
@@ -404,31 +304,6 @@ class ReadBasic(Step):
 
     def answers(self) -> dict[str, str]:
         return self.read_basic.model_dump(exclude_none=True)
-
-
-CARD_STEPS: tuple[type[Step], ...] = (
-    Insert,
-    PowerOn,
-    Reset,
-    PowerOff,
-    CutPower,
-    FailMemory,
-    MendMemory,
-    Apdu,
-    Select,
-    ReadRecord,
-    GetChallenge,
-    Authenticate,
-    PinChangeUnblock,
-    CardBlock,
-    ApplicationBlock,
-    TriesLeft,
-    VerifyPin,
-    ChangePin,
-    ResetPin,
-    UnblockPin,
-    ReadBasic,
-)
 
 
 def _challenge(bench: Bench, use: ChallengeUse) -> bytes:

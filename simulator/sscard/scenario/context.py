@@ -15,6 +15,7 @@ from sscard.issuer import CardReference, Holder
 from sscard.service import Case, PinService
 from sscard.standard.cipher import Suite
 from sscard.terminal import CardSession
+from sscard.transport.faults import Armed, FaultyConnection
 
 CHALLENGE_LENGTH = 8
 
@@ -28,20 +29,25 @@ class Bench:
     """One scenario's card at its terminal.
 
     The steps reach the card through ``connection`` alone; ``chip`` serves to
-    look at it and to set faults. ``challenge`` is the last one a step took,
-    ``case`` the case that was opened last.
+    look at it and to fail its memory. ``reader`` stands below ``connection``
+    and injects faults; ``armed`` holds them with the steps that did.
+    ``challenge`` is the last one a step took, ``case`` the case that was
+    opened last.
     """
 
     connection: Recorder
+    reader: FaultyConnection
     chip: Chip
     hsm: Hsm
     reference: CardReference
     holder: Holder
     service: PinService
     random: Random
+    contact: bool
     session: CardSession | None = None
     case: Case | None = None
     challenge: bytes = field(default=bytes(CHALLENGE_LENGTH), repr=False)
+    armed: list[tuple[object, Armed]] = field(default_factory=list)
 
     @property
     def suite(self) -> Suite:
@@ -55,7 +61,8 @@ class Bench:
         return self.session
 
     def insert(self) -> None:
-        """Put the card into the terminal: power, SELECT SSSE, who it is."""
+        """Put the card into the terminal, back into it if it was taken out: power, SELECT SSSE, who it is."""
+        self.reader.insert()
         self.session = CardSession.start(self.connection, self.hsm)
 
     def remove(self) -> None:

@@ -21,14 +21,12 @@ from sscard.i18n.language import _
 from sscard.issuer import Holder, find_personality, vary
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.issuer.personalities import DEFAULT
-from sscard.scenario.card_steps import CARD_STEPS, Insert
-from sscard.scenario.service_steps import SERVICE_STEPS, Texts
+from sscard.scenario.power_steps import Insert
+from sscard.scenario.service_steps import Texts
 from sscard.scenario.step import PinOrNone, Step
-from sscard.scenario.terminal_steps import TERMINAL_STEPS
+from sscard.scenario.verbs import VERBS
 from sscard.standard.encoding import encode_an
 
-VERBS: dict[str, type[Step]] = {step.verb: step for step in (*CARD_STEPS, *TERMINAL_STEPS, *SERVICE_STEPS)}
-"""Every verb; adding one means adding its class to the steps of card or service."""
 CITY_CODE = "410402"
 NAME_LENGTHS = (15, 10)
 """Characters of the name that fit into items 09 and 4E."""
@@ -129,7 +127,8 @@ def read_scenario(
         raise document.error((), _("not a scenario"), _("write name:, proves: and steps: at the left margin"))
     written = document.as_model(Written)
     steps = tuple(_step(document.part(("steps", place))) for place in range(len(written.steps)))
-    bases = [personality] if personality else _personalities(document, written, path.parent)
+    named = written.card.personality
+    bases = [personality] if personality else [_personality(document, name, path.parent) for name in named]
     return [
         Scenario(
             written.name,
@@ -166,10 +165,6 @@ def _step(document: Document) -> Step:
     if not unknown:
         raise document.error((), _("a step without a verb"), _("add one of: {verbs}", verbs=", ".join(sorted(VERBS))))
     raise document.error((unknown[0],), _("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
-
-
-def _personalities(document: Document, written: Written, folder: Path) -> list[Personality]:
-    return [_personality(document, name, folder) for name in written.card.personality]
 
 
 def _personality(document: Document, name: str, folder: Path) -> Personality:

@@ -14,15 +14,16 @@ from sscard.chip.memory import PowerLost
 from sscard.conversation import Exchange, PowerEvent, Recorder
 from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.language import _
-from sscard.issuer import Card, Holder, Order, builtin_keys, make_holder, make_order, personalise
+from sscard.issuer import Holder, builtin_keys, make_holder, make_order, personalise
 from sscard.issuer.personalise import card_reference
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.service import PinService
+from sscard.standard.apdu import NoStatusWord
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
 from sscard.terminal.errors import ApduError
-from sscard.transport import CardMute, CardRemoved, Connection, TransportError
+from sscard.transport import CardMute, CardRemoved, Connection, FaultyConnection, TransportError
 
 DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
@@ -75,19 +76,29 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
     """Run a scenario on a card of its own; the same seed gives the same bytes on the wire."""
     random = _random(f"{seed}/{scenario.title}")
     now = FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
-    order = _order(scenario, random, now)
+    wanted = scenario.card
+    holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
+    issued = wanted.issued or (now - CARD_AGE).date()
+    order = replace(make_order(scenario.personality, random, holder, wanted.city_code, issued), pin=wanted.pin)
     card = personalise(order, builtin_keys())
-    _arrange(scenario, card)
-    chip = card.chip(random, contact=scenario.card.interface == "contact")
+    if wanted.tries_left is not None:
+        card.memory.put_number(PIN_TRIES, wanted.tries_left)
+    if wanted.card_blocked:
+        card.memory.put_number(CARD_BLOCKED, 1)
+    contact = wanted.interface == "contact"
+    chip = card.chip(random, contact=contact)
     with connect(chip) as connection:
+        reader = FaultyConnection(connection, keep_power_loss=True)
         bench = Bench(
-            connection=Recorder(connection),
+            connection=Recorder(reader),
+            reader=reader,
             chip=chip,
             hsm=SoftHsm(builtin_keys()),
             reference=card_reference(order),
             holder=order.holder,
             service=PinService(lambda: now),
             random=random,
+            contact=contact,
         )
         return ScenarioResult(scenario, tuple(_run_steps(scenario, bench)))
 
@@ -106,6 +117,11 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         if mismatches:
             return
         before = after
+    for number, step in steps:
+        if any(owner is step and not armed.happened for owner, armed in bench.armed):
+            missed = Mismatch(step.verb, _("a command meets the fault"), _("no command came to it"))
+            yield StepResult(number, step, (), (missed,))
+            return
 
 
 def _perform(step: Step, bench: Bench) -> Outcome:
@@ -113,7 +129,7 @@ def _perform(step: Step, bench: Bench) -> Outcome:
         return step.run(bench)
     except ApduError as error:
         return Outcome(error.sw, error.data)
-    except (PowerLost, CardRemoved, CardMute):
+    except (PowerLost, CardRemoved, CardMute, NoStatusWord):
         return Outcome(None)
     except PowerError:
         return Outcome(failure=_("the card has no power: put a step `power_on:` before this one"))
@@ -129,19 +145,3 @@ def _view(bench: Bench) -> View:
 
 def _random(seed: str) -> Random:
     return Random(seed)
-
-
-def _order(scenario: Scenario, random: Random, now: datetime) -> Order:
-    wanted = scenario.card
-    holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
-    issued = wanted.issued or (now - CARD_AGE).date()
-    order = make_order(scenario.personality, random, holder, wanted.city_code, issued)
-    return replace(order, pin=wanted.pin)
-
-
-def _arrange(scenario: Scenario, card: Card) -> None:
-    """What the scenario says happened to the card before."""
-    if scenario.card.tries_left is not None:
-        card.memory.put_number(PIN_TRIES, scenario.card.tries_left)
-    if scenario.card.card_blocked:
-        card.memory.put_number(CARD_BLOCKED, 1)

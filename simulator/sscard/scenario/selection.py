@@ -14,11 +14,12 @@ _TOKEN = re.compile(r"[()]|[^\s()]+")
 
 def select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
     """The scenarios an expression picks; a word is looked for in name, personality, folder, file and tags."""
-    return [scenario for scenario in scenarios if _Reader(expression, _searched(scenario)).read()]
-
-
-def _searched(scenario: Scenario) -> str:
-    return " ".join((scenario.title, scenario.group, Path(scenario.source).name, *scenario.tags)).lower()
+    chosen = []
+    for scenario in scenarios:
+        searched = " ".join((scenario.title, scenario.group, Path(scenario.source).name, *scenario.tags))
+        if _Reader(expression, searched.lower()).read():
+            chosen.append(scenario)
+    return chosen
 
 
 class _Reader:

@@ -170,9 +170,6 @@ class Complete(ServiceStep):
         return Outcome(_status_word(answer), told=_told(answer))
 
 
-SERVICE_STEPS: tuple[type[Step], ...] = (Apply, Supplement, Operate, Complete)
-
-
 def _read(bench: Bench, papers: tuple[Paper, ...]) -> BasicData | None:
     """What the terminal reads off the card, ``None`` where it is not there or cannot be read."""
     if Paper.SOCIAL_SECURITY_CARD not in papers:

@@ -28,14 +28,12 @@ def differing_steps(left: ScenarioResult, right: ScenarioResult, names: tuple[st
 
 
 def _outcome(step: StepResult, other: StepResult) -> tuple[list[str], list[str]]:
-    words, others = (_status_words(one) for one in (step, other))
+    words, others = (
+        # How many bytes wait is the business of the data.
+        ["61" if event.sw.startswith("61") else event.sw for event in one.events if isinstance(event, Exchange)]
+        for one in (step, other)
+    )
     return (words if len(words) == len(others) else words[-1:]), [mismatch.field for mismatch in step.mismatches]
-
-
-def _status_words(step: StepResult) -> list[str]:
-    """The status words of a step; how many bytes wait is the business of the data."""
-    words = [event.sw for event in step.events if isinstance(event, Exchange)]
-    return ["61" if word.startswith("61") else word for word in words]
 
 
 def _side(name: str, step: StepResult | None) -> list[str]:

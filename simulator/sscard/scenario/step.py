@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Annotated, ClassVar, NamedTuple
@@ -16,7 +15,7 @@ from sscard.scenario.context import Bench
 from sscard.service import Stage
 from sscard.standard.apdu import SW, status_text
 from sscard.standard.encoding import encode_pin
-from sscard.standard.generations import build_layout
+from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import MF, Layout, Purpose
 
 READY = "ready"
@@ -30,7 +29,7 @@ ANY_BYTE, ANY_REST = "??", "..."
 
 @cache
 def _layouts() -> tuple[Layout, ...]:
-    return tuple(build_layout(generation, MF) for generation in ("1.0", "2.0", "3.0"))
+    return tuple(build_layout(generation, MF) for generation in GENERATIONS)
 
 
 @cache
@@ -181,7 +180,7 @@ def without_power(state: frozenset[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a step: status word (``None``: the power went), data, what the terminal or the service said.
+    """What came of a step: status word (``None``: none came), data, what the terminal or the service said.
 
     ``told`` is the service's text for the citizen; ``failure`` is set where
     the step could not be done at all.
@@ -241,26 +240,22 @@ class Step(Model):
         """Every expectation that was not met."""
         if outcome.failure:
             return [Mismatch(self.verb, _("the step is done"), outcome.failure)]
-        pairs = [*self._compare_answer(outcome), *self._compare_views(before, after)]
-        return [pair for pair in pairs if pair.expected != pair.actual]
-
-    def _compare_answer(self, outcome: Outcome) -> Iterator[Mismatch]:
-        yield Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw))
-        for what, expected in self.answers().items():
-            yield Mismatch(what, expected, outcome.said.get(what, ""))
-        if self.data is not None and not matches(self.data, outcome.data):
-            yield Mismatch("data", self.data, show_data(outcome.data))
-
-    def _compare_views(self, before: View, after: View) -> Iterator[Mismatch]:
         tries = before.tries if self.tries is None else self.tries
         state = self.expected_state(before.state, tries)
-        yield Mismatch("tries", str(tries), str(after.tries))
+        pairs = [
+            Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw)),
+            *(Mismatch(what, expected, outcome.said.get(what, "")) for what, expected in self.answers().items()),
+        ]
+        if self.data is not None and not matches(self.data, outcome.data):
+            pairs.append(Mismatch("data", self.data, show_data(outcome.data)))
+        pairs.append(Mismatch("tries", str(tries), str(after.tries)))
         for key, counts in (before.key_tries | self.key_tries).items():
             left = after.key_tries.get(key, ())
             if left != counts:
-                yield Mismatch("key_tries", show_tries(key, counts), show_tries(key, left))
-        yield Mismatch("state", show_state(state), show_state(after.state))
-        yield Mismatch("stage", show_stage(self.stage or before.stage), show_stage(after.stage))
+                pairs.append(Mismatch("key_tries", show_tries(key, counts), show_tries(key, left)))
+        pairs.append(Mismatch("state", show_state(state), show_state(after.state)))
+        pairs.append(Mismatch("stage", show_stage(self.stage or before.stage), show_stage(after.stage)))
+        return [pair for pair in pairs if pair.expected != pair.actual]
 
 
 def matches(pattern: str, data: bytes) -> bool:
@@ -275,7 +270,7 @@ def matches(pattern: str, data: bytes) -> bool:
 
 def show_sw(sw: int | None) -> str:
     """A status word with its meaning."""
-    return f"{sw:04X} {status_text(sw, is_chinese())}" if sw is not None else _("no answer: the power went")
+    return f"{sw:04X} {status_text(sw, is_chinese())}" if sw is not None else _("no answer")
 
 
 def show_data(data: bytes) -> str:

@@ -9,8 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sscard.document import Model
 from sscard.i18n.language import _
-from sscard.scenario.card_steps import NO_PIN_NEEDED, PowerStep, asked_tries
+from sscard.scenario.card_steps import NO_PIN_NEEDED, asked_tries
 from sscard.scenario.context import Bench
+from sscard.scenario.power_steps import PowerStep
 from sscard.scenario.service_steps import Texts
 from sscard.scenario.step import Count, Outcome, PinOrNone, Step
 from sscard.terminal import (
@@ -131,9 +132,6 @@ class Recover(PowerStep):
 
     def answers(self) -> dict[str, str]:
         return {"standing": self.recover.standing}
-
-
-TERMINAL_STEPS: tuple[type[Step], ...] = (PreProcess, Recover)
 
 
 def _show(findings: tuple[str, ...]) -> str:

@@ -103,10 +103,14 @@ def command(cla: int, ins: int, p1: int, p2: int, data: bytes = b"", le: int | N
     return body
 
 
+class NoStatusWord(ValueError):
+    """An answer is shorter than a status word."""
+
+
 def split(answer: bytes) -> Answer:
-    """Split an answer of at least 2 bytes into data and status word."""
+    """Split an answer of at least 2 bytes into data and status word; ``NoStatusWord`` if it is shorter."""
     if len(answer) < 2:
-        raise ValueError(f"an answer has at least 2 bytes, got {len(answer)}")
+        raise NoStatusWord(f"an answer has at least 2 bytes, got {len(answer)}")
     return Answer(answer[:-2], answer[-2] << 8 | answer[-1])
 
 

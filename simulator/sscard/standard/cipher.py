@@ -1,8 +1,10 @@
 """The arithmetic of LD/T 32.4: session key, authentication data, PIN encipherment, MAC, diversification.
 
-Two suites, ``DES`` (blocks of 8 bytes, DES and 3DES) and ``SM4`` (blocks of
-16 bytes). A suite is stateless; a ``BlockKey`` is one key with its ECB
-context, kept by whoever uses the key more than once.
+The suites stand in ``SUITES``: ``DES`` (blocks of 8 bytes, DES and 3DES) and
+``SM4`` (blocks of 16 bytes). A further algorithm is one more subclass of
+``Suite`` there, and its root keys in the key file. A suite is stateless; a
+``BlockKey`` is one key with its ECB context, kept by whoever uses the key more
+than once.
 """
 
 from __future__ import annotations
@@ -65,26 +67,40 @@ def complement(factor: bytes) -> bytes:
 
 
 class Suite:
-    """One algorithm of the card with the steps of LD/T 32.4; use ``DES`` or ``SM4``."""
+    """One algorithm of the card with the steps of LD/T 32.4; use those of ``SUITES``.
 
-    __slots__ = ("algorithm_id", "block", "challenge_lengths", "name", "session_key_length")
+    ``algorithm_id`` is the value of FCI tag 86, ``title`` the name beside that
+    id; block, keys and challenges are measured in bytes. A key file lists the
+    suite's root keys under ``key_field``.
+    """
+
+    __slots__ = ("algorithm_id", "block", "challenge_lengths", "key_lengths", "name", "session_key_length", "title")
 
     def __init__(
         self,
         name: str,
         algorithm_id: int,
+        *,
+        title: str,
         block: int,
+        key_lengths: tuple[int, ...],
         session_key_length: int,
         challenge_lengths: tuple[int, ...],
     ) -> None:
-        self.name = name
-        self.algorithm_id = algorithm_id
-        self.block = block
-        self.session_key_length = session_key_length
-        self.challenge_lengths = challenge_lengths
+        self.name: Final = name
+        self.algorithm_id: Final = algorithm_id
+        self.title: Final = title
+        self.block: Final = block
+        self.key_lengths: Final = key_lengths
+        self.session_key_length: Final = session_key_length
+        self.challenge_lengths: Final = challenge_lengths
 
     def __repr__(self) -> str:
         return f"<Suite {self.name}>"
+
+    @property
+    def key_field(self) -> str:
+        return self.name.lower()
 
     def key(self, value: bytes) -> BlockKey:
         """A key ready for use."""
@@ -183,11 +199,24 @@ class _Sm4(Suite):
         return key.encrypt(factor + complement(factor))
 
 
-DES: Final[Suite] = _Des("DES", 0x01, 8, 8, (4, 8))
-SM4: Final[Suite] = _Sm4("SM4", 0x03, 16, 16, (4, 8, 16))
-SUITES: Final = {suite.algorithm_id: suite for suite in (DES, SM4)}
+DES: Final[Suite] = _Des(
+    "DES", 0x01, title="DES/3DES", block=8, key_lengths=(8, 16), session_key_length=8, challenge_lengths=(4, 8)
+)
+SM4: Final[Suite] = _Sm4(
+    "SM4", 0x03, title="SM4", block=16, key_lengths=(16,), session_key_length=16, challenge_lengths=(4, 8, 16)
+)
+_ALL: Final[tuple[Suite, ...]] = (DES, SM4)
+SUITES: Final = {suite.algorithm_id: suite for suite in _ALL}
 """By the algorithm id of FCI tag 86."""
-SUITES_BY_NAME: Final = {suite.name: suite for suite in (DES, SM4)}
+SUITES_BY_NAME: Final = {suite.name: suite for suite in _ALL}
+
+SSF33_ID: Final = 0x02
+SECRET_ALGORITHMS: Final = ("SSF33", "SM1")
+"""Not public, so no suite can stand for them."""
+ALGORITHM_NAMES: Final[dict[int, str]] = dict(
+    sorted([(SSF33_ID, "SSF33"), *((suite.algorithm_id, suite.title) for suite in _ALL)])
+)
+"""Every algorithm that a card may name, by id, those that are not public among them."""
 
 
 def province_factor(city_code: str) -> bytes:

@@ -1,13 +1,15 @@
-"""The file trees of the card's generations as data (LD/T 32.6, card file sheet §1, §4 and §5)."""
+"""The table of generations: all that depends on the 规范版本 of a card (LD/T 32.6, card file sheet §1, §4 and §5)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sscard.standard.applications import application_dfs, application_files
+from sscard.standard.applications import ANNEX_2, ANNEX_FILES_2, DFS_1, DFS_2, FILES_1, FILES_2, FINANCIAL
 from sscard.standard.encoding import tlv
-from sscard.standard.keys import card_keys, updater_name
-from sscard.standard.tree import MF, SSSE_NAME, DfSpec, FileSpec, Item, Layout, Structure
+from sscard.standard.keys import ALL, FIRST, KEYS, LATER, OPTIONAL
+from sscard.standard.tree import MF, SSSE, SSSE_NAME, DfSpec, FileSpec, Item, Layout, Structure
 
 ISSUER: Final = (
     Item(0x01, "cn", 0x10, "identification code", "卡的识别码"),
@@ -18,16 +20,119 @@ ISSUER: Final = (
     Item(0x06, "cn", 0x04, "expiry", "卡有效期"),
     Item(0x07, "an", 0x09, "card number", "卡号"),
 )
+NAME_EXTENSION: Final = 0x4E
 HOLDER: Final = (
     Item(0x08, "an", 0x12, "social security number", "社会保障号码"),
     Item(0x09, "an", 0x1E, "name", "姓名"),
-    Item(0x4E, "an", 0x14, "name extension", "姓名扩展"),
+    Item(NAME_EXTENSION, "an", 0x14, "name extension", "姓名扩展"),
     Item(0x0A, "an", 0x01, "sex", "性别"),
     Item(0x0B, "cn", 0x01, "ethnic group", "民族"),
     Item(0x0C, "cn", 0x03, "birthplace", "出生地"),
     Item(0x0D, "cn", 0x04, "date of birth", "出生日期"),
 )
-HOLDER_1: Final = tuple(item for item in HOLDER if item.tag != 0x4E)
+HOLDER_1: Final = tuple(item for item in HOLDER if item.tag != NAME_EXTENSION)
+
+VARIABLE: Final = Structure.VARIABLE
+TRANSPARENT: Final = Structure.TRANSPARENT
+
+SSSE_DF: Final = DfSpec(SSSE, "SSSE", "社会保障系统环境", SSSE_NAME, ddf=True)
+MF_DF: Final = DfSpec(MF, "MF", "主控文件", b"\x3f\x00", ddf=True, outside=True)
+"""The MF of a card whose SSSE is a DDF below it."""
+
+EF_HOLDER: Final = 0x06
+SSSE_FILES_1: Final = (
+    FileSpec(SSSE, 0x05, "issuer data", "发卡机构数据", VARIABLE, "free", "UKMF", ISSUER),
+    FileSpec(SSSE, EF_HOLDER, "holder basic data", "持卡人基本信息", VARIABLE, "free", "UKMF", HOLDER_1),
+    FileSpec(SSSE, 0x07, "fingerprint", "指纹", TRANSPARENT, "free", "UKMF", size=0x300),
+)
+SSSE_FILES_2: Final = (
+    FileSpec(SSSE, 0x05, "issuer data", "发卡机构数据", VARIABLE, "free", "UKSSSE", ISSUER),
+    FileSpec(SSSE, EF_HOLDER, "holder basic data", "持卡人基本信息", VARIABLE, "free", "UKSSSE", HOLDER),
+    FileSpec(SSSE, 0x07, "fingerprint", "指纹", TRANSPARENT, "RKSSSE", "UKSSSE", size=0x300),
+    FileSpec(SSSE, 0x08, "photo", "数字相片", TRANSPARENT, "RKSSSE", "UKSSSE", size=0x1000),
+)
+SSSE_FILES_3: Final = tuple(
+    replace(file, read_rule="RKSSSE") if file.sfi == EF_HOLDER else file for file in SSSE_FILES_2
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """A generation of the card (规范版本).
+
+    ``key_groups`` picks its rows of ``KEYS``. The DFs and files of the annex
+    are optional. ``fill`` fills an item that was rewritten with the shorter
+    meaning that a later generation gave it (card file sheet §6).
+    """
+
+    name: str
+    ssse_files: tuple[FileSpec, ...]
+    dfs: tuple[DfSpec, ...]
+    files: tuple[FileSpec, ...]
+    key_groups: frozenset[str]
+    annex: tuple[DfSpec, ...] = ()
+    annex_files: tuple[FileSpec, ...] = ()
+    fill: bytes = b""
+
+    @property
+    def version(self) -> str:
+        """Item 03 of EF05."""
+        return f"{self.name}0"
+
+    @property
+    def holder_file(self) -> FileSpec:
+        """EF06 of SSSE."""
+        return next(file for file in self.ssse_files if file.sfi == EF_HOLDER)
+
+    @property
+    def holder_key(self) -> str:
+        """The key to prove before EF06 is read, empty if it is read freely."""
+        rule = self.holder_file.read_rule
+        return "" if rule == "free" else rule
+
+    @property
+    def extends_name(self) -> bool:
+        """Whether EF06 has an item for the end of a long name."""
+        return any(item.tag == NAME_EXTENSION for item in self.holder_file.items)
+
+
+_GENERATION_2: Final = Generation(
+    name="2.0",
+    ssse_files=SSSE_FILES_2,
+    dfs=DFS_2,
+    files=FILES_2,
+    key_groups=frozenset((ALL, LATER)),
+    annex=ANNEX_2,
+    annex_files=ANNEX_FILES_2,
+)
+GENERATIONS: Final[dict[str, Generation]] = {
+    generation.name: generation
+    for generation in (
+        Generation(
+            name="1.0",
+            ssse_files=SSSE_FILES_1,
+            dfs=DFS_1,
+            files=FILES_1,
+            key_groups=frozenset((ALL, FIRST)),
+            fill=b"\xee",
+        ),
+        _GENERATION_2,
+        replace(_GENERATION_2, name="3.0", ssse_files=SSSE_FILES_3),
+    )
+}
+"""By name, oldest first."""
+OLDEST: Final = next(iter(GENERATIONS))
+NEWEST: Final = next(reversed(GENERATIONS))
+
+TAKEN_FIDS: Final = tuple(
+    sorted({df.fid for made in GENERATIONS.values() for df in (*made.dfs, *made.annex, FINANCIAL)})
+)
+"""FIDs that an application has in some generation."""
+
+
+def generation_in(version: str) -> Generation | None:
+    """The generation that item 03 of EF05 begins with, the oldest if it is blank; ``None`` for an unknown one."""
+    return GENERATIONS.get(version.strip()[:3] or OLDEST)
 
 
 def build_layout(
@@ -37,48 +142,33 @@ def build_layout(
     optional_applications: bool = False,
     financial: bool = True,
     dir_sfi: int = 0,
+    held: Mapping[str, int] | None = None,
 ) -> Layout:
-    """The layout of a generation ("1.0", "2.0", "3.0").
+    """The layout of a generation, by name.
 
     SSSE stands at ``ssse_fid``: the MF itself or a DDF below it. The flags say
-    whether DF05 and DF06 (2.0 and 3.0) and the financial DDF exist, ``dir_sfi``
-    which SFI the DIR file has, 0 for none [OC-21].
+    whether the applications of the annex and the financial DDF exist,
+    ``dir_sfi`` which SFI the DIR file has, 0 for none [OC-21]. ``held`` is
+    that of ``Layout``.
     """
-    applications = application_dfs(generation, optional_applications, financial)
-    files = _ssse_files(generation, ssse_fid)
-    if dir_sfi:
-        files.append(_directory(ssse_fid, dir_sfi, updater_name(generation), applications))
+    made = GENERATIONS[generation]
+    dfs, files, groups = list(made.dfs), list(made.files), made.key_groups
+    if optional_applications and made.annex:
+        dfs += made.annex
+        files += made.annex_files
+        groups |= {OPTIONAL}
+    directory = [_directory(dir_sfi, made.holder_file.write_rule, dfs)] if dir_sfi else []
+    ssse = replace(SSSE_DF, fid=ssse_fid)
     return Layout(
         generation,
-        _environments(ssse_fid) + applications,
-        card_keys(generation, ssse_fid, optional_applications),
-        files + application_files(generation, optional_applications),
+        [*([ssse] if ssse_fid == MF else [MF_DF, ssse]), *dfs, *([FINANCIAL] if financial else [])],
+        [replace(key, df=key.df or ssse_fid) for key in KEYS if key.group in groups],
+        [replace(file, df=file.df or ssse_fid) for file in (*made.ssse_files, *directory, *files)],
+        held,
     )
 
 
-def _environments(ssse_fid: int) -> list[DfSpec]:
-    ssse = DfSpec(ssse_fid, "SSSE", "社会保障系统环境", SSSE_NAME, ddf=True)
-    return [ssse] if ssse_fid == MF else [DfSpec(MF, "MF", "主控文件", b"\x3f\x00", ddf=True), ssse]
-
-
-def _ssse_files(generation: str, ssse: int) -> list[FileSpec]:
-    first = generation == "1.0"
-    holder, holder_read = HOLDER_1 if first else HOLDER, "RKSSSE" if generation == "3.0" else "free"
-    fingerprint_read = "free" if first else "RKSSSE"
-    write = updater_name(generation)
-    files = [
-        FileSpec(ssse, 0x05, "issuer data", "发卡机构数据", Structure.VARIABLE, "free", write, ISSUER),
-        FileSpec(ssse, 0x06, "holder basic data", "持卡人基本信息", Structure.VARIABLE, holder_read, write, holder),
-        FileSpec(ssse, 0x07, "fingerprint", "指纹", Structure.TRANSPARENT, fingerprint_read, write, size=0x300),
-    ]
-    if not first:
-        files.append(FileSpec(ssse, 0x08, "photo", "数字相片", Structure.TRANSPARENT, "RKSSSE", write, size=0x1000))
-    return files
-
-
-def _directory(ssse: int, sfi: int, write: str, dfs: list[DfSpec]) -> FileSpec:
+def _directory(sfi: int, updater: str, dfs: list[DfSpec]) -> FileSpec:
     """DIR: a record 61 {4F name, 50 label} per application of SSSE."""
-    content = b"".join(
-        tlv(0x61, tlv(0x4F, df.aid) + tlv(0x50, df.chinese.encode("gbk"))) for df in dfs if not df.financial
-    )
-    return FileSpec(ssse, sfi, "directory", "目录", Structure.VARIABLE, "free", write, content=content)
+    content = b"".join(tlv(0x61, tlv(0x4F, df.aid) + tlv(0x50, df.chinese.encode("gbk"))) for df in dfs)
+    return FileSpec(SSSE, sfi, "directory", "目录", VARIABLE, "free", updater, content=content)

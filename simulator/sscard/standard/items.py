@@ -75,7 +75,7 @@ EMPLOYMENT_RECORD: Final = (
     Item(0, "cn", 0x04, "end", "终止日期"),
     Item(0, "an", 0x46, "employer", "就业单位"),
 )
-EMPLOYMENT_CERTIFICATE: Final = (
+CERTIFICATE: Final = (
     Item(0x55, "an", 0x10, "certificate number", "就业失业登记证编号"),
     Item(0x56, "an", 0x46, "issuer of the certificate", "发证机构"),
     Item(0x96, "cn", 0x04),
@@ -199,7 +199,7 @@ TRANSACTION: Final = (
     Item(0, "b", 0x04, "self-paid amount", "个人自付金额"),
     Item(0, "b", 0x04, "pool fund amount", "统筹基金金额"),
 )
-SPECIAL_SETTLEMENT: Final = (
+SPECIAL: Final = (
     Item(0, "b", 0x02, "sequence number", "交易序号"),
     Item(0, "an", 0x01, "kind", "特殊医疗类别"),
 )

@@ -2,15 +2,17 @@
 
 Numbers are P2 of EXTERNAL AUTHENTICATION. Where the sheet gives none they are
 inferred: DSK has 87, the others the free ones of their DF from 89 upward in
-the sheet's order. A number means the same key in every generation.
+the sheet's order. A number means the same key in every generation. Each key has
+a root of its name in the issuer's key file.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from sscard.standard.applications import DF01, DF02, DF03, DF04, DF05, DF06, DF07
-from sscard.standard.tree import KeySpec, Purpose
+from sscard.standard.tree import SSSE, KeySpec, Purpose
 
 ALL: Final = "all"
 FIRST: Final = "1.0"
@@ -19,6 +21,33 @@ LATER: Final = "2.0"
 """Added by 2.0."""
 OPTIONAL: Final = "optional"
 """Of the applications in the annex."""
+
+_INTERNAL, _EXTERNAL, _MAC, _MEDICAL = Purpose.INTERNAL, Purpose.EXTERNAL, Purpose.MAC, Purpose.MEDICAL
+
+_UPDATER: Final = KeySpec("UKSSSE", SSSE, 0x04, _EXTERNAL, LATER, versions=3, counted=True, chinese="更新密钥")
+_SSSE_KEYS: Final = (
+    KeySpec("IRK", SSSE, 0x00, _INTERNAL, ALL, versions=3, chinese="内部认证密钥"),
+    KeySpec("STK", SSSE, 0x02, _MAC, ALL, des_length=8, chinese="安全报文密钥"),
+    replace(_UPDATER, name="UKMF", group=FIRST),
+    _UPDATER,
+    KeySpec("BK", SSSE, 0x05, _EXTERNAL, ALL, chinese="卡片锁定密钥"),
+    KeySpec("PUK", SSSE, 0x06, _EXTERNAL, ALL, counted=True, chinese="个人密码解锁密钥"),
+    KeySpec("RKSSSE", SSSE, 0x0A, _EXTERNAL, LATER, versions=3, counted=True, chinese="读取密钥"),
+)
+ROOT_OF: Final = {"UKMF": "UKSSSE"}
+"""Keys that a generation calls by another name than the issuer, who has one root for both."""
+
+_KINDS: Final = {
+    "UK": KeySpec("", 0, 0, _EXTERNAL, versions=3, counted=True, chinese="更新密钥{ordinal}"),
+    "RK": KeySpec("", 0, 0, _EXTERNAL, versions=3, counted=True, chinese="读取密钥{ordinal}"),
+    "LK": KeySpec("", 0, 0, _EXTERNAL, chinese="应用锁定密钥"),
+    "ST": KeySpec("", 0, 0, _MAC, des_length=8, chinese="安全报文密钥"),
+    "DS": KeySpec("", 0, 0, _EXTERNAL, versions=3, chinese="年度起始日期修改密钥"),
+    "DL": KeySpec("", 0, 0, _MEDICAL, versions=3, chinese="帐户划入密钥"),
+    "DT": KeySpec("", 0, 0, _MEDICAL, versions=3, chinese="交易认证密钥"),
+    "DP": KeySpec("", 0, 0, _MEDICAL, versions=3, chinese="医疗消费密钥"),
+}
+"""What the keys of the applications have in common, by the first letters of their names; UK3DF01 is the third UK."""
 
 _APPLICATION_KEYS: Final = (
     ("STKDF01", DF01, 0x82, ALL),
@@ -83,42 +112,14 @@ _APPLICATION_KEYS: Final = (
     ("RK1DF06", DF06, 0x8C, OPTIONAL),
 )
 
-
-def updater_name(generation: str) -> str:
-    """The key that writes SSSE's files: 1.0 calls it UKMF."""
-    return "UKMF" if generation == "1.0" else "UKSSSE"
-
-
-def card_keys(generation: str, ssse: int, optional: bool) -> list[KeySpec]:
-    """The keys of a generation, SSSE (with this FID) first."""
-    first = generation == "1.0"
-    held = {ALL, FIRST} if first else {ALL, LATER, OPTIONAL} if optional else {ALL, LATER}
-    keys = [
-        KeySpec("IRK", ssse, 0x00, Purpose.INTERNAL, versions=3, chinese="内部认证密钥"),
-        KeySpec("STK", ssse, 0x02, Purpose.MAC, des_length=8, chinese="安全报文密钥"),
-        KeySpec(updater_name(generation), ssse, 0x04, Purpose.EXTERNAL, versions=3, counted=True, chinese="更新密钥"),
-        KeySpec("BK", ssse, 0x05, Purpose.EXTERNAL, chinese="卡片锁定密钥"),
-        KeySpec("PUK", ssse, 0x06, Purpose.EXTERNAL, counted=True, chinese="个人密码解锁密钥"),
-    ]
-    if not first:
-        keys.append(KeySpec("RKSSSE", ssse, 0x0A, Purpose.EXTERNAL, versions=3, counted=True, chinese="读取密钥"))
-    return keys + [_key(name, df, number) for name, df, number, where in _APPLICATION_KEYS if where in held]
-
-
-def _key(name: str, df: int, number: int) -> KeySpec:
-    """A key of an application; the letters of its name tell its kind, as in UK3DF01."""
-    kind, ordinal = name[:2], name[2:3]
-    if kind == "UK":
-        return KeySpec(name, df, number, Purpose.EXTERNAL, versions=3, counted=True, chinese=f"更新密钥{ordinal}")
-    if kind == "RK":
-        return KeySpec(name, df, number, Purpose.EXTERNAL, versions=3, counted=True, chinese=f"读取密钥{ordinal}")
-    if kind == "LK":
-        return KeySpec(name, df, number, Purpose.EXTERNAL, chinese="应用锁定密钥")
-    if kind == "ST":
-        return KeySpec(name, df, number, Purpose.MAC, des_length=8, chinese="安全报文密钥")
-    if name == "DSK":
-        return KeySpec(name, df, number, Purpose.EXTERNAL, versions=3, chinese="年度起始日期修改密钥")
-    return KeySpec(name, df, number, Purpose.MEDICAL, versions=3, chinese=_MEDICAL_NAMES[name])
-
-
-_MEDICAL_NAMES: Final = {"DLK": "帐户划入密钥", "DTK": "交易认证密钥", "DPK": "医疗消费密钥"}
+KEYS: Final = (
+    *_SSSE_KEYS,
+    *(
+        replace(kind, name=name, df=df, number=number, group=group, chinese=kind.chinese.format(ordinal=name[2:3]))
+        for name, df, number, group in _APPLICATION_KEYS
+        for kind in (_KINDS[name[:2]],)
+    ),
+)
+"""Every key of every generation, SSSE's first."""
+NAMED_KEYS: Final = frozenset(("PUK", "STK", "DSK", "DLK", "DTK", "DPK"))
+"""Keys that commands of the card look up by name: no card is without them."""

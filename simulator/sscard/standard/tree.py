@@ -1,15 +1,19 @@
 """What a card is made of: applications, files, items and keys, and the memory cells they own.
 
-A ``Layout`` is built once per generation and shared by all its cards. Rights
-are sets of statuses, kept as bit masks: bit 0 is "PIN verified", bit k+1 is
-"key k authenticated". A rule is a tuple of alternative masks: ``()`` is never,
-``(0,)`` is free.
+All of it is frozen: the rows of ``applications``, ``keys`` and ``generations``
+are constants, and a ``Layout``, built once for all cards that are made alike,
+holds copies of them with their cells and rights. Rights are sets of statuses,
+kept as bit masks: bit 0 is "PIN verified", bit k+1 is "key k authenticated". A
+rule is a tuple of alternative masks: ``()`` is never, ``(0,)`` is free.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import IntEnum
+from functools import lru_cache
+from itertools import accumulate
 from typing import Final, Literal
 
 from sscard.standard.encoding import tlv
@@ -17,6 +21,9 @@ from sscard.standard.encoding import tlv
 MF: Final = 0x3F00
 SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 """``sx1.sh.社会保障`` in GB code, 15 bytes (LD/T 32.3)."""
+
+SSSE: Final = 0
+"""In a row: the FID of SSSE, which the personality chooses."""
 
 PIN_VERIFIED: Final = 1
 
@@ -71,26 +78,16 @@ class Structure(IntEnum):
 ItemType = Literal["cn", "an", "b", "tlv"]
 
 
+@dataclass(frozen=True, slots=True)
 class Item:
     """A data item: tag (0 where a record has none), type, length in bytes, names."""
 
-    __slots__ = ("chinese", "length", "name", "parts", "tag", "type")
-
-    def __init__(
-        self,
-        tag: int,
-        type: ItemType,
-        length: int,
-        name: str = "",
-        chinese: str = "",
-        parts: tuple[Item, ...] = (),
-    ) -> None:
-        self.tag = tag
-        self.type: ItemType = type
-        self.length = length
-        self.name = name
-        self.chinese = chinese
-        self.parts = parts
+    tag: int
+    type: ItemType
+    length: int
+    name: str = ""
+    chinese: str = ""
+    parts: tuple[Item, ...] = ()
 
     def blank(self, padding: int = 0) -> bytes:
         """The value of an item never written: cn F nibbles, an the padding byte [OC-22], b 00, its parts in TLV."""
@@ -100,116 +97,69 @@ class Item:
         return bytes((fill,)) * self.length
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class KeySpec:
-    """A key's place on the card: P2 number, how many versions, length under DES, purpose, counter."""
+    """A key's place on the card: P2 number, how many versions, length under DES, purpose, counter.
 
-    __slots__ = ("chinese", "counted", "des_length", "df", "name", "number", "purpose", "versions")
+    ``group`` is the one that a generation names to have the key.
+    """
 
-    def __init__(
-        self,
-        name: str,
-        df: int,
-        number: int,
-        purpose: Purpose,
-        *,
-        versions: int = 1,
-        des_length: int = 16,
-        counted: bool = False,
-        chinese: str = "",
-    ) -> None:
-        self.name = name
-        self.df = df
-        self.number = number
-        self.purpose = purpose
-        self.versions = versions
-        self.des_length = des_length
-        self.counted = counted
-        self.chinese = chinese
+    name: str
+    df: int
+    number: int
+    purpose: Purpose
+    group: str = ""
+    versions: int = 1
+    des_length: int = 16
+    counted: bool = False
+    chinese: str = ""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class DfSpec:
     """An application or environment: FID, name or AID (5–16 bytes).
 
-    ``outside`` says that SSSE's PIN and keys do not reach it.
+    ``outside`` says that SSSE's PIN and keys do not reach it. A layout gives
+    the cell of its "blocked" flag.
     """
 
-    __slots__ = ("aid", "blocked_cell", "chinese", "ddf", "fid", "financial", "name", "outside")
-
-    def __init__(
-        self, fid: int, name: str, chinese: str, aid: bytes, *, ddf: bool = False, financial: bool = False
-    ) -> None:
-        self.fid = fid
-        self.name = name
-        self.chinese = chinese
-        self.aid = aid
-        self.ddf = ddf
-        self.financial = financial
-        self.outside = financial or (ddf and aid != SSSE_NAME)
-        self.blocked_cell = 0
+    fid: int
+    name: str
+    chinese: str
+    aid: bytes
+    ddf: bool = False
+    financial: bool = False
+    outside: bool = False
+    blocked_cell: int = 0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
 class FileSpec:
     """An EF: where it is, its structure, its items, who may read and write it, its memory cell.
 
     ``items`` are the records of a variable or fixed file, which are TLV, and
-    the fields of one record of a cyclic file. ``record_length`` is that of a
-    fixed (with tag and length) or cyclic file, else 0. ``size`` is the room in
-    bytes: what the items take with their tags and lengths unless given.
-    ``content`` is what the file holds from the start instead of blank items.
+    the fields of one record of a cyclic file. ``size`` is the room in bytes:
+    what the items take with their tags and lengths unless given. ``content``
+    is what the file holds from the start instead of blank items.
+
+    A layout gives the rest: ``record_length``, that of a fixed (with tag and
+    length) or cyclic file, else 0; the memory cell; the rights as masks.
     """
 
-    __slots__ = (
-        "_blank",
-        "cell",
-        "chinese",
-        "content",
-        "df",
-        "items",
-        "name",
-        "read",
-        "read_rule",
-        "record_length",
-        "sfi",
-        "size",
-        "structure",
-        "write",
-        "write_rule",
-    )
-
-    def __init__(
-        self,
-        df: int,
-        sfi: int,
-        name: str,
-        chinese: str,
-        structure: Structure,
-        read: str,
-        write: str,
-        items: tuple[Item, ...] = (),
-        *,
-        size: int = 0,
-        content: bytes = b"",
-    ) -> None:
-        self.df = df
-        self.sfi = sfi
-        self.name = name
-        self.chinese = chinese
-        self.structure = structure
-        self.read_rule = read
-        self.write_rule = write
-        self.items = items
-        self.content = content
-        self.record_length = 0
-        if structure == Structure.CYCLIC:
-            self.record_length = sum(item.length for item in items)
-        elif structure == Structure.FIXED:
-            self.record_length = len(tlv(items[0].tag, items[0].blank()))
-        self.size = size
-        self._blank: dict[int, bytes] = {}
-        self.size = size or len(self.blank())
-        self.read: tuple[int, ...] = ()
-        self.write: tuple[int, ...] = ()
-        self.cell = 0
+    df: int
+    sfi: int
+    name: str
+    chinese: str
+    structure: Structure
+    read_rule: str
+    write_rule: str
+    items: tuple[Item, ...] = ()
+    size: int = 0
+    content: bytes = b""
+    record_length: int = 0
+    cell: int = 0
+    read: tuple[int, ...] = ()
+    write: tuple[int, ...] = ()
 
     @property
     def fid(self) -> int:
@@ -217,23 +167,25 @@ class FileSpec:
 
     def blank(self, padding: int = 0) -> bytes:
         """The contents before anything is written: the same bytes for every card, an filled with ``padding``."""
-        blank = self._blank.get(padding)
-        if blank is None:
-            blank = self._blank[padding] = self._make_blank(padding)
-        return blank
+        return _blank(self, padding)
 
-    def _make_blank(self, padding: int) -> bytes:
-        if self.content:
-            return self.content
-        if self.structure == Structure.TRANSPARENT:
-            return bytes(self.size)
-        if self.structure == Structure.CYCLIC:
-            return b""
-        return b"".join(tlv(item.tag, item.blank(padding)) for item in self.items)
+
+@lru_cache(maxsize=1024)
+def _blank(file: FileSpec, padding: int) -> bytes:
+    if file.content:
+        return file.content
+    if file.structure == Structure.TRANSPARENT:
+        return bytes(file.size)
+    if file.structure == Structure.CYCLIC:
+        return b""
+    return b"".join(tlv(item.tag, item.blank(padding)) for item in file.items)
 
 
 class Layout:
     """The tree of one generation: look-ups for the commands, cell numbers for the memory.
+
+    ``held`` is how many versions of each key a card has that lacks some: a key
+    it does not name is absent, and no rule that asks for it is ever satisfied.
 
     ``medical`` is the first of the number cells of the medical account (see
     ``Account``), ``proofs`` the first of its two string cells, the proof of
@@ -241,6 +193,7 @@ class Layout:
     """
 
     __slots__ = (
+        "_absent",
         "_files",
         "_keys",
         "counters",
@@ -261,18 +214,25 @@ class Layout:
         dfs: Sequence[DfSpec],
         keys: Sequence[KeySpec],
         files: Sequence[FileSpec],
+        held: Mapping[str, int] | None = None,
     ) -> None:
-        self.generation = generation
-        self.dfs = tuple(dfs)
-        self.keys = tuple(keys)
-        self.files = tuple(files)
-        self._number_cells()
-        self._files = {file.df << 8 | file.sfi: file for file in self.files}
-        self._keys = {key.df << 8 | key.number: index for index, key in enumerate(self.keys)}
-        self._set_rights()
-        self.ssse = next(df for df in self.dfs if df.aid == SSSE_NAME)
-        self.puk = self.key_named("PUK")
-        self.stk = self.key_named("STK")
+        self.generation: Final = generation
+        first = CARD_BLOCKED + 1
+        self.dfs: Final = tuple(replace(df, blocked_cell=cell) for cell, df in enumerate(dfs, first))
+        self.keys: Final = tuple(
+            keys if held is None else (replace(key, versions=held[key.name]) for key in keys if held.get(key.name))
+        )
+        self._absent: Final = frozenset(key.name for key in keys) - {key.name for key in self.keys}
+        self._keys: Final = {key.df << 8 | key.number: index for index, key in enumerate(self.keys)}
+        cells = tuple(accumulate((key.versions for key in self.keys), initial=first + len(self.dfs)))
+        self.counters: Final = cells[:-1]
+        self.medical: Final = cells[-1]
+        self.files: Final = tuple(self._place(file, cell) for cell, file in enumerate(files, PIN + 1))
+        self.proofs: Final = PIN + 1 + len(self.files)
+        self._files: Final = {file.df << 8 | file.sfi: file for file in self.files}
+        self.ssse: Final = next(df for df in self.dfs if df.aid == SSSE_NAME)
+        self.puk: Final = self.key_named("PUK")
+        self.stk: Final = self.key_named("STK")
 
     def file(self, df: int, sfi: int) -> FileSpec | None:
         """The EF of a DF (by FID) with this short file identifier."""
@@ -314,31 +274,29 @@ class Layout:
         """The name of the DF with this FID."""
         return next(df.name for df in self.dfs if df.fid == fid)
 
-    def _number_cells(self) -> None:
-        cell = CARD_BLOCKED + 1
-        for df in self.dfs:
-            df.blocked_cell = cell
-            cell += 1
-        self.counters: list[int] = []
-        for key in self.keys:
-            self.counters.append(cell)
-            cell += key.versions
-        for place, file in enumerate(self.files):
-            file.cell = PIN + 1 + place
-        self.medical = cell
-        self.proofs = PIN + 1 + len(self.files)
-
-    def _set_rights(self) -> None:
-        for file in self.files:
-            file.read = self._masks(file.read_rule)
-            file.write = self._masks(file.write_rule)
+    def _place(self, file: FileSpec, cell: int) -> FileSpec:
+        record_length = 0
+        if file.structure == Structure.CYCLIC:
+            record_length = sum(item.length for item in file.items)
+        elif file.structure == Structure.FIXED:
+            record_length = len(tlv(file.items[0].tag, file.items[0].blank()))
+        return replace(
+            file,
+            size=file.size or len(file.blank()),
+            record_length=record_length,
+            cell=cell,
+            read=self._masks(file.read_rule),
+            write=self._masks(file.write_rule),
+        )
 
     def _masks(self, rule: str) -> tuple[int, ...]:
+        """The ways of a rule; one that asks for an absent key is none."""
         if rule == "never":
             return ()
         if rule == "free":
             return (0,)
-        return tuple(sum(map(self._mask, way.split(" & "))) for way in rule.split(" | "))
+        ways = [way.split(" & ") for way in rule.split(" | ")]
+        return tuple(sum(map(self._mask, way)) for way in ways if self._absent.isdisjoint(way))
 
     def _mask(self, status: str) -> int:
         return PIN_VERIFIED if status == "PIN" else 2 << self.key_named(status)

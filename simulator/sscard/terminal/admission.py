@@ -7,8 +7,9 @@ from datetime import date
 from enum import Enum
 
 from sscard.i18n.language import N_, _
+from sscard.standard.generations import GENERATIONS
 from sscard.terminal import flows
-from sscard.terminal.card import GENERATIONS, Identity, IssuerData, OpenedCard
+from sscard.terminal.card import Identity, IssuerData, OpenedCard
 from sscard.terminal.flow import Flow
 
 
@@ -45,7 +46,7 @@ class TerminalRules:
     """Which cards a terminal serves; ``None`` is all.
 
     ``bodies`` are beginnings of the initializing body number (24 digits),
-    ``categories`` the characters of item 02, ``versions`` "1.0", "2.0", "3.0".
+    ``categories`` the characters of item 02, ``versions`` names of generations.
     """
 
     blacklist: Blacklist = field(default_factory=Blacklist)

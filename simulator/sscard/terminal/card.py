@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache, cached_property
-from typing import Final
 
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.atr import SERIAL_LENGTH
-from sscard.standard.generations import build_layout
-from sscard.standard.suite import Algorithm, UnknownAlgorithmId, algorithm_of
+from sscard.standard.generations import OLDEST, build_layout
+from sscard.standard.suite import UnknownAlgorithmId, algorithm_of
 from sscard.standard.tree import MF, Layout
 from sscard.terminal.errors import UnknownAlgorithm
-
-GENERATIONS: Final = ("1.0", "2.0", "3.0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +38,8 @@ class IssuerData:
 
     @property
     def generation(self) -> str:
-        """The first three characters of the version, blank is 1.0."""
-        return self.version[:3] or "1.0"
+        """The first three characters of the version; a blank one is the oldest."""
+        return self.version[:3] or OLDEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +71,8 @@ class OpenedCard:
     df: int = MF
 
     @cached_property
-    def algorithm(self) -> Algorithm:
-        """What it computes with; ``UnknownAlgorithm`` if its FCI names an id that nobody knows."""
+    def algorithm(self) -> int:
+        """The id of what it computes with; ``UnknownAlgorithm`` if its FCI names an id that nobody knows."""
         try:
             return algorithm_of(self.fci, self.identity.city_code)
         except UnknownAlgorithmId as error:
@@ -88,7 +85,7 @@ class OpenedCard:
 
     @property
     def generation(self) -> str:
-        """ "1.0", "2.0", "3.0" or another; EF05 must be read."""
+        """The name of its generation, known or not; EF05 must be read."""
         if self.issuer is None:
             raise ValueError("EF05 of the card was not read")
         return self.issuer.generation

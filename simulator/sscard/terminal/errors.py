@@ -5,6 +5,7 @@ from __future__ import annotations
 from sscard.hsm import HsmError
 from sscard.i18n.language import _, is_chinese
 from sscard.standard.apdu import SW, status_text, tries_in
+from sscard.standard.cipher import ALGORITHM_NAMES
 
 
 class ApduError(Exception):
@@ -62,8 +63,9 @@ class UnknownAlgorithm(HsmError):
 
     def __str__(self) -> str:
         return _(
-            "the card names algorithm {algorithm:02X}, which is unknown; 01 is DES, 02 SSF33, 03 SM4",
+            "the card names algorithm {algorithm:02X}, which is unknown; known are {known}",
             algorithm=self.algorithm,
+            known=", ".join(f"{known:02X} {name}" for known, name in ALGORITHM_NAMES.items()),
         )
 
 

@@ -9,6 +9,8 @@ from sscard.i18n.language import N_
 from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.cipher import MAC_LENGTH, equal
 from sscard.standard.encoding import decode_an, decode_cn, encode_pin, records
+from sscard.standard.generations import generation_in
+from sscard.standard.suite import block_of
 from sscard.standard.tree import SSSE_NAME
 from sscard.terminal.card import BasicData, Identity, IssuerData, OpenedCard
 from sscard.terminal.errors import ApduError, authentication_error, pin_error
@@ -26,7 +28,7 @@ CHALLENGE_LENGTH: Final = 8
 GET_CHALLENGE: Final = command(0x00, 0x84, 0x00, 0x00, le=CHALLENGE_LENGTH)
 EF_ISSUER, EF_HOLDER = 0xEF05, 0xEF06
 ISSUER_SIZE, HOLDER_SIZE = 0x40, 0x5B
-IRK, STK, PUK, RKSSSE = "IRK", "STK", "PUK", "RKSSSE"
+IRK, STK, PUK = "IRK", "STK", "PUK"
 PUK_NUMBER, RKSSSE_NUMBER = 0x06, 0x0A
 
 FIRST, NEXT, NUMBER = 0b000, 0b010, 0b100
@@ -163,15 +165,16 @@ def read_holder(card: OpenedCard) -> Flow[tuple[str, str]]:
 
 
 def read_basic(card: OpenedCard) -> Flow[BasicData]:
-    """EF05 and EF06 record by record, proving RKSSSE first if the card is 3.0."""
+    """EF05 and EF06 record by record, proving RKSSSE first if the generation asks for it."""
     yield from select_ef(EF_ISSUER)
     version = decode_an((yield from read_tag(0x03)))
     issued, expires = decode_cn((yield from read_tag(0x05))), decode_cn((yield from read_tag(0x06)))
-    if version.startswith("3"):
-        yield from authenticate(card, RKSSSE, RKSSSE_NUMBER)
+    generation = generation_in(version)
+    if generation and generation.holder_key:
+        yield from authenticate(card, generation.holder_key, RKSSSE_NUMBER)
     yield from select_ef(EF_HOLDER)
     name = decode_an((yield from read_tag(0x09)))
-    if not version.startswith("1"):
+    if generation is None or generation.extends_name:
         name += decode_an((yield from read_tag(0x4E)))
     return BasicData(
         card.identity,
@@ -261,7 +264,7 @@ def reset_pin(card: OpenedCard, new: bytes | Flow[str]) -> Flow[None]:
     """PIN reset (重置): ``new`` is the new PIN (cn), or asks for its digits once the card has accepted PUK."""
     yield from authenticate(card, PUK, PUK_NUMBER)
     pin = new if isinstance(new, bytes) else encode_given_pin((yield from new))
-    block = card.algorithm.block
+    block = block_of(card.algorithm)
     enciphered = (len(pin) + block) // block * block  # LD ‖ PIN in whole blocks
     yield from safe_message(card, _unblock_header(RESET, enciphered), pin, N_("reset PIN"))
 

@@ -8,11 +8,12 @@ from typing import Final
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.i18n.language import _, is_chinese
-from sscard.issuer.hierarchy import ROOT_OF, CardReference
+from sscard.issuer.hierarchy import CardReference
 from sscard.psam.keys import CARD_KEYS, ENCIPHERING_KEY, MAX_LEVELS, PURCHASE_KEY, KeyType, usage_byte
 from sscard.psam.layout import APPLICATION_AID, ENVIRONMENT_NAMES, TERMINAL_INFO
 from sscard.standard.apdu import SW, Answer, command, status_text
 from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, Suite, city_factor, pad, province_factor
+from sscard.standard.keys import ROOT_OF
 from sscard.terminal.flow import AskPin, CheckMac2, Mac1, Prove, Request, Seal
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import TransportError

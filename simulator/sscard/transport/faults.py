@@ -13,6 +13,7 @@ from sscard.i18n.language import _
 from sscard.transport.connection import Connection
 
 __all__ = [
+    "Armed",
     "CardMute",
     "CardRemoved",
     "Corrupted",
@@ -96,10 +97,13 @@ Fault = Removal | Mute | Slow | Truncated | Corrupted | Swap
 
 
 @dataclass(slots=True)
-class _Armed:
+class Armed:
+    """A fault that waits for its command; ``happened`` once that came."""
+
     fault: Fault
     ins: int | None
     left: int
+    happened: bool = False
 
     def counts(self, command: bytes) -> bool:
         return self.ins is None or command[INS : INS + 1] == bytes((self.ins,))
@@ -111,22 +115,32 @@ class FaultyConnection:
     Wrap what the terminal speaks to, or what a ``VirtualReaderSlot`` serves:
     the terminal sees the same errors. ``wait`` lets the time of ``Slow`` pass.
     A card that loses its power at a write point (``PowerLost``) counts as
-    removed too: ``insert`` puts it back.
+    removed too: ``insert`` puts it back. With ``keep_power_loss`` the error
+    passes as it is, and the card stays in the reader.
     """
 
-    def __init__(self, connection: Connection, *, wait: Callable[[float], object] = time.sleep) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        wait: Callable[[float], object] = time.sleep,
+        keep_power_loss: bool = False,
+    ) -> None:
         self.connection = connection
         self._wait = wait
-        self._armed: list[_Armed] = []
+        self._keep_power_loss = keep_power_loss
+        self._armed: list[Armed] = []
         self._removed = False
         self._lost = False
         self._mute = False
 
-    def arm(self, fault: Fault, *, nth: int = 1, ins: int | None = None) -> None:
+    def arm(self, fault: Fault, *, nth: int = 1, ins: int | None = None) -> Armed:
         """Let the fault happen once, at the ``nth`` command from now (1 is the next), or the ``nth`` of this INS."""
         if nth < 1:
             raise ValueError(f"commands count from 1, got {nth}")
-        self._armed.append(_Armed(fault, ins, nth))
+        armed = Armed(fault, ins, nth)
+        self._armed.append(armed)
+        return armed
 
     def disarm(self) -> None:
         """Take back every fault that has not happened yet."""
@@ -148,7 +162,7 @@ class FaultyConnection:
         if self._removed:
             raise CardRemoved(_("no card in the reader: insert() it first"))
         self._lost = False
-        return self._powered(self.connection.power_on)
+        return self._under_power(self.connection.power_on)
 
     def power_off(self) -> None:
         self._mute = False
@@ -157,33 +171,24 @@ class FaultyConnection:
     def reset(self) -> bytes:
         self._demand_card()
         self._mute = False
-        return self._powered(self.connection.reset)
+        return self._under_power(self.connection.reset)
 
     def transmit(self, command: bytes) -> bytes:
         """Pass the command on, unless a fault is due."""
         self._demand_card()
         if self._mute:
             raise CardMute(_("the card is mute"))
-        fault = self._due(command)
-        if fault is None:
-            return self._ask(command)
-        return self._fail(fault, command)
-
-    def _due(self, command: bytes) -> Fault | None:
-        """Count the command against every armed fault; the first that is due, others wait for their next command."""
         counting = [armed for armed in self._armed if armed.counts(command)]
         for armed in counting:
             armed.left -= 1
         due = next((armed for armed in counting if armed.left <= 0), None)
         if due is None:
-            return None
-        self._armed.remove(due)
-        return due.fault
-
-    def _fail(self, fault: Fault, command: bytes) -> bytes:
-        match fault:
-            case Removal():
-                return self._leave(fault, command)
+            return self._ask(command)
+        self._armed.remove(due)  # another one that is due waits for its next command
+        due.happened = True
+        match due.fault:
+            case Removal() as removal:
+                return self._leave(removal, command)
             case Mute():
                 self._mute = True
                 raise CardMute(_("the card fell silent"))
@@ -194,7 +199,11 @@ class FaultyConnection:
             case Truncated(length):
                 return self._ask(command)[:length]
             case Corrupted(position, mask):
-                return _flip(self._ask(command), position, mask)
+                damaged = bytearray(self._ask(command))
+                if not -len(damaged) <= position < len(damaged):
+                    raise TransportError(_("the answer has no byte {position} to corrupt", position=position))
+                damaged[position] ^= mask
+                return bytes(damaged)
             case Swap(other):
                 self.remove()
                 self.insert(other)
@@ -213,25 +222,17 @@ class FaultyConnection:
         return answer
 
     def _ask(self, command: bytes) -> bytes:
-        try:
-            return self.connection.transmit(command)
-        except PowerLost:
-            self.remove()
-            raise CardRemoved(_("the card lost its power")) from None
+        return self._under_power(lambda: self.connection.transmit(command))
 
-    def _powered(self, power: Callable[[], bytes]) -> bytes:
+    def _under_power(self, answer: Callable[[], bytes]) -> bytes:
         try:
-            return power()
+            return answer()
         except PowerLost:
+            if self._keep_power_loss:
+                raise
             self.remove()
             raise CardRemoved(_("the card lost its power")) from None
 
     def _demand_card(self) -> None:
         if self._lost:
             raise CardRemoved(_("the card was taken out: insert() it, then power_on()"))
-
-
-def _flip(answer: bytes, position: int, mask: int) -> bytes:
-    flipped = bytearray(answer)
-    flipped[position] ^= mask
-    return bytes(flipped)

@@ -7,8 +7,9 @@ first use.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, NoReturn
@@ -23,6 +24,22 @@ PATIENCE: Final = 3.0
 NOTICE: Final = 1.6
 """Seconds within which pcscd has noticed a card that left: it looks every 0.4 s, later on a busy machine."""
 
+SLICE: Final = 0.25
+"""Seconds after which a wait asks for the state again, so that a missed event costs no more than this."""
+
+VENDOR_ATR_TAG: Final = 0x0303
+"""The ATR attribute without its attribute class, the only form that the vpcd driver supports."""
+
+ERROR_NOT_SUPPORTED: Final = 0x32
+"""The error code of Windows for an attribute that the reader does not support."""
+
+_handles_change = threading.Lock()
+"""Held while libpcsclite opens or closes contexts and closes cards.
+
+SCardDisconnect searches the handles of all contexts without a lock of its own;
+a context that another thread releases meanwhile crashes the process.
+"""
+
 
 class ReaderError(TransportError):
     """PC/SC refused or lost the reader: the text is the daemon's own."""
@@ -30,6 +47,10 @@ class ReaderError(TransportError):
 
 class CardReset(ReaderError):
     """Another program reset the card; ``power_on`` begins anew."""
+
+
+class _UnknownReader(ReaderError):
+    """The daemon has no reader of this name."""
 
 
 def readers() -> list[str]:
@@ -47,7 +68,12 @@ def readers() -> list[str]:
 
 
 def cards() -> dict[str, bytes]:
-    """The readers of this machine in the daemon's order, each with the ATR of its card, empty where there is none."""
+    """The readers of this machine in the daemon's order, each with the ATR of its card, empty if there is no card.
+
+    For display and selection only. With libpcsclite before 2.0.1 an entry can
+    be out of date if other threads of this process use PC/SC (see ``_watch``).
+    Rely on the ATR that ``power_on`` returns.
+    """
     scard = _scard()
     names = readers()
     with _context(scard) as context:
@@ -55,22 +81,15 @@ def cards() -> dict[str, bytes]:
 
 
 def find_card(atr: bytes, *, besides: Collection[str] = (), timeout: float = PATIENCE) -> str:
-    """Wait for a card with this ATR in a reader other than ``besides``; the reader's name, empty where none came."""
+    """Wait for a card with this ATR in a reader other than ``besides``; the reader's name, empty if none came."""
     scard = _scard()
     names = [name for name in readers() if name not in besides]
-    deadline = time.monotonic() + timeout
+
+    def found(state: int, seen: list[int]) -> bool:
+        return _is_seen(scard, state, seen) and bytes(seen) == atr
+
     with _context(scard) as context:
-        states = [(name, scard.SCARD_STATE_UNAWARE) for name in names]
-        while states and (left := deadline - time.monotonic()) > 0:
-            result, seen = scard.SCardGetStatusChange(context, round(left * 1000), states)
-            if result == scard.SCARD_E_TIMEOUT:
-                break
-            _demand(scard, result)
-            for name, state, found in seen:
-                if _is_seen(scard, state, found) and bytes(found) == atr:
-                    return str(name)
-            states = [(name, state) for name, state, _ in seen]
-    return ""
+        return _watch(scard, context, names, found, timeout)
 
 
 def wait_for_card(reader_name: str, *, present: bool = True, timeout: float = PATIENCE) -> bool:
@@ -122,10 +141,11 @@ class PcscConnection:
         """Unpower the card and let the reader go; nothing to do where it is off."""
         card, context = self._card, self._context
         self._card = self._context = None
-        if card is not None:
-            self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
-        if context is not None:
-            self._scard.SCardReleaseContext(context)
+        with _handles_change:
+            if card is not None:
+                self._scard.SCardDisconnect(card, self._scard.SCARD_UNPOWER_CARD)
+            if context is not None:
+                self._scard.SCardReleaseContext(context)
 
     def reset(self) -> bytes:
         self._powered()
@@ -158,6 +178,27 @@ class PcscConnection:
         result, protocol = scard.SCardReconnect(card, self._share, self._protocols, disposition)
         self._check(result)
         self._protocol = scard.SCARD_PCI_T1 if protocol == scard.SCARD_PROTOCOL_T1 else scard.SCARD_PCI_T0
+        return self._atr()
+
+    def _atr(self) -> bytes:
+        """Get the ATR over the connection.
+
+        Use SCardStatus only if the reader supports neither form of the
+        attribute: libpcsclite before 2.0.1 reads it from an array that all
+        threads of a process share without a lock, so with several threads it
+        can return the ATR of the card that was in this reader before.
+        """
+        scard, card = self._scard, self._card
+        failure = scard.SCARD_S_SUCCESS
+        for tag in (scard.SCARD_ATTR_ATR_STRING, VENDOR_ATR_TAG):
+            result, atr = scard.SCardGetAttrib(card, tag)
+            if result == scard.SCARD_S_SUCCESS and atr:
+                return bytes(atr)
+            if result not in (scard.SCARD_E_UNSUPPORTED_FEATURE, ERROR_NOT_SUPPORTED):
+                failure = result
+        if failure == scard.SCARD_E_NOT_TRANSACTED:
+            self._explain_silence()
+        self._check(failure)
         result, _, _, _, atr = scard.SCardStatus(card)
         self._check(result)
         return bytes(atr)
@@ -189,7 +230,8 @@ def _scard() -> Any:
 
 
 def _establish(scard: Any) -> int:
-    result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
+    with _handles_change:
+        result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     if result in (scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED):
         raise MissingPart(
             _("no PC/SC daemon answers"), "sudo apt-get install pcscd && sudo systemctl start pcscd.socket"
@@ -204,25 +246,48 @@ def _context(scard: Any) -> Iterator[int]:
     try:
         yield context
     finally:
-        scard.SCardReleaseContext(context)
+        with _handles_change:
+            scard.SCardReleaseContext(context)
 
 
 def _wait(scard: Any, context: int, reader_name: str, present: bool, timeout: float) -> bool:
+    def reached(state: int, atr: list[int]) -> bool:
+        return _is_seen(scard, state, atr) if present else bool(state & scard.SCARD_STATE_EMPTY)
+
+    try:
+        return bool(_watch(scard, context, [reader_name], reached, timeout))
+    except _UnknownReader:
+        remedy = _readers_here(scard, context)
+        raise InputError(_("no reader called {name!r}", name=reader_name), remedy=remedy) from None
+
+
+def _watch(scard: Any, context: int, names: list[str], wanted: Callable[[int, list[int]], bool], timeout: float) -> str:
+    """Wait until the state and ATR of a reader are ``wanted`` and return its name, empty after ``timeout`` seconds.
+
+    libpcsclite before 2.0.1 keeps one array of reader states for all threads
+    of a process, without a lock. An answer can therefore be out of date, and
+    an event can be missed. So an answer counts only if an immediate second
+    query confirms it, and the wait queries again after each ``SLICE``.
+    """
     deadline = time.monotonic() + timeout
-    state = scard.SCARD_STATE_UNAWARE
-    while True:
-        left = max(0, round((deadline - time.monotonic()) * 1000))
-        result, states = scard.SCardGetStatusChange(context, left, [(reader_name, state)])
-        if result == scard.SCARD_E_UNKNOWN_READER:
-            raise InputError(_("no reader called {name!r}", name=reader_name), remedy=_readers_here(scard, context))
-        if result == scard.SCARD_E_TIMEOUT:
-            return False
-        _demand(scard, result)
-        __, state, atr = states[0]
-        if _is_seen(scard, state, atr) if present else state & scard.SCARD_STATE_EMPTY:
-            return True
-        if left == 0:
-            return False
+    unaware = [(name, scard.SCARD_STATE_UNAWARE) for name in names]
+    known, candidate = unaware, ""
+    while names:
+        left = max(0.0, deadline - time.monotonic())
+        result, states = scard.SCardGetStatusChange(context, round(min(left, SLICE) * 1000), known)
+        found = ""
+        if result != scard.SCARD_E_TIMEOUT:
+            _demand(scard, result)
+            known = [(name, state) for name, state, _ in states]
+            found = next((name for name, state, atr in states if wanted(state, atr)), "")
+        if found and found == candidate:
+            return found
+        if found:
+            known = unaware
+        elif left == 0:
+            break
+        candidate = found
+    return ""
 
 
 def _atrs(scard: Any, context: int, names: list[str]) -> dict[str, bytes]:
@@ -245,4 +310,5 @@ def _readers_here(scard: Any, context: int) -> str:
 
 def _demand(scard: Any, result: int) -> None:
     if result != scard.SCARD_S_SUCCESS:
-        raise ReaderError(f"PC/SC: {scard.SCardGetErrorMessage(result)} ({result & 0xFFFFFFFF:08X})")
+        kind = _UnknownReader if result == scard.SCARD_E_UNKNOWN_READER else ReaderError
+        raise kind(f"PC/SC: {scard.SCardGetErrorMessage(result)} ({result & 0xFFFFFFFF:08X})")

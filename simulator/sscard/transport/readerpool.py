@@ -33,6 +33,7 @@ class ReaderPool:
     as the card itself does in process: ``PowerLost`` where the card loses its
     power, ``PowerError`` where it has none. A card that loses its power leaves
     the reader as a pulled card does; the next ``power_on`` puts it back.
+    ``ReaderError`` if PC/SC reports another ATR than the card sent.
 
     Cards follow each other in a reader as a reset does, cold and with the next
     one's ATR, without an empty reader between: that would cost 0.8 s each.
@@ -72,6 +73,7 @@ class _Lent:
 
     def __init__(self) -> None:
         self.card: Connection | None = None
+        self.atr = b""
         self.powered = False
         self.lost = False
         self.failed = False
@@ -81,6 +83,7 @@ class _Lent:
         """The next card takes the reader, without power."""
         with self._changed:
             self.card = card
+            self.atr = b""
             self.powered = self.lost = False
 
     def put_back(self) -> None:
@@ -93,18 +96,18 @@ class _Lent:
             return self._changed.wait_for(holds, PATIENCE)
 
     def power_on(self) -> bytes:
-        atr = self._watched(self._held.power_on)
+        self.atr = self._watched(self._held.power_on)
         self._turn(powered=True)
-        return atr
+        return self.atr
 
     def power_off(self) -> None:
         self._held.power_off()
         self._turn(powered=False)
 
     def reset(self) -> bytes:
-        atr = self._watched(self._held.reset)
+        self.atr = self._watched(self._held.reset)
         self._turn(powered=True)
-        return atr
+        return self.atr
 
     def transmit(self, command: bytes) -> bytes:
         return self._watched(lambda: self._held.transmit(command))
@@ -155,9 +158,7 @@ class _Place:
 
     def power_on(self) -> bytes:
         self._insert()
-        atr = self._told(self._terminal.power_on)
-        self._powered = True
-        return atr
+        return self._start(self._terminal.power_on)
 
     def power_off(self) -> None:
         """Unpower the card; it has no power when this returns, though the daemon does not wait for that."""
@@ -167,7 +168,7 @@ class _Place:
             raise ReaderError(_("the card in reader {name!r} kept its power", name=self._reader_name))
 
     def reset(self) -> bytes:
-        return self._told(self._terminal.reset) if self._powered else self.power_on()
+        return self._start(self._terminal.reset) if self._powered else self.power_on()
 
     def transmit(self, command: bytes) -> bytes:
         if not self._powered:
@@ -175,6 +176,28 @@ class _Place:
         if len(command) < SHORTEST_COMMAND:
             raise ReaderError(_("the driver of virtual readers takes a command of one byte for one of its own"))
         return self._told(lambda: self._terminal.transmit(command))
+
+    def _start(self, start: Callable[[], bytes]) -> bytes:
+        """Power on or reset the card and return its ATR.
+
+        If PC/SC reports another ATR than the card sent, unpower the card and
+        raise ``ReaderError``. The serial number in the ATR diversifies keys:
+        the ATR of another card leads to a wrong proof, which costs this card
+        one of its PUK tries.
+        """
+        atr, sent = self._told(start), self._lent.atr
+        if atr != sent:
+            self.power_off()
+            raise ReaderError(
+                _(
+                    "reader {name!r} reports the ATR {reported}, but its card sent {sent}",
+                    name=self._reader_name,
+                    reported=atr.hex().upper(),
+                    sent=sent.hex().upper(),
+                )
+            )
+        self._powered = True
+        return atr
 
     def _insert(self) -> None:
         """Put the card in where it is not; the daemon has asked it for its ATR when this returns."""

@@ -7,7 +7,6 @@ from typing import Final
 from sscard.card.commands.authenticate import EXTERNAL_AUTHENTICATION, INTERNAL_AUTHENTICATION
 from sscard.card.commands.block import APPLICATION_BLOCK, CARD_BLOCK
 from sscard.card.commands.challenge import GET_CHALLENGE
-from sscard.card.commands.declaration import Command
 from sscard.card.commands.medical_inquiry import (
     GET_BALANCE,
     GET_STARTING_DAY,
@@ -18,7 +17,6 @@ from sscard.card.commands.medical_load import CREDIT_FOR_LOAD, INITIALIZE_FOR_LO
 from sscard.card.commands.medical_purchase import DEBIT_FOR_PURCHASE, INITIALIZE_FOR_PURCHASE
 from sscard.card.commands.pin import CHANGE_PIN, PIN_CHANGE_UNBLOCK, VERIFY
 from sscard.card.commands.read import READ_BINARY, READ_RECORD
-from sscard.card.commands.response import GET_RESPONSE
 from sscard.card.commands.select import SELECT
 from sscard.card.commands.update import (
     UPDATE_BINARY,
@@ -26,8 +24,12 @@ from sscard.card.commands.update import (
     UPDATE_RECORD,
     UPDATE_RECORD_WITH_MAC,
 )
+from sscard.card.session import Session
+from sscard.chip.command import Command, CommandTable
+from sscard.chip.engine import GET_RESPONSE
 
-COMMANDS: Final[tuple[Command, ...]] = (
+CardCommand = Command[Session]
+COMMANDS: Final[tuple[CardCommand, ...]] = (
     SELECT,
     READ_BINARY,
     READ_RECORD,
@@ -54,17 +56,4 @@ COMMANDS: Final[tuple[Command, ...]] = (
     GET_STARTING_DAY,
 )
 
-
-def _by_code(commands: tuple[Command, ...]) -> dict[int, Command]:
-    table: dict[int, Command] = {}
-    for command in commands:
-        for cla in command.clas:
-            command.sibling = table.get(cla << 8 | command.ins)
-            table[cla << 8 | command.ins] = command
-    return table
-
-
-BY_CODE: Final = _by_code(COMMANDS)
-"""Commands by CLA·256+INS; those that P1 P2 tell apart are chained by ``sibling``."""
-KNOWN_CLAS: Final = frozenset(code >> 8 for code in BY_CODE)
-KNOWN_INS: Final = frozenset(code & 0xFF for code in BY_CODE)
+TABLE: Final = CommandTable(COMMANDS)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
 from sscard.chip.answers import KEY_NOT_FOUND, METHOD_BLOCKED, OK, TRIES, answer
+from sscard.chip.command import Command
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, equal
@@ -25,62 +25,52 @@ def key_version(session: Session, versions: int, named: bytes) -> int:
     return named[0] - 1 if 1 <= named[0] <= versions else UNKNOWN_VERSION
 
 
-def external_authentication(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
-    """Check authentication data(8) ‖ original data(8) [‖ version(1)] against the card's challenge."""
+def external_authentication(session: Session) -> bytes:
+    """Check authentication data(8) ‖ original data(8) [‖ version(1)] against the card's challenge.
+
+    A key with a retry counter pays one try before the comparison and gets it back on success only.
+    """
+    p2 = session.p2
+    data = session.data
+    personality = session.personality
     if p2 == 0:
-        return answer(session.personality.reserved_key)
+        return answer(personality.reserved_key)
     layout = session.layout
-    index = layout.key(session.df.fid, p2) if p2 & LOCAL else _global_key(session, p2)
+    if p2 & LOCAL:
+        index = layout.key(session.df.fid, p2)
+    else:  # SSSE's keys do not reach the MF above it, nor the financial side
+        index = None if session.df.outside else layout.key(layout.ssse.fid, p2)
     if index is None or layout.keys[index].purpose != Purpose.EXTERNAL:
         return KEY_NOT_FOUND
     version = key_version(session, layout.keys[index].versions, data[16:])
     if version == UNKNOWN_VERSION:
-        return answer(session.personality.unknown_key_version)
-    if layout.keys[index].counted:
-        return _counted(session, index, version, data)
-    if not session.challenge:
-        return answer(session.personality.no_challenge_external)
-    if not _proves(session, index, version, data):
-        return answer(session.personality.uncounted_failure)
-    session.status |= 2 << index
-    return OK
-
-
-def _counted(session: Session, index: int, version: int, data: bytes) -> bytes:
-    """A key with a retry counter: pay one try, compare, and give it back on success only."""
+        return answer(personality.unknown_key_version)
+    counted = layout.keys[index].counted
     memory = session.memory
-    counter = session.layout.counter(index, version)
+    counter = layout.counter(index, version) if counted else 0
     tries = memory.numbers[counter]
-    if tries == 0:
+    if counted and tries == 0:
         return METHOD_BLOCKED
     if not session.challenge:
-        return answer(session.personality.no_challenge_external)
-    memory.put_number(counter, tries - 1)
-    if not _proves(session, index, version, data):
-        return TRIES[tries - 1]
-    memory.put_number(counter, session.personality.key_tries)
-    session.status |= 2 << index
-    return OK
-
-
-def _proves(session: Session, index: int, version: int, data: bytes) -> bool:
-    """Whether the authentication data is right; if not, the key's earlier success may go [OC-11]."""
+        return answer(personality.no_challenge_external)
+    if counted:
+        memory.put_number(counter, tries - 1)
     suite = session.profile.suite
     key = suite.key(session.profile.key(index, version))
     expected = suite.authenticate(key, session.challenge, data[AUTHENTICATION_LENGTH:16])
-    right = equal(expected, data[:AUTHENTICATION_LENGTH])
-    if not right and session.personality.failed_authentication_clears:
-        session.status &= ~(2 << index)
-    return right
+    if not equal(expected, data[:AUTHENTICATION_LENGTH]):
+        if personality.failed_authentication_clears:
+            session.status &= ~(2 << index)
+        return TRIES[tries - 1] if counted else answer(personality.uncounted_failure)
+    if counted:
+        memory.put_number(counter, personality.key_tries)
+    session.status |= 2 << index
+    return OK
 
 
-def _global_key(session: Session, number: int) -> int | None:
-    """A key of SSSE; none where SSSE does not reach (the MF above it, the financial side)."""
-    return None if session.df.outside else session.layout.key(session.layout.ssse.fid, number)
-
-
-def internal_authentication(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def internal_authentication(session: Session) -> bytes:
     """Prove the card: session key input(8) ‖ original data(8) [‖ version(1)] → authentication data(8)."""
+    data = session.data
     index = session.layout.key(session.df.fid, INTERNAL_KEY)
     if index is None:
         return KEY_NOT_FOUND

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.session import Session
 from sscard.chip.answers import (
@@ -15,6 +14,7 @@ from sscard.chip.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
+from sscard.chip.command import Command
 from sscard.standard.apdu import SW
 from sscard.standard.tree import CARD_BLOCKED
 
@@ -22,16 +22,17 @@ BK_NUMBER: Final = 0x05
 DF_STK_NUMBER: Final = 0x82
 
 
-def application_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def application_block(session: Session) -> bytes:
     """Block the current application: its lock key (BK where it has none), then a MAC under its STK."""
     df = session.df
     if df.outside:
         return KEY_NOT_FOUND
     if df.ddf:
         return CONDITIONS_NOT_SATISFIED
-    refused = _refusal(
-        session, _lock_key(session), session.layout.key(df.fid, DF_STK_NUMBER), b"\x84\x1e\x00\x01", data
-    )
+    layout = session.layout
+    own = [index for index, key in enumerate(layout.keys) if key.df == df.fid and key.name.startswith("LK")]
+    lock = own[0] if own else _bk(session)
+    refused = _refusal(session, lock, layout.key(df.fid, DF_STK_NUMBER), b"\x84\x1e\x00\x01")
     if refused:
         return refused
     session.memory.put_number(df.blocked_cell, 1)
@@ -39,13 +40,13 @@ def application_block(session: Session, p1: int, p2: int, data: bytes, le: int) 
     return OK
 
 
-def card_block(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def card_block(session: Session) -> bytes:
     """Block the card, from SSSE: BK, then a MAC under STK."""
     if session.df.outside:
         return KEY_NOT_FOUND
     if session.df is not session.layout.ssse:
         return CONDITIONS_NOT_SATISFIED
-    refused = _refusal(session, _bk(session), session.layout.stk, b"\x84\x16\x00\x00", data)
+    refused = _refusal(session, _bk(session), session.layout.stk, b"\x84\x16\x00\x00")
     if refused:
         return refused
     session.memory.put_number(CARD_BLOCKED, 1)
@@ -57,15 +58,7 @@ def _bk(session: Session) -> int | None:
     return session.layout.key(session.layout.ssse.fid, BK_NUMBER)
 
 
-def _lock_key(session: Session) -> int | None:
-    """The current application's own lock key, the one named LK…, else BK."""
-    for index, key in enumerate(session.layout.keys):
-        if key.df == session.df.fid and key.name.startswith("LK"):
-            return index
-    return _bk(session)
-
-
-def _refusal(session: Session, lock: int | None, stk: int | None, header: bytes, data: bytes) -> bytes:
+def _refusal(session: Session, lock: int | None, stk: int | None, header: bytes) -> bytes:
     """Why a block is refused, empty where it is not; a failure locks no key (LD/T 32.7 §13.1)."""
     if lock is None or stk is None:
         return KEY_NOT_FOUND
@@ -73,7 +66,7 @@ def _refusal(session: Session, lock: int | None, stk: int | None, header: bytes,
         return SECURITY_NOT_SATISFIED
     if not session.challenge:
         return answer(session.personality.no_challenge)
-    return b"" if mac_is_right(session, session_key(session, stk), header, data) else WRONG_SECURE_MESSAGE
+    return b"" if mac_is_right(session, session_key(session, stk), header) else WRONG_SECURE_MESSAGE
 
 
 _STATUSES: Final = (

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
 from sscard.chip.answers import OK, WRONG_LENGTH
+from sscard.chip.command import Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Layout
 
 
-def get_challenge(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def get_challenge(session: Session) -> bytes:
     """Answer Le randoms (4, 8, under SM4 also 16) and keep them for one use."""
+    le = session.le
     if le not in session.profile.suite.challenge_lengths:
         return WRONG_LENGTH
     session.challenge = session.random(le)
@@ -35,5 +36,6 @@ GET_CHALLENGE: Final = Command(
     (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA, SW.APPLICATION_BLOCKED),
     p1p2=(0x0000,),
     words=_words,
+    gives_challenge=True,
     random_answer=slice(None),
 )

@@ -15,7 +15,7 @@ from sscard.chip.answers import (
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import BlockKey
 from sscard.standard.encoding import records
-from sscard.standard.tree import PIN, PIN_VERIFIED, Account, FileSpec
+from sscard.standard.tree import PIN, PIN_VERIFIED, Account
 
 MEDICAL: Final = 0xDF04
 BASIC_DATA_SFI: Final = 0x05
@@ -124,16 +124,12 @@ def post(session: Session, kind: int, changes: list[tuple[Account, int]], proof:
     strings = [(layout.proofs + kind - LOAD, proof)]
     details = layout.file(MEDICAL, DETAILS_SFI)
     if details is not None and transaction is not None:
-        content = session.memory.strings[details.cell]
-        strings.append((details.cell, cycle(details, content, _detail(session, details, kind, transaction, time))))
+        # A record of EF08: count(2) type(1) terminal(6) time(7) account(4) [self-paid(4) pool(4)].
+        amounts = transaction.amounts.ljust(12, b"\x00")
+        record = transaction.count.to_bytes(2, "big") + type_byte(session, kind) + transaction.terminal + time
+        record += amounts[:4] if details.record_length == ACCOUNT_ONLY_RECORD else amounts
+        strings.append((details.cell, cycle(details, session.memory.strings[details.cell], record)))
     session.memory.commit(numbers, strings)
-
-
-def _detail(session: Session, details: FileSpec, kind: int, transaction: Transaction, time: bytes) -> bytes:
-    """A record of EF08: count(2) type(1) terminal(6) time(7) account(4) [self-paid(4) pool(4)]."""
-    head = transaction.count.to_bytes(2, "big") + type_byte(session, kind) + transaction.terminal + time
-    amounts = transaction.amounts.ljust(12, b"\x00")
-    return head + (amounts[:4] if details.record_length == ACCOUNT_ONLY_RECORD else amounts)
 
 
 def yuan(fen: bytes) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     COMMON_STATUSES,
     LOAD,
@@ -22,13 +21,16 @@ from sscard.chip.answers import (
     SECURITY_NOT_SATISFIED,
     wrong_le,
 )
+from sscard.chip.command import NOTHING, Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Account, Layout
 
 
-def get_balance(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def get_balance(session: Session) -> bytes:
     """P2 01: balance(4); 02 self-paid total, 03 pool total: amount(4) ‖ year(2)."""
+    p2 = session.p2
+    le = session.le
     refused = account_refusal(session, True)
     if refused:
         return refused
@@ -38,17 +40,18 @@ def get_balance(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     return found + OK if le == len(found) else wrong_le(len(found))
 
 
-def get_transaction_proof(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def get_transaction_proof(session: Session) -> bytes:
     """Count(2) of a load (P2=01) or purchase (P2=02) → MAC(4) ‖ TAC(4) of the last one."""
     refused = account_refusal(session, False)
     if refused:
         return refused
-    proof = session.memory.strings[session.layout.proofs + p2 - LOAD]
-    return proof[2:] + OK if proof[:2] == data else MAC_NOT_AVAILABLE
+    proof = session.memory.strings[session.layout.proofs + session.p2 - LOAD]
+    return proof[2:] + OK if proof[:2] == session.data else MAC_NOT_AVAILABLE
 
 
-def update_starting_day(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def update_starting_day(session: Session) -> bytes:
     """Set the first day of the settlement year, month and day as cn; DSK must be authenticated."""
+    data = session.data
     refused = account_refusal(session, False)
     if refused:
         return refused
@@ -63,12 +66,12 @@ def update_starting_day(session: Session, p1: int, p2: int, data: bytes, le: int
     return OK
 
 
-def get_starting_day(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def get_starting_day(session: Session) -> bytes:
     """Month and day as cn(2)."""
     refused = account_refusal(session, False)
     if refused:
         return refused
-    if le != 2:
+    if session.le != 2:
         return wrong_le(2)
     return bytes.fromhex(f"{number(session, Account.START_DAY):04d}") + OK
 

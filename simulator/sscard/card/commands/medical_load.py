@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
     LOAD,
@@ -31,6 +30,7 @@ from sscard.chip.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
+from sscard.chip.command import NOTHING, Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.standard.tree import Account, Layout
@@ -44,8 +44,9 @@ def _load_key(session: Session, transaction: Transaction) -> BlockKey:
     return session.profile.suite.session_key(account_key(session, "DLK", transaction.key_version), factor)
 
 
-def initialize_for_load(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def initialize_for_load(session: Session) -> bytes:
     """Key index(1) ‖ amount(4) ‖ terminal(6) → balance(4) ‖ count(2) ‖ version(1) ‖ algorithm(1) ‖ random(4) ‖ MAC1."""
+    data = session.data
     if len(data) != 11:
         return WRONG_LENGTH
     count = number(session, Account.LOAD_COUNT)
@@ -62,8 +63,9 @@ def initialize_for_load(session: Session, p1: int, p2: int, data: bytes, le: int
     return balance + opening(session, transaction) + mac + OK
 
 
-def credit_for_load(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def credit_for_load(session: Session) -> bytes:
     """Host time(7) ‖ MAC2(4) → TAC(4): the amount is on the account."""
+    data = session.data
     refused = account_refusal(session, False)
     if refused:
         return refused

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import NOTHING, Command
 from sscard.card.commands.medical_account import (
     INITIALIZE_STATUSES,
     MAX_AMOUNT,
@@ -33,20 +32,16 @@ from sscard.chip.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
+from sscard.chip.command import NOTHING, Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
-from sscard.standard.cipher import BlockKey, equal
+from sscard.standard.cipher import equal
 from sscard.standard.tree import Account, Layout
 
 
-def _purchase_key(session: Session, transaction: Transaction, terminal_count: bytes) -> BlockKey:
-    """SESPK: DPK over random ‖ purchase count ‖ last two bytes of the terminal's count."""
-    factor = transaction.random + transaction.count.to_bytes(2, "big") + terminal_count[2:]
-    return session.profile.suite.session_key(account_key(session, "DPK", transaction.key_version), factor)
-
-
-def initialize_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def initialize_for_purchase(session: Session) -> bytes:
     """Key index(1) ‖ account, self-paid, pool amount(12) ‖ terminal(6) → 22 bytes: totals, count, random."""
+    data = session.data
     if len(data) != 19:
         return WRONG_LENGTH
     count = number(session, Account.PURCHASE_COUNT)
@@ -61,8 +56,9 @@ def initialize_for_purchase(session: Session, p1: int, p2: int, data: bytes, le:
     return totals + opening(session, transaction) + OK
 
 
-def debit_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def debit_for_purchase(session: Session) -> bytes:
     """Terminal count(4) ‖ time(7) ‖ MAC1(4) → TAC(4) ‖ MAC2(4): the amounts are posted."""
+    data = session.data
     refused = account_refusal(session, False)
     if refused:
         return refused
@@ -71,7 +67,9 @@ def debit_for_purchase(session: Session, p1: int, p2: int, data: bytes, le: int)
         return WRONG_STATE
     suite = session.profile.suite
     terminal_count, time, mac1 = data[:4], data[4:11], data[11:]
-    key = _purchase_key(session, transaction, terminal_count)
+    # SESPK: DPK over random ‖ purchase count ‖ last two bytes of the terminal's count.
+    factor = transaction.random + transaction.count.to_bytes(2, "big") + terminal_count[2:]
+    key = suite.session_key(account_key(session, "DPK", transaction.key_version), factor)
     entry = transaction.amounts + type_byte(session, PURCHASE) + transaction.terminal
     if not equal(suite.mac(key, entry + time), mac1):
         return WRONG_MAC

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.commands.secure import mac_is_right, session_key
-from sscard.card.personality import Personality, StatusEffect
 from sscard.card.session import Session
 from sscard.chip.answers import (
     CONDITIONS_NOT_SATISFIED,
@@ -21,8 +19,10 @@ from sscard.chip.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
+from sscard.chip.command import Command
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
+from sscard.standard.choices import Personality, StatusEffect
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.standard.encoding import digits_in
 from sscard.standard.tree import PIN, PIN_TRIES, PIN_VERIFIED, Layout
@@ -32,33 +32,28 @@ UNBLOCK: Final = 0x00
 RESET: Final = 0x01
 
 
-def verify(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def verify(session: Session) -> bytes:
     """Compare the PIN (2–8 bytes cn); without data tell the tries left."""
+    data = session.data
     if session.df.outside:
         return KEY_NOT_FOUND
     memory = session.memory
     tries = memory.numbers[PIN_TRIES]
+    personality = session.personality
     if not data:
-        return _query(session, tries)
+        verified = session.status & PIN_VERIFIED and personality.verified_query_ok
+        if not memory.strings[PIN] or (tries and verified):
+            return OK
+        return TRIES[tries] if tries else answer(personality.blocked_query)
     if tries == 0:
         return METHOD_BLOCKED
     if not _attempt(session, tries, data):
-        if session.personality.failed_verify_clears:
+        if personality.failed_verify_clears:
             session.status &= ~PIN_VERIFIED
         return TRIES[memory.numbers[PIN_TRIES]]
-    memory.put_number(PIN_TRIES, session.personality.pin_tries)
+    memory.put_number(PIN_TRIES, personality.pin_tries)
     session.status |= PIN_VERIFIED
     return OK
-
-
-def _query(session: Session, tries: int) -> bytes:
-    if not session.memory.strings[PIN]:
-        return OK
-    if tries == 0:
-        return answer(session.personality.blocked_query)
-    if session.status & PIN_VERIFIED and session.personality.verified_query_ok:
-        return OK
-    return TRIES[tries]
 
 
 def _attempt(session: Session, tries: int, given: bytes) -> bool:
@@ -71,8 +66,11 @@ def _attempt(session: Session, tries: int, given: bytes) -> bool:
     return equal(given, stored)
 
 
-def change_pin(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def change_pin(session: Session) -> bytes:
     """Replace the PIN by ``old ‖ FF ‖ new``; either side may be absent (no PIN)."""
+    p1 = session.p1
+    p2 = session.p2
+    data = session.data
     if (p1, p2) != (1, 0):
         return WRONG_P1P2 if p1 or p2 else answer(session.personality.reload_pin)
     if not 3 <= len(data) <= 17:
@@ -120,8 +118,10 @@ def _set_status(session: Session, effect: StatusEffect) -> None:
         session.status &= ~PIN_VERIFIED
 
 
-def pin_change_unblock(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def pin_change_unblock(session: Session) -> bytes:
     """Unblock (P2=00: MAC) or reset the PIN (P2=01: enciphered PIN ‖ MAC) after PUK authentication."""
+    p2 = session.p2
+    data = session.data
     enciphered = data[:-MAC_LENGTH]
     if (p2 == UNBLOCK and enciphered) or len(enciphered) % session.profile.suite.block:
         return WRONG_LENGTH
@@ -129,17 +129,24 @@ def pin_change_unblock(session: Session, p1: int, p2: int, data: bytes, le: int)
         return KEY_NOT_FOUND
     personality = session.personality
     puk = session.layout.puk
-    if not session.status & 2 << puk or not session.memory.numbers[session.layout.counter(puk, 0)]:
+    memory = session.memory
+    counter = session.layout.counter(puk, 0)
+    tries = memory.numbers[counter]
+    if not session.status & 2 << puk or not tries:
         return SECURITY_NOT_SATISFIED
     if not session.challenge:
         return answer(personality.no_challenge)
     stk = session_key(session, session.layout.stk)
-    if not mac_is_right(session, stk, bytes((0x84, 0x24, 0x00, p2)), data):
-        return _wrong_mac(session, puk)
-    if not session.memory.strings[PIN] and not personality.reset_empty_pin:
+    if not mac_is_right(session, stk, bytes((0x84, 0x24, 0x00, p2))):
+        if personality.failed_mac_counts:
+            memory.put_number(counter, tries - 1)
+        if personality.failed_mac_clears:
+            session.status &= ~(2 << puk)
+        return WRONG_SECURE_MESSAGE
+    if not memory.strings[PIN] and not personality.reset_empty_pin:
         return CONDITIONS_NOT_SATISFIED
     if p2 == UNBLOCK:
-        session.memory.put_number(PIN_TRIES, personality.pin_tries)
+        memory.put_number(PIN_TRIES, personality.pin_tries)
     else:
         new = _new_pin(session, stk, enciphered)
         if new is None:
@@ -166,18 +173,6 @@ def _new_pin(session: Session, stk: BlockKey, enciphered: bytes) -> bytes | None
     if not personality.same_pin_allowed and equal(pin, session.memory.strings[PIN]):
         return None
     return pin
-
-
-def _wrong_mac(session: Session, puk: int) -> bytes:
-    """A MAC that does not fit; whether the PUK pays for it is the issuer's choice [OC-7]."""
-    memory = session.memory
-    counter = session.layout.counter(puk, 0)
-    tries = memory.numbers[counter]
-    if session.personality.failed_mac_counts and tries:
-        memory.put_number(counter, tries - 1)
-    if session.personality.failed_mac_clears:
-        session.status &= ~(2 << puk)
-    return WRONG_SECURE_MESSAGE
 
 
 def _verify_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.card.commands.addressing import binary_words, file_records, readable, record_words
-from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
 from sscard.chip.answers import (
     OFFSET_OUTSIDE,
@@ -14,15 +13,17 @@ from sscard.chip.answers import (
     WRONG_P1P2,
     wrong_le,
 )
+from sscard.chip.command import Command
 from sscard.standard.addressing import BY_NUMBER, FROM_NUMBER, RESERVED_MODE, RESERVED_SFI, binary_address, find_record
 from sscard.standard.apdu import SW
 
 MAX_ANSWER: Final = 256
 
 
-def read_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def read_binary(session: Session) -> bytes:
     """Answer Le bytes of a transparent EF from an offset; Le=00 up to 256 or to the end."""
-    sfi, offset = binary_address(p1, p2)
+    le = session.le
+    sfi, offset = binary_address(session.p1, session.p2)
     if sfi < 0:
         return WRONG_P1P2
     ef = readable(session, sfi, transparent=True)
@@ -38,8 +39,10 @@ def read_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     return content[offset : offset + (le or min(left, MAX_ANSWER))] + OK
 
 
-def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def read_record(session: Session) -> bytes:
     """Answer one record, or a run of records, whole with tag and length."""
+    p1 = session.p1
+    p2 = session.p2
     sfi, mode = p2 >> 3, p2 & 0b111
     if sfi == RESERVED_SFI or mode == RESERVED_MODE:
         return WRONG_P1P2
@@ -49,25 +52,24 @@ def read_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> byt
     held = file_records(ef, session.memory.strings[ef.cell])
     current = session.record_in(ef)
     if mode & BY_NUMBER:
-        found = _by_number(held, p1 or current, mode)
+        number = p1 or current
+        if not 1 <= number <= len(held):
+            return RECORD_NOT_FOUND
+        run = held[number - 1 :]
+        if mode == BY_NUMBER:
+            run = run[:1]
+        elif mode != FROM_NUMBER:
+            run.reverse()
+        found = b"".join(run)
     else:
         current = find_record(held, current, p1, mode)
         found = held[current - 1] if current else b""
     if not found:
         return RECORD_NOT_FOUND
-    answered = _deliver(session, found, le)
+    answered = _deliver(session, found, session.le)
     if len(answered) > len(OK):  # 6Cxx delivers nothing and leaves the record pointer
         session.open(ef, current)
     return answered
-
-
-def _by_number(held: list[bytes], number: int, mode: int) -> bytes:
-    if not 1 <= number <= len(held):
-        return b""
-    if mode == BY_NUMBER:
-        return held[number - 1]
-    tail = held[number - 1 :]
-    return b"".join(tail if mode == FROM_NUMBER else reversed(tail))
 
 
 def _deliver(session: Session, found: bytes, le: int) -> bytes:

@@ -12,7 +12,8 @@ def session_key(session: Session, stk: int) -> BlockKey:
     return suite.session_key(suite.key(session.profile.key(stk)), session.challenge)
 
 
-def mac_is_right(session: Session, key: BlockKey, header: bytes, data: bytes) -> bool:
-    """Whether data ‖ MAC(4) under a header (CLA INS P1 P2) carries the right MAC; Lc counts the MAC."""
+def mac_is_right(session: Session, key: BlockKey, header: bytes) -> bool:
+    """Whether the command's data ‖ MAC(4) under its header (CLA INS P1 P2) carry the right MAC; Lc counts the MAC."""
+    data = session.data
     message = header + bytes((len(data),)) + data[:-MAC_LENGTH]
     return equal(session.profile.suite.mac(key, message), data[-MAC_LENGTH:])

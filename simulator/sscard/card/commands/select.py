@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.declaration import Command
 from sscard.card.session import Session
 from sscard.chip.answers import FILE_NOT_FOUND, NOT_SUPPORTED, OK, WRONG_LENGTH, answer
+from sscard.chip.command import Command
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.encoding import tlv
@@ -20,43 +20,51 @@ EF_PREFIX: Final = 0xEF
 ACCEPTED: Final = 0x9000
 
 
-def select(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def select(session: Session) -> bytes:
     """Make a DF or an EF current; a DF answers its FCI, an EF nothing."""
+    p1 = session.p1
+    p2 = session.p2
+    data = session.data
+    length = len(data)
+    dfs = session.layout.dfs
     if p1 == BY_NAME:
-        return _by_name(session, data, p2) if 5 <= len(data) <= 16 else WRONG_LENGTH
-    if p1 == EF_BY_FID:
-        return _ef(session, data) if len(data) == 2 else WRONG_LENGTH
-    if len(data) not in (0, 2):
+        if not 5 <= length <= 16:
+            return WRONG_LENGTH
+        matching = [df for df in dfs if df.aid.startswith(data)]
+        prefix, place = session.partial
+        place = place if p2 == NEXT and prefix == data else 0
+        if place >= len(matching):
+            return FILE_NOT_FOUND
+        answered = _enter(session, matching[place])
+        session.partial = (data, place + 1)
+        return answered
+    if length != 2 and (length or p1 == EF_BY_FID):
         return WRONG_LENGTH
-    return _by_fid(session, data)
-
-
-def _by_name(session: Session, name: bytes, p2: int) -> bytes:
-    matching = [df for df in session.layout.dfs if df.aid.startswith(name)]
-    prefix, place = session.partial
-    place = place if p2 == NEXT and prefix == name else 0
-    if place >= len(matching):
-        return FILE_NOT_FOUND
-    answered = _enter(session, matching[place])
-    session.partial = (name, place + 1)
-    return answered
-
-
-def _by_fid(session: Session, fid: bytes) -> bytes:
-    number = int.from_bytes(fid, "big") if fid else MF
-    for df in session.layout.dfs:
-        if df.fid == number:
+    if p1 == EF_BY_FID:
+        return _ef(session, data)
+    fid = int.from_bytes(data, "big") if data else MF
+    for df in dfs:
+        if df.fid == fid:
             return _enter(session, df)
     accepted = session.personality.select_ef_as_file
-    return _ef(session, fid) if accepted == ACCEPTED else answer(accepted)
+    return _ef(session, data) if accepted == ACCEPTED else answer(accepted)
 
 
 def _enter(session: Session, df: DfSpec) -> bytes:
+    """Make a DF current and answer its FCI: 6F {84 name [A5 {[88 DIR] 9F0C {86 algorithm}}]}."""
     blocked = session.block_of(df)
     if blocked == NOT_SUPPORTED:
         return NOT_SUPPORTED
     session.enter(df)
-    return blocked or _fci(session, df) + OK
+    if blocked:
+        return blocked
+    name = tlv(0x84, df.aid)
+    if df.aid == SSSE_NAME:  # drivers search for the text 9F0C038601
+        algorithm = tlv(0x9F0C, tlv(0x86, bytes((session.profile.suite.algorithm_id,))))
+        dir_sfi = session.personality.dir_sfi
+        directory = tlv(0x88, bytes((dir_sfi,))) if dir_sfi else b""
+        return tlv(0x6F, name + tlv(0xA5, directory + algorithm)) + OK
+    return tlv(0x6F, name + tlv(0xA5, b"") if df.ddf else name) + OK
 
 
 def _ef(session: Session, fid: bytes) -> bytes:
@@ -68,19 +76,6 @@ def _ef(session: Session, fid: bytes) -> bytes:
     session.ef = ef
     session.record = 0
     return OK
-
-
-def _fci(session: Session, df: DfSpec) -> bytes:
-    """FCI: 6F {84 name [A5 {[88 DIR] 9F0C {86 algorithm}}]}; drivers search for the text 9F0C038601."""
-    name = tlv(0x84, df.aid)
-    if df.aid == SSSE_NAME:
-        algorithm = tlv(0x9F0C, tlv(0x86, bytes((session.profile.suite.algorithm_id,))))
-        dir_sfi = session.personality.dir_sfi
-        directory = tlv(0x88, bytes((dir_sfi,))) if dir_sfi else b""
-        return tlv(0x6F, name + tlv(0xA5, directory + algorithm))
-    if df.ddf:
-        return tlv(0x6F, name + tlv(0xA5, b""))
-    return tlv(0x6F, name)
 
 
 def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
@@ -116,5 +111,6 @@ SELECT: Final = Command(
     p1p2=(0x0000, 0x0200, 0x0400, 0x0402),
     lengths=(0, 2, *range(5, 17)),
     answers_data=True,
+    leaves_lock=True,
     words=_words,
 )

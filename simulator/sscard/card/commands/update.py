@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from sscard.card.commands.addressing import binary_words, file_records, record_words, writable
-from sscard.card.commands.declaration import Command, Handler
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.session import Session
 from sscard.chip.answers import (
@@ -23,6 +23,7 @@ from sscard.chip.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
+from sscard.chip.command import Command
 from sscard.standard.addressing import BY_NUMBER, FIRST, PREVIOUS, RESERVED_SFI, binary_address, find_record
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import MAC_LENGTH
@@ -35,17 +36,17 @@ RECORD_INS: Final = 0xDC
 DF_STK_NUMBER: Final = 0x82
 
 
-def _update_binary(session: Session, cla: int, p1: int, p2: int, data: bytes) -> bytes:
-    sfi, offset = binary_address(p1, p2)
+def _update_binary(session: Session, cla: int) -> bytes:
+    sfi, offset = binary_address(session.p1, session.p2)
     if sfi < 0:
         return WRONG_P1P2
     ef = writable(session, sfi, transparent=True)
     if isinstance(ef, bytes):
         return ef
-    refused = _message_refusal(session, cla, BINARY_INS, p1, p2, data)
+    refused = _message_refusal(session, cla, BINARY_INS)
     if refused:
         return refused
-    data = _content(cla, data)
+    data = _content(session, cla)
     content = session.memory.strings[ef.cell]
     if offset >= len(content):
         return OFFSET_OUTSIDE
@@ -57,39 +58,30 @@ def _update_binary(session: Session, cla: int, p1: int, p2: int, data: bytes) ->
     return OK
 
 
-def _update_record(session: Session, cla: int, p1: int, p2: int, data: bytes) -> bytes:
-    sfi, mode = p2 >> 3, p2 & 0b111
+def _update_record(session: Session, cla: int) -> bytes:
+    sfi, mode = session.p2 >> 3, session.p2 & 0b111
     if sfi == RESERVED_SFI or mode > BY_NUMBER:
         return WRONG_P1P2
     ef = writable(session, sfi, transparent=False)
     if isinstance(ef, bytes):
         return ef
-    refused = _message_refusal(session, cla, RECORD_INS, p1, p2, data)
+    refused = _message_refusal(session, cla, RECORD_INS)
     if refused:
         return refused
-    record = _content(cla, data)
-    if ef.structure == Structure.CYCLIC:
-        return _add_to_cycle(session, ef, mode, record)
-    malformed = _malformed(ef, record)
-    return malformed or _write_record(session, ef, p1, mode, record)
-
-
-def _malformed(ef: FileSpec, record: bytes) -> bytes:
-    """The answer to a record of the wrong shape, empty for a good one."""
+    record = _content(session, cla)
+    if ef.structure == Structure.CYCLIC:  # the newest record becomes number 1, the oldest drops out
+        if mode != PREVIOUS:
+            return WRONG_FILE_STRUCTURE
+        if len(record) != ef.record_length:
+            return WRONG_LENGTH
+        session.memory.put_string(ef.cell, cycle(ef, session.memory.strings[ef.cell], record))
+        session.open(ef, 1)
+        return OK
     if ef.structure == Structure.FIXED and len(record) != ef.record_length:
         return WRONG_LENGTH
-    return b"" if len(record) >= 2 and record[1] == len(record) - 2 else LC_NOT_TLV
-
-
-def _add_to_cycle(session: Session, ef: FileSpec, mode: int, record: bytes) -> bytes:
-    """The newest record becomes number 1, the oldest drops out."""
-    if mode != PREVIOUS:
-        return WRONG_FILE_STRUCTURE
-    if len(record) != ef.record_length:
-        return WRONG_LENGTH
-    session.memory.put_string(ef.cell, cycle(ef, session.memory.strings[ef.cell], record))
-    session.open(ef, 1)
-    return OK
+    if len(record) < 2 or record[1] != len(record) - 2:
+        return LC_NOT_TLV
+    return _write_record(session, ef, mode, record)
 
 
 def cycle(ef: FileSpec, content: bytes, record: bytes) -> bytes:
@@ -97,8 +89,9 @@ def cycle(ef: FileSpec, content: bytes, record: bytes) -> bytes:
     return (record + content)[: ef.size]
 
 
-def _write_record(session: Session, ef: FileSpec, p1: int, mode: int, record: bytes) -> bytes:
+def _write_record(session: Session, ef: FileSpec, mode: int, record: bytes) -> bytes:
     """Replace the record that P1 and the mode mean; the next number, or a new identifier, appends."""
+    p1 = session.p1
     held = file_records(ef, session.memory.strings[ef.cell])
     current = session.record_in(ef)
     if mode == BY_NUMBER:
@@ -121,11 +114,11 @@ def _write_record(session: Session, ef: FileSpec, p1: int, mode: int, record: by
     return OK
 
 
-def _content(cla: int, data: bytes) -> bytes:
-    return data[:-MAC_LENGTH] if cla == WITH_MAC else data
+def _content(session: Session, cla: int) -> bytes:
+    return session.data[:-MAC_LENGTH] if cla == WITH_MAC else session.data
 
 
-def _message_refusal(session: Session, cla: int, ins: int, p1: int, p2: int, data: bytes) -> bytes:
+def _message_refusal(session: Session, cla: int, ins: int) -> bytes:
     """Why the message is refused, empty where it is not: its MAC is missing, has no challenge or is wrong [OC-33]."""
     if cla != WITH_MAC:
         return MAC_MISSING if session.personality.updates_need_mac else b""
@@ -135,35 +128,35 @@ def _message_refusal(session: Session, cla: int, ins: int, p1: int, p2: int, dat
         return KEY_NOT_FOUND
     if not session.challenge:
         return answer(session.personality.no_challenge)
-    header = bytes((WITH_MAC, ins, p1, p2))
-    return b"" if mac_is_right(session, session_key(session, stk), header, data) else WRONG_SECURE_MESSAGE
+    header = bytes((WITH_MAC, ins, session.p1, session.p2))
+    return b"" if mac_is_right(session, session_key(session, stk), header) else WRONG_SECURE_MESSAGE
 
 
-def update_binary(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def update_binary(session: Session) -> bytes:
     """Write data into a transparent EF at an offset, whole or not at all."""
-    return _update_binary(session, WITHOUT_MAC, p1, p2, data)
+    return _update_binary(session, WITHOUT_MAC)
 
 
-def update_record(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def update_record(session: Session) -> bytes:
     """Write one whole record (TLV in a variable-length file), replacing or appending."""
-    return _update_record(session, WITHOUT_MAC, p1, p2, data)
+    return _update_record(session, WITHOUT_MAC)
 
 
-def update_binary_with_mac(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def update_binary_with_mac(session: Session) -> bytes:
     """UPDATE BINARY with data ‖ MAC(4)."""
-    return _class_refusal(session, data) or _update_binary(session, WITH_MAC, p1, p2, data)
+    return _class_refusal(session) or _update_binary(session, WITH_MAC)
 
 
-def update_record_with_mac(session: Session, p1: int, p2: int, data: bytes, le: int) -> bytes:
+def update_record_with_mac(session: Session) -> bytes:
     """UPDATE RECORD with data ‖ MAC(4)."""
-    return _class_refusal(session, data) or _update_record(session, WITH_MAC, p1, p2, data)
+    return _class_refusal(session) or _update_record(session, WITH_MAC)
 
 
-def _class_refusal(session: Session, data: bytes) -> bytes:
+def _class_refusal(session: Session) -> bytes:
     """CLA 04 exists only where the files demand a MAC; the standard's own files know none [OC-33]."""
     if not session.personality.updates_need_mac:
         return UNKNOWN_CLA
-    return b"" if len(data) > MAC_LENGTH else WRONG_LENGTH
+    return b"" if len(session.data) > MAC_LENGTH else WRONG_LENGTH
 
 
 _STATUSES: Final = (
@@ -190,7 +183,7 @@ WITH_MAC_LENGTHS: Final = range(256)
 """What the class refuses comes before a wrong length."""
 
 
-def _binary(cla: int, run: Handler) -> Command:
+def _binary(cla: int, run: Callable[[Session], bytes]) -> Command[Session]:
     return Command(
         "UPDATE BINARY",
         "更新二进制数据",
@@ -205,7 +198,7 @@ def _binary(cla: int, run: Handler) -> Command:
     )
 
 
-def _record(cla: int, run: Handler) -> Command:
+def _record(cla: int, run: Callable[[Session], bytes]) -> Command[Session]:
     return Command(
         "UPDATE RECORD",
         "更新记录",

@@ -1,1 +1,24 @@
-"""Reports of a run: in the terminal, as a trace, JUnit XML or one HTML page."""
+"""Reports of a run: in the terminal (``console``), and one text per format for a file.
+
+A format is a function ``write(results, seed)`` that returns the text. A new one
+is its module and a row here; packages add theirs by entry points (``sscard.reports``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from sscard.i18n.language import N_
+from sscard.plugins import Registry
+from sscard.scenario.reports import html, json, junit, trace
+from sscard.scenario.runner import ScenarioResult
+
+Report = Callable[[Sequence[ScenarioResult], int], str]
+"""``write(results, seed)``: the results of a run, at least one, and the seed it had."""
+
+REPORTS: Final[Registry[Report]] = Registry(
+    "sscard.reports",
+    N_("report format"),
+    {"html": html.write, "json": json.write, "junit": junit.write, "trace": trace.write},
+)

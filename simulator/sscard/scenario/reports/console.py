@@ -1,8 +1,7 @@
-"""Reports: the table in the terminal, what a failing step did, the whole trace as text."""
+"""The report in the terminal, and a step and its failure in words for the other reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from io import StringIO
 
 from rich.console import Console, RenderableType
@@ -19,23 +18,6 @@ from sscard.scenario.step import Mismatch
 PASSED, FAILED = "✓", "✗"
 LABEL_WIDTH = 10
 TEXT_WIDTH = 120
-
-
-def trace_text(results: Iterable[ScenarioResult]) -> str:
-    """Every step of every scenario with its commands, redacted; the same seed gives the same text."""
-    lines = [line for result in results for line in _trace_lines(result)]
-    return "".join(f"{line}\n" for line in lines)
-
-
-def _trace_lines(result: ScenarioResult) -> Iterator[str]:
-    scenario = result.scenario
-    yield f"== {scenario.title}"
-    yield f"   {scenario.source}"
-    for step in result.steps:
-        yield f"-- {step_name(scenario, step)}"
-        yield from (str(event) for event in step.events)
-        yield from (f"!! {missed_text(wrong)}" for wrong in step.mismatches)
-    yield ""
 
 
 def step_name(scenario: Scenario, step: StepResult) -> str:
@@ -94,7 +76,15 @@ class ConsoleReport:
         if result.scenario.group != self._group or len(self._results) == 1:
             self._group = result.scenario.group
             self._console.print(Text(f"\n{self._group}", style="bold cyan"))
-        self._console.print(_row(result))
+        row = Table.grid(padding=(0, 1), expand=True)
+        row.add_column(width=3, justify="right")
+        row.add_column(ratio=1)
+        row.add_column(width=10, style="dim")
+        row.add_column(width=9, justify="right", style="dim")
+        mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
+        steps = _count(len(result.scenario.steps), N_("1 step"), N_("{count} steps"))
+        row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
+        self._console.print(row)
         if result.failure is not None:
             self._console.print(_failure(result.scenario, result.failure))
 
@@ -115,18 +105,6 @@ class ConsoleReport:
                 style="bold red" if failed else "bold green",
             )
         )
-
-
-def _row(result: ScenarioResult) -> RenderableType:
-    row = Table.grid(padding=(0, 1), expand=True)
-    row.add_column(width=3, justify="right")
-    row.add_column(ratio=1)
-    row.add_column(width=10, style="dim")
-    row.add_column(width=9, justify="right", style="dim")
-    mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
-    steps = _count(len(result.scenario.steps), N_("1 step"), N_("{count} steps"))
-    row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
-    return row
 
 
 def _count(number: int, one: str, many: str) -> str:

@@ -13,7 +13,7 @@ from sscard.scenario.runner import ScenarioResult
 from sscard.version import __version__
 
 
-def html_report(results: Sequence[ScenarioResult], seed: int) -> str:
+def write(results: Sequence[ScenarioResult], seed: int) -> str:
     """The page; failed scenarios are open, passed ones fold out."""
     environment = Environment(
         loader=PackageLoader("sscard.scenario.reports"),

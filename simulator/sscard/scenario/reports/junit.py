@@ -9,7 +9,7 @@ from sscard.scenario.reports.console import failure_text, missed_text
 from sscard.scenario.runner import ScenarioResult
 
 
-def junit_xml(results: Sequence[ScenarioResult]) -> str:
+def write(results: Sequence[ScenarioResult], _seed: int) -> str:
     """One test suite with a case per scenario; a failure carries its step and redacted trace."""
     failed = sum(not result.passed for result in results)
     suite = Element("testsuite", name="sscard", tests=str(len(results)), failures=str(failed), errors="0", skipped="0")

@@ -1,0 +1,54 @@
+"""What lives as long as a chip's power, whatever the chip is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sscard.chip.memory import Memory
+
+Random = Callable[[int], bytes]
+"""A source of randoms: that many bytes."""
+
+
+class ChipSession:
+    """One chip under power; the commands work on it and everything in it dies with the power.
+
+    ``p1``, ``p2``, ``data`` and ``le`` are those of the command that runs (Le
+    0–255, 0 if none was given). ``pending`` is the data that T=0 keeps for GET
+    RESPONSE, ``barred`` the answer of every command but SELECT while the card
+    or the current application is locked (empty: not locked).
+
+    ``challenge_lasts`` until its ``use``, its ``success`` or the next
+    ``command`` [OC-12]. A command that sets a challenge or opens a transaction
+    sets ``attentive``: only then does the engine ask after each command what
+    it ends.
+    """
+
+    __slots__ = (
+        "attentive",
+        "barred",
+        "challenge",
+        "challenge_lasts",
+        "contact",
+        "data",
+        "le",
+        "memory",
+        "p1",
+        "p2",
+        "pending",
+        "random",
+    )
+
+    def __init__(self, memory: Memory, random: Random, contact: bool, challenge_lasts: str = "use") -> None:
+        self.memory = memory
+        self.random = random
+        self.contact = contact
+        self.challenge_lasts = challenge_lasts
+        self.challenge = b""
+        self.pending = b""
+        self.barred = b""
+        self.attentive = False
+        self.p1 = 0
+        self.p2 = 0
+        self.data = b""
+        self.le = 0

@@ -1,0 +1,126 @@
+"""What ``sscard case`` prints of cases: for people, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from sscard.i18n.language import _, padded, say
+
+if TYPE_CHECKING:
+    from sscard.service import Case
+    from sscard.service.journal.database import Verification
+
+
+def print_answer(found: Case, told: list[str], as_json: bool) -> None:
+    """A case in short, and what the citizen is told."""
+    if as_json:
+        _print_json(_content(found) | {"told": told})
+        return
+    typer.echo(f"{found.number} {say(found.stage.words)}")
+    for text in told:
+        typer.echo(text)
+    if found.in_doubt:
+        typer.echo(
+            _(
+                "in doubt: put the card back and go on with: sscard case resume {number} CARD",
+                number=found.number,
+            )
+        )
+
+
+def print_list(cases: Iterable[Case], as_json: bool) -> None:
+    """A table, one case a row."""
+    if as_json:
+        _print_json([_content(found) for found in cases])
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None)
+    whole, folded = (_("case"), _("opened"), _("due")), (_("stage"), _("channel"), _("reason"), _("applicant"))
+    for heading in (whole[0], *folded, *whole[1:]):
+        table.add_column(heading, no_wrap=heading in whole)
+    for found in cases:
+        stage = say(found.stage.words)
+        stage = _("{stage}, in doubt", stage=stage) if found.in_doubt else stage
+        reason = say(found.reason_given.words) if found.reason_given else ""
+        opened = f"{found.events[0].time:%Y-%m-%d}"
+        due = found.due.day.isoformat() if found.due else ""
+        table.add_row(found.number, stage, say(found.channel.words), reason, found.person.name, opened, due)
+    Console(highlight=False).print(table)
+
+
+def print_whole(found: Case, as_json: bool) -> None:
+    """A case with all its events."""
+    if as_json:
+        events = [
+            {
+                "time": event.time.isoformat(),
+                "stage": event.stage.value,
+                "act": event.act.value,
+                "text": event.text,
+            }
+            for event in found.events
+        ]
+        _print_json(_content(found) | {"events": events})
+        return
+    person = found.person
+    stage = say(found.stage.words)
+    typer.echo(f"{found.number} {_('{stage}, in doubt', stage=stage) if found.in_doubt else stage}")
+    typer.echo(
+        _(
+            "channel: {channel}, handled at: {handling}",
+            channel=say(found.channel.words),
+            handling=say(found.handling.words),
+        )
+    )
+    typer.echo(
+        _(
+            "applicant: {name} ({kind}), {document} {number}",
+            name=person.name,
+            kind=say(person.kind.words),
+            document=say(person.document.words),
+            number=person.id_shown,
+        )
+    )
+    if found.due is not None:
+        day = found.due.day
+        typer.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))
+    for event in found.events:
+        typer.echo(f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {event.text}")
+
+
+def _content(found: Case) -> dict[str, Any]:
+    """A case for programs."""
+    return {
+        "number": found.number,
+        "stage": found.stage.value,
+        "in_doubt": found.in_doubt,
+        "channel": found.channel.value,
+        "handling": found.handling.value,
+        "reason": found.reason_given.value if found.reason_given else None,
+        "applicant": {"name": found.person.name, "kind": found.person.kind.value, "id": found.person.id_shown},
+        "opened": found.events[0].time.isoformat(),
+        "due": found.due.day.isoformat() if found.due else None,
+        "due_certain": found.due.certain if found.due else None,
+    }
+
+
+def print_verification(found: Verification, as_json: bool) -> None:
+    """What the check of a journal found."""
+    if as_json:
+        _print_json(asdict(found))
+        return
+    for finding in found.findings:
+        typer.echo(str(finding))
+    verdict = _("findings: {count}", count=len(found.findings)) if found.findings else _("the chain is whole")
+    typer.echo(_("{cases} cases, {events} events: {verdict}", cases=found.cases, events=found.events, verdict=verdict))
+
+
+def _print_json(content: object) -> None:
+    typer.echo(json.dumps(content, ensure_ascii=False, indent=1))

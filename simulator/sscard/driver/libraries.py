@@ -1,0 +1,126 @@
+"""Driver libraries by URL: shared libraries with the C functions of LD/T 33; packages add kinds (``sscard.drivers``).
+
+Source: the signatures and the sizes of pOutInfo of driver API sheet §3; text is GBK.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Final, Protocol
+
+from sscard.document import suggestion
+from sscard.driver.api import FUNCTIONS, Result
+from sscard.driver.server import CHARSETS
+from sscard.errors import InputError, TransportError
+from sscard.i18n.language import N_, _
+from sscard.plugins import Registry
+
+LIBRARY: Final = "library"
+CHARSET_VARIABLE: Final = "SSCARD_DRIVER_CHARSET"
+"""The encoding of our own library's text; a vendor's has GBK."""
+BEYOND: Final = 65536
+"""Bytes behind pOutInfo that a library may overwrite without harm to this process."""
+PIN_FIELDS: Final = {"iReloadPIN_HSM_Step2": 4}
+"""Functions whose pOutInfo holds a PIN, and which of its fields, from 0."""
+
+_NUMBER: Final = re.compile("-?[0-9]{1,9}")
+
+
+class DriverLibrary(Protocol):
+    """A driver whose functions are called by name."""
+
+    def call(self, function: str, parameters: Sequence[int | str]) -> Result:
+        """Call a function with its parameters but pOutInfo; return code and pOutInfo."""
+
+
+class NativeLibrary:
+    """A shared library (.so, .dll), of sscard or of a vendor.
+
+    Errors: ``InputError`` (cannot be loaded, has no such function),
+    ``TransportError`` (wrote more into pOutInfo than its size).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            load = getattr(ctypes, "WinDLL", ctypes.CDLL)  # the functions are stdcall on Windows
+            self._library = load(str(path.resolve()))
+        except OSError as error:
+            raise InputError(_("cannot be loaded: {reason}", reason=error), file=str(path)) from None
+
+    def call(self, function: str, parameters: Sequence[int | str]) -> Result:
+        """See ``DriverLibrary``."""
+        charset = CHARSETS.get(os.environ.get(CHARSET_VARIABLE, ""), CHARSETS["GBK"])
+        try:
+            called = self._library[function]
+        except AttributeError:
+            raise InputError(_("has no function {function}", function=function), file=str(self._path)) from None
+        called.restype = ctypes.c_long
+        room = FUNCTIONS[function].room
+        out = ctypes.create_string_buffer(room + BEYOND)
+        try:
+            given = [
+                ctypes.c_int(value) if isinstance(value, int) else ctypes.create_string_buffer(value.encode(charset))
+                for value in parameters
+            ]
+        except UnicodeEncodeError:
+            raise InputError(
+                _("{function}: a parameter cannot be encoded as {charset}", function=function, charset=charset)
+            ) from None
+        code = called(*given, out)
+        if len(out.value) >= room:
+            raise TransportError(
+                _(
+                    "{file}: {function} wrote beyond the {room} bytes of pOutInfo",
+                    file=self._path,
+                    function=function,
+                    room=room,
+                )
+            )
+        return code, out.value.decode(charset, errors="replace")
+
+
+DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]] = Registry(
+    "sscard.drivers",
+    N_("kind of driver library"),
+    {LIBRARY: lambda url: nullcontext(NativeLibrary(Path(url.partition(":")[2])))},
+    LIBRARY,
+)
+
+
+def open_driver(url: str) -> AbstractContextManager[DriverLibrary]:
+    """The driver library at a URL: the path of a shared library, or a scheme of an installed package."""
+    opener, url = DRIVERS.resolve(url)
+    return opener(url)
+
+
+def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:
+    """The parameters of a function as words: numbers first, then texts; ``InputError`` never repeats one."""
+    if function not in FUNCTIONS:
+        raise InputError(_("no function {function!r}", function=function), remedy=suggestion(function, FUNCTIONS))
+    numbers, texts = FUNCTIONS[function].numbers, FUNCTIONS[function].texts
+    if len(words) != numbers + texts or not all(_NUMBER.fullmatch(word) for word in words[:numbers]):
+        raise InputError(
+            _(
+                "{function} takes numbers: {numbers}, then texts: {texts}",
+                function=function,
+                numbers=numbers,
+                texts=texts,
+            ),
+            remedy=_("pOutInfo is not given"),
+        )
+    return [*map(int, words[:numbers]), *words[numbers:]]
+
+
+def without_pin(function: str, out: str) -> str:
+    """A pOutInfo with its PIN masked."""
+    fields = out.split("|")
+    place = PIN_FIELDS.get(function, len(fields))
+    if place < len(fields) and fields[place]:
+        fields[place] = "*" * len(fields[place])
+    return "|".join(fields)

@@ -1,0 +1,44 @@
+"""HSMs by URL: ``soft:``, ``http(s)://``, ``pkcs11:`` and what installed packages add (``sscard.hsms``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final
+
+from sscard.hsm.protocol import Access, Hsm
+from sscard.i18n.language import N_
+from sscard.plugins import Registry
+
+Opener = Callable[..., Hsm | AbstractContextManager[Hsm]]
+"""``opener(url, access=…)``: an HSM, or a context manager that gives one; one without ``access`` takes ``**_``."""
+
+HSMS: Final[Registry[Opener]] = Registry(
+    "sscard.hsms",
+    N_("kind of HSM"),
+    {
+        "soft": "sscard.hsm.soft:open_url",
+        "http": "sscard.hsm.http:open_url",
+        "https": "sscard.hsm.http:open_url",
+        "pkcs11": "sscard.hsm.pkcs11:open_url",
+    },
+)
+
+
+@contextmanager
+def open_hsm(url: str, *, token_file: Path | None = None, ask_pin: Callable[[], str] | None = None) -> Iterator[Hsm]:
+    """The HSM at a URL, until the end of the ``with`` statement.
+
+    ``token_file`` holds the token of an HSM service, ``ask_pin`` asks for the
+    PIN of a PKCS#11 token if SSCARD_TOKEN_PIN does not hold it. ``InputError``
+    for an unknown scheme or a malformed URL, ``MissingPart`` for a package that
+    is not installed, ``HsmUnavailable`` if no HSM can be asked.
+    """
+    opener, url = HSMS.resolve(url)
+    opened = opener(url, access=Access(token_file, ask_pin))
+    if isinstance(opened, AbstractContextManager):
+        with opened as hsm:
+            yield hsm
+    else:
+        yield opened

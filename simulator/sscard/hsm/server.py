@@ -1,0 +1,285 @@
+"""The HSM as a service: JSON over HTTP on the loopback interface, for programs in other processes and hosts.
+
+A host elsewhere reaches it through a tunnel (``ssh -L``): it never listens on
+another interface. Every request carries the service's token as
+``Authorization: Bearer …``. A request is ``POST /v1/<operation>`` with a JSON
+object, an answer ``{"result": "<hex>"}`` or ``{"error": "<text>"}``:
+
+====================  ==========================================================================
+operation             fields (hex digits where bytes are meant)
+====================  ==========================================================================
+address-of            key, version (from 0)
+authentication-data   algorithm, address, city_code, serial (8), factor (4, 8, 16), original (8)
+safe-message          algorithm, address, city_code, serial, factor, header (5), pin (0–8) or null
+purchase-mac          algorithm, address, city_code, serial, factor, message
+transaction-proof     algorithm, address, city_code, serial, message
+====================  ==========================================================================
+
+The server takes further operations beside these. The body is UTF-8, or in the
+charset that Content-Type names.
+
+Status 200; 400 no such request; 401 wrong token; 404 no such operation; 409
+the HSM refused, with its words; 413 too much; 503 the HSM behind the service
+is not available. No answer holds a key.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Annotated, Any, Final, NamedTuple
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from sscard.document import Model
+from sscard.errors import InputError
+from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, TIMEOUT, read_token
+from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
+from sscard.i18n.language import _, reason_of
+from sscard.issuer.hierarchy import CardReference
+from sscard.standard.cipher import equal
+
+TOKEN_BYTES: Final = 32
+
+Log = Callable[[str], None]
+
+
+def _bytes_of(text: object) -> object:
+    return bytes.fromhex(text) if isinstance(text, str) else text
+
+
+Hex = Annotated[bytes, BeforeValidator(_bytes_of)]
+CityCode = Annotated[str, Field(pattern="^[0-9]{6}$")]
+KeyAddress = Annotated[str, Field(pattern="^[0-9A-F]{4}$")]
+
+
+class Request(Model):
+    """The fields of a request; ``words`` is what the log may say of them."""
+
+    @property
+    def words(self) -> str:
+        return "- -"
+
+
+class Operation(NamedTuple):
+    """What a client may ask for: the fields of the request, and what makes the result out of them."""
+
+    request: type[Request]
+    answer: Callable[[Any], str]
+
+
+class _AddressOf(Request):
+    key: Annotated[str, Field(max_length=32)]
+    version: Annotated[int, Field(ge=0)] = 0
+
+    @property
+    def words(self) -> str:
+        return "-"
+
+
+class _OfCard(Request):
+    algorithm: int
+    address: KeyAddress
+    city_code: CityCode
+    serial: Annotated[Hex, Field(min_length=8, max_length=8)]
+
+    @property
+    def card(self) -> CardReference:
+        return CardReference(self.city_code, self.serial)
+
+    @property
+    def words(self) -> str:
+        """The key's address and the card's district."""
+        return f"{self.address} {self.city_code}"
+
+
+class _AuthenticationData(_OfCard):
+    factor: Hex
+    original: Hex
+
+
+class _SafeMessage(_OfCard):
+    factor: Hex
+    header: Hex
+    pin: Hex | None
+
+
+class _PurchaseMac(_OfCard):
+    factor: Hex
+    message: Hex
+
+
+class _TransactionProof(_OfCard):
+    message: Hex
+
+
+def hsm_operations(hsm: Hsm) -> dict[str, Operation]:
+    """The operations of the protocol ``Hsm``."""
+
+    def authentication_data(asked: _AuthenticationData) -> str:
+        return _digits(
+            hsm.authentication_data(asked.algorithm, asked.address, asked.card, asked.factor, asked.original)
+        )
+
+    def safe_message(asked: _SafeMessage) -> str:
+        return _digits(
+            hsm.safe_message(asked.algorithm, asked.address, asked.card, asked.factor, asked.header, asked.pin)
+        )
+
+    def purchase_mac(asked: _PurchaseMac) -> str:
+        return _digits(hsm.purchase_mac(asked.algorithm, asked.address, asked.card, asked.factor, asked.message))
+
+    def transaction_proof(asked: _TransactionProof) -> str:
+        return _digits(hsm.transaction_proof(asked.algorithm, asked.address, asked.card, asked.message))
+
+    return {
+        "address-of": Operation(_AddressOf, lambda asked: hsm.address_of(asked.key, asked.version)),
+        "authentication-data": Operation(_AuthenticationData, authentication_data),
+        "safe-message": Operation(_SafeMessage, safe_message),
+        "purchase-mac": Operation(_PurchaseMac, purchase_mac),
+        "transaction-proof": Operation(_TransactionProof, transaction_proof),
+    }
+
+
+def _digits(data: bytes) -> str:
+    return data.hex().upper()
+
+
+class Reply(NamedTuple):
+    """Status, body, and what the log says of the request: operation, then address and district."""
+
+    status: int
+    body: dict[str, str]
+    words: str
+
+
+class HsmServer(ThreadingHTTPServer):
+    """The service over an HSM; ``serve_forever`` until ``shutdown``, a context manager.
+
+    ``further`` operations are offered beside those of the HSM. ``port`` 0
+    takes a free one, see ``url``. ``log`` gets a line per request: time,
+    operation, key address, card district, status; from several threads.
+    """
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(
+        self,
+        hsm: Hsm,
+        token: str,
+        *,
+        further: Mapping[str, Operation] | None = None,
+        port: int = DEFAULT_PORT,
+        log: Log | None = None,
+    ) -> None:
+        if not token:
+            raise ValueError("the token is empty")
+        self._operations = {**hsm_operations(hsm), **(further or {})}
+        self._log = log
+        self._token = token
+        try:
+            super().__init__((LOOPBACK, port), _Handler)
+        except OSError as error:
+            raise InputError(
+                _("cannot listen on port {port}: {reason}", port=port, reason=reason_of(error)),
+                remedy=_("choose another one with --port"),
+            ) from None
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.server_address[1]}"
+
+    def admits(self, authorization: str) -> bool:
+        """Whether a request's Authorization is ours, in constant time."""
+        return equal(authorization.encode(), f"Bearer {self._token}".encode())
+
+    def reply(self, operation: str, body: bytes, charset: str = "utf-8") -> Reply:
+        """Do one admitted request."""
+        if operation not in self._operations:
+            return Reply(404, {"error": f"no such operation; there are {', '.join(self._operations)}"}, "- -")
+        wanted, answer = self._operations[operation]
+        try:
+            request = wanted.model_validate_json(body.decode(charset))
+        except ValidationError as error:
+            return Reply(400, {"error": _what_is_wrong(error)}, f"{operation} -")
+        except (LookupError, UnicodeError):
+            return Reply(400, {"error": "the body is not text in its charset"}, f"{operation} -")
+        words = f"{operation} {request.words}"
+        try:
+            return Reply(200, {"result": answer(request)}, words)
+        except HsmUnavailable as error:
+            return Reply(503, {"error": str(error)}, words)
+        except InputError as error:
+            return Reply(400, {"error": str(error)}, words)
+        except HsmError as error:
+            return Reply(409, {"error": str(error)}, words)
+
+    def log(self, words: str) -> None:
+        """A line into the log, if there is one."""
+        if self._log is not None:
+            self._log(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {words}")
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the names of the base class
+        """A client that hangs up in mid-request is its own affair; anything else goes into the log by name."""
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            self.log(f"- - {type(error).__name__}")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request; nothing of it is logged but what ``Reply`` says."""
+
+    server: HsmServer
+    timeout = TIMEOUT
+    server_version = "sscard"
+    sys_version = ""
+
+    def do_POST(self) -> None:
+        reply = self._reply()
+        self.server.log(f"{reply.words} {reply.status}")
+        body = json.dumps(reply.body, ensure_ascii=False).encode()
+        self.send_response(reply.status)
+        self.send_header("Content-Type", "application/json; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _reply(self) -> Reply:
+        if not self.server.admits(self.headers.get("Authorization", "")):
+            return Reply(401, {"error": "the service's token is missing or wrong"}, "- -")
+        length = self.headers.get("Content-Length", "")
+        if not (length.isascii() and length.isdigit()):
+            return Reply(400, {"error": "Content-Length expected"}, "- -")
+        if len(length) > len(str(LONGEST_MESSAGE)) or int(length) > LONGEST_MESSAGE:
+            return Reply(413, {"error": f"at most {LONGEST_MESSAGE} bytes"}, "- -")
+        charset = self.headers.get_content_charset("utf-8")
+        return self.server.reply(self.path.removeprefix("/v1/"), self.rfile.read(int(length)), charset)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Not the path a client gave: it might hold anything."""
+
+
+def service_token(file: Path) -> str:
+    """The token in a file; a new one where the file is not there, readable by its owner only."""
+    if file.exists():
+        return read_token(file)
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600, exist_ok=False)
+        file.write_text(f"{token}\n", encoding="ascii")
+    except OSError as error:
+        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(file)) from None
+    return token
+
+
+def _what_is_wrong(error: ValidationError) -> str:
+    """Fields and what is expected of them, never what was given."""
+    wrong = (f"{'.'.join(map(str, detail['loc'])) or 'request'}: {detail['msg']}" for detail in error.errors())
+    return "; ".join(wrong)

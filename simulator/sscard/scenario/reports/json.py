@@ -1,0 +1,43 @@
+"""Results as JSON for programs, schema ``sscard-run-1``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+from sscard.scenario.runner import ScenarioResult
+from sscard.version import __version__
+
+SCHEMA: Final = "sscard-run-1"
+
+
+def write(results: Sequence[ScenarioResult], seed: int) -> str:
+    """One object: ``results`` has an entry per scenario with its ``verdict``, ``passed`` or ``failed``.
+
+    ``failure`` is ``None``, or the step that failed: ``line`` in the file,
+    ``step`` and each expectation as ``field``, ``expected`` and ``actual``.
+    """
+    entries = []
+    for result in results:
+        scenario, failed = result.scenario, result.failure
+        failure: dict[str, Any] | None = None
+        if failed is not None:
+            line = scenario.place(failed.number).line
+            mismatches = [asdict(wrong) for wrong in failed.mismatches]
+            failure = {"line": line, "step": failed.step.title(), "mismatches": mismatches}
+        entries.append(
+            {
+                "name": scenario.name,
+                "group": scenario.group,
+                "file": scenario.source,
+                "personality": scenario.personality.name,
+                "tags": list(scenario.tags),
+                "verdict": "passed" if result.passed else "failed",
+                "commands": result.commands,
+                "failure": failure,
+            }
+        )
+    content = {"schema": SCHEMA, "version": __version__, "seed": seed, "results": entries}
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -1,0 +1,21 @@
+"""Results as a trace: every step of every scenario with its commands, redacted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sscard.scenario.reports.console import missed_text, step_name
+from sscard.scenario.runner import ScenarioResult
+
+
+def write(results: Sequence[ScenarioResult], _seed: int) -> str:
+    """The trace; the same seed gives the same text."""
+    lines = []
+    for result in results:
+        lines += [f"== {result.scenario.title}", f"   {result.scenario.source}"]
+        for step in result.steps:
+            lines.append(f"-- {step_name(result.scenario, step)}")
+            lines += map(str, step.events)
+            lines += [f"!! {missed_text(wrong)}" for wrong in step.mismatches]
+        lines.append("")
+    return "".join(f"{line}\n" for line in lines)

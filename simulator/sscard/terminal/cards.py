@@ -1,0 +1,87 @@
+"""Cards by URL: a card image, a PC/SC reader, a TCP connection, a program, and what packages add (``sscard.cards``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
+
+from sscard.errors import InputError, MissingPart
+from sscard.i18n.language import N_, _
+from sscard.issuer import cardfile
+from sscard.issuer.cardfile import FileCard
+from sscard.issuer.migrations import Tell, ignore
+from sscard.plugins import Registry
+from sscard.transport.connection import Connection
+from sscard.transport.exec import ExecConnection
+from sscard.transport.pcsc import PcscConnection, cards
+from sscard.transport.tcp import TcpConnection
+
+IMAGE, PCSC = "image", "pcsc"
+
+Opener = Callable[..., AbstractContextManager[Connection]]
+"""``opener(url, contact=…, tell=…)``: a connection without power yet, closed at the end of the ``with`` block.
+
+``contact`` and ``tell`` are those of ``open_card``; an opener that needs
+neither takes ``**_``.
+"""
+
+
+def open_image(url: str, *, contact: bool = True, tell: Tell = ignore) -> AbstractContextManager[FileCard]:
+    """Hold the card of an image file, ``image:FILE`` or a path; ``InputError`` for any other card."""
+    return cardfile.open_card(image_path(url), contact=contact, tell=tell)
+
+
+def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connection]:
+    """``pcsc:READER``; without READER the first reader with a card, or the first reader if no reader has one."""
+    if name := _address(url):
+        return PcscConnection(name)
+    found = cards()
+    if not found:
+        raise MissingPart(_("this machine has no reader"), "sscard doctor")
+    return PcscConnection(next((name for name, atr in found.items() if atr), next(iter(found))))
+
+
+def _address(url: str) -> str:
+    return url.partition(":")[2]
+
+
+CARDS: Final[Registry[Opener]] = Registry(
+    "sscard.cards",
+    N_("kind of card"),
+    {
+        IMAGE: open_image,
+        PCSC: _open_pcsc,
+        "tcp": lambda url, **_options: TcpConnection(_address(url)),
+        "exec": lambda url, **_options: ExecConnection(_address(url)),
+    },
+    IMAGE,
+)
+
+
+def open_card(url: str, *, contact: bool = True, tell: Tell = ignore) -> AbstractContextManager[Connection]:
+    """A connection to the card at a URL, without power yet.
+
+    ``image:FILE`` or a path, ``pcsc[:READER]``, ``tcp:HOST:PORT``, ``tcp::PORT``,
+    ``exec:COMMAND``, or a scheme of an installed package. ``contact`` chooses
+    the interface of an image; ``tell`` gets messages, as of a migrated image.
+    Errors: ``InputError``, ``MissingPart``, and those of the connection.
+    """
+    opener, url = CARDS.resolve(url)
+    return opener(url, contact=contact, tell=tell)
+
+
+def scheme_of(url: str) -> str:
+    """The scheme of a card URL, ``image`` for a path; ``InputError`` if it is unknown."""
+    return CARDS.resolve(url)[1].partition(":")[0]
+
+
+def image_path(url: str) -> Path:
+    """The path of an image; ``InputError`` for any other card, whose memory nobody can see."""
+    if scheme_of(url) != IMAGE:
+        raise InputError(
+            _("{url}: the memory of this card cannot be read", url=url),
+            remedy=_("name a card image, or send commands with sscard apdu"),
+        )
+    return Path(_address(CARDS.resolve(url)[1]))

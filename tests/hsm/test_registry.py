@@ -1,0 +1,396 @@
+"""HSMs opened by URL: each form, what is no URL of an HSM, plug-ins, and the commands that take ``--hsm``."""
+
+from __future__ import annotations
+
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from importlib.metadata import EntryPoint, EntryPoints
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+import yaml
+
+import kit
+from kit.counter import foreign_keys
+from sscard.cli.hsm import default_token_file
+from sscard.cli.main import main
+from sscard.errors import InputError, MissingPart
+from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm
+from sscard.hsm.http import HttpHsm
+from sscard.hsm.server import HsmServer
+from sscard.issuer import CardReference, Holder, builtin_keys, make_order, personalise, preset
+from sscard.issuer.cardfile import load_card, save_card
+
+CARD = CardReference("510100", bytes.fromhex("8649510100000001"))
+ASKED: Any = (3, "1009", CARD, bytes(8), bytes(range(8)))
+SOFT = SoftHsm(builtin_keys())
+TOKEN = "the-token-of-the-tests"
+ROOT = "000102030405060708090A0B0C0D0E0F"
+ONE_KEY = {"name": "one", "keys": [{"name": "BK", "use": "authenticate", "addresses": ["10FF"]}]}
+for kind in ("sm4", "des"):
+    ONE_KEY["keys"][0][kind] = [ROOT]  # type: ignore[index]
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> Path:
+    """A key file with one key."""
+    file = tmp_path / "one key.yaml"
+    file.write_text(yaml.safe_dump(ONE_KEY))
+    return file
+
+
+@pytest.fixture
+def token(tmp_path: Path) -> Path:
+    file = tmp_path / "token"
+    file.write_text(TOKEN)
+    return file
+
+
+@pytest.fixture
+def server() -> Iterator[HsmServer]:
+    with serving(SOFT) as served:
+        yield served
+
+
+@contextmanager
+def serving(hsm: Hsm) -> Iterator[HsmServer]:
+    with HsmServer(hsm, TOKEN, port=0) as served:
+        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
+        thread.start()
+        try:
+            yield served
+        finally:
+            served.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        return int(gone.getsockname()[1])
+
+
+# URLs
+
+
+@pytest.mark.parametrize("url", ["soft:", "soft", "SOFT:"])
+def test_soft_has_the_built_in_test_keys(url: str) -> None:
+    with open_hsm(url) as hsm:
+        assert hsm.authentication_data(*ASKED) == SOFT.authentication_data(*ASKED)
+
+
+def test_soft_takes_a_key_file(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(keys.parent))
+    for file in (str(keys), f"~/{keys.name}"):
+        with open_hsm(f"soft:{file}") as hsm:
+            assert hsm.address_of("BK") == "10FF"
+            with pytest.raises(HsmError, match="holds no PUK"):
+                hsm.address_of("PUK")
+
+
+def test_http_asks_the_service(server: HsmServer, token: Path) -> None:
+    with open_hsm(server.url, token_file=token) as hsm:
+        assert isinstance(hsm, HttpHsm)
+        assert hsm.authentication_data(*ASKED) == SOFT.authentication_data(*ASKED)
+
+
+def test_https_speaks_tls(server: HsmServer, token: Path) -> None:
+    """The test service speaks none: nothing but the handshake goes wrong."""
+    with (
+        open_hsm(server.url.replace("http", "https"), token_file=token) as hsm,
+        pytest.raises(HsmUnavailable, match="cannot be reached"),
+    ):
+        hsm.address_of("PUK")
+
+
+@pytest.mark.parametrize(
+    ("url", "module", "label"),
+    [
+        ("pkcs11:token=test", "/chosen/by-variable.so", "test"),
+        ("pkcs11:token=test;module=/a/b.so", "/a/b.so", "test"),
+        ("pkcs11:module=/a%3Bb.so;token=my%20token", "/a;b.so", "my token"),
+    ],
+)
+def test_pkcs11_names_token_and_module(url: str, module: str, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[tuple[Path, str, str]] = []
+    monkeypatch.setattr("sscard.hsm.pkcs11.Pkcs11Hsm", lambda *given: opened.append(given) or SOFT)
+    monkeypatch.setenv("SSCARD_PKCS11_MODULE", "/chosen/by-variable.so")
+    monkeypatch.setenv("SSCARD_TOKEN_PIN", "135790")
+    with open_hsm(url, ask_pin=lambda: pytest.fail("the variable holds the PIN")):
+        monkeypatch.delenv("SSCARD_TOKEN_PIN")
+    with open_hsm(url, ask_pin=lambda: "24680"):
+        pass
+    assert opened == [(Path(module), label, "135790"), (Path(module), label, "24680")]
+
+
+def test_pkcs11_without_a_pin_or_a_module_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSCARD_TOKEN_PIN", raising=False)
+    monkeypatch.delenv("SSCARD_PKCS11_MODULE", raising=False)
+    with pytest.raises(HsmUnavailable) as refused, open_hsm("pkcs11:token=test;module=/a/b.so"):
+        pass
+    assert refused.value.remedy == "SSCARD_TOKEN_PIN=PIN"
+    monkeypatch.setattr("sscard.hsm.pkcs11.SOFTHSM", ())
+    with pytest.raises(MissingPart, match="SoftHSM2 is not installed"), open_hsm("pkcs11:token=test"):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("", "unknown kind of HSM ''"),
+        ("ftp://127.0.0.1", "unknown kind of HSM 'ftp'"),
+        ("localhost:8440", "unknown kind of HSM 'localhost'"),
+        ("keys.yaml", "expected one of: http, https, pkcs11, soft"),
+        ("soft:no-such-file.yaml", "no-such-file.yaml: cannot be read"),
+        ("http:", "not the URL of an HSM service"),
+        ("https://127.0.0.1:port", "not the URL of an HSM service"),
+        ("http://user:SECRET@127.0.0.1", "not the URL of an HSM service"),
+        ("pkcs11:", "a pkcs11 URL has token=LABEL"),
+        ("pkcs11:module=/a/b.so", "a pkcs11 URL has token=LABEL"),
+        ("pkcs11:token=test;pin-value=SECRET", "the PIN goes into SSCARD_TOKEN_PIN"),
+    ],
+)
+def test_what_is_no_url_of_an_hsm_is_refused_and_not_repeated(url: str, says: str, token: Path) -> None:
+    with pytest.raises(InputError) as refused, open_hsm(url, token_file=token):
+        pass
+    assert says in str(refused.value)
+    assert "SECRET" not in str(refused.value)
+
+
+def test_a_service_needs_its_token() -> None:
+    with pytest.raises(HsmUnavailable, match="needs its token") as missing, open_hsm("http://127.0.0.1:8440"):
+        pass
+    assert missing.value.remedy == "sscard hsm serve"
+
+
+def test_a_service_over_an_hsm_that_is_gone_says_so(closed_port: int, token: Path) -> None:
+    """Two services in a row: the first cannot reach the second."""
+    with (
+        serving(HttpHsm(f"http://127.0.0.1:{closed_port}", TOKEN)) as front,
+        open_hsm(front.url, token_file=token) as hsm,
+        pytest.raises(HsmUnavailable, match="cannot be reached"),
+    ):
+        hsm.address_of("PUK")
+
+
+# Plug-ins
+
+
+class ClosingHsm(SoftHsm):
+    """An HSM of a plug-in that is opened and closed."""
+
+    log: list[str]
+
+    def __enter__(self) -> ClosingHsm:
+        self.log.append("opened")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.log.append("closed")
+
+
+def open_plain(url: str, **_options: object) -> SoftHsm:
+    assert url == "rack:7/slot"
+    return SOFT
+
+
+def open_closing(url: str, **_options: object) -> ClosingHsm:
+    opened = ClosingHsm(builtin_keys())
+    opened.log = LOG
+    return opened
+
+
+LOG: list[str] = []
+
+
+@pytest.fixture
+def plug_in(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``plug_in(object)``: what an installed package says in its metadata."""
+
+    def install(target: str, scheme: str = "rack") -> None:
+        found = EntryPoints([EntryPoint(scheme, target, "sscard.hsms")])
+        monkeypatch.setattr("sscard.plugins.entry_points", found.select)
+
+    monkeypatch.setitem(sys.modules, "rack_hsm", sys.modules[__name__])
+    return install
+
+
+def test_a_plug_in_gives_an_hsm(plug_in: Any) -> None:
+    plug_in("rack_hsm:open_plain")
+    with open_hsm("rack:7/slot") as hsm:
+        assert hsm is SOFT
+
+
+def test_a_plug_in_that_is_a_context_manager_is_closed(plug_in: Any) -> None:
+    plug_in("rack_hsm:open_closing")
+    LOG.clear()
+    with open_hsm("rack:") as hsm:
+        assert isinstance(hsm, ClosingHsm)
+        assert LOG == ["opened"]
+    assert LOG == ["opened", "closed"]
+
+
+def test_a_plug_in_is_among_the_known_schemes_and_replaces_none(plug_in: Any) -> None:
+    plug_in("rack_hsm:open_plain", "soft")
+    with open_hsm("soft:") as hsm:
+        assert hsm is not SOFT
+    plug_in("rack_hsm:open_plain")
+    with pytest.raises(InputError, match="expected one of: http, https, pkcs11, rack, soft"), open_hsm("shelf:1"):
+        pass
+
+
+@pytest.mark.parametrize("target", ["no_such_module:open", "rack_hsm:no_such_function"])
+def test_a_plug_in_that_does_not_load_says_what_to_install(plug_in: Any, target: str) -> None:
+    plug_in(target)
+    with pytest.raises(MissingPart) as missing, open_hsm("rack:"):
+        pass
+    assert "kind of HSM 'rack' cannot be loaded: " in str(missing.value)
+    assert missing.value.remedy == f"pip install --force-reinstall {target.partition(':')[0]}"
+
+
+# Commands
+
+
+class Sscard:
+    """The command line over one card of 3.0 and one of 2.0."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+        self.journal = folder / "journal.db"
+        self.cards = {name: folder / f"{name}.json" for name in ("v2-3des", "v3-sm4")}
+        for name, path in self.cards.items():
+            order = make_order(preset(name), Random(1), Holder("张三", ID_NUMBER), "410400", date(2025, 1, 6))
+            save_card(personalise(replace(order, pin=kit.PIN), builtin_keys()), path)
+        self.before = {name: path.read_bytes() for name, path in self.cards.items()}
+
+    def __call__(self, command: str, card: str, *options: object) -> tuple[int, str, str]:
+        words = [word.format(card=self.cards[card], journal=self.journal) for word in command.split()]
+        with pytest.raises(SystemExit) as ended:
+            main([*words, *map(str, options)])
+        said = self._capsys.readouterr()
+        return int(ended.value.code or 0), said.out, said.err
+
+    def is_untouched(self, card: str) -> bool:
+        return self.cards[card].read_bytes() == self.before[card]
+
+
+@pytest.fixture
+def sscard(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Sscard:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("SSCARD_JOURNAL", raising=False)
+    return Sscard(tmp_path, capsys)
+
+
+ID_NUMBER = "410402198503150009"
+CASE = "case open {card} --reason forgotten --new 654321 --journal {journal}"
+COMMANDS = ("reset-pin {card} --new 654321", "unblock-pin {card}", CASE)
+
+
+@pytest.mark.parametrize("card", ["v2-3des", "v3-sm4"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_asks_the_hsm_of_its_url(
+    sscard: Sscard, server: HsmServer, token: Path, command: str, card: str
+) -> None:
+    code, out, err = sscard(command, card, "--hsm", server.url, "--hsm-token", token)
+    assert (code, err) == (0, ""), out
+    assert load_card(sscard.cards[card]).memory.strings[0] == kit.encode_pin(
+        kit.PIN if "unblock" in command else "654321"
+    )
+
+
+def test_the_trial_at_the_pharmacy_asks_it_too(sscard: Sscard, server: HsmServer, token: Path) -> None:
+    where = ("--hsm", server.url, "--hsm-token", token)
+    code, out, _ = sscard(CASE, "v3-sm4", "--pharmacy", *where)
+    assert (code, out.splitlines()[-1]) == (0, "You can pay with the new PIN")
+    with serving(SoftHsm(foreign_keys("DPK"))) as foreign:
+        code, out, _ = sscard(CASE, "v2-3des", "--pharmacy", "--hsm", foreign.url, "--hsm-token", token)
+    assert code == 0
+    assert "the trial at the pharmacy failed" in out
+
+
+def test_a_case_is_resumed_with_another_hsm(sscard: Sscard, server: HsmServer, token: Path) -> None:
+    online = f"case open --channel online --handling window --name 张三 --id {ID_NUMBER} --reason locked"
+    code, out, _ = sscard(f"{online} --journal {{journal}}", "v2-3des")
+    assert code == 0
+    resume = f"case resume {out.split()[0]} {{card}} --new 654321 --journal {{journal}}"
+    code, out, err = sscard(resume, "v2-3des", "--hsm", server.url, "--hsm-token", token)
+    assert (code, err) == (0, ""), out
+
+
+@pytest.mark.parametrize("card", ["v2-3des", "v3-sm4"])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_hsm_that_cannot_be_asked_ends_with_3_and_the_command_that_helps(
+    sscard: Sscard, server: HsmServer, closed_port: int, token: Path, command: str, card: str
+) -> None:
+    """Nothing reaches the card, and no case is opened."""
+    gone = f"http://127.0.0.1:{closed_port}"
+    code, _, err = sscard(command, card, "--hsm", gone, "--hsm-token", token)
+    assert (code, err) == (3, f"sscard: the HSM at {gone} cannot be reached: Connection refused\n  sscard hsm serve\n")
+    token.write_text("another")
+    code, _, err = sscard(command, card, "--hsm", server.url, "--hsm-token", token)
+    assert (code, err) == (3, "sscard: the service's token is missing or wrong\n  --hsm-token FILE\n")
+    assert sscard.is_untouched(card)
+    if command == CASE:
+        assert sscard("case list --journal {journal} --json", card)[1] == "[]\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_token_of_this_user_is_the_default(
+    sscard: Sscard, server: HsmServer, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    code, _, err = sscard(command, "v3-sm4", "--hsm", server.url)
+    assert (code, err) == (
+        3,
+        "sscard: an HSM service needs its token, and this user has none\n  sscard hsm serve\n",
+    )
+    assert sscard.is_untouched("v3-sm4")
+    file = default_token_file()
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(TOKEN)
+    assert sscard(command, "v3-sm4", "--hsm", server.url)[0] == 0
+
+
+@pytest.mark.parametrize("command", COMMANDS[:2])
+def test_an_hsm_that_refuses_ends_with_1(sscard: Sscard, keys: Path, command: str) -> None:
+    code, _, err = sscard(command, "v3-sm4", "--hsm", f"soft:{keys}")
+    assert (code, err) == (1, "sscard: this HSM holds no PUK version 1\n")
+    assert sscard.is_untouched("v3-sm4")
+
+
+def test_an_hsm_that_refuses_to_read_a_card_ends_a_case_with_1(sscard: Sscard, keys: Path) -> None:
+    """EF06 of a 3.0 card is read with RKSSSE."""
+    code, _, err = sscard(CASE, "v3-sm4", "--hsm", f"soft:{keys}")
+    assert (code, err) == (1, "sscard: this HSM holds no RKSSSE version 1\n")
+
+
+def test_a_case_waits_while_the_hsm_refuses(sscard: Sscard, keys: Path) -> None:
+    code, out, _ = sscard(CASE, "v2-3des", "--keys", keys)
+    assert code == 1
+    assert "the HSM could not do it" in out
+    assert sscard.is_untouched("v2-3des")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--hsm", "shelf:1"), "expected one of: http, https, pkcs11, soft"),
+        (("--hsm", "soft:", "--keys", "keys.yaml"), "--keys and --hsm exclude each other"),
+        (("--hsm", "soft:no-such-file.yaml"), "no-such-file.yaml: cannot be read"),
+        (("--hsm", "http://127.0.0.1:1", "--hsm-token", "no-such-file"), "no-such-file: cannot be read as a token"),
+    ],
+)
+def test_unusable_options_end_with_2(sscard: Sscard, command: str, options: tuple[str, ...], says: str) -> None:
+    code, _, err = sscard(command, "v3-sm4", *options)
+    assert code == 2
+    assert says in err
+    assert sscard.is_untouched("v3-sm4")
