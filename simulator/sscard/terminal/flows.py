@@ -25,6 +25,7 @@ from sscard.terminal.flow import (
 )
 
 CHALLENGE_LENGTH: Final = 8
+SELECT_SSSE: Final = command(0x00, 0xA4, 0x04, 0x00, SSSE_NAME)
 GET_CHALLENGE: Final = command(0x00, 0x84, 0x00, 0x00, le=CHALLENGE_LENGTH)
 EF_ISSUER, EF_HOLDER = 0xEF05, 0xEF06
 ISSUER_SIZE, HOLDER_SIZE = 0x40, 0x5B
@@ -50,20 +51,15 @@ PURCHASE: Final = 0x02
 
 def select_ssse() -> Flow[bytes]:
     """SELECT SSSE by name; its FCI."""
-    return checked((yield command(0x00, 0xA4, 0x04, 0x00, SSSE_NAME)), "SELECT SSSE")
+    return checked((yield SELECT_SSSE), "SELECT SSSE")
 
 
 def open_card(historical: bytes) -> Flow[OpenedCard]:
     """Select SSSE and ask who the card is; ``historical`` are the historical bytes of its ATR."""
     fci = yield from select_ssse()
-    return OpenedCard(historical, fci, (yield from identify()))
-
-
-def identify() -> Flow[Identity]:
-    """Who the card is: two records of EF05."""
     yield from select_ef(EF_ISSUER)
     code = (yield from read_tag(0x01)).hex().upper()
-    return Identity(code, decode_an((yield from read_tag(0x07))))
+    return OpenedCard(historical, fci, Identity(code, decode_an((yield from read_tag(0x07)))))
 
 
 def read_issuer() -> Flow[IssuerData]:
@@ -115,7 +111,7 @@ def read_record(p1: int, mode: int) -> Flow[bytes]:
 
 def read_tag(tag: int, occurrence: int = 1) -> Flow[bytes]:
     """The value of the n-th record (from 1) with a tag in the current EF."""
-    value = yield from read_record(tag, FIRST)
+    value = checked((yield command(0x00, 0xB2, tag, FIRST, le=0)), f"READ RECORD {tag:02X}")
     for _ in range(occurrence - 1):
         value = yield from read_record(tag, NEXT)
     return value[2:]
