@@ -15,6 +15,7 @@ import pytest
 
 import kit
 from kit.programs import CommandLine
+from sscard.card import Chip
 from sscard.issuer import preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.standard.cipher import SM4
@@ -523,3 +524,26 @@ def test_200_killed_sessions_leave_a_card_that_loads_and_owes_no_try(tmp_path: P
         assert 0 <= after <= before - len(given)
     assert len({len(given) for _, given, _, _ in rows}) > 3
     assert any(torn for *_, torn in rows)
+
+
+# Algorithms
+
+
+@pytest.mark.parametrize("operation", [("reset-pin", "--new", NEW), ("unblock-pin",)])
+@pytest.mark.parametrize(
+    ("named", "text"),
+    [("07", "the card names algorithm 07, which is unknown;"), ("02", "algorithm 02 is not supported;")],
+)
+def test_an_algorithm_nobody_computes_is_an_error_and_costs_no_try(
+    sscard: CommandLine, one: Path, monkeypatch: pytest.MonkeyPatch, operation: tuple[str, ...], named: str, text: str
+) -> None:
+    whole = Chip.transmit
+    fci = bytes.fromhex(f"9F0C038601{named}")
+    monkeypatch.setattr(
+        Chip, "transmit", lambda chip, command: whole(chip, command).replace(bytes.fromhex("9F0C03860103"), fci)
+    )
+    code, out, err = sscard(operation[0], one, *operation[1:])
+    assert (code, out) == (1, "")
+    assert err.startswith(f"sscard: {text}")
+    assert load_card(one).snapshot().key_tries["PUK"] == (3,)
+    assert sscard("verify-pin", one, "--pin", PIN)[0] == 0

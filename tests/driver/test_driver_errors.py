@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +15,7 @@ from sscard.driver.errors import FAILURES, FALLBACK, DriverError, code_of, descr
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import SoftHsm
-from sscard.issuer import builtin_keys, find_place
+from sscard.issuer import builtin_keys, find_place, preset
 from sscard.terminal.errors import ApduError
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut, ScriptedPad
 from sscard.transport.connection import Connection
@@ -387,3 +389,52 @@ def test_an_address_map_of_another_installation() -> None:
     assert driver.iReloadPIN_HSM_Step1(1, CARD)[0] == -27272
     assert driver.iReadCardBas_HSM_Step1(1)[0] == 0, "the card check needs no address"
     assert builtin_keys().address_of("PUK") == "1009"
+
+
+# Algorithms
+
+
+class OtherFci(Answering):
+    """A card whose FCI names another algorithm, or none."""
+
+    def __init__(self, connection: Connection, named: str) -> None:
+        super().__init__(connection, -1, 0)
+        self._named = bytes.fromhex(named)
+
+    def transmit(self, command: bytes) -> bytes:
+        return super().transmit(command).replace(bytes.fromhex("9F0C03860103"), self._named)
+
+
+def naming(named: str, city: str = "510100", **how: Any) -> Counter:
+    card = kit.personalise(replace(kit.order_of(preset("v3-sm4")), city_code=city), builtin_keys())
+    counter = Counter(card=card, contact=False, **how)
+    counter.wire.connection = OtherFci(counter.reader, named)
+    return counter
+
+
+def test_an_unknown_algorithm_costs_no_try_and_the_pin_works() -> None:
+    counter = naming("9F0C03860107", psam=psam_of("province"))
+    for result in (
+        counter.driver.iReadCardBas(2),
+        counter.driver.iReadCardBas_HSM_Step1(2),
+        counter.driver.iReloadPIN(2, CARD),
+        counter.driver.iReloadPIN_HSM_Step1(2, CARD),
+        counter.driver.iUnblockPIN(2, CARD),
+    ):
+        assert result == (-13, "动态库不支持该命令")
+    assert "EXTERNAL AUTHENTICATION" not in " ".join(counter.sent())
+    assert counter.unharmed()
+    counter.pad.script("123456", "123456", "654321", "654321")
+    assert counter.driver.iVerifyPIN(2) == (0, "")
+    assert counter.driver.iChangePIN(2) == (0, "")
+
+
+@pytest.mark.parametrize(("named", "city"), [("9F0C03860102", "510100"), ("", "110100")])
+def test_ssf33_is_named_to_the_hsm_and_refused_by_the_psam(named: str, city: str) -> None:
+    counter = naming(named, city, psam=psam_of("national", terminal_number=f"{city}000001"))
+    card = CARD.replace("510100", city, 1)
+    assert ok(counter.driver.iReloadPIN_HSM_Step1(2, card)).startswith("02|")
+    counter.driver.close()
+    assert counter.driver.iReloadPIN(2, card) == (-2202, "PSAM卡不支持该算法")
+    assert "EXTERNAL AUTHENTICATION" not in " ".join(counter.sent())
+    assert counter.key_tries() == 3

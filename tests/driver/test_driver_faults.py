@@ -10,12 +10,10 @@ import pytest
 import kit
 from kit.counter import ALL, CARD, PAY, Counter, foreign_keys, ok, psam_of
 from sscard.chip.memory import Moment
-from sscard.driver.card import DriverCard
-from sscard.driver.duties import Standing, recover_reset
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import builtin_keys
-from sscard.terminal.session import Identity
+from sscard.terminal import CardSession, Identity, Standing, recover_reset
 from sscard.transport.faults import Corrupted, Fault, Mute, Removal, Swap, Truncated
 
 NEW = "654321"
@@ -194,8 +192,8 @@ def test_a_card_pulled_over_the_last_step_and_put_back(counter: Counter, moment:
         assert counter.driver.iReloadPIN_HSM_Step3(message)[0] == -2
         memory.cut_power(1 << 62)
         counter.reader.insert()
-        card = DriverCard.start(counter.chip, counter.chip.power_on())
-        found = recover_reset(card, IDENTITY, NEW)
+        session = CardSession.start(counter.chip, SoftHsm(builtin_keys()))
+        found = session.run(recover_reset(session.card, IDENTITY, NEW))
         counter.chip.power_off()
         assert found.standing is (Standing.DONE if counter.has_pin(NEW) else Standing.NOT_DONE)
         assert counter.has_pin(NEW) or counter.has_pin(kit.PIN)

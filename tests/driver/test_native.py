@@ -14,16 +14,18 @@ from typing import Any
 
 import pytest
 
+import driver_source
 import kit
 from kit import native as native_kit
 from kit.counter import CARD
 from kit.native import FakeServer, Service, command, run, serving, started
 from kit.waiting import PATIENCE, in_thread
 from sscard.driver import native
-from sscard.driver.api import SSCardDriver
+from sscard.driver.api import FUNCTIONS, SSCardDriver
+from sscard.driver.calls import LONGEST
 from sscard.driver.errors import describe
 from sscard.driver.hoststrings import CardHolderBase
-from sscard.driver.server import FUNCTIONS, serve_driver
+from sscard.driver.server import serve_driver
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
@@ -138,7 +140,20 @@ def test_the_header_has_the_functions_of_the_driver() -> None:
         numbers = sum(one.annotation == "int" for one in expected)
         next_step = re.sub(r"\d$", lambda step: str(int(step[0]) + 1), name)
         goes_on = next_step != name and next_step in SIGNATURES
-        assert FUNCTIONS[name] == (numbers, len(expected) - numbers, SIZES.get(name, 1024), goes_on)
+        row = FUNCTIONS[name]
+        found = row.numbers, row.texts, row.room, row.goes_on
+        assert found == (numbers, len(expected) - numbers, SIZES.get(name, 1024), goes_on)
+
+
+def test_the_generated_parts_are_those_of_the_table() -> None:
+    """python tools/driver_source.py"""
+    assert {path.name for path, text in driver_source.generated().items() if path.read_text("utf-8") != text} == set()
+
+
+def test_the_longest_texts_of_the_c_source_are_those_of_the_table() -> None:
+    source = (native.source_folder() / native.SOURCE).read_text()
+    limits = dict(re.findall(r"([A-Z_]+) = (\d+)", source))
+    assert {name: int(limits[word]) for name, word in driver_source.LIMITS.items()} == LONGEST
 
 
 @pytest.mark.parametrize("charset", ["GBK", "UTF-8"])

@@ -18,8 +18,9 @@ from kit.counter import CARD
 from kit.native import HELLO, PROGRAMS, Line, Service, command, serving
 from kit.waiting import in_thread
 from sscard.driver import server as driver_server
+from sscard.driver.api import FUNCTIONS
 from sscard.driver.errors import describe
-from sscard.driver.server import FUNCTIONS, default_place, serve_driver
+from sscard.driver.server import default_place, serve_driver
 from sscard.errors import InputError
 from sscard.issuer import Card
 

@@ -151,7 +151,7 @@ DATA = {
     "service/case.py": "the same: stages and acts",
     "service/journal/schema.py": "tables of the database",
     "driver/errors.py": "the driver's descriptions are fixed by its sheet",
-    "driver/card.py": "a driver answers with codes: what it calls an operation is shown nowhere",
+    "driver/api.py": "a driver answers with codes: what it calls an operation is shown nowhere",
     "driver/files.py": "the same",
     "cli/item.py": "styles",
 }

@@ -15,16 +15,15 @@ from sscard.issuer import Place, builtin_keys
 from sscard.service import PinService, Reason, ResultNotice
 from sscard.service.aftercare import INITIAL_PIN_USES, try_at_pharmacy
 from sscard.standard.tree import CARD_BLOCKED
-from sscard.terminal import CardUnusable, PinBlocked, WrongPin
-from sscard.terminal.pharmacy import PharmacySession
+from sscard.terminal import CardSession, CardUnusable, PinBlocked, WrongPin
 
 NEW = "80264153"
 USES = ["free", "query only", "must change", "off"]
 PSAM = SoftHsm(builtin_keys())
 
 
-def at_pharmacy(citizen: Citizen) -> PharmacySession:
-    return PharmacySession.start(citizen.wire, PSAM)
+def at_pharmacy(citizen: Citizen) -> CardSession:
+    return CardSession.start(citizen.wire, SoftHsm(builtin_keys()))
 
 
 def place(use: str, initial: str = "123456") -> Place:

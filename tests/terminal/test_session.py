@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 import kit
 from kit import NAME, PIN, Desk
 from sscard.card import Chip, Personality
-from sscard.hsm import SoftHsm
-from sscard.issuer import builtin_keys, load_keys
+from sscard.hsm import HsmError, SoftHsm
+from sscard.issuer import builtin_keys, load_keys, preset
 from sscard.standard.atr import historical_bytes
-from sscard.standard.cipher import DES, SM4
 from sscard.terminal import AuthenticationFailed, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
 from sscard.terminal.errors import ApduError
-from sscard.terminal.session import suite_in
 from sscard.transport import exchange
 
 
@@ -269,20 +268,40 @@ def test_both_interfaces_give_the_same_data(personality: Personality) -> None:
     assert over[0] == over[1]
 
 
-# What a terminal learns before it knows the card
+# Algorithms that no HSM here computes
 
 
-@pytest.mark.parametrize(
-    ("fci", "suite"),
-    [
-        ("6F19840F7378312E73682EC9E7BBE1B1A3D5CFA5069F0C03860103", SM4),
-        ("6F19840F7378312E73682EC9E7BBE1B1A3D5CFA5069F0C03860101", DES),
-        ("6F1C840F7378312E73682EC9E7BBE1B1A3D5CFA5098801099F0C03860103", SM4),
-        ("6F11840F7378312E73682EC9E7BBE1B1A3D5CF", DES),
-    ],
-)
-def test_the_suite_stands_in_the_fci(fci: str, suite: object) -> None:
-    assert suite_in(bytes.fromhex(fci)) is suite
+class OtherFci(Wire):
+    """A card whose FCI names another algorithm, or none; a contactless one, so that it is answered whole."""
+
+    def __init__(self, chip: Chip, algorithm: str) -> None:
+        super().__init__(chip)
+        self.named = bytes.fromhex(f"9F0C038601{algorithm}") if algorithm else b""
+
+    def transmit(self, command: bytes) -> bytes:
+        return super().transmit(command).replace(bytes.fromhex("9F0C03860103"), self.named)
+
+
+CASES = {
+    "07": ("510100", "the card names algorithm 07, which is unknown; known are 01 DES/3DES, 02 SSF33, 03 SM4"),
+    "02": ("510100", "algorithm 02 is not supported; 01 is DES, 03 is SM4"),
+    "": ("110100", "algorithm 02 is not supported; 01 is DES, 03 is SM4"),
+}
+
+
+@pytest.mark.parametrize(("algorithm", "city", "text"), [(key, *value) for key, value in CASES.items()])
+def test_an_algorithm_nobody_computes_costs_no_try_and_the_pin_works(algorithm: str, city: str, text: str) -> None:
+    card = kit.personalise(replace(kit.order_of(preset("v3-sm4")), city_code=city), builtin_keys())
+    wire = OtherFci(card.chip(Random(1), contact=False), algorithm)
+    session = CardSession.start(wire, SoftHsm(builtin_keys()))
+    for operation in (lambda: session.reset_pin("654321"), session.unblock_pin, session.read_basic):
+        with pytest.raises(HsmError, match=text):
+            operation()
+    assert not any(text.startswith("0082") for text in wire.sent)
+    assert card.snapshot().key_tries["PUK"] == (3,)
+    session.verify_pin(PIN)
+    session.change_pin(PIN, "654321")
+    assert session.tries_left() == 6
 
 
 HISTORICAL = "1234A1B2C38649510100000001"

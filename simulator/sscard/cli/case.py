@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sscard.service import Case, PinService
     from sscard.service.counter import ApplicationFile, Keypad
     from sscard.service.words import Word
-    from sscard.terminal.pharmacy import PharmacySession
+    from sscard.terminal import CardSession
 
     W = TypeVar("W", bound=Word)
 
@@ -235,15 +235,15 @@ def _word(words: type[W], text: str, option: str) -> W:
 
 
 @contextmanager
-def _terminal(target: str, hsm: Hsm) -> Iterator[PharmacySession | None]:
+def _terminal(target: str, hsm: Hsm) -> Iterator[CardSession | None]:
     """The terminal's session with the card, ``None`` without a card or with one it cannot speak to.
 
     An HSM that cannot be asked ends the command before anything of the case is written.
     """
     from sscard.cli.target import open_target
     from sscard.hsm import HsmError, HsmUnavailable
+    from sscard.terminal import CardSession
     from sscard.terminal.errors import ApduError
-    from sscard.terminal.pharmacy import PharmacySession
     from sscard.transport.faults import TransportError
 
     if not target:
@@ -257,7 +257,7 @@ def _terminal(target: str, hsm: Hsm) -> Iterator[PharmacySession | None]:
         pass  # not every operation needs this key
     with open_target(target) as connection:
         try:
-            session = PharmacySession.start(connection, hsm)
+            session = CardSession.start(connection, hsm)
         except (ApduError, TransportError) as error:
             typer.echo(_("the card cannot be read: {error}", error=error), err=True)
             session = None
@@ -282,9 +282,7 @@ class _Told:
         self.texts.append(text)
 
 
-def _serve(
-    service: PinService, found: Case, session: PharmacySession | None, keypad: Keypad, *, key: str = ""
-) -> _Told:
+def _serve(service: PinService, found: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> _Told:
     """Take a case as far as it goes."""
     from sscard.service.counter import go_on
 
@@ -303,7 +301,7 @@ def _finish(told: _Told, as_json: bool, *, without_card: bool) -> None:
         raise typer.Exit(1)
 
 
-def _trial(session: PharmacySession, hsm: Hsm, keypad: Keypad, place: str) -> str:
+def _trial(session: CardSession, hsm: Hsm, keypad: Keypad, place: str) -> str:
     from sscard.hsm import HsmError
     from sscard.issuer import find_place
     from sscard.service.aftercare import try_at_pharmacy

@@ -9,7 +9,7 @@ from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.errors import InputError, MissingPart
 from sscard.standard.apdu import status_text, tries_in
-from sscard.terminal.errors import ApduError
+from sscard.terminal.errors import ApduError, PinBlocked, UnknownAlgorithm, WrongPin
 from sscard.terminal.psam import PsamError
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 from sscard.transport.pcsc import CardReset
@@ -113,11 +113,6 @@ class DriverError(Exception):
         return f"{text}，{self.detail}" if self.detail else text
 
 
-def wrong_pin(tries_left: int) -> DriverError:
-    """The PIN was wrong; this many tries are left."""
-    return DriverError(Code.PIN_WRONG, f"剩余{tries_left}次")
-
-
 def describe(code: int) -> str:
     """A return code in words."""
     try:
@@ -151,7 +146,10 @@ _TRANSPORT: Final[tuple[tuple[type[Exception], Code], ...]] = (
 )
 """What a connection raises, the special before the general."""
 
-FAILURES: Final[tuple[type[Exception], ...]] = (DriverError, PsamError, ApduError, *(kind for kind, _ in _TRANSPORT))
+FAILURES: Final[tuple[type[Exception], ...]] = (
+    *(DriverError, PsamError, ApduError, UnknownAlgorithm),
+    *(kind for kind, _ in _TRANSPORT),
+)
 """The errors that end a function with a code; any other is a mistake in a program and passes."""
 
 
@@ -161,6 +159,12 @@ def outcome(error: Exception, *, reversed_tries: bool = False) -> tuple[int, str
         return int(error.code), error.description
     if isinstance(error, PsamError):
         return error.code, describe(error.code)
+    if isinstance(error, WrongPin):
+        return int(Code.PIN_WRONG), f"{TEXT[Code.PIN_WRONG]}，剩余{error.tries_left}次"
+    if isinstance(error, PinBlocked):
+        return int(Code.PIN_BLOCKED), TEXT[Code.PIN_BLOCKED]
+    if isinstance(error, UnknownAlgorithm):
+        return int(Code.UNSUPPORTED), TEXT[Code.UNSUPPORTED]
     if isinstance(error, ApduError):
         return code_of(error.sw, reversed_tries=reversed_tries), status_text(error.sw, chinese=True)
     code = next(code for kind, code in _TRANSPORT if isinstance(error, kind))

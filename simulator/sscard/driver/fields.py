@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 
 from sscard.driver.errors import Code, DriverError
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, MAC_LENGTH
-from sscard.terminal.session import Identity
+from sscard.terminal.card import Identity
+from sscard.terminal.flow import Mac1
 
 CARD_INFO_LENGTH: Final = 128
 FILE_ADDRESS_LENGTH: Final = 1024
@@ -50,14 +51,6 @@ class Payment:
     total: int
     account_and_pool: int
     time: str
-
-
-class PurchaseKey(NamedTuple):
-    """What pKey of iDoDebit_HSM_Step2 says: terminal sequence(4), time(7, cn), MAC1(4)."""
-
-    sequence: bytes
-    time: bytes
-    mac1: bytes
 
 
 def join(*fields: str) -> str:
@@ -102,15 +95,13 @@ def files(text: str, limit: int = FILE_ADDRESS_LENGTH) -> list[FileFields]:
     *parts, rest = fit(text, limit).split(FILE_END)
     if rest or not parts:
         raise DriverError(Code.PARAMETER)
-    return [_file(part) for part in parts]
-
-
-def _file(text: str) -> FileFields:
-    name, *fields = text.split("|")
-    found = _FILE.fullmatch(name)
-    if found is None:
-        raise DriverError(Code.PARAMETER)
-    return FileFields(found[1], int(found[2], 16), tuple(fields))
+    found = []
+    for name, *fields in (part.split("|") for part in parts):
+        address = _FILE.fullmatch(name)
+        if address is None:
+            raise DriverError(Code.PARAMETER)
+        found.append(FileFields(address[1], int(address[2], 16), tuple(fields)))
+    return found
 
 
 def file_text(file: FileFields, values: list[str]) -> str:
@@ -188,12 +179,7 @@ def message(text: str, header: bytes) -> bytes:
     return command
 
 
-def message_header(p2: int, enciphered: int) -> bytes:
-    """Header of PIN CHANGE/UNBLOCK for so many bytes of enciphered PIN."""
-    return bytes((0x84, 0x24, 0x00, p2, enciphered + MAC_LENGTH))
-
-
-def purchase_key(text: str) -> PurchaseKey:
+def purchase_key(text: str) -> Mac1:
     """The pKey of iDoDebit_HSM_Step2."""
     sequence, time, mac1 = split(fit(text, 128), 3)
-    return PurchaseKey(hexadecimal(sequence, 4), hexadecimal(_time(time), 7), hexadecimal(mac1, MAC_LENGTH))
+    return Mac1(hexadecimal(sequence, 4), hexadecimal(_time(time), 7), hexadecimal(mac1, MAC_LENGTH))

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import NamedTuple
 
-from sscard.driver.card import BINARY_PIECE, FIRST, NUMBER, DriverCard
 from sscard.driver.errors import Code, DriverError
 from sscard.driver.fields import FileFields, any_hexadecimal, file_text, upper_hex
 from sscard.standard.apdu import SW, command
 from sscard.standard.encoding import decode_an, decode_cn, encode_an, encode_cn, records, tlv
 from sscard.standard.generations import GENERATIONS
 from sscard.standard.tree import FileSpec, Item, Structure
+from sscard.terminal import flows
+from sscard.terminal.card import OpenedCard
 from sscard.terminal.errors import ApduError
+from sscard.terminal.flow import Flow
+from sscard.terminal.flows import BINARY_PIECE, FIRST, NUMBER, PREVIOUS
 
-PREVIOUS: Final = 0b011
-"""P2 of UPDATE RECORD that adds to a cyclic file."""
+BY_PIN, BY_KEY = 1, 2
+"""Values of iAuthType."""
 
 _ITEM = re.compile(r"([0-9A-F]{2})(?::([1-9][0-9]?))?", re.ASCII)
 _RECORD = re.compile(r"[1-9][0-9]?", re.ASCII)
@@ -35,6 +38,13 @@ class ItemAddress:
     occurrence: int
 
 
+class Access(NamedTuple):
+    """What a file asks for: the PIN, a key by name (empty: none), or both."""
+
+    pin: bool
+    key: str
+
+
 def check_address(spec: FileSpec, file: FileFields) -> None:
     """−14 where an address has another shape than the file, before the holder is asked for anything."""
     if spec.structure == Structure.TRANSPARENT:
@@ -45,21 +55,65 @@ def check_address(spec: FileSpec, file: FileFields) -> None:
         _items(file)
 
 
-def read_file(card: DriverCard, spec: FileSpec, file: FileFields) -> str:
+def file_at(card: OpenedCard, df: str, ef: int) -> FileSpec:
+    """The file at an address such as DF01, EF15; the answer of a card without it where the standard has none."""
+    layout = card.layout
+    fid = layout.ssse.fid if df == "SSSE" else int(df, 16)
+    spec = layout.file(fid, ef & 0xFF)
+    if spec is None:
+        raise ApduError(f"find {df} EF{ef & 0xFF:02X}", SW.FILE_NOT_FOUND)
+    return spec
+
+
+def writable_file(card: OpenedCard, file: FileFields) -> FileSpec:
+    """The file at an address, to be written; the card's own answer where only the card writes it."""
+    spec = file_at(card, file.df, file.ef)
+    if spec.write_rule == "never":
+        raise ApduError(f"write {file.df} EF{file.ef & 0xFF:02X}", SW.SECURITY_NOT_SATISFIED)
+    return spec
+
+
+def read_access(rule: str, by: int) -> Access:
+    """What reading by a rule asks for.
+
+    ``by`` is iAuthType and decides if there is a way with and one without the
+    PIN: −14 if it is neither ``BY_PIN`` nor ``BY_KEY``.
+    """
+    if rule == "free":
+        return Access(False, "")
+    ways = [
+        Access("PIN" in statuses, next((status for status in statuses if status != "PIN"), ""))
+        for statuses in (way.split(" & ") for way in rule.split(" | "))
+    ]
+    if len(ways) == 1:
+        return ways[0]
+    if by not in (BY_PIN, BY_KEY):
+        raise DriverError(Code.PARAMETER)
+    return next(way for way in ways if way.pin is (by == BY_PIN))
+
+
+def read_file(card: OpenedCard, spec: FileSpec, file: FileFields) -> Flow[str]:
     """What a file (of the current DF, readable) holds, in the shape of pFileAddr."""
-    card.select(spec.fid)
+    yield from flows.select_ef(spec.fid)
+    texts = []
     if spec.structure == Structure.TRANSPARENT:
-        return file_text(file, [upper_hex(card.read_binary(spec.size))])
-    if spec.structure == Structure.CYCLIC:
-        return file_text(file, _read_cycle(card, spec, file))
-    return file_text(file, [_read_item(card, spec, address) for address in _items(file)])
+        texts.append(upper_hex((yield from flows.read_binary(spec.size))))
+    elif spec.structure == Structure.CYCLIC:
+        number = _record_number(file)
+        held = [(yield from flows.read_record(number, NUMBER))] if number else (yield from flows.read_cycle())
+        texts += [_parts(record_texts(spec, record)) for record in held]
+    else:
+        for address in _items(file):
+            value = yield from flows.read_tag(address.tag, address.occurrence)
+            value = value.rstrip(GENERATIONS[card.generation].fill)
+            texts.append(item_text(_item(spec, address)[1], value))
+    return file_text(file, texts)
 
 
-def write_file(card: DriverCard, spec: FileSpec, updates: list[bytes]) -> None:
+def write_file(spec: FileSpec, updates: list[bytes]) -> Flow[None]:
     """Send the updates that ``prepare`` made of a file's values; the file's key must be authenticated."""
-    card.select(spec.fid)
-    for update in updates:
-        card.demand(update, "UPDATE")
+    yield from flows.select_ef(spec.fid)
+    yield from flows.update(updates)
 
 
 def prepare(spec: FileSpec, file: FileFields, values: FileFields) -> list[bytes]:
@@ -90,18 +144,6 @@ def record_texts(spec: FileSpec, record: bytes) -> list[str]:
     return texts
 
 
-def cycle_records(card: DriverCard) -> list[bytes]:
-    """All records of the current cyclic file, the newest first."""
-    held: list[bytes] = []
-    try:
-        while True:
-            held.append(card.read_number(len(held) + 1))
-    except ApduError as error:
-        if error.sw != SW.RECORD_NOT_FOUND:
-            raise
-    return held
-
-
 def item_text(item: Item, value: bytes) -> str:
     """An item as the driver shows it; one never written is empty."""
     if item.type == "tlv":
@@ -126,26 +168,15 @@ def item_value(item: Item, text: str) -> bytes:
 
 
 def _items(file: FileFields) -> list[ItemAddress]:
-    found = [_ITEM.fullmatch(field) for field in file.fields]
-    if not found:
+    found = [match for match in map(_ITEM.fullmatch, file.fields) if match]
+    if not found or len(found) != len(file.fields):
         raise DriverError(Code.PARAMETER)
-    return [_item_address(match) for match in found]
-
-
-def _item_address(match: re.Match[str] | None) -> ItemAddress:
-    if match is None:
-        raise DriverError(Code.PARAMETER)
-    return ItemAddress(int(match[1], 16), int(match[2] or 1))
+    return [ItemAddress(int(match[1], 16), int(match[2] or 1)) for match in found]
 
 
 def _no_items(file: FileFields) -> None:
     if file.fields:
         raise DriverError(Code.PARAMETER)
-
-
-def _read_item(card: DriverCard, spec: FileSpec, address: ItemAddress) -> str:
-    value = card.read_tag(address.tag, address.occurrence).rstrip(GENERATIONS[card.issuer.generation].fill)
-    return item_text(_item(spec, address)[1], value)
 
 
 def _item(spec: FileSpec, address: ItemAddress) -> tuple[int, Item]:
@@ -154,12 +185,6 @@ def _item(spec: FileSpec, address: ItemAddress) -> tuple[int, Item]:
     if address.occurrence <= len(found):
         return found[address.occurrence - 1]
     return 0, Item(address.tag, "b", 0)
-
-
-def _read_cycle(card: DriverCard, spec: FileSpec, file: FileFields) -> list[str]:
-    number = _record_number(file)
-    held = [card.read_number(number)] if number else cycle_records(card)
-    return [_parts(record_texts(spec, record)) for record in held]
 
 
 def _record_number(file: FileFields) -> int:

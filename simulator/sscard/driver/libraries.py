@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from sscard.document import suggestion
-from sscard.driver.api import Result
-from sscard.driver.server import CHARSETS, FUNCTIONS
+from sscard.driver.api import FUNCTIONS, Result
+from sscard.driver.server import CHARSETS
 from sscard.errors import InputError, TransportError
 from sscard.i18n.language import N_, _
 from sscard.plugins import Registry

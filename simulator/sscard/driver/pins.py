@@ -10,6 +10,7 @@ from sscard.issuer.holder import Holder
 from sscard.issuer.places import BIRTH_DATE, LAST_6, Place
 from sscard.standard.cipher import equal
 from sscard.standard.encoding import PIN_MIN_DIGITS
+from sscard.terminal.flow import AskPin, Flow
 from sscard.terminal.pinpad import ENTER_AGAIN, ENTER_NEW, EntryCancelled, EntryTimedOut, PinPad, standard_prompt
 
 Use = Literal["verify", "query", "transact"]
@@ -57,10 +58,10 @@ class PinEntry:
             raise DriverError(Code.CHARACTERS)
         return pin
 
-    def ask_new(self, initial: str) -> str:
+    def ask_new(self, initial: str) -> Flow[str]:
         """A new PIN typed twice: −34 where the two differ, −36 where it is the initial one."""
-        pin = self.ask(ENTER_NEW)
-        if not _same(pin, self.ask(ENTER_AGAIN)):
+        pin: str = yield AskPin(ENTER_NEW)
+        if not _same(pin, (yield AskPin(ENTER_AGAIN))):
             raise DriverError(Code.PINS_DIFFER)
         if _same(pin, initial):
             raise DriverError(Code.TO_INITIAL_PIN)

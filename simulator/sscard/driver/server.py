@@ -14,9 +14,9 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from socketserver import BaseServer, StreamRequestHandler, TCPServer, ThreadingMixIn, UnixStreamServer
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from sscard.driver.api import OUT_512, OUT_1024, OUT_2048, OUT_20480, Result, SSCardDriver
+from sscard.driver.api import FUNCTIONS, Result, SSCardDriver
 from sscard.driver.errors import Code, DriverError
 from sscard.errors import InputError
 from sscard.i18n.language import _, reason_of
@@ -40,42 +40,6 @@ _BAD_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE = re.compile(rb"%(..)", re.DOTALL)
 _SPECIAL = re.compile(rb"[\x00-\x1f%\x7f]")
 _NUMBER = re.compile(r"-?[0-9]{1,10}")
-
-
-class Function(NamedTuple):
-    """A function of the driver: numbers and texts it takes, size of pOutInfo, whether its group goes on after it."""
-
-    numbers: int
-    texts: int
-    room: int
-    goes_on: bool = False
-
-
-FUNCTIONS: Final = {
-    "iReadCardBas": Function(1, 0, OUT_1024),
-    "iReadCardBas_HSM_Step1": Function(1, 0, OUT_1024, goes_on=True),
-    "iReadCardBas_HSM_Step2": Function(0, 1, OUT_1024),
-    "iReadCard": Function(2, 2, OUT_20480),
-    "iReadCard_HSM_Step1": Function(1, 2, OUT_1024, goes_on=True),
-    "iReadCard_HSM_Step2": Function(0, 1, OUT_20480),
-    "iWriteCard": Function(1, 3, OUT_1024),
-    "iWriteCard_HSM_Step1": Function(1, 2, OUT_1024, goes_on=True),
-    "iWriteCard_HSM_Step2": Function(0, 2, OUT_1024),
-    "iVerifyPIN": Function(1, 0, OUT_512),
-    "iChangePIN": Function(1, 0, OUT_512),
-    "iReloadPIN": Function(1, 1, OUT_512),
-    "iReloadPIN_HSM_Step1": Function(1, 1, OUT_512, goes_on=True),
-    "iReloadPIN_HSM_Step2": Function(0, 1, OUT_1024, goes_on=True),
-    "iReloadPIN_HSM_Step3": Function(0, 1, OUT_1024),
-    "iUnblockPIN": Function(1, 1, OUT_512),
-    "iUnblockPIN_HSM_Step1": Function(1, 1, OUT_512, goes_on=True),
-    "iUnblockPIN_HSM_Step2": Function(0, 1, OUT_1024, goes_on=True),
-    "iUnblockPIN_HSM_Step3": Function(0, 1, OUT_1024),
-    "iDoDebit": Function(1, 2, OUT_512),
-    "iDoDebit_HSM_Step1": Function(1, 2, OUT_512, goes_on=True),
-    "iDoDebit_HSM_Step2": Function(0, 1, OUT_1024),
-    "iReadDebitRecord": Function(1, 0, OUT_2048),
-}
 
 
 class Turns:
@@ -151,7 +115,7 @@ class Conversation:
         return _line(code, DriverError(code).description.encode(self._charset or CHARSETS["UTF-8"]))
 
     def _parameters(self, function: str, given: list[bytes]) -> list[int | str]:
-        numbers, texts, *_ = FUNCTIONS[function]
+        numbers, texts = FUNCTIONS[function].numbers, FUNCTIONS[function].texts
         if len(given) != numbers + texts:
             raise DriverError(Code.PARAMETER)
         words = [self._decode(field) for field in given]

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sscard.driver.card import DriverCard, needs_pin
-from sscard.driver.duties import is_genuine
 from sscard.driver.errors import Code, DriverError
-from sscard.driver.fields import join, upper_hex
-from sscard.driver.pins import PinEntry, Use
+from sscard.driver.fields import identification_code, join, upper_hex
+from sscard.driver.files import file_at
+from sscard.driver.pins import PinEntry
+from sscard.driver.requests import BeginPurchase, Require
 from sscard.hsm import HsmError
 from sscard.issuer.hierarchy import builtin_keys
 from sscard.issuer.places import Place
+from sscard.standard.apdu import SW, Answer
+from sscard.standard.atr import HISTORICAL_LENGTH, check_byte, historical_bytes
 from sscard.standard.generations import GENERATIONS
-from sscard.terminal.pinpad import ENTER, PinPad
+from sscard.terminal import flows
+from sscard.terminal.card import Identity, IssuerData, OpenedCard
+from sscard.terminal.errors import ApduError
+from sscard.terminal.flow import AskPin, Flow, run
+from sscard.terminal.flows import EF_HOLDER
+from sscard.terminal.pinpad import PinPad
 from sscard.terminal.psam import Psam, PsamError
-from sscard.terminal.session import EF_HOLDER, Identity
-from sscard.transport.connection import Connection
+from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import CardRemoved, TransportError
 
 Reader = Callable[[], Connection]
@@ -27,7 +33,7 @@ Reader = Callable[[], Connection]
 KeyAddresses = Callable[[str, int], str]
 """Key name and version (from 0) → address (密钥逻辑地址), four hex digits; ``KeyError`` or ``HsmError`` for none."""
 
-IRK, STK = "IRK", "STK"
+DPK: Final = "DPK"
 NO_TERMINAL: Final = "0" * 12
 
 
@@ -91,10 +97,16 @@ class Terminal:
         self._device: Connection | None = None
         self._known: tuple[Identity, str] | None = None
 
-    def open(self, reader_type: int, expected: Identity | None = None) -> DriverCard:
+    def open(self, reader_type: int, expected: Identity | None = None) -> OpenedCard:
         """Power the first card found: −2 for none, −13 for an unknown version, −22 where it is not the expected one."""
-        card = self._power(self._readers.by_type(reader_type))
-        if card.issuer.generation not in GENERATIONS:
+        for reader in self._readers.by_type(reader_type):
+            self._device = reader()
+            with suppress(CardRemoved):
+                card = run(_open(self._device.power_on()), self.send, self.answer)
+                break
+        else:
+            raise DriverError(Code.NO_CARD)
+        if card.generation not in GENERATIONS:
             raise DriverError(Code.UNSUPPORTED)
         if expected is not None and card.identity != expected:
             raise DriverError(Code.OTHER_CARD)
@@ -107,34 +119,32 @@ class Terminal:
             with suppress(TransportError):
                 device.power_off()
 
-    def prove_genuine(self, card: DriverCard) -> None:
-        """Internal authentication against the PSAM's own computation: −21 where they differ."""
+    def send(self, command: bytes) -> Answer:
+        """A command to the open card; −4 if less than a status word comes back."""
+        if self._device is None:
+            raise DriverError(Code.NOT_CONNECTED)
+        try:
+            return exchange(self._device, command)
+        except ValueError:
+            raise DriverError(Code.NO_ANSWER) from None
 
-        def prove(factor: bytes, original: bytes) -> bytes:
-            return self.psam.authentication_data(card.algorithm, IRK, card.reference, factor, original)
+    def answer(self, asked: Any) -> object:
+        """What an operation asks, answered by the PSAM."""
+        match asked:
+            case Require():
+                return None
+            case BeginPurchase():
+                self.psam.environment(asked.card.algorithm)
+                return self.psam.terminal_number()
+            case AskPin():
+                return self.ask(asked)
+        return self.psam.answer(asked)
 
-        if not is_genuine(card, prove):
-            raise DriverError(Code.NOT_GENUINE)
+    def ask(self, asked: AskPin) -> str:
+        """A PIN from the pad."""
+        return self.pins.ask(asked.prompt)
 
-    def prove_key(self, card: DriverCard, key: str) -> None:
-        """External authentication by the PSAM."""
-        original, factor = card.two_challenges()
-        card.prove(key, self.psam.authentication_data(card.algorithm, key, card.reference, factor, original))
-
-    def send_message(self, card: DriverCard, header: bytes, pin: bytes | None, operation: str) -> None:
-        """A command under MAC by the PSAM."""
-        message = self.psam.safe_message(card.algorithm, card.reference, card.challenge(), header, pin)
-        card.demand(message, operation)
-
-    def prove_pin(self, card: DriverCard, use: Use, initial: str = "") -> None:
-        """Ask for the PIN and verify it, where the card has one."""
-        if not needs_pin(card):
-            return
-        pin = self.pins.ask(ENTER)
-        card.verify_pin(pin)
-        self.pins.permit(pin, initial, use)
-
-    def initial_pin(self, card: DriverCard) -> str:
+    def initial_pin(self, card: OpenedCard) -> Flow[str]:
         """The initial PIN of this card's holder where the place guards it, empty where nobody can tell.
 
         The ID number comes from the last basic data of this card, or from
@@ -144,14 +154,15 @@ class Terminal:
             return self.pins.initial_pin("")
         if self._known is not None and self._known[0] == card.identity:
             return self.pins.initial_pin(self._known[1])
-        if card.file("SSSE", EF_HOLDER).read_rule != "free":
+        if file_at(card, "SSSE", EF_HOLDER).read_rule != "free":
             return ""
-        return self.pins.initial_pin(card.holder()[0])
+        id_number, _ = yield from flows.read_holder(card)
+        return self.pins.initial_pin(id_number)
 
-    def basic_data(self, card: DriverCard, terminal: str) -> str:
+    def basic_data(self, card: OpenedCard, issuer: IssuerData, terminal: str) -> Flow[str]:
         """The eleven fields of iReadCardBas."""
-        id_number, name = card.holder()
-        identity, issuer = card.identity, card.issuer
+        id_number, name = yield from flows.read_holder(card)
+        identity = card.identity
         self._known = (identity, id_number)
         return join(
             identity.city_code,
@@ -174,18 +185,6 @@ class Terminal:
         except PsamError:
             return NO_TERMINAL
 
-    def key_inputs(self, card: DriverCard, key: str) -> str:
-        """What an HSM needs to prove a key: algorithm, key address, process factor, original data."""
-        address = self.address(key)
-        original, factor = card.two_challenges()
-        return join(algorithm_text(card), address, upper_hex(factor), upper_hex(original))
-
-    def message_inputs(self, card: DriverCard, header: bytes, plain: bytes) -> str:
-        """What an HSM needs for a command under MAC: algorithm, address of STK, process factor, header, plaintext."""
-        address = self.address(STK)
-        factor = card.challenge()
-        return join(algorithm_text(card), address, upper_hex(factor), upper_hex(header), upper_hex(plain))
-
     def address(self, key: str, version: int = 0) -> str:
         """A key's address in the operator's map; −27272 for none."""
         try:
@@ -193,14 +192,29 @@ class Terminal:
         except (KeyError, IndexError, HsmError):
             raise DriverError(Code.KEY_NOT_FOUND) from None
 
-    def _power(self, readers: list[Reader]) -> DriverCard:
-        for reader in readers:
-            self._device = reader()
-            with suppress(CardRemoved):
-                return DriverCard.start(self._device, self._device.power_on())
-        raise DriverError(Code.NO_CARD)
+
+def _open(atr: bytes) -> Flow[OpenedCard]:
+    """Select SSSE and read EF05: −1 where it is no social security card."""
+    historical = _historical(atr)
+    try:
+        fci = yield from flows.select_ssse()
+    except ApduError as error:
+        if error.sw == SW.FILE_NOT_FOUND:
+            raise DriverError(Code.CARD_TYPE) from None
+        raise
+    issuer = yield from flows.read_issuer()
+    identification_code(issuer.identity.identification_code)
+    return OpenedCard(historical, fci, issuer.identity, issuer)
 
 
-def algorithm_text(card: DriverCard) -> str:
-    """The algorithm as the strings name it, two hex digits."""
-    return f"{card.algorithm:02X}"
+def _historical(atr: bytes) -> bytes:
+    """The 13 historical bytes (−1); what follows them is the check byte TCK (−15; ISO 7816-3 §8.2.5)."""
+    try:
+        historical = historical_bytes(atr)
+    except IndexError:
+        raise DriverError(Code.CARD_TYPE) from None
+    if len(historical) != HISTORICAL_LENGTH:
+        raise DriverError(Code.CARD_TYPE)
+    if not atr.endswith(historical) and check_byte(atr[1:]):
+        raise DriverError(Code.CHECKSUM)
+    return historical

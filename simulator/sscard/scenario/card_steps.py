@@ -41,7 +41,8 @@ def _fid(text: str) -> bytes:
         raise ValueError(_("not a file\nwrite MF, SSSE, an EF as EF05, or a FID or AID in hex digits")) from None
 
 
-def _asked_tries(text: str) -> str:
+def asked_tries(text: str) -> str:
+    """Tries left that the terminal must read, or ``none``; ``ValueError`` for anything else."""
     if text != NO_PIN_NEEDED and not text.isdecimal():
         raise ValueError(
             _(
@@ -218,7 +219,7 @@ class TriesLeft(Step):
     """Ask the tries left at the terminal; the value is what it must read (``none``: no PIN need be given)."""
 
     verb: ClassVar[str] = "tries_left"
-    tries_left: Annotated[str, AfterValidator(_asked_tries)]
+    tries_left: Annotated[str, AfterValidator(asked_tries)]
 
     def run(self, bench: Bench) -> Outcome:
         tries = bench.terminal.tries_left()

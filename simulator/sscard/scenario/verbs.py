@@ -7,6 +7,7 @@ from typing import Final
 from sscard.scenario import card_steps as card
 from sscard.scenario import power_steps as power
 from sscard.scenario import service_steps as service
+from sscard.scenario import terminal_steps as terminal
 from sscard.scenario.faults import FaultStep
 from sscard.scenario.step import Step
 
@@ -33,6 +34,8 @@ STEPS: Final[tuple[type[Step], ...]] = (
     card.ResetPin,
     card.UnblockPin,
     card.ReadBasic,
+    terminal.PreProcess,
+    terminal.Recover,
     service.Apply,
     service.Supplement,
     service.Operate,

@@ -12,9 +12,8 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer import Holder, Place
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
-from sscard.terminal import CardSession
+from sscard.terminal import CardSession, Receipt
 from sscard.terminal.errors import ApduError
-from sscard.terminal.pharmacy import PharmacySession, Receipt
 
 TRIAL_COST: Final = 1
 """One fen, paid by the holder and not from the account."""
@@ -72,7 +71,7 @@ def is_initial(place: Place, session: CardSession, pin: str) -> bool:
     return equal(pin.encode(), place.initial_pin_of(Holder(card.name, card.social_security_number)).encode())
 
 
-def try_at_pharmacy(session: PharmacySession, hsm: Hsm, place: Place, pin: str, now: datetime) -> Trial:
+def try_at_pharmacy(session: CardSession, hsm: Hsm, place: Place, pin: str, now: datetime) -> Trial:
     """Pay one fen with the PIN, as the item advises (到药店测试密码); without a medical account, VERIFY alone.
 
     ``ApduError`` of the terminal where the card refuses the PIN.

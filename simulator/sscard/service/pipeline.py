@@ -7,9 +7,7 @@ is *in doubt*: whoever goes on with it, in this process or another, holds the
 case's own card and lets the card decide:
 
 - a reset is done again: it leaves the card the same, and costs no try;
-- a change is tried as terminals do after a tear (防拔): VERIFY with the new
-  PIN, then the change with the old one. Where the tries left tell that the
-  change cannot have happened, or one try is left, the old one goes first.
+- a change is finished as terminals do after a tear (``terminal.recovery``).
 
 A case is never completed before its card took the new PIN, and no card is
 changed before a case says that it begins.
@@ -19,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
-from functools import partial
 from typing import Final
 
 from sscard.hsm import HsmError
@@ -50,6 +47,7 @@ from sscard.standard.apdu import SW, status_text, tries_in
 from sscard.standard.encoding import encode_pin
 from sscard.terminal import AuthenticationFailed, BasicData, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
 from sscard.terminal.errors import ApduError
+from sscard.terminal.recovery import finish_change
 from sscard.transport.faults import TransportError
 
 Clock = Callable[[], datetime]
@@ -281,7 +279,8 @@ class PinService:
         self._write(case, Stage.ACCEPTED, resumes, Act.RESUMED, {"key": attempt.key})
         if case.operation is Operation.RESET:
             return self._carry_out(case, attempt, lambda: session.reset_pin(new_pin), resumed=True)
-        return self._carry_out(case, attempt, lambda: _finish_change(attempt, session, new_pin, old_pin), resumed=True)
+        finishing = finish_change(old_pin, new_pin, attempt.tries)
+        return self._carry_out(case, attempt, lambda: session.run(finishing), resumed=True)
 
     def _carry_out(
         self, case: Case, attempt: Attempt, work: Callable[[], None], *, resumed: bool = False
@@ -339,25 +338,6 @@ def _perform(operation: Operation, session: CardSession, new_pin: str, old_pin: 
         session.change_pin(old_pin, new_pin)
         return
     session.reset_pin(new_pin)
-
-
-def _finish_change(attempt: Attempt, session: CardSession, new_pin: str, old_pin: str) -> None:
-    """Bring a change in doubt to its end with as few tries as the card allows (terminal flows §8)."""
-    tries = session.tries_left()
-    if tries is None:  # no PIN is set, so none was changed
-        session.change_pin(old_pin, new_pin)
-        return
-    # The card takes a try before it compares and gives all back when the change is done:
-    # fewer tries than before mean that it was cut short. The last try is not for guessing.
-    fewer = attempt.tries is not None and tries < attempt.tries
-    has_new, takes_old = partial(session.verify_pin, new_pin), partial(session.change_pin, old_pin, new_pin)
-    first, second = (takes_old, has_new) if fewer or tries == 1 else (has_new, takes_old)
-    try:
-        first()
-    except WrongPin as error:
-        if not error.tries_left:
-            raise
-        second()
 
 
 def _outcome(attempt: Attempt, answer: NotDone) -> Facts:

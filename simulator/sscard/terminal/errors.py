@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from sscard.i18n.language import is_chinese
+from sscard.hsm import HsmError
+from sscard.i18n.language import _, is_chinese
 from sscard.standard.apdu import SW, status_text, tries_in
+from sscard.standard.cipher import ALGORITHM_NAMES
 
 
 class ApduError(Exception):
@@ -50,6 +52,21 @@ class KeyBlocked(ApduError):
 
 class CardUnusable(ApduError):
     """The card is blocked (6A81) or the application is (9303)."""
+
+
+class UnknownAlgorithm(HsmError):
+    """The card names an algorithm that nobody knows; raised before a key is used, so no try is lost."""
+
+    def __init__(self, algorithm: int) -> None:
+        super().__init__(algorithm)
+        self.algorithm = algorithm
+
+    def __str__(self) -> str:
+        return _(
+            "the card names algorithm {algorithm:02X}, which is unknown; known are {known}",
+            algorithm=self.algorithm,
+            known=", ".join(f"{known:02X} {name}" for known, name in ALGORITHM_NAMES.items()),
+        )
 
 
 def pin_error(operation: str, sw: int) -> ApduError:

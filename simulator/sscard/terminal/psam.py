@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
@@ -14,6 +14,7 @@ from sscard.psam.layout import APPLICATION_AID, ENVIRONMENT_NAMES, TERMINAL_INFO
 from sscard.standard.apdu import SW, Answer, command, status_text
 from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, Suite, city_factor, pad, province_factor
 from sscard.standard.keys import ROOT_OF
+from sscard.terminal.flow import AskPin, CheckMac2, Mac1, Prove, Request, Seal
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import TransportError
 
@@ -44,13 +45,6 @@ class PsamError(Exception):
 
     def __str__(self) -> str:
         return f"{self.problem} ({self.code})"
-
-
-class PurchaseMac(NamedTuple):
-    """What the card's DEBIT FOR PURCHASE needs of the PSAM: terminal sequence(4) and MAC1(4)."""
-
-    sequence: bytes
-    mac1: bytes
 
 
 class Psam:
@@ -114,20 +108,15 @@ class Psam:
         suite = self._deliver(algorithm, key, kind, card, factor)
         message = header
         if pin is not None:
-            message += self._cipher(MORE_ENCRYPT, _pin_block(pin, suite.block))
+            block = bytes((len(pin),)) + pin  # padded only where it does not fill the block (card security §5)
+            message += self._cipher(MORE_ENCRYPT, pad(block, suite.block) if len(block) % suite.block else block)
         _expect(header[-1] == len(message) - HEADER_LENGTH + MAC_LENGTH, _("Lc of the header counts data and MAC"))
         return message + self._cipher(ONLY_MAC, bytes(suite.block) + pad(message, suite.block))
 
     def init_purchase(
         self, algorithm: int, card: CardReference, opening: bytes, amounts: bytes, kind: bytes, time: bytes
-    ) -> PurchaseMac:
-        """INIT SAM FOR PURCHASE: the next terminal sequence and MAC1.
-
-        ``opening`` ends the card's answer to INITIALIZE FOR PURCHASE: count(2)
-        ‖ key version(1) ‖ algorithm id(1) ‖ random(4). ``amounts`` are account,
-        self-paid and pool amount (12 bytes), ``kind`` the transaction type (1),
-        ``time`` YYYYMMDDhhmmss as cn (7).
-        """
+    ) -> Mac1:
+        """INIT SAM FOR PURCHASE: the next terminal sequence and MAC1; the parameters are those of ``PurchaseMac``."""
         self.environment(algorithm)
         data = opening[4:] + opening[:2] + amounts + kind + time + opening[2:4]
         _expect(len(data) == PURCHASE_LENGTH, _("a purchase has {length} bytes", length=PURCHASE_LENGTH))
@@ -137,12 +126,28 @@ class Psam:
             lambda __, factors: command(0x80, 0x70, 0x01, 0x00, data + factors, le=0),
             wrong_level=SW.WRONG_LENGTH,
         )
-        return PurchaseMac(answered[:-MAC_LENGTH], answered[-MAC_LENGTH:])
+        return Mac1(answered[:-MAC_LENGTH], time, answered[-MAC_LENGTH:])
 
     def credit_purchase(self, mac2: bytes) -> None:
         """CREDIT SAM FOR PURCHASE: the PSAM checks the card's MAC2(4); −37634 where it is wrong."""
         self._start()
         self._demand(command(0x80, 0x72, 0x00, 0x00, mac2), "CREDIT SAM FOR PURCHASE")
+
+    def answer(self, request: Request) -> object:
+        """Answer what a flow asks of whoever holds the keys."""
+        if isinstance(request, AskPin):
+            raise NotImplementedError("a PSAM knows no PIN")
+        if isinstance(request, CheckMac2):
+            self.credit_purchase(request.mac2)
+            return True
+        algorithm, reference = request.card.algorithm, request.card.reference
+        if isinstance(request, Prove):
+            return self.authentication_data(algorithm, request.key, reference, request.factor, request.original)
+        if isinstance(request, Seal):
+            header, pin = request.header, request.pin
+            return self.safe_message(algorithm, reference, request.factor, header, pin, request.key)
+        opening, amounts = request.opening, request.amounts
+        return self.init_purchase(algorithm, reference, opening, amounts, request.kind, request.time)
 
     def _forget(self) -> None:
         self._terminal_number = ""
@@ -237,12 +242,6 @@ _LOST: Final = (TransportError, PowerLost, PowerError)
 
 def _select(name: bytes) -> bytes:
     return command(0x00, 0xA4, 0x04, 0x00, name, le=0)
-
-
-def _pin_block(pin: bytes, block: int) -> bytes:
-    """LD ‖ PIN, padded only where it does not fill the block (card security §5)."""
-    plain = bytes((len(pin),)) + pin
-    return pad(plain, block) if len(plain) % block else plain
 
 
 def _fold(enciphered: bytes) -> bytes:

@@ -7,6 +7,8 @@ from typing import Final, Protocol
 from sscard.standard.apdu import SW, Answer, command, split
 
 GET_RESPONSE_INS: Final = 0xC0
+WRONG_LE, MORE_DATA = int(SW.WRONG_LE), int(SW.MORE_DATA)
+"""Every answer is compared with them: quicker as plain numbers."""
 
 
 class Connection(Protocol):
@@ -33,10 +35,13 @@ def exchange(connection: Connection, sent: bytes) -> Answer:
 
     ISO 7816-3 T=0; a contactless card answers at once and passes unchanged.
     """
-    data, sw = split(connection.transmit(sent))
-    if sw & 0xFF00 == SW.WRONG_LE and len(sent) <= 5:
-        data, sw = split(connection.transmit(sent[:4] + bytes((sw & 0xFF,))))
-    while sw & 0xFF00 == SW.MORE_DATA:
+    answer = split(connection.transmit(sent))
+    if answer.sw & 0xFF00 == WRONG_LE and len(sent) <= 5:
+        answer = split(connection.transmit(sent[:4] + bytes((answer.sw & 0xFF,))))
+    if answer.sw & 0xFF00 != MORE_DATA:
+        return answer
+    data, sw = answer
+    while sw & 0xFF00 == MORE_DATA:
         more, sw = split(connection.transmit(command(0x00, GET_RESPONSE_INS, 0, 0, le=sw & 0xFF)))
         data += more
     return Answer(data, sw)

@@ -1,0 +1,176 @@
+"""A call of a driver function: the table of functions, their return codes, and which step a group waits for."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
+
+from sscard.driver.errors import FAILURES, Code, DriverError, outcome
+from sscard.driver.fields import fit
+from sscard.driver.station import DriverOptions, KeyAddresses, Readers, Terminal
+from sscard.driver.steps import Steps
+from sscard.terminal.flow import Flow, run
+from sscard.terminal.pinpad import PinPad
+from sscard.terminal.psam import Psam
+
+Result = tuple[int, str]
+"""Return code and pOutInfo."""
+P = ParamSpec("P")
+D = TypeVar("D", bound="DriverCalls")
+
+OUT_512, OUT_1024, OUT_2048, OUT_20480 = 512, 1024, 2048, 20480
+"""Sizes of pOutInfo in bytes of GBK, the ending zero of C included."""
+LONGEST: Final = {"pCardInfo": 128, "pFileAddr": 1024, "pWriteData": 20480, "pPayInfo": 512}
+"""Bytes of a text parameter; those of pKey stand with the function."""
+LAST = ""
+
+
+class Function(NamedTuple):
+    """A row of the table: parameters in the order of C without pOutInfo, size of pOutInfo, longest pKey."""
+
+    name: str
+    parameters: dict[str, type[int] | type[str]]
+    room: int
+    key: int
+    description: str
+
+    @property
+    def numbers(self) -> int:
+        """How many numbers it takes, which come first."""
+        return sum(kind is int for kind in self.parameters.values())
+
+    @property
+    def texts(self) -> int:
+        """How many texts it takes."""
+        return len(self.parameters) - self.numbers
+
+    @property
+    def next_step(self) -> str:
+        """The step that its group goes on with, empty if none."""
+        following = re.sub(r"\d$", lambda step: str(int(step[0]) + 1), self.name)
+        return following if following != self.name and following in FUNCTIONS else LAST
+
+    @property
+    def goes_on(self) -> bool:
+        return self.next_step != LAST
+
+
+FUNCTIONS: Final[dict[str, Function]] = {}
+"""The table of LD/T 33; ``function`` and ``step`` enter a row."""
+
+
+def function(room: int) -> Callable[[Callable[Concatenate[D, P], Flow[str]]], Callable[Concatenate[D, P], Result]]:
+    """Enter a function, or the first step of a group: the operation gives pOutInfo, ``room`` bytes at most."""
+
+    def enter(operation: Callable[Concatenate[D, P], Flow[str]]) -> Callable[Concatenate[D, P], Result]:
+        row = _enter(operation, room)
+
+        @wraps(operation)
+        def call(driver: D, /, *given: P.args, **named: P.kwargs) -> Result:
+            return driver.begin(row, operation(driver, *given, **named))
+
+        return call
+
+    return enter
+
+
+def step(
+    room: int, *, key: int
+) -> Callable[[Callable[Concatenate[D, P], tuple[str, ...]]], Callable[Concatenate[D, P], Result]]:
+    """Enter a later step of a group; it gives what the operation of step 1 goes on with, pKey first.
+
+    pKey has up to ``key`` characters.
+    """
+
+    def enter(declared: Callable[Concatenate[D, P], tuple[str, ...]]) -> Callable[Concatenate[D, P], Result]:
+        row = _enter(declared, room, key)
+
+        @wraps(declared)
+        def call(driver: D, /, *given: P.args, **named: P.kwargs) -> Result:
+            return driver.go_on(row, *declared(driver, *given, **named))
+
+        return call
+
+    return enter
+
+
+def _enter(declared: Callable[..., Any], room: int, key: int = 0) -> Function:
+    _, *given = inspect.signature(declared, eval_str=True).parameters.values()
+    row = Function(
+        declared.__name__,
+        {each.name: each.annotation for each in given},
+        room,
+        key,
+        inspect.cleandoc(declared.__doc__ or ""),
+    )
+    FUNCTIONS[row.name] = row
+    return row
+
+
+class DriverCalls:
+    """The driver of one terminal; one thread at a time may call it.
+
+    ``addresses`` is the operator's key-address map, that of the built-in test
+    keys unless given. Between the steps of an HSM group the card stays under
+    power; any error, ``close``, or any other function ends the group. A PIN
+    appears in one place only, where the sheet wants it: field 5 of
+    iReloadPIN_HSM_Step2.
+    """
+
+    def __init__(
+        self,
+        readers: Readers,
+        pinpad: PinPad,
+        psam: Psam | None = None,
+        addresses: KeyAddresses | None = None,
+        options: DriverOptions | None = None,
+    ) -> None:
+        self._terminal = Terminal(readers, pinpad, psam, addresses, options)
+        self._steps: Steps | None = None
+        self._awaited = LAST
+
+    def close(self) -> None:
+        """End an open group, take the card's power away."""
+        steps, self._steps = self._steps, None
+        self._awaited = LAST
+        if steps is not None:
+            steps.close()
+        self._terminal.close()
+
+    def begin(self, row: Function, operation: Flow[str]) -> Result:
+        """A function that stands alone, by the PSAM, or the first step of a group."""
+        self.close()
+        if not row.goes_on:
+            return self._call(row, lambda: run(operation, self._terminal.send, self._terminal.answer))
+        self._steps = Steps(self._terminal, operation)
+        return self._call(row, self._steps.go_on)
+
+    def go_on(self, row: Function, *parameters: str) -> Result:
+        """A later step; −12 where the group does not wait for it."""
+        steps = self._steps
+        if steps is None or row.name != self._awaited:
+            self.close()
+            return self._call(row, _not_connected)
+        return self._call(row, lambda: steps.go_on(*parameters))
+
+    def _call(self, row: Function, work: Callable[[], str]) -> Result:
+        """One call: unless a further step is awaited, the device is closed before the answer, whatever happened."""
+        self._awaited = LAST
+        try:
+            out = fit(work(), row.room - 1)
+            if self._steps is not None and self._steps.waits:
+                self._awaited = row.next_step
+        except FAILURES as error:
+            return outcome(error, reversed_tries=self._terminal.options.reversed_tries)
+        else:
+            return int(Code.OK), out
+        finally:
+            if self._awaited == LAST:
+                self.close()
+
+
+def _not_connected() -> str:
+    raise DriverError(Code.NOT_CONNECTED)

@@ -1,0 +1,92 @@
+"""Before an operation (交易预处理, terminal flows §1): is the card genuine, may it be served here, is a PIN needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import Enum
+
+from sscard.i18n.language import N_, _
+from sscard.standard.generations import GENERATIONS
+from sscard.terminal import flows
+from sscard.terminal.card import Identity, IssuerData, OpenedCard
+from sscard.terminal.flow import Flow
+
+
+class Finding(Enum):
+    """Why a card is not served."""
+
+    NOT_GENUINE = N_("internal authentication failed: the card is not genuine")
+    BLACKLISTED = N_("the card is on the black list")
+    UNSUPPORTED_BODY = N_("cards of this initializing body are not served")
+    UNSUPPORTED_CATEGORY = N_("cards of this category are not served")
+    UNSUPPORTED_VERSION = N_("cards of this version are not served")
+    EXPIRED = N_("the card has expired")
+
+    @property
+    def text(self) -> str:
+        """For the operator."""
+        return _(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Blacklist:
+    """The black list (黑名单): single cards, and ranges of card numbers, both ends included."""
+
+    cards: frozenset[Identity] = frozenset()
+    ranges: tuple[tuple[str, str], ...] = ()
+
+    def holds(self, card: Identity) -> bool:
+        """Whether a card is on the list."""
+        return card in self.cards or any(first <= card.card_number <= last for first, last in self.ranges)
+
+
+@dataclass(frozen=True, slots=True)
+class TerminalRules:
+    """Which cards a terminal serves; ``None`` is all.
+
+    ``bodies`` are beginnings of the initializing body number (24 digits),
+    ``categories`` the characters of item 02, ``versions`` names of generations.
+    """
+
+    blacklist: Blacklist = field(default_factory=Blacklist)
+    bodies: tuple[str, ...] | None = None
+    categories: frozenset[str] | None = None
+    versions: frozenset[str] = frozenset(GENERATIONS)
+
+    def findings(self, issuer: IssuerData, today: date) -> tuple[Finding, ...]:
+        """Everything in EF05 that speaks against a card (flows §1.4b); an expiry never written never comes."""
+        expired = bool(issuer.expires) and issuer.expires < f"{today:%Y%m%d}"
+        checks = (
+            (self.blacklist.holds(issuer.identity), Finding.BLACKLISTED),
+            (self.bodies is not None and not issuer.body.startswith(self.bodies), Finding.UNSUPPORTED_BODY),
+            (self.categories is not None and issuer.category not in self.categories, Finding.UNSUPPORTED_CATEGORY),
+            (issuer.generation not in self.versions, Finding.UNSUPPORTED_VERSION),
+            (expired, Finding.EXPIRED),
+        )
+        return tuple(finding for found, finding in checks if found)
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What pre-processing found; ``tries_left`` is ``None`` if no PIN need be given."""
+
+    findings: tuple[Finding, ...]
+    tries_left: int | None
+
+    @property
+    def admitted(self) -> bool:
+        """Whether the card is served."""
+        return not self.findings
+
+    @property
+    def pin_needed(self) -> bool:
+        return self.tries_left is not None
+
+
+def pre_process(card: OpenedCard, rules: TerminalRules, today: date) -> Flow[Admission]:
+    """Flows §1.4 to §1.6: a card that is not genuine is asked nothing more."""
+    if not (yield from flows.is_genuine(card)):
+        return Admission((Finding.NOT_GENUINE,), None)
+    findings = rules.findings((yield from flows.issuer_of(card)), today)
+    return Admission(findings, None if findings else (yield from flows.tries_left()))

@@ -1,0 +1,48 @@
+"""An HSM answers what a flow asks of whoever holds the keys; a ``Psam`` does it by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+from sscard.hsm import Hsm
+from sscard.i18n.language import _, is_chinese
+from sscard.standard.apdu import SW
+from sscard.standard.cipher import equal
+from sscard.terminal.errors import ApduError
+from sscard.terminal.flow import CheckMac2, Mac1, Prove, PurchaseMac, Request, Seal
+
+DPK = "DPK"
+
+
+class HsmAnswers:
+    """The answers of an HSM; ``sequences`` numbers the purchases, for which it stands in for a PSAM."""
+
+    def __init__(self, hsm: Hsm, sequences: Iterator[int] | None = None) -> None:
+        self._hsm = hsm
+        self._sequences = sequences or count(1)
+
+    def __call__(self, request: Request) -> object:
+        if isinstance(request, Prove):
+            card, key, factor, original = request
+            address = self._hsm.address_of(key)
+            return self._hsm.authentication_data(card.algorithm, address, card.reference, factor, original)
+        if isinstance(request, Seal):
+            card, header, pin = request.card, request.header, request.pin
+            address = self._hsm.address_of(request.key)
+            return self._hsm.safe_message(card.algorithm, address, card.reference, request.factor, header, pin)
+        if isinstance(request, PurchaseMac):
+            sequence = next(self._sequences).to_bytes(4, "big")
+            return Mac1(sequence, request.time, self._purchase_mac(request, sequence, request.message))
+        if isinstance(request, CheckMac2):
+            asked = request.purchase
+            if not equal(self._purchase_mac(asked, request.made.sequence, asked.amounts), request.mac2):
+                raise ApduError(_("check MAC2"), SW.WRONG_MAC, chinese=is_chinese())
+            return True
+        raise NotImplementedError(type(request).__name__)
+
+    def _purchase_mac(self, asked: PurchaseMac, sequence: bytes, message: bytes) -> bytes:
+        card = asked.card
+        address = self._hsm.address_of(DPK, asked.key_version - 1)
+        factor = asked.random + asked.purchase_count + sequence[2:]
+        return self._hsm.purchase_mac(card.algorithm, address, card.reference, factor, message)
