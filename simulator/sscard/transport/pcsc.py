@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, NoReturn
 
-from sscard.errors import InputError, MissingPart
+from sscard.errors import MissingPart, ReaderMissing
 from sscard.i18n.language import _
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 
@@ -85,7 +85,7 @@ class PcscConnection:
 
     ``power_on`` waits up to ``patience`` seconds for a card, and gives it a
     cold start whoever used it before. Errors: ``MissingPart`` (no pyscard, no
-    daemon), ``InputError`` (no such reader), ``CardRemoved``, ``CardMute``,
+    daemon), ``ReaderMissing``, ``CardRemoved``, ``CardMute``,
     ``CardReset``, ``ReaderError``. The reader is shared unless ``exclusive``.
     One thread at a time may use a connection.
     """
@@ -214,7 +214,7 @@ def _wait(scard: Any, context: int, reader_name: str, present: bool, timeout: fl
         left = max(0, round((deadline - time.monotonic()) * 1000))
         result, states = scard.SCardGetStatusChange(context, left, [(reader_name, state)])
         if result == scard.SCARD_E_UNKNOWN_READER:
-            raise InputError(_("no reader called {name!r}", name=reader_name), remedy=_readers_here(scard, context))
+            raise ReaderMissing(_("no reader called {name!r}", name=reader_name), remedy=_readers_here(scard, context))
         if result == scard.SCARD_E_TIMEOUT:
             return False
         _demand(scard, result)
