@@ -225,8 +225,12 @@ def _psam(level: PsamLevel | None, terminal: str, keys: KeyHierarchy) -> Psam | 
 def _terminal_kept() -> Iterator[None]:
     """Whatever a PIN prompt has done to the terminal is undone at the end, also in the middle of one."""
     import sys
-    import termios
 
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
     if not sys.stdin.isatty():
         yield
         return
