@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 import kit
-from kit.programs import Program, run, running
+from kit.programs import LONG, Program, run, running
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, save_card
@@ -36,7 +36,7 @@ def image(tmp_path: Path) -> Path:
 def inserted(pcscd: PrivatePcscd, reader: int, image: Path) -> Iterator[Program]:
     """`sscard insert`, once the reader has the card."""
     with running("insert", image, "--port", pcscd.port(reader)) as program:
-        assert wait_for_card(pcscd.reader_name(reader))
+        assert wait_for_card(pcscd.reader_name(reader), timeout=LONG)
         yield program
 
 
@@ -92,6 +92,7 @@ def test_kill_9_keeps_the_image_and_lets_it_go(
     assert inserted.end(signal.SIGKILL)[0] == -signal.SIGKILL
     assert tries_on_disk(image) == 5
     with running("insert", image, "--port", pcscd.port(reader)):
+        assert wait_for_card(pcscd.reader_name(reader), timeout=LONG)
         assert wrong_pin(connection) == "63C4"
 
 
@@ -123,6 +124,7 @@ def test_remove_after_takes_it_out_once_the_answer_has_left(
     pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
 ) -> None:
     with running("insert", image, "--port", pcscd.port(reader), "--remove-after", 2) as program:
+        assert wait_for_card(pcscd.reader_name(reader), timeout=LONG)
         assert wrong_pin(connection) == "63C5"
         with pytest.raises(CardRemoved):
             connection.transmit(ASK_TRIES)
@@ -134,6 +136,7 @@ def test_remove_after_takes_it_out_once_the_answer_has_left(
 
 def test_the_contactless_side(pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection) -> None:
     with running("insert", image, "--port", pcscd.port(reader), "--contactless"):
+        assert wait_for_card(pcscd.reader_name(reader), timeout=LONG)
         assert connection.power_on() == load_card(image).profile.atr(contact=False)
         data, sw = split(connection.transmit(SELECT))
         assert data

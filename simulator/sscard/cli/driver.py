@@ -129,8 +129,7 @@ def serve(
             readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, held), held.address_of, options
         )
         with serve_driver(made, listen, idle=idle, log=tell) as server:
-            typer.echo(_("driver at {place}", place=server.place))
-            serve_until_signal(server)
+            serve_until_signal(server, _("driver at {place}", place=server.place))
 
 
 def _cached(system: System) -> Path:

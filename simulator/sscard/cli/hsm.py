@@ -39,7 +39,7 @@ TokenFile = Annotated[Path | None, typer.Option(metavar="FILE", help=FILE_HELP)]
 def serve(
     keys: Keys = None,
     port: Annotated[
-        int, typer.Option(help=_("The port on the loopback interface; 0 takes a free one."))
+        int, typer.Option(min=0, max=65535, help=_("The port on the loopback interface; 0 takes a free one."))
     ] = DEFAULT_PORT,
     token_file: TokenFile = None,
     module: Module = None,
@@ -54,8 +54,7 @@ def serve(
 
     file = token_file or default_token_file()
     with _backend(keys, module, label) as behind, HsmServer(behind, service_token(file), port=port, log=tell) as server:
-        typer.echo(_("HSM at {url}, token in {file}", url=server.url, file=file))
-        serve_until_signal(server)
+        serve_until_signal(server, _("HSM at {url}, token in {file}", url=server.url, file=file))
 
 
 @hsm.command()

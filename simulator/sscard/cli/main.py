@@ -58,6 +58,7 @@ class _Output:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._failure: BaseException | None = None
 
     def write(self, text: str) -> int:
         return self._do(lambda: self._stream.write(text))
@@ -69,17 +70,20 @@ class _Output:
         return getattr(self._stream, name)
 
     def _do(self, act: Callable[[], T]) -> T:
-        try:
-            return act()
-        except OSError as error:
+        """Once failed, it fails again: Typer swallows what its first look at a stream raises."""
+        if self._failure is None:
+            try:
+                return act()
+            except BrokenPipeError:
+                self._failure = SystemExit(EXIT_CODES[MissingPart])
+            except OSError as error:
+                self._failure = MissingPart(
+                    _("standard output cannot be written: {reason}", reason=reason_of(error)),
+                    _("free space on the disk, or redirect the output to another place"),
+                )
             # What is still in the buffer would fail again when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-            if isinstance(error, BrokenPipeError):
-                raise SystemExit(EXIT_CODES[MissingPart]) from None
-            raise MissingPart(
-                _("standard output cannot be written: {reason}", reason=reason_of(error)),
-                _("free space on the disk, or redirect the output to another place"),
-            ) from None
+        raise self._failure
 
 
 def language_option(arguments: list[str]) -> str:

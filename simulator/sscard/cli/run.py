@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from sscard.cli.target import tell
 from sscard.errors import InputError
 from sscard.i18n.language import _, reason_of
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from sscard.scenario import Scenario, ScenarioResult
 
 DEFAULT_SEED = 1
+INTERRUPTED = 130
 
 
 class Transport(StrEnum):
@@ -49,7 +51,11 @@ def run(
         str, typer.Option(metavar="P", help=_("Run all on this personality: a preset or a file."))
     ] = "",
 ) -> None:
-    """Run scenarios: the built-in suite, or the files and folders named."""
+    """Run scenarios: the built-in suite, or the files and folders named.
+
+    Exits 1 if a scenario fails, 2 if nothing can be run, 130 on Ctrl-C: then
+    summary, reports and trace hold the scenarios that were run.
+    """
     from sscard.scenario.reports.console import trace_text
 
     scenarios = _find(paths or [], personality, expression)
@@ -66,6 +72,9 @@ def run(
         from sscard.scenario.reports.html import html_report
 
         _write(html, html_report(results, seed))
+    if len(results) < len(scenarios):
+        tell(_("interrupted after {done} of {total} scenarios", done=len(results), total=len(scenarios)))
+        raise typer.Exit(INTERRUPTED)
     if not all(result.passed for result in results):
         raise typer.Exit(1)
 
@@ -98,10 +107,13 @@ def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[Sce
         closing(run_scenarios(scenarios, seed, road)) as coming,
         ConsoleReport(Console(highlight=False), len(scenarios)) as report,
     ):
-        for scenario in scenarios:
-            report.begin(scenario)
-            results.append(next(coming))
-            report.add(results[-1])
+        try:
+            for scenario in scenarios:
+                report.begin(scenario)
+                results.append(next(coming))
+                report.add(results[-1])
+        except KeyboardInterrupt:
+            pass  # what was done is reported and written like a whole run
         report.finish()
     return results
 

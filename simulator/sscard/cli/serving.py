@@ -6,6 +6,8 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
+import typer
+
 if TYPE_CHECKING:
     from socketserver import BaseServer
 
@@ -14,11 +16,13 @@ LOOK: Final = 0.1
 """Seconds between two checks for a signal."""
 
 
-def serve_until_signal(server: BaseServer) -> None:
-    """Serve from a thread; the caller closes the server."""
+def serve_until_signal(server: BaseServer, announcement: str = "") -> None:
+    """Print an announcement and serve from a thread; the caller closes the server."""
     caught: list[int] = []
     for number in ENDS:
         signal.signal(number, lambda number, _: caught.append(number))
+    if announcement:
+        typer.echo(announcement)  # who reads it may send a signal from now on
     thread = threading.Thread(target=server.serve_forever, args=(LOOK,), daemon=True)
     if hasattr(signal, "pthread_sigmask"):
         # The thread and those it starts inherit the mask: a signal does not interrupt an exchange with the card.

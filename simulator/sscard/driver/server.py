@@ -309,7 +309,10 @@ def serve_driver(
     where = place or default_place()
     server: _UnixServer | _TcpServer
     if where.startswith(TCP):
-        server = _TcpServer((LOOPBACK, _port(where)), _Handler, bind_and_activate=False)
+        port = where.removeprefix(TCP)
+        if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 0xFFFF:
+            raise InputError(_("{place}: not a port", place=where), remedy=_("for example tcp:35980"))
+        server = _TcpServer((LOOPBACK, int(port)), _Handler, bind_and_activate=False)
     elif not hasattr(socket, "AF_UNIX"):
         raise MissingPart(_("this system has no Unix sockets"), _("listen on a port: --listen tcp:35980"))
     else:
@@ -333,13 +336,6 @@ def default_place() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     given = os.environ.get(PLACE_VARIABLE)
     return given or (f"{runtime}/sscard-driver" if runtime else str(Path.home() / ".sscard-driver"))
-
-
-def _port(place: str) -> int:
-    text = place.removeprefix(TCP)
-    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 0xFFFF:
-        raise InputError(_("{place}: not a port", place=place), remedy=_("for example tcp:35980"))
-    return int(text)
 
 
 def _clear(path: Path) -> None:

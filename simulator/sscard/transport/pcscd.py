@@ -203,7 +203,14 @@ class PrivatePcscd:
     def _start_listening(self) -> None:
         """Start with ports that were free a moment ago; with others if another program was quicker."""
         for attempt in range(ATTEMPTS):
-            self._configure()
+            self._pairs = free_pairs(self.readers // SLOTS)
+            stanzas = [
+                _STANZA.format(
+                    name=f"{self._name} {pair:02d}", port=port, driver=self._folder / f"libifdvpcd-{pair}.so"
+                )
+                for pair, port in enumerate(self._pairs, 1)
+            ]
+            (self._folder / "readers" / "sscard").write_text("\n".join(stanzas))
             if attempt:
                 self._tell("kill")
             self.start()
@@ -211,15 +218,6 @@ class PrivatePcscd:
             if set(ports) <= listening_ports():
                 return
         raise DaemonFailed(_("the readers do not listen on {ports}\n{log}", ports=ports, log=self.log()))
-
-    def _configure(self) -> None:
-        """Choose free ports and write the daemon's configuration."""
-        self._pairs = free_pairs(self.readers // SLOTS)
-        stanzas = [
-            _STANZA.format(name=f"{self._name} {pair:02d}", port=port, driver=self._folder / f"libifdvpcd-{pair}.so")
-            for pair, port in enumerate(self._pairs, 1)
-        ]
-        (self._folder / "readers" / "sscard").write_text("\n".join(stanzas))
 
     def _open_guard(self) -> None:
         """Fill the folder and start the process that starts the daemon."""
