@@ -1,4 +1,7 @@
-"""Why a run ends early: unusable input, a missing part of the environment, a card that does not answer."""
+"""Why a run ends early: unusable input, a missing part of the environment, a card that does not answer.
+
+``sscard.cli.main`` maps these classes, and classes derived from them, to exit codes.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +27,12 @@ class InputError(Exception):
         return f"{text}\n  {self.remedy}" if self.remedy else text
 
 
+class ReaderMissing(InputError):
+    """No reader has the name that was given. Exit code 3: the reader may be unplugged."""
+
+
 class MissingPart(Exception):
-    """A part of the environment is not there; ``remedy`` is the command that installs it. Exit code 3."""
+    """A part of the environment is missing; ``remedy`` is the command or step that helps. Exit code 3."""
 
     def __init__(self, part: str, remedy: str) -> None:
         super().__init__(f"{part}\n  {remedy}")
@@ -35,3 +42,7 @@ class MissingPart(Exception):
 
 class TransportError(Exception):
     """No answer of the card came: unlike a status word, nothing the card decided. Exit code 1."""
+
+
+class CardRemoved(TransportError):
+    """The reader holds no card, or the card left with this command and may have run it. Exit code 3."""

@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import pytest
@@ -18,6 +19,8 @@ from kit.waiting import PATIENCE
 
 ENGLISH = {"LANGUAGE": "en"}
 SSCARD = (sys.executable, "-m", "sscard.cli.main")
+WINDOWS = (sys.executable, str(Path(__file__).with_name("windows.py")))
+"""`sscard` without what a Python for Windows lacks."""
 
 
 class CommandLine:
@@ -85,24 +88,24 @@ class Program:
 
 
 @contextmanager
-def running(*arguments: object) -> Iterator[Program]:
+def running(*arguments: object, program: Sequence[str] = SSCARD, **variables: str) -> Iterator[Program]:
     """`sscard` with these arguments, killed at the end where it still runs."""
-    command = [*SSCARD, *map(str, arguments)]
-    environment = {**os.environ, **ENGLISH}
+    command = [*program, *map(str, arguments)]
+    environment = {**os.environ, **ENGLISH, **variables}
     with subprocess.Popen(  # noqa: S603
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
-        program = Program(process)
+        started = Program(process)
         try:
-            yield program
+            yield started
         finally:
             process.kill()
-            program.join()
+            started.join()
 
 
-def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, program: Sequence[str] = SSCARD, **environment: str) -> subprocess.CompletedProcess[str]:
     """`sscard` from beginning to end."""
-    command = [*SSCARD, *map(str, arguments)]
+    command = [*program, *map(str, arguments)]
     return subprocess.run(  # noqa: S603
         command,
         env={**os.environ, **ENGLISH, **environment},

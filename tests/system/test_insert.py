@@ -93,6 +93,7 @@ def test_kill_9_keeps_the_image_and_lets_it_go(
     assert inserted.end(signal.SIGKILL)[0] == -signal.SIGKILL
     assert tries_on_disk(image) == 5
     with running("insert", image, "--port", pcscd.port(reader)):
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
         assert wrong_pin(connection) == "63C4"
 
 
@@ -124,6 +125,7 @@ def test_remove_after_takes_it_out_once_the_answer_has_left(
     pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
 ) -> None:
     with running("insert", image, "--port", pcscd.port(reader), "--remove-after", 2) as program:
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
         assert wrong_pin(connection) == "63C5"
         with pytest.raises(CardRemoved):
             connection.transmit(ASK_TRIES)
@@ -135,6 +137,7 @@ def test_remove_after_takes_it_out_once_the_answer_has_left(
 
 def test_the_contactless_side(pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection) -> None:
     with running("insert", image, "--port", pcscd.port(reader), "--contactless"):
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
         assert connection.power_on() == load_card(image).profile.atr(contact=False)
         data, sw = split(connection.transmit(SELECT))
         assert data

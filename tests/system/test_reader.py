@@ -16,7 +16,7 @@ import pytest
 import kit
 from kit.waiting import PATIENCE, until
 from sscard.chip.memory import Moment
-from sscard.errors import InputError
+from sscard.errors import ReaderMissing
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
 from sscard.terminal import CardSession, WrongPin
@@ -129,8 +129,8 @@ def test_a_whole_pin_reset(connection: PcscConnection) -> None:
     session.close()
 
 
-def test_an_unknown_reader_is_unusable_input(pcscd: PrivatePcscd) -> None:
-    with pytest.raises(InputError, match="no reader called 'none such'") as unusable:
+def test_an_unknown_reader_is_missing(pcscd: PrivatePcscd) -> None:
+    with pytest.raises(ReaderMissing, match="no reader called 'none such'") as unusable:
         PcscConnection("none such").power_on()
     assert pcscd.reader_name(0) in unusable.value.remedy
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -9,7 +10,7 @@ from random import Random
 import pytest
 
 import kit
-from kit.programs import run
+from kit.programs import run, running
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
 from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
@@ -110,6 +111,19 @@ def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
         done = run("run", "-k", "window or contactless", "--transport", road, "--trace", file)
         assert done.returncode == 0, done.stdout + done.stderr
     assert traces["local"].read_bytes() == traces["pcsc"].read_bytes()
+
+
+def test_an_interrupted_run_has_its_summary_report_and_trace(tmp_path: Path) -> None:
+    trace, junit = tmp_path / "trace", tmp_path / "junit"
+    with running("run", "--transport", "pcsc", "--trace", trace, "--junit", junit) as program:
+        name = program.line_with("✓").split("✓ ")[1].split("  ")[0]
+        code, rest = program.end(signal.SIGINT)
+    assert code == 130
+    assert "passed, 0 failed" in rest
+    assert "interrupted after" in rest
+    assert "Traceback" not in rest
+    assert f"== {name}" in trace.read_text(encoding="utf-8")
+    assert "<testcase" in junit.read_text(encoding="utf-8")
 
 
 def test_run_without_a_daemon_to_be_had_ends_with_3(tmp_path: Path) -> None:

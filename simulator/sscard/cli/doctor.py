@@ -45,8 +45,8 @@ class Finding(NamedTuple):
 
 
 def doctor() -> None:
-    """Tell what PC/SC, vpcd and Python parts are here, and the command that installs what is missing; then 3."""
-    findings = [_python(), _pyscard(), _pcscd(), _driver(), *_daemons(), _network(), *_programs()]
+    """Check PC/SC, vpcd and Python dependencies and print the install command for anything missing (exit code 3)."""
+    findings = [finding for check in CHECKS for finding in check()]
     for finding in findings:
         for line in finding.lines():
             typer.echo(line)
@@ -56,53 +56,55 @@ def doctor() -> None:
     typer.echo("\n" + _("Everything for PC/SC is here."))
 
 
-def _python() -> Finding:
+def _python() -> Iterator[Finding]:
     from sscard.version import __version__
 
-    return Finding(
-        HERE,
-        "sscard",
-        f"{__version__}, Python {platform.python_version()}, Linux {platform.release()}",
-    )
+    system = f"{platform.system()} {platform.release()}"
+    yield Finding(HERE, "sscard", f"{__version__}, Python {platform.python_version()}, {system}")
 
 
-def _pyscard() -> Finding:
+def _pyscard() -> Iterator[Finding]:
     try:
         from smartcard import scard  # noqa: F401
     except ImportError:
-        return Finding(ABSENT, "pyscard", _("not installed"), _(PYSCARD))
+        yield Finding(ABSENT, "pyscard", _("not installed"), _(PYSCARD))
+        return
     try:
-        return Finding(HERE, "pyscard", version("pyscard"))
+        yield Finding(HERE, "pyscard", version("pyscard"))
     except PackageNotFoundError:
-        return Finding(HERE, "pyscard", _("version unknown"))
+        yield Finding(HERE, "pyscard", _("version unknown"))
 
 
-def _pcscd() -> Finding:
+def _pcscd() -> Iterator[Finding]:
     from sscard.transport.pcscd import find_pcscd
 
     try:
         program = find_pcscd()
     except MissingPart as missing:
-        return _missing("pcscd", missing)
+        yield _missing("pcscd", missing)
+        return
     said = _output(str(program), "--version").partition("\n")[0]
-    return Finding(
+    yield Finding(
         HERE, "pcscd", f"{said.removeprefix('pcsc-lite version ').rstrip('.') or _('version unknown')} ({program})"
     )
 
 
-def _driver() -> Finding:
+def _driver() -> Iterator[Finding]:
     from sscard.transport.pcscd import find_driver
 
     try:
         driver = find_driver()
     except MissingPart as missing:
-        return _missing("vpcd", missing)
+        yield _missing("vpcd", missing)
+        return
     query = "dpkg-query", "--show", "--showformat", "${Version}", "vsmartcard-vpcd"
-    return Finding(HERE, "vpcd", f"{_output(*query) or _('version unknown')} ({driver})")
+    yield Finding(HERE, "vpcd", f"{_output(*query) or _('version unknown')} ({driver})")
 
 
 def _daemons() -> Iterator[Finding]:
     """The system's daemon and a private one: either is enough, though ``insert`` wants the first."""
+    from sscard.errors import TransportError
+    from sscard.transport.pcsc import cards
     from sscard.transport.pcscd import check_private_pcscd, daemon_answers
 
     running = daemon_answers()
@@ -113,7 +115,12 @@ def _daemons() -> Iterator[Finding]:
         private = missing
     lack = ASIDE if running or private is None else ABSENT
     if running:
-        yield Finding(HERE, _("PC/SC daemon"), _("answers; {readers}", readers=_readers()))
+        try:
+            found = [f"{name} ({_('a card') if atr else _('empty')})" for name, atr in cards().items()]
+            readers = ", ".join(found) or _("no reader")
+        except (MissingPart, TransportError) as error:
+            readers = str(error).partition("\n")[0]
+        yield Finding(HERE, _("PC/SC daemon"), _("answers; {readers}", readers=readers))
     else:
         yield Finding(lack, _("PC/SC daemon"), _("none is running: sscard insert needs one"), _(START_DAEMON))
     if private is None:
@@ -122,23 +129,12 @@ def _daemons() -> Iterator[Finding]:
         yield Finding(lack, _("private pcscd"), private.part, private.remedy)
 
 
-def _readers() -> str:
-    from sscard.errors import TransportError
-    from sscard.transport.pcsc import cards
-
-    try:
-        found = cards()
-    except (MissingPart, TransportError) as error:
-        return str(error).partition("\n")[0]
-    return ", ".join(f"{name} ({_('a card') if atr else _('empty')})" for name, atr in found.items()) or _("no reader")
-
-
-def _network() -> Finding:
+def _network() -> Iterator[Finding]:
     from sscard.transport.pcscd import open_ports
 
     exposed = sorted(open_ports().intersection(PORTS))
     now = _("; now on {ports}", ports=", ".join(map(str, exposed))) if exposed else ""
-    return Finding(ASIDE, _("network"), _(OPEN_TO_ALL) + now)
+    yield Finding(ASIDE, _("network"), _(OPEN_TO_ALL) + now)
 
 
 def _programs() -> Iterator[Finding]:
@@ -162,3 +158,6 @@ def _output(program: str, *arguments: str) -> str:
     environment = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run([program, *arguments], capture_output=True, text=True, check=False, env=environment)  # noqa: S603
     return done.stdout.strip()
+
+
+CHECKS: Final = (_python, _pyscard, _pcscd, _driver, _daemons, _network, _programs)

@@ -134,8 +134,7 @@ def serve(
             readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, hierarchy), hierarchy.address_of, options
         )
         with serve_driver(made, listen, idle=idle, log=tell) as server:
-            typer.echo(_("driver at {place}", place=server.place))
-            serve_until_signal(server)
+            serve_until_signal(server, _("driver at {place}", place=server.place))
 
 
 @driver.command()
@@ -254,8 +253,12 @@ def _psam(level: PsamLevel | None, terminal: str, keys: KeyHierarchy) -> Psam | 
 @contextmanager
 def _terminal_kept() -> Iterator[None]:
     """Whatever a PIN prompt has done to the terminal is undone at the end, also in the middle of one."""
-    import termios
 
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
     if not sys.stdin.isatty():
         yield
         return

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, nullcontext
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
 import typer
 
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
-from sscard.errors import InputError
+from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from sscard.transport.pcscd import PrivatePcscd
 
 MOST: Final = 16
-END: Final = ""
+END: Final = None
 TICK: Final = 0.25
 """Seconds between two looks at the cards."""
 
@@ -44,6 +43,17 @@ class Status(NamedTuple):
     tries: str = ""
 
 
+class _Failure(NamedTuple):
+    """Why a process has ended."""
+
+    problem: str
+    remedy: str = ""
+    missing: bool = False
+
+
+_Told = list[Status] | _Failure
+
+
 def farm(
     cards: Annotated[list[Path], typer.Argument(help=_("Card images, and folders of them."))],
     readers: Annotated[int, typer.Option(min=0, max=MOST, help=_("How many readers; 0: one for each card."))] = 0,
@@ -55,7 +65,15 @@ def farm(
     """
     from sscard.transport.pcscd import PrivatePcscd
 
-    images = _images(cards)
+    images: list[Path] = []
+    for path in cards:
+        images += sorted(path.glob("[!.]*.json")) if path.is_dir() else [path]
+    if not images:
+        raise InputError(
+            _("no card images here"),
+            file=str(cards[0]),
+            remedy=_("sscard issue --count 4 -o {folder} makes four", folder=cards[0]),
+        )
     count = readers or min(len(images), MOST)
     with PrivatePcscd(count) as daemon:
         places = [
@@ -64,19 +82,6 @@ def farm(
         with _Farm(places, processes) as running:
             signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # not before: to start a process unblocks them
             _show(running, daemon, len(images) - len(places))
-
-
-def _images(given: list[Path]) -> list[Path]:
-    found: list[Path] = []
-    for path in given:
-        found += sorted(path.glob("[!.]*.json")) if path.is_dir() else [path]
-    if not found:
-        raise InputError(
-            _("no card images here"),
-            file=str(given[0]),
-            remedy=_("sscard issue --count 4 -o {folder} makes four", folder=given[0]),
-        )
-    return found
 
 
 def _show(running: _Farm, daemon: PrivatePcscd, left_over: int) -> None:
@@ -121,9 +126,17 @@ class _Farm:
         self._open = ExitStack()
 
     def __enter__(self) -> _Farm:
+        spawning = multiprocessing.get_context("spawn")
         with ExitStack() as opening:
             for share in self._shares:
-                self._pipes.append(opening.enter_context(_process(share)))
+                pipe, theirs = spawning.Pipe()
+                process = spawning.Process(target=_work, args=(share, theirs))
+                process.start()
+                theirs.close()
+                # A process serves its cards as long as we hold its pipe: it ends with us, however we end.
+                opening.callback(process.join)
+                opening.callback(pipe.close)
+                self._pipes.append(pipe)
             self._open = opening.pop_all()
         return self
 
@@ -134,21 +147,21 @@ class _Farm:
         return all(status.seated for status in self._status.values())
 
     def look(self) -> None:
-        """Take in what the processes have told; ``InputError`` where one has failed."""
+        """Take in what the processes have reported; the error of one that has failed."""
         for share, pipe in zip(self._shares, self._pipes, strict=True):
-            while pipe.poll():
-                self._take(share, _received(pipe))
+            while pipe.poll() and (told := _received(pipe)) is not END:
+                self._take(share, told)
 
     def finish(self) -> None:
         """Let the processes tell for the last time."""
         for share, pipe in zip(self._shares, self._pipes, strict=True):
             pipe.send(END)
-            while (told := _received(pipe)) != END:
+            while (told := _received(pipe)) is not END:
                 self._take(share, told)
 
-    def _take(self, share: list[Place], told: list[Status] | str) -> None:
-        if isinstance(told, str):
-            raise InputError(told)
+    def _take(self, share: list[Place], told: _Told) -> None:
+        if isinstance(told, _Failure):
+            raise MissingPart(told.problem, told.remedy) if told.missing else InputError(told.problem)
         self._status.update(zip(share, told, strict=True))
 
     def table(self) -> Table:
@@ -161,45 +174,17 @@ class _Farm:
         return table
 
 
-def _received(pipe: Pipe) -> list[Status] | str:
-    """What a process told: of each of its cards; ``END``; or why it cannot go on."""
+def _received(pipe: Pipe) -> _Told | None:
+    """The next report of a process; ``END`` is the last."""
     try:
-        received: list[Status] | str = pipe.recv()
+        received: _Told | None = pipe.recv()
     except (EOFError, ConnectionResetError):
-        return _("a process of the farm was killed")
+        return _Failure(_("a process of the farm was killed"), _("start the farm again"), missing=True)
     return received
 
 
-@contextmanager
-def _process(share: list[Place]) -> Iterator[Pipe]:
-    """A process that serves these cards as long as we hold its pipe: it ends with us, however we end."""
-    spawning = multiprocessing.get_context("spawn")
-    ours, theirs = spawning.Pipe()
-    process = spawning.Process(target=_work, args=(share, theirs))
-    process.start()
-    theirs.close()
-    try:
-        yield ours
-    finally:
-        ours.close()
-        process.join()
-
-
 def _work(share: list[Place], pipe: Pipe) -> None:
-    """What such a process does: tell of its cards whenever something changed, until it is told to end."""
-    from sscard.errors import MissingPart
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too, but the farm decides
-    try:
-        with ExitStack() as cards:
-            _tell(cards, share, pipe)
-    except (InputError, MissingPart) as error:
-        pipe.send(str(error))
-    except (BrokenPipeError, ConnectionResetError):
-        pass  # the farm is gone, and so are its cards now
-
-
-def _tell(cards: ExitStack, share: list[Place], pipe: Pipe) -> None:
+    """Serve the cards of a share in a process, and report them whenever something changed."""
     from sscard.issuer.cardfile import FileCard, open_card
     from sscard.transport.vpcd import Seat, VirtualReaderSlot
 
@@ -209,16 +194,25 @@ def _tell(cards: ExitStack, share: list[Place], pipe: Pipe) -> None:
         tries = _("no PIN") if not seen.pin_set else _("blocked") if seen.pin_blocked else str(seen.pin_tries)
         return Status(slot.seat.value, slot.seat is Seat.SEATED, slot.served, tries)
 
-    slots = []
-    for place in share:
-        card = cards.enter_context(open_card(place.image))
-        slots.append((card, cards.enter_context(VirtualReaderSlot(place.port, card))))
-    told: list[Status] = []
-    ending = False
-    while not ending:
-        ending = pipe.poll(TICK)
-        now = [status(card, slot) for card, slot in slots]
-        if now != told:
-            pipe.send(now)
-            told = now
-    pipe.send(END)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too, but the farm decides
+    try:
+        with ExitStack() as held:
+            slots = []
+            for place in share:
+                card = held.enter_context(open_card(place.image))
+                slots.append((card, held.enter_context(VirtualReaderSlot(place.port, card))))
+            reported: list[Status] = []
+            ending = False
+            while not ending:
+                ending = pipe.poll(TICK)
+                now = [status(card, slot) for card, slot in slots]
+                if now != reported:
+                    pipe.send(now)
+                    reported = now
+            pipe.send(END)
+    except MissingPart as error:
+        pipe.send(_Failure(error.part, error.remedy, missing=True))
+    except InputError as error:
+        pipe.send(_Failure(str(error)))
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the farm is gone, and so are its cards now

@@ -63,7 +63,7 @@ def serve(
     url: HsmUrl = "",
     hsm_token: HsmToken = None,
     port: Annotated[
-        int, typer.Option(help=_("The port on the loopback interface; 0 takes a free one."))
+        int, typer.Option(min=0, max=65535, help=_("The port on the loopback interface; 0 takes a free one."))
     ] = DEFAULT_PORT,
     token_file: Annotated[
         Path | None,
@@ -111,8 +111,7 @@ def serve(
             behind, service_token(file), further=host_operations(CardHolderBase(behind)), port=port, log=tell
         ) as server,
     ):
-        typer.echo(_("HSM at {url}, token in {file}", url=server.url, file=file))
-        serve_until_signal(server)
+        serve_until_signal(server, _("HSM at {url}, token in {file}", url=server.url, file=file))
 
 
 @hsm.command()

@@ -23,7 +23,6 @@ USUAL_PORT: Final = 35963
 PORTS: Final = (USUAL_PORT, USUAL_PORT + 1)
 """Where the reader that the packaged driver configures waits for its two cards."""
 
-TAKE_OUT, PUT_IN = signal.SIGUSR1, signal.SIGUSR2
 ENDS: Final = (signal.SIGINT, signal.SIGTERM)
 TO_CONNECT: Final = 2.0
 FOR_NOBODY: Final = 0.3
@@ -48,8 +47,11 @@ def insert(
 
     SIGUSR1 takes the card out, SIGUSR2 puts it back in. When pcscd restarts the card is back by itself.
     """
+    from sscard.transport.pcscd import demand_unix
+
+    demand_unix()
     # Before any thread begins, so that none of them is interrupted.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDS, TAKE_OUT, PUT_IN})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDS, signal.SIGUSR1, signal.SIGUSR2})
     with open_image(image, contact=not contactless) as card:
         _Insertion(card, port, remove_after).serve()
 
@@ -69,24 +71,29 @@ class _Insertion:
 
     def serve(self) -> None:
         """Serve until a signal ends it, or what ends the slot: no room on the disk, for example."""
-        before = _same_cards(self._atr)
+        from sscard.transport.pcsc import cards
+
+        atr = self._card.card.profile.atr(self._card.contact)
+        alike: set[str] = set()
+        with suppress(MissingPart):
+            alike = {name for name, found in cards().items() if found == atr}
         with self._slot:
             self._demand_seat()
-            self._introduce(_reader_of(self._atr, before))
+            self._introduce(atr, alike)
             teller = threading.Thread(target=self._tell_changes, daemon=True)
             teller.start()
-            while (caught := signal.sigwait({*ENDS, TAKE_OUT, PUT_IN})) not in ENDS:
-                self._obey(caught)
+            while (caught := signal.sigwait({*ENDS, signal.SIGUSR1, signal.SIGUSR2})) not in ENDS:
+                if caught == signal.SIGUSR1:
+                    self._slot.remove()
+                    continue
+                with suppress(ValueError):  # it is in
+                    self._slot.insert()
+                    self._commands = 0
             self._ending = True
         teller.join()
         typer.echo(
             _("{path}: out of the reader, {served} commands served", path=self._card.path, served=self._slot.served)
         )
-
-    @property
-    def _atr(self) -> bytes:
-        profile = self._card.card.profile
-        return profile.atr(self._card.contact)
 
     def _count(self, command: bytes) -> None:
         """Behind every command, before its answer leaves."""
@@ -97,26 +104,29 @@ class _Insertion:
             self._commands = 0
             self._slot.remove()
 
-    def _obey(self, caught: int) -> None:
-        if caught == TAKE_OUT:
-            self._slot.remove()
-            return
-        with suppress(ValueError):  # it is in
-            self._slot.insert()
-            self._commands = 0
-
     def _demand_seat(self) -> None:
         from sscard.transport.pcscd import daemon_answers
         from sscard.transport.vpcd import Seat
 
-        # One that waits for its first client begins now.
+        # A daemon that waits for its first client begins now.
         patience = TO_CONNECT if daemon_answers() else FOR_NOBODY
         if not self._slot.wait_for(Seat.WAITING, Seat.SEATED, timeout=patience):
             raise _why_nobody_listens(self._card.path, self._port)
         if not self._slot.wait_for(Seat.SEATED, timeout=TO_BE_ASKED):
-            raise _busy(self._card.path, self._port)
+            others = [str(other) for other in PORTS if other != self._port] if self._port in PORTS else ["PORT"]
+            raise MissingPart(
+                _("the slot on port {port} holds another card", port=self._port),
+                f"sscard insert {self._card.path} --port {others[0]}",
+            )
 
-    def _introduce(self, reader: str) -> None:
+    def _introduce(self, atr: bytes, alike: set[str]) -> None:
+        """Print how to use the card; with the reader's name unless PC/SC is missing or several cards have this ATR."""
+        from sscard.transport.pcsc import find_card
+
+        reader = ""
+        with suppress(MissingPart):
+            found = find_card(atr, besides=alike, timeout=TO_BE_TOLD)
+            reader = found or (alike.pop() if len(alike) == 1 else "")
         card = self._card.card
         tries = self._card.chip.snapshot().pin_tries
         place = _("reader {reader!r}", reader=reader) if reader else _("a reader")
@@ -164,27 +174,6 @@ class _Insertion:
             os.kill(os.getpid(), signal.SIGTERM)
 
 
-def _same_cards(atr: bytes) -> set[str]:
-    """The readers that hold a card with this ATR already; none where PC/SC cannot be asked."""
-    from sscard.transport.pcsc import cards
-
-    try:
-        return {name for name, found in cards().items() if found == atr}
-    except MissingPart:
-        return set()
-
-
-def _reader_of(atr: bytes, before: set[str]) -> str:
-    """The reader our card came to; empty where PC/SC cannot be asked, or cannot tell it from others like it."""
-    from sscard.transport.pcsc import find_card
-
-    try:
-        found = find_card(atr, besides=before, timeout=TO_BE_TOLD)
-    except MissingPart:
-        return ""
-    return found or (before.pop() if len(before) == 1 else "")
-
-
 def _why_nobody_listens(image: Path, port: int) -> MissingPart:
     from sscard.transport.pcscd import daemon_answers, find_driver, find_pcscd
 
@@ -200,10 +189,3 @@ def _why_nobody_listens(image: Path, port: int) -> MissingPart:
             _("no virtual reader listens on port {port}", port=port), f"sscard insert {image} --port {USUAL_PORT}"
         )
     return MissingPart(_("pcscd has no virtual reader on port {port}", port=port), "sudo systemctl restart pcscd")
-
-
-def _busy(image: Path, port: int) -> MissingPart:
-    others = [str(other) for other in PORTS if other != port] if port in PORTS else ["PORT"]
-    return MissingPart(
-        _("the slot on port {port} holds another card", port=port), f"sscard insert {image} --port {others[0]}"
-    )

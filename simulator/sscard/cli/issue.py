@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from random import Random
 
     from sscard.card import Personality
-    from sscard.issuer import KeyHierarchy, Order
+    from sscard.issuer import Order
     from sscard.issuer.places import Place
 
 CITY = "410400"
@@ -34,8 +34,8 @@ def issue(
     name: Annotated[str, typer.Option(help=_("Holder's name; made up where none is given."))] = "",
     id_number: Annotated[str, typer.Option("--id", metavar="NUMBER", help=_("Holder's ID number."))] = "",
     pin: Annotated[
-        str, typer.Option(help=_("4 to 16 digits, or {none!r}; else the place's initial PIN.", none=NO_PIN))
-    ] = "",
+        str | None, typer.Option(help=_("4 to 16 digits, or {none!r}; else the place's initial PIN.", none=NO_PIN))
+    ] = None,
     city: Annotated[str, typer.Option(help=_("City code of the issuer, six digits."))] = CITY,
     count: Annotated[int, typer.Option(min=1, help=_("How many cards, of made-up holders."))] = 1,
     seed: Annotated[int | None, typer.Option(help=_("Fixes all that is made up, and the date."))] = None,
@@ -47,8 +47,11 @@ def issue(
     """Personalise a card (or many) into an image file."""
     from random import Random
 
+    from rich.progress import track
+
     from sscard.cli.target import keys_of
-    from sscard.issuer import find_personality, find_place
+    from sscard.issuer import find_personality, find_place, personalise
+    from sscard.issuer.cardfile import save_card
 
     if count > 1 and (name or id_number):
         raise InputError(_("--name and --id are for one card"), remedy=_("leave them out, or leave --count out"))
@@ -63,10 +66,30 @@ def issue(
         date.today() if seed is None else SEEDED_DATE,  # noqa: DTZ011 - the day at the counter
     )
     wanted = orders.of(name, id_number, city, pin)
+    roots = keys_of(keys)
     if count == 1:
-        _issue_one(next(wanted), keys_of(keys), output, force)
-    else:
-        _issue_many(wanted, keys_of(keys), output, count, force)
+        order = next(wanted)
+        _refuse_existing(output, force)
+        save_card(personalise(order, roots), output)
+        typer.echo(
+            _(
+                "{path}: card of {name}, {personality}; look at it with: sscard show {path}",
+                path=output,
+                name=order.holder.name,
+                personality=order.personality.name,
+            )
+        )
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(_("cannot be a folder: {reason}", reason=reason_of(error)), file=str(output)) from None
+    paths = [output / f"card-{number:0{len(str(count))}d}.json" for number in range(1, count + 1)]
+    for path in paths:
+        _refuse_existing(path, force)
+    for path in track(paths, description=_("issuing")):
+        save_card(personalise(next(wanted), roots), path)
+    typer.echo(_("{folder}: {count} cards", folder=output, count=count))
 
 
 class _Orders:
@@ -78,61 +101,21 @@ class _Orders:
         self._place = place
         self._issued = issued
 
-    def of(self, name: str, id_number: str, city: str, pin: str) -> Iterator[Order]:
+    def of(self, name: str, id_number: str, city: str, pin: str | None) -> Iterator[Order]:
         """Orders for this holder, made up where nothing is given."""
         from dataclasses import replace
 
+        from sscard.cli.pins import checked_pin
         from sscard.issuer import Holder, make_holder, make_order
 
-        given = _checked_pin(pin)
+        if pin == "":
+            raise InputError(_("--pin is empty"), remedy=_("4 to 16 digits, or '{none}' for no PIN", none=NO_PIN))
+        given = "" if pin == NO_PIN else checked_pin(pin, "--pin") if pin is not None else None
         while True:
             holder = make_holder(self._random)
             holder = Holder(name or holder.name, id_number or holder.id_number)
             order = make_order(self._personality, self._random, holder, city, self._issued)
             yield replace(order, pin=self._place.initial_pin_of(holder) if given is None else given)
-
-
-def _checked_pin(pin: str) -> str | None:
-    """The digits to store, empty for no PIN, ``None`` where the place decides."""
-    from sscard.cli.pins import checked_pin
-
-    if not pin:
-        return None
-    return "" if pin == NO_PIN else checked_pin(pin, "--pin")
-
-
-def _issue_one(order: Order, keys: KeyHierarchy, path: Path, force: bool) -> None:
-    from sscard.issuer import personalise
-    from sscard.issuer.cardfile import save_card
-
-    _refuse_existing(path, force)
-    save_card(personalise(order, keys), path)
-    typer.echo(
-        _(
-            "{path}: card of {name}, {personality}; look at it with: sscard show {path}",
-            path=path,
-            name=order.holder.name,
-            personality=order.personality.name,
-        )
-    )
-
-
-def _issue_many(orders: Iterator[Order], keys: KeyHierarchy, folder: Path, count: int, force: bool) -> None:
-    from rich.progress import track
-
-    from sscard.issuer import personalise
-    from sscard.issuer.cardfile import save_card
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(_("cannot be a folder: {reason}", reason=reason_of(error)), file=str(folder)) from None
-    paths = [folder / f"card-{number:0{len(str(count))}d}.json" for number in range(1, count + 1)]
-    for path in paths:
-        _refuse_existing(path, force)
-    for path in track(paths, description=_("issuing")):
-        save_card(personalise(next(orders), keys), path)
-    typer.echo(_("{folder}: {count} cards", folder=folder, count=count))
 
 
 def _refuse_existing(path: Path, force: bool) -> None:

@@ -1,38 +1,89 @@
-"""The command ``sscard``: chooses the language, runs the command line, one handler of errors."""
+"""The command ``sscard``: choose the language, run the command line, map errors to exit codes.
+
+0: passed or done. 1: a scenario failed, the card refused or did not answer. 2:
+unusable input, or nothing was executed. 3: something is missing in the
+environment (HSM, reader, card, a writable standard output). 130: interrupted.
+"""
 
 from __future__ import annotations
 
 import gettext
 import os
 import sys
-from typing import Any, Final
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any, Final, TextIO, TypeVar, cast
 
-from sscard.errors import InputError, MissingPart, TransportError
-from sscard.i18n.language import DOMAIN, LOCALE, choose_language
+from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
+from sscard.i18n.language import DOMAIN, LOCALE, _, choose_language, reason_of
 
-NO_ANSWER: Final = 1
-UNUSABLE_INPUT: Final = 2
-MISSING_PART: Final = 3
+T = TypeVar("T")
+
+EXIT_CODES: Final[dict[type[BaseException], int]] = {
+    TransportError: 1,
+    InputError: 2,
+    MissingPart: 3,
+    ReaderMissing: 3,
+    CardRemoved: 3,
+    KeyboardInterrupt: 130,
+}
+"""For an error of a derived class the nearest base counts."""
+
 OPTION: Final = "--lang"
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line; a mute card ends with 1, unusable input with 2, a missing part with 3."""
+    """Run the command line and exit; an error prints its message, never a traceback."""
     for stream in (sys.stdout, sys.stderr):
         # A terminal without Chinese shows what it can.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-    speak(language_option(sys.argv[1:] if arguments is None else arguments))
-    from sscard.cli.app import app
-
     try:
-        app(arguments)
-    except InputError as error:
-        _end(error, UNUSABLE_INPUT)
-    except MissingPart as error:
-        _end(error, MISSING_PART)
-    except TransportError as error:
-        _end(error, NO_ANSWER)
+        with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
+            speak(language_option(sys.argv[1:] if arguments is None else arguments))
+            from sscard.cli.app import app
+
+            try:
+                app(arguments)
+            finally:
+                sys.stdout.flush()
+    except tuple(EXIT_CODES) as error:
+        if str(error):
+            sys.stderr.write(f"sscard: {error}\n")
+        raise SystemExit(next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)) from None
+
+
+class _Output:
+    """Standard output that fails as a missing part: no room on the disk, for example. A closed pipe ends silently."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._failure: BaseException | None = None
+
+    def write(self, text: str) -> int:
+        return self._do(lambda: self._stream.write(text))
+
+    def flush(self) -> None:
+        self._do(self._stream.flush)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def _do(self, act: Callable[[], T]) -> T:
+        """Once failed, it fails again: Typer swallows what its first look at a stream raises."""
+        if self._failure is None:
+            try:
+                return act()
+            except BrokenPipeError:
+                self._failure = SystemExit(EXIT_CODES[MissingPart])
+            except OSError as error:
+                self._failure = MissingPart(
+                    _("standard output cannot be written: {reason}", reason=reason_of(error)),
+                    _("free space on the disk, or redirect the output to another place"),
+                )
+            # What is still in the buffer would fail again when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+        raise self._failure
 
 
 def language_option(arguments: list[str]) -> str:
@@ -53,13 +104,6 @@ def speak(name: str) -> None:
     os.environ["LANGUAGE"] = choose_language(name)
     gettext.bindtextdomain(DOMAIN, str(LOCALE))
     gettext.textdomain(DOMAIN)
-
-
-def _end(error: Exception, code: int) -> None:
-    import typer
-
-    typer.echo(f"sscard: {error}", err=True)
-    raise SystemExit(code)
 
 
 def __getattr__(name: str) -> Any:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sscard.cli.apdu import write_text
+from sscard.cli.target import tell
 from sscard.errors import InputError
 from sscard.i18n.language import _, reason_of
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sscard.scenario.reports import Report
 
 DEFAULT_SEED = 1
+INTERRUPTED = 130
 
 
 class Transport(StrEnum):
@@ -58,13 +60,20 @@ def run(
         str, typer.Option(metavar="P", help=_("Run all on this personality: a preset or a file."))
     ] = "",
 ) -> None:
-    """Run scenarios: the built-in suite, or the files and folders named."""
+    """Run scenarios: the built-in suite, or the files and folders named.
+
+    Exits 1 if a scenario fails, 2 if nothing can be run, 130 on Ctrl-C: then
+    summary, reports and trace hold the scenarios that were run.
+    """
     scenarios = _find(paths or [], personality, expression)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     writers = [_report(asked) for asked in (*(report or []), *short)]
     results = _run(scenarios, seed, transport)
     for write, file in writers:
         write_text(file, write(results, seed))
+    if len(results) < len(scenarios):
+        tell(_("interrupted after {done} of {total} scenarios", done=len(results), total=len(scenarios)))
+        raise typer.Exit(INTERRUPTED)
     if not all(result.passed for result in results):
         raise typer.Exit(1)
 
@@ -114,9 +123,12 @@ def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[Sce
         closing(run_scenarios(scenarios, seed, road)) as coming,
         ConsoleReport(Console(highlight=False), len(scenarios)) as report,
     ):
-        for scenario in scenarios:
-            report.begin(scenario)
-            results.append(next(coming))
-            report.add(results[-1])
+        try:
+            for scenario in scenarios:
+                report.begin(scenario)
+                results.append(next(coming))
+                report.add(results[-1])
+        except KeyboardInterrupt:
+            pass  # what was done is reported and written like a whole run
         report.finish()
     return results

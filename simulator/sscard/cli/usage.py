@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from sscard.errors import InputError
 from sscard.i18n.language import _, retell
 
 if TYPE_CHECKING:
@@ -111,8 +112,15 @@ def _retold_usage(usage: str) -> str:
 
 @contextmanager
 def _retold_errors() -> Iterator[None]:
+    """Errors of Typer in the language, and its ``Abort`` as an error that has an exit code."""
     try:
         yield
+    except (typer.Abort, EOFError) as ended:
+        if isinstance(ended.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        raise InputError(
+            _("standard input ended before the answer"), remedy=_("give the answer as an option, see --help")
+        ) from None
     except USAGE_ERROR as error:
         told = retell(error.format_message())  # type: ignore[attr-defined]
         error.format_message = lambda: told  # type: ignore[attr-defined]

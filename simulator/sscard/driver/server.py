@@ -13,12 +13,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from socketserver import BaseServer, StreamRequestHandler, TCPServer, ThreadingMixIn, UnixStreamServer
-from typing import Any, Final
+from socketserver import BaseServer, StreamRequestHandler, TCPServer, ThreadingMixIn
+from typing import Any, Final, cast
 
 from sscard.driver.api import FUNCTIONS, Result, SSCardDriver
 from sscard.driver.errors import Code, DriverError
-from sscard.errors import InputError
+from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import _, reason_of
 from sscard.version import __version__
 
@@ -229,8 +229,12 @@ class DriverServer(ThreadingMixIn, BaseServer):
         self.turns.close()
 
 
-class _UnixServer(DriverServer, UnixStreamServer):
+class _UnixServer(DriverServer, TCPServer):
     """At a Unix socket that only its user may open."""
+
+    def __init__(self, path: str) -> None:
+        self.address_family = socket.AF_UNIX
+        super().__init__(cast("Any", path), _Handler, bind_and_activate=False)
 
     @property
     def place(self) -> str:
@@ -264,15 +268,20 @@ def serve_driver(
 ) -> DriverServer:
     """A server that listens at a place: the path of a Unix socket, or ``tcp:PORT`` (0: a free one).
 
-    ``InputError`` where it cannot listen there.
+    ``InputError`` if it cannot listen there, ``MissingPart`` if the system has no Unix sockets.
     """
     where = place or default_place()
     server: _UnixServer | _TcpServer
     if where.startswith(TCP):
-        server = _TcpServer((LOOPBACK, _port(where)), _Handler, bind_and_activate=False)
+        port = where.removeprefix(TCP)
+        if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 0xFFFF:
+            raise InputError(_("{place}: not a port", place=where), remedy=_("for example tcp:35980"))
+        server = _TcpServer((LOOPBACK, int(port)), _Handler, bind_and_activate=False)
+    elif not hasattr(socket, "AF_UNIX"):
+        raise MissingPart(_("this system has no Unix sockets"), _("listen on a port: --listen tcp:35980"))
     else:
         _clear(Path(where))
-        server = _UnixServer(where, _Handler, bind_and_activate=False)
+        server = _UnixServer(where)
     server.prepare(driver, idle, log)
     try:
         server.server_bind()
@@ -291,13 +300,6 @@ def default_place() -> str:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     given = os.environ.get(PLACE_VARIABLE)
     return given or (f"{runtime}/sscard-driver" if runtime else str(Path.home() / ".sscard-driver"))
-
-
-def _port(place: str) -> int:
-    text = place.removeprefix(TCP)
-    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > 0xFFFF:
-        raise InputError(_("{place}: not a port", place=place), remedy=_("for example tcp:35980"))
-    return int(text)
 
 
 def _clear(path: Path) -> None:
@@ -319,10 +321,12 @@ def _clear(path: Path) -> None:
 
 def _has_gone(connection: socket.socket) -> bool:
     """Whether the program at the other end has hung up."""
-    look = select.poll()
-    look.register(connection, 0)
     with suppress(OSError):
-        return bool(look.poll(0))
+        if hasattr(select, "poll"):
+            look = select.poll()
+            look.register(connection, 0)
+            return bool(look.poll(0))
+        return bool(select.select([connection], [], [], 0)[0]) and not connection.recv(1, socket.MSG_PEEK)
     return True
 
 

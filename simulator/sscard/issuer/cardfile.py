@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import Any, Final
 
 from sscard.card import Chip
 from sscard.errors import InputError
@@ -15,6 +15,9 @@ from sscard.i18n.language import _, reason_of
 from sscard.issuer.image import read_image, write_image
 from sscard.issuer.migrations import Tell, ignore
 from sscard.issuer.personalise import Card
+
+FAR: Final = 1 << 30
+"""The byte that is locked on Windows: a locked byte cannot be read, and the owner's pid is at the start."""
 
 
 def load_card(path: Path, tell: Tell = ignore) -> Card:
@@ -37,20 +40,16 @@ def save_card(card: Card, path: Path) -> None:
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
-        _sync_folder(path.parent)
+        if hasattr(os, "O_DIRECTORY"):  # Windows opens no directory
+            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)  # otherwise a power cut of the machine may bring the old file back
+            finally:
+                os.close(folder)
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None
-
-
-def _sync_folder(folder: Path) -> None:
-    """Without this the machine's own power cut may bring the old file back."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 class FileCard:
@@ -97,49 +96,72 @@ class FileCard:
 def open_card(
     path: Path, random: Random | None = None, *, contact: bool = True, tell: Tell = ignore
 ) -> Iterator[FileCard]:
-    """Hold the card of an image file; a second process is refused with the holder's pid."""
-    with _lock(path):
-        yield FileCard(load_card(path, tell), path, random or SystemRandom(), contact=contact)
-
-
-@contextmanager
-def _lock(path: Path) -> Iterator[None]:
-    """Hold an image by a file beside it, which is gone afterwards."""
+    """Hold the card of an image file by a lock file beside it; a second process is refused with the owner's pid."""
     lock = path.with_name(f".{path.name}.lock")
     handle = _take(lock, path)
     try:
         os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
-        yield
+        os.lseek(handle, 0, os.SEEK_SET)
+        os.write(handle, str(os.getpid()).encode())
+        yield FileCard(load_card(path, tell), path, random or SystemRandom(), contact=contact)
     finally:
-        lock.unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows removes no open file; the next process takes it over
+            lock.unlink(missing_ok=True)
         os.close(handle)
 
 
 def _take(lock: Path, path: Path) -> int:
-    """An open, locked lock file; one that another process removed meanwhile holds nothing and is taken anew."""
+    """Open the lock file and hold it; on a system that cannot lock files its existence is the lock."""
+    hold = _system_lock()
     while True:
         try:
-            handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+            handle = os.open(lock, os.O_RDWR | os.O_CREAT | (os.O_EXCL if hold is None else 0), 0o600)
+        except FileExistsError:
+            _refuse_second(lock, path)
+            lock.unlink(missing_ok=True)  # its owner has died
+            continue
         except OSError as error:
             raise InputError(_("cannot be locked: {reason}", reason=reason_of(error)), file=str(path)) from None
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = os.pread(handle, 32, 0).decode().strip() or "?"
-            os.close(handle)
-            raise InputError(
-                _("is in use by process {holder}", holder=holder),
-                file=str(path),
-                remedy=_("end that process, or use a copy of the image"),
-            ) from None
-        if _is_there(lock, handle):
+        if hold is None:
             return handle
+        try:
+            hold(handle)
+        except (BlockingIOError, PermissionError):
+            os.close(handle)
+            _refuse_second(lock, path, locked=True)
+            continue
+        with suppress(FileNotFoundError):  # another process that removed it meanwhile holds nothing with it
+            if os.path.samestat(lock.stat(), os.fstat(handle)):
+                return handle
         os.close(handle)
 
 
-def _is_there(lock: Path, handle: int) -> bool:
+def _system_lock() -> Callable[[int], object] | None:
+    """What locks an open file for this process or raises ``OSError``: flock, on Windows msvcrt.locking."""
+    with suppress(ImportError):
+        import fcntl  # noqa: PLC0415 - Windows has none
+
+        return lambda handle: fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with suppress(ImportError):
+        import msvcrt  # noqa: PLC0415 - only Windows has it
+
+        windows: Any = msvcrt
+        return lambda handle: (os.lseek(handle, FAR, os.SEEK_SET), windows.locking(handle, windows.LK_NBLCK, 1))
+    return None
+
+
+def _refuse_second(lock: Path, path: Path, *, locked: bool = False) -> None:
+    """Raise ``InputError`` with the pid of the process that holds the image; return if it has let go or died."""
     try:
-        return os.path.samestat(lock.stat(), os.fstat(handle))
-    except FileNotFoundError:
-        return False
+        owner = lock.read_text(encoding="ascii").strip()
+        if not locked and owner:
+            os.kill(int(owner), 0)  # only on systems that cannot lock files: on Windows it would end the process
+    except (FileNotFoundError, ProcessLookupError):
+        return
+    except PermissionError:
+        pass  # it runs under another user
+    raise InputError(
+        _("is in use by process {holder}", holder=owner or "?"),
+        file=str(path),
+        remedy=_("end that process, or use a copy of the image"),
+    )

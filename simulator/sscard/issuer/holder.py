@@ -27,7 +27,7 @@ _BIRTHPLACES = ("410402", "410403", "410105", "510104", "110105", "330106")
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A holder: name (up to 15 + 10 Chinese characters) and social security number.
+    """A holder: name (15 characters, then 20 bytes in GBK) and social security number.
 
     The number is that of a resident ID, a residence permit of Hong Kong,
     Macao and Taiwan residents, or a foreigner's permanent residence ID: 18
@@ -38,6 +38,15 @@ class Holder:
     id_number: str = field(repr=False)
 
     def __post_init__(self) -> None:
+        try:
+            fits = len(self.name.encode("gbk")) - len(self.name[:15].encode("gbk")) <= 20
+        except UnicodeEncodeError:
+            fits = False
+        if not fits:
+            raise InputError(
+                _("the holder's name does not fit into the card"),
+                remedy=_("--name takes up to 25 Chinese characters or 35 letters, all of them in GBK"),
+            )
         if not is_id_number(self.id_number):
             raise InputError(
                 _("not an identity number"),

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import select
-import termios
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from getpass import getpass
 from pathlib import Path
 from typing import Protocol
 
+from sscard.errors import MissingPart
 from sscard.i18n.language import CHINESE, N_, _, is_chinese, speaking
 
 ENTER = N_("Enter the PIN")
@@ -70,7 +69,8 @@ class TerminalPad:
     It shows the prompts in the language of the process.
 
     ``timeout`` in seconds, ``None`` waits for ever; with a timeout it reads
-    from ``terminal`` itself, which must be a character terminal.
+    from ``terminal`` itself, which must be a character terminal. Windows has no
+    such terminal: ``MissingPart``.
     """
 
     def __init__(self, timeout: float | None = None, terminal: Path = CONTROLLING_TERMINAL) -> None:
@@ -78,18 +78,18 @@ class TerminalPad:
         self._terminal = terminal
 
     def enter(self, prompt: str) -> str:
+        prompts = () if is_chinese() else (ENTER, ENTER_OLD, ENTER_NEW, ENTER_AGAIN)
+        shown = next((each for each in prompts if standard_prompt(each) == prompt), prompt)
         try:
-            typed = self._ask(f"{_shown(prompt)}: ")
+            if self._timeout is None:
+                typed = getpass(f"{shown}: ")
+            else:
+                typed = _ask_within(self._terminal, f"{shown}: ", self._timeout)
         except (KeyboardInterrupt, EOFError):
             raise EntryCancelled from None
         if not typed:
             raise EntryCancelled
         return typed
-
-    def _ask(self, prompt: str) -> str:
-        if self._timeout is None:
-            return getpass(prompt)
-        return _ask_within(self._terminal, prompt, self._timeout)
 
 
 def standard_prompt(prompt: str) -> str:
@@ -98,35 +98,27 @@ def standard_prompt(prompt: str) -> str:
         return _(prompt)
 
 
-def _shown(prompt: str) -> str:
-    if is_chinese():
-        return prompt
-    prompts = (ENTER, ENTER_OLD, ENTER_NEW, ENTER_AGAIN)
-    return next((each for each in prompts if standard_prompt(each) == prompt), prompt)
-
-
 def _ask_within(path: Path, prompt: str, seconds: float) -> str:
     """One line from a terminal without echo; ``EntryTimedOut`` after so many seconds."""
+    try:
+        import termios  # noqa: PLC0415 - Windows has none
+    except ImportError:
+        raise MissingPart(
+            _("PIN entry with a timeout needs a Unix terminal"), _("use a PIN pad without a timeout, or scripted PINs")
+        ) from None
     terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
     try:
-        with _without_echo(terminal):
+        before = termios.tcgetattr(terminal)
+        quiet = termios.tcgetattr(terminal)
+        quiet[3] &= ~termios.ECHO
+        termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
+        try:
             os.write(terminal, prompt.encode())
-            ready, _, _ = select.select([terminal], [], [], seconds)
-            if not ready:
+            if not select.select([terminal], [], [], seconds)[0]:
                 raise EntryTimedOut
             return os.read(terminal, 256).decode(errors="replace").rstrip("\r\n")
+        finally:
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
+            os.write(terminal, b"\n")
     finally:
         os.close(terminal)
-
-
-@contextmanager
-def _without_echo(terminal: int) -> Iterator[None]:
-    before = termios.tcgetattr(terminal)
-    quiet = termios.tcgetattr(terminal)
-    quiet[3] &= ~termios.ECHO
-    termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSAFLUSH, before)
-        os.write(terminal, b"\n")

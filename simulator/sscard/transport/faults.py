@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sscard.chip.memory import Moment, PowerLost
-from sscard.errors import TransportError
+from sscard.errors import CardRemoved, TransportError
 from sscard.i18n.language import _
 from sscard.transport.connection import Connection
 
@@ -29,10 +29,6 @@ __all__ = [
 
 INS: Final = 1
 """Where the instruction byte stands in a command."""
-
-
-class CardRemoved(TransportError):
-    """The card is not in the reader, or left it with this command; whether it ran the command is open."""
 
 
 class CardMute(TransportError):

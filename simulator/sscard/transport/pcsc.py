@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, NoReturn
 
-from sscard.errors import InputError, MissingPart
+from sscard.errors import MissingPart, ReaderMissing
 from sscard.i18n.language import _
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 
@@ -104,7 +104,7 @@ class PcscConnection:
 
     ``power_on`` waits up to ``patience`` seconds for a card, and gives it a
     cold start whoever used it before. Errors: ``MissingPart`` (no pyscard, no
-    daemon), ``InputError`` (no such reader), ``CardRemoved``, ``CardMute``,
+    daemon), ``ReaderMissing``, ``CardRemoved``, ``CardMute``,
     ``CardReset``, ``ReaderError``. The reader is shared unless ``exclusive``.
     One thread at a time may use a connection.
     """
@@ -258,7 +258,7 @@ def _wait(scard: Any, context: int, reader_name: str, present: bool, timeout: fl
         return bool(_watch(scard, context, [reader_name], reached, timeout))
     except _UnknownReader:
         remedy = _readers_here(scard, context)
-        raise InputError(_("no reader called {name!r}", name=reader_name), remedy=remedy) from None
+        raise ReaderMissing(_("no reader called {name!r}", name=reader_name), remedy=remedy) from None
 
 
 def _watch(scard: Any, context: int, names: list[str], wanted: Callable[[int, list[int]], bool], timeout: float) -> str:

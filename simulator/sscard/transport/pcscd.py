@@ -10,6 +10,7 @@ import os
 import random
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -83,8 +84,11 @@ _left: list[Path] = []
 """Folders of daemons that are gone: the next daemon takes the same, see ``PrivatePcscd``."""
 
 
-class DaemonFailed(Exception):
+class DaemonFailed(MissingPart):
     """The private daemon did not come up; the text ends with what it logged."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(part, "sscard doctor")
 
 
 class PrivatePcscd:
@@ -118,9 +122,13 @@ class PrivatePcscd:
         self._outer: str | None = None
 
     def __enter__(self) -> PrivatePcscd:
-        driver = find_driver()
         check_private_pcscd()
-        self._make_folder(driver)
+        self._folder = _new_folder()
+        if len(str(self.socket)) > LONGEST_SOCKET_NAME:
+            shutil.rmtree(self._folder)
+            raise MissingPart(
+                _("{folder} is too long a name for a socket", folder=tempfile.gettempdir()), "export TMPDIR=/tmp"
+            )
         try:
             self._open_guard()
             self._start_listening()
@@ -174,44 +182,60 @@ class PrivatePcscd:
     def start(self) -> None:
         """Start it again after ``kill``: same socket, same readers, same ports. Ready when this returns."""
         self._daemon = int(self._tell("start"))
-        self._wait_until_ready()
+        deadline = time.monotonic() + self._timeout
+        ended = os.pidfd_open(self._daemon)
+        try:
+            while not _accepts(self.socket):  # pcscd opens its socket once its readers are there
+                if select.select([ended], [], [], LOOK)[0]:
+                    raise DaemonFailed(_("pcscd ended at once\n{log}", log=self.log()))
+                if time.monotonic() > deadline:
+                    raise DaemonFailed(
+                        _("pcscd is not ready after {timeout} s\n{log}", timeout=self._timeout, log=self.log())
+                    )
+        finally:
+            os.close(ended)
 
     def restart(self) -> None:
         """``kill`` and ``start``."""
         self.kill()
         self.start()
 
-    def _make_folder(self, driver: Path) -> None:
-        self._folder = _new_folder()
-        if len(str(self.socket)) > LONGEST_SOCKET_NAME:
-            shutil.rmtree(self._folder)
-            raise MissingPart(
-                _("{folder} is too long a name for a socket", folder=tempfile.gettempdir()), "export TMPDIR=/tmp"
-            )
+    def _start_listening(self) -> None:
+        """Start with ports that were free a moment ago; with others if another program was quicker."""
+        for attempt in range(ATTEMPTS):
+            self._pairs = free_pairs(self.readers // SLOTS)
+            stanzas = [
+                _STANZA.format(
+                    name=f"{self._name} {pair:02d}", port=port, driver=self._folder / f"libifdvpcd-{pair}.so"
+                )
+                for pair, port in enumerate(self._pairs, 1)
+            ]
+            (self._folder / "readers" / "sscard").write_text("\n".join(stanzas))
+            if attempt:
+                self._tell("kill")
+            self.start()
+            ports = [self.port(reader) for reader in range(self.readers)]
+            if set(ports) <= listening_ports():
+                return
+        raise DaemonFailed(_("the readers do not listen on {ports}\n{log}", ports=ports, log=self.log()))
+
+    def _open_guard(self) -> None:
+        """Fill the folder and start the process that starts the daemon."""
         (self._folder / "run" / "pcscd").mkdir(parents=True)
         (self._folder / "readers").mkdir()
         (self._folder / "log").touch()
-        for pair in range(self.readers // SLOTS):
-            shutil.copy(driver, self._driver(pair))
-
-    def _driver(self, pair: int) -> Path:
-        return self._folder / f"libifdvpcd-{pair + 1}.so"
-
-    def _configure(self) -> None:
-        self._pairs = free_pairs(self.readers // SLOTS)
-        stanzas = [
-            _STANZA.format(name=f"{self._name} {pair + 1:02d}", port=port, driver=self._driver(pair))
-            for pair, port in enumerate(self._pairs)
-        ]
-        (self._folder / "readers" / "sscard").write_text("\n".join(stanzas))
-
-    def _open_guard(self) -> None:
+        driver = find_driver()
+        for pair in range(1, self.readers // SLOTS + 1):
+            shutil.copy(driver, self._folder / f"libifdvpcd-{pair}.so")
         pcscd = find_pcscd()
+        # Newer daemons ask a polkit service for permission unless told not to; older ones do not know the option.
+        usage = subprocess.run([str(pcscd), "--help"], capture_output=True, text=True, check=False)  # noqa: S603
+        no_polkit = ["--disable-polkit"] if "--disable-polkit" in usage.stdout + usage.stderr else []
         self._guard = subprocess.Popen(  # noqa: S603 - our own script
             [
                 *_namespace(),
                 *("sh", "-c", _GUARD, "sscard-pcscd", str(self._folder)),
-                *(str(pcscd), "--foreground", "--config", str(self._folder / "readers"), *_without_polkit(pcscd)),
+                *(str(pcscd), "--foreground", "--config", str(self._folder / "readers"), *no_polkit),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -219,20 +243,6 @@ class PrivatePcscd:
             bufsize=1,
             start_new_session=True,
         )
-
-    def _start_listening(self) -> None:
-        """Start with ports that were free a moment ago; with others where somebody was quicker."""
-        for attempt in range(ATTEMPTS):
-            self._configure()
-            if attempt:
-                self._tell("kill")
-            self.start()
-            if set(self._ports()) <= listening_ports():
-                return
-        raise DaemonFailed(_("the readers do not listen on {ports}\n{log}", ports=self._ports(), log=self.log()))
-
-    def _ports(self) -> list[int]:
-        return [self.port(reader) for reader in range(self.readers)]
 
     def _tell(self, word: str) -> str:
         guard = self._guard
@@ -247,31 +257,35 @@ class PrivatePcscd:
             raise DaemonFailed(_("the namespace of the private daemon is gone\n{log}", log=self.log()))
         return answer
 
-    def _wait_until_ready(self) -> None:
-        """pcscd opens its socket once its readers are there."""
-        deadline = time.monotonic() + self._timeout
-        ended = os.pidfd_open(self._daemon)
-        try:
-            while not _accepts(self.socket):
-                if select.select([ended], [], [], LOOK)[0]:
-                    raise DaemonFailed(_("pcscd ended at once\n{log}", log=self.log()))
-                if time.monotonic() > deadline:
-                    raise DaemonFailed(
-                        _("pcscd is not ready after {timeout} s\n{log}", timeout=self._timeout, log=self.log())
-                    )
-        finally:
-            os.close(ended)
-
     def _close_guard(self) -> None:
         guard, self._guard = self._guard, None
         if guard is not None:
-            _end(guard, self._timeout)
+            assert guard.stdin is not None
+            assert guard.stdout is not None
+            for last in (partial(guard.stdin.write, "quit\n"), guard.stdin.close, guard.stdout.close):
+                with suppress(BrokenPipeError):
+                    last()
+            try:
+                guard.wait(self._timeout)
+            except subprocess.TimeoutExpired:
+                guard.kill()  # the daemon dies with it
+                guard.wait()
         shutil.rmtree(self._folder, ignore_errors=True)  # where the guard could not
         _left.append(self._folder)
 
 
+def demand_unix() -> None:
+    """Raise ``MissingPart`` on a system without what pcscd and its virtual readers need, such as Windows."""
+    if not (hasattr(socket, "AF_UNIX") and hasattr(signal, "SIGUSR1")):
+        raise MissingPart(
+            _("virtual PC/SC readers need Linux"),
+            _("use Linux or WSL, or work on the card image itself: sscard apdu CARD 0084000008"),
+        )
+
+
 def check_private_pcscd() -> None:
-    """Raise ``MissingPart`` with the reason where ``PrivatePcscd`` cannot be had."""
+    """Raise ``MissingPart`` with the reason if ``PrivatePcscd`` cannot run here."""
+    demand_unix()
     for tool in ("unshare", "setpriv"):
         if shutil.which(tool) is None:
             raise MissingPart(_("a private pcscd needs {tool}", tool=tool), "sudo apt-get install util-linux")
@@ -293,6 +307,7 @@ def daemon_answers() -> bool:
 
 def find_pcscd() -> Path:
     """The daemon's program, ``MissingPart`` without."""
+    demand_unix()
     found = shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
         raise MissingPart(_("pcscd is not installed"), "sudo apt-get install pcscd")
@@ -301,6 +316,7 @@ def find_pcscd() -> Path:
 
 def find_driver() -> Path:
     """The virtual reader's driver, ``MissingPart`` without."""
+    demand_unix()
     for place in DRIVER_PLACES:
         for found in Path("/").glob(place.lstrip("/")):
             return found
@@ -315,7 +331,10 @@ def free_pairs(count: int) -> list[int]:
     shuffled = random.SystemRandom().sample(candidates, len(candidates))
     pairs: list[int] = []
     for port in shuffled:
-        if all(_is_free(port + slot) for slot in range(SLOTS)):
+        with suppress(OSError):
+            for slot in range(SLOTS):
+                with socket.socket() as tried:
+                    tried.bind(("127.0.0.1", port + slot))
             pairs.append(port)
         if len(pairs) == count:
             return pairs
@@ -340,44 +359,17 @@ def open_ports() -> set[int]:
 
 
 def _listeners() -> Iterator[tuple[str, int]]:
-    for row in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+    table = Path("/proc/net/tcp")
+    for row in table.read_text().splitlines()[1:] if table.exists() else ():
         _, local, _, state, *_ = row.split()
         if state == LISTENING:
             address, _, port = local.partition(":")
             yield address, int(port, 16)
 
 
-def _is_free(port: int) -> bool:
-    with socket.socket() as tried:
-        try:
-            tried.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
-
-
 def _namespace() -> list[str]:
     as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
     return ["unshare", *as_root, "--mount", "--propagation", "private"]
-
-
-def _without_polkit(pcscd: Path) -> list[str]:
-    """Newer daemons ask a service for leave unless told not to; older ones do not know the option."""
-    told = subprocess.run([str(pcscd), "--help"], capture_output=True, text=True, check=False)  # noqa: S603
-    return ["--disable-polkit"] if "--disable-polkit" in told.stdout + told.stderr else []
-
-
-def _end(guard: subprocess.Popen[str], timeout: float) -> None:
-    assert guard.stdin is not None
-    assert guard.stdout is not None
-    for last in (partial(guard.stdin.write, "quit\n"), guard.stdin.close, guard.stdout.close):
-        with suppress(BrokenPipeError):
-            last()
-    try:
-        guard.wait(timeout)
-    except subprocess.TimeoutExpired:
-        guard.kill()  # the daemon dies with it
-        guard.wait()
 
 
 def _new_folder() -> Path:
@@ -393,6 +385,8 @@ def _new_folder() -> Path:
 
 
 def _accepts(name: Path) -> bool:
+    if not hasattr(socket, "AF_UNIX"):
+        return False
     with socket.socket(socket.AF_UNIX) as tried:
         try:
             tried.connect(str(name))

@@ -1,0 +1,568 @@
+"""The exit code of every command: 0 done, 1 refused or failed, 2 unusable input, 3 something missing, 130 interrupted.
+
+A command of `sscard` without a row fails the test.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from random import Random
+from threading import Thread
+from typing import Any, NamedTuple, NoReturn
+
+import pytest
+import typer
+
+import kit
+from kit.programs import SSCARD, run, running
+from sscard.cli import main as command_line
+from sscard.cli.app import app
+from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
+from sscard.hsm import SoftHsm
+from sscard.hsm.server import HsmServer, service_token
+from sscard.issuer import builtin_keys, make_order, personalise, preset
+from sscard.issuer.cardfile import open_card, save_card
+from sscard.transport import pcsc, pcscd
+
+PIN, NEW, WRONG = "739184", "582036", "415926"
+LONG_NAME = "A" * 63
+GOOD = f"name: good\nproves: b\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n    state: verified\n"
+BAD = f"name: bad\nproves: b\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n    sw: 63C5\n"
+DIFFERS = "name: differs\nproves: b\nsteps:\n  - get_challenge: 16\n    state: challenge\n"
+READER = "Reader 1"
+CASE = "--journal {folder}/journal.db --journal-key {folder}/journal.key"
+OPEN = f"--channel window --reason leaked --paper id-card --paper social-security-card --new {NEW} {CASE}"
+
+
+class Row(NamedTuple):
+    """A command line, its exit code, a text it prints (on standard error from 2 on), and the world it runs in."""
+
+    command: str
+    arguments: str
+    code: int
+    text: str = ""
+    world: str = ""
+    stdin: str = ""
+
+
+def of(command: str, *rows: tuple[Any, ...]) -> Iterator[Any]:
+    """Rows of one command; a mark after the fields of a row goes to the test."""
+    for row in rows:
+        fields = [field for field in row if not isinstance(field, pytest.MarkDecorator)]
+        marks = [field for field in row if isinstance(field, pytest.MarkDecorator)]
+        yield pytest.param(Row(command, *fields), marks=marks, id=" ".join([command, *map(str, fields)]))
+
+
+CARD_ERRORS = (
+    ("nowhere.json {rest}", 2, "nowhere.json: cannot be"),
+    ("{folder} {rest}", 2, "cannot be read"),
+    ("{folder}/not.json {rest}", 2, "is not a card image"),
+    ("pcsc {rest}", 3, "pip install 'sscard[pcsc]'", "no pyscard"),
+    ("pcsc {rest}", 3, "this machine has no reader", "no reader"),
+    ("pcsc:other {rest}", 3, "no reader called 'other'", "empty reader"),
+    ("pcsc {rest}", 3, "no card in reader", "empty reader"),
+)
+
+
+def on_a_card(rest: str, stdin: str = "") -> list[tuple[Any, ...]]:
+    """The errors of every command that works on a card; `rest` is what stands behind the card."""
+    return [
+        (arguments.replace("{rest}", rest), code, text, *world, *([""] if not world else []), stdin)
+        for arguments, code, text, *world in CARD_ERRORS
+    ]
+
+
+ROWS = [
+    *of(
+        "run",
+        ("{folder}/good.yaml", 0, "1 passed"),
+        ("{folder}/good.yaml {folder}/bad.yaml", 1, "1 failed"),
+        ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("{folder}/empty", 2, "no scenarios here"),
+        ("{folder}/not.json", 2, "not.json"),
+        ("-k zzz", 2, "no scenario fits -k 'zzz'"),
+        ("--personality v9", 2, "no personality 'v9'"),
+        ("--seed x", 2, "--seed"),
+        ("--nonsense", 2, "--nonsense"),
+        ("{folder}/good.yaml --trace {folder}/no/trace", 2, "no/trace: cannot be written"),
+        ("{folder}/good.yaml --html {folder}/no/page", 2, "no/page: cannot be written"),
+        ("{folder}/good.yaml --junit {folder}/no/xml", 2, "no/xml: cannot be written"),
+        ("{folder}/good.yaml --transport pcsc", 3, "sudo apt-get install pcscd", "no pcscd"),
+    ),
+    *of(
+        "issue",
+        ("-o {folder}/new.json", 0, "sscard show"),
+        ("", 2, "--output"),
+        ("-o {card}", 2, "exists already"),
+        ("-o {folder}/no/card.json", 2, "cannot be written"),
+        ("-o {folder}/new.json --personality v9", 2, "no personality 'v9'"),
+        ("-o {folder}/new.json --place nowhere", 2, "no place policy 'nowhere'"),
+        ("-o {folder}/new.json --pin 415", 2, "--pin: a PIN has 4 to 16 digits"),
+        ("-o {folder}/new.json --pin ''", 2, "4 to 16 digits, or 'none'"),
+        (f"-o {{folder}}/new.json --name {LONG_NAME}", 2, "--name takes up to 25 Chinese characters or 35 letters"),
+        ("-o {folder}/new.json --name 😀", 2, "all of them in GBK"),
+        ("-o {folder}/new.json --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+    ),
+    *of(
+        "show",
+        ("{card}", 0, "6 of 6 tries left"),
+        ("nowhere.json", 2, "nowhere.json: cannot be read"),
+        ("{folder}", 2, "cannot be read"),
+        ("{folder}/not.json", 2, "is not a card image"),
+    ),
+    *of(
+        "insert",
+        ("nowhere.json", 2, "nowhere.json: cannot be read", "process"),
+        ("{folder}/not.json", 2, "is not a card image", "process"),
+        ("{card} --port 0", 2, "--port", "process"),
+        ("{card} --port 1", 3, "no PC/SC daemon is running", "process"),
+    ),
+    *of(
+        "farm",
+        ("{folder}/empty", 2, "no card images here"),
+        ("{card}", 3, "sudo apt-get install pcscd", "no pcscd"),
+    ),
+    *of("doctor", ("", 3, "sudo apt-get install pcscd", "no pcscd")),
+    *of(
+        "apdu",
+        ("{card} 0084000008", 0, "9000"),
+        ("{card} 00A4000002EEEE", 1, "6A82"),
+        ("{card}", 1, "expected (6A82)", "", "CMD 00 84 00 00 08 (6A 82)"),
+        ("{card} 00840", 2, "not hex digits in pairs"),
+        ("{card}", 2, "<stdin>:2", "", "0084000008\nnonsense\n"),
+        ("{card} 0084000008 --pin 41592x", 2, "--pin: a PIN has decimal digits only"),
+        ("{card} 0084000008 --trace {folder}/no/trace", 2, "no/trace: cannot be written"),
+        ("{card} 0084000008", 2, "is in use by process", "held"),
+        *on_a_card("0084000008"),
+    ),
+    *of(
+        "verify-pin",
+        (f"{{card}} --pin {PIN}", 0, "PIN is right"),
+        (f"{{card}} --pin {WRONG}", 1, "5 tries left"),
+        ("{card} --pin 12", 2, "--pin: a PIN has 4 to 16 digits, got 2"),
+        ("{card}", 2, "give the answer as an option", "end of input"),
+        ("{card}", 130, "", "Ctrl-C"),
+        (f"{{card}} --pin {PIN} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        (f"{{card}} --pin {PIN}", 2, "is in use by process", "held"),
+        *on_a_card(f"--pin {PIN}"),
+    ),
+    *of(
+        "change-pin",
+        (f"{{card}} --old {PIN} --new {NEW}", 0, "PIN changed"),
+        (f"{{card}} --old {WRONG} --new {NEW}", 1, "5 tries left"),
+        (f"{{card}} --old {PIN} --new 12", 2, "--new: a PIN has 4 to 16 digits, got 2"),
+        *on_a_card(f"--old {PIN} --new {NEW}"),
+    ),
+    *of(
+        "reset-pin",
+        (f"{{card}} --new {NEW}", 0, "PIN reset"),
+        (f"{{card}} --new {NEW} --keys {{folder}}/keys.yaml", 1, "the card refused"),
+        ("{card} --new 12", 2, "--new: a PIN has 4 to 16 digits, got 2"),
+        (f"{{card}} --new {NEW} --hsm {{hsm}} --hsm-token {{token}}", 0, "PIN reset"),
+        (f"{{card}} --new {NEW} --hsm {{nobody}} --hsm-token {{token}}", 3, "cannot be reached"),
+        (f"{{card}} --new {NEW} --hsm {{hsm}} --hsm-token {{other_token}}", 3, "token"),
+        (f"{{card}} --new {NEW} --hsm {{hsm}} --hsm-token {{folder}}/no-token", 2, "no-token"),
+        *on_a_card(f"--new {NEW}"),
+    ),
+    *of(
+        "unblock-pin",
+        ("{card}", 0, "PIN unblocked"),
+        ("{card} --keys {folder}/keys.yaml", 1, "the card refused"),
+        ("{card} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("{card} --hsm {nobody} --hsm-token {token}", 3, "cannot be reached"),
+        ("{card} --hsm {hsm} --hsm-token {other_token}", 3, "token"),
+        *on_a_card(""),
+    ),
+    *of("item", ("", 0, "社会保障卡密码修改与重置"), ("--nonsense", 2, "--nonsense")),
+    *of(
+        "record",
+        ("{card} -o {folder}/new.rec 0084000008", 0, "9000"),
+        ("{card} -o {folder}/new.rec 00A4000002EEEE", 0, "6A82"),
+        ("{card} -o {folder}/new.rec 00840", 2, "not hex digits in pairs"),
+        ("{card} -o {folder}/no/new.rec 0084000008", 2, "no/new.rec: cannot be written"),
+        ("{card} 0084000008", 2, "--output"),
+        *on_a_card("-o {folder}/new.rec 0084000008"),
+    ),
+    *of(
+        "replay",
+        ("{folder}/script {card}", 0, "no difference"),
+        ("{folder}/wrong {card}", 1, "1 difference"),
+        ("nowhere {card}", 2, "nowhere: cannot be read"),
+        ("{folder}/not.json {card}", 2, "not.json:1"),
+        *((f"{{folder}}/script {arguments}", *rest) for arguments, *rest in on_a_card("")),
+    ),
+    *of(
+        "compare",
+        ("{folder}/script {card} {other}", 0, "no difference"),
+        ("{folder}/holder {card} {other}", 1, "1 difference"),
+        ("{folder}/good.yaml v3-sm4 v2-3des", 0, "no step came out differently"),
+        ("{folder}/differs.yaml v3-sm4 v2-3des", 1, "1 step came out differently"),
+        ("{folder}/good.yaml v3-sm4 v9", 2, "no personality 'v9'"),
+        ("nowhere {card} {other}", 2, "nowhere: cannot be read"),
+        *((f"{{folder}}/script {{other}} {arguments}", *rest) for arguments, *rest in on_a_card("")),
+    ),
+    *of(
+        "export",
+        ("{folder}/script --as etsi", 0, "CMD"),
+        ("{folder}/script", 2, "--as"),
+        ("{folder}/script --as nothing", 2, "--as"),
+        ("nowhere --as etsi", 2, "nowhere: cannot be read"),
+        ("{folder}/script --as etsi -o {folder}/no/file", 2, "no/file: cannot be written"),
+    ),
+    *of("personality list", ("", 0, "v3-sm4"), ("--nonsense", 2, "--nonsense")),
+    *of("personality show", ("v3-sm4", 0, "generation"), ("v9", 2, "no personality 'v9'")),
+    *of(
+        "personality check",
+        ("v3-sm4", 0, "v3-sm4 is good"),
+        ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("{folder}/good.yaml", 2, "good.yaml:2"),
+    ),
+    *of(
+        "case open",
+        (f"{{card}} --old {PIN} {OPEN}", 0, "completed"),
+        (f"{{card}} --old {WRONG} {OPEN}", 1, "accepted"),
+        (f"{{card}} --old {PIN} {OPEN} --channel windw", 2, "did you mean 'window'?"),
+        (f"{{card}} --old {PIN} {OPEN} --policy nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        (f"{{card}} --old {PIN} {OPEN} --journal mysql://x", 2, "not the URL of a journal"),
+        (f"{{card}} --old {PIN} {OPEN} --application nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        *(row for row in on_a_card(f"--old {PIN} {OPEN}") if "no card" not in row[2]),
+        (f"pcsc --old {PIN} {OPEN}", 1, "the card cannot be read: no card in reader", "empty reader"),
+    ),
+    *of(
+        "case resume",
+        (f"{{number}} {{card}} --old {PIN} --new {NEW} {CASE}", 0, "completed", "one case"),
+        (f"{{number}} {{card}} --old {WRONG} --new {NEW} {CASE}", 1, "accepted", "one case"),
+        (f"7 {{card}} --old {PIN} --new {NEW} {CASE}", 2, "no case '7' in this journal", "one case"),
+        (f"7 {{card}} --old {PIN} --new {NEW} {CASE}", 2, "there is no journal"),
+    ),
+    *of(
+        "case list",
+        (CASE, 0, "accepted", "one case"),
+        (f"{CASE} --since yesterday", 2, "--since: no day 'yesterday'", "one case"),
+        (f"{CASE} --stage ended", 2, "--stage: no 'ended'", "one case"),
+        (CASE, 2, "there is no journal"),
+    ),
+    *of("case overdue", (CASE, 0, "", "one case"), (CASE, 2, "there is no journal")),
+    *of(
+        "case show",
+        (f"{{number}} {CASE}", 0, "accepted", "one case"),
+        (f"7 {CASE}", 2, "no case '7' in this journal", "one case"),
+        (f"7 {CASE}", 2, "there is no journal"),
+    ),
+    *of("case verify", (CASE, 0, "the chain is whole", "one case"), (CASE, 2, "there is no journal")),
+    *of(
+        "hsm serve",
+        ("--port 99999", 2, "--port"),
+        ("--keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("--keys {folder}/keys.yaml --module nothing.so", 2, "--module excludes --keys"),
+        ("--port {busy} --token-file {token}", 2, "{busy}"),
+    ),
+    *of(
+        "hsm load",
+        ("", 2, "--module"),
+        ("--module {folder}/nothing.so", 2, "nothing.so", "token PIN"),
+    ),
+    *of(
+        "driver build",
+        ("-o {folder}/built --cc no-such-compiler", 3, "no-such-compiler"),
+        ("--for win16", 2, "--for"),
+    ),
+    *of(
+        "driver call",
+        ("nothing.so iVerifyPIN 1", 2, "nothing.so: cannot be loaded"),
+        ("nowhere:1 iVerifyPIN 1", 2, "unknown kind of driver library"),
+    ),
+    *of("driver path", ("--for win16", 2, "--for"), ("", 2, "sscard driver build", "empty cache")),
+    *of(
+        "driver serve",
+        ("{card} --listen tcp:99999", 2, "tcp:99999: not a port"),
+        ("{card} --listen {folder}/no/socket", 2, "cannot listen at"),
+        ("{card} --listen tcp:0 --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("{card} --listen tcp:0 --place nowhere", 2, "no place policy 'nowhere'"),
+        ("nowhere.json --listen tcp:0", 2, "nowhere.json: cannot be"),
+        ("{folder}/not.json --listen tcp:0", 2, "is not a card image"),
+    ),
+]
+
+
+def commands(group: Any, *names: str) -> Iterator[str]:
+    """The full names of all commands."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from commands(command, *names, name)
+        else:
+            yield " ".join((*names, name))
+
+
+def test_every_command_has_rows_for_what_ends_well_or_with_a_message() -> None:
+    rows = [row for parameters in ROWS for row in parameters.values]
+    known = {
+        command: {row.code for row in rows if row.command == command}
+        for command in commands(typer.main.get_command(app))
+    }
+    assert set(known) == {row.command for row in rows}
+    assert [command for command, codes in known.items() if not codes & {2, 3}] == []
+
+
+class Stub:
+    """pyscard's `scard`: a daemon with these readers, all of them empty."""
+
+    def __init__(self, *readers: str) -> None:
+        self._readers = list(readers)
+        names = (
+            "S_SUCCESS E_NO_SERVICE E_SERVICE_STOPPED E_NO_READERS_AVAILABLE E_UNKNOWN_READER E_TIMEOUT "
+            "SHARE_EXCLUSIVE SHARE_SHARED PROTOCOL_T0 PROTOCOL_T1 PCI_T0 PCI_T1 SCOPE_USER UNPOWER_CARD"
+        )
+        for number, name in enumerate(names.split()):
+            setattr(self, f"SCARD_{name}", number)
+        self.SCARD_STATE_UNAWARE, self.SCARD_STATE_EMPTY = 0, 16
+        self.SCARD_STATE_PRESENT, self.SCARD_STATE_MUTE = 32, 512
+
+    def SCardEstablishContext(self, scope: int) -> tuple[int, int]:  # noqa: N802, ARG002
+        return 0, 1
+
+    def SCardReleaseContext(self, context: int) -> int:  # noqa: N802, ARG002
+        return 0
+
+    def SCardListReaders(self, context: int, groups: list[str]) -> tuple[int, list[str]]:  # noqa: N802, ARG002
+        return (0 if self._readers else self.SCARD_E_NO_READERS_AVAILABLE), self._readers  # type: ignore[attr-defined]
+
+    def SCardGetStatusChange(self, context: int, timeout: int, states: list[Any]) -> tuple[int, list[Any]]:  # noqa: N802, ARG002
+        if any(name not in self._readers for name, _ in states):
+            return self.SCARD_E_UNKNOWN_READER, []  # type: ignore[attr-defined]
+        if any(state != self.SCARD_STATE_UNAWARE for _, state in states):
+            return self.SCARD_E_TIMEOUT, []  # type: ignore[attr-defined]
+        return 0, [(name, self.SCARD_STATE_EMPTY, []) for name, _ in states]
+
+    def SCardGetErrorMessage(self, result: int) -> str:  # noqa: N802
+        return f"error {result}"
+
+
+@contextmanager
+def serving(server: HsmServer) -> Iterator[HsmServer]:
+    with server:
+        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Iterator[dict[str, object]]:
+    """Cards, scenarios, scripts, keys and an HSM, by the names that rows use."""
+    order = make_order(preset("v3-sm4"), Random(1), kit.HOLDER, "410400", date(2026, 1, 5))
+    save_card(personalise(replace(order, pin=PIN), builtin_keys()), tmp_path / "card.json")
+    save_card(kit.card_of("v2-3des", PIN), tmp_path / "other.json")
+    keys = (Path(command_line.__file__).parents[1] / "issuer" / "test-keys.yaml").read_text(encoding="utf-8")
+    for name, text in {
+        "not.json": "no card\n",
+        "good.yaml": GOOD,
+        "bad.yaml": BAD,
+        "differs.yaml": DIFFERS,
+        "script": "0084000008\n",
+        "wrong": "CMD 00 84 00 00 08 (6A 82)\n",
+        "holder": "00B2012C12\n",
+        "keys.yaml": re.sub(r"- [0-9A-F]{16,32}$", lambda root: f"- {root[0][:1:-1]}", keys, flags=re.MULTILINE),
+    }.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    (tmp_path / "empty").mkdir()
+    token = tmp_path / "token"
+    service_token(tmp_path / "other_token")
+    with (
+        serving(HsmServer(SoftHsm(builtin_keys()), service_token(token), port=0)) as hsm,
+        socket.create_server(("127.0.0.1", 0)) as busy,
+        socket.create_server(("127.0.0.1", 0)) as gone,
+    ):
+        nobody = f"http://127.0.0.1:{gone.getsockname()[1]}"
+        gone.close()
+        yield {
+            "folder": tmp_path,
+            "card": tmp_path / "card.json",
+            "other": tmp_path / "other.json",
+            "token": token,
+            "other_token": tmp_path / "other_token",
+            "hsm": hsm.url,
+            "nobody": nobody,
+            "busy": busy.getsockname()[1],
+        }
+
+
+@pytest.fixture
+def sscard(capsys: pytest.CaptureFixture[str]) -> Callable[[list[str]], tuple[int, str, str]]:
+    """The command line in this process: exit code, output, errors."""
+
+    def call(arguments: list[str]) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            command_line.main(arguments)
+        output = capsys.readouterr()
+        return int(ended.value.code or 0), output.out, output.err
+
+    return call
+
+
+@pytest.fixture
+def enter(monkeypatch: pytest.MonkeyPatch, places: dict[str, object], sscard: Any) -> Iterator[Callable[[str], None]]:
+    """Makes the world of a row."""
+    with ExitStack() as held:
+
+        def one_case() -> None:
+            """An accepted case that waits for the right PIN."""
+            told = sscard(shlex.split(f"case open {{card}} --old {WRONG} --json {OPEN}".format(**places)))
+            places["number"] = json.loads(told[1])["number"]
+
+        def missing(*_arguments: object) -> NoReturn:
+            raise MissingPart("pcscd is not installed", "sudo apt-get install pcscd")
+
+        def press(error: type[BaseException]) -> None:
+            def ask(*_arguments: object, **_options: object) -> NoReturn:
+                raise error
+
+            monkeypatch.setattr("getpass.getpass", ask)
+
+        worlds: dict[str, Callable[[], object]] = {
+            "": lambda: None,
+            "no pyscard": lambda: monkeypatch.setitem(sys.modules, "smartcard", None),
+            "no pcscd": lambda: monkeypatch.setattr(pcscd, "find_pcscd", missing),
+            "no reader": lambda: monkeypatch.setattr(pcsc, "_scard", Stub),
+            "empty reader": lambda: monkeypatch.setattr(pcsc, "_scard", lambda: Stub(READER)),
+            "held": lambda: held.enter_context(open_card(Path(str(places["card"])))),
+            "one case": one_case,
+            "Ctrl-C": lambda: press(KeyboardInterrupt),
+            "end of input": lambda: press(EOFError),
+            "token PIN": lambda: monkeypatch.setenv("SSCARD_TOKEN_PIN", "12345678"),
+            "empty cache": lambda: monkeypatch.setenv("XDG_CACHE_HOME", str(places["folder"])),
+        }
+        yield lambda world: worlds[world]() and None
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_the_exit_code(
+    row: Row, places: dict[str, object], enter: Any, sscard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("sys.stdin", io.StringIO(row.stdin))
+    if row.world == "process":
+        arguments = shlex.split(f"{row.command} {row.arguments}".format(**places))
+        done = run(*arguments, PCSCLITE_CSOCK_NAME="/nonexistent/pcscd.comm")
+        code, out, err = done.returncode, done.stdout, done.stderr
+    else:
+        enter(row.world)
+        code, out, err = sscard(shlex.split(f"{row.command} {row.arguments}".format(**places)))
+    assert code == row.code, out + err
+    told = err if row.code in (2, 3) and row.command != "doctor" else out + err
+    assert row.text.format(**places) in told
+    assert "Traceback" not in told
+    assert not any(secret in err for secret in (PIN, NEW, WRONG, "41592x"))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (InputError("wrong", file="a.yaml", line=3, remedy="mend it"), 2),
+        (MissingPart("no part", "install it"), 3),
+        (ReaderMissing("no reader"), 3),
+        (CardRemoved("no card"), 3),
+        (TransportError("mute"), 1),
+        (type("HsmUnavailable", (RuntimeError, MissingPart), {})("no HSM", "start it"), 3),
+        (KeyboardInterrupt(), 130),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),
+)
+def test_an_error_has_the_code_of_its_nearest_class(
+    error: BaseException, code: int, sscard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr("sscard.cli.app.app", fail)
+    told = sscard([])
+    assert told[0] == code
+    assert told[2] == (f"sscard: {error}\n" if str(error) else "")
+
+
+# Standard output
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "item", "show {card}", "show {card} --json", "apdu {card} --raw 0084000008", "run {folder}/good.yaml"],
+)
+def test_a_full_disk_on_standard_output_ends_with_3(places: dict[str, object], arguments: str) -> None:
+    command = [*SSCARD, *shlex.split(arguments.format(**places))]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    assert done.returncode == 3
+    assert done.stderr.startswith("sscard: standard output cannot be written: No space left on device\n  ")
+    assert "Traceback" not in done.stderr
+
+
+def test_a_closed_pipe_ends_with_3_and_without_a_word(places: dict[str, object]) -> None:
+    command = [*SSCARD, *shlex.split("show {card} --json".format(**places))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 3
+
+
+# Interrupted
+
+
+def test_an_interrupted_run_has_its_summary_reports_and_trace(tmp_path: Path) -> None:
+    reports = [tmp_path / name for name in ("trace", "junit", "html")]
+    options = [word for path in reports for word in (f"--{path.name}", path)]
+    with running("run", *options) as program:
+        first = program.line_with("✓")
+        code, rest = program.end(signal.SIGINT)
+    assert code == 130
+    assert "passed, 0 failed" in rest
+    assert "interrupted after" in rest
+    assert "Traceback" not in rest
+    name = first.split("  ")[1].removeprefix("✓ ").strip()
+    assert [name in path.read_text(encoding="utf-8") for path in reports] == [True, True, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ready"),
+    [
+        ("hsm serve --port 0 --token-file {token}", "HSM at"),
+        ("driver serve {card} --listen tcp:0 --pins 1234", "driver at"),
+        ("driver serve {card} --listen {folder}/socket --pins 1234", "driver at"),
+    ],
+)
+def test_ctrl_c_is_how_a_server_ends(places: dict[str, object], arguments: str, ready: str) -> None:
+    with running(*shlex.split(arguments.format(**places))) as program:
+        program.line_with(ready)
+        code, rest = program.end(signal.SIGINT)
+    assert code == 0
+    assert "Traceback" not in rest
+
+
+def test_an_interrupted_script_has_its_trace(places: dict[str, object], tmp_path: Path) -> None:
+    command = [*SSCARD, "apdu", str(places["card"]), "--raw", "--trace", str(tmp_path / "trace")]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1) as process:  # noqa: S603
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write("00A40000023F00\n")
+        assert process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert process.stderr.read() == ""
+    assert process.returncode == 130
+    assert "SELECT" in (tmp_path / "trace").read_text(encoding="utf-8")
