@@ -1,5 +1,10 @@
-# make demo   everything a newcomer needs: venv, install, the built-in scenarios in-process
-# make test   everything CI needs: system packages if allowed, lint, types, layers, all tests
+# make demo      everything a newcomer needs: venv, install, the built-in scenarios in-process
+# make test      what CI runs for each change: system packages if allowed, lint, types, layers, all tests,
+#                a sample of them on the compiled chip (8 minutes)
+# make quick     the tests that take less than 3 seconds each, for a developer
+# make nightly   what else can break: the compiled chip, the suite through PC/SC, other compilers, the
+#                lowest versions of the dependencies (45 minutes)
+# make campaign  the long proofs: hundreds of kills and thousands of cases
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,12 +17,20 @@ CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix si
 CHIP_TESTS := $(addprefix tests/,standard chip card psam model terminal driver scenario conversation \
 	issuer/test_image.py issuer/test_personalities.py)
 
-.PHONY: demo test check lint types layers tests catalogs campaign compiled bench bench-compare bench-compiled system venv clean
+# Compilers that the C library of the driver is tested with, each if it is installed.
+COMPILERS := gcc clang tcc
+NATIVE_TESTS := tests/driver/test_native.py tests/driver/test_native_protocol.py tests/driver/test_native_card.py
+
+# A second environment, with each dependency at the lower bound of pyproject.toml.
+LOWEST := build/lowest
+
+.PHONY: demo test quick check lint types layers shape tests catalogs nightly nightly-compiled nightly-pcsc compilers \
+	lowest campaign compiled compiled-sample bench bench-compare bench-compiled system venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run
 
-test: system $(VENV)/developer check tests compiled
+test: system $(VENV)/developer check tests compiled-sample
 
 check: lint types layers
 
@@ -31,15 +44,51 @@ types: $(VENV)/developer
 layers: $(VENV)/developer
 	$(BIN)/lint-imports
 
+# Helpers called once, module length, repeated lines.
+shape: $(VENV)/developer
+	$(BIN)/python tools/shape.py
+
 tests: $(VENV)/developer
 	$(BIN)/pytest -n 2
+
+quick: $(VENV)/developer
+	$(BIN)/pytest -n 2 -m "not slow and not campaign"
 
 # Messages: new ones from the sources into the Chinese catalog, and the catalog compiled.
 catalogs: $(VENV)/developer
 	LANGUAGE=en $(BIN)/python tools/catalogs.py
 
+nightly: system $(VENV)/developer
+	$(MAKE) nightly-compiled
+	$(MAKE) nightly-pcsc
+	$(MAKE) compilers
+	$(MAKE) lowest
+
+# The target compiled with the whole test suite; the tests find the scenarios in the package, as in a wheel.
+nightly-compiled: $(COMPILED)/chip
+	cp -R scenarios $(COMPILED)/sscard
+	$(MAKE) compiled COMPILED=$(abspath $(COMPILED)) CHIP_TESTS=tests
+
+nightly-pcsc: $(VENV)/developer
+	$(BIN)/sscard run --transport pcsc
+
+# mingw-w64 is among the tests themselves.
+compilers: $(VENV)/developer
+	for compiler in $(COMPILERS); do \
+		if command -v $$compiler > /dev/null; then CC=$$compiler $(BIN)/pytest -n 2 $(NATIVE_TESTS) || exit 1; \
+		else echo "$$compiler is not installed: skipped"; fi; \
+	done
+
+lowest: $(VENV)/developer
+	mkdir -p build
+	$(BIN)/python tools/lowest.py > $(LOWEST).txt
+	PIP_CONSTRAINT=$(abspath $(LOWEST)).txt $(MAKE) VENV=$(LOWEST) quick
+
 campaign: $(VENV)/developer
 	$(BIN)/pytest -m campaign
+
+compiled-sample:
+	$(MAKE) compiled CHIP_TESTS="tests/chip tests/card"
 
 # The chip's tests and the built-in suite on the compiled chip, which plain sscard above it uses.
 compiled: $(COMPILED)/chip

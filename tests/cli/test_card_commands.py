@@ -508,6 +508,7 @@ def test_a_program_drives_a_card_through_a_pipe(sscard: CommandLine, one: Path, 
 # kill -9
 
 
+@pytest.mark.slow
 def test_200_killed_sessions_leave_a_card_that_loads_and_owes_no_try(tmp_path: Path) -> None:
     """The image always loads, and tries left never exceed what the answers already given imply."""
     card = kit.card_of(replace(preset("v3-sm4"), pin_tries=15))

@@ -98,6 +98,7 @@ def over_pcsc(personality: str, contact: bool) -> Outcome:
         return counter.run(slots[0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("contact", [True, False], ids=["contact", "contactless"])
 @pytest.mark.parametrize("personality", ALL)
 def test_a_window_programs_day_over_pcsc(personality: str, contact: bool) -> None:

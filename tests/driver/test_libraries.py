@@ -12,8 +12,10 @@ import pytest
 
 import kit
 from kit import native as native_kit
+from kit.counter import CARD
 from kit.native import command, environment, serving
 from kit.programs import SSCARD, running
+from kit.waiting import PATIENCE
 from sscard.driver import native
 from sscard.driver.libraries import NativeLibrary, open_driver, parameters_of, without_pin
 from sscard.errors import InputError, TransportError
@@ -53,7 +55,7 @@ def call(*words: object, stdin: str = "", place: str = "", **settings: str) -> s
         env=environment(place, **{"charset": "GBK", **settings}),
         capture_output=True,
         text=True,
-        timeout=native_kit.PATIENCE,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -75,7 +77,7 @@ def test_our_library_in_front_of_a_server(ours: Path, place: str, charset: str) 
         done = call(ours, "iReadCardBas", 1, place=place, charset=charset)
         assert done.returncode == 0
         assert "张三" in done.stdout
-        done = call(ours, "iReadCard", 1, 2, native_kit.CARD, "SSSEEF05|07|$", place=place, charset=charset)
+        done = call(ours, "iReadCard", 1, 2, CARD, "SSSEEF05|07|$", place=place, charset=charset)
         assert done.stdout == "0\tSSSEEF05|A00000011|$\n"
 
 
@@ -90,7 +92,7 @@ def test_the_steps_of_a_group_stay_together_and_no_pin_is_shown(ours: Path, plac
     """Step 2 hands the new PIN to the caller; whoever sees the terminal does not see it."""
     with serving(place) as service:
         service.pad.script("654321", "654321")
-        steps = f"iReloadPIN_HSM_Step1\t1\t{native_kit.CARD}\niReloadPIN_HSM_Step2\t{'0' * 32}\n"
+        steps = f"iReloadPIN_HSM_Step1\t1\t{CARD}\niReloadPIN_HSM_Step2\t{'0' * 32}\n"
         done = call(ours, stdin=steps, place=place)
         first, second = done.stdout.splitlines()
         assert first.startswith("0\t03|")

@@ -16,7 +16,7 @@ import pytest
 import kit
 from kit.counter import CARD
 from kit.native import HELLO, PROGRAMS, Line, Service, command, serving
-from kit.waiting import in_thread
+from kit.waiting import PATIENCE, in_thread
 from sscard.driver import server as driver_server
 from sscard.driver.api import FUNCTIONS
 from sscard.driver.errors import describe
@@ -56,7 +56,7 @@ class WaitingPad:
 
     def enter(self, prompt: str) -> str:  # noqa: ARG002 - the face of a pad
         self.asked.set()
-        assert self.typed.wait(20)
+        assert self.typed.wait(PATIENCE)
         return "123456"
 
 
@@ -184,7 +184,7 @@ def test_a_function_waits_for_that_of_another_program(place: str) -> None:
     pad = WaitingPad()
     with serving(place, pad=pad) as service, Line(place) as one, Line(place) as two:
         one.socket.sendall(b"iVerifyPIN\t1\n")
-        assert pad.asked.wait(20)
+        assert pad.asked.wait(PATIENCE)
         two.socket.sendall(b"iReadCardBas\t1\n")
         pad.typed.set()
         assert one._reader.readline() == b"0\t\n"
@@ -197,7 +197,7 @@ def test_it_does_not_wait_for_ever(place: str, monkeypatch: pytest.MonkeyPatch) 
     pad = WaitingPad()
     with serving(place, pad=pad), Line(place) as one, Line(place) as two:
         one.socket.sendall(b"iVerifyPIN\t1\n")
-        assert pad.asked.wait(20)
+        assert pad.asked.wait(PATIENCE)
         assert two.call("iReadCardBas", "1") == BUSY
         pad.typed.set()
         assert one._reader.readline() == b"0\t\n"
@@ -208,7 +208,7 @@ def test_a_program_that_has_hung_up_has_asked_for_nothing(place: str) -> None:
     pad = WaitingPad()
     with serving(place, pad=pad) as service, Line(place) as one:
         one.socket.sendall(b"iVerifyPIN\t1\n")
-        assert pad.asked.wait(20)
+        assert pad.asked.wait(PATIENCE)
         pad.asked.clear()
         with Line(place) as gone:
             gone.socket.sendall(b"iVerifyPIN\t1\n")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,12 +15,12 @@ from typing import Any
 import pytest
 
 import kit
-from kit.programs import run
-from sscard.cli.main import main
+from kit.cards import citizens_card
+from kit.programs import CommandLine, run
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
 from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots, read_key_file
-from sscard.issuer import CardReference, builtin_keys, make_order, personalise, preset
+from sscard.issuer import CardReference, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.issuer.hierarchy import KeyFile
 from sscard.standard.encoding import encode_pin
@@ -235,22 +234,20 @@ def test_the_command_line_loads_the_roots(module: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["reset-pin", "case open --reason forgotten --pharmacy"])
 def test_the_command_line_works_with_a_token(
-    module: Path, tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    module: Path, tmp_path: Path, command: str, sscard: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A case with the trial at the pharmacy: PUK, STK and DPK of the card are derived in the token."""
     monkeypatch.setenv("SSCARD_TOKEN_PIN", PIN)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     card = tmp_path / "card.json"
-    order = make_order(preset("v2-3des"), Random(1), kit.HOLDER, "410400", date(2025, 1, 6))
-    save_card(personalise(order, builtin_keys()), card)
+    save_card(citizens_card(kit.PIN, personality=preset("v2-3des")), card)
     first, *rest = command.split()
     second = [rest.pop(0)] if first == "case" else []
-    with pytest.raises(SystemExit) as ended:
-        main([first, *second, str(card), *rest, "--new", "654321", "--hsm", f"pkcs11:token={TOKEN};module={module}"])
-    said = capsys.readouterr()
-    assert (ended.value.code or 0, said.err) == (0, "")
+    url = f"pkcs11:token={TOKEN};module={module}"
+    code, out, err = sscard(first, *second, card, *rest, "--new", "654321", "--hsm", url)
+    assert (code, err) == (0, "")
     assert load_card(card).memory.strings[0] == encode_pin("654321")
-    assert ("You can pay with the new PIN" in said.out) is (first == "case")
+    assert ("You can pay with the new PIN" in out) is (first == "case")
 
 
 @pytest.mark.parametrize(
@@ -277,7 +274,7 @@ def test_how_a_command_ends_without_its_token(
     pin: str,
     code: int,
     err: str,
-    capsys: pytest.CaptureFixture[str],
+    sscard: CommandLine,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SSCARD_TOKEN_PIN", pin)
@@ -288,12 +285,10 @@ def test_how_a_command_ends_without_its_token(
     before = card.read_bytes()
     url = f"pkcs11:token={token};module={module}"
     words = [word.format(module=module, token=token, card=card, url=url) for word in command.split()]
-    with pytest.raises(SystemExit) as ended:
-        main(words)
-    said = capsys.readouterr()
-    assert ended.value.code == code
-    assert said.err.startswith(err.format(module=module))
-    assert pin not in said.err
+    ended, _, said = sscard(*words)
+    assert ended == code
+    assert said.startswith(err.format(module=module))
+    assert pin not in said
     assert card.read_bytes() == before
 
 

@@ -4,28 +4,26 @@ from __future__ import annotations
 
 import socket
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import date
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 import yaml
 
 import kit
+from kit.cards import citizens_card
 from kit.counter import foreign_keys
+from kit.programs import CommandLine
+from kit.waiting import in_thread
 from sscard.cli.hsm import default_token_file
-from sscard.cli.main import main
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm
 from sscard.hsm.http import HttpHsm
 from sscard.hsm.server import HsmServer
-from sscard.issuer import CardReference, Holder, builtin_keys, make_order, personalise, preset
+from sscard.issuer import CardReference, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.standard.encoding import encode_pin
 
@@ -62,14 +60,8 @@ def server() -> Iterator[HsmServer]:
 
 @contextmanager
 def serving(hsm: Hsm) -> Iterator[HsmServer]:
-    with HsmServer(hsm, TOKEN, port=0) as served:
-        thread = threading.Thread(target=served.serve_forever, args=(0.01,))
-        thread.start()
-        try:
-            yield served
-        finally:
-            served.shutdown()
-            thread.join()
+    with HsmServer(hsm, TOKEN, port=0) as served, in_thread(lambda: served.serve_forever(0.01), served.shutdown):
+        yield served
 
 
 @pytest.fixture
@@ -259,38 +251,32 @@ def test_a_plug_in_that_does_not_load_says_what_to_install(plug_in: Any, target:
 # Commands
 
 
-class Sscard:
+class OnCards:
     """The command line over one card of 3.0 and one of 2.0."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
+    def __init__(self, folder: Path, sscard: CommandLine) -> None:
+        self._sscard = sscard
         self.journal = folder / "journal.db"
         self.cards = {name: folder / f"{name}.json" for name in ("v2-3des", "v3-sm4")}
         for name, path in self.cards.items():
-            order = make_order(preset(name), Random(1), Holder("张三", ID_NUMBER), "410400", date(2025, 1, 6))
-            save_card(personalise(replace(order, pin=kit.PIN), builtin_keys()), path)
+            save_card(citizens_card(kit.PIN, personality=preset(name)), path)
         self.before = {name: path.read_bytes() for name, path in self.cards.items()}
 
     def __call__(self, command: str, card: str, *options: object) -> tuple[int, str, str]:
         words = [word.format(card=self.cards[card], journal=self.journal) for word in command.split()]
-        with pytest.raises(SystemExit) as ended:
-            main([*words, *map(str, options)])
-        said = self._capsys.readouterr()
-        return int(ended.value.code or 0), said.out, said.err
+        return self._sscard(*words, *options)
 
     def is_untouched(self, card: str) -> bool:
         return self.cards[card].read_bytes() == self.before[card]
 
 
 @pytest.fixture
-def sscard(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Sscard:
+def on_cards(tmp_path: Path, sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> OnCards:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.delenv("SSCARD_JOURNAL", raising=False)
-    return Sscard(tmp_path, capsys)
+    return OnCards(tmp_path, sscard)
 
 
-ID_NUMBER = "410402198503150009"
 CASE = "case open {card} --reason forgotten --new 654321 --journal {journal}"
 COMMANDS = ("reset-pin {card} --new 654321", "unblock-pin {card}", CASE)
 
@@ -298,84 +284,87 @@ COMMANDS = ("reset-pin {card} --new 654321", "unblock-pin {card}", CASE)
 @pytest.mark.parametrize("card", ["v2-3des", "v3-sm4"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_each_command_asks_the_hsm_of_its_url(
-    sscard: Sscard, server: HsmServer, token: Path, command: str, card: str
+    on_cards: OnCards, server: HsmServer, token: Path, command: str, card: str
 ) -> None:
-    code, out, err = sscard(command, card, "--hsm", server.url, "--hsm-token", token)
+    code, out, err = on_cards(command, card, "--hsm", server.url, "--hsm-token", token)
     assert (code, err) == (0, ""), out
-    assert load_card(sscard.cards[card]).memory.strings[0] == encode_pin(kit.PIN if "unblock" in command else "654321")
+    assert load_card(on_cards.cards[card]).memory.strings[0] == encode_pin(
+        kit.PIN if "unblock" in command else "654321"
+    )
 
 
-def test_the_trial_at_the_pharmacy_asks_it_too(sscard: Sscard, server: HsmServer, token: Path) -> None:
+def test_the_trial_at_the_pharmacy_asks_it_too(on_cards: OnCards, server: HsmServer, token: Path) -> None:
     where = ("--hsm", server.url, "--hsm-token", token)
-    code, out, _ = sscard(CASE, "v3-sm4", "--pharmacy", *where)
+    code, out, _ = on_cards(CASE, "v3-sm4", "--pharmacy", *where)
     assert (code, out.splitlines()[-1]) == (0, "You can pay with the new PIN")
     with serving(SoftHsm(foreign_keys("DPK"))) as foreign:
-        code, out, _ = sscard(CASE, "v2-3des", "--pharmacy", "--hsm", foreign.url, "--hsm-token", token)
+        code, out, _ = on_cards(CASE, "v2-3des", "--pharmacy", "--hsm", foreign.url, "--hsm-token", token)
     assert code == 0
     assert "the trial at the pharmacy failed" in out
 
 
-def test_a_case_is_resumed_with_another_hsm(sscard: Sscard, server: HsmServer, token: Path) -> None:
-    online = f"case open --channel online --handling window --name 张三 --id {ID_NUMBER} --reason locked"
-    code, out, _ = sscard(f"{online} --journal {{journal}}", "v2-3des")
+def test_a_case_is_resumed_with_another_hsm(on_cards: OnCards, server: HsmServer, token: Path) -> None:
+    who = f"--name {kit.HOLDER.name} --id {kit.HOLDER.id_number}"
+    online = f"case open --channel online --handling window {who} --reason locked"
+    code, out, _ = on_cards(f"{online} --journal {{journal}}", "v2-3des")
     assert code == 0
     resume = f"case resume {out.split()[0]} {{card}} --new 654321 --journal {{journal}}"
-    code, out, err = sscard(resume, "v2-3des", "--hsm", server.url, "--hsm-token", token)
+    code, out, err = on_cards(resume, "v2-3des", "--hsm", server.url, "--hsm-token", token)
     assert (code, err) == (0, ""), out
 
 
 @pytest.mark.parametrize("card", ["v2-3des", "v3-sm4"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_hsm_that_cannot_be_asked_ends_with_3_and_the_command_that_helps(
-    sscard: Sscard, server: HsmServer, closed_port: int, token: Path, command: str, card: str
+    on_cards: OnCards, server: HsmServer, closed_port: int, token: Path, command: str, card: str
 ) -> None:
     """Nothing reaches the card, and no case is opened."""
     gone = f"http://127.0.0.1:{closed_port}"
-    code, _, err = sscard(command, card, "--hsm", gone, "--hsm-token", token)
+    code, _, err = on_cards(command, card, "--hsm", gone, "--hsm-token", token)
     assert (code, err) == (3, f"sscard: the HSM at {gone} cannot be reached: Connection refused\n  sscard hsm serve\n")
     token.write_text("another")
-    code, _, err = sscard(command, card, "--hsm", server.url, "--hsm-token", token)
+    code, _, err = on_cards(command, card, "--hsm", server.url, "--hsm-token", token)
     assert (code, err) == (3, "sscard: the service's token is missing or wrong\n  --hsm-token FILE\n")
-    assert sscard.is_untouched(card)
+    assert on_cards.is_untouched(card)
     if command == CASE:
-        assert sscard("case list --journal {journal} --json", card)[1] == "[]\n"
+        assert on_cards("case list --journal {journal} --json", card)[1] == "[]\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_token_of_this_user_is_the_default(
-    sscard: Sscard, server: HsmServer, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+    on_cards: OnCards, server: HsmServer, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    code, _, err = sscard(command, "v3-sm4", "--hsm", server.url)
+    code, _, err = on_cards(command, "v3-sm4", "--hsm", server.url)
     assert (code, err) == (
         3,
         "sscard: an HSM service needs its token, and this user has none\n  sscard hsm serve\n",
     )
-    assert sscard.is_untouched("v3-sm4")
+    assert on_cards.is_untouched("v3-sm4")
     file = default_token_file()
     file.parent.mkdir(exist_ok=True)
     file.write_text(TOKEN)
-    assert sscard(command, "v3-sm4", "--hsm", server.url)[0] == 0
+    assert on_cards(command, "v3-sm4", "--hsm", server.url)[0] == 0
 
 
 @pytest.mark.parametrize("command", COMMANDS[:2])
-def test_an_hsm_that_refuses_ends_with_1(sscard: Sscard, keys: Path, command: str) -> None:
-    code, _, err = sscard(command, "v3-sm4", "--hsm", f"soft:{keys}")
+def test_an_hsm_that_refuses_ends_with_1(on_cards: OnCards, keys: Path, command: str) -> None:
+    code, _, err = on_cards(command, "v3-sm4", "--hsm", f"soft:{keys}")
     assert (code, err) == (1, "sscard: this HSM holds no PUK version 1\n")
-    assert sscard.is_untouched("v3-sm4")
+    assert on_cards.is_untouched("v3-sm4")
 
 
-def test_an_hsm_that_refuses_to_read_a_card_ends_a_case_with_1(sscard: Sscard, keys: Path) -> None:
+def test_an_hsm_that_refuses_to_read_a_card_ends_a_case_with_1(on_cards: OnCards, keys: Path) -> None:
     """EF06 of a 3.0 card is read with RKSSSE."""
-    code, _, err = sscard(CASE, "v3-sm4", "--hsm", f"soft:{keys}")
+    code, _, err = on_cards(CASE, "v3-sm4", "--hsm", f"soft:{keys}")
     assert (code, err) == (1, "sscard: this HSM holds no RKSSSE version 1\n")
 
 
-def test_a_case_waits_while_the_hsm_refuses(sscard: Sscard, keys: Path) -> None:
-    code, out, _ = sscard(CASE, "v2-3des", "--keys", keys)
+def test_a_case_waits_while_the_hsm_refuses(on_cards: OnCards, keys: Path) -> None:
+    code, out, _ = on_cards(CASE, "v2-3des", "--keys", keys)
     assert code == 1
     assert "the HSM could not do it" in out
-    assert sscard.is_untouched("v2-3des")
+    assert on_cards.is_untouched("v2-3des")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -388,8 +377,8 @@ def test_a_case_waits_while_the_hsm_refuses(sscard: Sscard, keys: Path) -> None:
         (("--hsm", "http://127.0.0.1:1", "--hsm-token", "no-such-file"), "no-such-file: cannot be read as a token"),
     ],
 )
-def test_unusable_options_end_with_2(sscard: Sscard, command: str, options: tuple[str, ...], says: str) -> None:
-    code, _, err = sscard(command, "v3-sm4", *options)
+def test_unusable_options_end_with_2(on_cards: OnCards, command: str, options: tuple[str, ...], says: str) -> None:
+    code, _, err = on_cards(command, "v3-sm4", *options)
     assert code == 2
     assert says in err
-    assert sscard.is_untouched("v3-sm4")
+    assert on_cards.is_untouched("v3-sm4")

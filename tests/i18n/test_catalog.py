@@ -591,6 +591,7 @@ def test_another_language_is_refused() -> None:
     assert "--lang" in done.stderr
 
 
+@pytest.mark.slow
 def test_scenarios_pass_in_either_language_with_the_same_commands(tmp_path: Path) -> None:
     said = {}
     for language in (CHINESE, ENGLISH):
@@ -616,6 +617,7 @@ def test_a_failing_step_is_told_in_chinese(tmp_path: Path) -> None:
     assert "sw：应为9000 成功" in (tmp_path / "junit.xml").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_a_card_and_its_refusals_in_chinese(tmp_path: Path) -> None:
     image = tmp_path / "card.json"
     save_card(kit.card_of("v3-sm4"), image)

@@ -9,6 +9,7 @@
 ``killed_sessions``  sessions that end with SIGKILL (a program)
 ``waiting``          waiting for a condition, work in a thread
 ``vpcd_driver``      the reader's end of the vpcd wire, and a card that echoes
+``fake_scard``       pyscard with one reader, whose answers a test chooses
 ``postgres``         a private PostgreSQL server
 ``command_sheet``    the status words of each command, from the sheet
 ``file_sheet``       files, rights and keys, from the sheet

@@ -274,9 +274,9 @@ PinLife.TestCase.settings = settings(max_examples=120, stateful_step_count=50, d
 PinLifeUnderDes.TestCase.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
 PinLifeAsChosen.TestCase.settings = settings(max_examples=350, stateful_step_count=25, deadline=None)
 
-TestPinLife = PinLife.TestCase
-TestPinLifeUnderDes = PinLifeUnderDes.TestCase
-TestPinLifeAsChosen = PinLifeAsChosen.TestCase
+TestPinLife = pytest.mark.slow(PinLife.TestCase)
+TestPinLifeUnderDes = pytest.mark.slow(PinLifeUnderDes.TestCase)
+TestPinLifeAsChosen = pytest.mark.slow(PinLifeAsChosen.TestCase)
 
 
 def test_oracle_stands_alone() -> None:

@@ -217,6 +217,7 @@ def applications(channel: Channel, kind: ApplicantKind) -> Iterator[Asked]:
         yield Asked(channel, kind, *place, presence, document, papers, card, reason)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ApplicantKind)
 @pytest.mark.parametrize("channel", Channel)
 def test_every_application_ends_as_the_item_says(channel: Channel, kind: ApplicantKind) -> None:

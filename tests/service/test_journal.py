@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from multiprocessing import get_context
@@ -25,6 +26,7 @@ from sscard.service import (
     ResultNotice,
     Stage,
 )
+from sscard.service.journal import database
 from sscard.service.journal.database import SqlJournal, load_key
 from sscard.service.journal.migrations import STEPS, migrate
 
@@ -281,6 +283,7 @@ def test_an_older_journal_takes_every_step_once_and_keeps_its_events(
     assert journal.verify().findings == ()
 
 
+@pytest.mark.slow
 def test_processes_that_make_a_journal_at_once_make_one(journal_url: str) -> None:
     context = get_context("spawn")
     makers = [context.Process(target=_make, args=(journal_url,)) for _ in range(4)]
@@ -292,6 +295,26 @@ def test_processes_that_make_a_journal_at_once_make_one(journal_url: str) -> Non
     journal = SqlJournal(journal_url, JOURNAL_KEY)
     assert journal.verify().cases == 4
     journal.close()
+
+
+def test_a_journal_that_another_process_is_making_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("CREATE TABLE begun (at TEXT)")
+    other.execute("BEGIN IMMEDIATE")
+    waits: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            other.execute("COMMIT")
+
+    monkeypatch.setattr(database, "sleep", sleep)
+    SqlJournal(str(path), JOURNAL_KEY).close()
+    assert len(waits) == 3
+    other.close()
 
 
 def _make(url: str) -> None:

@@ -241,6 +241,7 @@ def at_random(office: Office, count: int, seed: int) -> Iterator[tuple[int, Reas
         yield random.randrange(steps[reason]), reason, random.random() < 0.5
 
 
+@pytest.mark.slow
 def test_killed_at_each_step_that_matters(office: Office) -> None:
     """Each step of a reset and of a change from the intake on; those before it only read the card."""
     first = office.steps_before_intake()
@@ -248,6 +249,7 @@ def test_killed_at_each_step_that_matters(office: Office) -> None:
     run_kills(office, ((step, reason, False) for reason in steps for step in range(first, steps[reason])))
 
 
+@pytest.mark.slow
 def test_killed_at_random(office: Office) -> None:
     run_kills(office, at_random(office, 20, seed=6))
 

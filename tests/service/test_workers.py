@@ -23,10 +23,12 @@ SHARED = 20
 """Presses that every worker makes too, all at once."""
 
 
+@pytest.mark.slow
 def test_eight_workers_on_one_journal(postgres: str) -> None:
     work_together(postgres, 400)
 
 
+@pytest.mark.slow
 def test_eight_workers_on_one_file(tmp_path: Path) -> None:
     work_together(str(tmp_path / "journal.db"), 80)
 

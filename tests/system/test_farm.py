@@ -47,6 +47,7 @@ def cards(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 3])
 def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -> None:
     pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
@@ -69,6 +70,7 @@ def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -
         assert load_card(cards / f"card-{number}.json").chip(Random(1)).snapshot().pin_tries == 6 - number
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_and_its_images_are_free(cards: Path) -> None:
     with running("farm", cards, "--processes", 2) as farm:
         farm.line_with("export ")

@@ -144,6 +144,7 @@ def test_the_contactless_side(pcscd: PrivatePcscd, reader: int, image: Path, con
         assert sw == 0x9000
 
 
+@pytest.mark.slow
 def test_a_slot_that_is_taken_ends_with_3(inserted: Program, pcscd: PrivatePcscd, reader: int, tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     save_card(kit.card_of("v2-3des"), other)

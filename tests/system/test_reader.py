@@ -211,7 +211,7 @@ def work(pcscd: PrivatePcscd, begin: threading.Barrier, reader: int, card: Card)
     with PcscConnection(pcscd.reader_name(reader)) as connection:
         start(connection)
         assert exchange(connection, SELECT_EF05).sw == 0x9000
-        begin.wait(30)
+        begin.wait(PATIENCE)
         while sent < 10_000 // 16 + 1:
             assert connection.transmit(own) == OK
             assert exchange(connection, CARD_NUMBER).data == number

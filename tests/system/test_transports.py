@@ -29,6 +29,7 @@ def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
         yield opened
 
 
+@pytest.mark.slow
 def test_the_whole_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, pool: ReaderPool) -> None:
     scenarios = builtin_scenarios()
     through = list(run_scenarios(scenarios, road=Road(pool.connect, pcscd.readers)))
@@ -105,6 +106,7 @@ def test_a_command_that_cannot_travel_fails_its_step_and_says_why(pool: ReaderPo
             connection.transmit(b"\x00")
 
 
+@pytest.mark.slow
 def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
     traces = {road: tmp_path / road for road in ("local", "pcsc")}
     for road, file in traces.items():

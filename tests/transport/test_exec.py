@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import kit
+from kit.waiting import PATIENCE
 from sscard.errors import InputError
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.transport.exec import ExecConnection
@@ -55,12 +56,14 @@ def test_sscard_itself_is_such_a_program(tmp_path: Path) -> None:
     ids=["ends", "silent", "no hex", "one byte"],
 )
 def test_a_failure_ends_the_program_and_power_on_starts_it_again(code: str, error: type[Exception]) -> None:
-    with ExecConnection(program(code), patience=3.0 if error is not CardMute else 0.5) as connection:
+    with ExecConnection(program(code), patience=PATIENCE) as connection:
         connection.power_on()
         process = connection._process
         assert process is not None
+        connection._patience = 0.5 if error is CardMute else PATIENCE
         with pytest.raises(error) as caught:
             connection.transmit(COMMAND)
+        connection._patience = PATIENCE
         assert process.poll() is not None
         assert "7" in str(caught.value) or error is not CardRemoved
         assert connection.power_on() == b"\x3b\x00"

@@ -11,7 +11,7 @@ import pytest
 
 import kit
 from kit.vpcd_driver import ATR, EchoCard
-from kit.waiting import until
+from kit.waiting import PATIENCE, until
 from sscard.errors import InputError, MissingPart
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 from sscard.transport.tcp import TcpConnection
@@ -103,7 +103,7 @@ def test_a_failure_closes_the_connection_and_power_on_opens_it_again(
     card: ListeningCard, answer: bytes | None, error: type[Exception]
 ) -> None:
     card.answers = [answer, frame(DONE)]
-    with TcpConnection(card.address, patience=0.2) as connection:
+    with TcpConnection(card.address, patience=2.0 if error is CardMute else PATIENCE) as connection:
         connection.power_on()
         with pytest.raises(error):
             connection.transmit(COMMAND)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from random import SystemRandom
+from time import monotonic, sleep
 from typing import Any, Final
 
 from sqlalchemy import (
@@ -315,8 +317,22 @@ def _sqlite(url: URL, create: bool) -> Engine:
 
 def _prepare_sqlite(connection: Any, record: object) -> None:
     connection.isolation_level = None  # the driver's own idea of when to begin is not ours
-    connection.execute("PRAGMA journal_mode = WAL")
+    _change_to_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")  # an intent must outlast a power cut
+
+
+def _change_to_wal(connection: sqlite3.Connection) -> None:
+    """SQLite's own wait for a lock does not cover this change if another process writes to the new database."""
+    deadline = monotonic() + SQLITE_WAIT
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or monotonic() > deadline:
+                raise
+            sleep(0.01)
+        else:
+            return
 
 
 def _begin_sqlite(db: Connection) -> None:
