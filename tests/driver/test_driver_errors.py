@@ -15,7 +15,7 @@ from sscard.driver.errors import FAILURES, FALLBACK, DriverError, code_of, descr
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import SoftHsm
-from sscard.issuer import builtin_keys, find_place, preset
+from sscard.issuer import builtin_keys, find_place, personalise, preset
 from sscard.terminal.errors import ApduError
 from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut, ScriptedPad
 from sscard.transport.connection import Connection
@@ -406,7 +406,7 @@ class OtherFci(Answering):
 
 
 def naming(named: str, city: str = "510100", **how: Any) -> Counter:
-    card = kit.personalise(replace(kit.order_of(preset("v3-sm4")), city_code=city), builtin_keys())
+    card = personalise(replace(kit.order_of(preset("v3-sm4")), city_code=city), builtin_keys())
     counter = Counter(card=card, contact=False, **how)
     counter.wire.connection = OtherFci(counter.reader, named)
     return counter

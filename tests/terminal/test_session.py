@@ -12,7 +12,7 @@ import kit
 from kit import NAME, PIN, Desk
 from sscard.card import Chip, Personality
 from sscard.hsm import HsmError, SoftHsm
-from sscard.issuer import builtin_keys, load_keys, preset
+from sscard.issuer import builtin_keys, load_keys, personalise, preset
 from sscard.standard.atr import historical_bytes
 from sscard.terminal import AuthenticationFailed, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
 from sscard.terminal.errors import ApduError
@@ -284,14 +284,14 @@ class OtherFci(Wire):
 
 CASES = {
     "07": ("510100", "the card names algorithm 07, which is unknown; known are 01 DES/3DES, 02 SSF33, 03 SM4"),
-    "02": ("510100", "algorithm 02 is not supported; 01 is DES, 03 is SM4"),
-    "": ("110100", "algorithm 02 is not supported; 01 is DES, 03 is SM4"),
+    "02": ("510100", "algorithm 02 is not supported; supported: 01 DES, 03 SM4"),
+    "": ("110100", "algorithm 02 is not supported; supported: 01 DES, 03 SM4"),
 }
 
 
 @pytest.mark.parametrize(("algorithm", "city", "text"), [(key, *value) for key, value in CASES.items()])
 def test_an_algorithm_nobody_computes_costs_no_try_and_the_pin_works(algorithm: str, city: str, text: str) -> None:
-    card = kit.personalise(replace(kit.order_of(preset("v3-sm4")), city_code=city), builtin_keys())
+    card = personalise(replace(kit.order_of(preset("v3-sm4")), city_code=city), builtin_keys())
     wire = OtherFci(card.chip(Random(1), contact=False), algorithm)
     session = CardSession.start(wire, SoftHsm(builtin_keys()))
     for operation in (lambda: session.reset_pin("654321"), session.unblock_pin, session.read_basic):
