@@ -32,7 +32,7 @@ demo: $(VENV)/installed
 
 test: system $(VENV)/developer check tests compiled-sample
 
-check: lint types layers
+check: lint types layers shape
 
 lint: $(VENV)/developer
 	$(BIN)/ruff check .

@@ -78,15 +78,15 @@ class Explainer:
 
     def _select(self, command: bytes) -> None:
         data = (command[5 : 5 + command[4]] if len(command) > 5 else b"") or MF.to_bytes(2, "big")
-        found = self._named(data, command[3]) if command[2] == BY_NAME else self._with_fid(data)
+        if command[2] == BY_NAME:
+            found = self._named(data, command[3])
+        else:
+            found = next((df for df in self._layout.dfs if df.fid == int.from_bytes(data, "big")), None)
         if found is not None:
             self._df, self._ef, self._selecting = found, None, True
             return
         self._ef = self._layout.file(self._df.fid, data[-1])
         self._selecting = False
-
-    def _with_fid(self, fid: bytes) -> DfSpec | None:
-        return next((df for df in self._layout.dfs if df.fid == int.from_bytes(fid, "big")), None)
 
     def _named(self, name: bytes, p2: int) -> DfSpec | None:
         """The DF of a name, which may be partial: the walk over its occurrences goes on with P2=02."""

@@ -113,16 +113,19 @@ class Recorder:
         self.events.append(PowerEvent(name, atr.hex().upper(), self._now()))
         return atr
 
-    def _keep(self, command: bytes, answer: bytes, failure: str = "") -> None:
+    def _keep(self, command: bytes, answer: bytes, meaning: str = "") -> None:
         explained = self._explainer.explain(command, answer)
         whole = len(answer) >= SW_LENGTH
+        if not meaning:
+            sw = int.from_bytes(answer[-SW_LENGTH:], "big")
+            meaning = status_text(sw, is_chinese()) if whole else _(NO_STATUS)
         self.events.append(
             Exchange(
                 name=explained.command,
                 command=redact(command),
                 data=(answer[:-SW_LENGTH] if whole else answer).hex().upper(),
                 sw=answer[-SW_LENGTH:].hex().upper() if whole else "",
-                meaning=failure or (_meaning(answer) if whole else _(NO_STATUS)),
+                meaning=meaning,
                 details=explained.data,
                 pins=tuple(self._pins.setdefault(pin, len(self._pins)) for pin in pins_in(command)),
                 at=self._now(),
@@ -131,7 +134,3 @@ class Recorder:
 
     def _now(self) -> float:
         return round(self.clock() - self._began, 6)
-
-
-def _meaning(answer: bytes) -> str:
-    return status_text(int.from_bytes(answer[-SW_LENGTH:], "big"), is_chinese())

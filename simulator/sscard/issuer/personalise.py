@@ -100,7 +100,9 @@ def personalise(order: Order, keys: KeyHierarchy) -> Card:
         for spec in layout.keys
     ]
     profile = Profile(personality, layout, historical, values)
-    return Card(profile, profile.new_memory(encode_pin(order.pin), _contents(order, layout)))
+    texts = {(layout.ssse.fid, 0x05): _issuer_data(order), (layout.ssse.fid, 0x06): _holder_data(order)}
+    contents = _written(layout, texts | _application_texts(order.city_code), personality.an_padding)
+    return Card(profile, profile.new_memory(encode_pin(order.pin), contents))
 
 
 def layout_of(personality: Personality, held: Mapping[str, int] | None = None) -> Layout:
@@ -130,12 +132,6 @@ def card_reference(order: Order) -> CardReference:
 def fresh_applications(layout: Layout, city_code: str, padding: int) -> dict[int, bytes]:
     """The files of the applications with something in them on a fresh card, by cell."""
     return _written(layout, _application_texts(city_code), padding)
-
-
-def _contents(order: Order, layout: Layout) -> dict[int, bytes]:
-    """The files with something in them, by cell."""
-    texts = {(layout.ssse.fid, 0x05): _issuer_data(order), (layout.ssse.fid, 0x06): _holder_data(order)}
-    return _written(layout, texts | _application_texts(order.city_code), order.personality.an_padding)
 
 
 def _written(layout: Layout, files: dict[tuple[int, int], dict[int, str]], padding: int) -> dict[int, bytes]:

@@ -150,7 +150,8 @@ def _files(order: _Order, environment: Environment) -> list[bytes]:
     """The contents of an environment's files in their order."""
     contents = {
         0x01: tlv(0x61, tlv(0x4F, APPLICATION_AID)),
-        0x15: _public_info(order),
+        # Issuer id(1) ‖ serial(10 cn) ‖ version(1) ‖ key type(1) ‖ FCI data(2)
+        0x15: b"\x01" + order.serial.rjust(PUBLIC_SERIAL_LENGTH, b"\x00") + bytes.fromhex("01000000"),
         TERMINAL_INFO: bytes.fromhex(order.terminal_number),
         TERMINAL_SEQUENCE: (1).to_bytes(4, "big"),
         0x1A: _application_info(order, 3),
@@ -161,11 +162,6 @@ def _files(order: _Order, environment: Environment) -> list[bytes]:
         CITY_FILE: b"",
     }
     return [contents[file.sfi] for file in FILES]
-
-
-def _public_info(order: _Order) -> bytes:
-    """Issuer id(1) ‖ serial(10 cn) ‖ version(1) ‖ key type(1) ‖ FCI data(2)."""
-    return b"\x01" + order.serial.rjust(PUBLIC_SERIAL_LENGTH, b"\x00") + bytes.fromhex("01000000")
 
 
 def _application_info(order: _Order, level: int) -> bytes:

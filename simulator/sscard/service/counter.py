@@ -84,7 +84,8 @@ def told_of(service: PinService, case: Case) -> Told:
 def _at_the_card(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, key: str) -> Told:
     if session is None:
         return case.events[-1].text
-    refusal = _show_card(service, case, session)
+    card = read_card(session) if case.card is None else None
+    refusal = service.present(case, card) if card else None
     if refusal is not None:
         return refusal.text
     pin = keypad.new_pin()
@@ -95,9 +96,3 @@ def _at_the_card(service: PinService, case: Case, session: CardSession | None, k
             return operated.text
     completed: ResultNotice | NotDone = service.complete(case, session, pin)
     return completed.text
-
-
-def _show_card(service: PinService, case: Case, session: CardSession) -> Refusal | None:
-    """Read the card of a case that was accepted without it."""
-    card = read_card(session) if case.card is None else None
-    return service.present(case, card) if card else None

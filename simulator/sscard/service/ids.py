@@ -37,8 +37,12 @@ def read_id_number(number: str, today: date) -> IdNumber:
     if PERMANENT_RESIDENCE.fullmatch(text):
         return _checked(Document.PERMANENT_RESIDENCE_ID, has_check_character(text), text[6:14], today)
     if OLD_PERMANENT_RESIDENCE.fullmatch(text):
-        born = _century(text[7:13], today)
-        return _checked(Document.PERMANENT_RESIDENCE_ID, _has_mrz_digit(text), born, today)
+        born = f"20{text[7:13]}"
+        if born > f"{today:%Y%m%d}":  # the latest century that is not to come
+            born = f"19{text[7:13]}"
+        # Weights 7-3-1 over the characters before the last, letters from A = 10, modulo 10.
+        total = sum(int(char, 36) * MRZ_WEIGHTS[place % 3] for place, char in enumerate(text[:-1]))
+        return _checked(Document.PERMANENT_RESIDENCE_ID, total % 10 == int(text[-1]), born, today)
     if PASSPORT.fullmatch(text):
         return IdNumber(Document.PASSPORT)
     return _checked(Document.RESIDENT_ID, ric.is_valid(text), text[6:14], today)
@@ -50,26 +54,8 @@ def age_on(born: date, today: date) -> int:
 
 
 def _checked(document: Document, genuine: bool, born: str, today: date) -> IdNumber:
-    day = _date(born)
-    if not genuine or day is None or day > today:
-        return IdNumber(document, NOT_VALID)
-    return IdNumber(document, born=day)
-
-
-def _has_mrz_digit(text: str) -> bool:
-    """Weights 7-3-1 over the characters before the last, letters from A = 10, modulo 10."""
-    total = sum(int(char, 36) * MRZ_WEIGHTS[place % 3] for place, char in enumerate(text[:-1]))
-    return total % 10 == int(text[-1])
-
-
-def _century(digits: str, today: date) -> str:
-    """YYMMDD with the latest century that is not to come."""
-    late = f"20{digits}"
-    return late if late <= f"{today:%Y%m%d}" else f"19{digits}"
-
-
-def _date(digits: str) -> date | None:
     try:
-        return date.fromisoformat(digits)
+        day = date.fromisoformat(born)
     except ValueError:
-        return None
+        return IdNumber(document, NOT_VALID)
+    return IdNumber(document, born=day) if genuine and day <= today else IdNumber(document, NOT_VALID)

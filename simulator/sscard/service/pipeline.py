@@ -15,7 +15,7 @@ changed before a case says that it begins.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import Final
 
@@ -125,7 +125,8 @@ class PinService:
         case.require(Stage.SUPPLEMENT)
         brought = tuple(papers)
         facts = paper_facts(brought, seen(card, self.journal.key) if card else None)
-        self._write(case, Stage.SUPPLEMENT, _brought(brought), Act.SUPPLEMENTED, facts)
+        said = Phrase("Brought: {papers}", papers=name_papers(brought)) if brought else Phrase("Brought nothing")
+        self._write(case, Stage.SUPPLEMENT, said, Act.SUPPLEMENTED, facts)
         return self._examine(case)
 
     def hand_over(self, case: Case, channel: Channel) -> bool:
@@ -225,7 +226,10 @@ class PinService:
     def _examine(self, case: Case) -> Answer:
         grounds = grounds_against(self._rules, case)
         if grounds:
-            return self._refuse(case, Refusal(grounds))
+            refusal = Refusal(grounds)
+            refused = {"grounds": [ground.rule.value for ground in grounds]}
+            self._write(case, Stage.REFUSED, refusal.said, Act.REFUSED, refused)
+            return refusal
         missing = missing_papers(self.item, case)
         if missing:
             return self._ask_for(case, missing)
@@ -234,11 +238,6 @@ class PinService:
         facts = {"due": accepted.due.day.isoformat(), "certain": accepted.due.certain}
         self._write(case, Stage.ACCEPTED, accepted.said, Act.ACCEPTED, facts)
         return accepted
-
-    def _refuse(self, case: Case, refusal: Refusal) -> Refusal:
-        facts = {"grounds": [ground.rule.value for ground in refusal.grounds]}
-        self._write(case, Stage.REFUSED, refusal.said, Act.REFUSED, facts)
-        return refusal
 
     def _ask_for(self, case: Case, missing: tuple[Paper, ...]) -> SupplementNotice:
         if case.notice is not None:
@@ -265,7 +264,9 @@ class PinService:
             Phrase("Begins to change the PIN on the card") if changes else Phrase("Begins to reset the PIN on the card")
         )
         self._write(case, Stage.ACCEPTED, begins, Act.BEGUN, facts)
-        return self._carry_out(case, attempt, lambda: _perform(operation, session, new_pin, old_pin))
+        if changes:
+            return self._carry_out(case, attempt, lambda: session.change_pin(old_pin, new_pin))
+        return self._carry_out(case, attempt, lambda: session.reset_pin(new_pin))
 
     def _resume(
         self, case: Case, attempt: Attempt, session: CardSession, new_pin: str, old_pin: str
@@ -294,7 +295,9 @@ class PinService:
         try:
             work()
         except ApduError as error:
-            if resumed or _is_unclear(error):
+            # A status word that is none of the card's own, or a failure of its memory, leaves open what it did.
+            known = error.sw in _KNOWN or tries_in(error.sw) is not None
+            if resumed or not known or error.sw == SW.MEMORY_FAILURE:
                 return self._refused(case, error, pin=OPEN)
             return self._refused(case, error, attempt)
         except HsmError as error:
@@ -333,25 +336,8 @@ class PinService:
         self.journal.append(case, Event(self._clock(), stage, said, act, facts or {}))
 
 
-def _perform(operation: Operation, session: CardSession, new_pin: str, old_pin: str) -> None:
-    if operation is Operation.CHANGE:
-        session.change_pin(old_pin, new_pin)
-        return
-    session.reset_pin(new_pin)
-
-
 def _outcome(attempt: Attempt, answer: NotDone) -> Facts:
     return {"key": attempt.key, "told": answer.said.to_facts(), "sw": answer.sw, "tries": answer.tries_left}
-
-
-def _brought(papers: Sequence[Paper]) -> Phrase:
-    return Phrase("Brought: {papers}", papers=name_papers(papers)) if papers else Phrase("Brought nothing")
-
-
-def _is_unclear(error: ApduError) -> bool:
-    """Whether a status word leaves open what the card did: none of the card's own, or a failure of its memory."""
-    known = error.sw in _KNOWN or tries_in(error.sw) is not None
-    return not known or error.sw == SW.MEMORY_FAILURE
 
 
 def _is_card_of(case: Case, session: CardSession) -> bool:

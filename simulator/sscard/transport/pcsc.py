@@ -76,8 +76,13 @@ def cards() -> dict[str, bytes]:
     """
     scard = _scard()
     names = readers()
+    if not names:
+        return {}
     with _context(scard) as context:
-        return _atrs(scard, context, names)
+        unaware = [(name, scard.SCARD_STATE_UNAWARE) for name in names]
+        result, states = scard.SCardGetStatusChange(context, 0, unaware)
+    _demand(scard, result)
+    return {name: bytes(atr) if _is_seen(scard, state, atr) else b"" for name, state, atr in states}
 
 
 def find_card(atr: bytes, *, besides: Collection[str] = (), timeout: float = PATIENCE) -> str:
@@ -288,14 +293,6 @@ def _watch(scard: Any, context: int, names: list[str], wanted: Callable[[int, li
             break
         candidate = found
     return ""
-
-
-def _atrs(scard: Any, context: int, names: list[str]) -> dict[str, bytes]:
-    if not names:
-        return {}
-    result, states = scard.SCardGetStatusChange(context, 0, [(name, scard.SCARD_STATE_UNAWARE) for name in names])
-    _demand(scard, result)
-    return {name: bytes(atr) if _is_seen(scard, state, atr) else b"" for name, state, atr in states}
 
 
 def _is_seen(scard: Any, state: int, atr: list[int]) -> bool:

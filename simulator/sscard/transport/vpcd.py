@@ -228,11 +228,15 @@ class VirtualReaderSlot:
         except _Unnoticed:
             self._empty_until = time.monotonic() + HOLD_OFF
         except (CardRemoved, PowerLost):
-            self._drop(inserted)
+            with self._changed:  # the card left on its own
+                if self._inserted is inserted:
+                    self._inserted = None
         except WireError:
             pass  # pcscd is gone, or the card was taken out
         finally:
-            self._close(connected)
+            with self._changed:
+                self._connected = None
+            connected.close()
         return self._leave(inserted)
 
     def _converse(self, wire: Wire, inserted: _Insertion) -> None:
@@ -298,32 +302,17 @@ class VirtualReaderSlot:
         while self._wanted(inserted):
             connected = connect(self.port)
             if connected is not None:
-                return self._hold(connected)
+                with self._changed:  # from now on remove and stop can hang up; _converse sees what they asked before
+                    self._connected = connected
+                self._sit(Seat.WAITING)
+                return connected
             with self._changed:
                 self._changed.wait_for(lambda: not self._wanted(inserted), pause)
             pause = min(2 * pause, LONGEST_PAUSE)
         return None
 
-    def _hold(self, connected: socket.socket) -> socket.socket:
-        """From now on ``remove`` and ``stop`` can hang up; what they asked before, ``_converse`` sees."""
-        with self._changed:
-            self._connected = connected
-        self._sit(Seat.WAITING)
-        return connected
-
     def _wanted(self, inserted: _Insertion) -> bool:
         return self._inserted is inserted and not self._stopping
-
-    def _close(self, connected: socket.socket) -> None:
-        with self._changed:
-            self._connected = None
-        connected.close()
-
-    def _drop(self, inserted: _Insertion) -> None:
-        """The card left by itself."""
-        with self._changed:
-            if self._inserted is inserted:
-                self._inserted = None
 
     def _leave(self, inserted: _Insertion) -> None:
         """The card has no connection any more, so no power either."""

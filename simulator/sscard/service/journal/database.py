@@ -116,7 +116,9 @@ class SqlJournal:
         case.check(event)
         try:
             with self._writing() as db:
-                head = self._head(db, self._lane_of_case(db, case.number))
+                if case.number not in self._lane_of:
+                    self._lane_of[case.number] = int(db.execute(_LANE_OF, {"of": case.number}).scalar_one())
+                head = self._head(db, self._lane_of[case.number])
                 self._write(db, head, case.number, case.length + 1, event)
         except IntegrityError:
             raise Overtaken(case.number) from None
@@ -156,13 +158,11 @@ class SqlJournal:
                 entries = map(_entry, db.execution_options(yield_per=1000).execute(of_lane))
                 findings += examine(self.key, head, row.seal, _with_keys(entries, keys))
                 events, cases = events + head.events, cases + head.cases
-            findings += self._missing_lanes([int(row.lane) for row in heads])
+            gone = set(range(self._lanes)).difference(int(row.lane) for row in heads)
+            findings += [Finding(lane, 0, _("the lane's head is gone")) for lane in sorted(gone)]
             findings += _strays(db, self._lanes)
             findings += _wrong_keys(db, keys)
         return Verification(events, cases, tuple(findings))
-
-    def _missing_lanes(self, found: list[int]) -> list[Finding]:
-        return [Finding(lane, 0, _("the lane's head is gone")) for lane in range(self._lanes) if lane not in found]
 
     def _head(self, db: Connection, lane: int) -> Head:
         """A lane's head, locked until the transaction ends; a chain that was tampered with is not made longer."""
@@ -180,11 +180,6 @@ class SqlJournal:
         moved = replace(head, events=entry.position, last=seal)
         numbers = {"of": moved.lane, "events": moved.events, "cases": moved.cases}
         db.execute(_MOVE_HEAD, numbers | {"last": moved.last, "seal": moved.sealed(self.key)})
-
-    def _lane_of_case(self, db: Connection, number: str) -> int:
-        if number not in self._lane_of:
-            self._lane_of[number] = int(db.execute(_LANE_OF, {"of": number}).scalar_one())
-        return self._lane_of[number]
 
     def _opened_with(self, db: Connection, key: str) -> str | None:
         if not key:

@@ -43,7 +43,9 @@ def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = 
     """
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    found, last = _version(db), max(steps) + 1
+    exists = inspect(db).has_table(JOURNAL.name)
+    found = int(db.execute(select(JOURNAL.c.version)).scalar_one()) if exists else 0
+    last = max(steps) + 1
     if found > last:
         problem = _("is a journal of version {found}, this sscard knows up to {last}", found=found, last=last)
         raise InputError(problem, file=shown, remedy=_("use a newer sscard"))
@@ -54,9 +56,3 @@ def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = 
     if check != key_check(key):
         raise InputError(_("is sealed with another key"), file=shown, remedy=_("give its key file with --journal-key"))
     return int(lanes)
-
-
-def _version(db: Connection) -> int:
-    if not inspect(db).has_table(JOURNAL.name):
-        return 0
-    return int(db.execute(select(JOURNAL.c.version)).scalar_one())
