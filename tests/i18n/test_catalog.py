@@ -183,6 +183,7 @@ AS_IT_IS = {
     _GIVEN: "made-up names",
     _GUARD: "a script of the shell",
     **{rule.chinese: "a field of the item" for rule in Rule},
+    **{text: "a word in both languages" for channel in Channel for text in (channel.chinese, channel.english)},
     "bold red": "a style",
     "bold green": "a style",
     "bold cyan": "a style",

@@ -1,13 +1,14 @@
 """The public service: its item, its cases, and the pipeline from intake to completion."""
 
 from sscard.service.case import NEXT, Act, Application, Case, Event, Stage, WrongStage, received
+from sscard.service.channels import Channel
 from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.item import Item, load_item
 from sscard.service.journal.memory import Journal, JournalUnavailable, MemoryJournal, Overtaken
 from sscard.service.notices import Acceptance, Ground, NotDone, Operated, Refusal, ResultNotice, Rule, SupplementNotice
 from sscard.service.pipeline import PinService
 from sscard.service.policy import Policy, load_policy
-from sscard.service.words import ApplicantKind, Channel, Document, Operation, Paper, Presence, Reason, Standing
+from sscard.service.words import ApplicantKind, Document, Operation, Paper, Presence, Reason, Standing
 
 __all__ = [
     "NEXT",

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Phrase, Words
+from sscard.service.channels import Channel
 from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.notices import NotDone, Operated, SupplementNotice
-from sscard.service.words import Channel, Operation, Paper, Reason, Word
+from sscard.service.words import Operation, Paper, Reason, Word
 from sscard.service.workdays import Due
 from sscard.terminal import BasicData
 

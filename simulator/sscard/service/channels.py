@@ -6,7 +6,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from sscard.i18n.phrase import Phrase, Words
-from sscard.service.words import Channel, Document, Presence
+from sscard.service.words import Document, Presence, Word
+
+
+class Channel(Word):
+    """Through which door a citizen comes (办理形式)."""
+
+    WINDOW = "window", "窗口办理"
+    SELF_SERVICE = "self-service", "自助终端办理", "self-service terminal"
+    ONLINE = "online", "网上办理"
 
 
 @dataclass(frozen=True, slots=True)

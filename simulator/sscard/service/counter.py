@@ -13,10 +13,11 @@ from pydantic import Field
 
 from sscard.document import Model
 from sscard.service.case import Application, Case, Stage
+from sscard.service.channels import Channel
 from sscard.service.identity import Applicant
 from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice
 from sscard.service.pipeline import PinService
-from sscard.service.words import Channel, Operation, Paper, Reason
+from sscard.service.words import Operation, Paper, Reason
 from sscard.terminal import BasicData, CardSession
 from sscard.terminal.errors import ApduError
 from sscard.transport.faults import TransportError

@@ -8,7 +8,8 @@ from importlib import resources
 from pydantic import Field
 
 from sscard.document import Model, parse_document
-from sscard.service.words import Channel, Paper
+from sscard.service.channels import Channel
+from sscard.service.words import Paper
 
 FILE = "item.yaml"
 PAPERS = {paper.chinese: paper for paper in Paper}

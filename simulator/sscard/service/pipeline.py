@@ -26,7 +26,7 @@ from sscard.issuer import Place
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
 from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, received
-from sscard.service.channels import DOORS
+from sscard.service.channels import DOORS, Channel
 from sscard.service.conditions import CARD_CHECKS, Rules, grounds_against, missing_papers
 from sscard.service.identity import person_of, seen
 from sscard.service.item import Item, Question, load_item
@@ -41,7 +41,7 @@ from sscard.service.notices import (
     name_papers,
 )
 from sscard.service.policy import Policy, load_policy
-from sscard.service.words import Channel, Operation, Paper
+from sscard.service.words import Operation, Paper
 from sscard.service.workdays import day_in_china, due_after
 from sscard.standard.apdu import SW, status_text, tries_in
 from sscard.standard.encoding import encode_pin

@@ -28,14 +28,6 @@ class Word(StrEnum):
         return Words(self.english, self.chinese)
 
 
-class Channel(Word):
-    """Through which door a citizen comes (办理形式)."""
-
-    WINDOW = "window", "窗口办理"
-    SELF_SERVICE = "self-service", "自助终端办理", "self-service terminal"
-    ONLINE = "online", "网上办理"
-
-
 class Operation(Word):
     """What is done to the PIN on the card."""
 
