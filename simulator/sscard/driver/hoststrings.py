@@ -36,31 +36,32 @@ class HostError(InputError):
 
 
 class _Field(NamedTuple):
-    """A field of a string: its name, its shape as a pattern, and the shape in words."""
+    """A field of a string: its name, its shape, and the shape in words."""
 
     name: Phrase
-    shape: str
+    shape: re.Pattern[str]
     expected: Phrase
 
     def or_empty(self) -> _Field:
         return self._replace(
-            shape=f"(?:{self.shape})?", expected=Phrase("{expected}, or an empty field", expected=self.expected)
+            shape=re.compile(f"(?:{self.shape.pattern})?"),
+            expected=Phrase("{expected}, or an empty field", expected=self.expected),
         )
 
 
 def _digits(name: Phrase, *lengths: int) -> _Field:
     shape = "|".join(f"[0-9A-Fa-f]{{{length}}}" for length in lengths)
-    return _Field(name, shape, Phrase("{count} hex digits", count="/".join(map(str, lengths))))
+    return _Field(name, re.compile(shape), Phrase("{count} hex digits", count="/".join(map(str, lengths))))
 
 
 def _decimal(name: Phrase, length: int) -> _Field:
-    return _Field(name, f"[0-9]{{{length}}}", Phrase("{count} digits", count=length))
+    return _Field(name, re.compile(f"[0-9]{{{length}}}"), Phrase("{count} digits", count=length))
 
 
 _PROCESS, _PROCESS_DES = (_digits(Phrase("process factor"), *lengths) for lengths in ((8, 16, 32), (8, 16)))
 _ORIGINAL = _digits(Phrase("original data"), 16)
 _DISTRICT, _HISTORICAL = _decimal(Phrase("district"), 6), _digits(Phrase("ATR historical bytes"), 26)
-_ALGORITHM = _Field(Phrase("algorithm"), "0[123]", Phrase("01, 02 or 03"))
+_ALGORITHM = _Field(Phrase("algorithm"), re.compile("0[123]"), Phrase("01, 02 or 03"))
 _ADDRESS = _digits(Phrase("key address"), 4)
 _TERMINAL, _TIME = _decimal(Phrase("terminal number"), 12), _decimal(Phrase("time"), 14)
 _AMOUNTS, _KIND = _digits(Phrase("amounts"), 16), _digits(Phrase("transaction type"), 2)
@@ -74,11 +75,11 @@ _CHECK_CARD = (
     _ORIGINAL.or_empty(),
     _PROCESS.or_empty(),
     _ORIGINAL.or_empty(),
-    _Field(Phrase("device serial"), ".*", Phrase()),
+    _Field(Phrase("device serial"), re.compile(".*"), Phrase()),
 )
 """Of iReadCardBas_HSM_Step1; drivers in the field add the ninth."""
 _AUTHENTICATE = (_ALGORITHM, _ADDRESS, _PROCESS, _ORIGINAL)
-_PIN = _Field(Phrase("new PIN"), "(?:[0-9]{2}){1,7}[0-9][0-9Ff]", Phrase("4 to 16 digits padded with F"))
+_PIN = _Field(Phrase("new PIN"), re.compile("(?:[0-9]{2}){1,7}[0-9][0-9Ff]"), Phrase("4 to 16 digits padded with F"))
 _SAFE_MESSAGE = (_ALGORITHM, _ADDRESS, _PROCESS, _digits(Phrase("command header"), 10), _PIN.or_empty())
 _PURCHASE = (
     _ALGORITHM,
@@ -218,7 +219,7 @@ def _fields(text: str, expected: Sequence[_Field], optional: int = 0) -> list[st
 
 
 def _check(string: str, number: int, field: _Field, given: str) -> None:
-    if not re.fullmatch(field.shape, given):
+    if not field.shape.fullmatch(given):
         raise HostError(
             _(
                 "field {number} ({name}): {expected} expected",

@@ -32,14 +32,17 @@ class Steps:
     def go_on(self, *parameters: str) -> str:
         """Take the parameters of a step, none for the first; the pOutInfo of it."""
         self._parameters = parameters
-        answer = self._read(self._asked, parameters[0]) if parameters else None
+        answer: object = self._read(self._asked, parameters[0]) if parameters else None
         try:
             while True:
-                self._asked = self._flow.send(answer)
-                text = self._text(self._asked)
-                if text:
-                    return text
-                answer = self._answer(self._asked)
+                asked = self._flow.send(answer)
+                if type(asked) is bytes:
+                    answer = self._terminal.send(asked)
+                elif isinstance(asked, ASKED):
+                    self._asked = asked
+                    return self._text(asked)
+                else:
+                    answer = self._answer(asked)
         except StopIteration as end:
             self.waits = False
             out: str = end.value
@@ -50,9 +53,7 @@ class Steps:
         self._flow.close()
 
     def _text(self, asked: Any) -> str:
-        """What the calling program is asked, empty if it need not be."""
-        if not isinstance(asked, ASKED):
-            return ""
+        """What the calling program is asked."""
         card: OpenedCard = asked.card
         algorithm = f"{card.algorithm:02X}"
         match asked:  # by class alone: each pattern with attributes leaks a little memory in CPython 3.11
@@ -84,8 +85,6 @@ class Steps:
     def _answer(self, asked: object) -> object:
         """The answer that needs no HSM."""
         match asked:
-            case bytes():
-                return self._terminal.send(asked)
             case Require():
                 for key in asked.keys:
                     self._terminal.address(key)
