@@ -5,8 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sscard.driver.errors import FAILURES, Code, DriverError, outcome
 from sscard.driver.fields import fit
@@ -28,7 +29,8 @@ LONGEST: Final = {"pCardInfo": 128, "pFileAddr": 1024, "pWriteData": 20480, "pPa
 LAST = ""
 
 
-class Function(NamedTuple):
+@dataclass(frozen=True)
+class Function:
     """A row of the table: parameters in the order of C without pOutInfo, size of pOutInfo, longest pKey."""
 
     name: str
@@ -47,13 +49,13 @@ class Function(NamedTuple):
         """How many texts it takes."""
         return len(self.parameters) - self.numbers
 
-    @property
+    @cached_property
     def next_step(self) -> str:
         """The step that its group goes on with, empty if none."""
         following = re.sub(r"\d$", lambda step: str(int(step[0]) + 1), self.name)
         return following if following != self.name and following in FUNCTIONS else LAST
 
-    @property
+    @cached_property
     def goes_on(self) -> bool:
         return self.next_step != LAST
 
