@@ -9,7 +9,7 @@ the field's number and name and what was expected, never what was sent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -49,6 +49,33 @@ class _Field(NamedTuple):
         )
 
 
+class _Form:
+    """The fields of a string, each ended by a bar; the last ``optional`` ones may be left out."""
+
+    def __init__(self, *fields: _Field, optional: int = 0) -> None:
+        self.fields = fields
+        self.optional = optional
+        shapes = [rf"(?:{field.shape.pattern})\|" for field in fields]
+        required = len(fields) - optional
+        self._whole = re.compile("".join(shapes[:required]) + "".join(f"(?:{shape})?" for shape in shapes[required:]))
+
+    def read(self, text: str) -> list[str]:
+        """The fields. Every string is compared as a whole, and field by field only if something is wrong in it."""
+        *told, rest = text.split("|")
+        if self._whole.fullmatch(text):
+            return told
+        least, most = len(self.fields) - self.optional, len(self.fields)
+        if rest or not least <= len(told) <= most:
+            counts = "/".join(map(str, range(least, most + 1)))
+            raise HostError(
+                _("{expected} fields expected, each ended by a bar, got {count}", expected=counts, count=len(told)),
+                file=ASKED,
+            )
+        for number, (field, given) in enumerate(zip(self.fields, told, strict=False), 1):
+            _check(ASKED, number, field, given)
+        return told
+
+
 def _digits(name: Phrase, *lengths: int) -> _Field:
     shape = "|".join(f"[0-9A-Fa-f]{{{length}}}" for length in lengths)
     return _Field(name, re.compile(shape), Phrase("{count} hex digits", count="/".join(map(str, lengths))))
@@ -66,7 +93,7 @@ _ADDRESS = _digits(Phrase("key address"), 4)
 _TERMINAL, _TIME = _decimal(Phrase("terminal number"), 12), _decimal(Phrase("time"), 14)
 _AMOUNTS, _KIND = _digits(Phrase("amounts"), 16), _digits(Phrase("transaction type"), 2)
 
-_CHECK_CARD = (
+_CHECK_CARD = _Form(
     _DISTRICT,
     _HISTORICAL,
     _ALGORITHM,
@@ -75,13 +102,14 @@ _CHECK_CARD = (
     _ORIGINAL.or_empty(),
     _PROCESS.or_empty(),
     _ORIGINAL.or_empty(),
-    _Field(Phrase("device serial"), re.compile(".*"), Phrase()),
+    _Field(Phrase("device serial"), re.compile(r"[^|\n]*"), Phrase()),
+    optional=1,
 )
 """Of iReadCardBas_HSM_Step1; drivers in the field add the ninth."""
-_AUTHENTICATE = (_ALGORITHM, _ADDRESS, _PROCESS, _ORIGINAL)
+_AUTHENTICATE = _Form(_ALGORITHM, _ADDRESS, _PROCESS, _ORIGINAL)
 _PIN = _Field(Phrase("new PIN"), re.compile("(?:[0-9]{2}){1,7}[0-9][0-9Ff]"), Phrase("4 to 16 digits padded with F"))
-_SAFE_MESSAGE = (_ALGORITHM, _ADDRESS, _PROCESS, _digits(Phrase("command header"), 10), _PIN.or_empty())
-_PURCHASE = (
+_SAFE_MESSAGE = _Form(_ALGORITHM, _ADDRESS, _PROCESS, _digits(Phrase("command header"), 10), _PIN.or_empty())
+_PURCHASE = _Form(
     _ALGORITHM,
     _ADDRESS,
     _digits(Phrase("random of the card"), 8),
@@ -91,7 +119,7 @@ _PURCHASE = (
     _TERMINAL,
     _TIME,
 )
-_RECEIPT = (
+_RECEIPT = _Form(
     _ALGORITHM,
     _ADDRESS,
     _AMOUNTS,
@@ -101,7 +129,7 @@ _RECEIPT = (
     _TIME,
     _digits(Phrase("TAC"), 8),
 )
-_MAC2 = _digits(Phrase("MAC2"), 8)
+_RECEIPT_WITH_MAC2 = _Form(_digits(Phrase("MAC2"), 8), *_RECEIPT.fields)
 
 
 class CardHolderBase:
@@ -119,7 +147,7 @@ class CardHolderBase:
 
         An empty process factor asks for no proof, and gets an empty field.
         """
-        city, historical, algorithm, __, *proofs = _fields(asked, _CHECK_CARD, optional=1)
+        city, historical, algorithm, __, *proofs = _CHECK_CARD.read(asked)
         card = CardReference(city, bytes.fromhex(historical)[-SERIAL_LENGTH:])
         answers = []
         for number, key in ((5, "IRK"), (7, "RKSSSE")):
@@ -133,12 +161,12 @@ class CardHolderBase:
 
     def authenticate(self, basic: str, asked: str) -> str:
         """Card check and external authentication (卡鉴权及外部认证): pKey of a Step2 out of what Step1 returned."""
-        algorithm, address, factor, original = _fields(asked, _AUTHENTICATE)
+        algorithm, address, factor, original = _AUTHENTICATE.read(asked)
         return self._prove(algorithm, address, _card(basic), (3, factor), original)
 
     def safe_message(self, basic: str, asked: str) -> str:
         """Safe-message (安全报文认证): pKey of a Step3, the whole command, out of what Step2 returned."""
-        algorithm, address, factor, header, plain = _fields(asked, _SAFE_MESSAGE)
+        algorithm, address, factor, header, plain = _SAFE_MESSAGE.read(asked)
         challenge = _challenge(algorithm, 3, factor)
         pin = bytes.fromhex(plain) if plain else None
         return upper_hex(
@@ -147,7 +175,7 @@ class CardHolderBase:
 
     def purchase(self, basic: str, asked: str) -> str:
         """Card check and purchase: pKey of iDoDebit_HSM_Step2 out of what step 1 returned."""
-        algorithm, address, random, purchase_count, *paid = _fields(asked, _PURCHASE)
+        algorithm, address, random, purchase_count, *paid = _PURCHASE.read(asked)
         card = _card(basic)
         sequence = next(self._sequences).to_bytes(4, "big")
         factor = bytes.fromhex(random + purchase_count) + sequence[2:]
@@ -157,9 +185,10 @@ class CardHolderBase:
 
     def settle(self, basic: str, receipt: str) -> bool:
         """Settlement check: whether the TAC of a purchase, of iDoDebit or of its last HSM step, is right."""
-        with_mac2 = receipt.count("|") > len(_RECEIPT)
-        told = _fields(receipt, (_MAC2, *_RECEIPT) if with_mac2 else _RECEIPT)
-        algorithm, address, *paid, tac = told[1:] if with_mac2 else told
+        if receipt.count("|") > len(_RECEIPT.fields):
+            __, algorithm, address, *paid, tac = _RECEIPT_WITH_MAC2.read(receipt)
+        else:
+            algorithm, address, *paid, tac = _RECEIPT.read(receipt)
         message = NO_ACCOUNT + bytes.fromhex("".join(paid))
         proof = self._hsm.transaction_proof(int(algorithm), address.upper(), _card(basic), message)
         return equal(proof, bytes.fromhex(tac))
@@ -199,23 +228,10 @@ def host_operations(base: CardHolderBase) -> dict[str, Operation]:
 
 def _card(basic: str) -> CardReference:
     """Which card the basic data of iReadCardBas are of: fields 1 and 6."""
-    told = [*basic.split("|"), *[""] * 6]
+    told = [*basic.split("|", 6), *[""] * 6]
     for number, field in ((1, _DISTRICT), (6, _HISTORICAL)):
         _check(BASIC, number, field, told[number - 1])
     return CardReference(told[0], bytes.fromhex(told[5])[-SERIAL_LENGTH:])
-
-
-def _fields(text: str, expected: Sequence[_Field], optional: int = 0) -> list[str]:
-    *told, rest = text.split("|")
-    if rest or not len(expected) - optional <= len(told) <= len(expected):
-        counts = "/".join(str(len(expected) - left_out) for left_out in range(optional, -1, -1))
-        raise HostError(
-            _("{expected} fields expected, each ended by a bar, got {count}", expected=counts, count=len(told)),
-            file=ASKED,
-        )
-    for number, (field, given) in enumerate(zip(expected, told, strict=False), 1):
-        _check(ASKED, number, field, given)
-    return told
 
 
 def _check(string: str, number: int, field: _Field, given: str) -> None:
