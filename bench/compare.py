@@ -24,14 +24,21 @@ from tempfile import TemporaryDirectory
 HERE = Path(__file__).resolve().parents[1]
 
 
-def medians(tree: Path, expression: str, files: list[str], scratch: Path) -> dict[str, float]:
+def medians(tree: Path, expression: str, files: list[str], timer: str, scratch: Path) -> dict[str, float]:
     """The median seconds of each selected benchmark in a tree, by its name without the folder."""
     report = scratch / "report.json"
     # The installed plugin of sscard is this checkout's: an earlier tree may not have it.
     command = [sys.executable, "-m", "pytest", "-p", "pytest_benchmark.plugin", *files, "-q", "-k", expression]
     paths = os.pathsep.join(str(tree / part) for part in ("simulator", "tests"))
     done = subprocess.run(
-        [*command, "--benchmark-enable", f"--benchmark-json={report}", "-p", "no:cacheprovider"],
+        [
+            *command,
+            "--benchmark-enable",
+            f"--benchmark-json={report}",
+            f"--benchmark-timer={timer}",
+            "-p",
+            "no:cacheprovider",
+        ],
         cwd=tree,
         env={**os.environ, "PYTHONPATH": paths, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
@@ -51,8 +58,10 @@ def main() -> int:
     parser.add_argument("-k", dest="expression", default="", help="benchmarks to run, as pytest's -k")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--floor", type=float, default=0.95, help="lowest ratio accepted (default: 0.95)")
+    parser.add_argument("--cpu-time", action="store_true", help="measure CPU time, for a machine with other load")
     given = parser.parse_intermixed_args()
 
+    timer = "time.process_time" if given.cpu_time else "time.perf_counter"
     with TemporaryDirectory(prefix="sscard-bench-") as folder:
         before = Path(folder) / "before"
         git = ["git", "-C", str(HERE), "worktree"]
@@ -61,8 +70,9 @@ def main() -> int:
             ratios: dict[str, list[float]] = defaultdict(list)
             now: dict[str, list[float]] = defaultdict(list)
             for turn in range(1, given.rounds + 1):
-                old = medians(before, given.expression, given.files, Path(folder))
-                new = medians(HERE, given.expression, given.files, Path(folder))
+                old, new = (
+                    medians(tree, given.expression, given.files, timer, Path(folder)) for tree in (before, HERE)
+                )
                 for name in old.keys() & new.keys():
                     ratios[name].append(old[name] / new[name])
                     now[name].append(new[name])
