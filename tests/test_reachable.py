@@ -13,7 +13,6 @@ from pathlib import Path
 import sscard
 
 PACKAGE = Path(sscard.__file__).parent
-REPOSITORY = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("README.md", "docs/**/*.md", "examples/**/*.py")
 ROOTS = ("sscard", "sscard.cli.main", "sscard.testing.plugin")
 ENTRY_POINT = re.compile(r"sscard(\.\w+)+:\w+")
@@ -45,7 +44,7 @@ def documented(known: set[str]) -> set[str]:
     """The modules that a document names: a name in a module, or the module itself, by its full name."""
     named: set[str] = set()
     for pattern in DOCUMENTS:
-        for document in REPOSITORY.glob(pattern):
+        for document in (PACKAGE.parents[1]).glob(pattern):
             text = document.read_text("utf-8")
             for module, names in re.findall(r"from (sscard[\w.]*) import ([\w, ]+)", text):
                 named.update((module, *(f"{module}.{name.strip()}" for name in names.split(","))))
