@@ -21,16 +21,12 @@ from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from sscard.driver.station import Reader
-    from sscard.issuer import KeyHierarchy
-    from sscard.issuer.psam import Level
     from sscard.terminal.pinpad import PinPad
-    from sscard.terminal.psam import Psam
 
 PAD_TIMEOUT = 30.0
 CANCEL, TIMEOUT = "cancel", "timeout"
 CARD_PATIENCE = 1.0
 """Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
-DEFAULT_TERMINAL = "510100000001"
 CALL_SCHEMA = "sscard-driver-call-1"
 
 driver = Commands(help=_("The terminal's driver (SSCardDriver) for programs in C and every other language."))
@@ -105,7 +101,13 @@ def serve(
     repeat: Annotated[bool, typer.Option("--repeat", help=_("Begin again after the last of --pins."))] = False,
     pad_timeout: Annotated[float, typer.Option(min=0.1, help=_("Seconds the pad waits for each PIN."))] = PAD_TIMEOUT,
     psam: Annotated[PsamLevel | None, typer.Option(help=_("Put a virtual PSAM of the keys into the terminal."))] = None,
-    terminal: Annotated[str, typer.Option(metavar="NUMBER", help=_("The PSAM's terminal number."))] = DEFAULT_TERMINAL,
+    terminal: Annotated[
+        str,
+        typer.Option(
+            metavar="NUMBER",
+            help=_("Terminal number of the PSAM, 12 digits. Defaults to 000001 of the city of the card."),
+        ),
+    ] = "",
     keys: Annotated[
         Path | None, typer.Option(metavar="FILE", help=_("Key addresses and the PSAM's roots; else the test keys."))
     ] = None,
@@ -123,6 +125,7 @@ def serve(
     """
     from sscard.driver.api import DriverOptions, Readers, SSCardDriver
     from sscard.driver.server import serve_driver
+    from sscard.driver.station import issue_terminal_psam
     from sscard.issuer import find_place
 
     hierarchy = keys_of(keys)
@@ -131,7 +134,11 @@ def serve(
         contact, other = _interfaces(target, held)
         readers = Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
         made = SSCardDriver(
-            readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, hierarchy), hierarchy.address_of, options
+            readers,
+            _pad(pins, repeat, pad_timeout),
+            issue_terminal_psam(readers, psam.value, hierarchy, terminal) if psam else None,
+            hierarchy.address_of,
+            options,
         )
         with serve_driver(made, listen, idle=idle, log=tell) as server:
             serve_until_signal(server, _("driver at {place}", place=server.place))
@@ -236,18 +243,6 @@ class _ScriptedPad:
         if entry == TIMEOUT:
             raise EntryTimedOut
         return entry
-
-
-def _psam(level: PsamLevel | None, terminal: str, keys: KeyHierarchy) -> Psam | None:
-    if level is None:
-        return None
-    from random import SystemRandom
-
-    from sscard.issuer.psam import issue_psam
-    from sscard.terminal.psam import Psam
-
-    whose: Level = level.value
-    return Psam(issue_psam(keys, terminal, whose).chip(SystemRandom()))
 
 
 @contextmanager
