@@ -33,6 +33,7 @@ public final class Pin {
     private static final byte[] SSSE = HEX.parseHex("7378312E73682EC9E7BBE1B1A3D5CF");
     private static final String NAMES_ALGORITHM = "9F0C038601";
     private static final int DES = 1;
+    private static final int SSF33 = 2;
     private static final int SM4 = 3;
 
     private final CardChannel channel;
@@ -82,7 +83,8 @@ public final class Pin {
         String body = HttpClient.newHttpClient().send(request, HttpResponse.BodyHandlers.ofString()).body();
         Matcher result = Pattern.compile("\"result\": \"(\\w+)\"").matcher(body);
         if (!result.find()) {
-            throw new IOException("the HSM refused: " + body);
+            System.err.println("the HSM refused: " + body);
+            System.exit(1);
         }
         return result.group(1);
     }
@@ -92,7 +94,8 @@ public final class Pin {
         send("00A4020002EF05");
         String city = HEX.formatHex(send("00B2010000")).substring(4, 10);
         int mark = fci.indexOf(NAMES_ALGORITHM) + NAMES_ALGORITHM.length();
-        int algorithm = fci.contains(NAMES_ALGORITHM) ? Integer.parseInt(fci.substring(mark, mark + 2), 16) : DES;
+        int unnamed = city.startsWith("11") ? SSF33 : DES; // SSF33 is not public: the HSM refuses it
+        int algorithm = fci.contains(NAMES_ALGORITHM) ? Integer.parseInt(fci.substring(mark, mark + 2), 16) : unnamed;
         String card = "\"algorithm\": %d, \"city_code\": \"%s\", \"serial\": \"%s\"".formatted(algorithm, city, serial);
 
         String address = askHsm("address-of", "\"key\": \"PUK\"");

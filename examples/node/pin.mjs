@@ -12,7 +12,7 @@ import pcsclite from "@pokusew/pcsclite";
 
 const SSSE = "7378312E73682EC9E7BBE1B1A3D5CF";
 const NAMES_ALGORITHM = "9F0C038601";
-const [DES, SM4] = [0x01, 0x03];
+const [DES, SSF33, SM4] = [0x01, 0x02, 0x03];
 const LONGEST_ANSWER = 258;
 
 const byte = (number) => number.toString(16).padStart(2, "0").toUpperCase();
@@ -66,7 +66,8 @@ async function reset(card, fci, pin) {
   const city = (await card.send("00B2010000")).slice(4, 10);
   const mark = fci.indexOf(NAMES_ALGORITHM);
   const named = fci.substr(mark + NAMES_ALGORITHM.length, 2);
-  const algorithm = mark < 0 ? DES : parseInt(named, 16);
+  const unnamed = city.startsWith("11") ? SSF33 : DES; // SSF33 is not public: the HSM refuses it
+  const algorithm = mark < 0 ? unnamed : parseInt(named, 16);
   const same = { algorithm, city_code: city, serial: card.serial };
 
   let address = await askHsm("address-of", { key: "PUK" });

@@ -17,12 +17,13 @@ import json
 import os
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from smartcard.System import readers
 
 SSSE = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
-DES, SM4 = 0x01, 0x03
+DES, SSF33, SM4 = 0x01, 0x02, 0x03
 BLOCK = {DES: 8, SM4: 16}
 HEADER = 4  # of the ATR: 3B 6D 00 00, then 13 historical bytes, the last 8 of them the serial number
 
@@ -52,9 +53,11 @@ def ask_hsm(operation: str, **fields: object) -> str:
     url = os.environ.get("SSCARD_HSM", "http://127.0.0.1:8440")
     token = Path(os.environ["SSCARD_HSM_TOKEN"]).read_text(encoding="ascii").strip()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    with urlopen(Request(f"{url}/v1/{operation}", json.dumps(fields).encode(), headers)) as answer:  # noqa: S310
-        result: str = json.load(answer)["result"]
-        return result
+    try:
+        with urlopen(Request(f"{url}/v1/{operation}", json.dumps(fields).encode(), headers)) as answer:  # noqa: S310
+            return str(json.load(answer)["result"])
+    except HTTPError as refused:
+        sys.exit(f"the HSM refused: {json.load(refused)['error']}")
 
 
 def encode_pin(pin: str) -> bytes:
@@ -72,7 +75,7 @@ def reset(card: Card, fci: bytes, pin: bytes) -> None:
     card.send(bytes.fromhex("00A4020002EF05"))
     city = card.send(bytes.fromhex("00B2010000")).hex()[4:10]
     _, mark, named = fci.partition(bytes.fromhex("9F0C038601"))
-    algorithm = named[0] if mark else DES
+    algorithm = named[0] if mark else SSF33 if city.startswith("11") else DES  # SSF33 is not public: the HSM refuses it
     same = {"algorithm": algorithm, "city_code": city, "serial": card.serial.hex()}
     puk, stk = ask_hsm("address-of", key="PUK"), ask_hsm("address-of", key="STK")
 

@@ -20,7 +20,7 @@
 
 typedef unsigned char byte;
 
-enum { DES = 0x01, SM4 = 0x03, CHALLENGE = 8, MAC = 4, MAX = 300 };
+enum { DES = 0x01, SSF33 = 0x02, SM4 = 0x03, UNNAMED = 0, CHALLENGE = 8, MAC = 4, MAX = 300 };
 
 static const byte SSSE[] = "sx1.sh.\xC9\xE7\xBB\xE1\xB1\xA3\xD5\xCF";
 static SCARDHANDLE card;
@@ -137,6 +137,7 @@ static void reset_pin(const byte *serial, int algorithm, const byte *pin, size_t
     send_hex("00B2010000", answer);
     char city[7];
     to_hex(answer + 2, 3, city);
+    if (algorithm == UNNAMED) algorithm = strncmp(city, "11", 2) == 0 ? SSF33 : DES; /* the HSM refuses SSF33 */
     snprintf(card_fields, sizeof card_fields, "\"algorithm\": %d, \"city_code\": \"%s\", \"serial\": \"%s\"", algorithm,
              city, to_hex(serial, 8, digits));
 
@@ -179,7 +180,7 @@ int main(int count, char **words) {
         memcpy(pin + old_length + 1, new_pin, length);
         send_data("805E0100", pin, old_length + 1 + length, answer);
     } else {
-        int algorithm = DES;
+        int algorithm = UNNAMED;
         for (size_t i = 0; i + 5 < fci_length; i++)
             if (memcmp(fci + i, "\x9F\x0C\x03\x86\x01", 5) == 0) algorithm = fci[i + 5];
         reset_pin(atr + 9, algorithm, new_pin, length); /* ATR: 3B 6D 00 00, then 13 historical bytes, the last 8 serial */

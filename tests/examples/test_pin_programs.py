@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from random import Random
 
@@ -16,10 +18,12 @@ import pytest
 import kit
 from kit.programs import running
 from kit.waiting import PATIENCE
+from sscard.card import Chip
 from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import issue_card
 from sscard.terminal import CardSession
+from sscard.transport.connection import Connection
 from sscard.transport.pcsc import wait_for_card
 from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
 from sscard.transport.vpcd import VirtualReaderSlot
@@ -29,13 +33,34 @@ OTHER_PIN = "2468135"
 PCSC_LIBRARY = next(iter(sorted(Path("/usr/lib").glob("*/libpcsclite.so.1"))), None)
 
 
+class Unnamed:
+    """A card whose FCI names no algorithm: in city 11 it computes with SSF33."""
+
+    def __init__(self, chip: Chip) -> None:
+        self._chip = chip
+        self.power_on, self.power_off, self.reset = chip.power_on, chip.power_off, chip.reset
+
+    def transmit(self, command: bytes) -> bytes:
+        return self._chip.transmit(command).replace(bytes.fromhex("9F0C038601"), bytes.fromhex("9F0D038601"))
+
+
 @dataclass
 class Bench:
     """A card in a reader of a private daemon, and the environment of a program that uses it with the HSM."""
 
     daemon: PrivatePcscd
     environment: dict[str, str]
-    turns: Iterator[int] = field(default_factory=lambda: iter(range(1000)))
+    turns: Iterator[int] = field(default_factory=count)
+
+    @contextmanager
+    def inserted(self, card: Connection) -> Iterator[str]:
+        """The card in the next reader; its name."""
+        number = next(self.turns) % self.daemon.readers
+        reader = self.daemon.reader_name(number)
+        assert wait_for_card(reader, present=False, timeout=PATIENCE)
+        with VirtualReaderSlot(self.daemon.port(number), card):
+            assert wait_for_card(reader, timeout=PATIENCE)
+            yield reader
 
     def run(self, program: list[str], reader: str, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(  # noqa: S603
@@ -109,11 +134,7 @@ def node_program() -> list[str]:
 @pytest.mark.parametrize("personality", ["v1-des", "v2-3des", "v3-sm4"])
 def test_a_program_changes_and_resets_the_pin(bench: Bench, program: list[str], personality: str) -> None:
     card = issue_card(personality=personality, seed=1, pin=kit.PIN)
-    number = next(bench.turns) % bench.daemon.readers
-    reader = bench.daemon.reader_name(number)
-    assert wait_for_card(reader, present=False, timeout=PATIENCE)
-    with VirtualReaderSlot(bench.daemon.port(number), card.chip(Random(1))):
-        assert wait_for_card(reader, timeout=PATIENCE)
+    with bench.inserted(card.chip(Random(1))) as reader:
         changed = bench.run(program, reader, "change", kit.PIN, OTHER_PIN)
         assert (changed.returncode, changed.stdout) == (0, "PIN change: done\n"), changed.stderr
         refused = bench.run(program, reader, "change", kit.PIN, "111111")
@@ -122,4 +143,14 @@ def test_a_program_changes_and_resets_the_pin(bench: Bench, program: list[str], 
         assert (reset.returncode, reset.stdout) == (0, "PIN reset: done\n"), reset.stderr
     CardSession.start(card.chip(), SoftHsm()).verify_pin("7391")
     assert card.snapshot().pin_tries == 6
+    assert card.snapshot().key_tries["PUK"][0] == 3
+
+
+def test_a_program_costs_a_card_of_a_secret_algorithm_no_try(bench: Bench, program: list[str]) -> None:
+    card = issue_card(personality="v1-des", city="110100", seed=1)
+    with bench.inserted(Unnamed(card.chip(Random(1)))) as reader:
+        refused = bench.run(program, reader, "reset", "7391")
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("the HSM refused: ")
+    assert "algorithm 02" in refused.stderr
     assert card.snapshot().key_tries["PUK"][0] == 3
