@@ -47,6 +47,7 @@ def test_no_card_is_ever_blocked(card: sscard.Card, wrong: list[str]) -> None:
     assert card.snapshot().pin_tries > 0
 
 
+@settings(max_examples=25)
 @given(commands=st.lists(strategies.declared_commands() | strategies.malformed_apdus(), max_size=5))
 def test_every_command_gets_a_status_word(commands: list[bytes]) -> None:
     """The bytes of a command, valid or not."""

@@ -21,6 +21,7 @@ from sscard.transport.virtualsmartcard import FOLDER
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
+@pytest.mark.slow
 def test_the_pytest_suite_passes(pytester: pytest.Pytester) -> None:
     pytester.copy_example(str(EXAMPLES / "pytest" / "test_counter.py"))
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--strict-markers", timeout=PATIENCE)

@@ -130,6 +130,7 @@ def test_an_unknown_option_of_the_marker_is_an_error_of_the_test(pytester: pytes
     result.stdout.fnmatch_lines(["*unexpected keyword argument 'pim'*"])
 
 
+@pytest.mark.slow
 def test_a_card_in_a_reader(pytester: pytest.Pytester) -> None:
     pytest.importorskip("smartcard", reason="pip install 'sscard[pcsc]'")
     try:

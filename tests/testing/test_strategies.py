@@ -20,6 +20,9 @@ from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
 from sscard.testing import strategies
 
+FEW = settings(max_examples=30)
+"""What is checked holds for every example; the ranges have tests of their own."""
+
 
 def is_well_formed(apdu: bytes) -> bool:
     """The four cases of a short command APDU (ISO 7816-3 §12.1.3)."""
@@ -29,6 +32,7 @@ def is_well_formed(apdu: bytes) -> bool:
 
 
 @given(strategies.pins())
+@FEW
 def test_pins_are_pins(pin: str) -> None:
     assert encode_pin(pin)
 
@@ -55,6 +59,7 @@ def test_holders_are_of_every_kind(kind: Callable[[Holder], bool]) -> None:
 
 
 @given(personality=strategies.personalities())
+@FEW
 def test_personalities_are_those_that_a_file_may_state(
     personality: Personality, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -64,7 +69,7 @@ def test_personalities_are_those_that_a_file_may_state(
 
 
 @given(card=strategies.cards())
-@settings(max_examples=50)
+@FEW
 def test_cards_of_every_personality_are_reset_and_verified(card: Card) -> None:
     session = CardSession.start(card.chip(Random(1)), SoftHsm())
     session.verify_pin("123456")
@@ -73,7 +78,7 @@ def test_cards_of_every_personality_are_reset_and_verified(card: Card) -> None:
 
 
 @given(card=strategies.cards(personality="v2-3des", pin="0000", name="李四"))
-@settings(max_examples=10)
+@FEW
 def test_what_is_given_is_the_same_on_every_card(card: Card) -> None:
     session = CardSession.start(card.chip(Random(1)), SoftHsm())
     session.verify_pin("0000")
@@ -81,12 +86,14 @@ def test_what_is_given_is_the_same_on_every_card(card: Card) -> None:
 
 
 @given(strategies.command_apdus())
+@FEW
 def test_commands_are_well_formed(apdu: bytes) -> None:
     assert is_well_formed(apdu)
     assert apdu[0] != 0xFF
 
 
 @given(strategies.malformed_apdus())
+@FEW
 def test_malformed_commands_are_not(apdu: bytes) -> None:
     assert not is_well_formed(apdu)
 
@@ -102,6 +109,7 @@ def test_malformed_commands_are_too_short_or_of_a_wrong_length(short: bool) -> N
 
 
 @given(data=st.data(), name=st.sampled_from(presets()))
+@FEW
 def test_declared_commands_are_declared(data: st.DataObject, name: str) -> None:
     apdu = data.draw(strategies.declared_commands(name))
     assert is_well_formed(apdu)
@@ -119,7 +127,7 @@ def test_every_command_is_drawn(code: int) -> None:
 
 
 @given(commands=st.lists(strategies.declared_commands(), max_size=8), broken=strategies.malformed_apdus())
-@settings(max_examples=100)
+@FEW
 def test_a_card_answers_all_of_them_with_a_status_word(commands: list[bytes], broken: bytes) -> None:
     chip = issue_card(seed=1).chip(Random(1))
     chip.power_on()
