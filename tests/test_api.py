@@ -50,7 +50,7 @@ def test_every_public_name_is_there_typed_and_documented() -> None:
         found = getattr(api, name)
         assert isinstance(found, str) or inspect.getdoc(found), name
     (typed,) = [node for node in ast.parse(inspect.getsource(api)).body if isinstance(node, ast.If)]
-    for_checkers = {alias.name for node in typed.body for alias in node.names if isinstance(node, ast.ImportFrom)}
+    for_checkers = {alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert {*for_checkers, "__version__"} == set(api.__all__)
     assert set(api.__all__) <= set(dir(api))
 

@@ -118,6 +118,10 @@ public final class Pin {
             System.exit(2);
         }
         CardTerminal terminal = TerminalFactory.getDefault().terminals().getTerminal(words[0]);
+        if (terminal == null) {
+            System.err.println("no reader " + words[0]);
+            System.exit(1);
+        }
         Card card = terminal.connect("*");
         Pin pin = new Pin(card);
         String fci = HEX.formatHex(pin.send("00A40400", HEX.formatHex(SSSE)));

@@ -14,6 +14,7 @@ const SSSE = "7378312E73682EC9E7BBE1B1A3D5CF";
 const NAMES_ALGORITHM = "9F0C038601";
 const [DES, SSF33, SM4] = [0x01, 0x02, 0x03];
 const LONGEST_ANSWER = 258;
+const PATIENCE = 5000; // milliseconds to find the reader with a card in it
 
 const byte = (number) => number.toString(16).padStart(2, "0").toUpperCase();
 const withLength = (header, data) => header + byte(data.length / 2) + data;
@@ -90,6 +91,7 @@ if (!(operation === "change" && pins.length === 2) && !(operation === "reset" &&
   process.exit(2);
 }
 
+const waiting = setTimeout(() => fail(new Error(`no reader ${wanted} with a card`)), PATIENCE);
 const pcsc = pcsclite();
 pcsc.on("error", fail);
 pcsc.on("reader", (reader) => {
@@ -98,6 +100,7 @@ pcsc.on("reader", (reader) => {
   reader.on("status", ({ state, atr }) => {
     if (!(state & reader.SCARD_STATE_PRESENT) || !atr?.length) return;
     reader.removeAllListeners("status");
+    clearTimeout(waiting);
     reader.connect({ share_mode: reader.SCARD_SHARE_SHARED }, (error, protocol) => {
       if (error) fail(error);
       else work(new Card(reader, protocol, atr)).then(() => process.exit(0), fail);

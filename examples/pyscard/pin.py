@@ -32,7 +32,10 @@ class Card:
     """The card in a reader, T=0: GET RESPONSE fetches data that waits, a wrong Le is repeated with the right one."""
 
     def __init__(self, name: str) -> None:
-        self.connection = next(reader for reader in readers() if reader.name == name).createConnection()
+        found = [reader for reader in readers() if reader.name == name]
+        if not found:
+            sys.exit(f"no reader {name}")
+        self.connection = found[0].createConnection()
         self.connection.connect()
         self.serial = bytes(self.connection.getATR())[HEADER + 5 : HEADER + 13]
 

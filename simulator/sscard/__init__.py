@@ -22,8 +22,6 @@ this machine a ``MissingPart``.
 A name is imported when it is first used, so that ``import sscard`` is cheap.
 """
 
-from importlib import import_module
-
 from sscard.version import __version__
 
 TYPE_CHECKING = False
@@ -67,7 +65,8 @@ else:
         """Import a name of ``__all__`` when it is first used (PEP 562)."""
         for module, names in _MODULES.items():
             if name in names:
-                globals()[name] = getattr(import_module(module), name)
+                # Not by importlib, which costs more than all the rest of this module.
+                globals()[name] = getattr(__import__(module, fromlist=(name,)), name)
                 return globals()[name]
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

@@ -154,3 +154,10 @@ def test_a_program_costs_a_card_of_a_secret_algorithm_no_try(bench: Bench, progr
     assert refused.stderr.startswith("the HSM refused: ")
     assert "algorithm 02" in refused.stderr
     assert card.snapshot().key_tries["PUK"][0] == 3
+
+
+def test_a_program_names_a_reader_that_is_not_there(bench: Bench, program: list[str]) -> None:
+    refused = bench.run(program, "No such reader", "reset", "7391")
+    assert refused.returncode == 1
+    assert len(refused.stderr.splitlines()) == 1
+    assert "reader" in refused.stderr

@@ -55,7 +55,7 @@ def test_pins_have_every_length(length: int) -> None:
 )
 def test_holders_are_of_every_kind(kind: Callable[[Holder], bool]) -> None:
     """A ``Holder`` checks its number and name when it is made."""
-    assert find(strategies.holders(), kind)
+    assert kind(find(strategies.holders(), kind))
 
 
 @given(personality=strategies.personalities())
