@@ -1,6 +1,6 @@
 """Tests of a terminal against virtual cards: run them with ``pip install 'sscard[testing]'`` and ``pytest``.
 
-``verify_three_times`` stands for the code under test.
+``verify_three_times`` takes the place of the code under test.
 """
 
 from __future__ import annotations
