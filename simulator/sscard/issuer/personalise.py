@@ -44,8 +44,8 @@ _layout = cache(build_layout)
 class Order:
     """What an issuer orders of a personaliser: whose card, with which numbers, dates and PIN.
 
-    ``city_code`` has six digits (GB/T 2260), ``serial`` tells the issuer's
-    cards apart and ``code`` is the opaque end of the identification code (each
+    ``city_code`` has six digits (GB/T 2260), ``serial`` distinguishes the
+    issuer's cards and ``code`` is the opaque end of the identification code (each
     0–2³²−1), ``card_body`` is the card number without its check
     character, ``pin`` has 4–16 digits or is empty for a card without PIN.
     """
@@ -68,7 +68,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An issued card at rest: what is fixed for good, and its memory."""
+    """An issued card at rest: ``profile``, which never changes, and ``memory``, what survives power-off."""
 
     profile: Profile
     memory: Memory
