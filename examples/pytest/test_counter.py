@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sscard
 from sscard.testing import VirtualReader, strategies
+
+SETTINGS = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The first card loads the simulator, which can take longer than hypothesis allows an example."""
 
 
 def verify_three_times(session: sscard.CardSession, pins: list[str]) -> bool:
@@ -38,7 +41,7 @@ def test_the_last_try_is_left(social_card: sscard.Card, card_session: sscard.Car
     assert social_card.snapshot().pin_tries == 1
 
 
-@settings(max_examples=25)
+@SETTINGS
 @given(card=strategies.cards(pin="123456"), wrong=st.lists(strategies.pins().filter(lambda pin: pin != "123456")))
 def test_no_card_is_ever_blocked(card: sscard.Card, wrong: list[str]) -> None:
     """Cards of any personality and holder."""
@@ -47,7 +50,7 @@ def test_no_card_is_ever_blocked(card: sscard.Card, wrong: list[str]) -> None:
     assert card.snapshot().pin_tries > 0
 
 
-@settings(max_examples=25)
+@SETTINGS
 @given(commands=st.lists(strategies.declared_commands() | strategies.malformed_apdus(), max_size=5))
 def test_every_command_gets_a_status_word(commands: list[bytes]) -> None:
     """The bytes of a command, valid or not."""

@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 import yaml
-from hypothesis import find, given, settings
+from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
 from sscard.card import Personality
@@ -20,7 +20,7 @@ from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
 from sscard.testing import strategies
 
-FEW = settings(max_examples=30)
+FEW = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 """What is checked holds for every example; the ranges have tests of their own."""
 
 
