@@ -2,8 +2,8 @@
 # make test      what CI runs for each change: system packages if allowed, lint, types, layers, all tests,
 #                a sample of them on the compiled chip (8 minutes)
 # make quick     the tests that take less than 3 seconds each, for a developer
-# make nightly   what else can break: the compiled chip, the suite through PC/SC, other compilers, the
-#                lowest versions of the dependencies (45 minutes)
+# make nightly   what else can break: the compiled chip, the suite through PC/SC, the Node example, other
+#                compilers, the lowest versions of the dependencies (45 minutes)
 # make campaign  the long proofs: hundreds of kills and thousands of cases
 
 PYTHON ?= python3
@@ -24,7 +24,8 @@ NATIVE_TESTS := tests/driver/test_native.py tests/driver/test_native_protocol.py
 # A second environment, with each dependency at the lower bound of pyproject.toml.
 LOWEST := build/lowest
 
-.PHONY: demo test quick check lint types layers shape tests catalogs nightly nightly-compiled nightly-pcsc compilers \
+.PHONY: demo test quick check lint types layers shape tests catalogs nightly nightly-compiled nightly-pcsc \
+	nightly-examples compilers \
 	lowest campaign compiled compiled-sample bench bench-compare bench-compiled system venv clean
 
 demo: $(VENV)/installed
@@ -61,6 +62,7 @@ catalogs: $(VENV)/developer
 nightly: system $(VENV)/developer
 	$(MAKE) nightly-compiled
 	$(MAKE) nightly-pcsc
+	$(MAKE) nightly-examples
 	$(MAKE) compilers
 	$(MAKE) lowest
 
@@ -71,6 +73,12 @@ nightly-compiled: $(COMPILED)/chip
 
 nightly-pcsc: $(VENV)/developer
 	$(BIN)/sscard run --transport pcsc
+
+# The package of the Node example is compiled here, not in make test: npm alone brings 400 packages.
+nightly-examples: $(VENV)/developer
+	if command -v npm > /dev/null; then cd examples/node && npm install --no-audit --no-fund --no-package-lock; \
+		else echo "npm is not installed: the Node example is skipped"; fi
+	$(BIN)/pytest tests/examples
 
 # mingw-w64 is among the tests themselves.
 compilers: $(VENV)/developer

@@ -14,7 +14,7 @@ import sscard
 
 PACKAGE = Path(sscard.__file__).parent
 DOCUMENTS = ("README.md", "docs/**/*.md", "examples/**/*.py")
-ROOTS = ("sscard", "sscard.cli.main", "sscard.testing.plugin")
+ROOTS = ("sscard", "sscard.__main__", "sscard.testing.plugin")
 ENTRY_POINT = re.compile(r"sscard(\.\w+)+:\w+")
 
 

@@ -368,7 +368,7 @@ def test_the_descriptions_of_its_own_are_those_of_the_driver_in_both_encodings()
 def test_the_example_reads_the_basic_data_and_changes_the_pin(folder: Path, library: Path, service: Service) -> None:
     """Compiled as its head says, linked to the library; GBK and UTF-8 are the program's choice."""
     program = folder / "example"
-    source = native_kit.PROGRAMS / "example.c"
+    source = native.source_folder() / native.EXAMPLE
     warnings = ["-Wall", "-Wextra", "-Werror"]
     command("cc", *warnings, source, "-I", folder, library, "-o", program)
     service.pad.script("123456", "654321", "654321", "123456", "654321", "654321")

@@ -48,8 +48,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def example(folder: Path) -> Path:
     program = folder / "example"
-    source = native_kit.PROGRAMS / "example.c"
-    command("cc", source, "-I", folder, folder / native.UNIX.library, "-o", program)
+    command("cc", folder / native.EXAMPLE, folder / native.UNIX.library, "-o", program)
     return program
 
 
@@ -150,6 +149,40 @@ def test_a_program_in_c_changes_the_pin_at_a_port(image: Path, example: Path) ->
     assert has_pin(image, "654321")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--personality", "v1-des"),
+        ("--personality", "v2-3des", "--city", "110100"),
+        ("--personality", "v3-sm4", "--place", "tries-3", "--pin", "123456"),
+        ("--city", "650000"),
+    ],
+)
+def test_the_example_works_with_every_card_that_is_issued(
+    options: tuple[str, ...], tmp_path: Path, example: Path
+) -> None:
+    """The PSAM is one of the card's city."""
+    image = tmp_path / "card.json"
+    issued = CliRunner().invoke(app, ["issue", "-o", str(image), "--seed", "1", "--pin", "123456", *options])
+    assert issued.exit_code == 0
+    with served(image, "--listen", "tcp:0", "--pins", PINS, "--psam", "province") as server:
+        done = command(example, env=native_kit.environment(server.place), text=True)
+    city = options[options.index("--city") + 1] if "--city" in options else "410400"
+    assert f"终端机编号: {city}000001" in done.stdout
+    assert done.stdout.endswith("密码已修改\n")
+
+
+def test_the_psam_of_a_terminal_in_another_city_does_not_reach_the_card(image: Path, example: Path) -> None:
+    with served(image, "--listen", "tcp:0", "--psam", "province", "--terminal", "410400000001") as server:
+        refused = command(example, env=native_kit.environment(server.place), text=True, check=False)
+    assert refused.stdout.startswith("iReadCardBas: -24 ")
+
+
+def test_the_psam_has_the_default_number_if_no_card_can_be_read(reader: str, place: str, call: Path) -> None:
+    with served(f"pcsc:{reader[:-2]}01", "--listen", place, "--psam", "province"):
+        assert run(call, place, "iReadCardBas 1")[0][0] == -2
+
+
 # Started by the library
 
 
@@ -224,7 +257,8 @@ def test_build_and_path_name_the_library(tmp_path: Path, monkeypatch: pytest.Mon
     assert built.output == named.output
     library = Path(named.output.strip())
     assert library.is_relative_to(tmp_path)
-    assert (library.parent / native.HEADER).read_text() == (native.source_folder() / native.HEADER).read_text()
+    for name in (native.HEADER, native.EXAMPLE):
+        assert (library.parent / name).read_text() == (native.source_folder() / name).read_text()
 
 
 @pytest.mark.parametrize(

@@ -23,16 +23,12 @@ from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.driver.station import Reader
-    from sscard.issuer import KeyHierarchy
-    from sscard.issuer.psam import Level
     from sscard.terminal.pinpad import PinPad
-    from sscard.terminal.psam import Psam
 
 PAD_TIMEOUT = 30.0
 CANCEL, TIMEOUT = "cancel", "timeout"
 CARD_PATIENCE = 1.0
 """Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
-DEFAULT_TERMINAL = "510100000001"
 CALL_SCHEMA = "sscard-driver-call-1"
 
 
@@ -112,7 +108,12 @@ def path(system: System) -> None:
 @option("--repeat", is_flag=True, help=N_("After the last entry of --pins, start again with the first."))
 @option("--pad-timeout", type=SECONDS, default=PAD_TIMEOUT, help=N_("Seconds the pad waits for each PIN."))
 @option("--psam", type=Words(PsamLevel), help=N_("Put a virtual PSAM with the keys of this level into the terminal."))
-@option("--terminal", type=DIGITS, default=DEFAULT_TERMINAL, help=N_("Terminal number of the PSAM."))
+@option(
+    "--terminal",
+    type=DIGITS,
+    default="",
+    help=N_("Terminal number of the PSAM, 12 digits. Default: 000001 of the city of the card."),
+)
 @option("--keys", type=FILE, help=N_("Key addresses and roots of the PSAM. Default: the built-in test keys."))
 @option("--place", type=PLACE, default="", help=N_("Place policy: what an initial PIN may do."))
 @option(
@@ -141,6 +142,7 @@ def serve(
     """
     from sscard.driver.api import DriverOptions, Readers, SSCardDriver
     from sscard.driver.server import serve_driver
+    from sscard.driver.station import issue_terminal_psam
     from sscard.issuer import find_place
 
     hierarchy = keys_of(keys)
@@ -149,7 +151,11 @@ def serve(
         contact, other = _interfaces(target, held)
         readers = Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
         made = SSCardDriver(
-            readers, _pad(pins, repeat, pad_timeout), _psam(psam, terminal, hierarchy), hierarchy.address_of, options
+            readers,
+            _pad(pins, repeat, pad_timeout),
+            issue_terminal_psam(readers, psam.value, hierarchy, terminal) if psam else None,
+            hierarchy.address_of,
+            options,
         )
         with serve_driver(made, listen, idle=idle, log=tell) as server:
             serve_until_signal(server, _("driver at {place}", place=server.place))
@@ -259,18 +265,6 @@ class _ScriptedPad:
         if entry == TIMEOUT:
             raise EntryTimedOut
         return entry
-
-
-def _psam(level: PsamLevel | None, terminal: str, keys: KeyHierarchy) -> Psam | None:
-    if level is None:
-        return None
-    from random import SystemRandom
-
-    from sscard.issuer.psam import issue_psam
-    from sscard.terminal.psam import Psam
-
-    whose: Level = level.value
-    return Psam(issue_psam(keys, terminal, whose).chip(SystemRandom()))
 
 
 @contextmanager

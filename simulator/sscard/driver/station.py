@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from random import SystemRandom
 from typing import Any, Final
 
 from sscard.driver.errors import Code, DriverError
@@ -12,9 +13,11 @@ from sscard.driver.fields import identification_code, join, upper_hex
 from sscard.driver.files import file_at
 from sscard.driver.pins import PinEntry
 from sscard.driver.requests import BeginPurchase, Require
+from sscard.errors import InputError, MissingPart
 from sscard.hsm import HsmError
-from sscard.issuer.hierarchy import builtin_keys
+from sscard.issuer.hierarchy import KeyHierarchy, builtin_keys
 from sscard.issuer.places import Place
+from sscard.issuer.psam import DEFAULT_TERMINAL, Level, issue_psam
 from sscard.standard.apdu import SW, Answer
 from sscard.standard.atr import HISTORICAL_LENGTH, check_byte, historical_bytes
 from sscard.standard.generations import GENERATIONS
@@ -23,7 +26,7 @@ from sscard.terminal.card import Identity, IssuerData, OpenedCard
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import AskPin, Flow, run
 from sscard.terminal.flows import EF_HOLDER
-from sscard.terminal.pinpad import PinPad
+from sscard.terminal.pinpad import PinPad, ScriptedPad
 from sscard.terminal.psam import Psam, PsamError
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import CardRemoved, TransportError
@@ -35,6 +38,9 @@ KeyAddresses = Callable[[str, int], str]
 
 DPK: Final = "DPK"
 NO_TERMINAL: Final = "0" * 12
+FIRST_OF_CITY: Final = "000001"
+"""The city's own part of a terminal number, 6 digits."""
+AUTOMATIC: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +197,23 @@ class Terminal:
             return self._addresses(key, version)
         except (KeyError, IndexError, HsmError):
             raise DriverError(Code.KEY_NOT_FOUND) from None
+
+
+def issue_terminal_psam(readers: Readers, level: Level, keys: KeyHierarchy, terminal_number: str = "") -> Psam:
+    """A virtual PSAM for the terminal with these readers; ``terminal_number`` has 12 digits.
+
+    The number defaults to 000001 of the city of the card that a reader holds
+    now: the PSAM's STK and DPK work with cards of its own city only. It is
+    ``DEFAULT_TERMINAL`` if no card can be read. Errors: ``InputError`` for a
+    number of another shape.
+    """
+    number = terminal_number or DEFAULT_TERMINAL
+    if not terminal_number:
+        terminal = Terminal(readers, ScriptedPad(), None, None, None)
+        with suppress(DriverError, ApduError, TransportError, InputError, MissingPart):
+            number = terminal.open(AUTOMATIC).identity.city_code + FIRST_OF_CITY
+        terminal.close()
+    return Psam(issue_psam(keys, number, level).chip(SystemRandom()))
 
 
 def _open(atr: bytes) -> Flow[OpenedCard]:

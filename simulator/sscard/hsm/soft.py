@@ -11,10 +11,10 @@ from sscard.standard.cipher import DES, BlockKey, Suite
 
 
 class SoftHsm(CheckedHsm):
-    """The HSM in software, over the roots of a key file."""
+    """The HSM in software, over the root keys of ``load_keys``, by default the built-in test keys."""
 
-    def __init__(self, hierarchy: KeyHierarchy) -> None:
-        self._hierarchy = hierarchy
+    def __init__(self, hierarchy: KeyHierarchy | None = None) -> None:
+        self._hierarchy = hierarchy or builtin_keys()
 
     def __repr__(self) -> str:
         return f"<SoftHsm {self._hierarchy.name}>"

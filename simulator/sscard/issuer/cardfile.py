@@ -31,8 +31,12 @@ def load_card(path: Path, tell: Tell = ignore) -> Card:
     return read_image(text, str(path), tell)
 
 
-def save_card(card: Card, path: Path) -> None:
-    """Write an image file whole or not at all: a new file beside it, synced, takes its place."""
+def save_card(card: Card, path: Path | str) -> None:
+    """Write an image file whole or not at all: a new file beside it, synced, takes its place.
+
+    Errors: ``InputError`` if the file cannot be written.
+    """
+    path = Path(path)
     beside = path.with_name(f".{path.name}.new")
     try:
         with beside.open("w", encoding="utf-8") as file:

@@ -185,9 +185,9 @@ class KeyHierarchy:
         return suite.key(value)
 
 
-def load_keys(path: Path) -> KeyHierarchy:
-    """The hierarchy of a user's key file."""
-    return KeyHierarchy(read_document(path).as_model(KeyFile))
+def load_keys(path: Path | str) -> KeyHierarchy:
+    """The root keys of a key file, written as sscard's test-keys.yaml; ``InputError`` with the line if it is wrong."""
+    return KeyHierarchy(read_document(Path(path)).as_model(KeyFile))
 
 
 @cache

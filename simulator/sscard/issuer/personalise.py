@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache
-from random import Random
+from random import Random, SystemRandom
 
 from sscard.card import Chip, Personality, Profile, Snapshot
 from sscard.card.snapshot import take_snapshot
 from sscard.chip.memory import Memory
-from sscard.issuer.hierarchy import CardReference, KeyHierarchy
-from sscard.issuer.holder import Holder, card_number
+from sscard.errors import InputError
+from sscard.i18n.language import _
+from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys
+from sscard.issuer.holder import Holder, card_number, make_holder
+from sscard.issuer.personalities import DEFAULT, find_personality
+from sscard.issuer.places import DEFAULT_PLACE, Place, find_place
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.standard.generations import GENERATIONS, build_layout
@@ -25,6 +29,10 @@ APPLICATION = "D156000005"
 INITIAL_PIN = "123456"
 VALID_YEARS = 10
 IDENTIFICATION_CODE = 0x01
+CITY = "410400"
+CITY_DIGITS = 6
+SEEDED_DATE = date(2026, 1, 5)
+"""The default day of issue if a seed is given: it fixes everything."""
 
 DF01, DF04 = 0xDF01, 0xDF04
 OFF_LINE = "2"
@@ -36,8 +44,8 @@ _layout = cache(build_layout)
 class Order:
     """What an issuer orders of a personaliser: whose card, with which numbers, dates and PIN.
 
-    ``city_code`` has six digits (GB/T 2260), ``serial`` tells the issuer's
-    cards apart and ``code`` is the opaque end of the identification code (each
+    ``city_code`` has six digits (GB/T 2260), ``serial`` distinguishes the
+    issuer's cards and ``code`` is the opaque end of the identification code (each
     0–2³²−1), ``card_body`` is the card number without its check
     character, ``pin`` has 4–16 digits or is empty for a card without PIN.
     """
@@ -60,18 +68,71 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An issued card at rest: what is fixed for good, and its memory."""
+    """An issued card at rest: ``profile``, which never changes, and ``memory``, what survives power-off."""
 
     profile: Profile
     memory: Memory
 
-    def chip(self, random: Random, *, contact: bool = True) -> Chip:
-        """The card's chip, without power; its challenges come from ``random``."""
-        return Chip(self.profile, self.memory, random.randbytes, contact=contact)
+    def chip(self, random: Random | None = None, *, contact: bool = True) -> Chip:
+        """The card's chip, without power: a ``Connection`` in this process.
+
+        Its challenges come from ``random``, by default from the operating
+        system. ``contact`` chooses the interface, T=0 or contactless.
+        """
+        return Chip(self.profile, self.memory, (random or SystemRandom()).randbytes, contact=contact)
 
     def snapshot(self) -> Snapshot:
         """Counters and states of the card at rest, without any secret."""
         return take_snapshot(self.profile, self.memory, None)
+
+
+def issue_card(
+    *,
+    personality: Personality | str = DEFAULT,
+    place: Place | str = "",
+    name: str = "",
+    id_number: str = "",
+    pin: str | None = None,
+    city: str = CITY,
+    issued: date | None = None,
+    seed: int | Random | None = None,
+    keys: KeyHierarchy | None = None,
+) -> Card:
+    """Personalise a card; what is not given is made up.
+
+    ``personality`` is a preset (``v1-des``, ``v2-3des``, ``v3-sm4``), the path
+    of a personality file, or a ``Personality``. ``place`` is a place policy by
+    name or path; it sets the PIN retry limit and the initial PIN. ``name`` and
+    ``id_number`` (18 characters, GB 11643) are the holder's. ``pin`` has 4–16
+    digits, is empty for a card without PIN, and defaults to the initial PIN of
+    the place, ``123456`` without a place. ``city`` is the issuer's city code,
+    6 digits (GB/T 2260).
+
+    ``seed`` fixes everything that is made up, and the day of issue unless
+    ``issued`` gives it: the card is that of ``sscard issue --seed``. Pass one
+    ``random.Random`` as the seed of several cards to make them differ.
+    ``keys`` are the root keys, by default the built-in test keys.
+
+    Errors: ``InputError`` for an unknown personality or place, a name that does
+    not fit into the card, a wrong ID number or city code; ``ValueError`` for a
+    PIN of another form. Source: LD/T 32.6, docs/standard/card-files.md §5.
+    """
+    if len(city) != CITY_DIGITS or not (city.isascii() and city.isdigit()):
+        raise InputError(_("a city code has six digits"), remedy=_("for example {city}", city=CITY))
+    product = find_personality(personality) if isinstance(personality, str) else personality
+    policy = find_place(place or DEFAULT_PLACE) if isinstance(place, str) else place
+    random = seed if isinstance(seed, Random) else Random(seed)
+    made_up = make_holder(random)
+    order = make_order(
+        policy.over(product) if place else product,
+        random,
+        Holder(name or made_up.name, id_number or made_up.id_number),
+        city,
+        issued or (date.today() if seed is None else SEEDED_DATE),  # noqa: DTZ011 - the day at the counter
+    )
+    return personalise(
+        replace(order, pin=policy.initial_pin_of(order.holder) if pin is None else pin), keys or builtin_keys()
+    )
 
 
 def make_order(personality: Personality, random: Random, holder: Holder, city_code: str, issued: date) -> Order:

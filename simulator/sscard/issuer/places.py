@@ -17,6 +17,7 @@ from sscard.issuer.holder import Holder
 from sscard.standard.encoding import encode_pin
 
 PRESETS = resources.files("sscard.issuer") / "places"
+DEFAULT_PLACE = "tries-6"
 LAST_6 = "last 6 of ID"
 BIRTH_DATE = "birth date"
 

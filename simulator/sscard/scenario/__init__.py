@@ -1,6 +1,6 @@
 """The scenario language, its runner and its reports."""
 
-from sscard.scenario.library import builtin_scenarios, find_scenarios
+from sscard.scenario.library import builtin_scenarios, find_scenarios, run_scenarios
 from sscard.scenario.reader import Scenario, read_scenario
 from sscard.scenario.runner import DEFAULT_SEED, Connect, ScenarioResult, StepResult, in_process, run_scenario
 
@@ -15,4 +15,5 @@ __all__ = [
     "in_process",
     "read_scenario",
     "run_scenario",
+    "run_scenarios",
 ]

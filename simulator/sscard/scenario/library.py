@@ -1,4 +1,4 @@
-"""Where scenarios are: the built-in suite, and the files and folders a user names."""
+"""Where scenarios are: the built-in suite, and the files and folders a user names; running them in this process."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from pathlib import Path
 from sscard.card import Personality
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import _
+from sscard.issuer.personalities import find_personality
 from sscard.scenario.reader import Scenario, read_scenario
+from sscard.scenario.runner import DEFAULT_SEED, ScenarioResult, run_scenario
+from sscard.scenario.selection import select as selected
 
 FOLDER = "scenarios"
 SUFFIXES = (".yaml", ".yml")
@@ -28,6 +31,29 @@ def builtin_folder() -> Path:
 def builtin_scenarios(personality: Personality | None = None) -> list[Scenario]:
     """The built-in suite, on its own personalities or on the one given."""
     return _read_folder(builtin_folder(), FOLDER, personality)
+
+
+def run_scenarios(
+    *paths: Path | str, select: str = "", personality: Personality | str = "", seed: int = DEFAULT_SEED
+) -> list[ScenarioResult]:
+    """Run scenarios in this process, each on a card of its own; a result per scenario and personality.
+
+    ``paths`` are scenario files and folders, by default the built-in suite.
+    ``select`` is an expression of words with ``and``, ``or``, ``not`` and
+    parentheses, as of ``sscard run -k``. ``personality``, a preset or a path,
+    replaces those that the scenarios name. The same ``seed`` gives the same
+    bytes on the wire.
+
+    A scenario that fails is a result whose ``passed`` is false and whose
+    ``failure`` is the step. Errors: ``InputError`` with file, line and column
+    for a scenario that cannot be read, and if nothing is selected.
+    """
+    forced = find_personality(personality) if isinstance(personality, str) and personality else personality or None
+    found = find_scenarios(map(Path, paths), forced) if paths else builtin_scenarios(forced)
+    chosen = selected(found, select) if select else found
+    if not chosen:
+        raise InputError(_("no scenario matches {expression!r}", expression=select))
+    return [run_scenario(scenario, seed) for scenario in chosen]
 
 
 def find_scenarios(paths: Iterable[Path], personality: Personality | None = None) -> list[Scenario]:

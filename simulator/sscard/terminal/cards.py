@@ -60,7 +60,7 @@ CARDS: Final[Registry[Opener]] = Registry(
 )
 
 
-def open_card(url: str, *, contact: bool = True, tell: Tell = ignore) -> AbstractContextManager[Connection]:
+def open_card(url: str | Path, *, contact: bool = True, tell: Tell = ignore) -> AbstractContextManager[Connection]:
     """A connection to the card at a URL, without power yet.
 
     ``image:FILE`` or a path, ``pcsc[:READER]``, ``tcp:HOST:PORT``, ``tcp::PORT``,
@@ -68,8 +68,8 @@ def open_card(url: str, *, contact: bool = True, tell: Tell = ignore) -> Abstrac
     the interface of an image; ``tell`` gets messages, as of a migrated image.
     Errors: ``InputError``, ``MissingPart``, and those of the connection.
     """
-    opener, url = CARDS.resolve(url)
-    return opener(url, contact=contact, tell=tell)
+    opener, full = CARDS.resolve(str(url))
+    return opener(full, contact=contact, tell=tell)
 
 
 def scheme_of(url: str) -> str:

@@ -42,10 +42,13 @@ class Receipt:
 class CardSession:
     """A card under power at a terminal, identified, with the HSM behind it.
 
-    Make one with ``CardSession.start``. PINs are given as 4–16 digits; a
-    refusal of the card raises an ``ApduError`` of ``terminal.errors``, which
-    carries the tries left where the card tells them. ``card`` is what the
-    terminal knows of the card.
+    Make one with ``CardSession.start``. A PIN is a string of 4–16 digits,
+    anything else a ``ValueError``, without its digits. If the card refuses a
+    command, the error is an ``ApduError`` with the status word: ``WrongPin`` and
+    ``AuthenticationFailed`` with the tries left, ``PinBlocked``, ``KeyBlocked``,
+    ``CardUnusable``. Other errors: ``HsmError`` of the HSM, ``TransportError`` of
+    the connection. ``card`` is what the terminal knows of the card. One thread
+    at a time may use a session.
     """
 
     def __init__(self, connection: Connection, answers: Answers, card: OpenedCard) -> None:
@@ -57,12 +60,15 @@ class CardSession:
 
     @classmethod
     def start(cls, connection: Connection, hsm: Hsm) -> CardSession:
-        """Power the card, select SSSE, learn its algorithm, read who it is."""
+        """Power the card, select SSSE, and read its algorithm and identity (flows §1).
+
+        ``UnknownAlgorithm`` is raised by the first operation that needs a key.
+        """
         return cls.open(connection, HsmAnswers(hsm))
 
     @classmethod
     def open(cls, connection: Connection, answers: Answers) -> CardSession:
-        """As ``start``, with someone else in place of the HSM, such as ``Psam.answer``."""
+        """As ``start``, with another source of keys than an HSM, such as ``Psam.answer``."""
         historical = historical_bytes(connection.power_on())
         return cls(connection, answers, run(flows.open_card(historical), partial(exchange, connection), answers))
 
@@ -72,11 +78,11 @@ class CardSession:
 
     @property
     def historical(self) -> bytes:
-        """The 13 historical bytes of the ATR."""
+        """The 13 historical bytes of the ATR: chip maker(2), COS(3), card serial(8)."""
         return self.card.historical
 
     def close(self) -> None:
-        """Take the power away."""
+        """Power the card off."""
         self._connection.power_off()
 
     def run(self, flow: Flow[T]) -> T:
@@ -84,15 +90,15 @@ class CardSession:
         return run(flow, self._send, self._answers)
 
     def read_basic(self) -> BasicData:
-        """Read EF05 and EF06, proving RKSSSE first where the card is 3.0."""
+        """Read EF05 and EF06; a card of generation 3.0 needs the proof of RKSSSE first (flows §5)."""
         return self.run(flows.read_basic(self.card))
 
     def tries_left(self) -> int | None:
-        """Tries left of the PIN without costing one; ``None`` where no PIN need be given."""
+        """Tries left of the PIN, without using one; ``None`` if the card has no PIN or it is verified [OC-4]."""
         return self.run(flows.tries_left())
 
     def verify_pin(self, pin: str) -> None:
-        """VERIFY: ``WrongPin`` with the tries left, ``PinBlocked`` where none is."""
+        """VERIFY (LD/T 32.5): ``WrongPin`` with the tries left, ``PinBlocked`` if there is no try left."""
         self.run(flows.verify_pin(pin))
 
     def change_pin(self, old: str, new: str) -> None:
@@ -100,7 +106,12 @@ class CardSession:
         self.run(flows.change_pin(old, new))
 
     def reset_pin(self, new: str) -> None:
-        """PIN reset (重置): the issuer sets a new PIN of 4–16 digits and frees the counter."""
+        """PIN reset (重置): the issuer sets a new PIN and restores all tries.
+
+        Two challenges, the proof of PUK, a challenge, PIN CHANGE/UNBLOCK under
+        STK (flows §6.1). A wrong proof costs one of PUK's tries:
+        ``AuthenticationFailed``, then ``KeyBlocked``.
+        """
         self.run(flows.reset_pin(self.card, flows.encode_given_pin(new)))
 
     def unblock_pin(self) -> None:
@@ -114,10 +125,11 @@ class CardSession:
     def pay(
         self, pin: str, cost: int, hsm: Hsm, now: datetime, *, account: int = 0, ascii_type: bool = False
     ) -> Receipt:
-        """Pay a cost in fen at a pharmacy, ``account`` of it from the card's account, the rest out of the pocket.
+        """Pay a cost in fen at a pharmacy (flows §7), ``account`` of it from the account of the card.
 
-        ``hsm`` stands in for the PSAM of the pharmacy. ``ApduError`` where the
-        card refuses; ``WrongPin`` and ``PinBlocked`` as ``verify_pin``.
+        ``hsm`` takes the place of the pharmacy's PSAM. The transaction type is
+        binary in MAC1, or ASCII with ``ascii_type`` [OC-18]. Errors as of
+        ``verify_pin``, and ``ApduError`` for any other refusal.
         """
         self.run(flows.select_df(DF04))
         self.verify_pin(pin)

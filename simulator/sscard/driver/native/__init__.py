@@ -15,6 +15,7 @@ from sscard.i18n.language import _, reason_of
 
 HEADER: Final = "sscarddriver.h"
 SOURCE: Final = "sscarddriver.c"
+EXAMPLE: Final = "example.c"
 WARNINGS: Final = ("-Wall", "-Wextra")
 
 
@@ -38,12 +39,12 @@ SYSTEMS: Final = {
 
 
 def source_folder() -> Path:
-    """Where source, header and PROTOCOL.md are."""
+    """Where source, header, example and PROTOCOL.md are."""
     return Path(str(resources.files(__package__)))
 
 
 def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: tuple[str, ...] = ()) -> Path:
-    """Compile the library into ``folder``, the header beside it; the library's path.
+    """Compile the library into ``folder``, header and example.c beside it; the library's path.
 
     ``compiler`` is another command than the system's own.
     Errors: ``MissingPart`` without a compiler, ``InputError`` where it fails.
@@ -62,7 +63,8 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
                 _("{program} failed:\n{output}", program=command[0], output=done.stderr.strip()),
                 file=str(source / SOURCE),
             )
-        shutil.copyfile(source / HEADER, folder / HEADER)
+        for name in (HEADER, EXAMPLE):
+            shutil.copyfile(source / name, folder / name)
         beside.replace(library)  # a program that uses the old one keeps it
     except OSError as error:
         raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(folder)) from None

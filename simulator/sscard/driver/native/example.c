@@ -1,7 +1,9 @@
 /*
  * A window program: reads who the card belongs to, then has its holder change the PIN.
  *
- *   cc example.c -I FOLDER FOLDER/libsscarddriver.so -o example      FOLDER: where "sscard driver build" put it
+ *   sscard driver build                                              puts this file, header and library into a folder
+ *   sscard driver serve card.json --psam province --pins 123456,654321,654321
+ *   LIB=$(sscard driver path); cc "$(dirname "$LIB")/example.c" "$LIB" -o example
  *   SSCARD_DRIVER_CHARSET=UTF-8 ./example
  */
 #include <stdio.h>
