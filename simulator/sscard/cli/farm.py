@@ -13,7 +13,8 @@ import typer
 
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _
+from sscard.i18n.language import _, say
+from sscard.i18n.phrase import Sayable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -37,7 +38,7 @@ class Place(NamedTuple):
 class Status(NamedTuple):
     """How a card in its reader stands."""
 
-    state: str = "…"
+    state: Sayable = "…"
     seated: bool = False
     served: int = 0
     tries: str = ""
@@ -46,8 +47,8 @@ class Status(NamedTuple):
 class _Failure(NamedTuple):
     """Why a process has ended."""
 
-    problem: str
-    remedy: str = ""
+    problem: Sayable
+    remedy: Sayable = ""
     missing: bool = False
 
 
@@ -170,7 +171,7 @@ class _Farm:
 
         table = Table(_("reader"), _("card"), _("state"), _("commands"), _("tries left"))
         for place, status in self._status.items():
-            table.add_row(place.reader, place.image.name, _(status.state), str(status.served), status.tries)
+            table.add_row(place.reader, place.image.name, say(status.state), str(status.served), status.tries)
         return table
 
 

@@ -11,8 +11,8 @@ import typer
 
 from sscard.cli.hsm import HsmToken, HsmUrl, Keys, chosen_hsm
 from sscard.cli.target import TARGET_HELP, open_target
-from sscard.errors import InputError
-from sscard.i18n.language import _, retell
+from sscard.errors import InputError, said_by
+from sscard.i18n.language import _, say
 
 if TYPE_CHECKING:
     from sscard.terminal import CardSession
@@ -72,7 +72,7 @@ def checked_pin(pin: str, option: str) -> str:
         if encode_pin(pin):
             return pin
     except ValueError as error:
-        raise InputError(f"{option}: {retell(str(error))}", remedy=_("for example 123456")) from None
+        raise InputError(f"{option}: {say(said_by(error))}", remedy=_("for example 123456")) from None
     raise InputError(_("{option}: a PIN has 4 to 16 digits, got none", option=option))
 
 

@@ -14,7 +14,7 @@ import typer
 from sscard.cli.apdu import Commands, Contactless, Explain, Pins, converse, show_explained, show_plain, write_text
 from sscard.cli.target import TARGET_HELP, open_target
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _, reason_of
+from sscard.i18n.language import N_, _, reason_of, say
 
 if TYPE_CHECKING:
     from sscard.conversation import Recorder
@@ -212,7 +212,7 @@ def _conclude(played: list[Played], statements: list[Statement], file: str) -> N
     left = [one.statement for one in played if one.event is None]
     for statement in left:
         if isinstance(statement, Send):
-            typer.echo(f"{file}:{statement.line}: {statement.note}: {_(statement.obstacle)}")
+            typer.echo(f"{file}:{statement.line}: {say(statement.note)}: {say(statement.obstacle or '')}")
     if differences or left:
         raise typer.Exit(1)
 

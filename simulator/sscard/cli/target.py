@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from sscard.i18n.language import _
+from sscard.i18n.language import _, say
+from sscard.i18n.phrase import Sayable
 
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
@@ -32,9 +33,9 @@ def open_image(url: str | Path, *, contact: bool = True) -> AbstractContextManag
     return cards.open_image(str(url), contact=contact, tell=tell)
 
 
-def tell(message: str) -> None:
+def tell(message: Sayable) -> None:
     """A message beside the output."""
-    typer.echo(message, err=True)
+    typer.echo(say(message), err=True)
 
 
 def keys_of(file: Path | None) -> KeyHierarchy:
