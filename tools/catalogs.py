@@ -19,7 +19,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from sscard.i18n.language import CHINESE, DOMAIN, LOCALE
-from sscard.i18n.phrase import EITHER
+from sscard.i18n.phrase import EITHER, ROW
 from sscard.service.notices import SENTENCES
 from sscard.standard.choices import CHOICES
 
@@ -101,7 +101,7 @@ def _marked() -> Iterator[Message]:
 
 def _joined() -> Iterator[Message]:
     """The templates of rows, which are shared by name."""
-    yield "i18n/phrase.py", EITHER
+    yield from (("i18n/phrase.py", template) for template in (ROW, EITHER))
     yield "service/notices.py", SENTENCES
 
 

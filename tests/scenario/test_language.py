@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sscard.errors import InputError
+from sscard.i18n.language import say
 
 HEAD = "name: a\nproves: b\n"
 STEPS = f"{HEAD}steps:\n"
@@ -95,7 +96,7 @@ def test_refuses_a_pin_that_is_none_without_repeating_it(read, where, pin):
     with pytest.raises(InputError) as caught:
         read(HEAD + where.format(pin=pin) + "\n")
     assert caught.value.line
-    assert "98" not in caught.value.problem + caught.value.remedy
+    assert "98" not in say(caught.value.problem) + say(caught.value.remedy)
     assert pin not in str(caught.value)
 
 

@@ -212,7 +212,7 @@ def _conclude(played: list[Played], statements: list[Statement], file: str) -> N
     left = [one.statement for one in played if one.event is None]
     for statement in left:
         if isinstance(statement, Send):
-            typer.echo(f"{file}:{statement.line}: {say(statement.note)}: {say(statement.obstacle or '')}")
+            typer.echo(f"{file}:{statement.line}: {say(statement.note)}: {say(statement.obstacle)}")
     if differences or left:
         raise typer.Exit(1)
 

@@ -26,7 +26,7 @@ from sscard.conversation.wildcards import Wildcards
 from sscard.document import Document, Model, Place
 from sscard.errors import InputError
 from sscard.i18n.language import say
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 
 FORMAT: Final = "sscard recording"
 VERSION: Final = 1
@@ -200,11 +200,11 @@ def _with_pins(command: str, plain: bytes, pins: tuple[int, ...]) -> str:
     return command[: 2 * DATA] + names
 
 
-def _obstacle(template: str, plain: bytes, event: Exchange) -> Phrase | None:
+def _obstacle(template: str, plain: bytes, event: Exchange) -> Sayable:
     """Why a recorded command cannot be sent as it stands."""
     declared = find_declaration(plain)
     if declared is not None and declared.bound_to_random:
         return Phrase("not replayable: its data prove something over a random of the card")
     if MASK in template:
         return Phrase("not replayable: its masked data are no PIN that can be given again")
-    return None if event.sw else Phrase("not replayable: no answer was recorded")
+    return "" if event.sw else Phrase("not replayable: no answer was recorded")

@@ -63,7 +63,7 @@ class Send:
     data: str | None = None
     sws: tuple[str, ...] = ()
     line: int = 0
-    obstacle: Phrase | None = None
+    obstacle: Sayable = ""
     note: Sayable = ""
     details: tuple[Sayable, ...] = ()
 
@@ -253,7 +253,7 @@ def _write(
         if isinstance(statement, Power):
             lines += power(statement)
             continue
-        lines += [f"{remark} {line}" for line in (say(statement.note), say(statement.obstacle or "")) if line]
+        lines += [f"{remark} {line}" for line in (say(statement.note), say(statement.obstacle)) if line]
         written = send(statement)
         lines += (
             [f"{remark} {line.removesuffix(CONTINUED).rstrip()}" for line in written] if statement.obstacle else written

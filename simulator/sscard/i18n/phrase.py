@@ -86,8 +86,9 @@ Sayable = str | int | float | Words | Phrase
 """What ``say`` puts into words: a phrase, a name in both languages, or what is the same in any."""
 
 
+ROW: Final = "{first}, {rest}"
 EITHER: Final = "{first} or {rest}"
-"""How ``Phrase.joined`` names alternatives."""
+"""How ``Phrase.joined`` lists things and alternatives."""
 
 
 def _fact(value: Sayable) -> Any:

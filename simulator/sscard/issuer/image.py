@@ -16,7 +16,7 @@ from sscard.card import Profile
 from sscard.chip.memory import Log, Memory
 from sscard.document import Document, Model, Place, shown
 from sscard.errors import InputError, InvalidValue
-from sscard.i18n.phrase import EITHER, Phrase
+from sscard.i18n.phrase import EITHER, ROW, Phrase, Sayable
 from sscard.issuer.migrations import VERSION, Tell, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
 from sscard.issuer.personalities import personality_in, written_fields
@@ -133,7 +133,7 @@ def read_image(text: str, source: str, tell: Tell = ignore) -> Card:
         (Phrase("{source}: not in this image, the card lacks these keys: {names}"), reading.absent),
     ):
         if names:
-            tell(message.filled(source=source, names=", ".join(names)))
+            tell(message.filled(source=source, names=Phrase.joined(ROW, names)))
     return card
 
 
@@ -182,9 +182,9 @@ class ImageReading:
 
     def __init__(self, content: dict[str, Any], source: str) -> None:
         self.image = Document(content, NOWHERE, source).as_model(CardImage)
-        self.unknown: list[str] = []
-        self.blank: list[str] = []
-        self.absent: list[str] = []
+        self.unknown: list[Sayable] = []
+        self.blank: list[Sayable] = []
+        self.absent: list[Sayable] = []
         fields = self.known("personality", self.image.personality, ["name", *CHOICES])
         try:
             self.personality: Personality = personality_in(Document(written_fields(fields), NOWHERE, source))
@@ -195,7 +195,7 @@ class ImageReading:
     def known(self, part: str, given: Mapping[str, T], names: Iterable[str]) -> dict[str, T]:
         """What a part of the image gives for known names."""
         known = frozenset(names)
-        self.unknown += [f"{part}.{shown(name)}" for name in given if name not in known]
+        self.unknown += [Phrase("{part}.{name}", part=part, name=shown(name)) for name in given if name not in known]
         return {name: value for name, value in given.items() if name in known}
 
     def layout(self) -> Layout:

@@ -116,7 +116,7 @@ def _type_of(choice: Choice) -> Any:
 
 def _refuse(value: object, choice: Choice) -> object:
     if value in choice.refused:
-        raise InvalidValue(Phrase(choice.reason, value=str(value)))
+        raise InvalidValue(Phrase(choice.reason, value=value if isinstance(value, int) else str(value)))
     return value
 
 

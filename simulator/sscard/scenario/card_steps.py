@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from sscard.conversation.redaction import redact
 from sscard.document import Model
 from sscard.errors import InvalidValue
-from sscard.i18n.phrase import Phrase, Sayable
+from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.context import CHALLENGE_LENGTH, Bench, NotPossible
 from sscard.scenario.step import Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step
 from sscard.standard.apdu import command, split
@@ -334,4 +334,4 @@ def _title(done: str, proof: str, challenge: ChallengeUse) -> Sayable:
     words: list[Sayable] = [] if proof.startswith("right") else [proof]
     if challenge != "fresh":
         words.append(Phrase("last challenge") if challenge == "last" else Phrase("no challenge"))
-    return Phrase("{command} ({words})", command=done, words=Phrase.joined("{first}, {rest}", words)) if words else done
+    return Phrase("{command} ({words})", command=done, words=Phrase.joined(ROW, words)) if words else done
