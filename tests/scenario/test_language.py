@@ -61,7 +61,7 @@ REFUSED = {
     "a step that is no mapping": (f"{STEPS}  - insert\n", 4, 5, "colon", "insert:"),
     "a list of scenarios": ("- name: a\n", 1, 1, "not a scenario", "left margin"),
     "plain text": ("just text\n", 1, 1, "not a scenario", "left margin"),
-    "not YAML": (f"{STEPS}  - [x\n", 5, 1, "not YAML", ""),
+    "not YAML": (f"{STEPS}  - [x\n", 5, 1, "not valid YAML", ""),
     "an empty file": ("", 0, 0, "is empty", ""),
     "a file that refers to itself": ("name: &a [*a]\n", 0, 0, "refers to itself", ""),
 }
@@ -74,8 +74,8 @@ def test_refuses(read, text, line, column, problem, remedy):
     error = caught.value
     assert error.file.endswith("scenario.yaml")
     assert (error.line, error.column) == (line, column)
-    assert problem in error.problem
-    assert remedy in error.remedy
+    assert problem in say(error.problem)
+    assert remedy in say(error.remedy)
 
 
 PIN_PLACES = {

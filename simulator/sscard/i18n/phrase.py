@@ -44,8 +44,10 @@ class Phrase:
     @classmethod
     def joined(cls, template: str, parts: Sequence[Sayable]) -> Sayable:
         """One or more parts in a row, by a template with the places ``first`` and ``rest``."""
-        first, *rest = parts
-        return cls(template, first=first, rest=cls.joined(template, rest)) if rest else first
+        if len(parts) == 1:
+            return parts[0]
+        middle = len(parts) // 2  # halves, so that a long row is not deep
+        return cls(template, first=cls.joined(template, parts[:middle]), rest=cls.joined(template, parts[middle:]))
 
     @classmethod
     def quoting(cls, text: str) -> Phrase:
