@@ -97,4 +97,4 @@ def test_what_is_no_fault_is_refused_with_its_line(read, fault, problem):
 
 def test_the_title_says_fault_and_command(read):
     [scenario] = read("name: a\nproves: b\nsteps:\n  - fault: {removed: during, ins: '5e', nth: 2}\n  - reset:\n")
-    assert scenario.steps[0].title() == "fault removed during at command 2 with INS 5E"
+    assert say(scenario.steps[0].title()) == "fault removed during at command 2 with INS 5E"
