@@ -121,10 +121,11 @@ def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
     command = bytes.fromhex(filled)
     if filled != statement.command and command[LC] != len(command) - LC - 1:
         raise InputError(
-            Phrase(
-                "Lc counts {wanted} bytes of data, with the PIN given there are {count}",
-                wanted=command[LC],
-                count=len(command) - LC - 1,
+            Phrase.plural(
+                "Lc counts {count} byte of data, with the PIN given there are {given}",
+                "Lc counts {count} bytes of data, with the PIN given there are {given}",
+                count=command[LC],
+                given=len(command) - LC - 1,
             ),
             file=source,
             line=statement.line,
@@ -237,7 +238,11 @@ def _pin(number: int, pins: Sequence[str], source: str, line: int) -> str:
             Phrase("PIN {number} is needed here, PINs given: {count}", number=number, count=len(pins)),
             file=source,
             line=line,
-            remedy=Phrase("give --pin {number} times: the PINs in the order in which they first appear", number=number),
+            remedy=Phrase.plural(
+                "give --pin {count} time: the PINs in the order in which they first appear",
+                "give --pin {count} times: the PINs in the order in which they first appear",
+                count=number,
+            ),
         )
     return encode_pin(pins[number - 1]).hex().upper()
 

@@ -169,9 +169,17 @@ def _suite(algorithm: int) -> Suite:
         ) from None
 
 
+def factor_refusal(suite: Suite, factor: bytes) -> Phrase:
+    """Why a process factor is refused."""
+    return Phrase.plural(
+        "{suite} takes no process factor of {count} byte",
+        "{suite} takes no process factor of {count} bytes",
+        count=len(factor),
+        suite=suite.name,
+    )
+
+
 def _factor(suite: Suite, factor: bytes) -> bytes:
     if len(factor) not in suite.challenge_lengths:
-        raise HsmError(
-            Phrase("{suite} takes no process factor of {length} bytes", suite=suite.name, length=len(factor))
-        )
+        raise HsmError(factor_refusal(suite, factor))
     return factor

@@ -8,6 +8,7 @@ from typing import Final
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.errors import PhrasedError, said_by
+from sscard.hsm.protocol import factor_refusal
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.hierarchy import CardReference
 from sscard.psam.keys import CARD_KEYS, ENCIPHERING_KEY, MAX_LEVELS, PURCHASE_KEY, KeyType, usage_byte
@@ -173,7 +174,7 @@ class Psam:
         suite = SUITES[algorithm]
         _expect(
             len(factor) in suite.challenge_lengths,
-            Phrase("{suite} takes no process factor of {length} bytes", suite=suite.name, length=len(factor)),
+            factor_refusal(suite, factor),
         )
         held = CARD_KEYS.get(ROOT_OF.get(key, key))
         if held is None:
