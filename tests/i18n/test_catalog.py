@@ -90,6 +90,17 @@ def test_every_message_is_translated_and_none_is_guessed(messages: dict[str, str
     assert not catalogs.translated().obsolete
 
 
+NEVER_ONE = {"{count} hex digits", "{count} digits", "up to {count} characters of GBK"}
+"""Numbers that are fixed."""
+
+
+def test_a_count_before_a_noun_has_a_plural() -> None:
+    """The command line shows its own numbers with ``_``."""
+    single = [message for message in catalogs.extracted() if isinstance(message.id, str)]
+    library = {message.id for message in single if any(not file.startswith("cli/") for file, _ in message.locations)}
+    assert {text for text in library if re.search(r"\{count\} [a-z ]+s\b", text)} <= NEVER_ONE
+
+
 ONE = {"no pair of free ports from {first} to {last}"}
 """A singular that says one without its number."""
 
