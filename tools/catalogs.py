@@ -20,6 +20,8 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from sscard.i18n.language import CHINESE, DOMAIN, LOCALE
+from sscard.i18n.phrase import EITHER, ROW
+from sscard.service.notices import SENTENCES
 from sscard.standard.choices import CHOICES
 
 PACKAGE = Path(__file__).parents[1] / "simulator" / "sscard"
@@ -28,12 +30,16 @@ MO = PO.with_suffix(".mo")
 MARKS = ("_", "N_", "Phrase")
 HEADER = "# The Chinese of sscard. The English text is the key: make catalogs brings in what is new.\n"
 WIDTH = 120
+PLURAL_FORMS = "nplurals=1; plural=0"
+
+Message = tuple[str, str | tuple[str, ...]]
+"""A source file and a message of it; one with a plural is both its forms."""
 
 
 def extracted() -> Catalog:
     """Every message of the sources, the help of the commands and the choices of a personality among them."""
     catalog = Catalog(domain=DOMAIN)
-    for file, message in (*_marked(), *_templates(), *_helps(), *_choices()):
+    for file, message in (*_marked(), *_joined(), *_templates(), *_helps(), *_choices()):
         catalog.add(message, locations=[(file, None)])
     return catalog
 
@@ -56,7 +62,7 @@ def compiled(catalog: Catalog) -> bytes:
     """The catalog as gettext reads it, the same for the same messages."""
     plain = _Undated(domain=DOMAIN)
     for message in catalog:
-        if message.id and message.string:
+        if message.id and any(message.string or ""):
             plain.add(message.id, message.string)
     target = BytesIO()
     write_mo(target, plain)
@@ -68,32 +74,45 @@ class _Undated(Catalog):
 
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
-        return [("Content-Type", "text/plain; charset=utf-8")]
+        return [("Content-Type", "text/plain; charset=utf-8"), ("Plural-Forms", PLURAL_FORMS)]
 
 
 def written(catalog: Catalog) -> bytes:
     """The catalog as text, in the order of the messages, with nothing in it that changes by itself."""
     target = BytesIO()
     write_po(target, catalog, width=WIDTH, omit_header=True, include_lineno=False, sort_output=True)
-    return HEADER.encode() + b'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n' + target.getvalue()
+    header = f'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: {PLURAL_FORMS}\\n"\n\n'
+    return HEADER.encode() + header.encode() + target.getvalue()
 
 
-def _marked() -> Iterator[tuple[str, str]]:
+def _marked() -> Iterator[Message]:
     """What the sources mark; by the syntax tree, since Babel's own extractor misses a call within a call."""
     for path in sorted(PACKAGE.rglob("*.py")):
         calls = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Call))
         for call in calls:
+            file = path.relative_to(PACKAGE).as_posix()
             match call:
                 case ast.Call(ast.Name(name), [ast.Constant(str(message)), *_]) if name in MARKS and message:
-                    yield path.relative_to(PACKAGE).as_posix(), message
+                    yield file, message
+                case ast.Call(ast.Attribute(_, "joined"), [ast.Constant(str(message)), *_]):
+                    yield file, message
+                case ast.Call(ast.Attribute(_, "plural"), [ast.Constant(str(one)), ast.Constant(str(many)), *_]):
+                    yield file, (one, many)
 
 
-def _templates() -> Iterator[tuple[str, str]]:
-    for file, _, message, _, _ in extract_from_dir(PACKAGE, [("**.j2", "jinja2")], keywords={"_": (1,)}):
-        yield file, str(message)
+def _joined() -> Iterator[Message]:
+    """The templates of rows, which are shared by name."""
+    yield from (("i18n/phrase.py", template) for template in (ROW, EITHER))
+    yield "service/notices.py", SENTENCES
 
 
-def _helps() -> Iterator[tuple[str, str]]:
+def _templates() -> Iterator[Message]:
+    keywords = {"_": (1,), "plural": (1, 2)}
+    for file, _, message, _, _ in extract_from_dir(PACKAGE, [("**.j2", "jinja2")], keywords=keywords):
+        yield file, message
+
+
+def _helps() -> Iterator[Message]:
     """The docstring of every command."""
     from sscard.cli.app import app  # noqa: PLC0415 - it is imported only to extract
 
@@ -109,7 +128,7 @@ def _helps() -> Iterator[tuple[str, str]]:
             waiting += [each for each in found if each is not None]
 
 
-def _choices() -> Iterator[tuple[str, str]]:
+def _choices() -> Iterator[Message]:
     for choice in CHOICES.values():
         for message in filter(None, (choice.help, choice.reason)):
             yield "standard/choices.py", message
@@ -120,7 +139,7 @@ def main() -> int:
     catalog = merged()
     PO.write_bytes(written(catalog))
     MO.write_bytes(compiled(catalog))
-    missing = [message.id for message in catalog if message.id and not message.string]
+    missing = [message.id for message in catalog if message.id and not any(message.string or "")]
     for message in missing:
         sys.stdout.write(f"not translated: {message!r}\n")
     sys.stdout.write(f"{PO.relative_to(Path.cwd())}: {len(catalog)} messages, {len(missing)} not translated\n")

@@ -11,14 +11,15 @@ import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from sscard.errors import InputError
-from sscard.i18n.language import _, reason_of, retell
+from sscard.errors import InputError, said_by
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import Phrase, Sayable
 
 
 class Model(BaseModel):
@@ -69,7 +70,7 @@ class Document:
             path = path[:-1]
         return self.places[path]
 
-    def error(self, path: Path_, problem: str, remedy: str = "") -> InputError:
+    def error(self, path: Path_, problem: Sayable, remedy: Sayable = "") -> InputError:
         """An input error at this part of the document."""
         line, column = self.place(path)
         return InputError(problem, file=self.source, line=line, column=column, remedy=remedy)
@@ -77,7 +78,7 @@ class Document:
     def as_model(self, model: type[M]) -> M:
         """The content as a model; ``InputError`` with file, line, column and remedy where it does not fit.
 
-        A validator may put a remedy on the second line of its error's text.
+        A validator raises ``InvalidValue``, which may have a remedy.
         """
         try:
             return model.model_validate(self.content)
@@ -90,20 +91,100 @@ class Document:
         if detail["type"] == "extra_forbidden":
             allowed = _fields_at(model, path[:-1])
             return self.error(
-                path, _("unknown field {field}", field=shown(path[-1])), suggestion(str(path[-1]), allowed)
+                path, Phrase("unknown field {field}", field=shown(path[-1])), suggestion(str(path[-1]), allowed)
             )
         if detail["type"] == "missing":
             return self.error(
-                path, _("field {field!r} is missing", field=field), _("add it: {field}: …", field=path[-1])
+                path, Phrase("field {field!r} is missing", field=field), Phrase("add it: {field}: …", field=path[-1])
             )
         if detail["type"] == "model_type":
             return self.error(
                 path,
-                _("{field}: fields expected", field=field or _("document")),
+                Phrase("{field}: fields expected", field=field or _DOCUMENT),
                 suggestion("", _fields_at(model, path)),
             )
-        problem, *remedy = detail["msg"].removeprefix("Value error, ").split("\n", 1)
-        return self.error(path, f"{field or _('document')}: {retell(problem)}", "".join(remedy))
+        problem, remedy = problem_in(detail)
+        return self.error(path, Phrase("{field}: {problem}", field=field or _DOCUMENT, problem=problem), remedy)
+
+
+_DOCUMENT: Final = Phrase("document")
+
+
+def problem_in(detail: ErrorDetails) -> tuple[Sayable, Sayable]:
+    """What a validation found, by its type, and the remedy if it names one; pydantic's own words for a rare type."""
+    facts = detail.get("ctx", {})
+    if detail["type"] == "value_error":
+        error = facts["error"]
+        return said_by(error), getattr(error, "remedy", "")
+    if detail["type"] == "literal_error":
+        first, _, last = facts["expected"].rpartition(" or ")
+        if not first:
+            return Phrase("Input should be {word}", word=last), ""
+        return Phrase("Input should be {first} or {last}", first=first, last=last), ""
+    found = PROBLEMS.get(detail["type"])
+    if found is None:
+        return detail["msg"], ""
+    limit = next((facts[name] for name in _LIMITS if name in facts), 0)
+    if found.many:
+        return found.filled(count=limit, found=facts.get("actual_length") or 0), ""
+    return found.filled(limit=limit, pattern=facts.get("pattern", "")), ""
+
+
+_LIMITS: Final = ("ge", "gt", "le", "lt", "min_length", "max_length")
+_LIST: Final = Phrase("Input should be a valid list")
+_DICTIONARY: Final = Phrase("Input should be a valid dictionary")
+_DATE: Final = Phrase("Input should be a valid date in the format YYYY-MM-DD")
+PROBLEMS: Final = {
+    "int_type": Phrase("Input should be a valid integer"),
+    "int_parsing": Phrase("Input should be a valid integer, unable to parse string as an integer"),
+    "int_parsing_size": Phrase("Input should be an integer with fewer digits"),
+    "int_from_float": Phrase("Input should be a valid integer, got a number with a fractional part"),
+    "float_type": Phrase("Input should be a valid number"),
+    "float_parsing": Phrase("Input should be a valid number, unable to parse string as a number"),
+    "string_type": Phrase("Input should be a valid string"),
+    "bytes_type": Phrase("Input should be valid bytes"),
+    "list_type": _LIST,
+    "tuple_type": _LIST,
+    "set_type": _LIST,
+    "frozen_set_type": _LIST,
+    "dict_type": _DICTIONARY,
+    "mapping_type": _DICTIONARY,
+    "model_attributes_type": _DICTIONARY,
+    "bool_type": Phrase("Input should be a valid boolean"),
+    "bool_parsing": Phrase("Input should be a valid boolean, unable to interpret input"),
+    "date_type": _DATE,
+    "date_parsing": _DATE,
+    "date_from_datetime_parsing": _DATE,
+    "date_from_datetime_inexact": _DATE,
+    "greater_than": Phrase("Input should be greater than {limit}"),
+    "greater_than_equal": Phrase("Input should be greater than or equal to {limit}"),
+    "less_than": Phrase("Input should be less than {limit}"),
+    "less_than_equal": Phrase("Input should be less than or equal to {limit}"),
+    "string_pattern_mismatch": Phrase("String should match pattern {pattern!r}"),
+    "string_too_short": Phrase.plural(
+        "String should have at least {count} character", "String should have at least {count} characters", count=0
+    ),
+    "string_too_long": Phrase.plural(
+        "String should have at most {count} character", "String should have at most {count} characters", count=0
+    ),
+    "bytes_too_short": Phrase.plural(
+        "Data should have at least {count} byte", "Data should have at least {count} bytes", count=0
+    ),
+    "bytes_too_long": Phrase.plural(
+        "Data should have at most {count} byte", "Data should have at most {count} bytes", count=0
+    ),
+    "too_short": Phrase.plural(
+        "List should have at least {count} item, not {found}",
+        "List should have at least {count} items, not {found}",
+        count=0,
+    ),
+    "too_long": Phrase.plural(
+        "List should have at most {count} item, not {found}",
+        "List should have at most {count} items, not {found}",
+        count=0,
+    ),
+}
+"""What is wrong with a value, by pydantic's name for the kind of error."""
 
 
 def _first(error: ValidationError) -> ErrorDetails:
@@ -112,18 +193,18 @@ def _first(error: ValidationError) -> ErrorDetails:
     return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
 
 
-def shown(word: object) -> str:
+def shown(word: object) -> Sayable:
     """A word of the document, quoted; a long run of hex digits may be key material and is not repeated."""
-    return _("(hex digits)") if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
+    return Phrase("(hex digits)") if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
 
 
-def suggestion(word: str, allowed: Iterable[str], otherwise: str = "") -> str:
+def suggestion(word: str, allowed: Iterable[str], otherwise: Sayable = "") -> Sayable:
     """The nearest allowed word, or what to say otherwise, or all of them."""
     known = sorted(allowed)
     near = difflib.get_close_matches(word, known, n=1)
     if near:
-        return _("did you mean {word!r}?", word=near[0])
-    return otherwise or _("expected one of: {words}", words=", ".join(known))
+        return Phrase("did you mean {word!r}?", word=near[0])
+    return otherwise or Phrase("expected one of: {words}", words=", ".join(known))
 
 
 def read_document(path: Path) -> Document:
@@ -131,9 +212,9 @@ def read_document(path: Path) -> Document:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from error
+        raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from error
     except UnicodeDecodeError as error:
-        raise InputError(_("is not UTF-8 text (byte {start})", start=error.start), file=str(path)) from error
+        raise InputError(Phrase("is not UTF-8 text (byte {start})", start=error.start), file=str(path)) from error
     return parse_document(text, str(path))
 
 
@@ -141,21 +222,29 @@ def parse_document(text: str, source: str) -> Document:
     """Parse YAML text; ``source`` names it in errors."""
     try:
         root = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        raise InputError(
-            _("not YAML: {problem}", problem=retell(error.problem or "")), file=source, line=line, column=column
-        ) from error
     except yaml.YAMLError as error:
-        raise InputError(_("not YAML: {error}", error=error), file=source) from error
+        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        problem = next(said for kind, said in _NOT_YAML.items() if isinstance(error, kind))
+        raise InputError(problem, file=source, line=line, column=column) from error
     if root is None:
-        raise InputError(_("is empty"), file=source)
+        raise InputError(Phrase("is empty"), file=source)
     places: dict[Path_, Place] = {}
     try:
         return Document(_plain(root, (), places, source), places, source)
     except RecursionError:
-        raise InputError(_("refers to itself, or is nested too deeply"), file=source) from None
+        raise InputError(Phrase("refers to itself, or is nested too deeply"), file=source) from None
+
+
+_NOT_YAML: Final = {
+    yaml.scanner.ScannerError: Phrase(
+        "not valid YAML: a character that cannot stand here, or a colon, space or quote missing before it"
+    ),
+    yaml.parser.ParserError: Phrase("not valid YAML: a comma or bracket is missing, or the indentation is wrong"),
+    yaml.composer.ComposerError: Phrase("not valid YAML: an alias without its anchor, or a second document"),
+    yaml.reader.ReaderError: Phrase("not valid YAML: a control character"),
+    yaml.YAMLError: Phrase("not valid YAML"),
+}
 
 
 def _plain(node: yaml.Node, path: Path_, places: dict[Path_, Place], source: str) -> Any:
@@ -173,11 +262,11 @@ def _mapping(node: yaml.MappingNode, path: Path_, places: dict[Path_, Place], so
         key = key_node.value
         line, column = _place(key_node)
         if not isinstance(key_node, yaml.ScalarNode):
-            raise InputError(_("a key must be a word"), file=source, line=line, column=column)
+            raise InputError(Phrase("a key must be a word"), file=source, line=line, column=column)
         if key in mapping:
-            remedy = _("keep one of them")
+            remedy = Phrase("keep one of them")
             raise InputError(
-                _("key {key} is given twice", key=shown(key)), file=source, line=line, column=column, remedy=remedy
+                Phrase("key {key} is given twice", key=shown(key)), file=source, line=line, column=column, remedy=remedy
             )
         places[(*path, key)] = Place(line, column)
         mapping[key] = _plain(value_node, (*path, key), places, source)

@@ -1,48 +1,106 @@
 """Why a run ends early: unusable input, a missing part of the environment, a card that does not answer.
 
-``sscard.cli.main`` maps these classes, and classes derived from them, to exit codes.
+``sscard.cli.main`` maps these classes, and classes derived from them, to exit
+codes. They hold phrases: ``str(error)`` is in the language of the moment when
+it is shown, whatever it was when the error was made.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 
-class InputError(Exception):
+from sscard.i18n.language import reason_of, say
+from sscard.i18n.phrase import Phrase, Sayable
+
+
+class PhrasedError(Exception):
+    """An error that is shown in any language; ``said`` is what it says, as a phrase."""
+
+    def __init__(self, said: Sayable) -> None:
+        super().__init__(said)
+        self.said = said
+
+    def __str__(self) -> str:
+        return say(self.said)
+
+
+class InputError(PhrasedError):
     """Unusable input: what was wrong, where, what was expected. The command line exits with 2.
 
-    ``line`` and ``column`` count from 1, 0 where there is none. The text never
+    ``line`` and ``column`` count from 1, 0 if there is none. The text never
     repeats a PIN or key that was given.
     """
 
-    def __init__(self, problem: str, *, file: str = "", line: int = 0, column: int = 0, remedy: str = "") -> None:
+    def __init__(
+        self, problem: Sayable, *, file: str = "", line: int = 0, column: int = 0, remedy: Sayable = ""
+    ) -> None:
+        place = ":".join(str(part) for part in (file, line, column) if part)
+        super().__init__(Phrase("{place}: {problem}", place=place, problem=problem) if place else problem)
+        self.args = (problem,)
         self.problem = problem
         self.file = file
         self.line = line
         self.column = column
         self.remedy = remedy
-        super().__init__(str(self))
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
-        text = f"{place}: {self.problem}" if place else self.problem
-        return f"{text}\n  {self.remedy}" if self.remedy else text
+        return _with_remedy(self.said, self.remedy)
 
 
 class ReaderMissing(InputError):
     """No reader has the name that was given. Exit code 3: the reader may be unplugged."""
 
 
-class MissingPart(Exception):
+class InvalidValue(PhrasedError, ValueError):
+    """A validator of a document refuses a value: why, and what helps."""
+
+    def __init__(self, problem: Sayable, remedy: Sayable = "") -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return _with_remedy(self.said, self.remedy)
+
+
+class MissingPart(PhrasedError):
     """A part of the environment is missing; ``remedy`` is the command or step that helps. Exit code 3."""
 
-    def __init__(self, part: str, remedy: str) -> None:
-        super().__init__(f"{part}\n  {remedy}")
+    def __init__(self, part: Sayable, remedy: Sayable) -> None:
+        super().__init__(part)
+        self.args = (part, remedy)
         self.part = part
         self.remedy = remedy
 
+    def __str__(self) -> str:
+        return _with_remedy(self.part, self.remedy)
 
-class TransportError(Exception):
+
+class TransportError(PhrasedError):
     """No answer of the card came: unlike a status word, nothing the card decided. Exit code 1."""
+
+    def __init__(self, said: Sayable = "") -> None:
+        super().__init__(said)
 
 
 class CardRemoved(TransportError):
     """The reader holds no card, or the card left with this command and may have run it. Exit code 3."""
+
+
+def said_by(error: BaseException) -> Sayable:
+    """What an error says, as a phrase if it has one, else its text as it is."""
+    said: Sayable = getattr(error, "said", "") or str(error)
+    return said
+
+
+def not_loaded(library: Path) -> Sayable:
+    """Why a shared library cannot be loaded: the system's loader gives no error number, only a sentence."""
+    try:
+        with library.open("rb"):
+            return Phrase("not a shared library for this system, or a library that it needs is missing")
+    except OSError as error:
+        return reason_of(error)
+
+
+def _with_remedy(said: Sayable, remedy: Sayable) -> str:
+    """The remedy goes on a line of its own."""
+    return f"{say(said)}\n  {say(remedy)}" if remedy else say(said)

@@ -19,8 +19,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Final, Generic, TypeVar, cast
 
-from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _
+from sscard.errors import InputError, MissingPart, said_by
+from sscard.i18n.phrase import Phrase, Sayable
 
 T = TypeVar("T")
 
@@ -31,13 +31,13 @@ SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 class Registry(Generic[T]):
     """Implementations of one kind by name.
 
-    ``kind`` names the kind in messages, as ``N_("card")``. ``path_scheme`` is
+    ``kind`` names the kind in messages, as ``Phrase("card")``. ``path_scheme`` is
     the scheme of a URL that is only a path, empty if no path is accepted. A
     built-in implementation given as ``"module:object"`` is imported when it is
     used.
     """
 
-    def __init__(self, group: str, kind: str, builtin: Mapping[str, T | str], path_scheme: str = "") -> None:
+    def __init__(self, group: str, kind: Sayable, builtin: Mapping[str, T | str], path_scheme: str = "") -> None:
         self.group = group
         self._kind = kind
         self._builtin = builtin
@@ -64,13 +64,15 @@ class Registry(Generic[T]):
             except Exception as error:  # whatever the package does when it is imported
                 package = point.dist.name if point.dist else point.module.partition(".")[0]
                 raise MissingPart(
-                    _("{kind} {name!r} cannot be loaded: {error}", kind=_(self._kind), name=name, error=error),
+                    Phrase(
+                        "{kind} {name!r} cannot be loaded: {error}", kind=self._kind, name=name, error=said_by(error)
+                    ),
                     f"pip install --force-reinstall {package}",
                 ) from None
             return loaded
         raise InputError(
-            _("unknown {kind} {name!r}", kind=_(self._kind), name=name),
-            remedy=_("expected one of: {words}", words=", ".join(self.names())),
+            Phrase("unknown {kind} {name!r}", kind=self._kind, name=name),
+            remedy=Phrase("expected one of: {words}", words=", ".join(self.names())),
         )
 
     def resolve(self, url: str) -> tuple[T, str]:

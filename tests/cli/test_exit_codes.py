@@ -475,7 +475,7 @@ def test_the_exit_code(
         (ReaderMissing("no reader"), 3),
         (CardRemoved("no card"), 3),
         (TransportError("mute"), 1),
-        (type("HsmUnavailable", (RuntimeError, MissingPart), {})("no HSM", "start it"), 3),
+        (type("HsmUnavailable", (MissingPart, RuntimeError), {})("no HSM", "start it"), 3),
         (KeyboardInterrupt(), 130),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else str(value),

@@ -13,8 +13,9 @@ from kit.desk import TERMINAL, TIME, Desk, amounts
 from sscard.card.commands import COMMANDS, TABLE
 from sscard.conversation import Recorder
 from sscard.conversation.explain import Explainer
+from sscard.i18n.language import say
 from sscard.issuer import preset
-from sscard.standard.apdu import SW, status_text
+from sscard.standard.apdu import SW, status_words
 from sscard.standard.generations import build_layout
 
 OK = b"\x90\x00"
@@ -22,7 +23,7 @@ PIN, NEW = "739184", "582036"
 
 
 def words(command: str, answer: bytes = OK) -> str:
-    return Explainer().explain(bytes.fromhex(command), answer).command
+    return say(Explainer().explain(bytes.fromhex(command), answer).command)
 
 
 ASKED = [
@@ -95,7 +96,7 @@ def test_a_command_under_another_cla_is_named_as_such() -> None:
 
 @pytest.mark.parametrize("word", list(SW))
 def test_every_status_word_has_words_in_both_languages(word: SW) -> None:
-    english, chinese = status_text(word), status_text(word, chinese=True)
+    english, chinese = status_words(word)
     assert "unknown" not in english or word in (SW.UNKNOWN_INS, SW.UNKNOWN_CLA)
     assert "未知" not in chinese
     assert english.isascii()
@@ -107,8 +108,9 @@ def test_every_status_word_has_words_in_both_languages(word: SW) -> None:
     [(0x63C3, "3 tries left", "剩余3次"), (0x611B, "27 bytes waiting", "27"), (0x6C12, "18 is right", "18")],
 )
 def test_families_of_status_words_tell_their_number(word: int, english: str, chinese: str) -> None:
-    assert english in status_text(word)
-    assert chinese in status_text(word, chinese=True)
+    words = status_words(word)
+    assert english in words.english
+    assert chinese in words.chinese
 
 
 # What the data hold, over whole conversations with a card
@@ -123,7 +125,7 @@ class Talk:
 
     def __call__(self, command: str | bytes) -> str:
         sent = bytes.fromhex(command) if isinstance(command, str) else command
-        return "\n".join(self.explainer.explain(sent, self.desk.send(sent)).data)
+        return "\n".join(map(say, self.explainer.explain(sent, self.desk.send(sent)).data))
 
 
 @pytest.mark.parametrize(("name", "algorithm"), [("v1-des", "01 DES/3DES"), ("v3-sm4", "03 SM4")])
@@ -265,7 +267,7 @@ def test_every_item_of_every_file_has_words(generation: str) -> None:
 @pytest.mark.parametrize("answer", ["9000", "63C5", "6700", "6A86"])
 def test_no_pin_is_ever_told(command: str, answer: str) -> None:
     explained = Explainer().explain(bytes.fromhex(command), bytes.fromhex(answer))
-    said = explained.command + "".join(explained.data)
+    said = say(explained.command) + "".join(map(say, explained.data))
     assert PIN not in said
     assert NEW not in said
 

@@ -18,6 +18,7 @@ from sscard.conversation.scripts import (
     write_scriptor,
 )
 from sscard.errors import InputError
+from sscard.i18n.language import say
 
 
 def read(text: str) -> list[Power | Send]:
@@ -80,8 +81,8 @@ def test_a_statement_is_there_before_the_next_line_is_asked_for():
 def test_a_mistake_is_told_with_its_line_and_never_with_the_digits(text, line, problem):
     with pytest.raises(InputError) as caught:
         read(text)
-    assert (caught.value.file, caught.value.line, caught.value.problem) == ("a.script", line, problem)
-    assert caught.value.remedy
+    assert (caught.value.file, caught.value.line, say(caught.value.problem)) == ("a.script", line, problem)
+    assert say(caught.value.remedy)
     assert "123456" not in str(caught.value)
 
 
@@ -110,7 +111,7 @@ def test_a_pin_that_is_missing_or_too_long_is_told_with_the_line(pins, problem):
     (statement,) = read("\n0020000003 {pin}")
     with pytest.raises(InputError) as caught:
         fill(statement, pins, "a.script")
-    assert (caught.value.line, caught.value.problem) == (2, problem)
+    assert (caught.value.line, say(caught.value.problem)) == (2, problem)
     assert "12345678" not in str(caught.value)
 
 

@@ -19,6 +19,7 @@ from kit.waiting import PATIENCE
 from sscard.driver import native
 from sscard.driver.libraries import NativeLibrary, open_driver, parameters_of, without_pin
 from sscard.errors import InputError, TransportError
+from sscard.i18n.language import say
 from sscard.issuer.cardfile import load_card, save_card
 
 pytestmark = pytest.mark.skipif(
@@ -167,7 +168,7 @@ def test_what_is_no_library_ends_with_2(library: str) -> None:
 def test_an_unknown_scheme_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="unknown kind of driver library 'ftp'") as caught:
         open_driver("ftp://driver")
-    assert caught.value.remedy == "expected one of: library"
+    assert say(caught.value.remedy) == "expected one of: library"
 
 
 def test_parameters_are_numbers_then_texts() -> None:

@@ -12,6 +12,7 @@ import pytest
 import kit
 from sscard.errors import InputError
 from sscard.hsm import HsmError, SoftHsm
+from sscard.i18n.language import say
 from sscard.issuer import CardReference, KeyHierarchy, builtin_keys, load_keys, personalise, preset
 from sscard.issuer.hierarchy import RootKey
 from sscard.issuer.psam import issue_psam
@@ -102,7 +103,7 @@ def test_builtin_keys_personalise_every_preset() -> None:
 def test_a_root_the_file_lacks_is_named(vectors: KeyHierarchy, missing: str) -> None:
     with pytest.raises(InputError, match=f"holds no root {missing} version 1") as refused:
         vectors.card_key(SM4, missing, 0, CARD)
-    assert refused.value.remedy
+    assert say(refused.value.remedy)
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=repr)
@@ -176,8 +177,8 @@ WRONG_FILES = [
     ("a value where a list is due", f"sm4: [{ROOT}]", f"sm4: {ROOT}", (6, 5), "list"),
     ("a key as a field", "    use: authenticate\n", f"    use: authenticate\n    {ROOT}: 1\n", (5, 5), "unknown field"),
     ("a key as a field, twice", "    use: auth", f"    {ROOT}: 1\n    {ROOT}: 1\n    use: auth", (5, 5), "given twice"),
-    ("an open bracket", f"sm4: [{ROOT}]", f"sm4: [{ROOT}", (7, 8), "not YAML"),
-    ("an alias", f"sm4: [{ROOT}]", f"sm4: [*{ROOT}]", (6, 11), "not YAML"),
+    ("an open bracket", f"sm4: [{ROOT}]", f"sm4: [{ROOT}", (7, 8), "not valid YAML"),
+    ("an alias", f"sm4: [{ROOT}]", f"sm4: [*{ROOT}]", (6, 11), "not valid YAML"),
     ("a nested list", f"sm4: [{ROOT}]", f"sm4: [[{ROOT}]]", (6, 11), "hex digits"),
 ]
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from stdnum.cn import ric
 
 from sscard.errors import InputError
+from sscard.i18n.language import say
 from sscard.issuer import Holder, make_holder
 from sscard.issuer.holder import card_number, is_card_number
 
@@ -43,7 +44,7 @@ def test_the_same_seed_makes_the_same_holder() -> None:
 def test_a_number_that_is_none_is_refused(number: str) -> None:
     with pytest.raises(InputError, match="not an identity number") as refused:
         Holder("张三", number)
-    assert "GB 11643" in refused.value.remedy
+    assert "GB 11643" in say(refused.value.remedy)
 
 
 def test_the_example_of_the_sheet_is_a_holder() -> None:

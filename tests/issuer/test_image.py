@@ -27,6 +27,8 @@ from sscard.card.commands import COMMANDS
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Sayable
 from sscard.issuer import Card, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.issuer.image import CardImage, digest_of, read_image, write_image
@@ -306,7 +308,7 @@ def test_a_content_that_makes_no_card_is_refused_by_its_field(broken: Callable[[
     broken(content)
     with pytest.raises(InputError, match=f"^card.json: is not a card image of version 2: .*{says}") as caught:
         read_image(sealed(content), "card.json")
-    assert caught.value.remedy.startswith("take it from a backup")
+    assert say(caught.value.remedy).startswith("take it from a backup")
 
 
 PYTHON = re.compile(r"[A-Z]\w*(Error|Exception|Iteration|Interrupt)\b|Traceback|NoneType|object at 0x")
@@ -347,16 +349,16 @@ def test_any_mutation_of_an_image_gives_a_card_or_the_field_that_is_wrong(data: 
     content = json.loads(path.read_text(encoding="utf-8"))
     for _ in range(data.draw(st.integers(1, 3))):
         mutate(data, content)
-    told: list[str] = []
+    told: list[Sayable] = []
     try:
         card = read_image(sealed(content), "card.json", told.append)
     except InputError as error:
-        told.append(str(error))
+        told.append(error.said)
     else:
         card.memory.mend()
         assert card.chip(Random(1)).power_on()
         assert same(card, read_image(write_image(card), "card.json"))
-    assert not [text for text in told if PYTHON.search(text)]
+    assert not [text for text in told if PYTHON.search(say(text))]
 
 
 # Other trees
@@ -366,10 +368,14 @@ TREES = RELEASED / "trees"
 
 
 def read_tree(name: str) -> tuple[Card, list[str], Content]:
-    told: list[str] = []
+    told: list[Sayable] = []
     path = TREES / f"{name}.json"
     card = load_card(path, told.append)
-    return card, [message.removeprefix(f"{path}: ") for message in told], json.loads(path.read_text(encoding="utf-8"))
+    return (
+        card,
+        [say(message).removeprefix(f"{path}: ") for message in told],
+        json.loads(path.read_text(encoding="utf-8")),
+    )
 
 
 def test_an_image_of_an_earlier_tree_is_read() -> None:
@@ -391,7 +397,7 @@ def test_an_image_of_an_earlier_tree_is_read() -> None:
     assert again["keys"] == content["keys"]
     told.clear()
     assert same(card, read_image(json.dumps(again), "again", told.append))
-    assert told == ["again: not in this image, the card lacks these keys: UK2DF01 3, UK6DF01"]
+    assert list(map(say, told)) == ["again: not in this image, the card lacks these keys: UK2DF01 3, UK6DF01"]
 
 
 def test_a_card_without_a_later_key_behaves_as_it_was_issued() -> None:
@@ -446,9 +452,10 @@ def test_names_of_a_later_tree_are_listed_and_left_out() -> None:
 def test_a_name_that_may_be_key_material_is_not_repeated() -> None:
     content = json.loads(WHOLE)
     content["keys"]["AB" * 16] = ["00" * 16]
-    told: list[str] = []
+    told: list[Sayable] = []
     read_image(sealed(content), "card.json", told.append)
-    assert told == ["card.json: unknown to this sscard, left out and lost at the next change: keys.(hex digits)"]
+    (message,) = map(say, told)
+    assert message == "card.json: unknown to this sscard, left out and lost at the next change: keys.(hex digits)"
 
 
 @settings(max_examples=100)
@@ -475,12 +482,14 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", IMAGES, ids=lambda path: f"{path.parent.name}-{path.stem}")
 def test_images_of_every_version_load(path: Path) -> None:
-    told: list[str] = []
+    told: list[Sayable] = []
     card = load_card(path, told.append)
     if path.parent.name == "2":
         assert told == []
     else:
-        assert told == [f"{path}: image of version 1, migrated to version 2; it is written at the next change"]
+        assert list(map(say, told)) == [
+            f"{path}: image of version 1, migrated to version 2; it is written at the next change"
+        ]
     content = json.loads(path.read_text(encoding="utf-8"))
     again = json.loads(write_image(card))
     for name, values in content["keys"].items():

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sscard.errors import InputError
+from sscard.i18n.language import say
 from sscard.issuer import find_personality, preset, presets
 
 OWN = """name: mine
@@ -60,7 +61,7 @@ WRONG = [
     ("a field left out", "algorithm: SM4\n", "", (1, 1), "'algorithm' is missing"),
     ("neither yes nor no", "algorithm: SM4", "algorithm: SM4\npuk_once: maybe", (4, 1), "boolean"),
     ("based on nothing", "name: mine", "based_on: v3\nname: mine", (1, 1), "expected one of: "),
-    ("not YAML", "algorithm: SM4", "algorithm: 'SM4", (4, 1), "not YAML"),
+    ("not YAML", "algorithm: SM4", "algorithm: 'SM4", (4, 1), "not valid YAML"),
 ]
 
 
@@ -83,7 +84,7 @@ def test_secret_algorithms_are_refused_with_the_reason(own: Path, algorithm: str
 def test_a_preset_that_is_not_there() -> None:
     with pytest.raises(InputError, match="no personality 'v3-sm5'") as refused:
         find_personality("v3-sm5")
-    assert refused.value.remedy == "did you mean 'v3-sm4'?"
+    assert say(refused.value.remedy) == "did you mean 'v3-sm4'?"
 
 
 def test_a_file_that_is_not_there(own: Path) -> None:

@@ -18,6 +18,7 @@ from sscard.conversation.recorder import Exchange, Recorder
 from sscard.driver.api import DriverOptions, Readers, SSCardDriver
 from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
+from sscard.i18n.language import say
 from sscard.issuer import Card, KeyHierarchy, builtin_keys, preset
 from sscard.issuer.hierarchy import KeyFile
 from sscard.issuer.psam import Level, issue_psam
@@ -92,7 +93,7 @@ class Counter:
 
     def sent(self) -> list[str]:
         """The names of the commands that went over the wire."""
-        return [event.name for event in self.wire.events if isinstance(event, Exchange)]
+        return [say(event.name) for event in self.wire.events if isinstance(event, Exchange)]
 
     def reset(self, new: str = "654321") -> tuple[int, str]:
         """A whole reset by the HSM steps; the first step that fails ends it."""

@@ -9,6 +9,7 @@ import pytest
 
 from sscard.card.commands.pin import CHANGE_PIN, PIN_CHANGE_UNBLOCK, VERIFY
 from sscard.conversation import Exchange
+from sscard.i18n.language import say
 from sscard.scenario import ScenarioResult, builtin_scenarios, run_scenario
 from sscard.scenario.library import builtin_folder
 from sscard.service import Reason, Rule
@@ -37,7 +38,7 @@ def test_titles_are_told_apart():
 
 @pytest.mark.parametrize("command", [VERIFY, CHANGE_PIN, PIN_CHANGE_UNBLOCK], ids=lambda command: command.name)
 def test_every_status_word_of_a_pin_command_is_met(results, command):
-    answers = [event.answer for event in _exchanges(results) if event.name.startswith(command.name)]
+    answers = [event.answer for event in _exchanges(results) if say(event.name).startswith(command.name)]
     words = {int(answer[-4:], 16) for answer in answers if answer}
     met = {0x63C0 if word & 0xFFF0 == 0x63C0 else word for word in words}
     assert set(command.statuses) - UNREACHABLE.get(command.name, set()) <= met

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sscard.errors import InputError
+from sscard.i18n.language import say
 from sscard.scenario import builtin_scenarios
 from sscard.scenario.faults import FAULTS, FaultStep
 from sscard.transport.faults import FaultyConnection
@@ -24,7 +25,7 @@ def test_a_fault_that_no_command_reaches_fails_its_own_step(run, fault):
     result = run(f"- fault: {{{fault}, ins: 'EE'}}\n- verify_pin: 123456\n  state: verified")
     assert not result.passed
     [missed] = result.failure.mismatches
-    assert (missed.field, missed.actual) == ("fault", "no command came to it")
+    assert (missed.field, say(missed.actual)) == ("fault", "no command came to it")
     assert result.scenario.place(result.failure.number, missed.field).line == 5
 
 
@@ -68,7 +69,7 @@ def test_a_slow_answer_takes_its_time(run, monkeypatch):
 
 def test_a_byte_that_the_answer_has_not_fails_the_step_and_no_traceback(run):
     failure = run("- fault: {corrupted: 2}\n- verify_pin: 123456\n  state: verified").failure
-    assert "no byte 2 to corrupt" in failure.mismatches[0].actual
+    assert "no byte 2 to corrupt" in say(failure.mismatches[0].actual)
 
 
 @pytest.mark.parametrize(
@@ -96,4 +97,4 @@ def test_what_is_no_fault_is_refused_with_its_line(read, fault, problem):
 
 def test_the_title_says_fault_and_command(read):
     [scenario] = read("name: a\nproves: b\nsteps:\n  - fault: {removed: during, ins: '5e', nth: 2}\n  - reset:\n")
-    assert scenario.steps[0].title() == "fault removed during at command 2 with INS 5E"
+    assert say(scenario.steps[0].title()) == "fault removed during at command 2 with INS 5E"

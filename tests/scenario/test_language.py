@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sscard.errors import InputError
+from sscard.i18n.language import say
 
 HEAD = "name: a\nproves: b\n"
 STEPS = f"{HEAD}steps:\n"
@@ -60,7 +61,7 @@ REFUSED = {
     "a step that is no mapping": (f"{STEPS}  - insert\n", 4, 5, "colon", "insert:"),
     "a list of scenarios": ("- name: a\n", 1, 1, "not a scenario", "left margin"),
     "plain text": ("just text\n", 1, 1, "not a scenario", "left margin"),
-    "not YAML": (f"{STEPS}  - [x\n", 5, 1, "not YAML", ""),
+    "not YAML": (f"{STEPS}  - [x\n", 5, 1, "not valid YAML", ""),
     "an empty file": ("", 0, 0, "is empty", ""),
     "a file that refers to itself": ("name: &a [*a]\n", 0, 0, "refers to itself", ""),
 }
@@ -73,8 +74,8 @@ def test_refuses(read, text, line, column, problem, remedy):
     error = caught.value
     assert error.file.endswith("scenario.yaml")
     assert (error.line, error.column) == (line, column)
-    assert problem in error.problem
-    assert remedy in error.remedy
+    assert problem in say(error.problem)
+    assert remedy in say(error.remedy)
 
 
 PIN_PLACES = {
@@ -95,7 +96,7 @@ def test_refuses_a_pin_that_is_none_without_repeating_it(read, where, pin):
     with pytest.raises(InputError) as caught:
         read(HEAD + where.format(pin=pin) + "\n")
     assert caught.value.line
-    assert "98" not in caught.value.problem + caught.value.remedy
+    assert "98" not in say(caught.value.problem) + say(caught.value.remedy)
     assert pin not in str(caught.value)
 
 

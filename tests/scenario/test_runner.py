@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sscard.i18n.language import say
 from sscard.scenario import run_scenario
 from sscard.scenario.reports import trace
 
@@ -66,8 +67,8 @@ def test_reports_what_is_not_as_stated(run, steps, field, expected, actual):
     result = run(steps)
     assert not result.passed
     [mistake] = [wrong for wrong in result.failure.mismatches if wrong.field == field]
-    assert mistake.expected == expected
-    assert actual is None or mistake.actual == actual
+    assert say(mistake.expected) == expected
+    assert actual is None or say(mistake.actual) == actual
 
 
 def test_a_scenario_ends_with_its_first_failing_step(run):

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from kit.citizens import ID_NUMBER, JOURNAL_KEY, OPENING, Citizen, Ticking, make_citizen
 from sscard.errors import InputError, MissingPart
+from sscard.i18n.language import say
 from sscard.service import (
     Case,
     JournalUnavailable,
@@ -241,7 +242,7 @@ def test_an_end_that_was_cut_off_with_a_head_to_fit_is_found(
         "UPDATE lane SET events = 10, cases = 2, last = (SELECT seal FROM event WHERE position = 10) WHERE events > 0",
         "DELETE FROM event WHERE position > 10",
     )
-    assert [finding.problem for finding in journal.verify().findings] == [
+    assert [say(finding.problem) for finding in journal.verify().findings] == [
         "the lane's head is not the one that was written"
     ]
 

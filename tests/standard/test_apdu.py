@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sscard.standard.apdu import SW, Answer, command, split, status_text, tries_in
+from sscard.standard.apdu import SW, Answer, command, split, status_words, tries_in
 
 WORDS_OF_THE_SHEET = [
     *(0x9000, 0x6581, 0x6700, 0x6901, 0x6981, 0x6982, 0x6983, 0x6984, 0x6985, 0x6986, 0x6987, 0x6988),
@@ -69,19 +69,27 @@ def test_tries_in_63cx_are_its_last_nibble(sw: int, tries: int | None) -> None:
 @pytest.mark.parametrize("sw", WORDS_OF_THE_SHEET)
 def test_every_word_of_the_sheet_has_a_name_and_both_texts(sw: int) -> None:
     assert SW(sw) == sw
-    assert status_text(sw) != status_text(0x1234)
-    assert status_text(sw, chinese=True) != status_text(0x1234, chinese=True)
-    assert re.search("[一-鿿]", status_text(sw, chinese=True))
+    words, unknown = status_words(sw), status_words(0x1234)
+    assert words.english != unknown.english
+    assert words.chinese != unknown.chinese
+    assert re.search("[一-鿿]", words.chinese)
 
 
-@given(st.integers(0, 0xFFFF), st.booleans())
-def test_any_word_has_a_text(sw: int, chinese: bool) -> None:
-    assert status_text(sw, chinese)
+@given(st.integers(0, 0xFFFF))
+def test_any_word_has_both_texts(sw: int) -> None:
+    assert all(status_words(sw))
 
 
 @pytest.mark.parametrize(
     ("sw", "part"),
-    [(0x63C4, "4 tries"), (0x6119, "25 bytes"), (0x6C0B, "11 is right"), (0x6983, "blocked")],
+    [
+        (0x63C4, "4 tries left"),
+        (0x63C1, "1 try left"),
+        (0x6101, "1 byte waiting"),
+        (0x6119, "25 bytes"),
+        (0x6C0B, "11 is right"),
+        (0x6983, "blocked"),
+    ],
 )
 def test_text_says_the_number_in_the_word(sw: int, part: str) -> None:
-    assert part in status_text(sw)
+    assert part in status_words(sw).english

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from sscard.errors import InputError
+from sscard.i18n.language import say
 from sscard.issuer import find_personality, preset, presets
 from sscard.issuer.personalities import written_fields
 from sscard.standard.choices import CHOICES, Choice, Personality
@@ -61,7 +62,7 @@ def test_a_file_takes_what_the_row_allows_and_nothing_else(tmp_path: Path, name:
         with pytest.raises(InputError) as caught:
             read(f'"{refused}"')
         assert caught.value.line == 3
-        assert name in caught.value.problem
+        assert name in say(caught.value.problem)
 
 
 @pytest.mark.parametrize("name", presets())

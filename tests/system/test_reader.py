@@ -18,6 +18,7 @@ from kit.waiting import PATIENCE, until
 from sscard.chip.memory import Moment
 from sscard.errors import ReaderMissing
 from sscard.hsm import SoftHsm
+from sscard.i18n.language import say
 from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
 from sscard.terminal import CardSession, WrongPin
 from sscard.transport import Connection, exchange
@@ -132,7 +133,7 @@ def test_a_whole_pin_reset(connection: PcscConnection) -> None:
 def test_an_unknown_reader_is_missing(pcscd: PrivatePcscd) -> None:
     with pytest.raises(ReaderMissing, match="no reader called 'none such'") as unusable:
         PcscConnection("none such").power_on()
-    assert pcscd.reader_name(0) in unusable.value.remedy
+    assert pcscd.reader_name(0) in say(unusable.value.remedy)
 
 
 def test_an_empty_reader_holds_no_card(reader_name: str) -> None:

@@ -13,6 +13,7 @@ import kit
 from kit.programs import run, running
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
+from sscard.i18n.language import say
 from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
 from sscard.scenario.reports import trace
 from sscard.scenario.transports import Road, run_scenarios
@@ -99,7 +100,7 @@ def test_a_command_that_cannot_travel_fails_its_step_and_says_why(pool: ReaderPo
     assert run_scenario(scenario).passed
     failure = run_scenario(scenario, connect=pool.connect).failure
     assert failure is not None
-    assert "a command of one byte" in failure.mismatches[0].actual
+    assert "a command of one byte" in say(failure.mismatches[0].actual)
     with pool.connect(kit.card_of("v3-sm4").chip(Random(1))) as connection:
         connection.power_on()
         with pytest.raises(ReaderError):

@@ -12,6 +12,7 @@ import pytest
 import kit
 from kit.programs import run
 from sscard.errors import InputError, MissingPart
+from sscard.i18n.language import say
 from sscard.issuer.cardfile import FileCard, load_card, save_card
 from sscard.terminal.cards import image_path, open_card, scheme_of
 from sscard.transport.exec import ExecConnection
@@ -59,7 +60,7 @@ def test_the_scheme_of_a_url(url: str, scheme: str) -> None:
 def test_an_unknown_scheme_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="unknown kind of card 'usb'") as caught:
         open_card("usb:1")
-    assert caught.value.remedy.endswith("exec, image, pcsc, tcp")
+    assert say(caught.value.remedy).endswith("exec, image, pcsc, tcp")
 
 
 def test_a_file_with_a_colon_in_its_name_is_a_path(

@@ -6,6 +6,8 @@ import pickle
 
 import pytest
 
+from sscard.i18n.language import CHINESE, speaking
+from sscard.i18n.phrase import Phrase
 from sscard.terminal.errors import ApduError, AuthenticationFailed, PinBlocked, WrongPin, pin_error
 from sscard.terminal.psam import PsamError
 
@@ -16,8 +18,11 @@ def test_error_names_operation_and_status_word() -> None:
     assert (error.operation, error.sw, error.data) == ("verify PIN", 0x63C2, b"\x01")
 
 
-def test_error_in_chinese() -> None:
-    assert str(ApduError("校验个人密码", 0x6983, chinese=True)) == "校验个人密码: 6983 认证方法锁定"
+def test_an_error_made_in_english_is_shown_in_chinese() -> None:
+    error = PinBlocked(Phrase("verify PIN"), 0x6983)
+    assert str(error) == "verify PIN: 6983 PIN or key blocked"
+    with speaking(CHINESE):
+        assert str(error) == "校验密码: 6983 认证方法锁定"
 
 
 class LastTry(WrongPin):
@@ -32,12 +37,12 @@ class LastTry(WrongPin):
     "error",
     [
         ApduError("select", 0x6A82, b"\x01"),
-        ApduError("选择", 0x6A82, chinese=True),
+        ApduError(Phrase("verify PIN"), 0x6A82),
         pin_error("verify PIN", 0x63C1),
         PinBlocked("verify PIN", 0x6983),
         AuthenticationFailed("prove PUK", 0x63C2),
         LastTry("verify PIN", 0x63C1, "window 3"),
-        PsamError(-30, "no PSAM"),
+        PsamError(-30, Phrase("no PSAM in the terminal")),
     ],
     ids=lambda error: type(error).__name__,
 )

@@ -11,6 +11,7 @@ import kit
 from kit.counter import ALL, CARD, PAY, Counter, ok, psam_of, varied
 from sscard.chip.memory import Moment
 from sscard.hsm import SoftHsm
+from sscard.i18n.language import say
 from sscard.issuer import builtin_keys
 from sscard.terminal import (
     CardSession,
@@ -66,7 +67,7 @@ def test_a_change_is_found_done_or_not_done(counter: Counter, face: str, point: 
     session = inserted(counter, face)
     found = session.run(recover_change(session.card, IDENTITY, OLD, NEW))
     assert found.standing is (Standing.DONE if counter.has_pin(NEW) else Standing.NOT_DONE)
-    assert found.text == found.standing.value
+    assert found.text == say(found.standing.value)
     assert counter.tries == 6
 
 

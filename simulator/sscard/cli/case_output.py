@@ -114,7 +114,8 @@ def _content(found: Case) -> dict[str, Any]:
 def print_verification(found: Verification, as_json: bool) -> None:
     """What the check of a journal found."""
     if as_json:
-        _print_json(asdict(found))
+        findings = [asdict(finding) | {"problem": say(finding.problem)} for finding in found.findings]
+        _print_json({"events": found.events, "cases": found.cases, "findings": findings})
         return
     for finding in found.findings:
         click.echo(str(finding))

@@ -16,7 +16,7 @@ import click
 from sscard.cli.insert import OPEN_TO_ALL, PORTS, START_DAEMON
 from sscard.cli.usage import command
 from sscard.errors import MissingPart
-from sscard.i18n.language import N_, _, padded
+from sscard.i18n.language import N_, _, padded, say
 
 MISSING: Final = 3
 HERE, ABSENT, ASIDE = "✓", "✗", "–"
@@ -128,7 +128,7 @@ def _daemons() -> Iterator[Finding]:
     if private is None:
         yield Finding(HERE, _("private pcscd"), _("can be had: sscard farm, sscard run --transport pcsc"))
     else:
-        yield Finding(lack, _("private pcscd"), private.part, private.remedy)
+        yield Finding(lack, _("private pcscd"), say(private.part), say(private.remedy))
 
 
 def _network() -> Iterator[Finding]:
@@ -150,7 +150,7 @@ def _programs() -> Iterator[Finding]:
 
 
 def _missing(part: str, missing: MissingPart) -> Finding:
-    return Finding(ABSENT, part, missing.part, missing.remedy)
+    return Finding(ABSENT, part, say(missing.part), say(missing.remedy))
 
 
 def _output(program: str, *arguments: str) -> str:

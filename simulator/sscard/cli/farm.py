@@ -15,7 +15,8 @@ from sscard.cli.insert import ENDS, OPEN_TO_ALL
 from sscard.cli.types import FILE, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import N_, _, say
+from sscard.i18n.phrase import Sayable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +40,7 @@ class Place(NamedTuple):
 class Status(NamedTuple):
     """How a card in its reader stands."""
 
-    state: str = "…"
+    state: Sayable = "…"
     seated: bool = False
     served: int = 0
     tries: str = ""
@@ -48,8 +49,8 @@ class Status(NamedTuple):
 class _Failure(NamedTuple):
     """Why a process has ended."""
 
-    problem: str
-    remedy: str = ""
+    problem: Sayable
+    remedy: Sayable = ""
     missing: bool = False
 
 
@@ -173,7 +174,7 @@ class _Farm:
 
         table = Table(_("reader"), _("card"), _("state"), _("commands"), _("tries left"))
         for place, status in self._status.items():
-            table.add_row(place.reader, place.image.name, _(status.state), str(status.served), status.tries)
+            table.add_row(place.reader, place.image.name, say(status.state), str(status.served), status.tries)
         return table
 
 

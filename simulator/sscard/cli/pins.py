@@ -15,8 +15,8 @@ from sscard.cli.prompt import ask_secret
 from sscard.cli.target import open_target
 from sscard.cli.types import DIGITS
 from sscard.cli.usage import command, option
-from sscard.errors import InputError
-from sscard.i18n.language import N_, _, retell
+from sscard.errors import InputError, said_by
+from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
     from sscard.terminal import CardSession
@@ -82,7 +82,7 @@ def checked_pin(pin: str, option: str) -> str:
         if encode_pin(pin):
             return pin
     except ValueError as error:
-        raise InputError(f"{option}: {retell(str(error))}", remedy=_("for example 123456")) from None
+        raise InputError(f"{option}: {say(said_by(error))}", remedy=_("for example 123456")) from None
     raise InputError(_("{option}: a PIN has 4 to 16 digits, got none", option=option))
 
 

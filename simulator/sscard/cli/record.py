@@ -17,7 +17,7 @@ from sscard.cli.target import open_target
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _, reason_of
+from sscard.i18n.language import N_, _, reason_of, say
 
 if TYPE_CHECKING:
     from sscard.conversation import Recorder
@@ -225,7 +225,7 @@ def _conclude(played: list[Played], statements: list[Statement], file: str) -> N
     left = [one.statement for one in played if one.event is None]
     for statement in left:
         if isinstance(statement, Send):
-            click.echo(f"{file}:{statement.line}: {statement.note}: {_(statement.obstacle)}")
+            click.echo(f"{file}:{statement.line}: {say(statement.note)}: {say(statement.obstacle)}")
     if differences or left:
         raise SystemExit(1)
 

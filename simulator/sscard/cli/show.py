@@ -104,7 +104,7 @@ def _render(console: Console, card: Card, reveal_keys: bool) -> None:
     for holder in (layout.file(layout.ssse.fid, sfi) for sfi in (0x05, 0x06)):
         # From the card's memory: the owner of an image sees its own card.
         for line in explain_records(holder, card.memory.strings[holder.cell]) if holder else ():
-            console.print(line)
+            console.print(say(line))
     state = _("blocked") if snapshot.pin_blocked else _("set") if snapshot.pin_set else _("none")
     console.print(
         _(

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Sayable
+
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
     from sscard.issuer.cardfile import FileCard
@@ -28,9 +31,9 @@ def open_image(url: str | Path, *, contact: bool = True) -> AbstractContextManag
     return cards.open_image(str(url), contact=contact, tell=tell)
 
 
-def tell(message: str) -> None:
+def tell(message: Sayable) -> None:
     """A message beside the output."""
-    click.echo(message, err=True)
+    click.echo(say(message), err=True)
 
 
 def keys_of(file: Path | None) -> KeyHierarchy:

@@ -6,7 +6,7 @@ from functools import cache
 from typing import NamedTuple
 
 from sscard.card.commands import COMMANDS, TABLE, CardCommand
-from sscard.i18n.language import _, is_chinese, say
+from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import ALGORITHM_NAMES
 from sscard.standard.encoding import decode_an, decode_cn, records
@@ -25,8 +25,8 @@ _BY_INS = {command.ins: command for command in COMMANDS}
 class Explanation(NamedTuple):
     """An exchange in words: the command with its parameters, and what the data of the answer hold."""
 
-    command: str
-    data: tuple[str, ...]
+    command: Sayable
+    data: tuple[Sayable, ...]
 
 
 @cache
@@ -56,13 +56,13 @@ class Explainer:
         self._follow(declared, command, int.from_bytes(answer[-2:], "big"))
         return Explanation(name, tuple(self._data(declared, answer[:-2])))
 
-    def _command(self, declared: CardCommand | None, command: bytes) -> str:
+    def _command(self, declared: CardCommand | None, command: bytes) -> Sayable:
         if declared is None:
             return _name_of_unknown(command)
         p3 = command[4] if len(command) > 4 else 0
         data, le = (command[5 : 5 + p3], 0) if declared.lengths else (b"", p3)
-        words = say(declared.words(self._layout, command[2], command[3], data, le))
-        return _name(declared) + (f" ({words})" if words else "")
+        words = declared.words(self._layout, command[2], command[3], data, le)
+        return Phrase("{command} ({words})", command=_name(declared), words=words) if words.text else _name(declared)
 
     def _follow(self, declared: CardCommand, command: bytes, sw: int) -> None:
         """Keep track of the selection as the card does."""
@@ -96,7 +96,7 @@ class Explainer:
         self._walk = (name, place + 1)
         return matching[place] if place < len(matching) else None
 
-    def _data(self, declared: CardCommand, data: bytes) -> list[str]:
+    def _data(self, declared: CardCommand, data: bytes) -> list[Sayable]:
         if not data:
             return []
         if declared.ins == SELECT_INS or (declared.ins == GET_RESPONSE_INS and self._selecting):
@@ -118,81 +118,85 @@ def find_declaration(command: bytes) -> CardCommand | None:
     return first
 
 
-def _name_of_unknown(command: bytes) -> str:
+def _name_of_unknown(command: bytes) -> Phrase:
     """The card knows no such command; what it would be under the right CLA, or whole."""
     meant = _BY_INS.get(command[1]) if len(command) > 1 else None
     if meant is None:
-        return _("unknown command")
-    return f"{_name(meant)} ({_('under another CLA') if len(command) >= HEADER_LENGTH else _('cut short')})"
+        return Phrase("unknown command")
+    words = Phrase("under another CLA") if len(command) >= HEADER_LENGTH else Phrase("cut short")
+    return Phrase("{command} ({words})", command=_name(meant), words=words)
 
 
-def _name(declared: CardCommand) -> str:
+def _name(declared: CardCommand) -> Words:
     """The standard calls its commands by their English names; Chinese says what they do as well."""
-    return f"{declared.name} {declared.chinese}" if is_chinese() else declared.name
+    return Words(declared.name, f"{declared.name} {declared.chinese}")
 
 
-def explain_fci(fci: bytes) -> list[str]:
+def explain_fci(fci: bytes) -> list[Sayable]:
     """The FCI (文件控制信息) in words."""
     found = dict(_walk(fci))
-    lines = []
+    lines: list[Sayable] = []
     if NAME in found:
-        lines.append(_("DF name {name} ({text!r})", name=found[NAME].hex().upper(), text=decode_an(found[NAME])))
+        lines.append(Phrase("DF name {name} ({text!r})", name=found[NAME].hex().upper(), text=decode_an(found[NAME])))
     if found.get(DIRECTORY):
-        lines.append(_("DIR file has SFI {sfi:02X}", sfi=found[DIRECTORY][0]))
+        lines.append(Phrase("DIR file has SFI {sfi:02X}", sfi=found[DIRECTORY][0]))
     if found.get(ALGORITHM):
         number = found[ALGORITHM][0]
-        name = ALGORITHM_NAMES.get(number) or _("unknown")
-        lines.append(_("algorithm {number:02X} {name}", number=number, name=name))
+        name = ALGORITHM_NAMES.get(number) or Phrase("unknown")
+        lines.append(Phrase("algorithm {number:02X} {name}", number=number, name=name))
     return lines
 
 
-def explain_records(ef: FileSpec, data: bytes) -> list[str]:
+def explain_records(ef: FileSpec, data: bytes) -> list[Sayable]:
     """Records of a file, item by item."""
     if ef.structure == Structure.CYCLIC:
         return _fields(ef.items, data)
-    lines = []
+    lines: list[Sayable] = []
     for record in records(data):
         item = next((item for item in ef.items if item.tag == record[0]), None)
         lines += _item_lines(record[0], item, record[2:])
     return lines
 
 
-def _item_lines(tag: int, item: Item | None, value: bytes) -> list[str]:
+def _item_lines(tag: int, item: Item | None, value: bytes) -> list[Sayable]:
     if item is None:
         return [f"{tag:02X}: {value.hex().upper()}"]
-    name = f"{tag:02X} {_label(item)}".rstrip()
+    label = _label(item)
+    name = Words(f"{tag:02X} {label.english}".rstrip(), f"{tag:02X} {label.chinese}".rstrip())
     if item.type != "tlv":
-        return [f"{name}: {value_text(item, value)}"]
+        return [Phrase("{name}: {value}", name=name, value=value_text(item, value))]
     parts = {part.tag: part for part in item.parts}
     inner = (_item_lines(record[0], parts.get(record[0]), record[2:]) for record in records(value))
-    return [f"{name}:"] + [f"  {line}" for lines in inner for line in lines]
+    return [Phrase("{name}:", name=name), *(Phrase("  {line}", line=line) for lines in inner for line in lines)]
 
 
-def _fields(items: tuple[Item, ...], data: bytes) -> list[str]:
+def _fields(items: tuple[Item, ...], data: bytes) -> list[Sayable]:
     """The untagged fields of a cyclic record, record after record."""
-    lines = []
+    lines: list[Sayable] = []
     start = 0
     while start < len(data):
         for item in items:
             value = data[start : start + item.length]
-            lines.append(f"{_label(item) or item.type}: {value_text(item, value)}")
+            label = _label(item)
+            name = label if label.english else item.type
+            lines.append(Phrase("{name}: {value}", name=name, value=value_text(item, value)))
             start += item.length
     return lines
 
 
-def value_text(item: Item, value: bytes) -> str:
+def value_text(item: Item, value: bytes) -> Sayable:
     """An item's value as a person reads it; "not written" where it is all padding."""
     if item.type in ("an", "cn") and value == item.blank():
-        return _("not written")
+        return Phrase("not written")
     if item.type == "cn":
         return decode_cn(value)
     text = decode_an(value) if item.type == "an" else ""
     return text if text.isprintable() and text else value.hex().upper()
 
 
-def _label(item: Item) -> str:
+def _label(item: Item) -> Words:
     """What the standard calls an item; some have a name in one language only."""
-    return (item.chinese or item.name) if is_chinese() else (item.name or item.chinese)
+    return Words(item.name or item.chinese, item.chinese or item.name)
 
 
 def _walk(data: bytes) -> list[tuple[str, bytes]]:

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from sscard.chip.memory import PowerLost
 from sscard.conversation.explain import Explainer
 from sscard.conversation.redaction import pins_in, redact
-from sscard.i18n.language import N_, _, is_chinese
-from sscard.standard.apdu import status_text
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.standard.apdu import status_words
 from sscard.transport.connection import Connection
 from sscard.transport.faults import TransportError
 
 SW_LENGTH = 2
-NO_ANSWER, NO_STATUS = N_("no answer"), N_("no status word")
-POWER_ON, POWER_OFF, RESET = N_("power on"), N_("power off"), N_("reset")
+NO_ANSWER, NO_STATUS = Phrase("no answer"), Phrase("no status word")
+POWER_ON, POWER_OFF, RESET = Phrase("power on"), Phrase("power off"), Phrase("reset")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,12 @@ class Exchange:
     them, 0 for an empty PIN. ``at`` is in seconds since the recorder began.
     """
 
-    name: str
+    name: Sayable
     command: str
     data: str
     sw: str
-    meaning: str
-    details: tuple[str, ...] = ()
+    meaning: Sayable
+    details: tuple[Sayable, ...] = ()
     pins: tuple[int, ...] = ()
     at: float = field(default=0.0, compare=False)
 
@@ -45,24 +46,24 @@ class Exchange:
 
     def lines(self) -> list[str]:
         """The whole exchange in words."""
-        status = f"{self.sw} {self.meaning}".lstrip()
-        return [f"{self.name}: {status}", *(f"  {line}" for line in self.details)]
+        status = f"{self.sw} {say(self.meaning)}".lstrip()
+        return [f"{say(self.name)}: {status}", *(f"  {say(line)}" for line in self.details)]
 
     def __str__(self) -> str:
-        answer = f"{self.answer}  {self.meaning}" if self.answer else self.meaning
-        return f"> {self.command}  {self.name}\n< {answer}"
+        meaning = say(self.meaning)
+        return f"> {self.command}  {say(self.name)}\n< {f'{self.answer}  {meaning}' if self.answer else meaning}"
 
 
 @dataclass(frozen=True, slots=True)
 class PowerEvent:
     """Power on (with the ATR), off or reset."""
 
-    name: str
+    name: Phrase
     atr: str = ""
     at: float = field(default=0.0, compare=False)
 
     def __str__(self) -> str:
-        return f"# {_(self.name)} {self.atr}".rstrip()
+        return f"# {say(self.name)} {self.atr}".rstrip()
 
 
 Event = Exchange | PowerEvent
@@ -100,25 +101,25 @@ class Recorder:
         try:
             answer = self.connection.transmit(command)
         except PowerLost:
-            self._keep(command, b"", _("no answer: the power went"))
+            self._keep(command, b"", Phrase("no answer: the power went"))
             raise
         except TransportError as error:
-            self._keep(command, b"", _("no answer: {error}", error=error))
+            self._keep(command, b"", Phrase("no answer: {error}", error=error.said))
             raise
         self._keep(command, answer)
         return answer
 
-    def _powered(self, name: str, atr: bytes) -> bytes:
+    def _powered(self, name: Phrase, atr: bytes) -> bytes:
         self._explainer = Explainer()
         self.events.append(PowerEvent(name, atr.hex().upper(), self._now()))
         return atr
 
-    def _keep(self, command: bytes, answer: bytes, meaning: str = "") -> None:
+    def _keep(self, command: bytes, answer: bytes, meaning: Sayable = "") -> None:
         explained = self._explainer.explain(command, answer)
         whole = len(answer) >= SW_LENGTH
         if not meaning:
             sw = int.from_bytes(answer[-SW_LENGTH:], "big")
-            meaning = status_text(sw, is_chinese()) if whole else _(NO_STATUS)
+            meaning = status_words(sw) if whole else NO_STATUS
         self.events.append(
             Exchange(
                 name=explained.command,

@@ -25,12 +25,13 @@ from sscard.conversation.scripts import Power, Send, Statement, read_script
 from sscard.conversation.wildcards import Wildcards
 from sscard.document import Document, Model, Place
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _, retell
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase, Sayable
 
 FORMAT: Final = "sscard recording"
 VERSION: Final = 1
 COMMAND: Final = "command"
-REMEDY: Final = N_("make recordings with: sscard record TARGET -o FILE")
+REMEDY: Final = Phrase("make recordings with: sscard record TARGET -o FILE")
 
 Digits = Annotated[str, Field(pattern="^([0-9A-F]{2})*$")]
 Masked = Annotated[str, Field(pattern=r"^([0-9A-F]{2}|\*\*)*$")]
@@ -96,11 +97,11 @@ def read_recording(text: str, source: str) -> Recording:
     """A recording from its text; ``InputError`` with the line where it is none."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
-        raise InputError(_("is empty"), file=source, remedy=_(REMEDY))
+        raise InputError(Phrase("is empty"), file=source, remedy=REMEDY)
     header = _document(*lines[0], source).as_model(Header)
     if header.version != VERSION:
         raise InputError(
-            _("format version {version}, this sscard reads {own}", version=header.version, own=VERSION),
+            Phrase("format version {version}, this sscard reads {own}", version=header.version, own=VERSION),
             file=source,
             line=lines[0][0],
         )
@@ -119,12 +120,12 @@ def statements_of(recording: Recording) -> Iterator[Statement]:
             yield _statement(line, event, wildcards)
 
 
-_ACTIONS: Final[dict[str, Literal["on", "off", "reset"]]] = {POWER_ON: "on", POWER_OFF: "off", RESET: "reset"}
+_ACTIONS: Final[dict[Phrase, Literal["on", "off", "reset"]]] = {POWER_ON: "on", POWER_OFF: "off", RESET: "reset"}
 
 
 def _line(event: Event) -> dict[str, Any]:
     if isinstance(event, PowerEvent):
-        line = {"at": event.at, "event": event.name}
+        line = {"at": event.at, "event": event.name.text}
         return line | ({"atr": event.atr} if event.atr else {})
     return {
         "at": event.at,
@@ -133,9 +134,9 @@ def _line(event: Event) -> dict[str, Any]:
         **({"pins": event.pins} if event.pins else {}),
         "data": event.data,
         "sw": event.sw,
-        "name": event.name,
-        "meaning": event.meaning,
-        "details": event.details,
+        "name": say(event.name),
+        "meaning": say(event.meaning),
+        "details": [say(line) for line in event.details],
     }
 
 
@@ -144,15 +145,15 @@ def _document(line: int, text: str, source: str) -> Document:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
-            _("not JSON: {problem}", problem=retell(error.msg)),
+            Phrase("not valid JSON"),
             file=source,
             line=line,
             column=error.colno,
-            remedy=_(REMEDY),
+            remedy=REMEDY,
         ) from None
     document = Document(content, {(): Place(line, 1)}, source)
     if not isinstance(content, dict):
-        raise document.error((), _("not a line of a recording"), _(REMEDY))
+        raise document.error((), Phrase("not a line of a recording"), REMEDY)
     return document
 
 
@@ -160,7 +161,7 @@ def _event(line: int, text: str, source: str) -> Event:
     document = _document(line, text, source)
     if document.content.get("event") != COMMAND:
         power = document.as_model(PowerLine)
-        return PowerEvent(power.event, power.atr, power.at)
+        return PowerEvent(Phrase(power.event), power.atr, power.at)
     read = document.as_model(CommandLine)
     header, rest = read.command[: 2 * DATA], read.command[2 * DATA :]
     return Exchange(
@@ -199,11 +200,11 @@ def _with_pins(command: str, plain: bytes, pins: tuple[int, ...]) -> str:
     return command[: 2 * DATA] + names
 
 
-def _obstacle(template: str, plain: bytes, event: Exchange) -> str:
+def _obstacle(template: str, plain: bytes, event: Exchange) -> Sayable:
     """Why a recorded command cannot be sent as it stands."""
     declared = find_declaration(plain)
     if declared is not None and declared.bound_to_random:
-        return N_("not replayable: its data prove something over a random of the card")
+        return Phrase("not replayable: its data prove something over a random of the card")
     if MASK in template:
-        return N_("not replayable: its masked data are no PIN that can be given again")
-    return "" if event.sw else N_("not replayable: no answer was recorded")
+        return Phrase("not replayable: its masked data are no PIN that can be given again")
+    return "" if event.sw else Phrase("not replayable: no answer was recorded")

@@ -14,27 +14,31 @@ from sscard.chip.memory import PowerLost
 from sscard.conversation import Event, Exchange, PowerEvent, Recorder
 from sscard.conversation.scripts import ANY, Power, Send, Statement, fill, fits, meets, powered
 from sscard.conversation.wildcards import Wildcards
-from sscard.i18n.language import N_, _, is_chinese
-from sscard.standard.apdu import status_text
+from sscard.i18n.language import _, say
+from sscard.i18n.phrase import EITHER, Phrase, Sayable
+from sscard.standard.apdu import status_words
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_bytes
 from sscard.transport import Connection, TransportError
 
 BEFORE: Final = 3
 """How many exchanges before a difference are told."""
-UNSEEN: Final = N_("not visible through this reader")
+UNSEEN: Final = Phrase("not visible through this reader")
+
+Sides = tuple[tuple[Sayable, tuple[Sayable, ...]], ...]
+"""Names and answers of what differs; empty where nothing does."""
 
 
 class Side:
     """A card that statements are played on; ``state`` puts the card's state into words, if it can be seen."""
 
-    def __init__(self, name: str, connection: Connection, state: Callable[[], str] | None = None) -> None:
+    def __init__(self, name: str, connection: Connection, state: Callable[[], Sayable] | None = None) -> None:
         self.name = name
         self.recorder = Recorder(connection)
         self._state = state
 
-    def state(self) -> str:
+    def state(self) -> Sayable:
         """Tries left and the words true of the card."""
-        return _(UNSEEN) if self._state is None else self._state()
+        return UNSEEN if self._state is None else self._state()
 
     def power(self, statement: Power) -> PowerEvent:
         """Power on, off or reset."""
@@ -62,19 +66,21 @@ class Difference:
     """
 
     line: int
-    title: str
-    sides: tuple[tuple[str, tuple[str, ...]], ...]
-    states: tuple[tuple[str, str], ...] = ()
-    before: tuple[str, ...] = ()
+    title: Sayable
+    sides: Sides
+    states: tuple[tuple[str, Sayable], ...] = ()
+    before: tuple[Event, ...] = ()
 
     def lines(self) -> list[str]:
         """As a person reads it."""
-        width = max(len(name) for name, _ in self.sides)
+        sides = [(say(name), [say(line) for line in answer]) for name, answer in self.sides]
+        width = max(len(name) for name, __ in sides)
         lines = [_("line {line}: {title}", line=self.line, title=self.title)]
-        for name, (first, *rest) in self.sides:
+        for name, (first, *rest) in sides:
             lines += [f"  {name:{width}}  {first}", *(f"  {'':{width}}    {line}" for line in rest)]
         lines += ["  " + _("state before, {name}: {state}", name=name, state=state) for name, state in self.states]
-        return lines + (["  " + _("before it:"), *(f"    {line}" for line in self.before)] if self.before else [])
+        lines += ["  " + _("before it:")] if self.before else []
+        return lines + [f"    {line}" for event in self.before for line in str(event).splitlines()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +113,7 @@ def replay(
         if isinstance(statement, Power):
             power = side.power(statement)
             event: Event = power
-            sides = _atr_sides(_("expected"), statement.atr, side.name, power.atr) if statement.atr else ()
+            sides = _atr_sides(Phrase("expected"), statement.atr, side.name, power.atr) if statement.atr else ()
         elif statement.obstacle:
             yield Played(statement, None)
             return
@@ -146,18 +152,15 @@ def compare(
         yield Played(statement, event, _difference(statement, event, sides, states, left, seen))
 
 
-Sides = tuple[tuple[str, tuple[str, ...]], ...]
-"""Names and answers of what differs; empty where nothing does."""
-
-
 def _difference(
-    statement: Statement, event: Event, sides: Sides, states: tuple[tuple[str, str], ...], side: Side, seen: int
+    statement: Statement, event: Event, sides: Sides, states: tuple[tuple[str, Sayable], ...], side: Side, seen: int
 ) -> Difference | None:
     if not sides:
         return None
-    title = f"{event.name}\n  > {event.command}" if isinstance(event, Exchange) else _(event.name)
-    told = [line for event in side.recorder.events[max(0, seen - BEFORE) : seen] for line in str(event).splitlines()]
-    return Difference(statement.line, title, sides, states, tuple(told))
+    title: Sayable = event.name
+    if isinstance(event, Exchange):
+        title = Phrase("{name}\n  > {command}", name=title, command=event.command)
+    return Difference(statement.line, title, sides, states, tuple(side.recorder.events[max(0, seen - BEFORE) : seen]))
 
 
 def _expected_sides(statement: Send, name: str, event: Exchange, sw_only: bool) -> Sides:
@@ -165,11 +168,14 @@ def _expected_sides(statement: Send, name: str, event: Exchange, sw_only: bool) 
         return ()
     if not statement.expects and event.sw:
         return ()
-    words = _(" or ").join(
-        f"{sw}  {status_text(int(sw, 16), is_chinese())}" if ANY not in sw else sw for sw in statement.sws
-    )
-    expected = f"{statement.data or ''} {words}".strip() or _("an answer")
-    return ((_("expected"), (expected, *statement.details)), (name, _words(event)))
+    words = [
+        sw if ANY in sw else Phrase("{answer}  {meaning}", answer=sw, meaning=status_words(int(sw, 16)))
+        for sw in statement.sws
+    ]
+    expected = Phrase.joined(EITHER, words) if words else statement.data or Phrase("an answer")
+    if words and statement.data:
+        expected = Phrase("{data} {status}", data=statement.data, status=expected)
+    return ((Phrase("expected"), (expected, *statement.details)), (name, _words(event)))
 
 
 def _answer_sides(
@@ -183,7 +189,7 @@ def _answer_sides(
     return tuple((name, _words(event)) for name, event in (left, right))
 
 
-def _atr_sides(left: str, expected: str, right: str, got: str) -> Sides:
+def _atr_sides(left: Sayable, expected: str, right: str, got: str) -> Sides:
     """ATRs that differ in more than the card's serial number."""
     if _kind(bytes.fromhex(expected)) == _kind(bytes.fromhex(got)):
         return ()
@@ -199,8 +205,10 @@ def _kind(atr: bytes) -> bytes:
     return atr.partition(historical)[0] + historical[:-SERIAL_LENGTH] if len(historical) == HISTORICAL_LENGTH else atr
 
 
-def _words(event: Exchange) -> tuple[str, ...]:
-    return (f"{event.answer}  {event.meaning}".strip(), *event.details)
+def _words(event: Exchange) -> tuple[Sayable, ...]:
+    if not event.answer:
+        return (event.meaning, *event.details)
+    return (Phrase("{answer}  {meaning}", answer=event.answer, meaning=event.meaning), *event.details)
 
 
 def _bytes(event: Exchange) -> bytes:

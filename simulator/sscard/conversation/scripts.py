@@ -19,7 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.standard.encoding import encode_pin
 
 COMMENT: Final = "#"
@@ -27,7 +28,7 @@ CONTINUED: Final = "\\"
 ANY: Final = "X"
 BYTES_PER_LINE: Final = 16
 LC: Final = 4
-HEX_REMEDY: Final = N_("a command is written like 00A4040000, spaces allowed")
+HEX_REMEDY: Final = Phrase("a command is written like 00A4040000, spaces allowed")
 
 _PARTS: Final = re.compile(r"([^\[\]()]*)(?:\[([^\[\]()]*)\])?\s*(?:\(([^\[\]()]*)\))?")
 _HEX: Final = re.compile(r"(?:[0-9A-F]{2})+")
@@ -62,9 +63,9 @@ class Send:
     data: str | None = None
     sws: tuple[str, ...] = ()
     line: int = 0
-    obstacle: str = ""
-    note: str = ""
-    details: tuple[str, ...] = ()
+    obstacle: Sayable = ""
+    note: Sayable = ""
+    details: tuple[Sayable, ...] = ()
 
     @property
     def expects(self) -> bool:
@@ -87,10 +88,10 @@ def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
             case "RST" | "RESET" | "OFF":
                 if rest.strip():
                     raise InputError(
-                        _("{word} stands alone on its line", word=word),
+                        Phrase("{word} stands alone on its line", word=word),
                         file=source,
                         line=line,
-                        remedy=_("write {word}", word=word),
+                        remedy=Phrase("write {word}", word=word),
                     )
                 yield Power("off" if word.upper() == "OFF" else "reset", line)
             case "CMD":
@@ -120,14 +121,15 @@ def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
     command = bytes.fromhex(filled)
     if filled != statement.command and command[LC] != len(command) - LC - 1:
         raise InputError(
-            _(
-                "Lc counts {wanted} bytes of data, with the PIN given there are {count}",
-                wanted=command[LC],
-                count=len(command) - LC - 1,
+            Phrase.plural(
+                "Lc counts {count} byte of data, with the PIN given there are {given}",
+                "Lc counts {count} bytes of data, with the PIN given there are {given}",
+                count=command[LC],
+                given=len(command) - LC - 1,
             ),
             file=source,
             line=statement.line,
-            remedy=_("give a PIN with as many digits as the one that stood here"),
+            remedy=Phrase("give a PIN with as many digits as the one that stood here"),
         )
     return command
 
@@ -177,10 +179,10 @@ def _refuse_other_statements(word: str, source: str, line: int) -> None:
     if not word.isalpha() or _HEX.fullmatch(word.upper()):
         return
     raise InputError(
-        _("unknown statement {word!r}", word=word),
+        Phrase("unknown statement {word!r}", word=word),
         file=source,
         line=line,
-        remedy=_("write CMD, RST, OFF or REM, or a command in hex digits, reset or exit"),
+        remedy=Phrase("write CMD, RST, OFF or REM, or a command in hex digits, reset or exit"),
     )
 
 
@@ -188,21 +190,24 @@ def _send(text: str, source: str, line: int) -> Send:
     parts = _PARTS.fullmatch(text.strip().upper())
     if parts is None:
         raise InputError(
-            _("not a command with what it expects"),
+            Phrase("not a command with what it expects"),
             file=source,
             line=line,
-            remedy=_("write bytes, [expected data], (expected status words): 00 84 00 00 04 [XXXXXXXX] (9000)"),
+            remedy=Phrase("write bytes, [expected data], (expected status words): 00 84 00 00 04 [XXXXXXXX] (9000)"),
         )
     command, data, sws = parts.groups()
     expected = None if not data or not data.strip() else _digits(data, _DATA)
     words = tuple("".join(word.split()) for word in sws.split(",")) if sws and sws.strip() else ()
     if expected == "":
         raise InputError(
-            _("expected data are not hex digits in pairs"), file=source, line=line, remedy=_("write X for any digit")
+            Phrase("expected data are not hex digits in pairs"),
+            file=source,
+            line=line,
+            remedy=Phrase("write X for any digit"),
         )
     if not all(_STATUS.fullmatch(word) for word in words):
-        remedy = _("write four hex digits, X for any: (9000), (90 00, 61 XX)")
-        raise InputError(_("not a status word"), file=source, line=line, remedy=remedy)
+        remedy = Phrase("write four hex digits, X for any: (9000), (90 00, 61 XX)")
+        raise InputError(Phrase("not a status word"), file=source, line=line, remedy=remedy)
     return Send(_template(command, source, line), expected, words, line)
 
 
@@ -211,11 +216,11 @@ def _template(command: str, source: str, line: int) -> str:
     named = _PIN.sub(lambda found: f" {{PIN{int(found[1] or 1)}}} ", command)
     if re.sub(_PIN, "", named).count("{"):
         raise InputError(
-            _("unknown name in braces"), file=source, line=line, remedy=_("write {pin}, or {pin1}, {pin2}, …")
+            Phrase("unknown name in braces"), file=source, line=line, remedy=Phrase("write {pin}, or {pin1}, {pin2}, …")
         )
     words = named.split()
     if not words or not all(_PIN.fullmatch(word) or _HEX.fullmatch(word) for word in words):
-        raise InputError(_("not hex digits in pairs"), file=source, line=line, remedy=_(HEX_REMEDY))
+        raise InputError(Phrase("not hex digits in pairs"), file=source, line=line, remedy=HEX_REMEDY)
     return "".join(words)
 
 
@@ -230,10 +235,14 @@ def _pin(number: int, pins: Sequence[str], source: str, line: int) -> str:
         return ""
     if number > len(pins):
         raise InputError(
-            _("PIN {number} is needed here, PINs given: {count}", number=number, count=len(pins)),
+            Phrase("PIN {number} is needed here, PINs given: {count}", number=number, count=len(pins)),
             file=source,
             line=line,
-            remedy=_("give --pin {number} times: the PINs in the order in which they first appear", number=number),
+            remedy=Phrase.plural(
+                "give --pin {count} time: the PINs in the order in which they first appear",
+                "give --pin {count} times: the PINs in the order in which they first appear",
+                count=number,
+            ),
         )
     return encode_pin(pins[number - 1]).hex().upper()
 
@@ -249,7 +258,7 @@ def _write(
         if isinstance(statement, Power):
             lines += power(statement)
             continue
-        lines += [f"{remark} {line}" for line in (statement.note, _(statement.obstacle)) if line]
+        lines += [f"{remark} {line}" for line in (say(statement.note), say(statement.obstacle)) if line]
         written = send(statement)
         lines += (
             [f"{remark} {line.removesuffix(CONTINUED).rstrip()}" for line in written] if statement.obstacle else written

@@ -8,7 +8,7 @@ from typing import Final
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.errors import InputError, MissingPart
-from sscard.standard.apdu import status_text, tries_in
+from sscard.standard.apdu import status_words, tries_in
 from sscard.terminal.errors import ApduError, PinBlocked, UnknownAlgorithm, WrongPin
 from sscard.terminal.psam import PsamError
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
@@ -118,7 +118,7 @@ def describe(code: int) -> str:
     try:
         return TEXT[Code(code)]
     except (KeyError, ValueError):
-        return status_text(-code, chinese=True)
+        return status_words(-code).chinese
 
 
 def code_of(sw: int, *, reversed_tries: bool = False) -> int:
@@ -166,6 +166,6 @@ def outcome(error: Exception, *, reversed_tries: bool = False) -> tuple[int, str
     if isinstance(error, UnknownAlgorithm):
         return int(Code.UNSUPPORTED), TEXT[Code.UNSUPPORTED]
     if isinstance(error, ApduError):
-        return code_of(error.sw, reversed_tries=reversed_tries), status_text(error.sw, chinese=True)
+        return code_of(error.sw, reversed_tries=reversed_tries), status_words(error.sw).chinese
     code = next(code for kind, code in _TRANSPORT if isinstance(error, kind))
     return int(code), TEXT[code]

@@ -19,7 +19,6 @@ from sscard.driver.fields import join, upper_hex
 from sscard.errors import InputError
 from sscard.hsm import Hsm
 from sscard.hsm.server import Operation, Request
-from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.atr import SERIAL_LENGTH
@@ -68,7 +67,9 @@ class _Form:
         if rest or not least <= len(told) <= most:
             counts = "/".join(map(str, range(least, most + 1)))
             raise HostError(
-                _("{expected} fields expected, each ended by a bar, got {count}", expected=counts, count=len(told)),
+                Phrase(
+                    "{expected} fields expected, each ended by a bar, got {count}", expected=counts, count=len(told)
+                ),
                 file=ASKED,
             )
         for number, (field, given) in enumerate(zip(self.fields, told, strict=False), 1):
@@ -237,11 +238,11 @@ def _card(basic: str) -> CardReference:
 def _check(string: str, number: int, field: _Field, given: str) -> None:
     if not field.shape.fullmatch(given):
         raise HostError(
-            _(
+            Phrase(
                 "field {number} ({name}): {expected} expected",
                 number=number,
-                name=say(field.name),
-                expected=say(field.expected),
+                name=field.name,
+                expected=field.expected,
             ),
             file=string,
         )

@@ -16,8 +16,8 @@ from typing import Final, Protocol
 from sscard.document import suggestion
 from sscard.driver.api import FUNCTIONS, Result
 from sscard.driver.server import CHARSETS
-from sscard.errors import InputError, TransportError
-from sscard.i18n.language import N_, _
+from sscard.errors import InputError, TransportError, not_loaded
+from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 
 LIBRARY: Final = "library"
@@ -50,8 +50,9 @@ class NativeLibrary:
         try:
             load = getattr(ctypes, "WinDLL", ctypes.CDLL)  # the functions are stdcall on Windows
             self._library = load(str(path.resolve()))
-        except OSError as error:
-            raise InputError(_("cannot be loaded: {reason}", reason=error), file=str(path)) from None
+        except OSError:
+            reason = not_loaded(path)
+            raise InputError(Phrase("cannot be loaded: {reason}", reason=reason), file=str(path)) from None
 
     def call(self, function: str, parameters: Sequence[int | str]) -> Result:
         """See ``DriverLibrary``."""
@@ -59,7 +60,7 @@ class NativeLibrary:
         try:
             called = self._library[function]
         except AttributeError:
-            raise InputError(_("has no function {function}", function=function), file=str(self._path)) from None
+            raise InputError(Phrase("has no function {function}", function=function), file=str(self._path)) from None
         called.restype = ctypes.c_long
         room = FUNCTIONS[function].room
         out = ctypes.create_string_buffer(room + BEYOND)
@@ -70,14 +71,14 @@ class NativeLibrary:
             ]
         except UnicodeEncodeError:
             raise InputError(
-                _("{function}: a parameter cannot be encoded as {charset}", function=function, charset=charset)
+                Phrase("{function}: a parameter cannot be encoded as {charset}", function=function, charset=charset)
             ) from None
         code = called(*given, out)
         if len(out.value) >= room:
             raise TransportError(
-                _(
+                Phrase(
                     "{file}: {function} wrote beyond the {room} bytes of pOutInfo",
-                    file=self._path,
+                    file=str(self._path),
                     function=function,
                     room=room,
                 )
@@ -87,7 +88,7 @@ class NativeLibrary:
 
 DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]] = Registry(
     "sscard.drivers",
-    N_("kind of driver library"),
+    Phrase("kind of driver library"),
     {LIBRARY: lambda url: nullcontext(NativeLibrary(Path(url.partition(":")[2])))},
     LIBRARY,
 )
@@ -102,17 +103,17 @@ def open_driver(url: str) -> AbstractContextManager[DriverLibrary]:
 def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:
     """The parameters of a function as words: numbers first, then texts; ``InputError`` never repeats one."""
     if function not in FUNCTIONS:
-        raise InputError(_("no function {function!r}", function=function), remedy=suggestion(function, FUNCTIONS))
+        raise InputError(Phrase("no function {function!r}", function=function), remedy=suggestion(function, FUNCTIONS))
     numbers, texts = FUNCTIONS[function].numbers, FUNCTIONS[function].texts
     if len(words) != numbers + texts or not all(_NUMBER.fullmatch(word) for word in words[:numbers]):
         raise InputError(
-            _(
+            Phrase(
                 "{function} takes numbers: {numbers}, then texts: {texts}",
                 function=function,
                 numbers=numbers,
                 texts=texts,
             ),
-            remedy=_("pOutInfo is not given"),
+            remedy=Phrase("pOutInfo is not given"),
         )
     return [*map(int, words[:numbers]), *words[numbers:]]
 

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 from sscard.driver.errors import Code, DriverError
 from sscard.errors import InputError
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.holder import Holder
 from sscard.issuer.places import BIRTH_DATE, LAST_6, Place
 from sscard.standard.cipher import equal
@@ -44,7 +45,7 @@ class PinEntry:
         except InputError:
             return ""
 
-    def ask(self, prompt: str) -> str:
+    def ask(self, prompt: Phrase) -> str:
         """A PIN as typed: −31 cancelled, −32 timed out, −41 other characters, −33 wrong length."""
         try:
             pin = self._pad.enter(standard_prompt(prompt))

@@ -19,7 +19,8 @@ from typing import Any, Final, cast
 from sscard.driver.api import FUNCTIONS, Result, SSCardDriver
 from sscard.driver.errors import Code, DriverError
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import Phrase
 from sscard.version import __version__
 
 PLACE_VARIABLE: Final = "SSCARD_DRIVER"
@@ -275,10 +276,10 @@ def serve_driver(
     if where.startswith(TCP):
         port = where.removeprefix(TCP)
         if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 0xFFFF:
-            raise InputError(_("{place}: not a port", place=where), remedy=_("for example tcp:35980"))
+            raise InputError(Phrase("{place}: not a port", place=where), remedy=Phrase("for example tcp:35980"))
         server = _TcpServer((LOOPBACK, int(port)), _Handler, bind_and_activate=False)
     elif not hasattr(socket, "AF_UNIX"):
-        raise MissingPart(_("this system has no Unix sockets"), _("listen on a port: --listen tcp:35980"))
+        raise MissingPart(Phrase("this system has no Unix sockets"), Phrase("listen on a port: --listen tcp:35980"))
     else:
         _clear(Path(where))
         server = _UnixServer(where)
@@ -289,8 +290,8 @@ def serve_driver(
     except OSError as error:
         server.socket.close()
         raise InputError(
-            _("cannot listen at {where}: {reason}", where=where, reason=reason_of(error)),
-            remedy=_("choose another place with --listen"),
+            Phrase("cannot listen at {where}: {reason}", where=where, reason=reason_of(error)),
+            remedy=Phrase("choose another place with --listen"),
         ) from None
     return server
 
@@ -315,7 +316,8 @@ def _clear(path: Path) -> None:
         except FileNotFoundError:
             return
     raise InputError(
-        _("a driver is served at {path} already", path=path), remedy=_("end it, or choose another place with --listen")
+        Phrase("a driver is served at {path} already", path=str(path)),
+        remedy=Phrase("end it, or choose another place with --listen"),
     )
 
 

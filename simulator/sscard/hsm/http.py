@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from sscard.errors import InputError
 from sscard.hsm.protocol import Access, HsmError, HsmUnavailable
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 
 LOOPBACK: Final = "127.0.0.1"
@@ -41,8 +42,8 @@ class HttpHsm:
             place = None
         if place is None or parts.scheme not in SCHEMES:
             raise InputError(
-                _("not the URL of an HSM service"),
-                remedy=_("for example http://{host}:{port}", host=LOOPBACK, port=DEFAULT_PORT),
+                Phrase("not the URL of an HSM service"),
+                remedy=Phrase("for example http://{host}:{port}", host=LOOPBACK, port=DEFAULT_PORT),
             )
         self._url = url
         self._connect = SCHEMES[parts.scheme]
@@ -91,7 +92,7 @@ class HttpHsm:
         try:
             return bytes.fromhex(self._ask(operation, fields))
         except ValueError:
-            raise HsmError(_("the HSM service answered no hex digits")) from None
+            raise HsmError(Phrase("the HSM service answered no hex digits")) from None
 
     def _ask(self, operation: str, fields: dict[str, Any]) -> str:
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
@@ -103,20 +104,20 @@ class HttpHsm:
             if answer.status == HTTPStatus.OK:
                 return str(body["result"])
             if answer.status == HTTPStatus.UNAUTHORIZED:
-                raise HsmUnavailable(_("the service's token is missing or wrong"), OPTION)
+                raise HsmUnavailable(Phrase("the service's token is missing or wrong"), OPTION)
             if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
                 raise HsmUnavailable(str(body["error"]), SERVE)
             raise HsmError(str(body["error"]))
         except TimeoutError:
             raise HsmUnavailable(
-                _("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout),
+                Phrase("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout),
                 SERVE,
             ) from None
         except (HTTPException, ValueError, KeyError, TypeError):
-            raise HsmUnavailable(_("{url} does not answer like an HSM service", url=self._url), SERVE) from None
+            raise HsmUnavailable(Phrase("{url} does not answer like an HSM service", url=self._url), SERVE) from None
         except OSError as error:
             raise HsmUnavailable(
-                _("the HSM at {url} cannot be reached: {reason}", url=self._url, reason=reason_of(error)), SERVE
+                Phrase("the HSM at {url} cannot be reached: {reason}", url=self._url, reason=reason_of(error)), SERVE
             ) from None
         finally:
             connection.close()
@@ -125,7 +126,7 @@ class HttpHsm:
 def open_url(url: str, *, access: Access) -> HttpHsm:
     """The HSM service at ``http://HOST:PORT`` or ``https://HOST:PORT``."""
     if access.token_file is None:
-        raise HsmUnavailable(_("an HSM service needs its token, and this user has none"), SERVE)
+        raise HsmUnavailable(Phrase("an HSM service needs its token, and this user has none"), SERVE)
     return HttpHsm(url, read_token(access.token_file))
 
 
@@ -135,8 +136,10 @@ def read_token(file: Path) -> str:
         token = file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
         raise InputError(
-            _("cannot be read as a token"), file=str(file), remedy=f"sscard hsm serve --token-file {file}"
+            Phrase("cannot be read as a token"), file=str(file), remedy=f"sscard hsm serve --token-file {file}"
         ) from None
     if not token:
-        raise InputError(_("holds no token"), file=str(file), remedy=_("remove the file, and a new token is made"))
+        raise InputError(
+            Phrase("holds no token"), file=str(file), remedy=Phrase("remove the file, and a new token is made")
+        )
     return token

@@ -30,9 +30,9 @@ from typing import Any, Final, get_args
 from urllib.parse import unquote
 
 from sscard.document import parse_document, read_document
-from sscard.errors import InputError, MissingPart
+from sscard.errors import InputError, MissingPart, not_loaded
 from sscard.hsm.protocol import Access, CheckedHsm, HsmError, HsmUnavailable
-from sscard.i18n.language import _, retell
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import Address, CardReference, KeyFile, Use
 from sscard.standard.cipher import (
     DES,
@@ -105,7 +105,7 @@ class Pkcs11Hsm(CheckedHsm):
         try:
             return self._addresses[ROOT_OF.get(key, key), version]
         except KeyError:
-            raise HsmError(_("this HSM holds no {key} version {version}", key=key, version=version + 1)) from None
+            raise HsmError(Phrase("this HSM holds no {key} version {version}", key=key, version=version + 1)) from None
 
     def _at(self, address: str) -> Address | None:
         return self._roots[address][0] if address in self._roots else None
@@ -128,7 +128,9 @@ class Pkcs11Hsm(CheckedHsm):
     def _transaction_proof(self, suite: Suite, at: Address, _card: CardReference, _message: bytes) -> bytes:
         _check_suite(suite)
         raise HsmError(
-            _("a token cannot compute a TAC: the two halves of {key} cannot be XORed without reading them", key=at.key)
+            Phrase(
+                "a token cannot compute a TAC: the two halves of {key} cannot be XORed without reading them", key=at.key
+            )
         )
 
     @contextmanager
@@ -190,8 +192,10 @@ def open_url(url: str, *, access: Access) -> Pkcs11Hsm:
     given = dict(part.partition("=")[::2] for part in url.partition(":")[2].split(";"))
     if set(given) - {"token", "module"} or not given.get("token"):
         raise InputError(
-            _("a pkcs11 URL has token=LABEL, may have module=PATH, and nothing else"),
-            remedy=_("for example {example}; the PIN goes into {variable}", example=EXAMPLE, variable=PIN_VARIABLE),
+            Phrase("a pkcs11 URL has token=LABEL, may have module=PATH, and nothing else"),
+            remedy=Phrase(
+                "for example {example}; the PIN goes into {variable}", example=EXAMPLE, variable=PIN_VARIABLE
+            ),
         )
     module = Path(unquote(given.get("module", ""))) if given.get("module") else default_module()
     return Pkcs11Hsm(module, unquote(given["token"]), token_pin(access))
@@ -205,14 +209,14 @@ def default_module() -> Path:
     for place in map(Path, SOFTHSM):
         if place.exists():
             return place
-    raise MissingPart(_("no PKCS#11 module given, and SoftHSM2 is not installed"), "sudo apt-get install softhsm2")
+    raise MissingPart(Phrase("no PKCS#11 module given, and SoftHSM2 is not installed"), "sudo apt-get install softhsm2")
 
 
 def token_pin(access: Access) -> str:
     """The PIN of a token's user: SSCARD_TOKEN_PIN, or what the user types."""
     pin = os.environ.get(PIN_VARIABLE) or (access.ask_pin() if access.ask_pin else "")
     if not pin:
-        raise HsmUnavailable(_("the token's PIN is not given"), f"{PIN_VARIABLE}=PIN")
+        raise HsmUnavailable(Phrase("the token's PIN is not given"), f"{PIN_VARIABLE}=PIN")
     return pin
 
 
@@ -255,7 +259,7 @@ def _library() -> Any:
     try:
         import pkcs11  # noqa: PLC0415 - an extra
     except ImportError:
-        raise MissingPart(_("python-pkcs11 is not installed"), "pip install 'sscard[pkcs11]'") from None
+        raise MissingPart(Phrase("python-pkcs11 is not installed"), "pip install 'sscard[pkcs11]'") from None
     return pkcs11
 
 
@@ -267,18 +271,21 @@ def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
         found = library.lib(str(module)).get_token(token_label=token)
     except library.NoSuchToken:
         raise HsmUnavailable(
-            _("{module} has no token {token!r}", module=module, token=token), f"pkcs11-tool --module {module} -L"
+            Phrase("{module} has no token {token!r}", module=str(module), token=token),
+            f"pkcs11-tool --module {module} -L",
         ) from None
     except (library.PKCS11Error, RuntimeError) as error:
-        # A file that does not load is an error without a name of its own; the loader's reason comes last.
+        # A file that does not load is an error without a name of its own.
         named = type(error) not in (library.PKCS11Error, RuntimeError)
-        problem = _words(error) if named else retell(str(error).rpartition(": ")[2])
+        problem = _words(error) if named else not_loaded(module)
         raise InputError(
-            _("cannot be used as a PKCS#11 module: {problem}", problem=problem), file=str(module)
+            Phrase("cannot be used as a PKCS#11 module: {problem}", problem=problem), file=str(module)
         ) from None
     with _refusals():
         if library.Mechanism.DES3_ECB_ENCRYPT_DATA not in found.slot.get_mechanisms():
-            raise HsmError(_("token {token!r} cannot derive keys in 3DES (CKM_DES3_ECB_ENCRYPT_DATA)", token=token))
+            raise HsmError(
+                Phrase("token {token!r} cannot derive keys in 3DES (CKM_DES3_ECB_ENCRYPT_DATA)", token=token)
+            )
         try:
             opened = found.open(rw=True, user_pin=pin)
         except (
@@ -289,7 +296,7 @@ def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
             library.PinExpired,
         ) as error:
             raise HsmUnavailable(
-                _("token {token!r} refused its PIN: {problem}", token=token, problem=_words(error)),
+                Phrase("token {token!r} refused its PIN: {problem}", token=token, problem=_words(error)),
                 f"{PIN_VARIABLE}=PIN",
             ) from None
     with opened:
@@ -333,7 +340,7 @@ def _template(attribute: Any, *, stored: bool) -> dict[Any, Any]:
 
 def _check_suite(suite: Suite) -> None:
     if suite is not DES:
-        raise HsmError(_("this token computes DES and 3DES only, not {suite}", suite=suite.name))
+        raise HsmError(Phrase("this token computes DES and 3DES only, not {suite}", suite=suite.name))
 
 
 def _pin_block(pin: bytes) -> bytes:
@@ -348,7 +355,7 @@ def _refusals() -> Iterator[None]:
     try:
         yield
     except _library().PKCS11Error as error:
-        raise HsmError(_("the token refused: {problem}", problem=_words(error))) from None
+        raise HsmError(Phrase("the token refused: {problem}", problem=_words(error))) from None
 
 
 def _words(error: Exception) -> str:

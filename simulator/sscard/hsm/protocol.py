@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from sscard.i18n.language import _
+from sscard.errors import PhrasedError
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.hierarchy import Address, CardReference, Use
 from sscard.standard.cipher import FACTOR_LENGTH, SUITES, SUPPORTED, Suite
 
@@ -16,7 +17,7 @@ HEADER_LENGTH = 5
 PIN_MAX_BYTES = 8
 
 
-class HsmError(Exception):
+class HsmError(PhrasedError):
     """The HSM refused; the text says why and never holds a key or PIN."""
 
 
@@ -26,8 +27,9 @@ class HsmUnavailable(HsmError):
     ``remedy`` is the command or the setting that helps.
     """
 
-    def __init__(self, problem: str, remedy: str) -> None:
+    def __init__(self, problem: Sayable, remedy: Sayable) -> None:
         super().__init__(problem)
+        self.args = (problem, remedy)
         self.remedy = remedy
 
 
@@ -82,7 +84,7 @@ class CheckedHsm(ABC):
         suite = _suite(algorithm)
         if len(original) != FACTOR_LENGTH:
             raise HsmError(
-                _("original data has {length} bytes, got {count}", length=FACTOR_LENGTH, count=len(original))
+                Phrase("original data has {length} bytes, got {count}", length=FACTOR_LENGTH, count=len(original))
             )
         found = self._permitted(address, ("authenticate",))
         return self._authenticate(suite, found, card, _factor(suite, factor), original) + original
@@ -94,16 +96,16 @@ class CheckedHsm(ABC):
         suite = _suite(algorithm)
         if len(header) != HEADER_LENGTH:
             raise HsmError(
-                _("a command header has {length} bytes, got {count}", length=HEADER_LENGTH, count=len(header))
+                Phrase("a command header has {length} bytes, got {count}", length=HEADER_LENGTH, count=len(header))
             )
         if pin is not None and len(pin) > PIN_MAX_BYTES:
-            raise HsmError(_("a PIN has at most {limit} bytes", limit=PIN_MAX_BYTES))
+            raise HsmError(Phrase("a PIN has at most {limit} bytes", limit=PIN_MAX_BYTES))
         uses: tuple[Use, ...] = ("mac", "mac and encipher") if pin is None else ("mac and encipher",)
         found = self._permitted(address, uses)
         message = self._message(suite, found, card, _factor(suite, factor), header, pin)
         if header[-1] != len(message) - HEADER_LENGTH:
             raise HsmError(
-                _("Lc of the header is {length}, the data with its MAC has another length", length=header[-1])
+                Phrase("Lc of the header is {length}, the data with its MAC has another length", length=header[-1])
             )
         return message
 
@@ -121,10 +123,10 @@ class CheckedHsm(ABC):
     def _permitted(self, address: str, uses: tuple[Use, ...]) -> Address:
         found = self._at(address)
         if found is None:
-            raise HsmError(_("no key at address {address}", address=address))
+            raise HsmError(Phrase("no key at address {address}", address=address))
         if found.use not in uses:
             raise HsmError(
-                _(
+                Phrase(
                     "the key at address {address} is not for {wanted!r} but for {use!r}",
                     address=address,
                     wanted=uses[-1],
@@ -161,11 +163,23 @@ def _suite(algorithm: int) -> Suite:
         return SUITES[algorithm]
     except KeyError:
         raise HsmError(
-            _("algorithm {algorithm:02X} is not supported; supported: {names}", algorithm=algorithm, names=SUPPORTED)
+            Phrase(
+                "algorithm {algorithm:02X} is not supported; supported: {names}", algorithm=algorithm, names=SUPPORTED
+            )
         ) from None
+
+
+def factor_refusal(suite: Suite, factor: bytes) -> Phrase:
+    """Why a process factor is refused."""
+    return Phrase.plural(
+        "{suite} takes no process factor of {count} byte",
+        "{suite} takes no process factor of {count} bytes",
+        count=len(factor),
+        suite=suite.name,
+    )
 
 
 def _factor(suite: Suite, factor: bytes) -> bytes:
     if len(factor) not in suite.challenge_lengths:
-        raise HsmError(_("{suite} takes no process factor of {length} bytes", suite=suite.name, length=len(factor)))
+        raise HsmError(factor_refusal(suite, factor))
     return factor

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sscard.hsm.protocol import Access, Hsm
-from sscard.i18n.language import N_
+from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 
 Opener = Callable[..., Hsm | AbstractContextManager[Hsm]]
@@ -16,7 +16,7 @@ Opener = Callable[..., Hsm | AbstractContextManager[Hsm]]
 
 HSMS: Final[Registry[Opener]] = Registry(
     "sscard.hsms",
-    N_("kind of HSM"),
+    Phrase("kind of HSM"),
     {
         "soft": "sscard.hsm.soft:open_url",
         "http": "sscard.hsm.http:open_url",

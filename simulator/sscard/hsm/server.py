@@ -36,11 +36,12 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from sscard.document import Model
+from sscard.document import Model, problem_in
 from sscard.errors import InputError
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, TIMEOUT, read_token
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import reason_of, say
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.cipher import equal
 
@@ -187,8 +188,8 @@ class HsmServer(ThreadingHTTPServer):
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
             raise InputError(
-                _("cannot listen on port {port}: {reason}", port=port, reason=reason_of(error)),
-                remedy=_("choose another one with --port"),
+                Phrase("cannot listen on port {port}: {reason}", port=port, reason=reason_of(error)),
+                remedy=Phrase("choose another one with --port"),
             ) from None
 
     @property
@@ -275,11 +276,13 @@ def service_token(file: Path) -> str:
         file.touch(mode=0o600, exist_ok=False)
         file.write_text(f"{token}\n", encoding="ascii")
     except OSError as error:
-        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(file)) from None
+        raise InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(file)) from None
     return token
 
 
 def _what_is_wrong(error: ValidationError) -> str:
     """Fields and what is expected of them, never what was given."""
-    wrong = (f"{'.'.join(map(str, detail['loc'])) or 'request'}: {detail['msg']}" for detail in error.errors())
+    wrong = (
+        f"{'.'.join(map(str, detail['loc'])) or 'request'}: {say(problem_in(detail)[0])}" for detail in error.errors()
+    )
     return "; ".join(wrong)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sscard.hsm.protocol import CheckedHsm, HsmError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, builtin_keys, load_keys
 from sscard.standard.cipher import DES, BlockKey, Suite
 
@@ -24,7 +24,7 @@ class SoftHsm(CheckedHsm):
         try:
             return self._hierarchy.address_of(key, version)
         except (KeyError, IndexError):
-            raise HsmError(_("this HSM holds no {key} version {version}", key=key, version=version + 1)) from None
+            raise HsmError(Phrase("this HSM holds no {key} version {version}", key=key, version=version + 1)) from None
 
     def _at(self, address: str) -> Address | None:
         return self._hierarchy.at(address)

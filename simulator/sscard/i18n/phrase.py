@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 class Words(NamedTuple):
@@ -14,58 +14,92 @@ class Words(NamedTuple):
 
 
 class Phrase:
-    """A sentence that is not yet in a language: English with named places, and what stands there.
+    """A sentence that is not yet in a language: English with named places, and the values for them.
 
-    ``Phrase("{tries} tries left", tries=3)``. The English text is the key of
-    the catalog; a value is text or a number, ``Words`` or another phrase.
+    ``Phrase("no file {name}", name=name)``. The English text is the key of the
+    catalog; a value is text or a number, ``Words`` or another phrase. ``many``
+    is the text for any ``count`` but 1, empty if the phrase has one form.
     """
 
-    __slots__ = ("text", "values")
+    __slots__ = ("many", "text", "values")
 
-    def __init__(self, text: str = "", /, **values: str | int | Words | Phrase) -> None:
+    def __init__(self, text: str = "", /, **values: Sayable) -> None:
         self.text = text
+        self.many = ""
         self.values = values
 
     @classmethod
-    def joined(cls, template: str, parts: Sequence[Phrase]) -> Phrase:
-        """One or more phrases in a row, by a template with the places ``first`` and ``rest``."""
-        first, *rest = parts
-        return cls(template, first=first, rest=cls.joined(template, rest)) if rest else first
+    def plural(cls, one: str, many: str, /, count: int, **values: Sayable) -> Phrase:
+        """A phrase with a number before a noun: ``Phrase.plural("{count} card", "{count} cards", count=2)``."""
+        phrase = cls(one, count=count, **values)
+        phrase.many = many
+        return phrase
+
+    def filled(self, **values: Sayable) -> Phrase:
+        """The same phrase with these values."""
+        phrase = Phrase(self.text, **values)
+        phrase.many = self.many
+        return phrase
+
+    @classmethod
+    def joined(cls, template: str, parts: Sequence[Sayable]) -> Sayable:
+        """One or more parts in a row, by a template with the places ``first`` and ``rest``."""
+        if len(parts) == 1:
+            return parts[0]
+        middle = len(parts) // 2  # halves, so that a long row is not deep
+        return cls(template, first=cls.joined(template, parts[:middle]), rest=cls.joined(template, parts[middle:]))
+
+    @classmethod
+    def quoting(cls, text: str) -> Phrase:
+        """Words that are the same in any language."""
+        return cls("{text}", text=text)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Phrase) and (self.text, self.values) == (other.text, other.values)
+        return isinstance(other, Phrase) and (self.text, self.many, self.values) == (
+            other.text,
+            other.many,
+            other.values,
+        )
 
     def __hash__(self) -> int:
         return hash(self.text)
 
     def __repr__(self) -> str:
-        return f"Phrase({self.text!r}, {self.values!r})"
+        many = f", {self.many!r}" if self.many else ""
+        return f"Phrase({self.text!r}{many}, {self.values!r})"
 
     def to_facts(self) -> list[Any]:
-        """As JSON keeps it: the text and its values, ``Words`` as a pair of texts."""
-        return [self.text, {name: _fact(value) for name, value in self.values.items()}]
-
-    @classmethod
-    def quoting(cls, text: str) -> Phrase:
-        """Words that are told as they stand, in any language."""
-        return cls("{text}", text=text)
+        """As JSON keeps it: text, values (``Words`` as a pair of texts) and, if there is one, the plural."""
+        facts: list[Any] = [self.text, {name: _fact(value) for name, value in self.values.items()}]
+        return [*facts, self.many] if self.many else facts
 
     @classmethod
     def from_facts(cls, facts: list[Any] | str) -> Phrase:
         """The phrase that ``to_facts`` wrote; a text that was written as such is quoted."""
         if isinstance(facts, str):
             return cls.quoting(facts)
-        text, values = facts
-        return cls(text, **{name: _value(value) for name, value in values.items()})
+        text, values, *many = facts
+        phrase = cls(text, **{name: _value(value) for name, value in values.items()})
+        phrase.many = "".join(many)
+        return phrase
 
 
-def _fact(value: str | int | Words | Phrase) -> Any:
+Sayable = str | int | float | Words | Phrase
+"""What ``say`` puts into words: a phrase, a name in both languages, or what is the same in any."""
+
+
+ROW: Final = "{first}, {rest}"
+EITHER: Final = "{first} or {rest}"
+"""How ``Phrase.joined`` lists things and alternatives."""
+
+
+def _fact(value: Sayable) -> Any:
     if isinstance(value, Phrase):
         return value.to_facts()
     return list(value) if isinstance(value, Words) else value
 
 
-def _value(fact: Any) -> str | int | Words | Phrase:
+def _value(fact: Any) -> Sayable:
     if not isinstance(fact, list):
         return fact  # type: ignore[no-any-return]
     return Phrase.from_facts(fact) if isinstance(fact[1], dict) else Words(*fact)

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from sscard.card import Chip
 from sscard.errors import InputError
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.image import read_image, write_image
 from sscard.issuer.migrations import Tell, ignore
 from sscard.issuer.personalise import Card
@@ -25,9 +26,9 @@ def load_card(path: Path, tell: Tell = ignore) -> Card:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
+        raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
     except UnicodeDecodeError:
-        raise InputError(_("is not a card image"), file=str(path)) from None
+        raise InputError(Phrase("is not a card image"), file=str(path)) from None
     return read_image(text, str(path), tell)
 
 
@@ -53,7 +54,7 @@ def save_card(card: Card, path: Path | str) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None
+        raise InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None
 
 
 class FileCard:
@@ -125,7 +126,7 @@ def _take(lock: Path, path: Path) -> int:
             lock.unlink(missing_ok=True)  # its owner has died
             continue
         except OSError as error:
-            raise InputError(_("cannot be locked: {reason}", reason=reason_of(error)), file=str(path)) from None
+            raise InputError(Phrase("cannot be locked: {reason}", reason=reason_of(error)), file=str(path)) from None
         if hold is None:
             return handle
         try:
@@ -165,7 +166,7 @@ def _refuse_second(lock: Path, path: Path, *, locked: bool = False) -> None:
     except PermissionError:
         pass  # it runs under another user
     raise InputError(
-        _("is in use by process {holder}", holder=owner or "?"),
+        Phrase("is in use by process {holder}", holder=owner or "?"),
         file=str(path),
-        remedy=_("end that process, or use a copy of the image"),
+        remedy=Phrase("end that process, or use a copy of the image"),
     )

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from sscard.document import Model, parse_document, read_document
-from sscard.errors import InputError
-from sscard.i18n.language import N_, _
+from sscard.errors import InputError, InvalidValue
+from sscard.i18n.phrase import EITHER, Phrase
 from sscard.standard.cipher import SUITES, BlockKey, Suite, city_factor, province_factor
 from sscard.standard.keys import ROOT_OF
 
@@ -38,12 +38,12 @@ def _key_value(text: object) -> bytes:
     try:
         return bytes.fromhex(str(text))
     except ValueError:
-        raise ValueError(_("a key is written in hex digits\nwrite two for each byte")) from None
+        raise InvalidValue(Phrase("a key is written in hex digits"), Phrase("write two for each byte")) from None
 
 
 def _address(text: object) -> object:
     if not re.fullmatch("[0-9A-F]{4}", str(text)):
-        raise ValueError(_("not a key address\nwrite four hex digits, 0 to 9 and A to F: 100A"))
+        raise InvalidValue(Phrase("not a key address"), Phrase("write four hex digits, 0 to 9 and A to F: 100A"))
     return text
 
 
@@ -77,8 +77,8 @@ class RootKey(_RootValues):
         given = [suite for suite in SUITES.values() if self.values(suite)]
         if not given or any(len(self.values(suite)) != len(self.addresses) for suite in given):
             fields = ", ".join(suite.key_field for suite in given or SUITES.values())
-            raise ValueError(
-                _(
+            raise InvalidValue(
+                Phrase(
                     "{name}: one address and one value of each of {fields} expected per version",
                     name=self.name,
                     fields=fields,
@@ -86,14 +86,15 @@ class RootKey(_RootValues):
             )
         for suite in given:
             if any(len(value) not in suite.key_lengths for value in self.values(suite)):
-                facts = {"name": self.name, "field": suite.key_field, "lengths": _either(suite.key_lengths)}
-                digits = _either(tuple(2 * length for length in suite.key_lengths))
-                raise ValueError(
-                    _(
-                        "{name}: {field} values have {lengths} bytes\nwrite {digits} hex digits",
-                        **facts,
-                        digits=digits,
-                    )
+                lengths, digits = suite.key_lengths, [2 * length for length in suite.key_lengths]
+                raise InvalidValue(
+                    Phrase(
+                        "{name}: {field} values have {lengths} bytes",
+                        name=self.name,
+                        field=suite.key_field,
+                        lengths=Phrase.joined(EITHER, lengths),
+                    ),
+                    Phrase("write {digits} hex digits", digits=Phrase.joined(EITHER, digits)),
                 )
         return self
 
@@ -101,10 +102,6 @@ class RootKey(_RootValues):
         """The values under a suite, one per version; empty if the issuer does not use it."""
         values: list[bytes] = getattr(self, suite.key_field)
         return values
-
-
-def _either(numbers: tuple[int, ...]) -> str:
-    return _(" or ").join(map(str, numbers))
 
 
 class KeyFile(Model):
@@ -118,12 +115,12 @@ class KeyFile(Model):
     def _unambiguous(self) -> KeyFile:
         every = [*self.keys, *self.psam_keys]
         for problem, given in (
-            (N_("addresses given twice: {names}"), [address for key in every for address in key.addresses]),
-            (N_("keys given twice: {names}"), [key.name for key in every]),
+            (Phrase("addresses given twice: {names}"), [address for key in every for address in key.addresses]),
+            (Phrase("keys given twice: {names}"), [key.name for key in every]),
         ):
             twice = {word for word in given if given.count(word) > 1}
             if twice:
-                raise ValueError(_(problem, names=", ".join(sorted(twice))) + "\n" + _("keep one of them"))
+                raise InvalidValue(problem.filled(names=", ".join(sorted(twice))), Phrase("keep one of them"))
         return self
 
 
@@ -172,13 +169,13 @@ class KeyHierarchy:
         value = self.root(suite, key, version)
         if value is None:
             raise InputError(
-                _(
+                Phrase(
                     "the key file {name!r} holds no root {key} version {version}",
                     name=self.name,
                     key=ROOT_OF.get(key, key),
                     version=version + 1,
                 ),
-                remedy=_("add it, as in sscard's own test-keys.yaml"),
+                remedy=Phrase("add it, as in sscard's own test-keys.yaml"),
             )
         for factor in (province_factor(city_code), city_factor(city_code)):
             value = suite.diversify(suite.key(value), factor)

@@ -10,7 +10,7 @@ from random import Random
 from stdnum.cn import ric
 
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 
 WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -44,13 +44,13 @@ class Holder:
             fits = False
         if not fits:
             raise InputError(
-                _("the holder's name does not fit into the card"),
-                remedy=_("--name takes up to 25 Chinese characters or 35 letters, all of them in GBK"),
+                Phrase("the holder's name does not fit into the card"),
+                remedy=Phrase("--name takes up to 25 Chinese characters or 35 letters, all of them in GBK"),
             )
         if not is_id_number(self.id_number):
             raise InputError(
-                _("not an identity number"),
-                remedy=_(
+                Phrase("not an identity number"),
+                remedy=Phrase(
                     "18 characters after GB 11643, with a valid region, birth date and check character, "
                     "or the number of a residence permit (81, 82, 83) or of a permanent residence ID (9)"
                 ),

@@ -15,8 +15,8 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 from sscard.card import Profile
 from sscard.chip.memory import Log, Memory
 from sscard.document import Document, Model, Place, shown
-from sscard.errors import InputError
-from sscard.i18n.language import N_, _, retell
+from sscard.errors import InputError, InvalidValue
+from sscard.i18n.phrase import EITHER, ROW, Phrase, Sayable
 from sscard.issuer.migrations import VERSION, Tell, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
 from sscard.issuer.personalities import personality_in, written_fields
@@ -26,7 +26,7 @@ from sscard.standard.keys import NAMED_KEYS
 from sscard.standard.tree import CARD_BLOCKED, PIN, Layout
 
 FORMAT = "sscard card image"
-REISSUE = N_("take it from a backup, or issue the card anew: sscard issue -o FILE")
+REISSUE = Phrase("take it from a backup, or issue the card anew: sscard issue -o FILE")
 NUMBER_LIMIT = 1 << 32
 
 HEX_PAIRS = "^([0-9A-Fa-f]{2})*$"
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 def _pairs(text: str) -> str:
     if not re.fullmatch(HEX_PAIRS, text):
-        raise ValueError(_("pairs of hex digits expected"))
+        raise InvalidValue(Phrase("pairs of hex digits expected"))
     return text
 
 
@@ -122,16 +122,18 @@ def read_image(text: str, source: str, tell: Tell = ignore) -> Card:
             reading = ImageReading(content, source)
         card = reading.card()
     except InputError as error:
-        problem = "; ".join(filter(None, (error.problem, error.remedy)))
-        problem = _("is not a card image of version {version}: {problem}", version=version, problem=problem)
-        raise InputError(problem, file=source, remedy=_(REISSUE)) from None
+        problem = error.problem
+        if error.remedy:
+            problem = Phrase("{problem}; {remedy}", problem=problem, remedy=error.remedy)
+        whole = Phrase("is not a card image of version {version}: {problem}", version=version, problem=problem)
+        raise InputError(whole, file=source, remedy=REISSUE) from None
     for message, names in (
-        (N_("{source}: unknown to this sscard, left out and lost at the next change: {names}"), reading.unknown),
-        (N_("{source}: not in this image, left blank: {names}"), reading.blank),
-        (N_("{source}: not in this image, the card lacks these keys: {names}"), reading.absent),
+        (Phrase("{source}: unknown to this sscard, left out and lost at the next change: {names}"), reading.unknown),
+        (Phrase("{source}: not in this image, left blank: {names}"), reading.blank),
+        (Phrase("{source}: not in this image, the card lacks these keys: {names}"), reading.absent),
     ):
         if names:
-            tell(_(message, source=source, names=", ".join(names)))
+            tell(message.filled(source=source, names=Phrase.joined(ROW, names)))
     return card
 
 
@@ -140,27 +142,27 @@ def unsealed_content(text: str, source: str) -> dict[str, Any]:
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
-        whole = _("is truncated") if FORMAT in text else _("is not a card image")
-        problem = f"{whole}: {retell(error.msg)}"
-        raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=_(REISSUE)) from None
+        whole = Phrase("is truncated") if FORMAT in text else Phrase("is not a card image")
+        problem = Phrase("{whole}: {problem}", whole=whole, problem=Phrase("not valid JSON"))
+        raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=REISSUE) from None
     except (ValueError, RecursionError):  # a number or a nesting beyond all measure
-        raise InputError(_("is not a card image"), file=source, remedy=_(REISSUE)) from None
+        raise InputError(Phrase("is not a card image"), file=source, remedy=REISSUE) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(
-            _("is not a card image"), file=source, remedy=_("a card image comes from: sscard issue -o FILE")
+            Phrase("is not a card image"), file=source, remedy=Phrase("a card image comes from: sscard issue -o FILE")
         )
     version = content.get("version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError(_("is a card image without a version"), file=source, remedy=_(REISSUE))
+        raise InputError(Phrase("is a card image without a version"), file=source, remedy=REISSUE)
     if version > VERSION:
-        problem = _(
+        problem = Phrase(
             "is a card image of version {version}, this sscard reads up to {last}", version=version, last=VERSION
         )
-        raise InputError(problem, file=source, remedy=_("use a newer sscard"))
+        raise InputError(problem, file=source, remedy=Phrase("use a newer sscard"))
     with suppress(ValueError):  # half a surrogate pair, which no image holds
         if content.get("digest") == digest_of(content):
             return content
-    raise InputError(_("was edited: its digest does not fit its content"), file=source, remedy=_(REISSUE))
+    raise InputError(Phrase("was edited: its digest does not fit its content"), file=source, remedy=REISSUE)
 
 
 def digest_of(content: dict[str, Any]) -> str:
@@ -180,20 +182,20 @@ class ImageReading:
 
     def __init__(self, content: dict[str, Any], source: str) -> None:
         self.image = Document(content, NOWHERE, source).as_model(CardImage)
-        self.unknown: list[str] = []
-        self.blank: list[str] = []
-        self.absent: list[str] = []
+        self.unknown: list[Sayable] = []
+        self.blank: list[Sayable] = []
+        self.absent: list[Sayable] = []
         fields = self.known("personality", self.image.personality, ["name", *CHOICES])
         try:
             self.personality: Personality = personality_in(Document(written_fields(fields), NOWHERE, source))
         except InputError as error:
-            problem = _("personality: {problem}", problem=error.problem)
+            problem = Phrase("personality: {problem}", problem=error.problem)
             raise InputError(problem, remedy=error.remedy) from None
 
     def known(self, part: str, given: Mapping[str, T], names: Iterable[str]) -> dict[str, T]:
         """What a part of the image gives for known names."""
         known = frozenset(names)
-        self.unknown += [f"{part}.{shown(name)}" for name in given if name not in known]
+        self.unknown += [Phrase("{part}.{name}", part=part, name=shown(name)) for name in given if name not in known]
         return {name: value for name, value in given.items() if name in known}
 
     def layout(self) -> Layout:
@@ -205,11 +207,11 @@ class ImageReading:
         for spec in layout.keys:
             field, values = f"keys.{spec.name}", keys.get(spec.name, [])
             if not values and spec.name in NAMED_KEYS:
-                raise InputError(_("field {field!r} is missing", field=field))
+                raise InputError(Phrase("field {field!r} is missing", field=field))
             lengths = [length for length in suite.key_lengths if length >= spec.des_length]
             if any(len(value) // 2 not in lengths for value in values):
-                expected = _(" or ").join(str(2 * length) for length in lengths)
-                raise InputError(_("{field}: {digits} hex digits expected", field=field, digits=expected))
+                expected = Phrase.joined(EITHER, [2 * length for length in lengths])
+                raise InputError(Phrase("{field}: {digits} hex digits expected", field=field, digits=expected))
             held[spec.name] = min(len(values), spec.versions)
             versions = [f"{spec.name} {version + 1}" for version in range(max(len(values), spec.versions))]
             self.absent += versions[len(values) :] if values else [spec.name]
@@ -243,6 +245,6 @@ class ImageReading:
         missing = [name for name in names if name not in known]
         if missing and missing[0] in names[:needed]:
             field = f"{part}.{missing[0]}"
-            raise InputError(_("field {field!r} is missing", field=field))
+            raise InputError(Phrase("field {field!r} is missing", field=field))
         self.blank += [f"{part}.{name!r}" for name in missing]
         return [known.get(name, value) for name, value in zip(names, blank, strict=True)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from sscard.card import Personality, Profile
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, builtin_keys
 from sscard.issuer.personalise import fresh_applications, layout_of
 from sscard.standard.encoding import records
@@ -19,10 +19,10 @@ SERIAL_LENGTH = 8
 CODE_LENGTH = 16
 CITY_CODE_DIGITS = 6
 
-Tell = Callable[[str], None]
+Tell = Callable[[Phrase], None]
 
 
-def ignore(message: str) -> None:
+def ignore(message: Phrase) -> None:
     """Tell nobody."""
 
 
@@ -34,7 +34,7 @@ def migrate(content: dict[str, Any], personality: Personality, source: str, tell
         content["version"] = version + 1
     if found < VERSION:
         tell(
-            _(
+            Phrase(
                 "{source}: image of version {found}, migrated to version {version}; it is written at the next change",
                 source=source,
                 found=found,
@@ -52,7 +52,7 @@ def _add_the_whole_tree(content: dict[str, Any], personality: Personality) -> No
     cells, keys = content["memory"], content["keys"]
     code = next(records(bytes.fromhex(cells["strings"].get("SSSE EF05", ""))), b"")[2:]
     if len(code) != CODE_LENGTH:
-        raise InputError(_("memory.strings.SSSE EF05: a record with the identification code expected"))
+        raise InputError(Phrase("memory.strings.SSSE EF05: a record with the identification code expected"))
     card = CardReference(code.hex()[:CITY_CODE_DIGITS], historical[-SERIAL_LENGTH:])
     for spec in layout.keys:
         if spec.name not in keys:

@@ -12,7 +12,7 @@ from sscard.card import Chip, Personality, Profile, Snapshot
 from sscard.card.snapshot import take_snapshot
 from sscard.chip.memory import Memory
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys
 from sscard.issuer.holder import Holder, card_number, make_holder
 from sscard.issuer.personalities import DEFAULT, find_personality
@@ -118,7 +118,7 @@ def issue_card(
     PIN of another form. Source: LD/T 32.6, docs/standard/card-files.md §5.
     """
     if len(city) != CITY_DIGITS or not (city.isascii() and city.isdigit()):
-        raise InputError(_("a city code has six digits"), remedy=_("for example {city}", city=CITY))
+        raise InputError(Phrase("a city code has six digits"), remedy=Phrase("for example {city}", city=CITY))
     product = find_personality(personality) if isinstance(personality, str) else personality
     policy = find_place(place or DEFAULT_PLACE) if isinstance(place, str) else place
     random = seed if isinstance(seed, Random) else Random(seed)

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from sscard.document import Document, Model, parse_document, read_document, suggestion
-from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.errors import InputError, InvalidValue
+from sscard.i18n.phrase import Phrase
 from sscard.standard.choices import CHOICES, Choice, Personality
 
 PRESETS = resources.files("sscard.issuer") / "personalities"
@@ -29,7 +29,7 @@ def presets() -> list[str]:
 def preset(name: str) -> Personality:
     """A preset by name."""
     if name not in presets():
-        raise InputError(_("no personality {name!r}", name=name), remedy=suggestion(name, presets()))
+        raise InputError(Phrase("no personality {name!r}", name=name), remedy=suggestion(name, presets()))
     text = (PRESETS / f"{name}.yaml").read_text(encoding="utf-8")
     return _read(parse_document(text, f"{name}.yaml"))
 
@@ -57,7 +57,9 @@ def _read(document: Document) -> Personality:
     if base is None:
         return personality_in(document)
     if base not in presets():
-        raise document.error(("based_on",), _("no personality {base!r}", base=base), suggestion(str(base), presets()))
+        raise document.error(
+            ("based_on",), Phrase("no personality {base!r}", base=base), suggestion(str(base), presets())
+        )
     for field, value in written_fields(dataclasses.asdict(preset(base))).items():
         content.setdefault(field, value)
     return personality_in(document)
@@ -114,16 +116,18 @@ def _type_of(choice: Choice) -> Any:
 
 def _refuse(value: object, choice: Choice) -> object:
     if value in choice.refused:
-        raise ValueError(_(choice.reason, value=value))
+        raise InvalidValue(Phrase(choice.reason, value=value if isinstance(value, int) else str(value)))
     return value
 
 
 def _hex(value: object, digits: int, allowed: tuple[int, ...]) -> int:
     """A number in so many hex digits, one of those allowed; any if none is named."""
     if not isinstance(value, str) or not re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", value):
-        raise ValueError(_("two hex digits expected") if digits == 2 else _("four hex digits expected"))
+        raise InvalidValue(Phrase("two hex digits expected") if digits == 2 else Phrase("four hex digits expected"))
     number = int(value, 16)
     if allowed and number not in allowed:
         choices = ", ".join(f"{each:0{digits}X}" for each in allowed)
-        raise ValueError(_("{value} is not open here\nexpected one of: {choices}", value=value, choices=choices))
+        raise InvalidValue(
+            Phrase("{value} is not open here", value=value), Phrase("expected one of: {words}", words=choices)
+        )
     return number

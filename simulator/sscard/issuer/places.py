@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from sscard.card import Personality
 from sscard.document import Model, parse_document, read_document, suggestion
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.holder import Holder
 from sscard.standard.encoding import encode_pin
 
@@ -65,5 +65,5 @@ def find_place(name: str) -> Place:
     if path.suffix or len(path.parts) > 1:
         return read_document(path).as_model(Place)
     if name not in places():
-        raise InputError(_("no place policy {name!r}", name=name), remedy=suggestion(name, places()))
+        raise InputError(Phrase("no place policy {name!r}", name=name), remedy=suggestion(name, places()))
     return parse_document((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml").as_model(Place)

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple
 
 from sscard.chip.memory import Memory
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys
 from sscard.psam.chip import PsamChip
 from sscard.psam.keys import (
@@ -115,7 +115,9 @@ def issue_psam(
     not hold. Errors: ``InputError`` for a terminal number of another shape.
     """
     if len(terminal_number) != TERMINAL_DIGITS or not (terminal_number.isascii() and terminal_number.isdigit()):
-        raise InputError(_("not a terminal number"), remedy=_("12 digits: 6 of the city code, 6 of the city's own"))
+        raise InputError(
+            Phrase("not a terminal number"), remedy=Phrase("12 digits: 6 of the city code, 6 of the city's own")
+        )
     order = _Order(roots, level, terminal_number, read_key, stk_enciphers)
     own_keys = own_keys or roots.psam_keys or builtin_own_keys()
     environments = tuple(

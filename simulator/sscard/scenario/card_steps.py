@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field
 
 from sscard.conversation.redaction import redact
 from sscard.document import Model
-from sscard.i18n.language import _
+from sscard.errors import InvalidValue
+from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.context import CHALLENGE_LENGTH, Bench, NotPossible
 from sscard.scenario.step import Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step
 from sscard.standard.apdu import command, split
@@ -38,17 +39,16 @@ def _fid(text: str) -> bytes:
     try:
         return bytes.fromhex(digits)
     except ValueError:
-        raise ValueError(_("not a file\nwrite MF, SSSE, an EF as EF05, or a FID or AID in hex digits")) from None
+        raise InvalidValue(
+            Phrase("not a file"), Phrase("write MF, SSSE, an EF as EF05, or a FID or AID in hex digits")
+        ) from None
 
 
 def asked_tries(text: str) -> str:
     """Tries left that the terminal must read, or ``none``; ``ValueError`` for anything else."""
     if text != NO_PIN_NEEDED and not text.isdecimal():
-        raise ValueError(
-            _(
-                "not a count\nwrite the tries that the terminal must read, or {none}",
-                none=NO_PIN_NEEDED,
-            )
+        raise InvalidValue(
+            Phrase("not a count"), Phrase("write the tries that the terminal must read, or {none}", none=NO_PIN_NEEDED)
         )
     return text
 
@@ -63,7 +63,7 @@ class Apdu(Step):
         data, sw = split(bench.connection.transmit(self.apdu))
         return Outcome(sw, data)
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         return f"apdu {redact(self.apdu)}"
 
 
@@ -79,7 +79,7 @@ class Select(Step):
         data, sw = exchange(bench.connection, command(0x00, 0xA4, p1, 0x00, fid))
         return Outcome(sw, data)
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         return f"select {self.select}"
 
 
@@ -93,7 +93,7 @@ class ReadRecord(Step):
         data, sw = exchange(bench.connection, command(0x00, 0xB2, self.read_record[0], 0x00, le=0))
         return Outcome(sw, data)
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         return f"read_record {self.read_record.hex().upper()}"
 
 
@@ -129,7 +129,7 @@ class Authenticate(Step):
         try:
             number = layout.keys[layout.key_named(asked.key)].number
         except KeyError:
-            raise NotPossible(_("this card has no {key}", key=asked.key)) from None
+            raise NotPossible(Phrase("this card has no {key}", key=asked.key)) from None
         factor = _challenge(bench, asked.challenge)
         proof = bench.hsm.authentication_data(
             bench.suite.algorithm_id,
@@ -143,9 +143,9 @@ class Authenticate(Step):
         data, sw = split(bench.connection.transmit(command(0x00, 0x82, 0x00, number, proof)))
         return Outcome(sw, data)
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         asked = self.authenticate
-        return f"authenticate {asked.key} {_manner(asked.proof, asked.challenge)}".rstrip()
+        return _title(f"authenticate {asked.key}", asked.proof, asked.challenge)
 
 
 class SafeMessage(Model):
@@ -182,9 +182,9 @@ class PinChangeUnblock(Step):
         asked = self.pin_change_unblock
         return _send_safely(bench, bytes((0x84, 0x24, 0x00, asked.p2[0])), asked, asked.plain())
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         asked = self.pin_change_unblock
-        return f"pin_change_unblock P2={asked.p2.hex()} {_manner(f'{asked.mac} MAC', asked.challenge)}".rstrip()
+        return _title(f"pin_change_unblock P2={asked.p2.hex()}", f"{asked.mac} MAC", asked.challenge)
 
 
 class CardBlock(Step):
@@ -196,8 +196,8 @@ class CardBlock(Step):
     def run(self, bench: Bench) -> Outcome:
         return _send_safely(bench, bytes((0x84, 0x16, 0x00, 0x00)), self.card_block)
 
-    def title(self) -> str:
-        return f"card_block {_manner(f'{self.card_block.mac} MAC', self.card_block.challenge)}".rstrip()
+    def title(self) -> Sayable:
+        return _title("card_block", f"{self.card_block.mac} MAC", self.card_block.challenge)
 
 
 class ApplicationBlock(Step):
@@ -210,9 +210,9 @@ class ApplicationBlock(Step):
         stk = f"STK{bench.chip.snapshot().current_df}"
         return _send_safely(bench, bytes((0x84, 0x1E, 0x00, 0x01)), self.application_block, stk=stk)
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         asked = self.application_block
-        return f"application_block {_manner(f'{asked.mac} MAC', asked.challenge)}".rstrip()
+        return _title("application_block", f"{asked.mac} MAC", asked.challenge)
 
 
 class TriesLeft(Step):
@@ -329,8 +329,9 @@ def _send_safely(
     return Outcome(sw, data)
 
 
-def _manner(proof: str, challenge: ChallengeUse) -> str:
-    words = [] if proof.startswith("right") else [proof]
+def _title(done: str, proof: str, challenge: ChallengeUse) -> Sayable:
+    """What is done, and what is not right about it."""
+    words: list[Sayable] = [] if proof.startswith("right") else [proof]
     if challenge != "fresh":
-        words.append(_("last challenge") if challenge == "last" else _("no challenge"))
-    return f"({', '.join(words)})" if words else ""
+        words.append(Phrase("last challenge") if challenge == "last" else Phrase("no challenge"))
+    return Phrase("{command} ({words})", command=done, words=Phrase.joined(ROW, words)) if words else done

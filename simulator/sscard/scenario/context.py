@@ -8,8 +8,9 @@ from random import Random
 from sscard.card import Chip, Snapshot
 from sscard.card.snapshot import take_snapshot
 from sscard.conversation import Recorder
+from sscard.errors import PhrasedError
 from sscard.hsm import Hsm
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import CardReference, Holder
 from sscard.service import Case, PinService
 from sscard.standard.cipher import Suite
@@ -19,7 +20,7 @@ from sscard.transport.faults import Armed, FaultyConnection
 CHALLENGE_LENGTH = 8
 
 
-class NotPossible(Exception):
+class NotPossible(PhrasedError):
     """A step cannot be done on the bench as it stands; the text says why and what helps."""
 
 
@@ -56,7 +57,7 @@ class Bench:
     def terminal(self) -> CardSession:
         """The terminal's session with the inserted card."""
         if self.session is None:
-            raise NotPossible(_("no terminal has the card: put a step `insert:` before this one"))
+            raise NotPossible(Phrase("no terminal has the card: put a step `insert:` before this one"))
         return self.session
 
     def insert(self) -> None:

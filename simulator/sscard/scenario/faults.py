@@ -15,7 +15,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from sscard.chip.memory import Moment
 from sscard.document import Model, suggestion
-from sscard.i18n.language import _
+from sscard.errors import InvalidValue
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import builtin_keys, make_holder, make_order, personalise, preset, presets
 from sscard.scenario.context import Bench
 from sscard.scenario.step import Hex, Nothing, Outcome, Step
@@ -27,7 +28,7 @@ ISSUED: Final = date(2025, 1, 6)
 
 def _preset(name: str) -> str:
     if name not in presets():
-        raise ValueError(_("no personality {name!r}", name=name) + "\n" + suggestion(name, presets()))
+        raise InvalidValue(Phrase("no personality {name!r}", name=name), suggestion(name, presets()))
     return name
 
 
@@ -75,8 +76,9 @@ class FaultData(Model):
     @model_validator(mode="after")
     def _is_one(self) -> FaultData:
         if sum(getattr(self, name) is not None for name in FAULTS) != 1:
-            raise ValueError(
-                _("a step injects one fault") + "\n" + _("expected one of: {words}", words=", ".join(sorted(FAULTS)))
+            raise InvalidValue(
+                Phrase("a step injects one fault"),
+                Phrase("expected one of: {words}", words=", ".join(sorted(FAULTS))),
             )
         return self
 
@@ -93,10 +95,10 @@ class FaultStep(Step):
         bench.armed.append((self, bench.reader.arm(fault, nth=wanted.nth, ins=wanted.ins[0] if wanted.ins else None)))
         return Outcome()
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         wanted = self.fault
         fault = f"{wanted.name} {getattr(wanted, wanted.name)}".rstrip()
         if wanted.ins is None:
-            return _("fault {fault} at command {nth} from here", fault=fault, nth=wanted.nth)
+            return Phrase("fault {fault} at command {nth} from here", fault=fault, nth=wanted.nth)
         ins = wanted.ins.hex().upper()
-        return _("fault {fault} at command {nth} with INS {ins}", fault=fault, nth=wanted.nth, ins=ins)
+        return Phrase("fault {fault} at command {nth} with INS {ins}", fault=fault, nth=wanted.nth, ins=ins)

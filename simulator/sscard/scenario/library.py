@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
+from typing import Final
 
 from sscard.card import Personality
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.issuer.personalities import find_personality
 from sscard.scenario.reader import Scenario, read_scenario
 from sscard.scenario.runner import DEFAULT_SEED, ScenarioResult, run_scenario
@@ -16,6 +17,25 @@ from sscard.scenario.selection import select as selected
 
 FOLDER = "scenarios"
 SUFFIXES = (".yaml", ".yml")
+
+GROUPS: Final = {
+    "change": Words("change", "修改"),
+    "faults": Words("faults", "读写故障"),
+    "refusals": Words("refusals", "拒绝"),
+    "regressions": Words("regressions", "回归"),
+    "reset": Words("reset", "重置"),
+    "tearing": Words("tearing", "防拔"),
+    "terminal": Words("terminal", "终端"),
+    "unblock": Words("unblock", "解锁"),
+    "verify": Words("verify", "校验"),
+    "window": Words("window", "窗口"),
+}
+"""The folders of the built-in suite."""
+
+
+def group_name(group: str) -> Sayable:
+    """A group of scenarios as a report calls it: a folder of the built-in suite in the language, any other as it is."""
+    return GROUPS.get(group, group)
 
 
 def builtin_folder() -> Path:
@@ -25,7 +45,7 @@ def builtin_folder() -> Path:
     for folder in (packaged, beside):
         if folder.is_dir():
             return folder
-    raise MissingPart(_("the built-in scenarios are not there"), "pip install --force-reinstall sscard")
+    raise MissingPart(Phrase("the built-in scenarios are not there"), "pip install --force-reinstall sscard")
 
 
 def builtin_scenarios(personality: Personality | None = None) -> list[Scenario]:
@@ -52,7 +72,7 @@ def run_scenarios(
     found = find_scenarios(map(Path, paths), forced) if paths else builtin_scenarios(forced)
     chosen = selected(found, select) if select else found
     if not chosen:
-        raise InputError(_("no scenario matches {expression!r}", expression=select))
+        raise InputError(Phrase("no scenario matches {expression!r}", expression=select))
     return [run_scenario(scenario, seed) for scenario in chosen]
 
 
@@ -70,7 +90,9 @@ def find_scenarios(paths: Iterable[Path], personality: Personality | None = None
 def _read_folder(folder: Path, shown: str, personality: Personality | None) -> list[Scenario]:
     files = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
     if not files:
-        raise InputError(_("no scenarios here"), file=shown, remedy=_("a scenario is a file that ends in .yaml"))
+        raise InputError(
+            Phrase("no scenarios here"), file=shown, remedy=Phrase("a scenario is a file that ends in .yaml")
+        )
     found: list[Scenario] = []
     for path in files:
         inside = path.relative_to(folder)

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from sscard.chip.memory import Moment
 from sscard.document import Model
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.step import Count, Nothing, Outcome, Step, without_power
 
@@ -84,8 +84,10 @@ class CutPower(Step):
         bench.chip.memory.cut_power(self.cut_power.point, Moment[self.cut_power.moment.upper()])
         return Outcome()
 
-    def title(self) -> str:
-        return _("cut_power {moment} write point {point}", moment=self.cut_power.moment, point=self.cut_power.point)
+    def title(self) -> Sayable:
+        return Phrase(
+            "cut_power {moment} write point {point}", moment=self.cut_power.moment, point=self.cut_power.point
+        )
 
 
 class FailMemory(Step):

@@ -16,8 +16,8 @@ from pydantic import BeforeValidator, Field, field_validator
 
 from sscard.card import Personality
 from sscard.document import Document, Model, Place, read_document, suggestion
-from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.errors import InputError, InvalidValue
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import Holder, find_personality, vary
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.issuer.personalities import DEFAULT
@@ -46,8 +46,8 @@ class HolderData(Model):
             encode_an(name[:first], 2 * first)
             encode_an(name[first:], 2 * second)
         except ValueError:
-            raise ValueError(
-                _("does not fit the card\nup to {count} characters of GBK", count=first + second)
+            raise InvalidValue(
+                Phrase("does not fit the card"), Phrase("up to {count} characters of GBK", count=first + second)
             ) from None
         return name
 
@@ -57,7 +57,7 @@ class HolderData(Model):
         try:
             Holder("", number)
         except InputError as error:
-            raise ValueError(f"{error.problem}\n{error.remedy}") from None
+            raise InvalidValue(error.problem, error.remedy) from None
         return number
 
 
@@ -124,7 +124,7 @@ def read_scenario(
     document = read_document(path)
     document.source = source or str(path)
     if not isinstance(document.content, dict):
-        raise document.error((), _("not a scenario"), _("write name:, proves: and steps: at the left margin"))
+        raise document.error((), Phrase("not a scenario"), Phrase("write name:, proves: and steps: at the left margin"))
     written = document.as_model(Written)
     steps = tuple(_step(document.part(("steps", place))) for place in range(len(written.steps)))
     named = written.card.personality
@@ -153,18 +153,22 @@ def insertion(scenario: Scenario) -> Step | None:
 def _step(document: Document) -> Step:
     content = document.content
     if not isinstance(content, dict):
-        raise document.error((), _("a step is a verb, a colon and its value"), _("write it as `- insert:`"))
+        raise document.error((), Phrase("a step is a verb, a colon and its value"), Phrase("write it as `- insert:`"))
     verbs = [key for key in content if key in VERBS]
     if len(verbs) > 1:
         raise document.error(
-            (verbs[1],), _("two verbs in one step: {verbs}", verbs=", ".join(verbs)), _("make each a step of its own")
+            (verbs[1],),
+            Phrase("two verbs in one step: {verbs}", verbs=", ".join(verbs)),
+            Phrase("make each a step of its own"),
         )
     if verbs:
         return document.as_model(VERBS[verbs[0]])
     unknown = [key for key in content if key not in Step.model_fields]
     if not unknown:
-        raise document.error((), _("a step without a verb"), _("add one of: {verbs}", verbs=", ".join(sorted(VERBS))))
-    raise document.error((unknown[0],), _("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
+        raise document.error(
+            (), Phrase("a step without a verb"), Phrase("add one of: {verbs}", verbs=", ".join(sorted(VERBS)))
+        )
+    raise document.error((unknown[0],), Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
 
 
 def _personality(document: Document, name: str, folder: Path) -> Personality:
@@ -183,6 +187,6 @@ def _suited(document: Document, written: Written, base: Personality) -> Personal
     card = written.card
     personality = vary(base, document.part(("card", "choices"))) if card.choices else base
     if card.tries_left is not None and card.tries_left > personality.pin_tries:
-        limit = _("write 0 to {limit}, or raise choices: pin_tries", limit=personality.pin_tries)
-        raise document.error(("card", "tries_left"), _("more tries left than the card's limit"), limit)
+        limit = Phrase("write 0 to {limit}, or raise choices: pin_tries", limit=personality.pin_tries)
+        raise document.error(("card", "tries_left"), Phrase("more tries left than the card's limit"), limit)
     return personality

@@ -13,7 +13,7 @@ from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.conversation import Exchange, PowerEvent, Recorder
 from sscard.hsm import HsmError, SoftHsm
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import Holder, builtin_keys, make_holder, make_order, personalise
 from sscard.issuer.personalise import card_reference
 from sscard.scenario.context import Bench, NotPossible
@@ -119,7 +119,7 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         before = after
     for number, step in steps:
         if any(owner is step and not armed.happened for owner, armed in bench.armed):
-            missed = Mismatch(step.verb, _("a command meets the fault"), _("no command came to it"))
+            missed = Mismatch(step.verb, Phrase("a command meets the fault"), Phrase("no command came to it"))
             yield StepResult(number, step, (), (missed,))
             return
 
@@ -132,11 +132,11 @@ def _perform(step: Step, bench: Bench) -> Outcome:
     except (PowerLost, CardRemoved, CardMute, NoStatusWord):
         return Outcome(None)
     except PowerError:
-        return Outcome(failure=_("the card has no power: put a step `power_on:` before this one"))
+        return Outcome(failure=Phrase("the card has no power: put a step `power_on:` before this one"))
     except TransportError as error:
-        return Outcome(failure=str(error))
+        return Outcome(failure=error.said)
     except (NotPossible, HsmError) as error:
-        return Outcome(failure=str(error))
+        return Outcome(failure=error.said)
 
 
 def _view(bench: Bench) -> View:

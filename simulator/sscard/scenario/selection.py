@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.scenario.reader import Scenario
 
 _TOKEN = re.compile(r"[()]|[^\s()]+")
@@ -32,7 +32,7 @@ class _Reader:
     def read(self) -> bool:
         fits = self._either()
         if self._tokens:
-            raise _unreadable(_("{word!r} is left over", word=self._tokens[0]))
+            raise _unreadable(Phrase("{word!r} is left over", word=self._tokens[0]))
         return fits
 
     def _either(self) -> bool:
@@ -53,10 +53,10 @@ class _Reader:
         if self._take("("):
             fits = self._either()
             if not self._take(")"):
-                raise _unreadable(_("a parenthesis is not closed"))
+                raise _unreadable(Phrase("a parenthesis is not closed"))
             return fits
         if not self._tokens or self._tokens[0] in ("and", "or", ")"):
-            raise _unreadable(_("a word is missing"))
+            raise _unreadable(Phrase("a word is missing"))
         return self._tokens.pop(0) in self._text
 
     def _take(self, token: str) -> bool:
@@ -66,7 +66,8 @@ class _Reader:
         return True
 
 
-def _unreadable(problem: str) -> InputError:
+def _unreadable(problem: Phrase) -> InputError:
     return InputError(
-        f"-k: {problem}", remedy=_("write words with and, or, not and parentheses: 'blocked and not v2-3des'")
+        Phrase("-k: {problem}", problem=problem),
+        remedy=Phrase("write words with and, or, not and parentheses: 'blocked and not v2-3des'"),
     )

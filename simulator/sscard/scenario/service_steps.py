@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar
 from pydantic import BeforeValidator, Field
 
 from sscard.document import Model
-from sscard.i18n.language import CHINESE, _, speaking
+from sscard.i18n.language import CHINESE, speaking
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, View
 from sscard.service import (
@@ -51,7 +52,7 @@ class ServiceStep(Step):
         found = super().check(before, after, outcome)
         unsaid = [words for words in self.says if words not in outcome.told]
         return found + [
-            Mismatch("says", words, outcome.told or _("nothing")) for words in unsaid if not outcome.failure
+            Mismatch("says", words, outcome.told or Phrase("nothing")) for words in unsaid if not outcome.failure
         ]
 
 
@@ -90,8 +91,10 @@ class Apply(Examined):
         bench.case = bench.service.intake(application)
         return _examined(bench.service.accept(bench.case))
 
-    def title(self) -> str:
-        return f"apply {self.apply.channel} {self.apply.reason or _('no reason')}"
+    def title(self) -> Sayable:
+        if self.apply.reason is None:
+            return Phrase("apply {channel} no reason", channel=self.apply.channel)
+        return f"apply {self.apply.channel} {self.apply.reason}"
 
 
 class Supplemented(Model):
@@ -110,7 +113,7 @@ class Supplement(Examined):
         papers = self.supplement.papers
         return _examined(bench.service.supplement(_case(bench), papers, _read(bench, papers)))
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         return f"supplement {_show(self.supplement.papers)}"
 
 
@@ -169,7 +172,7 @@ def _put_in(bench: Bench) -> None:
 
 def _case(bench: Bench) -> Case:
     if bench.case is None:
-        raise NotPossible(_("there is no case: put a step `apply:` before this one"))
+        raise NotPossible(Phrase("there is no case: put a step `apply:` before this one"))
     return bench.case
 
 

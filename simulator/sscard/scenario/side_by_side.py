@@ -5,12 +5,10 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from sscard.conversation import Exchange
-from sscard.i18n.language import N_, _, is_chinese
+from sscard.i18n.language import _, say
 from sscard.scenario.reports.console import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult, StepResult
-from sscard.standard.apdu import status_text
-
-NOT_REACHED = N_("not reached")
+from sscard.standard.apdu import named_status
 
 
 def differing_steps(left: ScenarioResult, right: ScenarioResult, names: tuple[str, str]) -> list[list[str]]:
@@ -38,11 +36,9 @@ def _outcome(step: StepResult, other: StepResult) -> tuple[list[str], list[str]]
 
 def _side(name: str, step: StepResult | None) -> list[str]:
     if step is None:
-        return [f"  {name}: {_(NOT_REACHED)}"]
+        return [f"  {name}: {_('not reached')}"]
     words = [event.sw for event in step.events if isinstance(event, Exchange)]
-    came = (
-        f"{words[-1]} {status_text(int(words[-1], 16), is_chinese())}" if words and words[-1] else _("no status word")
-    )
+    came = say(named_status(int(words[-1], 16))) if words and words[-1] else _("no status word")
     missed = [f"    {missed_text(one)}" for one in step.mismatches]
     events = [f"    {line}" for event in step.events for line in str(event).splitlines()]
     return [f"  {name}: {came}", *missed, *events]

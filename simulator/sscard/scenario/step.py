@@ -10,19 +10,21 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from sscard.card import Snapshot
 from sscard.document import Model, suggestion
-from sscard.i18n.language import N_, _, is_chinese, retell, say
+from sscard.errors import InvalidValue
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.service import Stage
-from sscard.standard.apdu import SW, status_text
-from sscard.standard.encoding import encode_pin
+from sscard.standard.apdu import SW, named_status
+from sscard.standard.encoding import InvalidPin, encode_pin
 from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import MF, Layout, Purpose
 
 READY = "ready"
 """The state of a card of which no word is true."""
-SOME_WORDS = N_(
+SOME_WORDS = Phrase(
     "off, no-pin, blocked, card-blocked, DF03-blocked, verified, challenge, a key such as PUK; or ready alone"
 )
+BYTES = Phrase("write bytes as pairs of hex digits: 00 A4 02 00")
 NO_ANSWER = "none"
 ANY_BYTE, ANY_REST = "??", "..."
 
@@ -56,12 +58,11 @@ def _bytes(text: object) -> bytes:
     digits = "".join(str(text).split())
     for place, char in enumerate(digits, 1):
         if char not in "0123456789abcdefABCDEF":
-            raise ValueError(
-                _("no hex digit at position {place}\nwrite bytes as pairs of hex digits: 00 A4 02 00", place=place)
-            )
+            raise InvalidValue(Phrase("no hex digit at position {place}", place=place), BYTES)
     if len(digits) % 2:
-        raise ValueError(
-            _("{count} hex digits, an odd number\nwrite bytes as pairs of hex digits: 00 A4 02 00", count=len(digits))
+        raise InvalidValue(
+            Phrase.plural("{count} hex digit, an odd number", "{count} hex digits, an odd number", count=len(digits)),
+            BYTES,
         )
     return bytes.fromhex(digits)
 
@@ -78,16 +79,16 @@ def _pattern(text: str) -> str:
 def _pin(digits: str) -> str:
     try:
         encode_pin(digits)
-    except ValueError as error:
-        raise ValueError(
-            retell(str(error)) + "\n" + _("write 4 to 16 digits; other bytes can be sent with the verb apdu")
+    except InvalidPin as error:
+        raise InvalidValue(
+            error.said, Phrase("write 4 to 16 digits; other bytes can be sent with the verb apdu")
         ) from None
     return digits
 
 
 def _given_pin(digits: str) -> str:
     if not digits:
-        raise ValueError(_("a PIN has 4 to 16 digits, got none\nwrite 4 to 16 digits"))
+        raise InvalidValue(Phrase("a PIN has 4 to 16 digits, got none"), Phrase("write 4 to 16 digits"))
     return _pin(digits)
 
 
@@ -96,14 +97,18 @@ def _status_word(text: object) -> int | None:
         return None
     digits = str(text)
     if len(digits) != 4:
-        raise ValueError(_("not a status word\nwrite four hex digits, as in 63C5, or none where the power goes"))
+        raise InvalidValue(
+            Phrase("not a status word"), Phrase("write four hex digits, as in 63C5, or none where the power goes")
+        )
     return int.from_bytes(_bytes(digits), "big")
 
 
 def _tries(text: object) -> tuple[int, ...]:
     counts = str(text).split()
     if not counts or not all(count.isdecimal() for count in counts):
-        raise ValueError(_("not a count\nwrite the tries left of each version of the key: 3, or 3 2 3"))
+        raise InvalidValue(
+            Phrase("not a count"), Phrase("write the tries left of each version of the key: 3, or 3 2 3")
+        )
     return tuple(map(int, counts))
 
 
@@ -111,27 +116,26 @@ def _words(value: object) -> frozenset[str]:
     given = value if isinstance(value, list) else str(value).split()
     for word in given:
         if word not in (READY, *all_words()):
-            raise ValueError(
-                _("unknown word {word!r}", word=word) + "\n" + suggestion(str(word), all_words(), _(SOME_WORDS))
+            raise InvalidValue(
+                Phrase("unknown word {word!r}", word=str(word)), suggestion(str(word), all_words(), SOME_WORDS)
             )
     if not given or (READY in given and len(given) > 1):
-        raise ValueError(_("not a state\nwrite what is so: {words}", words=_(SOME_WORDS)))
+        raise InvalidValue(Phrase("not a state"), Phrase("write what is so: {words}", words=SOME_WORDS))
     return frozenset(given) - {READY}
 
 
 def _key(name: str) -> str:
     if name not in authenticated_keys():
-        raise ValueError(
-            _("unknown key {name!r}", name=name)
-            + "\n"
-            + suggestion(name, authenticated_keys(), _("expected PUK, BK, UKSSSE, …"))
+        raise InvalidValue(
+            Phrase("unknown key {name!r}", name=name),
+            suggestion(name, authenticated_keys(), Phrase("expected PUK, BK, UKSSSE, …")),
         )
     return name
 
 
 def _nothing(text: str) -> str:
     if text:
-        raise ValueError(_("this verb takes no value\nwrite the verb and its colon only"))
+        raise InvalidValue(Phrase("this verb takes no value"), Phrase("write the verb and its colon only"))
     return text
 
 
@@ -190,7 +194,7 @@ class Outcome:
     data: bytes = field(default=b"", repr=False)
     said: dict[str, str] = field(default_factory=dict)
     told: str = ""
-    failure: str = ""
+    failure: Sayable = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +202,8 @@ class Mismatch:
     """One expectation that was not met; ``field`` is the step's field that states it."""
 
     field: str
-    expected: str
-    actual: str
+    expected: Sayable
+    actual: Sayable
 
 
 class Step(Model):
@@ -221,7 +225,7 @@ class Step(Model):
         """Do it; refusals of the card, lost power and the like are raised."""
         raise NotImplementedError
 
-    def title(self) -> str:
+    def title(self) -> Sayable:
         """The step in a few words, without secrets."""
         return self.verb
 
@@ -239,7 +243,7 @@ class Step(Model):
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
         """Every expectation that was not met."""
         if outcome.failure:
-            return [Mismatch(self.verb, _("the step is done"), outcome.failure)]
+            return [Mismatch(self.verb, Phrase("the step is done"), outcome.failure)]
         tries = before.tries if self.tries is None else self.tries
         state = self.expected_state(before.state, tries)
         pairs = [
@@ -268,19 +272,19 @@ def matches(pattern: str, data: bytes) -> bool:
     return all(part in (ANY_BYTE, f"{byte:02X}") for part, byte in zip(parts, data, strict=False))
 
 
-def show_sw(sw: int | None) -> str:
+def show_sw(sw: int | None) -> Sayable:
     """A status word with its meaning."""
-    return f"{sw:04X} {status_text(sw, is_chinese())}" if sw is not None else _("no answer")
+    return named_status(sw) if sw is not None else Phrase("no answer")
 
 
-def show_data(data: bytes) -> str:
+def show_data(data: bytes) -> Sayable:
     """Data as a pattern writes it."""
-    return data.hex(" ").upper() or _("no data")
+    return data.hex(" ").upper() or Phrase("no data")
 
 
-def show_tries(key: str, tries: tuple[int, ...]) -> str:
+def show_tries(key: str, tries: tuple[int, ...]) -> Sayable:
     """Tries left of a key, one number per version."""
-    return f"{key} {' '.join(map(str, tries))}".strip() if tries else _("{key}: not on this card", key=key)
+    return f"{key} {' '.join(map(str, tries))}".strip() if tries else Phrase("{key}: not on this card", key=key)
 
 
 def show_state(words: frozenset[str]) -> str:
@@ -288,6 +292,6 @@ def show_state(words: frozenset[str]) -> str:
     return " ".join(sorted(words, key=all_words().index)) or READY
 
 
-def show_stage(stage: Stage | None) -> str:
+def show_stage(stage: Stage | None) -> Sayable:
     """A case's stage in words."""
-    return say(stage.words) if stage else _("no case")
+    return stage.words if stage else Phrase("no case")

@@ -8,7 +8,8 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from sscard.document import Model
-from sscard.i18n.language import _
+from sscard.errors import InvalidValue
+from sscard.i18n.phrase import Phrase
 from sscard.scenario.card_steps import NO_PIN_NEEDED, asked_tries
 from sscard.scenario.context import Bench
 from sscard.scenario.power_steps import PowerStep
@@ -103,7 +104,7 @@ class Torn(Model):
     @model_validator(mode="after")
     def _complete(self) -> Torn:
         if self.operation == "reset" and not self.new:
-            raise ValueError(_("a reset has a new PIN\nwrite new: and the PIN of the reset"))
+            raise InvalidValue(Phrase("a reset has a new PIN"), Phrase("write new: and the PIN of the reset"))
         return self
 
     def recovery(self, card: OpenedCard, expected: Identity) -> Flow[Recovery]:

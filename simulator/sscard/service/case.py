@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Final
 
-from sscard.i18n.language import _, say
-from sscard.i18n.phrase import Phrase, Words
+from sscard.errors import PhrasedError
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.service.channels import Channel
 from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.notices import NotDone, Operated, SupplementNotice
@@ -66,18 +67,19 @@ class Act(Word):
     NOTED = "noted", "记录"
 
 
-class WrongStage(Exception):
+class WrongStage(PhrasedError):
     """A verb came at a stage where the case does not take it."""
 
-    def __init__(self, case_number: str, stage: Stage, wanted: str) -> None:
+    def __init__(self, case_number: str, stage: Stage, wanted: Sayable) -> None:
         super().__init__(
-            _(
+            Phrase(
                 "case {number} is at stage {stage!r}: {wanted}",
                 number=case_number,
-                stage=say(stage.words),
+                stage=stage.words,
                 wanted=wanted,
             )
         )
+        self.args = (case_number, stage, wanted)
         self.stage = stage
 
 
@@ -175,7 +177,7 @@ class Case:
     def reason(self) -> Reason:
         """The reason of a case that was accepted, and so has one."""
         if self.reason_given is None:
-            raise WrongStage(self.number, self.stage, _("it has no reason"))
+            raise WrongStage(self.number, self.stage, Phrase("it has no reason"))
         return self.reason_given
 
     @property
@@ -199,12 +201,12 @@ class Case:
     def require(self, stage: Stage) -> None:
         """Refuse a verb that belongs to another stage with ``WrongStage``."""
         if self.stage is not stage:
-            raise WrongStage(self.number, self.stage, _("this is for stage {stage!r}", stage=say(stage.words)))
+            raise WrongStage(self.number, self.stage, Phrase("this is for stage {stage!r}", stage=stage.words))
 
     def check(self, event: Event) -> None:
         """``WrongStage`` where the event's stage may not follow."""
         if self._events and event.stage not in NEXT[self.stage]:
-            raise WrongStage(self.number, self.stage, _("{stage!r} may not follow", stage=say(event.stage.words)))
+            raise WrongStage(self.number, self.stage, Phrase("{stage!r} may not follow", stage=event.stage.words))
 
     def add(self, event: Event) -> None:
         """Append an event and take its facts in; ``WrongStage`` where its stage may not follow."""

@@ -10,12 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.i18n.language import N_, say
-from sscard.i18n.phrase import Phrase, Words
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.service.words import Operation, Paper, Word
 from sscard.service.workdays import Due
 
 NO_FEE: Final = "无"
+SENTENCES: Final = "{first}. {rest}"
 ADVICE: Final = (
     "After the change or reset of the PIN, you can try it at a hospital or pharmacy nearby, and change an initial PIN "
     "to avoid losses"
@@ -62,7 +63,7 @@ class Refusal:
 
     @property
     def said(self) -> Phrase:
-        grounds = Phrase.joined(N_("{first}. {rest}"), [ground.said for ground in self.grounds])
+        grounds = Phrase.joined(SENTENCES, [ground.said for ground in self.grounds])
         return Phrase("Not accepted: {grounds}", grounds=grounds)
 
     @property
@@ -160,10 +161,11 @@ class ResultNotice:
     def said(self) -> tuple[Phrase, ...]:
         """One sentence each."""
         changed = self.operation is Operation.CHANGE
-        done = N_("Case {number}: the PIN of the social security card was changed")
-        number, reset = self.case_number, N_("Case {number}: the PIN of the social security card was reset")
+        number = self.case_number
         told = [
-            Phrase(done if changed else reset, number=number),
+            Phrase("Case {number}: the PIN of the social security card was changed", number=number)
+            if changed
+            else Phrase("Case {number}: the PIN of the social security card was reset", number=number),
             Phrase("{text}", text=Words(ADVICE, self.advice)),
             Phrase("Fee: {fee}", fee=Words("none", self.fee) if self.fee == NO_FEE else self.fee),
         ]
@@ -178,10 +180,10 @@ class ResultNotice:
 
     @property
     def text(self) -> str:
-        return say(Phrase.joined(N_("{first}. {rest}"), self.said))
+        return say(Phrase.joined(SENTENCES, self.said))
 
 
-def name_papers(papers: Sequence[Paper]) -> Phrase:
+def name_papers(papers: Sequence[Paper]) -> Sayable:
     """The papers as the item names them, each as original."""
     originals = [Phrase("{paper} (the original)", paper=paper.words) for paper in papers]
-    return Phrase.joined(N_("{first}, {rest}"), originals)
+    return Phrase.joined("{first}, {rest}", originals)

@@ -20,8 +20,7 @@ from datetime import date, datetime
 from typing import Final
 
 from sscard.hsm import HsmError
-from sscard.i18n.language import N_
-from sscard.i18n.phrase import Phrase, Words
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import Place
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
@@ -43,10 +42,11 @@ from sscard.service.notices import (
 from sscard.service.policy import Policy, load_policy
 from sscard.service.words import Operation, Paper
 from sscard.service.workdays import day_in_china, due_after
-from sscard.standard.apdu import SW, status_text, tries_in
+from sscard.standard.apdu import SW, status_words, tries_in
 from sscard.standard.encoding import encode_pin
 from sscard.terminal import AuthenticationFailed, BasicData, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
 from sscard.terminal.errors import ApduError
+from sscard.terminal.flows import encode_given_pin
 from sscard.terminal.recovery import finish_change
 from sscard.transport.faults import TransportError
 
@@ -58,12 +58,19 @@ OTHER_CARD: Final = Phrase("this is not the social security card of the case")
 UNCHANGED: Final = Phrase("the PIN is as it was")
 OPEN: Final = Phrase("what came of the operation before is not known")
 NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and go on")
-_FOUND: tuple[tuple[type[ApduError], str], ...] = (
-    (WrongPin, N_("the PIN is wrong, {tries} more tries")),
-    (PinBlocked, BLOCKED.text),
-    (AuthenticationFailed, N_("the card does not accept the issuer's key, which has {tries} more tries; {pin}")),
-    (KeyBlocked, N_("the issuer's key is blocked on the card; {pin}")),
-    (CardUnusable, N_("the card or the application is blocked")),
+_FOUND: tuple[tuple[type[ApduError], Phrase], ...] = (
+    (WrongPin, Phrase.plural("the PIN is wrong, {count} more try", "the PIN is wrong, {count} more tries", count=0)),
+    (PinBlocked, BLOCKED),
+    (
+        AuthenticationFailed,
+        Phrase.plural(
+            "the card does not accept the issuer's key, which has {count} more try; {pin}",
+            "the card does not accept the issuer's key, which has {count} more tries; {pin}",
+            count=0,
+        ),
+    ),
+    (KeyBlocked, Phrase("the issuer's key is blocked on the card; {pin}")),
+    (CardUnusable, Phrase("the card or the application is blocked")),
 )
 _WITHOUT_REMEDY = (PinBlocked, AuthenticationFailed, KeyBlocked, CardUnusable)
 """Refusals of the card that end a case; so does the wrong PIN that leaves no try."""
@@ -170,7 +177,7 @@ class PinService:
         if key in case.outcomes:
             return case.outcomes[key]
         case.require(Stage.ACCEPTED)
-        _check_pin(new_pin)
+        encode_given_pin(new_pin)
         encode_pin(old_pin)
         if not _is_card_of(case, session):
             return self._note(case, NotDone(OTHER_CARD))
@@ -182,7 +189,7 @@ class PinService:
     def complete(self, case: Case, session: CardSession, pin: str) -> ResultNotice | NotDone:
         """办结: the citizen tries the new PIN on the card and is told what to do next. Nothing is charged."""
         case.require(Stage.OPERATED)
-        _check_pin(pin)
+        encode_given_pin(pin)
         if not _is_card_of(case, session):
             return self._note(case, NotDone(OTHER_CARD))
         try:
@@ -301,7 +308,7 @@ class PinService:
                 return self._refused(case, error, pin=OPEN)
             return self._refused(case, error, attempt)
         except HsmError as error:
-            answer = NotDone(Phrase("the HSM could not do it; {pin} ({error})", pin=pin, error=str(error)))
+            answer = NotDone(Phrase("the HSM could not do it; {pin} ({error})", pin=pin, error=error.said))
             return self._note(case, answer) if resumed else self._not_done(case, answer, attempt)
         except _UNANSWERED:
             return self._note(case, NotDone(NO_ANSWER))
@@ -344,15 +351,9 @@ def _is_card_of(case: Case, session: CardSession) -> bool:
     return case.card is not None and session.identity == case.card.identity
 
 
-def _check_pin(pin: str) -> None:
-    """Refuse a PIN that is none, without repeating it."""
-    if not encode_pin(pin):
-        raise ValueError("a PIN has 4 to 16 digits, got none")
-
-
 def _found(error: ApduError, tries: int | None, pin: Phrase) -> Phrase:
     """What the card's refusal means, in words."""
     if isinstance(error, WrongPin) and tries == 0:
         return Phrase("the PIN is wrong; {blocked}", blocked=BLOCKED)
-    known = (Phrase(words, tries=tries or 0, pin=pin) for kind, words in _FOUND if isinstance(error, kind))
-    return next(known, Phrase("{text}", text=Words(status_text(error.sw), status_text(error.sw, chinese=True))))
+    known = (words.filled(count=tries or 0, pin=pin) for kind, words in _FOUND if isinstance(error, kind))
+    return next(known, Phrase("{text}", text=status_words(error.sw)))

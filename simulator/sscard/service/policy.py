@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from sscard.document import Model, parse_document, read_document
-from sscard.i18n.language import _
+from sscard.errors import InvalidValue
+from sscard.i18n.phrase import Phrase
 from sscard.service.words import ApplicantKind, Document, Standing
 
 FILE = "policy.yaml"
@@ -41,8 +42,9 @@ class Policy(Model):
     def _everybody_has_a_document(self) -> Policy:
         without = [kind.value for kind in ApplicantKind if not self.documents.get(kind)]
         if without:
-            raise ValueError(
-                _("documents: none for {names}\nname at least one for each kind of applicant", names=", ".join(without))
+            raise InvalidValue(
+                Phrase("documents: none for {names}", names=", ".join(without)),
+                Phrase("name at least one for each kind of applicant"),
             )
         return self
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Final, NamedTuple
 
+from sscard.i18n.phrase import Words
+
 
 class SW(IntEnum):
     """Status words the card can answer (LD/T 32.5, complete list).
 
     ``TRIES_LEFT``, ``MORE_DATA`` and ``WRONG_LE`` carry a number in their low
-    bits; ``status_text`` explains any word, these included.
+    bits; ``status_words`` explains any word, these included.
     """
 
     OK = 0x9000
@@ -52,38 +54,39 @@ class SW(IntEnum):
     MAC_NOT_AVAILABLE = 0x9406
 
 
-_TEXT: Final = {
-    SW.OK: ("done", "成功"),
-    SW.MEMORY_FAILURE: ("memory failure", "存储器故障"),
-    SW.WRONG_LENGTH: ("wrong length", "长度错误"),
-    SW.WRONG_STATE: ("not accepted in this state", "命令不接受（无效状态）"),
-    SW.WRONG_FILE_STRUCTURE: ("incompatible with the file structure", "命令与文件结构不相容"),
-    SW.SECURITY_NOT_SATISFIED: ("security status not satisfied", "不满足安全状态"),
-    SW.METHOD_BLOCKED: ("PIN or key blocked", "认证方法锁定"),
-    SW.NO_CHALLENGE: ("no valid challenge", "引用数据无效（未取随机数）"),
-    SW.CONDITIONS_NOT_SATISFIED: ("conditions of use not satisfied", "使用条件不满足"),
-    SW.NO_CURRENT_EF: ("no current EF", "没有选择当前文件"),
-    SW.MAC_MISSING: ("MAC missing", "安全报文数据项丢失"),
-    SW.WRONG_SECURE_MESSAGE: ("secure message or MAC wrong", "安全报文数据项不正确"),
-    SW.WRONG_DATA: ("wrong data field", "数据域参数不正确"),
-    SW.NOT_SUPPORTED: ("not supported, or card blocked", "功能不支持或卡片锁定"),
-    SW.FILE_NOT_FOUND: ("file not found", "未找到文件"),
-    SW.RECORD_NOT_FOUND: ("record not found", "未找到记录"),
-    SW.FILE_FULL: ("no room in the file", "文件空间不足"),
-    SW.LC_NOT_TLV: ("Lc inconsistent with TLV", "Lc与TLV结构不一致"),
-    SW.WRONG_P1P2: ("wrong P1 P2", "P1、P2参数不正确"),
-    SW.KEY_NOT_FOUND: ("key or referenced data not found", "未找到引用数据"),
-    SW.OFFSET_OUTSIDE: ("offset outside the EF", "偏移量超出文件"),
-    SW.UNKNOWN_INS: ("INS unknown", "INS不支持"),
-    SW.UNKNOWN_CLA: ("CLA unknown", "CLA不支持"),
-    SW.NO_DATA_PENDING: ("no data pending", "数据无效"),
-    SW.WRONG_MAC: ("MAC invalid", "MAC无效"),
-    SW.APPLICATION_BLOCKED: ("application permanently blocked", "应用永久锁定"),
-    SW.AMOUNT_INSUFFICIENT: ("amount insufficient", "金额不足"),
-    SW.COUNTER_AT_MAXIMUM: ("transaction counter at maximum", "交易计数器达到最大值"),
-    SW.KEY_INDEX_UNKNOWN: ("key index not supported", "密钥索引不支持"),
-    SW.MAC_NOT_AVAILABLE: ("requested MAC not available", "所请求的MAC不可用"),
+_TEXT: Final[dict[int, Words]] = {
+    SW.OK: Words("done", "成功"),
+    SW.MEMORY_FAILURE: Words("memory failure", "存储器故障"),
+    SW.WRONG_LENGTH: Words("wrong length", "长度错误"),
+    SW.WRONG_STATE: Words("not accepted in this state", "命令不接受（无效状态）"),
+    SW.WRONG_FILE_STRUCTURE: Words("incompatible with the file structure", "命令与文件结构不相容"),
+    SW.SECURITY_NOT_SATISFIED: Words("security status not satisfied", "不满足安全状态"),
+    SW.METHOD_BLOCKED: Words("PIN or key blocked", "认证方法锁定"),
+    SW.NO_CHALLENGE: Words("no valid challenge", "引用数据无效（未取随机数）"),
+    SW.CONDITIONS_NOT_SATISFIED: Words("conditions of use not satisfied", "使用条件不满足"),
+    SW.NO_CURRENT_EF: Words("no current EF", "没有选择当前文件"),
+    SW.MAC_MISSING: Words("MAC missing", "安全报文数据项丢失"),
+    SW.WRONG_SECURE_MESSAGE: Words("secure message or MAC wrong", "安全报文数据项不正确"),
+    SW.WRONG_DATA: Words("wrong data field", "数据域参数不正确"),
+    SW.NOT_SUPPORTED: Words("not supported, or card blocked", "功能不支持或卡片锁定"),
+    SW.FILE_NOT_FOUND: Words("file not found", "未找到文件"),
+    SW.RECORD_NOT_FOUND: Words("record not found", "未找到记录"),
+    SW.FILE_FULL: Words("no room in the file", "文件空间不足"),
+    SW.LC_NOT_TLV: Words("Lc inconsistent with TLV", "Lc与TLV结构不一致"),
+    SW.WRONG_P1P2: Words("wrong P1 P2", "P1、P2参数不正确"),
+    SW.KEY_NOT_FOUND: Words("key or referenced data not found", "未找到引用数据"),
+    SW.OFFSET_OUTSIDE: Words("offset outside the EF", "偏移量超出文件"),
+    SW.UNKNOWN_INS: Words("INS unknown", "INS不支持"),
+    SW.UNKNOWN_CLA: Words("CLA unknown", "CLA不支持"),
+    SW.NO_DATA_PENDING: Words("no data pending", "数据无效"),
+    SW.WRONG_MAC: Words("MAC invalid", "MAC无效"),
+    SW.APPLICATION_BLOCKED: Words("application permanently blocked", "应用永久锁定"),
+    SW.AMOUNT_INSUFFICIENT: Words("amount insufficient", "金额不足"),
+    SW.COUNTER_AT_MAXIMUM: Words("transaction counter at maximum", "交易计数器达到最大值"),
+    SW.KEY_INDEX_UNKNOWN: Words("key index not supported", "密钥索引不支持"),
+    SW.MAC_NOT_AVAILABLE: Words("requested MAC not available", "所请求的MAC不可用"),
 }
+_UNKNOWN: Final = Words("unknown status word", "未知状态码")
 
 
 class Answer(NamedTuple):
@@ -119,17 +122,22 @@ def tries_in(sw: int) -> int | None:
     return sw & 0x0F if sw & 0xFFF0 == SW.TRIES_LEFT else None
 
 
-def status_text(sw: int, chinese: bool = False) -> str:
-    """Explain a status word in words, English or Chinese."""
+def status_words(sw: int) -> Words:
+    """What a status word means, in English and Chinese."""
     tries = tries_in(sw)
     if tries is not None:
-        return f"校验失败，剩余{tries}次" if chinese else f"verification failed, {tries} tries left"
+        return Words(
+            f"verification failed, {tries} {'try' if tries == 1 else 'tries'} left", f"校验失败，剩余{tries}次"
+        )
     low = sw & 0xFF
     if sw & 0xFF00 == SW.MORE_DATA:
-        return f"还有{low}字节数据" if chinese else f"done, {low} bytes waiting"
+        return Words(f"done, {low} {'byte' if low == 1 else 'bytes'} waiting", f"还有{low}字节数据")
     if sw & 0xFF00 == SW.WRONG_LE:
-        return f"Le错误，应为{low}" if chinese else f"wrong Le, {low} is right"
-    try:
-        return _TEXT[SW(sw)][chinese]
-    except (KeyError, ValueError):
-        return "未知状态码" if chinese else "unknown status word"
+        return Words(f"wrong Le, {low} is right", f"Le错误，应为{low}")
+    return _TEXT.get(sw, _UNKNOWN)
+
+
+def named_status(sw: int) -> Words:
+    """A status word, four hex digits, and what it means."""
+    words = status_words(sw)
+    return Words(f"{sw:04X} {words.english}", f"{sw:04X} {words.chinese}")

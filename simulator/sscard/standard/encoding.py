@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from sscard.i18n.phrase import Phrase
+
 PIN_MIN_DIGITS: Final = 4
 PIN_MAX_DIGITS: Final = 16
+
+
+class InvalidPin(ValueError):
+    """Digits that are no PIN; ``said`` says why, without them."""
+
+    def __init__(self, said: Phrase) -> None:
+        super().__init__(said)
+        self.said = said
+
+    def __str__(self) -> str:
+        return self.said.text.format(**self.said.values)
 
 
 def encode_cn(digits: str, length: int) -> bytes:
@@ -45,9 +58,16 @@ def encode_pin(digits: str) -> bytes:
     if not digits:
         return b""
     if not digits.isascii() or not digits.isdigit():
-        raise ValueError("a PIN has decimal digits only")
+        raise InvalidPin(Phrase("a PIN has decimal digits only"))
     if not PIN_MIN_DIGITS <= len(digits) <= PIN_MAX_DIGITS:
-        raise ValueError(f"a PIN has {PIN_MIN_DIGITS} to {PIN_MAX_DIGITS} digits, got {len(digits)}")
+        raise InvalidPin(
+            Phrase(
+                "a PIN has {least} to {most} digits, got {count}",
+                least=PIN_MIN_DIGITS,
+                most=PIN_MAX_DIGITS,
+                count=len(digits),
+            )
+        )
     return encode_cn(digits, (len(digits) + 1) // 2)
 
 

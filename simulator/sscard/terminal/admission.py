@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
 
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase
 from sscard.standard.generations import GENERATIONS
 from sscard.terminal import flows
 from sscard.terminal.card import Identity, IssuerData, OpenedCard
@@ -16,17 +17,17 @@ from sscard.terminal.flow import Flow
 class Finding(Enum):
     """Why a card is not served."""
 
-    NOT_GENUINE = N_("internal authentication failed: the card is not genuine")
-    BLACKLISTED = N_("the card is on the black list")
-    UNSUPPORTED_BODY = N_("cards of this initializing body are not served")
-    UNSUPPORTED_CATEGORY = N_("cards of this category are not served")
-    UNSUPPORTED_VERSION = N_("cards of this version are not served")
-    EXPIRED = N_("the card has expired")
+    NOT_GENUINE = Phrase("internal authentication failed: the card is not genuine")
+    BLACKLISTED = Phrase("the card is on the black list")
+    UNSUPPORTED_BODY = Phrase("cards of this initializing body are not served")
+    UNSUPPORTED_CATEGORY = Phrase("cards of this category are not served")
+    UNSUPPORTED_VERSION = Phrase("cards of this version are not served")
+    EXPIRED = Phrase("the card has expired")
 
     @property
     def text(self) -> str:
         """For the operator."""
-        return _(self.value)
+        return say(self.value)
 
 
 @dataclass(frozen=True, slots=True)

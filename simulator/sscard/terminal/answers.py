@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from sscard.hsm import Hsm
-from sscard.i18n.language import _, is_chinese
+from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
 from sscard.terminal.errors import ApduError
@@ -37,7 +37,7 @@ class HsmAnswers:
         if isinstance(request, CheckMac2):
             asked = request.purchase
             if not equal(self._purchase_mac(asked, request.made.sequence, asked.amounts), request.mac2):
-                raise ApduError(_("check MAC2"), SW.WRONG_MAC, chinese=is_chinese())
+                raise ApduError(Phrase("check MAC2"), SW.WRONG_MAC)
             return True
         raise NotImplementedError(type(request).__name__)
 

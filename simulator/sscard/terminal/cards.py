@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import N_, _
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import cardfile
 from sscard.issuer.cardfile import FileCard
 from sscard.issuer.migrations import Tell, ignore
@@ -39,7 +39,7 @@ def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connectio
         return PcscConnection(name)
     found = cards()
     if not found:
-        raise MissingPart(_("this machine has no reader"), "sscard doctor")
+        raise MissingPart(Phrase("this machine has no reader"), "sscard doctor")
     return PcscConnection(next((name for name, atr in found.items() if atr), next(iter(found))))
 
 
@@ -49,7 +49,7 @@ def _address(url: str) -> str:
 
 CARDS: Final[Registry[Opener]] = Registry(
     "sscard.cards",
-    N_("kind of card"),
+    Phrase("kind of card"),
     {
         IMAGE: open_image,
         PCSC: _open_pcsc,
@@ -81,7 +81,7 @@ def image_path(url: str) -> Path:
     """The path of an image; ``InputError`` for any other card, whose memory nobody can see."""
     if scheme_of(url) != IMAGE:
         raise InputError(
-            _("{url}: the memory of this card cannot be read", url=url),
-            remedy=_("name a card image, or send commands with sscard apdu"),
+            Phrase("{url}: the memory of this card cannot be read", url=url),
+            remedy=Phrase("name a card image, or send commands with sscard apdu"),
         )
     return Path(_address(CARDS.resolve(url)[1]))

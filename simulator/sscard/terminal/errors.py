@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from sscard.hsm import HsmError
-from sscard.i18n.language import _, is_chinese
-from sscard.standard.apdu import SW, status_text, tries_in
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.standard.apdu import SW, named_status, tries_in
 from sscard.standard.cipher import ALGORITHM_NAMES
 
 
 class ApduError(Exception):
-    """The card refused a command; carries the answer's data and status word, explained in English or Chinese."""
+    """The card refused a command; carries the answer's data and status word."""
 
-    def __init__(self, operation: str, sw: int, data: bytes = b"", *, chinese: bool = False) -> None:
+    def __init__(self, operation: Sayable, sw: int, data: bytes = b"") -> None:
         super().__init__(operation, sw)  # what a pickle is made again from; the rest is restored as attributes
         self.operation = operation
         self.sw = sw
         self.data = data
-        self.chinese = chinese
+
+    @property
+    def said(self) -> Phrase:
+        """The operation, the status word and its meaning."""
+        return Phrase("{operation}: {status}", operation=self.operation, status=named_status(self.sw))
 
     def __str__(self) -> str:
-        return f"{self.operation}: {self.sw:04X} {status_text(self.sw, self.chinese)}"
+        return say(self.said)
 
 
 class WrongPin(ApduError):
     """The PIN is wrong; ``tries_left`` more tries (0: it is blocked now)."""
 
-    def __init__(self, operation: str, sw: int, *, chinese: bool = False) -> None:
-        super().__init__(operation, sw, chinese=chinese)
+    def __init__(self, operation: Sayable, sw: int) -> None:
+        super().__init__(operation, sw)
         self.tries_left = tries_in(sw) or 0
 
 
@@ -39,8 +44,8 @@ class PinBlocked(ApduError):
 class AuthenticationFailed(ApduError):
     """The card did not accept the issuer's key; ``tries_left`` more tries of that key."""
 
-    def __init__(self, operation: str, sw: int, *, chinese: bool = False) -> None:
-        super().__init__(operation, sw, chinese=chinese)
+    def __init__(self, operation: Sayable, sw: int) -> None:
+        super().__init__(operation, sw)
         self.tries_left = tries_in(sw) or 0
 
 
@@ -58,37 +63,38 @@ class UnknownAlgorithm(HsmError):
     """The card names an algorithm that nobody knows; raised before a key is used, so no try is lost."""
 
     def __init__(self, algorithm: int) -> None:
-        super().__init__(algorithm)
+        known = ", ".join(f"{known:02X} {name}" for known, name in ALGORITHM_NAMES.items())
+        super().__init__(
+            Phrase(
+                "the card names algorithm {algorithm:02X}, which is unknown; known are {known}",
+                algorithm=algorithm,
+                known=known,
+            )
+        )
+        self.args = (algorithm,)
         self.algorithm = algorithm
 
-    def __str__(self) -> str:
-        return _(
-            "the card names algorithm {algorithm:02X}, which is unknown; known are {known}",
-            algorithm=self.algorithm,
-            known=", ".join(f"{known:02X} {name}" for known, name in ALGORITHM_NAMES.items()),
-        )
 
-
-def pin_error(operation: str, sw: int) -> ApduError:
+def pin_error(operation: Sayable, sw: int) -> ApduError:
     """The error of a refused VERIFY or CHANGE PIN."""
     if tries_in(sw) is not None:
-        return WrongPin(operation, sw, chinese=is_chinese())
+        return WrongPin(operation, sw)
     if sw == SW.METHOD_BLOCKED:
-        return PinBlocked(operation, sw, chinese=is_chinese())
+        return PinBlocked(operation, sw)
     return card_error(operation, sw)
 
 
-def authentication_error(operation: str, sw: int) -> ApduError:
+def authentication_error(operation: Sayable, sw: int) -> ApduError:
     """The error of a refused EXTERNAL AUTHENTICATION."""
     if tries_in(sw) is not None:
-        return AuthenticationFailed(operation, sw, chinese=is_chinese())
+        return AuthenticationFailed(operation, sw)
     if sw == SW.METHOD_BLOCKED:
-        return KeyBlocked(operation, sw, chinese=is_chinese())
+        return KeyBlocked(operation, sw)
     return card_error(operation, sw)
 
 
-def card_error(operation: str, sw: int) -> ApduError:
+def card_error(operation: Sayable, sw: int) -> ApduError:
     """The error of any other refusal."""
     if sw in (SW.NOT_SUPPORTED, SW.APPLICATION_BLOCKED):
-        return CardUnusable(operation, sw, chinese=is_chinese())
-    return ApduError(operation, sw, chinese=is_chinese())
+        return CardUnusable(operation, sw)
+    return ApduError(operation, sw)

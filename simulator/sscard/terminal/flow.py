@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple, TypeVar
 
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.standard.apdu import SW, Answer
 from sscard.terminal.card import OpenedCard
 from sscard.terminal.errors import ApduError, card_error
@@ -51,7 +51,7 @@ class Seal:
 class AskPin(NamedTuple):
     """A PIN from the holder under one of the prompts of ``terminal.pinpad``. Answer: the digits."""
 
-    prompt: str
+    prompt: Phrase
 
 
 class PurchaseMac(NamedTuple):
@@ -124,8 +124,8 @@ def run(flow: Flow[T], send: Callable[[bytes], Answer], answer: Callable[[Any], 
         return result
 
 
-def checked(answer: Answer, operation: str, error: Callable[[str, int], ApduError] = card_error, **names: str) -> bytes:
+def checked(answer: Answer, operation: Sayable, error: Callable[[Sayable, int], ApduError] = card_error) -> bytes:
     """The data of an answer; ``error`` is raised for any status word but 9000, with the operation's name."""
     if answer.sw != SW.OK:
-        raise error(_(operation, **names), answer.sw)
+        raise error(operation, answer.sw)
     return answer.data

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sscard.i18n.language import N_
+from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.cipher import MAC_LENGTH, equal
-from sscard.standard.encoding import decode_an, decode_cn, encode_pin, records
+from sscard.standard.encoding import InvalidPin, decode_an, decode_cn, encode_pin, records
 from sscard.standard.generations import generation_in
 from sscard.standard.suite import block_of
 from sscard.standard.tree import SSSE_NAME
@@ -44,6 +44,16 @@ UNBLOCK, RESET = 0x00, 0x01
 """P2 of PIN CHANGE/UNBLOCK."""
 PURCHASE: Final = 0x02
 """P2 of GET TRANSACTION PROOF."""
+
+CHALLENGE: Final = Phrase("get challenge")
+INTERNAL_AUTHENTICATION: Final = Phrase("internal authentication")
+ASK_TRIES: Final = Phrase("ask the tries left")
+VERIFY: Final = Phrase("verify PIN")
+CHANGE: Final = Phrase("change PIN")
+RESET_PIN: Final = Phrase("reset PIN")
+UNBLOCK_PIN: Final = Phrase("unblock PIN")
+INITIALIZE: Final = Phrase("initialize for purchase")
+DEBIT: Final = Phrase("debit for purchase")
 
 
 # Opening a card
@@ -189,18 +199,18 @@ def read_basic(card: OpenedCard) -> Flow[BasicData]:
 
 def challenge() -> Flow[bytes]:
     """GET CHALLENGE: 8 randoms of the card."""
-    return checked((yield GET_CHALLENGE), N_("get challenge"))
+    return checked((yield GET_CHALLENGE), CHALLENGE)
 
 
 def two_challenges() -> Flow[tuple[bytes, bytes]]:
     """Original data, then process factor, 8 bytes each: the card keeps the second (flows §6.1)."""
-    original = checked((yield GET_CHALLENGE), N_("get challenge"))
-    return original, checked((yield GET_CHALLENGE), N_("get challenge"))
+    original = checked((yield GET_CHALLENGE), CHALLENGE)
+    return original, checked((yield GET_CHALLENGE), CHALLENGE)
 
 
 def internal_authentication(factor: bytes, original: bytes) -> Flow[bytes]:
     """The card's proof of IRK, 8 bytes, over 8 + 8 bytes."""
-    return checked((yield command(0x00, 0x88, 0x00, 0x00, factor + original)), N_("internal authentication"))
+    return checked((yield command(0x00, 0x88, 0x00, 0x00, factor + original)), INTERNAL_AUTHENTICATION)
 
 
 def is_genuine(card: OpenedCard) -> Flow[bool]:
@@ -214,7 +224,8 @@ def is_genuine(card: OpenedCard) -> Flow[bool]:
 def external_authentication(key: str, number: int, proof: bytes) -> Flow[None]:
     """EXTERNAL AUTHENTICATION of a key with authentication data(8) ‖ original data(8)."""
     answer = yield command(0x00, 0x82, 0x00, number, proof)
-    checked(answer, N_("authenticate {key}"), authentication_error, key=key)
+    if answer.sw != SW.OK:
+        raise authentication_error(Phrase("authenticate {key}", key=key), answer.sw)
 
 
 def authenticate(card: OpenedCard, key: str, number: int) -> Flow[None]:
@@ -224,7 +235,7 @@ def authenticate(card: OpenedCard, key: str, number: int) -> Flow[None]:
     yield from external_authentication(key, number, proof)
 
 
-def safe_message(card: OpenedCard, header: bytes, pin: bytes | None, operation: str) -> Flow[None]:
+def safe_message(card: OpenedCard, header: bytes, pin: bytes | None, operation: Phrase) -> Flow[None]:
     """A command under the MAC of STK, over a fresh challenge (flows §6.1, steps 9–11)."""
     factor = yield from challenge()
     message: bytes = yield Seal(card, STK, factor, header, pin)
@@ -241,19 +252,19 @@ def tries_left() -> Flow[int | None]:
         return 0
     tries = tries_in(answer.sw)
     if tries is None:
-        checked(answer, N_("ask the tries left"))
+        checked(answer, ASK_TRIES)
     return tries
 
 
 def verify_pin(pin: str) -> Flow[None]:
     """VERIFY: ``WrongPin`` with the tries left, ``PinBlocked`` if none is."""
-    checked((yield command(0x00, 0x20, 0x00, 0x00, encode_given_pin(pin))), N_("verify PIN"), pin_error)
+    checked((yield command(0x00, 0x20, 0x00, 0x00, encode_given_pin(pin))), VERIFY, pin_error)
 
 
 def change_pin(old: str, new: str) -> Flow[None]:
     """CHANGE PIN (修改): the holder knows the old PIN. An empty one means no PIN."""
     data = encode_pin(old) + b"\xff" + encode_pin(new)
-    checked((yield command(0x80, 0x5E, 0x01, 0x00, data)), N_("change PIN"), pin_error)
+    checked((yield command(0x80, 0x5E, 0x01, 0x00, data)), CHANGE, pin_error)
 
 
 def reset_pin(card: OpenedCard, new: bytes | Flow[str]) -> Flow[None]:
@@ -262,19 +273,19 @@ def reset_pin(card: OpenedCard, new: bytes | Flow[str]) -> Flow[None]:
     pin = new if isinstance(new, bytes) else encode_given_pin((yield from new))
     block = block_of(card.algorithm)
     enciphered = (len(pin) + block) // block * block  # LD ‖ PIN in whole blocks
-    yield from safe_message(card, _unblock_header(RESET, enciphered), pin, N_("reset PIN"))
+    yield from safe_message(card, _unblock_header(RESET, enciphered), pin, RESET_PIN)
 
 
 def unblock_pin(card: OpenedCard) -> Flow[None]:
     """PIN unblock (解锁): the old PIN is valid again, with all its tries."""
     yield from authenticate(card, PUK, PUK_NUMBER)
-    yield from safe_message(card, _unblock_header(UNBLOCK, 0), None, N_("unblock PIN"))
+    yield from safe_message(card, _unblock_header(UNBLOCK, 0), None, UNBLOCK_PIN)
 
 
 def encode_given_pin(pin: str) -> bytes:
     """A PIN of 4–16 digits as cn; none is refused too."""
     if not pin:
-        raise ValueError("a PIN has 4 to 16 digits, got none")
+        raise InvalidPin(Phrase("a PIN has 4 to 16 digits, got none"))
     return encode_pin(pin)
 
 
@@ -302,11 +313,11 @@ def purchase(
 ) -> Flow[Purchase]:
     """Buy in the selected DF04, the PIN verified (flows §7.3); the parameters are those of ``PurchaseMac``."""
     opening = command(0xB0, 0x28, 0x01, 0x01, bytes((key_index,)) + amounts + bytes.fromhex(terminal))
-    opened = checked((yield opening), N_("initialize for purchase"))
+    opened = checked((yield opening), INITIALIZE)
     asked = PurchaseMac(card, key_index, opened[14:22], amounts, kind, terminal, time)
     made: Mac1 = yield asked
     debit = command(0xB0, 0x2C, 0x01, 0x00, made.sequence + made.time + made.mac1)
-    proof = checked((yield debit), N_("debit for purchase"))
+    proof = checked((yield debit), DEBIT)
     tac, mac2 = proof[:4], proof[4:]
     return Purchase(asked, made, tac, mac2, (yield CheckMac2(asked, made, mac2)))
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Protocol
 
 from sscard.errors import MissingPart
-from sscard.i18n.language import CHINESE, N_, _, is_chinese, speaking
+from sscard.i18n.language import CHINESE, say, speaking
+from sscard.i18n.phrase import Phrase
 
-ENTER = N_("Enter the PIN")
-ENTER_OLD = N_("Enter the old PIN")
-ENTER_NEW = N_("Enter the new PIN")
-ENTER_AGAIN = N_("Enter the new PIN again")
+ENTER = Phrase("Enter the PIN")
+ENTER_OLD = Phrase("Enter the old PIN")
+ENTER_NEW = Phrase("Enter the new PIN")
+ENTER_AGAIN = Phrase("Enter the new PIN again")
 
 CONTROLLING_TERMINAL = Path("/dev/tty")
 
@@ -78,8 +79,8 @@ class TerminalPad:
         self._terminal = terminal
 
     def enter(self, prompt: str) -> str:
-        prompts = () if is_chinese() else (ENTER, ENTER_OLD, ENTER_NEW, ENTER_AGAIN)
-        shown = next((each for each in prompts if standard_prompt(each) == prompt), prompt)
+        known = (ENTER, ENTER_OLD, ENTER_NEW, ENTER_AGAIN)
+        shown = next((say(each) for each in known if standard_prompt(each) == prompt), prompt)
         try:
             if self._timeout is None:
                 typed = getpass(f"{shown}: ")
@@ -92,10 +93,10 @@ class TerminalPad:
         return typed
 
 
-def standard_prompt(prompt: str) -> str:
+def standard_prompt(prompt: Phrase) -> str:
     """A prompt in the standard's own words (terminal flows §9), in which every pad is asked."""
     with speaking(CHINESE):
-        return _(prompt)
+        return say(prompt)
 
 
 def _ask_within(path: Path, prompt: str, seconds: float) -> str:
@@ -104,7 +105,8 @@ def _ask_within(path: Path, prompt: str, seconds: float) -> str:
         import termios  # noqa: PLC0415 - Windows has none
     except ImportError:
         raise MissingPart(
-            _("PIN entry with a timeout needs a Unix terminal"), _("use a PIN pad without a timeout, or scripted PINs")
+            Phrase("PIN entry with a timeout needs a Unix terminal"),
+            Phrase("use a PIN pad without a timeout, or scripted PINs"),
         ) from None
     terminal = os.open(path, os.O_RDWR | os.O_NOCTTY)
     try:

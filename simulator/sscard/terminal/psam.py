@@ -7,11 +7,13 @@ from typing import Final
 
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
-from sscard.i18n.language import _, is_chinese
+from sscard.errors import PhrasedError, said_by
+from sscard.hsm.protocol import factor_refusal
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.hierarchy import CardReference
 from sscard.psam.keys import CARD_KEYS, ENCIPHERING_KEY, MAX_LEVELS, PURCHASE_KEY, KeyType, usage_byte
 from sscard.psam.layout import APPLICATION_AID, ENVIRONMENT_NAMES, TERMINAL_INFO
-from sscard.standard.apdu import SW, Answer, command, status_text
+from sscard.standard.apdu import SW, Answer, command, named_status
 from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES, Suite, city_factor, pad, province_factor
 from sscard.standard.keys import ROOT_OF
 from sscard.terminal.flow import AskPin, CheckMac2, Mac1, Prove, Request, Seal
@@ -35,16 +37,14 @@ Factors = tuple[bytes, bytes, bytes]
 """f3, f2, f1: card, city, province, in the order the PSAM takes them."""
 
 
-class PsamError(Exception):
+class PsamError(PhrasedError):
     """The PSAM is not there or refused; ``code`` is the driver's return code (driver sheet §6–7)."""
 
-    def __init__(self, code: int, problem: str) -> None:
-        super().__init__(code, problem)
+    def __init__(self, code: int, problem: Sayable) -> None:
+        super().__init__(Phrase("{problem} ({code})", problem=problem, code=code))
+        self.args = (code, problem)
         self.code = code
         self.problem = problem
-
-    def __str__(self) -> str:
-        return f"{self.problem} ({self.code})"
 
 
 class Psam:
@@ -80,7 +80,7 @@ class Psam:
         self._algorithm = NO_ENVIRONMENT
         name = ENVIRONMENT_NAMES.get(algorithm)
         if name is None or algorithm not in SUITES or self._send(_select(name)).sw != SW.OK:
-            raise PsamError(ALGORITHM_MISSING, _("the PSAM lacks algorithm {algorithm:02X}", algorithm=algorithm))
+            raise PsamError(ALGORITHM_MISSING, Phrase("the PSAM lacks algorithm {algorithm:02X}", algorithm=algorithm))
         self._demand(_select(APPLICATION_AID), "SELECT DF01")
         self._algorithm = algorithm
 
@@ -88,7 +88,7 @@ class Psam:
         self, algorithm: int, key: str, card: CardReference, factor: bytes, original: bytes
     ) -> bytes:
         """Authentication data(8) ‖ original data(8), as ``Hsm.authentication_data``."""
-        _expect(len(original) == FACTOR_LENGTH, _("original data has {length} bytes", length=FACTOR_LENGTH))
+        _expect(len(original) == FACTOR_LENGTH, Phrase("original data has {length} bytes", length=FACTOR_LENGTH))
         suite = self._deliver(algorithm, key, KeyType.ENCRYPT, card, factor)
         enciphered = self._cipher(LAST_ENCRYPT, original.ljust(suite.block, b"\x00"))
         return _fold(enciphered) + original
@@ -103,14 +103,14 @@ class Psam:
         key: str = ENCIPHERING_KEY,
     ) -> bytes:
         """Header(5) ‖ enciphered PIN ‖ MAC(4), as ``Hsm.safe_message``; ``pin`` is ``None`` for a command without."""
-        _expect(len(header) == HEADER_LENGTH, _("a command header has {length} bytes", length=HEADER_LENGTH))
+        _expect(len(header) == HEADER_LENGTH, Phrase("a command header has {length} bytes", length=HEADER_LENGTH))
         kind = KeyType.MAC if pin is None else KeyType.MAC_AND_ENCRYPT
         suite = self._deliver(algorithm, key, kind, card, factor)
         message = header
         if pin is not None:
             block = bytes((len(pin),)) + pin  # padded only where it does not fill the block (card security §5)
             message += self._cipher(MORE_ENCRYPT, pad(block, suite.block) if len(block) % suite.block else block)
-        _expect(header[-1] == len(message) - HEADER_LENGTH + MAC_LENGTH, _("Lc of the header counts data and MAC"))
+        _expect(header[-1] == len(message) - HEADER_LENGTH + MAC_LENGTH, Phrase("Lc of the header counts data and MAC"))
         return message + self._cipher(ONLY_MAC, bytes(suite.block) + pad(message, suite.block))
 
     def init_purchase(
@@ -119,7 +119,7 @@ class Psam:
         """INIT SAM FOR PURCHASE: the next terminal sequence and MAC1; the parameters are those of ``PurchaseMac``."""
         self.environment(algorithm)
         data = opening[4:] + opening[:2] + amounts + kind + time + opening[2:4]
-        _expect(len(data) == PURCHASE_LENGTH, _("a purchase has {length} bytes", length=PURCHASE_LENGTH))
+        _expect(len(data) == PURCHASE_LENGTH, Phrase("a purchase has {length} bytes", length=PURCHASE_LENGTH))
         answered = self._at_its_level(
             PURCHASE_KEY,
             card,
@@ -158,14 +158,14 @@ class Psam:
         if self._terminal_number:
             return
         if self._connection is None:
-            raise PsamError(NO_PSAM, _("no PSAM in the terminal"))
+            raise PsamError(NO_PSAM, Phrase("no PSAM in the terminal"))
         try:
             self._connection.power_on()
         except _LOST as error:
-            raise PsamError(NO_PSAM, _("no PSAM: {error}", error=error)) from None
+            raise PsamError(NO_PSAM, Phrase("no PSAM: {error}", error=_lost(error))) from None
         data, sw = self._send(command(0x00, 0xB0, BINARY_BY_SFI | TERMINAL_INFO, 0x00, le=0))
         if sw != SW.OK:
-            raise PsamError(NO_PSAM, _("the card in the terminal's slot is no PSAM"))
+            raise PsamError(NO_PSAM, Phrase("the card in the terminal's slot is no PSAM"))
         self._terminal_number = data.hex()
 
     def _deliver(self, algorithm: int, key: str, kind: KeyType, card: CardReference, factor: bytes) -> Suite:
@@ -174,7 +174,7 @@ class Psam:
         suite = SUITES[algorithm]
         _expect(
             len(factor) in suite.challenge_lengths,
-            _("{suite} takes no process factor of {length} bytes", suite=suite.name, length=len(factor)),
+            factor_refusal(suite, factor),
         )
         held = CARD_KEYS.get(ROOT_OF.get(key, key))
         if held is None:
@@ -209,7 +209,7 @@ class Psam:
                 raise _key_refusal(key, sw)
         raise PsamError(
             KEY_LEVEL_TOO_LOW,
-            _("the PSAM's {key} does not reach cards of {district}", key=key, district=card.city_code),
+            Phrase("the PSAM's {key} does not reach cards of {district}", key=key, district=card.city_code),
         )
 
     def _serves(self, factors: Factors, levels: int) -> bool:
@@ -224,20 +224,25 @@ class Psam:
     def _demand(self, sent: bytes, operation: str) -> bytes:
         data, sw = self._send(sent)
         if sw != SW.OK:
-            raise PsamError(-sw, f"{operation}: {sw:04X} {status_text(sw, is_chinese())}")
+            raise PsamError(-sw, Phrase("{operation}: {status}", operation=operation, status=named_status(sw)))
         return data
 
     def _send(self, sent: bytes) -> Answer:
         if self._connection is None:
-            raise PsamError(NO_PSAM, _("no PSAM in the terminal"))
+            raise PsamError(NO_PSAM, Phrase("no PSAM in the terminal"))
         try:
             return exchange(self._connection, sent)
         except _LOST as error:
             self._forget()
-            raise PsamError(NO_PSAM, _("the PSAM gave no answer: {error}", error=error)) from None
+            raise PsamError(NO_PSAM, Phrase("the PSAM gave no answer: {error}", error=_lost(error))) from None
 
 
 _LOST: Final = (TransportError, PowerLost, PowerError)
+
+
+def _lost(error: Exception) -> Sayable:
+    """Why nothing came; the chip's own errors are for programs."""
+    return Phrase("no power") if isinstance(error, PowerLost | PowerError) else said_by(error)
 
 
 def _select(name: bytes) -> bytes:
@@ -255,11 +260,11 @@ def _fold(enciphered: bytes) -> bytes:
 def _key_refusal(key: str, sw: int) -> PsamError:
     if sw == SW.KEY_NOT_FOUND:
         return PsamError(
-            READ_KEY_MISSING if key == "RKSSSE" else -sw, _("the PSAM holds no {key} for this use", key=key)
+            READ_KEY_MISSING if key == "RKSSSE" else -sw, Phrase("the PSAM holds no {key} for this use", key=key)
         )
-    return PsamError(-sw, f"{key}: {sw:04X} {status_text(sw, is_chinese())}")
+    return PsamError(-sw, Phrase("{operation}: {status}", operation=key, status=named_status(sw)))
 
 
-def _expect(right: bool, rule: str) -> None:
+def _expect(right: bool, rule: Phrase) -> None:
     if not right:
         raise PsamError(PARAMETER_ERROR, rule)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.terminal import flows
@@ -20,11 +21,11 @@ from sscard.terminal.flow import Flow
 class Standing(Enum):
     """How an operation stands after its answer did not come, and what to do."""
 
-    OTHER_CARD = N_("not the card that was there before: give up")
-    DONE = N_("the card did it")
-    NOT_DONE = N_("the card did not do it: begin again")
-    PIN_BLOCKED = N_("the PIN is blocked")
-    UNDECIDED = N_("nobody can tell whether the card did it: let the holder try the PIN")
+    OTHER_CARD = Phrase("not the card that was there before: give up")
+    DONE = Phrase("the card did it")
+    NOT_DONE = Phrase("the card did not do it: begin again")
+    PIN_BLOCKED = Phrase("the PIN is blocked")
+    UNDECIDED = Phrase("nobody can tell whether the card did it: let the holder try the PIN")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Recovery:
     @property
     def text(self) -> str:
         """For the operator."""
-        return _(self.standing.value)
+        return say(self.standing.value)
 
 
 def recover_change(card: OpenedCard, expected: Identity, old: str, new: str) -> Flow[Recovery]:

@@ -17,7 +17,8 @@ from types import TracebackType
 from typing import Final
 
 from sscard.errors import InputError, TransportError
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import Phrase
 from sscard.transport.faults import CardMute, CardRemoved
 
 PATIENCE: Final = 30.0
@@ -75,10 +76,10 @@ class ExecConnection:
             pipe = subprocess.PIPE
             process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, encoding="ascii", errors="replace")  # noqa: S603 - the user's own command
         except (OSError, ValueError, IndexError) as error:
-            reason = reason_of(error) if isinstance(error, OSError) else _("not a command line")
+            reason = reason_of(error) if isinstance(error, OSError) else Phrase("not a command line")
             raise InputError(
-                _("exec:{command}: cannot be started: {reason}", command=self._command, reason=reason),
-                remedy=_("for example exec:'./card --raw'"),
+                Phrase("exec:{command}: cannot be started: {reason}", command=self._command, reason=reason),
+                remedy=Phrase("for example exec:'./card --raw'"),
             ) from None
         answers: SimpleQueue[str] = SimpleQueue()
 
@@ -103,7 +104,7 @@ class ExecConnection:
         """Data and status word for a line."""
         process = self._process
         if process is None or not self._powered:
-            raise CardRemoved(_("the card has no power: call power_on() first"))
+            raise CardRemoved(Phrase("the card has no power: call power_on() first"))
         assert process.stdin is not None
         try:
             process.stdin.write(f"{line}\n")
@@ -111,21 +112,21 @@ class ExecConnection:
             answer = self._answers.get(timeout=self._patience)
         except Empty:
             self._end()
-            raise CardMute(_("the program of the card does not answer")) from None
+            raise CardMute(Phrase("the program of the card does not answer")) from None
         except OSError:
             answer = ""
         except BaseException:
             self._end()
             raise
         if not answer:
-            raise CardRemoved(_("the program of the card has ended, exit code {code}", code=self._end()))
+            raise CardRemoved(Phrase("the program of the card has ended, exit code {code}", code=self._end()))
         try:
             data = bytes.fromhex(answer)
         except ValueError:
             data = b""
         if len(data) < 2:
             self._end()
-            raise TransportError(_("the program of the card answered no line of the form DATA SW in hex digits"))
+            raise TransportError(Phrase("the program of the card answered no line of the form DATA SW in hex digits"))
         return data
 
     def _end(self) -> int:

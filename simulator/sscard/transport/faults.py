@@ -9,7 +9,7 @@ from typing import Final
 
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import CardRemoved, TransportError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.transport.connection import Connection
 
 __all__ = [
@@ -156,7 +156,7 @@ class FaultyConnection:
     def power_on(self) -> bytes:
         self._mute = False
         if self._removed:
-            raise CardRemoved(_("no card in the reader: insert() it first"))
+            raise CardRemoved(Phrase("no card in the reader: insert() it first"))
         self._lost = False
         return self._under_power(self.connection.power_on)
 
@@ -173,7 +173,7 @@ class FaultyConnection:
         """Pass the command on, unless a fault is due."""
         self._demand_card()
         if self._mute:
-            raise CardMute(_("the card is mute"))
+            raise CardMute(Phrase("the card is mute"))
         counting = [armed for armed in self._armed if armed.counts(command)]
         for armed in counting:
             armed.left -= 1
@@ -187,7 +187,7 @@ class FaultyConnection:
                 return self._leave(removal, command)
             case Mute():
                 self._mute = True
-                raise CardMute(_("the card fell silent"))
+                raise CardMute(Phrase("the card fell silent"))
             case Slow(seconds):
                 answer = self._ask(command)
                 self._wait(seconds)
@@ -197,24 +197,24 @@ class FaultyConnection:
             case Corrupted(position, mask):
                 damaged = bytearray(self._ask(command))
                 if not -len(damaged) <= position < len(damaged):
-                    raise TransportError(_("the answer has no byte {position} to corrupt", position=position))
+                    raise TransportError(Phrase("the answer has no byte {position} to corrupt", position=position))
                 damaged[position] ^= mask
                 return bytes(damaged)
             case Swap(other):
                 self.remove()
                 self.insert(other)
-                raise CardRemoved(_("the card was taken out for another"))
+                raise CardRemoved(Phrase("the card was taken out for another"))
 
     def _leave(self, fault: Removal, command: bytes) -> bytes:
         if fault.moment == Moment.BEFORE:
             self.remove()
-            raise CardRemoved(_("the card was taken out before the command"))
+            raise CardRemoved(Phrase("the card was taken out before the command"))
         if fault.moment == Moment.DURING and fault.interrupt is not None:
             fault.interrupt()
         answer = self._ask(command)
         self.remove()
         if fault.moment == Moment.DURING:
-            raise CardRemoved(_("the card was taken out during the command"))
+            raise CardRemoved(Phrase("the card was taken out during the command"))
         return answer
 
     def _ask(self, command: bytes) -> bytes:
@@ -227,8 +227,8 @@ class FaultyConnection:
             if self._keep_power_loss:
                 raise
             self.remove()
-            raise CardRemoved(_("the card lost its power")) from None
+            raise CardRemoved(Phrase("the card lost its power")) from None
 
     def _demand_card(self) -> None:
         if self._lost:
-            raise CardRemoved(_("the card was taken out: insert() it, then power_on()"))
+            raise CardRemoved(Phrase("the card was taken out: insert() it, then power_on()"))

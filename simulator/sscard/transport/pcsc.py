@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any, Final, NoReturn
 
 from sscard.errors import MissingPart, ReaderMissing
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 
 PATIENCE: Final = 3.0
@@ -42,7 +42,7 @@ a context that another thread releases meanwhile crashes the process.
 
 
 class ReaderError(TransportError):
-    """PC/SC refused or lost the reader: the text is the daemon's own."""
+    """PC/SC refused or lost the reader."""
 
 
 class CardReset(ReaderError):
@@ -163,18 +163,18 @@ class PcscConnection:
         if result in (0, self._scard.SCARD_E_NOT_TRANSACTED):
             self._explain_silence()
         self._check(result)
-        raise ReaderError(_("reader {name!r} gave no answer", name=self.reader_name))
+        raise ReaderError(Phrase("reader {name!r} gave no answer", name=self.reader_name))
 
     def _connect(self, context: int) -> None:
         if not _wait(self._scard, context, self.reader_name, True, self._patience):
-            raise CardRemoved(_("no card in reader {name!r}", name=self.reader_name))
+            raise CardRemoved(Phrase("no card in reader {name!r}", name=self.reader_name))
         result, card, __ = self._scard.SCardConnect(context, self.reader_name, self._share, self._protocols)
         self._check(result)
         self._card = card
 
     def _powered(self) -> int:
         if self._card is None:
-            raise CardRemoved(_("the card has no power: call power_on() first"))
+            raise CardRemoved(Phrase("the card has no power: call power_on() first"))
         return self._card
 
     def _restart(self, disposition: int) -> bytes:
@@ -212,17 +212,17 @@ class PcscConnection:
         """An answer of no bytes: the card left (pcscd is about to notice), or it is there and mute."""
         assert self._context is not None
         if _wait(self._scard, self._context, self.reader_name, False, NOTICE):
-            raise CardRemoved(_("the card left reader {name!r}", name=self.reader_name))
-        raise CardMute(_("the card in reader {name!r} does not answer", name=self.reader_name))
+            raise CardRemoved(Phrase("the card left reader {name!r}", name=self.reader_name))
+        raise CardMute(Phrase("the card in reader {name!r} does not answer", name=self.reader_name))
 
     def _check(self, result: int) -> None:
         scard = self._scard
         if result in (scard.SCARD_W_REMOVED_CARD, scard.SCARD_E_NO_SMARTCARD):
-            raise CardRemoved(_("no card in reader {name!r}", name=self.reader_name))
+            raise CardRemoved(Phrase("no card in reader {name!r}", name=self.reader_name))
         if result in (scard.SCARD_W_UNRESPONSIVE_CARD, scard.SCARD_W_UNPOWERED_CARD):
-            raise CardMute(_("the card in reader {name!r} does not answer", name=self.reader_name))
+            raise CardMute(Phrase("the card in reader {name!r} does not answer", name=self.reader_name))
         if result == scard.SCARD_W_RESET_CARD:
-            raise CardReset(_("another program reset the card in reader {name!r}", name=self.reader_name))
+            raise CardReset(Phrase("another program reset the card in reader {name!r}", name=self.reader_name))
         _demand(scard, result)
 
 
@@ -230,7 +230,7 @@ def _scard() -> Any:
     try:
         from smartcard import scard  # noqa: PLC0415 - an extra, and slow to load
     except ImportError:
-        raise MissingPart(_("pyscard is not installed"), "pip install 'sscard[pcsc]'") from None
+        raise MissingPart(Phrase("pyscard is not installed"), "pip install 'sscard[pcsc]'") from None
     return scard
 
 
@@ -239,7 +239,7 @@ def _establish(scard: Any) -> int:
         result, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_USER)
     if result in (scard.SCARD_E_NO_SERVICE, scard.SCARD_E_SERVICE_STOPPED):
         raise MissingPart(
-            _("no PC/SC daemon answers"), "sudo apt-get install pcscd && sudo systemctl start pcscd.socket"
+            Phrase("no PC/SC daemon answers"), "sudo apt-get install pcscd && sudo systemctl start pcscd.socket"
         )
     _demand(scard, result)
     return int(context)
@@ -263,7 +263,7 @@ def _wait(scard: Any, context: int, reader_name: str, present: bool, timeout: fl
         return bool(_watch(scard, context, [reader_name], reached, timeout))
     except _UnknownReader:
         remedy = _readers_here(scard, context)
-        raise ReaderMissing(_("no reader called {name!r}", name=reader_name), remedy=remedy) from None
+        raise ReaderMissing(Phrase("no reader called {name!r}", name=reader_name), remedy=remedy) from None
 
 
 def _watch(scard: Any, context: int, names: list[str], wanted: Callable[[int, list[int]], bool], timeout: float) -> str:
@@ -300,12 +300,38 @@ def _is_seen(scard: Any, state: int, atr: list[int]) -> bool:
     return bool(state & scard.SCARD_STATE_PRESENT) and not mute and bool(atr)
 
 
-def _readers_here(scard: Any, context: int) -> str:
+def _readers_here(scard: Any, context: int) -> Phrase:
     __, names = scard.SCardListReaders(context, [])
-    return _("readers here: {names}", names=", ".join(names)) if names else _("this machine has no reader")
+    return Phrase("readers here: {names}", names=", ".join(names)) if names else Phrase("this machine has no reader")
 
 
 def _demand(scard: Any, result: int) -> None:
     if result != scard.SCARD_S_SUCCESS:
         kind = _UnknownReader if result == scard.SCARD_E_UNKNOWN_READER else ReaderError
-        raise kind(f"PC/SC: {scard.SCardGetErrorMessage(result)} ({result & 0xFFFFFFFF:08X})")
+        number = result & 0xFFFFFFFF
+        reason = REASONS.get(number) or str(scard.SCardGetErrorMessage(result))
+        raise kind(Phrase("PC/SC: {reason} ({number:08X})", reason=reason, number=number))
+
+
+REASONS: Final = {
+    0x80100003: Phrase("the handle is not valid"),
+    0x80100004: Phrase("a parameter is not valid"),
+    0x80100009: Phrase("the reader is unknown"),
+    0x8010000A: Phrase("the time is up"),
+    0x8010000B: Phrase("another program uses the card"),
+    0x8010000C: Phrase("no card in the reader"),
+    0x8010000F: Phrase("the card does not support the protocol"),
+    0x80100013: Phrase("no communication with the card"),
+    0x80100016: Phrase("the transaction with the card failed"),
+    0x80100017: Phrase("the reader is not available"),
+    0x8010001D: Phrase("no PC/SC daemon answers"),
+    0x8010001E: Phrase("the PC/SC daemon was stopped"),
+    0x8010001F: Phrase("the reader driver does not support this"),
+    0x80100022: Phrase("the reader driver does not support this"),
+    0x8010002E: Phrase("this machine has no reader"),
+    0x80100066: Phrase("the card does not answer"),
+    0x80100067: Phrase("the card has no power"),
+    0x80100068: Phrase("another program reset the card"),
+    0x80100069: Phrase("the card was removed"),
+}
+"""What PC/SC says for a result; pcsc-lite's own words for a rare one."""

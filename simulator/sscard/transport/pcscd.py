@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Final
 
 from sscard.errors import MissingPart
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase, Sayable
 
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 USUAL_SOCKET: Final = "/run/pcscd/pcscd.comm"
@@ -87,8 +87,8 @@ _left: list[Path] = []
 class DaemonFailed(MissingPart):
     """The private daemon did not come up; the text ends with what it logged."""
 
-    def __init__(self, part: str) -> None:
-        super().__init__(part, "sscard doctor")
+    def __init__(self, part: Sayable, remedy: Sayable = "sscard doctor") -> None:
+        super().__init__(part, remedy)
 
 
 class PrivatePcscd:
@@ -127,7 +127,7 @@ class PrivatePcscd:
         if len(str(self.socket)) > LONGEST_SOCKET_NAME:
             shutil.rmtree(self._folder)
             raise MissingPart(
-                _("{folder} is too long a name for a socket", folder=tempfile.gettempdir()), "export TMPDIR=/tmp"
+                Phrase("{folder} is too long a name for a socket", folder=tempfile.gettempdir()), "export TMPDIR=/tmp"
             )
         try:
             self._open_guard()
@@ -187,10 +187,10 @@ class PrivatePcscd:
         try:
             while not _accepts(self.socket):  # pcscd opens its socket once its readers are there
                 if select.select([ended], [], [], LOOK)[0]:
-                    raise DaemonFailed(_("pcscd ended at once\n{log}", log=self.log()))
+                    raise DaemonFailed(Phrase("pcscd ended at once\n{log}", log=self.log()))
                 if time.monotonic() > deadline:
                     raise DaemonFailed(
-                        _("pcscd is not ready after {timeout} s\n{log}", timeout=self._timeout, log=self.log())
+                        Phrase("pcscd is not ready after {timeout} s\n{log}", timeout=self._timeout, log=self.log())
                     )
         finally:
             os.close(ended)
@@ -217,7 +217,7 @@ class PrivatePcscd:
             ports = [self.port(reader) for reader in range(self.readers)]
             if set(ports) <= listening_ports():
                 return
-        raise DaemonFailed(_("the readers do not listen on {ports}\n{log}", ports=ports, log=self.log()))
+        raise DaemonFailed(Phrase("the readers do not listen on {ports}\n{log}", ports=str(ports), log=self.log()))
 
     def _open_guard(self) -> None:
         """Fill the folder and start the process that starts the daemon."""
@@ -254,7 +254,7 @@ class PrivatePcscd:
         except BrokenPipeError:
             answer = ""
         if not answer:
-            raise DaemonFailed(_("the namespace of the private daemon is gone\n{log}", log=self.log()))
+            raise DaemonFailed(Phrase("the namespace of the private daemon is gone\n{log}", log=self.log()))
         return answer
 
     def _close_guard(self) -> None:
@@ -278,8 +278,8 @@ def demand_unix() -> None:
     """Raise ``MissingPart`` on a system without what pcscd and its virtual readers need, such as Windows."""
     if not (hasattr(socket, "AF_UNIX") and hasattr(signal, "SIGUSR1")):
         raise MissingPart(
-            _("virtual PC/SC readers need Linux"),
-            _("use Linux or WSL, or work on the card image itself: sscard apdu CARD 0084000008"),
+            Phrase("virtual PC/SC readers need Linux"),
+            Phrase("use Linux or WSL, or work on the card image itself: sscard apdu CARD 0084000008"),
         )
 
 
@@ -288,7 +288,7 @@ def check_private_pcscd() -> None:
     demand_unix()
     for tool in ("unshare", "setpriv"):
         if shutil.which(tool) is None:
-            raise MissingPart(_("a private pcscd needs {tool}", tool=tool), "sudo apt-get install util-linux")
+            raise MissingPart(Phrase("a private pcscd needs {tool}", tool=tool), "sudo apt-get install util-linux")
     find_pcscd()
     find_driver()
     probe = [*_namespace(), "mount", "--bind", "/run", "/run"]
@@ -296,7 +296,8 @@ def check_private_pcscd() -> None:
     if tried.returncode != 0:
         reason = tried.stderr.strip().partition("\n")[0]
         raise MissingPart(
-            _("a private pcscd needs a mount namespace ({reason})", reason=reason), _("run as root: sudo -E …")
+            Phrase("a private pcscd needs a mount namespace ({reason})", reason=reason),
+            Phrase("run as root: sudo -E …"),
         )
 
 
@@ -310,7 +311,7 @@ def find_pcscd() -> Path:
     demand_unix()
     found = shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
-        raise MissingPart(_("pcscd is not installed"), "sudo apt-get install pcscd")
+        raise MissingPart(Phrase("pcscd is not installed"), "sudo apt-get install pcscd")
     return Path(found)
 
 
@@ -321,7 +322,7 @@ def find_driver() -> Path:
         for found in Path("/").glob(place.lstrip("/")):
             return found
     raise MissingPart(
-        _("the driver of virtual readers (vpcd) is not installed"), "sudo apt-get install vsmartcard-vpcd"
+        Phrase("the driver of virtual readers (vpcd) is not installed"), "sudo apt-get install vsmartcard-vpcd"
     )
 
 
@@ -339,7 +340,8 @@ def free_pairs(count: int) -> list[int]:
         if len(pairs) == count:
             return pairs
     raise DaemonFailed(
-        _(
+        Phrase.plural(
+            "no pair of free ports from {first} to {last}",
             "no {count} pairs of free ports from {first} to {last}",
             count=count,
             first=FIRST_PORT,

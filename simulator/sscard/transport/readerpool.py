@@ -14,7 +14,7 @@ from typing import Final, NoReturn
 
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.transport.connection import Connection
 from sscard.transport.faults import TransportError
 from sscard.transport.pcsc import PcscConnection, ReaderError, wait_for_card
@@ -165,7 +165,7 @@ class _Place:
         self._powered = False
         self._terminal.power_off()
         if not self._lent.wait_for(lambda: not self._lent.powered):
-            raise ReaderError(_("the card in reader {name!r} kept its power", name=self._reader_name))
+            raise ReaderError(Phrase("the card in reader {name!r} kept its power", name=self._reader_name))
 
     def reset(self) -> bytes:
         return self._start(self._terminal.reset) if self._powered else self.power_on()
@@ -174,7 +174,7 @@ class _Place:
         if not self._powered:
             raise PowerError("the card has no power: call power_on() first")
         if len(command) < SHORTEST_COMMAND:
-            raise ReaderError(_("the driver of virtual readers takes a command of one byte for one of its own"))
+            raise ReaderError(Phrase("the driver of virtual readers takes a command of one byte for one of its own"))
         return self._told(lambda: self._terminal.transmit(command))
 
     def _start(self, start: Callable[[], bytes]) -> bytes:
@@ -189,7 +189,7 @@ class _Place:
         if atr != sent:
             self.power_off()
             raise ReaderError(
-                _(
+                Phrase(
                     "reader {name!r} reports the ATR {reported}, but its card sent {sent}",
                     name=self._reader_name,
                     reported=atr.hex().upper(),
@@ -204,7 +204,7 @@ class _Place:
         if self._inserted:
             return
         if not wait_for_card(self._reader_name, present=False, timeout=PATIENCE):
-            raise ReaderError(_("reader {name!r} holds a card that is none of the pool's", name=self._reader_name))
+            raise ReaderError(Phrase("reader {name!r} holds a card that is none of the pool's", name=self._reader_name))
         self._lent.put_back()
         self._slot.insert(self._lent)
         self._inserted = True

@@ -13,7 +13,8 @@ from types import TracebackType
 from typing import Final
 
 from sscard.errors import InputError, MissingPart, TransportError
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import Phrase
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.vpcd_wire import Control, FrameReader, WireError, frame
 
@@ -41,7 +42,8 @@ class TcpConnection:
         found = _ADDRESS.fullmatch(address)
         if found is None or int(found["port"]) > 0xFFFF:
             raise InputError(
-                _("tcp:{address}: not an address", address=address), remedy=_("for example tcp:127.0.0.1:4001")
+                Phrase("tcp:{address}: not an address", address=address),
+                remedy=Phrase("for example tcp:127.0.0.1:4001"),
             )
         self._host, self._port = found["host"].strip("[]"), int(found["port"])
         self._patience = patience
@@ -98,10 +100,12 @@ class TcpConnection:
     def transmit(self, command: bytes) -> bytes:
         self._demand_power()
         if len(command) < SHORTEST_COMMAND:
-            raise TransportError(_("a command of one byte cannot be sent: the vpcd wire takes it for a control byte"))
+            raise TransportError(
+                Phrase("a command of one byte cannot be sent: the vpcd wire takes it for a control byte")
+            )
         answer = self._ask(command)
         if len(answer) < 2:
-            raise TransportError(_("the answer of the card has no status word"))
+            raise TransportError(Phrase("the answer of the card has no status word"))
         return answer
 
     def _open(self) -> None:
@@ -116,30 +120,35 @@ class TcpConnection:
     def _nobody(self, error: OSError) -> MissingPart:
         if self._listening is None and self._host:
             return MissingPart(
-                _("no card listens at {host}:{port}", host=self._host, port=self._port) + f" ({reason_of(error)})",
-                _("start the card, or give its address as tcp:HOST:PORT"),
+                Phrase(
+                    "no card listens at {host}:{port} ({reason})",
+                    host=self._host,
+                    port=self._port,
+                    reason=reason_of(error),
+                ),
+                Phrase("start the card, or give its address as tcp:HOST:PORT"),
             )
         if isinstance(error, TimeoutError):
             return MissingPart(
-                _("no card connected to port {port}", port=self._port), f"sscard insert CARD --port {self._port}"
+                Phrase("no card connected to port {port}", port=self._port), f"sscard insert CARD --port {self._port}"
             )
         return MissingPart(
-            _("tcp::{port}: cannot listen there: {reason}", port=self._port, reason=reason_of(error)),
-            _("choose another port"),
+            Phrase("tcp::{port}: cannot listen there: {reason}", port=self._port, reason=reason_of(error)),
+            Phrase("choose another port"),
         )
 
     def _demand_power(self) -> None:
         if not self._powered:
-            raise CardRemoved(_("the card has no power: call power_on() first"))
+            raise CardRemoved(Phrase("the card has no power: call power_on() first"))
 
     def _send(self, message: bytes) -> None:
         if self._socket is None:
-            raise CardRemoved(_("the card has closed the connection"))
+            raise CardRemoved(Phrase("the card has closed the connection"))
         try:
             self._socket.sendall(frame(message))
         except OSError:
             self._hang_up()
-            raise CardRemoved(_("the card has closed the connection")) from None
+            raise CardRemoved(Phrase("the card has closed the connection")) from None
 
     def _ask(self, message: bytes) -> bytes:
         """The answer to a message; without one the connection is closed."""
@@ -150,18 +159,18 @@ class TcpConnection:
             while not messages and (received := self._socket.recv(READ_SIZE)):
                 messages = self._frames.feed(received)
         except TimeoutError:
-            raise CardMute(_("the card does not answer")) from None
+            raise CardMute(Phrase("the card does not answer")) from None
         except WireError:
-            raise TransportError(_("the answer does not have the form of the vpcd wire")) from None
+            raise TransportError(Phrase("the answer does not have the form of the vpcd wire")) from None
         except OSError:
             pass  # the connection was reset
         finally:
             if len(messages) != 1:
                 self._hang_up()
         if not messages:
-            raise CardRemoved(_("the card has closed the connection"))
+            raise CardRemoved(Phrase("the card has closed the connection"))
         if len(messages) > 1:
-            raise TransportError(_("the card has sent more than one answer"))
+            raise TransportError(Phrase("the card has sent more than one answer"))
         return messages[0]
 
     def _hang_up(self) -> None:

@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from sscard.errors import MissingPart
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.transport.connection import Connection
 from sscard.transport.vpcd import DEFAULT_PORT, HOST
 
@@ -64,7 +64,9 @@ def virtual_icc(connection: Connection, host: str = HOST, port: int = DEFAULT_PO
     try:
         package = import_module("virtualsmartcard.VirtualSmartcard")
     except ImportError as error:
-        part = _("the virtualsmartcard package cannot be used ({error})", error=error)
+        part = Phrase(
+            "the virtualsmartcard package cannot be used: no module {name!r}", name=error.name or "virtualsmartcard"
+        )
         raise MissingPart(part, f"{INSTALL} && export PYTHONPATH={FOLDER}") from None
     icc = package.VirtualICC(None, REPLACED, host, port, logginglevel=logging.WARNING)
     icc.os = ConnectionOS(connection)

@@ -17,7 +17,7 @@ from typing import Final
 
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
-from sscard.i18n.language import N_, _
+from sscard.i18n.phrase import Phrase
 from sscard.transport.connection import Connection
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.vpcd_wire import Control, FrameReader, WireError, frame
@@ -42,10 +42,10 @@ _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 class Seat(Enum):
     """How far a card has come into its reader."""
 
-    EMPTY = N_("no card in the slot")
-    SEEKING = N_("waiting for the reader's driver to listen")
-    WAITING = N_("connected, not asked yet: pcscd looks every 0.4 s, or another card is in this slot")
-    SEATED = N_("in the reader")
+    EMPTY = Phrase("no card in the slot")
+    SEEKING = Phrase("waiting for the reader's driver to listen")
+    WAITING = Phrase("connected, not asked yet: pcscd looks every 0.4 s, or another card is in this slot")
+    SEATED = Phrase("in the reader")
 
 
 class Wire:
@@ -257,11 +257,11 @@ class VirtualReaderSlot:
         try:
             answer = inserted.card.transmit(message)
         except PowerError:
-            raise CardMute(_("the card has no power")) from None
+            raise CardMute(Phrase("the card has no power")) from None
         finally:
             self._after(message)
         if not answer:
-            raise CardMute(_("the card gave no answer"))
+            raise CardMute(Phrase("the card gave no answer"))
         return answer
 
     def _control(self, inserted: _Insertion, control: int) -> bytes:

@@ -57,7 +57,13 @@ def binary_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phra
     length = len(data) if data else le
     if not length:
         return Phrase("{file} from offset {offset}, all bytes", file=_file_words(sfi), offset=offset)
-    return Phrase("{file} from offset {offset}, {length} bytes", file=_file_words(sfi), offset=offset, length=length)
+    return Phrase.plural(
+        "{file} from offset {offset}, {count} byte",
+        "{file} from offset {offset}, {count} bytes",
+        count=length,
+        file=_file_words(sfi),
+        offset=offset,
+    )
 
 
 def record_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:

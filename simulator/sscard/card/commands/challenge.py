@@ -23,7 +23,7 @@ def get_challenge(session: Session) -> bytes:
 
 
 def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
-    return Phrase("{length} bytes", length=le)
+    return Phrase.plural("{count} byte", "{count} bytes", count=le)
 
 
 GET_CHALLENGE: Final = Command(

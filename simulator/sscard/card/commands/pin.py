@@ -176,7 +176,9 @@ def _new_pin(session: Session, stk: BlockKey, enciphered: bytes) -> bytes | None
 
 
 def _verify_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
-    return Phrase("PIN of {length} bytes", length=len(data)) if data else Phrase("ask the tries left")
+    if not data:
+        return Phrase("ask the tries left")
+    return Phrase.plural("PIN of {count} byte", "PIN of {count} bytes", count=len(data))
 
 
 def _reset_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
@@ -184,7 +186,11 @@ def _reset_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phra
         return Phrase("unblock")
     if len(data) < MAC_LENGTH:
         return Phrase("reset without a PIN")
-    return Phrase("reset, enciphered PIN of {length} bytes", length=len(data) - MAC_LENGTH)
+    return Phrase.plural(
+        "reset, enciphered PIN of {count} byte",
+        "reset, enciphered PIN of {count} bytes",
+        count=len(data) - MAC_LENGTH,
+    )
 
 
 _COMMON: Final = (SW.OK, SW.MEMORY_FAILURE, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA)

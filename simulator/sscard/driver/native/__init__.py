@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import Phrase
 
 HEADER: Final = "sscarddriver.h"
 SOURCE: Final = "sscarddriver.c"
@@ -51,7 +52,9 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
     """
     command = shlex.split(compiler) or [system.compiler]
     if shutil.which(command[0]) is None:
-        raise MissingPart(_("no C compiler: {program}", program=command[0]), f"sudo apt-get install {system.package}")
+        raise MissingPart(
+            Phrase("no C compiler: {program}", program=command[0]), f"sudo apt-get install {system.package}"
+        )
     source, library = source_folder(), folder / system.library
     beside = folder / f".{system.library}.new"
     arguments = ["-std=c11", "-O2", *WARNINGS, "-shared", str(source / SOURCE), "-o", str(beside), *system.options]
@@ -60,14 +63,14 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
         done = subprocess.run([*command, *arguments, *options], capture_output=True, text=True, check=False)  # noqa: S603
         if done.returncode:
             raise InputError(
-                _("{program} failed:\n{output}", program=command[0], output=done.stderr.strip()),
+                Phrase("{program} failed:\n{output}", program=command[0], output=done.stderr.strip()),
                 file=str(source / SOURCE),
             )
         for name in (HEADER, EXAMPLE):
             shutil.copyfile(source / name, folder / name)
         beside.replace(library)  # a program that uses the old one keeps it
     except OSError as error:
-        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(folder)) from None
+        raise InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(folder)) from None
     return library
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sscard.i18n.language import N_
+from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 from sscard.scenario.reports import html, json, junit, trace
 from sscard.scenario.runner import ScenarioResult
@@ -19,6 +19,6 @@ Report = Callable[[Sequence[ScenarioResult], int], str]
 
 REPORTS: Final[Registry[Report]] = Registry(
     "sscard.reports",
-    N_("report format"),
+    Phrase("report format"),
     {"html": html.write, "json": json.write, "junit": junit.write, "trace": trace.write},
 )

@@ -10,7 +10,9 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import _, say
+from sscard.i18n.phrase import Phrase
+from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch
@@ -75,14 +77,14 @@ class ConsoleReport:
         self._results.append(result)
         if result.scenario.group != self._group or len(self._results) == 1:
             self._group = result.scenario.group
-            self._console.print(Text(f"\n{self._group}", style="bold cyan"))
+            self._console.print(Text(f"\n{say(group_name(self._group))}", style="bold cyan"))
         row = Table.grid(padding=(0, 1), expand=True)
         row.add_column(width=3, justify="right")
         row.add_column(ratio=1)
         row.add_column(width=10, style="dim")
         row.add_column(width=9, justify="right", style="dim")
         mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
-        steps = _count(len(result.scenario.steps), N_("1 step"), N_("{count} steps"))
+        steps = say(Phrase.plural("{count} step", "{count} steps", count=len(result.scenario.steps)))
         row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
         self._console.print(row)
         if result.failure is not None:
@@ -95,8 +97,8 @@ class ConsoleReport:
         commands = sum(result.commands for result in self._results)
         wire = _(
             "{commands} to {cards}",
-            commands=_count(commands, N_("1 command"), N_("{count} commands")),
-            cards=_count(len(self._results), N_("1 card"), N_("{count} cards")),
+            commands=Phrase.plural("{count} command", "{count} commands", count=commands),
+            cards=Phrase.plural("{count} card", "{count} cards", count=len(self._results)),
         )
         self._console.print(Text(f"\n{wire}", style="dim"))
         self._console.print(
@@ -105,10 +107,6 @@ class ConsoleReport:
                 style="bold red" if failed else "bold green",
             )
         )
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return _(one) if number == 1 else _(many, count=number)
 
 
 def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
@@ -121,7 +119,7 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
         table.add_row(_("note"), Text(step.step.note))
     for mistake in step.mismatches:
         place = scenario.place(step.number, mistake.field)
-        table.add_row(_("at"), Text(f"{scenario.source}:{place.line}  {step.step.title()}", style="bold"))
+        table.add_row(_("at"), Text(f"{scenario.source}:{place.line}  {say(step.step.title())}", style="bold"))
         table.add_row(mistake.field, Text(_("expected  {expected}", expected=mistake.expected), style="green"))
         table.add_row("", Text(_("got       {actual}", actual=mistake.actual), style="red"))
     for event in step.events:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sscard.conversation import Event, Exchange
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say
+from sscard.i18n.phrase import Phrase
+from sscard.scenario.library import group_name
 from sscard.scenario.reports.console import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult
 from sscard.version import __version__
@@ -34,10 +36,12 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
         step_name=step_name,
         missed_text=missed_text,
         language=CHINESE if is_chinese() else ENGLISH,
+        group_name=lambda group: say(group_name(group)),
         _=_,
+        plural=Phrase.plural,
         details_of=_details,
     )
 
 
 def _details(event: Event) -> tuple[str, ...]:
-    return event.details if isinstance(event, Exchange) else ()
+    return tuple(map(say, event.details)) if isinstance(event, Exchange) else ()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
+from sscard.i18n.language import say
 from sscard.scenario.runner import ScenarioResult
 from sscard.version import __version__
 
@@ -25,8 +25,11 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
         failure: dict[str, Any] | None = None
         if failed is not None:
             line = scenario.place(failed.number).line
-            mismatches = [asdict(wrong) for wrong in failed.mismatches]
-            failure = {"line": line, "step": failed.step.title(), "mismatches": mismatches}
+            mismatches = [
+                {"field": wrong.field, "expected": say(wrong.expected), "actual": say(wrong.actual)}
+                for wrong in failed.mismatches
+            ]
+            failure = {"line": line, "step": say(failed.step.title()), "mismatches": mismatches}
         entries.append(
             {
                 "name": scenario.name,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sscard.i18n.language import _
+from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Event, Facts, Stage
 
@@ -71,12 +71,21 @@ class Finding:
 
     lane: int
     position: int
-    problem: str
+    problem: Phrase
     case: str = ""
 
     def __str__(self) -> str:
-        about = _(" (case {number})", number=self.case) if self.case else ""
-        return _("lane {lane}, event {position}", lane=self.lane, position=self.position) + f"{about}: {self.problem}"
+        return say(self.said)
+
+    @property
+    def said(self) -> Phrase:
+        """Where it is and what."""
+        where, problem = {"lane": self.lane, "position": self.position}, self.problem
+        if self.case:
+            return Phrase(
+                "lane {lane}, event {position} (case {number}): {problem}", **where, number=self.case, problem=problem
+            )
+        return Phrase("lane {lane}, event {position}: {problem}", **where, problem=problem)
 
 
 def written(event: Event) -> dict[str, str]:
@@ -110,19 +119,19 @@ def examine(key: bytes, head: Head, head_seal: str, entries: Iterator[Entry]) ->
         if entry.position != expected:
             yield Finding(head.lane, expected, _gap(expected, entry.position))
         elif not hmac.compare_digest(entry.sealed(key, before), entry.seal):
-            yield Finding(head.lane, entry.position, _("edited, or put in another's place"), entry.case)
+            yield Finding(head.lane, entry.position, Phrase("edited, or put in another's place"), entry.case)
         before, expected = entry.seal, entry.position + 1
         cases += entry.place == 1
     if not hmac.compare_digest(head.sealed(key), head_seal):
-        yield Finding(head.lane, head.events, _("the lane's head is not the one that was written"))
+        yield Finding(head.lane, head.events, Phrase("the lane's head is not the one that was written"))
     if head.events >= expected:
         yield Finding(head.lane, expected, _gap(expected, head.events + 1))
     elif (head.events, head.cases, head.last) != (expected - 1, cases, before):
-        yield Finding(head.lane, expected - 1, _("the lane does not end as its head says"))
+        yield Finding(head.lane, expected - 1, Phrase("the lane does not end as its head says"))
 
 
-def _gap(first: int, after: int) -> str:
-    return _("removed ({count} in a row)", count=after - first) if after > first else _("there twice")
+def _gap(first: int, after: int) -> Phrase:
+    return Phrase("removed ({count} in a row)", count=after - first) if after > first else Phrase("there twice")
 
 
 def _mac(key: bytes, text: str) -> str:

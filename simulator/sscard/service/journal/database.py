@@ -30,12 +30,13 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage
 from sscard.service.journal.chain import Entry, Finding, Head, examine, written
 from sscard.service.journal.memory import JournalUnavailable, Overtaken, case_number
 from sscard.service.journal.migrations import migrate
-from sscard.service.journal.schema import EVENT, LANE, OPENING
+from sscard.service.journal.schema import EVENT, LANE, OPENING, reason_in
 
 SQLITE_WAIT: Final = 30
 """Seconds to wait for another process's transaction."""
@@ -159,7 +160,7 @@ class SqlJournal:
                 findings += examine(self.key, head, row.seal, _with_keys(entries, keys))
                 events, cases = events + head.events, cases + head.cases
             gone = set(range(self._lanes)).difference(int(row.lane) for row in heads)
-            findings += [Finding(lane, 0, _("the lane's head is gone")) for lane in sorted(gone)]
+            findings += [Finding(lane, 0, Phrase("the lane's head is gone")) for lane in sorted(gone)]
             findings += _strays(db, self._lanes)
             findings += _wrong_keys(db, keys)
         return Verification(events, cases, tuple(findings))
@@ -211,12 +212,13 @@ class SqlJournal:
             raise self._unavailable(error) from None
 
     def _damaged(self) -> JournalUnavailable:
-        return JournalUnavailable(_("journal {shown}: the chain is damaged, see: sscard case verify", shown=self.shown))
+        return JournalUnavailable(
+            Phrase("journal {shown}: the chain is damaged, see: sscard case verify", shown=self.shown)
+        )
 
     def _unavailable(self, error: DBAPIError) -> JournalUnavailable:
         # The statement and its values, which SQLAlchemy would add, stay out.
-        first = str(error.orig).strip().partition("\n")[0]
-        return JournalUnavailable(_("journal {shown}: {problem}", shown=self.shown, problem=first))
+        return JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=reason_in(error.orig)))
 
 
 _ONE_MOMENT: Final[dict[str, dict[str, Any]]] = {
@@ -238,7 +240,7 @@ def _cases_at(stages: list[Stage]) -> Select[Any]:
 def _strays(db: Connection, lanes: int) -> Iterator[Finding]:
     """Events outside every lane."""
     for row in db.execute(select(EVENT).where(~EVENT.c.lane.between(0, lanes - 1))):
-        yield Finding(row.lane, row.position, _("in no lane of this journal"), row.case)
+        yield Finding(row.lane, row.position, Phrase("in no lane of this journal"), row.case)
 
 
 def _with_keys(entries: Iterator[Entry], keys: dict[str, str]) -> Iterator[Entry]:
@@ -256,7 +258,7 @@ def _wrong_keys(db: Connection, keys: dict[str, str]) -> Iterator[Finding]:
     kept = {row.key: row.case for row in db.execute(select(OPENING))}
     for key in keys.keys() | kept.keys():
         if keys.get(key) != kept.get(key):
-            yield Finding(0, 0, _("an idempotency key does not lead to its case"), keys.get(key, ""))
+            yield Finding(0, 0, Phrase("an idempotency key does not lead to its case"), keys.get(key, ""))
 
 
 def _entry(row: Row[Any]) -> Entry:
@@ -278,7 +280,9 @@ def _engine(url: str, create: bool) -> Engine:
             return _sqlite(parsed, create)
         return create_engine(parsed)
     except ModuleNotFoundError as error:
-        raise MissingPart(_("{name} is not installed", name=error.name), 'pip install "sscard[postgresql]"') from None
+        raise MissingPart(
+            Phrase("{name} is not installed", name=error.name or ""), 'pip install "sscard[postgresql]"'
+        ) from None
 
 
 def _parsed(url: str) -> URL:
@@ -289,8 +293,8 @@ def _parsed(url: str) -> URL:
     except (ArgumentError, NoSuchModuleError):
         backend = ""
     if backend not in _ONE_MOMENT:
-        remedy = _("the path of an SQLite file, or postgresql://user@host/database")
-        raise InputError(_("--journal: not the URL of a journal"), remedy=remedy)
+        remedy = Phrase("the path of an SQLite file, or postgresql://user@host/database")
+        raise InputError(Phrase("--journal: not the URL of a journal"), remedy=remedy)
     return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
 
 
@@ -298,12 +302,16 @@ def _sqlite(url: URL, create: bool) -> Engine:
     if url.database:
         if not create and not Path(url.database).exists():
             raise InputError(
-                _("there is no journal"), file=url.database, remedy=_("a first case makes it: sscard case open")
+                Phrase("there is no journal"),
+                file=url.database,
+                remedy=Phrase("a first case makes it: sscard case open"),
             )
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(_("cannot be a journal: {reason}", reason=reason_of(error)), file=url.database) from None
+            raise InputError(
+                Phrase("cannot be a journal: {reason}", reason=reason_of(error)), file=url.database
+            ) from None
     engine = create_engine(url, connect_args={"timeout": SQLITE_WAIT})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -341,11 +349,13 @@ def load_key(path: Path) -> bytes:
         _make_key(path)
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except OSError as error:
-        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
+        raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
     except ValueError:
         key = b""
     if len(key) != KEY_LENGTH:
-        raise InputError(_("is not the key of a journal"), file=str(path), remedy=_("64 hex digits are expected"))
+        raise InputError(
+            Phrase("is not the key of a journal"), file=str(path), remedy=Phrase("64 hex digits are expected")
+        )
     return key
 
 

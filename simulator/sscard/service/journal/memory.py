@@ -9,18 +9,20 @@ from __future__ import annotations
 from itertools import count
 from typing import Protocol
 
-from sscard.i18n.language import _
+from sscard.errors import PhrasedError
+from sscard.i18n.phrase import Phrase
 from sscard.service.case import Case, Event
 
 
-class Overtaken(Exception):
+class Overtaken(PhrasedError):
     """Another process wrote to the case first; nothing was written. Load the case anew."""
 
     def __init__(self, case_number: str) -> None:
-        super().__init__(_("case {number} was continued elsewhere", number=case_number))
+        super().__init__(Phrase("case {number} was continued elsewhere", number=case_number))
+        self.args = (case_number,)
 
 
-class JournalUnavailable(Exception):
+class JournalUnavailable(PhrasedError):
     """The journal cannot be read or written now; the text holds no secret."""
 
 

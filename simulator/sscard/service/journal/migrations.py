@@ -8,7 +8,7 @@ from typing import Final
 from sqlalchemy import Connection, inspect, select, text
 
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
 from sscard.service.journal.chain import Head, key_check
 from sscard.service.journal.schema import JOURNAL, LANE, METADATA
 
@@ -47,12 +47,14 @@ def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = 
     found = int(db.execute(select(JOURNAL.c.version)).scalar_one()) if exists else 0
     last = max(steps) + 1
     if found > last:
-        problem = _("is a journal of version {found}, this sscard knows up to {last}", found=found, last=last)
-        raise InputError(problem, file=shown, remedy=_("use a newer sscard"))
+        problem = Phrase("is a journal of version {found}, this sscard knows up to {last}", found=found, last=last)
+        raise InputError(problem, file=shown, remedy=Phrase("use a newer sscard"))
     for version in range(found, last):
         steps[version](db, key)
         db.execute(JOURNAL.update().values(version=version + 1))
     lanes, check = db.execute(select(JOURNAL.c.lanes, JOURNAL.c.key_check)).one()
     if check != key_check(key):
-        raise InputError(_("is sealed with another key"), file=shown, remedy=_("give its key file with --journal-key"))
+        raise InputError(
+            Phrase("is sealed with another key"), file=shown, remedy=Phrase("give its key file with --journal-key")
+        )
     return int(lanes)

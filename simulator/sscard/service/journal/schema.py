@@ -1,10 +1,13 @@
-"""The tables of a journal in a database."""
+"""The tables of a journal in a database, and why a database refuses, as phrases."""
 
 from __future__ import annotations
 
+import sqlite3
 from typing import Final
 
 from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
+
+from sscard.i18n.phrase import Phrase, Sayable
 
 METADATA: Final = MetaData()
 
@@ -52,3 +55,34 @@ OPENING: Final = Table(
     Column("case", String(20), nullable=False),
 )
 """The case of each idempotency key; the key itself stands in the case's first event, under its seal."""
+
+_SQLITE: Final = {
+    sqlite3.SQLITE_BUSY: Phrase("another process writes to it"),
+    sqlite3.SQLITE_LOCKED: Phrase("another process writes to it"),
+    sqlite3.SQLITE_READONLY: Phrase("Read-only file system"),
+    sqlite3.SQLITE_IOERR: Phrase("Input/output error"),
+    sqlite3.SQLITE_CORRUPT: Phrase("the file is damaged"),
+    sqlite3.SQLITE_FULL: Phrase("No space left on device"),
+    sqlite3.SQLITE_CANTOPEN: Phrase("the file cannot be opened"),
+    sqlite3.SQLITE_NOTADB: Phrase("the file is not an SQLite database"),
+}
+_POSTGRESQL: Final = {
+    "08": Phrase("the connection to the database server was lost"),
+    "28": Phrase("the database server refuses the user or the password"),
+    "3D": Phrase("the database server has no such database"),
+    "42": Phrase("the database user may not do this, or the tables of the journal are missing"),
+    "53": Phrase("the database server is out of disk space, memory or connections"),
+    "57": Phrase("the database server is starting or stopping"),
+}
+"""By the class of an SQLSTATE, its first two characters."""
+
+
+def reason_in(error: BaseException | None) -> Sayable:
+    """Why a database refused, by the number or state of its driver's error; its own words may hold values."""
+    number: int | None = getattr(error, "sqlite_errorcode", None)
+    if number is not None:
+        return _SQLITE.get(number & 0xFF, Phrase("SQLite error {number}", number=number))
+    state: str | None = getattr(error, "sqlstate", None)
+    if state is not None:
+        return _POSTGRESQL.get(state[:2], Phrase("the database server refused (SQLSTATE {state})", state=state))
+    return Phrase("the database server cannot be reached")
