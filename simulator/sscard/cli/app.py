@@ -12,6 +12,7 @@ import typer
 
 from sscard.cli.apdu import apdu
 from sscard.cli.case import case
+from sscard.cli.commands import commands
 from sscard.cli.doctor import doctor
 from sscard.cli.driver import driver
 from sscard.cli.farm import farm
@@ -41,6 +42,7 @@ for command in (
     farm,
     doctor,
     apdu,
+    commands,
     verify_pin,
     change_pin,
     reset_pin,
