@@ -15,7 +15,7 @@ from kit import Desk
 from kit.slot import Slot
 from sscard.chip.command import Command, total_lengths
 from sscard.cli.app import app
-from sscard.conversation.reference import CARD, PSAM, find_commands, markdown, spans
+from sscard.conversation.reference import CARD, PSAM, as_facts, find_commands, markdown, spans
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, ENGLISH, speaking
 from sscard.standard.choices import CHOICES
@@ -184,6 +184,11 @@ def test_lengths_are_written_short(numbers: Any, text: str) -> None:
 def test_the_pages_are_up_to_date() -> None:
     differing = [path.name for path, text in commands_page.generated().items() if path.read_text("utf-8") != text]
     assert not differing, "python tools/commands_page.py"
+
+
+def test_a_parameter_without_a_meaning_shows_none() -> None:
+    with speaking(CHINESE):
+        assert "Content-Type" not in markdown() + json.dumps([as_facts(CARD, command) for command in CARD.commands])
 
 
 def test_each_heading_of_a_page_has_its_own_anchor_and_is_linked() -> None:

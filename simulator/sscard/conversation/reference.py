@@ -136,7 +136,11 @@ def tables(chip: Chip, command: AnyCommand) -> list[Table]:
     labels = (_("part"), _("bytes"), _("form"))
     choices = written_fields({name: DEFAULTS[name] for name in command.choices})
     found = [
-        Table("P1 P2", ("P1", "P2", _("meaning")), [(*_pair(row), say(row.meaning)) for row in command.parameters]),
+        Table(
+            "P1 P2",
+            ("P1", "P2", _("meaning")),
+            [(*_pair(row), say(row.meaning)) for row in command.parameters if row.meaning.text],
+        ),
         Table(_("Data, Lc {lengths}", lengths=spans(command.lc, "02X")), labels, _parts(command.data)),
         Table(_("Answer"), labels, _parts(command.answer)),
         Table(
@@ -209,7 +213,9 @@ def as_facts(chip: Chip, command: AnyCommand) -> dict[str, Any]:
         "cla": [f"{cla:02X}" for cla in command.clas],
         "ins": f"{command.ins:02X}",
         "parameters": [
-            {"p1": p1, "p2": p2, "meaning": say(row.meaning)} for row in command.parameters for p1, p2 in [_pair(row)]
+            {"p1": p1, "p2": p2, "meaning": say(row.meaning) if row.meaning.text else ""}
+            for row in command.parameters
+            for p1, p2 in [_pair(row)]
         ],
         "lc": sorted(command.lc),
         "data": [_facts(part) for part in command.data],
