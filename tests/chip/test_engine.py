@@ -11,7 +11,7 @@ import pytest
 from kit import NAME, card_of
 from sscard.card import Chip
 from sscard.card.commands import COMMANDS
-from sscard.chip.command import Command, CommandTable
+from sscard.chip.command import NOTHING, Command, CommandTable
 from sscard.chip.engine import PowerError, get_response
 from sscard.chip.memory import Memory, Moment, PowerLost
 from sscard.issuer import builtin_keys
@@ -304,8 +304,8 @@ def test_commands_that_p1_p2_tell_apart_are_chained() -> None:
     def run(session: object) -> bytes:
         return b"\x90\x00"
 
-    first = Command("FIRST", "一", "1", (0x00, 0x80), 0x10, run, (0x9000,), p1p2=(1,))
-    second = Command("SECOND", "二", "1", (0x00,), 0x10, run, (0x9000,), p1p2=(2,))
+    first = Command("FIRST", "一", "1", (0x00, 0x80), 0x10, run, {0x9000: NOTHING}, p1p2=(1,))
+    second = Command("SECOND", "二", "1", (0x00,), 0x10, run, {0x9000: NOTHING}, p1p2=(2,))
     table = CommandTable((first, second))
     assert table.by_code == {0x0010: second, 0x8010: first}
     assert (second.sibling, first.sibling) == (first, None)

@@ -221,6 +221,7 @@ ROWS = [
         ("nowhere --as etsi", 2, "nowhere: cannot be read"),
         ("{folder}/script --as etsi -o {folder}/no/file", 2, "no/file: cannot be written"),
     ),
+    *of("commands", ("", 0, "VERIFY"), ("20 --json", 0, "sscard.commands/1"), ("VERFY", 2, "did you mean 'VERIFY'?")),
     *of("personality list", ("", 0, "v3-sm4"), ("--nonsense", 2, "--nonsense")),
     *of("personality show", ("v3-sm4", 0, "generation"), ("v9", 2, "no personality 'v9'")),
     *of(

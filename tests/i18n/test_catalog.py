@@ -325,6 +325,7 @@ DISPLAY = (
     "scenario/reports",
     "scenario/side_by_side.py",
     "conversation/replay.py",
+    "conversation/reference.py",
 )
 """Where text is shown as soon as it is made: ``_`` is for these."""
 

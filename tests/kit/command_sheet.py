@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from sscard.card import Personality
+from sscard.chip.command import Command
+from sscard.standard.choices import CHOICES
+
 PIN_SHEET = {
     "SELECT": {0x6700, 0x6A81, 0x6A82, 0x6A86, 0x6E00, 0x9303},
     "READ RECORD": {0x6981, 0x6982, 0x6986, 0x6A81, 0x6A82, 0x6A83, 0x6A86, 0x6C00, 0x6E00, 0x9303},
@@ -55,6 +61,12 @@ BEYOND_THE_LIST = {
 """Words from elsewhere: 9303 in a blocked application §0.2,
 6987 terminal flows §3, 6Cxx for a wrong Le §0, 6700 for data where none belong §0.1,
 6581 for a write that fails §0."""
+
+
+def allowed(declared: Command[Any], personality: Personality | None = None) -> set[int]:
+    """The status words that a declaration allows: those it lists, and those its choices decide."""
+    chosen = {getattr(personality, name) for name in declared.choices if CHOICES[name].digits} if personality else set()
+    return {generic(word) for word in {*declared.statuses, *chosen}}
 
 
 def generic(word: int) -> int:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from random import Random
 
 from kit.cards import NAME, NAMES, ORIGINAL, PIN, PUK, card_of, order_of
+from kit.command_sheet import allowed, generic
 from sscard.card import Personality
 from sscard.chip.memory import Memory
+from sscard.conversation.explain import find_declaration
 from sscard.issuer import Card, CardReference
 from sscard.issuer.personalise import card_reference
 from sscard.standard.cipher import BlockKey
@@ -66,7 +68,14 @@ class Desk:
         return self.chip.snapshot().key_tries[name][0]
 
     def send(self, command: bytes | str) -> bytes:
-        return self.chip.transmit(bytes.fromhex(command) if isinstance(command, str) else command)
+        """Send a command; its answer must be one that its declaration allows."""
+        sent = bytes.fromhex(command) if isinstance(command, str) else command
+        answer = self.chip.transmit(sent)
+        declared = find_declaration(sent)
+        if declared is not None:
+            word = int.from_bytes(answer[-2:], "big")
+            assert generic(word) in allowed(declared, self.personality), f"{declared.name} answers {word:04X}"
+        return answer
 
     def sw(self, command: bytes | str) -> int:
         return int.from_bytes(self.send(command)[-2:], "big")

@@ -1,12 +1,13 @@
-"""How a command of a chip is declared: code, P1 P2 and length rules beside the function that runs it."""
+"""How a command of a chip is declared, beside the function that runs it: form, data, status words, choices, example."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from sscard.chip.session import ChipSession
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Words
+from sscard.standard.apdu import SW
 from sscard.standard.tree import Layout
 
 S_contra = TypeVar("S_contra", bound=ChipSession, contravariant=True)
@@ -22,22 +23,73 @@ def no_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
     return NOTHING
 
 
+class Parameter(NamedTuple):
+    """Values of P1 and P2 and what they mean: a number, or text such as ``00–FE`` or, bit by bit, ``100sssss``."""
+
+    p1: int | str
+    p2: int | str
+    meaning: Phrase = NOTHING
+
+
+class Field(NamedTuple):
+    """A part of the data of a command or of its answer.
+
+    ``lengths`` are the possible lengths in bytes (0: may be absent; empty: they
+    vary); ``form`` is the standard's cn, an or TLV, or the bytes in hex if they
+    are fixed.
+    """
+
+    name: Words
+    lengths: Sequence[int] = ()
+    form: str = ""
+
+
+class Sent(NamedTuple):
+    """A step of an example: command and answer in hex.
+
+    In the answer X is any digit. In the command ``{…}`` stands for bytes that
+    are computed from keys of the card and its last challenge.
+    """
+
+    command: str
+    answer: str = "9000"
+
+
+EVERY_COMMAND: Final[dict[int, Phrase]] = {
+    SW.WRONG_LENGTH: Phrase("Lc, Le or the number of bytes is wrong"),
+    SW.NOT_SUPPORTED: Phrase("the card is locked"),
+    SW.WRONG_P1P2: Phrase("P1 P2 not defined for this command"),
+    SW.UNKNOWN_CLA: Phrase("CLA not defined for this INS"),
+}
+"""What the engine answers to any command it knows, before the function runs."""
+
+ANNOUNCED: Final = Phrase("done; xx bytes are waiting for GET RESPONSE (contact)")
+
+
 class Command(Generic[S_contra]):
     """One command of a chip.
 
     ``run(session)`` finds P1, P2, data and Le in the session and returns
-    data ‖ SW. ``section`` is the one of the sheet: card commands for the card,
-    driver API for the PSAM.
+    data ‖ SW. ``section`` is where docs/standard describes the command
+    (``card-commands.md §1.9``).
 
-    ``p1p2`` are the accepted pairs (empty: the function checks them),
-    ``lengths`` the accepted Lc of a command with data (empty: none is taken),
-    ``answers_data`` says that a command with data has data in its answer too
-    (case 4). ``statuses`` lists what the sheet allows it to answer, ``secret``
-    is the part of the data that no trace may show, ``sibling`` the command
-    with the same CLA and INS that other P1 P2 mean, ``words`` explains the
-    parameters of one call. ``gives_challenge`` and ``spends_challenge`` say
-    what it does with the challenge [OC-12], ``leaves_lock`` that it may select
-    another application while the card or the current one is locked.
+    ``parameters`` are the values of P1 P2. If all are numbers, the engine takes
+    no others; ``p1p2`` gives the accepted pairs otherwise (empty: the function
+    checks them). ``data`` are the parts of the command's data, and ``lc`` the
+    Lc that follow from their lengths, unless given. ``lengths`` are the Lc that
+    the engine lets through: ``lc``, unless the function checks the length
+    itself (empty: a command without data). ``answer`` are the parts of the
+    answer's data; with ``data`` they make a case 4 command.
+
+    ``statuses`` are the status words that the sheet or the chip allows, with
+    their meaning for this command, ``choices`` the fields of the personality
+    that decide what it answers or does, ``example`` is a script for a card just
+    issued. ``secret`` is the part of the data that no trace may show,
+    ``sibling`` the command with the same CLA and INS that other P1 P2 mean,
+    ``words`` explains the parameters of one call. ``gives_challenge`` and
+    ``spends_challenge`` say what it does with the challenge [OC-12],
+    ``leaves_lock`` that it may select another application while the card or the
+    current one is locked.
 
     For recordings: ``pins`` is what stands between the PINs of the data (empty:
     they are one PIN; ``None``: they hold none in the clear), ``random_answer``
@@ -47,16 +99,22 @@ class Command(Generic[S_contra]):
     """
 
     __slots__ = (
+        "answer",
         "answers_data",
         "bound_to_random",
         "chinese",
+        "choices",
         "clas",
+        "data",
+        "example",
         "gives_challenge",
         "ins",
+        "lc",
         "leaves_lock",
         "lengths",
         "name",
         "p1p2",
+        "parameters",
         "pins",
         "random_answer",
         "run",
@@ -76,11 +134,16 @@ class Command(Generic[S_contra]):
         clas: tuple[int, ...],
         ins: int,
         run: Callable[[S_contra], bytes],
-        statuses: tuple[int, ...],
+        statuses: dict[int, Phrase],
         *,
+        parameters: tuple[Parameter, ...] = (),
         p1p2: Iterable[int] = (),
+        data: tuple[Field, ...] = (),
+        lc: Iterable[int] = (),
         lengths: Iterable[int] = (),
-        answers_data: bool = False,
+        answer: tuple[Field, ...] = (),
+        choices: tuple[str, ...] = (),
+        example: tuple[Sent, ...] = (),
         secret: slice | None = None,
         words: Explanation = no_words,
         gives_challenge: bool = False,
@@ -96,10 +159,18 @@ class Command(Generic[S_contra]):
         self.clas = clas
         self.ins = ins
         self.run = run
-        self.statuses = statuses
-        self.p1p2 = frozenset(p1p2)
-        self.lengths = frozenset(lengths)
-        self.answers_data = answers_data
+        self.parameters = parameters
+        pairs = [(row.p1, row.p2) for row in parameters]
+        exact = [p1 << 8 | p2 for p1, p2 in pairs if isinstance(p1, int) and isinstance(p2, int)]
+        self.p1p2 = frozenset(p1p2) or frozenset(exact if len(exact) == len(parameters) else ())
+        self.data = data
+        self.lc = frozenset(lc) or (total_lengths(data) if data else frozenset())
+        self.lengths = frozenset(lengths) or self.lc
+        self.answer = answer
+        self.answers_data = bool(data and answer)
+        self.statuses = {**statuses, SW.MORE_DATA: ANNOUNCED} if self.answers_data else statuses
+        self.choices = choices
+        self.example = example
         self.secret = secret
         self.words = words
         self.gives_challenge = gives_challenge
@@ -109,6 +180,14 @@ class Command(Generic[S_contra]):
         self.random_answer = random_answer
         self.bound_to_random = bound_to_random or spends_challenge
         self.sibling: Command[S_contra] | None = None
+
+
+def total_lengths(parts: tuple[Field, ...]) -> frozenset[int]:
+    """Every length in bytes that data made of these parts can have; empty if the length of a part varies."""
+    totals = {0}
+    for part in parts:
+        totals = {total + length for total in totals for length in part.lengths}
+    return frozenset(totals)
 
 
 class CommandTable(Generic[S_contra]):

@@ -19,9 +19,10 @@ from sscard.chip.answers import (
     answer,
     wrong_le,
 )
-from sscard.chip.command import Command, CommandTable
+from sscard.chip.command import EVERY_COMMAND, Command, CommandTable, Field, Parameter, Sent
 from sscard.chip.memory import Memory, MemoryFailure, PowerLost
 from sscard.chip.session import ChipSession, Random
+from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 
 HEADER_LENGTH: Final = 4
@@ -51,22 +52,25 @@ def get_response(session: ChipSession) -> bytes:
 GET_RESPONSE: Final = Command(
     "GET RESPONSE",
     "获取响应",
-    "1.14",
+    "card-commands.md §1.14",
     (0x00,),
     0xC0,
     get_response,
-    (
-        SW.OK,
-        SW.MORE_DATA,
-        SW.WRONG_LENGTH,
-        SW.NOT_SUPPORTED,
-        SW.WRONG_P1P2,
-        SW.WRONG_LE,
-        SW.UNKNOWN_CLA,
-        SW.NO_DATA_PENDING,
-        SW.APPLICATION_BLOCKED,
+    {
+        **EVERY_COMMAND,
+        SW.OK: Phrase("the last of the waiting data"),
+        SW.MORE_DATA: Phrase("data read; xx bytes are still waiting"),
+        SW.WRONG_LE: Phrase("Le is 00 or too large; xx bytes are waiting"),
+        SW.NO_DATA_PENDING: Phrase("no data are waiting"),
+        SW.APPLICATION_BLOCKED: Phrase("the current application is locked"),
+    },
+    parameters=(Parameter(0x00, 0x00),),
+    answer=(Field(Words("data of the previous command", "上一条命令留下的数据"), range(1, 257)),),
+    example=(
+        Sent("00A404000F 7378312E73682EC9E7BBE1B1A3D5CF", "611B"),
+        Sent("00C0000000", "6C1B"),
+        Sent("00C000001B", "6F19840F7378312E73682EC9E7BBE1B1A3D5CFA5069F0C038601XX9000"),
     ),
-    p1p2=(0x0000,),
 )
 
 

@@ -23,6 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "farm": ("sscard.cli.farm:farm", N_("Put many cards into readers of a private PC/SC daemon.")),
     "doctor": ("sscard.cli.doctor:doctor", N_("Check PC/SC, vpcd and Python dependencies.")),
     "apdu": ("sscard.cli.apdu:apdu", N_("Send commands to a card.")),
+    "commands": ("sscard.cli.commands:commands", N_("Show the commands of the card or the PSAM.")),
     "verify-pin": ("sscard.cli.pins:verify_pin", N_("Verify the PIN of a card.")),
     "change-pin": ("sscard.cli.pins:change_pin", N_("Change the PIN: the holder knows the old one.")),
     "reset-pin": ("sscard.cli.pins:reset_pin", N_("Reset the PIN: the issuer sets a new one.")),

@@ -6,6 +6,10 @@ from functools import cache
 from typing import NamedTuple
 
 from sscard.card.commands import COMMANDS, TABLE, CardCommand
+from sscard.card.commands.read import READ_RECORD
+from sscard.card.commands.select import BY_NAME, NEXT, SELECT
+from sscard.card.commands.update import UPDATE_RECORD
+from sscard.chip.engine import GET_RESPONSE
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import ALGORITHM_NAMES
@@ -13,9 +17,8 @@ from sscard.standard.encoding import decode_an, decode_cn, records
 from sscard.standard.generations import NEWEST, build_layout
 from sscard.standard.tree import MF, DfSpec, FileSpec, Item, Layout, Structure
 
-SELECT_INS, READ_BINARY_INS, READ_RECORD_INS, GET_RESPONSE_INS = 0xA4, 0xB0, 0xB2, 0xC0
-RECORD_INS = (READ_RECORD_INS, 0xDC)
-BY_NAME, NEXT = 0x04, 0x02
+SELECT_INS, READ_RECORD_INS, GET_RESPONSE_INS = SELECT.ins, READ_RECORD.ins, GET_RESPONSE.ins
+RECORD_INS = (READ_RECORD_INS, UPDATE_RECORD.ins)
 HEADER_LENGTH = 4
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
 

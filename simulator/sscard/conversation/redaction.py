@@ -7,15 +7,17 @@ from typing import Final
 
 from sscard.card.commands import COMMANDS
 from sscard.conversation.explain import find_declaration
+from sscard.psam import PSAM_COMMANDS
 
 MASK: Final = "**"
 DATA: Final = 5
 """Where the data of a command begin, behind CLA INS P1 P2 Lc."""
 PIN_INS: Final = frozenset((0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C))
 """Commands of other cards that carry PINs or PUKs (ISO 7816-4)."""
-PSAM_INS: Final = frozenset((0xD4, 0xFA))
-"""Commands of a PSAM that carry keys (CREATE, CHANGE KEY) or what is to be enciphered, a PIN too (CIPHER DATA)."""
-_SECRET_INS: Final = PIN_INS | PSAM_INS | {command.ins for command in COMMANDS if command.secret is not None}
+_SECRET_INS: Final = PIN_INS.union(
+    (command.ins for command in COMMANDS if command.secret is not None),
+    (command.ins for command in PSAM_COMMANDS if command.secret is not None),
+)
 
 
 def redact(command: bytes) -> str:

@@ -14,13 +14,15 @@ from sscard.chip.answers import (
     WRONG_LENGTH,
     answer,
 )
-from sscard.chip.command import Command
+from sscard.chip.command import EVERY_COMMAND, Command, Field, Parameter, Sent
+from sscard.i18n.phrase import Phrase, Words
+from sscard.psam.declared import CHALLENGE, NO_CHALLENGE, NO_PARAMETERS, OPEN, PROVE_NATIONAL, SHEET
 from sscard.psam.layout import MAIN_KEY, tries_cell
 from sscard.psam.session import PsamSession
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, equal
 
-NO_CHALLENGE: Final = answer(SW.NO_CHALLENGE)
+WITHOUT_CHALLENGE: Final = answer(SW.NO_CHALLENGE)
 DES_PLACE: Final = 0
 SSF33_PROVINCE: Final = "11"
 ONLY_VERSION: Final = b"\x01"
@@ -66,7 +68,7 @@ def external_authentication(session: PsamSession) -> bytes:
     if tries == 0:
         return METHOD_BLOCKED
     if not session.challenge:
-        return NO_CHALLENGE
+        return WITHOUT_CHALLENGE
     memory.put_number(counter, tries - 1)
     suite = session.suite
     expected = suite.authenticate(suite.key(value), session.challenge, data[AUTHENTICATION_LENGTH:16])
@@ -89,45 +91,64 @@ def right_refusal(session: PsamSession, number: int) -> bytes:
 GET_CHALLENGE: Final = Command(
     "GET CHALLENGE",
     "获取随机数",
-    "8",
+    SHEET,
     (0x00,),
     0x84,
     get_challenge,
-    (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2),
-    p1p2=(0x0000,),
+    {
+        **EVERY_COMMAND,
+        SW.OK: Phrase("random, valid once within the current DF"),
+        SW.WRONG_LENGTH: Phrase("Le is not 04, 08 or, with SM4, 10"),
+    },
+    parameters=NO_PARAMETERS,
+    answer=(Field(Words("random; 16 bytes with SM4 only", "随机数；16字节仅限SM4"), (4, 8, 16)),),
+    example=(CHALLENGE,),
     gives_challenge=True,
 )
 INITIALIZE_ENVIRONMENT: Final = Command(
     "INITIALIZE ENVIRONMENT",
     "环境初始化",
-    "8",
+    SHEET,
     (0xBF,),
     0xEC,
     initialize_environment,
-    (SW.OK, SW.WRONG_LENGTH, SW.CONDITIONS_NOT_SATISFIED, SW.WRONG_DATA, SW.NOT_SUPPORTED, SW.WRONG_P1P2),
-    p1p2=(0x0000,),
-    lengths=(0x01,),
+    {
+        **EVERY_COMMAND,
+        SW.OK: Phrase("the application of the environment for this card is the current DF"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase("the card needs SSF33, which this PSAM lacks"),
+        SW.WRONG_DATA: Phrase("no province code"),
+    },
+    parameters=NO_PARAMETERS,
+    data=(Field(Words("first byte of the identification code", "卡识别码首字节"), (1,), "cn"),),
+    example=(Sent("BFEC000001 51"),),
 )
 EXTERNAL_AUTHENTICATION: Final = Command(
     "EXTERNAL AUTHENTICATION",
     "外部鉴别",
-    "8",
+    SHEET,
     (0x00,),
     0x82,
     external_authentication,
-    (
-        SW.OK,
-        SW.MEMORY_FAILURE,
-        SW.WRONG_LENGTH,
-        SW.SECURITY_NOT_SATISFIED,
-        SW.METHOD_BLOCKED,
-        SW.NO_CHALLENGE,
-        SW.CONDITIONS_NOT_SATISFIED,
-        SW.NOT_SUPPORTED,
-        SW.WRONG_P1P2,
-        SW.KEY_NOT_FOUND,
+    {
+        **EVERY_COMMAND,
+        SW.OK: Phrase("key proven until another DF is selected; its retry counter is at the limit"),
+        SW.MEMORY_FAILURE: Phrase("memory failure; nothing is compared"),
+        SW.SECURITY_NOT_SATISFIED: Phrase("authentication data wrong; a try of the key is used"),
+        SW.METHOD_BLOCKED: Phrase("the key is blocked"),
+        SW.NO_CHALLENGE: NO_CHALLENGE,
+        SW.CONDITIONS_NOT_SATISFIED: Phrase("a key of the application, and DF01 is not the current DF"),
+        SW.KEY_NOT_FOUND: Phrase("no such key or key version"),
+    },
+    parameters=(
+        Parameter("00", "00", Phrase("DDF-MK, the main key of the environment")),
+        Parameter("00", "01–03", Phrase("KID-01 to KID-03: writes the files of nation, province, city")),
     ),
     p1p2=range(0x100),
-    lengths=(0x10, 0x11),
+    data=(
+        Field(Words("authentication data", "鉴别数据"), (8,)),
+        Field(Words("original data", "原始数据"), (8,)),
+        Field(Words("key version, may be absent", "密钥版本，可缺省"), (0, 1)),
+    ),
+    example=(*OPEN, *PROVE_NATIONAL),
     spends_challenge=True,
 )

@@ -21,7 +21,9 @@ from sscard.chip.answers import (
     WRONG_P1P2,
     wrong_le,
 )
-from sscard.chip.command import Command
+from sscard.chip.command import EVERY_COMMAND, Command, Field, Parameter, Sent
+from sscard.i18n.phrase import Phrase, Words
+from sscard.psam.declared import OPEN, PROVE_NATIONAL, SELECT_SM4, SHEET, WRITE_FAILED
 from sscard.psam.layout import (
     APPLICATION_AID,
     APPLICATION_FID,
@@ -132,40 +134,97 @@ def update_binary(session: PsamSession) -> bytes:
     return OK
 
 
-_COMMON: Final = (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.FILE_NOT_FOUND, SW.WRONG_P1P2)
-_FILE: Final = (
-    *_COMMON,
-    SW.WRONG_FILE_STRUCTURE,
-    SW.SECURITY_NOT_SATISFIED,
-    SW.NO_CURRENT_EF,
-    SW.UNKNOWN_CLA,
-    SW.UNKNOWN_INS,
+_FILE: Final = {
+    **EVERY_COMMAND,
+    SW.SECURITY_NOT_SATISFIED: Phrase("an EF of keys, which is never read"),
+    SW.NO_CURRENT_EF: Phrase("no current EF"),
+    SW.FILE_NOT_FOUND: Phrase("no EF with this SFI in the current DF"),
+}
+_BINARY: Final = {
+    **_FILE,
+    SW.WRONG_FILE_STRUCTURE: Phrase("the EF is not transparent"),
+    SW.OFFSET_OUTSIDE: Phrase("offset outside the EF"),
+}
+_READ: Final = Phrase("data read; the EF is the current one now")
+_BINARY_PARAMETERS: Final = (
+    Parameter("100sssss", "00–FF", Phrase("EF with SFI sssss of the current DF, from offset P2")),
+    Parameter("0xxxxxxx", "00–FF", Phrase("current EF, from offset P1·256+P2")),
 )
 SELECT: Final = Command(
     "SELECT",
     "选择文件",
-    "8",
+    SHEET,
     (0x00,),
     0xA4,
     select,
-    (*_COMMON, SW.CONDITIONS_NOT_SATISFIED),
-    p1p2=(0x0000, 0x0200, 0x0400),
-    lengths=(2, *range(5, 17)),
-    answers_data=True,
+    {
+        **EVERY_COMMAND,
+        SW.OK: Phrase("selected; a DF answers its FCI, an EF no data"),
+        SW.WRONG_LENGTH: Phrase("Lc does not fit P1"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase("an EF of keys cannot be selected"),
+        SW.NOT_SUPPORTED: Phrase("the PSAM is locked, or the environment is that of SSF33"),
+        SW.FILE_NOT_FOUND: Phrase("no such DF or EF; the selection is unchanged"),
+    },
+    parameters=(
+        Parameter(0x00, 0x00, Phrase("environment or application by FID (Lc 02)")),
+        Parameter(0x02, 0x00, Phrase("EF of the current DF by FID (Lc 02)")),
+        Parameter(0x04, 0x00, Phrase("environment or application by name (Lc 05–10)")),
+    ),
+    data=(Field(Words("FID or name", "文件标识符或名称"), (2, *range(5, 17))),),
+    answer=(Field(Words("FCI of a DF", "DF的文件控制信息"), form="TLV"),),
+    example=(*OPEN, Sent("00A4020002 0019")),
 )
 READ_BINARY: Final = Command(
-    "READ BINARY", "读取二进制数据", "8", (0x00,), 0xB0, read_binary, (*_FILE, SW.OFFSET_OUTSIDE, SW.WRONG_LE)
+    "READ BINARY",
+    "读取二进制数据",
+    SHEET,
+    (0x00,),
+    0xB0,
+    read_binary,
+    {**_BINARY, SW.OK: _READ, SW.WRONG_LE: Phrase("Le reaches beyond the end; xx bytes are left")},
+    parameters=_BINARY_PARAMETERS,
+    answer=(
+        Field(
+            Words("contents from the offset, Le=00: to the end", "从偏移量起的内容，Le=00：到文件末尾"), range(1, 16)
+        ),
+    ),
+    example=(*OPEN, Sent("00B0990004", "000000019000")),
 )
 READ_RECORD: Final = Command(
-    "READ RECORD", "读取记录", "8", (0x00,), 0xB2, read_record, (*_FILE, SW.RECORD_NOT_FOUND, SW.WRONG_LE)
+    "READ RECORD",
+    "读取记录",
+    SHEET,
+    (0x00,),
+    0xB2,
+    read_record,
+    {
+        **_FILE,
+        SW.OK: _READ,
+        SW.WRONG_FILE_STRUCTURE: Phrase("the EF has no records"),
+        SW.RECORD_NOT_FOUND: Phrase("no such record"),
+        SW.WRONG_LE: Phrase("Le is not the length of the record, which is xx"),
+    },
+    parameters=(
+        Parameter("01", "sssss100", Phrase("record 1, the only one, of the EF with SFI sssss (0: current EF)")),
+    ),
+    answer=(Field(Words("record", "记录"), (10,), "TLV"),),
+    example=(SELECT_SM4, Sent("00B2010C0A", "61084F06D156000005909000")),
 )
 UPDATE_BINARY: Final = Command(
     "UPDATE BINARY",
     "更新二进制数据",
-    "8",
+    SHEET,
     (0x00,),
     0xD6,
     update_binary,
-    (*_FILE, SW.MEMORY_FAILURE, SW.OFFSET_OUTSIDE),
-    lengths=range(1, 256),
+    {
+        **_BINARY,
+        SW.OK: Phrase("written; the EF is the current one now"),
+        SW.MEMORY_FAILURE: WRITE_FAILED,
+        SW.WRONG_LENGTH: Phrase("no data, or the data reach beyond the end of the EF"),
+        SW.SECURITY_NOT_SATISFIED: Phrase("the key that writes the EF is not proven"),
+    },
+    parameters=_BINARY_PARAMETERS,
+    data=(Field(Words("data to write", "要写入的数据"), range(1, 256)),),
+    example=(*OPEN, *PROVE_NATIONAL, Sent("00D69A0002 0101")),
 )

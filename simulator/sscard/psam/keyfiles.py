@@ -16,9 +16,11 @@ from sscard.chip.answers import (
     WRONG_LENGTH,
     WRONG_SECURE_MESSAGE,
 )
-from sscard.chip.command import Command
-from sscard.psam.authenticate import NO_CHALLENGE, right_refusal
+from sscard.chip.command import Command, Field, Parameter, Sent
+from sscard.i18n.phrase import Phrase, Words
+from sscard.psam.authenticate import WITHOUT_CHALLENGE, right_refusal
 from sscard.psam.chaining import chain
+from sscard.psam.declared import CHALLENGE, IN_APPLICATION, MAC, NO_CHALLENGE, OPEN, PROVE_NATIONAL, SHEET, WRITE_FAILED
 from sscard.psam.keys import (
     KEY_IDS,
     LEVELS_SHIFT,
@@ -64,7 +66,7 @@ def create_or_change_key(session: PsamSession) -> bytes:
     if refused:
         return refused
     if not session.challenge:
-        return NO_CHALLENGE
+        return WITHOUT_CHALLENGE
     suite = session.suite
     key = suite.key(value)
     message = pad(bytes((0x84, 0xD4, p1, p2, len(data))) + data[:-MAC_LENGTH], suite.block)
@@ -130,31 +132,47 @@ def _change(session: PsamSession, sfi: int, plain: bytes) -> bytes:
 CREATE_OR_CHANGE_KEY: Final = Command(
     "CREATE KEY / CHANGE KEY",
     "写密钥",
-    "8",
+    SHEET,
     (0x84,),
     0xD4,
     create_or_change_key,
-    (
-        SW.OK,
-        SW.MEMORY_FAILURE,
-        SW.WRONG_LENGTH,
-        SW.SECURITY_NOT_SATISFIED,
-        SW.METHOD_BLOCKED,
-        SW.NO_CHALLENGE,
-        SW.CONDITIONS_NOT_SATISFIED,
-        SW.WRONG_SECURE_MESSAGE,
-        SW.WRONG_DATA,
-        SW.NOT_SUPPORTED,
-        SW.FILE_NOT_FOUND,
-        SW.RECORD_NOT_FOUND,
-        SW.FILE_FULL,
-        SW.WRONG_P1P2,
-        SW.KEY_NOT_FOUND,
-        SW.UNKNOWN_INS,
-        SW.UNKNOWN_CLA,
+    {
+        **IN_APPLICATION,
+        SW.OK: Phrase("key written"),
+        SW.MEMORY_FAILURE: WRITE_FAILED,
+        SW.WRONG_LENGTH: Phrase("Lc does not fit P1 or the block length"),
+        SW.SECURITY_NOT_SATISFIED: Phrase("the key that writes the EF is not proven"),
+        SW.METHOD_BLOCKED: Phrase("the key that writes the EF is blocked"),
+        SW.NO_CHALLENGE: NO_CHALLENGE,
+        SW.WRONG_SECURE_MESSAGE: Phrase("MAC wrong"),
+        SW.WRONG_DATA: Phrase("LD, padding, usage, id or length of the value wrong, or the key exists already"),
+        SW.NOT_SUPPORTED: Phrase("the PSAM is locked, or the algorithm is not that of the environment"),
+        SW.FILE_NOT_FOUND: Phrase("P2 is no EF of keys"),
+        SW.RECORD_NOT_FOUND: Phrase("no key with this usage and id to change"),
+        SW.FILE_FULL: Phrase("no room for the key in the EF"),
+        SW.KEY_NOT_FOUND: Phrase("the PSAM lacks the key that writes the EF"),
+    },
+    parameters=(
+        Parameter("00", "11–13", Phrase("create a key in the EF of nation, province, city (Lc 1C or 24)")),
+        Parameter("01", "11–13", Phrase("change its value (Lc 14, 1C or 24)")),
     ),
     p1p2=range(0x200),
-    lengths=(0x14, 0x1C, 0x24),
+    data=(
+        Field(
+            Words(
+                "LD ‖ usage ‖ id ‖ 00 [‖ algorithm ‖ 00×4] ‖ value ‖ padding, enciphered",
+                "LD‖用途‖标识‖00[‖算法‖00×4]‖密钥值‖填充，加密",
+            ),
+            (16, 24, 32),
+        ),
+        MAC,
+    ),
+    example=(
+        *OPEN,
+        *PROVE_NATIONAL,
+        CHALLENGE,
+        Sent("84D4001124 {enciphered 670F000300000000ABABABABABABABABABABABABABABABAB} {mac KID-01}"),
+    ),
     secret=slice(None, -MAC_LENGTH),
     spends_challenge=True,
 )

@@ -14,9 +14,11 @@ from sscard.chip.answers import (
     WRONG_P1P2,
     WRONG_STATE,
 )
-from sscard.chip.command import Command
+from sscard.chip.command import EVERY_COMMAND, Command, Field, Parameter, Sent
+from sscard.i18n.phrase import Phrase, Words
 from sscard.psam.authenticate import right_refusal
 from sscard.psam.chaining import chain
+from sscard.psam.declared import DELIVER, FACTORS, IN_APPLICATION, OPEN, SHEET
 from sscard.psam.keys import LEVELS_SHIFT, MAX_LEVELS, TYPE_MASK, KeyRecord, KeyType
 from sscard.psam.session import Delivery, PsamSession
 from sscard.standard.apdu import SW
@@ -116,45 +118,58 @@ def _mac(session: PsamSession, delivery: Delivery, p1: int, data: bytes) -> byte
 DELIVERY_SESSION_KEY: Final = Command(
     "DELIVERY SESSION KEY",
     "过程密钥分散",
-    "8",
+    SHEET,
     (0xBF,),
     0xDE,
     delivery_session_key,
-    (
-        SW.OK,
-        SW.WRONG_LENGTH,
-        SW.SECURITY_NOT_SATISFIED,
-        SW.METHOD_BLOCKED,
-        SW.CONDITIONS_NOT_SATISFIED,
-        SW.WRONG_DATA,
-        SW.NOT_SUPPORTED,
-        SW.WRONG_P1P2,
-        SW.KEY_NOT_FOUND,
-        SW.UNKNOWN_INS,
-        SW.UNKNOWN_CLA,
+    {
+        **IN_APPLICATION,
+        SW.OK: Phrase("session key made; CIPHER DATA uses it"),
+        SW.WRONG_LENGTH: Phrase("not 0 to 3 factors and one block"),
+        SW.SECURITY_NOT_SATISFIED: Phrase("the key that this key demands is not proven"),
+        SW.METHOD_BLOCKED: Phrase("the key that this key demands is blocked"),
+        SW.WRONG_DATA: Phrase("the number of factors does not fit the usage of the key"),
+        SW.NOT_SUPPORTED: Phrase("the PSAM is locked, or the usage is neither MAC nor encryption"),
+        SW.WRONG_P1P2: Phrase("key id reserved (C0–FF)"),
+        SW.KEY_NOT_FOUND: Phrase("no such key"),
+    },
+    parameters=(
+        Parameter(
+            "lllttttt", "00–BF", Phrase("usage of the key: lll levels of diversification, ttttt type; P2 is its id")
+        ),
     ),
-    lengths=range(0x08, 0x29, 8),
+    data=(FACTORS, Field(Words("session key input, one block", "过程因子，一个分组"), (8, 16))),
+    example=(*OPEN, DELIVER),
 )
 CIPHER_DATA: Final = Command(
     "CIPHER DATA",
     "数据加密",
-    "8",
+    SHEET,
     (0x80,),
     0xFA,
     cipher_data,
-    (
-        SW.OK,
-        SW.MORE_DATA,
-        SW.WRONG_LENGTH,
-        SW.WRONG_STATE,
-        SW.CONDITIONS_NOT_SATISFIED,
-        SW.NOT_SUPPORTED,
-        SW.WRONG_P1P2,
-        SW.UNKNOWN_INS,
-        SW.UNKNOWN_CLA,
+    {
+        **EVERY_COMMAND,
+        SW.OK: Phrase("enciphered, or taken into the MAC"),
+        SW.WRONG_LENGTH: Phrase("not 1 to 8 whole blocks, or one block only with P1=05"),
+        SW.WRONG_STATE: Phrase("no session key, or P1 does not continue what is begun"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase("DF01 is not the current DF, or the key is not for this use"),
+    },
+    parameters=(
+        Parameter(0x00, 0x00, Phrase("encipher, the last or only blocks")),
+        Parameter(0x01, 0x00, Phrase("MAC, the last blocks")),
+        Parameter(0x02, 0x00, Phrase("encipher, more blocks follow")),
+        Parameter(0x03, 0x00, Phrase("MAC, more blocks follow")),
+        Parameter(0x05, 0x00, Phrase("MAC over these blocks alone; the first is the IV")),
+        Parameter(0x07, 0x00, Phrase("MAC, the first blocks; the first is the IV")),
     ),
-    p1p2=(0x0000, 0x0100, 0x0200, 0x0300, 0x0500, 0x0700),
-    lengths=range(0x08, 0x81, 8),
-    answers_data=True,
+    data=(Field(Words("1 to 8 blocks", "1至8个分组"), range(8, 129, 8)),),
+    answer=(
+        Field(
+            Words("enciphered blocks, or the MAC of 4 bytes after its last blocks", "密文，或最后分组后的4字节MAC"),
+            (0, 4, *range(8, 129, 8)),
+        ),
+    ),
+    example=(*OPEN, DELIVER, Sent("80FA000010 01020304050607080000000000000000", "XX" * 16 + "9000")),
     secret=slice(None),
 )

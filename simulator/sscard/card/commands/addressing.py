@@ -6,6 +6,7 @@ from typing import Final
 
 from sscard.card.session import Session
 from sscard.chip.answers import FILE_NOT_FOUND, NO_CURRENT_EF, SECURITY_NOT_SATISFIED, WRONG_FILE_STRUCTURE
+from sscard.chip.command import Parameter
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.addressing import BY_NUMBER, FROM_NUMBER, binary_address
 from sscard.standard.encoding import records
@@ -17,6 +18,25 @@ _ORDER: Final = (
     Words("next", "下一条"),
     Words("previous", "上一条"),
 )
+
+BINARY_PARAMETERS: Final = (
+    Parameter("100sssss", "00–FF", Phrase("EF with SFI sssss of the current DF, from offset P2")),
+    Parameter("0xxxxxxx", "00–FF", Phrase("current EF, from offset P1·256+P2")),
+)
+RECORD_PARAMETERS: Final = (
+    Parameter(
+        "00–FE", "sssss100", Phrase("record number P1 (00: current record) of the EF with SFI sssss (0: current EF)")
+    ),
+    Parameter("00–FF", "sssss000", Phrase("first record with identifier P1 (00: any identifier)")),
+    Parameter("00–FF", "sssss001", Phrase("last record with identifier P1")),
+    Parameter("00–FF", "sssss010", Phrase("next record with identifier P1 after the current one")),
+    Parameter("00–FF", "sssss011", Phrase("previous record with identifier P1")),
+)
+NO_CURRENT: Final = Phrase("no current EF")
+NO_SUCH_EF: Final = Phrase("no EF with this SFI in the current DF")
+HAS_RECORDS: Final = Phrase("the EF is not transparent")
+IS_TRANSPARENT: Final = Phrase("the EF has no records")
+OUTSIDE: Final = Phrase("offset outside the EF")
 
 
 def readable(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.card.commands.declared import (
+    AUTHENTICATION_DATA,
+    CHALLENGE,
+    KEY_VERSION,
+    LOCKABLE,
+    NO_PARAMETERS,
+    ORIGINAL_DATA,
+    SELECT_SSSE,
+    proof,
+)
 from sscard.card.session import Session
 from sscard.chip.answers import KEY_NOT_FOUND, METHOD_BLOCKED, OK, TRIES, answer
-from sscard.chip.command import Command
+from sscard.chip.command import Command, Field, Parameter, Sent
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, equal
@@ -96,49 +106,59 @@ def _external_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> P
     return Phrase("prove key {number:02X} ({names})", number=p2, names=names)
 
 
+_VERSION_CHOICES: Final = ("default_key_version", "unknown_key_version")
+
 INTERNAL_AUTHENTICATION: Final = Command(
     "INTERNAL AUTHENTICATION",
     "内部鉴别",
-    "1.7",
+    "card-commands.md §1.7",
     (0x00,),
     0x88,
     internal_authentication,
-    (
-        SW.OK,
-        SW.WRONG_LENGTH,
-        SW.NOT_SUPPORTED,
-        SW.WRONG_P1P2,
-        SW.KEY_NOT_FOUND,
-        SW.UNKNOWN_CLA,
-        SW.APPLICATION_BLOCKED,
-    ),
-    p1p2=(0x0000,),
-    lengths=(0x10, 0x11),
-    answers_data=True,
+    {
+        **LOCKABLE,
+        SW.OK: Phrase("authentication data computed with IRK"),
+        SW.KEY_NOT_FOUND: Phrase("no IRK in the current DF, or not this version of it"),
+    },
+    parameters=NO_PARAMETERS,
+    data=(Field(Words("session key input", "过程因子"), (FACTOR_LENGTH,)), ORIGINAL_DATA, KEY_VERSION),
+    answer=(AUTHENTICATION_DATA,),
+    choices=_VERSION_CHOICES,
+    example=(SELECT_SSSE, Sent("0088000010 1122334455667788 0102030405060708", "XX" * 8 + "9000")),
     words=_internal_words,
 )
 EXTERNAL_AUTHENTICATION: Final = Command(
     "EXTERNAL AUTHENTICATION",
     "外部鉴别",
-    "1.8",
+    "card-commands.md §1.8",
     (0x00,),
     0x82,
     external_authentication,
-    (
-        SW.OK,
-        SW.TRIES_LEFT,
-        SW.MEMORY_FAILURE,
-        SW.WRONG_LENGTH,
-        SW.METHOD_BLOCKED,
-        SW.NO_CHALLENGE,
-        SW.NOT_SUPPORTED,
-        SW.WRONG_P1P2,
-        SW.KEY_NOT_FOUND,
-        SW.UNKNOWN_CLA,
-        SW.APPLICATION_BLOCKED,
+    {
+        **LOCKABLE,
+        SW.OK: Phrase("key proven until power-off or the selection of another DF; its retry counter is at the limit"),
+        SW.TRIES_LEFT: Phrase("authentication data wrong, x tries of the key left; 63CF: the key has no retry counter"),
+        SW.MEMORY_FAILURE: Phrase("memory failure; nothing is compared"),
+        SW.METHOD_BLOCKED: Phrase("the key is blocked"),
+        SW.NO_CHALLENGE: Phrase("no challenge"),
+        SW.KEY_NOT_FOUND: Phrase("no such key or key version"),
+    },
+    parameters=(
+        Parameter("00", "0kkkkkkk", Phrase("key kkkkkkk of SSSE: 04 UKMF or UKSSSE, 05 BK, 06 PUK, 0A RKSSSE")),
+        Parameter("00", "1kkkkkkk", Phrase("key kkkkkkk of the current DF, from 83")),
     ),
     p1p2=range(0x100),
+    data=(AUTHENTICATION_DATA, ORIGINAL_DATA, KEY_VERSION),
+    choices=(
+        "key_tries",
+        "uncounted_failure",
+        "failed_authentication_clears",
+        "challenge_lasts",
+        *_VERSION_CHOICES,
+        "no_challenge_external",
+        "reserved_key",
+    ),
+    example=(SELECT_SSSE, *proof("PUK", 0x06), CHALLENGE, Sent("0082000610 0000000000000000 0102030405060708", "63C2")),
     spends_challenge=True,
-    lengths=(0x10, 0x11),
     words=_external_words,
 )

@@ -4,6 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.card.commands.declared import (
+    CHALLENGE,
+    LOCKABLE,
+    MAC,
+    NO_CHALLENGE,
+    NO_PARAMETERS,
+    SELECT_SSSE,
+    WRITE_FAILED,
+    WRONG_MAC,
+    proof,
+)
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.session import Session
 from sscard.chip.answers import (
@@ -14,7 +25,8 @@ from sscard.chip.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.chip.command import Command
+from sscard.chip.command import Command, Parameter, Sent
+from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.tree import CARD_BLOCKED
 
@@ -69,40 +81,53 @@ def _refusal(session: Session, lock: int | None, stk: int | None, header: bytes)
     return b"" if mac_is_right(session, session_key(session, stk), header) else WRONG_SECURE_MESSAGE
 
 
-_STATUSES: Final = (
-    SW.OK,
-    SW.MEMORY_FAILURE,
-    SW.WRONG_LENGTH,
-    SW.SECURITY_NOT_SATISFIED,
-    SW.NO_CHALLENGE,
-    SW.CONDITIONS_NOT_SATISFIED,
-    SW.WRONG_SECURE_MESSAGE,
-    SW.NOT_SUPPORTED,
-    SW.WRONG_P1P2,
-    SW.KEY_NOT_FOUND,
-    SW.UNKNOWN_CLA,
-)
+_STATUSES: Final = {
+    **LOCKABLE,
+    SW.MEMORY_FAILURE: WRITE_FAILED,
+    SW.NO_CHALLENGE: NO_CHALLENGE,
+    SW.WRONG_SECURE_MESSAGE: WRONG_MAC,
+    SW.KEY_NOT_FOUND: Phrase("the current DF has no such keys"),
+}
 APPLICATION_BLOCK: Final = Command(
     "APPLICATION BLOCK",
     "应用锁定",
-    "1.12",
+    "card-commands.md §1.12",
     (0x84,),
     0x1E,
     application_block,
-    (*_STATUSES, SW.APPLICATION_BLOCKED),
-    p1p2=(0x0001,),
+    {
+        **_STATUSES,
+        SW.OK: Phrase("the current application is locked permanently"),
+        SW.SECURITY_NOT_SATISFIED: Phrase("the lock key of the application is not proven (BK if it has none)"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase("SSSE is not an application"),
+    },
+    parameters=(Parameter(0x00, 0x01, Phrase("lock permanently")),),
+    data=(MAC,),
+    choices=("no_challenge", "challenge_lasts"),
+    example=(
+        Sent("00A4000002 DF03", "6F088406D156000005029000"),
+        *proof("LKDF03", 0x83),
+        CHALLENGE,
+        Sent("841E000104 {mac STKDF03}"),
+    ),
     spends_challenge=True,
-    lengths=(0x04,),
 )
 CARD_BLOCK: Final = Command(
     "CARD BLOCK",
     "卡片锁定",
-    "1.13",
+    "card-commands.md §1.13",
     (0x84,),
     0x16,
     card_block,
-    _STATUSES,
-    p1p2=(0x0000,),
+    {
+        **_STATUSES,
+        SW.OK: Phrase("the card is locked permanently; it answers 6A81 only"),
+        SW.SECURITY_NOT_SATISFIED: Phrase("BK is not proven"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase("SSSE is not the current DF"),
+    },
+    parameters=NO_PARAMETERS,
+    data=(MAC,),
+    choices=("no_challenge", "challenge_lasts", "card_block_reaches_financial"),
+    example=(SELECT_SSSE, *proof("BK", 0x05), CHALLENGE, Sent("8416000004 {mac STK}"), Sent("0084000008", "6A81")),
     spends_challenge=True,
-    lengths=(0x04,),
 )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.card.commands.declared import CHALLENGE, LOCKABLE, NO_PARAMETERS
 from sscard.card.session import Session
 from sscard.chip.answers import OK, WRONG_LENGTH
-from sscard.chip.command import Command
-from sscard.i18n.phrase import Phrase
+from sscard.chip.command import Command, Field
+from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Layout
 
@@ -29,12 +30,19 @@ def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
 GET_CHALLENGE: Final = Command(
     "GET CHALLENGE",
     "获取随机数",
-    "1.6",
+    "card-commands.md §1.6",
     (0x00,),
     0x84,
     get_challenge,
-    (SW.OK, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA, SW.APPLICATION_BLOCKED),
-    p1p2=(0x0000,),
+    {
+        **LOCKABLE,
+        SW.OK: Phrase("random, valid once within the current application"),
+        SW.WRONG_LENGTH: Phrase("Le is not 04, 08 or, with SM4, 10"),
+    },
+    parameters=NO_PARAMETERS,
+    answer=(Field(Words("random; 16 bytes with SM4 only", "随机数；16字节仅限SM4"), (4, 8, 16)),),
+    choices=("challenge_lasts",),
+    example=(CHALLENGE,),
     words=_words,
     gives_challenge=True,
     random_answer=slice(None),

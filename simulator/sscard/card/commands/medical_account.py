@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.card.commands.declared import LOCKABLE, SET_PIN, WRITE_FAILED
 from sscard.card.commands.update import cycle
 from sscard.card.session import Session, Transaction
 from sscard.chip.answers import (
@@ -12,6 +13,8 @@ from sscard.chip.answers import (
     KEY_INDEX_UNKNOWN,
     SECURITY_NOT_SATISFIED,
 )
+from sscard.chip.command import Field, Sent
+from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import BlockKey
 from sscard.standard.encoding import records
@@ -139,20 +142,35 @@ def yuan(fen: bytes) -> str:
 
 
 MEDICAL_CLAS: Final = (0xB0,)
-COMMON_STATUSES: Final = (
-    SW.OK,
-    SW.CONDITIONS_NOT_SATISFIED,
-    SW.NOT_SUPPORTED,
-    SW.WRONG_P1P2,
-    SW.UNKNOWN_CLA,
-    SW.APPLICATION_BLOCKED,
+COMMON_STATUSES: Final = {
+    **LOCKABLE,
+    SW.CONDITIONS_NOT_SATISFIED: Phrase("DF04 is not the current DF, or the card is used on line (item 8F)"),
+}
+PIN_STATUSES: Final = {**COMMON_STATUSES, SW.SECURITY_NOT_SATISFIED: Phrase("a PIN is set and not verified")}
+INITIALIZE_STATUSES: Final = {
+    **PIN_STATUSES,
+    SW.MEMORY_FAILURE: Phrase("listed by the standard; the command writes nothing"),
+    SW.COUNTER_AT_MAXIMUM: Phrase("sequence number at its maximum"),
+    SW.KEY_INDEX_UNKNOWN: Phrase("no key with this index"),
+}
+POST_STATUSES: Final = {**COMMON_STATUSES, SW.MEMORY_FAILURE: WRITE_FAILED}
+
+KEY_INDEX: Final = Field(Words("key index", "密钥索引"), (1,))
+TERMINAL: Final = Field(Words("terminal number", "终端编号"), (6,), "cn")
+ACCOUNT_AMOUNT: Final = Field(Words("account amount in fen", "个人账户金额（分）"), (4,))
+SELF_PAID_AMOUNT: Final = Field(Words("self-paid amount in fen", "个人自付金额（分）"), (4,))
+POOL_AMOUNT: Final = Field(Words("pool fund amount in fen", "统筹基金支付金额（分）"), (4,))
+SEQUENCE: Final = Field(Words("card sequence number", "卡片交易序号"), (2,))
+BALANCE: Final = Field(Words("account balance", "个人账户余额"), (4,))
+OPENING: Final = (
+    SEQUENCE,
+    Field(Words("key version", "密钥版本"), (1,)),
+    Field(Words("algorithm identifier", "算法标识"), (1,)),
+    Field(Words("random", "随机数"), (4,)),
 )
-INITIALIZE_STATUSES: Final = (
-    *COMMON_STATUSES,
-    SW.MEMORY_FAILURE,
-    SW.WRONG_LENGTH,
-    SW.SECURITY_NOT_SATISFIED,
-    SW.COUNTER_AT_MAXIMUM,
-    SW.KEY_INDEX_UNKNOWN,
-)
-POST_STATUSES: Final = (*COMMON_STATUSES, SW.MEMORY_FAILURE, SW.WRONG_LENGTH, SW.WRONG_STATE, SW.WRONG_MAC)
+TAC: Final = Field(Words("TAC", "交易验证码TAC"), (4,))
+TYPE_CHOICES: Final = ("transaction_type_ascii",)
+SELECT_MEDICAL: Final = Sent("00A4000002 DF04", "6F088406D156000005039000")
+OPEN_ACCOUNT: Final = (SET_PIN, SELECT_MEDICAL)
+BEGIN_LOAD: Final = Sent("B02800010B 01 000001F4 510100000001", "0000000000000103XXXXXXXXXXXXXXXX9000")
+CREDIT: Final = Sent("B02A00000B 20250101123000 {MAC2}", "XXXXXXXX9000")

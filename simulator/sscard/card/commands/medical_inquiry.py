@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.card.commands.declared import NO_PARAMETERS, WRITE_FAILED, proof
 from sscard.card.commands.medical_account import (
+    BEGIN_LOAD,
     COMMON_STATUSES,
+    CREDIT,
     LOAD,
     MEDICAL_CLAS,
+    OPEN_ACCOUNT,
+    PIN_STATUSES,
+    SELECT_MEDICAL,
+    SEQUENCE,
+    TAC,
     account_refusal,
     amount_bytes,
     number,
@@ -21,8 +29,8 @@ from sscard.chip.answers import (
     SECURITY_NOT_SATISFIED,
     wrong_le,
 )
-from sscard.chip.command import NOTHING, Command
-from sscard.i18n.phrase import Phrase
+from sscard.chip.command import NOTHING, Command, Field, Parameter, Sent
+from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.tree import Account, Layout
 
@@ -92,46 +100,81 @@ def _proof_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phra
 GET_BALANCE: Final = Command(
     "GET BALANCE",
     "读余额",
-    "3.2",
+    "card-commands.md §3.2",
     MEDICAL_CLAS,
     0x26,
     get_balance,
-    (*COMMON_STATUSES, SW.WRONG_LENGTH, SW.SECURITY_NOT_SATISFIED),
-    p1p2=(0x0001, 0x0002, 0x0003),
+    {
+        **PIN_STATUSES,
+        SW.OK: Phrase("amount read"),
+        SW.WRONG_LE: Phrase("Le is not the length of the answer, which is xx"),
+    },
+    parameters=(
+        Parameter(0x00, 0x01, Phrase("account balance (Le 04)")),
+        Parameter(0x00, 0x02, Phrase("self-paid total of the year (Le 06)")),
+        Parameter(0x00, 0x03, Phrase("pool fund total of the year (Le 06)")),
+    ),
+    answer=(
+        Field(Words("amount in fen", "金额（分）"), (4,)),
+        Field(Words("settlement year, not with the account balance", "结算年度，个人账户余额无此项"), (0, 2), "cn"),
+    ),
+    example=(*OPEN_ACCOUNT, Sent("B026000104", "000000009000")),
     words=_balance_words,
 )
 GET_TRANSACTION_PROOF: Final = Command(
     "GET TRANSACTION PROOF",
     "取交易认证码",
-    "3.2",
+    "card-commands.md §3.2",
     MEDICAL_CLAS,
     0x2E,
     get_transaction_proof,
-    (*COMMON_STATUSES, SW.WRONG_LENGTH, SW.MAC_NOT_AVAILABLE),
-    p1p2=(0x0001, 0x0002),
-    lengths=(0x02,),
-    answers_data=True,
+    {
+        **COMMON_STATUSES,
+        SW.OK: Phrase("proof of the last transaction of this type"),
+        SW.MAC_NOT_AVAILABLE: Phrase("the last transaction of this type has another sequence number, or there is none"),
+    },
+    parameters=(Parameter(0x00, 0x01, Phrase("load")), Parameter(0x00, 0x02, Phrase("purchase"))),
+    data=(SEQUENCE,),
+    answer=(Field(Words("MAC2 of a purchase, zeros for a load", "消费的MAC2，划入为零"), (4,)), TAC),
+    example=(*OPEN_ACCOUNT, BEGIN_LOAD, CREDIT, Sent("B02E000102 0000", "00000000XXXXXXXX9000")),
     words=_proof_words,
     random_answer=slice(0, 4),
 )
+_STARTING_DAY: Final = Field(Words("month and day", "月日"), (2,), "cn")
 UPDATE_STARTING_DAY: Final = Command(
     "UPDATE STARTING DAY",
     "修改年度起始日期",
-    "3.2",
+    "card-commands.md §3.2",
     MEDICAL_CLAS,
     0x56,
     update_starting_day,
-    (*COMMON_STATUSES, SW.SECURITY_NOT_SATISFIED),
-    p1p2=(0x0000,),
-    lengths=(0x02,),
+    {
+        **COMMON_STATUSES,
+        SW.OK: Phrase("written"),
+        SW.MEMORY_FAILURE: WRITE_FAILED,
+        SW.SECURITY_NOT_SATISFIED: Phrase("DSK is not proven"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase(
+            "DF04 is not the current DF, the card is used on line (item 8F), or the day does not exist"
+        ),
+    },
+    parameters=NO_PARAMETERS,
+    data=(_STARTING_DAY,),
+    example=(SELECT_MEDICAL, *proof("DSK", 0x87), Sent("B056000002 0401")),
 )
 GET_STARTING_DAY: Final = Command(
     "GET STARTING DAY",
     "读年度起始日期",
-    "3.2",
+    "card-commands.md §3.2",
     MEDICAL_CLAS,
     0x56,
     get_starting_day,
-    (*COMMON_STATUSES, SW.SECURITY_NOT_SATISFIED),
-    p1p2=(0x0100,),
+    {
+        **COMMON_STATUSES,
+        SW.OK: Phrase("day read"),
+        SW.SECURITY_NOT_SATISFIED: Phrase("listed by the standard; reading needs no right"),
+        SW.WRONG_LE: Phrase("Le is not the length of the answer, which is xx"),
+    },
+    parameters=(Parameter(0x01, 0x00),),
+    answer=(_STARTING_DAY,),
+    example=(SELECT_MEDICAL, Sent("B056010002", "01019000")),
 )

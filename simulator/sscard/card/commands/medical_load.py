@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.card.commands.declared import NO_PARAMETERS
 from sscard.card.commands.medical_account import (
+    ACCOUNT_AMOUNT,
+    BALANCE,
+    BEGIN_LOAD,
+    CREDIT,
     INITIALIZE_STATUSES,
+    KEY_INDEX,
     LOAD,
     MAX_AMOUNT,
     MEDICAL_CLAS,
+    OPEN_ACCOUNT,
+    OPENING,
     POST_STATUSES,
+    TAC,
+    TERMINAL,
+    TYPE_CHOICES,
     account_key,
     account_refusal,
     amount_bytes,
@@ -30,8 +41,9 @@ from sscard.chip.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
-from sscard.chip.command import NOTHING, Command
-from sscard.i18n.phrase import Phrase
+from sscard.chip.command import NOTHING, Command, Field, Parameter
+from sscard.i18n.phrase import Phrase, Words
+from sscard.standard.apdu import SW
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.standard.tree import Account, Layout
 
@@ -99,27 +111,43 @@ def _load_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phras
 INITIALIZE_FOR_LOAD: Final = Command(
     "INITIALIZE FOR LOAD",
     "帐户划入初始化",
-    "3.2",
+    "card-commands.md §3.2",
     MEDICAL_CLAS,
     0x28,
     initialize_for_load,
-    INITIALIZE_STATUSES,
-    p1p2=(0x0001,),
+    {
+        **INITIALIZE_STATUSES,
+        SW.OK: Phrase("load begun; CREDIT FOR LOAD completes it"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase(
+            "DF04 is not the current DF, the card is used on line (item 8F), or the balance would be too large"
+        ),
+    },
+    parameters=(Parameter(0x00, 0x01),),
+    data=(KEY_INDEX, ACCOUNT_AMOUNT, TERMINAL),
     lengths=(0x0B, 0x13),
-    answers_data=True,
+    answer=(BALANCE, *OPENING, Field(Words("MAC1", "MAC1"), (4,))),
+    choices=TYPE_CHOICES,
+    example=(*OPEN_ACCOUNT, BEGIN_LOAD),
     words=_load_words,
     random_answer=slice(8, None),
 )
 CREDIT_FOR_LOAD: Final = Command(
     "CREDIT FOR LOAD",
     "帐户划入",
-    "3.2",
+    "card-commands.md §3.2",
     MEDICAL_CLAS,
     0x2A,
     credit_for_load,
-    POST_STATUSES,
-    p1p2=(0x0000,),
-    lengths=(0x0B,),
-    answers_data=True,
+    {
+        **POST_STATUSES,
+        SW.OK: Phrase("the amount is on the account"),
+        SW.WRONG_STATE: Phrase("no load is begun"),
+        SW.WRONG_MAC: Phrase("MAC2 wrong; the load is over"),
+    },
+    parameters=NO_PARAMETERS,
+    data=(Field(Words("host time", "主机时间"), (7,), "cn"), Field(Words("MAC2", "MAC2"), (4,))),
+    answer=(TAC,),
+    choices=TYPE_CHOICES,
+    example=(*OPEN_ACCOUNT, BEGIN_LOAD, CREDIT),
     bound_to_random=True,
 )

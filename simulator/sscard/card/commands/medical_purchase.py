@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.card.commands.medical_account import (
+    ACCOUNT_AMOUNT,
+    BALANCE,
     INITIALIZE_STATUSES,
+    KEY_INDEX,
     MAX_AMOUNT,
     MEDICAL_CLAS,
+    OPEN_ACCOUNT,
+    OPENING,
+    POOL_AMOUNT,
     POST_STATUSES,
     PURCHASE,
+    SELF_PAID_AMOUNT,
+    TAC,
+    TERMINAL,
+    TYPE_CHOICES,
     account_key,
     account_refusal,
     amount_bytes,
@@ -32,8 +42,8 @@ from sscard.chip.answers import (
     WRONG_MAC,
     WRONG_STATE,
 )
-from sscard.chip.command import NOTHING, Command
-from sscard.i18n.phrase import Phrase
+from sscard.chip.command import NOTHING, Command, Field, Parameter, Sent
+from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
 from sscard.standard.tree import Account, Layout
@@ -118,31 +128,62 @@ def _purchase_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> P
     )
 
 
+_BEGIN: Final = Sent(
+    "B028010113 01 00000000 000000C8 00000064 510100000001",
+    "000000000000000000000000XXXX00000103XXXXXXXX9000",
+)
 INITIALIZE_FOR_PURCHASE: Final = Command(
     "INITIALIZE FOR PURCHASE",
     "医疗消费初始化",
-    "3.2",
+    "card-commands.md §3.2",
     MEDICAL_CLAS,
     0x28,
     initialize_for_purchase,
-    (*INITIALIZE_STATUSES, SW.AMOUNT_INSUFFICIENT),
-    p1p2=(0x0101,),
+    {
+        **INITIALIZE_STATUSES,
+        SW.OK: Phrase("purchase begun; DEBIT FOR PURCHASE completes it"),
+        SW.AMOUNT_INSUFFICIENT: Phrase("the account amount is larger than the balance"),
+    },
+    parameters=(Parameter(0x01, 0x01),),
+    data=(KEY_INDEX, ACCOUNT_AMOUNT, SELF_PAID_AMOUNT, POOL_AMOUNT, TERMINAL),
     lengths=(0x0B, 0x13),
-    answers_data=True,
+    answer=(
+        BALANCE,
+        Field(Words("self-paid total of the year", "个人自付累计"), (4,)),
+        Field(Words("pool fund total of the year", "统筹基金支付累计"), (4,)),
+        Field(Words("settlement year", "结算年度"), (2,), "cn"),
+        *OPENING,
+    ),
+    example=(*OPEN_ACCOUNT, _BEGIN),
     words=_purchase_words,
     random_answer=slice(18, None),
 )
 DEBIT_FOR_PURCHASE: Final = Command(
     "DEBIT FOR PURCHASE",
     "医疗消费",
-    "3.2",
+    "card-commands.md §3.2",
     MEDICAL_CLAS,
     0x2C,
     debit_for_purchase,
-    POST_STATUSES,
-    p1p2=(0x0100,),
-    lengths=(0x0F,),
-    answers_data=True,
+    {
+        **POST_STATUSES,
+        SW.OK: Phrase("the amounts are posted"),
+        SW.WRONG_STATE: Phrase("no purchase is begun"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase(
+            "DF04 is not the current DF, the card is used on line (item 8F), the time is not cn, or a total would be "
+            "too large"
+        ),
+        SW.WRONG_MAC: Phrase("MAC1 wrong; the purchase is over"),
+    },
+    parameters=(Parameter(0x01, 0x00),),
+    data=(
+        Field(Words("terminal sequence number", "终端交易序号"), (4,)),
+        Field(Words("terminal time", "终端时间"), (7,), "cn"),
+        Field(Words("MAC1", "MAC1"), (4,)),
+    ),
+    answer=(TAC, Field(Words("MAC2", "MAC2"), (4,))),
+    choices=TYPE_CHOICES,
+    example=(*OPEN_ACCOUNT, _BEGIN, Sent("B02C01000F 00000023 20250101123000 {MAC1}", "XXXXXXXXXXXXXXXX9000")),
     random_answer=slice(4, None),
     bound_to_random=True,
 )

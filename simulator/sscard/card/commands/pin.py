@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.card.commands.declared import (
+    CHALLENGE,
+    LOCKABLE,
+    MAC,
+    NO_PARAMETERS,
+    SELECT_SSSE,
+    WRONG_MAC,
+    proof,
+)
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.session import Session
 from sscard.chip.answers import (
@@ -15,12 +24,11 @@ from sscard.chip.answers import (
     TRIES,
     WRONG_DATA,
     WRONG_LENGTH,
-    WRONG_P1P2,
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.chip.command import Command
-from sscard.i18n.phrase import Phrase
+from sscard.chip.command import Command, Field, Parameter, Sent
+from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.choices import Personality, StatusEffect
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
@@ -28,6 +36,7 @@ from sscard.standard.encoding import digits_in
 from sscard.standard.tree import PIN, PIN_TRIES, PIN_VERIFIED, Layout
 
 SEPARATOR: Final = b"\xff"
+CHANGE_LENGTHS: Final = range(3, 18)
 UNBLOCK: Final = 0x00
 RESET: Final = 0x01
 
@@ -68,12 +77,10 @@ def _attempt(session: Session, tries: int, given: bytes) -> bool:
 
 def change_pin(session: Session) -> bytes:
     """Replace the PIN by ``old ‖ FF ‖ new``; either side may be absent (no PIN)."""
-    p1 = session.p1
-    p2 = session.p2
     data = session.data
-    if (p1, p2) != (1, 0):
-        return WRONG_P1P2 if p1 or p2 else answer(session.personality.reload_pin)
-    if not 3 <= len(data) <= 17:
+    if not session.p1:
+        return answer(session.personality.reload_pin)
+    if len(data) not in CHANGE_LENGTHS:
         return WRONG_LENGTH
     if session.df.outside:
         return KEY_NOT_FOUND
@@ -193,18 +200,37 @@ def _reset_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phra
     )
 
 
-_COMMON: Final = (SW.OK, SW.MEMORY_FAILURE, SW.WRONG_LENGTH, SW.NOT_SUPPORTED, SW.WRONG_P1P2, SW.UNKNOWN_CLA)
+_COMMON: Final = {
+    **LOCKABLE,
+    SW.MEMORY_FAILURE: Phrase("memory failure; the PIN is unchanged"),
+    SW.KEY_NOT_FOUND: Phrase("no PIN here: the current DF lies outside SSSE"),
+}
+_PIN_BYTES: Final = range(2, 9)
 
 VERIFY: Final = Command(
     "VERIFY",
     "校验个人密码",
-    "1.9",
+    "card-commands.md §1.9",
     (0x00,),
     0x20,
     verify,
-    (*_COMMON, SW.TRIES_LEFT, SW.METHOD_BLOCKED, SW.NO_CHALLENGE, SW.KEY_NOT_FOUND, SW.APPLICATION_BLOCKED),
-    p1p2=(0x0000,),
-    lengths=(0, *range(2, 9)),
+    {
+        **_COMMON,
+        SW.OK: Phrase("PIN right, and verified until power-off; without data: no PIN is set"),
+        SW.TRIES_LEFT: Phrase("PIN wrong, x tries left; without data: x tries left, none is used"),
+        SW.MEMORY_FAILURE: Phrase("memory failure; nothing is compared"),
+        SW.METHOD_BLOCKED: Phrase("the PIN is blocked"),
+        SW.NO_CHALLENGE: Phrase("listed by the standard; VERIFY uses no challenge"),
+    },
+    parameters=NO_PARAMETERS,
+    data=(Field(Words("PIN; absent: ask for the tries left", "个人密码；缺省：查询剩余次数"), (0, *_PIN_BYTES), "cn"),),
+    choices=("pin_tries", "blocked_query", "verified_query_ok", "empty_pin_counts", "failed_verify_clears"),
+    example=(
+        SELECT_SSSE,
+        Sent("0020000000", "63C6"),
+        Sent("0020000003 111111", "63C5"),
+        Sent("0020000003 123456"),
+    ),
     words=_verify_words,
     secret=slice(None),
     pins=b"",
@@ -212,34 +238,93 @@ VERIFY: Final = Command(
 CHANGE_PIN: Final = Command(
     "CHANGE PIN",
     "修改个人密码",
-    "1.10",
+    "card-commands.md §1.10",
     (0x80,),
     0x5E,
     change_pin,
-    (*_COMMON, SW.TRIES_LEFT, SW.METHOD_BLOCKED, SW.WRONG_DATA, SW.APPLICATION_BLOCKED),
+    {
+        **_COMMON,
+        SW.OK: Phrase("PIN changed, set or switched off; the retry counter is at the limit"),
+        SW.TRIES_LEFT: Phrase("old PIN wrong, x tries left"),
+        SW.METHOD_BLOCKED: Phrase("the PIN is blocked"),
+        SW.WRONG_DATA: Phrase("no FF, a PIN that is not 2 to 8 bytes cn, or a new PIN with too few digits"),
+    },
+    parameters=(
+        Parameter(0x01, 0x00, Phrase("change")),
+        Parameter(0x00, 0x00, Phrase("reload of other card families; always refused")),
+    ),
+    data=(
+        Field(Words("old PIN; absent if none is set", "原密码；未设时缺省"), (0, *_PIN_BYTES), "cn"),
+        Field(Words("separator", "分隔符"), (1,), SEPARATOR.hex().upper()),
+        Field(Words("new PIN; absent: switch the PIN off", "新密码；缺省：取消密码"), (0, *_PIN_BYTES), "cn"),
+    ),
+    lc=CHANGE_LENGTHS,
     lengths=range(256),
+    choices=(
+        "pin_tries",
+        "pin_min_digits",
+        "empty_pin_counts",
+        "change_pin_status",
+        "reload_pin",
+        "same_pin_allowed",
+        "absent_old_pin_counts",
+    ),
+    example=(SELECT_SSSE, Sent("805E010007 123456 FF 654321"), Sent("0020000003 654321")),
     secret=slice(None),
     pins=SEPARATOR,
 )
 PIN_CHANGE_UNBLOCK: Final = Command(
     "PIN CHANGE/UNBLOCK",
     "个人密码修改/解锁",
-    "1.11",
+    "card-commands.md §1.11",
     (0x84,),
     0x24,
     pin_change_unblock,
-    (
-        *_COMMON,
-        SW.SECURITY_NOT_SATISFIED,
-        SW.NO_CHALLENGE,
-        SW.CONDITIONS_NOT_SATISFIED,
-        SW.WRONG_SECURE_MESSAGE,
-        SW.WRONG_DATA,
-        SW.KEY_NOT_FOUND,
-        SW.APPLICATION_BLOCKED,
+    {
+        **_COMMON,
+        SW.OK: Phrase("PIN unblocked, or the new PIN is set; the retry counter is at the limit"),
+        SW.WRONG_LENGTH: Phrase("Lc does not fit P2 or the block length"),
+        SW.SECURITY_NOT_SATISFIED: Phrase("PUK is not proven, or blocked"),
+        SW.NO_CHALLENGE: Phrase("no challenge since PUK was proven"),
+        SW.CONDITIONS_NOT_SATISFIED: Phrase("no PIN is set"),
+        SW.WRONG_SECURE_MESSAGE: WRONG_MAC,
+        SW.WRONG_DATA: Phrase("new PIN refused: LD, padding, digits or length wrong"),
+    },
+    parameters=(
+        Parameter(0x00, UNBLOCK, Phrase("unblock: retry counter to the limit, PIN unchanged (Lc 04)")),
+        Parameter(0x00, RESET, Phrase("reset: new PIN, retry counter to the limit (Lc 0C or 14)")),
     ),
-    p1p2=(0x0000, 0x0001),
-    lengths=(0x04, 0x0C, 0x14),
+    data=(
+        Field(
+            Words("LD ‖ new PIN ‖ padding, enciphered; absent to unblock", "LD‖新密码‖填充，加密；解锁时缺省"),
+            (0, 8, 16),
+        ),
+        MAC,
+    ),
+    choices=(
+        "pin_tries",
+        "pin_min_digits",
+        "reset_pin_status",
+        "failed_mac_counts",
+        "failed_mac_clears",
+        "puk_once",
+        "challenge_lasts",
+        "no_challenge",
+        "empty_pin_without_block",
+        "empty_pin_as_block",
+        "same_pin_allowed",
+        "two_block_pin",
+        "reset_empty_pin",
+    ),
+    example=(
+        SELECT_SSSE,
+        *proof("PUK", 0x06),
+        CHALLENGE,
+        Sent("8424000004 {mac STK}"),
+        CHALLENGE,
+        Sent("8424000114 {enciphered 654321} {mac STK}"),
+        Sent("0020000003 654321"),
+    ),
     words=_reset_words,
     spends_challenge=True,
     secret=slice(None, -MAC_LENGTH),

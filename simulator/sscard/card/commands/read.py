@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands.addressing import binary_words, file_records, readable, record_words
+from sscard.card.commands.addressing import (
+    BINARY_PARAMETERS,
+    HAS_RECORDS,
+    IS_TRANSPARENT,
+    NO_CURRENT,
+    NO_SUCH_EF,
+    OUTSIDE,
+    RECORD_PARAMETERS,
+    binary_words,
+    file_records,
+    readable,
+    record_words,
+)
+from sscard.card.commands.declared import CHALLENGE, LOCKABLE, SELECT_SSSE
 from sscard.card.session import Session
 from sscard.chip.answers import (
     OFFSET_OUTSIDE,
@@ -13,7 +26,8 @@ from sscard.chip.answers import (
     WRONG_P1P2,
     wrong_le,
 )
-from sscard.chip.command import Command
+from sscard.chip.command import Command, Field, Parameter, Sent
+from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.addressing import BY_NUMBER, FROM_NUMBER, RESERVED_MODE, RESERVED_SFI, binary_address, find_record
 from sscard.standard.apdu import SW
 
@@ -80,35 +94,55 @@ def _deliver(session: Session, found: bytes, le: int) -> bytes:
     return wrong_le(min(len(found), MAX_ANSWER))
 
 
-_STATUSES: Final = (
-    SW.OK,
-    SW.WRONG_FILE_STRUCTURE,
-    SW.SECURITY_NOT_SATISFIED,
-    SW.NO_CURRENT_EF,
-    SW.NOT_SUPPORTED,
-    SW.FILE_NOT_FOUND,
-    SW.WRONG_P1P2,
-    SW.WRONG_LE,
-    SW.UNKNOWN_CLA,
-    SW.APPLICATION_BLOCKED,
-)
+_STATUSES: Final = {
+    **LOCKABLE,
+    SW.OK: Phrase("data read; the EF is the current one now"),
+    SW.SECURITY_NOT_SATISFIED: Phrase("the right to read the EF is missing"),
+    SW.NO_CURRENT_EF: NO_CURRENT,
+    SW.FILE_NOT_FOUND: NO_SUCH_EF,
+}
 READ_BINARY: Final = Command(
     "READ BINARY",
     "读取二进制数据",
-    "1.2",
+    "card-commands.md §1.2",
     (0x00,),
     0xB0,
     read_binary,
-    (*_STATUSES, SW.OFFSET_OUTSIDE),
+    {
+        **_STATUSES,
+        SW.WRONG_FILE_STRUCTURE: HAS_RECORDS,
+        SW.OFFSET_OUTSIDE: OUTSIDE,
+        SW.WRONG_LE: Phrase("Le reaches beyond the end; xx bytes are left"),
+    },
+    parameters=BINARY_PARAMETERS,
+    answer=(
+        Field(
+            Words("contents from the offset, Le=00: to the end", "从偏移量起的内容，Le=00：到文件末尾"), range(1, 257)
+        ),
+    ),
+    example=(CHALLENGE, Sent("0082000A10 {proof RKSSSE}"), Sent("00B0870008", "XX" * 8 + "9000")),
     words=binary_words,
 )
 READ_RECORD: Final = Command(
     "READ RECORD",
     "读取记录",
-    "1.3",
+    "card-commands.md §1.3",
     (0x00,),
     0xB2,
     read_record,
-    (*_STATUSES, SW.RECORD_NOT_FOUND),
+    {
+        **_STATUSES,
+        SW.WRONG_FILE_STRUCTURE: IS_TRANSPARENT,
+        SW.RECORD_NOT_FOUND: Phrase("no such record"),
+        SW.WRONG_LE: Phrase("Le is not the length of the record, which is xx"),
+    },
+    parameters=(
+        *RECORD_PARAMETERS,
+        Parameter("00–FE", "sssss101", Phrase("records from number P1 to the last")),
+        Parameter("00–FE", "sssss110", Phrase("records from the last to number P1")),
+    ),
+    answer=(Field(Words("records whole, with tag and length", "完整记录，含标签和长度"), range(1, 257), "TLV"),),
+    choices=("short_record_le",),
+    example=(SELECT_SSSE, Sent("00B2072C0B", "0709" + "XX" * 9 + "9000"), Sent("00B2072C00", "6C0B")),
     words=record_words,
 )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.card.commands.declared import SELECT_SSSE
 from sscard.card.session import Session
 from sscard.chip.answers import FILE_NOT_FOUND, NOT_SUPPORTED, OK, WRONG_LENGTH, answer
-from sscard.chip.command import Command
+from sscard.chip.command import EVERY_COMMAND, Command, Field, Parameter, Sent
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.encoding import tlv
@@ -95,22 +96,27 @@ def _names(df: DfSpec) -> Words:
 SELECT: Final = Command(
     "SELECT",
     "选择文件",
-    "1.1",
+    "card-commands.md §1.1",
     (0x00,),
     0xA4,
     select,
-    (
-        SW.OK,
-        SW.WRONG_LENGTH,
-        SW.NOT_SUPPORTED,
-        SW.FILE_NOT_FOUND,
-        SW.WRONG_P1P2,
-        SW.UNKNOWN_CLA,
-        SW.APPLICATION_BLOCKED,
+    {
+        **EVERY_COMMAND,
+        SW.OK: Phrase("selected; a DF answers its FCI, an EF no data"),
+        SW.WRONG_LENGTH: Phrase("Lc does not fit P1"),
+        SW.FILE_NOT_FOUND: Phrase("no such DF or EF; the selection is unchanged"),
+        SW.APPLICATION_BLOCKED: Phrase("the application is locked; it is the current one now"),
+    },
+    parameters=(
+        Parameter(0x00, 0x00, Phrase("MF, DF or EF by FID (Lc 02); without data the MF")),
+        Parameter(0x02, 0x00, Phrase("EF of the current DF by FID (Lc 02)")),
+        Parameter(0x04, 0x00, Phrase("DF by name, which may be cut short (Lc 05–10)")),
+        Parameter(0x04, 0x02, Phrase("next DF with the same beginning of its name")),
     ),
-    p1p2=(0x0000, 0x0200, 0x0400, 0x0402),
-    lengths=(0, 2, *range(5, 17)),
-    answers_data=True,
+    data=(Field(Words("FID or name", "文件标识符或名称"), (0, 2, *range(5, 17))),),
+    answer=(Field(Words("FCI of a DF", "DF的文件控制信息"), form="TLV"),),
+    choices=("select_ef_as_file", "select_keeps", "dir_sfi"),
+    example=(SELECT_SSSE, Sent("00A4020002 EF05")),
     leaves_lock=True,
     words=_words,
 )

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
-from sscard.card.commands.addressing import binary_words, file_records, record_words, writable
+from sscard.card.commands.addressing import (
+    BINARY_PARAMETERS,
+    HAS_RECORDS,
+    NO_CURRENT,
+    NO_SUCH_EF,
+    OUTSIDE,
+    RECORD_PARAMETERS,
+    binary_words,
+    file_records,
+    record_words,
+    writable,
+)
+from sscard.card.commands.declared import (
+    CHALLENGE,
+    LOCKABLE,
+    MAC,
+    NO_CHALLENGE,
+    SELECT_SSSE,
+    WRITE_FAILED,
+    WRONG_MAC,
+    proof,
+)
 from sscard.card.commands.secure import mac_is_right, session_key
 from sscard.card.session import Session
 from sscard.chip.answers import (
@@ -23,7 +43,8 @@ from sscard.chip.answers import (
     WRONG_SECURE_MESSAGE,
     answer,
 )
-from sscard.chip.command import Command
+from sscard.chip.command import Command, Field, Sent
+from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.addressing import BY_NUMBER, FIRST, PREVIOUS, RESERVED_SFI, binary_address, find_record
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import MAC_LENGTH
@@ -159,61 +180,95 @@ def _class_refusal(session: Session) -> bytes:
     return b"" if len(session.data) > MAC_LENGTH else WRONG_LENGTH
 
 
-_STATUSES: Final = (
-    SW.OK,
-    SW.MEMORY_FAILURE,
-    SW.WRONG_LENGTH,
-    SW.WRONG_FILE_STRUCTURE,
-    SW.SECURITY_NOT_SATISFIED,
-    SW.NO_CHALLENGE,
-    SW.NO_CURRENT_EF,
-    SW.WRONG_SECURE_MESSAGE,
-    SW.NOT_SUPPORTED,
-    SW.FILE_NOT_FOUND,
-    SW.WRONG_P1P2,
-    SW.UNKNOWN_CLA,
-    SW.APPLICATION_BLOCKED,
-)
-_BINARY: Final = (*_STATUSES, SW.OFFSET_OUTSIDE)
-_RECORD: Final = (*_STATUSES, SW.RECORD_NOT_FOUND, SW.FILE_FULL, SW.LC_NOT_TLV)
+_STATUSES: Final = {
+    **LOCKABLE,
+    SW.OK: Phrase("written; the EF is the current one now"),
+    SW.MEMORY_FAILURE: WRITE_FAILED,
+    SW.SECURITY_NOT_SATISFIED: Phrase("the right to write the EF is missing"),
+    SW.NO_CURRENT_EF: NO_CURRENT,
+    SW.FILE_NOT_FOUND: NO_SUCH_EF,
+}
+_BINARY: Final = {
+    **_STATUSES,
+    SW.WRONG_LENGTH: Phrase("no data, or the data reach beyond the end of the EF"),
+    SW.WRONG_FILE_STRUCTURE: HAS_RECORDS,
+    SW.OFFSET_OUTSIDE: OUTSIDE,
+}
+_RECORD: Final = {
+    **_STATUSES,
+    SW.WRONG_LENGTH: Phrase("no data, or not the record length of the EF"),
+    SW.WRONG_FILE_STRUCTURE: Phrase("the EF has no records, or is cyclic and P2 is not sssss011"),
+    SW.RECORD_NOT_FOUND: Phrase("no such record, nor the next number"),
+    SW.FILE_FULL: Phrase("no room for the record in the EF"),
+    SW.LC_NOT_TLV: Phrase("tag or length of the record do not fit P1 or Lc"),
+}
+_PLAIN: Final[dict[int, Phrase]] = {SW.MAC_MISSING: Phrase("the EF demands a MAC")}
+_SEALED: Final[dict[int, Phrase]] = {SW.NO_CHALLENGE: NO_CHALLENGE, SW.WRONG_SECURE_MESSAGE: WRONG_MAC}
 
-
-WITHOUT_MAC_LENGTHS: Final = range(1, 256)
+_WRITER: Final = (SELECT_SSSE, *proof("UKSSSE", 0x04))
+_BYTES: Final = Words("data to write", "要写入的数据")
+_WHOLE_RECORD: Final = Words("whole record, TLV in a file of variable records", "完整记录，变长记录文件中为TLV")
+_MAC_CHOICES: Final = ("updates_need_mac", "no_challenge", "challenge_lasts")
 WITH_MAC_LENGTHS: Final = range(256)
 """What the class refuses comes before a wrong length."""
 
-
-def _binary(cla: int, run: Callable[[Session], bytes]) -> Command[Session]:
-    return Command(
-        "UPDATE BINARY",
-        "更新二进制数据",
-        "1.4",
-        (cla,),
-        BINARY_INS,
-        run,
-        _BINARY,
-        lengths=WITH_MAC_LENGTHS if cla == WITH_MAC else WITHOUT_MAC_LENGTHS,
-        words=binary_words,
-        spends_challenge=cla == WITH_MAC,
-    )
-
-
-def _record(cla: int, run: Callable[[Session], bytes]) -> Command[Session]:
-    return Command(
-        "UPDATE RECORD",
-        "更新记录",
-        "1.5",
-        (cla,),
-        RECORD_INS,
-        run,
-        _RECORD,
-        lengths=WITH_MAC_LENGTHS if cla == WITH_MAC else WITHOUT_MAC_LENGTHS,
-        words=record_words,
-        spends_challenge=cla == WITH_MAC,
-    )
-
-
-UPDATE_BINARY: Final = _binary(WITHOUT_MAC, update_binary)
-UPDATE_BINARY_WITH_MAC: Final = _binary(WITH_MAC, update_binary_with_mac)
-UPDATE_RECORD: Final = _record(WITHOUT_MAC, update_record)
-UPDATE_RECORD_WITH_MAC: Final = _record(WITH_MAC, update_record_with_mac)
+UPDATE_BINARY: Final = Command(
+    "UPDATE BINARY",
+    "更新二进制数据",
+    "card-commands.md §1.4",
+    (WITHOUT_MAC,),
+    BINARY_INS,
+    update_binary,
+    {**_BINARY, **_PLAIN},
+    parameters=BINARY_PARAMETERS,
+    data=(Field(_BYTES, range(1, 256)),),
+    choices=("updates_need_mac",),
+    example=(*_WRITER, Sent("00D6870002 AABB")),
+    words=binary_words,
+)
+UPDATE_BINARY_WITH_MAC: Final = Command(
+    "UPDATE BINARY",
+    "更新二进制数据",
+    "card-commands.md §1.4",
+    (WITH_MAC,),
+    BINARY_INS,
+    update_binary_with_mac,
+    {**_BINARY, **_SEALED},
+    parameters=BINARY_PARAMETERS,
+    data=(Field(_BYTES, range(1, 252)), MAC),
+    lengths=WITH_MAC_LENGTHS,
+    choices=_MAC_CHOICES,
+    example=(*_WRITER, CHALLENGE, Sent("04D6870006 AABB {mac STK}", "6E00")),
+    words=binary_words,
+    spends_challenge=True,
+)
+UPDATE_RECORD: Final = Command(
+    "UPDATE RECORD",
+    "更新记录",
+    "card-commands.md §1.5",
+    (WITHOUT_MAC,),
+    RECORD_INS,
+    update_record,
+    {**_RECORD, **_PLAIN},
+    parameters=RECORD_PARAMETERS,
+    data=(Field(_WHOLE_RECORD, range(1, 256)),),
+    choices=("updates_need_mac",),
+    example=(*_WRITER, Sent("00DC022C03 020134")),
+    words=record_words,
+)
+UPDATE_RECORD_WITH_MAC: Final = Command(
+    "UPDATE RECORD",
+    "更新记录",
+    "card-commands.md §1.5",
+    (WITH_MAC,),
+    RECORD_INS,
+    update_record_with_mac,
+    {**_RECORD, **_SEALED},
+    parameters=RECORD_PARAMETERS,
+    data=(Field(_WHOLE_RECORD, range(1, 252)), MAC),
+    lengths=WITH_MAC_LENGTHS,
+    choices=_MAC_CHOICES,
+    example=(*_WRITER, CHALLENGE, Sent("04DC022C07 020134 {mac STK}", "6E00")),
+    words=record_words,
+    spends_challenge=True,
+)
