@@ -61,7 +61,7 @@ SIZES = {
     "iDoDebit_HSM_Step1": 512,
     "iReadDebitRecord": 2048,
 }
-"""pOutInfo of the driver API sheet §3 where it is not 1024."""
+"""pOutInfo of driver-api.md §3 where it is not 1024."""
 
 
 @pytest.fixture(scope="session")
