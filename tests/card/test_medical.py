@@ -41,7 +41,7 @@ def desk(any_card: Personality) -> Desk:
 
 
 def balance(desk: Desk) -> tuple[int, int, int]:
-    """Account, self-paid total, pool total as GET BALANCE tells them."""
+    """Account, self-paid total, pool total as GET BALANCE returns them."""
     told = [desk.send(f"B02600{p2:02X}{length:02X}") for p2, length in ((1, 4), (2, 6), (3, 6))]
     assert all(answer[-2:] == OK for answer in told)
     assert told[1][4:6] == told[2][4:6]
@@ -612,7 +612,7 @@ def follow(desk: Desk, book: Book, step: tuple[object, ...]) -> None:
 
 
 def tear(desk: Desk, book: Book, amount: int, point: int, moment: Moment) -> None:
-    """A purchase under the cut: the proof tells whether it was posted."""
+    """A purchase under the cut: the proof shows whether it was posted."""
     amount = min(amount, book.balance)
     command = desk.debit(desk.begin_purchase(amount, 1, 1), amount, 1, 1)
     desk.memory.cut_power(point, moment)

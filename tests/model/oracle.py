@@ -1,4 +1,4 @@
-"""The PIN's life as the documents tell it: an oracle for any sequence of its commands.
+"""The PIN's life as the documents describe it: an oracle for any sequence of its commands.
 
 Written from card-commands.md §0–2, card-security.md §1–6 and §9, and open-choices.md §1 alone; it
 knows nothing of the chip, and no cryptography: the caller says whether a proof or MAC is right and
