@@ -59,13 +59,15 @@ def test_the_readme_is_short() -> None:
 
 def test_both_readmes_show_the_same() -> None:
     english, chinese = (Document(ROOT / name) for name in ("README.md", "README.zh-CN.md"))
-    assert [code(block.text) for block in english.blocks()] == [code(block.text) for block in chinese.blocks()]
+    assert [uncommented(block.text) for block in english.blocks()] == [
+        uncommented(block.text) for block in chinese.blocks()
+    ]
     assert {link for link in english.links() if "README.zh" not in link} == {
         link for link in chinese.links() if link != "README.md"
     }
 
 
-def code(text: str) -> list[str]:
+def uncommented(text: str) -> list[str]:
     """The lines without comments, which are translated."""
     return [re.sub(r"\s*# .*", "", line) for line in text.splitlines()]
 
@@ -80,7 +82,7 @@ def commands_in(text: str) -> Iterator[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize("document", documents(), ids=lambda document: document.name)
 def test_commands_and_options_exist(document: Document, sscard: CommandLine) -> None:
-    typed = [line for block in document.blocks() if block.language != "python" for line in code(block.text)]
+    typed = [line for block in document.blocks() if block.language != "python" for line in uncommented(block.text)]
     code_of = "\n".join([*re.findall(r"`([^`\n]+)`", document.prose), *typed])
     for command, options in sorted({(command, tuple(options)) for command, options in commands_in(code_of)}):
         code, help_text, _ = sscard(*command.split(), "--help")
