@@ -37,6 +37,7 @@ DOCUMENTS = (
     *("simulator/**/*.md", "simulator/**/*.yaml", "scenarios/**/*.yaml"),
 )
 FACTS = Path("docs/standard")
+INSTALLED = "node_modules"
 
 TO_DO = frozenset(
     (
@@ -94,10 +95,10 @@ def in_messages(root: Path) -> Iterator[Finding]:
 def findings(root: Path) -> list[Finding]:
     """Every phrase found below a directory, in the order of files and lines."""
     found = set(in_messages(root)) if (root / CATALOG).exists() else set()
-    for path in (path for place in PYTHON for path in (root / place).rglob("*.py")):
+    for path in (path for place in PYTHON for path in (root / place).rglob("*.py") if INSTALLED not in path.parts):
         found.update(in_docstrings(path.relative_to(root), path.read_text("utf-8")))
     for path in {path for pattern in DOCUMENTS for path in root.glob(pattern)}:
-        if not path.relative_to(root).is_relative_to(FACTS):
+        if not path.relative_to(root).is_relative_to(FACTS) and INSTALLED not in path.parts:
             found.update(phrases(path.relative_to(root), path.read_text("utf-8")))
     return sorted(found, key=lambda finding: (finding.path, finding.line, finding.phrase))
 

@@ -68,7 +68,7 @@ def unresolved(text: str, own: str = "") -> list[str]:
 def texts() -> Iterator[Path]:
     for place in PLACES:
         for path in (ROOT / place).rglob("*"):
-            if path.suffix in KINDS and path.is_file() and path != Path(__file__):
+            if path.suffix in KINDS and path.is_file() and path != Path(__file__) and "node_modules" not in path.parts:
                 yield path
     yield from (ROOT / page for page in PAGES if (ROOT / page).exists())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,16 +13,21 @@ from kit.waiting import PATIENCE
 from sscard.errors import MissingPart
 from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
 
-WITH_BLOCKS = [document for document in documents() if document.blocks()]
+WITH_BLOCKS = [document for document in documents() if document.blocks() and not document.name.startswith("examples/")]
+"""``tests/examples`` runs the examples."""
+
 SKIPPED_AT_MOST = 12
 
 
 @pytest.fixture
 def replaced(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
-    """For a document that needs a PC/SC daemon: a private one, its reader and port for the usual ones."""
+    """Ports that are free, and for a document that needs a PC/SC daemon a private one with its reader."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    hsm = {"sscard hsm serve": f"sscard hsm serve --port {port}", "127.0.0.1:8440": f"127.0.0.1:{port}"}
     document: Document = request.node.callspec.params["document"]
     if not any(block.mark == "pcscd" for block in document.blocks()):
-        yield {}
+        yield hsm
         return
     pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
     try:
@@ -29,7 +35,8 @@ def replaced(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     except MissingPart as missing:
         pytest.skip(str(missing))
     with PrivatePcscd(name="Virtual PCD", timeout=PATIENCE) as daemon:
-        yield {"Virtual PCD 00 00": daemon.reader_name(0), "sscard insert": f"sscard insert --port {daemon.port(0)}"}
+        port = daemon.port(0)
+        yield {"Virtual PCD 00 00": daemon.reader_name(0), "sscard insert": f"sscard insert --port {port}"}
 
 
 @pytest.mark.slow

@@ -95,7 +95,7 @@ def blocks(text: str) -> Iterator[Block]:
 
 def documents() -> list[Document]:
     """Everything a user reads; the fact sheets and generated pages have no commands to follow."""
-    pages = (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md"))
+    pages = (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").glob("*.md"))
     return [Document(path) for path in sorted(pages) if not {SHEETS, GENERATED} & set(path.parents)]
 
 
