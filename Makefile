@@ -24,8 +24,8 @@ NATIVE_TESTS := tests/driver/test_native.py tests/driver/test_native_protocol.py
 # A second environment, with each dependency at the lower bound of pyproject.toml.
 LOWEST := build/lowest
 
-.PHONY: demo test quick check lint types layers shape plain tests catalogs nightly nightly-compiled nightly-pcsc compilers \
-	lowest campaign compiled compiled-sample bench bench-compare bench-compiled system venv clean
+.PHONY: demo test quick check lint types layers shape plain tests catalogs nightly nightly-compiled nightly-pcsc \
+	compilers lowest campaign compiled compiled-sample bench bench-compare bench-compiled system venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run

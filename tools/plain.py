@@ -33,7 +33,7 @@ FOUND = re.compile(r"\b(?:" + "|".join(PHRASES).replace(" ", r"\s+") + r")\b", r
 
 PYTHON = ("simulator", "tests", "tools", "bench", "examples")
 DOCUMENTS = (
-    *("*.md", "NOTICE", ".github/**/*.md", ".github/**/*.yml", "docs/**/*.md", "examples/**/*.md"),
+    *("*.md", "NOTICE", ".github/**/*.md", ".github/**/*.yml", "docs/**/*.md", "examples/**/*.md", "bench/**/*.md"),
     *("simulator/**/*.md", "simulator/**/*.yaml", "scenarios/**/*.yaml"),
 )
 FACTS = Path("docs/standard")
