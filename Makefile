@@ -24,16 +24,16 @@ NATIVE_TESTS := tests/driver/test_native.py tests/driver/test_native_protocol.py
 # A second environment, with each dependency at the lower bound of pyproject.toml.
 LOWEST := build/lowest
 
-.PHONY: demo test quick check lint types layers shape tests catalogs nightly nightly-compiled nightly-pcsc \
-	nightly-examples compilers \
-	lowest campaign compiled compiled-sample bench bench-compare bench-compiled system venv clean
+.PHONY: demo test quick check lint types layers shape plain tests catalogs nightly nightly-compiled nightly-pcsc \
+	nightly-examples compilers lowest campaign compiled compiled-sample bench bench-compare bench-compiled system \
+	venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run
 
 test: system $(VENV)/developer check tests compiled-sample
 
-check: lint types layers shape
+check: lint types layers shape plain
 
 lint: $(VENV)/developer
 	$(BIN)/ruff check .
@@ -48,6 +48,10 @@ layers: $(VENV)/developer
 # Helpers called once, module length, repeated lines.
 shape: $(VENV)/developer
 	$(BIN)/python tools/shape.py
+
+# The English of documents, help, messages and docstrings.
+plain: $(VENV)/developer
+	$(BIN)/python tools/plain.py
 
 tests: $(VENV)/developer
 	$(BIN)/pytest -n 2

@@ -70,7 +70,7 @@ def compiled(catalog: Catalog) -> bytes:
 
 
 class _Undated(Catalog):
-    """A catalog whose header tells neither time nor maker."""
+    """A catalog whose header contains neither time nor tool."""
 
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
@@ -78,7 +78,7 @@ class _Undated(Catalog):
 
 
 def written(catalog: Catalog) -> bytes:
-    """The catalog as text, in the order of the messages, with nothing in it that changes by itself."""
+    """The catalog as text, in the order of the messages, the same for the same messages."""
     target = BytesIO()
     write_po(target, catalog, width=WIDTH, omit_header=True, include_lineno=False, sort_output=True)
     header = f'msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\nPlural-Forms: {PLURAL_FORMS}\\n"\n\n'

@@ -176,7 +176,7 @@ def test_with_no_pin_set_pin_guarded_files_are_open(name: str, df: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_pin_counts_in_every_df_and_before_or_after_the_key(name: str) -> None:
-    """card-security.md §1: the status survives the selection of other DFs; terminal flows §2: both orders."""
+    """card-security.md §1: the status survives the selection of other DFs; terminal-flows.md §2: both orders."""
     for pin_first in (True, False):
         desk = Desk(preset(name))
         assert desk.verify() == 0x9000 if pin_first else True
@@ -203,7 +203,7 @@ def test_a_key_counts_until_another_application_is_selected(name: str) -> None:
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_key_of_another_df_opens_nothing_even_where_statuses_are_kept(name: str) -> None:
-    """§9: an access that needs a key of a DF is granted only while that DF is current; numbers repeat."""
+    """card-security.md §9: an access that needs a key of a DF needs that DF to be current; numbers repeat."""
     desk = Desk(replace(preset(name), select_keeps="all"))
     for df, key in [("DF01", "UK1DF01"), ("DF02", "UK1DF02"), ("DF03", "UK1DF03")]:
         desk.select(df)

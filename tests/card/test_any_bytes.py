@@ -80,7 +80,7 @@ def in_some_state(name: str, contact: bool, random: Random) -> Desk:
 
 
 def declaration_of(sent: bytes) -> CardCommand | None:
-    """Whose command this is; CLA and INS tell, and P1 P2 where two share them."""
+    """The command these bytes are, by CLA and INS, and by P1 P2 if two share them."""
     if len(sent) < 4:
         return None
     first = declared = TABLE.by_code.get(sent[0] << 8 | sent[1])

@@ -36,7 +36,7 @@ def any_card(request: pytest.FixtureRequest) -> Personality:
 
 
 def lock(desk: Desk, df: str, *, right: bool = True) -> int:
-    """The whole sequence of terminal flows §6: proof of the lock key, new challenge, MAC."""
+    """The whole sequence of terminal-flows.md §6: proof of the lock key, new challenge, MAC."""
     desk.select(df)
     desk.authenticate(LOCK_KEYS[df])
     desk.challenge()

@@ -34,7 +34,7 @@ def write(sfi: int, p1: int, mode: int, record: bytes) -> bytes:
 
 
 def fetch(desk: Desk, sfi: int, p1: int, mode: int) -> bytes:
-    """A record as a T=0 terminal reads it; the two bytes of a refusal where there is none."""
+    """A record as a T=0 terminal reads it; the two bytes of a refusal if it does not exist."""
     asked = desk.send(read(sfi, p1, mode))
     return desk.send(read(sfi, p1, mode, asked[1]))[:-2] if len(asked) == 2 and asked[0] == 0x6C else asked
 
@@ -163,7 +163,7 @@ def test_a_refused_binary_write_changes_nothing(binary: Desk, sent: str, sw: int
 
 @pytest.fixture
 def repeated(later: Personality) -> Desk:
-    """DF02 EF15 current, its four records 99 told apart by their last byte."""
+    """DF02 EF15 current, its four records 99 distinguished by their last byte."""
     desk = Desk(later)
     desk.verify()
     desk.select("DF02")
@@ -389,7 +389,7 @@ def test_a_record_file_takes_no_binary_write() -> None:
 
 
 class Model:
-    """A variable file of 128 bytes as card-commands.md §1.3 and §1.5 tell it."""
+    """A variable file of 128 bytes (card-commands.md §1.3 and §1.5)."""
 
     def __init__(self) -> None:
         self.records: list[bytes] = []

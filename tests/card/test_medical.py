@@ -41,7 +41,7 @@ def desk(any_card: Personality) -> Desk:
 
 
 def balance(desk: Desk) -> tuple[int, int, int]:
-    """Account, self-paid total, pool total as GET BALANCE tells them."""
+    """Account, self-paid total, pool total as GET BALANCE returns them."""
     told = [desk.send(f"B02600{p2:02X}{length:02X}") for p2, length in ((1, 4), (2, 6), (3, 6))]
     assert all(answer[-2:] == OK for answer in told)
     assert told[1][4:6] == told[2][4:6]
@@ -53,7 +53,7 @@ def year(desk: Desk) -> str:
     return desk.send("B026000206")[4:6].hex()
 
 
-# The vectors of §3.3: DPK=404142…4F, DTK=505152…5F, random A1A2A3A4, card seq 0007, terminal seq 00000023
+# Vectors of card-commands.md §3.3: DPK=404142…4F, DTK=505152…5F, random A1A2A3A4, card seq 0007, terminal seq 00000023
 
 RANDOM = bytes.fromhex("A1A2A3A4")
 ENTRY = bytes.fromhex("000003E8000000C80000006402" + TERMINAL)
@@ -110,7 +110,7 @@ def test_the_chip_gives_the_vectors(name: str, suite: object, sespk: str, mac1: 
     assert chip.transmit(bytes.fromhex("00B201441C")).hex().upper() == f"{record}9000"
 
 
-# Load (§3.2)
+# Load (card-commands.md §3.2)
 
 
 def test_a_load(desk: Desk) -> None:
@@ -197,7 +197,7 @@ def test_a_card_that_keeps_the_account_only(any_card: Personality) -> None:
     assert model.send("00B2014400") == b"\x6c\x14"
 
 
-# The state machine (§3.1)
+# The state machine (card-commands.md §3.1)
 
 IDLE, LOADING, PURCHASING = "idle", "load", "purchase"
 STATES = (IDLE, LOADING, PURCHASING)
@@ -278,7 +278,7 @@ MOVES = [
     Move("CREDIT with a wrong MAC", finish(LOADING, right=False), (0x6901, 0x9302, 0x6901), TO_IDLE),
     Move("DEBIT with a wrong MAC", finish(PURCHASING, right=False), (0x6901, 0x6901, 0x9302), TO_IDLE),
     Move("GET BALANCE", say("B026000104"), (0x9000,) * 3, STAYS),
-    Move("GET BALANCE, asked for its Le: no failure (§0)", say("B026000100"), (0x6C04,) * 3, STAYS),
+    Move("GET BALANCE, asked for its Le: no failure (card-commands.md §0)", say("B026000100"), (0x6C04,) * 3, STAYS),
     Move("GET TRANSACTION PROOF there is none of", say("B02E0002020099"), (0x9406,) * 3, TO_IDLE),
     Move("GET STARTING DAY", say("B056010002"), (0x9000,) * 3, STAYS),
     Move("GET STARTING DAY, asked for its Le", say("B056010000"), (0x6C02,) * 3, STAYS),
@@ -537,7 +537,7 @@ def test_a_recovery_torn_again_and_again(name: str, kind: int, cuts: list[tuple[
 
 @dataclass
 class Book:
-    """The account as §3.2 keeps it."""
+    """The account as card-commands.md §3.2 keeps it."""
 
     balance: int = 0
     self_paid: int = 0
@@ -612,7 +612,7 @@ def follow(desk: Desk, book: Book, step: tuple[object, ...]) -> None:
 
 
 def tear(desk: Desk, book: Book, amount: int, point: int, moment: Moment) -> None:
-    """A purchase under the cut: the proof tells whether it was posted."""
+    """A purchase under the cut: the proof shows whether it was posted."""
     amount = min(amount, book.balance)
     command = desk.debit(desk.begin_purchase(amount, 1, 1), amount, 1, 1)
     desk.memory.cut_power(point, moment)

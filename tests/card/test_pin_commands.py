@@ -1,4 +1,4 @@
-"""Every status word that the command sheet lists for the commands of the PIN's life, and their order.
+"""Every status word that card-commands.md lists for the commands of the PIN's life, and their order.
 
 A case says what the sheet demands, not what the chip does. ``PIN_SHEET`` repeats the error lists of
 card-commands.md; each word on them is reached by a case or named in ``UNREACHABLE`` with the reason.
@@ -726,7 +726,7 @@ def test_holder_data_are_those_of_the_order(desk: Desk) -> None:
     assert content.endswith("0D0419850315")
 
 
-# READ RECORD addressing (§1.3); EF05 has the tags 01 … 07 in this order
+# READ RECORD addressing (card-commands.md §1.3); EF05 has the tags 01 … 07 in this order
 
 
 def read(desk: Desk, p1: int, p2: int) -> bytes:
@@ -785,14 +785,14 @@ def test_a_run_of_records(desk: Desk) -> None:
     ids=["no such file", "a transparent file", "no right"],
 )
 def test_a_failed_read_leaves_the_current_file(sent: str, sw: int) -> None:
-    """§0: an error aborts the command with no state change; here the SFI of another file."""
+    """card-commands.md §0: an error aborts the command with no state change; here the SFI of another file."""
     desk = Desk("v3-sm4")
     ef05(desk)
     assert desk.sw(sent) == sw
     assert desk.chip.snapshot().current_ef == 0xEF05
 
 
-# SELECT and what it keeps (§1.1, OC-9)
+# SELECT and what it keeps (card-commands.md §1.1, OC-9)
 
 
 def test_selecting_ssse_again_keeps_every_status(desk: Desk) -> None:
@@ -833,7 +833,7 @@ def test_selecting_a_df_forgets_the_current_ef(desk: Desk) -> None:
     assert desk.sw("00B2010012") == 0x6986
 
 
-# The challenge (§1.6, OC-12)
+# The challenge (card-commands.md §1.6, OC-12)
 
 
 def test_challenges_differ(desk: Desk) -> None:
@@ -882,7 +882,7 @@ def test_a_challenge_ends_even_where_memory_failed(desk: Desk) -> None:
 
 
 def test_a_failed_write_grants_no_right(desk: Desk) -> None:
-    """§0: an error changes no state but the counter; here the counter cannot be written back."""
+    """card-commands.md §0: an error changes no state but the counter; here the counter cannot be written back."""
     desk.challenge()
     desk.memory.fail(3)
     assert desk.sw(desk.proof()) == 0x6581
@@ -923,7 +923,7 @@ def test_change_pin_alone_grants_no_status(desk: Desk) -> None:
 
 
 def test_refused_identical_pin_changes_no_counter(personality: Personality) -> None:
-    """§0: an error changes no state; the old PIN was right, so no try is lost and none is won."""
+    """card-commands.md §0: an error changes no state; the old PIN was right, so no try is lost and none is won."""
     desk = Desk(replace(personality, same_pin_allowed=False))
     drain(desk, 2)
     assert desk.sw(change(PIN, PIN)) == 0x6A80

@@ -1,4 +1,4 @@
-"""Every status word that the command sheet lists, for the commands that ``test_pin_commands.py`` leaves.
+"""Every status word that card-commands.md lists, for the commands that ``test_pin_commands.py`` leaves.
 
 A case says what the sheet demands. ``OTHER_SHEET`` repeats the error lists of card-commands.md §1.2–1.13 and §3.2;
 each word on them is reached by a case or named in ``UNREACHABLE`` with the reason.
@@ -29,7 +29,7 @@ BELOW_MF = {"ssse_fid": 0xDDF1}
 UNREACHABLE = {
     ("INITIALIZE FOR LOAD", 0x6581): "it writes nothing",
     ("INITIALIZE FOR PURCHASE", 0x6581): "it writes nothing",
-    ("GET STARTING DAY", 0x6982): "only the update asks for DSK (§3.2, preconditions)",
+    ("GET STARTING DAY", 0x6982): "only the update asks for DSK (card-commands.md §3.2, preconditions)",
 }
 
 

@@ -242,7 +242,7 @@ def power_up(desk: Desk, plan: tuple[int, Moment] | None) -> None:
 
 
 def answered(desk: Desk, command: bytes, plan: tuple[int, Moment] | None) -> int:
-    """The status word that left the card, 0 where the power went first."""
+    """The status word the card sent, 0 if the power was cut first."""
     if plan:
         desk.memory.cut_power(*plan)
     try:

@@ -25,7 +25,7 @@ by_personality = pytest.mark.parametrize("personality", ALL)
 
 
 def basic_data(personality: str, terminal: str) -> str:
-    """The example of §4, with the card's own version and the terminal's own number."""
+    """The example of driver-api.md §4, with the card's own version and the terminal's own number."""
     return (
         f"510100|410402198503150009|A00000011|{CODE}|张三|{HISTORICAL}"
         f"|{VERSIONS[personality]}|20250101|20350101|{terminal}||"

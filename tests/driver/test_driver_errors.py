@@ -100,7 +100,7 @@ def no_answer() -> Result:
 
 
 def wrong_checksum() -> Result:
-    """A bit of the ATR flipped on its way: TCK tells."""
+    """A bit of the ATR flipped in transit is found by TCK."""
     counter = Counter(contact=False)
     atr = counter.chip.power_on()
     counter.wire.power_on = lambda: atr[:-2] + bytes((atr[-2] ^ 1,)) + atr[-1:]  # type: ignore[method-assign]

@@ -21,7 +21,7 @@ def host() -> CardHolderBase:
 
 @pytest.mark.parametrize("personality", ALL)
 def test_the_purchase_keys_are_the_cards_own(personality: str) -> None:
-    """MAC1 and TAC as the card computes them: command sheet §3.3, checked by the card in test_driver_debit."""
+    """MAC1 and TAC as the card computes them: card-commands.md §3.3, checked by the card in test_driver_debit."""
     counter = Counter(personality)
     asked = f"{counter.algorithm}|1052|A1A2A3A4|0007|000003E800000064|02|510100000001|20250101123000|"
     answers = {counter.host.purchase(BASIC, asked) for _ in range(2)}
@@ -58,7 +58,7 @@ def proof(algorithm: int, key: str, factor: str, original: str) -> str:
 def test_a_card_is_checked_with_the_fields_that_callers_send(
     host: CardHolderBase, algorithm: str, randoms: tuple[str, ...], keys: tuple[str, str], serial: str
 ) -> None:
-    """Drivers leave fields 5 to 8 of a 2.0 card empty, and add the device serial (driver API sheet §4)."""
+    """Drivers leave fields 5 to 8 of a 2.0 card empty, and add the device serial (driver-api.md §4)."""
     asked = join("510100", HISTORICAL, algorithm, CODE, *randoms) + serial
     expected = [
         proof(int(algorithm), key, randoms[at], randoms[at + 1]) if key else ""

@@ -231,7 +231,7 @@ def test_nobody_changes_to_a_fixed_initial_pin_where_the_place_forbids_it(place:
 
 @pytest.mark.parametrize("personality", ALL)
 def test_an_initial_pin_out_of_the_id_number_is_known_once_the_card_was_read(personality: str) -> None:
-    """tries-8: the last six of the ID number (150009); a 3.0 card tells it only behind RKSSSE."""
+    """tries-8: the last six of the ID number (150009); a 3.0 card returns it only after RKSSSE."""
     counter = Counter(personality, place=find_place("tries-8"))
     if personality == "v3-sm4":
         asked = ok(counter.driver.iReadCardBas_HSM_Step1(1))

@@ -61,7 +61,7 @@ SIZES = {
     "iDoDebit_HSM_Step1": 512,
     "iReadDebitRecord": 2048,
 }
-"""pOutInfo of the driver API sheet §3 where it is not 1024."""
+"""pOutInfo of driver-api.md §3 where it is not 1024."""
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +94,7 @@ def service(place: str) -> Iterator[Service]:
 
 
 class Echo:
-    """A driver that gives back what it was called with, or what it is told to."""
+    """A driver that returns the arguments of the call, or what the test sets."""
 
     def __init__(self) -> None:
         self.answer: Callable[..., tuple[int, str]] = lambda name, *given: (0, "|".join((name, *map(str, given))))

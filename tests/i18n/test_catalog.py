@@ -233,7 +233,7 @@ NAMES |= {"says", "data", "key_tries", "state", "stage", "grounds", "missing"}
 
 
 def literals(tree: ast.AST, ignored: set[str]) -> Iterator[tuple[int, str, bool]]:
-    """Line, text (places as {}) and whether a person is told it, of every string that is not marked for the catalog."""
+    """Line, text (places as {}) and whether a person sees it, of every string that is not marked for the catalog."""
     documentation = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
 
     def walk(node: ast.AST, told: bool) -> Iterator[tuple[int, str, bool]]:

@@ -8,6 +8,7 @@
 ``programs``         sscard in this process and in one of its own
 ``killed_sessions``  sessions that end with SIGKILL (a program)
 ``waiting``          waiting for a condition, work in a thread
+``documents``        the Markdown files, and a reader who types their commands
 ``vpcd_driver``      the reader's end of the vpcd wire, and a card that echoes
 ``fake_scard``       pyscard with one reader, whose answers a test chooses
 ``postgres``         a private PostgreSQL server

@@ -1,4 +1,4 @@
-"""The status words that the command sheet lists for each command (card-commands.md §1 and §3.2), repeated here."""
+"""The status words that card-commands.md §1 and §3.2 list for each command, repeated here."""
 
 from __future__ import annotations
 
@@ -58,9 +58,9 @@ BEYOND_THE_LIST = {
     "READ BINARY": {0x6700},
     "CARD BLOCK": {0x9303},
 }
-"""Words from elsewhere: 9303 in a blocked application §0.2,
-6987 terminal flows §3, 6Cxx for a wrong Le §0, 6700 for data where none belong §0.1,
-6581 for a write that fails §0."""
+"""Words from elsewhere: 9303 in a blocked application (card-commands.md §0.2), 6987 (terminal-flows.md §3),
+6Cxx for a wrong Le and 6581 for a write that fails (card-commands.md §0), 6700 for data where none belong
+(card-commands.md §0.1)."""
 
 
 def allowed(declared: Command[Any], personality: Personality | None = None) -> set[int]:

@@ -1,7 +1,7 @@
 """A desk that speaks raw APDUs to a card and can prove every key of it.
 
 The formulas are those of card-commands.md §3.3 and card-security.md §4–6, over ``sscard.standard.cipher``, which
-``test_cipher.py`` holds to the vectors of the specification; everything else is in bytes of the command sheet.
+``test_cipher.py`` holds to the vectors of the specification; everything else is in bytes of card-commands.md.
 """
 
 from __future__ import annotations

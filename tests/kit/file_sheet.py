@@ -1,4 +1,4 @@
-"""The tables of the card file and security sheets: every file with its rights and items, every key with its number."""
+"""The tables of card-files.md and card-security.md: every file with its rights and items, every key's number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The PIN's life as the documents tell it: an oracle for any sequence of its commands.
+"""The PIN's life as the documents describe it: an oracle for any sequence of its commands.
 
 Written from card-commands.md §0–2, card-security.md §1–6 and §9, and open-choices.md §1 alone; it
 knows nothing of the chip, and no cryptography: the caller says whether a proof or MAC is right and
@@ -69,7 +69,7 @@ class Oracle:
         self.tries = self.choices.pin_tries
         self.puk_tries = self.choices.key_tries
 
-    # Power and selection: §1.1, §2, OC-9
+    # Power and selection: card-commands.md §1.1, §2, OC-9
 
     def power_on(self) -> None:
         self.verified = False
@@ -94,7 +94,7 @@ class Oracle:
     def select_unknown(self) -> int:
         return self._after(0x6A82)
 
-    # Challenge and proof: §1.6, §1.8, OC-10, 11, 12, 28
+    # Challenge and proof: card-commands.md §1.6, §1.8, OC-10, OC-11, OC-12, OC-28
 
     def get_challenge(self, length: int) -> int:
         if length not in ((4, 8) if self.block == 8 else (4, 8, 16)):
@@ -125,7 +125,7 @@ class Oracle:
         self.puk_tries -= 1
         return TRIES + self.puk_tries
 
-    # VERIFY: §1.9, OC-3, 4, 5, 13
+    # VERIFY: card-commands.md §1.9, OC-3, OC-4, OC-5, OC-13
 
     def verify(self, data: bytes) -> int:
         return self._after(self._verify(data))
@@ -161,7 +161,7 @@ class Oracle:
         if self.pin or self.choices.empty_pin_counts:
             self.tries -= 1
 
-    # CHANGE PIN: §1.10, OC-6, 15, 19, 19b, 35, 36
+    # CHANGE PIN: card-commands.md §1.10, OC-6, OC-15, OC-19, OC-19b, OC-35, OC-36
 
     def reload(self) -> int:
         """CHANGE PIN with P1=00."""
@@ -194,7 +194,7 @@ class Oracle:
         self._store(new, self.choices.change_pin_status)
         return OK
 
-    # PIN CHANGE/UNBLOCK: §1.11, OC-6, 7, 8, 12, 12b, 14, 19, 20, 31
+    # PIN CHANGE/UNBLOCK: card-commands.md §1.11, OC-6, OC-7, OC-8, OC-12, OC-12b, OC-14, OC-19, OC-20, OC-31
 
     def unblock(self, right: bool) -> int:
         return self._spend(self._protected(None, right))
@@ -246,7 +246,7 @@ class Oracle:
             return None
         return pin
 
-    # Unknown commands: §0, OC-16
+    # Unknown commands: card-commands.md §0, OC-16
 
     def unknown_ins(self) -> int:
         return self.choices.unknown_ins

@@ -28,7 +28,7 @@ effects = st.sampled_from(get_args(Effect))
 
 
 def in_ssse(machine: PinLife) -> bool:
-    """PIN CHANGE/UNBLOCK belongs to SSSE (flows §6)."""
+    """PIN CHANGE/UNBLOCK belongs to SSSE (terminal-flows.md §6)."""
     return machine.oracle.df == "SSSE"
 
 

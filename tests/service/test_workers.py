@@ -20,7 +20,7 @@ from sscard.terminal import CardSession
 WORKERS = 8
 PINS = ("80264153", "246810")
 SHARED = 20
-"""Presses that every worker makes too, all at once."""
+"""Presses that every worker makes too, all at the same time."""
 
 
 @pytest.mark.slow

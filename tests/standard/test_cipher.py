@@ -40,7 +40,7 @@ SUITE = {"SM4": SM4, "DES": DES}
 CHALLENGE = {"R4": R4, "R8": R8, "R16": R16}
 STK = {"SM4": (SM4, STK16), "DES STK8": (DES, STK8), "DES STK16": (DES, STK16)}
 
-# §3 and the self-tests of §7
+# card-security.md §3, §7 (self-tests)
 
 
 def test_sm4_encrypts_the_example_of_its_standard() -> None:
@@ -74,7 +74,7 @@ def test_suite_has_the_block_and_session_key_of_the_table(suite: Suite, block: i
     assert (suite.block, suite.session_key_length) == (block, session_key_length)
 
 
-# §7.1
+# card-security.md §7.1
 
 SESSION_KEYS = [
     ("SM4", "R4", PUK, "1257780F8AC726B82C97D6ABF80FBB53"),
@@ -132,7 +132,7 @@ def test_a_puk_used_as_single_des_of_its_left_half_fails() -> None:
     assert DES.authenticate(DES.key(PUK), R8, ORIGINAL) != wrong
 
 
-# §7.2: algorithm and key, challenge, PIN, padded plain text, enciphered, MAC
+# card-security.md §7.2: algorithm and key, challenge, PIN, padded plain text, enciphered, MAC
 
 RESETS = [
     ("SM4", "R4", "123456", "03123456800000000000000000000000", "C51CBBDDBDF117509B65267F6114BDBD", "25BA4407"),
@@ -203,7 +203,7 @@ def test_mac_input_always_ends_in_80_and_zeros(message: str, block: int, padded:
     assert pad(hexed(message), block) == hexed(message + padded)
 
 
-# §7.3: unblock, application block, card block
+# card-security.md §7.3: unblock, application block, card block
 
 MACS = [
     ("SM4", "R4", "0B2DC615", "E17830CE", "4743CFAB"),
@@ -226,7 +226,7 @@ def test_mac_only_commands(
     assert suite.mac(session, hexed("8416000004")) == hexed(card_block)
 
 
-# §8
+# card-security.md §8
 
 F1, F2, F3 = hexed("3531303030307368"), hexed("3531303130307378"), hexed("8649510100000001")
 

@@ -1,4 +1,4 @@
-"""File trees, access rules and keys of the three generations against the card file and security sheets."""
+"""File trees, access rules and keys of the three generations against card-files.md and card-security.md."""
 
 from __future__ import annotations
 

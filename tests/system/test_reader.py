@@ -1,4 +1,4 @@
-"""The card in the reader: what the session holds, what survives, and many cards at once."""
+"""The card in the reader: what the session holds, what survives, and many cards at the same time."""
 
 from __future__ import annotations
 

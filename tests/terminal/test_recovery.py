@@ -1,4 +1,4 @@
-"""What a terminal finds out after a card that left too early (terminal-flows.md §8)."""
+"""What a terminal finds out after a card was removed too early (terminal-flows.md §8)."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_an_unblock_is_found_done_or_not_done(face: str, tries: int, standing: S
 
 @pytest.mark.parametrize(("point", "moment"), list(write_points()))
 def test_a_purchase_is_found_done_or_not_done(counter: Counter, point: int, moment: Moment) -> None:
-    """GET TRANSACTION PROOF tells: MAC and TAC, or 9406 and nothing was taken."""
+    """GET TRANSACTION PROOF returns MAC and TAC, or 9406 if no amount was taken."""
     counter.pad.script(OLD)
     asked = ok(counter.driver.iDoDebit_HSM_Step1(1, CARD, PAY))
     key = counter.host.purchase(counter.basic, asked)

@@ -1,4 +1,4 @@
-"""The terminal's session over an in-process chip: verbs, bytes on the wire, errors (terminal-flows.md §1, 5, 6)."""
+"""The terminal's session over an in-process chip: verbs, bytes on the wire, errors (terminal-flows.md §1, §5, §6)."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def shapes(sent: list[str], heads: list[str]) -> list[tuple[str, int]]:
     ],
 )
 def test_a_reset_on_the_wire(name: str, new: str, last: tuple[str, int], contact: bool) -> None:
-    """Flows §6.1, as in a field trace: two challenges, proof, a new challenge, the message."""
+    """terminal-flows.md §6.1, as in a field trace: two challenges, proof, a new challenge, the message."""
     counter = Counter(name, contact=contact)
     counter.session.reset_pin(new)
     expected = [("0084000008", 0), ("0084000008", 0), ("0082000610", 16), ("0084000008", 0), last]

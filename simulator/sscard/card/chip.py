@@ -32,7 +32,7 @@ class Chip(Engine[Session]):
         return Session(self.profile, self.memory, self._random, self._contact)
 
     def look_after(self, session: Session, declared: CardCommand | None, answered: bytes) -> None:
-        """End what this command ends: the challenge [OC-12], the medical transaction (command sheet §3.1)."""
+        """End what this command ends: the challenge [OC-12], the medical transaction (card-commands.md §3.1)."""
         super().look_after(session, declared, answered)
         medical = declared is not None and declared.clas == MEDICAL_CLAS
         if declared is not GET_RESPONSE and not (medical and answered[-SW_LENGTH] in NO_FAILURE):

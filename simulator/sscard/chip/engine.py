@@ -1,4 +1,4 @@
-"""How a chip answers commands: power, dispatch, the order of checks, GET RESPONSE (command sheet §0, §1.14).
+"""How a chip answers commands: power, dispatch, the order of checks, GET RESPONSE (card-commands.md §0, §1.14).
 
 Card and PSAM share it; they differ by their commands, their session and the
 methods of ``Engine`` that they override.
@@ -164,7 +164,7 @@ class Engine(Generic[S]):
         return answered
 
     def _check(self, session: S, declared: Command[S], command: bytes) -> bytes:
-        """The order of checks of the command sheet §0: P1 P2, length, then the command's own."""
+        """The order of checks of card-commands.md §0: P1 P2, length, then the command's own."""
         p1 = command[2]
         p2 = command[3]
         if declared.p1p2 and (p1 << 8 | p2) not in declared.p1p2:

@@ -1,6 +1,6 @@
 """The driver of LD/T 33 (读写终端接口): the functions every hospital, pharmacy and window program calls.
 
-Names, parameters and strings are those of the driver API sheet §3 and §4. A
+Names, parameters and strings are those of driver-api.md §3 and §4. A
 function answers ``(code, pOutInfo)``: 0 and the data, or a negative code and
 its description in words. ``FUNCTIONS`` is the table of them.
 """
@@ -318,7 +318,7 @@ class SSCardDriver(DriverCalls):
 
 
 def _needs_pin() -> Flow[bool]:
-    """Whether the card asks for a PIN (flows §1.6): −52 where it is blocked."""
+    """Whether the card asks for a PIN (terminal-flows.md §1.6): −52 where it is blocked."""
     tries = yield from flows.tries_left()
     if tries == 0:
         raise DriverError(Code.PIN_BLOCKED)

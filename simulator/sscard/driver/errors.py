@@ -1,4 +1,4 @@
-"""What a driver function returns when it fails (driver API sheet §6 and §7): a code and its description."""
+"""What a driver function returns when it fails (driver-api.md §6 and §7): a code and its description."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Code(IntEnum):
 
 
 FALLBACK: Final = frozenset({Code.NO_PSAM, Code.PSAM_ALGORITHM, Code.PSAM_RKSSSE, Code.KEY_NOT_FOUND, Code.PSAM_LEVEL})
-"""The five codes on which an application goes on with the HSM functions (sheet §5)."""
+"""The five codes on which an application goes on with the HSM functions (driver-api.md §5)."""
 
 TEXT: Final[dict[Code, str]] = {
     Code.CARD_TYPE: "卡类型不对",

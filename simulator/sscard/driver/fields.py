@@ -1,4 +1,4 @@
-"""The strings that go into and come out of a driver function (driver API sheet §2 and §4).
+"""The strings that go into and come out of a driver function (driver-api.md §2 and §4).
 
 Fields end with ``|``, the last one too. A parameter too long for its buffer
 or of a wrong length is −42, one with characters that do not belong there −41,

@@ -1,4 +1,4 @@
-"""Files as the driver's strings show them: what an item reads and how it is written (driver API sheet §2).
+"""Files as the driver's strings show them: what an item reads and how it is written (driver-api.md §2).
 
 An item is text (an), digits (cn) or hex (b). An item made of parts, and a
 record of a cyclic file, is its parts each ended by ``^``. A transparent file

@@ -2,7 +2,7 @@
 
 An application keeps what iReadCardBas returned (``basic``) and sends it along
 with the string of a step (``asked``); the answer is the next step's pKey
-(driver API sheet §4, §5). A string of another shape is a ``HostError`` with
+(driver-api.md §4, §5). A string of another shape is a ``HostError`` with
 the field's number and name and what was expected, never what was sent.
 """
 

@@ -1,6 +1,6 @@
 """Driver libraries by URL: shared libraries with the C functions of LD/T 33; packages add kinds (``sscard.drivers``).
 
-Source: the signatures and the sizes of pOutInfo of driver API sheet §3; text is GBK.
+Source: the signatures and the sizes of pOutInfo of driver-api.md §3; text is GBK.
 """
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ def _open(atr: bytes) -> Flow[OpenedCard]:
 
 
 def _historical(atr: bytes) -> bytes:
-    """The 13 historical bytes (−1); what follows them is the check byte TCK (−15; ISO 7816-3 §8.2.5)."""
+    """The 13 historical bytes (−1); what follows them is the check byte TCK (−15; ISO/IEC 7816-3 §8.2.5)."""
     try:
         historical = historical_bytes(atr)
     except IndexError:

@@ -1,4 +1,4 @@
-"""A group of HSM steps: the calling program answers what a PSAM would (driver API sheet §4).
+"""A group of HSM steps: the calling program answers what a PSAM would (driver-api.md §4).
 
 What a flow asks becomes the pOutInfo of a step, and the pKey of the next step
 becomes the answer.

@@ -344,7 +344,7 @@ def _check_suite(suite: Suite) -> None:
 
 
 def _pin_block(pin: bytes) -> bytes:
-    """LD ‖ PIN, padded only where it does not fill the block (LD/T 32.4, card security sheet §5)."""
+    """LD ‖ PIN, padded only where it does not fill the block (LD/T 32.4, card-security.md §5)."""
     plain = bytes((len(pin),)) + pin
     return pad(plain, DES_BLOCK) if len(plain) % DES_BLOCK else plain
 

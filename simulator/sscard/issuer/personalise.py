@@ -225,7 +225,7 @@ def _application_texts(district: str) -> dict[tuple[int, int], dict[int, str]]:
 
 
 def _issuer_data(order: Order) -> dict[int, str]:
-    """EF05 by tag (card file sheet §5)."""
+    """EF05 by tag (card-files.md §5)."""
     return {
         IDENTIFICATION_CODE: f"{order.city_code}{APPLICATION}{order.serial:08X}{order.code:08X}",
         0x02: "3",
@@ -238,7 +238,7 @@ def _issuer_data(order: Order) -> dict[int, str]:
 
 
 def _holder_data(order: Order) -> dict[int, str]:
-    """EF06 by tag (card file sheet §5)."""
+    """EF06 by tag (card-files.md §5)."""
     holder = order.holder
     return {
         0x08: holder.id_number,

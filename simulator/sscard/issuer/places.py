@@ -1,4 +1,4 @@
-"""Place policies (地方政策): what a city lays over a personality (open choices §3)."""
+"""Place policies (地方政策): what a city lays over a personality (open-choices.md §3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The PSAM's own state and keys: GET CHALLENGE, INITIALIZE ENVIRONMENT, EXTERNAL AUTHENTICATION (driver sheet §8)."""
+"""The PSAM's own state and keys: GET CHALLENGE, INITIALIZE ENVIRONMENT, EXTERNAL AUTHENTICATION (driver-api.md §8)."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def get_challenge(session: PsamSession) -> bytes:
 def initialize_environment(session: PsamSession) -> bytes:
     """Enter the application that a card without an algorithm tag needs, by the first byte of its identification code.
 
-    The rule is that of card security §3: province 11 is SSF33, which this PSAM
+    The rule is that of card-security.md §3: province 11 is SSF33, which this PSAM
     lacks, any other DES. What the command does is inferred.
     """
     province = session.data.hex()

@@ -12,7 +12,7 @@ from sscard.standard.apdu import SW
 
 
 class PsamChip(Engine[PsamSession]):
-    """A PSAM's chip (driver sheet §8). Its ATR has 17 bytes on both interfaces."""
+    """A PSAM's chip (driver-api.md §8). Its ATR has 17 bytes on both interfaces."""
 
     __slots__ = ("profile",)
 

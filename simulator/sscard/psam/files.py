@@ -1,4 +1,4 @@
-"""SELECT and the reading and writing of a PSAM's files (driver sheet §8).
+"""SELECT and the reading and writing of a PSAM's files (driver-api.md §8).
 
 The sheet's table stops at SELECT; READ and UPDATE are those of the user's card.
 """

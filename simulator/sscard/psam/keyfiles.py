@@ -1,4 +1,4 @@
-"""CREATE KEY and CHANGE KEY (写密钥, driver sheet §8): a new or a newer key record, under the key of its file."""
+"""CREATE KEY and CHANGE KEY (写密钥, driver-api.md §8): a new or a newer key record, under the key of its file."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def create_or_change_key(session: PsamSession) -> bytes:
 
 
 def _decipher(session: PsamSession, key: BlockKey, enciphered: bytes) -> bytes | None:
-    """What LD counts of a block enciphered as card security §5 says, ``None`` where LD or padding is wrong."""
+    """What LD counts of a block enciphered as card-security.md §5 says, ``None`` where LD or padding is wrong."""
     suite = session.suite
     plain = suite.session_key(key, session.challenge).decrypt(enciphered)
     body = plain[1 : 1 + plain[0]]

@@ -1,7 +1,7 @@
-"""The keys a PSAM holds: usage byte, key record, and which id each key of the card has (driver sheet §8).
+"""The keys a PSAM holds: usage byte, key record, and which id each key of the card has (driver-api.md §8).
 
 Ids of national keys are those of the sheet's correspondence table; RK and UK
-that it does not name follow it in the order of the card security sheet
+that it does not name follow it in the order of card-security.md §2
 (inferred), as far as the range goes: UK of DF07 and DF05 have none. Ids of
 keys whose root a province holds are free: they are taken from the province's
 ranges in the same order.

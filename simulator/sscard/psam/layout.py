@@ -1,4 +1,4 @@
-"""What a PSAM is made of: environments, files, own keys, and the memory cells they own (driver sheet §8).
+"""What a PSAM is made of: environments, files, own keys, and the memory cells they own (driver-api.md §8).
 
 The environment of an algorithm follows from its id in the FCI. That of SM4 is
 inferred: name sx3.sh.社会保障 after the other two, FID DDF2 after SSF33's DDF1.

@@ -1,4 +1,4 @@
-"""INIT SAM FOR PURCHASE and CREDIT SAM FOR PURCHASE (医疗消费), driver sheet §8 and command sheet §3.3."""
+"""INIT SAM FOR PURCHASE and CREDIT SAM FOR PURCHASE (医疗消费), driver-api.md §8 and card-commands.md §3.3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DELIVERY SESSION KEY (过程密钥分散) and CIPHER DATA (数据加密), driver sheet §8."""
+"""DELIVERY SESSION KEY (过程密钥分散) and CIPHER DATA (数据加密), driver-api.md §8."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ NO_ACCOUNT: Final = frozenset({SW.FILE_NOT_FOUND, SW.UNKNOWN_INS, SW.UNKNOWN_CLA
 
 @dataclass(frozen=True, slots=True)
 class InitialPinUse:
-    """What a place lets an initial PIN do (open choices §3); ``asked`` is whether the holder is asked for it at all."""
+    """What a place lets an initial PIN do (open-choices.md §3); ``asked``: whether the holder is asked for it."""
 
     pays: bool
     queries: bool

@@ -1,4 +1,4 @@
-"""How P1 P2 of the read and update commands point at a file, an offset or a record (command sheet §1.2–1.5)."""
+"""How P1 P2 of the read and update commands point at a file, an offset or a record (card-commands.md §1.2–1.5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The applications below SSSE and their files (LD/T 32.6, card file sheet §1 and §6), in the order of personalisation.
+"""The applications below SSSE and their files (LD/T 32.6, card-files.md §1 and §6), in the order of personalisation.
 
 What 1.0 has ends in ``_1``, what 2.0 brought and 3.0 kept in ``_2``.
 """

@@ -1,4 +1,4 @@
-"""The ATR (复位应答) of card and PSAM (ISO/IEC 7816-3 §8.2; card file sheet §2)."""
+"""The ATR (复位应答) of card and PSAM (ISO/IEC 7816-3 §8.2; card-files.md §2)."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ class Personality:
         default=0,
         metadata=_number(
             "OC-21",
-            "SFI of the DIR file, told by tag 88 in the FCI of SSSE; 0: none of both.",
+            "SFI of the DIR file, given by tag 88 in the FCI of SSSE; 0: neither DIR file nor tag.",
             0,
             15,
             refused=(5, 6, 7, 8),

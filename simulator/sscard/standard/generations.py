@@ -1,4 +1,4 @@
-"""The table of generations: all that depends on the 规范版本 of a card (LD/T 32.6, card file sheet §1, §4 and §5)."""
+"""The table of generations: all that depends on the 规范版本 of a card (LD/T 32.6, card-files.md §1, §4 and §5)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Generation:
 
     ``key_groups`` picks its rows of ``KEYS``. The DFs and files of the annex
     are optional. ``fill`` fills an item that was rewritten with the shorter
-    meaning that a later generation gave it (card file sheet §6).
+    meaning that a later generation gave it (card-files.md §6).
     """
 
     name: str

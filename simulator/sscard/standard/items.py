@@ -1,4 +1,4 @@
-"""The data items of the applications' files, as the card file sheet §6 lists them; lengths hex as there.
+"""The data items of the applications' files, as card-files.md §6 lists them; lengths hex as there.
 
 One tuple per file, in the order of personalisation. An item that stands
 several times shares its tag. Items the sheet does not name have no name here.

@@ -1,4 +1,4 @@
-"""The keys of the card (LD/T 32.4, card security sheet §2).
+"""The keys of the card (LD/T 32.4, card-security.md §2).
 
 Numbers are P2 of EXTERNAL AUTHENTICATION. Where the sheet gives none they are
 inferred: DSK has 87, the others the free ones of their DF from 89 upward in

@@ -1,4 +1,4 @@
-"""Which algorithm a card computes with (LD/T 32.4; terminal flows §1.3)."""
+"""Which algorithm a card computes with (LD/T 32.4; terminal-flows.md §1.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before an operation (交易预处理, terminal flows §1): is the card genuine, may it be served here, is a PIN needed."""
+"""Before an operation (交易预处理, terminal-flows.md §1): is the card genuine, served here, and is a PIN needed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class TerminalRules:
     versions: frozenset[str] = frozenset(GENERATIONS)
 
     def findings(self, issuer: IssuerData, today: date) -> tuple[Finding, ...]:
-        """Everything in EF05 that speaks against a card (flows §1.4b); an expiry never written never comes."""
+        """Everything in EF05 that speaks against a card (terminal-flows.md §1.4b); a blank expiry never comes."""
         expired = bool(issuer.expires) and issuer.expires < f"{today:%Y%m%d}"
         checks = (
             (self.blacklist.holds(issuer.identity), Finding.BLACKLISTED),
@@ -86,7 +86,7 @@ class Admission:
 
 
 def pre_process(card: OpenedCard, rules: TerminalRules, today: date) -> Flow[Admission]:
-    """Flows §1.4 to §1.6: a card that is not genuine is asked nothing more."""
+    """terminal-flows.md §1.4a to §1.6: a card that is not genuine is asked nothing more."""
     if not (yield from flows.is_genuine(card)):
         return Admission((Finding.NOT_GENUINE,), None)
     findings = rules.findings((yield from flows.issuer_of(card)), today)

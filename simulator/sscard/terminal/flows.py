@@ -1,4 +1,4 @@
-"""Every operation of a terminal, once (terminal flows §1 to §7): flows that a card session and a driver run."""
+"""Every operation of a terminal, once (terminal-flows.md §1 to §7): flows that a card session and a driver run."""
 
 from __future__ import annotations
 
@@ -203,7 +203,7 @@ def challenge() -> Flow[bytes]:
 
 
 def two_challenges() -> Flow[tuple[bytes, bytes]]:
-    """Original data, then process factor, 8 bytes each: the card keeps the second (flows §6.1)."""
+    """Original data, then process factor, 8 bytes each: the card keeps the second (terminal-flows.md §6.1)."""
     original = checked((yield GET_CHALLENGE), CHALLENGE)
     return original, checked((yield GET_CHALLENGE), CHALLENGE)
 
@@ -229,14 +229,14 @@ def external_authentication(key: str, number: int, proof: bytes) -> Flow[None]:
 
 
 def authenticate(card: OpenedCard, key: str, number: int) -> Flow[None]:
-    """Prove a key of the issuer: two challenges, the first as original data (flows §6.1, steps 4–7)."""
+    """Prove a key of the issuer: two challenges, the first as original data (terminal-flows.md §6.1, steps 4–7)."""
     original, factor = yield from two_challenges()
     proof: bytes = yield Prove(card, key, factor, original)
     yield from external_authentication(key, number, proof)
 
 
 def safe_message(card: OpenedCard, header: bytes, pin: bytes | None, operation: Phrase) -> Flow[None]:
-    """A command under the MAC of STK, over a fresh challenge (flows §6.1, steps 9–11)."""
+    """A command under the MAC of STK, over a fresh challenge (terminal-flows.md §6.1, steps 9–11)."""
     factor = yield from challenge()
     message: bytes = yield Seal(card, STK, factor, header, pin)
     checked((yield message), operation)
@@ -246,7 +246,7 @@ def safe_message(card: OpenedCard, header: bytes, pin: bytes | None, operation: 
 
 
 def tries_left() -> Flow[int | None]:
-    """Tries left of the PIN without costing one; ``None`` if no PIN need be given (flows §1.6)."""
+    """Tries left of the PIN without costing one; ``None`` if no PIN need be given (terminal-flows.md §1.6)."""
     answer: Answer = yield command(0x00, 0x20, 0x00, 0x00, le=0)
     if answer.sw == SW.METHOD_BLOCKED:
         return 0
@@ -311,7 +311,7 @@ class Purchase:
 def purchase(
     card: OpenedCard, key_index: int, amounts: bytes, kind: bytes, terminal: str, time: bytes
 ) -> Flow[Purchase]:
-    """Buy in the selected DF04, the PIN verified (flows §7.3); the parameters are those of ``PurchaseMac``."""
+    """Buy in the selected DF04, the PIN verified (terminal-flows.md §7.3); parameters: those of ``PurchaseMac``."""
     opening = command(0xB0, 0x28, 0x01, 0x01, bytes((key_index,)) + amounts + bytes.fromhex(terminal))
     opened = checked((yield opening), INITIALIZE)
     asked = PurchaseMac(card, key_index, opened[14:22], amounts, kind, terminal, time)

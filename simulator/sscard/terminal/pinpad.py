@@ -94,7 +94,7 @@ class TerminalPad:
 
 
 def standard_prompt(prompt: Phrase) -> str:
-    """A prompt in the standard's own words (terminal flows §9), in which every pad is asked."""
+    """A prompt in the standard's own words (terminal-flows.md §9), in which every pad is asked."""
     with speaking(CHINESE):
         return say(prompt)
 

@@ -1,4 +1,4 @@
-"""The terminal's own PSAM: what the driver asks of it, in the words of the HSM (driver sheet §5 and §8)."""
+"""The terminal's own PSAM: what the driver asks of it, in the words of the HSM (driver-api.md §5 and §8)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Factors = tuple[bytes, bytes, bytes]
 
 
 class PsamError(PhrasedError):
-    """The PSAM is not there or refused; ``code`` is the driver's return code (driver sheet §6–7)."""
+    """The PSAM is not there or refused; ``code`` is the driver's return code (driver-api.md §6–7)."""
 
     def __init__(self, code: int, problem: Sayable) -> None:
         super().__init__(Phrase("{problem} ({code})", problem=problem, code=code))
@@ -108,7 +108,7 @@ class Psam:
         suite = self._deliver(algorithm, key, kind, card, factor)
         message = header
         if pin is not None:
-            block = bytes((len(pin),)) + pin  # padded only where it does not fill the block (card security §5)
+            block = bytes((len(pin),)) + pin  # padded only where it does not fill the block (card-security.md §5)
             message += self._cipher(MORE_ENCRYPT, pad(block, suite.block) if len(block) % suite.block else block)
         _expect(header[-1] == len(message) - HEADER_LENGTH + MAC_LENGTH, Phrase("Lc of the header counts data and MAC"))
         return message + self._cipher(ONLY_MAC, bytes(suite.block) + pad(message, suite.block))
@@ -191,7 +191,7 @@ class Psam:
     def _at_its_level(
         self, key: str, card: CardReference, build: Callable[[int, bytes], bytes], *, wrong_level: int
     ) -> bytes:
-        """Ask with three factors, then with fewer as long as the card is of the PSAM's region (card security §8).
+        """Ask with three factors, then with fewer as long as the card is of the PSAM's region (card-security.md §8).
 
         The level found is remembered. A root of another region is never
         tried: its wrong answer would cost the card's key a try.

@@ -1,4 +1,4 @@
-"""After a card that left too early (防拔, terminal flows §8): is it the same card, and did the operation happen?
+"""After a card that left too early (防拔, terminal-flows.md §8): is it the same card, and did the operation happen?
 
 A flow of this module runs on the card once it is back in the terminal.
 """

@@ -1,4 +1,4 @@
-"""A card at a terminal with an HSM behind it: one verb per operation (LD/T 32.7 flows §1, §5, §6, §7)."""
+"""A card at a terminal with an HSM behind it: one verb per operation (LD/T 32.7, terminal-flows.md §1, §5, §6, §7)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""INTERNAL and EXTERNAL AUTHENTICATION (内部鉴别, 外部鉴别), LD/T 32.5, command sheet §1.7–1.8."""
+"""INTERNAL and EXTERNAL AUTHENTICATION (内部鉴别, 外部鉴别), LD/T 32.5, card-commands.md §1.7–1.8."""
 
 from __future__ import annotations
 

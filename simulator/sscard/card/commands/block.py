@@ -1,4 +1,4 @@
-"""APPLICATION BLOCK (应用锁定) and CARD BLOCK (卡片锁定), LD/T 32.5, command sheet §1.12–1.13. Both are for ever."""
+"""APPLICATION BLOCK (应用锁定) and CARD BLOCK (卡片锁定), LD/T 32.5, card-commands.md §1.12–1.13. Both are for ever."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET CHALLENGE (获取随机数), LD/T 32.5, command sheet §1.6."""
+"""GET CHALLENGE (获取随机数), LD/T 32.5, card-commands.md §1.6."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands of the medical account (医疗账户) share: conditions, keys, proofs, posting (command sheet §3)."""
+"""Shared by the commands of the medical account (医疗账户): conditions, keys, proofs, posting (card-commands.md §3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""GET BALANCE, GET TRANSACTION PROOF, GET and UPDATE STARTING DAY, LD/T 32.5, command sheet §3.2."""
+"""GET BALANCE, GET TRANSACTION PROOF, GET and UPDATE STARTING DAY, LD/T 32.5, card-commands.md §3.2."""
 
 from __future__ import annotations
 

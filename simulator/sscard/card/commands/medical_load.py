@@ -1,4 +1,4 @@
-"""INITIALIZE FOR LOAD and CREDIT FOR LOAD (帐户划入), LD/T 32.5, command sheet §3.2."""
+"""INITIALIZE FOR LOAD and CREDIT FOR LOAD (帐户划入), LD/T 32.5, card-commands.md §3.2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""INITIALIZE FOR PURCHASE and DEBIT FOR PURCHASE (医疗消费), LD/T 32.5, command sheet §3.2."""
+"""INITIALIZE FOR PURCHASE and DEBIT FOR PURCHASE (医疗消费), LD/T 32.5, card-commands.md §3.2."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The PIN's life: VERIFY, CHANGE PIN, PIN CHANGE/UNBLOCK (LD/T 32.5, command sheet §1.9–1.11)."""
+"""The PIN's life: VERIFY, CHANGE PIN, PIN CHANGE/UNBLOCK (LD/T 32.5, card-commands.md §1.9–1.11)."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def verify(session: Session) -> bytes:
 
 
 def _attempt(session: Session, tries: int, given: bytes) -> bool:
-    """Pay one try, then compare: whatever tears afterwards, the try is gone (card security §10.3)."""
+    """Pay one try, then compare: whatever tears afterwards, the try is gone (card-security.md §10.3)."""
     memory = session.memory
     stored = memory.strings[PIN]
     if not stored and not session.personality.empty_pin_counts:
@@ -166,7 +166,7 @@ def pin_change_unblock(session: Session) -> bytes:
 
 
 def _new_pin(session: Session, stk: BlockKey, enciphered: bytes) -> bytes | None:
-    """The PIN to store, ``None`` where the personality refuses it [OC-14, 19, 20, 24]."""
+    """The PIN to store, ``None`` where the personality refuses it [OC-14, OC-19, OC-20, OC-24]."""
     personality = session.personality
     if not enciphered:
         return b"" if personality.empty_pin_without_block else None

@@ -1,4 +1,4 @@
-"""READ BINARY (读取二进制数据) and READ RECORD (读取记录), LD/T 32.5, command sheet §1.2–1.3."""
+"""READ BINARY (读取二进制数据) and READ RECORD (读取记录), LD/T 32.5, card-commands.md §1.2–1.3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Secure messaging (命令带MAC): the session key of a challenge and the MAC of a command (card security §4, §6)."""
+"""Secure messaging (命令带MAC): the session key of a challenge and the MAC of a command (card-security.md §4, §6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SELECT (选择文件), LD/T 32.5, command sheet §1.1."""
+"""SELECT (选择文件), LD/T 32.5, card-commands.md §1.1."""
 
 from __future__ import annotations
 

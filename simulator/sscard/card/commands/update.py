@@ -1,4 +1,4 @@
-"""UPDATE BINARY (更新二进制数据) and UPDATE RECORD (更新记录), LD/T 32.5, command sheet §1.4–1.5."""
+"""UPDATE BINARY (更新二进制数据) and UPDATE RECORD (更新记录), LD/T 32.5, card-commands.md §1.4–1.5."""
 
 from __future__ import annotations
 

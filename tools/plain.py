@@ -1,0 +1,122 @@
+"""Check the English that users and developers read for phrases that plain technical English avoids.
+
+``python tools/plain.py [--list]`` scans documents (README, CONTRIBUTING,
+CHANGELOG, docs/ without the fact sheets, templates), the docstrings of all
+Python files, the texts of YAML files, and the messages of the catalog. It
+prints one line per finding as ``file:line: phrase: text``, then a summary.
+Findings in the packages of ``TO_DO`` are counted per package only; ``--list``
+prints them too. Exits 1 if there is a finding in any other place, or if a
+package of ``TO_DO`` has no finding left and must be removed from the list.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from babel.messages.pofile import read_po
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path("simulator/sscard")
+CATALOG = PACKAGE / "i18n/locale/zh/LC_MESSAGES/sscard.po"
+
+PHRASES = (
+    *("tell", "tells", "told", "shall", "for good", "by itself", "at once", "where there is none"),
+    *("what is there", "it is none of", "that left", "goes on", "stands for", "borrows"),
+)
+FOUND = re.compile(r"\b(?:" + "|".join(PHRASES).replace(" ", r"\s+") + r")\b", re.IGNORECASE)
+
+PYTHON = ("simulator", "tests", "tools", "bench", "examples")
+DOCUMENTS = (
+    *("*.md", "NOTICE", ".github/**/*.md", ".github/**/*.yml", "docs/**/*.md", "examples/**/*.md", "bench/**/*.md"),
+    *("simulator/**/*.md", "simulator/**/*.yaml", "scenarios/**/*.yaml"),
+)
+FACTS = Path("docs/standard")
+INSTALLED = "node_modules"
+
+TO_DO = frozenset(
+    (
+        *("card", "chip", "cli", "conversation", "document", "driver", "errors", "issuer", "psam"),
+        *("scenario", "service", "standard", "terminal", "transport"),
+    )
+)
+"""Packages whose docstrings and messages are still to be rewritten. Remove a package when it is done."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A phrase in a text; ``path`` is relative to the root."""
+
+    path: Path
+    line: int
+    phrase: str
+    text: str
+
+    @property
+    def area(self) -> str:
+        """The package of sscard that the file belongs to, otherwise the first part of its path."""
+        inside = self.path.is_relative_to(PACKAGE)
+        return (self.path.relative_to(PACKAGE) if inside else self.path).parts[0].removesuffix(".py")
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.phrase}: {self.text}"
+
+
+def phrases(path: Path, text: str, first: int = 1) -> Iterator[Finding]:
+    """The phrases in a text that begins at line ``first`` of a file."""
+    for found in FOUND.finditer(text):
+        line = text.count("\n", 0, found.start())
+        yield Finding(path, first + line, " ".join(found[0].lower().split()), text.split("\n")[line].strip())
+
+
+def in_docstrings(path: Path, source: str) -> Iterator[Finding]:
+    """The phrases in the docstrings of a Python file, those of attributes included."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.Expr(ast.Constant(str(text))):
+                yield from phrases(path, text, node.lineno)
+
+
+def in_messages(root: Path) -> Iterator[Finding]:
+    """The phrases in the messages of the catalog, each at the first file that uses the message."""
+    with (root / CATALOG).open("rb") as file:
+        for message in read_po(file):
+            ids = message.id if isinstance(message.id, tuple | list) else (message.id,)
+            path = PACKAGE / (message.locations[0][0] if message.locations else CATALOG.relative_to(PACKAGE))
+            for text in ids:
+                yield from phrases(path, text)
+
+
+def findings(root: Path) -> list[Finding]:
+    """Every phrase found below a directory, in the order of files and lines."""
+    found = set(in_messages(root)) if (root / CATALOG).exists() else set()
+    for path in (path for place in PYTHON for path in (root / place).rglob("*.py") if INSTALLED not in path.parts):
+        found.update(in_docstrings(path.relative_to(root), path.read_text("utf-8")))
+    for path in {path for pattern in DOCUMENTS for path in root.glob(pattern)}:
+        if not path.relative_to(root).is_relative_to(FACTS) and INSTALLED not in path.parts:
+            found.update(phrases(path.relative_to(root), path.read_text("utf-8")))
+    return sorted(found, key=lambda finding: (finding.path, finding.line, finding.phrase))
+
+
+def main() -> int:
+    """Print the findings and the summary; return the exit code."""
+    found = findings(ROOT)
+    waiting = Counter(finding.area for finding in found if finding.area in TO_DO)
+    wrong = [finding for finding in found if finding.area not in TO_DO]
+    for finding in found if "--list" in sys.argv[1:] else wrong:
+        sys.stdout.write(f"{finding}\n")
+    done = sorted(TO_DO - set(waiting))
+    for area in done:
+        sys.stdout.write(f"tools/plain.py: {area} has no finding left: remove it from TO_DO\n")
+    todo = ", ".join(f"{area} {count}" for area, count in sorted(waiting.items()))
+    sys.stdout.write(f"{len(wrong)} phrases to replace; still to do: {todo or 'no package'}\n")
+    return 1 if wrong or done else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
