@@ -9,7 +9,9 @@ from functools import partial
 from itertools import count
 from typing import Final, TypeVar
 
+from sscard.errors import TransportError
 from sscard.hsm import Hsm
+from sscard.i18n.language import _
 from sscard.standard.applications import DF04
 from sscard.standard.atr import historical_bytes
 from sscard.terminal import flows
@@ -63,7 +65,10 @@ class CardSession:
     @classmethod
     def open(cls, connection: Connection, answers: Answers) -> CardSession:
         """As ``start``, with someone else in place of the HSM, such as ``Psam.answer``."""
-        historical = historical_bytes(connection.power_on())
+        try:
+            historical = historical_bytes(connection.power_on())
+        except IndexError:
+            raise TransportError(_("the card sent no ATR, or one that is too short")) from None
         return cls(connection, answers, run(flows.open_card(historical), partial(exchange, connection), answers))
 
     @property
