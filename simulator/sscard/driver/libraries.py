@@ -90,6 +90,7 @@ DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]]
     N_("kind of driver library"),
     {LIBRARY: lambda url: nullcontext(NativeLibrary(Path(url.partition(":")[2])))},
     LIBRARY,
+    gives=AbstractContextManager,
 )
 
 
