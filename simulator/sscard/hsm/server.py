@@ -50,7 +50,10 @@ Log = Callable[[str], None]
 
 
 def _bytes_of(text: object) -> object:
-    return bytes.fromhex(text) if isinstance(text, str) else text
+    try:
+        return bytes.fromhex(text) if isinstance(text, str) else text
+    except ValueError:
+        raise ValueError(_("hex digits expected, two for each byte")) from None
 
 
 Hex = Annotated[bytes, BeforeValidator(_bytes_of)]
@@ -281,5 +284,8 @@ def service_token(file: Path) -> str:
 
 def _what_is_wrong(error: ValidationError) -> str:
     """Fields and what is expected of them, never what was given."""
-    wrong = (f"{'.'.join(map(str, detail['loc'])) or 'request'}: {detail['msg']}" for detail in error.errors())
+    wrong = (
+        f"{'.'.join(map(str, detail['loc'])) or 'request'}: {detail['msg'].removeprefix('Value error, ')}"
+        for detail in error.errors()
+    )
     return "; ".join(wrong)
