@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any, Final, TextIO, TypeVar, cast
 
 from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
@@ -34,6 +35,10 @@ OPTION: Final = "--lang"
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; an error prints its message, never a traceback."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        # A stream that the caller closed is None.
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - it lasts as long as Python
     for stream in (sys.stdout, sys.stderr):
         # A terminal without Chinese shows what it can.
         if hasattr(stream, "reconfigure"):
