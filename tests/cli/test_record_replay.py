@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 
 import kit
-from kit.programs import CommandLine
+from kit.programs import CommandLine, run
 from sscard.issuer.cardfile import load_card, save_card
 
 SELECT = "00A404000F" + kit.NAME
@@ -33,6 +36,24 @@ PROOF = "0082000610" + "00" * 16
 def card(tmp_path: Path) -> Path:
     save_card(kit.card_of("v3-sm4"), tmp_path / "card.json")
     return tmp_path / "card.json"
+
+
+@pytest.mark.parametrize("text", ["", "\n# nothing\n"])
+@pytest.mark.parametrize("command", ["replay {talk} {card}", "export {talk} --as etsi"])
+def test_a_script_without_a_command_is_unusable(card: Path, tmp_path: Path, text: str, command: str) -> None:
+    talk = tmp_path / "talk"
+    talk.write_text(text)
+    done = run(*command.format(talk=talk, card=card).split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{talk}: holds no command" in done.stderr
+
+
+@pytest.mark.parametrize("closed", ["<&-", "0084000008 >&-", "0084000008 2>&-"])
+@pytest.mark.skipif(os.name == "nt", reason="the shell's words")
+def test_a_stream_that_the_caller_closed(card: Path, closed: str) -> None:
+    command = shlex.join([sys.executable, "-m", "sscard.cli.main", "apdu", str(card)])
+    done = run(f"{command} {closed}", program=("sh", "-c"))
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.fixture

@@ -152,6 +152,11 @@ def test_a_request_is_answered_by_its_status(service: Service, path: str, body: 
     assert (answered, set(told)) == (status, {"result"} if status == 200 else {"error"})
 
 
+def test_what_is_not_hex_is_said_without_words_of_python(service: Service) -> None:
+    told = service.post("/v1/authentication-data", {**PROOF, "factor": "zz"})
+    assert told == (400, {"error": "factor: hex digits expected, two for each byte"})
+
+
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999", "1_0"])
 def test_a_length_that_is_none_is_refused(service: Service, length: str) -> None:
     with socket.create_connection(service.server.server_address[:2], timeout=PATIENCE) as raw:  # type: ignore[arg-type]
@@ -254,7 +259,18 @@ def test_another_service_is_recognised(answer: bytes) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["", "localhost:8440", "ftp://127.0.0.1", "http://", "http://h:65536", "http://[", "http://user:SECRET@127.0.0.1"],
+    [
+        *[
+            "",
+            "localhost:8440",
+            "ftp://127.0.0.1",
+            "http://",
+            "http://h:65536",
+            "http://[",
+            "http://user:SECRET@127.0.0.1",
+        ],
+        *["http://a b", "http://h/a b", "http://h/\u5b57", f"http://{'x' * 64}", "http://h\n"],
+    ],
 )
 def test_what_is_no_url_is_said(url: str) -> None:
     with pytest.raises(InputError, match="not the URL of an HSM service") as refused:
@@ -275,7 +291,10 @@ def test_a_token_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
     assert read_token(file) == service_token(file) == token
 
 
-@pytest.mark.parametrize(("content", "text"), [(b"", "holds no token"), (b"\xff", "cannot be read as a token")])
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [(b"", "holds no token"), (b"two\nlines", "holds no token"), (b"\xff", "cannot be read as a token")],
+)
 def test_a_file_without_token_is_said(tmp_path: Path, content: bytes, text: str) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)

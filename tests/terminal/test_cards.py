@@ -83,16 +83,60 @@ def registered(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
 
 
 def test_a_scheme_of_a_package_is_called_with_url_and_options(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "demo_opener.py").write_text("def open_demo(url, **options):\n    return url, options\n")
+    (tmp_path / "demo_opener.py").write_text(
+        "from contextlib import nullcontext\ndef open_demo(url, **options):\n    return nullcontext((url, options))\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     registered(monkeypatch, "demo_opener:open_demo")
-    opened: object = open_card("demo:x", contact=False, tell=print)
+    with open_card("demo:x", contact=False, tell=print) as connection:
+        opened: object = connection
     assert opened == ("demo:x", {"contact": False, "tell": print})
 
 
 def test_a_package_that_cannot_be_loaded_is_a_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
     registered(monkeypatch, "no_such_package:open_demo")
     with pytest.raises(MissingPart, match="'demo' cannot be loaded: No module named 'no_such_package'"):
+        open_card("demo:")
+
+
+FAULTS = """
+def fails(url, **options): raise ZeroDivisionError("the bus is off")
+def gives_nothing(url, **options): pass
+number = 5
+def refuses(url, **options):
+    from sscard.errors import InputError
+    raise InputError("no such slot")
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "says"),
+    [
+        (
+            "fails",
+            MissingPart,
+            "kind of card 'demo' failed: the bus is off\n  pip install --force-reinstall demo_faults",
+        ),
+        ("gives_nothing", MissingPart, "kind of card 'demo' returned something else"),
+        ("number", MissingPart, "kind of card 'demo' failed: "),
+        ("refuses", InputError, "^no such slot$"),
+    ],
+)
+def test_a_fault_of_a_package_is_a_missing_part(
+    name: str, error: type[Exception], says: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "demo_faults.py").write_text(FAULTS)
+    monkeypatch.syspath_prepend(tmp_path)
+    registered(monkeypatch, f"demo_faults:{name}")
+    with pytest.raises(error, match=says):
+        open_card("demo:x")
+
+
+def test_a_package_that_ends_python_is_a_missing_part(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "demo_exit.py").write_text("raise SystemExit(7)")
+    monkeypatch.syspath_prepend(tmp_path)
+    registered(monkeypatch, "demo_exit:open_demo")
+    with pytest.raises(MissingPart, match="'demo' cannot be loaded: 7"):
         open_card("demo:")
 
 

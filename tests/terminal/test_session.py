@@ -11,6 +11,7 @@ import pytest
 import kit
 from kit import NAME, PIN, Desk
 from sscard.card import Chip, Personality
+from sscard.errors import TransportError
 from sscard.hsm import HsmError, SoftHsm
 from sscard.issuer import builtin_keys, load_keys, personalise, preset
 from sscard.standard.atr import historical_bytes
@@ -116,6 +117,38 @@ def test_start_powers_selects_and_identifies(personality: Personality, contact: 
     )
     assert session.identity.city_code == "510100"
     assert session.historical.hex().upper() == "1234A1B2C38649510100000001"
+
+
+class Stranger:
+    """A card that answers every command with the same bytes and has any ATR."""
+
+    def __init__(self, atr: str) -> None:
+        self._atr = bytes.fromhex(atr)
+
+    def power_on(self) -> bytes:
+        return self._atr
+
+    reset = power_on
+
+    def power_off(self) -> None:
+        pass
+
+    def transmit(self, command: bytes) -> bytes:
+        assert command[1] != 0x82, "a proof costs a try"
+        return bytes.fromhex("6F8400000000A5FF9000")
+
+
+@pytest.mark.parametrize("atr", ["", "3B", "3B80", "FFFF"])
+def test_a_card_without_atr_is_a_transport_error(atr: str) -> None:
+    with pytest.raises(TransportError, match="the card sent no ATR, or one that is too short"):
+        CardSession.start(Stranger(atr), SoftHsm(builtin_keys()))
+
+
+@pytest.mark.parametrize("atr", ["3B00", "3B03010203"])
+def test_no_proof_for_a_card_that_does_not_say_what_picks_its_keys(atr: str) -> None:
+    session = CardSession.start(Stranger(atr), SoftHsm(builtin_keys()))
+    with pytest.raises(TransportError, match="no key can be computed"):
+        session.reset_pin("654321")
 
 
 def test_basic_data_are_read_on_every_card(counter: Counter) -> None:

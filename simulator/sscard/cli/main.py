@@ -39,6 +39,10 @@ VERSION: Final = ["--version"]
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; an error prints its message, never a traceback."""
     words = sys.argv[1:] if arguments is None else arguments
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        # A stream that the caller closed is None.
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115, PTH123 - as long as Python
     for stream in (sys.stdout, sys.stderr):
         # A terminal without Chinese shows what it can.
         if hasattr(stream, "reconfigure"):

@@ -90,7 +90,10 @@ def read_statements(text: str, source: str) -> list[Statement]:
     """The statements of a recording or of a script, whichever the text is: a recording begins with a JSON object."""
     if text.lstrip().startswith('{"'):
         return list(statements_of(read_recording(text, source)))
-    return list(read_script(text.splitlines(), source))
+    statements = list(read_script(text.splitlines(), source))
+    if not statements:
+        raise InputError(Phrase("holds no command"), file=source, remedy=REMEDY)
+    return statements
 
 
 def read_recording(text: str, source: str) -> Recording:

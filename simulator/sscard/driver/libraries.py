@@ -91,6 +91,7 @@ DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]]
     Phrase("kind of driver library"),
     {LIBRARY: lambda url: nullcontext(NativeLibrary(Path(url.partition(":")[2])))},
     LIBRARY,
+    gives=AbstractContextManager,
 )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -24,6 +25,7 @@ TIMEOUT: Final = 10.0
 SERVE: Final = "sscard hsm serve"
 OPTION: Final = "--hsm-token FILE"
 SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
+_NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F]")
 
 
 class HttpHsm:
@@ -38,9 +40,10 @@ class HttpHsm:
         try:
             parts = urlsplit(url)
             place = (parts.hostname, parts.port) if parts.hostname and "@" not in parts.netloc else None
+            (parts.hostname or "").encode("idna")  # as the look-up of the host does
         except ValueError:
             place = None
-        if place is None or parts.scheme not in SCHEMES:
+        if place is None or parts.scheme not in SCHEMES or _NOT_IN_URL.search(url) or not parts.path.isascii():
             raise InputError(
                 Phrase("not the URL of an HSM service"),
                 remedy=Phrase("for example http://{host}:{port}", host=LOOPBACK, port=DEFAULT_PORT),
@@ -138,7 +141,7 @@ def read_token(file: Path) -> str:
         raise InputError(
             Phrase("cannot be read as a token"), file=str(file), remedy=f"sscard hsm serve --token-file {file}"
         ) from None
-    if not token:
+    if not re.fullmatch("[!-~]+", token):
         raise InputError(
             Phrase("holds no token"), file=str(file), remedy=Phrase("remove the file, and a new token is made")
         )

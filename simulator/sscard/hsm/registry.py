@@ -23,6 +23,7 @@ HSMS: Final[Registry[Opener]] = Registry(
         "https": "sscard.hsm.http:open_url",
         "pkcs11": "sscard.hsm.pkcs11:open_url",
     },
+    gives=(Hsm, AbstractContextManager),
 )
 
 

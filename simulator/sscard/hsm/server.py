@@ -37,7 +37,7 @@ from typing import Annotated, Any, Final, NamedTuple
 from pydantic import BeforeValidator, Field, ValidationError
 
 from sscard.document import Model, problem_in
-from sscard.errors import InputError
+from sscard.errors import InputError, InvalidValue
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, TIMEOUT, read_token
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
 from sscard.i18n.language import reason_of, say
@@ -51,7 +51,10 @@ Log = Callable[[str], None]
 
 
 def _bytes_of(text: object) -> object:
-    return bytes.fromhex(text) if isinstance(text, str) else text
+    try:
+        return bytes.fromhex(text) if isinstance(text, str) else text
+    except ValueError:
+        raise InvalidValue(Phrase("hex digits expected, two for each byte")) from None
 
 
 Hex = Annotated[bytes, BeforeValidator(_bytes_of)]

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache, cached_property
+from typing import Final
 
+from sscard.errors import TransportError
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.atr import SERIAL_LENGTH
 from sscard.standard.generations import OLDEST, build_layout
 from sscard.standard.suite import UnknownAlgorithmId, algorithm_of
 from sscard.standard.tree import MF, Layout
 from sscard.terminal.errors import UnknownAlgorithm
+
+CITY_CODE_DIGITS: Final = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +27,7 @@ class Identity:
 
     @property
     def city_code(self) -> str:
-        return self.identification_code[:6]
+        return self.identification_code[:CITY_CODE_DIGITS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +85,13 @@ class OpenedCard:
 
     @cached_property
     def reference(self) -> CardReference:
-        """What diversifies its keys."""
-        return CardReference(self.identity.city_code, self.historical[-SERIAL_LENGTH:])
+        """What diversifies its keys; ``TransportError`` if the card did not say it: any other key would cost a try."""
+        city_code, serial = self.identity.city_code, self.historical[-SERIAL_LENGTH:]
+        if len(city_code) != CITY_CODE_DIGITS or len(serial) != SERIAL_LENGTH:
+            raise TransportError(
+                Phrase("no key can be computed: the card gave no city code in EF05, or no serial number in its ATR")
+            )
+        return CardReference(city_code, serial)
 
     @property
     def generation(self) -> str:

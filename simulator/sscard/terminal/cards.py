@@ -57,6 +57,7 @@ CARDS: Final[Registry[Opener]] = Registry(
         "exec": lambda url, **_options: ExecConnection(_address(url)),
     },
     IMAGE,
+    gives=AbstractContextManager,
 )
 
 

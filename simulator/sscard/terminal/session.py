@@ -9,7 +9,9 @@ from functools import partial
 from itertools import count
 from typing import Final, TypeVar
 
+from sscard.errors import TransportError
 from sscard.hsm import Hsm
+from sscard.i18n.phrase import Phrase
 from sscard.standard.applications import DF04
 from sscard.standard.atr import historical_bytes
 from sscard.terminal import flows
@@ -69,7 +71,10 @@ class CardSession:
     @classmethod
     def open(cls, connection: Connection, answers: Answers) -> CardSession:
         """As ``start``, with another source of keys than an HSM, such as ``Psam.answer``."""
-        historical = historical_bytes(connection.power_on())
+        try:
+            historical = historical_bytes(connection.power_on())
+        except IndexError:
+            raise TransportError(Phrase("the card sent no ATR, or one that is too short")) from None
         return cls(connection, answers, run(flows.open_card(historical), partial(exchange, connection), answers))
 
     @property

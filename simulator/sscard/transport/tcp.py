@@ -40,7 +40,12 @@ class TcpConnection:
 
     def __init__(self, address: str, *, patience: float = PATIENCE, connect: float = CONNECT) -> None:
         found = _ADDRESS.fullmatch(address)
-        if found is None or int(found["port"]) > 0xFFFF:
+        try:
+            usable = found is not None and int(found["port"]) <= 0xFFFF
+            (found["host"] if found else "").encode("idna")  # as the look-up of the host does
+        except UnicodeError:
+            usable = False
+        if found is None or not usable:
             raise InputError(
                 Phrase("tcp:{address}: not an address", address=address),
                 remedy=Phrase("for example tcp:127.0.0.1:4001"),

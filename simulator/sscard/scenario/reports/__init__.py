@@ -21,4 +21,5 @@ REPORTS: Final[Registry[Report]] = Registry(
     "sscard.reports",
     Phrase("report format"),
     {"html": html.write, "json": json.write, "junit": junit.write, "trace": trace.write},
+    gives=str,
 )
