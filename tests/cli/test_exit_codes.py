@@ -235,6 +235,7 @@ ROWS = [
         (f"{{card}} --old {PIN} {OPEN}", 0, "completed"),
         (f"{{card}} --old {WRONG} {OPEN}", 1, "accepted"),
         (f"{{card}} --old {PIN} {OPEN.replace('window', 'windw')}", 2, "did you mean 'window'?"),
+        (f"{{card}} --old {PIN} {OPEN} --channel window", 2, "--channel: given 2 times"),
         (f"{{card}} --old {PIN} {OPEN} --policy nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         (f"{{card}} --old {PIN} {OPEN.replace('{folder}/journal.db', 'mysql://x')}", 2, "not the URL of a journal"),
         (f"{{card}} --old {PIN} {OPEN} --application nowhere.yaml", 2, "nowhere.yaml: cannot be read"),

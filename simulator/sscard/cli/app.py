@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from enum import StrEnum
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.shell_completion import CompletionItem, shell_complete
 
 from sscard.cli.types import Words
 from sscard.cli.usage import Group, input_error, option
 from sscard.i18n.language import CHINESE, ENGLISH, N_, _, choose_language
 from sscard.version import __version__
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("sscard.cli.run:run", N_("Run scenarios: the built-in suite, or files and folders.")),
@@ -79,12 +81,16 @@ class Root(Group):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """The commands and options that begin so; no command is imported."""
+        from click.shell_completion import CompletionItem
+
         names = [CompletionItem(name, help=text) for name, text in self.summaries(ctx) if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
     def __call__(self, arguments: list[str]) -> Any:
         """Run a command line. An error in it is an ``InputError``."""
         if COMPLETE in os.environ:
+            from click.shell_completion import shell_complete
+
             raise SystemExit(shell_complete(self, {}, PROGRAM, COMPLETE, os.environ[COMPLETE]))
         try:
             with self.make_context(PROGRAM, arguments) as context:

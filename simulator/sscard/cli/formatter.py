@@ -5,8 +5,9 @@ Text that is not printed to a terminal is not wrapped.
 
 from __future__ import annotations
 
+import os
 import re
-import shutil
+import sys
 from collections.abc import Iterable
 from typing import Final
 from unicodedata import east_asian_width
@@ -30,7 +31,12 @@ JOINT: Final = re.compile(rf"(?<=[{WIDE}])\n(?=[{WIDE}])")
 
 def terminal_width() -> int:
     """Columns of the terminal, or COLUMNS if it is set; ``UNWRAPPED`` without a terminal."""
-    return shutil.get_terminal_size((UNWRAPPED, 0)).columns
+    if (asked := os.environ.get("COLUMNS", "")).isdigit() and int(asked):
+        return int(asked)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else -1).columns or UNWRAPPED
+    except (OSError, ValueError):  # standard output is no terminal, or closed
+        return UNWRAPPED
 
 
 def columns(text: str) -> int:

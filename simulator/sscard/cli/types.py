@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
-from click.shell_completion import CompletionItem
 
-from sscard.cli.usage import BadValue, nearest
+from sscard.cli.usage import LONGEST_METAVAR, BadValue, nearest
 from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
     ParamType = click.ParamType[Any]
 else:
     ParamType = click.ParamType  # not generic before click 8.4
@@ -31,6 +32,8 @@ class Text(ParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The words that begin so."""
+        from click.shell_completion import CompletionItem
+
         found = [CompletionItem(word) for word in self._words() if word.startswith(incomplete)]
         return found if found or not self._files else [CompletionItem(incomplete, type="file")]
 
@@ -38,7 +41,7 @@ class Text(ParamType):
 class Words(ParamType):
     """A member of an enumeration, by its value; ``"module:Enum"`` is imported on use."""
 
-    name = "word"
+    name = N_("WORD")
 
     def __init__(self, kind: type[StrEnum] | str) -> None:
         self._kind = kind
@@ -54,8 +57,14 @@ class Words(ParamType):
 
     @property
     def choices(self) -> list[str]:
-        """The values, for the help."""
+        """The values."""
         return [word.value for word in self.kind]
+
+    @property
+    def limits(self) -> str:
+        """The values for the help, if they are too long for a metavar."""
+        values = ", ".join(self.choices)
+        return values if len(values) > LONGEST_METAVAR else ""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StrEnum:
         """The member."""
@@ -67,6 +76,8 @@ class Words(ParamType):
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The values that begin so."""
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(word) for word in self.choices if word.startswith(incomplete)]
 
 

@@ -18,6 +18,9 @@ from sscard.cli.formatter import Formatter
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
 
+LONGEST_METAVAR: Final = 40
+"""Longer choices are listed behind the help of the option."""
+
 
 class Context(click.Context):
     """The context of a command, whose help page is ours."""
@@ -53,13 +56,15 @@ def input_error(error: click.UsageError) -> InputError:
         case click.BadParameter(param=click.Parameter() as parameter):
             problem = f"{parameter.get_error_hint(error.ctx)}: {error.message}"
         case click.NoSuchOption():
-            names = (
-                [name for each in error.ctx.command.get_params(error.ctx) for name in each.opts] if error.ctx else []
-            )
+            known = error.ctx.command.get_params(error.ctx) if error.ctx else []
+            names = [name for each in known for name in each.opts]
             problem = _("no option {name}", name=error.option_name)
             remedy = nearest(error.option_name, names) or remedy
         case click.BadOptionUsage():
-            problem = _("option {name} needs a value", name=error.option_name)
+            known = error.ctx.command.get_params(error.ctx) if error.ctx else []
+            flags = [name for each in known if getattr(each, "is_flag", False) for name in each.opts]
+            text = _("option {name} takes no value") if error.option_name in flags else _("option {name} needs a value")
+            problem = text.format(name=error.option_name)
         case _other:
             problem = error.format_message()
     return InputError(problem, remedy=remedy)
@@ -123,8 +128,8 @@ class Argument(click.Argument):
 
 def metavar_of(parameter: click.Parameter) -> str:
     """The metavar in the user's language: the parameter's own, or its type's, or the type's choices."""
-    choices = getattr(parameter.type, "choices", ())
-    return "|".join(choices) if choices else _(parameter.metavar or parameter.type.name)
+    choices = "|".join(getattr(parameter.type, "choices", ()))
+    return choices if 0 < len(choices) <= LONGEST_METAVAR else _(parameter.metavar or parameter.type.name)
 
 
 option: Final = partial(click.option, cls=Option)
