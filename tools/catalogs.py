@@ -13,6 +13,7 @@ from inspect import cleandoc
 from io import BytesIO
 from pathlib import Path
 
+import click
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
@@ -94,13 +95,18 @@ def _templates() -> Iterator[tuple[str, str]]:
 
 def _helps() -> Iterator[tuple[str, str]]:
     """The docstring of every command."""
-    from sscard.cli.app import app  # noqa: PLC0415 - with its help as it is written
+    from sscard.cli.app import app  # noqa: PLC0415 - it is imported only to extract
 
-    groups = [app, *(group.typer_instance for group in app.registered_groups)]
-    for command in (command for group in groups for command in group.registered_commands):
+    waiting: list[click.Command] = [app]
+    while waiting:
+        command = waiting.pop()
         assert command.callback is not None
         file = f"{command.callback.__module__.removeprefix('sscard.').replace('.', '/')}.py"
-        yield file, cleandoc(command.callback.__doc__ or "")
+        yield file, cleandoc(command.help or "")
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            found = (command.get_command(context, name) for name in command.list_commands(context))
+            waiting += [each for each in found if each is not None]
 
 
 def _choices() -> Iterator[tuple[str, str]]:

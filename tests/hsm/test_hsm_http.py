@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from click.testing import CliRunner
 
 import kit
 from kit.waiting import PATIENCE, in_thread

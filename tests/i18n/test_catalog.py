@@ -486,20 +486,21 @@ def test_a_command_is_explained_in_either_language(command: str, english: str, c
 
 HELPS = """
 import json, sys
-from typer.main import get_command
-from typer.testing import CliRunner
+from click import Context
+from click.testing import CliRunner
 from sscard.cli.main import speak
 speak("")
 from sscard.cli.app import app
 
 def walk(command, path):
-    said = CliRunner(env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"}).invoke(app, [*path, "--help"])
+    said = CliRunner(env={"COLUMNS": "200"}).invoke(app, [*path, "--help"])
     assert said.exit_code == 0, said.output
     yield " ".join(path), said.output
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from walk(inner, [*path, name])
+    if hasattr(command, "list_commands"):
+        for name in command.list_commands(Context(command)):
+            yield from walk(command.get_command(Context(command), name), [*path, name])
 
-json.dump(dict(walk(get_command(app), [])), sys.stdout)
+json.dump(dict(walk(app, [])), sys.stdout)
 """
 
 

@@ -3,54 +3,56 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from sscard.cli.target import TARGET_HELP, open_target
+from sscard.cli.options import card_argument, commands_argument, contactless_option, explain_option, pins_option
+from sscard.cli.target import open_target
+from sscard.cli.types import FILE
+from sscard.cli.usage import command, option
 from sscard.errors import InputError
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
     from sscard.conversation import Event, Recorder
     from sscard.conversation.scripts import Power, Send
 
-Commands = Annotated[
-    list[str] | None, typer.Argument(metavar="[HEX…]", help=_("Commands; none: a script on standard input."))
-]
-Contactless = Annotated[bool, typer.Option("--contactless", help=_("Use the contactless interface."))]
-Explain = Annotated[bool, typer.Option("--explain", help=_("Say in words what was asked and answered."))]
-Pins = Annotated[
-    list[str] | None,
-    typer.Option("--pin", metavar="DIGITS", help=_("The PIN for {pin}; once more for {pin2}, and so on.")),
-]
 Show = Callable[["Event"], None]
 Save = Callable[["Recorder"], None]
 
 
+@command("apdu")
+@card_argument
+@commands_argument
+@explain_option
+@option("--raw", is_flag=True, help=N_("Print one answer line (DATA SW) per input line, for programs."))
+@option("--trace", type=FILE, help=N_("Write the redacted trace to a file."))
+@contactless_option
+@pins_option
 def apdu(
-    target: Annotated[str, typer.Argument(help=TARGET_HELP)],
-    commands: Commands = None,
-    explain: Explain = False,
-    raw: Annotated[
-        bool, typer.Option("--raw", help=_("One answer line (DATA SW) per input line, for programs."))
-    ] = False,
-    trace: Annotated[Path | None, typer.Option(metavar="FILE", help=_("Write the redacted trace to FILE."))] = None,
-    contactless: Contactless = False,
-    pins: Pins = None,
+    target: str,
+    commands: tuple[str, ...],
+    explain: bool,
+    raw: bool,
+    trace: Path | None,
+    contactless: bool,
+    pins: tuple[str, ...],
 ) -> None:
-    """Send command APDUs to a card and show its answers.
+    """Send command APDUs to a card and print its answers.
 
-    Ends with 1 where the card refused a command, or answered otherwise than
-    the script says.
+    Exits 1 if the card refuses a command, or its answer differs from the one
+    the script expects.
 
-    A script has a command a line, in hex digits; 'reset' resets the card, 'exit'
-    ends the script, # begins a comment, \\ continues a line, {pin} stands for the
-    PIN of --pin: the form of scriptor. CMD, RST, OFF, REM, [expected data] and
-    (expected status words) are understood as well, X for any digit: the form of
-    ETSI TS 101 955 Annex B, as in: CMD 00 84 00 00 04 [XXXXXXXX] (90 00)
+    A script has one command per line, in hex. 'reset' resets the card, 'exit'
+    ends the script, # starts a comment, \\ continues a line, {pin} is replaced
+    by the PIN of --pin (syntax of scriptor). CMD, RST, OFF, REM, [expected
+    data] and (expected status words) are accepted too, with X for any digit
+    (syntax of ETSI TS 101 955 Annex B):
+
+      CMD 00 84 00 00 04 [XXXXXXXX] (90 00)
     """
     show: Show = show_raw if raw else show_explained if explain else show_plain
 
@@ -60,11 +62,11 @@ def apdu(
 
     failed = converse(target, commands, pins, show, save, contactless=contactless)
     if failed and not raw:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def converse(
-    target: str, commands: list[str] | None, pins: list[str] | None, show: Show, save: Save, *, contactless: bool
+    target: str, commands: Sequence[str], pins: Sequence[str], show: Show, save: Save, *, contactless: bool
 ) -> bool:
     """Send commands, or the script on standard input, showing each exchange; whether one failed.
 
@@ -74,14 +76,14 @@ def converse(
     from sscard.conversation import Recorder
     from sscard.conversation.scripts import powered, read_script
 
-    given = [checked_pin(pin, "--pin") for pin in pins or []]
+    given = [checked_pin(pin, "--pin") for pin in pins]
     source = "" if commands else "<stdin>"
     with open_target(target, contact=not contactless) as connection:
         recorder = Recorder(connection)
         recorder.power_on()
         try:
             failed = False
-            for statement in powered(read_script(commands or sys.stdin, source), on=True):
+            for statement in powered(read_script(list(commands) or sys.stdin, source), on=True):
                 failed |= not _play(recorder, statement, given, source, show)
             return failed
         finally:
@@ -107,7 +109,7 @@ def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: 
         return True
     data = "" if statement.data is None else f"[{statement.data}] "
     place = f"{source}:{statement.line}: " if source else ""
-    typer.echo(place + _("expected {answer}", answer=f"{data}({', '.join(statement.sws)})"), err=True)
+    click.echo(place + _("expected {answer}", answer=f"{data}({', '.join(statement.sws)})"), err=True)
     return False
 
 
@@ -122,7 +124,7 @@ def show_raw(event: Event) -> None:
 
 def show_plain(event: Event) -> None:
     """As a trace shows it."""
-    typer.echo(str(event))
+    click.echo(str(event))
 
 
 def show_explained(event: Event) -> None:
@@ -130,11 +132,11 @@ def show_explained(event: Event) -> None:
     from sscard.conversation import PowerEvent
 
     if isinstance(event, PowerEvent):
-        typer.echo(str(event))
+        click.echo(str(event))
         return
-    typer.echo(f"> {event.command}\n< {event.answer}")
+    click.echo(f"> {event.command}\n< {event.answer}")
     for line in event.lines():
-        typer.echo(f"  {line}")
+        click.echo(f"  {line}")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,84 +1,123 @@
-"""The commands of ``sscard``, one module each, registered here in the order of the help.
-
-Help is put into the language as the modules are imported: choose it before.
-"""
+"""The command ``sscard``: its commands by name, each imported when it is called."""
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
+import click
 
-from sscard.cli.apdu import apdu
-from sscard.cli.case import case
-from sscard.cli.doctor import doctor
-from sscard.cli.driver import driver
-from sscard.cli.farm import farm
-from sscard.cli.hsm import hsm
-from sscard.cli.insert import insert
-from sscard.cli.issue import issue
-from sscard.cli.personality import personality
-from sscard.cli.pins import change_pin, reset_pin, unblock_pin, verify_pin
-from sscard.cli.record import compare, export, record, replay
-from sscard.cli.run import run
-from sscard.cli.show import show
-from sscard.cli.show_item import item
-from sscard.cli.usage import Commands
-from sscard.i18n.language import CHINESE, ENGLISH, _, choose_language
+from sscard.cli.types import Words
+from sscard.cli.usage import Group, input_error, option
+from sscard.i18n.language import CHINESE, ENGLISH, N_, _, choose_language
 from sscard.version import __version__
 
-app = Commands(
-    name="sscard",
-    help=_("A virtual social security card and the test bench of its PIN service."),
-    pretty_exceptions_enable=False,
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "run": ("sscard.cli.run:run", N_("Run scenarios: the built-in suite, or files and folders.")),
+    "issue": ("sscard.cli.issue:issue", N_("Personalise a card, or many, into an image file.")),
+    "show": ("sscard.cli.show:show", N_("Show counters, states and files of a card.")),
+    "insert": ("sscard.cli.insert:insert", N_("Put a card into a virtual PC/SC reader.")),
+    "farm": ("sscard.cli.farm:farm", N_("Put many cards into readers of a private PC/SC daemon.")),
+    "doctor": ("sscard.cli.doctor:doctor", N_("Check PC/SC, vpcd and Python dependencies.")),
+    "apdu": ("sscard.cli.apdu:apdu", N_("Send commands to a card.")),
+    "verify-pin": ("sscard.cli.pins:verify_pin", N_("Verify the PIN of a card.")),
+    "change-pin": ("sscard.cli.pins:change_pin", N_("Change the PIN: the holder knows the old one.")),
+    "reset-pin": ("sscard.cli.pins:reset_pin", N_("Reset the PIN: the issuer sets a new one.")),
+    "unblock-pin": ("sscard.cli.pins:unblock_pin", N_("Unblock the PIN: the old one is valid again.")),
+    "item": ("sscard.cli.show_item:item", N_("Show the service item.")),
+    "record": ("sscard.cli.record:record", N_("Record a conversation with a card.")),
+    "replay": ("sscard.cli.record:replay", N_("Replay a recording and compare the answers.")),
+    "compare": ("sscard.cli.record:compare", N_("Run a script on two cards and show the first difference.")),
+    "export": ("sscard.cli.record:export", N_("Write a recording as a script of another tool.")),
+    "personality": ("sscard.cli.personality:personality", N_("List, show and check personalities.")),
+    "case": ("sscard.cli.case:case", N_("Run cases of the PIN service and check their journal.")),
+    "hsm": ("sscard.cli.hsm:hsm", N_("Serve the HSM of the issuer, or load its keys into a token.")),
+    "driver": ("sscard.cli.driver:driver", N_("Build, serve and call the driver of the terminal.")),
+}
+"""Where each command is and its short help, in the order of the help."""
+
+PROGRAM: Final = "sscard"
+COMPLETE: Final = "_SSCARD_COMPLETE"
+"""The environment variable with which the shell asks for completions."""
+EPILOG: Final = N_(
+    "Completion of commands, options and files in the shell:\n\n"
+    '  bash: eval "$(_SSCARD_COMPLETE=bash_source sscard)"\n'
+    '  zsh:  eval "$(_SSCARD_COMPLETE=zsh_source sscard)"\n'
+    "  fish: _SSCARD_COMPLETE=fish_source sscard | source"
 )
-for command in (
-    run,
-    issue,
-    show,
-    insert,
-    farm,
-    doctor,
-    apdu,
-    verify_pin,
-    change_pin,
-    reset_pin,
-    unblock_pin,
-    item,
-    record,
-    replay,
-    compare,
-    export,
-):
-    app.command()(command)
-app.add_typer(personality, name="personality")
-app.add_typer(case, name="case")
-app.add_typer(hsm, name="hsm")
-app.add_typer(driver, name="driver")
 
 
 class Language(StrEnum):
-    """What sscard speaks."""
+    """The languages of the output."""
 
     ZH = CHINESE
     EN = ENGLISH
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
-        typer.echo(f"sscard {__version__}")
-        raise typer.Exit
+class Root(Group):
+    """The commands of the table above."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _colon, name = COMMANDS[cmd_name][0].partition(":")
+        found: click.Command = getattr(import_module(module), name)
+        return found
+
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Name and short help of every command; none is imported."""
+        return [(name, _(text)) for name, (_place, text) in COMMANDS.items()]
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """The commands and options that begin so; no command is imported."""
+        from click.shell_completion import CompletionItem
+
+        names = [CompletionItem(name, help=text) for name, text in self.summaries(ctx) if name.startswith(incomplete)]
+        return names + click.Command.shell_complete(self, ctx, incomplete)
+
+    def __call__(self, arguments: list[str]) -> Any:
+        """Run a command line. An error in it is an ``InputError``."""
+        if COMPLETE in os.environ:
+            from click.shell_completion import shell_complete
+
+            raise SystemExit(shell_complete(self, {}, PROGRAM, COMPLETE, os.environ[COMPLETE]))
+        try:
+            with self.make_context(PROGRAM, arguments) as context:
+                return self.invoke(context)
+        except click.exceptions.Exit as ended:
+            raise SystemExit(ended.exit_code) from None
+        except click.UsageError as error:
+            raise input_error(error) from None
 
 
-@app.callback()
-def _common(
-    lang: Annotated[
-        Language | None, typer.Option("--lang", help=_("The language, zh or en; else LANGUAGE, LC_ALL or LANG tell."))
-    ] = None,
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help=_("Show the version and exit."))
-    ] = False,
-) -> None:
+def show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    """Print the version and end."""
+    if wanted and not ctx.resilient_parsing:
+        click.echo(f"{PROGRAM} {__version__}")
+        ctx.exit()
+
+
+@click.command(cls=Root, epilog=EPILOG)
+@option("--lang", type=Words(Language), help=N_("Output language. Default: LANGUAGE, LC_ALL or LANG."))
+@option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help=N_("Show the version and exit."),
+)
+def app(lang: str | None) -> None:
+    """A virtual social security card and the test bench of its PIN service."""
     if lang is not None:
-        choose_language(lang.value)
+        choose_language(lang)

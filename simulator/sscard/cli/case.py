@@ -5,78 +5,120 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
-import typer
+import click
 
 from sscard.cli.case_output import print_answer, print_list, print_verification, print_whole
-from sscard.cli.hsm import HsmToken, HsmUrl, Keys, chosen_hsm
-from sscard.cli.journal import JournalKey, JournalUrl, case_of, now_in_china, open_service
-from sscard.cli.usage import Commands
+from sscard.cli.hsm import chosen_hsm
+from sscard.cli.journal import case_of, now_in_china, open_service
+from sscard.cli.options import (
+    hsm_option,
+    hsm_token_option,
+    journal_key_option,
+    journal_option,
+    json_option,
+    keys_option,
+    new_pin_option,
+    place_option,
+)
+from sscard.cli.prompt import ask_secret
+from sscard.cli.types import CARD, DAY, DIGITS, FILE, NAME, Text, Words
+from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
-from sscard.i18n.language import _, say
+from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sscard.hsm import Hsm
-    from sscard.service import Case, PinService
+    from sscard.service import ApplicantKind, Case, Channel, Paper, PinService, Reason, Stage
     from sscard.service.counter import ApplicationFile, Keypad
-    from sscard.service.words import Word
     from sscard.terminal import CardSession
 
-    W = TypeVar("W", bound=Word)
+CHANNEL: Final = Words("sscard.service:Channel")
+REASON: Final = Words("sscard.service:Reason")
 
-case = Commands(
-    help=_("Cases of the PIN service: run them on cards, look at them, check their journal."),
+card_option = argument(
+    "target",
+    metavar=N_("CARD"),
+    type=CARD,
+    required=False,
+    default="",
+    help=N_("Card image, or pcsc[:READER]. Default: no card yet."),
 )
+number_argument = argument("number", metavar=N_("NUMBER"), help=N_("Number of the case."))
+paper_option = option(
+    "--paper", "papers", type=Words("sscard.service:Paper"), multiple=True, help=N_("Paper that is handed in.")
+)
+old_option = option(
+    "--old",
+    type=DIGITS,
+    default="",
+    help=N_("For a change: the present PIN, or 'none'. Prompted for if it is not given."),
+)
+pharmacy_option = option("--pharmacy", is_flag=True, help=N_("Then try the PIN at a pharmacy terminal."))
+policy_option = option("--policy", type=FILE, help=N_("File with the service rules of the place."))
 
-Target = Annotated[str, typer.Argument(metavar="[CARD]", help=_("A card image, or pcsc[:READER]; none: no card yet."))]
-Number = Annotated[str, typer.Argument(help=_("The case's number."))]
-PolicyFile = Annotated[
-    Path | None, typer.Option("--policy", metavar="FILE", help=_("The place's policy of the service."))
-]
-PlaceName = Annotated[str, typer.Option("--place", metavar="P", help=_("A place policy: which PIN counts as initial."))]
-New = Annotated[str, typer.Option("--new", help=_("The new PIN, 4 to 16 digits; asked for where not given."))]
-Old = Annotated[str, typer.Option("--old", help=_("For a change: the PIN now, or 'none'; asked for where not given."))]
-Papers = Annotated[list[str] | None, typer.Option("--paper", help=_("id-card, social-security-card; may be repeated."))]
-AsJson = Annotated[bool, typer.Option("--json", help=_("For programs."))]
-Pharmacy = Annotated[bool, typer.Option("--pharmacy", help=_("Then try the PIN at a pharmacy terminal."))]
+
+@group("case")
+def case() -> None:
+    """Cases of the PIN service: open and resume them with cards, list them, check their journal."""
 
 
 @case.command("open")
+@card_option
+@option("-f", "--application", type=FILE, help=N_("Application as YAML. Options override it."))
+@option("--channel", type=CHANNEL, help=N_("Channel of the application."))
+@option("--handling", type=CHANNEL, help=N_("Channel that operates the card, if it is another."))
+@option("--reason", type=REASON, help=N_("Reason of the application."))
+@paper_option
+@option("--name", type=NAME, default="", help=N_("Name of the applicant. Default: the card holder's."))
+@option("--id", "id_number", type=Text("ID"), default="", help=N_("ID number of the applicant. Default: the holder's."))
+@option("--kind", type=Words("sscard.service:ApplicantKind"), help=N_("Kind of the applicant."))
+@option("--key", type=Text(N_("TEXT")), default="", help=N_("Idempotency key: the same key is the same case."))
+@new_pin_option
+@old_option
+@pharmacy_option
+@journal_option
+@journal_key_option
+@policy_option
+@place_option
+@keys_option
+@hsm_option
+@hsm_token_option
+@json_option
 def open_case(
-    target: Target = "",
-    application: Annotated[
-        Path | None, typer.Option("-f", "--application", metavar="FILE", help=_("The application as YAML."))
-    ] = None,
-    channel: Annotated[str, typer.Option(help=_("window, self-service or online."))] = "",
-    handling: Annotated[str, typer.Option(help=_("The channel that shall operate the card, if another."))] = "",
-    reason: Annotated[str, typer.Option(help=_("leaked, forgotten or locked."))] = "",
-    paper: Papers = None,
-    name: Annotated[str, typer.Option(help=_("The applicant's name; else the card holder's."))] = "",
-    id_number: Annotated[
-        str, typer.Option("--id", metavar="NUMBER", help=_("The applicant's; else the holder's."))
-    ] = "",
-    kind: Annotated[str, typer.Option(help=_("citizen, hong-kong-macao-taiwan, overseas-chinese, foreigner."))] = "",
-    key: Annotated[str, typer.Option(help=_("Idempotency key: the same key is the same case."))] = "",
-    new: New = "",
-    old: Old = "",
-    pharmacy: Pharmacy = False,
-    journal: JournalUrl = "",
-    journal_key: JournalKey = None,
-    policy: PolicyFile = None,
-    place: PlaceName = "",
-    keys: Keys = None,
-    hsm: HsmUrl = "",
-    hsm_token: HsmToken = None,
-    as_json: AsJson = False,
+    target: str,
+    application: Path | None,
+    channel: Channel | None,
+    handling: Channel | None,
+    reason: Reason | None,
+    papers: tuple[Paper, ...],
+    name: str,
+    id_number: str,
+    kind: ApplicantKind | None,
+    key: str,
+    new: str,
+    old: str,
+    pharmacy: bool,
+    journal: str,
+    journal_key: Path | None,
+    policy: Path | None,
+    place: str,
+    keys: Path | None,
+    hsm: str,
+    hsm_token: Path | None,
+    as_json: bool,
 ) -> None:
-    """Open a case and take it as far as it goes: to the end with a card, to acceptance without one.
+    """Open a case and process it: to the end with a card, to acceptance without one.
 
-    Ends with 1 where the case is refused, waits for papers, or the card did not do it.
+    Exits 1 if the case is refused or waits for papers, or if the card did not
+    complete the operation.
     """
     from sscard.service.counter import read_card
 
-    given = {"channel": channel, "handling": handling, "reason": reason, "key": key, "papers": paper or []}
+    given = {"channel": channel, "handling": handling, "reason": reason, "key": key, "papers": papers}
     wanted = _application(application, given, {"name": name, "id_number": id_number, "kind": kind})
     keypad = _keypad(new, old)
     with (
@@ -91,30 +133,45 @@ def open_case(
         _finish(told, as_json, without_card=session is None)
 
 
-@case.command()
+@case.command("resume")
+@number_argument
+@card_option
+@paper_option
+@option("--at", type=CHANNEL, help=N_("Hand the case over to this channel."))
+@option("--abandon", is_flag=True, help=N_("Close a case that is not continued."))
+@new_pin_option
+@old_option
+@pharmacy_option
+@journal_option
+@journal_key_option
+@policy_option
+@place_option
+@keys_option
+@hsm_option
+@hsm_token_option
+@json_option
 def resume(
-    number: Number,
-    target: Target = "",
-    paper: Papers = None,
-    at: Annotated[str, typer.Option("--at", metavar="CHANNEL", help=_("Hand the case over to this channel."))] = "",
-    abandon: Annotated[bool, typer.Option("--abandon", help=_("End a case that nobody goes on with."))] = False,
-    new: New = "",
-    old: Old = "",
-    pharmacy: Pharmacy = False,
-    journal: JournalUrl = "",
-    journal_key: JournalKey = None,
-    policy: PolicyFile = None,
-    place: PlaceName = "",
-    keys: Keys = None,
-    hsm: HsmUrl = "",
-    hsm_token: HsmToken = None,
-    as_json: AsJson = False,
+    number: str,
+    target: str,
+    papers: tuple[Paper, ...],
+    at: Channel | None,
+    abandon: bool,
+    new: str,
+    old: str,
+    pharmacy: bool,
+    journal: str,
+    journal_key: Path | None,
+    policy: Path | None,
+    place: str,
+    keys: Path | None,
+    hsm: str,
+    hsm_token: Path | None,
+    as_json: bool,
 ) -> None:
-    """Go on with a case where it stands: bring papers, the card, or clear up what a broken-off operation came to."""
-    from sscard.service import Channel, Paper, Stage, WrongStage
+    """Continue a case: hand in papers, present the card, or resolve an operation that was interrupted."""
+    from sscard.service import Paper, Stage, WrongStage
     from sscard.service.counter import read_card
 
-    brought = [_word(Paper, word, "--paper") for word in paper or []]
     keypad = _keypad(new, old)
     with open_service(journal, journal_key, policy, place, create=False) as (service, cases):
         found = case_of(cases, number)
@@ -126,11 +183,9 @@ def resume(
             return
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
             if found.stage is Stage.SUPPLEMENT:
-                service.supplement(
-                    found, brought, read_card(session) if Paper.SOCIAL_SECURITY_CARD in brought else None
-                )
+                service.supplement(found, papers, read_card(session) if Paper.SOCIAL_SECURITY_CARD in papers else None)
             if at:
-                _hand_over(service, found, _word(Channel, at, "--at"))
+                _hand_over(service, found, at)
             told = _serve(service, found, session, keypad)
             if pharmacy and told.just_completed and session is not None:
                 told.say(_trial(session, behind, keypad, place))
@@ -138,42 +193,43 @@ def resume(
 
 
 @case.command("list")
+@option("--stage", type=Words("sscard.service:Stage"), help=N_("Only cases at this stage."))
+@option("--channel", type=CHANNEL, help=N_("Only cases of this channel."))
+@option("--reason", type=REASON, help=N_("Only cases for this reason."))
+@option("--since", type=DAY, help=N_("Only cases opened on or after this day."))
+@journal_option
+@journal_key_option
+@json_option
 def list_cases(
-    stage: Annotated[str, typer.Option(help=_("Only cases at this stage."))] = "",
-    channel: Annotated[str, typer.Option(help=_("Only cases of this channel."))] = "",
-    reason: Annotated[str, typer.Option(help=_("Only cases for this reason."))] = "",
-    since: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help=_("Only cases opened on or after this day."))] = "",
-    journal: JournalUrl = "",
-    journal_key: JournalKey = None,
-    as_json: AsJson = False,
+    stage: Stage | None,
+    channel: Channel | None,
+    reason: Reason | None,
+    since: datetime | None,
+    journal: str,
+    journal_key: Path | None,
+    as_json: bool,
 ) -> None:
     """List cases."""
-    from datetime import datetime
+    from sscard.service import Stage
 
-    from sscard.service import Channel, Reason, Stage
-    from sscard.service.workdays import CHINA
-
-    try:
-        day = datetime.fromisoformat(since).replace(tzinfo=CHINA) if since else None
-    except ValueError:
-        raise InputError(_("--since: no day {text!r}", text=since), remedy=_("for example 2026-03-02")) from None
-    stages = [_word(Stage, stage, "--stage")] if stage else list(Stage)
-    wanted = _word(Channel, channel, "--channel") if channel else None
-    why = _word(Reason, reason, "--reason") if reason else None
+    stages = [stage] if stage else list(Stage)
     with open_service(journal, journal_key, create=False) as (__, cases):
         print_list(
             (
                 found
-                for found in cases.cases(stages, day)
-                if wanted in (None, found.channel) and why in (None, found.reason_given)
+                for found in cases.cases(stages, since)
+                if channel in (None, found.channel) and reason in (None, found.reason_given)
             ),
             as_json,
         )
 
 
-@case.command()
-def overdue(journal: JournalUrl = "", journal_key: JournalKey = None, as_json: AsJson = False) -> None:
-    """List accepted cases whose last day is over."""
+@case.command("overdue")
+@journal_option
+@journal_key_option
+@json_option
+def overdue(journal: str, journal_key: Path | None, as_json: bool) -> None:
+    """List accepted cases that are past their due day."""
     from sscard.service import Stage
     from sscard.service.workdays import day_in_china
 
@@ -183,55 +239,40 @@ def overdue(journal: JournalUrl = "", journal_key: JournalKey = None, as_json: A
         print_list((found for found in waiting if found.is_overdue(today)), as_json)
 
 
-@case.command()
-def show(number: Number, journal: JournalUrl = "", journal_key: JournalKey = None, as_json: AsJson = False) -> None:
+@case.command("show")
+@number_argument
+@journal_option
+@journal_key_option
+@json_option
+def show(number: str, journal: str, journal_key: Path | None, as_json: bool) -> None:
     """Show a case with all its events."""
     with open_service(journal, journal_key, create=False) as (__, cases):
         found = case_of(cases, number)
     print_whole(found, as_json)
 
 
-@case.command()
-def verify(journal: JournalUrl = "", journal_key: JournalKey = None, as_json: AsJson = False) -> None:
-    """Check the journal's chain; ends with 1 where an event was removed, edited or moved."""
+@case.command("verify")
+@journal_option
+@journal_key_option
+@json_option
+def verify(journal: str, journal_key: Path | None, as_json: bool) -> None:
+    """Check the hash chain of the journal. Exits 1 if an event was removed, edited or moved."""
     with open_service(journal, journal_key, create=False) as (__, cases):
         found = cases.verify()
     print_verification(found, as_json)
     if found.findings:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
-def _application(file: Path | None, given: dict[str, Any], person: dict[str, str]) -> ApplicationFile:
-    """The application of a file, with what the options say instead."""
+def _application(file: Path | None, given: dict[str, Any], person: dict[str, Any]) -> ApplicationFile:
+    """The application of a file, overridden by the options that are given."""
     from sscard.document import read_document
-    from sscard.service import ApplicantKind, Channel, Paper, Reason
     from sscard.service.counter import ApplicationFile
 
     wanted = read_document(file).as_model(ApplicationFile) if file else ApplicationFile()
-    words = {"channel": Channel, "handling": Channel, "reason": Reason}
-    update: dict[str, Any] = {
-        field: _word(words[field], text, f"--{field}") for field, text in given.items() if field in words and text
-    }
-    if given["papers"]:
-        update["papers"] = tuple(_word(Paper, word, "--paper") for word in given["papers"])
-    if given["key"]:
-        update["key"] = given["key"]
-    changes: dict[str, Any] = {field: text for field, text in person.items() if text}
-    if "kind" in changes:
-        changes["kind"] = _word(ApplicantKind, person["kind"], "--kind")
+    update = {field: value for field, value in given.items() if value}
+    changes = {field: value for field, value in person.items() if value}
     return wanted.model_copy(update=update | {"applicant": wanted.applicant.model_copy(update=changes)})
-
-
-def _word(words: type[W], text: str, option: str) -> W:
-    from sscard.document import suggestion
-
-    try:
-        return words(text)
-    except ValueError:
-        raise InputError(
-            _("{option}: no {text!r}", option=option, text=text),
-            remedy=suggestion(text, [word.value for word in words]),
-        ) from None
 
 
 @contextmanager
@@ -259,7 +300,7 @@ def _terminal(target: str, hsm: Hsm) -> Iterator[CardSession | None]:
         try:
             session = CardSession.start(connection, hsm)
         except (ApduError, TransportError) as error:
-            typer.echo(_("the card cannot be read: {error}", error=error), err=True)
+            click.echo(_("the card cannot be read: {error}", error=error), err=True)
             session = None
         yield session
         if session is not None:
@@ -298,7 +339,7 @@ def _finish(told: _Told, as_json: bool, *, without_card: bool) -> None:
     print_answer(told.case, told.texts, as_json)
     waits = without_card and told.case.stage is Stage.ACCEPTED
     if told.case.stage is not Stage.COMPLETED and not waits:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _trial(session: CardSession, hsm: Hsm, keypad: Keypad, place: str) -> str:
@@ -345,7 +386,7 @@ def _keypad(new: str, old: str) -> Keypad:
 
     @cache
     def old_pin() -> str:
-        typed = old or typer.prompt(_("Old PIN"), hide_input=True)
+        typed = old or ask_secret(_("Old PIN"), _("give the answer as an option: {option}", option="--old"))
         return "" if typed == "none" else checked_pin(typed, "--old")
 
     return Keypad(new_pin, old_pin)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from sscard.i18n.language import _, padded, say
 
@@ -21,11 +21,11 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
     if as_json:
         _print_json(_content(found) | {"told": told})
         return
-    typer.echo(f"{found.number} {say(found.stage.words)}")
+    click.echo(f"{found.number} {say(found.stage.words)}")
     for text in told:
-        typer.echo(text)
+        click.echo(text)
     if found.in_doubt:
-        typer.echo(
+        click.echo(
             _(
                 "in doubt: put the card back and go on with: sscard case resume {number} CARD",
                 number=found.number,
@@ -71,15 +71,15 @@ def print_whole(found: Case, as_json: bool) -> None:
         return
     person = found.person
     stage = say(found.stage.words)
-    typer.echo(f"{found.number} {_('{stage}, in doubt', stage=stage) if found.in_doubt else stage}")
-    typer.echo(
+    click.echo(f"{found.number} {_('{stage}, in doubt', stage=stage) if found.in_doubt else stage}")
+    click.echo(
         _(
             "channel: {channel}, handled at: {handling}",
             channel=say(found.channel.words),
             handling=say(found.handling.words),
         )
     )
-    typer.echo(
+    click.echo(
         _(
             "applicant: {name} ({kind}), {document} {number}",
             name=person.name,
@@ -90,9 +90,9 @@ def print_whole(found: Case, as_json: bool) -> None:
     )
     if found.due is not None:
         day = found.due.day
-        typer.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))
+        click.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))
     for event in found.events:
-        typer.echo(f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {event.text}")
+        click.echo(f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {event.text}")
 
 
 def _content(found: Case) -> dict[str, Any]:
@@ -117,10 +117,10 @@ def print_verification(found: Verification, as_json: bool) -> None:
         _print_json(asdict(found))
         return
     for finding in found.findings:
-        typer.echo(str(finding))
+        click.echo(str(finding))
     verdict = _("findings: {count}", count=len(found.findings)) if found.findings else _("the chain is whole")
-    typer.echo(_("{cases} cases, {events} events: {verdict}", cases=found.cases, events=found.events, verdict=verdict))
+    click.echo(_("{cases} cases, {events} events: {verdict}", cases=found.cases, events=found.events, verdict=verdict))
 
 
 def _print_json(content: object) -> None:
-    typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
+    click.echo(json.dumps(content, ensure_ascii=False, indent=1))

@@ -11,9 +11,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import typer
+import click
 
 from sscard.cli.insert import OPEN_TO_ALL, PORTS, START_DAEMON
+from sscard.cli.usage import command
 from sscard.errors import MissingPart
 from sscard.i18n.language import N_, _, padded
 
@@ -44,16 +45,17 @@ class Finding(NamedTuple):
             yield f"  {'':{WIDTH}} {self.remedy}"
 
 
+@command("doctor")
 def doctor() -> None:
     """Check PC/SC, vpcd and Python dependencies and print the install command for anything missing (exit code 3)."""
     findings = [finding for check in CHECKS for finding in check()]
     for finding in findings:
         for line in finding.lines():
-            typer.echo(line)
+            click.echo(line)
     if any(finding.mark == ABSENT for finding in findings):
-        typer.echo("\n" + _("PC/SC is not whole: what is marked ✗ is missing. In-process everything works without."))
-        raise typer.Exit(MISSING)
-    typer.echo("\n" + _("Everything for PC/SC is here."))
+        click.echo("\n" + _("PC/SC is not whole: what is marked ✗ is missing. In-process everything works without."))
+        raise SystemExit(MISSING)
+    click.echo("\n" + _("Everything for PC/SC is here."))
 
 
 def _python() -> Iterator[Finding]:

@@ -9,15 +9,17 @@ from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from sscard.cli.options import json_option
 from sscard.cli.serving import serve_until_signal
-from sscard.cli.target import TARGET_HELP, keys_of, open_image, open_target, tell
-from sscard.cli.usage import Commands
+from sscard.cli.target import keys_of, open_image, open_target, tell
+from sscard.cli.types import CARD, DIGITS, FILE, FOLDER, PLACE, SECONDS, Number, Text, Words
+from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.driver.station import Reader
@@ -33,12 +35,6 @@ CARD_PATIENCE = 1.0
 DEFAULT_TERMINAL = "510100000001"
 CALL_SCHEMA = "sscard-driver-call-1"
 
-driver = Commands(help=_("The terminal's driver (SSCardDriver) for programs in C and every other language."))
-
-Folder = Annotated[
-    Path | None, typer.Option("-o", "--output", metavar="FOLDER", help=_("Where to; else a cache folder of this user."))
-]
-
 
 class System(StrEnum):
     """What the library is built for."""
@@ -46,9 +42,6 @@ class System(StrEnum):
     here = "here"
     win64 = "win64"
     win32 = "win32"
-
-
-For = Annotated[System, typer.Option("--for", help=_("This machine, or Windows, compiled with mingw-w64."))]
 
 
 class PsamLevel(StrEnum):
@@ -59,65 +52,90 @@ class PsamLevel(StrEnum):
     city = "city"
 
 
-@driver.command()
-def build(
-    output: Folder = None,
-    system: For = System.here,
-    compiler: Annotated[str, typer.Option("--cc", metavar="COMMAND", help=_("Another C compiler."))] = "",
-) -> None:
-    """Compile the C library and print its path; sscarddriver.h lies beside it.
+system_option = option(
+    "--for", "system", type=Words(System), default=System.here, help=N_("This machine, or Windows by mingw-w64.")
+)
 
-    A program links to it by that path: cc program.c -I FOLDER FOLDER/libsscarddriver.so
+
+@group("driver")
+def driver() -> None:
+    """The driver of the terminal (SSCardDriver), for programs in C and every other language."""
+
+
+@driver.command("build")
+@option("-o", "--output", type=FOLDER, help=N_("Output folder. Default: a cache folder of this user."))
+@system_option
+@option("--cc", "compiler", type=Text(N_("COMMAND")), default="", help=N_("C compiler to use."))
+def build(output: Path | None, system: System, compiler: str) -> None:
+    """Compile the C library and print its path; sscarddriver.h is in the same folder.
+
+    Link a program to it by that path:
+
+      cc program.c -I FOLDER FOLDER/libsscarddriver.so
     """
     from sscard.driver import native
 
-    typer.echo(native.build(output or _cached(system).parent, native.SYSTEMS[system], compiler=compiler))
+    click.echo(native.build(output or _cached(system).parent, native.SYSTEMS[system], compiler=compiler))
 
 
-@driver.command()
-def path(system: For = System.here) -> None:
-    """Print the path of the library that build made."""
+@driver.command("path")
+@system_option
+def path(system: System) -> None:
+    """Print the path of the library that was built."""
     library = _cached(system)
     if not library.exists():
         chosen = "" if system is System.here else f" --for {system}"
         raise InputError(_("the library is not built"), remedy=f"sscard driver build{chosen}")
-    typer.echo(library)
+    click.echo(library)
 
 
-@driver.command()
+@driver.command("serve")
+@argument(
+    "target",
+    metavar=N_("CARD"),
+    type=CARD,
+    help=N_(
+        "Card: an image file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in. An image serves "
+        "both interfaces."
+    ),
+)
+@option("--contactless", type=CARD, default="", help=N_("Another card, or reader, for the contactless interface."))
+@option(
+    "--pins",
+    type=Text(N_("PIN,PIN,…")),
+    default="",
+    help=N_(
+        "Entries at the PIN pad, in order, 'cancel' and 'timeout' among them; after the last one it times out. "
+        "Default: this terminal is the pad."
+    ),
+)
+@option("--repeat", is_flag=True, help=N_("After the last entry of --pins, start again with the first."))
+@option("--pad-timeout", type=SECONDS, default=PAD_TIMEOUT, help=N_("Seconds the pad waits for each PIN."))
+@option("--psam", type=Words(PsamLevel), help=N_("Put a virtual PSAM with the keys of this level into the terminal."))
+@option("--terminal", type=DIGITS, default=DEFAULT_TERMINAL, help=N_("Terminal number of the PSAM."))
+@option("--keys", type=FILE, help=N_("Key addresses and roots of the PSAM. Default: the built-in test keys."))
+@option("--place", type=PLACE, default="", help=N_("Place policy: what an initial PIN may do."))
+@option(
+    "--listen",
+    type=Text(N_("ADDRESS")),
+    default="",
+    help=N_("Unix socket, or tcp:PORT. Default: where the library looks for it."),
+)
+@option("--idle", type=Number(1, kind=float), help=N_("Exit after this many seconds without a client."))
 def serve(
-    target: Annotated[str, typer.Argument(help=f"{TARGET_HELP} {_('An image serves both interfaces.')}")],
-    contactless: Annotated[
-        str, typer.Option(metavar="TARGET", help=_("Another card, or reader, for the contactless interface."))
-    ] = "",
-    pins: Annotated[
-        str,
-        typer.Option(
-            metavar="PIN,PIN,…",
-            help=_(
-                "What is typed at the PIN pad in turn, {cancel!r} and {timeout!r} among it; after the last it times "
-                "out. Else this terminal is the pad.",
-                cancel=CANCEL,
-                timeout=TIMEOUT,
-            ),
-        ),
-    ] = "",
-    repeat: Annotated[bool, typer.Option("--repeat", help=_("Begin again after the last of --pins."))] = False,
-    pad_timeout: Annotated[float, typer.Option(min=0.1, help=_("Seconds the pad waits for each PIN."))] = PAD_TIMEOUT,
-    psam: Annotated[PsamLevel | None, typer.Option(help=_("Put a virtual PSAM of the keys into the terminal."))] = None,
-    terminal: Annotated[str, typer.Option(metavar="NUMBER", help=_("The PSAM's terminal number."))] = DEFAULT_TERMINAL,
-    keys: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=_("Key addresses and the PSAM's roots; else the test keys."))
-    ] = None,
-    place: Annotated[str, typer.Option(metavar="P", help=_("A place policy: what an initial PIN may do."))] = "",
-    listen: Annotated[
-        str, typer.Option(metavar="PLACE", help=_("A Unix socket, or tcp:PORT; else where the library looks for it."))
-    ] = "",
-    idle: Annotated[
-        float | None, typer.Option(min=1, metavar="SECONDS", help=_("End when nobody has been connected for so long."))
-    ] = None,
+    target: str,
+    contactless: str,
+    pins: str,
+    repeat: bool,
+    pad_timeout: float,
+    psam: PsamLevel | None,
+    terminal: str,
+    keys: Path | None,
+    place: str,
+    listen: str,
+    idle: float | None,
 ) -> None:
-    """Serve the driver's functions until Ctrl-C or SIGTERM; see PROTOCOL.md beside the library's source.
+    """Serve the functions of the driver until Ctrl-C or SIGTERM; PROTOCOL.md beside the library's source describes it.
 
     The log on standard error has time, function and return code, never a parameter.
     """
@@ -137,37 +155,42 @@ def serve(
             serve_until_signal(server, _("driver at {place}", place=server.place))
 
 
-@driver.command()
-def call(
-    library: Annotated[str, typer.Argument(help=_("A driver's shared library (.so, .dll), or a plug-in's URL."))],
-    function: Annotated[
-        str, typer.Argument(metavar="[FUNCTION]", help=_("As iReadCardBas; none: calls on standard input."))
-    ] = "",
-    arguments: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="[ARG…]", help=_("Its parameters in the order of the C function, without pOutInfo.")),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
-) -> None:
+@driver.command("call")
+@argument("library", metavar=N_("LIBRARY"), help=N_("Shared library of a driver (.so, .dll), or the URL of a plug-in."))
+@argument(
+    "function",
+    metavar=N_("FUNCTION"),
+    required=False,
+    default="",
+    help=N_("Function, as iReadCardBas. Default: calls on standard input."),
+)
+@argument(
+    "arguments",
+    metavar="ARG",
+    nargs=-1,
+    help=N_("Parameters of the C function, in its order, without pOutInfo."),
+)
+@json_option
+def call(library: str, function: str, arguments: tuple[str, ...], as_json: bool) -> None:
     """Call functions of a driver library and print return code and pOutInfo. Exits 1 if a code is not 0.
 
-    On standard input a line is a call: function and parameters separated by
-    TAB. Each is answered before the next is read, in one process, so that the
-    steps of an HSM group stay together. A PIN in pOutInfo is masked.
+    Each line on standard input is a call: function and parameters separated by
+    TAB. It is answered before the next line is read, in the same process, so
+    that the steps of an HSM group stay together. A PIN in pOutInfo is masked.
     """
     from sscard.driver.libraries import open_driver, parameters_of, without_pin
 
     lines = (line.rstrip("\r\n").split("\t") for line in sys.stdin if line.strip())
     failed = False
     with open_driver(library) as opened:
-        for name, *words in [[function, *(arguments or [])]] if function else lines:
+        for name, *words in [[function, *arguments]] if function else lines:
             code, out = opened.call(name, parameters_of(name, words))
             shown = without_pin(name, out)
             content = {"schema": CALL_SCHEMA, "function": name, "code": code, "out": shown}
-            typer.echo(json.dumps(content, ensure_ascii=False) if as_json else f"{code}\t{shown}")
+            click.echo(json.dumps(content, ensure_ascii=False) if as_json else f"{code}\t{shown}")
             failed |= code != 0
     if failed:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _cached(system: System) -> Path:

@@ -7,13 +7,15 @@ import signal
 from contextlib import ExitStack, nullcontext
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import typer
+import click
 
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
+from sscard.cli.types import FILE, Number
+from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _
+from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -54,14 +56,15 @@ class _Failure(NamedTuple):
 _Told = list[Status] | _Failure
 
 
-def farm(
-    cards: Annotated[list[Path], typer.Argument(help=_("Card images, and folders of them."))],
-    readers: Annotated[int, typer.Option(min=0, max=MOST, help=_("How many readers; 0: one for each card."))] = 0,
-    processes: Annotated[int, typer.Option(min=1, max=MOST, help=_("How many processes share the cards."))] = 1,
-) -> None:
+@command("farm")
+@argument("cards", metavar=N_("CARD"), type=FILE, nargs=-1, required=True, help=N_("Card images, and folders of them."))
+@option("--readers", type=Number(0, MOST), default=0, help=N_("Number of readers, 0: one per card."))
+@option("--processes", type=Number(1, MOST), default=1, help=N_("Number of processes that share the cards."))
+def farm(cards: tuple[Path, ...], readers: int, processes: int) -> None:
     """Put many cards into as many readers of a private PC/SC daemon, until Ctrl-C or SIGTERM.
 
-    The first line printed is what a program needs in its environment to use them; it comes when all cards are in.
+    The first line printed is what a program needs in its environment to use
+    them; it is printed when all cards are inserted.
     """
     from sscard.transport.pcscd import PrivatePcscd
 
@@ -94,10 +97,10 @@ def _show(running: _Farm, daemon: PrivatePcscd, left_over: int) -> None:
             return
         running.look()
     for name, value in daemon.environment.items():
-        typer.echo(f"export {name}={value}")
+        click.echo(f"export {name}={value}")
     if left_over:
-        typer.echo(_("cards without reader: {count}", count=left_over))
-    typer.echo(_("end: Ctrl-C; {warning}", warning=_(OPEN_TO_ALL)))
+        click.echo(_("cards without reader: {count}", count=left_over))
+    click.echo(_("end: Ctrl-C; {warning}", warning=_(OPEN_TO_ALL)))
     shown = Live(running.table(), console=console, auto_refresh=False) if console.is_terminal else nullcontext()
     with shown as live:
         while not _ended():

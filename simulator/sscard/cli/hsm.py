@@ -5,93 +5,78 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import typer
+import click
 
+from sscard.cli.options import hsm_option, hsm_token_option, keys_option
+from sscard.cli.prompt import ask_secret
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import tell
-from sscard.cli.usage import Commands
+from sscard.cli.types import FILE, FREE_PORT, Text
+from sscard.cli.usage import group, option
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _
+from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.hsm import Hsm
 
 DEFAULT_PORT = 8440
 
-hsm = Commands(help=_("The issuer's HSM as a service, or in a PKCS#11 token."))
-
-Keys = Annotated[
-    Path | None,
-    typer.Option(
-        "--keys",
-        metavar="FILE",
-        help=_("The issuer's root keys: the HSM soft:FILE. Defaults to the built-in test keys."),
-    ),
-]
-HsmUrl = Annotated[
-    str,
-    typer.Option(
-        "--hsm",
-        metavar="URL",
-        help=_(
-            "HSM to use: soft:[FILE], http://HOST:PORT, https://HOST:PORT, pkcs11:token=LABEL[;module=PATH], or the "
-            "URL of a plug-in. PIN of a token: SSCARD_TOKEN_PIN, or asked for."
-        ),
-    ),
-]
-HsmToken = Annotated[
-    Path | None,
-    typer.Option(
-        "--hsm-token", metavar="FILE", help=_("File with the token of an HSM service. Defaults to this user's own.")
-    ),
-]
-Module = Annotated[
-    Path | None, typer.Option(metavar="FILE", help=_("PKCS#11 library of a token, short for --hsm pkcs11:…"))
-]
-Label = Annotated[
-    str,
-    typer.Option("--token", metavar="LABEL", help=_("The token's label; its PIN is in SSCARD_TOKEN_PIN, or asked.")),
-]
+label_option = option(
+    "--token",
+    "label",
+    type=Text(N_("LABEL")),
+    default="sscard",
+    help=N_("Label of the token. Its PIN: SSCARD_TOKEN_PIN, or a prompt."),
+)
 
 
-@hsm.command()
+@group("hsm")
+def hsm() -> None:
+    """The HSM of the issuer, as a service or in a PKCS#11 token."""
+
+
+@hsm.command("serve")
+@keys_option
+@hsm_option
+@hsm_token_option
+@option("--port", type=FREE_PORT, default=DEFAULT_PORT, help=N_("Port on the loopback interface, 0: a free one."))
+@option(
+    "--token-file",
+    type=FILE,
+    help=N_("File with the token of this service. Created if it does not exist. Default: the file of this user."),
+)
+@option("--module", type=FILE, help=N_("PKCS#11 library of a token, short for --hsm pkcs11:…"))
+@label_option
 def serve(
-    keys: Keys = None,
-    url: HsmUrl = "",
-    hsm_token: HsmToken = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help=_("The port on the loopback interface; 0 takes a free one."))
-    ] = DEFAULT_PORT,
-    token_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help=_("File with the token of this service. Created if it does not exist. Defaults to this user's own."),
-        ),
-    ] = None,
-    module: Module = None,
-    label: Label = "sscard",
+    keys: Path | None,
+    hsm: str,
+    hsm_token: Path | None,
+    port: int,
+    token_file: Path | None,
+    module: Path | None,
+    label: str,
 ) -> None:
-    """Serve the HSM on 127.0.0.1 until Ctrl-C, to programs that have the service's token.
+    """Serve the HSM on 127.0.0.1 until Ctrl-C, to programs that have the token of the service.
 
     The log on standard error has time, operation, key address, card district
-    and status of each request. No answer holds a key.
+    and status of each request. No answer contains a key.
 
     A program that calls the HSM steps of a driver posts the string of a step
-    and gets the pKey of the next one. basic is what iReadCardBas returned:
+    and gets the pKey of the next one. basic is the output of iReadCardBas:
 
-    curl -H "Authorization: Bearer $(cat TOKEN_FILE)" http://127.0.0.1:8440/v1/host/authenticate -d @request.json
+      curl -H "Authorization: Bearer $(cat TOKEN_FILE)"
+           http://127.0.0.1:8440/v1/host/authenticate -d @request.json
 
-    request.json: {"basic": "510100|…|", "asked": "03|1009|…|"}
+      request.json: {"basic": "510100|…|", "asked": "03|1009|…|"}
 
-    host/check-card: iReadCardBas, step 1 to 2, without basic.
-    host/authenticate: iReadCard, iWriteCard, iReloadPIN, iUnblockPIN, step 1 to 2.
-    host/safe-message: iReloadPIN, iUnblockPIN, step 2 to 3.
-    host/purchase: iDoDebit, step 1 to 2.
-    host/settle: the output of iDoDebit, true or false.
+      host/check-card    iReadCardBas, step 1 to 2, without basic
+      host/authenticate  iReadCard, iWriteCard, iReloadPIN, iUnblockPIN, step 1 to 2
+      host/safe-message  iReloadPIN, iUnblockPIN, step 2 to 3
+      host/purchase      iDoDebit, step 1 to 2
+      host/settle        the output of iDoDebit, true or false
 
     A body in GBK needs -H "Content-Type: application/json; charset=GBK".
     """
@@ -99,14 +84,14 @@ def serve(
     from sscard.hsm.server import HsmServer, service_token
 
     if module is not None:
-        if keys is not None or url:
+        if keys is not None or hsm:
             raise InputError(
                 _("--module excludes --keys and --hsm"), remedy=_("load the keys first: sscard hsm load --help")
             )
-        url = f"pkcs11:token={quote(label)};module={quote(str(module))}"
+        hsm = f"pkcs11:token={quote(label)};module={quote(str(module))}"
     file = token_file or default_token_file()
     with (
-        chosen_hsm(url, keys, hsm_token) as behind,
+        chosen_hsm(hsm, keys, hsm_token) as behind,
         HsmServer(
             behind, service_token(file), further=host_operations(CardHolderBase(behind)), port=port, log=tell
         ) as server,
@@ -114,23 +99,22 @@ def serve(
         serve_until_signal(server, _("HSM at {url}, token in {file}", url=server.url, file=file))
 
 
-@hsm.command()
-def load(
-    module: Annotated[Path, typer.Option(metavar="FILE", help=_("The token's PKCS#11 library."))],
-    label: Label = "sscard",
-    keys: Keys = None,
-) -> None:
-    """Put the DES roots of a key file into a PKCS#11 token; keys at the same address are replaced.
+@hsm.command("load")
+@option("--module", type=FILE, required=True, help=N_("PKCS#11 library of the token."))
+@label_option
+@keys_option
+def load(module: Path, label: str, keys: Path | None) -> None:
+    """Write the DES roots of a key file to a PKCS#11 token; keys at the same address are replaced.
 
     A token computes no SM4, and no TAC of a purchase: that needs the XOR of
-    the two halves of a key, which PKCS#11 cannot do without reading it.
+    the two halves of a key, which PKCS#11 cannot compute without reading it.
     """
     from sscard.hsm.pkcs11 import load_roots, read_key_file, token_pin
     from sscard.hsm.protocol import Access
 
     with hsm_refusals():
         count = load_roots(module, label, token_pin(Access(ask_pin=_ask_pin)), read_key_file(keys))
-        typer.echo(_("keys loaded into token {label}: {count}", label=label, count=count))
+        click.echo(_("keys loaded into token {label}: {count}", label=label, count=count))
 
 
 @contextmanager
@@ -157,13 +141,13 @@ def hsm_refusals() -> Iterator[None]:
         raise MissingPart(str(error), error.remedy) from None
     except HsmError as error:
         tell(f"sscard: {error}")
-        raise typer.Exit(1) from None
+        raise SystemExit(1) from None
 
 
 def default_token_file() -> Path:
     """Where the service's token stands for the programs of the same user."""
-    return Path(typer.get_app_dir("sscard")) / "hsm-token"
+    return Path(click.get_app_dir("sscard")) / "hsm-token"
 
 
 def _ask_pin() -> str:
-    return str(typer.prompt(_("PIN of the token"), hide_input=True))
+    return ask_secret(_("PIN of the token"), _("set SSCARD_TOKEN_PIN"))

@@ -7,11 +7,14 @@ import signal
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Final
 
-import typer
+import click
 
+from sscard.cli.options import contactless_option
 from sscard.cli.target import open_image
+from sscard.cli.types import FILE, PORT, Number
+from sscard.cli.usage import argument, command, option
 from sscard.errors import MissingPart
 from sscard.i18n.language import N_, _
 
@@ -34,18 +37,17 @@ START_DAEMON: Final = N_("sudo systemctl restart pcscd   (without systemd: sudo 
 OPEN_TO_ALL: Final = N_("the reader's driver (vpcd) listens on all interfaces: keep the machine away from strangers")
 
 
-def insert(
-    image: Annotated[Path, typer.Argument(help=_("A card image."))],
-    port: Annotated[int, typer.Option(min=1, max=65535, help=_("Where the reader's driver listens."))] = USUAL_PORT,
-    remove_after: Annotated[
-        int,
-        typer.Option(min=0, metavar="N", help=_("Take the card out after N commands, each time it is in; 0: never.")),
-    ] = 0,
-    contactless: Annotated[bool, typer.Option("--contactless", help=_("Use the contactless interface."))] = False,
-) -> None:
-    """Put a card into a virtual PC/SC reader until Ctrl-C or SIGTERM; each change is on disk before its answer leaves.
+@command("insert")
+@argument("image", metavar=N_("CARD"), type=FILE, help=N_("Card image file."))
+@option("--port", type=PORT, default=USUAL_PORT, help=N_("Port of the reader's driver."))
+@option("--remove-after", type=Number(0), default=0, help=N_("Remove the card after N commands, 0: never."))
+@contactless_option
+def insert(image: Path, port: int, remove_after: int, contactless: bool) -> None:
+    """Put a card into a virtual PC/SC reader until Ctrl-C or SIGTERM.
 
-    SIGUSR1 takes the card out, SIGUSR2 puts it back in. When pcscd restarts the card is back by itself.
+    Every change is written to disk before the answer is sent. SIGUSR1 removes
+    the card, SIGUSR2 inserts it again. If pcscd restarts, the card reconnects
+    automatically.
     """
     from sscard.transport.pcscd import demand_unix
 
@@ -91,7 +93,7 @@ class _Insertion:
                     self._commands = 0
             self._ending = True
         teller.join()
-        typer.echo(
+        click.echo(
             _("{path}: out of the reader, {served} commands served", path=self._card.path, served=self._slot.served)
         )
 
@@ -149,7 +151,7 @@ class _Insertion:
             "  " + _("end       Ctrl-C"),
             f"  {_(OPEN_TO_ALL)}",
         ]
-        typer.echo("\n".join(lines))
+        click.echo("\n".join(lines))
 
     def _tell_changes(self) -> None:
         from sscard.transport.vpcd import Seat
@@ -168,7 +170,7 @@ class _Insertion:
                 self._slot.wait_for(*follows[told])
                 seat = self._slot.seat
                 if seat in follows[told] and not self._ending:
-                    typer.echo(_(follows[told][seat]))
+                    click.echo(_(follows[told][seat]))
                     told = seat
         except Exception:  # stop() raises it again where it can be told
             os.kill(os.getpid(), signal.SIGTERM)

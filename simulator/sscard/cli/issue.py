@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
+from sscard.cli.options import place_option
+from sscard.cli.types import DIGITS, FILE, NAME, PERSONALITY, SEED, Number, Text
+from sscard.cli.usage import command, option
 from sscard.errors import InputError
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
     from random import Random
@@ -25,26 +28,32 @@ SEEDED_DATE = date(2026, 1, 5)
 NO_PIN = "none"
 
 
+@command("issue")
+@option("-o", "--output", type=FILE, required=True, help=N_("Image file, or the folder of the images with --count."))
+@option("--personality", type=PERSONALITY, default="v3-sm4", help=N_("Personality: a preset or a file."))
+@place_option
+@option("--name", type=NAME, default="", help=N_("Name of the holder. Default: a made-up name."))
+@option("--id", "id_number", type=Text("ID"), default="", help=N_("ID number of the holder. Default: a made-up one."))
+@option("--pin", type=DIGITS, help=N_("4 to 16 digits, or 'none'. Default: the initial PIN of the place policy."))
+@option("--city", type=Text(N_("CODE")), default=CITY, help=N_("City code of the issuer, 6 digits."))
+@option("--count", type=Number(1), default=1, help=N_("Number of cards, with made-up holders."))
+@option("--seed", type=SEED, help=N_("Seed of everything made up; it fixes the date of issue too."))
+@option("--keys", type=FILE, help=N_("Root keys. Default: the built-in test keys."))
+@option("--force", is_flag=True, help=N_("Replace existing images."))
 def issue(
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FILE", help=_("The image; a folder with --count."))
-    ],
-    personality: Annotated[str, typer.Option(metavar="P", help=_("A preset or a personality file."))] = "v3-sm4",
-    place: Annotated[str, typer.Option(metavar="P", help=_("A place policy: PIN limit and initial PIN."))] = "",
-    name: Annotated[str, typer.Option(help=_("Holder's name; made up where none is given."))] = "",
-    id_number: Annotated[str, typer.Option("--id", metavar="NUMBER", help=_("Holder's ID number."))] = "",
-    pin: Annotated[
-        str | None, typer.Option(help=_("4 to 16 digits, or {none!r}; else the place's initial PIN.", none=NO_PIN))
-    ] = None,
-    city: Annotated[str, typer.Option(help=_("City code of the issuer, six digits."))] = CITY,
-    count: Annotated[int, typer.Option(min=1, help=_("How many cards, of made-up holders."))] = 1,
-    seed: Annotated[int | None, typer.Option(help=_("Fixes all that is made up, and the date."))] = None,
-    keys: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=_("Root keys; else the built-in test keys."))
-    ] = None,
-    force: Annotated[bool, typer.Option("--force", help=_("Replace images that exist."))] = False,
+    output: Path,
+    personality: str,
+    place: str,
+    name: str,
+    id_number: str,
+    pin: str | None,
+    city: str,
+    count: int,
+    seed: int | None,
+    keys: Path | None,
+    force: bool,
 ) -> None:
-    """Personalise a card (or many) into an image file."""
+    """Personalise a card, or many, into an image file."""
     from random import Random
 
     from rich.progress import track
@@ -71,7 +80,7 @@ def issue(
         order = next(wanted)
         _refuse_existing(output, force)
         save_card(personalise(order, roots), output)
-        typer.echo(
+        click.echo(
             _(
                 "{path}: card of {name}, {personality}; look at it with: sscard show {path}",
                 path=output,
@@ -89,7 +98,7 @@ def issue(
         _refuse_existing(path, force)
     for path in track(paths, description=_("issuing")):
         save_card(personalise(next(wanted), roots), path)
-    typer.echo(_("{folder}: {count} cards", folder=output, count=count))
+    click.echo(_("{folder}: {count} cards", folder=output, count=count))
 
 
 class _Orders:

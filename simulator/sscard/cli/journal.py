@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from sscard.errors import InputError
 from sscard.i18n.language import _
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
 
     from sscard.service import Case, PinService
     from sscard.service.journal.database import SqlJournal
-
-JOURNAL_HELP = _(
-    "An SQLite file or postgresql://…; else journal.db in $XDG_DATA_HOME/sscard (~/.local/share/sscard), "
-    "where its key is as well."
-)
-
-JournalUrl = Annotated[str, typer.Option("--journal", metavar="URL", envvar="SSCARD_JOURNAL", help=JOURNAL_HELP)]
-JournalKey = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", envvar="SSCARD_JOURNAL_KEY", help=_("The journal's key; made where there is none.")),
-]
 
 
 @contextmanager
@@ -48,8 +37,8 @@ def open_service(
         )
         yield PinService(now_in_china, journal=journal, policy=rules, place=where), journal
     except (JournalUnavailable, Overtaken) as error:
-        typer.echo(f"sscard: {error}", err=True)
-        raise typer.Exit(1) from None
+        click.echo(f"sscard: {error}", err=True)
+        raise SystemExit(1) from None
     finally:
         if journal is not None:
             journal.close()

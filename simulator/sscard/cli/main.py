@@ -3,21 +3,24 @@
 0: passed or done. 1: a scenario failed, the card refused or did not answer. 2:
 unusable input, or nothing was executed. 3: something is missing in the
 environment (HSM, reader, card, a writable standard output). 130: interrupted.
+
+Imports are inside the functions: ``sscard --version`` needs none of them.
 """
 
 from __future__ import annotations
 
-import gettext
 import os
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
-from typing import Any, Final, TextIO, TypeVar, cast
 
 from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
-from sscard.i18n.language import DOMAIN, LOCALE, _, choose_language, reason_of
+from sscard.version import __version__
 
-T = TypeVar("T")
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final, TextIO, TypeVar
+
+    T = TypeVar("T")
 
 EXIT_CODES: Final[dict[type[BaseException], int]] = {
     TransportError: 1,
@@ -30,31 +33,40 @@ EXIT_CODES: Final[dict[type[BaseException], int]] = {
 """For an error of a derived class the nearest base counts."""
 
 OPTION: Final = "--lang"
+VERSION: Final = ["--version"]
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit; an error prints its message, never a traceback."""
+    words = sys.argv[1:] if arguments is None else arguments
     for stream in (sys.stdout, sys.stderr):
         # A terminal without Chinese shows what it can.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    plain = sys.stdout
+    sys.stdout = _Output(plain)
     try:
-        with redirect_stdout(cast("TextIO", _Output(sys.stdout))):
-            speak(language_option(sys.argv[1:] if arguments is None else arguments))
-            from sscard.cli.app import app
+        try:
+            if words == VERSION:
+                sys.stdout.write(f"sscard {__version__}\n")
+            else:
+                speak(language_option(words))
+                from sscard.cli.app import app
 
-            try:
-                app(arguments)
-            finally:
-                sys.stdout.flush()
+                app(words)
+        finally:
+            sys.stdout.flush()
     except tuple(EXIT_CODES) as error:
         if str(error):
             sys.stderr.write(f"sscard: {error}\n")
         raise SystemExit(next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)) from None
+    finally:
+        sys.stdout = plain
+    raise SystemExit(0)
 
 
 class _Output:
-    """Standard output that fails as a missing part: no room on the disk, for example. A closed pipe ends silently."""
+    """Standard output that fails as a missing part: no space on the disk, for example. A closed pipe ends silently."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -70,13 +82,15 @@ class _Output:
         return getattr(self._stream, name)
 
     def _do(self, act: Callable[[], T]) -> T:
-        """Once failed, it fails again: Typer swallows what its first look at a stream raises."""
+        """Write or flush; after an error every further call raises it again."""
         if self._failure is None:
             try:
                 return act()
             except BrokenPipeError:
                 self._failure = SystemExit(EXIT_CODES[MissingPart])
             except OSError as error:
+                from sscard.i18n.language import _, reason_of
+
                 self._failure = MissingPart(
                     _("standard output cannot be written: {reason}", reason=reason_of(error)),
                     _("free space on the disk, or redirect the output to another place"),
@@ -87,7 +101,7 @@ class _Output:
 
 
 def language_option(arguments: list[str]) -> str:
-    """What ``--lang`` says before the command, empty where it is not there: help is made before options are read."""
+    """The value of ``--lang`` before the command, or empty: errors in the options are in that language too."""
     rest = iter(arguments)
     for argument in rest:
         if argument == OPTION:
@@ -100,14 +114,18 @@ def language_option(arguments: list[str]) -> str:
 
 
 def speak(name: str) -> None:
-    """Choose the language for us, for Typer, which asks gettext by itself, and for the processes we start."""
+    """Choose the language for us, for click, which asks gettext, and for the processes we start."""
+    import gettext
+
+    from sscard.i18n.language import DOMAIN, LOCALE, choose_language
+
     os.environ["LANGUAGE"] = choose_language(name)
     gettext.bindtextdomain(DOMAIN, str(LOCALE))
     gettext.textdomain(DOMAIN)
 
 
 def __getattr__(name: str) -> Any:
-    """``app``, with help in the language that is chosen by then."""
+    """``app``, which brings click, is imported when it is asked for."""
     if name != "app":
         raise AttributeError(name)
     from sscard.cli.app import app

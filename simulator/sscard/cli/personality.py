@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import click
 
-import typer
+from sscard.cli.types import PERSONALITY
+from sscard.cli.usage import argument, group
+from sscard.i18n.language import N_, _
 
-from sscard.cli.usage import Commands
-from sscard.i18n.language import _
+which_argument = argument("which", type=PERSONALITY, help=N_("A preset or a personality file."))
 
-personality = Commands(help=_("Personalities: card products with what the documents leave open."))
 
-Which = Annotated[str, typer.Argument(metavar="P", help=_("A preset or a personality file."))]
+@group("personality")
+def personality() -> None:
+    """Personalities: card products, with a value for everything the documents leave open."""
 
 
 @personality.command("list")
 def list_presets() -> None:
-    """The personalities and place policies that come with sscard."""
+    """List the personalities and place policies that come with sscard."""
     from rich.console import Console
     from rich.table import Table
 
@@ -35,9 +37,10 @@ def list_presets() -> None:
     console.print(policies)
 
 
-@personality.command()
-def show(which: Which) -> None:
-    """Every field of a personality with its value and meaning, as a file that can be edited."""
+@personality.command("show")
+@which_argument
+def show(which: str) -> None:
+    """Print every field of a personality with its value and meaning, as a file that can be edited."""
     from dataclasses import asdict
 
     from sscard.issuer import find_personality
@@ -46,13 +49,14 @@ def show(which: Which) -> None:
 
     for field, value in written_fields(asdict(find_personality(which))).items():
         if field in CHOICES:
-            typer.echo(f"# {_(CHOICES[field].help)}")
-        typer.echo(f"{field}: {value}")
+            click.echo(f"# {_(CHOICES[field].help)}")
+        click.echo(f"{field}: {value}")
 
 
-@personality.command()
-def check(which: Which) -> None:
-    """Say whether a personality file is good, and where it is not."""
+@personality.command("check")
+@which_argument
+def check(which: str) -> None:
+    """Check a personality file and report the first error with its line."""
     from sscard.issuer import find_personality
 
-    typer.echo(_("{file}: {name} is good", file=which, name=find_personality(which).name))
+    click.echo(_("{file}: {name} is good", file=which, name=find_personality(which).name))

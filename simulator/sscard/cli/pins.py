@@ -5,51 +5,56 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from sscard.cli.hsm import HsmToken, HsmUrl, Keys, chosen_hsm
-from sscard.cli.target import TARGET_HELP, open_target
+from sscard.cli.hsm import chosen_hsm
+from sscard.cli.options import card_argument, hsm_option, hsm_token_option, keys_option, new_pin_option
+from sscard.cli.prompt import ask_secret
+from sscard.cli.target import open_target
+from sscard.cli.types import DIGITS
+from sscard.cli.usage import command, option
 from sscard.errors import InputError
-from sscard.i18n.language import _, retell
+from sscard.i18n.language import N_, _, retell
 
 if TYPE_CHECKING:
     from sscard.terminal import CardSession
 
-Target = Annotated[str, typer.Argument(help=TARGET_HELP)]
-NewPin = Annotated[str, typer.Option("--new", help=_("The new PIN, 4 to 16 digits; asked for where not given."))]
 
-
-def verify_pin(
-    target: Target,
-    pin: Annotated[str, typer.Option(help=_("4 to 16 digits; asked for where not given."))] = "",
-    keys: Keys = None,
-) -> None:
-    """Try a PIN on a card."""
+@command("verify-pin")
+@card_argument
+@option("--pin", type=DIGITS, default="", help=N_("PIN, 4 to 16 digits. Prompted for if it is not given."))
+@keys_option
+def verify_pin(target: str, pin: str, keys: Path | None) -> None:
+    """Verify the PIN of a card. Exits 1 if it is wrong, with the tries left."""
     given = _given(pin, "--pin", _("PIN"))
     with _session(target, keys) as session:
         session.verify_pin(given)
-        typer.echo(_("PIN is right"))
+        click.echo(_("PIN is right"))
 
 
-def change_pin(
-    target: Target,
-    old: Annotated[str, typer.Option(help=_("The PIN now, or 'none'; asked for where not given."))] = "",
-    new: NewPin = "",
-    keys: Keys = None,
-) -> None:
+@command("change-pin")
+@card_argument
+@option("--old", type=DIGITS, default="", help=N_("Present PIN, or 'none'. Prompted for if it is not given."))
+@new_pin_option
+@keys_option
+def change_pin(target: str, old: str, new: str, keys: Path | None) -> None:
     """Change the PIN: the holder knows the old one."""
     before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
     after = checked_new_pin(new)
     with _session(target, keys) as session:
         session.change_pin(before, after)
-        typer.echo(_("PIN changed"))
+        click.echo(_("PIN changed"))
 
 
-def reset_pin(
-    target: Target, new: NewPin = "", keys: Keys = None, hsm: HsmUrl = "", hsm_token: HsmToken = None
-) -> None:
+@command("reset-pin")
+@card_argument
+@new_pin_option
+@keys_option
+@hsm_option
+@hsm_token_option
+def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Path | None) -> None:
     """Reset the PIN: the issuer sets a new one."""
     after = checked_new_pin(new)
     with _session(target, keys, hsm, hsm_token) as session:
@@ -57,7 +62,12 @@ def reset_pin(
         _tell_tries(session, _("PIN reset"))
 
 
-def unblock_pin(target: Target, keys: Keys = None, hsm: HsmUrl = "", hsm_token: HsmToken = None) -> None:
+@command("unblock-pin")
+@card_argument
+@keys_option
+@hsm_option
+@hsm_token_option
+def unblock_pin(target: str, keys: Path | None, hsm: str, hsm_token: Path | None) -> None:
     """Unblock the PIN: the old one is valid again."""
     with _session(target, keys, hsm, hsm_token) as session:
         session.unblock_pin()
@@ -77,7 +87,8 @@ def checked_pin(pin: str, option: str) -> str:
 
 
 def _given(pin: str, option: str, prompt: str) -> str:
-    return checked_pin(pin or typer.prompt(prompt, hide_input=True), option)
+    remedy = _("give the answer as an option: {option}", option=option)
+    return checked_pin(pin or ask_secret(prompt, remedy), option)
 
 
 def checked_new_pin(pin: str) -> str:
@@ -85,7 +96,7 @@ def checked_new_pin(pin: str) -> str:
     if pin:
         return checked_pin(pin, "--new")
     first = _given("", "--new", _("New PIN"))
-    if first != typer.prompt(_("New PIN once more"), hide_input=True):
+    if first != _given("", "--new", _("New PIN once more")):
         raise InputError(_("the two entries differ"), remedy=_("enter the new PIN twice, the same"))
     return first
 
@@ -102,10 +113,10 @@ def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | No
             yield session
             session.close()
         except ApduError as error:
-            typer.echo(_("the card refused: {error}", error=error), err=True)
-            raise typer.Exit(1) from None
+            click.echo(_("the card refused: {error}", error=error), err=True)
+            raise SystemExit(1) from None
 
 
 def _tell_tries(session: CardSession, done: str) -> None:
     tries = session.tries_left()
-    typer.echo(_("{done}, {tries} tries left", done=done, tries=tries))
+    click.echo(_("{done}, {tries} tries left", done=done, tries=tries))

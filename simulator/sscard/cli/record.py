@@ -7,12 +7,15 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from sscard.cli.apdu import Commands, Contactless, Explain, Pins, converse, show_explained, show_plain, write_text
-from sscard.cli.target import TARGET_HELP, open_target
+from sscard.cli.apdu import converse, show_explained, show_plain, write_text
+from sscard.cli.options import card_argument, commands_argument, contactless_option, explain_option, pins_option
+from sscard.cli.target import open_target
+from sscard.cli.types import CARD, FILE, SEED, Words
+from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, reason_of
 
@@ -21,11 +24,6 @@ if TYPE_CHECKING:
     from sscard.conversation.replay import Played, Side
     from sscard.conversation.scripts import Statement
 
-Script = Annotated[str, typer.Argument(metavar="FILE", help=_("A recording or a script; - for standard input."))]
-SwOnly = Annotated[
-    bool, typer.Option("--sw-only", help=_("Compare status words only: for cards of different holders."))
-]
-All = Annotated[bool, typer.Option("--all", help=_("Go on after the first difference, and show all."))]
 STDIN = "-"
 SCENARIO_SUFFIXES = (".yaml", ".yml")
 
@@ -37,19 +35,28 @@ class Form(StrEnum):
     SCRIPTOR = "scriptor"
 
 
+script_argument = argument("file", metavar=N_("FILE"), type=CARD, help=N_("A recording or a script, - for stdin."))
+sw_only_option = option(
+    "--sw-only", is_flag=True, help=N_("Compare status words only, for cards of different holders.")
+)
+all_option = option("--all", "show_all", is_flag=True, help=N_("Show all differences, not only the first."))
+
+
+@command("record")
+@card_argument
+@option("-o", "--output", type=FILE, required=True, help=N_("Recording to write."))
+@commands_argument
+@explain_option
+@contactless_option
+@pins_option
 def record(
-    target: Annotated[str, typer.Argument(help=TARGET_HELP)],
-    output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help=_("The recording."))],
-    commands: Commands = None,
-    explain: Explain = False,
-    contactless: Contactless = False,
-    pins: Pins = None,
+    target: str, output: Path, commands: tuple[str, ...], explain: bool, contactless: bool, pins: tuple[str, ...]
 ) -> None:
     """Record a conversation with any card, decoded and redacted, while sending commands or a script.
 
-    Scripts are written as for 'sscard apdu'. PINs are never in the recording:
-    it keeps only which PIN was used where, and 'sscard replay' is given them
-    again. What the card's files hold is in it, the holder's data as well.
+    Scripts have the syntax of 'sscard apdu'. A recording contains no PIN, only
+    which PIN was used where; give the PINs to 'sscard replay' again. It does
+    contain what was read from the card, including the holder's data.
     """
     from sscard.conversation.recording import write_recording
 
@@ -59,24 +66,24 @@ def record(
         write_text(output, write_recording(recorder.events))
 
     converse(target, commands, pins, show_explained if explain else show_plain, save, contactless=contactless)
-    typer.echo(_("{output}: play it with: sscard replay {output} TARGET", output=output), err=True)
+    click.echo(_("{output}: play it with: sscard replay {output} TARGET", output=output), err=True)
 
 
-def replay(
-    file: Script,
-    target: Annotated[str, typer.Argument(help=TARGET_HELP)],
-    pins: Pins = None,
-    sw_only: SwOnly = False,
-    show_all: All = False,
-    contactless: Contactless = False,
-) -> None:
-    """Play a recording on a card and compare the answers; ends with 1 at a difference.
+@command("replay")
+@script_argument
+@card_argument
+@pins_option
+@sw_only_option
+@all_option
+@contactless_option
+def replay(file: str, target: str, pins: tuple[str, ...], sw_only: bool, show_all: bool, contactless: bool) -> None:
+    """Replay a recording on a card and compare the answers. Exits 1 at a difference.
 
-    Random answers are not compared, of an ATR all but the serial number. The
-    commands work on the card: use a copy of an image. A recording ends to be
-    replayable where a command proves something over a random of the card
-    (EXTERNAL AUTHENTICATION, commands with a MAC); the rest is then not played,
-    which ends with 1 too. A script with expected answers is played as well.
+    Random answers and the serial number in an ATR are not compared. The
+    commands change the card: use a copy of an image. A recording cannot be
+    replayed beyond a command that proves something over a random of the card
+    (EXTERNAL AUTHENTICATION, commands with a MAC); if commands are left, the
+    exit code is 1 too. A script with expected answers can be replayed as well.
     """
     from sscard.conversation.replay import check_pins, replay
 
@@ -90,26 +97,33 @@ def replay(
     _conclude(played, statements, file)
 
 
+@command("compare")
+@argument(
+    "script", metavar=N_("FILE"), type=CARD, help=N_("A script, a recording (- for stdin), or a scenario (.yaml).")
+)
+@argument("target_a", metavar="A", type=CARD, help=N_("First card, by image or URL; for a scenario a personality."))
+@argument("target_b", metavar="B", type=CARD, help=N_("Second card or personality."))
+@pins_option
+@sw_only_option
+@all_option
+@contactless_option
+@option("--seed", type=SEED, default=1, help=N_("For a scenario: seed of challenges and made-up holders."))
 def compare(
-    script: Annotated[
-        str, typer.Argument(help=_("A script, a recording (- for standard input), or a scenario (.yaml)."))
-    ],
-    target_a: Annotated[
-        str,
-        typer.Argument(metavar="A", help=f"{TARGET_HELP} {_('For a scenario: a personality.')}"),
-    ],
-    target_b: Annotated[str, typer.Argument(metavar="B", help=_("The other."))],
-    pins: Pins = None,
-    sw_only: SwOnly = False,
-    show_all: All = False,
-    contactless: Contactless = False,
-    seed: Annotated[int, typer.Option(help=_("For a scenario: fixes challenges and made-up holders."))] = 1,
+    script: str,
+    target_a: str,
+    target_b: str,
+    pins: tuple[str, ...],
+    sw_only: bool,
+    show_all: bool,
+    contactless: bool,
+    seed: int,
 ) -> None:
-    """Play one script on two cards and show the first difference; ends with 1 at one, with 0 where there is none.
+    """Run a script on two cards and show the first difference. Exits 1 if they differ, 0 if they match.
 
-    Random answers are not compared, of an ATR all but the serial number. The
-    commands work on both cards: use copies of images. A scenario makes its own
-    card, so it is run on two personalities, and what its steps come to is compared.
+    Random answers and the serial number in an ATR are not compared. The
+    commands change both cards: use copies of images. A scenario creates its own
+    card: it is run on two personalities, and the results of its steps are
+    compared.
     """
     if Path(script).suffix in SCENARIO_SUFFIXES:
         _compare_scenarios(Path(script), target_a, target_b, seed, show_all)
@@ -127,17 +141,16 @@ def compare(
     _conclude(played, statements, script)
 
 
-def export(
-    file: Script,
-    form: Annotated[Form, typer.Option("--as", help=_("ETSI TS 101 955 Annex B, or pcsc-tools' scriptor."))],
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FILE", help=_("Else standard output."))
-    ] = None,
-) -> None:
-    """Write a recording or a script as a script of another form.
+@command("export")
+@script_argument
+@option("--as", "form", type=Words(Form), required=True, help=N_("ETSI TS 101 955 Annex B, or scriptor of pcsc-tools."))
+@option("-o", "--output", type=FILE, help=N_("File to write. Default: standard output."))
+def export(file: str, form: Form, output: Path | None) -> None:
+    """Write a recording or a script in the syntax of another tool.
 
-    Expected answers go with it, X where they are random; PINs are written as
-    {pin1}, {pin2}, to be filled in; what cannot be sent again stands in comments.
+    Expected answers are included, with X for random digits. PINs are written
+    as {pin1}, {pin2}, to be filled in. Commands that cannot be sent again are
+    written as comments.
     """
     from sscard.conversation.scripts import write_etsi, write_scriptor
 
@@ -162,10 +175,10 @@ def _read(file: str) -> list[Statement]:
     return read_statements(text, file)
 
 
-def _checked(pins: list[str] | None) -> list[str]:
+def _checked(pins: tuple[str, ...]) -> list[str]:
     from sscard.cli.pins import checked_pin
 
-    return [checked_pin(pin, "--pin") for pin in pins or []]
+    return [checked_pin(pin, "--pin") for pin in pins]
 
 
 def _side(stack: ExitStack, target: str, contactless: bool) -> Side:
@@ -194,7 +207,7 @@ def _told(played: Iterable[Played], show_all: bool) -> list[Played]:
     for one in played:
         done.append(one)
         if one.difference is not None:
-            typer.echo("\n".join(one.difference.lines()))
+            click.echo("\n".join(one.difference.lines()))
             if not show_all:
                 break
     return done
@@ -208,13 +221,13 @@ def _conclude(played: list[Played], statements: list[Statement], file: str) -> N
     commands = sum(isinstance(statement, Send) for statement in statements)
     differences = sum(one.difference is not None for one in played)
     told = _counted(differences, N_("no difference"), N_("1 difference"), N_("{count} differences"))
-    typer.echo(_("{sent} of {commands} commands played, {differences}", sent=sent, commands=commands, differences=told))
+    click.echo(_("{sent} of {commands} commands played, {differences}", sent=sent, commands=commands, differences=told))
     left = [one.statement for one in played if one.event is None]
     for statement in left:
         if isinstance(statement, Send):
-            typer.echo(f"{file}:{statement.line}: {statement.note}: {_(statement.obstacle)}")
+            click.echo(f"{file}:{statement.line}: {statement.note}: {_(statement.obstacle)}")
     if differences or left:
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _counted(count: int, none: str, one: str, many: str) -> str:
@@ -229,8 +242,8 @@ def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: b
     one, other = (run_scenario(find_scenarios([path], find_personality(name))[0], seed) for name in (left, right))
     found = differing_steps(one, other, (left, right))
     for difference in found if show_all else found[:1]:
-        typer.echo("\n".join(difference))
-    typer.echo(
+        click.echo("\n".join(difference))
+    click.echo(
         f"{path}: "
         + _counted(
             len(found),
@@ -240,4 +253,4 @@ def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: b
         )
     )
     if found:
-        raise typer.Exit(1)
+        raise SystemExit(1)

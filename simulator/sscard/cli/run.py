@@ -5,14 +5,14 @@ from __future__ import annotations
 from contextlib import closing, nullcontext
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from sscard.cli.apdu import write_text
 from sscard.cli.target import tell
+from sscard.cli.types import FILE, PERSONALITY, SEED, Text, Words
+from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
     from sscard.scenario import Scenario, ScenarioResult
@@ -29,53 +29,73 @@ class Transport(StrEnum):
     PCSC = "pcsc"
 
 
-def run(
-    paths: Annotated[
-        list[Path] | None, typer.Argument(help=_("Scenario files and folders; none: the built-in suite."))
-    ] = None,
-    seed: Annotated[int, typer.Option(help=_("Fixes challenges, made-up holders and the clock."))] = DEFAULT_SEED,
-    report: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="FORMAT=FILE",
-            help=_("Write a report: html, junit, json, trace, or a plug-in's format; may be repeated."),
-        ),
-    ] = None,
-    trace: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=_("Write every command and answer to FILE, redacted."))
-    ] = None,
-    junit: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=_("Write the results as JUnit XML to FILE."))
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help=_("Write one page with every trace to FILE."))
-    ] = None,
-    transport: Annotated[
-        Transport, typer.Option(help=_("In this process, or through PC/SC with a private pcscd and virtual readers."))
-    ] = Transport.LOCAL,
-    expression: Annotated[
-        str, typer.Option("-k", metavar="EXPR", help=_("Only these, as in: -k 'blocked and not v2-3des'."))
-    ] = "",
-    personality: Annotated[
-        str, typer.Option(metavar="P", help=_("Run all on this personality: a preset or a file."))
-    ] = "",
-) -> None:
-    """Run scenarios: the built-in suite, or the files and folders named.
+def report_formats() -> list[str]:
+    """The formats of --report, each with its equals sign."""
+    from sscard.scenario.reports import REPORTS
 
-    Exits 1 if a scenario fails, 2 if nothing can be run, 130 on Ctrl-C: then
-    summary, reports and trace hold the scenarios that were run.
+    return [f"{name}=" for name in REPORTS.names()]
+
+
+@command("run")
+@argument(
+    "paths",
+    metavar=N_("PATH"),
+    type=FILE,
+    nargs=-1,
+    help=N_("Scenario files and folders. Default: the built-in suite."),
+)
+@option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges, made-up holders and the clock."))
+@option(
+    "--report",
+    "reports",
+    type=Text(N_("FORMAT=FILE"), report_formats),
+    multiple=True,
+    help=N_("Write a report: html, junit, json, trace, or the format of a plug-in."),
+)
+@option("--trace", type=FILE, help=N_("Write all commands and answers, redacted, to a file."))
+@option("--junit", type=FILE, help=N_("Write the results as JUnit XML."))
+@option("--html", type=FILE, help=N_("Write the results and all traces as one HTML page."))
+@option(
+    "--transport",
+    type=Words(Transport),
+    default=Transport.LOCAL,
+    help=N_("In this process, or through PC/SC with a private pcscd and virtual readers."),
+)
+@option(
+    "-k",
+    "expression",
+    type=Text(N_("EXPR")),
+    default="",
+    help=N_("Select scenarios, as in: 'blocked and not v2-3des'."),
+)
+@option("--personality", type=PERSONALITY, default="", help=N_("Run all on this personality: a preset or a file."))
+def run(
+    paths: tuple[Path, ...],
+    seed: int,
+    reports: tuple[str, ...],
+    trace: Path | None,
+    junit: Path | None,
+    html: Path | None,
+    transport: Transport,
+    expression: str,
+    personality: str,
+) -> None:
+    """Run scenarios: the built-in suite, or the given files and folders.
+
+    Exits 1 if a scenario fails, 2 if no scenario can be run, 130 on Ctrl-C; then
+    the summary, the reports and the trace cover the scenarios that were run.
     """
-    scenarios = _find(paths or [], personality, expression)
+    scenarios = _find(list(paths), personality, expression)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
-    writers = [_report(asked) for asked in (*(report or []), *short)]
+    writers = [_report(asked) for asked in (*reports, *short)]
     results = _run(scenarios, seed, transport)
     for write, file in writers:
         write_text(file, write(results, seed))
     if len(results) < len(scenarios):
         tell(_("interrupted after {done} of {total} scenarios", done=len(results), total=len(scenarios)))
-        raise typer.Exit(INTERRUPTED)
+        raise SystemExit(INTERRUPTED)
     if not all(result.passed for result in results):
-        raise typer.Exit(1)
+        raise SystemExit(1)
 
 
 def _report(asked: str) -> tuple[Report, Path]:

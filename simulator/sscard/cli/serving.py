@@ -6,7 +6,7 @@ import signal
 import threading
 from typing import TYPE_CHECKING, Final
 
-import typer
+import click
 
 if TYPE_CHECKING:
     from socketserver import BaseServer
@@ -22,7 +22,7 @@ def serve_until_signal(server: BaseServer, announcement: str = "") -> None:
     for number in ENDS:
         signal.signal(number, lambda number, _: caught.append(number))
     if announcement:
-        typer.echo(announcement)  # who reads it may send a signal from now on
+        click.echo(announcement)  # who reads it may send a signal from now on
     thread = threading.Thread(target=server.serve_forever, args=(LOOK,), daemon=True)
     if hasattr(signal, "pthread_sigmask"):
         # The thread and those it starts inherit the mask: a signal does not interrupt an exchange with the card.

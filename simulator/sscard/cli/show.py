@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
+from sscard.cli.options import image_argument, json_option
+from sscard.cli.usage import command, option
 from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Words
 
@@ -19,13 +21,11 @@ STRUCTURES = (N_("transparent"), N_("variable"), N_("fixed"), N_("cyclic"))
 """How the layout calls them."""
 
 
-def show(
-    image: Annotated[str, typer.Argument(metavar="CARD", help=_("A card image."))],
-    as_json: Annotated[bool, typer.Option("--json", help=_("For programs."))] = False,
-    reveal_keys: Annotated[
-        bool, typer.Option("--reveal-keys", help=_("With the key values, which are secret."))
-    ] = False,
-) -> None:
+@command("show")
+@image_argument
+@json_option
+@option("--reveal-keys", is_flag=True, help=N_("Print the key values, which are secret."))
+def show(image: str, as_json: bool, reveal_keys: bool) -> None:
     """Show a card: PIN and key counters, blocks, files. Never the PIN; keys only with --reveal-keys."""
     from sscard.cli.target import tell
     from sscard.issuer.cardfile import load_card
@@ -47,7 +47,7 @@ def show(
             "keys": _keys(card, reveal_keys),
             "files": _files(card),
         }
-        typer.echo(json.dumps(content, ensure_ascii=False, indent=1))
+        click.echo(json.dumps(content, ensure_ascii=False, indent=1))
         return
     from rich.console import Console
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from sscard.cli.usage import command
 
+
+@command("item")
 def item() -> None:
     """Show the service item as its page states it."""
     from rich.console import Console

@@ -6,16 +6,12 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
-
-from sscard.i18n.language import _
+import click
 
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
     from sscard.issuer.cardfile import FileCard
     from sscard.transport import Connection
-
-TARGET_HELP = _("The card: an image, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or a plug-in's URL.")
 
 
 def open_target(url: str, *, contact: bool = True) -> AbstractContextManager[Connection]:
@@ -34,7 +30,7 @@ def open_image(url: str | Path, *, contact: bool = True) -> AbstractContextManag
 
 def tell(message: str) -> None:
     """A message beside the output."""
-    typer.echo(message, err=True)
+    click.echo(message, err=True)
 
 
 def keys_of(file: Path | None) -> KeyHierarchy:

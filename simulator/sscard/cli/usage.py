@@ -1,127 +1,256 @@
-"""Help and errors of the command line in the user's language, what Typer says by itself among them."""
+"""Commands, groups, options and arguments: click's, with help in the user's language and errors with a remedy.
+
+Help and metavars are written in English and translated when a page is printed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from functools import partial
 from inspect import cleandoc
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import Any, Final
 
-import typer
-from typer.core import TyperCommand, TyperGroup
+import click
 
+from sscard.cli.formatter import Formatter
 from sscard.errors import InputError
-from sscard.i18n.language import _, retell
-
-if TYPE_CHECKING:
-    from rich.console import Console, ConsoleOptions, RenderResult
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-USAGE_ERROR: Final = cast("type[Exception]", typer.BadParameter.__mro__[1])
-"""What every error in an option or argument is; Typer has it from different packages, by its version."""
-USAGE: Final = "Usage:"
+from sscard.i18n.language import N_, _
 
 
-class Commands(typer.Typer):
-    """A group of commands. The docstring of a command is its help: it stands in the catalog as any other message."""
+class Context(click.Context):
+    """The context of a command, whose help page is ours."""
 
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(
-            cls=_Group,
-            no_args_is_help=True,
-            options_metavar=_("[OPTIONS]"),
-            subcommand_metavar=_("COMMAND [ARGS]..."),
-            **settings,
-        )
-
-    def command(self, name: str | None = None, **settings: Any) -> Callable[[F], F]:
-        """Register a command."""
-
-        def register(function: F) -> F:
-            told = _(cleandoc(function.__doc__ or ""))
-            register_as = super(Commands, self).command
-            register_as(name, cls=_Command, help=told, options_metavar=_("[OPTIONS]"), **settings)(function)
-            return function
-
-        return register
+    formatter_class = Formatter
 
 
-class _Command(TyperCommand):
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        _fold_long_words()
-        super().format_help(ctx, formatter)
+class Unusable(click.UsageError):
+    """Words on the command line that cannot be used, and the remedy."""
 
-    def get_help_option(self, ctx: Any) -> Any:
-        return _retold_option(super().get_help_option(ctx))
-
-    def get_usage(self, ctx: Any) -> str:
-        return _retold_usage(super().get_usage(ctx))
+    def __init__(self, message: str, remedy: str = "", ctx: click.Context | None = None) -> None:
+        super().__init__(message, ctx)
+        self.remedy = remedy
 
 
-class _Group(TyperGroup):
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        _fold_long_words()
-        super().format_help(ctx, formatter)
+class BadValue(click.BadParameter):
+    """A value that an option or argument does not take, and the remedy; click adds which parameter it is."""
 
-    def get_help_option(self, ctx: Any) -> Any:
-        return _retold_option(super().get_help_option(ctx))
-
-    def get_params(self, ctx: Any) -> Any:
-        return [_retold_option(parameter) for parameter in super().get_params(ctx)]
-
-    def get_usage(self, ctx: Any) -> str:
-        return _retold_usage(super().get_usage(ctx))
-
-    def make_context(self, *arguments: Any, **named: Any) -> Any:
-        with _retold_errors():
-            return super().make_context(*arguments, **named)
-
-    def invoke(self, ctx: Any) -> Any:
-        with _retold_errors():
-            return super().invoke(ctx)
+    def __init__(self, message: str, remedy: str = "", param: click.Parameter | None = None) -> None:
+        super().__init__(message, param=param)
+        self.remedy = remedy
 
 
-def _fold_long_words() -> None:
-    """Chinese has no spaces to break a line at: where Rich would cut a long word off, it shall go on below."""
-    from rich import columns
-    from rich.table import Table
-    from typer import rich_utils
-
-    class Folding(Table):
-        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-            for column in self.columns:
-                column.overflow = "fold"
-            return super().__rich_console__(console, options)
-
-    for user in (rich_utils, columns):
-        user.__dict__["Table"] = Folding
-
-
-def _retold_option(option: Any) -> Any:
-    """An option of Typer's own with its help in the language; the others have it already."""
-    if getattr(option, "help", None):
-        option.help = retell(option.help)
-    return option
-
-
-def _retold_usage(usage: str) -> str:
-    """Some versions of Typer ask gettext by themselves, others do not."""
-    return usage if usage.startswith(_(USAGE)) else _(USAGE) + usage.removeprefix(USAGE)
+def input_error(error: click.UsageError) -> InputError:
+    """What is wrong with the command line, in our words, by the type of click's error."""
+    command = error.ctx.command_path if error.ctx else "sscard"
+    remedy = getattr(error, "remedy", "") or _("see: {command} --help", command=command)
+    match error:
+        case click.MissingParameter(param=click.Parameter() as parameter):
+            name = parameter.get_error_hint(error.ctx)
+            kind = _("option {name} is missing") if isinstance(parameter, Option) else _("argument {name} is missing")
+            problem = kind.format(name=name)
+        case click.BadParameter(param=click.Parameter() as parameter):
+            problem = f"{parameter.get_error_hint(error.ctx)}: {error.message}"
+        case click.NoSuchOption():
+            known = error.ctx.command.get_params(error.ctx) if error.ctx else []
+            names = [name for each in known for name in each.opts]
+            problem = _("no option {name}", name=error.option_name)
+            remedy = nearest(error.option_name, names) or remedy
+        case click.BadOptionUsage():
+            problem = _("option {name} needs a value", name=error.option_name)
+        case _other:
+            problem = error.format_message()
+    return InputError(problem, remedy=remedy)
 
 
-@contextmanager
-def _retold_errors() -> Iterator[None]:
-    """Errors of Typer in the language, and its ``Abort`` as an error that has an exit code."""
-    try:
-        yield
-    except (typer.Abort, EOFError) as ended:
-        if isinstance(ended.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        raise InputError(
-            _("standard input ended before the answer"), remedy=_("give the answer as an option, see --help")
-        ) from None
-    except USAGE_ERROR as error:
-        told = retell(error.format_message())  # type: ignore[attr-defined]
-        error.format_message = lambda: told  # type: ignore[attr-defined]
-        raise
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A question for the most similar known word, empty if none is similar."""
+    near = get_close_matches(word, known, n=1)
+    return _("did you mean {word!r}?", word=near[0]) if near else ""
+
+
+class Option(click.Option):
+    """An option. Its row in the help ends with the default, the range, the environment variable."""
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        """Names with the metavar, and the help."""
+        if self.hidden:
+            return None
+        names = ", ".join((*self.opts, *self.secondary_opts))
+        shown = isinstance(self.default, str | int | float) and not isinstance(self.default, bool)
+        details = [
+            _("default: {value}", value=self.default) if shown and self.default != "" else "",
+            getattr(self.type, "limits", ""),
+            _("environment: {name}", name=self.envvar) if self.envvar else "",
+            _("required") if self.required else "",
+            _("may be repeated") if self.multiple else "",
+        ]
+        known = "; ".join(filter(None, details))
+        text = " ".join(filter(None, (_(self.help) if self.help else "", f"[{known}]" if known else "")))
+        return f"{names} {self.make_metavar(ctx)}".rstrip(), text
+
+    def make_metavar(self, ctx: click.Context) -> str:
+        """The choices, or the metavar in the user's language; empty for a flag."""
+        return "" if self.is_flag or self.count else metavar_of(self)
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """The long name."""
+        return max(self.opts, key=len)
+
+
+class Argument(click.Argument):
+    """An argument with help, also in versions of click in which arguments have none."""
+
+    def __init__(self, param_decls: Any, help: str = "", **settings: Any) -> None:
+        super().__init__(param_decls, **settings)
+        self.help = help
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str]:
+        """The metavar and the help."""
+        return self.make_metavar(ctx), _(self.help) if self.help else ""
+
+    def make_metavar(self, ctx: click.Context) -> str:
+        """In the user's language, in brackets if it may be omitted."""
+        name = metavar_of(self)
+        return (name if self.required else f"[{name}]") + ("..." if self.nargs < 0 else "")
+
+    def get_error_hint(self, ctx: click.Context | None) -> str:
+        """The metavar without brackets."""
+        return metavar_of(self)
+
+
+def metavar_of(parameter: click.Parameter) -> str:
+    """The metavar in the user's language: the parameter's own, or its type's, or the type's choices."""
+    choices = getattr(parameter.type, "choices", ())
+    return "|".join(choices) if choices else _(parameter.metavar or parameter.type.name)
+
+
+option: Final = partial(click.option, cls=Option)
+argument: Final = partial(click.argument, cls=Argument)
+
+
+class Page(click.Command):
+    """The help page of a command or group, and the check that no option is given twice."""
+
+    context_class = Context
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.options_metavar = N_("[OPTIONS]")
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """What follows the command's name in the usage line."""
+        return [_(piece) for piece in super().collect_usage_pieces(ctx)]
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        """``--help``, whose text click translates when it makes it."""
+        found = super().get_help_option(ctx)
+        if found is not None:
+            found.help = _(N_("Show this message and exit."))
+        return found
+
+    def help_text(self) -> str:
+        """The help in the user's language."""
+        text = cleandoc(self.help or "")
+        return _(text) if text else ""
+
+    def get_short_help_str(self, limit: int = 0) -> str:
+        """The first paragraph of the help, whole."""
+        return " ".join(self.help_text().partition("\n\n")[0].split("\n"))
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help."""
+        formatter.write_paragraph()
+        formatter.write_text(self.help_text())
+
+    def format_arguments(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Nothing: ``format_options`` writes them."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write arguments and options."""
+        parameters = self.get_params(ctx)
+        for heading, kind in ((_("Arguments:"), click.Argument), (_("Options:"), click.Option)):
+            rows = [parameter.get_help_record(ctx) for parameter in parameters if isinstance(parameter, kind)]
+            if shown := [row for row in rows if row is not None]:
+                with formatter.section(heading):
+                    formatter.write_dl(shown)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the text at the end."""
+        if self.epilog:
+            formatter.write_paragraph()
+            formatter.write_text(_(self.epilog))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, after a check for options that are given twice."""
+        if not ctx.resilient_parsing:
+            *_rest, order = self.make_parser(ctx).parse_args(list(args))
+            for parameter, times in Counter(order).items():
+                if times > 1 and isinstance(parameter, Option) and not (parameter.multiple or parameter.is_flag):
+                    raise BadValue(_("given {times} times", times=times), _("give it once"), parameter)
+        return super().parse_args(ctx, args)
+
+
+class Command(Page):
+    """A command."""
+
+    allow_extra_args = True  # so that the error below is ours
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; an argument too many is an error."""
+        rest = super().parse_args(ctx, args)
+        if rest and not ctx.resilient_parsing:
+            raise Unusable(_("unexpected argument {text!r}", text=rest[0]), ctx=ctx)
+        return rest
+
+
+class Group(Page, click.Group):
+    """A group of commands; without a command it prints its help and exits with 2."""
+
+    command_class = Command
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.no_args_is_help = False
+        self.subcommand_metavar = N_("COMMAND [ARGS]...")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names in the order in which the commands are defined."""
+        return list(self.commands)
+
+    def summaries(self, ctx: click.Context) -> list[tuple[str, str]]:
+        """Name and short help of every command."""
+        return [(name, command.get_short_help_str()) for name, command in self.commands.items()]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write options and commands."""
+        super().format_options(ctx, formatter)
+        with formatter.section(_("Commands:")):
+            formatter.write_dl(self.summaries(ctx))
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the options before the command."""
+        if not args and not ctx.resilient_parsing:
+            click.echo(ctx.get_help(), err=True)
+            ctx.exit(2)
+        return super().parse_args(ctx, args)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the first argument names."""
+        name, known = args[0], self.list_commands(ctx)
+        if name not in known and not ctx.resilient_parsing:
+            raise Unusable(_("no command {name!r}", name=name), nearest(name, known), ctx)
+        return super().resolve_command(ctx, args)
+
+
+def command(name: str) -> Callable[[Callable[..., Any]], Command]:
+    """Make a command of a function; its docstring is the help."""
+    return click.command(name, cls=Command)
+
+
+def group(name: str) -> Callable[[Callable[..., Any]], Group]:
+    """Make a group of commands of a function; its docstring is the help."""
+    return click.group(name, cls=Group)

@@ -1,0 +1,63 @@
+"""Options and arguments that several commands take, as decorators."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sscard.cli.types import CARD, DIGITS, FILE, PERSONALITY, PLACE, SEED, URL, Text
+from sscard.cli.usage import argument, option
+from sscard.i18n.language import N_
+
+CARD_HELP: Final = N_("Card: an image file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in.")
+
+card_argument: Final = argument("target", metavar=N_("CARD"), type=CARD, help=CARD_HELP)
+image_argument: Final = argument("image", metavar=N_("CARD"), type=CARD, help=N_("Card image file."))
+commands_argument: Final = argument(
+    "commands",
+    metavar="HEX",
+    type=Text("HEX"),
+    nargs=-1,
+    help=N_("Commands in hex. Default: a script on standard input."),
+)
+contactless_option: Final = option("--contactless", is_flag=True, help=N_("Use the contactless interface."))
+explain_option: Final = option("--explain", is_flag=True, help=N_("Explain each command and answer in words."))
+json_option: Final = option("--json", "as_json", is_flag=True, help=N_("Print JSON."))
+pins_option: Final = option(
+    "--pin", "pins", type=DIGITS, multiple=True, help=N_("PIN for {pin}; the second time for {pin2}, and so on.")
+)
+new_pin_option: Final = option(
+    "--new", type=DIGITS, default="", help=N_("New PIN, 4 to 16 digits. Prompted for if it is not given.")
+)
+personality_option: Final = option("--personality", type=PERSONALITY, help=N_("Personality: a preset or a file."))
+place_option: Final = option("--place", type=PLACE, default="", help=N_("Place policy: PIN limit and initial PIN."))
+seed_option: Final = option("--seed", type=SEED, help=N_("Seed of challenges, made-up holders and the clock."))
+
+keys_option: Final = option(
+    "--keys", type=FILE, help=N_("Root keys of the issuer: the HSM soft:FILE. Default: the built-in test keys.")
+)
+hsm_option: Final = option(
+    "--hsm",
+    type=URL,
+    default="",
+    help=N_(
+        "HSM: soft:[FILE], http://HOST:PORT, https://HOST:PORT, pkcs11:token=LABEL[;module=PATH], or the URL of a "
+        "plug-in. PIN of a token: SSCARD_TOKEN_PIN, or a prompt."
+    ),
+)
+hsm_token_option: Final = option(
+    "--hsm-token", type=FILE, help=N_("File with the token of an HSM service. Default: the file of this user.")
+)
+
+journal_option: Final = option(
+    "--journal",
+    type=URL,
+    default="",
+    envvar="SSCARD_JOURNAL",
+    help=N_("SQLite file or postgresql://… Default: journal.db in $XDG_DATA_HOME/sscard (~/.local/share/sscard)."),
+)
+journal_key_option: Final = option(
+    "--journal-key",
+    type=FILE,
+    envvar="SSCARD_JOURNAL_KEY",
+    help=N_("Journal key file. Created if it does not exist. Default: journal.key in the same folder."),
+)

@@ -1,0 +1,161 @@
+"""What the options and arguments take: each type checks its values, has a metavar and completes in the shell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from enum import StrEnum
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sscard.cli.usage import BadValue, nearest
+from sscard.i18n.language import N_, _
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    ParamType = click.ParamType[Any]
+else:
+    ParamType = click.ParamType  # not generic before click 8.4
+
+
+class Text(ParamType):
+    """Any text; ``words`` are offered by the shell's completion, files too if ``files``."""
+
+    def __init__(self, name: str, words: Callable[[], Iterable[str]] = tuple, *, files: bool = False) -> None:
+        self.name = name
+        self._words = words
+        self._files = files
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The words that begin so."""
+        from click.shell_completion import CompletionItem
+
+        found = [CompletionItem(word) for word in self._words() if word.startswith(incomplete)]
+        return found if found or not self._files else [CompletionItem(incomplete, type="file")]
+
+
+class Words(ParamType):
+    """A member of an enumeration, by its value; ``"module:Enum"`` is imported on use."""
+
+    name = "word"
+
+    def __init__(self, kind: type[StrEnum] | str) -> None:
+        self._kind = kind
+
+    @property
+    def kind(self) -> type[StrEnum]:
+        """The enumeration."""
+        if isinstance(self._kind, str):
+            module, _colon, name = self._kind.partition(":")
+            found: type[StrEnum] = getattr(import_module(module), name)
+            self._kind = found
+        return self._kind
+
+    @property
+    def choices(self) -> list[str]:
+        """The values, for the help."""
+        return [word.value for word in self.kind]
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StrEnum:
+        """The member."""
+        try:
+            return self.kind(value)
+        except ValueError:
+            expected = _("expected one of: {words}", words=", ".join(self.choices))
+            raise BadValue(_("no {text!r}", text=value), nearest(value, self.choices) or expected) from None
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The values that begin so."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in self.choices if word.startswith(incomplete)]
+
+
+class Number(ParamType):
+    """A whole number (``int``) or any (``float``) from ``least`` to ``most``."""
+
+    name = N_("N")
+
+    def __init__(self, least: float | None = None, most: float | None = None, kind: type[int | float] = int) -> None:
+        self._least = least
+        self._most = most
+        self._kind = kind
+
+    @property
+    def limits(self) -> str:
+        """The range, for the help; empty if there is none."""
+        if self._least is None:
+            return ""
+        if self._most is None:
+            return _("at least {least}", least=self._least)
+        return _("{least} to {most}", least=self._least, most=self._most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | float:
+        """The number."""
+        try:
+            number = self._kind(value)
+        except ValueError:
+            wrong = _("{text!r} is not a whole number") if self._kind is int else _("{text!r} is not a number")
+            raise BadValue(wrong.format(text=value), self.limits) from None
+        low = self._least is not None and number < self._least
+        if low or (self._most is not None and number > self._most):
+            raise BadValue(_("{value} is out of range", value=value), _("expected: {limits}", limits=self.limits))
+        return number
+
+
+class Day(ParamType):
+    """A day as YYYY-MM-DD: its beginning in China."""
+
+    name = "YYYY-MM-DD"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The beginning of the day."""
+        from sscard.service.workdays import CHINA
+
+        if isinstance(value, datetime):
+            return value
+        try:
+            return datetime.fromisoformat(value).replace(tzinfo=CHINA)
+        except ValueError:
+            raise BadValue(_("no day {text!r}", text=value), _("for example 2026-03-02")) from None
+
+
+class File(click.Path):
+    """A path, as ``Path``; the shell completes it."""
+
+    def __init__(self, name: str = N_("FILE")) -> None:
+        super().__init__(path_type=Path)
+        self.name = name
+
+
+def personality_names() -> list[str]:
+    """The presets."""
+    from sscard.issuer import presets
+
+    return list(presets())
+
+
+def place_names() -> list[str]:
+    """The place policies that come with sscard."""
+    from sscard.issuer import places
+
+    return list(places())
+
+
+FILE: Final = File()
+FOLDER: Final = File(N_("FOLDER"))
+SEED: Final = Number()
+PORT: Final = Number(1, 65535)
+FREE_PORT: Final = Number(0, 65535)
+SECONDS: Final = Number(0.1, kind=float)
+DAY: Final = Day()
+CARD: Final = Text(N_("CARD"), files=True)
+NAME: Final = Text(N_("NAME"))
+DIGITS: Final = Text(N_("DIGITS"))
+URL: Final = Text(N_("URL"))
+PERSONALITY: Final = Text(N_("PERSONALITY"), personality_names, files=True)
+PLACE: Final = Text(N_("POLICY"), place_names)
