@@ -21,7 +21,7 @@ UNWRAPPED: Final = 100_000
 WIDEST: Final = 120
 """The width of a help page on a wider terminal: longer lines are hard to read."""
 
-WIDE: Final = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
+WIDE: Final = r"\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
 OPENING: Final = "（《〈「『【“‘"
 CLOSING: Final = "，。；：、！？）》〉」』】”’…"
 PIECE: Final = re.compile(rf"\s+|[{OPENING}]*(?:[^\s{WIDE}]+|[{WIDE}])[{CLOSING}]*|[{OPENING}{CLOSING}]+")

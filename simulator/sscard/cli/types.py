@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sscard.cli.usage import BadValue, nearest
+from sscard.cli.usage import LONGEST_METAVAR, BadValue, nearest
 from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Text(ParamType):
 class Words(ParamType):
     """A member of an enumeration, by its value; ``"module:Enum"`` is imported on use."""
 
-    name = "word"
+    name = N_("WORD")
 
     def __init__(self, kind: type[StrEnum] | str) -> None:
         self._kind = kind
@@ -57,8 +57,14 @@ class Words(ParamType):
 
     @property
     def choices(self) -> list[str]:
-        """The values, for the help."""
+        """The values."""
         return [word.value for word in self.kind]
+
+    @property
+    def limits(self) -> str:
+        """The values for the help, if they are too long for a metavar."""
+        values = ", ".join(self.choices)
+        return values if len(values) > LONGEST_METAVAR else ""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StrEnum:
         """The member."""

@@ -18,6 +18,9 @@ from sscard.cli.formatter import Formatter
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
 
+LONGEST_METAVAR: Final = 40
+"""Longer choices are listed behind the help of the option."""
+
 
 class Context(click.Context):
     """The context of a command, whose help page is ours."""
@@ -58,7 +61,10 @@ def input_error(error: click.UsageError) -> InputError:
             problem = _("no option {name}", name=error.option_name)
             remedy = nearest(error.option_name, names) or remedy
         case click.BadOptionUsage():
-            problem = _("option {name} needs a value", name=error.option_name)
+            known = error.ctx.command.get_params(error.ctx) if error.ctx else []
+            flags = [name for each in known if getattr(each, "is_flag", False) for name in each.opts]
+            text = _("option {name} takes no value") if error.option_name in flags else _("option {name} needs a value")
+            problem = text.format(name=error.option_name)
         case _other:
             problem = error.format_message()
     return InputError(problem, remedy=remedy)
@@ -122,8 +128,8 @@ class Argument(click.Argument):
 
 def metavar_of(parameter: click.Parameter) -> str:
     """The metavar in the user's language: the parameter's own, or its type's, or the type's choices."""
-    choices = getattr(parameter.type, "choices", ())
-    return "|".join(choices) if choices else _(parameter.metavar or parameter.type.name)
+    choices = "|".join(getattr(parameter.type, "choices", ()))
+    return choices if 0 < len(choices) <= LONGEST_METAVAR else _(parameter.metavar or parameter.type.name)
 
 
 option: Final = partial(click.option, cls=Option)
@@ -185,7 +191,11 @@ class Page(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, after a check for options that are given twice."""
         if not ctx.resilient_parsing:
-            *_rest, order = self.make_parser(ctx).parse_args(list(args))
+            try:
+                *_rest, order = self.make_parser(ctx).parse_args(list(args))
+            except click.BadOptionUsage as error:
+                error.ctx = error.ctx or ctx  # click's parser does not name it
+                raise
             for parameter, times in Counter(order).items():
                 if times > 1 and isinstance(parameter, Option) and not (parameter.multiple or parameter.is_flag):
                     raise BadValue(_("given {times} times", times=times), _("give it once"), parameter)
