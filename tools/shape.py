@@ -16,7 +16,7 @@ inlining is not an option:
   a thread, a pydantic ``AfterValidator``): its one use is not a call;
 - a function that only a framework calls (``do_POST``, ``_missing_``): no use;
 - a function with a decorator that registers or changes it (pydantic, click,
-  typer, ``cache``, ``abstractmethod``). ``property``, ``classmethod``,
+  ``cache``, ``abstractmethod``). ``property``, ``classmethod``,
   ``staticmethod`` and ``contextmanager`` make no such exception.
 
 A use is matched by name in the narrowest scope that defines it: an attribute by
