@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from unicodedata import east_asian_width
@@ -10,10 +11,12 @@ from unicodedata import east_asian_width
 import click
 import pytest
 
-from kit.programs import CommandLine, run
+import kit
+from kit.programs import SSCARD, CommandLine, run
 from sscard.cli.app import app
 from sscard.cli.formatter import wrapped
 from sscard.i18n.language import speaking
+from sscard.issuer.cardfile import save_card
 
 
 def pages(command: click.Command, parent: click.Context | None = None) -> Iterator[str]:
@@ -121,3 +124,17 @@ def test_no_private_part_of_click_is_used() -> None:
     sources = [path.read_text("utf-8") for path in (Path(__file__).parents[2] / "simulator" / folder).glob("*.py")]
     assert sources
     assert not [text for text in sources if "click._" in text or "ctx._" in text]
+
+
+def test_without_a_terminal_a_pin_is_not_read_with_echo(tmp_path: Path) -> None:
+    save_card(kit.card_of("v3-sm4"), tmp_path / "card.json")
+    done = subprocess.run(  # noqa: S603
+        [*SSCARD, "verify-pin", tmp_path / "card.json"],
+        input="123456\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        start_new_session=True,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "sscard: no terminal to enter it at: PIN\n  give the answer as an option: --pin\n"
