@@ -5,6 +5,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+LONGEST_PATH: Final = 240
+"""Characters of a path that an error repeats; of a longer one it repeats both ends."""
+
 
 class InputError(Exception):
     """Unusable input: what was wrong, where, what was expected. The command line exits with 2.
@@ -22,7 +27,9 @@ class InputError(Exception):
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part)
+        half = LONGEST_PATH // 2
+        file = self.file if len(self.file) <= LONGEST_PATH else f"{self.file[:half]}…{self.file[-half:]}"
+        place = ":".join(str(part) for part in (file, self.line, self.column) if part)
         text = f"{place}: {self.problem}" if place else self.problem
         return f"{text}\n  {self.remedy}" if self.remedy else text
 

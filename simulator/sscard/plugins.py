@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final, Generic, TypeVar, cast
 
 from sscard.errors import InputError, MissingPart
+from sscard.files import mode_of
 from sscard.i18n.language import _
 
 T = TypeVar("T")
@@ -77,12 +78,18 @@ class Registry(Generic[T]):
         """The implementation a URL names, and the URL with its scheme.
 
         A URL without a scheme is a path, and so is the name of an existing
-        file; a built-in scheme may stand alone, without its colon.
+        file; a built-in scheme may stand alone, without its colon. A path is
+        not empty: it would mean the current folder.
         """
+        if self._path_scheme and url in ("", self._path_scheme, f"{self._path_scheme}:"):
+            raise InputError(
+                _("{kind}: no file is named", kind=_(self._kind)),
+                remedy=_("expected a path, or a URL with one of: {words}", words=", ".join(self.names())),
+            )
         if url.lower() in self._builtin:
             url = f"{url}:"
         scheme = SCHEME.match(url)
         name = scheme[1].lower() if scheme else url
-        if self._path_scheme and (scheme is None or (name not in self._builtin and Path(url).exists())):
+        if self._path_scheme and (scheme is None or (name not in self._builtin and mode_of(Path(url)))):
             return self.find(self._path_scheme), f"{self._path_scheme}:{url}"
         return self.find(name), url

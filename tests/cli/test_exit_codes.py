@@ -144,7 +144,7 @@ ROWS = [
         ("{card}", 2, "<stdin>:2", "", "0084000008\nnonsense\n"),
         ("{card} 0084000008 --pin 41592x", 2, "--pin: a PIN has decimal digits only"),
         ("{card} 0084000008 --trace {folder}/no/trace", 2, "no/trace: cannot be written"),
-        ("{card} 0084000008", 2, "is in use by process", "held"),
+        ("{card} 0084000008", 2, "is open in this process already", "held"),
         *on_a_card("0084000008"),
     ),
     *of(
@@ -155,7 +155,7 @@ ROWS = [
         ("{card}", 2, "give the answer as an option", "end of input"),
         ("{card}", 130, "", "Ctrl-C"),
         (f"{{card}} --pin {PIN} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
-        (f"{{card}} --pin {PIN}", 2, "is in use by process", "held"),
+        (f"{{card}} --pin {PIN}", 2, "is open in this process already", "held"),
         *on_a_card(f"--pin {PIN}"),
     ),
     *of(

@@ -267,6 +267,11 @@ def test_a_port_in_use_is_said(service: Service) -> None:
         HsmServer(SOFT, TOKEN, port=service.server.server_address[1])
 
 
+def test_a_token_file_with_a_name_that_is_too_long_is_unusable_input() -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        service_token(Path("a" * 5000))
+
+
 def test_a_token_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
     file = tmp_path / "new" / "token"
     token = service_token(file)

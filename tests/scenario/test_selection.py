@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sscard.errors import InputError
+from sscard.scenario import find_scenarios
 from sscard.scenario.selection import select
 
 FILE = (
@@ -34,3 +37,8 @@ def test_selects(read, expression, found):
 def test_refuses_an_expression_it_cannot_read(read, expression):
     with pytest.raises(InputError, match="-k"):
         select(read(FILE), expression)
+
+
+def test_a_path_that_is_too_long_is_unusable_input() -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        find_scenarios([Path("a" * 5000)])

@@ -362,6 +362,15 @@ def test_a_missing_journal_is_told_where_none_shall_be_made(tmp_path: Path) -> N
         SqlJournal(str(tmp_path / "none.db"), JOURNAL_KEY, create=False)
 
 
+def test_a_path_that_is_too_long_is_unusable_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="File name too long"):
+        load_key(Path("a" * 5000))
+    for create in (True, False):
+        with pytest.raises(InputError, match="File name too long"):
+            SqlJournal("a" * 5000, JOURNAL_KEY, create=create)
+
+
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "journal.key"
     key = load_key(path)

@@ -76,6 +76,22 @@ def test_only_an_image_has_a_path(url: str) -> None:
         image_path(url)
 
 
+@pytest.mark.parametrize("url", ["", "image:", "image"])
+def test_an_empty_path_is_not_the_current_folder(url: str) -> None:
+    with pytest.raises(InputError, match="no file is named"):
+        scheme_of(url)
+
+
+def test_a_path_that_is_too_long_is_named_in_short() -> None:
+    long = "a" * 5000
+    for use in (scheme_of, lambda url: open_card(url).__enter__()):
+        with pytest.raises(InputError, match="File name too long") as refused:
+            use(f"foo:{long}")
+        assert len(str(refused.value)) < 400
+    with pytest.raises(InputError, match="File name too long"), open_card(long):
+        pass
+
+
 def registered(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     points = EntryPoints([EntryPoint("demo", value, "sscard.cards")])
     monkeypatch.setattr("sscard.plugins.entry_points", points.select)

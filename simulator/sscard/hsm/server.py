@@ -38,6 +38,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from sscard.document import Model
 from sscard.errors import InputError
+from sscard.files import mode_of
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, TIMEOUT, read_token
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
 from sscard.i18n.language import _, reason_of
@@ -267,7 +268,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def service_token(file: Path) -> str:
     """The token in a file; a new one where the file is not there, readable by its owner only."""
-    if file.exists():
+    if mode_of(file):
         return read_token(file)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     try:

@@ -140,6 +140,7 @@ FOREIGN: Final = (
     N_("Not a directory"),
     N_("File exists"),
     N_("File name too long"),
+    N_("Too many levels of symbolic links"),
     N_("No space left on device"),
     N_("Read-only file system"),
     N_("Input/output error"),

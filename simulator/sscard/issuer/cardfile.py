@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from sscard.card import Chip
 from sscard.errors import InputError
+from sscard.files import mode_of
 from sscard.i18n.language import _, reason_of
 from sscard.issuer.image import read_image, write_image
 from sscard.issuer.migrations import Tell, ignore
@@ -32,16 +34,21 @@ def load_card(path: Path, tell: Tell = ignore) -> Card:
 
 
 def save_card(card: Card, path: Path) -> None:
-    """Write an image file whole or not at all: a new file beside it, synced, takes its place."""
-    beside = path.with_name(f".{path.name}.new")
+    """Write an image file whole or not at all: a new file beside it, synced, takes its place.
+
+    A link stays, and its target is written. ``InputError`` for anything but a
+    regular file: the new file would take the place of a device or a pipe.
+    """
+    target = _regular(path)
+    beside = target.with_name(f".{target.name}.new")
     try:
         with beside.open("w", encoding="utf-8") as file:
             file.write(write_image(card))
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        beside.replace(target)
         if hasattr(os, "O_DIRECTORY"):  # Windows opens no directory
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(folder)  # otherwise a power cut of the machine may bring the old file back
             finally:
@@ -50,6 +57,16 @@ def save_card(card: Card, path: Path) -> None:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None
+
+
+def _regular(path: Path) -> Path:
+    """The file that a path leads to, which need not exist; ``InputError`` if it is not a regular file."""
+    mode = mode_of(path)
+    if mode and not stat.S_ISREG(mode):
+        raise InputError(
+            _("is not a regular file"), file=str(path), remedy=_("expected the name of a card image, as in card.json")
+        )
+    return path.resolve()
 
 
 class FileCard:
@@ -97,7 +114,8 @@ def open_card(
     path: Path, random: Random | None = None, *, contact: bool = True, tell: Tell = ignore
 ) -> Iterator[FileCard]:
     """Hold the card of an image file by a lock file beside it; a second process is refused with the owner's pid."""
-    lock = path.with_name(f".{path.name}.lock")
+    target = _regular(path)
+    lock = target.with_name(f".{target.name}.lock")
     handle = _take(lock, path)
     try:
         os.ftruncate(handle, 0)
@@ -160,6 +178,12 @@ def _refuse_second(lock: Path, path: Path, *, locked: bool = False) -> None:
         return
     except PermissionError:
         pass  # it runs under another user
+    if owner == str(os.getpid()):
+        raise InputError(
+            _("is open in this process already"),
+            file=str(path),
+            remedy=_("name another card, or use a copy of the image"),
+        )
     raise InputError(
         _("is in use by process {holder}", holder=owner or "?"),
         file=str(path),

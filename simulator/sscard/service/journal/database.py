@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
 
 from sscard.errors import InputError, MissingPart
+from sscard.files import mode_of
 from sscard.i18n.language import _, reason_of
 from sscard.service.case import Act, Case, Event, Stage
 from sscard.service.journal.chain import Entry, Finding, Head, examine, written
@@ -296,7 +297,7 @@ def _parsed(url: str) -> URL:
 
 def _sqlite(url: URL, create: bool) -> Engine:
     if url.database:
-        if not create and not Path(url.database).exists():
+        if not mode_of(Path(url.database)) and not create:
             raise InputError(
                 _("there is no journal"), file=url.database, remedy=_("a first case makes it: sscard case open")
             )
@@ -351,7 +352,7 @@ def load_key(path: Path) -> bytes:
 
 def _make_key(path: Path) -> None:
     """Whole or not at all, and once: a file beside it takes its place unless another did."""
-    if path.exists():
+    if mode_of(path):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
