@@ -9,21 +9,27 @@ gets the URL::
 
 A built-in name cannot be replaced. Entry points are looked up only if no
 built-in name matches, because the lookup reads every installed package.
+
+Whatever goes wrong in a package's code is a ``MissingPart`` that names the
+package: an error of its import, another error than those of sscard when it is
+called, a result of the wrong kind.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Final, Generic, TypeVar, cast
+from types import TracebackType
+from typing import Any, Final, Generic, TypeVar, cast
 
-from sscard.errors import InputError, MissingPart
+from sscard.errors import InputError, MissingPart, TransportError
 from sscard.files import mode_of
 from sscard.i18n.language import _
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Callable[..., Any])
 
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """At least two characters: ``C:`` is a drive."""
@@ -35,14 +41,31 @@ class Registry(Generic[T]):
     ``kind`` names the kind in messages, as ``N_("card")``. ``path_scheme`` is
     the scheme of a URL that is only a path, empty if no path is accepted. A
     built-in implementation given as ``"module:object"`` is imported when it is
-    used.
+    used. An implementation of a package must return a ``result``, or a context
+    manager that gives one; ``refusals`` are the errors it may raise beside
+    those of ``sscard.errors``.
     """
 
-    def __init__(self, group: str, kind: str, builtin: Mapping[str, T | str], path_scheme: str = "") -> None:
+    def __init__(
+        self,
+        group: str,
+        kind: str,
+        builtin: Mapping[str, T | str],
+        path_scheme: str = "",
+        *,
+        result: type,
+        refusals: tuple[type[Exception], ...] = (),
+    ) -> None:
         self.group = group
         self._kind = kind
         self._builtin = builtin
         self._path_scheme = path_scheme
+        self._result = result
+        self._refusals = (InputError, MissingPart, TransportError, *refusals)
+
+    def is_builtin(self, name: str) -> bool:
+        """Whether a name is one of ours, not a package's."""
+        return name in self._builtin
 
     def names(self) -> list[str]:
         """Every known name, sorted."""
@@ -60,15 +83,7 @@ class Registry(Generic[T]):
                 found = EntryPoint(name, found, self.group).load()
             return cast("T", found)
         for point in entry_points(group=self.group, name=name):
-            try:
-                loaded: T = point.load()
-            except Exception as error:  # whatever the package does when it is imported
-                package = point.dist.name if point.dist else point.module.partition(".")[0]
-                raise MissingPart(
-                    _("{kind} {name!r} cannot be loaded: {error}", kind=_(self._kind), name=name, error=error),
-                    f"pip install --force-reinstall {package}",
-                ) from None
-            return loaded
+            return cast("T", _PlugIn(point, _(self._kind), self._result, self._refusals))
         raise InputError(
             _("unknown {kind} {name!r}", kind=_(self._kind), name=name),
             remedy=_("expected one of: {words}", words=", ".join(self.names())),
@@ -93,3 +108,81 @@ class Registry(Generic[T]):
         if self._path_scheme and (scheme is None or (name not in self._builtin and mode_of(Path(url)))):
             return self.find(self._path_scheme), f"{self._path_scheme}:{url}"
         return self.find(name), url
+
+    def open(self, url: str, **options: object) -> AbstractContextManager[Any]:
+        """What the implementation a URL names gives for it, until the end of the ``with`` statement."""
+        opener, url = self.resolve(url)
+        opened = opener(url, **options)
+        return opened if isinstance(opened, AbstractContextManager) else nullcontext(opened)
+
+
+class _PlugIn:
+    """An implementation of a package, called in its place."""
+
+    def __init__(self, point: EntryPoint, kind: str, result: type, refusals: tuple[type[Exception], ...]) -> None:
+        self._point = point
+        self._package = point.dist.name if point.dist else point.module.partition(".")[0]
+        self._kind = kind
+        self._result = result
+        self._refusals = refusals
+        try:
+            self._function = point.load()
+        except (Exception, SystemExit) as error:  # whatever the package does when it is imported
+            reason = str(error) if isinstance(error, (ImportError, AttributeError)) else _described(error)
+            raise MissingPart(
+                _("{kind} {name!r} cannot be loaded: {error}", kind=kind, name=point.name, error=reason),
+                f"pip install --force-reinstall {self._package}",
+            ) from None
+        if not callable(self._function):
+            raise self._failure(_("a function was expected, not {type}", type=type(self._function).__name__))
+
+    def __call__(self, *arguments: object, **options: object) -> object:
+        with self._guarded():
+            given = self._function(*arguments, **options)
+        return self._entered(given) if isinstance(given, AbstractContextManager) else self._checked(given)
+
+    @contextmanager
+    def _entered(self, given: AbstractContextManager[object]) -> Iterator[object]:
+        def leave(
+            kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> bool | None:
+            with self._guarded():
+                return given.__exit__(kind, error, trace)
+
+        with ExitStack() as entered:
+            with self._guarded():
+                result = given.__enter__()
+            entered.push(leave)
+            yield self._checked(result)
+
+    def _checked(self, result: object) -> object:
+        if not isinstance(result, self._result):
+            expected, found = self._result.__name__, type(result).__name__
+            raise self._failure(_("it returned {found}, expected {expected}", found=found, expected=expected))
+        return result
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except self._refusals:
+            raise
+        except (Exception, SystemExit) as error:
+            raise self._failure(_described(error)) from error
+
+    def _failure(self, problem: str) -> MissingPart:
+        return MissingPart(
+            _(
+                "{kind} {name!r}: {function} of package {package} does not work: {problem}",
+                kind=self._kind,
+                name=self._point.name,
+                function=self._point.value,
+                package=self._package,
+                problem=problem,
+            ),
+            _("update the package: pip install --upgrade {package}", package=self._package),
+        )
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -67,7 +67,7 @@ def of(command: str, *rows: tuple[Any, ...]) -> Iterator[Any]:
 
 CARD_ERRORS = (
     ("nowhere.json {rest}", 2, "nowhere.json: cannot be"),
-    ("{folder} {rest}", 2, "cannot be read"),
+    ("{folder} {rest}", 2, "is not a regular file"),
     ("{folder}/not.json {rest}", 2, "is not a card image"),
     ("pcsc {rest}", 3, "pip install 'sscard[pcsc]'", "no pyscard"),
     ("pcsc {rest}", 3, "this machine has no reader", "no reader"),

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sscard.cli.apdu import write_text
 from sscard.cli.target import tell
 from sscard.errors import InputError
 from sscard.i18n.language import _, reason_of
@@ -66,11 +65,12 @@ def run(
     summary, reports and trace hold the scenarios that were run.
     """
     scenarios = _find(paths or [], personality, expression)
+    from sscard.scenario.reports import write_reports
+
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     writers = [_report(asked) for asked in (*(report or []), *short)]
     results = _run(scenarios, seed, transport)
-    for write, file in writers:
-        write_text(file, write(results, seed))
+    write_reports(writers, results, seed)
     if len(results) < len(scenarios):
         tell(_("interrupted after {done} of {total} scenarios", done=len(results), total=len(scenarios)))
         raise typer.Exit(INTERRUPTED)

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sscard.i18n.language import _
 from sscard.issuer.hierarchy import Address, CardReference, Use
@@ -41,6 +41,7 @@ class Access:
     """Asks the user for the PIN of a PKCS#11 token."""
 
 
+@runtime_checkable
 class Hsm(Protocol):
     """What a terminal asks a real HSM for. Keys go by address, and never leave it."""
 

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from sscard.hsm.protocol import Access, Hsm
+from sscard.hsm.protocol import Access, Hsm, HsmError
 from sscard.i18n.language import N_
 from sscard.plugins import Registry
 
@@ -23,6 +23,8 @@ HSMS: Final[Registry[Opener]] = Registry(
         "https": "sscard.hsm.http:open_url",
         "pkcs11": "sscard.hsm.pkcs11:open_url",
     },
+    result=Hsm,
+    refusals=(HsmError,),
 )
 
 
@@ -35,10 +37,5 @@ def open_hsm(url: str, *, token_file: Path | None = None, ask_pin: Callable[[], 
     for an unknown scheme or a malformed URL, ``MissingPart`` for a package that
     is not installed, ``HsmUnavailable`` if no HSM can be asked.
     """
-    opener, url = HSMS.resolve(url)
-    opened = opener(url, access=Access(token_file, ask_pin))
-    if isinstance(opened, AbstractContextManager):
-        with opened as hsm:
-            yield hsm
-    else:
-        yield opened
+    with HSMS.open(url, access=Access(token_file, ask_pin)) as hsm:
+        yield hsm
