@@ -11,7 +11,7 @@ import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -41,6 +41,10 @@ try:
     _Loader: Any = yaml.CSafeLoader
 except AttributeError:  # PyYAML built without libyaml
     _Loader = yaml.SafeLoader
+
+
+MOST_REPEATED: Final = 10_000
+"""Parts that aliases (``*name``) may repeat in a document."""
 
 
 class Document:
@@ -141,6 +145,12 @@ def parse_document(text: str, source: str) -> Document:
     """Parse YAML text; ``source`` names it in errors."""
     try:
         root = yaml.compose(text, Loader=_Loader)
+        if root is None:
+            raise InputError(_("is empty"), file=source)
+        reader = _Reader(source)
+        return Document(reader.plain(root, ()), reader.places, source)
+    except RecursionError:
+        raise InputError(_("refers to itself, or is nested too deeply"), file=source) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
@@ -149,39 +159,54 @@ def parse_document(text: str, source: str) -> Document:
         ) from error
     except yaml.YAMLError as error:
         raise InputError(_("not YAML: {error}", error=error), file=source) from error
-    if root is None:
-        raise InputError(_("is empty"), file=source)
-    places: dict[Path_, Place] = {}
-    try:
-        return Document(_plain(root, (), places, source), places, source)
-    except RecursionError:
-        raise InputError(_("refers to itself, or is nested too deeply"), file=source) from None
 
 
-def _plain(node: yaml.Node, path: Path_, places: dict[Path_, Place], source: str) -> Any:
-    places.setdefault(path, _place(node))
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, places, source)
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), places, source) for index, item in enumerate(node.value)]
-    return node.value
+class _Reader:
+    """Turns the nodes of a document into dicts, lists and text, and notes their places."""
 
+    def __init__(self, source: str) -> None:
+        self.places: dict[Path_, Place] = {}
+        self._source = source
+        self._read: set[int] = set()
+        self._repeated = 0
 
-def _mapping(node: yaml.MappingNode, path: Path_, places: dict[Path_, Place], source: str) -> dict[str, Any]:
-    mapping: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = key_node.value
-        line, column = _place(key_node)
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise InputError(_("a key must be a word"), file=source, line=line, column=column)
-        if key in mapping:
-            remedy = _("keep one of them")
-            raise InputError(
-                _("key {key} is given twice", key=shown(key)), file=source, line=line, column=column, remedy=remedy
+    def plain(self, node: yaml.Node, path: Path_) -> Any:
+        self._count(node)
+        self.places.setdefault(path, _place(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(item, (*path, index)) for index, item in enumerate(node.value)]
+        return node.value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, _("a key must be a word"))
+            if key in mapping:
+                raise self._error(key_node, _("key {key} is given twice", key=shown(key)), _("keep one of them"))
+            self.places[(*path, key)] = _place(key_node)
+            mapping[key] = self.plain(value_node, (*path, key))
+        return mapping
+
+    def _count(self, node: yaml.Node) -> None:
+        """Stop at a document of a few lines that aliases of aliases would make too large for the memory."""
+        if id(node) not in self._read:
+            self._read.add(id(node))
+            return
+        self._repeated += 1
+        if self._repeated > MOST_REPEATED:
+            raise self._error(
+                node,
+                _("aliases repeat more than {limit} parts of the document", limit=MOST_REPEATED),
+                _("write out what is meant, with fewer aliases"),
             )
-        places[(*path, key)] = Place(line, column)
-        mapping[key] = _plain(value_node, (*path, key), places, source)
-    return mapping
+
+    def _error(self, node: yaml.Node, problem: str, remedy: str = "") -> InputError:
+        line, column = _place(node)
+        return InputError(problem, file=self._source, line=line, column=column, remedy=remedy)
 
 
 def _place(node: yaml.Node) -> Place:

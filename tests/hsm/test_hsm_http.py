@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -232,9 +233,45 @@ def test_no_service_is_an_hsm_error() -> None:
         b"HTTP/1.0 200 OK\r\n\r\n[]",
         b'HTTP/1.0 200 OK\r\n\r\n{"answer": 1}',
         b"HTTP/1.0 500 Oh\r\n\r\n<html>",
+        b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 4000,
+        b"HTTP/1.0 200 OK\r\n\r\n" + b"9" * 5000,
+        b'HTTP/1.0 200 OK\r\n\r\n{"result": 1009}',
+        b'HTTP/1.0 200 OK\r\n\r\n{"result": "100"}',
+        b'HTTP/1.0 409 No\r\n\r\n{"error": ["x"]}',
+        b'HTTP/1.0 409 No\r\n\r\n{"error": ""}',
+        b'HTTP/1.0 503 No\r\n\r\n{"error": {}}',
     ],
 )
 def test_another_service_is_recognised(answer: bytes) -> None:
+    with (
+        answering(answer) as url,
+        pytest.raises(HsmUnavailable, match="does not answer like an HSM service"),
+    ):
+        HttpHsm(url, TOKEN).address_of("PUK")
+
+
+@pytest.mark.parametrize(
+    "result",
+    ["", "AB", "ABC", "AB" * 15, "AB" * 16, "AB" * 17, "AB" * 1900, "8424000004", "8424000004 AABBCCD", "GG" * 4,
+     "842400000A" + "AB" * 10],
+    ids=str.__len__,
+)  # fmt: skip
+def test_a_result_of_the_wrong_form_is_none(result: str) -> None:
+    """The proof ends with the original data, the message begins with its header and has Lc bytes more."""
+    answer = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps({"result": result}).encode()
+    for ask in (
+        lambda hsm: hsm.authentication_data(3, "1009", CARD, FACTOR, ORIGINAL),
+        lambda hsm: hsm.safe_message(3, "1004", CARD, FACTOR, bytes.fromhex("8424000004"), None),
+        lambda hsm: hsm.purchase_mac(3, "200C", CARD, FACTOR, bytes(26)),
+        lambda hsm: hsm.transaction_proof(3, "200C", CARD, bytes(26)),
+    ):
+        with answering(answer) as url, pytest.raises(HsmUnavailable, match="does not answer like an HSM service"):
+            ask(HttpHsm(url, TOKEN))
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A service with one answer; its URL."""
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def answer_one() -> None:
@@ -245,16 +282,26 @@ def test_another_service_is_recognised(answer: bytes) -> None:
                 while connected.recv(4096):
                     pass
 
-        with (
-            in_thread(answer_one, lambda: None),
-            pytest.raises(HsmUnavailable, match="does not answer like an HSM service"),
-        ):
-            HttpHsm(f"http://127.0.0.1:{other.getsockname()[1]}", TOKEN).address_of("PUK")
+        with in_thread(answer_one, lambda: None):
+            yield f"http://127.0.0.1:{other.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(
     "url",
-    ["", "localhost:8440", "ftp://127.0.0.1", "http://", "http://h:65536", "http://[", "http://user:SECRET@127.0.0.1"],
+    [
+        "",
+        "localhost:8440",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://h:65536",
+        "http://[",
+        "http://user:SECRET@127.0.0.1",
+        "http://a..b:1",
+        "http://" + "a" * 300,
+        "http://127.0.0.1:1/a b",
+        "http://127.0.0.1:1/é中",
+        "http://127.0.0.1/\x7f",
+    ],
 )
 def test_what_is_no_url_is_said(url: str) -> None:
     with pytest.raises(InputError, match="not the URL of an HSM service") as refused:
@@ -280,7 +327,16 @@ def test_a_token_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
     assert read_token(file) == service_token(file) == token
 
 
-@pytest.mark.parametrize(("content", "text"), [(b"", "holds no token"), (b"\xff", "cannot be read as a token")])
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"", "holds no token"),
+        (b"\xff", "cannot be read as a token"),
+        (b"one\ntwo\n", "holds no token"),
+        (b"one two", "one line without spaces"),
+        (b"a\0b", "holds no token"),
+    ],
+)
 def test_a_file_without_token_is_said(tmp_path: Path, content: bytes, text: str) -> None:
     file = tmp_path / "token"
     file.write_bytes(content)

@@ -33,7 +33,9 @@ def test_selects(read, expression, found):
     assert len(select(read(FILE), expression)) == found
 
 
-@pytest.mark.parametrize("expression", ["and", "a and", "a or or b", "(a", "a)", "a b", "not", "()"])
+@pytest.mark.parametrize(
+    "expression", ["and", "a and", "a or or b", "(a", "a)", "a b", "not", "()", "(" * 2000, "not " * 3000 + "a"]
+)
 def test_refuses_an_expression_it_cannot_read(read, expression):
     with pytest.raises(InputError, match="-k"):
         select(read(FILE), expression)

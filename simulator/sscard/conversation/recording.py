@@ -150,6 +150,10 @@ def _document(line: int, text: str, source: str) -> Document:
             column=error.colno,
             remedy=_(REMEDY),
         ) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; brackets
+        raise InputError(
+            _("a number is too long, or brackets are nested too deeply"), file=source, line=line, remedy=_(REMEDY)
+        ) from None
     document = Document(content, {(): Place(line, 1)}, source)
     if not isinstance(content, dict):
         raise document.error((), _("not a line of a recording"), _(REMEDY))

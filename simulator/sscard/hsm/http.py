@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
@@ -13,15 +14,23 @@ from sscard.errors import InputError
 from sscard.hsm.protocol import Access, HsmError, HsmUnavailable
 from sscard.i18n.language import _, reason_of
 from sscard.issuer.hierarchy import CardReference
+from sscard.standard.cipher import MAC_LENGTH
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440
+AUTHENTICATION_LENGTH: Final = 8
+"""Bytes of authentication data, before the original data."""
 LONGEST_MESSAGE: Final = 4096
 """Bytes of a request or an answer."""
 TIMEOUT: Final = 10.0
 """Seconds that a client waits for the service, and the service for a request to come in whole."""
 SERVE: Final = "sscard hsm serve"
 OPTION: Final = "--hsm-token FILE"
+_PATH: Final = re.compile("[!-~]*")
+"""What may stand in a request without being percent-encoded."""
+_ADDRESS, _WORDS, _BYTE = "[0-9A-Fa-f]{4}", "(?s:.+)", "[0-9A-Fa-f]{2}"
+"""The form of an answer."""
+_MAC: Final = f"({_BYTE}){{{MAC_LENGTH}}}"
 SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
 
 
@@ -37,9 +46,10 @@ class HttpHsm:
         try:
             parts = urlsplit(url)
             place = (parts.hostname, parts.port) if parts.hostname and "@" not in parts.netloc else None
+            (parts.hostname or "").encode("idna")  # the name as it would be looked up
         except ValueError:
             place = None
-        if place is None or parts.scheme not in SCHEMES:
+        if place is None or parts.scheme not in SCHEMES or not _PATH.fullmatch(parts.path):
             raise InputError(
                 _("not the URL of an HSM service"),
                 remedy=_("for example http://{host}:{port}", host=LOOPBACK, port=DEFAULT_PORT),
@@ -56,30 +66,32 @@ class HttpHsm:
 
     def address_of(self, key: str, version: int = 0) -> str:
         """See ``Hsm``."""
-        return self._ask("address-of", {"key": key, "version": version})
+        return self._ask("address-of", {"key": key, "version": version}, _ADDRESS)
 
     def authentication_data(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
     ) -> bytes:
         """See ``Hsm``."""
-        return self._compute("authentication-data", algorithm, address, card, factor=factor, original=original)
+        form = f"({_BYTE}){{{AUTHENTICATION_LENGTH}}}(?i:{original.hex()})"
+        return self._compute("authentication-data", form, algorithm, address, card, factor=factor, original=original)
 
     def safe_message(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
     ) -> bytes:
         """See ``Hsm``."""
-        return self._compute("safe-message", algorithm, address, card, factor=factor, header=header, pin=pin)
+        form = f"(?i:{header.hex()})({_BYTE}){{{int.from_bytes(header[-1:])}}}"
+        return self._compute("safe-message", form, algorithm, address, card, factor=factor, header=header, pin=pin)
 
     def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
         """See ``Hsm``."""
-        return self._compute("purchase-mac", algorithm, address, card, factor=factor, message=message)
+        return self._compute("purchase-mac", _MAC, algorithm, address, card, factor=factor, message=message)
 
     def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
         """See ``Hsm``."""
-        return self._compute("transaction-proof", algorithm, address, card, message=message)
+        return self._compute("transaction-proof", _MAC, algorithm, address, card, message=message)
 
     def _compute(
-        self, operation: str, algorithm: int, address: str, card: CardReference, **data: bytes | None
+        self, operation: str, form: str, algorithm: int, address: str, card: CardReference, **data: bytes | None
     ) -> bytes:
         fields = {
             "algorithm": algorithm,
@@ -88,38 +100,37 @@ class HttpHsm:
             "serial": card.serial.hex(),
             **{name: None if value is None else value.hex() for name, value in data.items()},
         }
-        try:
-            return bytes.fromhex(self._ask(operation, fields))
-        except ValueError:
-            raise HsmError(_("the HSM service answered no hex digits")) from None
+        return bytes.fromhex(self._ask(operation, fields, form))
 
-    def _ask(self, operation: str, fields: dict[str, Any]) -> str:
+    def _ask(self, operation: str, fields: dict[str, Any], form: str) -> str:
+        """The result of an operation, which has a form: what does not fit it is never sent to a card."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         connection = self._connect(*self._place, timeout=self._timeout)
         try:
             connection.request("POST", f"{self._path}/v1/{operation}", json.dumps(fields), headers)
             answer = connection.getresponse()
             body = json.loads(answer.read(LONGEST_MESSAGE))
-            if answer.status == HTTPStatus.OK:
-                return str(body["result"])
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 raise HsmUnavailable(_("the service's token is missing or wrong"), OPTION)
-            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                raise HsmUnavailable(str(body["error"]), SERVE)
-            raise HsmError(str(body["error"]))
+            if answer.status == HTTPStatus.OK and re.fullmatch(form, body["result"]):
+                return str(body["result"])
+            if answer.status != HTTPStatus.OK and re.fullmatch(_WORDS, body["error"]):
+                gone = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+                raise HsmUnavailable(body["error"], SERVE) if gone else HsmError(body["error"])
         except TimeoutError:
             raise HsmUnavailable(
                 _("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout),
                 SERVE,
             ) from None
-        except (HTTPException, ValueError, KeyError, TypeError):
-            raise HsmUnavailable(_("{url} does not answer like an HSM service", url=self._url), SERVE) from None
+        except (HTTPException, ValueError, KeyError, TypeError, RecursionError):
+            pass
         except OSError as error:
             raise HsmUnavailable(
                 _("the HSM at {url} cannot be reached: {reason}", url=self._url, reason=reason_of(error)), SERVE
             ) from None
         finally:
             connection.close()
+        raise HsmUnavailable(_("{url} does not answer like an HSM service", url=self._url), SERVE)
 
 
 def open_url(url: str, *, access: Access) -> HttpHsm:
@@ -137,6 +148,10 @@ def read_token(file: Path) -> str:
         raise InputError(
             _("cannot be read as a token"), file=str(file), remedy=f"sscard hsm serve --token-file {file}"
         ) from None
-    if not token:
-        raise InputError(_("holds no token"), file=str(file), remedy=_("remove the file, and a new token is made"))
+    if not re.fullmatch("[!-~]+", token):
+        raise InputError(
+            _("holds no token: one line without spaces is expected"),
+            file=str(file),
+            remedy=_("remove the file, and a new token is made"),
+        )
     return token

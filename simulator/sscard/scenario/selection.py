@@ -17,7 +17,11 @@ def select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
     chosen = []
     for scenario in scenarios:
         searched = " ".join((scenario.title, scenario.group, Path(scenario.source).name, *scenario.tags))
-        if _Reader(expression, searched.lower()).read():
+        try:
+            fits = _Reader(expression, searched.lower()).read()
+        except RecursionError:
+            raise _unreadable(_("is nested too deeply")) from None
+        if fits:
             chosen.append(scenario)
     return chosen
 

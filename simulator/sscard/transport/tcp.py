@@ -24,7 +24,7 @@ CONNECT: Final = 30.0
 """Seconds to wait for a card to accept the connection, or to connect."""
 READ_SIZE: Final = 65536
 SHORTEST_COMMAND: Final = 2
-_ADDRESS: Final = re.compile(r"(?P<host>[^:\s]*|\[[^\]\s]+\]):(?P<port>[0-9]{1,5})")
+_ADDRESS: Final = re.compile(r"(?P<host>[^:\s\0]*|\[[^\]\s]+\]):(?P<port>[0-9]{1,5})")
 
 
 class TcpConnection:
@@ -39,7 +39,7 @@ class TcpConnection:
 
     def __init__(self, address: str, *, patience: float = PATIENCE, connect: float = CONNECT) -> None:
         found = _ADDRESS.fullmatch(address)
-        if found is None or int(found["port"]) > 0xFFFF:
+        if found is None or int(found["port"]) > 0xFFFF or not _is_name(found["host"]):
             raise InputError(
                 _("tcp:{address}: not an address", address=address), remedy=_("for example tcp:127.0.0.1:4001")
             )
@@ -169,3 +169,12 @@ class TcpConnection:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _is_name(host: str) -> bool:
+    """Whether the resolver takes a name: its parts are not empty and have at most 63 characters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True
