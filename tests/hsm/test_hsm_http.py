@@ -153,6 +153,25 @@ def test_a_request_is_answered_by_its_status(service: Service, path: str, body: 
     assert (answered, set(told)) == (status, {"result"} if status == 200 else {"error"})
 
 
+def test_a_charset_that_is_none_is_refused(service: Service) -> None:
+    for charset in ("charset*=utf-8''%00", "charset=hex", "charset=undefined", "charset=../x"):
+        status, answer = service.post(
+            "/v1/authentication-data", json.dumps(PROOF), **{"Content-Type": f"application/json; {charset}"}
+        )
+        assert (charset, status, list(answer)) == (charset, 400, ["error"])
+
+
+def test_an_hsm_that_fails_is_a_status_and_its_error_is_not_in_the_log(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> bytes:
+        raise ZeroDivisionError("135790")
+
+    monkeypatch.setattr(SoftHsm, "authentication_data", fail)
+    assert service.post("/v1/authentication-data", PROOF) == (500, {"error": "the service failed"})
+    assert [line.split(" ", 1)[1] for line in service.log] == ["- - 500"]
+
+
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999", "1_0"])
 def test_a_length_that_is_none_is_refused(service: Service, length: str) -> None:
     with socket.create_connection(service.server.server_address[:2], timeout=PATIENCE) as raw:  # type: ignore[arg-type]

@@ -113,6 +113,7 @@ def test_https_speaks_tls(server: HsmServer, token: Path) -> None:
 )
 def test_pkcs11_names_token_and_module(url: str, module: str, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[Path, str, str]] = []
+    monkeypatch.setattr("sscard.hsm.pkcs11.find_token", lambda *_: None)
     monkeypatch.setattr("sscard.hsm.pkcs11.Pkcs11Hsm", lambda *given: opened.append(given) or SOFT)
     monkeypatch.setenv("SSCARD_PKCS11_MODULE", "/chosen/by-variable.so")
     monkeypatch.setenv("SSCARD_TOKEN_PIN", "135790")
@@ -126,6 +127,7 @@ def test_pkcs11_names_token_and_module(url: str, module: str, label: str, monkey
 def test_pkcs11_without_a_pin_or_a_module_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSCARD_TOKEN_PIN", raising=False)
     monkeypatch.delenv("SSCARD_PKCS11_MODULE", raising=False)
+    monkeypatch.setattr("sscard.hsm.pkcs11.find_token", lambda *_: None)
     with pytest.raises(HsmUnavailable) as refused, open_hsm("pkcs11:token=test;module=/a/b.so"):
         pass
     assert refused.value.remedy == "SSCARD_TOKEN_PIN=PIN"

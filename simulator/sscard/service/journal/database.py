@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from random import SystemRandom
+from stat import S_ISREG
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -27,11 +29,11 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
 
 from sscard.errors import InputError, MissingPart
 from sscard.files import mode_of
-from sscard.i18n.language import _, reason_of
+from sscard.i18n.language import N_, _, reason_of
 from sscard.service.case import Act, Case, Event, Stage
 from sscard.service.journal.chain import Entry, Finding, Head, examine, written
 from sscard.service.journal.memory import JournalUnavailable, Overtaken, case_number
@@ -75,6 +77,7 @@ class SqlJournal:
         self._engine = _engine(url, create)
         self.shown = self._engine.url.render_as_string(hide_password=True)
         try:
+            self._connect()
             with self._writing() as db:
                 lanes = migrate(db, key, self.shown)
         except BaseException:
@@ -211,6 +214,18 @@ class SqlJournal:
         except DBAPIError as error:
             raise self._unavailable(error) from None
 
+    def _connect(self) -> None:
+        """The first connection: what fails here is the file, the URL or the server."""
+        try:
+            self._engine.connect().close()
+        except DBAPIError as error:
+            reason = self._unavailable(error)
+            if getattr(error.orig, "sqlite_errorcode", 0) in _NO_JOURNAL or isinstance(error, ProgrammingError):
+                raise InputError(str(reason), remedy=_(_REMEDY)) from None
+            if self._engine.dialect.name == "postgresql":
+                raise MissingPart(str(reason), _("start the database server, or correct --journal")) from None
+            raise reason from None
+
     def _damaged(self) -> JournalUnavailable:
         return JournalUnavailable(_("journal {shown}: the chain is damaged, see: sscard case verify", shown=self.shown))
 
@@ -220,6 +235,10 @@ class SqlJournal:
         return JournalUnavailable(_("journal {shown}: {problem}", shown=self.shown, problem=first))
 
 
+_NO_JOURNAL: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+_REMEDY: Final = N_("expected the path of an SQLite file, or postgresql://user@host/database")
+_HOST: Final = {"sqlite": re.compile(""), "postgresql": re.compile(r"[^\s\[\]]*")}
+"""What may be the host in a URL, by database."""
 _ONE_MOMENT: Final[dict[str, dict[str, Any]]] = {
     "sqlite": {},
     "postgresql": {"isolation_level": "REPEATABLE READ"},
@@ -278,6 +297,8 @@ def _engine(url: str, create: bool) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed, create)
         return create_engine(parsed)
+    except ValueError:  # an option in the query of the URL
+        raise InputError(_("--journal: not the URL of a journal"), remedy=_(_REMEDY)) from None
     except ModuleNotFoundError as error:
         raise MissingPart(_("{name} is not installed", name=error.name), 'pip install "sscard[postgresql]"') from None
 
@@ -285,19 +306,23 @@ def _engine(url: str, create: bool) -> Engine:
 def _parsed(url: str) -> URL:
     """The URL with its driver; ``InputError`` for a database that cannot be a journal."""
     try:
-        parsed = make_url(url if "://" in url else f"sqlite:///{Path(url).expanduser()}")
+        file = None if "://" in url else str(Path(url).expanduser())
+        parsed = URL.create("sqlite", database=file) if file else make_url(url)
         backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
-        backend = ""
-    if backend not in _ONE_MOMENT:
-        remedy = _("the path of an SQLite file, or postgresql://user@host/database")
-        raise InputError(_("--journal: not the URL of a journal"), remedy=remedy)
+        fits = _HOST[backend].fullmatch(parsed.host or "") and (parsed.port or 0) <= 0xFFFF
+    except (ArgumentError, NoSuchModuleError, ValueError, RuntimeError, KeyError):  # as of a port in words, ~nobody
+        fits = None
+    if not fits:
+        raise InputError(_("--journal: not the URL of a journal"), remedy=_(_REMEDY))
     return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
 
 
 def _sqlite(url: URL, create: bool) -> Engine:
     if url.database:
-        if not mode_of(Path(url.database)) and not create:
+        mode = mode_of(Path(url.database))
+        if mode and not S_ISREG(mode):
+            raise InputError(_("is not a regular file"), file=url.database, remedy=_(_REMEDY))
+        if not mode and not create:
             raise InputError(
                 _("there is no journal"), file=url.database, remedy=_("a first case makes it: sscard case open")
             )
