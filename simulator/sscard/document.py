@@ -44,6 +44,10 @@ except AttributeError:  # PyYAML built without libyaml
     _Loader = yaml.SafeLoader
 
 
+MOST_REPEATED: Final = 10_000
+"""Parts that aliases (``*name``) may repeat in a document."""
+
+
 class Document:
     """One YAML document as text: ``content`` (dicts, lists, strings) and the place of every part.
 
@@ -222,20 +226,23 @@ def parse_document(text: str, source: str) -> Document:
     """Parse YAML text; ``source`` names it in errors."""
     try:
         root = yaml.compose(text, Loader=_Loader)
+        if root is None:
+            raise InputError(Phrase("is empty"), file=source)
+        reader = _Reader(source)
+        return Document(reader.plain(root, ()), reader.places, source)
+    except RecursionError:
+        raise InputError(_TOO_DEEP, file=source) from None
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
         problem = next(said for kind, said in _NOT_YAML.items() if isinstance(error, kind))
+        if getattr(error, "problem", "") == _LIBYAML_TOO_DEEP:
+            problem = _TOO_DEEP
         raise InputError(problem, file=source, line=line, column=column) from error
-    if root is None:
-        raise InputError(Phrase("is empty"), file=source)
-    places: dict[Path_, Place] = {}
-    try:
-        return Document(_plain(root, (), places, source), places, source)
-    except RecursionError:
-        raise InputError(Phrase("refers to itself, or is nested too deeply"), file=source) from None
 
 
+_TOO_DEEP: Final = Phrase("refers to itself, or is nested too deeply")
+_LIBYAML_TOO_DEEP: Final = "exceeded maximum nesting depth"
 _NOT_YAML: Final = {
     yaml.scanner.ScannerError: Phrase(
         "not valid YAML: a character that cannot stand here, or a colon, space or quote missing before it"
@@ -247,30 +254,54 @@ _NOT_YAML: Final = {
 }
 
 
-def _plain(node: yaml.Node, path: Path_, places: dict[Path_, Place], source: str) -> Any:
-    places.setdefault(path, _place(node))
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(node, path, places, source)
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, (*path, index), places, source) for index, item in enumerate(node.value)]
-    return node.value
+class _Reader:
+    """Turns the nodes of a document into dicts, lists and text, and notes their places."""
 
+    def __init__(self, source: str) -> None:
+        self.places: dict[Path_, Place] = {}
+        self._source = source
+        self._read: set[int] = set()
+        self._repeated = 0
 
-def _mapping(node: yaml.MappingNode, path: Path_, places: dict[Path_, Place], source: str) -> dict[str, Any]:
-    mapping: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        key = key_node.value
-        line, column = _place(key_node)
-        if not isinstance(key_node, yaml.ScalarNode):
-            raise InputError(Phrase("a key must be a word"), file=source, line=line, column=column)
-        if key in mapping:
-            remedy = Phrase("keep one of them")
-            raise InputError(
-                Phrase("key {key} is given twice", key=shown(key)), file=source, line=line, column=column, remedy=remedy
+    def plain(self, node: yaml.Node, path: Path_) -> Any:
+        self._count(node)
+        self.places.setdefault(path, _place(node))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.plain(item, (*path, index)) for index, item in enumerate(node.value)]
+        return node.value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            key = key_node.value
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise self._error(key_node, Phrase("a key must be a word"))
+            if key in mapping:
+                raise self._error(
+                    key_node, Phrase("key {key} is given twice", key=shown(key)), Phrase("keep one of them")
+                )
+            self.places[(*path, key)] = _place(key_node)
+            mapping[key] = self.plain(value_node, (*path, key))
+        return mapping
+
+    def _count(self, node: yaml.Node) -> None:
+        """Stop at a document of a few lines that aliases of aliases would make too large for the memory."""
+        if id(node) not in self._read:
+            self._read.add(id(node))
+            return
+        self._repeated += 1
+        if self._repeated > MOST_REPEATED:
+            raise self._error(
+                node,
+                Phrase("aliases repeat more than {limit} parts of the document", limit=MOST_REPEATED),
+                Phrase("write out what is meant, with fewer aliases"),
             )
-        places[(*path, key)] = Place(line, column)
-        mapping[key] = _plain(value_node, (*path, key), places, source)
-    return mapping
+
+    def _error(self, node: yaml.Node, problem: Sayable, remedy: Sayable = "") -> InputError:
+        line, column = _place(node)
+        return InputError(problem, file=self._source, line=line, column=column, remedy=remedy)
 
 
 def _place(node: yaml.Node) -> Place:

@@ -8,9 +8,13 @@ it is shown, whatever it was when the error was made.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase, Sayable
+
+LONGEST_PATH: Final = 240
+"""Characters of a path that an error repeats; of a longer one it repeats both ends."""
 
 
 class PhrasedError(Exception):
@@ -34,7 +38,9 @@ class InputError(PhrasedError):
     def __init__(
         self, problem: Sayable, *, file: str = "", line: int = 0, column: int = 0, remedy: Sayable = ""
     ) -> None:
-        place = ":".join(str(part) for part in (file, line, column) if part)
+        half = LONGEST_PATH // 2
+        shown = file if len(file) <= LONGEST_PATH else f"{file[:half]}…{file[-half:]}"
+        place = ":".join(str(part) for part in (shown, line, column) if part)
         super().__init__(Phrase("{place}: {problem}", place=place, problem=problem) if place else problem)
         self.args = (problem,)
         self.problem = problem

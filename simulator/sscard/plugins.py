@@ -9,20 +9,27 @@ gets the URL::
 
 A built-in name cannot be replaced. Entry points are looked up only if no
 built-in name matches, because the lookup reads every installed package.
+
+Whatever goes wrong in a package's code is a ``MissingPart`` that names the
+package: an error of its import, another error than those of sscard when it is
+called, a result of the wrong kind.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final, Generic, TypeVar, cast
 
-from sscard.errors import InputError, MissingPart, said_by
+from sscard.errors import InputError, MissingPart, PhrasedError
+from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Callable[..., Any])
 
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """At least two characters: ``C:`` is a drive."""
@@ -34,18 +41,28 @@ class Registry(Generic[T]):
     ``kind`` names the kind in messages, as ``Phrase("card")``. ``path_scheme`` is
     the scheme of a URL that is only a path, empty if no path is accepted. A
     built-in implementation given as ``"module:object"`` is imported when it is
-    used. ``gives`` is the class, or a tuple of classes, of what an
-    implementation returns; a package's is held to it.
+    used. An implementation of a package must return a ``result``, or a context
+    manager that gives one.
     """
 
     def __init__(
-        self, group: str, kind: Sayable, builtin: Mapping[str, T | str], path_scheme: str = "", *, gives: Any
+        self,
+        group: str,
+        kind: Sayable,
+        builtin: Mapping[str, T | str],
+        path_scheme: str = "",
+        *,
+        result: type,
     ) -> None:
         self.group = group
         self._kind = kind
         self._builtin = builtin
         self._path_scheme = path_scheme
-        self._gives = gives
+        self._result = result
+
+    def is_builtin(self, name: str) -> bool:
+        """Whether a name is one of ours, not a package's."""
+        return name in self._builtin
 
     def names(self) -> list[str]:
         """Every known name, sorted."""
@@ -63,58 +80,105 @@ class Registry(Generic[T]):
                 found = EntryPoint(name, found, self.group).load()
             return cast("T", found)
         for point in entry_points(group=self.group, name=name):
-            try:
-                loaded = point.load()
-            except (Exception, SystemExit) as error:  # whatever the package does when it is imported
-                raise MissingPart(
-                    Phrase(
-                        "{kind} {name!r} cannot be loaded: {error}", kind=self._kind, name=name, error=said_by(error)
-                    ),
-                    _reinstall(point),
-                ) from None
-            return cast("T", self._guarded(point, loaded))
+            return cast("T", _PlugIn(point, self._kind, self._result))
         raise InputError(
             Phrase("unknown {kind} {name!r}", kind=self._kind, name=name),
             remedy=Phrase("expected one of: {words}", words=", ".join(self.names())),
         )
 
-    def _guarded(self, point: EntryPoint, loaded: Any) -> Callable[..., object]:
-        """A package's callable: its faults end as a missing part, and so does a result of another kind.
-
-        An exception of ours, or one derived from it, is an answer and no fault.
-        """
-
-        def call(*arguments: object, **options: object) -> object:
-            try:
-                result = loaded(*arguments, **options)
-            except Exception as error:
-                if any(kind.__module__.partition(".")[0] == __package__ for kind in type(error).__mro__):
-                    raise
-                problem = Phrase(
-                    "{kind} {name!r} failed: {error}", kind=self._kind, name=point.name, error=said_by(error)
-                )
-                raise MissingPart(problem, _reinstall(point)) from error
-            if not isinstance(result, self._gives):
-                problem = Phrase("{kind} {name!r} returned something else", kind=self._kind, name=point.name)
-                raise MissingPart(problem, _reinstall(point))
-            return result
-
-        return call
-
     def resolve(self, url: str) -> tuple[T, str]:
         """The implementation a URL names, and the URL with its scheme.
 
         A URL without a scheme is a path, and so is the name of an existing
-        file; a built-in scheme may stand alone, without its colon.
+        file; a built-in scheme may stand alone, without its colon. A path is
+        not empty: it would mean the current folder.
         """
+        if self._path_scheme and url in ("", self._path_scheme, f"{self._path_scheme}:"):
+            raise InputError(
+                Phrase("{kind}: no file is named", kind=self._kind),
+                remedy=Phrase("expected a path, or a URL with one of: {words}", words=", ".join(self.names())),
+            )
         if url.lower() in self._builtin:
             url = f"{url}:"
         scheme = SCHEME.match(url)
         name = scheme[1].lower() if scheme else url
-        if self._path_scheme and (scheme is None or (name not in self._builtin and Path(url).exists())):
+        if self._path_scheme and (scheme is None or (name not in self._builtin and mode_of(Path(url)))):
             return self.find(self._path_scheme), f"{self._path_scheme}:{url}"
         return self.find(name), url
 
+    def open(self, url: str, **options: object) -> AbstractContextManager[Any]:
+        """What the implementation a URL names gives for it, until the end of the ``with`` statement."""
+        opener, url = self.resolve(url)
+        opened = opener(url, **options)
+        return opened if isinstance(opened, AbstractContextManager) else nullcontext(opened)
 
-def _reinstall(point: EntryPoint) -> str:
-    return f"pip install --force-reinstall {point.dist.name if point.dist else point.module.partition('.')[0]}"
+
+class _PlugIn:
+    """An implementation of a package, called in its place."""
+
+    def __init__(self, point: EntryPoint, kind: Sayable, result: type) -> None:
+        self._point = point
+        self._package = point.dist.name if point.dist else point.module.partition(".")[0]
+        self._kind = kind
+        self._result = result
+        try:
+            self._function = point.load()
+        except (Exception, SystemExit) as error:  # whatever the package does when it is imported
+            reason = str(error) if isinstance(error, (ImportError, AttributeError)) else _described(error)
+            raise MissingPart(
+                Phrase("{kind} {name!r} cannot be loaded: {error}", kind=kind, name=point.name, error=reason),
+                f"pip install --force-reinstall {self._package}",
+            ) from None
+        if not callable(self._function):
+            raise self._failure(Phrase("a function was expected, not {type}", type=type(self._function).__name__))
+
+    def __call__(self, *arguments: object, **options: object) -> object:
+        with self._guarded():
+            given = self._function(*arguments, **options)
+        return self._entered(given) if isinstance(given, AbstractContextManager) else self._checked(given)
+
+    @contextmanager
+    def _entered(self, given: AbstractContextManager[object]) -> Iterator[object]:
+        def leave(
+            kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        ) -> bool | None:
+            with self._guarded():
+                return given.__exit__(kind, error, trace)
+
+        with ExitStack() as entered:
+            with self._guarded():
+                result = given.__enter__()
+            entered.push(leave)
+            yield self._checked(result)
+
+    def _checked(self, result: object) -> object:
+        if not isinstance(result, self._result):
+            expected, found = self._result.__name__, type(result).__name__
+            raise self._failure(Phrase("it returned {found}, expected {expected}", found=found, expected=expected))
+        return result
+
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        try:
+            yield
+        except PhrasedError:  # an answer, no fault
+            raise
+        except (Exception, SystemExit) as error:
+            raise self._failure(_described(error)) from error
+
+    def _failure(self, problem: Sayable) -> MissingPart:
+        return MissingPart(
+            Phrase(
+                "{kind} {name!r}: {function} of package {package} does not work: {problem}",
+                kind=self._kind,
+                name=self._point.name,
+                function=self._point.value,
+                package=self._package,
+                problem=problem,
+            ),
+            Phrase("update the package: pip install --upgrade {package}", package=self._package),
+        )
+
+
+def _described(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"

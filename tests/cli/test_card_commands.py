@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -446,13 +445,13 @@ def test_no_output_holds_a_pin_or_key(sscard: CommandLine, image: Path, tmp_path
 
 
 @pytest.mark.parametrize("command", ["apdu", "verify-pin", "unblock-pin"])
-def test_a_card_in_use_is_refused_with_the_holders_pid(sscard: CommandLine, one: Path, command: str) -> None:
+def test_a_card_that_is_open_in_this_process_is_refused(sscard: CommandLine, one: Path, command: str) -> None:
     arguments = {"apdu": ["0084000008"], "verify-pin": ["--pin", PIN], "unblock-pin": []}[command]
     with open_card(one, Random(1)) as card:
         card.power_on()
         code, out, err = sscard(command, one, *arguments)
         assert (code, out) == (2, "")
-        assert f"is in use by process {os.getpid()}" in err
+        assert f"{one}: is open in this process already" in err
     assert sscard(command, one, *arguments)[0] == 0
 
 

@@ -67,7 +67,7 @@ def of(command: str, *rows: tuple[Any, ...]) -> Iterator[Any]:
 
 CARD_ERRORS = (
     ("nowhere.json {rest}", 2, "nowhere.json: cannot be"),
-    ("{folder} {rest}", 2, "cannot be read"),
+    ("{folder} {rest}", 2, "is not a regular file"),
     ("{folder}/not.json {rest}", 2, "is not a card image"),
     ("pcsc {rest}", 3, "pip install 'sscard[pcsc]'", "no pyscard"),
     ("pcsc {rest}", 3, "this machine has no reader", "no reader"),
@@ -144,7 +144,7 @@ ROWS = [
         ("{card}", 2, "<stdin>:2", "", "0084000008\nnonsense\n"),
         ("{card} 0084000008 --pin 41592x", 2, "--pin: a PIN has decimal digits only"),
         ("{card} 0084000008 --trace {folder}/no/trace", 2, "no/trace: cannot be written"),
-        ("{card} 0084000008", 2, "is in use by process", "held"),
+        ("{card} 0084000008", 2, "is open in this process already", "held"),
         *on_a_card("0084000008"),
     ),
     *of(
@@ -155,7 +155,7 @@ ROWS = [
         ("{card}", 2, "give the answer as an option", "end of input"),
         ("{card}", 130, "", "Ctrl-C"),
         (f"{{card}} --pin {PIN} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
-        (f"{{card}} --pin {PIN}", 2, "is in use by process", "held"),
+        (f"{{card}} --pin {PIN}", 2, "is open in this process already", "held"),
         *on_a_card(f"--pin {PIN}"),
     ),
     *of(

@@ -113,6 +113,8 @@ class TestFile:
             ('{"format": "sscard recording", "version": 9}', 1, "format version 9, this sscard reads 1"),
             ("HEAD\n\n{", 3, "not valid JSON"),
             ("HEAD\n7", 2, "not a line of a recording"),
+            ("HEAD\n" + "[" * 100_000, 2, "a number is too long, or brackets are nested too deeply"),
+            ("HEAD\n" + "9" * 5000, 2, "a number is too long, or brackets are nested too deeply"),
             ('HEAD\n{"at": 0, "event": "explosion"}', 2, "event: Input should be"),
             ('HEAD\n{"at": 0, "event": "command", "comand": "00"}', 2, "unknown field 'comand'"),
             ('HEAD\n{"at": 0, "event": "command", "sw": "9000"}', 2, "field 'command' is missing"),

@@ -296,6 +296,13 @@ def test_a_place_that_is_none_is_said(place: str) -> None:
         Service(place)
 
 
+@pytest.mark.skipif(not hasattr(socket, "AF_UNIX"), reason="no Unix sockets")
+def test_a_place_that_is_too_long_is_named_in_short() -> None:
+    with pytest.raises(InputError, match="File name too long") as refused:
+        Service("a" * 5000)
+    assert len(str(refused.value)) < 400
+
+
 def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("mine")

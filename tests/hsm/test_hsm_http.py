@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -157,6 +158,25 @@ def test_what_is_not_hex_is_said_without_words_of_python(service: Service) -> No
     assert told == (400, {"error": "factor: hex digits expected, two for each byte"})
 
 
+def test_a_charset_that_is_none_is_refused(service: Service) -> None:
+    for charset in ("charset*=utf-8''%00", "charset=hex", "charset=undefined", "charset=../x"):
+        status, answer = service.post(
+            "/v1/authentication-data", json.dumps(PROOF), **{"Content-Type": f"application/json; {charset}"}
+        )
+        assert (charset, status, list(answer)) == (charset, 400, ["error"])
+
+
+def test_an_hsm_that_fails_is_a_status_and_its_error_is_not_in_the_log(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object) -> bytes:
+        raise ZeroDivisionError("135790")
+
+    monkeypatch.setattr(SoftHsm, "authentication_data", fail)
+    assert service.post("/v1/authentication-data", PROOF) == (500, {"error": "the service failed"})
+    assert [line.split(" ", 1)[1] for line in service.log] == ["- - 500"]
+
+
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999", "1_0"])
 def test_a_length_that_is_none_is_refused(service: Service, length: str) -> None:
     with socket.create_connection(service.server.server_address[:2], timeout=PATIENCE) as raw:  # type: ignore[arg-type]
@@ -237,9 +257,45 @@ def test_no_service_is_an_hsm_error() -> None:
         b"HTTP/1.0 200 OK\r\n\r\n[]",
         b'HTTP/1.0 200 OK\r\n\r\n{"answer": 1}',
         b"HTTP/1.0 500 Oh\r\n\r\n<html>",
+        b"HTTP/1.0 200 OK\r\n\r\n" + b"[" * 4000,
+        b"HTTP/1.0 200 OK\r\n\r\n" + b"9" * 5000,
+        b'HTTP/1.0 200 OK\r\n\r\n{"result": 1009}',
+        b'HTTP/1.0 200 OK\r\n\r\n{"result": "100"}',
+        b'HTTP/1.0 409 No\r\n\r\n{"error": ["x"]}',
+        b'HTTP/1.0 409 No\r\n\r\n{"error": ""}',
+        b'HTTP/1.0 503 No\r\n\r\n{"error": {}}',
     ],
 )
 def test_another_service_is_recognised(answer: bytes) -> None:
+    with (
+        answering(answer) as url,
+        pytest.raises(HsmUnavailable, match="does not answer like an HSM service"),
+    ):
+        HttpHsm(url, TOKEN).address_of("PUK")
+
+
+@pytest.mark.parametrize(
+    "result",
+    ["", "AB", "ABC", "AB" * 15, "AB" * 16, "AB" * 17, "AB" * 1900, "8424000004", "8424000004 AABBCCD", "GG" * 4,
+     "842400000A" + "AB" * 10],
+    ids=str.__len__,
+)  # fmt: skip
+def test_a_result_of_the_wrong_form_is_none(result: str) -> None:
+    """The proof ends with the original data, the message begins with its header and has Lc bytes more."""
+    answer = b"HTTP/1.0 200 OK\r\n\r\n" + json.dumps({"result": result}).encode()
+    for ask in (
+        lambda hsm: hsm.authentication_data(3, "1009", CARD, FACTOR, ORIGINAL),
+        lambda hsm: hsm.safe_message(3, "1004", CARD, FACTOR, bytes.fromhex("8424000004"), None),
+        lambda hsm: hsm.purchase_mac(3, "200C", CARD, FACTOR, bytes(26)),
+        lambda hsm: hsm.transaction_proof(3, "200C", CARD, bytes(26)),
+    ):
+        with answering(answer) as url, pytest.raises(HsmUnavailable, match="does not answer like an HSM service"):
+            ask(HttpHsm(url, TOKEN))
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """A service with one answer; its URL."""
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def answer_one() -> None:
@@ -250,26 +306,28 @@ def test_another_service_is_recognised(answer: bytes) -> None:
                 while connected.recv(4096):
                     pass
 
-        with (
-            in_thread(answer_one, lambda: None),
-            pytest.raises(HsmUnavailable, match="does not answer like an HSM service"),
-        ):
-            HttpHsm(f"http://127.0.0.1:{other.getsockname()[1]}", TOKEN).address_of("PUK")
+        with in_thread(answer_one, lambda: None):
+            yield f"http://127.0.0.1:{other.getsockname()[1]}"
 
 
 @pytest.mark.parametrize(
     "url",
     [
-        *[
-            "",
-            "localhost:8440",
-            "ftp://127.0.0.1",
-            "http://",
-            "http://h:65536",
-            "http://[",
-            "http://user:SECRET@127.0.0.1",
-        ],
-        *["http://a b", "http://h/a b", "http://h/\u5b57", f"http://{'x' * 64}", "http://h\n"],
+        "",
+        "localhost:8440",
+        "ftp://127.0.0.1",
+        "http://",
+        "http://h:65536",
+        "http://[",
+        "http://user:SECRET@127.0.0.1",
+        "http://a b",
+        "http://h/a b",
+        "http://h/\u5b57",
+        "http://h\n",
+        "http://a..b:1",
+        "http://" + "a" * 300,
+        "http://127.0.0.1:1/é中",
+        "http://127.0.0.1/\x7f",
     ],
 )
 def test_what_is_no_url_is_said(url: str) -> None:
@@ -283,6 +341,11 @@ def test_a_port_in_use_is_said(service: Service) -> None:
         HsmServer(SOFT, TOKEN, port=service.server.server_address[1])
 
 
+def test_a_token_file_with_a_name_that_is_too_long_is_unusable_input() -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        service_token(Path("a" * 5000))
+
+
 def test_a_token_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
     file = tmp_path / "new" / "token"
     token = service_token(file)
@@ -293,7 +356,13 @@ def test_a_token_is_made_once_and_is_its_owners(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "text"),
-    [(b"", "holds no token"), (b"two\nlines", "holds no token"), (b"\xff", "cannot be read as a token")],
+    [
+        (b"", "holds no token"),
+        (b"\xff", "cannot be read as a token"),
+        (b"two\nlines", "holds no token"),
+        (b"one two", "one line without spaces"),
+        (b"a\0b", "holds no token"),
+    ],
 )
 def test_a_file_without_token_is_said(tmp_path: Path, content: bytes, text: str) -> None:
     file = tmp_path / "token"

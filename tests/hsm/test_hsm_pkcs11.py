@@ -18,7 +18,7 @@ import kit
 from kit.cards import citizens_card
 from kit.programs import CommandLine, run
 from sscard.errors import InputError, MissingPart
-from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
+from sscard.hsm import HsmError, HsmUnavailable, SoftHsm, open_hsm
 from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots, read_key_file
 from sscard.issuer import CardReference, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, save_card
@@ -294,6 +294,21 @@ def test_how_a_command_ends_without_its_token(
 
 def sscard_hsm_load(module: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return run("hsm", "load", "--module", module, *options, **{"SSCARD_TOKEN_PIN": PIN, **environment})
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names a library of Linux")
+def test_a_module_is_looked_at_before_the_pin_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SSCARD_TOKEN_PIN", raising=False)
+    (tmp_path / "text.so").write_text("no library")
+    for file, problem in (
+        ("libc.so.6", "it has no function C_GetFunctionList"),
+        (tmp_path / "text.so", "file too short|invalid ELF header"),
+    ):
+        with (
+            pytest.raises(InputError, match=f"cannot be used as a PKCS#11 module: ({problem})"),
+            open_hsm(f"pkcs11:token=x;module={file}", ask_pin=lambda: pytest.fail("asked for the PIN")),
+        ):
+            pass
 
 
 def test_python_pkcs11_missing_is_said_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:

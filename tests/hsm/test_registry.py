@@ -113,6 +113,7 @@ def test_https_speaks_tls(server: HsmServer, token: Path) -> None:
 )
 def test_pkcs11_names_token_and_module(url: str, module: str, label: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[tuple[Path, str, str]] = []
+    monkeypatch.setattr("sscard.hsm.pkcs11.find_token", lambda *_: None)
     monkeypatch.setattr("sscard.hsm.pkcs11.Pkcs11Hsm", lambda *given: opened.append(given) or SOFT)
     monkeypatch.setenv("SSCARD_PKCS11_MODULE", "/chosen/by-variable.so")
     monkeypatch.setenv("SSCARD_TOKEN_PIN", "135790")
@@ -126,6 +127,7 @@ def test_pkcs11_names_token_and_module(url: str, module: str, label: str, monkey
 def test_pkcs11_without_a_pin_or_a_module_is_not_available(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSCARD_TOKEN_PIN", raising=False)
     monkeypatch.delenv("SSCARD_PKCS11_MODULE", raising=False)
+    monkeypatch.setattr("sscard.hsm.pkcs11.find_token", lambda *_: None)
     with pytest.raises(HsmUnavailable) as refused, open_hsm("pkcs11:token=test;module=/a/b.so"):
         pass
     assert refused.value.remedy == "SSCARD_TOKEN_PIN=PIN"
@@ -246,6 +248,39 @@ def test_a_plug_in_that_does_not_load_says_what_to_install(plug_in: Any, target:
         pass
     assert "kind of HSM 'rack' cannot be loaded: " in str(missing.value)
     assert missing.value.remedy == f"pip install --force-reinstall {target.partition(':')[0]}"
+
+
+NOTHING = None
+
+
+def open_nothing(_url: str, **_options: object) -> None:
+    return NOTHING
+
+
+def open_failing(_url: str, **_options: object) -> SoftHsm:
+    raise RuntimeError("boom")
+
+
+def open_refusing(_url: str, **_options: object) -> SoftHsm:
+    raise HsmUnavailable("the rack is off", "switch it on")
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [("open_nothing", "it returned NoneType, expected Hsm"), ("open_failing", "RuntimeError: boom"),
+     ("NOTHING", "a function was expected, not NoneType")],
+)  # fmt: skip
+def test_a_plug_in_that_does_not_work_is_named(plug_in: Any, target: str, says: str) -> None:
+    plug_in(f"rack_hsm:{target}")
+    with pytest.raises(MissingPart) as missing, open_hsm("rack:"):
+        pass
+    assert f"rack_hsm:{target} of package rack_hsm does not work: {says}" in str(missing.value)
+
+
+def test_what_an_hsm_of_a_plug_in_refuses_stays(plug_in: Any) -> None:
+    plug_in("rack_hsm:open_refusing")
+    with pytest.raises(HsmUnavailable, match="the rack is off"), open_hsm("rack:"):
+        pass
 
 
 # Commands

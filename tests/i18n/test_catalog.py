@@ -212,6 +212,7 @@ AS_IT_IS = {
     "Content-Length expected": "for programs, over HTTP",
     "at most {} bytes": "for programs, over HTTP",
     "the body is not text in its charset": "for programs, over HTTP",
+    "the service failed": "for programs, over HTTP",
     "the token is empty": "for programmers",
     "{}, Python {}, Linux {}": "names",
     NO_FEE: "a word of the item",

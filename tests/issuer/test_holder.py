@@ -47,6 +47,12 @@ def test_a_number_that_is_none_is_refused(number: str) -> None:
     assert "GB 11643" in say(refused.value.remedy)
 
 
+@pytest.mark.parametrize("name", ["a\x01b", "a\nb", "张\x7f三", "\0", "\t"])
+def test_control_characters_in_a_name_are_refused(name: str) -> None:
+    with pytest.raises(InputError, match="the holder's name has control characters"):
+        Holder(name, "410402198503150009")
+
+
 def test_the_example_of_the_sheet_is_a_holder() -> None:
     holder = Holder("张三", "410402198503150009")
     assert (holder.sex, holder.birthplace, f"{holder.birth_date}") == ("2", "410402", "1985-03-15")

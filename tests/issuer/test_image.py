@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable
@@ -628,7 +629,7 @@ def test_an_image_is_held_by_one_at_a_time(path: Path) -> None:
     with open_card(path, Random(1)) as card:
         card.power_on()
         with (
-            pytest.raises(InputError, match=rf"card\.json: is in use by process {os.getpid()}\n"),
+            pytest.raises(InputError, match=r"card\.json: is open in this process already\n"),
             open_card(path, Random(1)),
         ):
             pass
@@ -645,6 +646,72 @@ def test_a_holder_that_died_holds_nothing(path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code, path], check=False).returncode == 9  # noqa: S603
     with open_card(path, Random(1)) as card:
         assert card.power_on()
+
+
+def make_device(path: Path) -> None:
+    """A device of the same kind as /dev/null."""
+    try:
+        os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root makes a device")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+@pytest.mark.parametrize("make", [os.mkfifo, make_device, os.mkdir], ids=["pipe", "device", "folder"])
+@pytest.mark.parametrize("linked", [False, True])
+def test_only_a_regular_file_is_replaced(tmp_path: Path, make: Callable[[Path], None], linked: bool) -> None:
+    node = tmp_path / "node"
+    make(node)
+    before = node.stat().st_mode
+    path = node
+    if linked:
+        path = tmp_path / "link"
+        path.symlink_to(node)
+    left = sorted(tmp_path.iterdir())
+    with pytest.raises(InputError, match=f"{path.name}: is not a regular file"):
+        save_card(card_of("v3-sm4"), path)
+    with pytest.raises(InputError, match=f"{path.name}: is not a regular file"), open_card(path):
+        pass
+    assert node.stat().st_mode == before
+    assert sorted(tmp_path.iterdir()) == left
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_is_written_through_to_its_target(tmp_path: Path, exists: bool) -> None:
+    (tmp_path / "real").mkdir()
+    target, link = tmp_path / "real" / "card.json", tmp_path / "link.json"
+    if exists:
+        target.write_text("an earlier card")
+    link.symlink_to(target)
+    save_card(card_of("v3-sm4"), link)
+    assert link.is_symlink()
+    assert load_card(target).snapshot() == card_of("v3-sm4").snapshot()
+    with open_card(link) as card:
+        card.power_on()
+        card.transmit(verify("999999"))
+        with pytest.raises(InputError, match="is open in this process already"), open_card(target):
+            pass
+    assert link.is_symlink()
+    assert load_card(target).snapshot().pin_tries == 5
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "/", "a" * 5000, "a" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have_is_refused_in_short(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for use in (lambda path: save_card(card_of("v3-sm4"), path), lambda path: open_card(path).__enter__()):
+        with pytest.raises(InputError) as refused:
+            use(Path(name))
+        assert len(str(refused.value)) < 400
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_loop_of_links_is_refused(tmp_path: Path) -> None:
+    loop = tmp_path / "loop.json"
+    loop.symlink_to(loop)
+    with pytest.raises(InputError, match=r"loop\.json: cannot be used: Too many levels"), open_card(loop):
+        pass
 
 
 def test_a_folder_that_cannot_be_written(path: Path) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.metadata import EntryPoint, EntryPoints
 from json import loads
 from pathlib import Path
+from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from sscard.errors import InputError, MissingPart
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
-from sscard.scenario.reports import REPORTS, html, json, junit, trace
+from sscard.scenario.reports import REPORTS, html, json, junit, trace, write_reports
 
 SEED = 3
 RIGHT = "name: The right PIN\nproves: It is <accepted>.\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
@@ -62,3 +66,32 @@ def test_no_report_holds_a_pin(name: str, results: list[ScenarioResult]) -> None
     text = REPORTS.find(name)(results, SEED)
     assert "975310" not in text
     assert "123456" not in text.replace("0123456789", "")
+
+
+# Packages
+
+
+@pytest.mark.parametrize(
+    ("write", "says"),
+    [
+        (lambda *_: None, "it returned NoneType, expected str"),
+        (lambda *_: 1 / 0, "ZeroDivisionError: division by zero"),
+        (lambda: "", "TypeError: "),
+    ],
+)
+def test_a_report_that_fails_is_named_and_the_others_are_written(
+    results: list[ScenarioResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: object, says: str
+) -> None:
+    module = ModuleType("demo_report")
+    module.write = write  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "demo_report", module)
+    points = EntryPoints([EntryPoint("demo", "demo_report:write", "sscard.reports")])
+    monkeypatch.setattr("sscard.plugins.entry_points", points.select)
+    asked = [(REPORTS.find(name), tmp_path / name) for name in ("demo", "json", "junit")]
+    with pytest.raises(MissingPart) as missing:
+        write_reports([*asked, (REPORTS.find("json"), tmp_path / "none" / "x")], results, SEED)
+    assert f"demo_report:write of package demo_report does not work: {says}" in str(missing.value)
+    assert (tmp_path / "json").read_text(encoding="utf-8") == json.write(results, SEED)
+    assert (tmp_path / "junit").read_text(encoding="utf-8") == junit.write(results, SEED)
+    with pytest.raises(InputError, match="x: cannot be written"):
+        write_reports([(REPORTS.find("json"), tmp_path / "none" / "x")], results, SEED)

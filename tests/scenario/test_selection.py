@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from sscard.errors import InputError
+from sscard.scenario import find_scenarios
 from sscard.scenario.selection import select
 
 FILE = (
@@ -31,8 +34,13 @@ def test_selects(read, expression, found):
 
 
 @pytest.mark.parametrize(
-    "expression", ["and", "a and", "a or or b", "(a", "a)", "a b", "not", "()", "not " * 5000 + "a", "(" * 5000]
+    "expression", ["and", "a and", "a or or b", "(a", "a)", "a b", "not", "()", "(" * 5000, "not " * 5000 + "a"]
 )
 def test_refuses_an_expression_it_cannot_read(read, expression):
     with pytest.raises(InputError, match="-k"):
         select(read(FILE), expression)
+
+
+def test_a_path_that_is_too_long_is_unusable_input() -> None:
+    with pytest.raises(InputError, match="File name too long"):
+        find_scenarios([Path("a" * 5000)])

@@ -164,7 +164,7 @@ def test_a_card_in_use_is_left_alone(run: Run, card: Path) -> None:
     with open_card(card):
         result = run("open", card, "--reason", "forgotten", "--new", NEW)
     assert result.code == 2
-    assert "is in use by process" in result.err
+    assert "is open in this process already" in result.err
 
 
 def test_cases_are_listed_by_what_is_asked(run: Run, card: Path) -> None:

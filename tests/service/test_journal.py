@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.util import find_spec
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -351,9 +353,56 @@ def test_only_the_two_databases_are_journals(url: str) -> None:
         SqlJournal(url, JOURNAL_KEY)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://[",
+        "postgresql://h]/x",
+        "postgresql://a b/x",
+        "postgresql://h:port/x",
+        "postgresql://h:65536/x",
+        "sqlite://host/x",
+        "sqlite://?timeout=long",
+        "~no-such-user/journal.db",
+        "nonsense://",
+        "mysql://host/db",
+    ],
+)
+def test_a_malformed_url_is_unusable_input(url: str) -> None:
+    with pytest.raises(InputError, match="not the URL of a journal") as refused:
+        SqlJournal(url, JOURNAL_KEY)
+    assert "postgresql://user@host/database" in refused.value.remedy
+
+
+def test_what_is_no_database_is_unusable_input(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database" * 100)
+    for path, problem in ((tmp_path, "is not a regular file"), (tmp_path / "text", "file is not a database")):
+        for create in (True, False):
+            with pytest.raises(InputError, match=f"{path}:? ?.*{problem}"):
+                SqlJournal(str(path), JOURNAL_KEY, create=create)
+    assert (tmp_path / "text").read_text() == "no database" * 100
+
+
+def test_a_file_whose_name_looks_like_a_query_is_a_journal(tmp_path: Path) -> None:
+    SqlJournal(str(tmp_path / "a?b@c.db"), JOURNAL_KEY).close()
+    assert (tmp_path / "a?b@c.db").exists()
+
+
+@pytest.mark.skipif(find_spec("psycopg") is None, reason="no psycopg: pip install 'sscard[postgresql]'")
+def test_a_server_that_is_not_there_is_a_missing_part() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with pytest.raises(MissingPart, match="Connection refused") as missing:
+        SqlJournal(f"postgresql://user:hunter2@127.0.0.1:{port}/x", JOURNAL_KEY)
+    assert "hunter2" not in str(missing.value)
+    assert "--journal" in missing.value.remedy
+    with pytest.raises(InputError, match="invalid connection option"):
+        SqlJournal(f"postgresql://127.0.0.1:{port}/x?colour=red", JOURNAL_KEY)
+
+
 def test_the_password_of_a_url_is_never_shown(postgres: str) -> None:
     url = postgres.replace("postgres@", "nobody-here:hunter2@")
-    with pytest.raises(JournalUnavailable) as caught:
+    with pytest.raises(MissingPart) as caught:
         SqlJournal(url, JOURNAL_KEY)
     assert "hunter2" not in str(caught.value)
 
@@ -361,6 +410,15 @@ def test_the_password_of_a_url_is_never_shown(postgres: str) -> None:
 def test_a_missing_journal_is_told_where_none_shall_be_made(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no journal"):
         SqlJournal(str(tmp_path / "none.db"), JOURNAL_KEY, create=False)
+
+
+def test_a_path_that_is_too_long_is_unusable_input(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="File name too long"):
+        load_key(Path("a" * 5000))
+    for create in (True, False):
+        with pytest.raises(InputError, match="File name too long"):
+            SqlJournal("a" * 5000, JOURNAL_KEY, create=create)
 
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:

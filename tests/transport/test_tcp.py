@@ -148,7 +148,20 @@ def test_a_port_in_use() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["", "localhost", "localhost:", "localhost:http", "localhost:65536", "a:b:1", f"{'x' * 64}:1"]
+    "address",
+    [
+        "",
+        "localhost",
+        "localhost:",
+        "localhost:http",
+        "localhost:65536",
+        "a:b:1",
+        "a..b:1",
+        ".a:1",
+        "a\0b:1",
+        "a" * 64 + ":1",
+        "a" * 300 + ":1",
+    ],
 )
 def test_what_is_no_address(address: str) -> None:
     with pytest.raises(InputError, match="not an address"):

@@ -7,7 +7,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sscard.cli.apdu import write_text
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, Text, Words
 from sscard.cli.usage import argument, command, option
@@ -86,11 +85,12 @@ def run(
     the summary, the reports and the trace cover the scenarios that were run.
     """
     scenarios = _find(list(paths), personality, expression)
+    from sscard.scenario.reports import write_reports
+
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     writers = [_report(asked) for asked in (*reports, *short)]
     results = _run(scenarios, seed, transport)
-    for write, file in writers:
-        write_text(file, write(results, seed))
+    write_reports(writers, results, seed)
     if len(results) < len(scenarios):
         tell(_("interrupted after {done} of {total} scenarios", done=len(results), total=len(scenarios)))
         raise SystemExit(INTERRUPTED)

@@ -154,6 +154,10 @@ def _document(line: int, text: str, source: str) -> Document:
             column=error.colno,
             remedy=REMEDY,
         ) from None
+    except (ValueError, RecursionError):  # a number of thousands of digits; brackets
+        raise InputError(
+            Phrase("a number is too long, or brackets are nested too deeply"), file=source, line=line, remedy=REMEDY
+        ) from None
     document = Document(content, {(): Place(line, 1)}, source)
     if not isinstance(content, dict):
         raise document.error((), Phrase("not a line of a recording"), REMEDY)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from sscard.document import suggestion
 from sscard.driver.api import FUNCTIONS, Result
@@ -31,6 +31,7 @@ PIN_FIELDS: Final = {"iReloadPIN_HSM_Step2": 4}
 _NUMBER: Final = re.compile("-?[0-9]{1,9}")
 
 
+@runtime_checkable
 class DriverLibrary(Protocol):
     """A driver whose functions are called by name."""
 
@@ -91,14 +92,13 @@ DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]]
     Phrase("kind of driver library"),
     {LIBRARY: lambda url: nullcontext(NativeLibrary(Path(url.partition(":")[2])))},
     LIBRARY,
-    gives=AbstractContextManager,
+    result=DriverLibrary,
 )
 
 
 def open_driver(url: str) -> AbstractContextManager[DriverLibrary]:
     """The driver library at a URL: the path of a shared library, or a scheme of an installed package."""
-    opener, url = DRIVERS.resolve(url)
-    return opener(url)
+    return DRIVERS.open(url)
 
 
 def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:

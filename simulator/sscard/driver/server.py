@@ -6,6 +6,7 @@ import os
 import re
 import select
 import socket
+import stat
 import sys
 import threading
 import time
@@ -19,6 +20,7 @@ from typing import Any, Final, cast
 from sscard.driver.api import FUNCTIONS, Result, SSCardDriver
 from sscard.driver.errors import Code, DriverError
 from sscard.errors import InputError, MissingPart
+from sscard.files import mode_of
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.version import __version__
@@ -305,7 +307,7 @@ def default_place() -> str:
 
 def _clear(path: Path) -> None:
     """Remove a socket that nobody serves any more."""
-    if not path.is_socket():
+    if not stat.S_ISSOCK(mode_of(path)):
         return
     with socket.socket(socket.AF_UNIX) as probe:
         try:

@@ -15,15 +15,21 @@ from sscard.hsm.protocol import Access, HsmError, HsmUnavailable
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
+from sscard.standard.cipher import MAC_LENGTH
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440
+AUTHENTICATION_LENGTH: Final = 8
+"""Bytes of authentication data, before the original data."""
 LONGEST_MESSAGE: Final = 4096
 """Bytes of a request or an answer."""
 TIMEOUT: Final = 10.0
 """Seconds that a client waits for the service, and the service for a request to come in whole."""
 SERVE: Final = "sscard hsm serve"
 OPTION: Final = "--hsm-token FILE"
+_ADDRESS, _WORDS, _BYTE = "[0-9A-Fa-f]{4}", "(?s:.+)", "[0-9A-Fa-f]{2}"
+"""The form of an answer."""
+_MAC: Final = f"({_BYTE}){{{MAC_LENGTH}}}"
 SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F]")
 
@@ -60,30 +66,32 @@ class HttpHsm:
 
     def address_of(self, key: str, version: int = 0) -> str:
         """See ``Hsm``."""
-        return self._ask("address-of", {"key": key, "version": version})
+        return self._ask("address-of", {"key": key, "version": version}, _ADDRESS)
 
     def authentication_data(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
     ) -> bytes:
         """See ``Hsm``."""
-        return self._compute("authentication-data", algorithm, address, card, factor=factor, original=original)
+        form = f"({_BYTE}){{{AUTHENTICATION_LENGTH}}}(?i:{original.hex()})"
+        return self._compute("authentication-data", form, algorithm, address, card, factor=factor, original=original)
 
     def safe_message(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
     ) -> bytes:
         """See ``Hsm``."""
-        return self._compute("safe-message", algorithm, address, card, factor=factor, header=header, pin=pin)
+        form = f"(?i:{header.hex()})({_BYTE}){{{int.from_bytes(header[-1:])}}}"
+        return self._compute("safe-message", form, algorithm, address, card, factor=factor, header=header, pin=pin)
 
     def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
         """See ``Hsm``."""
-        return self._compute("purchase-mac", algorithm, address, card, factor=factor, message=message)
+        return self._compute("purchase-mac", _MAC, algorithm, address, card, factor=factor, message=message)
 
     def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
         """See ``Hsm``."""
-        return self._compute("transaction-proof", algorithm, address, card, message=message)
+        return self._compute("transaction-proof", _MAC, algorithm, address, card, message=message)
 
     def _compute(
-        self, operation: str, algorithm: int, address: str, card: CardReference, **data: bytes | None
+        self, operation: str, form: str, algorithm: int, address: str, card: CardReference, **data: bytes | None
     ) -> bytes:
         fields = {
             "algorithm": algorithm,
@@ -92,38 +100,37 @@ class HttpHsm:
             "serial": card.serial.hex(),
             **{name: None if value is None else value.hex() for name, value in data.items()},
         }
-        try:
-            return bytes.fromhex(self._ask(operation, fields))
-        except ValueError:
-            raise HsmError(Phrase("the HSM service answered no hex digits")) from None
+        return bytes.fromhex(self._ask(operation, fields, form))
 
-    def _ask(self, operation: str, fields: dict[str, Any]) -> str:
+    def _ask(self, operation: str, fields: dict[str, Any], form: str) -> str:
+        """The result of an operation, which has a form: what does not fit it is never sent to a card."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         connection = self._connect(*self._place, timeout=self._timeout)
         try:
             connection.request("POST", f"{self._path}/v1/{operation}", json.dumps(fields), headers)
             answer = connection.getresponse()
             body = json.loads(answer.read(LONGEST_MESSAGE))
-            if answer.status == HTTPStatus.OK:
-                return str(body["result"])
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 raise HsmUnavailable(Phrase("the service's token is missing or wrong"), OPTION)
-            if answer.status == HTTPStatus.SERVICE_UNAVAILABLE:
-                raise HsmUnavailable(str(body["error"]), SERVE)
-            raise HsmError(str(body["error"]))
+            if answer.status == HTTPStatus.OK and re.fullmatch(form, body["result"]):
+                return str(body["result"])
+            if answer.status != HTTPStatus.OK and re.fullmatch(_WORDS, body["error"]):
+                gone = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
+                raise HsmUnavailable(body["error"], SERVE) if gone else HsmError(body["error"])
         except TimeoutError:
             raise HsmUnavailable(
                 Phrase("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout),
                 SERVE,
             ) from None
-        except (HTTPException, ValueError, KeyError, TypeError):
-            raise HsmUnavailable(Phrase("{url} does not answer like an HSM service", url=self._url), SERVE) from None
+        except (HTTPException, ValueError, KeyError, TypeError, RecursionError):
+            pass
         except OSError as error:
             raise HsmUnavailable(
                 Phrase("the HSM at {url} cannot be reached: {reason}", url=self._url, reason=reason_of(error)), SERVE
             ) from None
         finally:
             connection.close()
+        raise HsmUnavailable(Phrase("{url} does not answer like an HSM service", url=self._url), SERVE)
 
 
 def open_url(url: str, *, access: Access) -> HttpHsm:
@@ -143,6 +150,8 @@ def read_token(file: Path) -> str:
         ) from None
     if not re.fullmatch("[!-~]+", token):
         raise InputError(
-            Phrase("holds no token"), file=str(file), remedy=Phrase("remove the file, and a new token is made")
+            Phrase("holds no token: one line without spaces is expected"),
+            file=str(file),
+            remedy=Phrase("remove the file, and a new token is made"),
         )
     return token

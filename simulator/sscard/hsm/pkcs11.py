@@ -60,6 +60,8 @@ SOFTHSM: Final = (
 )
 """Where SoftHSM2 is installed, by system."""
 
+_ENTRY: Final = "C_GetFunctionList"
+"""The function that makes a library a PKCS#11 module."""
 _USES: Final = {use.replace(" ", "-"): use for use in get_args(Use)}
 """Uses by their word in a label."""
 
@@ -198,7 +200,9 @@ def open_url(url: str, *, access: Access) -> Pkcs11Hsm:
             ),
         )
     module = Path(unquote(given.get("module", ""))) if given.get("module") else default_module()
-    return Pkcs11Hsm(module, unquote(given["token"]), token_pin(access))
+    token = unquote(given["token"])
+    find_token(module, token)  # before the PIN is asked for
+    return Pkcs11Hsm(module, token, token_pin(access))
 
 
 def default_module() -> Path:
@@ -263,12 +267,11 @@ def _library() -> Any:
     return pkcs11
 
 
-@contextmanager
-def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
-    """A session of the token's user that may write, once it is sure that the token can derive."""
+def find_token(module: Path, token: str) -> Any:
+    """The token of a module with a label. Errors as of ``Pkcs11Hsm``."""
     library = _library()
     try:
-        found = library.lib(str(module)).get_token(token_label=token)
+        return library.lib(str(module)).get_token(token_label=token)
     except library.NoSuchToken:
         raise HsmUnavailable(
             Phrase("{module} has no token {token!r}", module=str(module), token=token),
@@ -278,9 +281,18 @@ def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
         # A file that does not load is an error without a name of its own.
         named = type(error) not in (library.PKCS11Error, RuntimeError)
         problem = _words(error) if named else not_loaded(module)
+        if not named and str(error).endswith(_ENTRY):
+            problem = Phrase("it has no function {function}", function=_ENTRY)
         raise InputError(
             Phrase("cannot be used as a PKCS#11 module: {problem}", problem=problem), file=str(module)
         ) from None
+
+
+@contextmanager
+def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
+    """A session of the token's user that may write, once it is sure that the token can derive."""
+    library = _library()
+    found = find_token(module, token)
     with _refusals():
         if library.Mechanism.DES3_ECB_ENCRYPT_DATA not in found.slot.get_mechanisms():
             raise HsmError(

@@ -23,7 +23,7 @@ HSMS: Final[Registry[Opener]] = Registry(
         "https": "sscard.hsm.http:open_url",
         "pkcs11": "sscard.hsm.pkcs11:open_url",
     },
-    gives=(Hsm, AbstractContextManager),
+    result=Hsm,
 )
 
 
@@ -36,10 +36,5 @@ def open_hsm(url: str, *, token_file: Path | None = None, ask_pin: Callable[[], 
     for an unknown scheme or a malformed URL, ``MissingPart`` for a package that
     is not installed, ``HsmUnavailable`` if no HSM can be asked.
     """
-    opener, url = HSMS.resolve(url)
-    opened = opener(url, access=Access(token_file, ask_pin))
-    if isinstance(opened, AbstractContextManager):
-        with opened as hsm:
-            yield hsm
-    else:
-        yield opened
+    with HSMS.open(url, access=Access(token_file, ask_pin)) as hsm:
+        yield hsm

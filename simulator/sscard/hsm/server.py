@@ -20,7 +20,7 @@ charset that Content-Type names.
 
 Status 200; 400 no such request; 401 wrong token; 404 no such operation; 409
 the HSM refused, with its words; 413 too much; 503 the HSM behind the service
-is not available. No answer holds a key.
+is not available; 500 the HSM failed in another way. No answer holds a key.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from sscard.document import Model, problem_in
 from sscard.errors import InputError, InvalidValue
+from sscard.files import mode_of
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, TIMEOUT, read_token
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
 from sscard.i18n.language import reason_of, say
@@ -212,7 +213,7 @@ class HsmServer(ThreadingHTTPServer):
             request = wanted.model_validate_json(body.decode(charset))
         except ValidationError as error:
             return Reply(400, {"error": _what_is_wrong(error)}, f"{operation} -")
-        except (LookupError, UnicodeError):
+        except (LookupError, ValueError):  # a charset with a null character
             return Reply(400, {"error": "the body is not text in its charset"}, f"{operation} -")
         words = f"{operation} {request.words}"
         try:
@@ -230,10 +231,9 @@ class HsmServer(ThreadingHTTPServer):
             self._log(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {words}")
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the names of the base class
-        """A client that hangs up in mid-request is its own affair; anything else goes into the log by name."""
-        error = sys.exception()
-        if not isinstance(error, OSError):
-            self.log(f"- - {type(error).__name__}")
+        """A client that hangs up in mid-request is its own affair; of anything else the log has no more than this."""
+        if not isinstance(sys.exception(), OSError):
+            self.log("- - 500")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -245,7 +245,12 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_POST(self) -> None:
-        reply = self._reply()
+        try:
+            reply = self._reply()
+        except OSError:
+            raise
+        except Exception:  # whatever the HSM behind the service does; its words may hold anything
+            reply = Reply(500, {"error": "the service failed"}, "- -")
         self.server.log(f"{reply.words} {reply.status}")
         body = json.dumps(reply.body, ensure_ascii=False).encode()
         self.send_response(reply.status)
@@ -271,7 +276,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 def service_token(file: Path) -> str:
     """The token in a file; a new one where the file is not there, readable by its owner only."""
-    if file.exists():
+    if mode_of(file):
         return read_token(file)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from sscard.card import Chip
 from sscard.errors import InputError
+from sscard.files import mode_of
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.image import read_image, write_image
@@ -35,18 +37,20 @@ def load_card(path: Path, tell: Tell = ignore) -> Card:
 def save_card(card: Card, path: Path | str) -> None:
     """Write an image file whole or not at all: a new file beside it, synced, takes its place.
 
-    Errors: ``InputError`` if the file cannot be written.
+    A link stays, and its target is written. Errors: ``InputError`` if the file
+    cannot be written, and for anything but a regular file: the new file would
+    take the place of a device or a pipe.
     """
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.new")
+    target = _regular(Path(path))
+    beside = target.with_name(f".{target.name}.new")
     try:
         with beside.open("w", encoding="utf-8") as file:
             file.write(write_image(card))
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
+        beside.replace(target)
         if hasattr(os, "O_DIRECTORY"):  # Windows opens no directory
-            folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.fsync(folder)  # otherwise a power cut of the machine may bring the old file back
             finally:
@@ -55,6 +59,18 @@ def save_card(card: Card, path: Path | str) -> None:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None
+
+
+def _regular(path: Path) -> Path:
+    """The file that a path leads to, which need not exist; ``InputError`` if it is not a regular file."""
+    mode = mode_of(path)
+    if mode and not stat.S_ISREG(mode):
+        raise InputError(
+            Phrase("is not a regular file"),
+            file=str(path),
+            remedy=Phrase("expected the name of a card image, as in card.json"),
+        )
+    return path.resolve()
 
 
 class FileCard:
@@ -102,7 +118,8 @@ def open_card(
     path: Path, random: Random | None = None, *, contact: bool = True, tell: Tell = ignore
 ) -> Iterator[FileCard]:
     """Hold the card of an image file by a lock file beside it; a second process is refused with the owner's pid."""
-    lock = path.with_name(f".{path.name}.lock")
+    target = _regular(path)
+    lock = target.with_name(f".{target.name}.lock")
     handle = _take(lock, path)
     try:
         os.ftruncate(handle, 0)
@@ -165,6 +182,12 @@ def _refuse_second(lock: Path, path: Path, *, locked: bool = False) -> None:
         return
     except PermissionError:
         pass  # it runs under another user
+    if owner == str(os.getpid()):
+        raise InputError(
+            Phrase("is open in this process already"),
+            file=str(path),
+            remedy=Phrase("name another card, or use a copy of the image"),
+        )
     raise InputError(
         Phrase("is in use by process {holder}", holder=owner or "?"),
         file=str(path),

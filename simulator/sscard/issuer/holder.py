@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from random import Random
@@ -46,6 +47,11 @@ class Holder:
             raise InputError(
                 Phrase("the holder's name does not fit into the card"),
                 remedy=Phrase("--name takes up to 25 Chinese characters or 35 letters, all of them in GBK"),
+            )
+        if any(unicodedata.category(char) == "Cc" for char in self.name):
+            raise InputError(
+                Phrase("the holder's name has control characters"),
+                remedy=Phrase("--name takes letters, without line breaks"),
             )
         if not is_id_number(self.id_number):
             raise InputError(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
+from stat import S_ISDIR
 from typing import Final
 
 from sscard.card import Personality
 from sscard.errors import InputError, MissingPart
+from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.issuer.personalities import find_personality
 from sscard.scenario.reader import Scenario, read_scenario
@@ -80,7 +82,7 @@ def find_scenarios(paths: Iterable[Path], personality: Personality | None = None
     """The scenarios of these files and folders, in their order; folders are searched for ``*.yaml``."""
     found: list[Scenario] = []
     for path in paths:
-        if path.is_dir():
+        if S_ISDIR(mode_of(path)):
             found += _read_folder(path, str(path), personality)
         else:
             found += read_scenario(path, str(path), path.resolve().parent.name, personality)

@@ -20,7 +20,7 @@ def select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
         try:
             fits = _Reader(expression, searched.lower()).read()
         except RecursionError:
-            raise _unreadable(Phrase("nested too deeply")) from None
+            raise _unreadable(Phrase("is nested too deeply")) from None
         if fits:
             chosen.append(scenario)
     return chosen

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from sscard.errors import InputError, MissingPart
+from sscard.errors import InputError, MissingPart, TransportError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import cardfile
 from sscard.issuer.cardfile import FileCard
@@ -19,6 +19,8 @@ from sscard.transport.pcsc import PcscConnection, cards
 from sscard.transport.tcp import TcpConnection
 
 IMAGE, PCSC = "image", "pcsc"
+SHORTEST_ANSWER: Final = 2
+"""Bytes: a status word, or the least an ATR has."""
 
 Opener = Callable[..., AbstractContextManager[Connection]]
 """``opener(url, contact=…, tell=…)``: a connection without power yet, closed at the end of the ``with`` block.
@@ -57,8 +59,67 @@ CARDS: Final[Registry[Opener]] = Registry(
         "exec": lambda url, **_options: ExecConnection(_address(url)),
     },
     IMAGE,
-    gives=AbstractContextManager,
+    result=Connection,
 )
+
+
+class PlugInCard:
+    """The connection of a package's card: it answers bytes, or raises a ``TransportError`` that names the card."""
+
+    def __init__(self, card: Connection, url: str) -> None:
+        self._card = card
+        self._url = url
+
+    def power_on(self) -> bytes:
+        return self._answer(self._card.power_on)
+
+    def power_off(self) -> None:
+        self._call(self._card.power_off)
+
+    def reset(self) -> bytes:
+        return self._answer(self._card.reset)
+
+    def transmit(self, command: bytes) -> bytes:
+        return self._answer(self._card.transmit, command)
+
+    def _answer(self, ask: Callable[..., object], *sent: bytes) -> bytes:
+        answer = self._call(ask, *sent)
+        if not isinstance(answer, bytes):
+            raise TransportError(
+                Phrase(
+                    "card {url}: {call} returned {type}, expected bytes", type=type(answer).__name__, **self._where(ask)
+                )
+            )
+        if len(answer) < SHORTEST_ANSWER:
+            raise TransportError(
+                Phrase(
+                    "card {url}: {call} returned {length} bytes, expected at least {least}",
+                    length=len(answer),
+                    least=SHORTEST_ANSWER,
+                    **self._where(ask),
+                )
+            )
+        return answer
+
+    def _call(self, ask: Callable[..., object], *sent: bytes) -> object:
+        try:
+            return ask(*sent)
+        except (TransportError, InputError, MissingPart):
+            raise
+        except (Exception, SystemExit) as error:
+            # Not its text, which may repeat the command with its PIN.
+            raise TransportError(
+                Phrase("card {url}: {call} failed with {error}", error=type(error).__name__, **self._where(ask))
+            ) from None
+
+    def _where(self, ask: Callable[..., object]) -> dict[str, str]:
+        return {"url": self._url, "call": ask.__name__}
+
+
+@contextmanager
+def _checked(opened: AbstractContextManager[Connection], url: str) -> Iterator[PlugInCard]:
+    with opened as card:
+        yield PlugInCard(card, url)
 
 
 def open_card(url: str | Path, *, contact: bool = True, tell: Tell = ignore) -> AbstractContextManager[Connection]:
@@ -69,8 +130,9 @@ def open_card(url: str | Path, *, contact: bool = True, tell: Tell = ignore) -> 
     the interface of an image; ``tell`` gets messages, as of a migrated image.
     Errors: ``InputError``, ``MissingPart``, and those of the connection.
     """
-    opener, full = CARDS.resolve(str(url))
-    return opener(full, contact=contact, tell=tell)
+    url = str(url)
+    opened = CARDS.open(url, contact=contact, tell=tell)
+    return opened if CARDS.is_builtin(scheme_of(url)) else _checked(opened, url)
 
 
 def scheme_of(url: str) -> str:

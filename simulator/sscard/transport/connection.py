@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from sscard.standard.apdu import SW, Answer, command, split
 
@@ -11,6 +11,7 @@ WRONG_LE, MORE_DATA = int(SW.WRONG_LE), int(SW.MORE_DATA)
 """Every answer is compared with them: quicker as plain numbers."""
 
 
+@runtime_checkable
 class Connection(Protocol):
     """One card under a reader: power, and bytes in, bytes out.
 

@@ -25,7 +25,7 @@ CONNECT: Final = 30.0
 """Seconds to wait for a card to accept the connection, or to connect."""
 READ_SIZE: Final = 65536
 SHORTEST_COMMAND: Final = 2
-_ADDRESS: Final = re.compile(r"(?P<host>[^:\s]*|\[[^\]\s]+\]):(?P<port>[0-9]{1,5})")
+_ADDRESS: Final = re.compile(r"(?P<host>[^:\s\0]*|\[[^\]\s]+\]):(?P<port>[0-9]{1,5})")
 
 
 class TcpConnection:
@@ -40,12 +40,7 @@ class TcpConnection:
 
     def __init__(self, address: str, *, patience: float = PATIENCE, connect: float = CONNECT) -> None:
         found = _ADDRESS.fullmatch(address)
-        try:
-            usable = found is not None and int(found["port"]) <= 0xFFFF
-            (found["host"] if found else "").encode("idna")  # as the look-up of the host does
-        except UnicodeError:
-            usable = False
-        if found is None or not usable:
+        if found is None or int(found["port"]) > 0xFFFF or not _is_name(found["host"]):
             raise InputError(
                 Phrase("tcp:{address}: not an address", address=address),
                 remedy=Phrase("for example tcp:127.0.0.1:4001"),
@@ -183,3 +178,12 @@ class TcpConnection:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+
+def _is_name(host: str) -> bool:
+    """Whether the resolver takes a name: its parts are not empty and have at most 63 characters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        return False
+    return True

@@ -6,9 +6,12 @@ is its module and a row here; packages add theirs by entry points (``sscard.repo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Final
 
+from sscard.errors import InputError, MissingPart, TransportError
+from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 from sscard.scenario.reports import html, json, junit, trace
@@ -21,5 +24,19 @@ REPORTS: Final[Registry[Report]] = Registry(
     "sscard.reports",
     Phrase("report format"),
     {"html": html.write, "json": json.write, "junit": junit.write, "trace": trace.write},
-    gives=str,
+    result=str,
 )
+
+
+def write_reports(reports: Iterable[tuple[Report, Path]], results: Sequence[ScenarioResult], seed: int) -> None:
+    """Write each report into its file; the first error is raised once the other reports are written."""
+    errors: list[Exception] = []
+    for write, file in reports:
+        try:
+            file.write_text(write(results, seed), encoding="utf-8")
+        except OSError as error:
+            errors.append(InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(file)))
+        except (InputError, MissingPart, TransportError) as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +12,7 @@ from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from random import SystemRandom
+from stat import S_ISREG
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -27,9 +29,10 @@ from sqlalchemy import (
     make_url,
     select,
 )
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, ProgrammingError
 
 from sscard.errors import InputError, MissingPart
+from sscard.files import mode_of
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage
@@ -75,6 +78,7 @@ class SqlJournal:
         self._engine = _engine(url, create)
         self.shown = self._engine.url.render_as_string(hide_password=True)
         try:
+            self._connect()
             with self._writing() as db:
                 lanes = migrate(db, key, self.shown)
         except BaseException:
@@ -211,6 +215,18 @@ class SqlJournal:
         except DBAPIError as error:
             raise self._unavailable(error) from None
 
+    def _connect(self) -> None:
+        """The first connection: what fails here is the file, the URL or the server."""
+        try:
+            self._engine.connect().close()
+        except DBAPIError as error:
+            reason = self._unavailable(error)
+            if getattr(error.orig, "sqlite_errorcode", 0) in _NO_JOURNAL or isinstance(error, ProgrammingError):
+                raise InputError(reason.said, remedy=_REMEDY) from None
+            if self._engine.dialect.name == "postgresql":
+                raise MissingPart(reason.said, Phrase("start the database server, or correct --journal")) from None
+            raise reason from None
+
     def _damaged(self) -> JournalUnavailable:
         return JournalUnavailable(
             Phrase("journal {shown}: the chain is damaged, see: sscard case verify", shown=self.shown)
@@ -221,6 +237,10 @@ class SqlJournal:
         return JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=reason_in(error.orig)))
 
 
+_NO_JOURNAL: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+_REMEDY: Final = Phrase("expected the path of an SQLite file, or postgresql://user@host/database")
+_HOST: Final = {"sqlite": re.compile(""), "postgresql": re.compile(r"[^\s\[\]]*")}
+"""What may be the host in a URL, by database."""
 _ONE_MOMENT: Final[dict[str, dict[str, Any]]] = {
     "sqlite": {},
     "postgresql": {"isolation_level": "REPEATABLE READ"},
@@ -279,6 +299,8 @@ def _engine(url: str, create: bool) -> Engine:
         if parsed.get_backend_name() == "sqlite":
             return _sqlite(parsed, create)
         return create_engine(parsed)
+    except ValueError:  # an option in the query of the URL
+        raise InputError(Phrase("--journal: not the URL of a journal"), remedy=_REMEDY) from None
     except ModuleNotFoundError as error:
         raise MissingPart(
             Phrase("{name} is not installed", name=error.name or ""), 'pip install "sscard[postgresql]"'
@@ -288,24 +310,25 @@ def _engine(url: str, create: bool) -> Engine:
 def _parsed(url: str) -> URL:
     """The URL with its driver; ``InputError`` for a database that cannot be a journal."""
     try:
-        parsed = make_url(url if "://" in url else f"sqlite:///{Path(url).expanduser()}")
+        file = None if "://" in url else str(Path(url).expanduser())
+        parsed = URL.create("sqlite", database=file) if file else make_url(url)
         backend = parsed.get_backend_name()
-    except (ArgumentError, NoSuchModuleError):
-        backend = ""
-    if backend not in _ONE_MOMENT:
-        remedy = Phrase("the path of an SQLite file, or postgresql://user@host/database")
-        raise InputError(Phrase("--journal: not the URL of a journal"), remedy=remedy)
+        fits = _HOST[backend].fullmatch(parsed.host or "") and (parsed.port or 0) <= 0xFFFF
+    except (ArgumentError, NoSuchModuleError, ValueError, RuntimeError, KeyError):  # as of a port in words, ~nobody
+        fits = None
+    if not fits:
+        raise InputError(Phrase("--journal: not the URL of a journal"), remedy=_REMEDY)
     return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
 
 
 def _sqlite(url: URL, create: bool) -> Engine:
     if url.database:
-        if not create and not Path(url.database).exists():
-            raise InputError(
-                Phrase("there is no journal"),
-                file=url.database,
-                remedy=Phrase("a first case makes it: sscard case open"),
-            )
+        mode = mode_of(Path(url.database))
+        if mode and not S_ISREG(mode):
+            raise InputError(Phrase("is not a regular file"), file=url.database, remedy=_REMEDY)
+        if not mode and not create:
+            remedy = Phrase("a first case makes it: sscard case open")
+            raise InputError(Phrase("there is no journal"), file=url.database, remedy=remedy)
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -361,7 +384,7 @@ def load_key(path: Path) -> bytes:
 
 def _make_key(path: Path) -> None:
     """Whole or not at all, and once: a file beside it takes its place unless another did."""
-    if path.exists():
+    if mode_of(path):
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
