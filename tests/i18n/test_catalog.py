@@ -213,6 +213,7 @@ AS_IT_IS = {
     "at most {} bytes": "for programs, over HTTP",
     "the body is not text in its charset": "for programs, over HTTP",
     "the service failed": "for programs, over HTTP",
+    "exceeded maximum nesting depth": "of libyaml, only compared",
     "the token is empty": "for programmers",
     "{}, Python {}, Linux {}": "names",
     NO_FEE: "a word of the item",
