@@ -116,7 +116,7 @@ def test_an_example_is_answered_as_it_says(chip: Any, command: AnyCommand) -> No
 def test_a_declaration_is_complete_in_both_languages(chip: Any, command: AnyCommand) -> None:
     assert set(command.choices) <= set(CHOICES)
     assert 0x9000 in command.statuses
-    assert re.fullmatch(r"[\w-]+\.md §[0-9.]+", command.section)
+    assert re.fullmatch(r"[\w-]+\.md \u00a7[0-9.]+", command.section)
     names = [part.name for part in (*command.data, *command.answer)]
     assert all(name.english and name.chinese for name in names)
     assert not [name.english for name in names if HAN.search(name.english)]

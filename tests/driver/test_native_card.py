@@ -154,7 +154,7 @@ def test_a_program_in_c_changes_the_pin_at_a_port(image: Path, example: Path) ->
     [
         ("--personality", "v1-des"),
         ("--personality", "v2-3des", "--city", "110100"),
-        ("--personality", "v3-sm4", "--place", "tries-3", "--pin", "123456"),
+        ("--personality", "v3-sm4", "--place", "tries-3"),
         ("--city", "650000"),
     ],
 )

@@ -25,7 +25,7 @@ FEW = settings(max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 
 
 def is_well_formed(apdu: bytes) -> bool:
-    """The four cases of a short command APDU (ISO 7816-3 §12.1.3)."""
+    """The four cases of a short command APDU (ISO/IEC 7816-3 §12.1.3)."""
     body = apdu[4:]
     with_data = bool(body) and body[0] > 0 and len(body) in (1 + body[0], 2 + body[0])
     return len(apdu) >= 4 and (len(body) <= 1 or with_data)
