@@ -148,7 +148,8 @@ def test_a_mistake_in_a_file_is_told_with_its_place(run: Run, card: Path, tmp_pa
 def test_a_mistaken_option_ends_with_two_and_opens_nothing(
     run: Run, card: Path, option: str, value: str, told: str
 ) -> None:
-    result = run("open", card, "--reason", "forgotten", option, value)
+    given = {"--reason": "forgotten", option: value}
+    result = run("open", card, *(word for pair in given.items() for word in pair))
     assert result.code == 2
     assert told in result.err
     assert "there is no journal" in run("list").err or run("list", "--json").json == []
