@@ -221,16 +221,17 @@ class SqlJournal:
             self._engine.connect().close()
         except DBAPIError as error:
             reason = self._unavailable(error)
-            if getattr(error.orig, "sqlite_errorcode", 0) in _NO_JOURNAL or isinstance(error, ProgrammingError):
+            if isinstance(error, ProgrammingError):  # an option in the query of the URL
+                raise InputError(_NO_URL, remedy=_REMEDY) from None
+            if getattr(error.orig, "sqlite_errorcode", 0) in _NO_JOURNAL:
                 raise InputError(reason.said, remedy=_REMEDY) from None
             if self._engine.dialect.name == "postgresql":
                 raise MissingPart(reason.said, Phrase("start the database server, or correct --journal")) from None
             raise reason from None
 
     def _damaged(self) -> JournalUnavailable:
-        return JournalUnavailable(
-            Phrase("journal {shown}: the chain is damaged, see: sscard case verify", shown=self.shown)
-        )
+        said = Phrase("journal {shown}: the chain is damaged, see: sscard case verify", shown=self.shown)
+        return JournalUnavailable(said)
 
     def _unavailable(self, error: DBAPIError) -> JournalUnavailable:
         # The statement and its values, which SQLAlchemy would add, stay out.
@@ -238,6 +239,7 @@ class SqlJournal:
 
 
 _NO_JOURNAL: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+_NO_URL: Final = Phrase("--journal: not the URL of a journal")
 _REMEDY: Final = Phrase("expected the path of an SQLite file, or postgresql://user@host/database")
 _HOST: Final = {"sqlite": re.compile(""), "postgresql": re.compile(r"[^\s\[\]]*")}
 """What may be the host in a URL, by database."""
@@ -300,11 +302,10 @@ def _engine(url: str, create: bool) -> Engine:
             return _sqlite(parsed, create)
         return create_engine(parsed)
     except ValueError:  # an option in the query of the URL
-        raise InputError(Phrase("--journal: not the URL of a journal"), remedy=_REMEDY) from None
+        raise InputError(_NO_URL, remedy=_REMEDY) from None
     except ModuleNotFoundError as error:
-        raise MissingPart(
-            Phrase("{name} is not installed", name=error.name or ""), 'pip install "sscard[postgresql]"'
-        ) from None
+        missing = Phrase("{name} is not installed", name=error.name or "")
+        raise MissingPart(missing, 'pip install "sscard[postgresql]"') from None
 
 
 def _parsed(url: str) -> URL:
@@ -317,7 +318,7 @@ def _parsed(url: str) -> URL:
     except (ArgumentError, NoSuchModuleError, ValueError, RuntimeError, KeyError):  # as of a port in words, ~nobody
         fits = None
     if not fits:
-        raise InputError(Phrase("--journal: not the URL of a journal"), remedy=_REMEDY)
+        raise InputError(_NO_URL, remedy=_REMEDY)
     return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
 
 
@@ -332,9 +333,8 @@ def _sqlite(url: URL, create: bool) -> Engine:
         try:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(
-                Phrase("cannot be a journal: {reason}", reason=reason_of(error)), file=url.database
-            ) from None
+            problem = Phrase("cannot be a journal: {reason}", reason=reason_of(error))
+            raise InputError(problem, file=url.database) from None
     engine = create_engine(url, connect_args={"timeout": SQLITE_WAIT})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
