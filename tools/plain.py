@@ -41,7 +41,7 @@ INSTALLED = "node_modules"
 
 TO_DO = frozenset(
     (
-        *("card", "chip", "cli", "conversation", "document", "driver", "errors", "issuer", "psam"),
+        *("card", "chip", "cli", "conversation", "document", "errors", "issuer", "psam"),
         *("scenario", "terminal", "transport"),
     )
 )

@@ -325,10 +325,10 @@ class _Told:
 
 def _serve(service: PinService, found: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> _Told:
     """Take a case as far as it goes."""
-    from sscard.service.counter import go_on
+    from sscard.service.counter import advance
 
     told = _Told(found)
-    told.say(go_on(service, found, session, keypad, key=key))
+    told.say(advance(service, found, session, keypad, key=key))
     return told
 
 

@@ -59,7 +59,7 @@ def read_card(session: CardSession | None) -> BasicData | None:
         return None
 
 
-def go_on(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> Told:
+def advance(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> Told:
     """Continue the case from its stage; return the text of the last step for the citizen.
 
     ``key`` is the idempotency key of the operation.
