@@ -39,12 +39,7 @@ DOCUMENTS = (
 FACTS = Path("docs/standard")
 INSTALLED = "node_modules"
 
-TO_DO = frozenset(
-    (
-        *("card", "chip", "cli", "conversation", "document", "errors", "issuer", "psam"),
-        "terminal",
-    )
-)
+TO_DO = frozenset((*("card", "chip", "cli", "psam"),))
 """Packages whose docstrings and messages are still to be rewritten. Remove a package when it is done."""
 
 

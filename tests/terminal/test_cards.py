@@ -88,9 +88,9 @@ def test_a_scheme_of_a_package_is_called_with_url_and_options(monkeypatch: pytes
     )
     monkeypatch.syspath_prepend(tmp_path)
     registered(monkeypatch, "demo_opener:open_demo")
-    with open_card("demo:x", contact=False, tell=print) as connection:
+    with open_card("demo:x", contact=False, notify=print) as connection:
         opened: object = connection
-    assert opened == ("demo:x", {"contact": False, "tell": print})
+    assert opened == ("demo:x", {"contact": False, "notify": print})
 
 
 def test_a_package_that_cannot_be_loaded_is_a_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
