@@ -39,7 +39,7 @@ DOCUMENTS = (
 FACTS = Path("docs/standard")
 INSTALLED = "node_modules"
 
-TO_DO = frozenset((*("card", "chip", "cli", "psam"),))
+TO_DO = frozenset(("cli",))
 """Packages whose docstrings and messages are still to be rewritten. Remove a package when it is done."""
 
 
