@@ -32,7 +32,7 @@ def prototype(row: Function) -> str:
 def sizes(row: Function) -> str:
     """Buffers of a function, in bytes."""
     texts = {**LONGEST, "pKey": row.key}
-    return ", ".join([f"pOutInfo {row.room}", *(f"{name} {texts[name]}" for name in row.parameters if name in texts)])
+    return ", ".join([f"pOutInfo {row.size}", *(f"{name} {texts[name]}" for name in row.parameters if name in texts)])
 
 
 def header(rows: list[Function]) -> str:
@@ -50,18 +50,18 @@ def definition(row: Function) -> str:
     texts = [f"{{{name}, {LIMITS.get(name, row.key)}}}" for name, kind in row.parameters.items() if kind is str]
     given = f"NUMBERS({', '.join(numbers)})" if numbers else "NO_NUMBER"
     words = f"TEXTS({', '.join(texts)})" if texts else "NO_TEXT"
-    begin, end = f'    return call("{row.name}", {given},', f"{words}, pOutInfo, OUT_{row.room});"
+    begin, end = f'    return call("{row.name}", {given},', f"{words}, pOutInfo, OUT_{row.size});"
     space = " " if len(begin) + len(end) < WIDTH else "\n                "
     return f"{prototype(row)} {{\n{begin}{space}{end}\n}}\n"
 
 
 def protocol(rows: list[Function]) -> str:
     """The table of PROTOCOL.md."""
-    lines = ["| Function | Numbers | Texts | pOutInfo | Goes on with |", "|---|---|---|---|---|"]
+    lines = ["| Function | Numbers | Texts | pOutInfo | Next step |", "|---|---|---|---|---|"]
     for row in rows:
         numbers = ", ".join(name for name, kind in row.parameters.items() if kind is int)
         texts = ", ".join(name for name, kind in row.parameters.items() if kind is str)
-        lines.append(f"| {row.name} | {numbers} | {texts} | {row.room} | {row.next_step} |")
+        lines.append(f"| {row.name} | {numbers} | {texts} | {row.size} | {row.next_step} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,12 +1,10 @@
 """Check the English that users and developers read for phrases that plain technical English avoids.
 
-``python tools/plain.py [--list]`` scans documents (README, CONTRIBUTING,
+``python tools/plain.py`` scans documents (README, CONTRIBUTING,
 CHANGELOG, docs/ without the fact sheets, templates), the docstrings of all
 Python files, the texts of YAML files, and the messages of the catalog. It
-prints one line per finding as ``file:line: phrase: text``, then a summary.
-Findings in the packages of ``TO_DO`` are counted per package only; ``--list``
-prints them too. Exits 1 if there is a finding in any other place, or if a
-package of ``TO_DO`` has no finding left and must be removed from the list.
+prints one line per finding as ``file:line: phrase: text``, then their number.
+Exits 1 if there is a finding.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,14 +36,6 @@ DOCUMENTS = (
 FACTS = Path("docs/standard")
 INSTALLED = "node_modules"
 
-TO_DO = frozenset(
-    (
-        *("card", "chip", "cli", "conversation", "document", "driver", "errors", "issuer", "psam"),
-        *("scenario", "service", "terminal", "transport"),
-    )
-)
-"""Packages whose docstrings and messages are still to be rewritten. Remove a package when it is done."""
-
 
 @dataclass(frozen=True)
 class Finding:
@@ -56,12 +45,6 @@ class Finding:
     line: int
     phrase: str
     text: str
-
-    @property
-    def area(self) -> str:
-        """The package of sscard that the file belongs to, otherwise the first part of its path."""
-        inside = self.path.is_relative_to(PACKAGE)
-        return (self.path.relative_to(PACKAGE) if inside else self.path).parts[0].removesuffix(".py")
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.phrase}: {self.text}"
@@ -104,18 +87,12 @@ def findings(root: Path) -> list[Finding]:
 
 
 def main() -> int:
-    """Print the findings and the summary; return the exit code."""
+    """Print the findings and their number; return the exit code."""
     found = findings(ROOT)
-    waiting = Counter(finding.area for finding in found if finding.area in TO_DO)
-    wrong = [finding for finding in found if finding.area not in TO_DO]
-    for finding in found if "--list" in sys.argv[1:] else wrong:
+    for finding in found:
         sys.stdout.write(f"{finding}\n")
-    done = sorted(TO_DO - set(waiting))
-    for area in done:
-        sys.stdout.write(f"tools/plain.py: {area} has no finding left: remove it from TO_DO\n")
-    todo = ", ".join(f"{area} {count}" for area, count in sorted(waiting.items()))
-    sys.stdout.write(f"{len(wrong)} phrases to replace; still to do: {todo or 'no package'}\n")
-    return 1 if wrong or done else 0
+    sys.stdout.write(f"{len(found)} phrases to replace\n")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ PROBLEMS: Final = {
 
 
 def _first(error: ValidationError) -> ErrorDetails:
-    """The detail to tell: an unknown field before the missing one it may be a misspelling of."""
+    """The detail to report: an unknown field before a missing field, which it may be a misspelling of."""
     details = error.errors(include_url=False, include_input=False)
     return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
 

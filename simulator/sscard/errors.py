@@ -1,8 +1,8 @@
-"""Why a run ends early: unusable input, a missing part of the environment, a card that does not answer.
+"""Errors: unusable input, a missing part of the environment, a card that does not answer.
 
 ``sscard.cli.main`` maps these classes, and classes derived from them, to exit
-codes. They hold phrases: ``str(error)`` is in the language of the moment when
-it is shown, whatever it was when the error was made.
+codes. They contain phrases: ``str(error)`` is in the language that is current
+when the error is shown.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ LONGEST_PATH: Final = 240
 
 
 class PhrasedError(Exception):
-    """An error that is shown in any language; ``said`` is what it says, as a phrase."""
+    """An error with a message in any language; ``said`` is the message as a phrase."""
 
     def __init__(self, said: Sayable) -> None:
         super().__init__(said)
@@ -29,7 +29,7 @@ class PhrasedError(Exception):
 
 
 class InputError(PhrasedError):
-    """Unusable input: what was wrong, where, what was expected. The command line exits with 2.
+    """Unusable input: what is wrong, where, and what is expected. Exit code 2.
 
     ``line`` and ``column`` count from 1, 0 if there is none. The text never
     repeats a PIN or key that was given.
@@ -58,7 +58,7 @@ class ReaderMissing(InputError):
 
 
 class InvalidValue(PhrasedError, ValueError):
-    """A validator of a document refuses a value: why, and what helps."""
+    """A validator of a document refuses a value: reason and remedy."""
 
     def __init__(self, problem: Sayable, remedy: Sayable = "") -> None:
         super().__init__(problem)
@@ -82,18 +82,18 @@ class MissingPart(PhrasedError):
 
 
 class TransportError(PhrasedError):
-    """No answer of the card came: unlike a status word, nothing the card decided. Exit code 1."""
+    """The card did not answer; a status word, in contrast, is an answer of the card. Exit code 1."""
 
     def __init__(self, said: Sayable = "") -> None:
         super().__init__(said)
 
 
 class CardRemoved(TransportError):
-    """The reader holds no card, or the card left with this command and may have run it. Exit code 3."""
+    """The reader has no card, or the card was removed during this command and may have executed it. Exit code 3."""
 
 
 def said_by(error: BaseException) -> Sayable:
-    """What an error says, as a phrase if it has one, else its text as it is."""
+    """The message of an error, as a phrase if it has one, otherwise its text."""
     said: Sayable = getattr(error, "said", "") or str(error)
     return said
 
@@ -108,5 +108,5 @@ def not_loaded(library: Path) -> Sayable:
 
 
 def _with_remedy(said: Sayable, remedy: Sayable) -> str:
-    """The remedy goes on a line of its own."""
+    """The message, with the remedy on a separate line."""
     return f"{say(said)}\n  {say(remedy)}" if remedy else say(said)

@@ -166,7 +166,7 @@ class TestReplay:
         assert code == 1
         assert "2 of 4 commands played, no difference" in out
         assert f"{path}:5: EXTERNAL AUTHENTICATION" in out
-        assert "not replayable: its data prove something over a random of the card" in out
+        assert "not replayable: its data are computed over a random number of the card" in out
         assert load_card(twin).snapshot() == before
 
     def test_the_serial_number_in_the_atr_is_not_compared(self, sscard, card, tmp_path):

@@ -100,7 +100,7 @@ class TestFile:
         wire.connection.memory.cut_power(0, Moment.BEFORE)  # type: ignore[attr-defined]
         with pytest.raises(PowerLost):
             wire.transmit(kit.verify("123456"))
-        assert str(wire.events[-1]).endswith("< no answer: the power went")
+        assert str(wire.events[-1]).endswith("< no answer: the power was cut")
 
     @pytest.mark.parametrize(
         ("text", "line", "problem"),
@@ -246,8 +246,8 @@ class TestStatements:
         (send,) = self.statements(command)
         assert isinstance(send, Send)
         words = {
-            "proves": "not replayable: its data prove something over a random of the card",
-            "masked": "not replayable: its masked data are no PIN that can be given again",
+            "proves": "not replayable: its data are computed over a random number of the card",
+            "masked": "not replayable: its masked data are not a PIN that can be entered again",
         }
         assert say(send.obstacle) == words.get(obstacle, "")
 

@@ -139,10 +139,10 @@ def test_the_header_has_the_functions_of_the_driver() -> None:
         assert parameters == [written[one.annotation].format(one.name) for one in expected] + ["char *pOutInfo"]
         numbers = sum(one.annotation == "int" for one in expected)
         next_step = re.sub(r"\d$", lambda step: str(int(step[0]) + 1), name)
-        goes_on = next_step != name and next_step in SIGNATURES
+        has_next_step = next_step != name and next_step in SIGNATURES
         row = FUNCTIONS[name]
-        found = row.numbers, row.texts, row.room, row.goes_on
-        assert found == (numbers, len(expected) - numbers, SIZES.get(name, 1024), goes_on)
+        found = row.numbers, row.texts, row.size, row.has_next_step
+        assert found == (numbers, len(expected) - numbers, SIZES.get(name, 1024), has_next_step)
 
 
 def test_the_generated_parts_are_those_of_the_table() -> None:

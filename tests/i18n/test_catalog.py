@@ -459,7 +459,7 @@ ERRORS = [
     InvalidPin(Phrase("a PIN has decimal digits only")),
     ReaderMissing(Phrase("no reader called {name!r}", name="x"), remedy=Phrase("this machine has no reader")),
     MissingPart(Phrase("pcscd is not installed"), "sudo apt-get install pcscd"),
-    DaemonFailed(Phrase("pcscd ended at once\n{log}", log="")),
+    DaemonFailed(Phrase("pcscd exited on start\n{log}", log="")),
     CardMute(Phrase("the card does not answer")),
     HsmError(Phrase("no key at address {address}", address="100A")),
     HsmUnavailable(Phrase("the token's PIN is not given"), "SSCARD_TOKEN_PIN=PIN"),

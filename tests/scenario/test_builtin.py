@@ -15,7 +15,7 @@ from sscard.scenario.library import builtin_folder
 from sscard.service import Reason, Rule
 
 SCENARIOS = builtin_scenarios()
-# No road leads to these: VERIFY uses no challenge, and the item offers every channel there is.
+# No scenario reaches these: VERIFY uses no challenge, and the item offers every channel there is.
 UNREACHABLE = {"VERIFY": {0x6984}}
 UNREACHABLE_RULES = {Rule.CHANNEL}
 

@@ -25,7 +25,7 @@ def test_a_fault_that_no_command_reaches_fails_its_own_step(run, fault):
     result = run(f"- fault: {{{fault}, ins: 'EE'}}\n- verify_pin: 123456\n  state: verified")
     assert not result.passed
     [missed] = result.failure.mismatches
-    assert (missed.field, say(missed.actual)) == ("fault", "no command came to it")
+    assert (missed.field, say(missed.actual)) == ("fault", "no command reached it")
     assert result.scenario.place(result.failure.number, missed.field).line == 5
 
 

@@ -88,7 +88,7 @@ def test_what_an_initial_pin_may_do_is_the_places(use: str, passes: bool, pays: 
     citizen = make_citizen(pin=pin)
     trial = try_at_pharmacy(at_pharmacy(citizen), PSAM, place(use, initial), pin, OPENING)
     assert (trial.passed, trial.receipt is not None) == (passes, pays)
-    assert use == "free" or trial.said == INITIAL_PIN_USES[use].told
+    assert use == "free" or trial.said == INITIAL_PIN_USES[use].notice
 
 
 @pytest.mark.parametrize("use", USES)
@@ -108,7 +108,7 @@ def test_the_result_notice_reminds_of_an_initial_pin_and_its_limits(use: str, pi
     assert isinstance(notice, ResultNotice)
     assert notice.initial_pin is initial
     assert ("please change it soon" in notice.text) is initial
-    told = say(INITIAL_PIN_USES[use].told or "")
+    told = say(INITIAL_PIN_USES[use].notice or "")
     assert (bool(told) and told in notice.text) is (initial and use != "free")
 
 

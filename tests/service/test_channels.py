@@ -27,16 +27,16 @@ from sscard.service import (
     load_item,
     load_policy,
 )
-from sscard.service.channels import DOORS
+from sscard.service.channels import CHANNEL_RULES
 
 NEW = "80264153"
 CHILD = "410402201503150003"
 
 
 def test_every_channel_of_the_item_has_a_door() -> None:
-    assert set(DOORS) == set(load_item().channels) == set(Channel)
-    assert DOORS[Channel.ONLINE].pre_review
-    assert not DOORS[Channel.WINDOW].hands_over_to
+    assert set(CHANNEL_RULES) == set(load_item().channels) == set(Channel)
+    assert CHANNEL_RULES[Channel.ONLINE].pre_review
+    assert not CHANNEL_RULES[Channel.WINDOW].hands_over_to
 
 
 def test_online_has_every_step_of_the_items_depth(service: PinService, citizen: Citizen) -> None:
@@ -72,7 +72,7 @@ def test_an_online_case_without_a_reader_is_handled_elsewhere(
     assert service.present(case, citizen.basic) is None
     assert service.operate(case, citizen.session, NEW) == Operated(Reason.FORGOTTEN.operation)
     assert isinstance(service.complete(case, citizen.session, NEW), ResultNotice)
-    assert case.events[-1].said == DOORS[handling].tells
+    assert case.events[-1].said == CHANNEL_RULES[handling].closing
 
 
 def test_an_online_case_on_the_citizens_own_reader_needs_the_card_read(service: PinService, citizen: Citizen) -> None:

@@ -24,7 +24,7 @@ from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.service import Act, Case, Event, PinService, Reason, Stage
-from sscard.service.counter import ApplicationFile, Keypad, go_on, read_card
+from sscard.service.counter import ApplicationFile, Keypad, advance, read_card
 from sscard.service.journal.database import SqlJournal
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN, PIN_TRIES
@@ -104,7 +104,7 @@ class Office:
             session = CardSession.start(SteppingCard(card, step), SoftHsm(builtin_keys()))
             wanted = ApplicationFile(reason=reason, key=key)
             case = service.intake(wanted.application(read_card(session)), key=key)
-            go_on(service, case, session, Keypad(lambda: NEW, lambda: OLD), key=key)
+            advance(service, case, session, Keypad(lambda: NEW, lambda: OLD), key=key)
         journal.close()
 
     def steps_of(self, reason: Reason) -> int:

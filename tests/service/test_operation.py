@@ -190,7 +190,7 @@ def test_an_hsm_that_cannot_leaves_card_and_case_as_they_were(
     case = accepted(Reason.LOCKED)
     answer = service.operate(case, citizen.at_hsm(SoftHsm(KeyHierarchy(KeyFile(name="empty", keys=[])))), NEW)
     assert isinstance(answer, NotDone)
-    assert "the PIN is as it was" in answer.text
+    assert "the PIN is unchanged" in answer.text
     assert case.stage is Stage.ACCEPTED
     assert isinstance(service.operate(case, citizen.at_hsm(SoftHsm(keys)), NEW), Operated)
 

@@ -191,7 +191,7 @@ def test_an_hsm_that_is_down_leaves_the_pin_and_the_case_goes_on_later(good: int
     at.session = CardSession.start(at.reader, BrokenHsm(good))
     answer = at.operate()
     assert isinstance(answer, NotDone)
-    assert "the PIN is as it was" in answer.text
+    assert "the PIN is unchanged" in answer.text
     assert (at.changed, at.case.in_doubt, at.case.stage) == (False, False, Stage.ACCEPTED)
     at.session = up
     assert isinstance(at.operate(), Operated)
@@ -205,7 +205,7 @@ def test_an_hsm_that_is_down_at_the_resumption_claims_nothing() -> None:
     at.session = CardSession.start(at.reader, BrokenHsm(0))
     answer = at.operate()
     assert isinstance(answer, NotDone)
-    assert "what came of the operation before is not known" in answer.text
+    assert "the result of the previous operation is not known" in answer.text
     assert at.case.in_doubt
 
 
@@ -239,10 +239,10 @@ def test_a_refusal_that_ended_the_case_is_told_again() -> None:
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        (None, "the applicant does not go on; the PIN is as it was"),
+        (None, "the applicant does not continue; the PIN is unchanged"),
         (
             Removal(Moment.DURING),
-            "broken off, and the card was not shown again: whether the PIN is another is not known",
+            "aborted, and the card was not presented again: it is not known whether the PIN was changed",
         ),
     ],
 )

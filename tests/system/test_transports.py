@@ -1,4 +1,4 @@
-"""The same verdict on every road: the built-in suite through PC/SC and in process, step by step."""
+"""The same verdict over every transport: the built-in suite through PC/SC and in process, step by step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sscard.chip.memory import Moment, PowerLost
 from sscard.i18n.language import say
 from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
 from sscard.scenario.reports import trace
-from sscard.scenario.transports import Road, run_scenarios
+from sscard.scenario.transports import Link, run_scenarios
 from sscard.transport.pcsc import ReaderError
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.readerpool import ReaderPool
@@ -33,7 +33,7 @@ def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
 @pytest.mark.slow
 def test_the_whole_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, pool: ReaderPool) -> None:
     scenarios = builtin_scenarios()
-    through = list(run_scenarios(scenarios, road=Road(pool.connect, pcscd.readers)))
+    through = list(run_scenarios(scenarios, link=Link(pool.connect, pcscd.readers)))
     in_process = list(run_scenarios(scenarios))
     assert [result.scenario.title for result in through if not result.passed] == []
     assert trace.write(through, 1) == trace.write(in_process, 1)
@@ -109,9 +109,9 @@ def test_a_command_that_cannot_travel_fails_its_step_and_says_why(pool: ReaderPo
 
 @pytest.mark.slow
 def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
-    traces = {road: tmp_path / road for road in ("local", "pcsc")}
-    for road, file in traces.items():
-        done = run("run", "-k", "window or contactless", "--transport", road, "--trace", file)
+    traces = {transport: tmp_path / transport for transport in ("local", "pcsc")}
+    for transport, file in traces.items():
+        done = run("run", "-k", "window or contactless", "--transport", transport, "--trace", file)
         assert done.returncode == 0, done.stdout + done.stderr
     assert traces["local"].read_bytes() == traces["pcsc"].read_bytes()
 

@@ -129,11 +129,11 @@ def test_a_scheme_of_a_package_is_called_with_url_and_options(monkeypatch: pytes
         return nullcontext(kit.card_of("v3-sm4").chip(Random(1)))
 
     registered(monkeypatch, plug_in(open_demo))
-    with open_card("demo:x", contact=False, tell=print) as card:
+    with open_card("demo:x", contact=False, notify=print) as card:
         assert card.power_on() == card.reset() == kit.card_of("v3-sm4").profile.atr()
         assert card.transmit(bytes.fromhex(TRIES)) == b"\x63\xc6"
         card.power_off()
-    assert given == ["demo:x", {"contact": False, "tell": print}]
+    assert given == ["demo:x", {"contact": False, "notify": print}]
 
 
 def test_a_package_that_cannot_be_loaded_is_a_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The social security card's chip: bytes in, bytes out; no I/O, no clock, no threads."""
+"""The social security card's chip: answers commands; no I/O, no clock, no threads."""
 
 from sscard.card.chip import Chip
 from sscard.card.profile import Profile

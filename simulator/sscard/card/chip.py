@@ -1,4 +1,4 @@
-"""The chip: bytes in, bytes out. Its whole face to the world is power, ``transmit`` and ``snapshot``."""
+"""The card's chip. Its interface is power, ``transmit`` and ``snapshot``."""
 
 from __future__ import annotations
 
@@ -40,5 +40,5 @@ class Chip(Engine[Session]):
         session.attentive = session.attentive or session.transaction is not None
 
     def snapshot(self) -> Snapshot:
-        """A read-only look at counters and states, without any secret."""
+        """A read-only snapshot of counters and states; no secrets."""
         return take_snapshot(self.profile, self.memory, self._session)

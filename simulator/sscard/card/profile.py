@@ -1,4 +1,4 @@
-"""What personalisation fixes for good: personality, layout, ATR bytes and key values."""
+"""The data fixed by personalisation: personality, layout, ATR bytes and key values."""
 
 from __future__ import annotations
 

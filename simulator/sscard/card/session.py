@@ -1,4 +1,4 @@
-"""What lives as long as the power: selection, security statuses, challenge, pending answer."""
+"""The volatile state of a card: selection, security statuses, challenge, pending answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Transaction:
 
 
 class Session(ChipSession):
-    """One card under power.
+    """The session of a powered card.
 
     ``status`` is a mask of security statuses (see ``layout``), ``record`` the
     current record from 1 (0: none).
@@ -62,7 +62,7 @@ class Session(ChipSession):
         self.transaction: Transaction | None = None
 
     def block_of(self, df: DfSpec) -> bytes:
-        """What a DF answers while it or the card is blocked, empty while neither is [OC-29, OC-34]."""
+        """The status word of a blocked DF or card, empty if neither is blocked [OC-29, OC-34]."""
         numbers = self.memory.numbers
         if numbers[CARD_BLOCKED] and not (df.financial and not self.personality.card_block_reaches_financial):
             return NOT_SUPPORTED
@@ -90,7 +90,7 @@ class Session(ChipSession):
         self.record = record
 
     def record_in(self, ef: FileSpec) -> int:
-        """The current record of an EF: only the current EF has one."""
+        """The current record of an EF, 0 if the EF is not current."""
         return self.record if ef is self.ef else 0
 
     def allows(self, rule: tuple[int, ...]) -> bool:

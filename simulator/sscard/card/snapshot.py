@@ -1,4 +1,4 @@
-"""A read-only look into a card for tests, reports and ``sscard show``; no PIN, no key, no challenge."""
+"""A read-only snapshot of a card for tests, reports and ``sscard show``; no PIN, no key, no challenge."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Snapshot:
 
 
 def take_snapshot(profile: Profile, memory: Memory, session: Session | None) -> Snapshot:
-    """The card as it stands."""
+    """The current state of a card."""
     layout = profile.layout
     numbers = memory.numbers
     status = session.status if session else 0

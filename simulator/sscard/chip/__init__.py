@@ -1,1 +1,1 @@
-"""What every chip has: its memory, and the answers without data."""
+"""Common parts of all chips: command engine, memory, answers without data."""

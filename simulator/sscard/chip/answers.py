@@ -1,4 +1,4 @@
-"""The answers without data, ready as bytes: a command returns one of these or data ‖ ``OK``."""
+"""The answers without data as bytes: a command returns one of these, or data ‖ ``OK``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a command of a chip is declared, beside the function that runs it: form, data, status words, choices, example."""
+"""The declaration of a chip's command: function, parameters, data, status words, choices, example."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from sscard.standard.tree import Layout
 S_contra = TypeVar("S_contra", bound=ChipSession, contravariant=True)
 
 Explanation = Callable[[Layout, int, int, bytes, int], Phrase]
-"""``words(layout, p1, p2, data, le)``: what a command with these parameters asks, never a secret."""
+"""``words(layout, p1, p2, data, le)``: describes a command with these parameters, without secrets."""
 
 NOTHING: Final = Phrase()
 
 
 def no_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
-    """The words of a command whose name says all."""
+    """The description of a command that needs only its name."""
     return NOTHING
 
 
@@ -47,8 +47,8 @@ class Field(NamedTuple):
 class Sent(NamedTuple):
     """A step of an example: command and answer in hex.
 
-    In the answer X is any digit. In the command ``{…}`` stands for bytes that
-    are computed from keys of the card and its last challenge.
+    In the answer X is any digit. In the command ``{…}`` marks bytes that are
+    computed from keys of the card and its last challenge.
     """
 
     command: str
@@ -61,7 +61,7 @@ EVERY_COMMAND: Final[dict[int, Phrase]] = {
     SW.WRONG_P1P2: Phrase("P1 P2 not defined for this command"),
     SW.UNKNOWN_CLA: Phrase("CLA not defined for this INS"),
 }
-"""What the engine answers to any command it knows, before the function runs."""
+"""Status words of the engine for any known command, before its function runs."""
 
 ANNOUNCED: Final = Phrase("done; xx bytes are waiting for GET RESPONSE (contact)")
 
@@ -69,15 +69,15 @@ ANNOUNCED: Final = Phrase("done; xx bytes are waiting for GET RESPONSE (contact)
 class Command(Generic[S_contra]):
     """One command of a chip.
 
-    ``run(session)`` finds P1, P2, data and Le in the session and returns
-    data ‖ SW. ``section`` is where docs/standard describes the command
-    (``card-commands.md §1.9``).
+    ``run(session)`` gets P1, P2, data and Le from the session and returns
+    data ‖ SW. ``section`` is the section of docs/standard that describes the
+    command (``card-commands.md §1.9``).
 
-    ``parameters`` are the values of P1 P2. If all are numbers, the engine takes
-    no others; ``p1p2`` gives the accepted pairs otherwise (empty: the function
-    checks them). ``data`` are the parts of the command's data, and ``lc`` the
-    Lc that follow from their lengths, unless given. ``lengths`` are the Lc that
-    the engine lets through: ``lc``, unless the function checks the length
+    ``parameters`` are the values of P1 P2. If all are numbers, the engine
+    accepts only these; otherwise ``p1p2`` are the accepted pairs (empty: the
+    function checks them). ``data`` are the parts of the command's data, and
+    ``lc`` the allowed Lc, by default derived from their lengths. ``lengths`` are
+    the Lc that the engine accepts: ``lc``, unless the function checks the length
     itself (empty: a command without data). ``answer`` are the parts of the
     answer's data; with ``data`` they make a case 4 command.
 
@@ -85,17 +85,17 @@ class Command(Generic[S_contra]):
     their meaning for this command, ``choices`` the fields of the personality
     that decide what it answers or does, ``example`` is a script for a card just
     issued. ``secret`` is the part of the data that no trace may show,
-    ``sibling`` the command with the same CLA and INS that other P1 P2 mean,
-    ``words`` explains the parameters of one call. ``gives_challenge`` and
-    ``spends_challenge`` say what it does with the challenge [OC-12],
+    ``sibling`` a command with the same CLA and INS and other P1 P2, ``words``
+    explains the parameters of one call. ``gives_challenge`` and
+    ``spends_challenge`` state the effect on the challenge [OC-12],
     ``leaves_lock`` that it may select another application while the card or the
     current one is locked.
 
-    For recordings: ``pins`` is what stands between the PINs of the data (empty:
-    they are one PIN; ``None``: they hold none in the clear), ``random_answer``
-    the part of the answer's data that differs from time to time, and
-    ``bound_to_random`` says that the data prove something over a random of
-    the card, as every command does that spends a challenge.
+    For recordings: ``pins`` is the separator between the PINs in the data
+    (empty: a single PIN; ``None``: no plaintext PIN), ``random_answer`` the
+    random part of the answer's data, and ``bound_to_random`` states that the
+    data are computed over a random number of the card, as in every command that
+    spends a challenge.
     """
 
     __slots__ = (
@@ -191,7 +191,7 @@ def total_lengths(parts: tuple[Field, ...]) -> frozenset[int]:
 
 
 class CommandTable(Generic[S_contra]):
-    """The commands of a chip: ``by_code`` by CLA·256+INS, those that P1 P2 tell apart chained by ``sibling``."""
+    """The commands of a chip: ``by_code`` by CLA·256+INS; commands that differ in P1 P2 are linked by ``sibling``."""
 
     __slots__ = ("by_code", "clas", "instructions")
 

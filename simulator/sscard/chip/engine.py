@@ -1,4 +1,4 @@
-"""How a chip answers commands: power, dispatch, the order of checks, GET RESPONSE (card-commands.md §0, §1.14).
+"""The command engine of a chip: power, dispatch, order of checks, GET RESPONSE (card-commands.md §0, §1.14).
 
 Card and PSAM share it; they differ by their commands, their session and the
 methods of ``Engine`` that they override.
@@ -28,7 +28,7 @@ from sscard.standard.apdu import SW
 HEADER_LENGTH: Final = 4
 SW_LENGTH: Final = 2
 MALFORMED: Final = (WRONG_P1P2, WRONG_LENGTH)
-"""A SELECT that selects nothing, so that it is no way out of a locked application."""
+"""Answers of a SELECT without effect, which therefore cannot leave a locked application."""
 
 S = TypeVar("S", bound=ChipSession)
 
@@ -38,7 +38,7 @@ class PowerError(Exception):
 
 
 def get_response(session: ChipSession) -> bytes:
-    """Answer up to Le bytes of the data the last command left."""
+    """Answer up to Le bytes of the pending data of the last command."""
     le = session.le
     waiting = session.pending
     if not waiting:
@@ -75,12 +75,12 @@ GET_RESPONSE: Final = Command(
 
 
 class Engine(Generic[S]):
-    """A chip over its memory: bytes in, bytes out.
+    """A chip with its memory.
 
-    ``name`` is the chip's in error texts, ``atr`` its answer at power-on,
-    ``unknown_ins`` the one to an INS it does not know, ``random`` the source
-    of its challenges. The chip does no I/O and holds no state but the session,
-    which dies with the power.
+    ``name`` is the name of the chip in error texts, ``atr`` its answer at
+    power-on, ``unknown_ins`` the answer to an unknown INS, ``random`` the source
+    of its challenges. The chip does no I/O; its only state besides the memory
+    is the session, which ends at power-off.
     """
 
     __slots__ = ("_atr", "_by_code", "_commands", "_contact", "_name", "_random", "_session", "_unknown_ins", "memory")
@@ -123,25 +123,25 @@ class Engine(Generic[S]):
         session.attentive = bool(session.challenge)
 
     def power_on(self) -> bytes:
-        """Recover the memory, start a session, answer the ATR (17 bytes contact, 18 contactless)."""
+        """Recover the memory, start a session, return the ATR (17 bytes contact, 18 contactless)."""
         self._session = None
         self.memory.recover()
         self._session = self.new_session()
         return self._atr
 
     def power_off(self) -> None:
-        """Drop the session; the memory stays."""
+        """End the session; the memory is kept."""
         self._session = None
 
     def reset(self) -> bytes:
-        """Warm reset: as power off and on."""
+        """Warm reset: like power off and on."""
         return self.power_on()
 
     def transmit(self, command: bytes) -> bytes:
         """Answer one command APDU: data of 0–256 bytes ‖ SW.
 
-        Raises ``PowerError`` without power, and ``PowerLost`` where the power
-        goes at a write point: then no answer left the chip.
+        Raises ``PowerError`` without power, and ``PowerLost`` if the power is
+        cut at a write point: then there is no answer.
         """
         session = self._session
         if session is None:
@@ -164,7 +164,7 @@ class Engine(Generic[S]):
         return answered
 
     def _check(self, session: S, declared: Command[S], command: bytes) -> bytes:
-        """The order of checks of card-commands.md §0: P1 P2, length, then the command's own."""
+        """The order of checks of card-commands.md §0: P1 P2, length, then those of the command."""
         p1 = command[2]
         p2 = command[3]
         if declared.p1p2 and (p1 << 8 | p2) not in declared.p1p2:
@@ -196,9 +196,9 @@ class Engine(Generic[S]):
     def _exceptional(self, session: S, declared: Command[S] | None, command: bytes) -> bytes:
         """An unknown command, or any command while the card or the application is locked.
 
-        A locked card names nothing but its lock, a locked application what it
-        does not know. SELECT is the way out of both, and the answer is that of
-        the place it leads to.
+        A locked card answers every command with its status word, a locked
+        application only the known ones. SELECT may leave both; it is answered
+        with the status word of the selected DF, if that is locked too.
         """
         barred = session.barred
         if declared is not None and declared.leaves_lock:

@@ -1,11 +1,11 @@
-"""Non-volatile memory: cells, transactions, write points and the pulled plug (LD/T 32.7 防拔).
+"""Non-volatile memory: cells, transactions, write points and power cuts (LD/T 32.7 防拔).
 
-Whatever survives power-off is a cell: a number (counter, flag) or a string
-(PIN, file). A transaction first writes its new values to a log, then the
-cells, then clears the log. Each of these is one *write point*, at which the
-power may go before, during (the cell is torn) or after. ``recover`` replays a
-complete log and ignores a torn one, so that a transaction took place wholly
-or not at all.
+A cell is a number (counter, flag) or a string (PIN, file) that survives
+power-off. A transaction first writes its new values to a log, then the cells,
+then clears the log. Each of these writes is one *write point*, at which the
+power can be cut before, during (the cell is torn) or after the write.
+``recover`` replays a complete log and ignores a torn one, so that transactions
+are atomic.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from enum import IntEnum
 from typing import Final
 
 NEVER: Final = 1 << 62
-"""A write point that no card reaches."""
+"""A write point that is never reached."""
 
 TORN: Final = 0xFF
-"""What a torn number cell reads as."""
+"""The value read from a torn number cell."""
 
 
 class Moment(IntEnum):
-    """When, relative to its write point, the power goes."""
+    """When the power is cut, relative to the write point."""
 
     BEFORE = 0
     DURING = 1
@@ -29,7 +29,7 @@ class Moment(IntEnum):
 
 
 class PowerLost(Exception):
-    """The power went at a write point; no answer left the card."""
+    """The power was cut at a write point; the card did not answer."""
 
 
 class MemoryFailure(Exception):
@@ -58,22 +58,22 @@ class Memory:
         self._limit = NEVER
 
     def cut_power(self, point: int, moment: Moment = Moment.BEFORE) -> None:
-        """Let the power go at the ``point``-th write point from now (0 is the next), once."""
+        """Cut the power once, at the ``point``-th write point from now (0 is the next)."""
         self.cut_at = self.writes + point
         self.moment = moment
         self._limit = min(self.cut_at, self.fail_at)
 
     def fail(self, point: int = 0) -> None:
-        """Let every write fail from the ``point``-th write point from now on."""
+        """Make every write fail, starting at the ``point``-th write point from now."""
         self.fail_at = self.writes + point
         self._limit = min(self.cut_at, self.fail_at)
 
     def mend(self) -> None:
-        """Take back ``cut_power`` and ``fail``."""
+        """Cancel ``cut_power`` and ``fail``."""
         self.cut_at = self.fail_at = self._limit = NEVER
 
-    # While no fault is due before the end of a transaction nobody can see its
-    # steps, so the cells are written at once; else _write goes step by step.
+    # If no fault is due before the end of a transaction, its steps are not observable,
+    # so the cells are written directly; otherwise _write proceeds step by step.
 
     def put_number(self, cell: int, value: int) -> None:
         """A transaction that writes one number."""
@@ -101,7 +101,7 @@ class Memory:
             self.strings[place] = content
 
     def recover(self) -> None:
-        """At power-on: finish the transaction of a complete log, drop a torn one."""
+        """At power-on: finish the transaction of a complete log, discard a torn log."""
         log = self.log
         if log is None:
             return
@@ -110,7 +110,7 @@ class Memory:
         self._clear_log()
 
     def recovered(self) -> Memory:
-        """A memory of its own, with the cells that this one will have after ``recover``."""
+        """A copy with the cells that this memory will have after ``recover``."""
         copy = Memory(self.numbers[:], self.strings[:])
         copy.log = self.log
         copy.recover()
@@ -146,7 +146,7 @@ class Memory:
                 raise PowerLost
 
     def _clear_log(self) -> None:
-        # A log torn while it is cleared may still read as complete: replaying it changes nothing.
+        # A log torn while it is cleared may still be complete: replaying it has no effect.
         moment = self._point()
         if moment is None or moment == Moment.AFTER:
             self.log = None
@@ -154,7 +154,7 @@ class Memory:
             raise PowerLost
 
     def _point(self) -> Moment | None:
-        """Pass one write point; the moment at which the power goes here, if it does."""
+        """Pass one write point; return the moment of a power cut here, if any."""
         point = self.writes
         self.writes = point + 1
         if point != self.cut_at:

@@ -1,4 +1,4 @@
-"""What lives as long as a chip's power, whatever the chip is."""
+"""The volatile state of any chip."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from sscard.chip.memory import Memory
 
 Random = Callable[[int], bytes]
-"""A source of randoms: that many bytes."""
+"""A source of random bytes; the argument is their number."""
 
 
 class ChipSession:
-    """One chip under power; the commands work on it and everything in it dies with the power.
+    """The session of a powered chip; commands work on it, and it ends at power-off.
 
     ``p1``, ``p2``, ``data`` and ``le`` are those of the command that runs (Le
     0–255, 0 if none was given). ``pending`` is the data that T=0 keeps for GET
@@ -20,8 +20,8 @@ class ChipSession:
 
     ``challenge_lasts`` until its ``use``, its ``success`` or the next
     ``command`` [OC-12]. A command that sets a challenge or opens a transaction
-    sets ``attentive``: only then does the engine ask after each command what
-    it ends.
+    sets ``attentive``: only then does the engine check after each command
+    whether the command ends them.
     """
 
     __slots__ = (

@@ -308,7 +308,7 @@ def _terminal(target: str, hsm: Hsm) -> Iterator[CardSession | None]:
 
 
 class _Told:
-    """What came of a case, to be told at the end."""
+    """The case and the texts to print at the end."""
 
     def __init__(self, found: Case) -> None:
         self.case = found
@@ -325,15 +325,15 @@ class _Told:
 
 def _serve(service: PinService, found: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> _Told:
     """Take a case as far as it goes."""
-    from sscard.service.counter import go_on
+    from sscard.service.counter import advance
 
     told = _Told(found)
-    told.say(go_on(service, found, session, keypad, key=key))
+    told.say(advance(service, found, session, keypad, key=key))
     return told
 
 
 def _finish(told: _Told, as_json: bool, *, without_card: bool) -> None:
-    """Tell, and end with 1 unless the case is completed, or accepted and waiting for its card."""
+    """Print the result; exit code 1 unless the case is completed, or accepted and waiting for its card."""
     from sscard.service import Stage
 
     print_answer(told.case, told.texts, as_json)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def print_answer(found: Case, told: list[str], as_json: bool) -> None:
-    """A case in short, and what the citizen is told."""
+    """Print a summary of a case, and the texts for the citizen."""
     if as_json:
         _print_json(_content(found) | {"told": told})
         return

@@ -244,7 +244,7 @@ def _pad(pins: str, repeat: bool, timeout: float) -> PinPad:
     try:
         CONTROLLING_TERMINAL.open("rb").close()
     except OSError:
-        tell(_("no terminal to type PINs at: each entry times out; --pins types by itself"))
+        tell(_("no terminal for PIN entry: each entry times out; to script the entries, use --pins"))
         return ScriptedPad()
     return TerminalPad(timeout)
 

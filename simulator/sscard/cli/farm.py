@@ -121,7 +121,7 @@ def _ended() -> bool:
 
 
 class _Farm:
-    """The processes that serve the cards, and what they tell of them."""
+    """The processes that serve the cards, and the status they report."""
 
     def __init__(self, places: list[Place], processes: int) -> None:
         self._status = {place: Status() for place in places}
@@ -157,7 +157,7 @@ class _Farm:
                 self._take(share, told)
 
     def finish(self) -> None:
-        """Let the processes tell for the last time."""
+        """Collect the final reports of the processes."""
         for share, pipe in zip(self._shares, self._pipes, strict=True):
             pipe.send(END)
             while (told := _received(pipe)) is not END:

@@ -145,7 +145,7 @@ def hsm_refusals() -> Iterator[None]:
 
 
 def default_token_file() -> Path:
-    """Where the service's token stands for the programs of the same user."""
+    """The default file of the service's token for programs of the same user."""
     return Path(click.get_app_dir("sscard")) / "hsm-token"
 
 

@@ -59,7 +59,7 @@ def insert(image: Path, port: int, remove_after: int, contactless: bool) -> None
 
 
 class _Insertion:
-    """A card image in a reader, and what the user is told of it."""
+    """A card image in a reader, and its messages for the user."""
 
     def __init__(self, card: FileCard, port: int, remove_after: int) -> None:
         from sscard.transport.vpcd import VirtualReaderSlot

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def open_service(
     url: str, key: Path | None, policy: Path | None = None, place: str = "", *, create: bool = True
 ) -> Iterator[tuple[PinService, SqlJournal]]:
-    """The service with its journal; a journal that cannot go on is told in one line and ends with 1."""
+    """The service with its journal; if the journal fails, print one line and exit with code 1."""
     from sscard.issuer import find_place
     from sscard.service import JournalUnavailable, Overtaken, PinService, load_policy
     from sscard.service.journal.database import SqlJournal, load_key

@@ -103,7 +103,7 @@ def checked_new_pin(pin: str) -> str:
 
 @contextmanager
 def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None) -> Iterator[CardSession]:
-    """A card session; a refusal of the card or the HSM is told in one line and ends with 1."""
+    """A card session; if the card or the HSM refuses, print one line and exit with code 1."""
     from sscard.terminal import CardSession
     from sscard.terminal.errors import ApduError
 

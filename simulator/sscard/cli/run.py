@@ -139,8 +139,8 @@ def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[Sce
     results = []
     opening = through_pcsc() if transport is Transport.PCSC else nullcontext(IN_PROCESS)
     with (
-        opening as road,
-        closing(run_scenarios(scenarios, seed, road)) as coming,
+        opening as link,
+        closing(run_scenarios(scenarios, seed, link)) as coming,
         ConsoleReport(Console(highlight=False), len(scenarios)) as report,
     ):
         try:

@@ -21,14 +21,14 @@ def open_target(url: str, *, contact: bool = True) -> AbstractContextManager[Con
     """A connection to the card at a URL, without power yet; messages go to standard error."""
     from sscard.terminal.cards import open_card
 
-    return open_card(url, contact=contact, tell=tell)
+    return open_card(url, contact=contact, notify=tell)
 
 
 def open_image(url: str | Path, *, contact: bool = True) -> AbstractContextManager[FileCard]:
     """Hold the card of an image file; messages, as of a migration, go to standard error."""
     from sscard.terminal import cards
 
-    return cards.open_image(str(url), contact=contact, tell=tell)
+    return cards.open_image(str(url), contact=contact, notify=tell)
 
 
 def tell(message: Sayable) -> None:

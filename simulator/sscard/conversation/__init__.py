@@ -1,4 +1,4 @@
-"""What the bytes meant: a recorder around any connection, explanations, redaction, recordings, scripts, replay."""
+"""Analysis of exchanged bytes: recorder, explanations, redaction, recordings, scripts, replay."""
 
 from sscard.conversation.recorder import Event, Exchange, PowerEvent, Recorder
 

@@ -1,4 +1,4 @@
-"""A conversation with the card in words: commands, status words, FCI, records (from the card's own declarations)."""
+"""Explain a conversation with the card: commands, status words, FCI, records (from the card's declarations)."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _BY_INS = {command.ins: command for command in COMMANDS}
 
 
 class Explanation(NamedTuple):
-    """An exchange in words: the command with its parameters, and what the data of the answer hold."""
+    """The explanation of an exchange: the command with its parameters, and the content of the answer's data."""
 
     command: Sayable
     data: tuple[Sayable, ...]
@@ -40,7 +40,7 @@ def _any_layout() -> Layout:
 class Explainer:
     """Follows a conversation, so that a record is explained by the file it comes from.
 
-    ``layout`` is the card's; without one that of the newest generation serves.
+    ``layout`` is the card's; the default is that of the newest generation.
     """
 
     def __init__(self, layout: Layout | None = None) -> None:
@@ -51,7 +51,7 @@ class Explainer:
         self._walk = (b"", 0)
 
     def explain(self, command: bytes, answer: bytes) -> Explanation:
-        """The words of an exchange, which may be any bytes."""
+        """Explain an exchange of arbitrary bytes."""
         declared = find_declaration(command)
         name = self._command(declared, command)
         if declared is None:
@@ -68,7 +68,7 @@ class Explainer:
         return Phrase("{command} ({words})", command=_name(declared), words=words) if words.text else _name(declared)
 
     def _follow(self, declared: CardCommand, command: bytes, sw: int) -> None:
-        """Keep track of the selection as the card does."""
+        """Track the selection like the card."""
         if sw != SW.OK and sw & 0xFF00 != SW.MORE_DATA:
             return
         if declared.ins == SELECT_INS:
@@ -92,7 +92,7 @@ class Explainer:
         self._selecting = False
 
     def _named(self, name: bytes, p2: int) -> DfSpec | None:
-        """The DF of a name, which may be partial: the walk over its occurrences goes on with P2=02."""
+        """The DF of a name, which may be partial: P2=02 selects its next occurrence."""
         matching = [df for df in self._layout.dfs if df.aid.startswith(name)]
         walked, place = self._walk
         place = place if p2 == NEXT and walked == name else 0
@@ -122,7 +122,7 @@ def find_declaration(command: bytes) -> CardCommand | None:
 
 
 def _name_of_unknown(command: bytes) -> Phrase:
-    """The card knows no such command; what it would be under the right CLA, or whole."""
+    """An undeclared command: the name of the command with another CLA, or the complete command."""
     meant = _BY_INS.get(command[1]) if len(command) > 1 else None
     if meant is None:
         return Phrase("unknown command")
@@ -131,12 +131,12 @@ def _name_of_unknown(command: bytes) -> Phrase:
 
 
 def _name(declared: CardCommand) -> Words:
-    """The standard calls its commands by their English names; Chinese says what they do as well."""
+    """The command's English name from the standard, in Chinese with a description."""
     return Words(declared.name, f"{declared.name} {declared.chinese}")
 
 
 def explain_fci(fci: bytes) -> list[Sayable]:
-    """The FCI (文件控制信息) in words."""
+    """Explain the FCI (文件控制信息)."""
     found = dict(_walk(fci))
     lines: list[Sayable] = []
     if NAME in found:
@@ -174,7 +174,7 @@ def _item_lines(tag: int, item: Item | None, value: bytes) -> list[Sayable]:
 
 
 def _fields(items: tuple[Item, ...], data: bytes) -> list[Sayable]:
-    """The untagged fields of a cyclic record, record after record."""
+    """The untagged fields of cyclic records."""
     lines: list[Sayable] = []
     start = 0
     while start < len(data):
@@ -188,7 +188,7 @@ def _fields(items: tuple[Item, ...], data: bytes) -> list[Sayable]:
 
 
 def value_text(item: Item, value: bytes) -> Sayable:
-    """An item's value as a person reads it; "not written" where it is all padding."""
+    """An item's value for display; "not written" if it contains only padding."""
     if item.type in ("an", "cn") and value == item.blank():
         return Phrase("not written")
     if item.type == "cn":
@@ -198,12 +198,12 @@ def value_text(item: Item, value: bytes) -> Sayable:
 
 
 def _label(item: Item) -> Words:
-    """What the standard calls an item; some have a name in one language only."""
+    """The name of an item in the standard; some items have a name in one language only."""
     return Words(item.name or item.chinese, item.chinese or item.name)
 
 
 def _walk(data: bytes) -> list[tuple[str, bytes]]:
-    """Every TLV of an FCI, templates before what they hold."""
+    """Every TLV of an FCI, templates before their contents."""
     found = []
     place = 0
     while place + 2 <= len(data):

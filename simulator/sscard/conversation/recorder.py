@@ -1,4 +1,4 @@
-"""What went over the wire: a recorder around any connection, and each exchange in words, redacted."""
+"""Record a conversation: a wrapper around any connection that keeps each exchange, explained and redacted."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ POWER_ON, POWER_OFF, RESET = Phrase("power on"), Phrase("power off"), Phrase("re
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One command and its answer as a trace shows them: hex digits, secrets masked.
+    """One command and its answer for a trace: hex digits, secrets masked.
 
-    ``sw`` is empty where no status word came; ``meaning`` then says why.
-    ``details`` tells what the data hold. ``pins`` says which PINs the masked
-    bytes are: numbers from 1 in the order in which the conversation first used
-    them, 0 for an empty PIN. ``at`` is in seconds since the recorder began.
+    ``sw`` is empty without a status word; ``meaning`` then contains the reason.
+    ``details`` explains the data. ``pins`` numbers the PINs in the masked bytes
+    from 1, in the order in which the conversation first used them; 0 is an
+    empty PIN. ``at`` is in seconds since the recorder was created.
     """
 
     name: Sayable
@@ -45,7 +45,7 @@ class Exchange:
         return f"{self.data} {self.sw}".strip()
 
     def lines(self) -> list[str]:
-        """The whole exchange in words."""
+        """The explained exchange."""
         status = f"{self.sw} {say(self.meaning)}".lstrip()
         return [f"{say(self.name)}: {status}", *(f"  {say(line)}" for line in self.details)]
 
@@ -56,7 +56,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class PowerEvent:
-    """Power on (with the ATR), off or reset."""
+    """Power on (with the ATR), power off or reset."""
 
     name: Phrase
     atr: str = ""
@@ -71,10 +71,10 @@ Event = Exchange | PowerEvent
 
 @dataclass
 class Recorder:
-    """A connection that passes everything on and keeps what passed, redacted.
+    """A connection that forwards everything and records it, redacted.
 
-    ``clock`` gives seconds from any beginning; an exchange is put
-    into words by what was selected before it.
+    ``clock`` returns seconds from any origin; an exchange is explained by the
+    current selection.
     """
 
     connection: Connection
@@ -97,11 +97,11 @@ class Recorder:
         return self._powered(RESET, self.connection.reset())
 
     def transmit(self, command: bytes) -> bytes:
-        """Pass a command on; what keeps its answer away is kept too, and raised again."""
+        """Forward a command; an error instead of the answer is recorded and raised again."""
         try:
             answer = self.connection.transmit(command)
         except PowerLost:
-            self._keep(command, b"", Phrase("no answer: the power went"))
+            self._keep(command, b"", Phrase("no answer: the power was cut"))
             raise
         except TransportError as error:
             self._keep(command, b"", Phrase("no answer: {error}", error=error.said))

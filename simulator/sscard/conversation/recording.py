@@ -1,12 +1,12 @@
-"""Recordings: what a recorder kept as a file of JSON lines, and that file as statements to play again.
+"""Recordings: the events of a recorder as a file of JSON lines, and their conversion to statements for replay.
 
 The first line is the header: ``format``, ``version`` of the format, the first
-``atr`` and how many ``pins`` the masked bytes are. Then a line per event with
+``atr`` and the number of ``pins`` in the masked bytes. Then a line per event with
 ``at`` in seconds, ``event`` (power on, power off, reset, command) and, for a
 command, the hex digits of ``command`` (secret bytes as ``**``), ``pins`` (which
 PINs the masked bytes are, by number; 0 for an empty one), ``data`` and ``sw`` of
-the answer, and the words ``name``, ``meaning`` and ``details``. An empty ``sw``
-means that no status word came.
+the answer, and the explanations ``name``, ``meaning`` and ``details``. ``sw`` is
+empty if there was no status word.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class CommandLine(Model):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording: the first ATR, how many PINs to give again, the events with their lines in the file."""
+    """A recording: the first ATR, the number of PINs needed for replay, the events with their lines in the file."""
 
     atr: str
     pins: int
@@ -87,7 +87,7 @@ def write_recording(events: Iterable[Event]) -> str:
 
 
 def read_statements(text: str, source: str) -> list[Statement]:
-    """The statements of a recording or of a script, whichever the text is: a recording begins with a JSON object."""
+    """The statements of a recording or a script; a recording begins with a JSON object."""
     if text.lstrip().startswith('{"'):
         return list(statements_of(read_recording(text, source)))
     statements = list(read_script(text.splitlines(), source))
@@ -97,7 +97,7 @@ def read_statements(text: str, source: str) -> list[Statement]:
 
 
 def read_recording(text: str, source: str) -> Recording:
-    """A recording from its text; ``InputError`` with the line where it is none."""
+    """A recording from its text; ``InputError`` with the line of an error."""
     lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
     if not lines:
         raise InputError(Phrase("is empty"), file=source, remedy=REMEDY)
@@ -114,7 +114,7 @@ def read_recording(text: str, source: str) -> Recording:
 
 
 def statements_of(recording: Recording) -> Iterator[Statement]:
-    """What to play again and what to expect; ``obstacle`` is set where that cannot be."""
+    """The statements for replay, with expected answers; ``obstacle`` is set if a command cannot be replayed."""
     wildcards = Wildcards()
     for line, event in recording.events:
         if isinstance(event, PowerEvent):
@@ -199,7 +199,7 @@ def _statement(line: int, event: Exchange, wildcards: Wildcards) -> Send:
 
 
 def _with_pins(command: str, plain: bytes, pins: tuple[int, ...]) -> str:
-    """The command with its masked bytes as PINs by number, where they are PINs."""
+    """The command with its masked bytes replaced by PIN numbers, if they are PINs."""
     declared = find_declaration(plain)
     if not pins or declared is None or declared.pins is None:
         return command
@@ -208,10 +208,10 @@ def _with_pins(command: str, plain: bytes, pins: tuple[int, ...]) -> str:
 
 
 def _obstacle(template: str, plain: bytes, event: Exchange) -> Sayable:
-    """Why a recorded command cannot be sent as it stands."""
+    """Why a recorded command cannot be sent again."""
     declared = find_declaration(plain)
     if declared is not None and declared.bound_to_random:
-        return Phrase("not replayable: its data prove something over a random of the card")
+        return Phrase("not replayable: its data are computed over a random number of the card")
     if MASK in template:
-        return Phrase("not replayable: its masked data are no PIN that can be given again")
+        return Phrase("not replayable: its masked data are not a PIN that can be entered again")
     return "" if event.sw else Phrase("not replayable: no answer was recorded")

@@ -1,4 +1,4 @@
-"""What of a command no trace may show: decided by the command's declaration, never by the look of its bytes."""
+"""The secret bytes of a command, determined by the command's declaration, never by their values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sscard.psam import PSAM_COMMANDS
 
 MASK: Final = "**"
 DATA: Final = 5
-"""Where the data of a command begin, behind CLA INS P1 P2 Lc."""
+"""Index of the data in a command, after CLA INS P1 P2 Lc."""
 PIN_INS: Final = frozenset((0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C))
 """Commands of other cards that carry PINs or PUKs (ISO 7816-4)."""
 _SECRET_INS: Final = PIN_INS.union(
@@ -21,18 +21,18 @@ _SECRET_INS: Final = PIN_INS.union(
 
 
 def redact(command: bytes) -> str:
-    """A command in hex, header and length apart, with its secret bytes masked."""
+    """A command in hex, header and length separated, with its secret bytes masked."""
     places = secret_places(command)
     shown = [MASK if place in places else f"{byte:02X}" for place, byte in enumerate(command)]
     return f"{''.join(shown[:DATA])} {''.join(shown[DATA:])}".strip()
 
 
 def secret_places(command: bytes) -> Sequence[int]:
-    """The places of a command's bytes that no trace may show.
+    """The indexes of a command's secret bytes.
 
-    A command this card declares hides its ``secret``. Where the length does
-    not fit, or the CLA is another card's, nobody knows what the bytes are:
-    all of them are hidden, and the length byte too where it may be one of them.
+    For a declared command these are the bytes of its ``secret``. If the length
+    does not fit, or the CLA is that of another card, the meaning of the bytes is
+    unknown: all of them are hidden, and the length byte too if it may be data.
     """
     length = len(command)
     if length <= DATA:
@@ -48,7 +48,7 @@ def secret_places(command: bytes) -> Sequence[int]:
 
 
 def pins_in(command: bytes) -> tuple[bytes, ...]:
-    """The PINs a well-formed command carries in the clear; an absent one is empty."""
+    """The plaintext PINs in a well-formed command; an absent PIN is empty."""
     declared = find_declaration(command)
     if declared is None or declared.pins is None or len(command) <= DATA or command[4] != len(command) - DATA:
         return ()

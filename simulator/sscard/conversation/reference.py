@@ -1,4 +1,4 @@
-"""The reference of the commands, made from their declarations: found by INS or name, as text, Markdown and JSON."""
+"""The reference of the commands, generated from their declarations as text, Markdown and JSON."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ PLACEHOLDERS: Final = {
     "MAC1": Phrase("MAC1 of the transaction, computed by the PSAM or HSM"),
     "MAC2": Phrase("MAC2 of the transaction, computed by the HSM (load) or the card (purchase)"),
 }
-"""What is computed in examples, by the first word in the braces."""
+"""The meaning of computed bytes in examples, by the first word in the braces."""
 _INS: Final = re.compile(r"(?:0x)?([0-9a-f]{2})", re.IGNORECASE)
 _NO_MARK: Final = re.compile(r"[^\w\- ]")
 
 
 class Chip(NamedTuple):
-    """A chip with its commands, and on what card the examples run."""
+    """A chip with its commands, and the card of the examples."""
 
     name: Words
     prefix: str
@@ -59,7 +59,7 @@ PSAM: Final = Chip(
 
 
 class Table(NamedTuple):
-    """A part of an entry: title, labels of the columns, rows."""
+    """A section of an entry: title, column labels, rows."""
 
     title: str
     labels: tuple[str, ...]
@@ -67,7 +67,7 @@ class Table(NamedTuple):
 
 
 def find_commands(chip: Chip, wanted: str) -> list[AnyCommand]:
-    """The commands with an INS (``20``, ``0x20``) or a name, also its beginning; ``InputError`` if none or several."""
+    """The commands with an INS (``20``, ``0x20``) or a name or its prefix; ``InputError`` if unknown or ambiguous."""
     ins = _INS.fullmatch(wanted.strip())
     found = [command for command in chip.commands if ins and command.ins == int(ins[1], 16)]
     if found:
@@ -87,7 +87,7 @@ def find_commands(chip: Chip, wanted: str) -> list[AnyCommand]:
 
 
 def spans(numbers: Iterable[int], form: str = "d") -> str:
-    """Numbers as text, runs of them shortened: ``0, 2–8``, ``8, 16 … 128``."""
+    """Numbers as text with ranges: ``0, 2–8``, ``8, 16 … 128``."""
     waiting = sorted(numbers)
     parts = []
     while waiting:
@@ -107,17 +107,17 @@ def spans(numbers: Iterable[int], form: str = "d") -> str:
 
 
 def called(command: AnyCommand) -> str:
-    """The name of a command: the standard's English one, in Chinese with the Chinese one."""
+    """The name of a command: the standard's English name, in Chinese followed by the Chinese name."""
     return f"{command.name} {command.chinese}" if is_chinese() else command.name
 
 
 def written_sw(word: int) -> str:
-    """A declared status word, with x for the digits that are a number."""
+    """A declared status word, with x for digits that contain a number."""
     return FAMILIES.get(SW(word), f"{word:04X}")
 
 
 def form(command: AnyCommand) -> str:
-    """CLA INS P1 P2 and what follows: ``00 20 00 00 Lc data``."""
+    """The form of a command: ``00 20 00 00 Lc data``."""
     parameters = "P1 P2"
     if len(command.parameters) == 1 and len(command.p1p2) == 1:
         (pair,) = command.p1p2
@@ -169,12 +169,12 @@ def index(chip: Chip) -> Table:
 
 
 def source(chip: Chip, command: AnyCommand) -> str:
-    """Where the standard and the fact sheets describe a command."""
+    """The sections of the standard and the fact sheets that describe a command."""
     return ", ".join(filter(None, (chip.standard, command.section)))
 
 
 def entry_lines(chip: Chip, command: AnyCommand) -> list[str]:
-    """The whole entry of a command as text."""
+    """The complete entry of a command as text."""
     lines = [called(command), f"  {form(command)}", f"  {source(chip, command)}"]
     for table in tables(chip, command):
         lines += ["", *table_lines(table)]
@@ -185,7 +185,7 @@ def entry_lines(chip: Chip, command: AnyCommand) -> list[str]:
 
 
 def table_lines(table: Table) -> list[str]:
-    """A table as text, columns padded; the last column is as long as it is."""
+    """A table as text with padded columns, except the last column."""
     widths = [
         max(sum(2 if east_asian_width(char) in "WF" else 1 for char in cell) for cell in column)
         for column in zip(table.labels, *table.rows, strict=True)
@@ -200,7 +200,7 @@ def table_lines(table: Table) -> list[str]:
 
 
 def placeholders(command: AnyCommand) -> list[tuple[str, str]]:
-    """The computed parts of an example with their meaning."""
+    """The computed parts of an example, with their meaning."""
     text = " ".join(step.command for step in command.example)
     return [(word, say(meaning)) for word, meaning in PLACEHOLDERS.items() if re.search(rf"\{{{word}\b", text)]
 
@@ -240,7 +240,7 @@ def as_facts(chip: Chip, command: AnyCommand) -> dict[str, Any]:
 
 
 def markdown(chips: Sequence[Chip] = (CARD, PSAM)) -> str:
-    """The page with all commands."""
+    """The Markdown page with all commands."""
     parts = [f"# {_('Commands')}", say(PAGE)]
     for chip in chips:
         table = index(chip)
@@ -272,12 +272,12 @@ PAGE: Final = Phrase(
 
 
 def heading(chip: Chip, command: AnyCommand) -> str:
-    """The heading of a command, different for each."""
+    """The unique heading of a command."""
     return f"{chip.prefix}{called(command)} ({command.clas[0]:02X} {command.ins:02X})"
 
 
 def anchor(text: str) -> str:
-    """The anchor that a Markdown renderer makes of a heading."""
+    """The anchor of a heading in rendered Markdown."""
     return _NO_MARK.sub("", text.lower()).replace(" ", "-")
 
 
@@ -300,7 +300,7 @@ def _facts(part: Field) -> dict[str, Any]:
 
 
 def _values(name: str) -> list[str]:
-    """The values of a choice as a personality file writes them, many numbers as a span."""
+    """The values of a choice in the format of a personality file, many numbers as a range."""
     allowed = CHOICES[name].allowed
     numbers = [value for value in allowed if type(value) is int]
     if numbers and not CHOICES[name].digits:

@@ -1,6 +1,6 @@
-"""Playing recordings and scripts on a card, and comparing what comes with what was expected or with another card.
+"""Run recordings and scripts on a card, and compare the answers with the expected ones or with another card.
 
-Pure but for the connections: who opens them and who prints is not known here.
+No I/O except through the connections, which the caller opens; the caller prints the results.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_byt
 from sscard.transport import Connection, TransportError
 
 BEFORE: Final = 3
-"""How many exchanges before a difference are told."""
+"""Number of exchanges reported before a difference."""
 UNSEEN: Final = Phrase("not visible through this reader")
 
 Sides = tuple[tuple[Sayable, tuple[Sayable, ...]], ...]
-"""Names and answers of what differs; empty where nothing does."""
+"""Names and answers that differ; empty if the answers match."""
 
 
 class Side:
-    """A card that statements are played on; ``state`` puts the card's state into words, if it can be seen."""
+    """A card on which statements are run; ``state`` describes the card's state, if it is accessible."""
 
     def __init__(self, name: str, connection: Connection, state: Callable[[], Sayable] | None = None) -> None:
         self.name = name
@@ -37,11 +37,11 @@ class Side:
         self._state = state
 
     def state(self) -> Sayable:
-        """Tries left and the words true of the card."""
+        """Tries left and state words of the card."""
         return UNSEEN if self._state is None else self._state()
 
     def power(self, statement: Power) -> PowerEvent:
-        """Power on, off or reset."""
+        """Power on, power off or reset."""
         actions = {"on": self.recorder.power_on, "off": self.recorder.power_off, "reset": self.recorder.reset}
         actions[statement.action]()
         event = self.recorder.events[-1]
@@ -49,7 +49,7 @@ class Side:
         return event
 
     def send(self, command: bytes) -> Exchange:
-        """Send a command; no answer is an outcome as any other."""
+        """Send a command; a missing answer is an outcome too."""
         with suppress(PowerLost, TransportError):
             self.recorder.transmit(command)
         event = self.recorder.events[-1]
@@ -59,10 +59,10 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What two sides answered differently.
+    """A difference between two sides.
 
-    ``sides`` are name and answer in words of each, ``states`` name and state of
-    each card before it, ``before`` the exchanges that led there.
+    ``sides`` are name and explained answer of each side, ``states`` name and
+    state of each card before it, ``before`` the preceding exchanges.
     """
 
     line: int
@@ -72,7 +72,7 @@ class Difference:
     before: tuple[Event, ...] = ()
 
     def lines(self) -> list[str]:
-        """As a person reads it."""
+        """The difference as text."""
         sides = [(say(name), [say(line) for line in answer]) for name, answer in self.sides]
         width = max(len(name) for name, __ in sides)
         lines = [_("line {line}: {title}", line=self.line, title=self.title)]
@@ -85,7 +85,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """One statement as it was played; ``event`` is ``None`` where it could not be."""
+    """One executed statement; ``event`` is ``None`` if it could not be executed."""
 
     statement: Statement
     event: Event | None
@@ -93,7 +93,7 @@ class Played:
 
 
 def check_pins(statements: Iterable[Statement], pins: Sequence[str], source: str) -> None:
-    """Raise the ``InputError`` of a missing or unfit PIN before anything is sent."""
+    """Raise ``InputError`` for a missing or unsuitable PIN before sending any command."""
     for statement in statements:
         if isinstance(statement, Send):
             if statement.obstacle:
@@ -104,9 +104,9 @@ def check_pins(statements: Iterable[Statement], pins: Sequence[str], source: str
 def replay(
     statements: Iterable[Statement], side: Side, pins: Sequence[str], source: str, *, sw_only: bool = False
 ) -> Iterator[Played]:
-    """Play statements on a card and hold each answer against what the statement expects.
+    """Run statements on a card and compare each answer with the expected one.
 
-    Ends at a statement with an ``obstacle``: what comes after it depends on it.
+    Ends at a statement with an ``obstacle``, because later statements depend on it.
     """
     for statement in powered(statements):
         seen, state = len(side.recorder.events), side.state()
@@ -134,7 +134,7 @@ def compare(
     *,
     sw_only: bool = False,
 ) -> Iterator[Played]:
-    """Play the same statements on two cards and hold the answers against each other, random bytes apart."""
+    """Run the same statements on two cards and compare the answers, except random bytes."""
     wildcards = Wildcards()
     for statement in powered(statements):
         seen = len(left.recorder.events)
@@ -190,14 +190,14 @@ def _answer_sides(
 
 
 def _atr_sides(left: Sayable, expected: str, right: str, got: str) -> Sides:
-    """ATRs that differ in more than the card's serial number."""
+    """The difference of two ATRs, ignoring the card's serial number."""
     if _kind(bytes.fromhex(expected)) == _kind(bytes.fromhex(got)):
         return ()
     return ((left, (expected,)), (right, (got,)))
 
 
 def _kind(atr: bytes) -> bytes:
-    """An ATR without the card's serial number, and without the check byte over it."""
+    """An ATR without the card's serial number and the check byte."""
     try:
         historical = historical_bytes(atr)
     except IndexError:

@@ -1,14 +1,14 @@
-"""APDU scripts: what a script asks and expects, read from text and written as text. Pure.
+"""APDU scripts: parsing and writing of commands with expected answers; no I/O.
 
-One reader takes the two forms in use, also mixed:
+The parser accepts the two common formats, also mixed:
 
 - the form of ETSI TS 101 955 Annex B: ``RST``, ``OFF``, ``REM``, and ``CMD`` with
   bytes, then ``[expected data]`` and ``(expected status words, …)``;
 - pcsc-tools' ``scriptor`` files: bytes, ``reset``, ``exit``.
 
-In both, ``\\`` at the end of a line continues it, ``#`` begins a comment, an X is
-any digit of what is expected, and ``{pin1}``, ``{pin2}`` … (``{pin}`` is the first)
-stand for PINs that are given when the script is run.
+In both, ``\\`` at the end of a line continues it, ``#`` begins a comment, X matches
+any digit of an expected answer, and ``{pin1}``, ``{pin2}`` … (``{pin}`` is the first)
+are replaced by the PINs given when the script is run.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _UNITS: Final = re.compile(r"\{PIN[0-9]+\}|[0-9A-F*]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Power:
-    """Power on, power off, or reset; ``atr`` is the ATR that came when this was recorded."""
+    """Power on, power off, or reset; ``atr`` is the recorded ATR."""
 
     action: Literal["on", "off", "reset"]
     line: int = 0
@@ -52,11 +52,11 @@ class Power:
 class Send:
     """A command to send and the answer to expect.
 
-    ``command`` is in hex digits with PINs as ``{PIN1}`` and what nobody can
-    give again as ``**``. ``data`` is what the answer's data must be, X for any
-    digit, ``None`` where nobody looks; ``sws`` the status words that will do,
-    none for any. ``obstacle`` says why it cannot be sent as it stands, ``note``
-    and ``details`` tell in words what it was and what came.
+    ``command`` is in hex digits with PINs as ``{PIN1}`` and unknown secret bytes
+    as ``**``. ``data`` is the expected data, X for any digit, ``None`` if not
+    checked; ``sws`` are the accepted status words, empty for any. ``obstacle``
+    is the reason why it cannot be sent, ``note`` and ``details`` describe the
+    recorded command and answer.
     """
 
     command: str = field(repr=False)
@@ -69,7 +69,7 @@ class Send:
 
     @property
     def expects(self) -> bool:
-        """Whether any answer will not do."""
+        """Whether the answer is checked."""
         return self.data is not None or bool(self.sws)
 
 
@@ -77,7 +77,7 @@ Statement = Power | Send
 
 
 def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
-    """The statements of a script, each as soon as its last line is there; ``source`` names it in errors."""
+    """The statements of a script, each as soon as its last line is read; ``source`` names the script in errors."""
     for line, text in _joined(lines):
         word, __, rest = text.partition(" ")
         match word.upper():
@@ -102,7 +102,7 @@ def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
 
 
 def powered(statements: Iterable[Statement], on: bool = False) -> Iterator[Statement]:
-    """The same statements with the power on before the first command and wherever a card that is off is reset."""
+    """The same statements, with power on before the first command and instead of a reset of a card without power."""
     for statement in statements:
         if isinstance(statement, Send):
             if not on:
@@ -116,7 +116,7 @@ def powered(statements: Iterable[Statement], on: bool = False) -> Iterator[State
 
 
 def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
-    """The bytes to send, with these PINs (4–16 digits each, in the order of their numbers) in their places."""
+    """The bytes to send, with these PINs (4–16 digits each, in the order of their numbers) inserted."""
     filled = _PIN.sub(lambda found: _pin(int(found[1]), pins, source, statement.line), statement.command)
     command = bytes.fromhex(filled)
     if filled != statement.command and command[LC] != len(command) - LC - 1:
@@ -135,7 +135,7 @@ def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
 
 
 def fits(pattern: str, data: bytes) -> bool:
-    """Whether data are what a pattern of hex digits, X for any digit, says."""
+    """Whether data match a pattern of hex digits, X for any digit."""
     digits = data.hex().upper()
     return len(pattern) == len(digits) and all(
         wanted in (ANY, got) for wanted, got in zip(pattern, digits, strict=True)
@@ -143,24 +143,24 @@ def fits(pattern: str, data: bytes) -> bool:
 
 
 def meets(statement: Send, answer: bytes, *, sw_only: bool = False) -> bool:
-    """Whether an answer (data ‖ SW) is as the statement expects it."""
+    """Whether an answer (data ‖ SW) matches the expectation of the statement."""
     if statement.sws and not any(fits(sw, answer[-2:]) for sw in statement.sws):
         return False
     return sw_only or statement.data is None or fits(statement.data, answer[:-2])
 
 
 def write_etsi(statements: Iterable[Statement]) -> str:
-    """A script in the form of ETSI TS 101 955 Annex B; what cannot be sent stands in remarks."""
+    """A script in the format of ETSI TS 101 955 Annex B, with commands that cannot be sent as remarks."""
     return _write(statements, "REM", _etsi_power, _etsi_send)
 
 
 def write_scriptor(statements: Iterable[Statement]) -> str:
-    """A scriptor file; what it cannot hold (expected answers) stands in comments."""
+    """A scriptor file, with expected answers as comments."""
     return _write(statements, COMMENT, _scriptor_power, _scriptor_send)
 
 
 def _joined(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Lines without comments, continued ones joined, with the number of their first."""
+    """Lines without comments and with continuation lines joined, each with its first line number."""
     kept, begun = "", 0
     for number, line in enumerate(lines, 1):
         text = line.partition(COMMENT)[0].strip()
@@ -212,7 +212,7 @@ def _send(text: str, source: str, line: int) -> Send:
 
 
 def _template(command: str, source: str, line: int) -> str:
-    """The bytes of a command, its PINs by number; the error never repeats what was written."""
+    """The bytes of a command, with PINs by number; errors never repeat the input."""
     named = _PIN.sub(lambda found: f" {{PIN{int(found[1] or 1)}}} ", command)
     if re.sub(_PIN, "", named).count("{"):
         raise InputError(
@@ -225,7 +225,7 @@ def _template(command: str, source: str, line: int) -> str:
 
 
 def _digits(text: str, shape: re.Pattern[str]) -> str:
-    """The digits of words that all have the shape, empty where one has not."""
+    """The hex digits of words if all match the pattern, otherwise empty."""
     words = text.split()
     return "".join(words) if all(shape.fullmatch(word) for word in words) else ""
 
@@ -271,7 +271,7 @@ def _etsi_power(power: Power) -> list[str]:
 
 
 def _etsi_send(send: Send) -> list[str]:
-    """Header and length on one line; data and expected data after it, 16 bytes a line."""
+    """Header and length on one line; then data and expected data, 16 bytes per line."""
     units = _units(send.command)
     lines = [f"CMD {' '.join(units[: LC + 1])}", *_rows(units[LC + 1 :])]
     if send.data:
@@ -285,7 +285,7 @@ def _etsi_send(send: Send) -> list[str]:
 
 
 def _scriptor_power(power: Power) -> list[str]:
-    """scriptor has no word for power off: the reset of the next power on does it."""
+    """scriptor has no power off; the reset of the next power on replaces it."""
     return [] if power.action == "off" else ["reset"]
 
 

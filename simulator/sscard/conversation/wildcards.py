@@ -1,4 +1,4 @@
-"""Which bytes of an answer are random, so that two conversations can be compared."""
+"""Mask random bytes of answers, so that two conversations can be compared."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LONGEST: Final = 1 << 16
 
 
 class Wildcards:
-    """Follows a conversation: data that GET RESPONSE fetches belong to the command before it."""
+    """Follows a conversation, because data from GET RESPONSE belong to the previous command."""
 
     def __init__(self) -> None:
         self._random: range = range(0)
         self._fetched = 0
 
     def pattern(self, command: bytes, answer: bytes) -> str:
-        """The answer's data in hex digits, X for those that the commands' declarations call random."""
+        """The answer's data in hex digits, X for digits that are random according to the declaration of the command."""
         data = split(answer).data
         if command[1:2] != bytes((GET_RESPONSE_INS,)):
             declared = find_declaration(command)

@@ -59,7 +59,7 @@ class SSCardDriver(DriverCalls):
 
     @function(OUT_1024)
     def iReadCardBas(self, iType: int) -> Flow[str]:
-        """Prove the card by the PSAM, read the basic data (11 fields)."""
+        """Authenticate the card with the PSAM, read the basic data (11 fields)."""
         card, issuer = self._open(iType)
         if not (yield from flows.is_genuine(card)):
             raise DriverError(Code.NOT_GENUINE)
@@ -87,12 +87,12 @@ class SSCardDriver(DriverCalls):
 
     @step(OUT_1024, key=KEY_PROOFS)
     def iReadCardBas_HSM_Step2(self, pKey: str) -> tuple[str, ...]:
-        """Compare the HSM's result with the card's, prove RKSSSE where given, read the basic data."""
+        """Compare the HSM's result with the card's, prove RKSSSE if given, read the basic data."""
         return (pKey,)
 
     @function(OUT_20480)
     def iReadCard(self, iType: int, iAuthType: int, pCardInfo: str, pFileAddr: str) -> Flow[str]:
-        """Read items of files: each in turn, its key by the PSAM first, then the PIN, once, then its items."""
+        """Read items of files in turn: prove the file's key with the PSAM, verify the PIN once, read the items."""
         given, files = fields.card_info(pCardInfo), fields.files(pFileAddr)
         card = self._terminal.open(iType, given)
         specs = [file_at(card, file.df, file.ef) for file in files]
@@ -113,9 +113,9 @@ class SSCardDriver(DriverCalls):
 
     @function(OUT_1024)
     def iReadCard_HSM_Step1(self, iType: int, pCardInfo: str, pFileAddr: str) -> Flow[str]:
-        """What the HSM needs to prove the key of the first file (4 fields); −2204 where it has none.
+        """What the HSM needs to prove the key of the first file (4 fields); −2204 if the file needs no key.
 
-        Where the file asks for the PIN too, it is verified here.
+        If the file requires the PIN too, it is verified here.
         """
         given, file = fields.card_info(pCardInfo), fields.files(pFileAddr)[0]
         card = self._terminal.open(iType, given)
@@ -138,7 +138,7 @@ class SSCardDriver(DriverCalls):
 
     @function(OUT_1024)
     def iWriteCard(self, iType: int, pCardInfo: str, pFileAddr: str, pWriteData: str) -> Flow[str]:
-        """Write items of files, keys by the PSAM: every value is known to fit before the first is written."""
+        """Write items of files, keys by the PSAM; all values are checked before the first is written."""
         given, files = fields.card_info(pCardInfo), fields.files(pFileAddr)
         values = fields.files(pWriteData, fields.WRITE_DATA_LENGTH)
         if len(values) != len(files):
@@ -177,14 +177,14 @@ class SSCardDriver(DriverCalls):
 
     @function(OUT_512)
     def iVerifyPIN(self, iType: int) -> Flow[str]:
-        """Ask for the PIN and verify it: −51 with the tries left. A card without PIN asks for none."""
+        """Ask for the PIN and verify it: −51 with the tries left. No prompt if the card has no PIN."""
         self._terminal.open(iType)
         yield from self._verify_pin("verify")
         return ""
 
     @function(OUT_512)
     def iChangePIN(self, iType: int) -> Flow[str]:
-        """Ask for the old and twice for the new PIN, change it (修改). A card without PIN has no old one."""
+        """Ask for the old PIN and twice for the new PIN, change it (修改). No prompt for the old one without a PIN."""
         card = self._terminal.open(iType)
         initial = yield from self._terminal.initial_pin(card)
         old: str = (yield AskPin(ENTER_OLD)) if (yield from _needs_pin()) else ""
@@ -214,7 +214,7 @@ class SSCardDriver(DriverCalls):
 
     @function(OUT_512)
     def iUnblockPIN(self, iType: int, pCardInfo: str) -> Flow[str]:
-        """Free the PIN (解锁) by the PSAM."""
+        """Unblock the PIN (解锁) with the PSAM."""
         return self._unblock_pin(iType, pCardInfo)
 
     @function(OUT_512)
@@ -234,17 +234,17 @@ class SSCardDriver(DriverCalls):
 
     @function(OUT_512)
     def iDoDebit(self, iType: int, pCardInfo: str, pPayInfo: str) -> Flow[str]:
-        """Ask for the PIN, buy (医疗消费) with the PSAM (8 fields)."""
+        """Ask for the PIN, make a purchase (医疗消费) with the PSAM (8 fields)."""
         return self._debit(iType, pCardInfo, pPayInfo)
 
     @function(OUT_512)
     def iDoDebit_HSM_Step1(self, iType: int, pCardInfo: str, pPayInfo: str) -> Flow[str]:
-        """Ask for the PIN, begin to buy; what the HSM needs for MAC1 (8 fields)."""
+        """Ask for the PIN, begin the purchase; what the HSM needs for MAC1 (8 fields)."""
         return self._debit(iType, pCardInfo, pPayInfo)
 
     @step(OUT_1024, key=KEY_PURCHASE)
     def iDoDebit_HSM_Step2(self, pKey: str) -> tuple[str, ...]:
-        """Buy: MAC2 and the receipt (9 fields)."""
+        """Complete the purchase: MAC2 and the receipt (9 fields)."""
         return (pKey,)
 
     @function(OUT_2048)
@@ -271,7 +271,7 @@ class SSCardDriver(DriverCalls):
         return card, card.issuer
 
     def _verify_pin(self, use: Use, initial: str = "") -> Flow[None]:
-        """Ask for the PIN and verify it, where the card has one."""
+        """Ask for the PIN and verify it, if the card has one."""
         if (yield from _needs_pin()):
             pin: str = yield AskPin(ENTER)
             yield from flows.verify_pin(pin)
@@ -293,7 +293,7 @@ class SSCardDriver(DriverCalls):
     def _debit(self, reader_type: int, card_info: str, pay_info: str) -> Flow[str]:
         """The PIN, then the purchase: account 0, self-paid the total, pool the other amount (inferred).
 
-        MAC2 comes before the receipt if nobody has checked it.
+        MAC2 precedes the receipt if it was not checked.
         """
         given, payment = fields.card_info(card_info), fields.pay_info(pay_info)
         card, options = self._terminal.open(reader_type, given), self._terminal.options
@@ -318,7 +318,7 @@ class SSCardDriver(DriverCalls):
 
 
 def _needs_pin() -> Flow[bool]:
-    """Whether the card asks for a PIN (terminal-flows.md §1.6): −52 where it is blocked."""
+    """Whether the card requires a PIN (terminal-flows.md §1.6); −52 if it is blocked."""
     tries = yield from flows.tries_left()
     if tries == 0:
         raise DriverError(Code.PIN_BLOCKED)
@@ -332,7 +332,7 @@ def _prove_key(card: OpenedCard, key: str) -> Flow[None]:
 
 
 def _key_number(card: OpenedCard, key: str) -> int:
-    """The number the card knows a key by; its own answer if it has no such key."""
+    """The key number on the card; the status word of the card if it has no such key."""
     layout = card.layout
     try:
         return layout.keys[layout.key_named(key)].number

@@ -1,4 +1,4 @@
-"""A call of a driver function: the table of functions, their return codes, and which step a group waits for."""
+"""Calls of driver functions: the table of functions, return codes, and the step that a group waits for."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ P = ParamSpec("P")
 D = TypeVar("D", bound="DriverCalls")
 
 OUT_512, OUT_1024, OUT_2048, OUT_20480 = 512, 1024, 2048, 20480
-"""Sizes of pOutInfo in bytes of GBK, the ending zero of C included."""
+"""Sizes of pOutInfo in bytes of GBK, including the terminating zero of C."""
 LONGEST: Final = {"pCardInfo": 128, "pFileAddr": 1024, "pWriteData": 20480, "pPayInfo": 512}
-"""Bytes of a text parameter; those of pKey stand with the function."""
+"""Maximum bytes of a text parameter; for pKey see the function."""
 LAST = ""
 
 
@@ -35,40 +35,40 @@ class Function:
 
     name: str
     parameters: dict[str, type[int] | type[str]]
-    room: int
+    size: int
     key: int
     description: str
 
     @property
     def numbers(self) -> int:
-        """How many numbers it takes, which come first."""
+        """Number of integer parameters, which come first."""
         return sum(kind is int for kind in self.parameters.values())
 
     @property
     def texts(self) -> int:
-        """How many texts it takes."""
+        """Number of text parameters."""
         return len(self.parameters) - self.numbers
 
     @cached_property
     def next_step(self) -> str:
-        """The step that its group goes on with, empty if none."""
+        """The next step of its group, empty if none."""
         following = re.sub(r"\d$", lambda step: str(int(step[0]) + 1), self.name)
         return following if following != self.name and following in FUNCTIONS else LAST
 
     @cached_property
-    def goes_on(self) -> bool:
+    def has_next_step(self) -> bool:
         return self.next_step != LAST
 
 
 FUNCTIONS: Final[dict[str, Function]] = {}
-"""The table of LD/T 33; ``function`` and ``step`` enter a row."""
+"""The table of LD/T 33; ``function`` and ``step`` add a row."""
 
 
-def function(room: int) -> Callable[[Callable[Concatenate[D, P], Flow[str]]], Callable[Concatenate[D, P], Result]]:
-    """Enter a function, or the first step of a group: the operation gives pOutInfo, ``room`` bytes at most."""
+def function(size: int) -> Callable[[Callable[Concatenate[D, P], Flow[str]]], Callable[Concatenate[D, P], Result]]:
+    """Add a function, or the first step of a group: the operation returns pOutInfo, at most ``size`` bytes."""
 
     def enter(operation: Callable[Concatenate[D, P], Flow[str]]) -> Callable[Concatenate[D, P], Result]:
-        row = _enter(operation, room)
+        row = _enter(operation, size)
 
         @wraps(operation)
         def call(driver: D, /, *given: P.args, **named: P.kwargs) -> Result:
@@ -80,31 +80,31 @@ def function(room: int) -> Callable[[Callable[Concatenate[D, P], Flow[str]]], Ca
 
 
 def step(
-    room: int, *, key: int
+    size: int, *, key: int
 ) -> Callable[[Callable[Concatenate[D, P], tuple[str, ...]]], Callable[Concatenate[D, P], Result]]:
-    """Enter a later step of a group; it gives what the operation of step 1 goes on with, pKey first.
+    """Add a later step of a group; it returns the parameters with which the operation of step 1 resumes, pKey first.
 
     pKey has up to ``key`` characters.
     """
 
     def enter(declared: Callable[Concatenate[D, P], tuple[str, ...]]) -> Callable[Concatenate[D, P], Result]:
-        row = _enter(declared, room, key)
+        row = _enter(declared, size, key)
 
         @wraps(declared)
         def call(driver: D, /, *given: P.args, **named: P.kwargs) -> Result:
-            return driver.go_on(row, *declared(driver, *given, **named))
+            return driver.resume(row, *declared(driver, *given, **named))
 
         return call
 
     return enter
 
 
-def _enter(declared: Callable[..., Any], room: int, key: int = 0) -> Function:
+def _enter(declared: Callable[..., Any], size: int, key: int = 0) -> Function:
     _, *given = inspect.signature(declared, eval_str=True).parameters.values()
     row = Function(
         declared.__name__,
         {each.name: each.annotation for each in given},
-        room,
+        size,
         key,
         inspect.cleandoc(declared.__doc__ or ""),
     )
@@ -115,10 +115,10 @@ def _enter(declared: Callable[..., Any], room: int, key: int = 0) -> Function:
 class DriverCalls:
     """The driver of one terminal; one thread at a time may call it.
 
-    ``addresses`` is the operator's key-address map, that of the built-in test
-    keys unless given. Between the steps of an HSM group the card stays under
-    power; any error, ``close``, or any other function ends the group. A PIN
-    appears in one place only, where the sheet wants it: field 5 of
+    ``addresses`` is the operator's key-address map, by default that of the
+    built-in test keys. Between the steps of an HSM group the card stays
+    powered; any error, ``close``, or any other function ends the group. A PIN
+    is returned only where the standard requires it: field 5 of
     iReloadPIN_HSM_Step2.
     """
 
@@ -135,7 +135,7 @@ class DriverCalls:
         self._awaited = LAST
 
     def close(self) -> None:
-        """End an open group, take the card's power away."""
+        """End an open group and power the card off."""
         steps, self._steps = self._steps, None
         self._awaited = LAST
         if steps is not None:
@@ -143,26 +143,26 @@ class DriverCalls:
         self._terminal.close()
 
     def begin(self, row: Function, operation: Flow[str]) -> Result:
-        """A function that stands alone, by the PSAM, or the first step of a group."""
+        """A function that uses the PSAM, or the first step of a group."""
         self.close()
-        if not row.goes_on:
+        if not row.has_next_step:
             return self._call(row, lambda: run(operation, self._terminal.send, self._terminal.answer))
         self._steps = Steps(self._terminal, operation)
-        return self._call(row, self._steps.go_on)
+        return self._call(row, self._steps.resume)
 
-    def go_on(self, row: Function, *parameters: str) -> Result:
-        """A later step; −12 where the group does not wait for it."""
+    def resume(self, row: Function, *parameters: str) -> Result:
+        """A later step; −12 if the group does not wait for it."""
         steps = self._steps
         if steps is None or row.name != self._awaited:
             self.close()
             return self._call(row, _not_connected)
-        return self._call(row, lambda: steps.go_on(*parameters))
+        return self._call(row, lambda: steps.resume(*parameters))
 
     def _call(self, row: Function, work: Callable[[], str]) -> Result:
-        """One call: unless a further step is awaited, the device is closed before the answer, whatever happened."""
+        """One call; the device is closed afterwards, also on errors, unless the group waits for a further step."""
         self._awaited = LAST
         try:
-            out = fit(work(), row.room - 1)
+            out = fit(work(), row.size - 1)
             if self._steps is not None and self._steps.waits:
                 self._awaited = row.next_step
         except FAILURES as error:

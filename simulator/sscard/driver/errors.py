@@ -20,13 +20,13 @@ class Code(IntEnum):
 
     OK = 0
     CARD_TYPE = -1
-    """The ATR has no 13 historical bytes, or SSSE is not there."""
+    """The ATR does not have 13 historical bytes, or the card has no SSSE."""
     NO_CARD = -2
-    """None in any reader that iType means, or it left."""
+    """No card in any reader that iType selects, or it was removed."""
     NO_POWER = -3
-    """Another program took the power or reset the card between two steps."""
+    """Another program powered off or reset the card between two steps."""
     NO_ANSWER = -4
-    """The card is mute, or less than a status word came."""
+    """The card is mute, or its answer is shorter than a status word."""
     LIBRARY = -5
     """A part of the environment is missing, such as pyscard."""
     READER = -11
@@ -34,7 +34,7 @@ class Code(IntEnum):
     NOT_CONNECTED = -12
     """The terminal has no such reader, or the group of steps is not open."""
     UNSUPPORTED = -13
-    """The card's version or algorithm is none this driver knows."""
+    """The card's version or algorithm is unknown to this driver."""
     PARAMETER = -14
     CHECKSUM = -15
     """The check byte of the ATR (TCK) is wrong."""
@@ -62,7 +62,7 @@ class Code(IntEnum):
 
 
 FALLBACK: Final = frozenset({Code.NO_PSAM, Code.PSAM_ALGORITHM, Code.PSAM_RKSSSE, Code.KEY_NOT_FOUND, Code.PSAM_LEVEL})
-"""The five codes on which an application goes on with the HSM functions (driver-api.md §5)."""
+"""The five codes on which an application continues with the HSM functions (driver-api.md §5)."""
 
 TEXT: Final[dict[Code, str]] = {
     Code.CARD_TYPE: "卡类型不对",
@@ -99,7 +99,7 @@ TEXT: Final[dict[Code, str]] = {
 
 
 class DriverError(Exception):
-    """A driver function ends with this code; ``detail`` goes into the description and is never a secret."""
+    """A driver function returns this code; ``detail`` is part of the description and never a secret."""
 
     def __init__(self, code: int, detail: str = "") -> None:
         self.code = code
@@ -108,7 +108,7 @@ class DriverError(Exception):
 
     @property
     def description(self) -> str:
-        """What pOutInfo says."""
+        """The description in pOutInfo."""
         text = describe(self.code)
         return f"{text}，{self.detail}" if self.detail else text
 
@@ -144,13 +144,13 @@ _TRANSPORT: Final[tuple[tuple[type[Exception], Code], ...]] = (
     (MissingPart, Code.LIBRARY),
     (InputError, Code.READER),
 )
-"""What a connection raises, the special before the general."""
+"""Errors of a connection, derived classes before their bases."""
 
 FAILURES: Final[tuple[type[Exception], ...]] = (
     *(DriverError, PsamError, ApduError, UnknownAlgorithm),
     *(kind for kind, _ in _TRANSPORT),
 )
-"""The errors that end a function with a code; any other is a mistake in a program and passes."""
+"""The errors that become a return code; any other is a programming error and is raised."""
 
 
 def outcome(error: Exception, *, reversed_tries: bool = False) -> tuple[int, str]:

@@ -1,8 +1,8 @@
-"""The strings that go into and come out of a driver function (driver-api.md §2 and §4).
+"""The parameter and result strings of driver functions (driver-api.md §2 and §4).
 
 Fields end with ``|``, the last one too. A parameter too long for its buffer
-or of a wrong length is −42, one with characters that do not belong there −41,
-one of the wrong shape −14, one that means nothing −23.
+or of a wrong length is −42, one with invalid characters −41, one of the wrong
+form −14, one with an invalid value −23.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ CARD_NUMBER_LENGTH: Final = 9
 HEADER_LENGTH: Final = 5
 FILE_END: Final = "|$"
 AMOUNT_LIMIT: Final = 0xFFFF_FFFF
-"""42949672.95 yuan in fen: an amount stays below."""
+"""42949672.95 yuan in fen: upper bound (exclusive) of an amount."""
 
 _IDENTIFICATION_CODE = re.compile(r"\d{6}D156000005[0-9A-F]{16}", re.ASCII)
 _CARD_NUMBER = re.compile(r"[0-9A-Z]{9}", re.ASCII)
@@ -46,7 +46,7 @@ class FileFields(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """What pPayInfo says: total, and account and pool fund together, in fen (below 2³²−1); time of 14 digits."""
+    """The fields of pPayInfo: total, and account plus pool fund, in fen (below 2³²−1); time of 14 digits."""
 
     total: int
     account_and_pool: int
@@ -59,14 +59,14 @@ def join(*fields: str) -> str:
 
 
 def fit(text: str, size: int) -> str:
-    """A text as it is, −42 where a buffer of ``size`` bytes cannot hold it in GBK."""
+    """The text unchanged; −42 if it does not fit a buffer of ``size`` bytes in GBK."""
     if len(text.encode("gbk", errors="replace")) > size:
         raise DriverError(Code.LENGTH)
     return text
 
 
 def split(text: str, count: int) -> list[str]:
-    """Exactly so many fields; −14 for any other shape."""
+    """Exactly ``count`` fields; −14 for any other form."""
     fields = text.split("|")
     if len(fields) != count + 1 or fields.pop():
         raise DriverError(Code.PARAMETER)
@@ -74,7 +74,7 @@ def split(text: str, count: int) -> list[str]:
 
 
 def card_info(text: str) -> Identity:
-    """The fields of pCardInfo: identification code (−20 where it is none) and card number."""
+    """The fields of pCardInfo: identification code (−20 if it is invalid) and card number."""
     code, number = split(fit(text, CARD_INFO_LENGTH), 2)
     if len(number) != CARD_NUMBER_LENGTH:
         raise DriverError(Code.LENGTH)
@@ -105,7 +105,7 @@ def files(text: str, limit: int = FILE_ADDRESS_LENGTH) -> list[FileFields]:
 
 
 def file_text(file: FileFields, values: list[str]) -> str:
-    """A file with its values, in the shape of pFileAddr; without a value just the file."""
+    """A file with its values, in the form of pFileAddr; only the file if it has no value."""
     return join(f"{file.df}EF{file.ef & 0xFF:02X}", *values) + "$"
 
 
@@ -126,7 +126,7 @@ def _fen(text: str) -> int:
 
 def _time(text: str) -> str:
     try:
-        datetime.strptime(text, "%Y%m%d%H%M%S")  # noqa: DTZ007 - the time of the place, as printed
+        datetime.strptime(text, "%Y%m%d%H%M%S")  # noqa: DTZ007 - local time, as printed
     except ValueError:
         raise DriverError(Code.ILLEGAL_DATA) from None
     if len(text) != 14:
@@ -140,14 +140,14 @@ def yuan(fen: int) -> str:
 
 
 def hexadecimal(text: str, length: int) -> bytes:
-    """Hex digits of so many bytes; −42 for another length, −41 for other characters."""
+    """``length`` bytes from hex digits; −42 for another length, −41 for other characters."""
     if len(text) != 2 * length:
         raise DriverError(Code.LENGTH)
     return any_hexadecimal(text)
 
 
 def any_hexadecimal(text: str) -> bytes:
-    """Hex digits of whole bytes; −41 for other characters, −42 for half a byte."""
+    """Bytes from hex digits; −41 for other characters, −42 for an odd number of digits."""
     if not _HEX.fullmatch(text):
         raise DriverError(Code.CHARACTERS)
     if len(text) % 2:
@@ -166,13 +166,13 @@ def proof(text: str) -> bytes:
 
 
 def proofs(text: str) -> tuple[bytes, bytes]:
-    """The pKey of iReadCardBas_HSM_Step2: internal, and external (empty where there is none), 16 bytes each."""
+    """The pKey of iReadCardBas_HSM_Step2: internal and external, 16 bytes each; external is empty if not needed."""
     internal, external = split(fit(text, 4 * PROOF_LENGTH + 2), 2)
     return proof(internal), proof(external) if external else b""
 
 
 def message(text: str, header: bytes) -> bytes:
-    """The pKey with a whole command under MAC; its header (5 bytes) must be the one handed out, else −23."""
+    """The pKey with a complete command with MAC; its header (5 bytes) must be the one returned before, else −23."""
     command = hexadecimal(text, HEADER_LENGTH + header[-1])
     if command[:HEADER_LENGTH] != header:
         raise DriverError(Code.ILLEGAL_DATA)

@@ -1,8 +1,8 @@
-"""Files as the driver's strings show them: what an item reads and how it is written (driver-api.md §2).
+"""The contents of files in the driver's strings, for reading and writing (driver-api.md §2).
 
-An item is text (an), digits (cn) or hex (b). An item made of parts, and a
-record of a cyclic file, is its parts each ended by ``^``. A transparent file
-is one value in hex.
+An item is text (an), digits (cn) or hex (b). The parts of a composite item or
+of a record of a cyclic file end with ``^`` each. A transparent file is one
+value in hex.
 """
 
 from __future__ import annotations
@@ -39,14 +39,14 @@ class ItemAddress:
 
 
 class Access(NamedTuple):
-    """What a file asks for: the PIN, a key by name (empty: none), or both."""
+    """What a file requires: the PIN, a key by name (empty: no key), or both."""
 
     pin: bool
     key: str
 
 
 def check_address(spec: FileSpec, file: FileFields) -> None:
-    """−14 where an address has another shape than the file, before the holder is asked for anything."""
+    """Raise −14 if an address does not fit the structure of the file, before any prompt for a PIN."""
     if spec.structure == Structure.TRANSPARENT:
         _no_items(file)
     elif spec.structure == Structure.CYCLIC:
@@ -56,7 +56,7 @@ def check_address(spec: FileSpec, file: FileFields) -> None:
 
 
 def file_at(card: OpenedCard, df: str, ef: int) -> FileSpec:
-    """The file at an address such as DF01, EF15; the answer of a card without it where the standard has none."""
+    """The file at an address such as DF01, EF15; fails like a card without the file if the standard has none."""
     layout = card.layout
     fid = layout.ssse.fid if df == "SSSE" else int(df, 16)
     spec = layout.file(fid, ef & 0xFF)
@@ -66,7 +66,7 @@ def file_at(card: OpenedCard, df: str, ef: int) -> FileSpec:
 
 
 def writable_file(card: OpenedCard, file: FileFields) -> FileSpec:
-    """The file at an address, to be written; the card's own answer where only the card writes it."""
+    """The file at an address, for writing; the card's status word if only the card may write it."""
     spec = file_at(card, file.df, file.ef)
     if spec.write_rule == "never":
         raise ApduError(f"write {file.df} EF{file.ef & 0xFF:02X}", SW.SECURITY_NOT_SATISFIED)
@@ -74,9 +74,9 @@ def writable_file(card: OpenedCard, file: FileFields) -> FileSpec:
 
 
 def read_access(rule: str, by: int) -> Access:
-    """What reading by a rule asks for.
+    """What an access rule requires for reading.
 
-    ``by`` is iAuthType and decides if there is a way with and one without the
+    ``by`` is iAuthType; it selects between alternatives with and without the
     PIN: −14 if it is neither ``BY_PIN`` nor ``BY_KEY``.
     """
     if rule == "free":
@@ -93,7 +93,7 @@ def read_access(rule: str, by: int) -> Access:
 
 
 def read_file(card: OpenedCard, spec: FileSpec, file: FileFields) -> Flow[str]:
-    """What a file (of the current DF, readable) holds, in the shape of pFileAddr."""
+    """The content of a readable file of the current DF, in the form of pFileAddr."""
     yield from flows.select_ef(spec.fid)
     texts = []
     if spec.structure == Structure.TRANSPARENT:
@@ -111,16 +111,16 @@ def read_file(card: OpenedCard, spec: FileSpec, file: FileFields) -> Flow[str]:
 
 
 def write_file(spec: FileSpec, updates: list[bytes]) -> Flow[None]:
-    """Send the updates that ``prepare`` made of a file's values; the file's key must be authenticated."""
+    """Send the updates from ``prepare``; the file's key must be authenticated."""
     yield from flows.select_ef(spec.fid)
     yield from flows.update(updates)
 
 
 def prepare(spec: FileSpec, file: FileFields, values: FileFields) -> list[bytes]:
-    """The commands that write values into a file, made before any of them is sent.
+    """The commands that write values into a file, all built before the first is sent.
 
-    −14 where the address and −23 where the values have another shape than the
-    file, −41 and −42 where a value does not fit its item.
+    −14 if the address and −23 if the values do not fit the structure of the
+    file, −41 and −42 if a value does not fit its item.
     """
     if values[:2] != file[:2]:
         raise DriverError(Code.ILLEGAL_DATA)
@@ -145,7 +145,7 @@ def record_texts(spec: FileSpec, record: bytes) -> list[str]:
 
 
 def item_text(item: Item, value: bytes) -> str:
-    """An item as the driver shows it; one never written is empty."""
+    """An item in the driver's format; empty if it was never written."""
     if item.type == "tlv":
         parts = {record[0]: record[2:] for record in records(value)}
         return _parts([item_text(part, parts.get(part.tag, b"")) for part in item.parts])
@@ -155,7 +155,7 @@ def item_text(item: Item, value: bytes) -> str:
 
 
 def item_value(item: Item, text: str) -> bytes:
-    """An item as the card stores it."""
+    """An item in the card's format."""
     if item.type == "tlv":
         texts = _split_parts(text, len(item.parts))
         values = zip(item.parts, texts, strict=True)
@@ -180,7 +180,7 @@ def _no_items(file: FileFields) -> None:
 
 
 def _item(spec: FileSpec, address: ItemAddress) -> tuple[int, Item]:
-    """Record number (0 where the standard lists no such item) and item at an address; an unlisted one is hex."""
+    """Record number (0 if the standard lists no such item) and item at an address; an unlisted item is hex."""
     found = [(number, item) for number, item in enumerate(spec.items, 1) if item.tag == address.tag]
     if address.occurrence <= len(found):
         return found[address.occurrence - 1]
@@ -188,7 +188,7 @@ def _item(spec: FileSpec, address: ItemAddress) -> tuple[int, Item]:
 
 
 def _record_number(file: FileFields) -> int:
-    """The one record of a cyclic file that is meant, 0 for all."""
+    """The record number of a cyclic file, 0 for all records."""
     if not file.fields:
         return 0
     if len(file.fields) > 1 or not _RECORD.fullmatch(file.fields[0]):
@@ -197,7 +197,7 @@ def _record_number(file: FileFields) -> int:
 
 
 def _update_item(spec: FileSpec, address: ItemAddress, text: str) -> bytes:
-    """The update of one record; the n-th with its tag goes by its number, the order of personalisation."""
+    """The update of one record; the n-th one with its tag is addressed by number, in the order of personalisation."""
     number, item = _item(spec, address)
     if address.occurrence > 1 and not number:
         raise ApduError(f"find item {address.tag:02X}", SW.RECORD_NOT_FOUND)
@@ -207,7 +207,7 @@ def _update_item(spec: FileSpec, address: ItemAddress, text: str) -> bytes:
 
 
 def _update_whole(spec: FileSpec, text: str) -> list[bytes]:
-    """A transparent file from end to end, or one more record of a cyclic one."""
+    """Update a whole transparent file, or append a record to a cyclic one."""
     if spec.structure == Structure.TRANSPARENT:
         content = _hex_value(text, spec.size)
         pieces = range(0, spec.size, BINARY_PIECE)

@@ -1,9 +1,9 @@
-"""The card-holder base (持卡库): the service behind the HSM that answers the strings of a driver's HSM steps.
+"""The card-holder base (持卡库): the host service that answers the strings of a driver's HSM steps with its HSM.
 
-An application keeps what iReadCardBas returned (``basic``) and sends it along
-with the string of a step (``asked``); the answer is the next step's pKey
-(driver-api.md §4, §5). A string of another shape is a ``HostError`` with
-the field's number and name and what was expected, never what was sent.
+An application keeps the output of iReadCardBas (``basic``) and sends it with
+the string of a step (``asked``); the answer is the next step's pKey
+(driver-api.md §4, §5). A string of another form raises ``HostError`` with the
+field's number, name and expected form, never with the value.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from sscard.standard.atr import SERIAL_LENGTH
 from sscard.standard.cipher import DES, equal
 
 NO_ACCOUNT: Final = bytes(4)
-"""The account amount of a purchase by the driver."""
+"""The account amount in purchases by the driver."""
 BASIC, ASKED = "basic", "asked"
 LONGEST_STRING: Final = 1024
 
 
 class HostError(InputError):
-    """The service cannot make sense of what an application sent; the text never holds a key or PIN."""
+    """The strings of an application are invalid; the text never contains a key or PIN."""
 
 
 class _Field(NamedTuple):
-    """A field of a string: its name, its shape, and the shape in words."""
+    """A field of a string: name, pattern, and description of the expected form."""
 
     name: Phrase
     shape: re.Pattern[str]
@@ -59,22 +59,22 @@ class _Form:
         self._whole = re.compile("".join(shapes[:required]) + "".join(f"(?:{shape})?" for shape in shapes[required:]))
 
     def read(self, text: str) -> list[str]:
-        """The fields. Every string is compared as a whole, and field by field only if something is wrong in it."""
-        *told, rest = text.split("|")
+        """The fields. A string is matched as a whole, and field by field only if it is wrong, for the message."""
+        *values, rest = text.split("|")
         if self._whole.fullmatch(text):
-            return told
+            return values
         least, most = len(self.fields) - self.optional, len(self.fields)
-        if rest or not least <= len(told) <= most:
+        if rest or not least <= len(values) <= most:
             counts = "/".join(map(str, range(least, most + 1)))
             raise HostError(
                 Phrase(
-                    "{expected} fields expected, each ended by a bar, got {count}", expected=counts, count=len(told)
+                    "{expected} fields expected, each ended by a bar, got {count}", expected=counts, count=len(values)
                 ),
                 file=ASKED,
             )
-        for number, (field, given) in enumerate(zip(self.fields, told, strict=False), 1):
+        for number, (field, given) in enumerate(zip(self.fields, values, strict=False), 1):
             _check(ASKED, number, field, given)
-        return told
+        return values
 
 
 def _digits(name: Phrase, *lengths: int) -> _Field:
@@ -106,7 +106,7 @@ _CHECK_CARD = _Form(
     _Field(Phrase("device serial"), re.compile(r"[^|\n]*"), Phrase()),
     optional=1,
 )
-"""Of iReadCardBas_HSM_Step1; drivers in the field add the ninth."""
+"""Output of iReadCardBas_HSM_Step1; existing drivers add a ninth field."""
 _AUTHENTICATE = _Form(_ALGORITHM, _ADDRESS, _PROCESS, _ORIGINAL)
 _PIN = _Field(Phrase("new PIN"), re.compile("(?:[0-9]{2}){1,7}[0-9][0-9Ff]"), Phrase("4 to 16 digits padded with F"))
 _SAFE_MESSAGE = _Form(_ALGORITHM, _ADDRESS, _PROCESS, _digits(Phrase("command header"), 10), _PIN.or_empty())
@@ -134,9 +134,9 @@ _RECEIPT_WITH_MAC2 = _Form(_digits(Phrase("MAC2"), 8), *_RECEIPT.fields)
 
 
 class CardHolderBase:
-    """The services that a driver's HSM steps lead to; ``HostError`` for a string of another shape, ``HsmError``.
+    """The services for a driver's HSM steps; ``HostError`` for a string of another form, ``HsmError`` of the HSM.
 
-    ``sequences`` numbers the purchases, because no PSAM does.
+    ``sequences`` numbers the purchases, because no PSAM is involved.
     """
 
     def __init__(self, hsm: Hsm, sequences: Iterator[int] | None = None) -> None:
@@ -144,9 +144,9 @@ class CardHolderBase:
         self._sequences = sequences or count(1)
 
     def check_card(self, asked: str) -> str:
-        """Internal authentication: pKey for iReadCardBas_HSM_Step2 out of what step 1 returned.
+        """Internal authentication: the pKey for iReadCardBas_HSM_Step2 from the output of step 1.
 
-        An empty process factor asks for no proof, and gets an empty field.
+        For an empty process factor the field of the proof is empty.
         """
         city, historical, algorithm, __, *proofs = _CHECK_CARD.read(asked)
         card = CardReference(city, bytes.fromhex(historical)[-SERIAL_LENGTH:])
@@ -161,12 +161,12 @@ class CardHolderBase:
         return join(*answers)
 
     def authenticate(self, basic: str, asked: str) -> str:
-        """Card check and external authentication (卡鉴权及外部认证): pKey of a Step2 out of what Step1 returned."""
+        """Card check and external authentication (卡鉴权及外部认证): the pKey of Step2 from the output of Step1."""
         algorithm, address, factor, original = _AUTHENTICATE.read(asked)
         return self._prove(algorithm, address, _card(basic), (3, factor), original)
 
     def safe_message(self, basic: str, asked: str) -> str:
-        """Safe-message (安全报文认证): pKey of a Step3, the whole command, out of what Step2 returned."""
+        """Safe-message (安全报文认证): the pKey of Step3, a complete command, from the output of Step2."""
         algorithm, address, factor, header, plain = _SAFE_MESSAGE.read(asked)
         challenge = _challenge(algorithm, 3, factor)
         pin = bytes.fromhex(plain) if plain else None
@@ -175,7 +175,7 @@ class CardHolderBase:
         )
 
     def purchase(self, basic: str, asked: str) -> str:
-        """Card check and purchase: pKey of iDoDebit_HSM_Step2 out of what step 1 returned."""
+        """Card check and purchase: the pKey of iDoDebit_HSM_Step2 from the output of step 1."""
         algorithm, address, random, purchase_count, *paid = _PURCHASE.read(asked)
         card = _card(basic)
         sequence = next(self._sequences).to_bytes(4, "big")
@@ -185,7 +185,7 @@ class CardHolderBase:
         return join(upper_hex(sequence), paid[-1], upper_hex(mac1))
 
     def settle(self, basic: str, receipt: str) -> bool:
-        """Settlement check: whether the TAC of a purchase, of iDoDebit or of its last HSM step, is right."""
+        """Settlement check: whether the TAC in the output of iDoDebit or of its last HSM step is right."""
         if receipt.count("|") > len(_RECEIPT.fields):
             __, algorithm, address, *paid, tac = _RECEIPT_WITH_MAC2.read(receipt)
         else:
@@ -202,21 +202,21 @@ class CardHolderBase:
 
 
 class _Strings(Request):
-    """What an application sends: the output of iReadCardBas, and the string of the step."""
+    """Request of an application: the output of iReadCardBas, and the string of the step."""
 
     basic: Annotated[str, Field(max_length=LONGEST_STRING)] = ""
     asked: Annotated[str, Field(max_length=LONGEST_STRING)]
 
     @property
     def words(self) -> str:
-        """The key's address and the card's district, if the strings are of their shape."""
+        """The key's address and the card's district for the log, if the strings are valid."""
         address = re.match(r"(?:[0-9A-Fa-f]{8}\|)?0[123]\|([0-9A-Fa-f]{4})\|", self.asked)
         card = re.match(r"([0-9]{6})\|(?:[^|]*\|){0,4}[0-9A-Fa-f]{26}\|", self.basic or self.asked)
         return " ".join(found[1] if found else "-" for found in (address, card))
 
 
 def host_operations(base: CardHolderBase) -> dict[str, Operation]:
-    """The operations by which a program in any language asks a base, for ``HsmServer``."""
+    """The operations of a card-holder base, for ``HsmServer``."""
     answers: dict[str, Any] = {
         "check-card": lambda sent: base.check_card(sent.asked),
         "authenticate": lambda sent: base.authenticate(sent.basic, sent.asked),
@@ -228,11 +228,11 @@ def host_operations(base: CardHolderBase) -> dict[str, Operation]:
 
 
 def _card(basic: str) -> CardReference:
-    """Which card the basic data of iReadCardBas are of: fields 1 and 6."""
-    told = [*basic.split("|", 6), *[""] * 6]
+    """The card of the output of iReadCardBas: fields 1 and 6."""
+    values = [*basic.split("|", 6), *[""] * 6]
     for number, field in ((1, _DISTRICT), (6, _HISTORICAL)):
-        _check(BASIC, number, field, told[number - 1])
-    return CardReference(told[0], bytes.fromhex(told[5])[-SERIAL_LENGTH:])
+        _check(BASIC, number, field, values[number - 1])
+    return CardReference(values[0], bytes.fromhex(values[5])[-SERIAL_LENGTH:])
 
 
 def _check(string: str, number: int, field: _Field, given: str) -> None:
@@ -249,6 +249,6 @@ def _check(string: str, number: int, field: _Field, given: str) -> None:
 
 
 def _challenge(algorithm: str, number: int, factor: str) -> bytes:
-    """A process factor of a length that the algorithm takes."""
+    """A process factor with a length that the algorithm accepts."""
     _check(ASKED, number, _PROCESS_DES if int(algorithm) == DES.algorithm_id else _PROCESS, factor)
     return bytes.fromhex(factor)

@@ -22,21 +22,21 @@ from sscard.plugins import Registry
 
 LIBRARY: Final = "library"
 CHARSET_VARIABLE: Final = "SSCARD_DRIVER_CHARSET"
-"""The encoding of our own library's text; a vendor's has GBK."""
+"""The encoding of the text of sscard's own library; libraries of vendors use GBK."""
 BEYOND: Final = 65536
-"""Bytes behind pOutInfo that a library may overwrite without harm to this process."""
+"""Bytes after pOutInfo that a library may overwrite without damage to this process."""
 PIN_FIELDS: Final = {"iReloadPIN_HSM_Step2": 4}
-"""Functions whose pOutInfo holds a PIN, and which of its fields, from 0."""
+"""Functions whose pOutInfo contains a PIN, and the index of that field, from 0."""
 
 _NUMBER: Final = re.compile("-?[0-9]{1,9}")
 
 
 @runtime_checkable
 class DriverLibrary(Protocol):
-    """A driver whose functions are called by name."""
+    """Interface of a driver whose functions are called by name."""
 
     def call(self, function: str, parameters: Sequence[int | str]) -> Result:
-        """Call a function with its parameters but pOutInfo; return code and pOutInfo."""
+        """Call a function with its parameters except pOutInfo; return the return code and pOutInfo."""
 
 
 class NativeLibrary:
@@ -63,8 +63,8 @@ class NativeLibrary:
         except AttributeError:
             raise InputError(Phrase("has no function {function}", function=function), file=str(self._path)) from None
         called.restype = ctypes.c_long
-        room = FUNCTIONS[function].room
-        out = ctypes.create_string_buffer(room + BEYOND)
+        size = FUNCTIONS[function].size
+        out = ctypes.create_string_buffer(size + BEYOND)
         try:
             given = [
                 ctypes.c_int(value) if isinstance(value, int) else ctypes.create_string_buffer(value.encode(charset))
@@ -75,13 +75,13 @@ class NativeLibrary:
                 Phrase("{function}: a parameter cannot be encoded as {charset}", function=function, charset=charset)
             ) from None
         code = called(*given, out)
-        if len(out.value) >= room:
+        if len(out.value) >= size:
             raise TransportError(
                 Phrase(
-                    "{file}: {function} wrote beyond the {room} bytes of pOutInfo",
+                    "{file}: {function} wrote beyond the {size} bytes of pOutInfo",
                     file=str(self._path),
                     function=function,
-                    room=room,
+                    size=size,
                 )
             )
         return code, out.value.decode(charset, errors="replace")
@@ -102,7 +102,7 @@ def open_driver(url: str) -> AbstractContextManager[DriverLibrary]:
 
 
 def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:
-    """The parameters of a function as words: numbers first, then texts; ``InputError`` never repeats one."""
+    """The parameters of a function from words: numbers first, then texts; ``InputError`` never repeats a value."""
     if function not in FUNCTIONS:
         raise InputError(Phrase("no function {function!r}", function=function), remedy=suggestion(function, FUNCTIONS))
     numbers, texts = FUNCTIONS[function].numbers, FUNCTIONS[function].texts

@@ -1,4 +1,4 @@
-"""PIN entry at the driver: prompts, lengths, two entries alike, and what a place forbids of the initial PIN."""
+"""PIN entry at the driver: prompts, lengths, repeated entry, and what a place forbids with the initial PIN."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sscard.terminal.flow import AskPin, Flow
 from sscard.terminal.pinpad import ENTER_AGAIN, ENTER_NEW, EntryCancelled, EntryTimedOut, PinPad, standard_prompt
 
 Use = Literal["verify", "query", "transact"]
-"""What the holder proves the PIN for."""
+"""What the PIN is verified for."""
 
 _FORBIDDEN: Final[dict[str, tuple[Use, ...]]] = {"must change": ("query", "transact"), "query only": ("transact",)}
-"""What an initial PIN may not do, by the place's ``initial_pin_use``."""
+"""Forbidden uses of an initial PIN, by the place's ``initial_pin_use``."""
 
 
 class PinEntry:
-    """The pad with the rules of the place; PINs are digits, never kept."""
+    """The PIN pad with the rules of the place; PINs are digits and never stored."""
 
     def __init__(self, pad: PinPad, longest: int, place: Place | None) -> None:
         self._pad = pad
@@ -31,11 +31,11 @@ class PinEntry:
 
     @property
     def needs_id_number(self) -> bool:
-        """Whether the initial PIN comes out of the holder's ID number."""
+        """Whether the initial PIN is derived from the holder's ID number."""
         return self._guards and self._place is not None and self._place.initial_pin in (LAST_6, BIRTH_DATE)
 
     def initial_pin(self, id_number: str) -> str:
-        """The holder's initial PIN where the place guards it; empty where it does not or nobody can tell."""
+        """The holder's initial PIN if the place restricts it; empty if it does not or the PIN cannot be determined."""
         if self._place is None or not self._guards:
             return ""
         if not self.needs_id_number:
@@ -46,7 +46,7 @@ class PinEntry:
             return ""
 
     def ask(self, prompt: Phrase) -> str:
-        """A PIN as typed: −31 cancelled, −32 timed out, −41 other characters, −33 wrong length."""
+        """A PIN as entered; −31 cancelled, −32 timed out, −41 invalid characters, −33 wrong length."""
         try:
             pin = self._pad.enter(standard_prompt(prompt))
         except EntryCancelled:
@@ -60,7 +60,7 @@ class PinEntry:
         return pin
 
     def ask_new(self, initial: str) -> Flow[str]:
-        """A new PIN typed twice: −34 where the two differ, −36 where it is the initial one."""
+        """A new PIN entered twice; −34 if the entries differ, −36 if it is the initial PIN."""
         pin: str = yield AskPin(ENTER_NEW)
         if not _same(pin, (yield AskPin(ENTER_AGAIN))):
             raise DriverError(Code.PINS_DIFFER)
@@ -69,7 +69,7 @@ class PinEntry:
         return pin
 
     def permit(self, pin: str, initial: str, use: Use) -> None:
-        """−35 where the place forbids this use of the initial PIN."""
+        """Raise −35 if the place forbids this use of the initial PIN."""
         if self._place and use in _FORBIDDEN.get(self._place.initial_pin_use, ()) and _same(pin, initial):
             raise DriverError(Code.INITIAL_PIN)
 

@@ -1,4 +1,4 @@
-"""What the driver's operations ask for beside what every flow does (``terminal.flow``)."""
+"""Requests of the driver's operations in addition to those of every flow (``terminal.flow``)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sscard.terminal.card import OpenedCard
 
 
 class Require(NamedTuple):
-    """Keys that are asked for next: refuse now if the address of one is missing. No answer."""
+    """Keys that are requested next: fail now if an address is missing. No answer."""
 
     keys: tuple[str, ...]
 

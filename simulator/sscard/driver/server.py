@@ -33,9 +33,9 @@ VERSION: Final = "1"
 CHARSETS: Final = {"GBK": "gbk", "UTF-8": "utf-8"}
 LONGEST_LINE: Final = 65536
 LONGEST_WAIT: Final = 5.0
-"""Seconds a function waits for the function of another connection."""
+"""Seconds to wait for a function of another connection."""
 LAST_WAIT: Final = 1.0
-"""Seconds the end of the server waits for a function: enough for any but a PIN entry."""
+"""Seconds to wait for a function at shutdown: enough for any function except a PIN entry."""
 
 Log = Callable[[str], None]
 
@@ -46,7 +46,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,10}")
 
 
 class Turns:
-    """One driver for many connections: one function at a time, a group's steps without others in between."""
+    """One driver for many connections: one function at a time, the steps of a group uninterrupted."""
 
     def __init__(self, driver: SSCardDriver) -> None:
         self._driver = driver
@@ -54,7 +54,7 @@ class Turns:
         self._holder: object | None = None
 
     def call(self, caller: socket.socket, name: str, parameters: list[int | str]) -> Result:
-        """A function for a connection: −11 while another has the terminal, or when the caller has gone meanwhile."""
+        """Call a function for a connection; −11 if another one uses the terminal or the caller has disconnected."""
         if not self._lock.acquire(timeout=LONGEST_WAIT):
             raise DriverError(Code.READER)
         try:
@@ -62,20 +62,20 @@ class Turns:
                 raise DriverError(Code.READER)
             self._holder = None
             code, out = getattr(self._driver, name)(*parameters)
-            self._holder = caller if FUNCTIONS[name].goes_on and code == Code.OK else None
+            self._holder = caller if FUNCTIONS[name].has_next_step and code == Code.OK else None
             return code, out
         finally:
             self._lock.release()
 
     def leave(self, caller: socket.socket) -> None:
-        """A connection has ended, and its group with it."""
+        """End the group of a closed connection."""
         with self._lock:
             if self._holder is caller:
                 self._holder = None
                 self._driver.close()
 
     def close(self) -> None:
-        """Take the card's power away; whoever has the terminal is given time to finish."""
+        """Power the card off after waiting for the running function."""
         if self._lock.acquire(timeout=LAST_WAIT):
             self._driver.close()
             self._lock.release()
@@ -91,7 +91,7 @@ class Conversation:
         self._charset = ""
 
     def open(self, line: bytes) -> tuple[bytes, bool]:
-        """The answer to the first line, and whether it opens the conversation."""
+        """The answer to the first line, and whether it is valid."""
         first = line.decode("ascii", errors="replace").rstrip("\n").split("\t")
         self._charset = CHARSETS.get(first[-1], CHARSETS["UTF-8"])
         if len(first) != 3 or first[:2] != [HELLO, VERSION] or first[2] not in CHARSETS:
@@ -106,14 +106,14 @@ class Conversation:
             return self.refusal(Code.UNSUPPORTED)
         try:
             code, out = self._turns.call(self._connection, function, self._parameters(function, given))
-            text = self._encode(out, FUNCTIONS[function].room)
+            text = self._encode(out, FUNCTIONS[function].size)
         except DriverError as error:
             code, text = error.code, error.description.encode(self._charset)
         self._log(f"{function} {code:d}")
         return _line(code, text)
 
     def refusal(self, code: Code) -> bytes:
-        """A line that says why there is no function to answer for."""
+        """An error line for a request without a valid function."""
         self._log(f"- {code:d}")
         return _line(code, DriverError(code).description.encode(self._charset or CHARSETS["UTF-8"]))
 
@@ -134,9 +134,9 @@ class Conversation:
         except UnicodeDecodeError:
             raise DriverError(Code.CHARACTERS) from None
 
-    def _encode(self, text: str, room: int) -> bytes:
+    def _encode(self, text: str, size: int) -> bytes:
         encoded = text.encode(self._charset, errors="replace")
-        if len(encoded) >= room:
+        if len(encoded) >= size:
             raise DriverError(Code.LENGTH)
         return encoded
 
@@ -162,7 +162,7 @@ class _Handler(StreamRequestHandler):
             self.server.turns.leave(connection)
 
     def _read(self, conversation: Conversation) -> bytes | None:
-        """The next whole line, ``None`` where there is none; one that is too long is refused, and ends it all."""
+        """The next complete line, ``None`` at the end; a line that is too long is refused and closes the connection."""
         line = self.rfile.readline(LONGEST_LINE + 1)
         if line.endswith(b"\n"):
             return line
@@ -172,11 +172,11 @@ class _Handler(StreamRequestHandler):
 
 
 class DriverServer(ThreadingMixIn, BaseServer):
-    """Serves one driver at a place; made by ``serve_driver``. ``serve_forever`` until ``shutdown``.
+    """Serves one driver; created by ``serve_driver``. ``serve_forever`` runs until ``shutdown``.
 
-    With ``idle`` it ends by itself when nobody has been connected for so many
-    seconds. ``log`` gets a line per function, from several threads: time,
-    function, return code; never a parameter.
+    With ``idle`` it exits after that many seconds without a connection. ``log``
+    gets a line per function, from several threads: time, function, return
+    code; never a parameter.
     """
 
     daemon_threads = True
@@ -184,7 +184,7 @@ class DriverServer(ThreadingMixIn, BaseServer):
     request_queue_size = 64
 
     def prepare(self, driver: SSCardDriver, idle: float | None, log: Log | None) -> None:
-        """What is served, before it begins."""
+        """Set the driver to serve, before ``serve_forever``."""
         self.turns = Turns(driver)
         self._idle = idle
         self._log = log
@@ -193,11 +193,11 @@ class DriverServer(ThreadingMixIn, BaseServer):
 
     @property
     def place(self) -> str:
-        """Where it listens, as programs are told in ``SSCARD_DRIVER``."""
+        """The address it listens on, in the form of ``SSCARD_DRIVER``."""
         raise NotImplementedError
 
     def log(self, words: str) -> None:
-        """A line into the log, if there is one."""
+        """Write a line to the log, if there is one."""
         if self._log is not None:
             self._log(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {words}")
 
@@ -211,20 +211,20 @@ class DriverServer(ThreadingMixIn, BaseServer):
         self._alone_since = time.monotonic()
 
     def service_actions(self) -> None:
-        """Looked at between connections: end when nobody needs it any more."""
+        """Called between connections: shut down after the idle time."""
         alone = time.monotonic() - self._alone_since
         if self._idle is not None and not self._connections and alone >= self._idle:
             self._idle = None
-            threading.Thread(target=self.shutdown).start()  # waits for the loop this runs in
+            threading.Thread(target=self.shutdown).start()  # shutdown() waits for the loop that calls this method
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the names of the base class
-        """A program that hangs up is its own affair; a mistake of ours goes into the log by name."""
+        """Ignore clients that disconnect; log any other error by its class name."""
         error = sys.exception()
         if not isinstance(error, OSError):
             self.log(f"- {type(error).__name__}")
 
     def server_close(self) -> None:
-        """Hang up on everybody; a function under way comes to its end first."""
+        """Close all connections after the running function has ended."""
         super().server_close()
         for connection in tuple(self._connections):
             with suppress(OSError):  # it has ended meanwhile
@@ -233,7 +233,7 @@ class DriverServer(ThreadingMixIn, BaseServer):
 
 
 class _UnixServer(DriverServer, TCPServer):
-    """At a Unix socket that only its user may open."""
+    """Listens on a Unix socket that only its user may open."""
 
     def __init__(self, path: str) -> None:
         self.address_family = socket.AF_UNIX
@@ -253,7 +253,7 @@ class _UnixServer(DriverServer, TCPServer):
 
 
 class _TcpServer(DriverServer, TCPServer):
-    """At a port of the loopback interface."""
+    """Listens on a port of the loopback interface."""
 
     allow_reuse_address = True
 
@@ -269,9 +269,9 @@ class _TcpServer(DriverServer, TCPServer):
 def serve_driver(
     driver: SSCardDriver, place: str = "", *, idle: float | None = None, log: Log | None = None
 ) -> DriverServer:
-    """A server that listens at a place: the path of a Unix socket, or ``tcp:PORT`` (0: a free one).
+    """A server on the path of a Unix socket, or on ``tcp:PORT`` (0: a free port).
 
-    ``InputError`` if it cannot listen there, ``MissingPart`` if the system has no Unix sockets.
+    ``InputError`` if it cannot listen, ``MissingPart`` if the system has no Unix sockets.
     """
     where = place or default_place()
     server: _UnixServer | _TcpServer
@@ -299,14 +299,14 @@ def serve_driver(
 
 
 def default_place() -> str:
-    """Where programs look for the server unless they are told."""
+    """The default address of the server."""
     runtime = os.environ.get("XDG_RUNTIME_DIR")
     given = os.environ.get(PLACE_VARIABLE)
     return given or (f"{runtime}/sscard-driver" if runtime else str(Path.home() / ".sscard-driver"))
 
 
 def _clear(path: Path) -> None:
-    """Remove a socket that nobody serves any more."""
+    """Remove a stale socket."""
     if not stat.S_ISSOCK(mode_of(path)):
         return
     with socket.socket(socket.AF_UNIX) as probe:
@@ -324,7 +324,7 @@ def _clear(path: Path) -> None:
 
 
 def _has_gone(connection: socket.socket) -> bool:
-    """Whether the program at the other end has hung up."""
+    """Whether the client has disconnected."""
     with suppress(OSError):
         if hasattr(select, "poll"):
             look = select.poll()

@@ -1,4 +1,4 @@
-"""The terminal a driver works at: readers, PIN pad, PSAM, key-address map; what all functions share."""
+"""The terminal of a driver: readers, PIN pad, PSAM and key-address map, shared by all functions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from sscard.transport.faults import CardRemoved, TransportError
 Reader = Callable[[], Connection]
 """Opens a reader."""
 KeyAddresses = Callable[[str, int], str]
-"""Key name and version (from 0) → address (密钥逻辑地址), four hex digits; ``KeyError`` or ``HsmError`` for none."""
+"""Key name and version (from 0) → address (密钥逻辑地址), four hex digits; ``KeyError`` or ``HsmError`` if missing."""
 
 DPK: Final = "DPK"
 NO_TERMINAL: Final = "0" * 12
@@ -45,13 +45,13 @@ AUTOMATIC: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Readers:
-    """The readers of a terminal, ``None`` where it has none of a kind."""
+    """The readers of a terminal, ``None`` for a missing one."""
 
     contact: Reader | None = None
     contactless: Reader | None = None
 
     def by_type(self, reader_type: int) -> list[Reader]:
-        """The readers reader_type means, in its order: −14 for an unknown type, −12 where there is no such reader."""
+        """The readers that ``reader_type`` selects, in order; −14 for an unknown type, −12 if the reader is missing."""
         orders = {
             1: (self.contact,),
             2: (self.contactless,),
@@ -68,12 +68,12 @@ class Readers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriverOptions:
-    """What drivers in the field do differently."""
+    """Options for the differences between existing drivers."""
 
     longest_pin: int = 16
-    """Digits the pad takes at most: 16 (LD/T 33), or 12 (part 8)."""
+    """Maximum digits of a PIN: 16 (LD/T 33), or 12 (part 8)."""
     reversed_tries: bool = False
-    """−25536, −25537, −25538 mean 2, 1, 0 tries left (the sheet's list) instead of 0, 1, 2 (−SW)."""
+    """−25536, −25537, −25538 mean 2, 1, 0 tries left (list of the standard) instead of 0, 1, 2 (−SW)."""
     place: Place | None = None
     """Whose rules on the initial PIN apply: −35 and −36."""
     device_number: str = ""
@@ -85,7 +85,7 @@ class DriverOptions:
 
 
 class Terminal:
-    """One terminal; ``card`` is whatever ``open`` found last."""
+    """One terminal; ``card`` is the card that ``open`` found last."""
 
     def __init__(
         self,
@@ -104,7 +104,7 @@ class Terminal:
         self._known: tuple[Identity, str] | None = None
 
     def open(self, reader_type: int, expected: Identity | None = None) -> OpenedCard:
-        """Power the first card found: −2 for none, −13 for an unknown version, −22 where it is not the expected one."""
+        """Power the first card found; −2 without a card, −13 for an unknown version, −22 for an unexpected card."""
         for reader in self._readers.by_type(reader_type):
             self._device = reader()
             with suppress(CardRemoved):
@@ -119,14 +119,14 @@ class Terminal:
         return card
 
     def close(self) -> None:
-        """Take the card's power away."""
+        """Power the card off."""
         device, self._device = self._device, None
         if device is not None:
             with suppress(TransportError):
                 device.power_off()
 
     def send(self, command: bytes) -> Answer:
-        """A command to the open card; −4 if less than a status word comes back."""
+        """Send a command to the open card; −4 if the answer is shorter than a status word."""
         if self._device is None:
             raise DriverError(Code.NOT_CONNECTED)
         try:
@@ -135,7 +135,7 @@ class Terminal:
             raise DriverError(Code.NO_ANSWER) from None
 
     def answer(self, asked: Any) -> object:
-        """What an operation asks, answered by the PSAM."""
+        """Answer a request of an operation with the PSAM."""
         match asked:
             case Require():
                 return None
@@ -151,10 +151,10 @@ class Terminal:
         return self.pins.ask(asked.prompt)
 
     def initial_pin(self, card: OpenedCard) -> Flow[str]:
-        """The initial PIN of this card's holder where the place guards it, empty where nobody can tell.
+        """The initial PIN of this card's holder if the place restricts it, empty if it cannot be determined.
 
         The ID number comes from the last basic data of this card, or from
-        EF06 where it is read freely.
+        EF06 if reading it is unrestricted.
         """
         if not self.pins.needs_id_number:
             return self.pins.initial_pin("")
@@ -185,14 +185,14 @@ class Terminal:
         )
 
     def number(self) -> str:
-        """The terminal number (终端机编号) of the PSAM; zeros without one."""
+        """The terminal number (终端机编号) of the PSAM; zeros without a PSAM."""
         try:
             return self.psam.terminal_number()
         except PsamError:
             return NO_TERMINAL
 
     def address(self, key: str, version: int = 0) -> str:
-        """A key's address in the operator's map; −27272 for none."""
+        """A key's address in the operator's map; −27272 if the map lacks it."""
         try:
             return self._addresses(key, version)
         except (KeyError, IndexError, HsmError):
@@ -202,10 +202,10 @@ class Terminal:
 def issue_terminal_psam(readers: Readers, level: Level, keys: KeyHierarchy, terminal_number: str = "") -> Psam:
     """A virtual PSAM for the terminal with these readers; ``terminal_number`` has 12 digits.
 
-    The number defaults to 000001 of the city of the card that a reader holds
-    now: the PSAM's STK and DPK work with cards of its own city only. It is
+    The number defaults to 000001 of the city of the card in a reader, because
+    the PSAM's STK and DPK work with cards of its own city only. It is
     ``DEFAULT_TERMINAL`` if no card can be read. Errors: ``InputError`` for a
-    number of another shape.
+    number of another form.
     """
     number = terminal_number or DEFAULT_TERMINAL
     if not terminal_number:
@@ -217,7 +217,7 @@ def issue_terminal_psam(readers: Readers, level: Level, keys: KeyHierarchy, term
 
 
 def _open(atr: bytes) -> Flow[OpenedCard]:
-    """Select SSSE and read EF05: −1 where it is no social security card."""
+    """Select SSSE and read EF05; −1 if it is not a social security card."""
     historical = _historical(atr)
     try:
         fci = yield from flows.select_ssse()
@@ -231,7 +231,7 @@ def _open(atr: bytes) -> Flow[OpenedCard]:
 
 
 def _historical(atr: bytes) -> bytes:
-    """The 13 historical bytes (−1); what follows them is the check byte TCK (−15; ISO/IEC 7816-3 §8.2.5)."""
+    """The 13 historical bytes (else −1) before the check byte TCK (wrong: −15; ISO/IEC 7816-3 §8.2.5)."""
     try:
         historical = historical_bytes(atr)
     except IndexError:

@@ -1,7 +1,7 @@
-"""A group of HSM steps: the calling program answers what a PSAM would (driver-api.md §4).
+"""A group of HSM steps: the calling program answers instead of a PSAM (driver-api.md §4).
 
-What a flow asks becomes the pOutInfo of a step, and the pKey of the next step
-becomes the answer.
+A request of the flow becomes the pOutInfo of a step, and the pKey of the next
+step becomes the answer.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from sscard.terminal.card import OpenedCard
 from sscard.terminal.flow import AskPin, CheckMac2, Flow, Prove, PurchaseMac, Seal
 
 ASKED = (CheckCard, Prove, Seal, PurchaseMac)
-"""What needs the HSM."""
+"""Requests that need the HSM."""
 
 
 class Steps:
-    """An operation that stops where it needs the HSM; ``waits`` for the next step until its end."""
+    """An operation that is suspended when it needs the HSM; ``waits`` is true until its end."""
 
     def __init__(self, terminal: Terminal, flow: Flow[str]) -> None:
         self._terminal = terminal
@@ -29,8 +29,8 @@ class Steps:
         self._parameters: tuple[str, ...] = ()
         self.waits = True
 
-    def go_on(self, *parameters: str) -> str:
-        """Take the parameters of a step, none for the first; the pOutInfo of it."""
+    def resume(self, *parameters: str) -> str:
+        """Resume with the parameters of a step (the first step has none); return its pOutInfo."""
         self._parameters = parameters
         answer: object = self._read(self._asked, parameters[0]) if parameters else None
         try:
@@ -49,11 +49,11 @@ class Steps:
             return out
 
     def close(self) -> None:
-        """End the operation where it stands."""
+        """Abort the operation."""
         self._flow.close()
 
     def _text(self, asked: Any) -> str:
-        """What the calling program is asked."""
+        """The pOutInfo for a request to the calling program."""
         card: OpenedCard = asked.card
         algorithm = f"{card.algorithm:02X}"
         match asked:  # by class alone: each pattern with attributes leaks a little memory in CPython 3.11
@@ -72,7 +72,7 @@ class Steps:
         return join(algorithm, self._terminal.address(asked.key), upper_hex(asked.factor), upper_hex(asked.original))
 
     def _read(self, asked: object, key: str) -> object:
-        """The answer in a step's pKey."""
+        """The answer from a step's pKey."""
         match asked:
             case CheckCard():
                 return fields.proofs(key)
@@ -83,7 +83,7 @@ class Steps:
         return fields.proof(key)
 
     def _answer(self, asked: object) -> object:
-        """The answer that needs no HSM."""
+        """The answer to a request that does not need the HSM."""
         match asked:
             case Require():
                 for key in asked.keys:

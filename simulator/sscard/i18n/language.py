@@ -1,11 +1,11 @@
-"""The language of everything a person reads: English, or Chinese by the catalog in ``locale``.
+"""The language of user-visible text: English, or Chinese from the catalog in ``locale``.
 
-The library holds phrases (``sscard.i18n.phrase``), and ``say`` makes text of
-them where they are shown: an error in its ``__str__``, a report when it is
-written. Code that shows what it writes (the command line, the reports) calls
-``_("no personality {name!r}", name=name)``. A message is translated first and
-gets its values after. An empty message is never looked up: gettext would
-return the header of the catalog.
+The library uses phrases (``sscard.i18n.phrase``), and ``say`` translates them
+when they are shown: an error in its ``__str__``, a report when it is written.
+Code that prints directly (the command line, the reports) calls
+``_("no personality {name!r}", name=name)``. Values are inserted after the
+translation. An empty message is never looked up: gettext would return the
+header of the catalog.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ LOCALE: Final = Path(__file__).parent / "locale"
 CHINESE, ENGLISH = "zh", "en"
 LANGUAGES: Final = (CHINESE, ENGLISH)
 VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
-"""Where a user says which language, the first that says any counts."""
+"""Environment variables for the language; the first one that is set is used."""
 
 _chosen = ""
 _speaking: ContextVar[str] = ContextVar("language", default="")
 
 
 def choose_language(name: str = "") -> str:
-    """Choose the language of this process, ``zh`` or ``en``; without a name the environment's. What was chosen."""
-    global _chosen  # noqa: PLW0603 - a process talks to its user in one language
+    """Set the language of this process, ``zh`` or ``en``, by default that of the environment; return it."""
+    global _chosen  # noqa: PLW0603 - a process has one language
     _chosen = language_in(os.environ) if not name else CHINESE if _is_chinese(name) else ENGLISH
     return _chosen
 
 
 def language_in(environment: Mapping[str, str]) -> str:
-    """The language that an environment asks for; of a list in LANGUAGE the first that is known, else English."""
+    """The language of an environment; from a list in LANGUAGE the first that is known, else English."""
     asked = next((environment[name] for name in VARIABLES if environment.get(name)), "")
     for each in asked.split(":"):
         if _is_chinese(each):
@@ -54,7 +54,7 @@ def language_in(environment: Mapping[str, str]) -> str:
 
 @contextmanager
 def speaking(name: str) -> Iterator[None]:
-    """Say what is said inside in one language, whatever was chosen."""
+    """Use this language inside the ``with`` statement."""
     token = _speaking.set(name)
     try:
         yield
@@ -63,18 +63,18 @@ def speaking(name: str) -> Iterator[None]:
 
 
 def is_chinese() -> bool:
-    """Whether Chinese is spoken now; the first question settles the language from the environment."""
+    """Whether the language is Chinese; the first call sets the language from the environment."""
     return (_speaking.get() or _chosen or choose_language()) == CHINESE
 
 
 def _(text: str, /, **values: object) -> str:
-    """A message that is shown as soon as it is made, in the language, with these values in its places."""
+    """The translation of a message, with these values for its placeholders."""
     message = _catalog().gettext(text) if text and is_chinese() else text
     return _filled(message, values)
 
 
 def say(said: Sayable) -> str:
-    """A phrase or a name in the language of now; text and numbers as they are."""
+    """The text of a phrase or a name in the current language; text and numbers are unchanged."""
     if isinstance(said, Words):
         return said.chinese if is_chinese() else said.english
     if not isinstance(said, Phrase):
@@ -89,24 +89,24 @@ def say(said: Sayable) -> str:
 
 
 def _filled(message: str, values: Mapping[str, object]) -> str:
-    """A message with its values, those that are phrases or names said in the same language."""
+    """A translated message with its values; phrases and names among them are translated too."""
     said = {name: say(value) if isinstance(value, Phrase | Words) else value for name, value in values.items()}
     return message.format(**said) if said else message
 
 
 def padded(text: str, width: int) -> str:
-    """Text filled with spaces to so many columns of a terminal, where a Chinese character takes two."""
+    """Text padded with spaces to a width in terminal columns; a Chinese character takes two."""
     taken = sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
     return text + " " * (width - taken)
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name that gettext's users know
-    """Mark a message for the catalog that is translated later."""
+    """Mark a message for extraction that is translated later."""
     return text
 
 
 def reason_of(error: OSError) -> Sayable:
-    """Why the operating system refused, by its error number; in its own words for a rare one."""
+    """The reason of an ``OSError`` by its error number; the system's text for rare ones."""
     return REASONS.get(error.errno or 0) or error.strerror or str(error)
 
 
@@ -144,4 +144,4 @@ REASONS: Final = {
     errno.EHOSTUNREACH: Phrase("No route to host"),
     errno.ENETUNREACH: Phrase("Network is unreachable"),
 }
-"""What the operating system says for an error number."""
+"""Messages of the operating system by error number."""

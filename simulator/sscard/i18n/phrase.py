@@ -1,4 +1,4 @@
-"""What can be said in any language: pure data, put into words by ``sscard.i18n.language``."""
+"""Messages independent of the language: pure data, translated by ``sscard.i18n.language``."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any, Final, NamedTuple
 
 
 class Words(NamedTuple):
-    """A name that stands in both languages, as the standard or the service item has it."""
+    """A name in both languages, from the standard or the service item."""
 
     english: str
     chinese: str
 
 
 class Phrase:
-    """A sentence that is not yet in a language: English with named places, and the values for them.
+    """A message that is not translated yet: English text with named placeholders, and their values.
 
     ``Phrase("no file {name}", name=name)``. The English text is the key of the
     catalog; a value is text or a number, ``Words`` or another phrase. ``many``
@@ -36,17 +36,17 @@ class Phrase:
         return phrase
 
     def filled(self, **values: Sayable) -> Phrase:
-        """The same phrase with these values."""
+        """The same phrase with other values."""
         phrase = Phrase(self.text, **values)
         phrase.many = self.many
         return phrase
 
     @classmethod
     def joined(cls, template: str, parts: Sequence[Sayable]) -> Sayable:
-        """One or more parts in a row, by a template with the places ``first`` and ``rest``."""
+        """One or more parts joined by a template with the placeholders ``first`` and ``rest``."""
         if len(parts) == 1:
             return parts[0]
-        middle = len(parts) // 2  # halves, so that a long row is not deep
+        middle = len(parts) // 2  # in halves, to limit the nesting of a long row
         return cls(template, first=cls.joined(template, parts[:middle]), rest=cls.joined(template, parts[middle:]))
 
     @classmethod
@@ -69,7 +69,7 @@ class Phrase:
         return f"Phrase({self.text!r}{many}, {self.values!r})"
 
     def to_facts(self) -> list[Any]:
-        """As JSON keeps it: text, values (``Words`` as a pair of texts) and, if there is one, the plural."""
+        """The JSON form: text, values (``Words`` as a pair of texts) and the plural, if any."""
         facts: list[Any] = [self.text, {name: _fact(value) for name, value in self.values.items()}]
         return [*facts, self.many] if self.many else facts
 
@@ -85,12 +85,12 @@ class Phrase:
 
 
 Sayable = str | int | float | Words | Phrase
-"""What ``say`` puts into words: a phrase, a name in both languages, or what is the same in any."""
+"""The argument of ``say``: a phrase, a name in both languages, or text for every language."""
 
 
 ROW: Final = "{first}, {rest}"
 EITHER: Final = "{first} or {rest}"
-"""How ``Phrase.joined`` lists things and alternatives."""
+"""Templates of ``Phrase.joined`` for lists and alternatives."""
 
 
 def _fact(value: Sayable) -> Any:

@@ -16,22 +16,22 @@ from sscard.files import mode_of
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.image import read_image, write_image
-from sscard.issuer.migrations import Tell, ignore
+from sscard.issuer.migrations import Notify, ignore
 from sscard.issuer.personalise import Card
 
 FAR: Final = 1 << 30
 """The byte that is locked on Windows: a locked byte cannot be read, and the owner's pid is at the start."""
 
 
-def load_card(path: Path, tell: Tell = ignore) -> Card:
-    """The card in an image file, for looking at; ``tell`` is told of a migration."""
+def load_card(path: Path, notify: Notify = ignore) -> Card:
+    """The card in an image file, for display only; ``notify`` gets messages, as of a migrated image."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
     except UnicodeDecodeError:
         raise InputError(Phrase("is not a card image"), file=str(path)) from None
-    return read_image(text, str(path), tell)
+    return read_image(text, str(path), notify)
 
 
 def save_card(card: Card, path: Path | str) -> None:
@@ -115,7 +115,7 @@ class FileCard:
 
 @contextmanager
 def open_card(
-    path: Path, random: Random | None = None, *, contact: bool = True, tell: Tell = ignore
+    path: Path, random: Random | None = None, *, contact: bool = True, notify: Notify = ignore
 ) -> Iterator[FileCard]:
     """Hold the card of an image file by a lock file beside it; a second process is refused with the owner's pid."""
     target = _regular(path)
@@ -125,7 +125,7 @@ def open_card(
         os.ftruncate(handle, 0)
         os.lseek(handle, 0, os.SEEK_SET)
         os.write(handle, str(os.getpid()).encode())
-        yield FileCard(load_card(path, tell), path, random or SystemRandom(), contact=contact)
+        yield FileCard(load_card(path, notify), path, random or SystemRandom(), contact=contact)
     finally:
         with suppress(PermissionError):  # Windows removes no open file; the next process takes it over
             lock.unlink(missing_ok=True)

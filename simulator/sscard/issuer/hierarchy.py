@@ -20,14 +20,14 @@ Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "pr
 
 
 class CardReference(NamedTuple):
-    """What picks a card's keys: city code (6 digits of the identification code), card serial (f3, 8 bytes)."""
+    """Diversification data of a card: city code (6 digits of the identification code), card serial (f3, 8 bytes)."""
 
     city_code: str
     serial: bytes
 
 
 class Address(NamedTuple):
-    """Where a key address (密钥逻辑地址) leads: key name, version from 0, what the HSM lets it do."""
+    """The key at a key address (密钥逻辑地址): name, version from 0, and its permitted use."""
 
     key: str
     version: int
@@ -54,7 +54,7 @@ KeyAddress = Annotated[str, BeforeValidator(_address)]
 if TYPE_CHECKING:
     _RootValues = Model
 else:
-    # One field per suite, so that a further algorithm is a further list of the key file.
+    # One field per suite: another algorithm adds a list to the key file.
     _RootValues = create_model(
         "_RootValues",
         __base__=Model,
@@ -65,7 +65,7 @@ else:
 class RootKey(_RootValues):
     """A root key of the key file: per version one address, and one value under each suite that the issuer uses.
 
-    The values of a suite stand under its ``key_field``: ``sm4``, ``des``.
+    The field of a suite is its ``key_field``: ``sm4``, ``des``.
     """
 
     name: str
@@ -105,7 +105,7 @@ class RootKey(_RootValues):
 
 
 class KeyFile(Model):
-    """A key file: the roots an issuer holds, those of its cards and those of its PSAMs' own keys."""
+    """A key file: the roots of an issuer's cards and of its PSAMs' own keys."""
 
     name: str
     keys: list[RootKey]
@@ -125,7 +125,7 @@ class KeyFile(Model):
 
 
 class KeyHierarchy:
-    """The roots of one issuer and every card key under them; values stay inside the issuer.
+    """The roots of one issuer and the card keys derived from them; values are never shown.
 
     ``psam_keys`` is the hierarchy of its PSAMs' own keys, ``None`` if the key file holds none.
     """
@@ -145,22 +145,22 @@ class KeyHierarchy:
         return f"<KeyHierarchy {self.name}>"
 
     def at(self, address: str) -> Address | None:
-        """What stands at a key address, ``None`` for nothing."""
+        """The key at a key address, ``None`` if there is no key."""
         return self._addresses.get(address)
 
     def address_of(self, key: str, version: int = 0) -> str:
-        """The address of a key's version; ``KeyError`` where the issuer does not hold it."""
+        """The address of a key's version; ``KeyError`` if the issuer does not have it."""
         return self._roots[ROOT_OF.get(key, key)].addresses[version]
 
     def card_key(self, suite: Suite, key: str, version: int, card: CardReference) -> bytes:
         """A card's key: root → province → city → card (LD/T 32.4 diversification).
 
-        ``InputError`` where the key file has no such root.
+        ``InputError`` if the key file has no such root.
         """
         return suite.diversify(self._city_key(suite, key, version, card.city_code), card.serial)
 
     def root(self, suite: Suite, key: str, version: int) -> bytes | None:
-        """A root's value (8 or 16 bytes), ``None`` where the issuer does not hold it."""
+        """A root's value (8 or 16 bytes), ``None`` if the issuer does not have it."""
         held = self._roots.get(ROOT_OF.get(key, key))
         values = held.values(suite) if held else []
         return values[version] if version < len(values) else None
@@ -183,7 +183,7 @@ class KeyHierarchy:
 
 
 def load_keys(path: Path | str) -> KeyHierarchy:
-    """The root keys of a key file, written as sscard's test-keys.yaml; ``InputError`` with the line if it is wrong."""
+    """The root keys of a key file in the format of sscard's test-keys.yaml; ``InputError`` with the line if invalid."""
     return KeyHierarchy(read_document(Path(path)).as_model(KeyFile))
 
 

@@ -69,12 +69,12 @@ class Holder:
 
     @property
     def birthplace(self) -> str:
-        """GB/T 2260, empty where the number does not tell."""
+        """Region code (GB/T 2260), empty if the number does not contain it."""
         return "" if PERMANENT_RESIDENCE.fullmatch(self.id_number) else self.id_number[:6]
 
     @property
     def sex(self) -> str:
-        """Item 0A: 1 male, 2 female; the order code's parity tells."""
+        """Item 0A: 1 male, 2 female, from the parity of the order code."""
         return "1" if int(self.id_number[16]) % 2 else "2"
 
 
@@ -86,7 +86,7 @@ def is_id_number(number: str) -> bool:
 
 
 def has_check_character(number: str) -> bool:
-    """ISO 7064 MOD 11-2, as GB 11643 has it, of an 18-character number."""
+    """Check character of an 18-character number: ISO 7064 MOD 11-2, as in GB 11643."""
     return bool(ric.calc_check_digit(number) == number[-1])
 
 

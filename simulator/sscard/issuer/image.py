@@ -1,4 +1,4 @@
-"""The image of a card: all of it, at rest, as one JSON document with version and digest."""
+"""The image of a card without power, as one JSON document with version and digest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sscard.chip.memory import Log, Memory
 from sscard.document import Document, Model, Place, shown
 from sscard.errors import InputError, InvalidValue
 from sscard.i18n.phrase import EITHER, ROW, Phrase, Sayable
-from sscard.issuer.migrations import VERSION, Tell, ignore, migrate
+from sscard.issuer.migrations import VERSION, Notify, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
 from sscard.issuer.personalities import personality_in, written_fields
 from sscard.standard.choices import CHOICES, Personality
@@ -31,7 +31,7 @@ NUMBER_LIMIT = 1 << 32
 
 HEX_PAIRS = "^([0-9A-Fa-f]{2})*$"
 NOWHERE: dict[tuple[int | str, ...], Place] = {(): Place(0, 0)}
-"""Line and column of JSON content, which do not help anybody."""
+"""Line and column of JSON content, which are not useful in messages."""
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ Number = Annotated[int, Field(strict=True, ge=0, lt=NUMBER_LIMIT)]
 
 
 class LogImage(Model):
-    """The memory's log, where the power went inside a transaction."""
+    """The memory's log, if the power was cut during a transaction."""
 
     complete: Annotated[bool, Field(strict=True)]
     numbers: dict[str, Number]
@@ -55,7 +55,7 @@ class LogImage(Model):
 
 
 class MemoryImage(Model):
-    """Every cell by its lasting name: numbers, and strings in hex digits."""
+    """Every cell by its stable name: numbers, and strings in hex digits."""
 
     numbers: dict[str, Number]
     strings: dict[str, Hex]
@@ -63,7 +63,7 @@ class MemoryImage(Model):
 
 
 class CardImage(Model):
-    """What an image file holds."""
+    """Content of an image file."""
 
     format: str
     version: int
@@ -103,22 +103,22 @@ def write_image(card: Card) -> str:
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
-def read_image(text: str, source: str, tell: Tell = ignore) -> Card:
+def read_image(text: str, source: str, notify: Notify = ignore) -> Card:
     """The card of an image, migrated if it is of an older version.
 
     The tree of an image may differ from that of this sscard. A file or counter
     that the image lacks gets its blank value. A key that it lacks is absent
-    from the card: nobody put its value on the card, so no value of ours would
-    be right, and the card behaves as it did when it was issued. Names that this
-    sscard does not know are left out. ``tell`` is called with a message for
-    each of these. ``InputError`` says whether the image is truncated, edited
-    or too new, or which field is wrong and what was expected there.
+    from the card: its value is unknown, and the card behaves as it did when it
+    was issued. Names that this sscard does not know are ignored. ``notify`` is
+    called with a message for each of these. ``InputError`` states whether the
+    image is truncated, edited or too new, or which field is wrong and what was
+    expected.
     """
     content = unsealed_content(text, source)
     version = content["version"]
     try:
         reading = ImageReading(content, source)
-        if migrate(content, reading.personality, source, tell):
+        if migrate(content, reading.personality, source, notify):
             reading = ImageReading(content, source)
         card = reading.card()
     except InputError as error:
@@ -133,19 +133,19 @@ def read_image(text: str, source: str, tell: Tell = ignore) -> Card:
         (Phrase("{source}: not in this image, the card lacks these keys: {names}"), reading.absent),
     ):
         if names:
-            tell(message.filled(source=source, names=Phrase.joined(ROW, names)))
+            notify(message.filled(source=source, names=Phrase.joined(ROW, names)))
     return card
 
 
 def unsealed_content(text: str, source: str) -> dict[str, Any]:
-    """The content of an image of a version that this sscard reads, whole and unchanged; its fields are not checked."""
+    """The content of an image of a supported version, checked for integrity; its fields are not checked."""
     try:
         content = json.loads(text)
     except json.JSONDecodeError as error:
         whole = Phrase("is truncated") if FORMAT in text else Phrase("is not a card image")
         problem = Phrase("{whole}: {problem}", whole=whole, problem=Phrase("not valid JSON"))
         raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=REISSUE) from None
-    except (ValueError, RecursionError):  # a number or a nesting beyond all measure
+    except (ValueError, RecursionError):  # a number that is too long or nesting that is too deep
         raise InputError(Phrase("is not a card image"), file=source, remedy=REISSUE) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(
@@ -159,7 +159,7 @@ def unsealed_content(text: str, source: str) -> dict[str, Any]:
             "is a card image of version {version}, this sscard reads up to {last}", version=version, last=VERSION
         )
         raise InputError(problem, file=source, remedy=Phrase("use a newer sscard"))
-    with suppress(ValueError):  # half a surrogate pair, which no image holds
+    with suppress(ValueError):  # half a surrogate pair, which never occurs in an image
         if content.get("digest") == digest_of(content):
             return content
     raise InputError(Phrase("was edited: its digest does not fit its content"), file=source, remedy=REISSUE)
@@ -173,7 +173,7 @@ def digest_of(content: dict[str, Any]) -> str:
 
 
 class ImageReading:
-    """The content of an image on its way to a card; everything raises ``InputError``.
+    """Converts the content of an image to a card; all methods raise ``InputError``.
 
     It collects the names that are ``unknown`` to this sscard, and the cells
     that become ``blank`` and the keys that are ``absent`` because the image
@@ -193,7 +193,7 @@ class ImageReading:
             raise InputError(problem, remedy=error.remedy) from None
 
     def known(self, part: str, given: Mapping[str, T], names: Iterable[str]) -> dict[str, T]:
-        """What a part of the image gives for known names."""
+        """The values of a part of the image for known names."""
         known = frozenset(names)
         self.unknown += [Phrase("{part}.{name}", part=part, name=shown(name)) for name in given if name not in known]
         return {name: value for name, value in given.items() if name in known}
@@ -240,7 +240,7 @@ class ImageReading:
         return Card(profile, memory)
 
     def cells(self, part: str, names: list[str], needed: int, blank: list[T], given: Mapping[str, T]) -> list[T]:
-        """A value for each cell; the first ones, which every card has, are ``needed``."""
+        """A value for each cell; the first ones, which every card has, are ``needed``: an error if missing."""
         known = self.known(part, given, names)
         missing = [name for name in names if name not in known]
         if missing and missing[0] in names[:needed]:

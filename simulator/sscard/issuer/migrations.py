@@ -1,4 +1,4 @@
-"""How images of earlier versions become images of this one, step by step."""
+"""Migrate images of earlier versions step by step."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from sscard.issuer.personalise import fresh_applications, layout_of
 from sscard.standard.encoding import records
 
 VERSION = 2
-"""The version this sscard writes."""
+"""The image version that this sscard writes."""
 
 SERIAL_LENGTH = 8
 CODE_LENGTH = 16
 CITY_CODE_DIGITS = 6
 
-Tell = Callable[[Phrase], None]
+Notify = Callable[[Phrase], None]
 
 
 def ignore(message: Phrase) -> None:
-    """Tell nobody."""
+    """Discard a message."""
 
 
-def migrate(content: dict[str, Any], personality: Personality, source: str, tell: Tell) -> bool:
-    """Bring an image's content, whose fields are well-formed, to ``VERSION`` in place; whether it was older."""
+def migrate(content: dict[str, Any], personality: Personality, source: str, notify: Notify) -> bool:
+    """Migrate an image's content (fields are well-formed) to ``VERSION`` in place; return whether it was older."""
     found: int = content["version"]
     for version in range(found, VERSION):
         _STEPS[version](content, personality)
         content["version"] = version + 1
     if found < VERSION:
-        tell(
+        notify(
             Phrase(
                 "{source}: image of version {found}, migrated to version {version}; it is written at the next change",
                 source=source,
@@ -45,7 +45,7 @@ def migrate(content: dict[str, Any], personality: Personality, source: str, tell
 
 
 def _add_the_whole_tree(content: dict[str, Any], personality: Personality) -> None:
-    """Version 1 knew SSSE's EF05 and EF06 and six keys, always diversified from the built-in roots."""
+    """1 → 2: version 1 had SSSE's EF05 and EF06 and six keys, always diversified from the built-in roots."""
     layout = layout_of(personality)
     historical = bytes.fromhex(content["historical"])
     profile = Profile(personality, layout, historical, [])
@@ -67,4 +67,4 @@ def _add_the_whole_tree(content: dict[str, Any], personality: Personality) -> No
 
 
 _STEPS: dict[int, Callable[[dict[str, Any], Personality], None]] = {1: _add_the_whole_tree}
-"""By the version they start from."""
+"""Migration steps by the version they start from."""

@@ -32,7 +32,7 @@ IDENTIFICATION_CODE = 0x01
 CITY = "410400"
 CITY_DIGITS = 6
 SEEDED_DATE = date(2026, 1, 5)
-"""The default day of issue if a seed is given: it fixes everything."""
+"""The default day of issue if a seed is given, so that the card is reproducible."""
 
 DF01, DF04 = 0xDF01, 0xDF04
 OFF_LINE = "2"
@@ -42,7 +42,7 @@ _layout = cache(build_layout)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What an issuer orders of a personaliser: whose card, with which numbers, dates and PIN.
+    """An order for a card: holder, numbers, dates and PIN.
 
     ``city_code`` has six digits (GB/T 2260), ``serial`` distinguishes the
     issuer's cards and ``code`` is the opaque end of the identification code (each
@@ -68,7 +68,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An issued card at rest: ``profile``, which never changes, and ``memory``, what survives power-off."""
+    """An issued card without power: the constant ``profile`` and the non-volatile ``memory``."""
 
     profile: Profile
     memory: Memory
@@ -82,7 +82,7 @@ class Card:
         return Chip(self.profile, self.memory, (random or SystemRandom()).randbytes, contact=contact)
 
     def snapshot(self) -> Snapshot:
-        """Counters and states of the card at rest, without any secret."""
+        """Counters and states of the card without power; no secrets."""
         return take_snapshot(self.profile, self.memory, None)
 
 
@@ -98,7 +98,7 @@ def issue_card(
     seed: int | Random | None = None,
     keys: KeyHierarchy | None = None,
 ) -> Card:
-    """Personalise a card; what is not given is made up.
+    """Personalise a card; values that are not given are made up.
 
     ``personality`` is a preset (``v1-des``, ``v2-3des``, ``v3-sm4``), the path
     of a personality file, or a ``Personality``. ``place`` is a place policy by
@@ -108,7 +108,7 @@ def issue_card(
     the place, ``123456`` without a place. ``city`` is the issuer's city code,
     6 digits (GB/T 2260).
 
-    ``seed`` fixes everything that is made up, and the day of issue unless
+    ``seed`` determines all made-up values, and the day of issue unless
     ``issued`` gives it: the card is that of ``sscard issue --seed``. Pass one
     ``random.Random`` as the seed of several cards to make them differ.
     ``keys`` are the root keys, by default the built-in test keys.
@@ -150,7 +150,7 @@ def make_order(personality: Personality, random: Random, holder: Holder, city_co
 
 
 def personalise(order: Order, keys: KeyHierarchy) -> Card:
-    """The card of an order, its keys diversified to it, its data items written."""
+    """The card of an order, with diversified keys and data items."""
     personality = order.personality
     layout = layout_of(personality)
     reference = card_reference(order)
@@ -167,9 +167,9 @@ def personalise(order: Order, keys: KeyHierarchy) -> Card:
 
 
 def layout_of(personality: Personality, held: Mapping[str, int] | None = None) -> Layout:
-    """The layout of a card product, built once and shared by all cards that are made alike.
+    """The layout of a card product, built once and shared by all cards of the product.
 
-    ``held`` is how many versions of each key a card has that lacks some.
+    ``held`` is the number of versions per key on a card that lacks some keys.
     """
     build = _layout if held is None else build_layout
     return build(
@@ -191,7 +191,7 @@ def card_reference(order: Order) -> CardReference:
 
 
 def fresh_applications(layout: Layout, city_code: str, padding: int) -> dict[int, bytes]:
-    """The files of the applications with something in them on a fresh card, by cell."""
+    """The files of the applications that are not blank on a new card, by cell."""
     return _written(layout, _application_texts(city_code), padding)
 
 
@@ -210,13 +210,13 @@ def _value(item: Item, texts: dict[int, str], padding: int) -> bytes:
     text = texts.get(item.tag)
     if text is None:
         return item.blank(padding)
-    if item.tag == IDENTIFICATION_CODE:  # cn by its type, but with the hex digit D in it
+    if item.tag == IDENTIFICATION_CODE:  # of type cn, but contains the hex digit D
         return bytes.fromhex(text)
     return encode_cn(text, item.length) if item.type == "cn" else encode_an(text, item.length, padding)
 
 
 def _application_texts(district: str) -> dict[tuple[int, int], dict[int, str]]:
-    """What is written in the applications of a fresh card: text by DF and SFI, then by tag."""
+    """The data items in the applications of a new card: text by DF and SFI, then by tag."""
     return {
         (DF01, 0x05): {0x0E: district},
         (DF01, 0x06): {0x24: district},

@@ -1,4 +1,4 @@
-"""Personalities as files: the presets, a user's own, and what is wrong with one."""
+"""Personality files: the presets, the user's files, and their validation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def load_personality(path: Path) -> Personality:
 
 
 def vary(base: Personality, changes: Document) -> Personality:
-    """A personality with the fields that a document (or a part of one) changes."""
+    """A personality with the fields changed by a document (or a part of one)."""
     fields = written_fields(dataclasses.asdict(base))
     return personality_in(Document(fields | changes.content, changes.places, changes.source, changes.root))
 
@@ -71,7 +71,7 @@ def personality_in(document: Document) -> Personality:
 
 
 def written_fields(values: dict[str, Any]) -> dict[str, Any]:
-    """The values of fields as a file writes them; a value of another type than its field's stays as it is."""
+    """The values of fields in the format of a file; a value of another type than its field's is unchanged."""
     return {name: _written(CHOICES.get(name), value) for name, value in values.items()}
 
 
@@ -96,7 +96,7 @@ def _model() -> type[Model]:
 
 
 def _type_of(choice: Choice) -> Any:
-    """The type of a choice's field: a number in hex digits or decimal, yes or no, or one of some words."""
+    """The type of a choice's field: a number in hex or decimal digits, yes or no, or a set of words."""
     allowed = choice.allowed
     if choice.digits:
         kind: Any = Annotated[
@@ -121,7 +121,7 @@ def _refuse(value: object, choice: Choice) -> object:
 
 
 def _hex(value: object, digits: int, allowed: tuple[int, ...]) -> int:
-    """A number in so many hex digits, one of those allowed; any if none is named."""
+    """A number with this number of hex digits, one of those allowed; any number if none is listed."""
     if not isinstance(value, str) or not re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", value):
         raise InvalidValue(Phrase("two hex digits expected") if digits == 2 else Phrase("four hex digits expected"))
     number = int(value, 16)

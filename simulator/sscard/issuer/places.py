@@ -1,4 +1,4 @@
-"""Place policies (地方政策): what a city lays over a personality (open-choices.md §3)."""
+"""Place policies (地方政策): a city's changes to a personality (open-choices.md §3)."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Place(Model):
     initial_pin_use: Literal["must change", "query only", "off", "free"] = "free"
 
     def over(self, personality: Personality) -> Personality:
-        """The personality under this policy."""
+        """The personality with the changes of this policy."""
         return dataclasses.replace(personality, pin_tries=self.pin_tries)
 
     def initial_pin_of(self, holder: Holder) -> str:
-        """The PIN a holder's new card has, digits. An X at the end of an ID number counts as 0."""
+        """The initial PIN of a holder's card, digits. An X at the end of an ID number counts as 0."""
         if self.initial_pin == LAST_6:
             return holder.id_number[-6:].replace("X", "0")
         if self.initial_pin == BIRTH_DATE:

@@ -1,4 +1,4 @@
-"""Issuing a PSAM: roots of the key hierarchy, as far diversified as its level says, and the terminal's number."""
+"""Issuing a PSAM: roots of the key hierarchy, diversified according to its level, and the terminal number."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ from sscard.standard.encoding import tlv
 
 Level = Literal["national", "province", "city"]
 LEVELS: Final[dict[Level, int]] = {"national": 3, "province": 2, "city": 1}
-"""How many levels of diversification the roots of such a PSAM have below them."""
+"""Levels of diversification below the roots in such a PSAM."""
 
 DEFAULT_TERMINAL: Final = "510100000001"
 TERMINAL_DIGITS: Final = 12
 VALID: Final = bytes.fromhex("2025010120350101")
-"""First and last day, which nothing checks: a chip has no clock."""
+"""First and last day, which are not checked because a chip has no clock."""
 KEY_TRIES: Final = 3
 CHIP_AND_COS: Final = bytes.fromhex("5678B1C2D3")
 """Chip maker(2) and COS(3) of the ATR, made up; the PSAM's serial follows."""
@@ -56,7 +56,7 @@ PUBLIC_SERIAL_LENGTH: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class PsamCard:
-    """An issued PSAM at rest: what is fixed for good, and its memory."""
+    """An issued PSAM without power: the constant profile and the non-volatile memory."""
 
     profile: PsamProfile
     memory: Memory
@@ -66,12 +66,12 @@ class PsamCard:
         return PsamChip(self.profile, self.memory, random.randbytes, contact=contact)
 
     def snapshot(self) -> PsamSnapshot:
-        """Counters and states of the PSAM at rest, without any secret."""
+        """Counters and states of the PSAM without power; no secrets."""
         return take_snapshot(self.profile, self.memory, None)
 
 
 class _Order(NamedTuple):
-    """What ``issue_psam`` was asked for."""
+    """Parameters of ``issue_psam``."""
 
     roots: KeyHierarchy
     level: Level
@@ -100,19 +100,19 @@ def issue_psam(
 ) -> PsamCard:
     """A PSAM for a terminal: 12 digits, the city code and the city's own number.
 
-    ``level`` says how far its roots are diversified already: national roots
+    ``level`` states how far its roots are diversified: national roots
     (usage ``67``) reach every card, a province's (``47``) the cards of the
     province, a city's (``27``) those of the city. STK, the national UK and
     DPK are bound to the city at every level. Keys whose root a province holds,
     PUK among them, are in PSAMs of province and city only.
 
-    ``sm4`` says whether the SM4 environment exists beside the others,
-    ``read_key`` whether RKSSSE is there (a PSAM for 3.0 cards), and
-    ``stk_enciphers`` whether STK stands there for MAC and encrypt too, which a
-    PIN reset needs [OC-24]. ``own_keys`` holds the roots of DDF-MK and KID-01
-    to 03, by default those beside ``roots``, else the built-in ones. An
-    environment that they have no keys for is left out, and so is a key that ``roots`` does
-    not hold. Errors: ``InputError`` for a terminal number of another shape.
+    ``sm4`` states whether the PSAM has the SM4 environment in addition,
+    ``read_key`` whether it has RKSSSE (a PSAM for 3.0 cards), and
+    ``stk_enciphers`` whether it has STK for MAC and encryption too, which a PIN
+    reset needs [OC-24]. ``own_keys`` contains the roots of DDF-MK and KID-01 to
+    03, by default those in the key file of ``roots``, else the built-in ones.
+    Environments and keys without a root are omitted. Errors: ``InputError`` for
+    a terminal number of another form.
     """
     if len(terminal_number) != TERMINAL_DIGITS or not (terminal_number.isascii() and terminal_number.isdigit()):
         raise InputError(
@@ -140,7 +140,7 @@ def builtin_own_keys() -> KeyHierarchy:
 
 
 def _own_keys(order: _Order, suite: Suite, roots: KeyHierarchy) -> OwnKeys:
-    """DDF-MK, and a KID for each key file that a PSAM of this level has use for."""
+    """DDF-MK, and a KID for each key file that a PSAM of this level uses."""
     reference = CardReference(order.city_code, order.serial)
     held = len(OWN_KEYS) + 1 - LEVELS[order.level]
     return tuple(
@@ -201,7 +201,7 @@ def _province_keys(order: _Order, suite: Suite) -> Iterator[KeyRecord]:
 def _records(
     order: _Order, suite: Suite, name: str, version: int, place: tuple[KeyType, int, int]
 ) -> Iterator[KeyRecord]:
-    """The record of a root, none where the issuer does not hold it."""
+    """The record of a root, empty if the issuer does not have it."""
     kind, levels, id_ = place
     value = order.roots.root(suite, name, version)
     if value is None:

@@ -1,4 +1,4 @@
-"""The PSAM (PSAM卡), driver-api.md §8: a chip of its own beside the user's card."""
+"""The PSAM (PSAM卡), driver-api.md §8: a separate chip in the terminal."""
 
 from sscard.psam.chip import PsamChip
 from sscard.psam.commands import PSAM_COMMANDS

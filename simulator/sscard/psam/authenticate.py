@@ -29,7 +29,7 @@ ONLY_VERSION: Final = b"\x01"
 
 
 def get_challenge(session: PsamSession) -> bytes:
-    """Answer Le randoms: 4 or 8, under blocks of 16 also 16. They are valid once, in the current DF."""
+    """Answer Le random bytes: 4 or 8, with blocks of 16 also 16. They are valid once, in the current DF."""
     le = session.le
     if le not in session.suite.challenge_lengths:
         return WRONG_LENGTH
@@ -39,7 +39,7 @@ def get_challenge(session: PsamSession) -> bytes:
 
 
 def initialize_environment(session: PsamSession) -> bytes:
-    """Enter the application that a card without an algorithm tag needs, by the first byte of its identification code.
+    """Select the application for a card without an algorithm tag by the first byte of its identification code.
 
     The rule is that of card-security.md §3: province 11 is SSF33, which this PSAM
     lacks, any other DES. What the command does is inferred.
@@ -54,7 +54,7 @@ def initialize_environment(session: PsamSession) -> bytes:
 
 
 def external_authentication(session: PsamSession) -> bytes:
-    """Check authentication data(8) ‖ original data(8) [‖ version(1)] of an own key; a failure costs it a try."""
+    """Check authentication data(8) ‖ original data(8) [‖ version(1)] of a PSAM key; a failure uses a try of the key."""
     p2 = session.p2
     data = session.data
     value = session.own_key(p2)
@@ -81,7 +81,7 @@ def external_authentication(session: PsamSession) -> bytes:
 
 
 def right_refusal(session: PsamSession, number: int) -> bytes:
-    """Why a right that needs an own key is refused, empty where it is not."""
+    """The status word if a right that needs a PSAM key is refused, else empty."""
     if number in session.authenticated:
         return b""
     blocked = session.memory.numbers[tries_cell(session.environment, number)] == 0

@@ -1,4 +1,4 @@
-"""CBC from an initial block, as the PSAM's MACs need it."""
+"""CBC with an initial block, for the PSAM's MACs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from sscard.standard.cipher import BlockKey
 
 
 def chain(key: BlockKey, initial: bytes, blocks: bytes) -> bytes:
-    """The last block of a CBC encryption of whole blocks; ``initial`` where there are none."""
+    """The last block of a CBC encryption of whole blocks; ``initial`` for empty data."""
     if not blocks:
         return initial
     size = key.block

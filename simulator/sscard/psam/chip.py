@@ -1,4 +1,4 @@
-"""The PSAM's chip: the same face as the user's card, power, ``transmit`` and ``snapshot``."""
+"""The PSAM's chip, with the same interface as the card: power, ``transmit`` and ``snapshot``."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class PsamChip(Engine[PsamSession]):
         return PsamSession(self.profile, self.memory, self._random, self._contact)
 
     def snapshot(self) -> PsamSnapshot:
-        """A read-only look at counters and states, without any secret."""
+        """A read-only snapshot of counters and states; no secrets."""
         return take_snapshot(self.profile, self.memory, self._session)

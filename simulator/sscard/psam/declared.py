@@ -13,7 +13,7 @@ SHEET: Final = "driver-api.md §8"
 WRITE_FAILED: Final = Phrase("memory failure; nothing is written")
 NOT_IN_APPLICATION: Final = Phrase("the application DF01 is not the current DF")
 IN_APPLICATION: Final[dict[int, Phrase]] = {**EVERY_COMMAND, SW.CONDITIONS_NOT_SATISFIED: NOT_IN_APPLICATION}
-"""What any command may answer that works in DF01 only."""
+"""Status words of all commands that work in DF01 only."""
 NO_CHALLENGE: Final = Phrase("no challenge")
 
 NO_PARAMETERS: Final = (Parameter(0x00, 0x00),)

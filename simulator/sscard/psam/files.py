@@ -73,7 +73,7 @@ def _file(session: PsamSession, sfi: int) -> PsamFile | None:
 
 
 def _locate(session: PsamSession, sfi: int, kind: Kind) -> PsamFile | bytes:
-    """The EF a read or update means (SFI 0: the current one), or why there is none."""
+    """The EF of a read or update (SFI 0: the current EF), or the error."""
     ef = _file(session, sfi) if sfi else session.ef
     if ef is None:
         return FILE_NOT_FOUND if sfi else NO_CURRENT_EF

@@ -1,4 +1,4 @@
-"""CREATE KEY and CHANGE KEY (写密钥, driver-api.md §8): a new or a newer key record, under the key of its file."""
+"""CREATE KEY and CHANGE KEY (写密钥, driver-api.md §8): create or replace a key record, protected by the file's key."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def create_or_change_key(session: PsamSession) -> bytes:
     suite = session.suite
     key = suite.key(value)
     message = pad(bytes((0x84, 0xD4, p1, p2, len(data))) + data[:-MAC_LENGTH], suite.block)
-    initial = session.challenge.ljust(suite.block, b"\x00")  # the MAC is under the key itself
+    initial = session.challenge.ljust(suite.block, b"\x00")  # the MAC is computed with the key itself
     if not equal(suite.fold(chain(key, initial, message)), data[-MAC_LENGTH:]):
         return WRONG_SECURE_MESSAGE
     plain = _decipher(session, key, data[:-MAC_LENGTH])
@@ -80,7 +80,7 @@ def create_or_change_key(session: PsamSession) -> bytes:
 
 
 def _decipher(session: PsamSession, key: BlockKey, enciphered: bytes) -> bytes | None:
-    """What LD counts of a block enciphered as card-security.md §5 says, ``None`` where LD or padding is wrong."""
+    """The data counted by LD in a block enciphered as in card-security.md §5; ``None`` if LD or padding is wrong."""
     suite = session.suite
     plain = suite.session_key(key, session.challenge).decrypt(enciphered)
     body = plain[1 : 1 + plain[0]]
@@ -149,7 +149,7 @@ CREATE_OR_CHANGE_KEY: Final = Command(
         SW.NOT_SUPPORTED: Phrase("the PSAM is locked, or the algorithm is not that of the environment"),
         SW.FILE_NOT_FOUND: Phrase("P2 is no EF of keys"),
         SW.RECORD_NOT_FOUND: Phrase("no key with this usage and id to change"),
-        SW.FILE_FULL: Phrase("no room for the key in the EF"),
+        SW.FILE_FULL: Phrase("not enough space for the key in the EF"),
         SW.KEY_NOT_FOUND: Phrase("the PSAM lacks the key that writes the EF"),
     },
     parameters=(

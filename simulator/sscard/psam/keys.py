@@ -23,7 +23,7 @@ HEAD_LENGTH: Final = 8
 
 
 class KeyType(IntEnum):
-    """What a key is for: b5–b1 of the usage byte."""
+    """The type of a key: b5–b1 of the usage byte."""
 
     PURCHASE = 2
     MAC = 6
@@ -39,7 +39,7 @@ TRIPLE_DES: Final = 0
 
 
 def record_algorithm(suite: Suite, length: int) -> int:
-    """The algorithm byte of a key record whose value has so many bytes."""
+    """The algorithm byte of a key record whose value has this length in bytes."""
     return TRIPLE_DES if suite is DES and length != DES.block else suite.algorithm_id
 
 
@@ -93,10 +93,10 @@ def read_records(content: bytes) -> list[KeyRecord]:
 
 
 class CardKey(NamedTuple):
-    """Where a key of the card is found in a PSAM.
+    """The place of a card's key in a PSAM.
 
-    ``city_bound`` says that its root stands there already diversified to one
-    city, whatever the level of the PSAM.
+    ``city_bound`` states that its root is diversified to one city at every level
+    of the PSAM.
     """
 
     kind: KeyType

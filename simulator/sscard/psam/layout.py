@@ -1,10 +1,9 @@
-"""What a PSAM is made of: environments, files, own keys, and the memory cells they own (driver-api.md §8).
+"""The structure of a PSAM: environments, files, keys, and their memory cells (driver-api.md §8).
 
 The environment of an algorithm follows from its id in the FCI. That of SM4 is
 inferred: name sx3.sh.社会保障 after the other two, FID DDF2 after SSF33's DDF1.
-SSF33 is secret, so its environment is known but not offered. Which files stand
-in the environment and which in the application follows from their write keys
-(inferred).
+SSF33 is secret, so its environment is not available. The location of a file, in
+the environment or in the application, follows from its write key (inferred).
 """
 
 from __future__ import annotations
@@ -55,7 +54,7 @@ SSF33_NAME: Final = environment_name(SSF33_ID)
 
 
 class Kind(IntEnum):
-    """What a file holds."""
+    """The type of a file's content."""
 
     TRANSPARENT = 0
     RECORDS = 1
@@ -64,7 +63,7 @@ class Kind(IntEnum):
 
 
 class PsamFile(NamedTuple):
-    """An EF: FID 00xx, whether it stands in DF01, size in bytes, number of the own key that writes it (−1: none)."""
+    """An EF: FID 00xx, whether it is in DF01, size in bytes, number of the PSAM key for writing (−1: not writable)."""
 
     sfi: int
     name: str
@@ -109,10 +108,10 @@ def file_cell(environment: int, sfi: int) -> int:
 
 
 def number_names(environments: Sequence[Environment]) -> list[str]:
-    """A lasting name for each number cell, by cell."""
+    """A stable name for each number cell, by cell."""
     return ["blocked"] + [f"{held.suite.name} {key} tries" for held in environments for key in OWN_KEYS]
 
 
 def string_names(environments: Sequence[Environment]) -> list[str]:
-    """A lasting name for each string cell, by cell."""
+    """A stable name for each string cell, by cell."""
     return [f"{held.suite.name} {file.sfi:04X}" for held in environments for file in FILES]

@@ -31,8 +31,8 @@ MAX_SEQUENCE: Final = 0xFFFF_FFFF
 def init_sam_for_purchase(session: PsamSession) -> bytes:
     """Random(4) ‖ count(2) ‖ amounts(12) ‖ type ‖ time(7) ‖ key version ‖ algorithm ‖ factors → sequence(4) ‖ MAC1(4).
 
-    The terminal sequence is stepped in the memory before it is told, so that
-    no cut of the power lets it come twice.
+    The terminal sequence is incremented in the memory before it is returned, so
+    that it is never used twice, even after a power cut.
     """
     data = session.data
     if not session.in_application:
@@ -60,7 +60,7 @@ def init_sam_for_purchase(session: PsamSession) -> bytes:
 
 
 def credit_sam_for_purchase(session: PsamSession) -> bytes:
-    """Check the card's MAC2(4); right or wrong, the purchase is over."""
+    """Check the card's MAC2(4); the purchase ends also if it is wrong."""
     if not session.in_application:
         return CONDITIONS_NOT_SATISFIED
     purchase = session.process

@@ -1,4 +1,4 @@
-"""What a PSAM is for good, and what lives as long as its power."""
+"""The constant profile and the volatile session of a PSAM."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class PsamProfile:
         return held[number] if number < len(held) else None
 
     def atr(self) -> bytes:
-        """ATR, 17 bytes, as a user's card has it."""
+        """ATR, 17 bytes, in the format of the card's ATR."""
         return contact_atr(self.historical)
 
 
 class Delivery:
-    """A session key that DELIVERY SESSION KEY made; ``chained`` is the last block of a MAC under way, else empty."""
+    """A session key from DELIVERY SESSION KEY; ``chained`` is the last block of an unfinished MAC, else empty."""
 
     __slots__ = ("chained", "key", "kind")
 
@@ -57,7 +57,7 @@ class Delivery:
 
 
 class Purchase:
-    """A purchase between INIT SAM and CREDIT SAM: the MAC2 the card must give."""
+    """A purchase between INIT SAM and CREDIT SAM: the expected MAC2 of the card."""
 
     __slots__ = ("mac2",)
 
@@ -66,7 +66,7 @@ class Purchase:
 
 
 class PsamSession(ChipSession):
-    """One PSAM under power.
+    """The session of a powered PSAM.
 
     ``environment`` is the place of the current environment in the profile,
     ``in_application`` says whether DF01 in it is current, ``authenticated``
@@ -97,7 +97,7 @@ class PsamSession(ChipSession):
         return self.profile.environments[self.environment].suite
 
     def enter(self, environment: int, *, application: bool) -> None:
-        """Make an environment or its application current; where that is a change, statuses and challenge go."""
+        """Make an environment or its application current; a change resets statuses and challenge."""
         self.ef = None
         self.process = None
         if (environment, application) == (self.environment, self.in_application):
@@ -120,7 +120,7 @@ class PsamSession(ChipSession):
         return self.memory.strings[self.file_cell(sfi)]
 
     def find_key(self, kind: int, id_: int) -> KeyRecord | None:
-        """The key record of this type and id, whatever its levels."""
+        """The key record of this type and id, with any number of levels."""
         for sfi in KEY_FILES:
             for record in read_records(self.content(sfi)):
                 if (record.kind, record.id) == (kind & TYPE_MASK, id_):

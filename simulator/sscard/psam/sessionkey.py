@@ -38,8 +38,8 @@ SIGNING: Final = (KeyType.MAC, KeyType.MAC_AND_ENCRYPT)
 def delivery_session_key(session: PsamSession) -> bytes:
     """Factors(8 each, 0–3) ‖ session key input(one block): the key of usage P1 and id P2 makes a session key.
 
-    The factors stand in the order card, city, province, as for INIT SAM; they
-    must be as many as the key's usage byte says.
+    The factors are in the order card, city, province, as for INIT SAM; their
+    number must match the key's usage byte.
     """
     p1 = session.p1
     p2 = session.p2
@@ -70,7 +70,7 @@ def delivery_session_key(session: PsamSession) -> bytes:
 
 
 def card_key(suite: Suite, record: KeyRecord, factors: bytes) -> BlockKey:
-    """A root's key after its factors; the last one given is applied first."""
+    """The key derived from a root by factors; the last factor is applied first."""
     key = suite.key(record.value)
     for start in range(len(factors) - FACTOR_LENGTH, -1, -FACTOR_LENGTH):
         key = suite.key(suite.diversify(key, factors[start : start + FACTOR_LENGTH]))

@@ -1,4 +1,4 @@
-"""A read-only look into a PSAM for tests and reports; no key, no challenge."""
+"""A read-only snapshot of a PSAM for tests and reports; no key, no challenge."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class PsamSnapshot:
     authenticated: tuple[str, ...]
     challenge_waiting: bool
     process: str
-    """``session key``, ``purchase`` or nothing."""
+    """``session key``, ``purchase`` or empty."""
 
 
 def take_snapshot(profile: PsamProfile, memory: Memory, session: PsamSession | None) -> PsamSnapshot:
-    """The PSAM as it stands."""
+    """The current state of a PSAM."""
     under_way = session.process if session else None
     process = "session key" if isinstance(under_way, Delivery) else "purchase" if under_way else ""
     places = {held.suite.name: place for place, held in enumerate(profile.environments)}

@@ -1,4 +1,4 @@
-"""The verbs that send commands to the card, bare or through the terminal."""
+"""The verbs that send commands to the card, directly or through the terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sscard.standard.tree import MF, SSSE_NAME
 from sscard.transport import exchange
 
 ChallengeUse = Literal["fresh", "last", "none"]
-"""Take a new challenge; use the one last taken; take none."""
+"""Get a new challenge; use the last one; use no challenge."""
 Right = Literal["right", "wrong"]
 
 WRITTEN_FILES = {"MF": MF.to_bytes(2, "big"), "SSSE": SSSE_NAME}
@@ -32,7 +32,7 @@ def _file(text: str) -> str:
 
 
 def _fid(text: str) -> bytes:
-    """The FID, name or AID a SELECT carries."""
+    """The FID, name or AID in a SELECT."""
     if text in WRITTEN_FILES:
         return WRITTEN_FILES[text]
     digits = f"EF{text[2:]}" if text.startswith("EF") and len(text) == 4 else text
@@ -45,7 +45,7 @@ def _fid(text: str) -> bytes:
 
 
 def asked_tries(text: str) -> str:
-    """Tries left that the terminal must read, or ``none``; ``ValueError`` for anything else."""
+    """The expected tries left, or ``none``; ``ValueError`` for anything else."""
     if text != NO_PIN_NEEDED and not text.isdecimal():
         raise InvalidValue(
             Phrase("not a count"), Phrase("write the tries that the terminal must read, or {none}", none=NO_PIN_NEEDED)
@@ -54,7 +54,7 @@ def asked_tries(text: str) -> str:
 
 
 class Apdu(Step):
-    """Send these bytes, as they are; ``61xx`` and ``6Cxx`` are not followed up."""
+    """Send these bytes unchanged; ``61xx`` and ``6Cxx`` are not handled."""
 
     verb: ClassVar[str] = "apdu"
     apdu: Annotated[Hex, Field(repr=False)]
@@ -98,7 +98,7 @@ class ReadRecord(Step):
 
 
 class GetChallenge(Step):
-    """GET CHALLENGE of so many bytes."""
+    """GET CHALLENGE with this number of bytes."""
 
     verb: ClassVar[str] = "get_challenge"
     get_challenge: Annotated[int, Field(ge=0, le=255)]
@@ -158,9 +158,8 @@ class SafeMessage(Model):
 class ResetOrUnblock(SafeMessage):
     """The parts of a PIN CHANGE/UNBLOCK.
 
-    ``pin`` goes in as 4–16 digits or empty (a block that holds no PIN),
-    ``pin_bytes`` as the bytes one likes, up to 8; without both there is no
-    enciphered part.
+    ``pin`` is 4–16 digits or empty (a block without a PIN), ``pin_bytes`` is up
+    to 8 arbitrary bytes; without both the command has no enciphered part.
     """
 
     p2: Annotated[Hex, Field(min_length=1, max_length=1)]
@@ -168,12 +167,12 @@ class ResetOrUnblock(SafeMessage):
     pin_bytes: Annotated[Hex, Field(max_length=8)] | None = Field(default=None, repr=False)
 
     def plain(self) -> bytes | None:
-        """What the block holds; ``None`` for no block."""
+        """The content of the block; ``None`` for no block."""
         return self.pin_bytes if self.pin is None else encode_pin(self.pin)
 
 
 class PinChangeUnblock(Step):
-    """PIN CHANGE/UNBLOCK by itself, without authenticating the PUK first."""
+    """Only PIN CHANGE/UNBLOCK, without authenticating the PUK first."""
 
     verb: ClassVar[str] = "pin_change_unblock"
     pin_change_unblock: ResetOrUnblock
@@ -188,7 +187,7 @@ class PinChangeUnblock(Step):
 
 
 class CardBlock(Step):
-    """CARD BLOCK (卡片锁定) by itself, without authenticating BK first."""
+    """Only CARD BLOCK (卡片锁定), without authenticating BK first."""
 
     verb: ClassVar[str] = "card_block"
     card_block: SafeMessage
@@ -201,7 +200,7 @@ class CardBlock(Step):
 
 
 class ApplicationBlock(Step):
-    """APPLICATION BLOCK (应用锁定) of the current DF by itself, without authenticating its lock key first."""
+    """Only APPLICATION BLOCK (应用锁定) of the current DF, without authenticating its lock key first."""
 
     verb: ClassVar[str] = "application_block"
     application_block: SafeMessage
@@ -216,14 +215,14 @@ class ApplicationBlock(Step):
 
 
 class TriesLeft(Step):
-    """Ask the tries left at the terminal; the value is what it must read (``none``: no PIN need be given)."""
+    """Read the tries left at the terminal and compare them with the value (``none``: no PIN is required)."""
 
     verb: ClassVar[str] = "tries_left"
     tries_left: Annotated[str, AfterValidator(asked_tries)]
 
     def run(self, bench: Bench) -> Outcome:
         tries = bench.terminal.tries_left()
-        return Outcome(said={"tries_left": NO_PIN_NEEDED if tries is None else str(tries)})
+        return Outcome(reported={"tries_left": NO_PIN_NEEDED if tries is None else str(tries)})
 
     def answers(self) -> dict[str, str]:
         return {"tries_left": self.tries_left}
@@ -281,7 +280,7 @@ class UnblockPin(Step):
 
 
 class WrittenData(Model):
-    """What the terminal must read off the card; a field left out is not looked at."""
+    """The expected basic data; omitted fields are not checked."""
 
     name: str | None = None
     social_security_number: str | None = None
@@ -300,14 +299,14 @@ class ReadBasic(Step):
 
     def run(self, bench: Bench) -> Outcome:
         read = bench.terminal.read_basic()
-        return Outcome(said={field: getattr(read, field) for field in WrittenData.model_fields})
+        return Outcome(reported={field: getattr(read, field) for field in WrittenData.model_fields})
 
     def answers(self) -> dict[str, str]:
         return self.read_basic.model_dump(exclude_none=True)
 
 
 def _challenge(bench: Bench, use: ChallengeUse) -> bytes:
-    """The challenge to compute with; a fresh one costs a GET CHALLENGE."""
+    """The challenge for the computation; a new one sends GET CHALLENGE."""
     if use == "fresh":
         bench.challenge = exchange(bench.connection, command(0x00, 0x84, 0x00, 0x00, le=CHALLENGE_LENGTH)).data
     return bench.challenge if use != "none" else bytes(CHALLENGE_LENGTH)
@@ -316,7 +315,7 @@ def _challenge(bench: Bench, use: ChallengeUse) -> bytes:
 def _send_safely(
     bench: Bench, command: bytes, asked: SafeMessage, pin: bytes | None = None, stk: str = "STK"
 ) -> Outcome:
-    """A 4-byte command with its MAC, and the enciphered PIN where there is one."""
+    """A command (4-byte header) with its MAC, and with the enciphered PIN if given."""
     factor = _challenge(bench, asked.challenge)
     block = bench.suite.block
     enciphered = 0 if pin is None else -(-(len(pin) + 1) // block) * block
@@ -330,7 +329,7 @@ def _send_safely(
 
 
 def _title(done: str, proof: str, challenge: ChallengeUse) -> Sayable:
-    """What is done, and what is not right about it."""
+    """The operation, and what is wrong in it."""
     words: list[Sayable] = [] if proof.startswith("right") else [proof]
     if challenge != "fresh":
         words.append(Phrase("last challenge") if challenge == "last" else Phrase("no challenge"))

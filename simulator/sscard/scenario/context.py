@@ -1,4 +1,4 @@
-"""What a scenario's steps act on: one card, the connection to it, the HSM and the service behind the terminal."""
+"""The context of a scenario's steps: one card, the connection to it, the terminal's HSM and the service."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ CHALLENGE_LENGTH = 8
 
 
 class NotPossible(PhrasedError):
-    """A step cannot be done on the bench as it stands; the text says why and what helps."""
+    """A step cannot be executed in the current state; the text contains the reason and the remedy."""
 
 
 @dataclass(kw_only=True)
 class Bench:
     """One scenario's card at its terminal.
 
-    The steps reach the card through ``connection`` alone; ``chip`` serves to
-    look at it and to fail its memory. ``reader`` stands below ``connection``
-    and injects faults; ``armed`` holds them with the steps that did.
-    ``challenge`` is the last one a step took, ``case`` the case that was
-    opened last.
+    Steps use the card only through ``connection``; ``chip`` is for snapshots
+    and memory failures. ``reader`` is below ``connection`` and injects faults;
+    ``armed`` holds the faults with their steps. ``challenge`` is the last
+    challenge of a step, ``case`` the case opened last.
     """
 
     connection: Recorder
@@ -57,21 +56,21 @@ class Bench:
     def terminal(self) -> CardSession:
         """The terminal's session with the inserted card."""
         if self.session is None:
-            raise NotPossible(Phrase("no terminal has the card: put a step `insert:` before this one"))
+            raise NotPossible(Phrase("the card is not in the terminal: add a step `insert:` before this one"))
         return self.session
 
     def insert(self) -> None:
-        """Put the card into the terminal, back into it if it was taken out: power, SELECT SSSE, who it is."""
+        """Insert the card into the terminal, also after a removal: power on, SELECT SSSE, read its identity."""
         self.reader.insert()
         self.session = CardSession.start(self.connection, self.hsm)
 
     def remove(self) -> None:
-        """Take the card out of the terminal."""
+        """Remove the card from the terminal."""
         self.connection.power_off()
         self.session = None
 
     def look(self) -> Snapshot:
-        """The card as it stands; without power, as it will be once its memory has recovered."""
+        """The current state of the card; without power, the state after the recovery of its memory."""
         seen = self.chip.snapshot()
         if seen.powered:
             return seen

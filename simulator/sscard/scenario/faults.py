@@ -1,8 +1,8 @@
 """Faults at the reader that a scenario injects: the verb ``fault`` and its vocabulary.
 
-A fault waits for a command and happens once. One that no command reaches fails
-the scenario at its end. A new fault is a class of ``transport.faults``, and
-here a field of ``FaultData`` and its row in ``FAULTS``.
+A fault waits for a command and happens once. If no command reaches it, the
+scenario fails at its end. To add a fault, add a class to ``transport.faults``,
+a field to ``FaultData`` and a row to ``FAULTS``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sscard.scenario.step import Hex, Nothing, Outcome, Step
 from sscard.transport.faults import Corrupted, Fault, Mute, Removal, Slow, Swap, Truncated
 
 ISSUED: Final = date(2025, 1, 6)
-"""The day of issue of a card that takes another's place."""
+"""The day of issue of a swapped-in card."""
 
 
 def _preset(name: str) -> str:
@@ -33,7 +33,7 @@ def _preset(name: str) -> str:
 
 
 def _swap(personality: str, bench: Bench) -> Swap:
-    """Another holder's card; it answers in this process, whatever the transport."""
+    """Another holder's card; it runs in this process for every transport."""
     holder = make_holder(bench.random)
     order = make_order(preset(personality), bench.random, holder, bench.reference.city_code, ISSUED)
     return Swap(personalise(order, builtin_keys()).chip(bench.random, contact=bench.contact))
@@ -52,11 +52,11 @@ FAULTS: Final[dict[str, Callable[[Any, Bench], Fault]]] = {
 class FaultData(Model):
     """One fault, and the command it waits for: the ``nth`` from here, or the ``nth`` with this INS.
 
-    ``removed``: the card leaves before the command, during it (the answer is
-    lost), or after its answer. ``mute``: it is silent until a reset. ``slow``:
-    the answer comes so many seconds late. ``truncated``: so many bytes of it
-    arrive. ``corrupted``: the bits of the byte at this position are inverted,
-    -1 is the last. ``swapped``: a card of this personality takes its place.
+    ``removed``: the card is removed before the command, during it (the answer
+    is lost), or after its answer. ``mute``: no answer until a reset. ``slow``:
+    delay of the answer in seconds. ``truncated``: number of bytes that arrive.
+    ``corrupted``: the bits of the byte at this position are inverted, -1 is the
+    last. ``swapped``: the card is replaced by one of this personality.
     """
 
     removed: Literal["before", "during", "after"] | None = None
@@ -70,7 +70,7 @@ class FaultData(Model):
 
     @property
     def name(self) -> str:
-        """The fault's word."""
+        """The name of the fault."""
         return next(name for name in FAULTS if getattr(self, name) is not None)
 
     @model_validator(mode="after")
@@ -84,7 +84,7 @@ class FaultData(Model):
 
 
 class FaultStep(Step):
-    """Let something go wrong at the reader, at a command of a later step."""
+    """Inject a fault at the reader, at a command of a later step."""
 
     verb: ClassVar[str] = "fault"
     fault: FaultData

@@ -12,7 +12,7 @@ from sscard.scenario.step import Count, Nothing, Outcome, Step, without_power
 
 
 class PowerStep(Step):
-    """A step that gives or takes power: without a stated ``state``, what the session held must be gone."""
+    """A step that switches the power: unless ``state`` is stated, the session's state must be reset."""
 
     def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
         if self.state is not None or self.sw is None:
@@ -21,7 +21,7 @@ class PowerStep(Step):
 
 
 class Insert(PowerStep):
-    """Put the card into the terminal: power on, SELECT SSSE, read who it is."""
+    """Insert the card into the terminal: power on, SELECT SSSE, read its identity."""
 
     verb: ClassVar[str] = "insert"
     inserts: ClassVar[bool] = False
@@ -33,7 +33,7 @@ class Insert(PowerStep):
 
 
 class PowerOn(PowerStep):
-    """Give the card power and nothing else; ``data`` is the ATR."""
+    """Only power the card on; ``data`` is the ATR."""
 
     verb: ClassVar[str] = "power_on"
     inserts: ClassVar[bool] = False
@@ -54,7 +54,7 @@ class Reset(PowerStep):
 
 
 class PowerOff(PowerStep):
-    """Take the power away."""
+    """Power the card off."""
 
     verb: ClassVar[str] = "power_off"
     power_off: Nothing = ""
@@ -68,14 +68,14 @@ class PowerOff(PowerStep):
 
 
 class Cut(Model):
-    """Where the power goes: write points from now (0 is the next), before, during or after it."""
+    """Where the power is cut: write points from now (0 is the next), before, during or after it."""
 
     point: Count
     moment: Literal["before", "during", "after"] = "before"
 
 
 class CutPower(Step):
-    """Let the power go at a write point of a later step, which then expects ``sw: none``."""
+    """Cut the power at a write point of a later step, which then expects ``sw: none``."""
 
     verb: ClassVar[str] = "cut_power"
     cut_power: Cut
@@ -91,7 +91,7 @@ class CutPower(Step):
 
 
 class FailMemory(Step):
-    """Let every write fail, from the write point so many points from now on; the card answers 6581."""
+    """Make every write fail from this write point on (counted from now, 0 is the next); the card answers 6581."""
 
     verb: ClassVar[str] = "fail_memory"
     fail_memory: Count
@@ -102,7 +102,7 @@ class FailMemory(Step):
 
 
 class MendMemory(Step):
-    """Take back ``cut_power`` and ``fail_memory``."""
+    """Cancel ``cut_power`` and ``fail_memory``."""
 
     verb: ClassVar[str] = "mend_memory"
     mend_memory: Nothing = ""

@@ -1,8 +1,8 @@
 """The scenario language: one YAML file, one scenario.
 
-A scenario says whom it proves what about (``name``, ``proves``, ``tags``), which
-card it begins with (``card``) and what is done (``steps``). Unless its first
-step puts the card in by itself, the card is inserted before it.
+A scenario states what it proves (``name``, ``proves``, ``tags``), the card at
+the beginning (``card``) and the operations (``steps``). Unless its first step
+inserts the card, the card is inserted before it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ NAME_LENGTHS = (15, 10)
 
 
 class HolderData(Model):
-    """A made-up person whose the card is."""
+    """The made-up card holder."""
 
     name: str
     id_number: str = Field(repr=False)
@@ -62,7 +62,7 @@ class HolderData(Model):
 
 
 class CardData(Model):
-    """The card a scenario begins with; each personality named makes it a scenario of its own."""
+    """The card at the beginning of a scenario; the scenario runs once for each personality."""
 
     personality: Texts = (DEFAULT,)
     choices: dict[str, str] = Field(default_factory=dict)
@@ -76,7 +76,7 @@ class CardData(Model):
 
 
 class Written(Model):
-    """A scenario file as written; its steps are read by their verbs."""
+    """A scenario file as written; its steps are parsed by their verbs."""
 
     name: Annotated[str, Field(min_length=1)]
     proves: Annotated[str, Field(min_length=1)]
@@ -89,8 +89,8 @@ class Written(Model):
 class Scenario:
     """A scenario ready to run on one personality.
 
-    ``source`` is its file as a report shows it, ``group`` the folder it is in;
-    ``places`` tells where in the file each step stands.
+    ``source`` is the file name for reports, ``group`` the name of its folder;
+    ``places`` are the positions of the steps in the file.
     """
 
     name: str
@@ -108,7 +108,7 @@ class Scenario:
         return f"{self.name} [{self.personality.name}]"
 
     def place(self, number: int, field: str = "") -> Place:
-        """Where a step (numbered from 1, 0 for the insertion before them) or a field of it stands."""
+        """The position of a step (numbered from 1, 0 for the insertion before them) or of its field."""
         if number == 0:
             return self.document.place(("steps",))
         return self.document.place(("steps", number - 1, field) if field else ("steps", number - 1))
@@ -119,7 +119,7 @@ def read_scenario(
 ) -> list[Scenario]:
     """The scenarios of a file: one for each personality it names, or for the one given.
 
-    ``source`` names the file in reports and errors, the path where it is empty.
+    ``source`` names the file in reports and errors; if empty, the path is used.
     """
     document = read_document(path)
     document.source = source or str(path)
@@ -146,7 +146,7 @@ def read_scenario(
 
 
 def insertion(scenario: Scenario) -> Step | None:
-    """The step before the first, where the first needs an inserted card."""
+    """The insertion before the first step, if that step needs an inserted card."""
     return Insert() if scenario.steps[0].inserts else None
 
 
@@ -159,7 +159,7 @@ def _step(document: Document) -> Step:
         raise document.error(
             (verbs[1],),
             Phrase("two verbs in one step: {verbs}", verbs=", ".join(verbs)),
-            Phrase("make each a step of its own"),
+            Phrase("write a separate step for each"),
         )
     if verbs:
         return document.as_model(VERBS[verbs[0]])
@@ -172,7 +172,7 @@ def _step(document: Document) -> Step:
 
 
 def _personality(document: Document, name: str, folder: Path) -> Personality:
-    """A preset, or a file whose path counts from the scenario's folder."""
+    """A preset, or a file with a path relative to the scenario's folder."""
     is_path = Path(name).suffix != "" or "/" in name
     try:
         return find_personality(str(folder / name) if is_path else name)
@@ -183,7 +183,7 @@ def _personality(document: Document, name: str, folder: Path) -> Personality:
 
 
 def _suited(document: Document, written: Written, base: Personality) -> Personality:
-    """The personality with the scenario's choices, checked against its other wishes."""
+    """The personality with the scenario's choices, checked against its other fields."""
     card = written.card
     personality = vary(base, document.part(("card", "choices"))) if card.choices else base
     if card.tries_left is not None and card.tries_left > personality.pin_tries:

@@ -1,4 +1,4 @@
-"""Runs a scenario: its own card, its own randoms, every step checked against what it states."""
+"""Runs a scenario with its own card and random numbers, and checks every step against its expectations."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
 CARD_AGE = timedelta(days=400)
 
 Connect = Callable[[Chip], AbstractContextManager[Connection]]
-"""How a terminal reaches a chip; the one place that knows the transport."""
+"""Connects a terminal to a chip; only this depends on the transport."""
 
 
 @contextmanager
 def in_process(chip: Chip) -> Iterator[Connection]:
-    """A chip is its own connection."""
+    """Use the chip as the connection."""
     yield chip
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a step did: its number from 1 (0: the insertion before the first), the wire, what was not as stated."""
+    """Result of a step: its number from 1 (0: the insertion before the first), the exchanges, unmet expectations."""
 
     number: int
     step: Step
@@ -52,14 +52,14 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """What a scenario did, up to its first failing step."""
+    """Result of a scenario, up to its first failing step."""
 
     scenario: Scenario
     steps: tuple[StepResult, ...]
 
     @property
     def failure(self) -> StepResult | None:
-        """The step that failed."""
+        """The failed step."""
         return self.steps[-1] if self.steps[-1].mismatches else None
 
     @property
@@ -68,12 +68,12 @@ class ScenarioResult:
 
     @property
     def commands(self) -> int:
-        """How many command APDUs went to the card."""
+        """Number of command APDUs sent to the card."""
         return sum(isinstance(event, Exchange) for step in self.steps for event in step.events)
 
 
 def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process) -> ScenarioResult:
-    """Run a scenario on a card of its own; the same seed gives the same bytes on the wire."""
+    """Run a scenario on a new card; the same seed gives the same bytes on the wire."""
     random = _random(f"{seed}/{scenario.title}")
     now = FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
     wanted = scenario.card
@@ -119,7 +119,7 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         before = after
     for number, step in steps:
         if any(owner is step and not armed.happened for owner, armed in bench.armed):
-            missed = Mismatch(step.verb, Phrase("a command meets the fault"), Phrase("no command came to it"))
+            missed = Mismatch(step.verb, Phrase("a command meets the fault"), Phrase("no command reached it"))
             yield StepResult(number, step, (), (missed,))
             return
 
@@ -132,7 +132,7 @@ def _perform(step: Step, bench: Bench) -> Outcome:
     except (PowerLost, CardRemoved, CardMute, NoStatusWord):
         return Outcome(None)
     except PowerError:
-        return Outcome(failure=Phrase("the card has no power: put a step `power_on:` before this one"))
+        return Outcome(failure=Phrase("the card has no power: add a step `power_on:` before this one"))
     except TransportError as error:
         return Outcome(failure=error.said)
     except (NotPossible, HsmError) as error:

@@ -43,16 +43,16 @@ Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
 
 
 class ServiceStep(Step):
-    """A step of the service; ``says`` are words that the citizen must be told."""
+    """A step of the service; ``says`` are texts that the notice for the citizen must contain."""
 
     inserts: ClassVar[bool] = False
     says: Texts = ()
 
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
         found = super().check(before, after, outcome)
-        unsaid = [words for words in self.says if words not in outcome.told]
+        unsaid = [words for words in self.says if words not in outcome.notice]
         return found + [
-            Mismatch("says", words, outcome.told or Phrase("nothing")) for words in unsaid if not outcome.failure
+            Mismatch("says", words, outcome.notice or Phrase("nothing")) for words in unsaid if not outcome.failure
         ]
 
 
@@ -68,7 +68,7 @@ class Examined(ServiceStep):
 
 
 class ApplicationData(Model):
-    """What the citizen hands in; without ``reason`` it is none of the item's."""
+    """The application; without ``reason``, the item does not accept the stated reason."""
 
     channel: Channel = Channel.WINDOW
     reason: Reason | None = None
@@ -77,7 +77,7 @@ class ApplicationData(Model):
 
 
 class Apply(Examined):
-    """收件 and 受理: the card, where it is among the papers, is read and given back."""
+    """收件 and 受理: the card, if it is one of the papers, is read and removed again."""
 
     verb: ClassVar[str] = "apply"
     apply: ApplicationData
@@ -98,13 +98,13 @@ class Apply(Examined):
 
 
 class Supplemented(Model):
-    """The papers that are brought now."""
+    """The papers submitted in this step."""
 
     papers: tuple[Paper, ...]
 
 
 class Supplement(Examined):
-    """补正: bring papers that were missing."""
+    """补正: submit missing papers."""
 
     verb: ClassVar[str] = "supplement"
     supplement: Supplemented
@@ -118,14 +118,14 @@ class Supplement(Examined):
 
 
 class NewPin(Model):
-    """The PIN the citizen wants, and for a change the one it replaces."""
+    """The new PIN, and for a change the old one."""
 
     new: Pin = Field(repr=False)
     old: PinOrNone = Field(default="", repr=False)
 
 
 class Operate(ServiceStep):
-    """Change or reset the PIN on the card, which is put into the terminal where it is not there."""
+    """Change or reset the PIN on the card, which is inserted into the terminal if necessary."""
 
     verb: ClassVar[str] = "operate"
     operate: NewPin
@@ -135,11 +135,11 @@ class Operate(ServiceStep):
         case = _case(bench)
         _put_in(bench)
         answer = bench.service.operate(case, bench.terminal, self.operate.new, self.operate.old)
-        return Outcome(_status_word(answer), told=_told(answer))
+        return Outcome(_status_word(answer), notice=_notice(answer))
 
 
 class Complete(ServiceStep):
-    """办结: the citizen tries the new PIN and is told what to do next."""
+    """办结: the citizen tries the new PIN and gets the result notice."""
 
     verb: ClassVar[str] = "complete"
     complete: Annotated[Pin, Field(repr=False)]
@@ -149,11 +149,11 @@ class Complete(ServiceStep):
         case = _case(bench)
         _put_in(bench)
         answer = bench.service.complete(case, bench.terminal, self.complete)
-        return Outcome(_status_word(answer), told=_told(answer))
+        return Outcome(_status_word(answer), notice=_notice(answer))
 
 
 def _read(bench: Bench, papers: tuple[Paper, ...]) -> BasicData | None:
-    """What the terminal reads off the card, ``None`` where it is not there or cannot be read."""
+    """The basic data of the card, ``None`` if it is not one of the papers or cannot be read."""
     if Paper.SOCIAL_SECURITY_CARD not in papers:
         return None
     try:
@@ -172,18 +172,18 @@ def _put_in(bench: Bench) -> None:
 
 def _case(bench: Bench) -> Case:
     if bench.case is None:
-        raise NotPossible(Phrase("there is no case: put a step `apply:` before this one"))
+        raise NotPossible(Phrase("there is no case: add a step `apply:` before this one"))
     return bench.case
 
 
 def _examined(answer: Acceptance | SupplementNotice | Refusal) -> Outcome:
     grounds = tuple(ground.rule for ground in answer.grounds) if isinstance(answer, Refusal) else ()
     missing = answer.papers if isinstance(answer, SupplementNotice) else ()
-    return Outcome(said={"grounds": _show(grounds), "missing": _show(missing)}, told=_told(answer))
+    return Outcome(reported={"grounds": _show(grounds), "missing": _show(missing)}, notice=_notice(answer))
 
 
-def _told(answer: Answer) -> str:
-    """What the citizen is told; a scenario's citizens speak Chinese, whatever its reader speaks."""
+def _notice(answer: Answer) -> str:
+    """The text for the citizen, always in Chinese: scenarios compare it."""
     with speaking(CHINESE):
         return answer.text
 

@@ -1,4 +1,4 @@
-"""One scenario on two cards: which steps came out differently."""
+"""Compare the steps of one scenario on two cards."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sscard.standard.apdu import named_status
 
 
 def differing_steps(left: ScenarioResult, right: ScenarioResult, names: tuple[str, str]) -> list[list[str]]:
-    """The steps whose outcome differs, each as lines of text; the two cards are different holders'.
+    """The steps with different outcomes, each as lines of text; the cards have different holders.
 
-    A step's outcome is the status words of its exchanges, where both sent the
-    same commands, else the last of them; and the expectations it did not meet.
+    A step's outcome is the status words of its exchanges if both sent the same
+    commands, else the last status word; and its unmet expectations.
     """
     found = []
     for one, other in zip_longest(left.steps, right.steps):
@@ -27,7 +27,7 @@ def differing_steps(left: ScenarioResult, right: ScenarioResult, names: tuple[st
 
 def _outcome(step: StepResult, other: StepResult) -> tuple[list[str], list[str]]:
     words, others = (
-        # How many bytes wait is the business of the data.
+        # The number of bytes waiting depends on the data.
         ["61" if event.sw.startswith("61") else event.sw for event in one.events if isinstance(event, Exchange)]
         for one in (step, other)
     )

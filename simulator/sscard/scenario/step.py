@@ -1,4 +1,4 @@
-"""A step: one verb and what must be true after it. What it does not mention must not change."""
+"""A step: one verb and what must be true after it. State that it does not mention must not change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import MF, Layout, Purpose
 
 READY = "ready"
-"""The state of a card of which no word is true."""
+"""The state of a card without any other state word."""
 SOME_WORDS = Phrase(
     "off, no-pin, blocked, card-blocked, DF03-blocked, verified, challenge, a key such as PUK; or ready alone"
 )
@@ -43,14 +43,14 @@ def authenticated_keys() -> tuple[str, ...]:
 
 @cache
 def lasting_words() -> tuple[str, ...]:
-    """What stays true of a card without power; ``DF03-blocked`` is a blocked application."""
+    """State words that a card keeps without power; ``DF03-blocked`` is a blocked application."""
     applications = dict.fromkeys(df.name for layout in _layouts() for df in layout.dfs if not df.ddf)
     return ("no-pin", "blocked", "card-blocked", *(f"{name}-blocked" for name in applications))
 
 
 @cache
 def all_words() -> tuple[str, ...]:
-    """Every word of a state but ``ready``, in the order a report shows them."""
+    """Every word of a state except ``ready``, in the order of reports."""
     return ("off", *lasting_words(), "verified", "challenge", *authenticated_keys())
 
 
@@ -68,7 +68,7 @@ def _bytes(text: object) -> bytes:
 
 
 def _pattern(text: str) -> str:
-    """Bytes, ``??`` for any one, ``...`` at the end for any number; normalised to single spaces."""
+    """Bytes, ``??`` for any byte, ``...`` at the end for any number of bytes; normalised to single spaces."""
     open_end = text.rstrip().endswith(ANY_REST)
     digits = "".join(text.rstrip().removesuffix(ANY_REST).split())
     pairs = [digits[place : place + 2] for place in range(0, len(digits), 2)]
@@ -98,7 +98,7 @@ def _status_word(text: object) -> int | None:
     digits = str(text)
     if len(digits) != 4:
         raise InvalidValue(
-            Phrase("not a status word"), Phrase("write four hex digits, as in 63C5, or none where the power goes")
+            Phrase("not a status word"), Phrase("write four hex digits, as in 63C5, or none if the power is cut")
         )
     return int.from_bytes(_bytes(digits), "big")
 
@@ -120,7 +120,7 @@ def _words(value: object) -> frozenset[str]:
                 Phrase("unknown word {word!r}", word=str(word)), suggestion(str(word), all_words(), SOME_WORDS)
             )
     if not given or (READY in given and len(given) > 1):
-        raise InvalidValue(Phrase("not a state"), Phrase("write what is so: {words}", words=SOME_WORDS))
+        raise InvalidValue(Phrase("not a state"), Phrase("write words of a state: {words}", words=SOME_WORDS))
     return frozenset(given) - {READY}
 
 
@@ -144,7 +144,7 @@ Pattern = Annotated[str, AfterValidator(_pattern)]
 Pin = Annotated[str, AfterValidator(_given_pin)]
 """A PIN of 4–16 digits."""
 PinOrNone = Annotated[str, AfterValidator(_pin)]
-"""A PIN of 4–16 digits, or empty for none."""
+"""A PIN of 4–16 digits, or empty for no PIN."""
 StatusWord = Annotated[int | None, BeforeValidator(_status_word)]
 KeyName = Annotated[str, AfterValidator(_key)]
 KeyTries = Annotated[tuple[int, ...], BeforeValidator(_tries)]
@@ -154,7 +154,7 @@ Count = Annotated[int, Field(ge=0)]
 
 
 class View(NamedTuple):
-    """What a step may change: PIN tries left, tries left of keys, the words true of the card, the case's stage."""
+    """The state that steps are checked against: tries left of PIN and keys, state words, stage of the case."""
 
     tries: int
     key_tries: dict[str, tuple[int, ...]]
@@ -178,28 +178,28 @@ def view_of(snapshot: Snapshot, stage: Stage | None) -> View:
 
 
 def without_power(state: frozenset[str]) -> frozenset[str]:
-    """What stays true of a card when its power goes."""
+    """The state words that remain when a card loses power."""
     return state.intersection(lasting_words()) | {"off"}
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a step: status word (``None``: none came), data, what the terminal or the service said.
+    """Outcome of a step: status word (``None``: no answer), data, values that the terminal or the service reported.
 
-    ``told`` is the service's text for the citizen; ``failure`` is set where
-    the step could not be done at all.
+    ``notice`` is the service's text for the citizen; ``failure`` is set if the
+    step could not be executed.
     """
 
     sw: int | None = SW.OK
     data: bytes = field(default=b"", repr=False)
-    said: dict[str, str] = field(default_factory=dict)
-    told: str = ""
+    reported: dict[str, str] = field(default_factory=dict)
+    notice: str = ""
     failure: Sayable = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """One expectation that was not met; ``field`` is the step's field that states it."""
+    """An unmet expectation; ``field`` is the step's field that states it."""
 
     field: str
     expected: Sayable
@@ -207,11 +207,11 @@ class Mismatch:
 
 
 class Step(Model):
-    """The expectations every step has."""
+    """A step with the expectations common to all steps."""
 
     verb: ClassVar[str]
     inserts: ClassVar[bool] = True
-    """Whether a scenario that begins with this step needs its card inserted first."""
+    """Whether the card is inserted first if a scenario begins with this step."""
 
     sw: StatusWord = SW.OK
     tries: Annotated[int, Field(ge=0, le=15)] | None = None
@@ -222,7 +222,7 @@ class Step(Model):
     note: str = ""
 
     def run(self, bench: Bench) -> Outcome:
-        """Do it; refusals of the card, lost power and the like are raised."""
+        """Execute the step; raises on refusals of the card, power loss and similar."""
         raise NotImplementedError
 
     def title(self) -> Sayable:
@@ -230,25 +230,25 @@ class Step(Model):
         return self.verb
 
     def answers(self) -> dict[str, str]:
-        """What the terminal or the service must answer."""
+        """The expected values that the terminal or the service reports."""
         return {}
 
     def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
-        """The words that must be true: those stated, else those from before, ``blocked`` as the tries say."""
+        """The expected state words: those stated, else those before the step; ``blocked`` follows ``tries``."""
         if self.state is not None:
             return self.state
         state = before if self.sw is not None else without_power(before)
         return state | {"blocked"} if tries == 0 else state - {"blocked"}
 
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
-        """Every expectation that was not met."""
+        """All unmet expectations."""
         if outcome.failure:
             return [Mismatch(self.verb, Phrase("the step is done"), outcome.failure)]
         tries = before.tries if self.tries is None else self.tries
         state = self.expected_state(before.state, tries)
         pairs = [
             Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw)),
-            *(Mismatch(what, expected, outcome.said.get(what, "")) for what, expected in self.answers().items()),
+            *(Mismatch(what, expected, outcome.reported.get(what, "")) for what, expected in self.answers().items()),
         ]
         if self.data is not None and not matches(self.data, outcome.data):
             pairs.append(Mismatch("data", self.data, show_data(outcome.data)))
@@ -263,7 +263,7 @@ class Step(Model):
 
 
 def matches(pattern: str, data: bytes) -> bool:
-    """Whether data has the bytes of a normalised pattern."""
+    """Whether data matches a normalised pattern."""
     parts = pattern.split()
     open_end = parts[-1:] == [ANY_REST]
     parts = parts[:-1] if open_end else parts
@@ -278,7 +278,7 @@ def show_sw(sw: int | None) -> Sayable:
 
 
 def show_data(data: bytes) -> Sayable:
-    """Data as a pattern writes it."""
+    """Data in the format of a pattern."""
     return data.hex(" ").upper() or Phrase("no data")
 
 

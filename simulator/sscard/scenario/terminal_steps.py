@@ -1,4 +1,4 @@
-"""The verbs of a terminal around an operation: pre-processing before it, recovery after a torn one."""
+"""The verbs of a terminal around an operation: pre-processing before it, recovery after a tear."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _name(word: Finding | Standing) -> str:
 
 
 class Rules(Model):
-    """Which cards the terminal serves (default: all) and what it must find against the card (default: nothing).
+    """Which cards the terminal serves (default: all) and the expected findings (default: no findings).
 
     ``blacklisted`` are ranges of card numbers, such as A00000000-A00000099.
     ``today`` is the day at the terminal.
@@ -58,7 +58,7 @@ class Rules(Model):
     tries_left: Annotated[str, AfterValidator(asked_tries)] | None = None
 
     def terminal_rules(self) -> TerminalRules:
-        """As the terminal takes them."""
+        """The rules in the terminal's form."""
         first_and_last = [pair.split("-") for pair in self.blacklisted]
         rules = TerminalRules(
             Blacklist(ranges=tuple((first, last) for first, last in first_and_last)),
@@ -80,7 +80,7 @@ class PreProcess(Step):
         asked, session = self.pre_process, bench.terminal
         found = session.run(pre_process(session.card, asked.terminal_rules(), asked.today))
         tries = NO_PIN_NEEDED if found.tries_left is None else str(found.tries_left)
-        return Outcome(said={"findings": _show(tuple(map(_name, found.findings))), "tries_left": tries})
+        return Outcome(reported={"findings": _show(tuple(map(_name, found.findings))), "tries_left": tries})
 
     def answers(self) -> dict[str, str]:
         asked = self.pre_process
@@ -89,7 +89,7 @@ class PreProcess(Step):
 
 
 class Torn(Model):
-    """The operation whose answer did not come, and how the terminal must find it.
+    """The operation without an answer, and the expected result of recovery.
 
     ``old`` and ``new`` are the PINs of a change, ``new`` that of a reset,
     ``count`` is the count of a purchase.
@@ -108,7 +108,7 @@ class Torn(Model):
         return self
 
     def recovery(self, card: OpenedCard, expected: Identity) -> Flow[Recovery]:
-        """What the terminal does with the card that is back."""
+        """The recovery flow for the re-inserted card."""
         match self.operation:
             case "change":
                 return recover_change(card, expected, self.old, self.new)
@@ -120,7 +120,7 @@ class Torn(Model):
 
 
 class Recover(PowerStep):
-    """Put the card back after a tear (防拔) and let the terminal find out what it did."""
+    """Re-insert the card after a tear (防拔) and let the terminal determine the result."""
 
     verb: ClassVar[str] = "recover"
     recover: Torn
@@ -129,7 +129,7 @@ class Recover(PowerStep):
         expected = bench.terminal.identity
         bench.insert()
         found = bench.terminal.run(self.recover.recovery(bench.terminal.card, expected))
-        return Outcome(said={"standing": _name(found.standing)})
+        return Outcome(reported={"standing": _name(found.standing)})
 
     def answers(self) -> dict[str, str]:
         return {"standing": self.recover.standing}

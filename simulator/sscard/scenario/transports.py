@@ -1,4 +1,4 @@
-"""The roads from a terminal to the card: in process, or through PC/SC. What a road needs is made here alone."""
+"""The transports between terminal and card: in process, or through PC/SC."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.readerpool import ReaderPool
 
 READERS: Final = 8
-"""After a power cut a reader waits for the daemon to look again; so many wait at once."""
+"""Number of virtual readers: after a power cut a reader waits for the next poll, others work meanwhile."""
 
 
-class Road(NamedTuple):
-    """How a terminal reaches a chip, and how many of them can at once."""
+class Link(NamedTuple):
+    """How terminals connect to chips, and how many can do so in parallel."""
 
     connect: Connect
-    at_once: int
+    parallel: int
 
 
-IN_PROCESS: Final = Road(in_process, 1)
+IN_PROCESS: Final = Link(in_process, 1)
 
 
 @contextmanager
-def through_pcsc() -> Iterator[Road]:
-    """Through PC/SC and the virtual readers of a private daemon; ``MissingPart`` where there can be none."""
+def through_pcsc() -> Iterator[Link]:
+    """Through PC/SC and the virtual readers of a private daemon; ``MissingPart`` if the daemon cannot run here."""
     with PrivatePcscd(READERS) as daemon, ReaderPool(daemon) as pool:
-        yield Road(pool.connect, daemon.readers)
+        yield Link(pool.connect, daemon.readers)
 
 
 def run_scenarios(
-    scenarios: Iterable[Scenario], seed: int = DEFAULT_SEED, road: Road = IN_PROCESS
+    scenarios: Iterable[Scenario], seed: int = DEFAULT_SEED, link: Link = IN_PROCESS
 ) -> Generator[ScenarioResult]:
-    """The results in the order of the scenarios, each as soon as those before it are there."""
-    run = partial(run_scenario, seed=seed, connect=road.connect)
-    if road.at_once == 1:
+    """The results in the order of the scenarios, each as soon as it and those before it are complete."""
+    run = partial(run_scenario, seed=seed, connect=link.connect)
+    if link.parallel == 1:
         yield from map(run, scenarios)
         return
-    threads = ThreadPoolExecutor(road.at_once)
+    threads = ThreadPoolExecutor(link.parallel)
     try:
         yield from threads.map(run, scenarios)
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)  # what still runs ends with its road
+        threads.shutdown(wait=False, cancel_futures=True)  # scenarios still running end when the daemon ends

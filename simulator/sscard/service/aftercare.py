@@ -22,37 +22,37 @@ NO_ACCOUNT: Final = frozenset({SW.FILE_NOT_FOUND, SW.UNKNOWN_INS, SW.UNKNOWN_CLA
 
 @dataclass(frozen=True, slots=True)
 class InitialPinUse:
-    """What a place lets an initial PIN do (open-choices.md §3); ``asked``: whether the holder is asked for it."""
+    """What an initial PIN may do in a place (open-choices.md §3); ``asked``: whether the holder must enter it."""
 
     pays: bool
     queries: bool
     asked: bool
-    told: Phrase | None
+    notice: Phrase | None
 
 
 INITIAL_PIN_USES: Final[dict[str, InitialPinUse]] = {
-    "free": InitialPinUse(pays=True, queries=True, asked=True, told=None),
+    "free": InitialPinUse(pays=True, queries=True, asked=True, notice=None),
     "query only": InitialPinUse(
         pays=False,
         queries=True,
         asked=True,
-        told=Phrase("An initial PIN is for queries only; you can pay once it is changed"),
+        notice=Phrase("An initial PIN is for queries only; you can pay once it is changed"),
     ),
     "must change": InitialPinUse(
-        pays=False, queries=False, asked=True, told=Phrase("An initial PIN must be changed before it can be used")
+        pays=False, queries=False, asked=True, notice=Phrase("An initial PIN must be changed before it can be used")
     ),
     "off": InitialPinUse(
         pays=True,
         queries=True,
         asked=False,
-        told=Phrase("An initial PIN counts as no PIN; it has effect once it is changed"),
+        notice=Phrase("An initial PIN counts as no PIN; it has effect once it is changed"),
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What came of a trial: whether the PIN was taken, what the citizen is told, the receipt where it paid."""
+    """Result of a trial: whether the PIN was accepted, the text for the citizen, the receipt if it paid."""
 
     passed: bool
     said: Phrase
@@ -64,7 +64,7 @@ class Trial:
 
 
 def is_initial(place: Place, session: CardSession, pin: str) -> bool:
-    """Whether a PIN is the one the place gives to a new card; only some places need the holder's data for it."""
+    """Whether a PIN is the initial PIN of the place; the card is read only if the PIN depends on the holder."""
     if place.initial_pin.isdigit():
         return equal(pin.encode(), place.initial_pin.encode())
     card = session.read_basic()
@@ -72,13 +72,13 @@ def is_initial(place: Place, session: CardSession, pin: str) -> bool:
 
 
 def try_at_pharmacy(session: CardSession, hsm: Hsm, place: Place, pin: str, now: datetime) -> Trial:
-    """Pay one fen with the PIN, as the item advises (到药店测试密码); without a medical account, VERIFY alone.
+    """Pay one fen with the PIN, as the item advises (到药店测试密码); only VERIFY without a medical account.
 
-    ``ApduError`` of the terminal where the card refuses the PIN.
+    Raises ``ApduError`` if the card refuses the PIN.
     """
     use = INITIAL_PIN_USES[place.initial_pin_use]
-    if use.told is not None and is_initial(place, session, pin):
-        return Trial(use.pays, use.told)
+    if use.notice is not None and is_initial(place, session, pin):
+        return Trial(use.pays, use.notice)
     try:
         receipt = session.pay(pin, TRIAL_COST, hsm, now)
     except ApduError as error:

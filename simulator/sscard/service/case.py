@@ -1,4 +1,4 @@
-"""The case (办件): its way from intake to completion as append-only events, from which it can be built again."""
+"""The case (办件): append-only events from intake to completion, from which its state is rebuilt."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sscard.service.workdays import Due
 from sscard.terminal import BasicData
 
 Facts = dict[str, Any]
-"""What an event tells beside its text, as JSON has it."""
+"""Data of an event besides its text, as JSON types."""
 
 
 class Stage(Word):
-    """Where a case stands."""
+    """Stage of a case."""
 
     INTAKE = "intake", "收件"
     PRE_REVIEW = "pre-review", "预审"
@@ -44,11 +44,11 @@ NEXT: Final[dict[Stage, frozenset[Stage]]] = {
     Stage.REFUSED: frozenset(),
     Stage.FAILED: frozenset(),
 }
-"""The allowed transitions. A stage that leads to itself takes events that change nothing else."""
+"""The allowed transitions. A stage that leads to itself accepts events that do not change the stage."""
 
 
 class Act(Word):
-    """What happened in an event."""
+    """Kind of an event."""
 
     RECEIVED = "received", "收件"
     PRE_REVIEWED = "pre-reviewed", "预审"
@@ -68,7 +68,7 @@ class Act(Word):
 
 
 class WrongStage(PhrasedError):
-    """A verb came at a stage where the case does not take it."""
+    """The operation is not allowed at the stage of the case."""
 
     def __init__(self, case_number: str, stage: Stage, wanted: Sayable) -> None:
         super().__init__(
@@ -85,12 +85,13 @@ class WrongStage(PhrasedError):
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What a citizen hands in.
+    """What a citizen submits.
 
     ``card`` is what the terminal read from the social security card that came
-    with the papers (``CardSession.read_basic``), ``None`` where none came or
-    it could not be read. ``reason`` is ``None`` where it is none of the item's.
-    ``handling`` is the channel that shall operate the card, ``None`` for the same.
+    with the papers (``CardSession.read_basic``), ``None`` without a card or if
+    it could not be read. ``reason`` is ``None`` if the service item does not
+    accept the stated reason. ``handling`` is the channel that operates the
+    card, ``None`` for the same channel.
     """
 
     applicant: Applicant
@@ -103,7 +104,7 @@ class Application:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened to a case; neither what is said nor the facts ever hold a PIN or an ID number."""
+    """One event of a case; neither the text nor the facts contain a PIN or an ID number."""
 
     time: datetime
     stage: Stage
@@ -113,20 +114,20 @@ class Event:
 
     @property
     def text(self) -> str:
-        """What happened, in the language."""
+        """The text in the current language."""
         return say(self.said)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An operation that began and whose result is not known: its key, and the PIN's tries left before it."""
+    """An operation with unknown result: its idempotency key, and the retry counter of the PIN before it."""
 
     key: str
     tries: int | None = None
 
 
 class Case:
-    """A case as its events tell it; ``add`` is the only way to change one."""
+    """A case, built from its events; ``add`` is the only way to change it."""
 
     __slots__ = (
         "_events",
@@ -165,17 +166,17 @@ class Case:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What happened, oldest first."""
+        """All events, oldest first."""
         return tuple(self._events)
 
     @property
     def length(self) -> int:
-        """How many events it has."""
+        """Number of events."""
         return len(self._events)
 
     @property
     def reason(self) -> Reason:
-        """The reason of a case that was accepted, and so has one."""
+        """The reason of an accepted case; ``WrongStage`` if the case has no reason."""
         if self.reason_given is None:
             raise WrongStage(self.number, self.stage, Phrase("it has no reason"))
         return self.reason_given
@@ -186,30 +187,30 @@ class Case:
 
     @property
     def in_doubt(self) -> bool:
-        """Whether an operation began whose result is not known: the card must be asked."""
+        """Whether an operation began whose result is not known: the card must be checked."""
         return self.attempt is not None
 
     @property
     def open(self) -> bool:
-        """Whether anything can still happen to it."""
+        """Whether the case can still change."""
         return bool(NEXT[self.stage])
 
     def is_overdue(self, today: date) -> bool:
-        """Whether it was accepted, is not ended, and its last day is over."""
+        """Whether it was accepted, is not closed, and its due date has passed."""
         return self.open and self.due is not None and today > self.due.day
 
     def require(self, stage: Stage) -> None:
-        """Refuse a verb that belongs to another stage with ``WrongStage``."""
+        """Raise ``WrongStage`` unless the case is at this stage."""
         if self.stage is not stage:
             raise WrongStage(self.number, self.stage, Phrase("this is for stage {stage!r}", stage=stage.words))
 
     def check(self, event: Event) -> None:
-        """``WrongStage`` where the event's stage may not follow."""
+        """Raise ``WrongStage`` if the event's stage may not follow."""
         if self._events and event.stage not in NEXT[self.stage]:
             raise WrongStage(self.number, self.stage, Phrase("{stage!r} may not follow", stage=event.stage.words))
 
     def add(self, event: Event) -> None:
-        """Append an event and take its facts in; ``WrongStage`` where its stage may not follow."""
+        """Append an event and apply its facts; ``WrongStage`` if its stage may not follow."""
         self.check(event)
         self._take_in(event.act, event.facts)
         if not NEXT[event.stage]:
@@ -271,5 +272,5 @@ def received(
 
 
 def paper_facts(papers: Iterable[Paper], card: SeenCard | None) -> Facts:
-    """The facts of papers that came, and of the card where it is among them."""
+    """The facts of submitted papers, and of the card if it is one of them."""
     return {"papers": sorted(paper.value for paper in papers), "card": card and card.to_facts()}

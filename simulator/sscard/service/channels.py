@@ -10,7 +10,7 @@ from sscard.service.words import Document, Presence, Word
 
 
 class Channel(Word):
-    """Through which door a citizen comes (办理形式)."""
+    """How a citizen applies (办理形式)."""
 
     WINDOW = "window", "窗口办理"
     SELF_SERVICE = "self-service", "自助终端办理", "self-service terminal"
@@ -18,13 +18,13 @@ class Channel(Word):
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class ChannelRules:
     """How one channel works.
 
-    ``reads`` are the documents it can take, ``admits`` who may stand there at
-    all (the policy decides further), ``hands_over_to`` where the card may be
-    operated instead, ``tells`` how a case ends, and how the citizen learns
-    the result.
+    ``reads`` are the documents it can read, ``admits`` who may apply there (the
+    policy may restrict it), ``hands_over_to`` the channels that may operate the
+    card instead, ``closing`` the text of the last event, with the way in which
+    the citizen is informed.
     """
 
     actor: Words
@@ -32,35 +32,35 @@ class Door:
     admits: frozenset[Presence]
     pre_review: bool
     hands_over_to: frozenset[Channel]
-    tells: Phrase
+    closing: Phrase
 
 
 _CHIP_DOCUMENTS: Final = frozenset(Document) - {Document.PASSPORT}
 _ALONE: Final = frozenset({Presence.IN_PERSON})
 
-DOORS: Final[dict[Channel, Door]] = {
-    Channel.WINDOW: Door(
+CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
+    Channel.WINDOW: ChannelRules(
         actor=Words("clerk", "窗口人员"),
         reads=frozenset(Document),  # a clerk looks at any paper
         admits=frozenset(Presence),
         pre_review=False,
         hands_over_to=frozenset(),
-        tells=Phrase("The new PIN was right; the result was told"),
+        closing=Phrase("The new PIN was right; the citizen was informed"),
     ),
-    Channel.SELF_SERVICE: Door(
+    Channel.SELF_SERVICE: ChannelRules(
         actor=Words("self-service terminal", "自助终端"),
         reads=_CHIP_DOCUMENTS,  # what an ID reader reads
         admits=_ALONE,
         pre_review=False,
         hands_over_to=frozenset({Channel.WINDOW}),
-        tells=Phrase("The new PIN was right; the result was shown"),
+        closing=Phrase("The new PIN was right; the result was shown"),
     ),
-    Channel.ONLINE: Door(
+    Channel.ONLINE: ChannelRules(
         actor=Words("online platform", "网上办理平台"),
         reads=frozenset(Document),
         admits=_ALONE,
         pre_review=True,
         hands_over_to=frozenset({Channel.WINDOW, Channel.SELF_SERVICE}),
-        tells=Phrase("The new PIN was right; the result was sent online"),
+        closing=Phrase("The new PIN was right; the result was sent online"),
     ),
 }

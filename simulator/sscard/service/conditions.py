@@ -1,4 +1,4 @@
-"""The item's conditions (申请条件, 受理标准) as checks: each finds one ground of refusal, or none."""
+"""The item's conditions (申请条件, 受理标准) as checks: each returns one ground of refusal or ``None``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 from sscard.i18n.phrase import Phrase
 from sscard.service.case import Case
-from sscard.service.channels import DOORS
+from sscard.service.channels import CHANNEL_RULES
 from sscard.service.item import Item
 from sscard.service.notices import Ground, Rule
 from sscard.service.policy import Policy
@@ -19,7 +19,7 @@ from sscard.standard.cipher import equal
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an application is held against, on a day."""
+    """What an application is checked against on a day."""
 
     item: Item
     policy: Policy
@@ -34,7 +34,7 @@ def _channel(rules: Rules, case: Case) -> Ground | None:
         return Ground(
             Rule.CHANNEL, rules.item.basic.forms, Phrase("{channel}: not offered", channel=case.channel.words)
         )
-    if case.handling is case.channel or case.handling in DOORS[case.channel].hands_over_to:
+    if case.handling is case.channel or case.handling in CHANNEL_RULES[case.channel].hands_over_to:
         return None
     found = Phrase(
         "{channel}: cannot be handed over to {handling}", channel=case.channel.words, handling=case.handling.words
@@ -58,9 +58,9 @@ def _person(rules: Rules, case: Case) -> Ground | None:
 
 
 def _presence(rules: Rules, case: Case) -> Ground | None:
-    """A guardian acts for a minor by law; any other who comes for the applicant is a proxy."""
+    """A guardian acts for a minor by law; any other representative is a proxy."""
     person, policy = case.person, rules.policy
-    admitted = person.presence in DOORS[case.channel].admits
+    admitted = person.presence in CHANNEL_RULES[case.channel].admits
     if person.presence is Presence.IN_PERSON or (person.presence is Presence.GUARDIAN and person.minor and admitted):
         return None
     if policy.proxy == "accept" and admitted:
@@ -79,7 +79,7 @@ def _age(rules: Rules, case: Case) -> Ground | None:
         return None
     found = Phrase("minors cannot apply")
     if policy.minors == "with guardian":
-        found = Phrase("a minor comes with a guardian")
+        found = Phrase("a minor must come with a guardian")
     return Ground(Rule.AGE, rules.item.basic.serves, found)
 
 
@@ -106,7 +106,7 @@ def _genuine_id(rules: Rules, case: Case) -> Ground | None:
     if person.document not in rules.policy.documents[person.kind]:
         words = {"document": person.document.words, "kind": person.kind.words}
         return _not_genuine(rules, Phrase("{document}: not an identity document for a {kind}", **words))
-    if person.document not in DOORS[case.channel].reads:
+    if person.document not in CHANNEL_RULES[case.channel].reads:
         words = {"document": person.document.words, "channel": case.channel.words}
         return Ground(Rule.CHANNEL, rules.item.basic.forms, Phrase("{channel}: cannot read a {document}", **words))
     return None
@@ -120,7 +120,7 @@ def _valid_id(rules: Rules, case: Case) -> Ground | None:
 
 
 def _readable_card(rules: Rules, case: Case) -> Ground | None:
-    handed_over = case.handling is not case.channel  # then it is read where it is operated
+    handed_over = case.handling is not case.channel  # the channel that operates the card reads it
     if Paper.SOCIAL_SECURITY_CARD not in case.papers or case.card is not None or handed_over:
         return None
     return _not_genuine(rules, Phrase("the social security card cannot be read"))
@@ -170,11 +170,11 @@ CHECKS: Final[tuple[Check, ...]] = (
 
 
 def grounds_against(rules: Rules, case: Case, checks: tuple[Check, ...] = CHECKS) -> tuple[Ground, ...]:
-    """Every ground that what was handed in so far gives to refuse; a missing paper is none."""
+    """Every ground of refusal in what was submitted so far; a missing paper is not a ground."""
     found = (check(rules, case) for check in checks)
     return tuple(ground for ground in found if ground is not None)
 
 
 def missing_papers(item: Item, case: Case) -> tuple[Paper, ...]:
-    """The papers of the item that are not there, in its order."""
+    """The missing papers, in the order of the item."""
     return tuple(paper for paper in item.papers if paper not in case.papers)

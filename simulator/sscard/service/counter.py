@@ -1,7 +1,7 @@
-"""The counter: brings a case as far as it goes with what is there: papers, a card in the terminal, a citizen who types.
+"""The counter: advances a case as far as possible with the papers, the card in the terminal and the PINs entered.
 
-The same call opens, continues and resumes a case, because the case itself
-tells where it stands.
+The same call opens, continues and resumes a case, because the case holds its
+own stage.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from sscard.terminal.errors import ApduError
 from sscard.transport.faults import TransportError
 
 Told = str
-"""What the citizen is told."""
+"""The text for the citizen."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keypad:
-    """Asks the citizen for a PIN, when one is needed and not before; 4–16 digits, the old one empty for none."""
+    """Asks the citizen for a PIN (4–16 digits; an empty old PIN if the card has no PIN), only if one is needed."""
 
     new_pin: Callable[[], str]
     old_pin: Callable[[], str]
 
 
 class ApplicationFile(Model):
-    """An application as a file: what the citizen hands in. Without ``reason`` it is none of the item's."""
+    """An application as a file. Without ``reason``, the item does not accept the stated reason."""
 
     channel: Channel = Channel.WINDOW
     handling: Channel | None = None
@@ -45,24 +45,24 @@ class ApplicationFile(Model):
     key: str = Field(default="", max_length=200)
 
     def application(self, card: BasicData | None) -> Application:
-        """The application with what was read from the card, which counts where it is among the papers."""
+        """The application with the data read from the card, which are used if the card is one of the papers."""
         applicant = self.applicant.completed(card.name, card.social_security_number) if card else self.applicant
         shown = card if Paper.SOCIAL_SECURITY_CARD in self.papers else None
         return Application(applicant, self.channel, self.reason, frozenset(self.papers), shown, self.handling)
 
 
 def read_card(session: CardSession | None) -> BasicData | None:
-    """What the terminal reads off the card, ``None`` where there is none or it cannot be read."""
+    """The data of the card in the terminal, ``None`` without a card or if it cannot be read."""
     try:
         return session.read_basic() if session else None
     except (ApduError, TransportError):
         return None
 
 
-def go_on(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> Told:
-    """Take the case on from where it stands; what the citizen is told of the last step.
+def advance(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> Told:
+    """Continue the case from its stage; return the text of the last step for the citizen.
 
-    ``key`` is the idempotency key of the operation: that of the press of the button.
+    ``key`` is the idempotency key of the operation.
     """
     if case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
         answer = service.accept(case)
@@ -74,7 +74,7 @@ def go_on(service: PinService, case: Case, session: CardSession | None, keypad: 
 
 
 def told_of(service: PinService, case: Case) -> Told:
-    """What there is to tell of a case as it stands."""
+    """The text for the citizen at the current stage."""
     if case.stage is Stage.COMPLETED:
         return service.result(case).text
     if case.stage is Stage.SUPPLEMENT and case.notice is not None:

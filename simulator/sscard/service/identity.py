@@ -1,4 +1,4 @@
-"""Who applies and with which card, as a case keeps it: of an ID number, a keyed digest and a masked form."""
+"""The applicant and the card as stored in a case: of an ID number, only a keyed digest and a masked form."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Applicant(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What a case and its journal keep of an applicant, derived by ``person_of``: never the full ID number.
+    """What a case and its journal store of an applicant, derived by ``person_of``: never the full ID number.
 
-    A record of its own: it adds what was found out on the day of the application (document, problem, minor)
+    A separate record: it adds what was determined on the day of the application (document, problem, minor)
     and is stored in the journal under its own field names. ``id_shown`` is the number with its middle masked,
     ``id_digest`` the keyed digest (32 hex digits); ``id_problem`` says what is wrong with the number.
     """
@@ -96,7 +96,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class SeenCard:
-    """What a case keeps of the card: which one it is, a digest of its holder's number, its last day (YYYYMMDD)."""
+    """What a case stores of the card: its identity, a digest of the holder's number, its last day (YYYYMMDD)."""
 
     identity: Identity
     holder_digest: str
@@ -116,7 +116,7 @@ class SeenCard:
 
 
 def person_of(applicant: Applicant, key: bytes, today: date, adult_age: int) -> Person:
-    """What to keep of an applicant."""
+    """The stored data of an applicant."""
     number = read_id_number(applicant.id_number, today)
     return Person(
         name=applicant.name,
@@ -134,18 +134,18 @@ def person_of(applicant: Applicant, key: bytes, today: date, adult_age: int) -> 
 
 
 def seen(card: BasicData, key: bytes) -> SeenCard:
-    """What to keep of a card that was read."""
+    """The stored data of a card that was read."""
     return SeenCard(card.identity, digest(card.social_security_number, key), card.expires)
 
 
 def digest(number: str, key: bytes) -> str:
-    """HMAC-SHA-256 of an ID number, cut to 16 bytes; without the key nobody can try all numbers."""
+    """HMAC-SHA-256 of an ID number, truncated to 16 bytes; without the key the numbers cannot be brute-forced."""
     text = number.strip().upper().encode()
     return hmac.new(key, b"id number\x00" + text, hashlib.sha256).hexdigest()[:DIGEST_CHARACTERS]
 
 
 def mask(number: str) -> str:
-    """The first four and last two characters, a short number wholly masked."""
+    """The first four and last two characters; a short number is masked completely."""
     hidden = len(number) - VISIBLE_START - VISIBLE_END
     if hidden < VISIBLE_START:
         return "*" * len(number)

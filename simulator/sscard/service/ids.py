@@ -16,13 +16,13 @@ OLD_PERMANENT_RESIDENCE: Final = re.compile(r"[A-Z]{3}\d{12}")
 """Until 2023: nationality(3 letters), place(4), birth date(6), order(1), check digit."""
 PASSPORT: Final = re.compile(r"(?=.*\d)[A-Z\d]{6,9}")
 NOT_VALID: Final = "not valid"
-"""What is wrong with a number; nothing else is told of it."""
+"""What is wrong with a number; the text does not contain the number."""
 MRZ_WEIGHTS: Final = (7, 3, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class IdNumber:
-    """What a number tells: the document, what is wrong (empty: nothing), the birth date where the number has it."""
+    """What a number shows: the document, the problem (empty: valid), the birth date if the number contains it."""
 
     document: Document
     problem: str = ""
@@ -38,7 +38,7 @@ def read_id_number(number: str, today: date) -> IdNumber:
         return _checked(Document.PERMANENT_RESIDENCE_ID, has_check_character(text), text[6:14], today)
     if OLD_PERMANENT_RESIDENCE.fullmatch(text):
         born = f"20{text[7:13]}"
-        if born > f"{today:%Y%m%d}":  # the latest century that is not to come
+        if born > f"{today:%Y%m%d}":  # the latest century that is not in the future
             born = f"19{text[7:13]}"
         # Weights 7-3-1 over the characters before the last, letters from A = 10, modulo 10.
         total = sum(int(char, 36) * MRZ_WEIGHTS[place % 3] for place, char in enumerate(text[:-1]))

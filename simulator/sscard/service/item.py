@@ -1,4 +1,4 @@
-"""The service item (事项): every field its page states, labelled and written in its own language."""
+"""The service item (事项): every field of its official page, with label and text in Chinese."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from sscard.service.words import Paper
 FILE = "item.yaml"
 PAPERS = {paper.chinese: paper for paper in Paper}
 PROVINCE_IN_CODE = slice(2, 4)
-"""Where the implementing body's code (统一社会信用代码) has the province of its district."""
+"""Position of the province in the implementing body's code (统一社会信用代码)."""
 
 
 class Contact(Model):
-    """One way to ask or to complain: how, on which platform (may be empty), where."""
+    """One way to make an inquiry or complaint: method, platform (may be empty), address."""
 
     way: str = Field(alias="方式")
     platform: str = Field("", alias="平台")
@@ -135,14 +135,14 @@ class Question(Model):
 
 
 class Note(Model):
-    """Ours, not the page's: what is odd about a field."""
+    """A remark of this project on a field; not part of the page."""
 
     field: str = Field(alias="字段")
     text: str = Field(alias="注")
 
 
 class Item(Model):
-    """The item, whole. A field's ``alias`` is its label on the page."""
+    """The complete item. A field's ``alias`` is its label on the page."""
 
     title: str = Field(alias="标题")
     basic: Basic = Field(alias="基本信息")
@@ -182,7 +182,7 @@ class Item(Model):
 
     @property
     def paper_criterion(self) -> str:
-        """受理标准: what every paper must be."""
+        """受理标准: the requirements on every paper."""
         return self.materials[0].criterion
 
     @property
@@ -192,7 +192,7 @@ class Item(Model):
 
     @property
     def advice(self) -> str:
-        """What a citizen is told after the PIN was changed or reset."""
+        """The advice for a citizen after the PIN was changed or reset."""
         return self.questions[0].answer
 
 

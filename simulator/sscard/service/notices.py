@@ -1,7 +1,7 @@
-"""What the service answers: values, never exceptions; ``text`` is what the citizen is told, in the language.
+"""Answers of the service: values, never exceptions; ``text`` is the text for the citizen in the current language.
 
-``said`` is the same in any language. What the item's page says is quoted as it
-stands. None of them holds a PIN or an ID number.
+``said`` is the text as a phrase, independent of the language. The item's page
+is quoted verbatim. Answers never contain a PIN or an ID number.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ADVICE: Final = (
     "After the change or reset of the PIN, you can try it at a hospital or pharmacy nearby, and change an initial PIN "
     "to avoid losses"
 )
-"""The item's advice in English; in Chinese it stands in the item."""
+"""The item's advice in English; the Chinese text is in the item."""
 
 
 class Rule(Word):
-    """A rule an application must keep, named after the field of the item that makes it."""
+    """A rule for applications, named after the field of the item that states it."""
 
     CHANNEL = "channel", "办理形式"
     PERSON = "person", "申请条件"
@@ -39,7 +39,7 @@ class Rule(Word):
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """Why an application is refused: the rule, the item's words for it, what was found."""
+    """Why an application is refused: the rule, its text in the item, and what was found."""
 
     rule: Rule
     words: str
@@ -73,14 +73,14 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class SupplementNotice:
-    """The one supplement notice (一次性告知补正) of a case: everything that is missing, and the item's criterion."""
+    """The only supplement notice (一次性告知补正) of a case: all missing papers, and the item's criterion."""
 
     papers: tuple[Paper, ...]
     criterion: str
 
     @property
     def said(self) -> Phrase:
-        return Phrase("Please bring all of this at once: {papers}", papers=name_papers(self.papers))
+        return Phrase("Please bring all of the following: {papers}", papers=name_papers(self.papers))
 
     @property
     def text(self) -> str:
@@ -89,7 +89,7 @@ class SupplementNotice:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The application is accepted (受理); the item promises completion within these working days, until ``due``."""
+    """The application is accepted (受理); the item promises completion within these working days, by ``due``."""
 
     promised_working_days: int
     due: Due
@@ -97,14 +97,14 @@ class Acceptance:
     @property
     def said(self) -> Phrase:
         day = self.due.day
-        told = Phrase(
+        accepted = Phrase(
             "Accepted; done within {count} working day(s), by {day}",
             count=self.promised_working_days,
             day=Words(day.isoformat(), f"{day.year}年{day.month}月{day.day}日"),
         )
         if self.due.certain:
-            return told
-        return Phrase("{told} (holidays are not announced yet, only weekends are counted)", told=told)
+            return accepted
+        return Phrase("{accepted} (holidays are not announced yet, only weekends are counted)", accepted=accepted)
 
     @property
     def text(self) -> str:
@@ -113,7 +113,7 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Operated:
-    """The card did it: the PIN is changed or reset, and waits for its trial."""
+    """The PIN is changed or reset on the card; the citizen has not tried it yet."""
 
     operation: Operation
 
@@ -128,9 +128,9 @@ class Operated:
 
 @dataclass(frozen=True, slots=True)
 class NotDone:
-    """A step on the card did not happen: why, with the card's status word and the tries left where it told them.
+    """An operation was not performed by the card: why, with status word and tries left if the card reported them.
 
-    The tries are the PIN's, or the issuer's key's where the card refused that.
+    The tries are those of the PIN, or of the issuer's key if the card refused the key.
     """
 
     said: Phrase
@@ -144,10 +144,10 @@ class NotDone:
 
 @dataclass(frozen=True, slots=True)
 class ResultNotice:
-    """What the citizen takes home: the result, the item's advice, whether the PIN is still the initial one.
+    """The result notice: the result, the item's advice, whether the PIN is still the initial one.
 
-    ``advice`` and ``fee`` are the item's own words. ``limits`` says what an
-    initial PIN may not do in this place, ``None`` where it may all.
+    ``advice`` and ``fee`` are quoted from the item. ``limits`` states what an
+    initial PIN may not do in this place, ``None`` without limits.
     """
 
     case_number: str
@@ -159,10 +159,10 @@ class ResultNotice:
 
     @property
     def said(self) -> tuple[Phrase, ...]:
-        """One sentence each."""
+        """The notice, one sentence per item."""
         changed = self.operation is Operation.CHANGE
         number = self.case_number
-        told = [
+        sentences = [
             Phrase("Case {number}: the PIN of the social security card was changed", number=number)
             if changed
             else Phrase("Case {number}: the PIN of the social security card was reset", number=number),
@@ -170,9 +170,9 @@ class ResultNotice:
             Phrase("Fee: {fee}", fee=Words("none", self.fee) if self.fee == NO_FEE else self.fee),
         ]
         if self.initial_pin:
-            told.append(Phrase("Your PIN is still the initial one: please change it soon"))
-            told += [self.limits] if self.limits else []
-        return tuple(told)
+            sentences.append(Phrase("Your PIN is still the initial one: please change it soon"))
+            sentences += [self.limits] if self.limits else []
+        return tuple(sentences)
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -184,6 +184,6 @@ class ResultNotice:
 
 
 def name_papers(papers: Sequence[Paper]) -> Sayable:
-    """The papers as the item names them, each as original."""
+    """The papers as named in the item, each as original."""
     originals = [Phrase("{paper} (the original)", paper=paper.words) for paper in papers]
     return Phrase.joined("{first}, {rest}", originals)

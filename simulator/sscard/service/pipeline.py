@@ -1,16 +1,15 @@
 """The PIN service (密码修改与重置): a case from intake over acceptance and the card to completion.
 
-The operation is a saga over two systems that can each fail, the journal and
-the card. The journal is told first that it begins (``Act.BEGUN``), then the
-card is touched, then the journal is told the result. Between the two the case
-is *in doubt*: whoever goes on with it, in this process or another, holds the
-case's own card and lets the card decide:
+The operation is a saga over two systems that can fail independently, the
+journal and the card. The intent is written to the journal (``Act.BEGUN``), the
+card is changed, and the result is written. In between the case is *in doubt*.
+Any process can resume it with the same card, whose state decides:
 
-- a reset is done again: it leaves the card the same, and costs no try;
-- a change is finished as terminals do after a tear (``terminal.recovery``).
+- a reset is repeated: it is idempotent and costs no try;
+- a change is completed as after a torn operation (``terminal.recovery``).
 
-A case is never completed before its card took the new PIN, and no card is
-changed before a case says that it begins.
+A case is never completed before its card accepted the new PIN, and a card is
+never changed before the intent is in the journal.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from sscard.issuer import Place
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
 from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, received
-from sscard.service.channels import DOORS, Channel
+from sscard.service.channels import CHANNEL_RULES, Channel
 from sscard.service.conditions import CARD_CHECKS, Rules, grounds_against, missing_papers
 from sscard.service.identity import person_of, seen
 from sscard.service.item import Item, Question, load_item
@@ -55,9 +54,9 @@ Answer = Acceptance | SupplementNotice | Refusal
 
 BLOCKED: Final = Phrase("the PIN is blocked: please apply for a reset, card locked")
 OTHER_CARD: Final = Phrase("this is not the social security card of the case")
-UNCHANGED: Final = Phrase("the PIN is as it was")
-OPEN: Final = Phrase("what came of the operation before is not known")
-NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and go on")
+UNCHANGED: Final = Phrase("the PIN is unchanged")
+OPEN: Final = Phrase("the result of the previous operation is not known")
+NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and continue")
 _FOUND: tuple[tuple[type[ApduError], Phrase], ...] = (
     (WrongPin, Phrase.plural("the PIN is wrong, {count} more try", "the PIN is wrong, {count} more tries", count=0)),
     (PinBlocked, BLOCKED),
@@ -73,18 +72,17 @@ _FOUND: tuple[tuple[type[ApduError], Phrase], ...] = (
     (CardUnusable, Phrase("the card or the application is blocked")),
 )
 _WITHOUT_REMEDY = (PinBlocked, AuthenticationFailed, KeyBlocked, CardUnusable)
-"""Refusals of the card that end a case; so does the wrong PIN that leaves no try."""
+"""Refusals of the card that end a case, besides a wrong PIN that leaves no try."""
 _KNOWN: Final = frozenset(SW)
 _UNANSWERED = (TransportError, ValueError)
-"""No answer came, or less than a status word (``ValueError``): what the card did is open."""
+"""No answer, or less than a status word (``ValueError``): whether the card did it is unknown."""
 
 
 class PinService:
-    """The service of one item. Each verb answers with a value; ``WrongStage`` only where a verb comes out of turn.
+    """The service of one item. Each method returns a value; ``WrongStage`` if it is called at another stage.
 
-    Cases are written to ``journal`` as they go, by default one in memory.
-    ``place`` tells which PIN counts as initial; ``initial_pin`` does where
-    there is no place.
+    Events are written to ``journal``, by default in memory. ``place`` defines
+    the initial PIN; without a place it is ``initial_pin``.
     """
 
     def __init__(
@@ -104,11 +102,11 @@ class PinService:
         self._place = place or Place(name="", initial_pin=initial_pin)
 
     def consult(self) -> tuple[Question, ...]:
-        """咨询: the item's questions and answers; no case comes of it."""
+        """咨询: the item's questions and answers, without a case."""
         return self.item.questions
 
     def intake(self, application: Application, *, key: str = "") -> Case:
-        """收件: take what is handed in, whatever it is; with a key that came before, the case it opened then."""
+        """收件: open a case with any application; with a known idempotency key, return the case opened with it."""
         now = self._clock()
         digests = self.journal.key
         person = person_of(application.applicant, digests, day_in_china(now), self.policy.adult_age)
@@ -119,15 +117,15 @@ class PinService:
         """受理: accepted, refused with every ground, or the one supplement notice with every missing paper."""
         if case.stage is not Stage.PRE_REVIEW:
             case.require(Stage.INTAKE)
-            if DOORS[case.channel].pre_review:
+            if CHANNEL_RULES[case.channel].pre_review:
                 self._write(case, Stage.PRE_REVIEW, Phrase("Pre-reviewed"), Act.PRE_REVIEWED)
         return self._examine(case)
 
     def supplement(self, case: Case, papers: Iterable[Paper], card: BasicData | None = None) -> Answer:
-        """补正: add papers (and what was read from the card among them), and go on where the case was.
+        """补正: add papers (and the data of the card if it is one of them) and continue the case.
 
-        Where papers are still missing the case waits on; the answer is the
-        notice it was given, no second one.
+        If papers are still missing, the case keeps waiting; the answer is the
+        first notice, not a second one.
         """
         case.require(Stage.SUPPLEMENT)
         brought = tuple(papers)
@@ -137,9 +135,9 @@ class PinService:
         return self._examine(case)
 
     def hand_over(self, case: Case, channel: Channel) -> bool:
-        """转办: let another channel operate the card, where the case's own may send it there."""
+        """转办: let another channel operate the card, if the case's channel may hand over to it."""
         case.require(Stage.ACCEPTED)
-        if channel not in DOORS[case.channel].hands_over_to:
+        if channel not in CHANNEL_RULES[case.channel].hands_over_to:
             return False
         self._write(
             case,
@@ -151,7 +149,7 @@ class PinService:
         return True
 
     def present(self, case: Case, card: BasicData) -> Refusal | None:
-        """Show the card of a case that was accepted without reading it; a ground against the card ends the case."""
+        """Present the card of a case that was accepted without reading it; a ground against the card ends the case."""
         case.require(Stage.ACCEPTED)
         if case.card is not None:
             return None
@@ -169,10 +167,10 @@ class PinService:
     ) -> Operated | NotDone:
         """Change (leaked) or reset (forgotten, locked) the PIN on the case's own card.
 
-        ``new_pin`` has 4–16 digits; ``old_pin`` is for a change, empty where
-        the card has none. ``ValueError`` for anything else, before anything
-        happened. With a key that came before, what came of it then. Where an
-        operation is in doubt, it is cleared up and goes on.
+        ``new_pin`` has 4–16 digits; ``old_pin`` is for a change, empty if the
+        card has no PIN. ``ValueError`` for any other PIN, before any change.
+        With a known idempotency key, return the result of that operation. An
+        operation in doubt is resolved first.
         """
         if key in case.outcomes:
             return case.outcomes[key]
@@ -187,7 +185,7 @@ class PinService:
         return self._begin(case, session, new_pin, old_pin, key)
 
     def complete(self, case: Case, session: CardSession, pin: str) -> ResultNotice | NotDone:
-        """办结: the citizen tries the new PIN on the card and is told what to do next. Nothing is charged."""
+        """办结: the citizen tries the new PIN on the card and gets the result notice. Free of charge."""
         case.require(Stage.OPERATED)
         encode_given_pin(pin)
         if not _is_card_of(case, session):
@@ -201,25 +199,25 @@ class PinService:
             return self._note(
                 case, NotDone(Phrase("the card gave no answer: put the same card back and try the new PIN"))
             )
-        self._write(case, Stage.COMPLETED, DOORS[case.handling].tells, Act.COMPLETED, {"initial": initial})
+        self._write(case, Stage.COMPLETED, CHANNEL_RULES[case.handling].closing, Act.COMPLETED, {"initial": initial})
         return self.result(case)
 
     def result(self, case: Case) -> ResultNotice:
-        """The result notice (结果告知) of a completed case, as often as it is wanted."""
+        """The result notice (结果告知) of a completed case; can be called repeatedly."""
         case.require(Stage.COMPLETED)
         initial = bool(case.events[-1].facts["initial"])
-        limits = INITIAL_PIN_USES[self._place.initial_pin_use].told if initial else None
+        limits = INITIAL_PIN_USES[self._place.initial_pin_use].notice if initial else None
         return ResultNotice(case.number, case.operation, self.item.advice, self.item.fees.standard, initial, limits)
 
     def abandon(self, case: Case) -> NotDone:
-        """End an accepted case that nobody goes on with; where it is in doubt, that is how it ends."""
+        """Close an accepted case that is not continued; a case in doubt is closed with unknown result."""
         answers = {
-            Stage.ACCEPTED: Phrase("the applicant does not go on; the PIN is as it was"),
+            Stage.ACCEPTED: Phrase("the applicant does not continue; the PIN is unchanged"),
             Stage.OPERATED: Phrase("{done}; the applicant has not tried it", done=Operated(case.operation).said),
         }
         if case.stage not in answers:
             case.require(Stage.ACCEPTED)
-        doubt = Phrase("broken off, and the card was not shown again: whether the PIN is another is not known")
+        doubt = Phrase("aborted, and the card was not presented again: it is not known whether the PIN was changed")
         return self._fail(case, NotDone(doubt if case.in_doubt else answers[case.stage]))
 
     @property
@@ -256,14 +254,14 @@ class PinService:
         return notice
 
     def _begin(self, case: Case, session: CardSession, new_pin: str, old_pin: str, key: str) -> Operated | NotDone:
-        """Write the intent, then touch the card: whatever cuts this short, the case tells what may have happened."""
+        """Write the intent, then operate the card, so that the case is in doubt if this is interrupted."""
         operation = case.operation
         try:
             tries = session.tries_left() if operation is Operation.CHANGE else None
         except ApduError as error:
             return self._refused(case, error)
         except _UNANSWERED:
-            return self._note(case, NotDone(Phrase("the card gave no answer; the PIN is as it was")))
+            return self._note(case, NotDone(Phrase("the card gave no answer; the PIN is unchanged")))
         attempt = Attempt(key or f"{case.number}-{case.length}", tries)
         facts = {"key": attempt.key, "tries": tries}
         changes = operation is Operation.CHANGE
@@ -278,9 +276,9 @@ class PinService:
     def _resume(
         self, case: Case, attempt: Attempt, session: CardSession, new_pin: str, old_pin: str
     ) -> Operated | NotDone:
-        """Clear up what an operation in doubt came to, and bring it to its end.
+        """Determine the result of an operation in doubt and complete the operation.
 
-        The event written first is a claim: of two who resume at once, one is ``Overtaken``.
+        The first event is a claim: of two processes that resume, one gets ``Overtaken``.
         """
         changes = case.operation is Operation.CHANGE
         resumes = Phrase("Resumes the change of the PIN") if changes else Phrase("Resumes the reset of the PIN")
@@ -293,16 +291,16 @@ class PinService:
     def _carry_out(
         self, case: Case, attempt: Attempt, work: Callable[[], None], *, resumed: bool = False
     ) -> Operated | NotDone:
-        """Work on the card and write what came of it.
+        """Operate the card and write the result.
 
-        Without a clear answer the case stays in doubt; so does a case that is
-        resumed, until the card did it or can do it no more.
+        Without a clear answer the case stays in doubt; so does a resumed case
+        until the card has done the operation or can no longer do it.
         """
         pin = OPEN if resumed else UNCHANGED
         try:
             work()
         except ApduError as error:
-            # A status word that is none of the card's own, or a failure of its memory, leaves open what it did.
+            # After an unknown status word or a memory failure, the result is unknown.
             known = error.sw in _KNOWN or tries_in(error.sw) is not None
             if resumed or not known or error.sw == SW.MEMORY_FAILURE:
                 return self._refused(case, error, pin=OPEN)
@@ -319,7 +317,7 @@ class PinService:
     def _refused(
         self, case: Case, error: ApduError, attempt: Attempt | None = None, pin: Phrase = UNCHANGED
     ) -> NotDone:
-        """What the card's refusal does to a case: it ends where no other try can help, else waits where it was."""
+        """Handle a refusal of the card: end the case if a retry cannot succeed, otherwise keep its stage."""
         tries: int | None = getattr(error, "tries_left", None)
         answer = NotDone(_found(error, tries, pin), error.sw, tries)
         if tries == 0 or isinstance(error, _WITHOUT_REMEDY):
@@ -352,7 +350,7 @@ def _is_card_of(case: Case, session: CardSession) -> bool:
 
 
 def _found(error: ApduError, tries: int | None, pin: Phrase) -> Phrase:
-    """What the card's refusal means, in words."""
+    """The message for a refusal of the card."""
     if isinstance(error, WrongPin) and tries == 0:
         return Phrase("the PIN is wrong; {blocked}", blocked=BLOCKED)
     known = (words.filled(count=tries or 0, pin=pin) for kind, words in _FOUND if isinstance(error, kind))

@@ -1,4 +1,4 @@
-"""The service's policy: what the item leaves open, as fields that a place may set otherwise."""
+"""The service's policy: what the item leaves open, as fields with defaults that a place may change."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ FILE = "policy.yaml"
 
 
 class ListedCards(Model):
-    """Card numbers (9 characters) from ``first`` to ``last``, one card where there is no last."""
+    """Card numbers (9 characters) from ``first`` to ``last``; a single card without ``last``."""
 
     first: str = Field(pattern="^[0-9A-Z]{9}$")
     last: str = Field("", pattern="^([0-9A-Z]{9})?$")
     standing: Standing
 
     def holds(self, card_number: str) -> bool:
-        """Whether a card is among them; the check character at the end does not count."""
+        """Whether the range contains a card; the check character at the end is ignored."""
         return self.first[:-1] <= card_number[:-1] <= (self.last or self.first)[:-1]
 
 
 class Policy(Model):
-    """See ``policy.yaml``, which says what each field decides and why its default is what it is."""
+    """See ``policy.yaml``, which documents each field and the reason for its default."""
 
     proxy: Literal["refuse", "accept"] = "refuse"
     minors: Literal["refuse", "with guardian", "accept"] = "refuse"
@@ -49,12 +49,12 @@ class Policy(Model):
         return self
 
     def standing_of(self, card_number: str) -> Standing:
-        """What the list says of a card."""
+        """The standing of a card in the list."""
         return next((listed.standing for listed in self.cards if listed.holds(card_number)), Standing.IN_USE)
 
 
 def load_policy(path: Path | None = None) -> Policy:
-    """A place's policy from its file, or the one that comes with sscard."""
+    """A place's policy from its file, or the built-in policy."""
     return read_document(path).as_model(Policy) if path else _default()
 
 

@@ -1,4 +1,4 @@
-"""The service's words: each has a value in English, and ``chinese`` as the item or the field says it."""
+"""The service's vocabulary: each word has an English value, and ``chinese`` as used by the item or in practice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sscard.i18n.phrase import Words
 
 
 class Word(StrEnum):
-    """A closed set of words, each declared as value, Chinese, and English where the value does not read well."""
+    """A closed set of words, each declared as value, Chinese, and English if the value is not readable text."""
 
     _value_: str
     chinese: str
@@ -24,19 +24,19 @@ class Word(StrEnum):
 
     @property
     def words(self) -> Words:
-        """What a person reads."""
+        """The text for display."""
         return Words(self.english, self.chinese)
 
 
 class Operation(Word):
-    """What is done to the PIN on the card."""
+    """The operation on the PIN of the card."""
 
     CHANGE = "change", "修改"
     RESET = "reset", "重置"
 
 
 class Reason(Word):
-    """Why a citizen asks (申请条件三)."""
+    """The reason of an application (申请条件三)."""
 
     LEAKED = "leaked", "密码外泄", "PIN leaked"
     FORGOTTEN = "forgotten", "密码遗忘", "PIN forgotten"
@@ -44,12 +44,12 @@ class Reason(Word):
 
     @property
     def operation(self) -> Operation:
-        """A leaked PIN is known and changed; any other is reset."""
+        """A leaked PIN is known and changed; in all other cases the PIN is reset."""
         return Operation.CHANGE if self is Reason.LEAKED else Operation.RESET
 
 
 class Paper(Word):
-    """A paper the item asks for, always the original (原件): a copy is none of these.
+    """A paper that the item requires, always the original (原件), not a copy.
 
     ``ID_CARD`` is the applicant's own identity document; the item names only
     the resident ID card.
@@ -69,7 +69,7 @@ class ApplicantKind(Word):
 
 
 class Document(Word):
-    """An identity document. The item names the resident ID card; ``policy.yaml`` says what stands for it."""
+    """An identity document. The item names the resident ID card; ``policy.yaml`` lists the accepted ones."""
 
     RESIDENT_ID = "resident-id", "居民身份证", "resident ID card"
     RESIDENCE_PERMIT = "residence-permit", "港澳台居民居住证"
@@ -78,7 +78,7 @@ class Document(Word):
 
 
 class Presence(Word):
-    """Who stands there for the applicant."""
+    """Who is present: the applicant, a guardian or a proxy."""
 
     IN_PERSON = "in-person", "本人", "the applicant"
     PROXY = "proxy", "代办人"
@@ -86,7 +86,7 @@ class Presence(Word):
 
 
 class Standing(Word):
-    """What the issuer's list says of a card."""
+    """The standing of a card in the issuer's list."""
 
     IN_USE = "in-use", "正常"
     LOST = "lost", "已挂失"

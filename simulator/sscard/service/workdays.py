@@ -7,13 +7,13 @@ from datetime import date, datetime, timedelta, timezone
 from typing import Final
 
 CHINA: Final = timezone(timedelta(hours=8))
-"""China's one time zone; it has had no summer time since 1991."""
+"""China's time zone; without daylight saving time since 1991."""
 SATURDAY: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The last day of a limit; not ``certain`` where the holidays of a year on the way are not known."""
+    """The last day of a limit; not ``certain`` if the holidays of a year in between are not known."""
 
     day: date
     certain: bool = True
@@ -25,7 +25,7 @@ def day_in_china(time: datetime) -> date:
 
 
 def due_after(start: date, working_days: int) -> Due:
-    """The last of so many working days after a day, which itself does not count."""
+    """The last of ``working_days`` after a day, which itself is not counted."""
     day, certain, left = start, True, working_days
     while left:
         day += timedelta(days=1)
@@ -36,8 +36,8 @@ def due_after(start: date, working_days: int) -> Due:
 
 
 def _is_workday(day: date) -> tuple[bool, bool]:
-    """Whether people work that day, and whether the calendar knows its year; else weekends alone tell."""
-    from chinese_calendar import is_workday  # noqa: PLC0415 - 5 ms that only an acceptance needs
+    """Whether it is a working day, and whether the calendar knows its year; otherwise only weekends are excluded."""
+    from chinese_calendar import is_workday  # noqa: PLC0415 - costs 5 ms, needed for an acceptance only
 
     try:
         return bool(is_workday(day)), True

@@ -18,7 +18,7 @@ NO_ADDRESS: Final = (-1, 0)
 
 
 def binary_address(p1: int, p2: int) -> tuple[int, int]:
-    """SFI (0: the current EF) and offset of a binary command; SFI −1 where P1 is reserved."""
+    """SFI (0: the current EF) and offset of a binary command; SFI −1 if P1 is reserved."""
     if not p1 & 0x80:
         return 0, p1 << 8 | p2
     sfi = p1 & 0b11111
@@ -28,7 +28,7 @@ def binary_address(p1: int, p2: int) -> tuple[int, int]:
 
 
 def find_record(held: list[bytes], current: int, p1: int, mode: int) -> int:
-    """The number (from 1) of the record that P1 and an identifier mode mean, 0 for none.
+    """The number (from 1) of the record selected by P1 and an identifier mode, 0 if there is no such record.
 
     P1=00 means records of any identifier. With no current record, "next" is
     the first and "previous" the last.

@@ -1,7 +1,7 @@
 """Command and response APDUs and the status words (状态码) of the card.
 
-The words every floor above speaks: a command is ``bytes`` (CLA INS P1 P2
-[Lc data] [Le]), an answer is ``bytes`` (data ‖ SW1 SW2).
+Used by all other packages: a command is ``bytes`` (CLA INS P1 P2 [Lc data]
+[Le]), an answer is ``bytes`` (data ‖ SW1 SW2).
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ _UNKNOWN: Final = Words("unknown status word", "未知状态码")
 
 
 class Answer(NamedTuple):
-    """A response APDU, split: data (0–256 bytes) and status word."""
+    """A parsed response APDU: data (0–256 bytes) and status word."""
 
     data: bytes
     sw: int

@@ -1,6 +1,6 @@
 """The applications below SSSE and their files (LD/T 32.6, card-files.md §1 and §6), in the order of personalisation.
 
-What 1.0 has ends in ``_1``, what 2.0 brought and 3.0 kept in ``_2``.
+Names of 1.0 end in ``_1``, those of 2.0 and 3.0 in ``_2``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ FIXED: Final = Structure.FIXED
 CYCLIC: Final = Structure.CYCLIC
 
 UNLISTED: Final = 0x80
-"""Room in bytes of a variable file whose items no sheet lists: it starts empty, records are appended."""
+"""Size in bytes of a variable file whose items the standard does not list: initially empty, records are appended."""
 
 
 DFS_1: Final = (
@@ -138,4 +138,4 @@ _PERSONNEL: Final = (
 FILES_1: Final = (*_PUBLIC_1, *_EMPLOYMENT_1, *_INSURANCE_1, *_MEDICAL_1)
 FILES_2: Final = (*_PUBLIC_2, *_EMPLOYMENT_2, *_INSURANCE_2, *_MEDICAL_2, *_PERSONNEL)
 ANNEX_FILES_2: Final = (FileSpec(DF05, 0x05, "health", "生命与健康", VARIABLE, "free", "UK1DF05", size=UNLISTED),)
-"""DF06 has keys only: the sheet lists no file."""
+"""DF06 has only keys: the standard lists no files."""

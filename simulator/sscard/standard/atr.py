@@ -21,7 +21,7 @@ def contactless_atr(historical: bytes) -> bytes:
 
 
 def check_byte(data: bytes) -> int:
-    """The exclusive or of all bytes: TCK over what stands between TS and TCK, 0 over all of it with TCK."""
+    """The XOR of all bytes: TCK over the bytes between TS and TCK, 0 over these bytes with TCK."""
     result = 0
     for byte in data:
         result ^= byte

@@ -1,11 +1,11 @@
-"""The table of choices: what the documents leave open and an issuer decides (docs/standard/open-choices.md §1).
+"""The table of choices that the standard leaves open to the issuer (docs/standard/open-choices.md §1).
 
-Each field of ``Personality`` but its name is one row: name, type and default,
-and in its metadata the numbers of its open choices, the values it takes, how
-it is written in a file, and its meaning. Validation, help and documentation of
-personality files are made from these rows. A command that meets a choice asks
-the personality; it has no limit or undecided status word of its own. Values
-that are status words are plain numbers, ``0x6984``.
+Each field of ``Personality`` except its name is one row: name, type and default,
+and in its metadata the numbers of its open choices, the allowed values, the
+format in a file, and the meaning. Validation, help and documentation of
+personality files are generated from these rows. Commands read every open limit
+and status word from the personality. Values that are status words are plain
+numbers, ``0x6984``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ShortLe = Literal["6Cxx", "truncate"]
 class Choice(NamedTuple):
     """A row: ``allowed`` values (empty: any), and hex ``digits`` in a file (0: not written in hex).
 
-    ``refused`` values are of the right form, ``reason`` says why they are not allowed.
+    ``refused`` values have the right form, ``reason`` states why they are not allowed.
     """
 
     meaning: str

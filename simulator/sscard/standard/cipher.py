@@ -1,10 +1,9 @@
 """The arithmetic of LD/T 32.4: session key, authentication data, PIN encipherment, MAC, diversification.
 
-The suites stand in ``SUITES``: ``DES`` (blocks of 8 bytes, DES and 3DES) and
-``SM4`` (blocks of 16 bytes). A further algorithm is one more subclass of
-``Suite`` there, and its root keys in the key file. A suite is stateless; a
-``BlockKey`` is one key with its ECB context, kept by whoever uses the key more
-than once.
+The suites are in ``SUITES``: ``DES`` (blocks of 8 bytes, DES and 3DES) and
+``SM4`` (blocks of 16 bytes). To add an algorithm, add a subclass of ``Suite``
+there, and its root keys to the key file. A suite is stateless; a ``BlockKey``
+is one key with its ECB context, for repeated use.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ equal: Final = compare_digest
 
 
 class CipherError(ValueError):
-    """Input of a shape the arithmetic does not define; the text never holds a key or PIN."""
+    """Input of a form that the arithmetic does not define; the text never contains a key or PIN."""
 
 
 class BlockKey:
@@ -111,7 +110,7 @@ class Suite:
         raise NotImplementedError
 
     def fold(self, block: bytes) -> bytes:
-        """The 4 MAC bytes out of the last CBC block."""
+        """The 4 MAC bytes from the last CBC block."""
         raise NotImplementedError
 
     def diversify(self, key: BlockKey, factor: bytes) -> bytes:
@@ -129,14 +128,14 @@ class Suite:
         return self.authentication_data(self.session_key(key, challenge), original)
 
     def encipher_pin(self, session: BlockKey, pin: bytes) -> bytes:
-        """LD ‖ PIN, padded only where it does not fill the block, encrypted in ECB: 8 or 16 bytes."""
+        """LD ‖ PIN, padded only if it does not fill the block, encrypted in ECB: 8 or 16 bytes."""
         plain = bytes((len(pin),)) + pin
         if len(plain) % self.block:
             plain = pad(plain, self.block)
         return session.encrypt(plain)
 
     def decipher_pin(self, session: BlockKey, enciphered: bytes) -> bytes | None:
-        """The PIN bytes of an enciphered block, ``None`` where LD or the padding is wrong."""
+        """The PIN bytes of an enciphered block, ``None`` if LD or the padding is wrong."""
         if not enciphered or len(enciphered) % self.block:
             return None
         plain = session.decrypt(enciphered)
@@ -214,11 +213,11 @@ SUITES_BY_NAME: Final = {suite.name: suite for suite in _ALL}
 
 SSF33_ID: Final = 0x02
 SECRET_ALGORITHMS: Final = ("SSF33", "SM1")
-"""Not public, so no suite can stand for them."""
+"""Algorithms that are not public, so that no suite can implement them."""
 ALGORITHM_NAMES: Final[dict[int, str]] = dict(
     sorted([(SSF33_ID, "SSF33"), *((suite.algorithm_id, suite.title) for suite in _ALL)])
 )
-"""Every algorithm that a card may name, by id, those that are not public among them."""
+"""Every algorithm that a card may name, by id, including those that are not public."""
 
 
 def province_factor(city_code: str) -> bytes:

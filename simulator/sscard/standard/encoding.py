@@ -1,4 +1,4 @@
-"""How the card writes data: cn (BCD), an (text), the PIN, TLV (LD/T 32.6 data types)."""
+"""Data types of the card: cn (BCD), an (text), the PIN, TLV (LD/T 32.6)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PIN_MAX_DIGITS: Final = 16
 
 
 class InvalidPin(ValueError):
-    """Digits that are no PIN; ``said`` says why, without them."""
+    """Digits that are not a PIN; ``said`` is the reason as a phrase, without the digits."""
 
     def __init__(self, said: Phrase) -> None:
         super().__init__(said)
@@ -23,7 +23,7 @@ class InvalidPin(ValueError):
 
 
 def encode_cn(digits: str, length: int) -> bytes:
-    """Digits as BCD, left-aligned, filled with F nibbles to ``length`` bytes; no digits is a field never written."""
+    """Digits as BCD, left-aligned, filled with F nibbles to ``length`` bytes; an empty field was never written."""
     if digits and not (digits.isascii() and digits.isdigit()):
         raise ValueError("cn takes decimal digits only")
     if len(digits) > 2 * length:
@@ -72,7 +72,7 @@ def encode_pin(digits: str) -> bytes:
 
 
 def digits_in(pin: bytes) -> int:
-    """How many digits a PIN of 2–8 bytes has; 0 where it is not cn (F only as the last nibble) [OC-19]."""
+    """Number of digits in a PIN of 2–8 bytes; 0 if it is not cn (F only as the last nibble) [OC-19]."""
     if not 2 <= len(pin) <= 8:
         return 0
     digits = pin.hex()
@@ -88,7 +88,7 @@ def tlv(tag: int, value: bytes) -> bytes:
 
 
 def records(data: bytes) -> Iterator[bytes]:
-    """Walk concatenated TLV records (tag and length 1 byte each), whole record by whole record."""
+    """Split concatenated TLV records (tag and length 1 byte each) into complete records."""
     start = 0
     while start + 2 <= len(data):
         end = start + 2 + data[start + 1]

@@ -1,4 +1,4 @@
-"""The table of generations: all that depends on the 规范版本 of a card (LD/T 32.6, card-files.md §1, §4 and §5)."""
+"""The table of generations: all differences by 规范版本 of a card (LD/T 32.6, card-files.md §1, §4 and §5)."""
 
 from __future__ import annotations
 
@@ -60,9 +60,9 @@ SSSE_FILES_3: Final = tuple(
 class Generation:
     """A generation of the card (规范版本).
 
-    ``key_groups`` picks its rows of ``KEYS``. The DFs and files of the annex
-    are optional. ``fill`` fills an item that was rewritten with the shorter
-    meaning that a later generation gave it (card-files.md §6).
+    ``key_groups`` selects its rows of ``KEYS``. The DFs and files of the annex
+    are optional. ``fill`` is the padding of an item that was rewritten with the
+    shorter content of a later generation (card-files.md §6).
     """
 
     name: str
@@ -146,10 +146,10 @@ def build_layout(
 ) -> Layout:
     """The layout of a generation, by name.
 
-    SSSE stands at ``ssse_fid``: the MF itself or a DDF below it. The flags say
-    whether the applications of the annex and the financial DDF exist,
-    ``dir_sfi`` which SFI the DIR file has, 0 for none [OC-21]. ``held`` is
-    that of ``Layout``.
+    ``ssse_fid`` is the FID of SSSE: the MF itself or a DDF below it. The flags
+    state whether the applications of the annex and the financial DDF exist,
+    ``dir_sfi`` is the SFI of the DIR file, 0 for no DIR file [OC-21]. ``held``
+    is that of ``Layout``.
     """
     made = GENERATIONS[generation]
     dfs, files, groups = list(made.dfs), list(made.files), made.key_groups

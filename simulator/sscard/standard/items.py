@@ -1,7 +1,7 @@
-"""The data items of the applications' files, as card-files.md §6 lists them; lengths hex as there.
+"""The data items of the applications' files, from card-files.md §6; lengths in hex as in that table.
 
-One tuple per file, in the order of personalisation. An item that stands
-several times shares its tag. Items the sheet does not name have no name here.
+One tuple per file, in the order of personalisation. Repeated items share their
+tag. Items without a name in the standard have no name here.
 """
 
 from __future__ import annotations

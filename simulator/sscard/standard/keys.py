@@ -1,9 +1,9 @@
 """The keys of the card (LD/T 32.4, card-security.md §2).
 
-Numbers are P2 of EXTERNAL AUTHENTICATION. Where the sheet gives none they are
-inferred: DSK has 87, the others the free ones of their DF from 89 upward in
-the sheet's order. A number means the same key in every generation. Each key has
-a root of its name in the issuer's key file.
+Numbers are P2 of EXTERNAL AUTHENTICATION. If the standard gives no number, it is
+inferred: DSK has 87, the others the free numbers of their DF from 89 upward in
+the standard's order. A number is the same key in every generation. Each key has
+a root with the same name in the issuer's key file.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _SSSE_KEYS: Final = (
     KeySpec("RKSSSE", SSSE, 0x0A, _EXTERNAL, LATER, versions=3, counted=True, chinese="读取密钥"),
 )
 ROOT_OF: Final = {"UKMF": "UKSSSE"}
-"""Keys that a generation calls by another name than the issuer, who has one root for both."""
+"""Keys with different names in a generation and in the issuer's key file, which has one root for both."""
 
 _KINDS: Final = {
     "UK": KeySpec("", 0, 0, _EXTERNAL, versions=3, counted=True, chinese="更新密钥{ordinal}"),
@@ -47,7 +47,7 @@ _KINDS: Final = {
     "DT": KeySpec("", 0, 0, _MEDICAL, versions=3, chinese="交易认证密钥"),
     "DP": KeySpec("", 0, 0, _MEDICAL, versions=3, chinese="医疗消费密钥"),
 }
-"""What the keys of the applications have in common, by the first letters of their names; UK3DF01 is the third UK."""
+"""Common properties of the applications' keys, by the first letters of their names; UK3DF01 is the third UK."""
 
 _APPLICATION_KEYS: Final = (
     ("STKDF01", DF01, 0x82, ALL),
@@ -122,4 +122,4 @@ KEYS: Final = (
 )
 """Every key of every generation, SSSE's first."""
 NAMED_KEYS: Final = frozenset(("PUK", "STK", "DSK", "DLK", "DTK", "DPK"))
-"""Keys that commands of the card look up by name: no card is without them."""
+"""Keys that commands of the card look up by name: every card has them."""

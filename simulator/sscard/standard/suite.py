@@ -7,13 +7,13 @@ from typing import Final
 from sscard.standard.cipher import ALGORITHM_NAMES, DES, SSF33_ID, SUITES
 
 ALGORITHM_MARK: Final = bytes.fromhex("9F0C038601")
-"""What stands before the algorithm id in the FCI: tag 9F0C, then tag 86."""
+"""The bytes before the algorithm id in the FCI: tag 9F0C, then tag 86."""
 SSF33_CITIES: Final = "11"
-"""City codes that begin so are SSF33 if the FCI names no algorithm."""
+"""Prefix of the city codes that mean SSF33 if the FCI names no algorithm."""
 
 
 class UnknownAlgorithmId(LookupError):
-    """The FCI names an id that is none of ``ALGORITHM_NAMES``."""
+    """The FCI names an id that is not in ``ALGORITHM_NAMES``."""
 
     def __init__(self, algorithm: int) -> None:
         super().__init__(f"unknown algorithm {algorithm:02X}")
@@ -23,8 +23,8 @@ class UnknownAlgorithmId(LookupError):
 def algorithm_of(fci: bytes, city_code: str) -> int:
     """The id of the algorithm of a card with this FCI and city code (6 digits).
 
-    What tag 86 names; without the tag SSF33 in city 11, else DES. Raises
-    ``UnknownAlgorithmId`` for an id that is none of ``ALGORITHM_NAMES``.
+    The value of tag 86; without the tag SSF33 in city 11, else DES. Raises
+    ``UnknownAlgorithmId`` for an id that is not in ``ALGORITHM_NAMES``.
     """
     _, mark, rest = fci.partition(ALGORITHM_MARK)
     if not mark or not rest:

@@ -1,8 +1,8 @@
-"""What a card is made of: applications, files, items and keys, and the memory cells they own.
+"""The structure of a card: applications, files, items and keys, and their memory cells.
 
-All of it is frozen: the rows of ``applications``, ``keys`` and ``generations``
-are constants, and a ``Layout``, built once for all cards that are made alike,
-holds copies of them with their cells and rights. Rights are sets of statuses,
+All classes are frozen: the rows of ``applications``, ``keys`` and ``generations``
+are constants, and a ``Layout``, built once for all cards of a product, contains
+copies of them with their cells and rights. Rights are sets of statuses,
 kept as bit masks: bit 0 is "PIN verified", bit k+1 is "key k authenticated". A
 rule is a tuple of alternative masks: ``()`` is never, ``(0,)`` is free.
 """
@@ -23,7 +23,7 @@ SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 """``sx1.sh.社会保障`` in GB code, 15 bytes (LD/T 32.3)."""
 
 SSSE: Final = 0
-"""In a row: the FID of SSSE, which the personality chooses."""
+"""Placeholder in a row for the FID of SSSE, which the personality defines."""
 
 PIN_VERIFIED: Final = 1
 
@@ -51,12 +51,12 @@ class Account(IntEnum):
 
 
 class Purpose(IntEnum):
-    """The one function a key serves."""
+    """The purpose of a key."""
 
     INTERNAL = 0
-    """Proves the card to the terminal (IRK)."""
+    """Authenticates the card to the terminal (IRK)."""
     EXTERNAL = 1
-    """Proves the outside to the card (PUK, BK, UK, RK, LK, DSK)."""
+    """Authenticates the terminal or issuer to the card (PUK, BK, UK, RK, LK, DSK)."""
     MAC = 2
     """Session keys for MAC and PIN encipherment (STK)."""
     MEDICAL = 3
@@ -64,7 +64,7 @@ class Purpose(IntEnum):
 
 
 class Structure(IntEnum):
-    """How an EF is organised."""
+    """The structure of an EF."""
 
     TRANSPARENT = 0
     VARIABLE = 1
@@ -101,7 +101,7 @@ class Item:
 class KeySpec:
     """A key's place on the card: P2 number, how many versions, length under DES, purpose, counter.
 
-    ``group`` is the one that a generation names to have the key.
+    ``group`` is the key group that a generation must list to have the key.
     """
 
     name: str
@@ -119,7 +119,7 @@ class KeySpec:
 class DfSpec:
     """An application or environment: FID, name or AID (5–16 bytes).
 
-    ``outside`` says that SSSE's PIN and keys do not reach it. A layout gives
+    ``outside`` states that SSSE's PIN and keys are not valid in it. A layout sets
     the cell of its "blocked" flag.
     """
 
@@ -138,11 +138,11 @@ class FileSpec:
     """An EF: where it is, its structure, its items, who may read and write it, its memory cell.
 
     ``items`` are the records of a variable or fixed file, which are TLV, and
-    the fields of one record of a cyclic file. ``size`` is the room in bytes:
-    what the items take with their tags and lengths unless given. ``content``
-    is what the file holds from the start instead of blank items.
+    the fields of one record of a cyclic file. ``size`` is the size in bytes, by
+    default that of the items with their tags and lengths. ``content`` is the
+    initial content instead of blank items.
 
-    A layout gives the rest: ``record_length``, that of a fixed (with tag and
+    A layout sets the rest: ``record_length``, that of a fixed (with tag and
     length) or cyclic file, else 0; the memory cell; the rights as masks.
     """
 
@@ -184,8 +184,8 @@ def _blank(file: FileSpec, padding: int) -> bytes:
 class Layout:
     """The tree of one generation: look-ups for the commands, cell numbers for the memory.
 
-    ``held`` is how many versions of each key a card has that lacks some: a key
-    it does not name is absent, and no rule that asks for it is ever satisfied.
+    ``held`` is the number of versions per key on a card that lacks some keys: a
+    key that it does not contain is absent, and rules with it are never satisfied.
 
     ``medical`` is the first of the number cells of the medical account (see
     ``Account``), ``proofs`` the first of its two string cells, the proof of
@@ -243,7 +243,7 @@ class Layout:
         return self._keys.get(df << 8 | number)
 
     def key_named(self, name: str) -> int:
-        """The index of a key by name; ``KeyError`` where the card has none."""
+        """The index of a key by name; ``KeyError`` if the card does not have it."""
         for index, key in enumerate(self.keys):
             if key.name == name:
                 return index
@@ -259,14 +259,14 @@ class Layout:
         return names + [key.name for index, key in enumerate(self.keys) if mask >> (index + 1) & 1]
 
     def number_names(self) -> list[str]:
-        """A lasting name for each number cell, by cell."""
+        """A stable name for each number cell, by cell."""
         names = ["pin tries", "card blocked"]
         names += [f"{df.name} blocked" for df in self.dfs]
         names += [f"{key.name} {version + 1} tries" for key in self.keys for version in range(key.versions)]
         return names + [f"account {which.name.lower().replace('_', ' ')}" for which in Account]
 
     def string_names(self) -> list[str]:
-        """A lasting name for each string cell, by cell."""
+        """A stable name for each string cell, by cell."""
         names = ["pin"] + [f"{self.df_name(file.df)} EF{file.sfi:02X}" for file in self.files]
         return [*names, "load proof", "purchase proof"]
 
@@ -290,7 +290,7 @@ class Layout:
         )
 
     def _masks(self, rule: str) -> tuple[int, ...]:
-        """The ways of a rule; one that asks for an absent key is none."""
+        """The alternatives of a rule, without those that need an absent key."""
         if rule == "never":
             return ()
         if rule == "free":

@@ -1,4 +1,4 @@
-"""What stands at the counter: card sessions with one verb per operation, and the flows they run."""
+"""The terminal: card sessions with one method per operation, and the flows they run."""
 
 from sscard.terminal.admission import Admission, Blacklist, Finding, TerminalRules, pre_process
 from sscard.terminal.card import BasicData, Identity

@@ -26,7 +26,7 @@ class Finding(Enum):
 
     @property
     def text(self) -> str:
-        """For the operator."""
+        """The text for the operator."""
         return say(self.value)
 
 
@@ -44,9 +44,9 @@ class Blacklist:
 
 @dataclass(frozen=True, slots=True)
 class TerminalRules:
-    """Which cards a terminal serves; ``None`` is all.
+    """Which cards a terminal serves; ``None`` means all.
 
-    ``bodies`` are beginnings of the initializing body number (24 digits),
+    ``bodies`` are prefixes of the initializing body number (24 digits),
     ``categories`` the characters of item 02, ``versions`` names of generations.
     """
 
@@ -56,7 +56,7 @@ class TerminalRules:
     versions: frozenset[str] = frozenset(GENERATIONS)
 
     def findings(self, issuer: IssuerData, today: date) -> tuple[Finding, ...]:
-        """Everything in EF05 that speaks against a card (terminal-flows.md §1.4b); a blank expiry never comes."""
+        """All findings in EF05 against a card (terminal-flows.md §1.4b); a blank expiry date never expires."""
         expired = bool(issuer.expires) and issuer.expires < f"{today:%Y%m%d}"
         checks = (
             (self.blacklist.holds(issuer.identity), Finding.BLACKLISTED),
@@ -70,7 +70,7 @@ class TerminalRules:
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What pre-processing found; ``tries_left`` is ``None`` if no PIN need be given."""
+    """Result of pre-processing; ``tries_left`` is ``None`` if no PIN is required."""
 
     findings: tuple[Finding, ...]
     tries_left: int | None
@@ -86,7 +86,7 @@ class Admission:
 
 
 def pre_process(card: OpenedCard, rules: TerminalRules, today: date) -> Flow[Admission]:
-    """terminal-flows.md §1.4a to §1.6: a card that is not genuine is asked nothing more."""
+    """Pre-processing, terminal-flows.md §1.4a to §1.6; it ends early if the card is not genuine."""
     if not (yield from flows.is_genuine(card)):
         return Admission((Finding.NOT_GENUINE,), None)
     findings = rules.findings((yield from flows.issuer_of(card)), today)

@@ -1,4 +1,4 @@
-"""An HSM answers what a flow asks of whoever holds the keys; a ``Psam`` does it by itself."""
+"""Answers to a flow's requests for key operations from an HSM; a ``Psam`` has its own method ``answer``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DPK = "DPK"
 
 
 class HsmAnswers:
-    """The answers of an HSM; ``sequences`` numbers the purchases, for which it stands in for a PSAM."""
+    """The answers of an HSM; ``sequences`` numbers the purchases, in which it replaces a PSAM."""
 
     def __init__(self, hsm: Hsm, sequences: Iterator[int] | None = None) -> None:
         self._hsm = hsm

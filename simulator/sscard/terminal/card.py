@@ -1,4 +1,4 @@
-"""What a terminal knows of the card in its reader."""
+"""The data that a terminal has read from the card in its reader."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CITY_CODE_DIGITS: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Which card it is: identification code (卡的识别码, 32 hex digits) and card number (卡号, 9 characters)."""
+    """Identity of a card: identification code (卡的识别码, 32 hex digits) and card number (卡号, 9 characters)."""
 
     identification_code: str
     card_number: str
@@ -77,7 +77,7 @@ class OpenedCard:
 
     @cached_property
     def algorithm(self) -> int:
-        """The id of what it computes with; ``UnknownAlgorithm`` if its FCI names an id that nobody knows."""
+        """The algorithm id of the card; ``UnknownAlgorithm`` if its FCI contains an unknown id."""
         try:
             return algorithm_of(self.fci, self.identity.city_code)
         except UnknownAlgorithmId as error:
@@ -85,7 +85,7 @@ class OpenedCard:
 
     @cached_property
     def reference(self) -> CardReference:
-        """What diversifies its keys; ``TransportError`` if the card did not say it: any other key would cost a try."""
+        """The diversification data of its keys; ``TransportError`` if unknown, because a wrong key would cost a try."""
         city_code, serial = self.identity.city_code, self.historical[-SERIAL_LENGTH:]
         if len(city_code) != CITY_CODE_DIGITS or len(serial) != SERIAL_LENGTH:
             raise TransportError(
@@ -95,14 +95,14 @@ class OpenedCard:
 
     @property
     def generation(self) -> str:
-        """The name of its generation, known or not; EF05 must be read."""
+        """The name of its generation, also an unknown one; EF05 must be read."""
         if self.issuer is None:
             raise ValueError("EF05 of the card was not read")
         return self.issuer.generation
 
     @property
     def layout(self) -> Layout:
-        """The files and keys of its generation, those of the annex included; SSSE has the FID of the MF here."""
+        """The files and keys of its generation, including those of the annex; SSSE has the FID of the MF here."""
         return _layout(self.generation)
 
 

@@ -11,7 +11,7 @@ from sscard.errors import InputError, MissingPart, TransportError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import cardfile
 from sscard.issuer.cardfile import FileCard
-from sscard.issuer.migrations import Tell, ignore
+from sscard.issuer.migrations import Notify, ignore
 from sscard.plugins import Registry
 from sscard.transport.connection import Connection
 from sscard.transport.exec import ExecConnection
@@ -23,16 +23,16 @@ SHORTEST_ANSWER: Final = 2
 """Bytes: a status word, or the least an ATR has."""
 
 Opener = Callable[..., AbstractContextManager[Connection]]
-"""``opener(url, contact=…, tell=…)``: a connection without power yet, closed at the end of the ``with`` block.
+"""``opener(url, contact=…, notify=…)``: a connection without power yet, closed at the end of the ``with`` block.
 
-``contact`` and ``tell`` are those of ``open_card``; an opener that needs
+``contact`` and ``notify`` are those of ``open_card``; an opener that needs
 neither takes ``**_``.
 """
 
 
-def open_image(url: str, *, contact: bool = True, tell: Tell = ignore) -> AbstractContextManager[FileCard]:
+def open_image(url: str, *, contact: bool = True, notify: Notify = ignore) -> AbstractContextManager[FileCard]:
     """Hold the card of an image file, ``image:FILE`` or a path; ``InputError`` for any other card."""
-    return cardfile.open_card(image_path(url), contact=contact, tell=tell)
+    return cardfile.open_card(image_path(url), contact=contact, notify=notify)
 
 
 def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connection]:
@@ -122,16 +122,16 @@ def _checked(opened: AbstractContextManager[Connection], url: str) -> Iterator[P
         yield PlugInCard(card, url)
 
 
-def open_card(url: str | Path, *, contact: bool = True, tell: Tell = ignore) -> AbstractContextManager[Connection]:
+def open_card(url: str | Path, *, contact: bool = True, notify: Notify = ignore) -> AbstractContextManager[Connection]:
     """A connection to the card at a URL, without power yet.
 
     ``image:FILE`` or a path, ``pcsc[:READER]``, ``tcp:HOST:PORT``, ``tcp::PORT``,
     ``exec:COMMAND``, or a scheme of an installed package. ``contact`` chooses
-    the interface of an image; ``tell`` gets messages, as of a migrated image.
+    the interface of an image; ``notify`` gets messages, as of a migrated image.
     Errors: ``InputError``, ``MissingPart``, and those of the connection.
     """
     url = str(url)
-    opened = CARDS.open(url, contact=contact, tell=tell)
+    opened = CARDS.open(url, contact=contact, notify=notify)
     return opened if CARDS.is_builtin(scheme_of(url)) else _checked(opened, url)
 
 

@@ -1,4 +1,4 @@
-"""What a card's refusal means at the counter."""
+"""Errors of the terminal for refusals of the card."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sscard.standard.cipher import ALGORITHM_NAMES
 
 
 class ApduError(Exception):
-    """The card refused a command; carries the answer's data and status word."""
+    """The card refused a command; contains the answer's data and status word."""
 
     def __init__(self, operation: Sayable, sw: int, data: bytes = b"") -> None:
-        super().__init__(operation, sw)  # what a pickle is made again from; the rest is restored as attributes
+        super().__init__(operation, sw)  # the arguments for unpickling; other attributes are restored from __dict__
         self.operation = operation
         self.sw = sw
         self.data = data
@@ -50,7 +50,7 @@ class AuthenticationFailed(ApduError):
 
 
 class KeyBlocked(ApduError):
-    """The issuer's key is blocked on this card for good."""
+    """The issuer's key is permanently blocked on this card."""
 
     tries_left = 0
 
@@ -60,7 +60,7 @@ class CardUnusable(ApduError):
 
 
 class UnknownAlgorithm(HsmError):
-    """The card names an algorithm that nobody knows; raised before a key is used, so no try is lost."""
+    """The card names an unknown algorithm; raised before a key is used, so no try is lost."""
 
     def __init__(self, algorithm: int) -> None:
         known = ", ".join(f"{known:02X} {name}" for known, name in ALGORITHM_NAMES.items())

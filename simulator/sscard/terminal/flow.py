@@ -1,9 +1,9 @@
-"""An operation without I/O: a flow asks for what it needs, and ``run`` hands it the answers.
+"""Operations without I/O: a flow yields commands and requests, and ``run`` sends it the answers.
 
 A flow is a generator. It yields the bytes of a command for the card, which are
-answered by an ``Answer``, or a request: a proof or a message under MAC of
-whoever holds the keys, a PIN of whoever types. It is sent the answer, and
-returns the result of the operation.
+answered by an ``Answer``, or a request: for a proof or a message with MAC from
+the HSM or PSAM, or for a PIN from the holder. It returns the result of the
+operation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sscard.terminal.errors import ApduError, card_error
 
 T = TypeVar("T")
 OK: Final = int(SW.OK)
-"""Every answer is compared with it: quicker as a plain number."""
+"""Compared with every answer; a plain number is faster than an enum."""
 
 
 class Prove(NamedTuple):
@@ -36,7 +36,7 @@ class Prove(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A command under MAC over a process factor(8): header(5), and a PIN (cn) to encipher, ``None`` without.
+    """A command with MAC over a process factor(8): header(5), and a PIN (cn) to encipher, ``None`` without a PIN.
 
     Answer: the command APDU.
     """
@@ -73,7 +73,7 @@ class PurchaseMac(NamedTuple):
 
     @property
     def message(self) -> bytes:
-        """What MAC1 is made over."""
+        """The data of MAC1."""
         return self.amounts + self.kind + bytes.fromhex(self.terminal) + self.time
 
     @property
@@ -98,7 +98,7 @@ class Mac1(NamedTuple):
 
 
 class CheckMac2(NamedTuple):
-    """The card's MAC2(4) over a purchase. Answer: whether it was checked; a wrong one raises."""
+    """The card's MAC2(4) over a purchase. Answer: whether it was checked; a wrong MAC2 raises."""
 
     purchase: PurchaseMac
     made: Mac1
@@ -109,12 +109,12 @@ Request = Prove | Seal | AskPin | PurchaseMac | CheckMac2
 Flow = Generator[Any, Any, T]
 """An operation that yields commands and requests, is sent their answers and returns a ``T``.
 
-The driver adds requests of its own to ``Request``.
+The driver adds its own requests to ``Request``.
 """
 
 
 def run(flow: Flow[T], send: Callable[[bytes], Answer], answer: Callable[[Any], object]) -> T:
-    """Run a flow to its end: commands go to ``send``, all other requests to ``answer``."""
+    """Run a flow to its end: pass commands to ``send``, all other requests to ``answer``."""
     try:
         request = next(flow)
         while True:

@@ -1,4 +1,4 @@
-"""Every operation of a terminal, once (terminal-flows.md §1 to §7): flows that a card session and a driver run."""
+"""All operations of a terminal (terminal-flows.md §1 to §7) as flows, for card sessions and the driver."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def select_ssse() -> Flow[bytes]:
 
 
 def open_card(historical: bytes) -> Flow[OpenedCard]:
-    """Select SSSE and ask who the card is; ``historical`` are the historical bytes of its ATR."""
+    """Select SSSE and read the identity of the card; ``historical`` are the historical bytes of its ATR."""
     fci = yield from select_ssse()
     yield from select_ef(EF_ISSUER)
     code = (yield from read_tag(0x01)).hex().upper()
@@ -87,7 +87,7 @@ def read_issuer() -> Flow[IssuerData]:
 
 
 def issuer_of(card: OpenedCard) -> Flow[IssuerData]:
-    """All of EF05, read unless it was before."""
+    """All of EF05, read only once."""
     if card.issuer is None:
         card.issuer = yield from read_issuer()
     return card.issuer
@@ -115,7 +115,7 @@ def enter(card: OpenedCard, fid: int) -> Flow[None]:
 
 
 def read_record(p1: int, mode: int) -> Flow[bytes]:
-    """A record of the current EF, whole; ``mode`` is P2."""
+    """A complete record of the current EF; ``mode`` is P2."""
     return checked((yield command(0x00, 0xB2, p1, mode, le=0)), f"READ RECORD {p1:02X}")
 
 
@@ -162,7 +162,7 @@ def update(commands: list[bytes]) -> Flow[None]:
 
 
 def read_holder(card: OpenedCard) -> Flow[tuple[str, str]]:
-    """ID number and full name out of EF06, in one reading."""
+    """ID number and full name from EF06, with one read."""
     yield from enter(card, card.layout.ssse.fid)
     yield from select_ef(EF_HOLDER)
     found = yield from read_all(HOLDER_SIZE)
@@ -198,12 +198,12 @@ def read_basic(card: OpenedCard) -> Flow[BasicData]:
 
 
 def challenge() -> Flow[bytes]:
-    """GET CHALLENGE: 8 randoms of the card."""
+    """GET CHALLENGE: 8 random bytes of the card."""
     return checked((yield GET_CHALLENGE), CHALLENGE)
 
 
 def two_challenges() -> Flow[tuple[bytes, bytes]]:
-    """Original data, then process factor, 8 bytes each: the card keeps the second (terminal-flows.md §6.1)."""
+    """Original data and process factor, 8 bytes each, by two challenges; the card keeps the second (§6.1)."""
     original = checked((yield GET_CHALLENGE), CHALLENGE)
     return original, checked((yield GET_CHALLENGE), CHALLENGE)
 
@@ -214,7 +214,7 @@ def internal_authentication(factor: bytes, original: bytes) -> Flow[bytes]:
 
 
 def is_genuine(card: OpenedCard) -> Flow[bool]:
-    """Internal authentication (内部认证) over two randoms of the card."""
+    """Internal authentication (内部认证) over two challenges of the card."""
     original, factor = yield from two_challenges()
     expected: bytes = yield Prove(card, IRK, factor, original)
     proof = yield from internal_authentication(factor, original)
@@ -246,7 +246,7 @@ def safe_message(card: OpenedCard, header: bytes, pin: bytes | None, operation: 
 
 
 def tries_left() -> Flow[int | None]:
-    """Tries left of the PIN without costing one; ``None`` if no PIN need be given (terminal-flows.md §1.6)."""
+    """Tries left of the PIN, without using a try; ``None`` if no PIN is required (terminal-flows.md §1.6)."""
     answer: Answer = yield command(0x00, 0x20, 0x00, 0x00, le=0)
     if answer.sw == SW.METHOD_BLOCKED:
         return 0
@@ -257,7 +257,7 @@ def tries_left() -> Flow[int | None]:
 
 
 def verify_pin(pin: str) -> Flow[None]:
-    """VERIFY: ``WrongPin`` with the tries left, ``PinBlocked`` if none is."""
+    """VERIFY: ``WrongPin`` with the tries left, ``PinBlocked`` if no try is left."""
     checked((yield command(0x00, 0x20, 0x00, 0x00, encode_given_pin(pin))), VERIFY, pin_error)
 
 
@@ -268,7 +268,7 @@ def change_pin(old: str, new: str) -> Flow[None]:
 
 
 def reset_pin(card: OpenedCard, new: bytes | Flow[str]) -> Flow[None]:
-    """PIN reset (重置): ``new`` is the new PIN (cn), or asks for its digits once the card has accepted PUK."""
+    """PIN reset (重置): ``new`` is the new PIN (cn), or the request for its digits after the card has accepted PUK."""
     yield from authenticate(card, PUK, PUK_NUMBER)
     pin = new if isinstance(new, bytes) else encode_given_pin((yield from new))
     block = block_of(card.algorithm)
@@ -283,14 +283,14 @@ def unblock_pin(card: OpenedCard) -> Flow[None]:
 
 
 def encode_given_pin(pin: str) -> bytes:
-    """A PIN of 4–16 digits as cn; none is refused too."""
+    """A PIN of 4–16 digits as cn; an empty PIN is refused."""
     if not pin:
         raise InvalidPin(Phrase("a PIN has 4 to 16 digits, got none"))
     return encode_pin(pin)
 
 
 def _unblock_header(p2: int, enciphered: int) -> bytes:
-    """Header of PIN CHANGE/UNBLOCK for so many bytes of enciphered PIN."""
+    """Header of PIN CHANGE/UNBLOCK for this number of bytes of enciphered PIN."""
     return bytes((0x84, 0x24, 0x00, p2, enciphered + MAC_LENGTH))
 
 
@@ -299,7 +299,7 @@ def _unblock_header(p2: int, enciphered: int) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Purchase:
-    """A purchase the card posted: what was asked, MAC1, its proof TAC(4) and MAC2(4); whether MAC2 was checked."""
+    """A purchase posted by the card: the request, MAC1, the proof TAC(4) and MAC2(4), whether MAC2 was checked."""
 
     asked: PurchaseMac
     made: Mac1
@@ -311,7 +311,7 @@ class Purchase:
 def purchase(
     card: OpenedCard, key_index: int, amounts: bytes, kind: bytes, terminal: str, time: bytes
 ) -> Flow[Purchase]:
-    """Buy in the selected DF04, the PIN verified (terminal-flows.md §7.3); parameters: those of ``PurchaseMac``."""
+    """Purchase in the selected DF04 after PIN verification (flows §7.3); parameters as of ``PurchaseMac``."""
     opening = command(0xB0, 0x28, 0x01, 0x01, bytes((key_index,)) + amounts + bytes.fromhex(terminal))
     opened = checked((yield opening), INITIALIZE)
     asked = PurchaseMac(card, key_index, opened[14:22], amounts, kind, terminal, time)

@@ -1,4 +1,4 @@
-"""The PIN pad (密码键盘): where a holder types, and what goes wrong there."""
+"""The PIN pad (密码键盘), where the holder enters a PIN, and its errors."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class EntryCancelled(Exception):
 
 
 class EntryTimedOut(Exception):
-    """The holder typed nothing in time."""
+    """The holder did not enter a PIN in time."""
 
 
 class PinPad(Protocol):
-    """Asks the holder for a PIN. Digits and lengths are for the asker to check."""
+    """Asks the holder for a PIN. The caller checks digits and length."""
 
     def enter(self, prompt: str) -> str:
-        """Show a prompt, give what was typed; ``EntryCancelled``, ``EntryTimedOut``."""
+        """Show a prompt and return the input; raises ``EntryCancelled`` or ``EntryTimedOut``."""
 
 
 class ScriptedPad:
-    """A pad that types by itself: PINs, or the errors ``EntryCancelled`` and ``EntryTimedOut``, in turn.
+    """A pad with scripted entries: PINs, or the errors ``EntryCancelled`` and ``EntryTimedOut``, in turn.
 
-    ``prompts`` keeps what it was asked. With nothing left to type it times out.
+    ``prompts`` records the prompts. It times out after the last entry.
     """
 
     def __init__(self, entries: Iterable[str | type[EntryCancelled | EntryTimedOut]] = ()) -> None:
@@ -50,7 +50,7 @@ class ScriptedPad:
         return f"<ScriptedPad, {len(self._entries)} entries left>"
 
     def script(self, *entries: str | type[EntryCancelled | EntryTimedOut]) -> None:
-        """Have it type these next, and forget the prompts so far."""
+        """Set the next entries and clear the recorded prompts."""
         self._entries = list(entries)
         self.prompts = []
 
@@ -67,11 +67,11 @@ class ScriptedPad:
 class TerminalPad:
     """A pad at the terminal of this process, without echo; an empty line, Ctrl-C and Ctrl-D cancel.
 
-    It shows the prompts in the language of the process.
+    Prompts are shown in the language of the process.
 
-    ``timeout`` in seconds, ``None`` waits for ever; with a timeout it reads
-    from ``terminal`` itself, which must be a character terminal. Windows has no
-    such terminal: ``MissingPart``.
+    ``timeout`` in seconds, ``None`` waits forever; with a timeout it reads from
+    the device ``terminal``, which must be a character terminal: ``MissingPart``
+    on Windows, which has no such device.
     """
 
     def __init__(self, timeout: float | None = None, terminal: Path = CONTROLLING_TERMINAL) -> None:
@@ -94,13 +94,13 @@ class TerminalPad:
 
 
 def standard_prompt(prompt: Phrase) -> str:
-    """A prompt in the standard's own words (terminal-flows.md §9), in which every pad is asked."""
+    """A prompt with the text of the standard (terminal-flows.md §9), which every pad gets."""
     with speaking(CHINESE):
         return say(prompt)
 
 
 def _ask_within(path: Path, prompt: str, seconds: float) -> str:
-    """One line from a terminal without echo; ``EntryTimedOut`` after so many seconds."""
+    """One line from a terminal without echo; ``EntryTimedOut`` after ``timeout`` seconds."""
     try:
         import termios  # noqa: PLC0415 - Windows has none
     except ImportError:

@@ -1,4 +1,4 @@
-"""The terminal's own PSAM: what the driver asks of it, in the words of the HSM (driver-api.md §5 and §8)."""
+"""The terminal's PSAM, with the operations of an HSM (driver-api.md §5 and §8)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Factors = tuple[bytes, bytes, bytes]
 
 
 class PsamError(PhrasedError):
-    """The PSAM is not there or refused; ``code`` is the driver's return code (driver-api.md §6–7)."""
+    """The PSAM is missing or refused; ``code`` is the driver's return code (driver-api.md §6–7)."""
 
     def __init__(self, code: int, problem: Sayable) -> None:
         super().__init__(Phrase("{problem} ({code})", problem=problem, code=code))
@@ -50,9 +50,9 @@ class PsamError(PhrasedError):
 class Psam:
     """The PSAM in the terminal's slot, ``None`` for an empty one.
 
-    It is powered at the first use and stays so until ``close``, or until the
-    transport fails: then the next use begins anew. Every method raises
-    ``PsamError``. Keys go by their name on the card; version 1 is meant.
+    It is powered on at the first use and stays powered until ``close`` or a
+    transport error, after which the next use powers it on again. Every method
+    raises ``PsamError``. Keys are named as on the card; version 1 is used.
     """
 
     def __init__(self, connection: Connection | None) -> None:
@@ -62,7 +62,7 @@ class Psam:
         self._levels: dict[tuple[int, str], int] = {}
 
     def close(self) -> None:
-        """Take the power away."""
+        """Power the PSAM off."""
         if self._connection is not None and self._terminal_number:
             self._connection.power_off()
         self._forget()
@@ -73,7 +73,7 @@ class Psam:
         return self._terminal_number
 
     def environment(self, algorithm: int) -> None:
-        """Select an algorithm's environment and the application in it; −2202 where the PSAM lacks it."""
+        """Select an algorithm's environment and the application in it; −2202 if the PSAM lacks it."""
         self._start()
         if algorithm == self._algorithm:
             return
@@ -102,13 +102,13 @@ class Psam:
         pin: bytes | None,
         key: str = ENCIPHERING_KEY,
     ) -> bytes:
-        """Header(5) ‖ enciphered PIN ‖ MAC(4), as ``Hsm.safe_message``; ``pin`` is ``None`` for a command without."""
+        """Header(5) ‖ enciphered PIN ‖ MAC(4), as ``Hsm.safe_message``; ``pin`` may be ``None``."""
         _expect(len(header) == HEADER_LENGTH, Phrase("a command header has {length} bytes", length=HEADER_LENGTH))
         kind = KeyType.MAC if pin is None else KeyType.MAC_AND_ENCRYPT
         suite = self._deliver(algorithm, key, kind, card, factor)
         message = header
         if pin is not None:
-            block = bytes((len(pin),)) + pin  # padded only where it does not fill the block (card-security.md §5)
+            block = bytes((len(pin),)) + pin  # padded only if it does not fill the block (card-security.md §5)
             message += self._cipher(MORE_ENCRYPT, pad(block, suite.block) if len(block) % suite.block else block)
         _expect(header[-1] == len(message) - HEADER_LENGTH + MAC_LENGTH, Phrase("Lc of the header counts data and MAC"))
         return message + self._cipher(ONLY_MAC, bytes(suite.block) + pad(message, suite.block))
@@ -129,12 +129,12 @@ class Psam:
         return Mac1(answered[:-MAC_LENGTH], time, answered[-MAC_LENGTH:])
 
     def credit_purchase(self, mac2: bytes) -> None:
-        """CREDIT SAM FOR PURCHASE: the PSAM checks the card's MAC2(4); −37634 where it is wrong."""
+        """CREDIT SAM FOR PURCHASE: the PSAM checks the card's MAC2(4); −37634 if it is wrong."""
         self._start()
         self._demand(command(0x80, 0x72, 0x00, 0x00, mac2), "CREDIT SAM FOR PURCHASE")
 
     def answer(self, request: Request) -> object:
-        """Answer what a flow asks of whoever holds the keys."""
+        """Answer a flow's request for a key operation."""
         if isinstance(request, AskPin):
             raise NotImplementedError("a PSAM knows no PIN")
         if isinstance(request, CheckMac2):
@@ -191,10 +191,10 @@ class Psam:
     def _at_its_level(
         self, key: str, card: CardReference, build: Callable[[int, bytes], bytes], *, wrong_level: int
     ) -> bytes:
-        """Ask with three factors, then with fewer as long as the card is of the PSAM's region (card-security.md §8).
+        """Send three factors, then fewer as long as the card is of the PSAM's region (card-security.md §8).
 
-        The level found is remembered. A root of another region is never
-        tried: its wrong answer would cost the card's key a try.
+        The level found is cached. A root of another region is never used: its
+        wrong result would cost a try of the card's key.
         """
         factors = (card.serial, city_factor(card.city_code), province_factor(card.city_code))
         found = self._levels.get((self._algorithm, key))
@@ -213,7 +213,7 @@ class Psam:
         )
 
     def _serves(self, factors: Factors, levels: int) -> bool:
-        """Whether a root with so many levels below it is of the card's region."""
+        """Whether a root with this number of levels below it is of the card's region."""
         home = self._terminal_number[:6]
         _, city, province = factors
         return levels == MAX_LEVELS or (province == province_factor(home) and (levels > 1 or city == city_factor(home)))
@@ -241,7 +241,7 @@ _LOST: Final = (TransportError, PowerLost, PowerError)
 
 
 def _lost(error: Exception) -> Sayable:
-    """Why nothing came; the chip's own errors are for programs."""
+    """Why there is no answer; errors of the chip itself are for programs."""
     return Phrase("no power") if isinstance(error, PowerLost | PowerError) else said_by(error)
 
 
@@ -250,7 +250,7 @@ def _select(name: bytes) -> bytes:
 
 
 def _fold(enciphered: bytes) -> bytes:
-    """Authentication data out of one block: its halves XORed where it has 16 bytes."""
+    """Authentication data from one block; the halves of a 16-byte block are XORed."""
     if len(enciphered) == FACTOR_LENGTH:
         return enciphered
     halves = zip(enciphered[:FACTOR_LENGTH], enciphered[FACTOR_LENGTH:], strict=True)

@@ -1,6 +1,6 @@
-"""After a card that left too early (防拔, terminal-flows.md §8): is it the same card, and did the operation happen?
+"""Recovery after a card was removed too early (防拔, terminal-flows.md §8): is it the same card, and what did it do?
 
-A flow of this module runs on the card once it is back in the terminal.
+The flows of this module run on the card after it is inserted again.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from sscard.terminal.flow import Flow
 
 
 class Standing(Enum):
-    """How an operation stands after its answer did not come, and what to do."""
+    """Result of recovery after an operation without answer, and what to do."""
 
-    OTHER_CARD = Phrase("not the card that was there before: give up")
+    OTHER_CARD = Phrase("not the same card as before: give up")
     DONE = Phrase("the card did it")
     NOT_DONE = Phrase("the card did not do it: begin again")
     PIN_BLOCKED = Phrase("the PIN is blocked")
-    UNDECIDED = Phrase("nobody can tell whether the card did it: let the holder try the PIN")
+    UNDECIDED = Phrase("it is not known whether the card did it: let the holder try the PIN")
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What a re-inserted card says; ``tac`` of a purchase that was completed."""
+    """Result for a re-inserted card; ``tac`` of a completed purchase."""
 
     standing: Standing
     tries_left: int | None = None
@@ -38,14 +38,14 @@ class Recovery:
 
     @property
     def text(self) -> str:
-        """For the operator."""
+        """The text for the operator."""
         return say(self.standing.value)
 
 
 def recover_change(card: OpenedCard, expected: Identity, old: str, new: str) -> Flow[Recovery]:
     """After a PIN change (修改): try the new PIN, then the old one.
 
-    No try is spent that could block the PIN: with one left the holder is asked.
+    No try is used that could block the PIN: with one try left the holder decides.
     """
     if card.identity != expected:
         return Recovery(Standing.OTHER_CARD)
@@ -66,9 +66,9 @@ def finish_change(old: str, new: str, tries_before: int | None) -> Flow[None]:
     """Bring a PIN change to its end with as few tries as the card allows; a wrong PIN raises as ``verify_pin``.
 
     ``tries_before`` are the tries left before the change was sent. The card
-    takes a try before it compares, and gives all back when the change is
-    done: fewer tries than before mean that it was cut short, and the old PIN
-    goes first. So it does if one try is left, which is not for guessing.
+    uses a try before it compares, and restores all tries after the change. If
+    the retry counter shows that the change did not happen, or only one try is
+    left, try the old PIN first.
     """
     tries = yield from flows.tries_left()
     takes_old, has_new = flows.change_pin(old, new), flows.verify_pin(new)
@@ -86,7 +86,7 @@ def finish_change(old: str, new: str, tries_before: int | None) -> Flow[None]:
 
 
 def recover_reset(card: OpenedCard, expected: Identity, new: str) -> Flow[Recovery]:
-    """After a PIN reset (重置): is the new PIN valid? A doubt counts as not done: to reset again does no harm."""
+    """After a PIN reset (重置): is the new PIN valid? If unknown, report "not done": a repeated reset is harmless."""
     if card.identity != expected:
         return Recovery(Standing.OTHER_CARD)
     standing = Standing.DONE if (yield from _is_pin(new)) else Standing.NOT_DONE
@@ -94,7 +94,7 @@ def recover_reset(card: OpenedCard, expected: Identity, new: str) -> Flow[Recove
 
 
 def recover_unblock(card: OpenedCard, expected: Identity) -> Flow[Recovery]:
-    """After a PIN unblock (解锁): are there tries again?"""
+    """After a PIN unblock (解锁): are the tries restored?"""
     if card.identity != expected:
         return Recovery(Standing.OTHER_CARD)
     tries = yield from flows.tries_left()
@@ -102,7 +102,7 @@ def recover_unblock(card: OpenedCard, expected: Identity) -> Flow[Recovery]:
 
 
 def recover_purchase(card: OpenedCard, expected: Identity, count: int) -> Flow[Recovery]:
-    """After DEBIT FOR PURCHASE: the card's proof of this count, or 9406: nothing was taken."""
+    """After DEBIT FOR PURCHASE: the card's proof of this count, or 9406 if the purchase was not posted."""
     if card.identity != expected:
         return Recovery(Standing.OTHER_CARD)
     yield from flows.issuer_of(card)
@@ -117,7 +117,7 @@ def recover_purchase(card: OpenedCard, expected: Identity, count: int) -> Flow[R
 
 
 def _is_pin(pin: str) -> Flow[bool]:
-    """Whether the card takes a PIN; not asked if one try is left or none, or if the card has no PIN."""
+    """Whether the card accepts a PIN; not tried with less than two tries left or if the card has no PIN."""
     if ((yield from flows.tries_left()) or 0) <= 1:
         return False
     try:

@@ -1,4 +1,4 @@
-"""A card at a terminal with an HSM behind it: one verb per operation (LD/T 32.7, terminal-flows.md §1, §5, §6, §7)."""
+"""A card at a terminal with an HSM: one method per operation (LD/T 32.7, terminal-flows.md §1, §5, §6, §7)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from sscard.transport.connection import Connection, exchange
 T = TypeVar("T")
 
 Answers = Callable[[Request], object]
-"""Who answers what a flow asks beside the card."""
+"""Answers the requests of a flow that are not commands for the card."""
 KEY_INDEX: Final = 1
 PURCHASE_TYPES: Final = (b"\x02", b"\x32")
 """The transaction type that MAC1 covers, binary or ASCII [OC-18]."""
@@ -42,15 +42,15 @@ class Receipt:
 
 
 class CardSession:
-    """A card under power at a terminal, identified, with the HSM behind it.
+    """A powered and identified card at a terminal, with an HSM.
 
-    Make one with ``CardSession.start``. A PIN is a string of 4–16 digits,
-    anything else a ``ValueError``, without its digits. If the card refuses a
+    Create it with ``CardSession.start``. A PIN is a string of 4–16 digits, other
+    values raise a ``ValueError`` that does not contain the digits. If the card refuses a
     command, the error is an ``ApduError`` with the status word: ``WrongPin`` and
     ``AuthenticationFailed`` with the tries left, ``PinBlocked``, ``KeyBlocked``,
     ``CardUnusable``. Other errors: ``HsmError`` of the HSM, ``TransportError`` of
-    the connection. ``card`` is what the terminal knows of the card. One thread
-    at a time may use a session.
+    the connection. ``card`` is the data read from the card. One thread at a time
+    may use a session.
     """
 
     def __init__(self, connection: Connection, answers: Answers, card: OpenedCard) -> None:
@@ -70,7 +70,7 @@ class CardSession:
 
     @classmethod
     def open(cls, connection: Connection, answers: Answers) -> CardSession:
-        """As ``start``, with another source of keys than an HSM, such as ``Psam.answer``."""
+        """Like ``start``, with another source of key operations than an HSM, such as ``Psam.answer``."""
         try:
             historical = historical_bytes(connection.power_on())
         except IndexError:
@@ -91,7 +91,7 @@ class CardSession:
         self._connection.power_off()
 
     def run(self, flow: Flow[T]) -> T:
-        """Run any flow on the card, its keys with the HSM."""
+        """Run any flow on the card, with the HSM for its keys."""
         return run(flow, self._send, self._answers)
 
     def read_basic(self) -> BasicData:
@@ -124,7 +124,7 @@ class CardSession:
         self.run(flows.unblock_pin(self.card))
 
     def challenge(self) -> bytes:
-        """GET CHALLENGE: 8 randoms of the card."""
+        """GET CHALLENGE: 8 random bytes of the card."""
         return self.run(flows.challenge())
 
     def pay(
@@ -132,7 +132,7 @@ class CardSession:
     ) -> Receipt:
         """Pay a cost in fen at a pharmacy (terminal-flows.md §7), ``account`` of it from the account of the card.
 
-        ``hsm`` takes the place of the pharmacy's PSAM. The transaction type is
+        ``hsm`` replaces the pharmacy's PSAM. The transaction type is
         binary in MAC1, or ASCII with ``ascii_type`` [OC-18]. Errors as of
         ``verify_pin``, and ``ApduError`` for any other refusal.
         """

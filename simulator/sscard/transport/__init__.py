@@ -1,7 +1,7 @@
-"""How bytes travel: connections, the T=0 exchange over them, and what disturbs them.
+"""Transport of bytes: connections, the T=0 exchange over them, and faults.
 
 PC/SC is imported by module: ``transport.pcsc`` (a card in a reader, as a terminal uses it), ``transport.vpcd``
-(a card put into a virtual reader) and ``transport.pcscd`` (a private daemon for tests).
+(a card inserted into a virtual reader) and ``transport.pcscd`` (a private daemon for tests).
 """
 
 from sscard.transport.connection import Connection, exchange

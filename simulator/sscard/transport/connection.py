@@ -1,4 +1,4 @@
-"""How a command travels: the connection every card answers on, and the exchange over it."""
+"""The interface of every connection to a card, and the exchange of a command over it."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from sscard.standard.apdu import SW, Answer, command, split
 
 GET_RESPONSE_INS: Final = 0xC0
 WRONG_LE, MORE_DATA = int(SW.WRONG_LE), int(SW.MORE_DATA)
-"""Every answer is compared with them: quicker as plain numbers."""
+"""Compared with every answer; plain numbers are faster than an enum."""
 
 
 @runtime_checkable
 class Connection(Protocol):
     """One card under a reader: power, and bytes in, bytes out.
 
-    ``Chip`` has this face already, so in-process a chip is its own connection.
+    ``Chip`` implements this protocol, so in process a chip is its own connection.
     """
 
     def power_on(self) -> bytes:
-        """Power the card; its ATR."""
+        """Power the card on; return its ATR."""
 
     def power_off(self) -> None:
-        """Take the power away; what the session held is gone."""
+        """Power the card off; the session state is lost."""
 
     def reset(self) -> bytes:
-        """Warm reset; the ATR."""
+        """Warm reset; return the ATR."""
 
     def transmit(self, command: bytes, /) -> bytes:
-        """One command APDU; data ‖ SW of 2–258 bytes."""
+        """Send one command APDU; return data ‖ SW, 2–258 bytes."""
 
 
 def exchange(connection: Connection, sent: bytes) -> Answer:
-    """Send a command and see it to its end: ask again at ``6Cxx``, fetch what ``61xx`` announces.
+    """Send a command and complete the exchange: repeat it on ``6Cxx``, fetch the data after ``61xx``.
 
-    ISO 7816-3 T=0; a contactless card answers at once and passes unchanged.
+    ISO 7816-3 T=0; answers of a contactless card are returned unchanged.
     """
     answer = split(connection.transmit(sent))
     if answer.sw & 0xFF00 == WRONG_LE and len(sent) <= 5:

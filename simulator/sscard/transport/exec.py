@@ -1,4 +1,4 @@
-"""A card that is a program: a line of hex digits to its standard input, a line ``DATA SW`` from its output.
+"""A card implemented by a program: a line of hex digits to its standard input, a line ``DATA SW`` from its output.
 
 The lines are those of ``sscard apdu CARD --raw``. ``reset`` is answered with
 the ATR as data. There is no line for power off: ``power_on`` sends ``reset``.
@@ -34,8 +34,8 @@ class ExecConnection:
     ``with`` starts the process and ends it; ``power_on`` starts it again if it
     has ended. Errors: ``InputError`` (cannot be started), ``CardRemoved``
     (ended, or has no power), ``CardMute`` (no answer within ``patience``
-    seconds; it is ended, since a late answer would be taken for the next one),
-    ``TransportError`` (the answer is not in hex digits).
+    seconds; the process is ended, because a late answer would be taken for the
+    next one), ``TransportError`` (the answer is not in hex digits).
     """
 
     def __init__(self, command: str, *, patience: float = PATIENCE) -> None:
@@ -130,7 +130,7 @@ class ExecConnection:
         return data
 
     def _end(self) -> int:
-        """End the process if there is one; its exit code."""
+        """End the process, if any; return its exit code."""
         process, self._process = self._process, None
         self._powered = False
         if process is None:

@@ -1,4 +1,4 @@
-"""What goes wrong at a reader: the errors of a transport, and a connection that lets them happen on purpose."""
+"""Faults at a reader: the errors of a transport, and a connection that injects them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 INS: Final = 1
-"""Where the instruction byte stands in a command."""
+"""Index of the instruction byte in a command."""
 
 
 class CardMute(TransportError):
@@ -37,14 +37,14 @@ class CardMute(TransportError):
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """The card leaves the reader.
+    """The card is removed from the reader.
 
-    ``BEFORE``: it never saw the command. ``DURING``: it lost its power over
-    the command; ``interrupt`` says at which write point (for a card in
-    process ``partial(memory.cut_power, point, moment)``), without it the card
-    did its work and only the answer is lost. ``AFTER``: the answer arrives,
-    the next command finds no card (a ``VirtualReaderSlot`` around it learns of
-    it then; to let a program see an idle card leave, use the slot's ``remove``).
+    ``BEFORE``: the card does not receive the command. ``DURING``: it loses power
+    during the command; ``interrupt`` sets the write point (for a card in process
+    ``partial(memory.cut_power, point, moment)``), without it the card executes
+    the command and only the answer is lost. ``AFTER``: the answer arrives, the
+    next command finds no card (a ``VirtualReaderSlot`` around it notices the
+    removal only then; to remove an idle card, use the slot's ``remove``).
     """
 
     moment: Moment = Moment.BEFORE
@@ -53,19 +53,19 @@ class Removal:
 
 @dataclass(frozen=True, slots=True)
 class Mute:
-    """The card falls silent, the command unheard, until it is reset or powered on again."""
+    """The card ignores this command and all others until it is reset or powered on again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Slow:
-    """The answer comes ``seconds`` late."""
+    """The answer is delayed by ``seconds``."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Truncated:
-    """Only the first ``length`` bytes of the answer arrive (at least 1: nothing at all is ``Mute``)."""
+    """Only the first ``length`` bytes of the answer arrive (at least 1; for no answer use ``Mute``)."""
 
     length: int
 
@@ -76,7 +76,7 @@ class Truncated:
 
 @dataclass(frozen=True, slots=True)
 class Corrupted:
-    """One byte of the answer arrives with the bits of ``mask`` flipped; ``position`` counts as an index does."""
+    """One byte of the answer arrives with the bits of ``mask`` flipped; a negative ``position`` counts from the end."""
 
     position: int = -1
     mask: int = 0xFF
@@ -84,7 +84,7 @@ class Corrupted:
 
 @dataclass(frozen=True, slots=True)
 class Swap:
-    """Another card takes the reader: this command is lost, ``power_on`` finds the other card."""
+    """The card is replaced by another one: this command is lost, ``power_on`` finds the other card."""
 
     other: Connection
 
@@ -94,7 +94,7 @@ Fault = Removal | Mute | Slow | Truncated | Corrupted | Swap
 
 @dataclass(slots=True)
 class Armed:
-    """A fault that waits for its command; ``happened`` once that came."""
+    """A fault that waits for its command; ``happened`` is set when the command arrives."""
 
     fault: Fault
     ins: int | None
@@ -106,13 +106,13 @@ class Armed:
 
 
 class FaultyConnection:
-    """A connection whose reader fails on command.
+    """A connection that injects faults.
 
-    Wrap what the terminal speaks to, or what a ``VirtualReaderSlot`` serves:
-    the terminal sees the same errors. ``wait`` lets the time of ``Slow`` pass.
-    A card that loses its power at a write point (``PowerLost``) counts as
-    removed too: ``insert`` puts it back. With ``keep_power_loss`` the error
-    passes as it is, and the card stays in the reader.
+    Wrap the connection of the terminal, or the one that a ``VirtualReaderSlot``
+    serves: the terminal sees the same errors. ``wait`` sleeps for ``Slow``. A
+    card that loses power at a write point (``PowerLost``) counts as removed
+    too, until ``insert``. With ``keep_power_loss`` the error is raised
+    unchanged, and the card stays in the reader.
     """
 
     def __init__(
@@ -131,7 +131,7 @@ class FaultyConnection:
         self._mute = False
 
     def arm(self, fault: Fault, *, nth: int = 1, ins: int | None = None) -> Armed:
-        """Let the fault happen once, at the ``nth`` command from now (1 is the next), or the ``nth`` of this INS."""
+        """Inject the fault once, at the ``nth`` command from now (1 is the next), or the ``nth`` with this INS."""
         if nth < 1:
             raise ValueError(f"commands count from 1, got {nth}")
         armed = Armed(fault, ins, nth)
@@ -139,17 +139,17 @@ class FaultyConnection:
         return armed
 
     def disarm(self) -> None:
-        """Take back every fault that has not happened yet."""
+        """Cancel all faults that have not happened yet."""
         self._armed.clear()
 
     def remove(self) -> None:
-        """Take the card out, between two commands."""
+        """Remove the card, between two commands."""
         self._removed = self._lost = True
         self._mute = False
         self.connection.power_off()
 
     def insert(self, other: Connection | None = None) -> None:
-        """Put the card back, or another one in its place; it has no power before ``power_on``."""
+        """Insert the card again, or another one; it has no power before ``power_on``."""
         self.connection = other or self.connection
         self._removed = False
 
@@ -170,7 +170,7 @@ class FaultyConnection:
         return self._under_power(self.connection.reset)
 
     def transmit(self, command: bytes) -> bytes:
-        """Pass the command on, unless a fault is due."""
+        """Forward the command, unless a fault is due."""
         self._demand_card()
         if self._mute:
             raise CardMute(Phrase("the card is mute"))
@@ -203,7 +203,7 @@ class FaultyConnection:
             case Swap(other):
                 self.remove()
                 self.insert(other)
-                raise CardRemoved(Phrase("the card was taken out for another"))
+                raise CardRemoved(Phrase("the card was replaced by another"))
 
     def _leave(self, fault: Removal, command: bytes) -> bytes:
         if fault.moment == Moment.BEFORE:

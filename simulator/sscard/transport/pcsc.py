@@ -1,8 +1,8 @@
 """PC/SC: a card in any reader of this machine as a ``Connection``, through pyscard.
 
-pyscard is asked for at the first use, never at import. It finds its daemon by
-``PCSCLITE_CSOCK_NAME``, which its C library reads once in a process, at that
-first use.
+pyscard is imported at the first use, never with this module. It finds its
+daemon by ``PCSCLITE_CSOCK_NAME``, which its C library reads once per process,
+at that first use.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sscard.i18n.phrase import Phrase
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 
 PATIENCE: Final = 3.0
-"""Seconds to wait for a card: pcscd looks every 0.4 s, and a restarted one begins anew."""
+"""Seconds to wait for a card: pcscd polls every 0.4 s, and needs longer after a restart."""
 
 NOTICE: Final = 1.6
-"""Seconds within which pcscd has noticed a card that left: it looks every 0.4 s, later on a busy machine."""
+"""Seconds until pcscd must have noticed a removed card: it polls every 0.4 s, less often under load."""
 
 SLICE: Final = 0.25
 """Seconds after which a wait asks for the state again, so that a missed event costs no more than this."""
@@ -34,19 +34,19 @@ ERROR_NOT_SUPPORTED: Final = 0x32
 """The error code of Windows for an attribute that the reader does not support."""
 
 _handles_change = threading.Lock()
-"""Held while libpcsclite opens or closes contexts and closes cards.
+"""Held while libpcsclite opens or closes contexts and disconnects cards.
 
-SCardDisconnect searches the handles of all contexts without a lock of its own;
-a context that another thread releases meanwhile crashes the process.
+SCardDisconnect searches the handles of all contexts without a lock; if another
+thread releases a context meanwhile, the process crashes.
 """
 
 
 class ReaderError(TransportError):
-    """PC/SC refused or lost the reader."""
+    """PC/SC returned an error, or the reader is lost."""
 
 
 class CardReset(ReaderError):
-    """Another program reset the card; ``power_on`` begins anew."""
+    """Another program reset the card; ``power_on`` starts a new session."""
 
 
 class _UnknownReader(ReaderError):
@@ -56,7 +56,7 @@ class _UnknownReader(ReaderError):
 def readers() -> list[str]:
     """The names of the readers of this machine, in the daemon's order.
 
-    Raises ``MissingPart`` where pyscard or the daemon is missing.
+    Raises ``MissingPart`` if pyscard or the daemon is missing.
     """
     scard = _scard()
     with _context(scard) as context:
@@ -86,7 +86,7 @@ def cards() -> dict[str, bytes]:
 
 
 def find_card(atr: bytes, *, besides: Collection[str] = (), timeout: float = PATIENCE) -> str:
-    """Wait for a card with this ATR in a reader other than ``besides``; the reader's name, empty if none came."""
+    """Wait for a card with this ATR in a reader not in ``besides``; return the reader's name, empty on timeout."""
     scard = _scard()
     names = [name for name in readers() if name not in besides]
 
@@ -98,7 +98,7 @@ def find_card(atr: bytes, *, besides: Collection[str] = (), timeout: float = PAT
 
 
 def wait_for_card(reader_name: str, *, present: bool = True, timeout: float = PATIENCE) -> bool:
-    """Wait until the reader holds a card with an ATR, or none where not ``present``; whether it came to that."""
+    """Wait until the reader has a card with an ATR, or no card if not ``present``; return False on timeout."""
     scard = _scard()
     with _context(scard) as context:
         return _wait(scard, context, reader_name, present, timeout)
@@ -107,9 +107,9 @@ def wait_for_card(reader_name: str, *, present: bool = True, timeout: float = PA
 class PcscConnection:
     """The card in a PC/SC reader; the reader's name as ``readers()`` gives it.
 
-    ``power_on`` waits up to ``patience`` seconds for a card, and gives it a
-    cold start whoever used it before. Errors: ``MissingPart`` (no pyscard, no
-    daemon), ``ReaderMissing``, ``CardRemoved``, ``CardMute``,
+    ``power_on`` waits up to ``patience`` seconds for a card, and makes a cold
+    reset even if another program uses it. Errors: ``MissingPart`` (no pyscard,
+    no daemon), ``ReaderMissing``, ``CardRemoved``, ``CardMute``,
     ``CardReset``, ``ReaderError``. The reader is shared unless ``exclusive``.
     One thread at a time may use a connection.
     """
@@ -143,7 +143,7 @@ class PcscConnection:
             raise
 
     def power_off(self) -> None:
-        """Unpower the card and let the reader go; nothing to do where it is off."""
+        """Unpower the card and disconnect; no effect if it is off."""
         card, context = self._card, self._context
         self._card = self._context = None
         with _handles_change:
@@ -178,7 +178,7 @@ class PcscConnection:
         return self._card
 
     def _restart(self, disposition: int) -> bytes:
-        """Cold or warm reset; the ATR."""
+        """Cold or warm reset; return the ATR."""
         scard, card = self._scard, self._card
         result, protocol = scard.SCardReconnect(card, self._share, self._protocols, disposition)
         self._check(result)
@@ -209,10 +209,10 @@ class PcscConnection:
         return bytes(atr)
 
     def _explain_silence(self) -> NoReturn:
-        """An answer of no bytes: the card left (pcscd is about to notice), or it is there and mute."""
+        """The error for an empty answer: the card was removed (pcscd notices it soon), or it is mute."""
         assert self._context is not None
         if _wait(self._scard, self._context, self.reader_name, False, NOTICE):
-            raise CardRemoved(Phrase("the card left reader {name!r}", name=self.reader_name))
+            raise CardRemoved(Phrase("the card was removed from reader {name!r}", name=self.reader_name))
         raise CardMute(Phrase("the card in reader {name!r} does not answer", name=self.reader_name))
 
     def _check(self, result: int) -> None:
@@ -317,7 +317,7 @@ REASONS: Final = {
     0x80100003: Phrase("the handle is not valid"),
     0x80100004: Phrase("a parameter is not valid"),
     0x80100009: Phrase("the reader is unknown"),
-    0x8010000A: Phrase("the time is up"),
+    0x8010000A: Phrase("timeout"),
     0x8010000B: Phrase("another program uses the card"),
     0x8010000C: Phrase("no card in the reader"),
     0x8010000F: Phrase("the card does not support the protocol"),
@@ -334,4 +334,4 @@ REASONS: Final = {
     0x80100068: Phrase("another program reset the card"),
     0x80100069: Phrase("the card was removed"),
 }
-"""What PC/SC says for a result; pcsc-lite's own words for a rare one."""
+"""The message for a PC/SC result; pcsc-lite's own text for rare ones."""

@@ -1,6 +1,6 @@
 """A private PC/SC daemon with virtual readers, for tests: its own mount namespace, socket and configuration.
 
-It never meets the machine's own pcscd. It needs Linux, root or user
+It is isolated from the system's pcscd. It needs Linux, root or user
 namespaces, ``pcscd`` and the vpcd driver (``vsmartcard-vpcd``).
 """
 
@@ -28,13 +28,13 @@ from sscard.i18n.phrase import Phrase, Sayable
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 USUAL_SOCKET: Final = "/run/pcscd/pcscd.comm"
 MAX_READERS: Final = 16
-"""Where pcscd stops before version 2.5."""
+"""Maximum number of readers in pcscd before version 2.5."""
 
 SLOTS: Final = 2
-"""Slots of one copy of the driver; the second listens on the port after the first's."""
+"""Slots per copy of the driver; the second slot listens on the next port."""
 
 FIRST_PORT, LAST_PORT = 20000, 32000
-"""Below the ports that the kernel gives to outgoing connections, so that they stay free."""
+"""Below the kernel's ephemeral port range, so that the ports stay free."""
 
 LONGEST_SOCKET_NAME: Final = 107
 LOOK: Final = 0.005
@@ -48,8 +48,8 @@ DRIVER_PLACES: Final = (
     "/usr/local/lib/pcsc/drivers/serial/libifdvpcd.so",
 )
 
-# Runs in the namespace. Commands come as lines; the end of them, in whatever way the
-# maker ended, ends the daemon and removes the folder.
+# Runs in the namespace. It reads commands as lines; at the end of its input, however the
+# parent process ended, it kills the daemon and removes the folder.
 _GUARD: Final = """
 set -u
 folder=$1
@@ -81,32 +81,32 @@ CHANNELID {port:#06x}
 """
 
 _left: list[Path] = []
-"""Folders of daemons that are gone: the next daemon takes the same, see ``PrivatePcscd``."""
+"""Folders of ended daemons: the next daemon uses the same folder, see ``PrivatePcscd``."""
 
 
 class DaemonFailed(MissingPart):
-    """The private daemon did not come up; the text ends with what it logged."""
+    """The private daemon did not start; the text ends with its log."""
 
     def __init__(self, part: Sayable, remedy: Sayable = "sscard doctor") -> None:
         super().__init__(part, remedy)
 
 
 class PrivatePcscd:
-    """A context manager: a pcscd of one's own with ``readers`` (1–16) virtual readers, rounded up to pairs.
+    """A context manager: a private pcscd with ``readers`` (1–16) virtual readers, rounded up to pairs.
 
-    Ready when entered, gone when left: also after an exception, a signal or
-    ``kill -9`` of this process. While it is entered ``PCSCLITE_CSOCK_NAME`` of
-    this process is its socket; ``environment`` holds the same for others.
+    The daemon is ready when the context is entered and ends with it, also after
+    an exception, a signal or ``kill -9`` of this process. Inside the context,
+    ``PCSCLITE_CSOCK_NAME`` of this process is its socket; ``environment``
+    contains the same for other processes.
 
-    The PC/SC library reads that variable once in a process, at its first use.
-    Daemons one after the other in a process therefore take the same socket
-    name, and each can be used; of two at once only the first to be used can,
-    by this process. A library used before the first daemon stays with what it
-    found then.
+    The PC/SC library reads that variable once per process, at its first use.
+    Consecutive daemons of a process therefore use the same socket name. If two
+    run simultaneously, this process can use only the first one it accessed. If
+    the library was used before the first daemon, it keeps its old socket.
 
-    Raises ``MissingPart`` with the reason where it cannot be had. The driver
-    listens on all interfaces, not only on the loopback; nothing can be done
-    about that here, so use it where strangers cannot reach the machine.
+    Raises ``MissingPart`` with the reason if a daemon cannot run here. The
+    driver listens on all interfaces, not only on the loopback; this cannot be
+    configured, so use it only in a trusted network.
     """
 
     def __init__(self, readers: int = SLOTS, *, name: str = "SSC", timeout: float = 10.0) -> None:
@@ -155,39 +155,39 @@ class PrivatePcscd:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a program needs in its environment to use this daemon."""
+        """Environment variables for programs that use this daemon."""
         return {SOCKET_VARIABLE: str(self.socket)}
 
     @property
     def pid(self) -> int:
-        """The daemon's process."""
+        """The process id of the daemon."""
         return self._daemon
 
     def port(self, reader: int) -> int:
-        """The port on which a reader, from 0, waits for its card."""
+        """The port on which a reader (from 0) listens for its card."""
         return self._pairs[reader // SLOTS] + reader % SLOTS
 
     def reader_name(self, reader: int) -> str:
-        """The name of a reader, from 0, as PC/SC gives it."""
+        """The PC/SC name of a reader (from 0)."""
         return f"{self._name} {reader // SLOTS + 1:02d} 00 {reader % SLOTS:02X}"
 
     def log(self) -> str:
-        """What the daemon has logged."""
+        """The daemon's log."""
         return (self._folder / "log").read_text(errors="replace")
 
     def kill(self) -> None:
-        """End the daemon as a crash would (SIGKILL); readers and cards lose it in the middle of whatever they do."""
+        """Kill the daemon (SIGKILL), as in a crash, without shutting down readers and cards."""
         self._tell("kill")
 
     def start(self) -> None:
-        """Start it again after ``kill``: same socket, same readers, same ports. Ready when this returns."""
+        """Restart it after ``kill``: same socket, same readers, same ports. Ready when this returns."""
         self._daemon = int(self._tell("start"))
         deadline = time.monotonic() + self._timeout
         ended = os.pidfd_open(self._daemon)
         try:
-            while not _accepts(self.socket):  # pcscd opens its socket once its readers are there
+            while not _accepts(self.socket):  # pcscd opens its socket after its readers are ready
                 if select.select([ended], [], [], LOOK)[0]:
-                    raise DaemonFailed(Phrase("pcscd ended at once\n{log}", log=self.log()))
+                    raise DaemonFailed(Phrase("pcscd exited on start\n{log}", log=self.log()))
                 if time.monotonic() > deadline:
                     raise DaemonFailed(
                         Phrase("pcscd is not ready after {timeout} s\n{log}", timeout=self._timeout, log=self.log())
@@ -201,7 +201,7 @@ class PrivatePcscd:
         self.start()
 
     def _start_listening(self) -> None:
-        """Start with ports that were free a moment ago; with others if another program was quicker."""
+        """Start with free ports; retry with others if another program takes one meanwhile."""
         for attempt in range(ATTEMPTS):
             self._pairs = free_pairs(self.readers // SLOTS)
             stanzas = [
@@ -228,7 +228,7 @@ class PrivatePcscd:
         for pair in range(1, self.readers // SLOTS + 1):
             shutil.copy(driver, self._folder / f"libifdvpcd-{pair}.so")
         pcscd = find_pcscd()
-        # Newer daemons ask a polkit service for permission unless told not to; older ones do not know the option.
+        # Newer daemons ask polkit for permission unless disabled; older ones do not know the option.
         usage = subprocess.run([str(pcscd), "--help"], capture_output=True, text=True, check=False)  # noqa: S603
         no_polkit = ["--disable-polkit"] if "--disable-polkit" in usage.stdout + usage.stderr else []
         self._guard = subprocess.Popen(  # noqa: S603 - our own script
@@ -270,12 +270,12 @@ class PrivatePcscd:
             except subprocess.TimeoutExpired:
                 guard.kill()  # the daemon dies with it
                 guard.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)  # where the guard could not
+        shutil.rmtree(self._folder, ignore_errors=True)  # if the process in the namespace could not
         _left.append(self._folder)
 
 
 def demand_unix() -> None:
-    """Raise ``MissingPart`` on a system without what pcscd and its virtual readers need, such as Windows."""
+    """Raise ``MissingPart`` on a system that cannot run pcscd and its virtual readers, such as Windows."""
     if not (hasattr(socket, "AF_UNIX") and hasattr(signal, "SIGUSR1")):
         raise MissingPart(
             Phrase("virtual PC/SC readers need Linux"),
@@ -302,12 +302,12 @@ def check_private_pcscd() -> None:
 
 
 def daemon_answers() -> bool:
-    """Whether the daemon that this process would use is there; a systemd that waits for its first client starts it."""
+    """Whether the daemon of this process is running; socket activation by systemd starts it."""
     return _accepts(Path(os.environ.get(SOCKET_VARIABLE, USUAL_SOCKET)))
 
 
 def find_pcscd() -> Path:
-    """The daemon's program, ``MissingPart`` without."""
+    """The path of the daemon; ``MissingPart`` if it is not installed."""
     demand_unix()
     found = shutil.which("pcscd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if found is None:
@@ -316,7 +316,7 @@ def find_pcscd() -> Path:
 
 
 def find_driver() -> Path:
-    """The virtual reader's driver, ``MissingPart`` without."""
+    """The path of the virtual reader's driver; ``MissingPart`` if it is not installed."""
     demand_unix()
     for place in DRIVER_PLACES:
         for found in Path("/").glob(place.lstrip("/")):
@@ -327,7 +327,7 @@ def find_driver() -> Path:
 
 
 def free_pairs(count: int) -> list[int]:
-    """The first ports of ``count`` pairs of neighbours on which nobody listens on the loopback interface."""
+    """The first ports of ``count`` pairs of consecutive ports that are free on the loopback interface."""
     candidates = range(FIRST_PORT, LAST_PORT, SLOTS)
     shuffled = random.SystemRandom().sample(candidates, len(candidates))
     pairs: list[int] = []
@@ -351,12 +351,12 @@ def free_pairs(count: int) -> list[int]:
 
 
 def listening_ports() -> set[int]:
-    """The TCP ports (IPv4) on which somebody listens."""
+    """The TCP ports (IPv4) in use by listeners."""
     return {port for _, port in _listeners()}
 
 
 def open_ports() -> set[int]:
-    """Those of them on which somebody listens on all interfaces."""
+    """The TCP ports on which a process listens on all interfaces."""
     return {port for address, port in _listeners() if address == ALL_INTERFACES}
 
 
@@ -375,7 +375,7 @@ def _namespace() -> list[str]:
 
 
 def _new_folder() -> Path:
-    """An empty folder that only we may enter: one that an earlier daemon left, if nobody took the name since."""
+    """An empty folder with mode 0700: that of an earlier daemon, if the name is still free."""
     while _left:
         folder = _left.pop()
         try:

@@ -1,6 +1,6 @@
-"""Virtual readers lent one after the other: a card's own side goes in, what a terminal holds comes out.
+"""A pool of virtual readers: connects a card in process to a terminal through PC/SC.
 
-Between the two stand the real PC/SC library, pcscd and the reader's driver.
+The path between the two is the real PC/SC library, pcscd and the reader's driver.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from sscard.transport.vpcd import Seat, VirtualReaderSlot
 
 SHORTEST_COMMAND: Final = 2
 PATIENCE: Final = 5.0
-"""Seconds within which a daemon on a busy machine has done what takes it 0.4."""
+"""Seconds to wait for the daemon under load; normally it needs 0.4 s."""
 
 
 class ReaderPool:
-    """The readers of a private daemon, lent to as many threads at once as there are readers.
+    """The readers of a private daemon; each is used by one thread at a time.
 
     ``with pool.connect(card) as connection`` gives a connection that behaves
-    as the card itself does in process: ``PowerLost`` where the card loses its
-    power, ``PowerError`` where it has none. A card that loses its power leaves
-    the reader as a pulled card does; the next ``power_on`` puts it back.
-    ``ReaderError`` if PC/SC reports another ATR than the card sent.
+    like the card in process: ``PowerLost`` if the card loses power,
+    ``PowerError`` if it has no power. A card that loses power is removed from
+    the reader; the next ``power_on`` inserts it again. ``ReaderError`` if PC/SC
+    reports another ATR than the card sent.
 
-    Cards follow each other in a reader as a reset does, cold and with the next
-    one's ATR, without an empty reader between: that would cost 0.8 s each.
+    The next card in a reader appears as a cold reset with another ATR, without
+    an empty reader in between, which would cost 0.8 s per card.
     """
 
     def __init__(self, daemon: PrivatePcscd) -> None:
@@ -59,7 +59,7 @@ class ReaderPool:
 
     @contextmanager
     def connect(self, card: Connection) -> Iterator[Connection]:
-        """The terminal's side of this card, without power yet; waits for a free reader."""
+        """The terminal's connection to this card, without power yet; waits for a free reader."""
         place = self._free.get()
         try:
             with place.holding(card):
@@ -69,7 +69,7 @@ class ReaderPool:
 
 
 class _Lent:
-    """What is in a slot: the card that is lent its reader now. Used by the slot's thread, watched by the terminal's."""
+    """The current card in a slot. Used by the slot's thread, monitored by the terminal's thread."""
 
     def __init__(self) -> None:
         self.card: Connection | None = None
@@ -80,14 +80,14 @@ class _Lent:
         self._changed = threading.Condition()
 
     def lend(self, card: Connection) -> None:
-        """The next card takes the reader, without power."""
+        """Assign the reader to the next card, without power."""
         with self._changed:
             self.card = card
             self.atr = b""
             self.powered = self.lost = False
 
     def put_back(self) -> None:
-        """It is about to be inserted again."""
+        """Prepare for the next insertion."""
         with self._changed:
             self.lost = False
 
@@ -138,7 +138,7 @@ class _Lent:
 
 
 class _Place:
-    """A reader of the pool with the slot behind it: the terminal's side of whichever card is lent it."""
+    """A reader of the pool with its slot: the terminal's connection to the current card."""
 
     def __init__(self, slot: VirtualReaderSlot, reader_name: str) -> None:
         self._slot = slot
@@ -161,7 +161,7 @@ class _Place:
         return self._start(self._terminal.power_on)
 
     def power_off(self) -> None:
-        """Unpower the card; it has no power when this returns, though the daemon does not wait for that."""
+        """Unpower the card and wait until it has no power; the daemon does not wait for that."""
         self._powered = False
         self._terminal.power_off()
         if not self._lent.wait_for(lambda: not self._lent.powered):
@@ -174,8 +174,8 @@ class _Place:
         if not self._powered:
             raise PowerError("the card has no power: call power_on() first")
         if len(command) < SHORTEST_COMMAND:
-            raise ReaderError(Phrase("the driver of virtual readers takes a command of one byte for one of its own"))
-        return self._told(lambda: self._terminal.transmit(command))
+            raise ReaderError(Phrase("the driver of virtual readers takes a command of one byte for a control byte"))
+        return self._checked(lambda: self._terminal.transmit(command))
 
     def _start(self, start: Callable[[], bytes]) -> bytes:
         """Power on or reset the card and return its ATR.
@@ -185,7 +185,7 @@ class _Place:
         the ATR of another card leads to a wrong proof, which costs this card
         one of its PUK tries.
         """
-        atr, sent = self._told(start), self._lent.atr
+        atr, sent = self._checked(start), self._lent.atr
         if atr != sent:
             self.power_off()
             raise ReaderError(
@@ -200,32 +200,34 @@ class _Place:
         return atr
 
     def _insert(self) -> None:
-        """Put the card in where it is not; the daemon has asked it for its ATR when this returns."""
+        """Insert the card if necessary and wait until the daemon has requested its ATR."""
         if self._inserted:
             return
         if not wait_for_card(self._reader_name, present=False, timeout=PATIENCE):
-            raise ReaderError(Phrase("reader {name!r} holds a card that is none of the pool's", name=self._reader_name))
+            raise ReaderError(
+                Phrase("reader {name!r} contains a card that is not from the pool", name=self._reader_name)
+            )
         self._lent.put_back()
         self._slot.insert(self._lent)
         self._inserted = True
         self._lent.wait_for(lambda: self._lent.powered or self._lent.lost or self._lent.failed)
         if self._lent.failed:
-            self._slot.wait_for(timeout=PATIENCE)  # raises what the card raised
+            self._slot.wait_for(timeout=PATIENCE)  # re-raises the error of the card
         if self._lent.lost:
             self._lose()
 
-    def _told(self, answer: Callable[[], bytes]) -> bytes:
-        """The answer; what kept it away as the card's side knows it, where it knows."""
+    def _checked(self, answer: Callable[[], bytes]) -> bytes:
+        """The answer, or the error that the card raised, if known."""
         try:
             return answer()
         except TransportError:
-            self._slot.wait_for(Seat.EMPTY, timeout=0)  # raises what ended the slot
+            self._slot.wait_for(Seat.EMPTY, timeout=0)  # re-raises the error that ended the slot
             if not self._lent.lost:
                 raise
             self._lose()
 
     def _lose(self) -> NoReturn:
-        """The card lost its power and with it left the reader."""
+        """Handle a card that lost power and was therefore removed: raise ``PowerLost``."""
         self._inserted = False
         self.power_off()
         raise PowerLost from None

@@ -1,7 +1,7 @@
-"""The card inside the virtualsmartcard package: our card where its ``VirtualICC`` expects a ``SmartcardOS``.
+"""An sscard card in the virtualsmartcard package, as the ``SmartcardOS`` of its ``VirtualICC``.
 
-That package is GPL-3+ and on no index. Debian's ``vsmartcard-vpicc`` puts it
-where Python does not look, and it needs ``Crypto`` (``pip install
+That package is GPL-3+ and not on PyPI. Debian's ``vsmartcard-vpicc`` installs
+it outside Python's search path, and it needs ``Crypto`` (``pip install
 'sscard[virtualsmartcard]'``). It is imported only to build a ``VirtualICC``.
 """
 
@@ -19,14 +19,14 @@ from sscard.transport.vpcd import DEFAULT_PORT, HOST
 FOLDER: Final = "/usr/lib/python3/site-packages/virtualsmartcard"
 INSTALL: Final = "sudo apt-get install vsmartcard-vpicc && pip install 'sscard[virtualsmartcard]'"
 REPLACED: Final = "iso7816"
-"""The card that ``VirtualICC`` makes of itself, before it takes ours."""
+"""The type of card that ``VirtualICC`` creates before it is replaced by the sscard card."""
 
 
 class ConnectionOS:
-    """Any connection with the face of the package's ``SmartcardOS``.
+    """Any connection with the interface of the package's ``SmartcardOS``.
 
-    Errors of the connection pass through: they end ``VirtualICC.run``, and
-    with it the card is out of the reader.
+    Errors of the connection are raised: they end ``VirtualICC.run``, which
+    removes the card from the reader.
     """
 
     def __init__(self, connection: Connection) -> None:
@@ -34,7 +34,7 @@ class ConnectionOS:
         self._atr = b""
 
     def getATR(self) -> bytes:  # noqa: N802 - the package's own name
-        """The ATR; a card that had no power yet is asked for it and gets none in the end."""
+        """The ATR; a card without power is powered on and off to read it."""
         if not self._atr:
             self._atr = self._connection.power_on()
             self._connection.power_off()
@@ -58,8 +58,8 @@ class ConnectionOS:
 def virtual_icc(connection: Connection, host: str = HOST, port: int = DEFAULT_PORT) -> Any:
     """The package's ``VirtualICC`` with this card in it, connected to the reader's driver; ``run()`` serves.
 
-    Raises ``MissingPart`` where the package or what it needs is not there. Its
-    own way with the socket costs some 44 ms a command.
+    Raises ``MissingPart`` if the package or its dependency is not installed. Its
+    socket handling costs about 44 ms per command.
     """
     try:
         package = import_module("virtualsmartcard.VirtualSmartcard")

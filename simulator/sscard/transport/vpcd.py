@@ -1,7 +1,7 @@
 """The card side of vpcd: a virtual reader's slot that serves any ``Connection`` to PC/SC programs.
 
 The reader's driver (``libifdvpcd.so`` in pcscd) listens on a TCP port; a slot
-connects to it on the loopback interface and answers what it asks.
+connects to it on the loopback interface and answers its requests.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from sscard.transport.vpcd_wire import Control, FrameReader, WireError, frame
 
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 35963
-"""The first slot of the reader that the packaged driver configures; its second is the next port."""
+"""Port of the first slot in the driver package's configuration; the second slot has the next port."""
 
 HOLD_OFF: Final = 0.6
-"""Seconds a slot stays empty after a removal: pcscd looks every 0.4 s, and must not miss it."""
+"""Seconds a slot stays empty after a removal: pcscd polls every 0.4 s and must notice it."""
 
 NOTICE: Final = 0.3
-"""Seconds after its first look in which a daemon that notices a card has powered it; the next look is at 0.4."""
+"""Seconds after its first poll within which a daemon that notices a card powers it; the next poll is at 0.4 s."""
 
 FIRST_PAUSE: Final = 0.02
 LONGEST_PAUSE: Final = 0.25
@@ -40,7 +40,7 @@ _QUICKACK: Final = getattr(socket, "TCP_QUICKACK", None)
 
 
 class Seat(Enum):
-    """How far a card has come into its reader."""
+    """State of a slot."""
 
     EMPTY = Phrase("no card in the slot")
     SEEKING = Phrase("waiting for the reader's driver to listen")
@@ -49,11 +49,11 @@ class Seat(Enum):
 
 
 class Wire:
-    """A connected socket, used as vpcd needs it to answer in 0.1 ms instead of 44.
+    """A connected socket with the options for round trips of 0.1 ms instead of 44 ms with vpcd.
 
-    The driver sends length and payload apart and waits for the acknowledgement
-    between: so acknowledge at once (an option that Linux takes back by itself,
-    hence set before every read), and answer in one piece.
+    The driver sends length and payload separately and waits for the
+    acknowledgement in between. So quick acknowledgement is enabled before every
+    read (Linux resets this option), and an answer is sent in one piece.
     """
 
     def __init__(self, connected: socket.socket) -> None:
@@ -61,7 +61,7 @@ class Wire:
         connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def receive(self) -> bytes:
-        """The next bytes, at least one; none where the peer closed. ``WireError`` where it is gone."""
+        """The next bytes, at least one; empty if the peer closed the connection. ``WireError`` if it is lost."""
         try:
             if _QUICKACK is not None:
                 self._socket.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
@@ -70,7 +70,7 @@ class Wire:
             raise WireError("the reader's driver is gone") from error
 
     def send(self, payload: bytes) -> None:
-        """One message, in one piece; ``WireError`` where the peer is gone."""
+        """Send one message in one piece; ``WireError`` if the connection is lost."""
         message = frame(payload)
         try:
             self._socket.sendall(message)
@@ -79,7 +79,7 @@ class Wire:
 
 
 class _Insertion:
-    """One stay of a card in the slot, so that the same card put back in is told from the one taken out."""
+    """One insertion of a card, to distinguish a re-inserted card from the removed one."""
 
     __slots__ = ("atr", "card", "powered", "seen")
 
@@ -91,31 +91,31 @@ class _Insertion:
 
 
 class _Unnoticed(Exception):
-    """The daemon looks at the card and does not power it: it took another's place between two looks."""
+    """The daemon polls the card without powering it, because it replaced another card between two polls."""
 
 
 class VirtualReaderSlot:
-    """A slot of a virtual reader on ``port``, with ``card`` in it or none, served by a thread of its own.
+    """A slot of a virtual reader on ``port``, empty or with ``card``, served by its own thread.
 
-    ``after(command)`` runs on that thread after each command, before its
-    answer leaves, and with ``b""`` after each power-on and reset, which may
-    recover memory: the place to write the card to disk. It also runs where no
-    answer will leave because the card lost its power over the command.
+    ``after(command)`` runs on that thread after each command, before its answer
+    is sent, and with ``b""`` after each power-on and reset, which may recover
+    memory. Write the card to disk there. It also runs if no answer is sent
+    because the card lost power during the command.
 
-    - pcscd going away takes the card's power; the slot connects again when
-      something listens on the port, as often as that happens.
+    - If pcscd ends, the card loses power; the slot reconnects whenever a
+      process listens on the port.
     - ``CardRemoved``, or ``PowerLost`` at a write point, closes the connection
-      in mid-command and leaves the slot empty until ``insert``. The program
-      gets an answer of no bytes, which ``PcscConnection`` tells as ``CardRemoved``.
-    - A card that takes the place of another between two looks of the daemon is
-      not noticed by it: the slot takes it out once, for as long as it takes.
-    - ``CardMute`` closes the connection too, the only way vpcd has to end a
-      command without answer, and connects again at once: the card stays seen.
+      during the command and leaves the slot empty until ``insert``. The program
+      gets an empty answer, which ``PcscConnection`` reports as ``CardRemoved``.
+    - pcscd does not notice when one card replaces another between two polls: the
+      slot then removes the card once, until pcscd has noticed.
+    - ``CardMute`` closes the connection too, because vpcd has no other way to
+      end a command without answer, and reconnects immediately.
     - Any other error of the card or of ``after`` ends the thread without an
       answer; ``stop`` and ``wait_for`` raise it.
 
-    All methods may be called from any thread, ``after`` included: a ``remove``
-    or ``stop`` from there lets the answer leave first.
+    All methods may be called from any thread, also in ``after``: the answer is
+    sent before a ``remove`` or ``stop`` called there.
     """
 
     def __init__(
@@ -151,15 +151,15 @@ class VirtualReaderSlot:
 
     @property
     def seat(self) -> Seat:
-        """Where the card is now."""
+        """The current state of the slot."""
         return self._seat
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Take the card out and end the thread; raises what ended it before, if anything did."""
+        """Remove the card and end the thread; raise the error that ended it before, if any."""
         with self._changed:
             self._stopping = True
             self._hang_up()
@@ -169,7 +169,7 @@ class VirtualReaderSlot:
         self._raise_failure()
 
     def insert(self, card: Connection | None = None) -> None:
-        """Put a card in (without one: the last again). It connects once ``hold_off`` is over since the last left."""
+        """Insert a card (default: the last one). It connects ``hold_off`` after the last removal at the earliest."""
         with self._changed:
             if self._inserted is not None:
                 raise ValueError("the slot holds a card: remove() it first")
@@ -181,7 +181,7 @@ class VirtualReaderSlot:
             self._changed.notify_all()
 
     def remove(self) -> None:
-        """Take the card out, in mid-command if need be; without power when this returns. None in: nothing happens."""
+        """Remove the card, also during a command; it has no power when this returns. No effect on an empty slot."""
         with self._changed:
             self._inserted = None
             self._hang_up()
@@ -190,7 +190,7 @@ class VirtualReaderSlot:
             self.wait_for(Seat.EMPTY)
 
     def wait_for(self, *seats: Seat, timeout: float | None = None) -> bool:
-        """Wait until the card has come to one of these seats; whether it has. ``timeout`` in seconds."""
+        """Wait until the slot is in one of these states; return False after ``timeout`` seconds."""
         with self._changed:
             done = self._changed.wait_for(lambda: self._failure is not None or self._seat in seats, timeout)
         self._raise_failure()
@@ -201,11 +201,11 @@ class VirtualReaderSlot:
             while (inserted := self._next()) is not None:
                 self._serve(inserted)
         except Exception as error:
-            self._failure = error  # for whoever waits or stops
+            self._failure = error  # raised by wait_for or stop
         self._sit(Seat.EMPTY)
 
     def _next(self) -> _Insertion | None:
-        """Wait for a card to serve, and for the slot to have been empty long enough; ``None`` at the end."""
+        """Wait for a card, and until the slot has been empty long enough; ``None`` at the end."""
         with self._changed:
             while not self._stopping:
                 pause = self._empty_until - time.monotonic()
@@ -217,7 +217,7 @@ class VirtualReaderSlot:
         return None
 
     def _serve(self, inserted: _Insertion) -> None:
-        """One connection to the driver, from its beginning to its end."""
+        """Serve one connection to the driver until its end."""
         connected = self._connect(inserted)
         if connected is None:
             return self._leave(inserted)
@@ -228,11 +228,11 @@ class VirtualReaderSlot:
         except _Unnoticed:
             self._empty_until = time.monotonic() + HOLD_OFF
         except (CardRemoved, PowerLost):
-            with self._changed:  # the card left on its own
+            with self._changed:  # the card was removed by its own error
                 if self._inserted is inserted:
                     self._inserted = None
         except WireError:
-            pass  # pcscd is gone, or the card was taken out
+            pass  # pcscd has ended, or the card was removed
         finally:
             with self._changed:
                 self._connected = None
@@ -250,7 +250,7 @@ class VirtualReaderSlot:
                     wire.send(answer)
 
     def _answer(self, inserted: _Insertion, message: bytes) -> bytes:
-        """The answer to a message; none to a control but ``ATR``."""
+        """The answer to a message; ``None`` for control bytes except ``ATR``."""
         if len(message) == 1:
             return self._control(inserted, message[0])
         self.served += 1
@@ -277,7 +277,7 @@ class VirtualReaderSlot:
                 self._power(inserted, card.reset)
             case Control.ATR:
                 self._look(inserted)
-                if not inserted.atr:  # asked for before any power: find it out
+                if not inserted.atr:  # requested before the first power-on: read it
                     self._power(inserted, card.power_on)
                     card.power_off()
                 return inserted.atr
@@ -287,7 +287,7 @@ class VirtualReaderSlot:
         now = time.monotonic()
         inserted.seen = inserted.seen or now
         if not inserted.powered and now > inserted.seen + NOTICE:
-            inserted.powered = True  # once is enough: there are daemons that power no card by themselves
+            inserted.powered = True  # only once: some daemons never power a card without a client
             raise _Unnoticed
 
     def _power(self, inserted: _Insertion, power: Callable[[], bytes]) -> None:
@@ -297,12 +297,14 @@ class VirtualReaderSlot:
             self._after(b"")
 
     def _connect(self, inserted: _Insertion) -> socket.socket | None:
-        """A connection to the driver, waited for; ``None`` where the card is no longer wanted in the slot."""
+        """Wait for a connection to the driver; ``None`` if the card is removed meanwhile."""
         pause = FIRST_PAUSE
         while self._wanted(inserted):
             connected = connect(self.port)
             if connected is not None:
-                with self._changed:  # from now on remove and stop can hang up; _converse sees what they asked before
+                with (
+                    self._changed
+                ):  # from now on remove and stop can close the connection; _converse checks earlier requests
                     self._connected = connected
                 self._sit(Seat.WAITING)
                 return connected
@@ -315,7 +317,7 @@ class VirtualReaderSlot:
         return self._inserted is inserted and not self._stopping
 
     def _leave(self, inserted: _Insertion) -> None:
-        """The card has no connection any more, so no power either."""
+        """Power the card off after its connection has ended."""
         inserted.card.power_off()
         inserted.atr = b""
         if not self._wanted(inserted):
@@ -328,10 +330,10 @@ class VirtualReaderSlot:
             self._changed.notify_all()
 
     def _hang_up(self) -> None:
-        """Wake the thread out of its read; its own calls end the conversation by themselves."""
+        """Wake the thread from its read; calls on the thread itself end the conversation without this."""
         if self._connected is None or self._on_own_thread():
             return
-        with suppress(OSError):  # the driver was quicker
+        with suppress(OSError):  # the driver closed it first
             self._connected.shutdown(socket.SHUT_RDWR)
 
     def _on_own_thread(self) -> bool:
@@ -343,12 +345,12 @@ class VirtualReaderSlot:
 
 
 def connect(port: int) -> socket.socket | None:
-    """A connection to ``port`` on the loopback interface, or ``None`` where nobody listens."""
+    """A connection to ``port`` on the loopback interface, ``None`` if no process listens."""
     try:
         connected = socket.create_connection((HOST, port), CONNECT_TIMEOUT)
     except OSError:
         return None
-    # On a port nobody listens on, TCP can meet itself: both ends are then this socket.
+    # On a port without listener, TCP may connect a socket to itself.
     if connected.getsockname() == connected.getpeername():
         connected.close()
         return None
@@ -357,4 +359,4 @@ def connect(port: int) -> socket.socket | None:
 
 
 def _nothing(command: bytes) -> None:
-    """Nothing to do after a command."""
+    """No action after a command."""

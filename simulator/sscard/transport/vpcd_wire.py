@@ -10,7 +10,7 @@ MAX_PAYLOAD: Final = 0xFFFF
 
 
 class Control(IntEnum):
-    """What a message of one byte asks. Only ``ATR`` is answered."""
+    """Requests in messages of one byte. Only ``ATR`` is answered."""
 
     POWER_OFF = 0x00
     POWER_ON = 0x01
@@ -19,7 +19,7 @@ class Control(IntEnum):
 
 
 class WireError(Exception):
-    """Bytes that are no frame of vpcd; the connection is of no more use."""
+    """Bytes that are not a frame of vpcd; the connection is unusable."""
 
 
 def frame(payload: bytes) -> bytes:
@@ -36,7 +36,7 @@ def frame(payload: bytes) -> bytes:
 
 
 class FrameReader:
-    """Cuts a stream of bytes into messages, wherever the network cut it.
+    """Splits a stream of bytes into messages, independent of the chunks received.
 
     ``longest`` is the longest message accepted, in bytes.
     """
@@ -46,7 +46,7 @@ class FrameReader:
         self._received = bytearray()
 
     def feed(self, received: bytes) -> list[bytes]:
-        """Take bytes of any number in; the messages that are complete now, in order.
+        """Add received bytes; return the messages that are complete now, in order.
 
         Raises ``WireError`` at a message of no byte, or of more than ``longest``.
         """
@@ -57,7 +57,7 @@ class FrameReader:
         return messages
 
     def finish(self) -> None:
-        """The peer closed: ``WireError`` where that tore a message."""
+        """The peer closed the connection: ``WireError`` if a message is incomplete."""
         if self._received:
             raise WireError(f"closed in mid-frame, after {len(self._received)} of its bytes")
 

@@ -40,7 +40,7 @@ OUTSIDE: Final = Phrase("offset outside the EF")
 
 
 def readable(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
-    """The EF to read (SFI 0: the current one), or why not; only a command's success makes it current."""
+    """The EF to read (SFI 0: the current EF), or the error; the EF becomes current only if the command succeeds."""
     found = _located(session, sfi, transparent)
     if isinstance(found, bytes) or session.allows(found.read):
         return found
@@ -48,7 +48,7 @@ def readable(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
 
 
 def writable(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
-    """The EF to write (SFI 0: the current one), or why not; only a command's success makes it current."""
+    """The EF to write (SFI 0: the current EF), or the error; the EF becomes current only if the command succeeds."""
     found = _located(session, sfi, transparent)
     if isinstance(found, bytes) or session.allows(found.write):
         return found
@@ -64,7 +64,7 @@ def _located(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
 
 
 def file_records(ef: FileSpec, content: bytes) -> list[bytes]:
-    """The records of a file in their order: TLV records, or pieces of the record length."""
+    """The records of a file in order: TLV records, or parts with the record length."""
     if ef.structure == Structure.VARIABLE:
         return list(records(content))
     length = ef.record_length
@@ -72,7 +72,7 @@ def file_records(ef: FileSpec, content: bytes) -> list[bytes]:
 
 
 def binary_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
-    """What a binary command points at, in words."""
+    """Description of the data addressed by a binary command."""
     sfi, offset = binary_address(p1, p2)
     length = len(data) if data else le
     if not length:
@@ -87,7 +87,7 @@ def binary_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phra
 
 
 def record_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
-    """What a record command points at, in words."""
+    """Description of the records addressed by a record command."""
     where = _file_words(p2 >> 3)
     mode = p2 & 0b111
     if mode < BY_NUMBER:

@@ -29,7 +29,7 @@ INTERNAL_KEY: Final = 0x00
 
 
 def key_version(session: Session, versions: int, named: bytes) -> int:
-    """The version (from 0) that 0 or 1 trailing bytes name, ``UNKNOWN_VERSION`` for none held [OC-23]."""
+    """The version (from 0) in 0 or 1 trailing bytes; ``UNKNOWN_VERSION`` if the card does not have it [OC-23]."""
     if not named:
         return 0 if session.personality.default_key_version == "lowest" else versions - 1
     return named[0] - 1 if 1 <= named[0] <= versions else UNKNOWN_VERSION
@@ -38,7 +38,7 @@ def key_version(session: Session, versions: int, named: bytes) -> int:
 def external_authentication(session: Session) -> bytes:
     """Check authentication data(8) ‖ original data(8) [‖ version(1)] against the card's challenge.
 
-    A key with a retry counter pays one try before the comparison and gets it back on success only.
+    If the key has a retry counter, it is decremented before the comparison and reset on success.
     """
     p2 = session.p2
     data = session.data
@@ -48,7 +48,7 @@ def external_authentication(session: Session) -> bytes:
     layout = session.layout
     if p2 & LOCAL:
         index = layout.key(session.df.fid, p2)
-    else:  # SSSE's keys do not reach the MF above it, nor the financial side
+    else:  # SSSE's keys are not valid in the MF above it or in the financial DDF
         index = None if session.df.outside else layout.key(layout.ssse.fid, p2)
     if index is None or layout.keys[index].purpose != Purpose.EXTERNAL:
         return KEY_NOT_FOUND

@@ -1,4 +1,4 @@
-"""APPLICATION BLOCK (应用锁定) and CARD BLOCK (卡片锁定), LD/T 32.5, card-commands.md §1.12–1.13. Both are for ever."""
+"""APPLICATION BLOCK (应用锁定) and CARD BLOCK (卡片锁定), LD/T 32.5, card-commands.md §1.12–1.13; both permanent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DF_STK_NUMBER: Final = 0x82
 
 
 def application_block(session: Session) -> bytes:
-    """Block the current application: its lock key (BK where it has none), then a MAC under its STK."""
+    """Block the current application: requires its lock key (BK if it has none) and a MAC with its STK."""
     df = session.df
     if df.outside:
         return KEY_NOT_FOUND
@@ -53,7 +53,7 @@ def application_block(session: Session) -> bytes:
 
 
 def card_block(session: Session) -> bytes:
-    """Block the card, from SSSE: BK, then a MAC under STK."""
+    """Block the card, in SSSE: requires BK and a MAC with STK."""
     if session.df.outside:
         return KEY_NOT_FOUND
     if session.df is not session.layout.ssse:
@@ -71,7 +71,7 @@ def _bk(session: Session) -> int | None:
 
 
 def _refusal(session: Session, lock: int | None, stk: int | None, header: bytes) -> bytes:
-    """Why a block is refused, empty where it is not; a failure locks no key (LD/T 32.7 §13.1)."""
+    """The status word if a block is refused, else empty; a failure does not block a key (LD/T 32.7 §13.1)."""
     if lock is None or stk is None:
         return KEY_NOT_FOUND
     if not session.status & 2 << lock:

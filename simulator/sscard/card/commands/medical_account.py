@@ -35,7 +35,7 @@ ASCII: Final = 0x30
 
 
 def account_refusal(session: Session, controlled: bool) -> bytes:
-    """Why a medical command is refused here, empty where it is not; controlled ones need the PIN if one is set."""
+    """The status word if a medical command is refused, else empty; controlled commands need the PIN if one is set."""
     if session.df.fid != MEDICAL or _card_mode(session) != OFF_LINE:
         return CONDITIONS_NOT_SATISFIED
     if controlled and session.memory.strings[PIN] and not session.status & PIN_VERIFIED:
@@ -60,7 +60,7 @@ def number(session: Session, which: Account) -> int:
 
 
 def amount_bytes(session: Session, which: Account) -> bytes:
-    """An amount of the account as it goes into answers and MACs: 4 bytes."""
+    """An amount of the account as in answers and MACs: 4 bytes."""
     return number(session, which).to_bytes(4, "big")
 
 
@@ -75,7 +75,7 @@ def type_byte(session: Session, kind: int) -> bytes:
 
 
 def has_version(session: Session, key: str, version: int) -> bool:
-    """Whether the card holds this version (from 1) of a key; for a purchase it is the key index."""
+    """Whether the card has this version (from 1) of a key; for a purchase the version is the key index."""
     layout = session.layout
     return 1 <= version <= layout.keys[layout.key_named(key)].versions
 
@@ -87,7 +87,7 @@ def account_key(session: Session, name: str, version: int) -> BlockKey:
 
 
 def proof_of(session: Session, message: bytes) -> bytes:
-    """TAC (交易验证码): under DTK itself, in a DES card under its halves XORed."""
+    """TAC (交易验证码) with DTK; on a DES card with the XOR of its halves."""
     suite = session.profile.suite
     value = session.profile.key(session.layout.key_named("DTK"))
     if suite.block == 8:
@@ -96,7 +96,7 @@ def proof_of(session: Session, message: bytes) -> bytes:
 
 
 def initialize_refusal(session: Session, key: str, index: int, count: int) -> bytes:
-    """Why a transaction is not initialised: conditions, PIN, key index, or a count at its end; empty where it is."""
+    """The status word if a transaction cannot begin (conditions, PIN, key index, count at maximum), else empty."""
     refused = account_refusal(session, True)
     if refused:
         return refused
@@ -106,7 +106,7 @@ def initialize_refusal(session: Session, key: str, index: int, count: int) -> by
 
 
 def begin(session: Session, transaction: Transaction) -> Transaction:
-    """Open a transaction; the chip closes it again at whatever must end it."""
+    """Open a transaction; the chip ends it on any event that must end it."""
     session.transaction = transaction
     session.attentive = True
     return transaction

@@ -76,7 +76,7 @@ def initialize_for_load(session: Session) -> bytes:
 
 
 def credit_for_load(session: Session) -> bytes:
-    """Host time(7) ‖ MAC2(4) → TAC(4): the amount is on the account."""
+    """Host time(7) ‖ MAC2(4) → TAC(4): credit the amount to the account."""
     data = session.data
     refused = account_refusal(session, False)
     if refused:

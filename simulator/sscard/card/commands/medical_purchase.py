@@ -67,7 +67,7 @@ def initialize_for_purchase(session: Session) -> bytes:
 
 
 def debit_for_purchase(session: Session) -> bytes:
-    """Terminal count(4) ‖ time(7) ‖ MAC1(4) → TAC(4) ‖ MAC2(4): the amounts are posted."""
+    """Terminal count(4) ‖ time(7) ‖ MAC1(4) → TAC(4) ‖ MAC2(4): post the amounts."""
     data = session.data
     refused = account_refusal(session, False)
     if refused:
@@ -95,7 +95,7 @@ def debit_for_purchase(session: Session) -> bytes:
 
 
 def _settle(session: Session, transaction: Transaction, time: bytes) -> list[tuple[Account, int]]:
-    """The amounts after a purchase; the yearly totals begin anew in a new settlement year."""
+    """The amounts after a purchase; the yearly totals are reset in a new settlement year."""
     account, self_paid, pool = (int.from_bytes(transaction.amounts[at : at + 4], "big") for at in (0, 4, 8))
     start = number(session, Account.START_DAY)
     today = int(time[:4].hex())

@@ -1,4 +1,4 @@
-"""The PIN's life: VERIFY, CHANGE PIN, PIN CHANGE/UNBLOCK (LD/T 32.5, card-commands.md §1.9–1.11)."""
+"""The PIN commands: VERIFY, CHANGE PIN, PIN CHANGE/UNBLOCK (LD/T 32.5, card-commands.md §1.9–1.11)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ RESET: Final = 0x01
 
 
 def verify(session: Session) -> bytes:
-    """Compare the PIN (2–8 bytes cn); without data tell the tries left."""
+    """Verify the PIN (2–8 bytes cn); without data return the tries left."""
     data = session.data
     if session.df.outside:
         return KEY_NOT_FOUND
@@ -66,7 +66,7 @@ def verify(session: Session) -> bytes:
 
 
 def _attempt(session: Session, tries: int, given: bytes) -> bool:
-    """Pay one try, then compare: whatever tears afterwards, the try is gone (card-security.md §10.3)."""
+    """Decrement the retry counter, then compare, so that a tear cannot restore the try (card-security.md §10.3)."""
     memory = session.memory
     stored = memory.strings[PIN]
     if not stored and not session.personality.empty_pin_counts:
@@ -118,7 +118,7 @@ def _store(session: Session, pin: bytes) -> None:
 
 
 def _set_status(session: Session, effect: StatusEffect) -> None:
-    """What a new or freed PIN does to "PIN verified" [OC-6]."""
+    """Update "PIN verified" after a new or unblocked PIN [OC-6]."""
     if effect == "set":
         session.status |= PIN_VERIFIED
     elif effect == "clear":
@@ -166,7 +166,7 @@ def pin_change_unblock(session: Session) -> bytes:
 
 
 def _new_pin(session: Session, stk: BlockKey, enciphered: bytes) -> bytes | None:
-    """The PIN to store, ``None`` where the personality refuses it [OC-14, OC-19, OC-20, OC-24]."""
+    """The PIN to store, ``None`` if the personality refuses it [OC-14, OC-19, OC-20, OC-24]."""
     personality = session.personality
     if not enciphered:
         return b"" if personality.empty_pin_without_block else None

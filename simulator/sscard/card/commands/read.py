@@ -54,7 +54,7 @@ def read_binary(session: Session) -> bytes:
 
 
 def read_record(session: Session) -> bytes:
-    """Answer one record, or a run of records, whole with tag and length."""
+    """Answer one record or consecutive records, complete with tag and length."""
     p1 = session.p1
     p2 = session.p2
     sfi, mode = p2 >> 3, p2 & 0b111
@@ -81,7 +81,7 @@ def read_record(session: Session) -> bytes:
     if not found:
         return RECORD_NOT_FOUND
     answered = _deliver(session, found, session.le)
-    if len(answered) > len(OK):  # 6Cxx delivers nothing and leaves the record pointer
+    if len(answered) > len(OK):  # 6Cxx returns no data and does not change the record pointer
         session.open(ef, current)
     return answered
 

@@ -22,7 +22,7 @@ ACCEPTED: Final = 0x9000
 
 
 def select(session: Session) -> bytes:
-    """Make a DF or an EF current; a DF answers its FCI, an EF nothing."""
+    """Make a DF or an EF current; a DF answers its FCI, an EF no data."""
     p1 = session.p1
     p2 = session.p2
     data = session.data

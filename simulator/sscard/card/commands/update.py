@@ -111,7 +111,7 @@ def cycle(ef: FileSpec, content: bytes, record: bytes) -> bytes:
 
 
 def _write_record(session: Session, ef: FileSpec, mode: int, record: bytes) -> bytes:
-    """Replace the record that P1 and the mode mean; the next number, or a new identifier, appends."""
+    """Replace the record selected by P1 and the mode; the next number, or a new identifier, appends a record."""
     p1 = session.p1
     held = file_records(ef, session.memory.strings[ef.cell])
     current = session.record_in(ef)
@@ -140,7 +140,7 @@ def _content(session: Session, cla: int) -> bytes:
 
 
 def _message_refusal(session: Session, cla: int, ins: int) -> bytes:
-    """Why the message is refused, empty where it is not: its MAC is missing, has no challenge or is wrong [OC-33]."""
+    """The status word if the MAC is missing, has no challenge or is wrong, else empty [OC-33]."""
     if cla != WITH_MAC:
         return MAC_MISSING if session.personality.updates_need_mac else b""
     layout = session.layout
@@ -174,7 +174,7 @@ def update_record_with_mac(session: Session) -> bytes:
 
 
 def _class_refusal(session: Session) -> bytes:
-    """CLA 04 exists only where the files demand a MAC; the standard's own files know none [OC-33]."""
+    """CLA 04 is known only if the files require a MAC; the standard's files do not [OC-33]."""
     if not session.personality.updates_need_mac:
         return UNKNOWN_CLA
     return b"" if len(session.data) > MAC_LENGTH else WRONG_LENGTH
@@ -199,7 +199,7 @@ _RECORD: Final = {
     SW.WRONG_LENGTH: Phrase("no data, or not the record length of the EF"),
     SW.WRONG_FILE_STRUCTURE: Phrase("the EF has no records, or is cyclic and P2 is not sssss011"),
     SW.RECORD_NOT_FOUND: Phrase("no such record, nor the next number"),
-    SW.FILE_FULL: Phrase("no room for the record in the EF"),
+    SW.FILE_FULL: Phrase("not enough space for the record in the EF"),
     SW.LC_NOT_TLV: Phrase("tag or length of the record do not fit P1 or Lc"),
 }
 _PLAIN: Final[dict[int, Phrase]] = {SW.MAC_MISSING: Phrase("the EF demands a MAC")}
@@ -210,7 +210,7 @@ _BYTES: Final = Words("data to write", "要写入的数据")
 _WHOLE_RECORD: Final = Words("whole record, TLV in a file of variable records", "完整记录，变长记录文件中为TLV")
 _MAC_CHOICES: Final = ("updates_need_mac", "no_challenge", "challenge_lasts")
 WITH_MAC_LENGTHS: Final = range(256)
-"""What the class refuses comes before a wrong length."""
+"""Check the class before the length."""
 
 UPDATE_BINARY: Final = Command(
     "UPDATE BINARY",

@@ -1,4 +1,4 @@
-"""The driver's C library: built here out of its source, for this machine or for Windows."""
+"""Build the driver's C library from its source, for this machine or for Windows."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ WARNINGS: Final = ("-Wall", "-Wextra")
 
 
 class System(NamedTuple):
-    """What a library is built for: its file, the compiler, its options, and the package that has it."""
+    """A target of the build: library file, compiler, its options, and the package that contains it."""
 
     library: str
     compiler: str
@@ -36,19 +36,19 @@ SYSTEMS: Final = {
     "win64": System("sscarddriver.dll", "x86_64-w64-mingw32-gcc", _DLL, "gcc-mingw-w64-x86-64"),
     "win32": System("sscarddriver.dll", "i686-w64-mingw32-gcc", _DLL, "gcc-mingw-w64-i686"),
 }
-"""What it can be built for; on Windows programs of the field have 32 bits as often as 64."""
+"""Targets of the build; on Windows both 32-bit and 64-bit applications are common."""
 
 
 def source_folder() -> Path:
-    """Where source, header, example and PROTOCOL.md are."""
+    """The folder with source, header, example and PROTOCOL.md."""
     return Path(str(resources.files(__package__)))
 
 
 def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: tuple[str, ...] = ()) -> Path:
-    """Compile the library into ``folder``, header and example.c beside it; the library's path.
+    """Compile the library into ``folder``, with header and example.c; return the library's path.
 
-    ``compiler`` is another command than the system's own.
-    Errors: ``MissingPart`` without a compiler, ``InputError`` where it fails.
+    ``compiler`` replaces the default compiler of the target.
+    Errors: ``MissingPart`` without a compiler, ``InputError`` if it fails.
     """
     command = shlex.split(compiler) or [system.compiler]
     if shutil.which(command[0]) is None:
@@ -68,13 +68,13 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
             )
         for name in (HEADER, EXAMPLE):
             shutil.copyfile(source / name, folder / name)
-        beside.replace(library)  # a program that uses the old one keeps it
+        beside.replace(library)  # a program that has loaded the old library keeps it
     except OSError as error:
         raise InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(folder)) from None
     return library
 
 
 def cached_library(version: str, system: str = "here") -> Path:
-    """Where this user's library of a version, for one of ``SYSTEMS``, is kept."""
+    """The path of this user's library of a version, for one of ``SYSTEMS``."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return caches / "sscard" / version / system / SYSTEMS[system].library

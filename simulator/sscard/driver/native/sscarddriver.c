@@ -33,7 +33,7 @@
 #include <unistd.h>
 #endif
 
-/* What becomes of a call; the codes are those of the driver's table. */
+/* Return codes, from the driver's table. */
 enum {
     OK = 0,
     NO_ANSWER = -4,
@@ -45,14 +45,14 @@ enum {
     LENGTH = -42
 };
 
-/* Buffers of the sheet, in bytes. */
+/* Sizes of the standard's buffers, in bytes. */
 enum { CARD_INFO = 128, FILE_ADDRESS = 1024, WRITE_DATA = 20480, PAY_INFO = 512 };
 enum { OUT_512 = 512, OUT_1024 = 1024, OUT_2048 = 2048, OUT_20480 = 20480 };
 
 enum { DEFAULT_PORT = 35980, DEFAULT_TIMEOUT = 180, LONGEST_TIMEOUT = 86400, CONNECT_TIMEOUT = 5, START_TIMEOUT = 30 };
 enum { LONGEST_REQUEST = 3 * (CARD_INFO + FILE_ADDRESS + WRITE_DATA) + 64, LONGEST_ANSWER = 3 * OUT_20480 + 64 };
 
-/* Where the text of a failure is made: the server is not there to tell it. */
+/* Descriptions of errors that occur without the server. */
 static const struct {
     long code;
     const char *utf8, *gbk;
@@ -66,13 +66,13 @@ static const struct {
     {LENGTH, "操作数长度错", "\xB2\xD9\xD7\xF7\xCA\xFD\xB3\xA4\xB6\xC8\xB4\xED"},
 };
 
-/* A parameter of text and how long it may be. */
+/* A text parameter and its maximum length. */
 struct text {
     const char *value;
     size_t longest;
 };
 
-/* --- What differs between systems ------------------------------------------------------------------------------- */
+/* --- Differences between systems -------------------------------------------------------------------------------- */
 
 #if defined(_WIN32)
 
@@ -161,7 +161,7 @@ static bool in_utf8(void) {
     return strcmp(charset, "UTF-8") == 0 || strcmp(charset, "utf-8") == 0;
 }
 
-/* Puts the description of a failure of our own into pOutInfo; none is longer than 512 bytes. */
+/* Writes the description of an error of this library into pOutInfo; at most 512 bytes. */
 static long fail(char *out, long code) {
     for (size_t i = 0; i < sizeof DESCRIPTIONS / sizeof *DESCRIPTIONS; i++)
         if (DESCRIPTIONS[i].code == code) strcpy(out, in_utf8() ? DESCRIPTIONS[i].utf8 : DESCRIPTIONS[i].gbk);
@@ -171,8 +171,8 @@ static long fail(char *out, long code) {
 /* --- The connection, under the lock ----------------------------------------------------------------------------- */
 
 static handle connection = NO_HANDLE;
-static long owner;                    /* the process that made it: a child after fork() makes its own */
-static char line[LONGEST_ANSWER + 1]; /* what is received; what is sent has its own room */
+static long owner;                    /* the process that opened it: a child after fork() opens its own */
+static char line[LONGEST_ANSWER + 1]; /* receive buffer; requests have their own buffer */
 static char request[LONGEST_REQUEST + 1];
 
 static void forget(volatile char *text, size_t size) {
@@ -185,11 +185,11 @@ static void disconnect(void) {
 }
 
 #if defined(__GNUC__)
-/* Unloaded, or at the end of the process: the server is told at once. */
+/* Closes the connection when the library is unloaded or the process ends, so that the server notices immediately. */
 __attribute__((destructor)) static void leave(void) { disconnect(); }
 #endif
 
-/* Waits for what may be done with a socket; OK, NO_ANSWER or READER. */
+/* Waits until a socket is readable or writable; OK, NO_ANSWER or READER. */
 static long await(handle at, short events, int64_t deadline) {
     for (;;) {
         struct pollfd waiting = {.fd = at, .events = events};
@@ -214,7 +214,7 @@ static long send_all(const char *text, size_t size, int64_t deadline) {
     return OK;
 }
 
-/* Receives one line, without its end. More than one is an answer that is none. */
+/* Receives one line, without its end. More than one line is an invalid answer. */
 static long receive_line(int64_t deadline) {
     size_t have = 0;
     while (have < LONGEST_ANSWER) {
@@ -290,7 +290,7 @@ static handle connect_anywhere(void) {
 
 static bool may_start(void) { return *setting("SSCARD_DRIVER_START", "") != '\0'; }
 
-/* Runs the user's command in the background; it serves once it has said its first line. */
+/* Runs the user's command in the background; the server is ready when the command has printed its first line. */
 static bool start_server(void) {
     const char *command = setting("SSCARD_DRIVER_START", "");
     int64_t deadline = now_ms() + START_TIMEOUT * 1000;
@@ -304,13 +304,13 @@ static bool start_server(void) {
     if (said == NULL) return false;
     for (char byte = 0; !ready && await(fileno(said), POLLIN, deadline) == OK && read(fileno(said), &byte, 1) == 1;)
         ready = byte == '\n';
-    pclose(said); /* of the shell, which has gone: the server stays */
+    pclose(said); /* the shell has ended; the server keeps running */
     return ready;
 }
 
 #endif
 
-/* Opens the connection and the conversation. */
+/* Opens the connection and sends the first line. */
 static long connect_server(void) {
     const char *hello = in_utf8() ? "sscard-driver\t1\tUTF-8\n" : "sscard-driver\t1\tGBK\n";
     int64_t deadline;
@@ -330,7 +330,7 @@ static long connect_server(void) {
     return strncmp(line, "-13\t", 4) == 0 ? UNSUPPORTED : CHECKSUM;
 }
 
-/* Whether the connection can still be used: nothing may have come unasked, not even its end. */
+/* Whether the connection is still usable: no unexpected data and not closed. */
 static bool is_connected(void) {
     struct pollfd look = {.fd = connection, .events = POLLIN};
     if (connection == NO_HANDLE || owner != process()) return false;
@@ -339,7 +339,7 @@ static bool is_connected(void) {
 
 /* --- A call ----------------------------------------------------------------------------------------------------- */
 
-/* Adds a field with its escapes; whether it was short enough. */
+/* Appends a field with its escapes; returns whether it fits. */
 static bool add_field(size_t *length, const char *value, size_t longest) {
     static const char DIGITS[] = "0123456789ABCDEF";
     size_t taken = 0;
@@ -363,12 +363,12 @@ static int digit(char of) {
     return of >= 'a' && of <= 'f' ? of - 'a' + 10 : -1;
 }
 
-/* Copies the text of an answer, its escapes undone; whether it is one and has room. A zero byte ends it, as in C. */
-static bool copy_text(const char *text, char *out, size_t room) {
+/* Copies the text of an answer with its escapes decoded; returns whether it is valid and fits. A zero byte ends it. */
+static bool copy_text(const char *text, char *out, size_t capacity) {
     size_t written = 0;
     for (; *text != '\0'; text++) {
         char byte = *text;
-        if (byte == '\t' || written + 1 == room) return false;
+        if (byte == '\t' || written + 1 == capacity) return false;
         if (byte == '%') {
             int high = digit(text[1]);
             int low = high < 0 ? -1 : digit(text[2]);
@@ -382,16 +382,16 @@ static bool copy_text(const char *text, char *out, size_t room) {
     return true;
 }
 
-/* Takes return code and pOutInfo out of the line received; whether it is an answer. */
-static bool understand(long *code, char *out, size_t room) {
+/* Parses return code and pOutInfo from the line received; returns whether it is a valid answer. */
+static bool understand(long *code, char *out, size_t capacity) {
     char *end;
     errno = 0;
     *code = strtol(line, &end, 10);
     if (line[0] != '-' && line[0] != '0') return false; /* strtol would skip spaces */
-    return *end == '\t' && errno == 0 && *code <= 0 && copy_text(end + 1, out, room);
+    return *end == '\t' && errno == 0 && *code <= 0 && copy_text(end + 1, out, capacity);
 }
 
-static long converse(size_t length, char *out, size_t room) {
+static long converse(size_t length, char *out, size_t capacity) {
     int64_t deadline = now_ms() + timeout_ms();
     long done = OK, code;
     if (!is_connected()) {
@@ -401,12 +401,12 @@ static long converse(size_t length, char *out, size_t room) {
     }
     if (done == OK) done = send_all(request, length, deadline);
     if (done == OK) done = receive_line(deadline);
-    if (done == OK && understand(&code, out, room)) return code;
+    if (done == OK && understand(&code, out, capacity)) return code;
     disconnect();
     return fail(out, done == OK ? CHECKSUM : done);
 }
 
-/* Writes the request; OK, or what is wrong with the parameters. */
+/* Writes the request; OK, or the code of a wrong parameter. */
 static long compose(size_t *length, const char *function, const int *numbers, const struct text *texts) {
     *length = (size_t)sprintf(request, "%s", function);
     for (; *numbers != INT_MIN; numbers++) *length += (size_t)sprintf(request + *length, "\t%d", *numbers);
@@ -419,16 +419,16 @@ static long compose(size_t *length, const char *function, const int *numbers, co
     return OK;
 }
 
-/* A function of the driver: its numbers end with INT_MIN, its texts with one of no length. */
-static long call(const char *function, const int *numbers, const struct text *texts, char *out, size_t room) {
+/* Calls a function of the driver: its numbers end with INT_MIN, its texts with one of length 0. */
+static long call(const char *function, const int *numbers, const struct text *texts, char *out, size_t capacity) {
     size_t length = 0;
     long done;
     if (out == NULL) return PARAMETER;
     out[0] = '\0';
     take_turn();
     done = compose(&length, function, numbers, texts);
-    done = done == OK ? converse(length, out, room) : fail(out, done);
-    forget(request, sizeof request); /* a PIN may be among it */
+    done = done == OK ? converse(length, out, capacity) : fail(out, done);
+    forget(request, sizeof request); /* it may contain a PIN */
     forget(line, sizeof line);
     give_turn();
     return done;

@@ -2,11 +2,11 @@
 
 The journal has one chain or several, its *lanes*; a case stays in the lane it
 was opened in. A lane's head counts its events and cases and is sealed too, so
-that events cannot be cut off its end. Why lanes: a chain is written by one
-transaction at a time, which has the lane's head locked until its commit. With
-one lane, all workers of a shared journal would wait for each other's commits;
-with 64, each has its own, and their commits reach the disk together. A chain
-per case would not do: whoever removes a whole case would leave no gap.
+that the end of a lane cannot be truncated. Why lanes: a chain is written by one
+transaction at a time, which locks the lane's head until its commit. With one
+lane, all workers of a shared journal would wait for each other's commits; with
+64 lanes they commit in parallel. A chain per case is not sufficient: the
+removal of a whole case would leave no gap.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Event, Facts, Stage
 
 START: Final = "0" * 64
-"""What stands before the first event of a lane."""
+"""The seal before the first event of a lane."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """An event as it stands in the journal: where, of which case (its ``place``-th, from 1), and its seal."""
+    """An event as stored in the journal: lane, position, case, its ``place`` in the case (from 1), and its seal."""
 
     lane: int
     position: int
@@ -43,7 +43,7 @@ class Entry:
     seal: str = ""
 
     def sealed(self, key: bytes, before: str) -> str:
-        """The seal it must have after this one: HMAC-SHA-256, 64 hex digits."""
+        """The seal of this event after the given one: HMAC-SHA-256, 64 hex digits."""
         parts = (before, self.lane, self.position, self.case, self.place, self.time, self.stage, self.act, self.text)
         return _mac(key, json.dumps([*parts, self.facts], ensure_ascii=False, separators=(",", ":")))
 
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The end of a lane: how many events and cases it has, and its last event's seal."""
+    """The end of a lane: numbers of events and cases, and the seal of the last event."""
 
     lane: int
     events: int = 0
@@ -67,7 +67,7 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it was written; ``position`` counts in its lane, from 1."""
+    """A difference from what was written; ``position`` counts in its lane, from 1."""
 
     lane: int
     position: int
@@ -79,7 +79,7 @@ class Finding:
 
     @property
     def said(self) -> Phrase:
-        """Where it is and what."""
+        """Place and problem."""
         where, problem = {"lane": self.lane, "position": self.position}, self.problem
         if self.case:
             return Phrase(
@@ -89,7 +89,7 @@ class Finding:
 
 
 def written(event: Event) -> dict[str, str]:
-    """The parts of an event as text, always the same for the same event."""
+    """The parts of an event as canonical text."""
     return {
         "time": event.time.isoformat(),
         "stage": event.stage.value,
@@ -100,7 +100,7 @@ def written(event: Event) -> dict[str, str]:
 
 
 def _said(text: str) -> Phrase:
-    """A phrase as it was written; what is none is text that somebody put there."""
+    """The phrase as written; other content is returned as text, because it was put there by someone else."""
     try:
         return Phrase.from_facts(json.loads(text))
     except (ValueError, TypeError, AttributeError):
@@ -108,12 +108,12 @@ def _said(text: str) -> Phrase:
 
 
 def key_check(key: bytes) -> str:
-    """Tells whether a key is the journal's, and not which it is."""
+    """Check value of the journal's key, which does not disclose the key."""
     return _mac(key, "sscard journal")[:16]
 
 
 def examine(key: bytes, head: Head, head_seal: str, entries: Iterator[Entry]) -> Iterator[Finding]:
-    """What is wrong with a lane, given in the order of its positions."""
+    """The problems of a lane, whose entries are passed in the order of their positions."""
     before, expected, cases = START, 1, 0
     for entry in entries:
         if entry.position != expected:

@@ -96,7 +96,7 @@ class SqlJournal:
         self._engine.dispose()
 
     def open_case(self, event: Event) -> Case:
-        """See ``Journal``; the number tells the lane, so lanes give numbers without asking each other."""
+        """See ``Journal``; the lane follows from the number, so lanes assign numbers independently."""
         key = event.facts["key"]
         try:
             with self._writing() as db:
@@ -367,7 +367,7 @@ def _begin_sqlite(db: Connection) -> None:
 
 
 def load_key(path: Path) -> bytes:
-    """The journal's key (32 bytes as 64 hex digits) from its file, made for the owner alone where there is none."""
+    """The journal's key (32 bytes as 64 hex digits) from its file, created for the owner only if it does not exist."""
     try:
         _make_key(path)
         key = bytes.fromhex(path.read_text(encoding="ascii"))

@@ -1,7 +1,7 @@
-"""The journal (办件日志): where every event of every case is written before anything follows from it.
+"""The journal (办件日志): every event of every case is written to it before anything depends on the event.
 
-``MemoryJournal`` keeps cases for one run; ``database.SqlJournal`` keeps them
-for good, chained by hash, in SQLite or PostgreSQL.
+``MemoryJournal`` keeps cases until the process ends; ``database.SqlJournal``
+stores them permanently, chained by hash, in SQLite or PostgreSQL.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sscard.service.case import Case, Event
 
 
 class Overtaken(PhrasedError):
-    """Another process wrote to the case first; nothing was written. Load the case anew."""
+    """Another process wrote to the case first; the event was not written. Reload the case."""
 
     def __init__(self, case_number: str) -> None:
         super().__init__(Phrase("case {number} was continued elsewhere", number=case_number))
@@ -27,20 +27,20 @@ class JournalUnavailable(PhrasedError):
 
 
 class Journal(Protocol):
-    """What the service asks of a journal. ``key`` is for its digests of ID numbers and never written down."""
+    """Interface of a journal. ``key`` is the key for digests of ID numbers; it is never stored in the journal."""
 
     @property
     def key(self) -> bytes: ...
 
     def open_case(self, event: Event) -> Case:
-        """A case that begins with this event; the case that already has its key (idempotency), if it has one."""
+        """Open a case with this event, or return the case that already has the event's idempotency key."""
 
     def append(self, case: Case, event: Event) -> None:
-        """Write an event and add it to the case: ``WrongStage`` or ``Overtaken`` where it may not follow."""
+        """Write an event and add it to the case; ``WrongStage`` or ``Overtaken`` if it may not follow."""
 
 
 class MemoryJournal:
-    """A journal of one process and one run."""
+    """A journal in the memory of this process."""
 
     key = b"in memory"
 

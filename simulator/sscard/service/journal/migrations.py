@@ -1,4 +1,4 @@
-"""How a journal of an earlier schema becomes one of this, step by step; a new one begins at version 0."""
+"""Migrate the schema of a journal step by step; a new journal begins at version 0."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def _create(db: Connection, key: bytes) -> None:
 
 
 STEPS: Final[Mapping[int, Step]] = {0: _create}
-"""By the version they start from."""
+"""Migration steps by the version they start from."""
 
 
 def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = STEPS) -> int:
-    """Bring the journal to the last version, in the caller's transaction; the number of its lanes.
+    """Migrate the journal to the last version in the caller's transaction; return the number of its lanes.
 
-    ``InputError`` where a newer sscard wrote it or another key seals it;
-    ``shown`` names the journal in it.
+    ``InputError``, with the name ``shown``, if a newer sscard wrote the journal
+    or it is sealed with another key.
     """
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})

@@ -1,4 +1,4 @@
-"""The tables of a journal in a database, and why a database refuses, as phrases."""
+"""The tables of a journal in a database, and the messages for errors of the database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JOURNAL: Final = Table(
     Column("lanes", Integer, nullable=False),
     Column("key_check", String(16), nullable=False),
 )
-"""One row: the schema's version, the number of lanes, which key seals."""
+"""One row: schema version, number of lanes, check value of the key."""
 
 LANE: Final = Table(
     "lane",
@@ -46,7 +46,7 @@ EVENT: Final = Table(
     Column("seal", String(64), nullable=False),
     Index("event_of_case", "case", "place", unique=True),
 )
-"""The events; rows are only ever added."""
+"""The events; rows are only inserted."""
 
 OPENING: Final = Table(
     "opening",
@@ -54,7 +54,7 @@ OPENING: Final = Table(
     Column("key", String(200), primary_key=True),
     Column("case", String(20), nullable=False),
 )
-"""The case of each idempotency key; the key itself stands in the case's first event, under its seal."""
+"""The case of each idempotency key; the first event of the case contains the key too, under its seal."""
 
 _SQLITE: Final = {
     sqlite3.SQLITE_BUSY: Phrase("another process writes to it"),
@@ -78,7 +78,7 @@ _POSTGRESQL: Final = {
 
 
 def reason_in(error: BaseException | None) -> Sayable:
-    """Why a database refused, by the number or state of its driver's error; its own words may hold values."""
+    """Why a database failed, by error number or SQLSTATE; the driver's own text may contain values."""
     number: int | None = getattr(error, "sqlite_errorcode", None)
     if number is not None:
         return _SQLITE.get(number & 0xFF, Phrase("SQLite error {number}", number=number))
