@@ -62,7 +62,7 @@ class CardSession:
 
     @classmethod
     def start(cls, connection: Connection, hsm: Hsm) -> CardSession:
-        """Power the card, select SSSE, and read its algorithm and identity (flows §1).
+        """Power the card, select SSSE, and read its algorithm and identity (terminal-flows.md §1).
 
         ``UnknownAlgorithm`` is raised by the first operation that needs a key.
         """
@@ -95,7 +95,7 @@ class CardSession:
         return run(flow, self._send, self._answers)
 
     def read_basic(self) -> BasicData:
-        """Read EF05 and EF06; a card of generation 3.0 needs the proof of RKSSSE first (flows §5)."""
+        """Read EF05 and EF06; on a 3.0 card the proof of RKSSSE is sent first (terminal-flows.md §5)."""
         return self.run(flows.read_basic(self.card))
 
     def tries_left(self) -> int | None:
@@ -114,7 +114,7 @@ class CardSession:
         """PIN reset (重置): the issuer sets a new PIN and restores all tries.
 
         Two challenges, the proof of PUK, a challenge, PIN CHANGE/UNBLOCK under
-        STK (flows §6.1). A wrong proof costs one of PUK's tries:
+        STK (terminal-flows.md §6.1). A wrong proof costs one of PUK's tries:
         ``AuthenticationFailed``, then ``KeyBlocked``.
         """
         self.run(flows.reset_pin(self.card, flows.encode_given_pin(new)))
@@ -130,7 +130,7 @@ class CardSession:
     def pay(
         self, pin: str, cost: int, hsm: Hsm, now: datetime, *, account: int = 0, ascii_type: bool = False
     ) -> Receipt:
-        """Pay a cost in fen at a pharmacy (flows §7), ``account`` of it from the account of the card.
+        """Pay a cost in fen at a pharmacy (terminal-flows.md §7), ``account`` fen of it from the card's account.
 
         ``hsm`` replaces the pharmacy's PSAM. The transaction type is
         binary in MAC1, or ASCII with ``ascii_type`` [OC-18]. Errors as of
