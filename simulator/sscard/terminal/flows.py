@@ -203,7 +203,7 @@ def challenge() -> Flow[bytes]:
 
 
 def two_challenges() -> Flow[tuple[bytes, bytes]]:
-    """Original data and process factor, 8 bytes each, by two challenges; the card keeps the second (§6.1)."""
+    """Two challenges: original data(8) and process factor(8); the card keeps the second (terminal-flows.md §6.1)."""
     original = checked((yield GET_CHALLENGE), CHALLENGE)
     return original, checked((yield GET_CHALLENGE), CHALLENGE)
 
@@ -311,7 +311,7 @@ class Purchase:
 def purchase(
     card: OpenedCard, key_index: int, amounts: bytes, kind: bytes, terminal: str, time: bytes
 ) -> Flow[Purchase]:
-    """Purchase in the selected DF04 after PIN verification (flows §7.3); parameters as of ``PurchaseMac``."""
+    """Purchase in DF04, selected, with PIN verified (terminal-flows.md §7.3); parameters as of ``PurchaseMac``."""
     opening = command(0xB0, 0x28, 0x01, 0x01, bytes((key_index,)) + amounts + bytes.fromhex(terminal))
     opened = checked((yield opening), INITIALIZE)
     asked = PurchaseMac(card, key_index, opened[14:22], amounts, kind, terminal, time)
