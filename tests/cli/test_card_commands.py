@@ -14,6 +14,7 @@ import pytest
 
 import kit
 from kit.programs import CommandLine
+from kit.programs import run as in_process_of_its_own
 from sscard.card import Chip
 from sscard.issuer import preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
@@ -164,7 +165,20 @@ def test_show_tells_the_state(sscard: CommandLine, image: Path) -> None:
     assert code == 0
     assert "5 of 6 tries left" in out
     assert "张三" in out
+    assert "PUK" not in out
+    assert len(out.splitlines()) < 25
+    code, out, _ = sscard("show", image, "--all")
+    assert code == 0
+    assert "5 of 6 tries left" in out
     assert "PUK" in out
+
+
+def test_tables_that_go_to_no_terminal_are_not_wrapped(image: Path) -> None:
+    for language in ("en", "zh"):
+        done = in_process_of_its_own("--lang", language, "show", image, "--all")
+        files = load_card(image).profile.layout.files
+        rows = [line for line in done.stdout.splitlines() if " EF" in line]
+        assert len(rows) == len(files)
 
 
 def test_show_for_programs(sscard: CommandLine, image: Path) -> None:

@@ -86,7 +86,7 @@ def test_json_for_programs(ours: Path, place: str) -> None:
     with serving(place):
         done = call(ours, "iVerifyPIN", 9, "--json", place=place)
     content = json.loads(done.stdout)
-    assert (content["schema"], content["function"], content["code"]) == ("sscard-driver-call-1", "iVerifyPIN", -14)
+    assert (content["schema"], content["function"], content["code"]) == ("sscard.driver-call/1", "iVerifyPIN", -14)
 
 
 def test_the_steps_of_a_group_stay_together_and_no_pin_is_shown(ours: Path, place: str) -> None:

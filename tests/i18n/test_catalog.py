@@ -739,7 +739,7 @@ def test_a_failing_step_is_told_in_chinese(tmp_path: Path) -> None:
 def test_a_card_and_its_refusals_in_chinese(tmp_path: Path) -> None:
     image = tmp_path / "card.json"
     save_card(kit.card_of("v3-sm4"), image)
-    shown = sscard("--lang", "zh", "show", image).stdout
+    shown = sscard("--lang", "zh", "show", image, "--all").stdout
     assert "密码：已设，剩余6次" in shown
     assert "卡号: A00000011" in shown
     assert "变长记录" in shown

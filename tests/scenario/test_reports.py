@@ -48,7 +48,7 @@ def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[Scenar
 
 def test_json_has_a_verdict_per_scenario_and_names_the_failure(results: list[ScenarioResult]) -> None:
     content = loads(json.write(results, SEED))
-    assert (content["schema"], content["seed"]) == ("sscard-run-1", SEED)
+    assert (content["schema"], content["seed"]) == ("sscard.run/1", SEED)
     right, wrong = content["results"]
     assert (right["name"], right["verdict"], right["failure"]) == ("The right PIN", "passed", None)
     assert (wrong["verdict"], wrong["failure"]["line"]) == ("failed", 4)

@@ -9,12 +9,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import card_argument, commands_argument, contactless_option, explain_option, pins_option
-from sscard.cli.target import open_target
+from sscard.cli.options import (
+    card_argument,
+    commands_argument,
+    contactless_option,
+    explain_option,
+    force_option,
+    pins_option,
+)
+from sscard.cli.output import check_output, write_output
+from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import FILE
 from sscard.cli.usage import command, option
-from sscard.errors import InputError
-from sscard.i18n.language import N_, _, reason_of
+from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.conversation import Event, Recorder
@@ -30,6 +37,7 @@ Save = Callable[["Recorder"], None]
 @explain_option
 @option("--raw", is_flag=True, help=N_("Print one answer line (DATA SW) per input line, for programs."))
 @option("--trace", type=FILE, help=N_("Write the redacted trace to a file."))
+@force_option
 @contactless_option
 @pins_option
 def apdu(
@@ -38,6 +46,7 @@ def apdu(
     explain: bool,
     raw: bool,
     trace: Path | None,
+    force: bool,
     contactless: bool,
     pins: tuple[str, ...],
 ) -> None:
@@ -54,11 +63,13 @@ def apdu(
 
       CMD 00 84 00 00 04 [XXXXXXXX] (90 00)
     """
+    if trace is not None:
+        check_output(trace, image_files(target), replace=force)
     show: Show = show_raw if raw else show_explained if explain else show_plain
 
     def save(recorder: Recorder) -> None:
         if trace is not None:
-            write_text(trace, "".join(f"{event}\n" for event in recorder.events))
+            write_output(trace, "".join(f"{event}\n" for event in recorder.events))
 
     failed = converse(target, commands, pins, show, save, contactless=contactless)
     if failed and not raw:
@@ -83,7 +94,7 @@ def converse(
         recorder.power_on()
         try:
             failed = False
-            for statement in powered(read_script(list(commands) or sys.stdin, source), on=True):
+            for statement in powered(read_script(list(commands) or standard_input(), source), on=True):
                 failed |= not _play(recorder, statement, given, source, show)
             return failed
         finally:
@@ -137,11 +148,3 @@ def show_explained(event: Event) -> None:
     click.echo(f"> {event.command}\n< {event.answer}")
     for line in event.lines():
         click.echo(f"  {line}")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole; ``InputError`` where that cannot be."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None

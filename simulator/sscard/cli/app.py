@@ -11,6 +11,7 @@ import click
 
 from sscard.cli.types import Words
 from sscard.cli.usage import Group, input_error, option
+from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, ENGLISH, N_, _, choose_language
 from sscard.version import __version__
 
@@ -92,6 +93,10 @@ class Root(Group):
             from click.shell_completion import shell_complete
 
             raise SystemExit(shell_complete(self, {}, PROGRAM, COMPLETE, os.environ[COMPLETE]))
+        for number, word in enumerate(arguments, 1):
+            # Neither a terminal nor a report can show such a word; it may be a PIN, so it is not repeated.
+            if any("\ud800" <= char <= "\udfff" for char in word):
+                raise InputError(_("argument {number} is not UTF-8 text", number=number))
         try:
             with self.make_context(PROGRAM, arguments) as context:
                 return self.invoke(context)

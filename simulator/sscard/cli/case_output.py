@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sscard.cli.formatter import terminal_width
 from sscard.i18n.language import _, padded, say
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def print_list(cases: Iterable[Case], as_json: bool) -> None:
         opened = f"{found.events[0].time:%Y-%m-%d}"
         due = found.due.day.isoformat() if found.due else ""
         table.add_row(found.number, stage, say(found.channel.words), reason, found.person.name, opened, due)
-    Console(highlight=False).print(table)
+    Console(highlight=False, width=terminal_width()).print(table)
 
 
 def print_whole(found: Case, as_json: bool) -> None:

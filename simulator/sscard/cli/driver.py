@@ -15,8 +15,8 @@ import click
 
 from sscard.cli.options import json_option
 from sscard.cli.serving import serve_until_signal
-from sscard.cli.target import keys_of, open_image, open_target, tell
-from sscard.cli.types import CARD, DIGITS, FILE, FOLDER, PLACE, SECONDS, Number, Text, Words
+from sscard.cli.target import keys_of, open_image, open_target, standard_input, tell
+from sscard.cli.types import CARD, DIGITS, FILE, FOLDER, PLACE, SECONDS, Address, Entries, Number, Program, Words
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
@@ -29,7 +29,7 @@ PAD_TIMEOUT = 30.0
 CANCEL, TIMEOUT = "cancel", "timeout"
 CARD_PATIENCE = 1.0
 """Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
-CALL_SCHEMA = "sscard-driver-call-1"
+CALL_SCHEMA = "sscard.driver-call/1"
 
 
 class System(StrEnum):
@@ -61,8 +61,8 @@ def driver() -> None:
 @driver.command("build")
 @option("-o", "--output", type=FOLDER, help=N_("Output folder. Default: a cache folder of this user."))
 @system_option
-@option("--cc", "compiler", type=Text(N_("COMMAND")), default="", help=N_("C compiler to use."))
-def build(output: Path | None, system: System, compiler: str) -> None:
+@option("--cc", "compiler", type=Program(N_("COMMAND")), help=N_("C compiler to use."))
+def build(output: Path | None, system: System, compiler: str | None) -> None:
     """Compile the C library and print its path; sscarddriver.h is in the same folder.
 
     Link a program to it by that path:
@@ -71,7 +71,7 @@ def build(output: Path | None, system: System, compiler: str) -> None:
     """
     from sscard.driver import native
 
-    click.echo(native.build(output or _cached(system).parent, native.SYSTEMS[system], compiler=compiler))
+    click.echo(native.build(output or _cached(system).parent, native.SYSTEMS[system], compiler=compiler or ""))
 
 
 @driver.command("path")
@@ -98,8 +98,7 @@ def path(system: System) -> None:
 @option("--contactless", type=CARD, default="", help=N_("Another card, or reader, for the contactless interface."))
 @option(
     "--pins",
-    type=Text(N_("PIN,PIN,…")),
-    default="",
+    type=Entries(N_("PIN,PIN,…")),
     help=N_(
         "Entries at the PIN pad, in order, 'cancel' and 'timeout' among them; after the last one it times out. "
         "Default: this terminal is the pad."
@@ -118,22 +117,21 @@ def path(system: System) -> None:
 @option("--place", type=PLACE, default="", help=N_("Place policy: what an initial PIN may do."))
 @option(
     "--listen",
-    type=Text(N_("ADDRESS")),
-    default="",
+    type=Address(N_("ADDRESS")),
     help=N_("Unix socket, or tcp:PORT. Default: where the library looks for it."),
 )
 @option("--idle", type=Number(1, kind=float), help=N_("Exit after this many seconds without a client."))
 def serve(
     target: str,
     contactless: str,
-    pins: str,
+    pins: str | None,
     repeat: bool,
     pad_timeout: float,
     psam: PsamLevel | None,
     terminal: str,
     keys: Path | None,
     place: str,
-    listen: str,
+    listen: str | None,
     idle: float | None,
 ) -> None:
     """Serve the functions of the driver until Ctrl-C or SIGTERM; PROTOCOL.md beside the library's source describes it.
@@ -157,7 +155,7 @@ def serve(
             hierarchy.address_of,
             options,
         )
-        with serve_driver(made, listen, idle=idle, log=tell) as server:
+        with serve_driver(made, listen or "", idle=idle, log=tell) as server:
             serve_until_signal(server, _("driver at {place}", place=server.place))
 
 
@@ -186,7 +184,7 @@ def call(library: str, function: str, arguments: tuple[str, ...], as_json: bool)
     """
     from sscard.driver.libraries import open_driver, parameters_of, without_pin
 
-    lines = (line.rstrip("\r\n").split("\t") for line in sys.stdin if line.strip())
+    lines = (line.rstrip("\r\n").split("\t") for line in standard_input() if line.strip())
     failed = False
     with open_driver(library) as opened:
         for name, *words in [[function, *arguments]] if function else lines:
@@ -235,7 +233,7 @@ def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
     return lambda: connection, lambda: connection
 
 
-def _pad(pins: str, repeat: bool, timeout: float) -> PinPad:
+def _pad(pins: str | None, repeat: bool, timeout: float) -> PinPad:
     from sscard.terminal.pinpad import CONTROLLING_TERMINAL, ScriptedPad, TerminalPad
 
     if pins:

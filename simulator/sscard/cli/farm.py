@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import signal
 from contextlib import ExitStack, nullcontext
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import click
 
+from sscard.cli.formatter import terminal_width
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
 from sscard.cli.types import FILE, Number
 from sscard.cli.usage import argument, command, option
@@ -79,12 +81,13 @@ def farm(cards: tuple[Path, ...], readers: int, processes: int) -> None:
             remedy=_("sscard issue --count 4 -o {folder} makes four", folder=cards[0]),
         )
     count = readers or min(len(images), MOST)
+    resource_tracker.ensure_running()  # it unblocks the signals when it starts
     with PrivatePcscd(count) as daemon:
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # the processes of the farm begin with them blocked
         places = [
             Place(daemon.reader_name(reader), daemon.port(reader), image) for reader, image in enumerate(images[:count])
         ]
         with _Farm(places, processes) as running:
-            signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # not before: to start a process unblocks them
             _show(running, daemon, len(images) - len(places))
 
 
@@ -92,7 +95,7 @@ def _show(running: _Farm, daemon: PrivatePcscd, left_over: int) -> None:
     from rich.console import Console
     from rich.live import Live
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=terminal_width())
     while not running.all_in():
         if _ended():
             return
@@ -199,6 +202,7 @@ def _work(share: list[Place], pipe: Pipe) -> None:
         return Status(slot.seat.value, slot.seat is Seat.SEATED, slot.served, tries)
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too, but the farm decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
     try:
         with ExitStack() as held:
             slots = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -125,7 +126,7 @@ def chosen_hsm(url: str, keys: Path | None, token_file: Path | None = None) -> I
     if url and keys is not None:
         raise InputError(_("--keys and --hsm exclude each other"), remedy=_("--keys FILE means --hsm soft:FILE"))
     own = default_token_file()
-    token = token_file or (own if own.exists() else None)
+    token = token_file or (own if os.path.exists(own) else None)  # noqa: PTH110 - Path raises for a name too long
     with hsm_refusals(), open_hsm(url or f"soft:{keys or ''}", token_file=token, ask_pin=_ask_pin) as opened:
         yield opened
 

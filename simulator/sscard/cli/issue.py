@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import place_option
+from sscard.cli.options import force_option, place_option
+from sscard.cli.output import check_output
 from sscard.cli.types import DIGITS, FILE, NAME, PERSONALITY, SEED, Number, Text
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
@@ -39,7 +40,7 @@ NO_PIN = "none"
 @option("--count", type=Number(1), default=1, help=N_("Number of cards, with made-up holders."))
 @option("--seed", type=SEED, help=N_("Seed of everything made up; it fixes the date of issue too."))
 @option("--keys", type=FILE, help=N_("Root keys. Default: the built-in test keys."))
-@option("--force", is_flag=True, help=N_("Replace existing images."))
+@force_option
 def issue(
     output: Path,
     personality: str,
@@ -74,11 +75,12 @@ def issue(
         policy,
         date.today() if seed is None else SEEDED_DATE,  # noqa: DTZ011 - the day at the counter
     )
+    inputs: list[Path | str] = [personality, *([keys] if keys else [])]
     wanted = orders.of(name, id_number, city, pin)
     roots = keys_of(keys)
     if count == 1:
         order = next(wanted)
-        _refuse_existing(output, force)
+        check_output(output, inputs, replace=force)
         save_card(personalise(order, roots), output)
         click.echo(
             _(
@@ -95,7 +97,7 @@ def issue(
         raise InputError(_("cannot be a folder: {reason}", reason=reason_of(error)), file=str(output)) from None
     paths = [output / f"card-{number:0{len(str(count))}d}.json" for number in range(1, count + 1)]
     for path in paths:
-        _refuse_existing(path, force)
+        check_output(path, inputs, replace=force)
     for path in track(paths, description=_("issuing")):
         save_card(personalise(next(wanted), roots), path)
     click.echo(_("{folder}: {count} cards", folder=output, count=count))
@@ -125,10 +127,3 @@ class _Orders:
             holder = Holder(name or holder.name, id_number or holder.id_number)
             order = make_order(self._personality, self._random, holder, city, self._issued)
             yield replace(order, pin=self._place.initial_pin_of(holder) if given is None else given)
-
-
-def _refuse_existing(path: Path, force: bool) -> None:
-    if path.exists() and not force:
-        raise InputError(
-            _("exists already"), file=str(path), remedy=_("choose another name, or replace it with --force")
-        )

@@ -47,6 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
         # A terminal without Chinese shows what it can.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
+    if hasattr(sys.stdin, "reconfigure"):
+        sys.stdin.reconfigure(errors="strict")
     plain = sys.stdout
     sys.stdout = _Output(plain)
     try:

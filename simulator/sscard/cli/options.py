@@ -21,6 +21,7 @@ commands_argument: Final = argument(
 )
 contactless_option: Final = option("--contactless", is_flag=True, help=N_("Use the contactless interface."))
 explain_option: Final = option("--explain", is_flag=True, help=N_("Explain each command and answer in words."))
+force_option: Final = option("--force", is_flag=True, help=N_("Replace an existing output file."))
 json_option: Final = option("--json", "as_json", is_flag=True, help=N_("Print JSON."))
 pins_option: Final = option(
     "--pin", "pins", type=DIGITS, multiple=True, help=N_("PIN for {pin}; the second time for {pin2}, and so on.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from sscard.cli.formatter import terminal_width
 from sscard.cli.types import PERSONALITY
 from sscard.cli.usage import argument, group
 from sscard.i18n.language import N_, _
@@ -24,7 +25,7 @@ def list_presets() -> None:
 
     from sscard.issuer import find_place, places, preset, presets
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=terminal_width())
     cards = Table(_("personality"), _("generation"), _("algorithm"), _("PIN tries"), box=None)
     for name in presets():
         found = preset(name)

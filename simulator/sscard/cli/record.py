@@ -11,9 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.apdu import converse, show_explained, show_plain, write_text
-from sscard.cli.options import card_argument, commands_argument, contactless_option, explain_option, pins_option
-from sscard.cli.target import open_target
+from sscard.cli.apdu import converse, show_explained, show_plain
+from sscard.cli.options import (
+    card_argument,
+    commands_argument,
+    contactless_option,
+    explain_option,
+    force_option,
+    pins_option,
+)
+from sscard.cli.output import check_output, write_output
+from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
@@ -45,12 +53,19 @@ all_option = option("--all", "show_all", is_flag=True, help=N_("Show all differe
 @command("record")
 @card_argument
 @option("-o", "--output", type=FILE, required=True, help=N_("Recording to write."))
+@force_option
 @commands_argument
 @explain_option
 @contactless_option
 @pins_option
 def record(
-    target: str, output: Path, commands: tuple[str, ...], explain: bool, contactless: bool, pins: tuple[str, ...]
+    target: str,
+    output: Path,
+    force: bool,
+    commands: tuple[str, ...],
+    explain: bool,
+    contactless: bool,
+    pins: tuple[str, ...],
 ) -> None:
     """Record a conversation with any card, decoded and redacted, while sending commands or a script.
 
@@ -60,10 +75,10 @@ def record(
     """
     from sscard.conversation.recording import write_recording
 
-    write_text(output, "")  # what cannot be written is told before the card is touched
+    check_output(output, image_files(target), replace=force)
 
     def save(recorder: Recorder) -> None:
-        write_text(output, write_recording(recorder.events))
+        write_output(output, write_recording(recorder.events))
 
     converse(target, commands, pins, show_explained if explain else show_plain, save, contactless=contactless)
     click.echo(_("{output}: play it with: sscard replay {output} TARGET", output=output), err=True)
@@ -145,7 +160,8 @@ def compare(
 @script_argument
 @option("--as", "form", type=Words(Form), required=True, help=N_("ETSI TS 101 955 Annex B, or scriptor of pcsc-tools."))
 @option("-o", "--output", type=FILE, help=N_("File to write. Default: standard output."))
-def export(file: str, form: Form, output: Path | None) -> None:
+@force_option
+def export(file: str, form: Form, output: Path | None, force: bool) -> None:
     """Write a recording or a script in the syntax of another tool.
 
     Expected answers are included, with X for random digits. PINs are written
@@ -154,18 +170,20 @@ def export(file: str, form: Form, output: Path | None) -> None:
     """
     from sscard.conversation.scripts import write_etsi, write_scriptor
 
+    if output is not None:
+        check_output(output, [file], replace=force)
     text = (write_etsi if form == Form.ETSI else write_scriptor)(_read(file))
     if output is None:
         sys.stdout.write(text)
     else:
-        write_text(output, text)
+        write_output(output, text)
 
 
 def _read(file: str) -> list[Statement]:
     from sscard.conversation.recording import read_statements
 
     if file == STDIN:
-        return read_statements(sys.stdin.read(), "<stdin>")
+        return read_statements("".join(standard_input()), "<stdin>")
     try:
         text = Path(file).read_text(encoding="utf-8")
     except OSError as error:

@@ -7,11 +7,13 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sscard.cli.formatter import WIDEST, terminal_width
+from sscard.cli.output import check_output
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, Text, Words
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _, reason_of
+from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.scenario import Scenario, ScenarioResult
@@ -64,7 +66,6 @@ def report_formats() -> list[str]:
     "-k",
     "expression",
     type=Text(N_("EXPR")),
-    default="",
     help=N_("Select scenarios, as in: 'blocked and not v2-3des'."),
 )
 @option("--personality", type=PERSONALITY, default="", help=N_("Run all on this personality: a preset or a file."))
@@ -76,19 +77,28 @@ def run(
     junit: Path | None,
     html: Path | None,
     transport: Transport,
-    expression: str,
+    expression: str | None,
     personality: str,
 ) -> None:
     """Run scenarios: the built-in suite, or the given files and folders.
 
     Exits 1 if a scenario fails, 2 if no scenario can be run, 130 on Ctrl-C; then
     the summary, the reports and the trace cover the scenarios that were run.
+    Existing reports and traces are replaced.
     """
-    scenarios = _find(list(paths), personality, expression)
+    from sscard.scenario.library import SUFFIXES, builtin_folder
     from sscard.scenario.reports import write_reports
 
+    scenarios = _find(_once(paths), personality, expression)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
-    writers = [_report(asked) for asked in (*reports, *short)]
+    inputs = [file for path in paths or [builtin_folder()] for file in (path, *path.rglob("*"))]
+    inputs = [file for file in inputs if file in paths or file.suffix in SUFFIXES] + [Path(personality)]
+    writers: list[tuple[Report, Path]] = []
+    for asked in (*reports, *short):
+        write, file = _report(asked)
+        # A report of the last run is replaced; a report of this run is not.
+        check_output(file, [*inputs, *(other for _write, other in writers)], replace=True)
+        writers.append((write, file))
     results = _run(scenarios, seed, transport)
     write_reports(writers, results, seed)
     if len(results) < len(scenarios):
@@ -99,7 +109,7 @@ def run(
 
 
 def _report(asked: str) -> tuple[Report, Path]:
-    """A report format and its file, which is opened now: an error is better before the run than after it."""
+    """A report format and its file."""
     from sscard.scenario.reports import REPORTS
 
     name, __, file = asked.partition("=")
@@ -107,19 +117,28 @@ def _report(asked: str) -> tuple[Report, Path]:
         raise InputError(
             _("--report {asked}: no file is named", asked=asked), remedy=_("for example --report html=report.html")
         )
-    write = REPORTS.find(name)
-    try:
-        Path(file).open("a").close()
-    except OSError as error:
-        raise InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=file) from None
-    return write, Path(file)
+    return REPORTS.find(name), Path(file)
 
 
-def _find(paths: list[Path], personality: str, expression: str) -> list[Scenario]:
+def _once(paths: tuple[Path, ...]) -> list[Path]:
+    """The paths without repetitions and without what a folder among them contains."""
+    from sscard.scenario.library import SUFFIXES
+
+    found = {path.resolve(): path for path in paths}
+    return [
+        path
+        for place, path in found.items()
+        if found.keys().isdisjoint(place.parents) or not (path.is_dir() or path.suffix in SUFFIXES)
+    ]
+
+
+def _find(paths: list[Path], personality: str, expression: str | None) -> list[Scenario]:
     from sscard.issuer import find_personality
     from sscard.scenario import builtin_scenarios, find_scenarios
     from sscard.scenario.selection import select
 
+    if expression is not None and not expression.strip():
+        raise InputError(_("-k is empty"), remedy=_("run without -k to see them all"))
     forced = find_personality(personality) if personality else None
     found = find_scenarios(paths, forced) if paths else builtin_scenarios(forced)
     chosen = select(found, expression) if expression else found
@@ -141,7 +160,7 @@ def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[Sce
     with (
         opening as link,
         closing(run_scenarios(scenarios, seed, link)) as coming,
-        ConsoleReport(Console(highlight=False), len(scenarios)) as report,
+        ConsoleReport(Console(highlight=False, width=min(terminal_width(), WIDEST)), len(scenarios)) as report,
     ):
         try:
             for scenario in scenarios:

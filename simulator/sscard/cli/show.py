@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sscard.cli.formatter import terminal_width
 from sscard.cli.options import image_argument, json_option
 from sscard.cli.usage import command, option
 from sscard.i18n.language import N_, _, say
@@ -24,9 +25,10 @@ STRUCTURES = (N_("transparent"), N_("variable"), N_("fixed"), N_("cyclic"))
 @command("show")
 @image_argument
 @json_option
+@option("--all", "show_all", is_flag=True, help=N_("Show the keys, their counters and the files too."))
 @option("--reveal-keys", is_flag=True, help=N_("Print the key values, which are secret."))
-def show(image: str, as_json: bool, reveal_keys: bool) -> None:
-    """Show a card: PIN and key counters, blocks, files. Never the PIN; keys only with --reveal-keys."""
+def show(image: str, as_json: bool, show_all: bool, reveal_keys: bool) -> None:
+    """Show the holder, PIN counter and state of a card; with --all its keys and files. Never the PIN."""
     from sscard.cli.target import tell
     from sscard.issuer.cardfile import load_card
     from sscard.terminal.cards import image_path
@@ -39,6 +41,7 @@ def show(image: str, as_json: bool, reveal_keys: bool) -> None:
 
         snapshot = card.snapshot()
         content = {
+            "schema": "sscard.show/1",
             "personality": asdict(card.profile.personality),
             "atr": card.profile.atr().hex().upper(),
             "pin": {"set": snapshot.pin_set, "tries_left": snapshot.pin_tries, "tries_max": snapshot.pin_tries_max},
@@ -51,7 +54,7 @@ def show(image: str, as_json: bool, reveal_keys: bool) -> None:
         return
     from rich.console import Console
 
-    _render(Console(highlight=False), card, reveal_keys)
+    _render(Console(highlight=False, width=terminal_width()), card, reveal_keys, show_all=show_all or reveal_keys)
 
 
 def _keys(card: Card, reveal: bool) -> list[dict[str, Any]]:
@@ -91,7 +94,7 @@ def _files(card: Card) -> list[dict[str, Any]]:
     ]
 
 
-def _render(console: Console, card: Card, reveal_keys: bool) -> None:
+def _render(console: Console, card: Card, reveal_keys: bool, *, show_all: bool) -> None:
     from rich.table import Table
 
     from sscard.conversation.explain import explain_records
@@ -117,6 +120,18 @@ def _render(console: Console, card: Card, reveal_keys: bool) -> None:
     console.print(_("card: blocked") if snapshot.card_blocked else _("card: not blocked"))
     if snapshot.blocked_applications:
         console.print(_("blocked applications: {names}", names=", ".join(snapshot.blocked_applications)))
+    for key in _keys(card, reveal=False):
+        if key["tries_left"] != key["tries_max"]:
+            console.print(
+                _(
+                    "key {name}: {tries} of {limit} tries left",
+                    name=key["name"],
+                    tries=key["tries_left"],
+                    limit=key["tries_max"],
+                )
+            )
+    if not show_all:
+        return
     table = Table(
         _("key"), "DF", _("id"), _("version"), _("tries left"), *([_("value")] if reveal_keys else []), box=None
     )

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from sscard.i18n.language import say
+from sscard.errors import InputError
+from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Sayable
 
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
     from sscard.issuer.cardfile import FileCard
     from sscard.transport import Connection
+
+
+STDIN: Final = "<stdin>"
+"""The name of standard input in errors."""
 
 
 def open_target(url: str, *, contact: bool = True) -> AbstractContextManager[Connection]:
@@ -29,6 +36,21 @@ def open_image(url: str | Path, *, contact: bool = True) -> AbstractContextManag
     from sscard.terminal import cards
 
     return cards.open_image(str(url), contact=contact, notify=tell)
+
+
+def image_files(*urls: str) -> list[Path]:
+    """The image files among these cards."""
+    from sscard.terminal.cards import IMAGE, image_path, scheme_of
+
+    return [image_path(url) for url in urls if scheme_of(url) == IMAGE]
+
+
+def standard_input() -> Iterator[str]:
+    """The lines of standard input; ``InputError`` if it is not UTF-8."""
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError:
+        raise InputError(_("is not UTF-8 text"), file=STDIN) from None
 
 
 def tell(message: Sayable) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shlex
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sscard.cli.usage import LONGEST_METAVAR, BadValue, nearest
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -29,6 +31,12 @@ class Text(ParamType):
         self.name = name
         self._words = words
         self._files = files
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text; an argument that is a file or card has at least one character."""
+        if self._files and not value and isinstance(param, click.Argument) and param.required:
+            raise BadValue(_("is empty"))
+        return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The words that begin so."""
@@ -130,12 +138,68 @@ class Day(ParamType):
             raise BadValue(_("no day {text!r}", text=value), _("for example 2026-03-02")) from None
 
 
+def check_path(path: str) -> None:
+    """An error if no file can have this path, which many functions of the system do not expect."""
+    if not path:
+        raise BadValue(_("the path is empty"))
+    try:
+        Path(path).lstat()
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise BadValue(_("cannot be a path: {reason}", reason=reason_of(error))) from None
+    except ValueError:  # a null character
+        raise BadValue(_("cannot be a path")) from None
+
+
+class Address(Text):
+    """Where the driver's server listens: ``tcp:PORT`` or the path of a Unix socket."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address."""
+        scheme, colon, port = str(value).partition(":")
+        expected = _("tcp:PORT, or the path of a Unix socket: ./{name}", name=value)
+        if scheme == "tcp" and colon:
+            if not (port.isascii() and port.isdigit() and len(port) < 6 and int(port) <= 0xFFFF):
+                raise BadValue(_("{place}: not a port", place=value), _("for example tcp:35980"))
+        elif not scheme or (colon and "/" not in scheme):
+            raise BadValue(_("no address {text!r}", text=value), expected)
+        return str(value)
+
+
+class Entries(Text):
+    """What is typed at a PIN pad, separated by commas: digits, ``cancel`` or ``timeout``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The entries as they are given; an error never repeats one, it may be a PIN."""
+        for number, entry in enumerate(str(value).split(","), 1):
+            if entry not in ("cancel", "timeout") and not (entry.isascii() and entry.isdigit()):
+                raise BadValue(_("entry {number} is not digits, 'cancel' or 'timeout'", number=number))
+        return str(value)
+
+
+class Program(Text):
+    """A command with its arguments, quoted as in a shell."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The command as it is given."""
+        try:
+            shlex.split(str(value))
+        except ValueError:
+            raise BadValue(_("a quotation mark is not closed, or a backslash is at the end")) from None
+        return str(value)
+
+
 class File(click.Path):
     """A path, as ``Path``; the shell completes it."""
 
     def __init__(self, name: str = N_("FILE")) -> None:
         super().__init__(path_type=Path)
         self.name = name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, which may not exist."""
+        check_path(str(value))
+        return Path(value)
 
 
 def personality_names() -> list[str]:

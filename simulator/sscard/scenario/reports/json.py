@@ -1,16 +1,16 @@
-"""Results as JSON for programs, schema ``sscard-run-1``."""
+"""Results as JSON for programs, schema ``sscard.run/1``."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from sscard.i18n.language import say
 from sscard.scenario.runner import ScenarioResult
 from sscard.version import __version__
 
-SCHEMA: Final = "sscard-run-1"
+SCHEMA = "sscard.run/1"
 
 
 def write(results: Sequence[ScenarioResult], seed: int) -> str:

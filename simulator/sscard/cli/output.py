@@ -1,0 +1,67 @@
+"""Output files: checked before a command does anything, written when there is something to write."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from sscard.errors import InputError, MissingPart
+from sscard.i18n.language import _, reason_of
+
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool) -> None:
+    """Check that a file can be written, before the card is touched; no file is changed.
+
+    ``inputs`` are what the command reads, its card among them: an output that
+    is one of them is refused, under any name. A regular file that is not empty
+    is refused too unless ``replace``. Errors: ``InputError``, ``MissingPart``
+    if the disk is full.
+    """
+    try:
+        # A hard link has another real path, a file that is not written yet has no inode.
+        if any(
+            os.path.realpath(each) == os.path.realpath(path)
+            or (path.exists() and Path(each).exists() and path.samefile(each))
+            for each in inputs
+        ):
+            raise InputError(
+                _("is an input or another output of this command"),
+                file=str(path),
+                remedy=_("choose another name for the output"),
+            )
+        kind = path.stat() if path.exists() else None
+        if kind is None:
+            # Created and removed: this also finds a name that is too long and a full or read-only file system.
+            probe = Path(os.path.realpath(path))
+            os.close(os.open(probe, os.O_WRONLY | os.O_CREAT | os.O_EXCL))
+            probe.unlink()
+        elif stat.S_ISREG(kind.st_mode) and kind.st_size and not replace:
+            raise InputError(
+                _("exists already"), file=str(path), remedy=_("choose another name, or replace it with --force")
+            )
+        elif stat.S_ISREG(kind.st_mode) or stat.S_ISDIR(kind.st_mode):  # opening a pipe would wait for its reader
+            os.close(os.open(path, os.O_WRONLY))
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write a file as UTF-8. Errors: ``InputError``, ``MissingPart`` if the disk is full."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> InputError | MissingPart:
+    if error.errno in FULL:
+        return MissingPart(
+            _("{path}: cannot be written: {reason}", path=path, reason=reason_of(error)),
+            _("free space on the disk, or choose another place"),
+        )
+    return InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path))

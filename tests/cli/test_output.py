@@ -1,0 +1,207 @@
+"""Output files of all commands: what is never destroyed, and what is found before the card is touched."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+import kit
+from kit.programs import CommandLine, run
+from sscard.issuer.cardfile import load_card, save_card
+
+PIN, WRONG = "739184", "415926"
+SCENARIO = f"name: good\nproves: b\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n    state: verified\n"
+TRY = f"0020000003{WRONG}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    save_card(kit.card_of("v3-sm4", PIN), "card.json")
+    Path("good.yaml").write_text(SCENARIO, encoding="utf-8")
+    Path("suite").mkdir()
+    Path("suite/good.yaml").write_text(SCENARIO, encoding="utf-8")
+    Path("script").write_text("0084000008\n", encoding="utf-8")
+    Path("old").write_text("yesterday\n", encoding="utf-8")
+    Path("mine.yaml").write_text("based_on: v3-sm4\n", encoding="utf-8")
+    Path("link").symlink_to("card.json")
+    Path("hard").hardlink_to("card.json")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f"apdu card.json {TRY} --trace card.json --force",
+        f"apdu card.json {TRY} --trace link --force",
+        f"apdu link {TRY} --trace ./card.json --force",
+        f"apdu image:card.json {TRY} --trace hard --force",
+        f"record card.json -o card.json {TRY} --force",
+        "export script --as etsi -o script --force",
+        "run good.yaml --trace good.yaml",
+        "run suite --report junit=suite/good.yaml",
+        "run good.yaml --html page --junit page",
+        "run good.yaml --personality mine.yaml --trace mine.yaml",
+        "issue --personality mine.yaml -o mine.yaml --force",
+    ],
+)
+def test_an_output_is_never_an_input_of_the_command(sscard: CommandLine, folder: Path, arguments: str) -> None:
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    code, out, err = sscard(*shlex.split(arguments))
+    assert (code, out) == (2, "")
+    assert "is an input or another output of this command" in err
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize("output", ["no/folder", ".", "n" * 300])
+@pytest.mark.parametrize("command", ["apdu card.json {try} --trace", "record card.json {try} -o"])
+def test_an_output_that_cannot_be_written_costs_no_try(
+    sscard: CommandLine, folder: Path, command: str, output: str
+) -> None:
+    code, out, err = sscard(*shlex.split(command.replace("{try}", TRY)), output)
+    assert (code, out) == (2, "")
+    assert "cannot be" in err
+    assert load_card(folder / "card.json").snapshot().pin_tries == 6
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f"apdu card.json {TRY} --trace old",
+        f"record card.json {TRY} -o old",
+        "export script --as etsi -o old",
+        "issue -o old",
+    ],
+)
+def test_an_existing_file_is_replaced_with_force_only(sscard: CommandLine, folder: Path, arguments: str) -> None:
+    code, _, err = sscard(*arguments.split())
+    assert code == 2
+    assert err == "sscard: old: exists already\n  choose another name, or replace it with --force\n"
+    assert (folder / "old").read_text() == "yesterday\n"
+    assert load_card(folder / "card.json").snapshot().pin_tries == 6
+    assert sscard(*arguments.split(), "--force")[0] in (0, 1)
+    assert (folder / "old").read_text() != "yesterday\n"
+
+
+def test_an_empty_file_is_written_without_force(sscard: CommandLine, folder: Path) -> None:
+    (folder / "new").touch()
+    assert sscard("record", "card.json", "-o", "new", "0084000008")[0] == 0
+    assert (folder / "new").stat().st_size
+
+
+def test_a_report_of_the_last_run_is_replaced(sscard: CommandLine, folder: Path) -> None:
+    assert sscard("run", "good.yaml", "--trace", "old")[0] == 0
+    assert "VERIFY" in (folder / "old").read_text()
+
+
+@pytest.mark.parametrize("arguments", ["apdu nowhere.json 00 --trace new", "record nowhere.json -o new 00"])
+def test_an_output_appears_only_with_something_in_it(sscard: CommandLine, folder: Path, arguments: str) -> None:
+    assert sscard(*arguments.split())[0] == 2
+    assert not (folder / "new").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "apdu card.json 0084000008 --trace /dev/full",
+        "record card.json 0084000008 -o /dev/full",
+        "export script --as etsi -o /dev/full",
+        "run good.yaml --trace /dev/full",
+    ],
+)
+def test_a_full_disk_ends_with_3(sscard: CommandLine, folder: Path, arguments: str) -> None:
+    code, _, err = sscard(*arguments.split())
+    assert code == 3
+    assert "sscard: /dev/full: cannot be written: No space left on device\n  free space" in err
+
+
+def test_a_trace_may_go_to_standard_error(folder: Path) -> None:
+    done = run("apdu", folder / "card.json", "0084000008", "--trace", "/dev/stderr")
+    assert done.returncode == 0
+    assert "GET CHALLENGE" in done.stderr
+
+
+# Other unusable input
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["run", "-k", ""], "-k is empty"),
+        (["run", "-k", " "], "-k is empty"),
+        (["run", ""], "the path is empty"),
+        (["run", "a" * 5000], "cannot be a path: File name too long"),
+        (["farm", "a" * 5000], "CARD: cannot be a path: File name too long"),
+        (["farm", ""], "CARD: the path is empty"),
+        (["issue", "-o", "a" * 5000], "--output: cannot be a path: File name too long"),
+        (["issue", "-o", ""], "--output: the path is empty"),
+        (["hsm", "serve", "--token-file", "a" * 5000], "--token-file: cannot be a path"),
+        (["show", ""], "CARD: is empty"),
+        (["show", "a" * 5000], "File name too long"),
+        (["apdu", "a" * 5000, "0084000008"], "File name too long"),
+        (["export", "a" * 5000, "--as", "etsi"], "File name too long"),
+        (["show", "caf\udce9.json"], "argument 2 is not UTF-8 text"),
+        (["verify-pin", "card.json", "--pin", "12\udcff"], "argument 4 is not UTF-8 text"),
+        (["driver", "build", "--cc", "gcc 'x"], "--cc: a quotation mark is not closed"),
+        (["driver", "serve", "card.json", "--listen", "foo:1"], "--listen: no address 'foo:1'"),
+        (["driver", "serve", "card.json", "--listen", "tcp:65536"], "--listen: tcp:65536: not a port"),
+        (["driver", "serve", "card.json", "--listen", ""], "--listen: no address ''"),
+        (["driver", "serve", "card.json", "--pins", "12,abc"], "--pins: entry 2 is not digits, 'cancel' or 'timeout'"),
+        (["driver", "serve", "card.json", "--pins", ""], "--pins: entry 1 is not digits"),
+    ],
+    ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else "",
+)
+def test_unusable_words_end_with_2(sscard: CommandLine, folder: Path, arguments: list[str], problem: str) -> None:
+    code, out, err = sscard(*arguments)
+    assert (code, out) == (2, "")
+    assert problem in err
+    assert "Traceback" not in err
+    assert "abc" not in err
+
+
+def test_a_default_token_file_with_a_name_too_long_ends_with_2(folder: Path) -> None:
+    too_long = "/" + "a" * 5000
+    done = run("hsm", "serve", "--port", "0", XDG_CONFIG_HOME=too_long)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "File name too long" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert run("unblock-pin", folder / "card.json", XDG_CONFIG_HOME=too_long).returncode == 0
+
+
+def test_standard_input_that_is_not_utf_8_ends_with_2(folder: Path) -> None:
+    script = folder / "latin"
+    script.write_bytes(b"# caf\xe9\n0084000008\n")
+    for command in ("apdu card.json", "replay - card.json", "driver call nothing.so"):
+        done = _shell(f"{command} < latin")
+        assert "Traceback" not in done[1]
+        assert done[0] == 2
+    assert "<stdin>: is not UTF-8 text" in _shell("apdu card.json < latin")[1]
+
+
+def _shell(command: str) -> tuple[int, str]:
+    import subprocess
+    import sys
+
+    done = subprocess.run(  # noqa: S602
+        f"{sys.executable} -m sscard {command}", shell=True, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("paths", ["good.yaml .", ". good.yaml", "good.yaml ./good.yaml", ". {folder}", ". suite"])
+def test_a_scenario_that_is_named_twice_is_run_once(sscard: CommandLine, folder: Path, paths: str) -> None:
+    (folder / "mine.yaml").unlink()
+    code, out, _ = sscard("run", *paths.format(folder=folder).split())
+    assert code == 0
+    assert out.endswith(("1 passed, 0 failed\n") if "." not in paths.split() else "2 passed, 0 failed\n")
+
+
+def test_a_long_file_name_as_a_second_input_is_no_traceback(sscard: CommandLine, folder: Path) -> None:
+    long = "x" * 300
+    assert sscard("apdu", f"image:{long}", "0084000008", "--trace", "new")[0] == 2
+    assert sscard("export", long, "--as", "etsi", "-o", "old", "--force")[0] == 2
+    assert (folder / "old").read_text() == "yesterday\n"
