@@ -84,7 +84,9 @@ def test_cases_are_opened_listed_and_shown(image: Path, tmp_path: Path) -> None:
     )
     case = json.loads(told)
     assert case["stage"] == "completed"
-    assert [found["number"] for found in json.loads(succeeds("case", "list", "--json", *journal))] == [case["number"]]
+    assert [found["number"] for found in json.loads(succeeds("case", "list", "--json", *journal))["cases"]] == [
+        case["number"]
+    ]
     assert case["number"] in succeeds("case", "show", case["number"], *journal)
     assert "the chain is whole" in succeeds("case", "verify", *journal)
 

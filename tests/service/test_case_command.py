@@ -87,7 +87,7 @@ def test_the_same_key_is_the_same_case_and_runs_once(run: Run, card: Path) -> No
     again = run("open", card, "--reason", "forgotten", "--new", "246810", "--key", "press", "--json")
     assert again.json["number"] == first.json["number"]
     assert again.code == 0
-    assert len(run("list", "--json").json) == 1
+    assert len(run("list", "--json").json["cases"]) == 1
     assert load_card(card).memory.strings == _strings(writes, card)
 
 
@@ -152,7 +152,7 @@ def test_a_mistaken_option_ends_with_two_and_opens_nothing(
     result = run("open", card, *reason, option, value)
     assert result.code == 2
     assert told in result.err
-    assert "there is no journal" in run("list").err or run("list", "--json").json == []
+    assert "there is no journal" in run("list").err or run("list", "--json").json["cases"] == []
 
 
 def test_a_refusal_ends_with_one_and_its_ground(run: Run, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_cases_are_listed_by_what_is_asked(run: Run, card: Path) -> None:
         (("--since", "2020-01-01"), 2),
         (("--since", "2999-01-01"), 0),
     ):
-        assert len(run("list", *options, "--json").json) == count
+        assert len(run("list", *options, "--json").json["cases"]) == count
     assert "张三" in run("list").out
 
 
@@ -195,14 +195,14 @@ def test_overdue_cases_are_listed(run: Run, tmp_path: Path) -> None:
         service.accept(case)
     service.abandon(case)
     journal.close()
-    found = run("overdue", "--journal", path, "--journal-key", key, "--json").json
+    found = run("overdue", "--journal", path, "--journal-key", key, "--json").json["cases"]
     assert [(entry["reason"], entry["due"]) for entry in found] == [("forgotten", "2026-03-03")]
 
 
 def test_a_case_nobody_goes_on_with_is_ended(run: Run, card: Path) -> None:
     waits = run("open", card, "--reason", "leaked", "--old", "000000", "--new", NEW, "--json").json
     assert run("resume", waits["number"], "--abandon").code == 0
-    assert run("list", "--stage", "failed", "--json").json[0]["number"] == waits["number"]
+    assert run("list", "--stage", "failed", "--json").json["cases"][0]["number"] == waits["number"]
     assert run("resume", waits["number"], "--abandon").code == 2
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sscard.cli.formatter import terminal_width
+from sscard.cli.output import print_json
 from sscard.i18n.language import _, padded, say
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def print_answer(found: Case, told: list[str], as_json: bool) -> None:
     """Print a summary of a case, and the texts for the citizen."""
     if as_json:
-        _print_json(_content(found) | {"told": told})
+        print_json("case", _content(found) | {"told": told})
         return
     click.echo(f"{found.number} {say(found.stage.words)}")
     for text in told:
@@ -37,7 +37,7 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
 def print_list(cases: Iterable[Case], as_json: bool) -> None:
     """A table, one case a row."""
     if as_json:
-        _print_json([_content(found) for found in cases])
+        print_json("cases", {"cases": [_content(found) for found in cases]})
         return
     from rich.console import Console
     from rich.table import Table
@@ -68,7 +68,7 @@ def print_whole(found: Case, as_json: bool) -> None:
             }
             for event in found.events
         ]
-        _print_json(_content(found) | {"events": events})
+        print_json("case", _content(found) | {"events": events})
         return
     person = found.person
     stage = say(found.stage.words)
@@ -116,13 +116,9 @@ def print_verification(found: Verification, as_json: bool) -> None:
     """What the check of a journal found."""
     if as_json:
         findings = [asdict(finding) | {"problem": say(finding.problem)} for finding in found.findings]
-        _print_json({"events": found.events, "cases": found.cases, "findings": findings})
+        print_json("journal-check", {"events": found.events, "cases": found.cases, "findings": findings})
         return
     for finding in found.findings:
         click.echo(str(finding))
     verdict = _("findings: {count}", count=len(found.findings)) if found.findings else _("the chain is whole")
     click.echo(_("{cases} cases, {events} events: {verdict}", cases=found.cases, events=found.events, verdict=verdict))
-
-
-def _print_json(content: object) -> None:
-    click.echo(json.dumps(content, ensure_ascii=False, indent=1))

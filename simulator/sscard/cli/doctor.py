@@ -14,12 +14,15 @@ from typing import Final, NamedTuple
 import click
 
 from sscard.cli.insert import OPEN_TO_ALL, PORTS, START_DAEMON
+from sscard.cli.options import json_option
+from sscard.cli.output import print_json
 from sscard.cli.usage import command
 from sscard.errors import MissingPart
 from sscard.i18n.language import N_, _, padded, say
 
 MISSING: Final = 3
 HERE, ABSENT, ASIDE = "✓", "✗", "–"
+STATES: Final = {HERE: "present", ABSENT: "missing", ASIDE: "optional"}
 WIDTH: Final = 20
 PYSCARD: Final = N_("pip install 'sscard[pcsc]'   (it builds: sudo apt-get install gcc python3-dev libpcsclite-dev)")
 CLIENTS: Final = {
@@ -46,9 +49,18 @@ class Finding(NamedTuple):
 
 
 @command("doctor")
-def doctor() -> None:
+@json_option
+def doctor(as_json: bool) -> None:
     """Check PC/SC, vpcd and Python dependencies and print the install command for anything missing (exit code 3)."""
     findings = [finding for check in CHECKS for finding in check()]
+    if as_json:
+        complete = all(finding.mark != ABSENT for finding in findings)
+        rows = [
+            {"part": each.part, "state": STATES[each.mark], "found": each.found, "remedy": each.remedy}
+            for each in findings
+        ]
+        print_json("doctor", {"complete": complete, "findings": rows})
+        raise SystemExit(0 if complete else MISSING)
     for finding in findings:
         for line in finding.lines():
             click.echo(line)

@@ -18,7 +18,7 @@ from sscard.cli.target import tell
 from sscard.cli.types import FILE, FREE_PORT, Text
 from sscard.cli.usage import group, option
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
     from sscard.hsm import Hsm
@@ -91,6 +91,12 @@ def serve(
             )
         hsm = f"pkcs11:token={quote(label)};module={quote(str(module))}"
     file = token_file or default_token_file()
+    try:
+        file.lstat()
+    except FileNotFoundError:
+        pass  # it is created
+    except OSError as error:
+        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(file)) from None
     with (
         chosen_hsm(hsm, keys, hsm_token) as behind,
         HsmServer(

@@ -1,17 +1,26 @@
-"""Output files: checked before a command does anything, written when there is something to write."""
+"""JSON for programs, and output files: checked before a command starts, written when there is something to write."""
 
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+import click
 
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import _, reason_of
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def print_json(name: str, content: dict[str, Any]) -> None:
+    """Print JSON for programs, with the schema ``sscard.NAME/1``."""
+    click.echo(json.dumps({"schema": f"sscard.{name}/1"} | content, ensure_ascii=False, indent=1))
 
 
 def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from sscard.cli.formatter import terminal_width
+from sscard.cli.options import json_option
+from sscard.cli.output import print_json
 from sscard.cli.types import PERSONALITY
 from sscard.cli.usage import argument, group
 from sscard.i18n.language import N_, _
@@ -18,13 +20,23 @@ def personality() -> None:
 
 
 @personality.command("list")
-def list_presets() -> None:
+@json_option
+def list_presets(as_json: bool) -> None:
     """List the personalities and place policies that come with sscard."""
+    from dataclasses import asdict
+
     from rich.console import Console
     from rich.table import Table
 
     from sscard.issuer import find_place, places, preset, presets
 
+    if as_json:
+        kinds = {
+            "personalities": [asdict(preset(name)) for name in presets()],
+            "places": [find_place(name).model_dump(mode="json") for name in places()],
+        }
+        print_json("personalities", kinds)
+        return
     console = Console(highlight=False, width=terminal_width())
     cards = Table(_("personality"), _("generation"), _("algorithm"), _("PIN tries"), box=None)
     for name in presets():
@@ -40,7 +52,8 @@ def list_presets() -> None:
 
 @personality.command("show")
 @which_argument
-def show(which: str) -> None:
+@json_option
+def show(which: str, as_json: bool) -> None:
     """Print every field of a personality with its value and meaning, as a file that can be edited."""
     from dataclasses import asdict
 
@@ -48,7 +61,11 @@ def show(which: str) -> None:
     from sscard.issuer.personalities import written_fields
     from sscard.standard.choices import CHOICES
 
-    for field, value in written_fields(asdict(find_personality(which))).items():
+    fields = asdict(find_personality(which))
+    if as_json:
+        print_json("personality", fields)
+        return
+    for field, value in written_fields(fields).items():
         if field in CHOICES:
             click.echo(f"# {_(CHOICES[field].help)}")
         click.echo(f"{field}: {value}")
@@ -56,8 +73,13 @@ def show(which: str) -> None:
 
 @personality.command("check")
 @which_argument
-def check(which: str) -> None:
+@json_option
+def check(which: str, as_json: bool) -> None:
     """Check a personality file and report the first error with its line."""
     from sscard.issuer import find_personality
 
-    click.echo(_("{file}: {name} is good", file=which, name=find_personality(which).name))
+    name = find_personality(which).name
+    if as_json:
+        print_json("personality-check", {"file": which, "name": name})
+    else:
+        click.echo(_("{file}: {name} is good", file=which, name=name))

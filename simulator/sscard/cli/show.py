@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from sscard.cli.formatter import terminal_width
 from sscard.cli.options import image_argument, json_option
+from sscard.cli.output import print_json
 from sscard.cli.usage import command, option
 from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Words
@@ -36,12 +35,10 @@ def show(image: str, as_json: bool, show_all: bool, reveal_keys: bool) -> None:
     card = load_card(image_path(image), tell)
     card.memory.recover()  # what the card itself does first where the power went inside a write
     if as_json:
-        import json
         from dataclasses import asdict
 
         snapshot = card.snapshot()
         content = {
-            "schema": "sscard.show/1",
             "personality": asdict(card.profile.personality),
             "atr": card.profile.atr().hex().upper(),
             "pin": {"set": snapshot.pin_set, "tries_left": snapshot.pin_tries, "tries_max": snapshot.pin_tries_max},
@@ -50,7 +47,7 @@ def show(image: str, as_json: bool, show_all: bool, reveal_keys: bool) -> None:
             "keys": _keys(card, reveal_keys),
             "files": _files(card),
         }
-        click.echo(json.dumps(content, ensure_ascii=False, indent=1))
+        print_json("show", content)
         return
     from rich.console import Console
 
