@@ -16,7 +16,7 @@ REFUSED = {
     "unknown field of a card": (f"{HEAD}card:\n  pins: 1\nsteps: [x]\n", 4, 3, "'pins'", "'pin'"),
     "unknown field of an argument": (f"{STEPS}  - change_pin: {{odl: 1}}\n", 4, 18, "'odl'", "'old'"),
     "unknown verb": (f"{STEPS}  - verify_pn: 123456\n", 4, 5, "'verify_pn'", "'verify_pin'"),
-    "two verbs": (f"{STEPS}  - reset:\n    insert:\n", 5, 5, "reset, insert", "a step of its own"),
+    "two verbs": (f"{STEPS}  - reset:\n    insert:\n", 5, 5, "reset, insert", "a separate step for each"),
     "no verb": (f"{STEPS}  - sw: 9000\n", 4, 5, "without a verb", "verify_pin"),
     "a value for a verb that takes none": (f"{STEPS}  - insert: now\n", 4, 5, "takes no value", "colon only"),
     "no steps": (f"{HEAD}steps: []\n", 3, 1, "at least 1", ""),
