@@ -1,12 +1,34 @@
-"""What the system says of a path that a user gave."""
+"""Files that a user names: errors of the system as errors with a remedy."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+from typing import Final
 
-from sscard.errors import InputError
+from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
+
+FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file as UTF-8. Errors: ``InputError``, ``MissingPart`` if the disk is full."""
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> InputError | MissingPart:
+    """Why a file cannot be written."""
+    if error.errno in FULL:
+        return MissingPart(
+            Phrase("{path}: cannot be written: {reason}", path=str(path), reason=reason_of(error)),
+            Phrase("free space on the disk, or choose another place"),
+        )
+    return InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(path))
 
 
 def mode_of(path: Path) -> int:

@@ -251,7 +251,7 @@ class TestCompare:
     def test_one_card_cannot_be_both(self, sscard, card):
         code, _, error = sscard("compare", "-", card, card, stdin="0084000008\n")
         assert code == 2
-        assert "is in use" in error
+        assert f"{card}: is open in this process already" in error
 
     def test_a_scenario_on_two_personalities(self, sscard, tmp_path):
         path = tmp_path / "wrong.yaml"

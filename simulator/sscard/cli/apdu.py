@@ -17,10 +17,11 @@ from sscard.cli.options import (
     force_option,
     pins_option,
 )
-from sscard.cli.output import check_output, write_output
+from sscard.cli.output import check_output
 from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import FILE
 from sscard.cli.usage import command, option
+from sscard.files import write_text
 from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def apdu(
 
     def save(recorder: Recorder) -> None:
         if trace is not None:
-            write_output(trace, "".join(f"{event}\n" for event in recorder.events))
+            write_text(trace, "".join(f"{event}\n" for event in recorder.events))
 
     failed = converse(target, commands, pins, show, save, contactless=contactless)
     if failed and not raw:

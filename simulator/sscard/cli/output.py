@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import stat
@@ -12,10 +11,9 @@ from typing import Any
 
 import click
 
-from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import _, reason_of
-
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+from sscard.errors import InputError
+from sscard.files import unwritable
+from sscard.i18n.language import _
 
 
 def print_json(name: str, content: dict[str, Any]) -> None:
@@ -56,21 +54,4 @@ def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool
         elif stat.S_ISREG(kind.st_mode) or stat.S_ISDIR(kind.st_mode):  # opening a pipe would wait for its reader
             os.close(os.open(path, os.O_WRONLY))
     except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def write_output(path: Path, text: str) -> None:
-    """Write a file as UTF-8. Errors: ``InputError``, ``MissingPart`` if the disk is full."""
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _unwritable(path, error) from None
-
-
-def _unwritable(path: Path, error: OSError) -> InputError | MissingPart:
-    if error.errno in FULL:
-        return MissingPart(
-            _("{path}: cannot be written: {reason}", path=path, reason=reason_of(error)),
-            _("free space on the disk, or choose another place"),
-        )
-    return InputError(_("cannot be written: {reason}", reason=reason_of(error)), file=str(path))
+        raise unwritable(path, error) from None

@@ -20,11 +20,12 @@ from sscard.cli.options import (
     force_option,
     pins_option,
 )
-from sscard.cli.output import check_output, write_output
+from sscard.cli.output import check_output
 from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
+from sscard.files import write_text
 from sscard.i18n.language import N_, _, reason_of, say
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def record(
     check_output(output, image_files(target), replace=force)
 
     def save(recorder: Recorder) -> None:
-        write_output(output, write_recording(recorder.events))
+        write_text(output, write_recording(recorder.events))
 
     converse(target, commands, pins, show_explained if explain else show_plain, save, contactless=contactless)
     click.echo(_("{output}: play it with: sscard replay {output} TARGET", output=output), err=True)
@@ -176,7 +177,7 @@ def export(file: str, form: Form, output: Path | None, force: bool) -> None:
     if output is None:
         sys.stdout.write(text)
     else:
-        write_output(output, text)
+        write_text(output, text)
 
 
 def _read(file: str) -> list[Statement]:

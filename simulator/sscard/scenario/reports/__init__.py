@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sscard.errors import InputError, MissingPart, TransportError
-from sscard.i18n.language import reason_of
+from sscard.files import write_text
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 from sscard.scenario.reports import html, json, junit, trace
@@ -33,9 +33,7 @@ def write_reports(reports: Iterable[tuple[Report, Path]], results: Sequence[Scen
     errors: list[Exception] = []
     for write, file in reports:
         try:
-            file.write_text(write(results, seed), encoding="utf-8")
-        except OSError as error:
-            errors.append(InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(file)))
+            write_text(file, write(results, seed))
         except (InputError, MissingPart, TransportError) as error:
             errors.append(error)
     if errors:
