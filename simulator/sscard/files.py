@@ -10,7 +10,7 @@ from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 
-FULL: Final = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 
 
 def write_text(path: Path, text: str) -> None:

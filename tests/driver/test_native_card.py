@@ -274,6 +274,6 @@ def test_build_and_path_name_the_library(tmp_path: Path, monkeypatch: pytest.Mon
 )
 def test_what_cannot_be_served_is_said(image: Path, options: list[str], text: str) -> None:
     words = options if options[0] == "missing.json" else [str(image), *options]
-    told = CliRunner().invoke(app, ["driver", "serve", *words])
-    assert isinstance(told.exception, InputError)
-    assert text in str(told.exception)
+    with pytest.raises(InputError) as told:
+        app(["driver", "serve", *words])
+    assert text in str(told.value)
