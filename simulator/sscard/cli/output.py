@@ -18,7 +18,8 @@ from sscard.i18n.language import _
 
 def print_json(name: str, content: dict[str, Any]) -> None:
     """Print JSON for programs, with the schema ``sscard.NAME/1``."""
-    click.echo(json.dumps({"schema": f"sscard.{name}/1"} | content, ensure_ascii=False, indent=1))
+    named = {"schema": f"sscard.{name}/1"} | content
+    click.echo(json.dumps(named, ensure_ascii=False, indent=1))
 
 
 def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool) -> None:
