@@ -57,7 +57,7 @@ tests: $(VENV)/developer
 	$(BIN)/pytest -n 2
 
 quick: $(VENV)/developer
-	$(BIN)/pytest -n 2 -m "not slow and not campaign"
+	$(BIN)/pytest -n 2 -m "not slow and not campaign and not nightly"
 
 # Messages: new ones from the sources into the Chinese catalog, and the catalog compiled.
 catalogs: $(VENV)/developer
@@ -67,6 +67,7 @@ nightly: system $(VENV)/developer
 	$(MAKE) nightly-compiled
 	$(MAKE) nightly-pcsc
 	$(MAKE) nightly-examples
+	$(BIN)/pytest -n 2 -m nightly
 	$(MAKE) compilers
 	$(MAKE) lowest
 

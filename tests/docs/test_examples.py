@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,8 +40,13 @@ def replaced(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
         yield {"Virtual PCD 00 00": daemon.reader_name(0), "sscard insert": f"sscard insert --port {port}"}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("document", WITH_BLOCKS, ids=lambda document: document.name)
+def timed(document: Document) -> Any:
+    """A document as a parameter: make test runs the READMEs and the tutorials, make nightly the how-to guides too."""
+    marks = [pytest.mark.slow, *([pytest.mark.nightly] if "howto" in document.name else [])]
+    return pytest.param(document, id=document.name, marks=marks)
+
+
+@pytest.mark.parametrize("document", [timed(document) for document in WITH_BLOCKS])
 def test_every_block_works(document: Document, replaced: dict[str, str], tmp_path: Path) -> None:
     with Reader(tmp_path, replaced) as reader:
         for block in document.blocks():
