@@ -31,7 +31,10 @@ LOWEST := build/lowest
 demo: $(VENV)/installed
 	$(BIN)/sscard run
 
-test: system $(VENV)/developer check tests compiled-sample
+test: system $(VENV)/developer
+	$(MAKE) -j 2 --output-sync=target check
+	$(MAKE) tests
+	$(MAKE) compiled-sample
 
 check: lint types layers shape plain
 
