@@ -10,11 +10,10 @@ import re
 import sys
 from collections.abc import Iterable
 from typing import Final
-from unicodedata import east_asian_width
 
 import click
 
-from sscard.i18n.language import _, padded
+from sscard.i18n.language import _, columns, padded
 
 UNWRAPPED: Final = 100_000
 """The width without a terminal."""
@@ -37,11 +36,6 @@ def terminal_width() -> int:
         return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else -1).columns or UNWRAPPED
     except (OSError, ValueError):  # standard output is no terminal, or closed
         return UNWRAPPED
-
-
-def columns(text: str) -> int:
-    """How many columns of a terminal a text takes."""
-    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def wrapped(text: str, width: int) -> list[str]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import os
 import sys
 
-from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
 from sscard.version import __version__
 
 TYPE_CHECKING = False
@@ -22,18 +21,10 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-EXIT_CODES: Final[dict[type[BaseException], int]] = {
-    TransportError: 1,
-    InputError: 2,
-    MissingPart: 3,
-    ReaderMissing: 3,
-    CardRemoved: 3,
-    KeyboardInterrupt: 130,
-}
-"""For an error of a derived class the nearest base counts."""
-
 OPTION: Final = "--lang"
 VERSION: Final = ["--version"]
+BROKEN_PIPE: Final = 3
+"""The exit code if the reader of standard output has gone."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -62,13 +53,28 @@ def main(arguments: list[str] | None = None) -> None:
                 app(words)
         finally:
             sys.stdout.flush()
-    except tuple(EXIT_CODES) as error:
+    except tuple(exit_codes()) as error:
         if str(error):
             sys.stderr.write(f"sscard: {error}\n")
-        raise SystemExit(next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)) from None
+        codes = exit_codes()
+        raise SystemExit(next(codes[kind] for kind in type(error).__mro__ if kind in codes)) from None
     finally:
         sys.stdout = plain
     raise SystemExit(0)
+
+
+def exit_codes() -> dict[type[BaseException], int]:
+    """The exit codes of errors. For an error of a derived class the nearest base counts."""
+    from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
+
+    return {
+        TransportError: 1,
+        InputError: 2,
+        MissingPart: 3,
+        ReaderMissing: 3,
+        CardRemoved: 3,
+        KeyboardInterrupt: 130,
+    }
 
 
 class _Output:
@@ -93,8 +99,9 @@ class _Output:
             try:
                 return act()
             except BrokenPipeError:
-                self._failure = SystemExit(EXIT_CODES[MissingPart])
+                self._failure = SystemExit(BROKEN_PIPE)
             except OSError as error:
+                from sscard.errors import MissingPart
                 from sscard.i18n.language import _, reason_of
 
                 self._failure = MissingPart(
@@ -120,14 +127,10 @@ def language_option(arguments: list[str]) -> str:
 
 
 def speak(name: str) -> None:
-    """Choose the language for us, for click, which asks gettext, and for the processes we start."""
-    import gettext
-
-    from sscard.i18n.language import DOMAIN, LOCALE, choose_language
+    """Choose the language, for this process and those it starts."""
+    from sscard.i18n.language import choose_language
 
     os.environ["LANGUAGE"] = choose_language(name)
-    gettext.bindtextdomain(DOMAIN, str(LOCALE))
-    gettext.textdomain(DOMAIN)
 
 
 def __getattr__(name: str) -> Any:

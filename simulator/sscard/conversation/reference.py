@@ -6,13 +6,12 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
-from unicodedata import east_asian_width
 
 from sscard.card.commands import COMMANDS
 from sscard.chip.command import Command, Field, total_lengths
 from sscard.document import suggestion
 from sscard.errors import InputError
-from sscard.i18n.language import _, is_chinese, padded, say
+from sscard.i18n.language import _, columns, is_chinese, padded, say
 from sscard.i18n.phrase import Phrase, Words
 from sscard.issuer.personalities import written_fields
 from sscard.psam import PSAM_COMMANDS
@@ -186,10 +185,7 @@ def entry_lines(chip: Chip, command: AnyCommand) -> list[str]:
 
 def table_lines(table: Table) -> list[str]:
     """A table as text with padded columns, except the last column."""
-    widths = [
-        max(sum(2 if east_asian_width(char) in "WF" else 1 for char in cell) for cell in column)
-        for column in zip(table.labels, *table.rows, strict=True)
-    ]
+    widths = [max(map(columns, column)) for column in zip(table.labels, *table.rows, strict=True)]
     return [
         table.title,
         *(

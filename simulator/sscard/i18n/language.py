@@ -94,10 +94,14 @@ def _filled(message: str, values: Mapping[str, object]) -> str:
     return message.format(**said) if said else message
 
 
+def columns(text: str) -> int:
+    """Width of a text in terminal columns; a Chinese character takes two."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
 def padded(text: str, width: int) -> str:
-    """Text padded with spaces to a width in terminal columns; a Chinese character takes two."""
-    taken = sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
-    return text + " " * (width - taken)
+    """Text padded with spaces to a width in terminal columns."""
+    return text + " " * (width - columns(text))
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name that gettext's users know
