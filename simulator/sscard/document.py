@@ -7,7 +7,6 @@ so every scalar stays the text that was written, and the model of the document
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +16,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from sscard.errors import InputError, said_by
+from sscard.errors import InputError, said_by, suggestion
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase, Sayable
 
@@ -200,15 +199,6 @@ def _first(error: ValidationError) -> ErrorDetails:
 def shown(word: object) -> Sayable:
     """A word of the document, quoted; a long run of hex digits may be key material and is not repeated."""
     return Phrase("(hex digits)") if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
-
-
-def suggestion(word: str, allowed: Iterable[str], otherwise: Sayable = "") -> Sayable:
-    """The nearest allowed word, or what to say otherwise, or all of them."""
-    known = sorted(allowed)
-    near = difflib.get_close_matches(word, known, n=1)
-    if near:
-        return Phrase("did you mean {word!r}?", word=near[0])
-    return otherwise or Phrase("expected one of: {words}", words=", ".join(known))
 
 
 def read_document(path: Path) -> Document:

@@ -7,6 +7,8 @@ when the error is shown.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
@@ -96,6 +98,15 @@ def said_by(error: BaseException) -> Sayable:
     """The message of an error, as a phrase if it has one, otherwise its text."""
     said: Sayable = getattr(error, "said", "") or str(error)
     return said
+
+
+def suggestion(word: str, allowed: Iterable[str], otherwise: Sayable = "") -> Sayable:
+    """The nearest allowed word, or what to say otherwise, or all of them."""
+    known = sorted(allowed)
+    near = get_close_matches(word, known, n=1)
+    if near:
+        return Phrase("did you mean {word!r}?", word=near[0])
+    return otherwise or Phrase("expected one of: {words}", words=", ".join(known))
 
 
 def not_loaded(library: Path) -> Sayable:

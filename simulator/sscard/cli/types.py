@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sscard.cli.usage import LONGEST_METAVAR, BadValue, nearest
+from sscard.cli.usage import LONGEST_METAVAR, BadValue
+from sscard.errors import suggestion
 from sscard.i18n.language import N_, _, reason_of
 
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ class Words(ParamType):
         try:
             return self.kind(value)
         except ValueError:
-            expected = _("expected one of: {words}", words=", ".join(self.choices))
-            raise BadValue(_("no {text!r}", text=value), nearest(value, self.choices) or expected) from None
+            raise BadValue(_("no {text!r}", text=value), suggestion(value, self.choices)) from None
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The values that begin so."""

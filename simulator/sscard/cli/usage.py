@@ -6,8 +6,7 @@ Help and metavars are written in English and translated when a page is printed.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from difflib import get_close_matches
+from collections.abc import Callable
 from functools import partial
 from inspect import cleandoc
 from typing import Any, Final
@@ -15,8 +14,9 @@ from typing import Any, Final
 import click
 
 from sscard.cli.formatter import Formatter
-from sscard.errors import InputError
+from sscard.errors import InputError, suggestion
 from sscard.i18n.language import N_, _
+from sscard.i18n.phrase import Sayable
 
 LONGEST_METAVAR: Final = 40
 """Longer choices are listed behind the help of the option."""
@@ -31,7 +31,7 @@ class Context(click.Context):
 class Unusable(click.UsageError):
     """Words on the command line that cannot be used, and the remedy."""
 
-    def __init__(self, message: str, remedy: str = "", ctx: click.Context | None = None) -> None:
+    def __init__(self, message: str, remedy: Sayable = "", ctx: click.Context | None = None) -> None:
         super().__init__(message, ctx)
         self.remedy = remedy
 
@@ -39,15 +39,14 @@ class Unusable(click.UsageError):
 class BadValue(click.BadParameter):
     """A value that an option or argument does not take, and the remedy; click adds which parameter it is."""
 
-    def __init__(self, message: str, remedy: str = "", param: click.Parameter | None = None) -> None:
+    def __init__(self, message: str, remedy: Sayable = "", param: click.Parameter | None = None) -> None:
         super().__init__(message, param=param)
         self.remedy = remedy
 
 
 def input_error(error: click.UsageError) -> InputError:
     """What is wrong with the command line, in our words, by the type of click's error."""
-    command = error.ctx.command_path if error.ctx else "sscard"
-    remedy = getattr(error, "remedy", "") or _("see: {command} --help", command=command)
+    remedy = getattr(error, "remedy", "") or _see_help(error.ctx)
     match error:
         case click.MissingParameter(param=click.Parameter() as parameter):
             name = parameter.get_error_hint(error.ctx)
@@ -59,7 +58,7 @@ def input_error(error: click.UsageError) -> InputError:
             known = error.ctx.command.get_params(error.ctx) if error.ctx else []
             names = [name for each in known for name in each.opts]
             problem = _("no option {name}", name=error.option_name)
-            remedy = nearest(error.option_name, names) or remedy
+            remedy = suggestion(error.option_name, names, remedy)
         case click.BadOptionUsage():
             known = error.ctx.command.get_params(error.ctx) if error.ctx else []
             flags = [name for each in known if getattr(each, "is_flag", False) for name in each.opts]
@@ -70,10 +69,8 @@ def input_error(error: click.UsageError) -> InputError:
     return InputError(problem, remedy=remedy)
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """A question for the most similar known word, empty if none is similar."""
-    near = get_close_matches(word, known, n=1)
-    return _("did you mean {word!r}?", word=near[0]) if near else ""
+def _see_help(ctx: click.Context | None) -> str:
+    return _("see: {command} --help", command=ctx.command_path if ctx else "sscard")
 
 
 class Option(click.Option):
@@ -252,7 +249,7 @@ class Group(Page, click.Group):
         """The command that the first argument names."""
         name, known = args[0], self.list_commands(ctx)
         if name not in known and not ctx.resilient_parsing:
-            raise Unusable(_("no command {name!r}", name=name), nearest(name, known), ctx)
+            raise Unusable(_("no command {name!r}", name=name), suggestion(name, known, _see_help(ctx)), ctx)
         return super().resolve_command(ctx, args)
 
 

@@ -9,8 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from sscard.card.commands import COMMANDS
 from sscard.chip.command import Command, Field, total_lengths
-from sscard.document import suggestion
-from sscard.errors import InputError
+from sscard.errors import InputError, suggestion
 from sscard.i18n.language import _, columns, is_chinese, padded, say
 from sscard.i18n.phrase import Phrase, Words
 from sscard.issuer.personalities import written_fields

@@ -13,10 +13,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
-from sscard.document import suggestion
 from sscard.driver.api import FUNCTIONS, Result
 from sscard.driver.server import CHARSETS
-from sscard.errors import InputError, TransportError, not_loaded
+from sscard.errors import InputError, TransportError, not_loaded, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 

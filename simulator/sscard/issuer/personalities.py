@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
-from sscard.document import Document, Model, parse_document, read_document, suggestion
-from sscard.errors import InputError, InvalidValue
+from sscard.document import Document, Model, parse_document, read_document
+from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.standard.choices import CHOICES, Choice, Personality
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from sscard.card import Personality
-from sscard.document import Model, parse_document, read_document, suggestion
-from sscard.errors import InputError
+from sscard.document import Model, parse_document, read_document
+from sscard.errors import InputError, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.holder import Holder
 from sscard.standard.encoding import encode_pin

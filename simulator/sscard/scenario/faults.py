@@ -14,8 +14,8 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from sscard.chip.memory import Moment
-from sscard.document import Model, suggestion
-from sscard.errors import InvalidValue
+from sscard.document import Model
+from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import builtin_keys, make_holder, make_order, personalise, preset, presets
 from sscard.scenario.context import Bench

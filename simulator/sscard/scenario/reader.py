@@ -15,8 +15,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator
 
 from sscard.card import Personality
-from sscard.document import Document, Model, Place, read_document, suggestion
-from sscard.errors import InputError, InvalidValue
+from sscard.document import Document, Model, Place, read_document
+from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Holder, find_personality, vary
 from sscard.issuer.personalise import INITIAL_PIN

@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar, NamedTuple
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from sscard.card import Snapshot
-from sscard.document import Model, suggestion
-from sscard.errors import InvalidValue
+from sscard.document import Model
+from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.service import Stage
