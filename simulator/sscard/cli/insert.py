@@ -17,6 +17,7 @@ from sscard.cli.types import FILE, PORT, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import MissingPart
 from sscard.i18n.language import N_, _
+from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from sscard.issuer.cardfile import FileCard
@@ -137,10 +138,10 @@ class _Insertion:
         pid = os.getpid()
         lines = [
             _(
-                "{path}: {personality}, {tries} tries left, in {place} (port {port})",
+                "{path}: {personality}, {left}, in {place} (port {port})",
                 path=self._card.path,
                 personality=card.profile.personality.name,
-                tries=tries,
+                left=Phrase.plural("{count} try left", "{count} tries left", count=tries),
                 place=place,
                 port=self._port,
             ),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -15,17 +14,9 @@ from sscard.cli.types import DIGITS, FILE, NAME, PERSONALITY, SEED, Number, Text
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, reason_of
-
-if TYPE_CHECKING:
-    from random import Random
-
-    from sscard.card import Personality
-    from sscard.issuer import Order
-    from sscard.issuer.places import Place
+from sscard.i18n.phrase import Phrase
 
 CITY = "410400"
-SEEDED_DATE = date(2026, 1, 5)
-"""The day of issue where a seed fixes everything."""
 NO_PIN = "none"
 
 
@@ -59,35 +50,38 @@ def issue(
 
     from rich.progress import track
 
+    from sscard.cli.pins import checked_pin
     from sscard.cli.target import keys_of
-    from sscard.issuer import find_personality, find_place, personalise
+    from sscard.issuer import find_personality, find_place, order_card, personalise
     from sscard.issuer.cardfile import save_card
 
     if count > 1 and (name or id_number):
         raise InputError(_("--name and --id are for one card"), remedy=_("leave them out, or leave --count out"))
-    if len(city) != 6 or not (city.isascii() and city.isdigit()):
-        raise InputError(_("--city is a code of six digits"), remedy=_("for example 410400"))
-    policy = find_place(place or "tries-6")
-    product = find_personality(personality)
-    orders = _Orders(
-        Random(seed) if seed is not None else Random(),
-        policy.over(product) if place else product,
-        policy,
-        date.today() if seed is None else SEEDED_DATE,  # noqa: DTZ011 - the day at the counter
+    if pin == "":
+        raise InputError(_("--pin is empty"), remedy=_("4 to 16 digits, or '{none}' for no PIN", none=NO_PIN))
+    order = partial(
+        order_card,
+        personality=find_personality(personality),
+        place=find_place(place) if place else "",
+        name=name,
+        id_number=id_number,
+        pin="" if pin == NO_PIN else checked_pin(pin, "--pin") if pin is not None else None,
+        city=city,
+        issued=date.today() if seed is None else None,  # noqa: DTZ011 - the day at the counter
+        seed=Random(seed),
     )
     inputs: list[Path | str] = [personality, *([keys] if keys else [])]
-    wanted = orders.of(name, id_number, city, pin)
     roots = keys_of(keys)
+    first = order()  # its errors come before a folder is made
     if count == 1:
-        order = next(wanted)
         check_output(output, inputs, replace=force)
-        save_card(personalise(order, roots), output)
+        save_card(personalise(first, roots), output)
         click.echo(
             _(
                 "{path}: card of {name}, {personality}; look at it with: sscard show {path}",
                 path=output,
-                name=order.holder.name,
-                personality=order.personality.name,
+                name=first.holder.name,
+                personality=first.personality.name,
             )
         )
         return
@@ -99,31 +93,5 @@ def issue(
     for path in paths:
         check_output(path, inputs, replace=force)
     for path in track(paths, description=_("issuing")):
-        save_card(personalise(next(wanted), roots), path)
-    click.echo(_("{folder}: {count} cards", folder=output, count=count))
-
-
-class _Orders:
-    """The orders of one run, one after the other."""
-
-    def __init__(self, random: Random, personality: Personality, place: Place, issued: date) -> None:
-        self._random = random
-        self._personality = personality
-        self._place = place
-        self._issued = issued
-
-    def of(self, name: str, id_number: str, city: str, pin: str | None) -> Iterator[Order]:
-        """Orders for this holder, made up where nothing is given."""
-        from dataclasses import replace
-
-        from sscard.cli.pins import checked_pin
-        from sscard.issuer import Holder, make_holder, make_order
-
-        if pin == "":
-            raise InputError(_("--pin is empty"), remedy=_("4 to 16 digits, or '{none}' for no PIN", none=NO_PIN))
-        given = "" if pin == NO_PIN else checked_pin(pin, "--pin") if pin is not None else None
-        while True:
-            holder = make_holder(self._random)
-            holder = Holder(name or holder.name, id_number or holder.id_number)
-            order = make_order(self._personality, self._random, holder, city, self._issued)
-            yield replace(order, pin=self._place.initial_pin_of(holder) if given is None else given)
+        save_card(personalise(first if path is paths[0] else order(), roots), path)
+    click.echo(_("{folder}: {cards}", folder=output, cards=Phrase.plural("{count} card", "{count} cards", count=count)))

@@ -17,6 +17,7 @@ from sscard.cli.types import DIGITS
 from sscard.cli.usage import command, option
 from sscard.errors import InputError, said_by
 from sscard.i18n.language import N_, _, say
+from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from sscard.terminal import CardSession
@@ -119,4 +120,5 @@ def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | No
 
 def _tell_tries(session: CardSession, done: str) -> None:
     tries = session.tries_left()
-    click.echo(_("{done}, {tries} tries left", done=done, tries=tries))
+    left = "" if tries is None else f", {say(Phrase.plural('{count} try left', '{count} tries left', count=tries))}"
+    click.echo(f"{done}{left}")

@@ -27,6 +27,7 @@ from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
 from sscard.files import write_text
 from sscard.i18n.language import N_, _, reason_of, say
+from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from sscard.conversation import Recorder
@@ -215,7 +216,8 @@ def _side(stack: ExitStack, target: str, contactless: bool) -> Side:
         from sscard.scenario.step import show_state, view_of
 
         view = view_of(chip.snapshot(), None)
-        return _("{tries} tries left, {state}", tries=view.tries, state=show_state(view.state))
+        left = Phrase.plural("{count} try left", "{count} tries left", count=view.tries)
+        return _("{left}, {state}", left=left, state=show_state(view.state))
 
     return Side(target, connection, state)
 
@@ -239,18 +241,17 @@ def _conclude(played: list[Played], statements: list[Statement], file: str) -> N
     sent = sum(isinstance(one.statement, Send) and one.event is not None for one in played)
     commands = sum(isinstance(statement, Send) for statement in statements)
     differences = sum(one.difference is not None for one in played)
-    told = _counted(differences, N_("no difference"), N_("1 difference"), N_("{count} differences"))
-    click.echo(_("{sent} of {commands} commands played, {differences}", sent=sent, commands=commands, differences=told))
+    found = Phrase.plural("{count} difference", "{count} differences", count=differences)
+    played_of = Phrase.plural(
+        "{sent} of {count} command played", "{sent} of {count} commands played", count=commands, sent=sent
+    )
+    click.echo(f"{say(played_of)}, {say(found) if differences else _('no difference')}")
     left = [one.statement for one in played if one.event is None]
     for statement in left:
         if isinstance(statement, Send):
             click.echo(f"{file}:{statement.line}: {say(statement.note)}: {say(statement.obstacle)}")
     if differences or left:
         raise SystemExit(1)
-
-
-def _counted(count: int, none: str, one: str, many: str) -> str:
-    return _(none) if not count else _(one) if count == 1 else _(many, count=count)
 
 
 def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: bool) -> None:
@@ -262,14 +263,7 @@ def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: b
     found = differing_steps(one, other, (left, right))
     for difference in found if show_all else found[:1]:
         click.echo("\n".join(difference))
-    click.echo(
-        f"{path}: "
-        + _counted(
-            len(found),
-            N_("no step came out differently"),
-            N_("1 step came out differently"),
-            N_("{count} steps came out differently"),
-        )
-    )
+    steps = Phrase.plural("{count} step differs", "{count} steps differ", count=len(found))
+    click.echo(f"{path}: {say(steps) if found else _('no step differs')}")
     if found:
         raise SystemExit(1)

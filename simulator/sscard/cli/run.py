@@ -14,6 +14,7 @@ from sscard.cli.types import FILE, PERSONALITY, SEED, Text, Words
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
+from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from sscard.scenario import Scenario, ScenarioResult
@@ -102,7 +103,15 @@ def run(
     results = _run(scenarios, seed, transport)
     write_reports(writers, results, seed)
     if len(results) < len(scenarios):
-        tell(_("interrupted after {done} of {total} scenarios", done=len(results), total=len(scenarios)))
+        total = len(scenarios)
+        tell(
+            Phrase.plural(
+                "interrupted after {done} of {count} scenario",
+                "interrupted after {done} of {count} scenarios",
+                count=total,
+                done=len(results),
+            )
+        )
         raise SystemExit(INTERRUPTED)
     if not all(result.passed for result in results):
         raise SystemExit(1)

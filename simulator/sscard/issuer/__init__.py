@@ -2,7 +2,7 @@
 
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys, load_keys
 from sscard.issuer.holder import Holder, make_holder
-from sscard.issuer.personalise import Card, Order, issue_card, make_order, personalise
+from sscard.issuer.personalise import Card, Order, issue_card, make_order, order_card, personalise
 from sscard.issuer.personalities import find_personality, preset, presets, vary
 from sscard.issuer.places import Place, find_place, places
 
@@ -20,6 +20,7 @@ __all__ = [
     "load_keys",
     "make_holder",
     "make_order",
+    "order_card",
     "personalise",
     "places",
     "preset",

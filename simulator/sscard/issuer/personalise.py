@@ -16,7 +16,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys
 from sscard.issuer.holder import Holder, card_number, make_holder
 from sscard.issuer.personalities import DEFAULT, find_personality
-from sscard.issuer.places import DEFAULT_PLACE, Place, find_place
+from sscard.issuer.places import Place, find_place
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.standard.generations import GENERATIONS, build_layout
@@ -98,7 +98,38 @@ def issue_card(
     seed: int | Random | None = None,
     keys: KeyHierarchy | None = None,
 ) -> Card:
-    """Personalise a card; values that are not given are made up.
+    """Personalise a card; values that are not given are made up, as by ``order_card``.
+
+    ``keys`` are the root keys, by default the built-in test keys. Errors and
+    source: those of ``order_card``.
+    """
+    return personalise(
+        order_card(
+            personality=personality,
+            place=place,
+            name=name,
+            id_number=id_number,
+            pin=pin,
+            city=city,
+            issued=issued,
+            seed=seed,
+        ),
+        keys or builtin_keys(),
+    )
+
+
+def order_card(
+    *,
+    personality: Personality | str = DEFAULT,
+    place: Place | str = "",
+    name: str = "",
+    id_number: str = "",
+    pin: str | None = None,
+    city: str = CITY,
+    issued: date | None = None,
+    seed: int | Random | None = None,
+) -> Order:
+    """Order a card; values that are not given are made up.
 
     ``personality`` is a preset (``v1-des``, ``v2-3des``, ``v3-sm4``), the path
     of a personality file, or a ``Personality``. ``place`` is a place policy by
@@ -111,7 +142,6 @@ def issue_card(
     ``seed`` determines all made-up values, and the day of issue unless
     ``issued`` gives it: the card is that of ``sscard issue --seed``. Pass one
     ``random.Random`` as the seed of several cards to make them differ.
-    ``keys`` are the root keys, by default the built-in test keys.
 
     Errors: ``InputError`` for an unknown personality or place, a name that does
     not fit into the card, a wrong ID number or city code; ``ValueError`` for a
@@ -120,19 +150,19 @@ def issue_card(
     if len(city) != CITY_DIGITS or not (city.isascii() and city.isdigit()):
         raise InputError(Phrase("a city code has six digits"), remedy=Phrase("for example {city}", city=CITY))
     product = find_personality(personality) if isinstance(personality, str) else personality
-    policy = find_place(place or DEFAULT_PLACE) if isinstance(place, str) else place
+    policy = find_place(place) if isinstance(place, str) and place else place or None
     random = seed if isinstance(seed, Random) else Random(seed)
     made_up = make_holder(random)
     order = make_order(
-        policy.over(product) if place else product,
+        policy.over(product) if policy else product,
         random,
         Holder(name or made_up.name, id_number or made_up.id_number),
         city,
         issued or (date.today() if seed is None else SEEDED_DATE),  # noqa: DTZ011 - the day at the counter
     )
-    return personalise(
-        replace(order, pin=policy.initial_pin_of(order.holder) if pin is None else pin), keys or builtin_keys()
-    )
+    if pin is None:
+        pin = policy.initial_pin_of(order.holder) if policy else INITIAL_PIN
+    return replace(order, pin=pin)
 
 
 def make_order(personality: Personality, random: Random, holder: Holder, city_code: str, issued: date) -> Order:
