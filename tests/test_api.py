@@ -152,5 +152,5 @@ def test_scenarios_are_run_selected_and_moved_to_another_personality(tmp_path: P
     built_in = api.run_scenarios(select="reset and puk-once", seed=3)
     assert built_in
     assert all(result.passed for result in built_in)
-    with pytest.raises(api.InputError, match="no scenario matches 'nonsense'"):
+    with pytest.raises(api.InputError, match="no scenario fits -k 'nonsense'"):
         api.run_scenarios(select="nonsense")

@@ -26,7 +26,7 @@ from kit import PIN, card_of, verify
 from kit.desk import PURCHASE, Desk
 from sscard.card.commands import COMMANDS
 from sscard.chip.memory import Moment, PowerLost
-from sscard.errors import InputError
+from sscard.errors import InputError, MissingPart
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Sayable
@@ -572,7 +572,7 @@ def test_a_failed_write_leaves_the_old_image(path: Path, where: str, monkeypatch
     card.memory.put_number(CARD_BLOCKED, 1)
     with monkeypatch.context() as broken:
         broken.setattr(where, full)
-        with pytest.raises(InputError, match=r"card\.json: cannot be written: No space left"):
+        with pytest.raises(MissingPart, match=r"card\.json: cannot be written: No space left"):
             save_card(card, path)
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == ["card.json"]
@@ -583,7 +583,7 @@ def test_an_answer_leaves_only_after_its_change_is_on_disk(path: Path, monkeypat
         card.power_on()
         with monkeypatch.context() as broken:
             broken.setattr("os.fsync", full)
-            with pytest.raises(InputError, match="cannot be written"):
+            with pytest.raises(MissingPart, match="cannot be written"):
                 card.transmit(verify("999999"))
         assert load_card(path).snapshot().pin_tries == 6
         assert card.transmit(verify("999999")) == b"\x63\xc4"

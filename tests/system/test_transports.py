@@ -16,7 +16,7 @@ from sscard.chip.memory import Moment, PowerLost
 from sscard.i18n.language import say
 from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
 from sscard.scenario.reports import trace
-from sscard.scenario.transports import Link, run_scenarios
+from sscard.scenario.transports import Link, each_result
 from sscard.transport.pcsc import ReaderError
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.readerpool import ReaderPool
@@ -33,8 +33,8 @@ def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
 @pytest.mark.slow
 def test_the_whole_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, pool: ReaderPool) -> None:
     scenarios = builtin_scenarios()
-    through = list(run_scenarios(scenarios, link=Link(pool.connect, pcscd.readers)))
-    in_process = list(run_scenarios(scenarios))
+    through = list(each_result(scenarios, link=Link(pool.connect, pcscd.readers)))
+    in_process = list(each_result(scenarios))
     assert [result.scenario.title for result in through if not result.passed] == []
     assert trace.write(through, 1) == trace.write(in_process, 1)
     assert through == in_process

@@ -127,10 +127,7 @@ def open_case(
         _terminal(target, behind) as session,
     ):
         opened = service.intake(wanted.application(read_card(session)), key=wanted.key)
-        told = _serve(service, opened, session, keypad, key=wanted.key)
-        if pharmacy and told.just_completed and session is not None:
-            told.say(_trial(session, behind, keypad, place))
-        _finish(told, as_json, without_card=session is None)
+        _process(service, opened, session, behind, keypad, place if pharmacy else None, as_json, key=wanted.key)
 
 
 @case.command("resume")
@@ -186,10 +183,7 @@ def resume(
                 service.supplement(found, papers, read_card(session) if Paper.SOCIAL_SECURITY_CARD in papers else None)
             if at:
                 _hand_over(service, found, at)
-            told = _serve(service, found, session, keypad)
-            if pharmacy and told.just_completed and session is not None:
-                told.say(_trial(session, behind, keypad, place))
-            _finish(told, as_json, without_card=session is None)
+            _process(service, found, session, behind, keypad, place if pharmacy else None, as_json)
 
 
 @case.command("list")
@@ -307,49 +301,41 @@ def _terminal(target: str, hsm: Hsm) -> Iterator[CardSession | None]:
             session.close()
 
 
-class _Told:
-    """The case and the texts to print at the end."""
+def _process(
+    service: PinService,
+    found: Case,
+    session: CardSession | None,
+    hsm: Hsm,
+    keypad: Keypad,
+    pharmacy: str | None,
+    as_json: bool,
+    key: str = "",
+) -> None:
+    """Take a case as far as it goes and print the result; ``pharmacy`` is the place policy of the PIN's trial.
 
-    def __init__(self, found: Case) -> None:
-        self.case = found
-        self.texts: list[str] = []
-        self._was_open = found.open
-
-    @property
-    def just_completed(self) -> bool:
-        return self._was_open and self.case.stage.value == "completed"
-
-    def say(self, text: str) -> None:
-        self.texts.append(text)
-
-
-def _serve(service: PinService, found: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> _Told:
-    """Take a case as far as it goes."""
+    Exit code 1 unless the case is completed, or accepted and waiting for its card.
+    """
+    from sscard.service import Stage
     from sscard.service.counter import advance
 
-    told = _Told(found)
-    told.say(advance(service, found, session, keypad, key=key))
-    return told
-
-
-def _finish(told: _Told, as_json: bool, *, without_card: bool) -> None:
-    """Print the result; exit code 1 unless the case is completed, or accepted and waiting for its card."""
-    from sscard.service import Stage
-
-    print_answer(told.case, told.texts, as_json)
-    waits = without_card and told.case.stage is Stage.ACCEPTED
-    if told.case.stage is not Stage.COMPLETED and not waits:
+    was_open = found.open
+    texts = [advance(service, found, session, keypad, key=key)]
+    completed = found.stage is Stage.COMPLETED
+    if pharmacy is not None and was_open and completed and session is not None:
+        texts.append(_trial(session, hsm, keypad, pharmacy))
+    print_answer(found, texts, as_json)
+    if not completed and not (session is None and found.stage is Stage.ACCEPTED):
         raise SystemExit(1)
 
 
 def _trial(session: CardSession, hsm: Hsm, keypad: Keypad, place: str) -> str:
     from sscard.hsm import HsmError
-    from sscard.issuer import find_place
+    from sscard.issuer.places import DEFAULT_PLACE, find_place
     from sscard.service.aftercare import try_at_pharmacy
     from sscard.terminal.errors import ApduError
 
     try:
-        where = find_place(place or "tries-6")
+        where = find_place(place or DEFAULT_PLACE)
         return try_at_pharmacy(session, hsm, where, keypad.new_pin(), now_in_china()).text
     except (ApduError, HsmError) as error:
         return _("the trial at the pharmacy failed: {error}", error=error)

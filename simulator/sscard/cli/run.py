@@ -87,13 +87,19 @@ def run(
     the summary, the reports and the trace cover the scenarios that were run.
     Existing reports and traces are replaced.
     """
-    from sscard.scenario.library import SUFFIXES, builtin_folder
+    from sscard.issuer import find_personality
+    from sscard.scenario.library import SUFFIXES, builtin_folder, choose_scenarios
     from sscard.scenario.reports import write_reports
 
-    scenarios = _find(_once(paths), personality, expression)
+    if expression is not None and not expression.strip():
+        raise InputError(_("-k is empty"), remedy=_("run without -k to see them all"))
+    forced = find_personality(personality) if personality else None
+    scenarios = choose_scenarios(list(paths), forced, expression or "")
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     inputs = [file for path in paths or [builtin_folder()] for file in (path, *path.rglob("*"))]
-    inputs = [file for file in inputs if file in paths or file.suffix in SUFFIXES] + [Path(personality)]
+    inputs = [file for file in inputs if file in paths or file.suffix in SUFFIXES]
+    if personality:
+        inputs.append(Path(personality))
     writers: list[tuple[Report, Path]] = []
     for asked in (*reports, *short):
         write, file = _report(asked)
@@ -129,46 +135,17 @@ def _report(asked: str) -> tuple[Report, Path]:
     return REPORTS.find(name), Path(file)
 
 
-def _once(paths: tuple[Path, ...]) -> list[Path]:
-    """The paths without repetitions and without what a folder among them contains."""
-    from sscard.scenario.library import SUFFIXES
-
-    found = {path.resolve(): path for path in paths}
-    return [
-        path
-        for place, path in found.items()
-        if found.keys().isdisjoint(place.parents) or not (path.is_dir() or path.suffix in SUFFIXES)
-    ]
-
-
-def _find(paths: list[Path], personality: str, expression: str | None) -> list[Scenario]:
-    from sscard.issuer import find_personality
-    from sscard.scenario import builtin_scenarios, find_scenarios
-    from sscard.scenario.selection import select
-
-    if expression is not None and not expression.strip():
-        raise InputError(_("-k is empty"), remedy=_("run without -k to see them all"))
-    forced = find_personality(personality) if personality else None
-    found = find_scenarios(paths, forced) if paths else builtin_scenarios(forced)
-    chosen = select(found, expression) if expression else found
-    if not chosen:
-        raise InputError(
-            _("no scenario fits -k {expression!r}", expression=expression), remedy=_("run without -k to see them all")
-        )
-    return chosen
-
-
 def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[ScenarioResult]:
     from rich.console import Console
 
     from sscard.scenario.reports.console import ConsoleReport
-    from sscard.scenario.transports import IN_PROCESS, run_scenarios, through_pcsc
+    from sscard.scenario.transports import IN_PROCESS, each_result, through_pcsc
 
     results = []
     opening = through_pcsc() if transport is Transport.PCSC else nullcontext(IN_PROCESS)
     with (
         opening as link,
-        closing(run_scenarios(scenarios, seed, link)) as coming,
+        closing(each_result(scenarios, seed, link)) as coming,
         ConsoleReport(Console(highlight=False, width=min(terminal_width(), WIDEST)), len(scenarios)) as report,
     ):
         try:

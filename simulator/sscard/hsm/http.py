@@ -15,12 +15,10 @@ from sscard.hsm.protocol import Access, HsmError, HsmUnavailable
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
-from sscard.standard.cipher import MAC_LENGTH
+from sscard.standard.cipher import AUTHENTICATION_LENGTH, MAC_LENGTH
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440
-AUTHENTICATION_LENGTH: Final = 8
-"""Bytes of authentication data, before the original data."""
 LONGEST_MESSAGE: Final = 4096
 """Bytes of a request or an answer."""
 TIMEOUT: Final = 10.0

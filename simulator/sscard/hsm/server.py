@@ -38,7 +38,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from sscard.document import Model, problem_in
 from sscard.errors import InputError, InvalidValue
-from sscard.files import mode_of
+from sscard.files import mode_of, unwritable
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, TIMEOUT, read_token
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
 from sscard.i18n.language import reason_of, say
@@ -284,7 +284,7 @@ def service_token(file: Path) -> str:
         file.touch(mode=0o600, exist_ok=False)
         file.write_text(f"{token}\n", encoding="ascii")
     except OSError as error:
-        raise InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(file)) from None
+        raise unwritable(file, error) from None
     return token
 
 

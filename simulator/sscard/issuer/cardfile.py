@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sscard.card import Chip
 from sscard.errors import InputError
-from sscard.files import mode_of
+from sscard.files import mode_of, unwritable
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.image import read_image, write_image
@@ -58,7 +58,7 @@ def save_card(card: Card, path: Path | str) -> None:
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        raise InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(path)) from None
+        raise unwritable(target, error) from None
 
 
 def _regular(path: Path) -> Path:

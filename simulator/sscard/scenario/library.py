@@ -71,18 +71,30 @@ def run_scenarios(
     for a scenario that cannot be read, and if nothing is selected.
     """
     forced = find_personality(personality) if isinstance(personality, str) and personality else personality or None
-    found = find_scenarios(map(Path, paths), forced) if paths else builtin_scenarios(forced)
+    return [run_scenario(scenario, seed) for scenario in choose_scenarios(list(map(Path, paths)), forced, select)]
+
+
+def choose_scenarios(paths: list[Path], personality: Personality | None, select: str = "") -> list[Scenario]:
+    """The scenarios of these paths, by default the built-in suite, that an expression selects; at least one."""
+    found = find_scenarios(paths, personality) if paths else builtin_scenarios(personality)
     chosen = selected(found, select) if select else found
     if not chosen:
-        raise InputError(Phrase("no scenario matches {expression!r}", expression=select))
-    return [run_scenario(scenario, seed) for scenario in chosen]
+        raise InputError(
+            Phrase("no scenario fits -k {expression!r}", expression=select),
+            remedy=Phrase("run without -k to see them all"),
+        )
+    return chosen
 
 
 def find_scenarios(paths: Iterable[Path], personality: Personality | None = None) -> list[Scenario]:
-    """The scenarios of these files and folders, in their order; folders are searched for ``*.yaml``."""
+    """The scenarios of these files and folders, in their order, each once; folders are searched for ``*.yaml``."""
+    named = {path.resolve(): path for path in paths}
     found: list[Scenario] = []
-    for path in paths:
-        if S_ISDIR(mode_of(path)):
+    for place, path in named.items():
+        folder = S_ISDIR(mode_of(path))
+        if not named.keys().isdisjoint(place.parents) and (folder or path.suffix in SUFFIXES):
+            continue  # its folder is named too
+        if folder:
             found += _read_folder(path, str(path), personality)
         else:
             found += read_scenario(path, str(path), path.resolve().parent.name, personality)

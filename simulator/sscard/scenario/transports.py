@@ -34,7 +34,7 @@ def through_pcsc() -> Iterator[Link]:
         yield Link(pool.connect, daemon.readers)
 
 
-def run_scenarios(
+def each_result(
     scenarios: Iterable[Scenario], seed: int = DEFAULT_SEED, link: Link = IN_PROCESS
 ) -> Generator[ScenarioResult]:
     """The results in the order of the scenarios, each as soon as it and those before it are complete."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import reason_of
+from sscard.files import unwritable
 from sscard.i18n.phrase import Phrase
 
 HEADER: Final = "sscarddriver.h"
@@ -70,7 +70,7 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
             shutil.copyfile(source / name, folder / name)
         beside.replace(library)  # a program that has loaded the old library keeps it
     except OSError as error:
-        raise InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(folder)) from None
+        raise unwritable(folder, error) from None
     return library
 
 

@@ -10,7 +10,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from sscard.i18n.language import _, say
+from sscard.i18n.language import _, padded, say
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
@@ -18,6 +18,8 @@ from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch
 
 PASSED, FAILED = "✓", "✗"
+PERSONALITY, BESIDE_NAME = 8, 28
+"""Columns of a row: those of the personality, and all but those of the name."""
 LABEL_WIDTH = 10
 TEXT_WIDTH = 120
 
@@ -78,15 +80,13 @@ class ConsoleReport:
         if result.scenario.group != self._group or len(self._results) == 1:
             self._group = result.scenario.group
             self._console.print(Text(f"\n{say(group_name(self._group))}", style="bold cyan"))
-        row = Table.grid(padding=(0, 1), expand=True)
-        row.add_column(width=3, justify="right")
-        row.add_column(ratio=1)
-        row.add_column(width=10, style="dim")
-        row.add_column(width=9, justify="right", style="dim")
-        mark = Text(PASSED, style="green") if result.passed else Text(FAILED, style="bold red")
+        mark = (PASSED, "green") if result.passed else (FAILED, "bold red")
         steps = say(Phrase.plural("{count} step", "{count} steps", count=len(result.scenario.steps)))
-        row.add_row(mark, Text(result.scenario.name), Text(result.scenario.personality.name), Text(steps))
-        self._console.print(row)
+        # Columns on a terminal only: a log is not padded.
+        name, personality = result.scenario.name, result.scenario.personality.name
+        if self._console.is_terminal:
+            name, personality = padded(name, self._console.width - BESIDE_NAME), padded(personality, PERSONALITY)
+        self._console.print(Text.assemble("  ", mark, " ", name, Text(f"  {personality}  {steps}", style="dim")))
         if result.failure is not None:
             self._console.print(_failure(result.scenario, result.failure))
 
@@ -114,14 +114,14 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
     table = Table.grid(padding=(0, 1))
     table.add_column(width=LABEL_WIDTH, style="dim", justify="right")
     table.add_column(overflow="fold")
-    table.add_row(_("proves"), Text(scenario.proves))
-    if step.step.note:
-        table.add_row(_("note"), Text(step.step.note))
     for mistake in step.mismatches:
         place = scenario.place(step.number, mistake.field)
         table.add_row(_("at"), Text(f"{scenario.source}:{place.line}  {say(step.step.title())}", style="bold"))
         table.add_row(mistake.field, Text(_("expected  {expected}", expected=mistake.expected), style="green"))
         table.add_row("", Text(_("got       {actual}", actual=mistake.actual), style="red"))
+    table.add_row(_("proves"), Text(scenario.proves))
+    if step.step.note:
+        table.add_row(_("note"), Text(step.step.note))
     for event in step.events:
         for line in str(event).splitlines():
             table.add_row("", Text(line, style="dim"))
