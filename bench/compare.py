@@ -61,24 +61,34 @@ def main() -> int:
     parser.add_argument("--cpu-time", action="store_true", help="measure CPU time, for a machine with other load")
     given = parser.parse_intermixed_args()
 
+    git = ["git", "-C", str(HERE)]
+    known = subprocess.run(
+        [*git, "rev-parse", "--verify", "--quiet", f"{given.revision}^{{commit}}"],
+        stdout=subprocess.DEVNULL,
+        check=False,
+    )
+    if known.returncode:
+        parser.error(f"no revision {given.revision!r} in this repository, see: git log --oneline")
     timer = "time.process_time" if given.cpu_time else "time.perf_counter"
     with TemporaryDirectory(prefix="sscard-bench-") as folder:
         before = Path(folder) / "before"
-        git = ["git", "-C", str(HERE), "worktree"]
-        subprocess.run([*git, "add", "--quiet", "--detach", str(before), given.revision], check=True)
+        subprocess.run([*git, "worktree", "add", "--quiet", "--detach", str(before), given.revision], check=True)
         try:
             ratios: dict[str, list[float]] = defaultdict(list)
             now: dict[str, list[float]] = defaultdict(list)
             for turn in range(1, given.rounds + 1):
-                old, new = (
-                    medians(tree, given.expression, given.files, timer, Path(folder)) for tree in (before, HERE)
-                )
+                # The order alternates, so that neither is always the one that warms the machine up.
+                found = {
+                    tree: medians(tree, given.expression, given.files, timer, Path(folder))
+                    for tree in ((before, HERE) if turn % 2 else (HERE, before))
+                }
+                old, new = found[before], found[HERE]
                 for name in old.keys() & new.keys():
                     ratios[name].append(old[name] / new[name])
                     now[name].append(new[name])
                 print(f"round {turn} of {given.rounds}", file=sys.stderr)
         finally:
-            subprocess.run([*git, "remove", "--force", str(before)], check=True)
+            subprocess.run([*git, "worktree", "remove", "--force", str(before)], check=True)
     if not ratios:
         print("no benchmark ran in both trees")
         return 2

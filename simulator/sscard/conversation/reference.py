@@ -139,7 +139,7 @@ def tables(chip: Chip, command: AnyCommand) -> list[Table]:
             ("P1", "P2", _("meaning")),
             [(*_pair(row), say(row.meaning)) for row in command.parameters if row.meaning.text],
         ),
-        Table(_("Data, Lc {lengths}", lengths=spans(command.lc, "02X")), labels, _parts(command.data)),
+        Table(_("Data, Lc {lengths} (hex)", lengths=spans(command.lc, "02X")), labels, _parts(command.data)),
         Table(_("Answer"), labels, _parts(command.answer)),
         Table(
             _("Status words"),
