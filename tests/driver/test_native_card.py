@@ -20,7 +20,7 @@ import kit
 from kit import native as native_kit
 from kit.native import command, run
 from kit.waiting import PATIENCE
-from sscard.cli.main import app
+from sscard.cli.app import app
 from sscard.driver import native
 from sscard.driver.errors import describe
 from sscard.errors import InputError, MissingPart

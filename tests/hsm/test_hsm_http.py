@@ -22,7 +22,7 @@ from click.testing import CliRunner
 
 import kit
 from kit.waiting import PATIENCE, in_thread
-from sscard.cli.main import app
+from sscard.cli.app import app
 from sscard.errors import InputError
 from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
 from sscard.hsm.http import HttpHsm, read_token

@@ -31,7 +31,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "change-pin": ("sscard.cli.pins:change_pin", N_("Change the PIN: the holder knows the old one.")),
     "reset-pin": ("sscard.cli.pins:reset_pin", N_("Reset the PIN: the issuer sets a new one.")),
     "unblock-pin": ("sscard.cli.pins:unblock_pin", N_("Unblock the PIN: the old one is valid again.")),
-    "item": ("sscard.cli.show_item:item", N_("Show the service item.")),
+    "item": ("sscard.cli.item:item", N_("Show the service item.")),
     "record": ("sscard.cli.record:record", N_("Record a conversation with a card.")),
     "replay": ("sscard.cli.record:replay", N_("Replay a recording and compare the answers.")),
     "compare": ("sscard.cli.record:compare", N_("Run a script on two cards and show the first difference.")),

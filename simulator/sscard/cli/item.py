@@ -1,7 +1,4 @@
-"""Prints the service item: every field under its own label, sections as tables.
-
-Import this module only where it is used: it brings rich's tables with it.
-"""
+"""``sscard item``: every field of the service item under its own label, sections as tables."""
 
 from __future__ import annotations
 
@@ -14,11 +11,26 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from sscard.cli.options import json_option
+from sscard.cli.output import print_json
+from sscard.cli.usage import command
 from sscard.document import Model
+from sscard.service import load_item
 from sscard.service.item import Item
 
 MARK = "※"
 INDENT = (0, 0, 1, 2)
+
+
+@command("item")
+@json_option
+def item(as_json: bool) -> None:
+    """Show the service item as its page states it."""
+    found = load_item()
+    if as_json:
+        print_json("item", found.model_dump(mode="json", by_alias=True))
+    else:
+        render_item(Console(), found)
 
 
 def render_item(console: Console, item: Item) -> None:

@@ -133,14 +133,5 @@ def speak(name: str) -> None:
     os.environ["LANGUAGE"] = choose_language(name)
 
 
-def __getattr__(name: str) -> Any:
-    """``app``, which brings click, is imported when it is asked for."""
-    if name != "app":
-        raise AttributeError(name)
-    from sscard.cli.app import app
-
-    return app
-
-
 if __name__ == "__main__":
     main()
