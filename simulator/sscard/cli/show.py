@@ -114,9 +114,9 @@ def _render(console: Console, card: Card, reveal_keys: bool, *, show_all: bool) 
             limit=snapshot.pin_tries_max,
         )
     )
-    console.print(_("card: blocked") if snapshot.card_blocked else _("card: not blocked"))
+    console.print(_("card: locked") if snapshot.card_blocked else _("card: not locked"))
     if snapshot.blocked_applications:
-        console.print(_("blocked applications: {names}", names=", ".join(snapshot.blocked_applications)))
+        console.print(_("locked applications: {names}", names=", ".join(snapshot.blocked_applications)))
     for key in _keys(card, reveal=False):
         if key["tries_left"] != key["tries_max"]:
             console.print(

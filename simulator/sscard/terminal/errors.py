@@ -56,7 +56,7 @@ class KeyBlocked(ApduError):
 
 
 class CardUnusable(ApduError):
-    """The card is blocked (6A81) or the application is (9303)."""
+    """The card (6A81) or the application (9303) is locked."""
 
 
 class UnknownAlgorithm(HsmError):
