@@ -13,7 +13,7 @@ from kit.desk import TERMINAL, TIME, Desk, amounts
 from sscard.card.commands import COMMANDS, TABLE
 from sscard.conversation import Recorder
 from sscard.conversation.explain import Explainer
-from sscard.i18n.language import say
+from sscard.i18n.language import CHINESE, ENGLISH, say, speaking
 from sscard.issuer import preset
 from sscard.standard.apdu import SW, status_words
 from sscard.standard.generations import build_layout
@@ -299,5 +299,6 @@ def test_any_bytes_are_explained(generation: str, talk: list[tuple[bytes, bytes]
     explainer = Explainer(build_layout(generation, optional_applications=True))
     for command, answer in talk:
         explained = explainer.explain(command, answer)
-        assert explained.command
-        assert all(isinstance(line, str) for line in explained.data)
+        for language in (ENGLISH, CHINESE):
+            with speaking(language):
+                assert all(say(line) for line in (explained.command, *explained.data))
