@@ -56,6 +56,7 @@ def test_help_that_goes_to_no_terminal_is_not_wrapped(monkeypatch: pytest.Monkey
         ("one two three", 7, ["one two", "three"]),
         ("卡片，读卡器", 6, ["卡片，", "读卡器"]),
         ("卡片，读卡器", 4, ["卡", "片，", "读卡", "器"]),
+        ("终端 [环境变量：A]", 7, ["终端", "[环境变", "量：A]"]),
         ("卡\n片", 10, ["卡片"]),
         ("averylongword b", 5, ["averylongword", "b"]),
     ],

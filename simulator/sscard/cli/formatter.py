@@ -21,8 +21,8 @@ WIDEST: Final = 120
 """The width of a help page on a wider terminal: longer lines are hard to read."""
 
 WIDE: Final = r"\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef"
-OPENING: Final = "（《〈「『【“‘"
-CLOSING: Final = "，。；：、！？）》〉」』】”’…"
+OPENING: Final = r"\[（《〈「『【“‘"
+CLOSING: Final = r"\]，。；：、！？）》〉」』】”’…"
 PIECE: Final = re.compile(rf"\s+|[{OPENING}]*(?:[^\s{WIDE}]+|[{WIDE}])[{CLOSING}]*|[{OPENING}{CLOSING}]+")
 """A line may be broken between two of these: between Chinese characters, but not before a comma."""
 JOINT: Final = re.compile(rf"(?<=[{WIDE}])\n(?=[{WIDE}])")
