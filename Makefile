@@ -25,14 +25,14 @@ NATIVE_TESTS := tests/driver/test_native.py tests/driver/test_native_protocol.py
 LOWEST := build/lowest
 
 .PHONY: demo test quick check lint types layers shape plain tests catalogs nightly nightly-compiled nightly-pcsc \
-	nightly-examples compilers lowest campaign compiled compiled-sample bench bench-compare bench-compiled system \
+	nightly-examples compilers lowest campaign compiled sample compiled-sample bench bench-compare bench-compiled system \
 	venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run
 
 test: system $(VENV)/developer
-	$(MAKE) -j 2 --output-sync=target check
+	$(MAKE) -j 2 --output-sync=target check sample
 	$(MAKE) tests
 	$(MAKE) compiled-sample
 
@@ -104,8 +104,12 @@ campaign: $(VENV)/developer
 	$(BIN)/pytest -m campaign
 
 # Without optimisation: this asks whether the compiled chip works, and the compiler is a third of the time.
-compiled-sample:
-	MYPYC_OPT_LEVEL=0 $(MAKE) compiled COMPILED=build/sample CHIP_TESTS="tests/chip tests/card"
+# It uses one core for a minute, so make test starts it beside the checks.
+sample: $(VENV)/developer
+	MYPYC_OPT_LEVEL=0 $(MAKE) COMPILED=build/sample build/sample/chip
+
+compiled-sample: sample
+	$(MAKE) compiled COMPILED=build/sample CHIP_TESTS="tests/chip tests/card"
 
 # The chip's tests and the built-in suite on the compiled chip, which plain sscard above it uses.
 compiled: $(COMPILED)/chip
