@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint, EntryPoints
+from io import StringIO
 from json import loads
 from pathlib import Path
 from types import ModuleType
 from xml.etree import ElementTree as ET
 
 import pytest
+from rich.console import Console
 
 from sscard.errors import InputError, MissingPart
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
 from sscard.scenario.reports import REPORTS, html, json, junit, trace, write_reports
+from sscard.scenario.reports.console import ConsoleReport
 
 SEED = 3
 RIGHT = "name: The right PIN\nproves: It is <accepted>.\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
@@ -37,6 +41,35 @@ def test_junit_counts_and_tells_the_failing_step(results: list[ScenarioResult]) 
     assert "wrong.yaml:4" in str(failure.text)
 
 
+def test_junit_names_file_class_and_times_of_each_case(results: list[ScenarioResult], tmp_path: Path) -> None:
+    suite = ET.fromstring(junit.write(results, SEED)).find("testsuite")  # noqa: S314 - our own text
+    assert suite is not None
+    folder = ".".join(tmp_path.parts[1:])
+    cases = [(case.get("classname"), case.get("name"), case.get("file")) for case in suite.iter("testcase")]
+    assert cases == [
+        (f"{folder}.right", "The right PIN [v3-sm4]", str(tmp_path / "right.yaml")),
+        (f"{folder}.wrong", "A wrong claim [v3-sm4]", str(tmp_path / "wrong.yaml")),
+    ]
+    assert all(float(case.get("time", "")) > 0 for case in suite.iter("testcase"))
+    assert float(suite.get("time", "")) > 0
+    started = datetime.fromisoformat(suite.get("timestamp", ""))
+    assert timedelta() <= datetime.now(UTC) - started < timedelta(hours=1)
+
+
+def test_every_report_names_the_line_of_the_expectation(tmp_path: Path) -> None:
+    file = tmp_path / "state.yaml"
+    file.write_text("name: n\nproves: p\nsteps:\n  - verify_pin: 123456\n\n    state: blocked\n", encoding="utf-8")
+    results = [run_scenario(scenario, SEED) for scenario in find_scenarios([file])]
+    missed = "line 6: state: expected blocked, got verified"
+    for write in (html.write, junit.write, trace.write):
+        assert missed in write(results, SEED)
+    assert loads(json.write(results, SEED))["results"][0]["failure"]["mismatches"][0]["line"] == 6
+    output = StringIO()
+    report = ConsoleReport(Console(file=output, width=200), 1)
+    report.add(results[0])
+    assert f"{file}:6" in output.getvalue()
+
+
 def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[ScenarioResult]) -> None:
     page = html.write(results, SEED)
     assert "1 passed, 1 failed" in page
@@ -58,7 +91,7 @@ def test_json_has_a_verdict_per_scenario_and_names_the_failure(results: list[Sce
 def test_the_trace_marks_what_was_not_met(results: list[ScenarioResult]) -> None:
     text = trace.write(results, SEED)
     assert text.startswith("== The right PIN [v3-sm4]\n")
-    assert "!! sw: expected 9000 done, got 63C5" in text
+    assert "!! line 4: sw: expected 9000 done, got 63C5" in text
 
 
 @pytest.mark.parametrize("name", REPORTS.names())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta, timezone
 from random import Random
+from time import perf_counter
 
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
@@ -52,10 +53,16 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """Result of a scenario, up to its first failing step."""
+    """Result of a scenario, up to its first failing step.
+
+    ``started`` (UTC) and ``seconds`` are those of the machine, not of the
+    scenario's clock. Results that differ only in them are equal.
+    """
 
     scenario: Scenario
     steps: tuple[StepResult, ...]
+    started: datetime = field(compare=False)
+    seconds: float = field(compare=False)
 
     @property
     def failure(self) -> StepResult | None:
@@ -74,6 +81,7 @@ class ScenarioResult:
 
 def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process) -> ScenarioResult:
     """Run a scenario on a new card; the same seed gives the same bytes on the wire."""
+    started, begin = datetime.now(UTC), perf_counter()
     random = _random(f"{seed}/{scenario.title}")
     now = FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
     wanted = scenario.card
@@ -100,7 +108,8 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
             random=random,
             contact=contact,
         )
-        return ScenarioResult(scenario, tuple(_run_steps(scenario, bench)))
+        steps = tuple(_run_steps(scenario, bench))
+        return ScenarioResult(scenario, steps, started, perf_counter() - begin)
 
 
 def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:

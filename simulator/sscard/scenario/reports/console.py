@@ -31,10 +31,14 @@ def step_name(scenario: Scenario, step: StepResult) -> str:
     return _("line {line}: {title}", line=scenario.place(step.number).line, title=step.step.title())
 
 
-def missed_text(wrong: Mismatch) -> str:
-    """An expectation that was not met."""
+def missed_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
+    """An expectation that was not met, with its line in the file."""
     return _(
-        "{field}: expected {expected}, got {actual}", field=wrong.field, expected=wrong.expected, actual=wrong.actual
+        "line {line}: {field}: expected {expected}, got {actual}",
+        line=scenario.place(step.number, wrong.field).line,
+        field=wrong.field,
+        expected=wrong.expected,
+        actual=wrong.actual,
     )
 
 

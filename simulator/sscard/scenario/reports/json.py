@@ -17,7 +17,7 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
     """One object: ``results`` has an entry per scenario with its ``verdict``, ``passed`` or ``failed``.
 
     ``failure`` is ``None``, or the step that failed: ``line`` in the file,
-    ``step`` and each expectation as ``field``, ``expected`` and ``actual``.
+    ``step`` and each expectation with its own ``line``, ``field``, ``expected`` and ``actual``.
     """
     entries = []
     for result in results:
@@ -26,7 +26,12 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
         if failed is not None:
             line = scenario.place(failed.number).line
             mismatches = [
-                {"field": wrong.field, "expected": say(wrong.expected), "actual": say(wrong.actual)}
+                {
+                    "line": scenario.place(failed.number, wrong.field).line,
+                    "field": wrong.field,
+                    "expected": say(wrong.expected),
+                    "actual": say(wrong.actual),
+                }
                 for wrong in failed.mismatches
             ]
             failure = {"line": line, "step": say(failed.step.title()), "mismatches": mismatches}

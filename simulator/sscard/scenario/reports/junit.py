@@ -3,22 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import PurePath
+from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from sscard.scenario.reports.console import failure_text, missed_text
 from sscard.scenario.runner import ScenarioResult
 
+SKIPPED: Final = {"/", "\\", ".", ".."}
+"""Parts of a path that are no part of a class name."""
+
 
 def write(results: Sequence[ScenarioResult], _seed: int) -> str:
-    """One test suite with a case per scenario; a failure carries its step and redacted trace."""
+    """One test suite with a case per scenario; a failure carries its step and redacted trace.
+
+    ``time`` is in seconds, ``timestamp`` in UTC. The class name is the path of
+    the file with dots, as pytest writes it, so that CI servers group by folder.
+    """
     failed = sum(not result.passed for result in results)
-    suite = Element("testsuite", name="sscard", tests=str(len(results)), failures=str(failed), errors="0", skipped="0")
+    suite = Element(
+        "testsuite",
+        name="sscard",
+        tests=str(len(results)),
+        failures=str(failed),
+        errors="0",
+        skipped="0",
+        time=f"{sum(result.seconds for result in results):.3f}",
+        timestamp=min(result.started for result in results).isoformat(timespec="seconds"),
+    )
     for result in results:
         scenario = result.scenario
-        case = SubElement(suite, "testcase", classname=scenario.group, name=scenario.title, file=scenario.source)
+        case = SubElement(
+            suite,
+            "testcase",
+            classname=".".join(part for part in PurePath(scenario.source).with_suffix("").parts if part not in SKIPPED),
+            name=scenario.title,
+            file=scenario.source,
+            time=f"{result.seconds:.3f}",
+        )
         if result.failure is not None:
-            wrong = result.failure.mismatches[0]
-            message = missed_text(wrong)
+            message = missed_text(scenario, result.failure, result.failure.mismatches[0])
             SubElement(case, "failure", message=message).text = failure_text(result)
     root = Element("testsuites")
     root.append(suite)

@@ -16,6 +16,6 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
         for step in result.steps:
             lines.append(f"-- {step_name(result.scenario, step)}")
             lines += map(str, step.events)
-            lines += [f"!! {missed_text(wrong)}" for wrong in step.mismatches]
+            lines += [f"!! {missed_text(result.scenario, step, wrong)}" for wrong in step.mismatches]
         lines.append("")
     return "".join(f"{line}\n" for line in lines)
