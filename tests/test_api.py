@@ -55,6 +55,10 @@ def test_every_public_name_is_there_typed_and_documented() -> None:
     assert set(api.__all__) <= set(dir(api))
 
 
+def test_the_fixtures_are_documented_without_an_import_of_their_own() -> None:
+    assert "social_card" in python("-c", "import sscard; help(sscard.testing)")
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'issue_crad'"):
         _ = api.issue_crad  # type: ignore[attr-defined]

@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 """True for type checkers; ``typing`` is not imported for it, because that would double the time of the import."""
 
 if TYPE_CHECKING:
+    from sscard import testing as testing
     from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
     from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm
     from sscard.issuer import Card, KeyHierarchy, issue_card, load_keys
@@ -62,12 +63,14 @@ else:
     }
 
     def __getattr__(name):
-        """Import a name of ``__all__`` when it is first used (PEP 562)."""
+        """Import a name of ``__all__``, or ``sscard.testing``, when it is first used (PEP 562)."""
         for module, names in _MODULES.items():
             if name in names:
                 # Not by importlib, which costs more than all the rest of this module.
                 globals()[name] = getattr(__import__(module, fromlist=(name,)), name)
                 return globals()[name]
+        if name == "testing":
+            return __import__("sscard.testing", fromlist=("testing",))
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():
@@ -105,4 +108,5 @@ __all__ = [
     "open_hsm",
     "run_scenarios",
     "save_card",
+    "testing",
 ]

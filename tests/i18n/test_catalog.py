@@ -743,6 +743,8 @@ def test_a_card_and_its_refusals_in_chinese(tmp_path: Path) -> None:
     assert "密码：已设，剩余6次" in shown
     assert "卡号: A00000011" in shown
     assert "变长记录" in shown
+    assert {"自由", "禁止"} <= set(shown.split())
+    assert not {"free", "never"} & set(shown.split())
     refused = sscard("--lang", "zh", "verify-pin", image, "--pin", "000000")
     assert refused.returncode == 1
     assert refused.stderr == "卡片拒绝：校验密码: 63C5 校验失败，剩余5次\n"

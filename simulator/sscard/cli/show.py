@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STRUCTURES = (N_("transparent"), N_("variable"), N_("fixed"), N_("cyclic"))
 """How the layout calls them."""
+RULES = (N_("free"), N_("never"))
+"""Access rules that are no expression of keys."""
 
 
 @command("show")
@@ -144,6 +146,6 @@ def _render(console: Console, card: Card, reveal_keys: bool, *, show_all: bool) 
     files = Table("DF", "EF", _("name"), _("structure"), _("bytes"), _("read"), _("write"), box=None)
     for file in _files(card):
         name = say(Words(file["name"] or file["chinese"], file["chinese"] or file["name"]))
-        row = (file["df"], file["ef"], name, _(file["structure"]), file["bytes"], file["read"], file["write"])
-        files.add_row(*map(str, row))
+        words = (_(file["structure"]), str(file["bytes"]), _(file["read"]), _(file["write"]))
+        files.add_row(file["df"], file["ef"], name, *words)
     console.print(files)
