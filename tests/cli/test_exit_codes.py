@@ -275,6 +275,7 @@ ROWS = [
         "hsm load",
         ("", 2, "--module"),
         ("--module {folder}/nothing.so", 2, "nothing.so", "token PIN"),
+        ("--module {folder}/nothing.so", 2, "nothing.so"),  # before the prompt, which needs a terminal
     ),
     *of(
         "driver build",

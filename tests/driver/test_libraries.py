@@ -6,7 +6,10 @@ import json
 import shlex
 import subprocess
 import sys
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from types import ModuleType
+from unittest.mock import Mock
 
 import pytest
 
@@ -17,7 +20,7 @@ from kit.native import command, environment, serving
 from kit.programs import SSCARD, running
 from kit.waiting import PATIENCE
 from sscard.driver import native
-from sscard.driver.libraries import NativeLibrary, open_driver, parameters_of, without_pin
+from sscard.driver.libraries import DRIVERS, NativeLibrary, open_driver, parameters_of, without_pin
 from sscard.errors import InputError, TransportError
 from sscard.i18n.language import say
 from sscard.issuer.cardfile import load_card, save_card
@@ -173,3 +176,38 @@ def test_an_unknown_scheme_names_the_known_ones() -> None:
 
 def test_parameters_are_numbers_then_texts() -> None:
     assert parameters_of("iReadCard", ["1", "2", "3", "4"]) == [1, 2, "3", "4"]
+
+
+def register(monkeypatch: pytest.MonkeyPatch, library: object) -> None:
+    """Install a package whose driver library, of the scheme ``demo``, is this object."""
+    module = ModuleType("demo_package")
+    module.open = lambda _url: library  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "demo_package", module)
+    points = EntryPoints([EntryPoint("demo", "demo_package:open", DRIVERS.group)])
+    monkeypatch.setattr("sscard.plugins.entry_points", points.select)
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (Mock(side_effect=KeyError("739184")), "driver library demo:x: iVerifyPIN failed with KeyError"),
+        (Mock(side_effect=SystemExit(5)), "driver library demo:x: iVerifyPIN failed with SystemExit"),
+        (Mock(return_value=None), "driver library demo:x: iVerifyPIN returned no return code and text"),
+        (Mock(return_value=("0", "")), "driver library demo:x: iVerifyPIN returned no return code and text"),
+        (Mock(side_effect=TransportError("the rack is off")), "the rack is off"),
+    ],
+)
+def test_a_package_whose_driver_fails_is_named_without_what_it_says(
+    monkeypatch: pytest.MonkeyPatch, call: Mock, said: str
+) -> None:
+    register(monkeypatch, Mock(spec=NativeLibrary, call=call))
+    with open_driver("demo:x") as library, pytest.raises(TransportError) as failed:
+        library.call("iVerifyPIN", [1])
+    assert str(failed.value) == said
+
+
+def test_a_driver_of_a_package_returns_code_and_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = Mock(spec=NativeLibrary, call=Mock(return_value=(-11, "读写器")))
+    register(monkeypatch, given)
+    with open_driver("demo:x") as library:
+        assert library.call("iVerifyPIN", [1]) == (-11, "读写器")

@@ -116,11 +116,13 @@ def load(module: Path, label: str, keys: Path | None) -> None:
     A token computes no SM4, and no TAC of a purchase: that needs the XOR of
     the two halves of a key, which PKCS#11 cannot compute without reading it.
     """
-    from sscard.hsm.pkcs11 import load_roots, read_key_file, token_pin
+    from sscard.hsm.pkcs11 import find_token, load_roots, read_key_file, token_pin
     from sscard.hsm.protocol import Access
 
     with hsm_refusals():
-        count = load_roots(module, label, token_pin(Access(ask_pin=_ask_pin)), read_key_file(keys))
+        roots = read_key_file(keys)
+        find_token(module, label)  # before anybody types a PIN in vain
+        count = load_roots(module, label, token_pin(Access(ask_pin=_ask_pin)), roots)
         click.echo(_("keys loaded into token {label}: {count}", label=label, count=count))
 
 

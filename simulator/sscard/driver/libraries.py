@@ -8,14 +8,14 @@ from __future__ import annotations
 import ctypes
 import os
 import re
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
 from sscard.driver.api import FUNCTIONS, Result
 from sscard.driver.server import CHARSETS
-from sscard.errors import InputError, TransportError, not_loaded, suggestion
+from sscard.errors import InputError, MissingPart, TransportError, not_loaded, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 
@@ -86,6 +86,33 @@ class NativeLibrary:
         return code, out.value.decode(charset, errors="replace")
 
 
+class PlugInDriver:
+    """The driver library of a package: it returns a code and a text, or raises a ``TransportError`` that names it."""
+
+    def __init__(self, library: DriverLibrary, url: str) -> None:
+        self._library = library
+        self._url = url
+
+    def call(self, function: str, parameters: Sequence[int | str]) -> Result:
+        """See ``DriverLibrary``."""
+        try:
+            returned: object = self._library.call(function, parameters)
+        except (TransportError, InputError, MissingPart):
+            raise
+        except (Exception, SystemExit) as error:
+            # Not its text, which may repeat a parameter that is a PIN.
+            raise self._failure(function, Phrase("failed with {error}", error=type(error).__name__)) from None
+        match returned:
+            case (int(code), str(out)):
+                return code, out
+        raise self._failure(function, Phrase("returned no return code and text"))
+
+    def _failure(self, function: str, problem: Phrase) -> TransportError:
+        return TransportError(
+            Phrase("driver library {url}: {function} {problem}", url=self._url, function=function, problem=problem)
+        )
+
+
 DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]] = Registry(
     "sscard.drivers",
     Phrase("kind of driver library"),
@@ -97,7 +124,15 @@ DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]]
 
 def open_driver(url: str) -> AbstractContextManager[DriverLibrary]:
     """The driver library at a URL: the path of a shared library, or a scheme of an installed package."""
-    return DRIVERS.open(url)
+    opened = DRIVERS.open(url)
+    scheme = DRIVERS.resolve(url)[1].partition(":")[0]
+    return opened if DRIVERS.is_builtin(scheme) else _checked(opened, url)
+
+
+@contextmanager
+def _checked(opened: AbstractContextManager[DriverLibrary], url: str) -> Iterator[PlugInDriver]:
+    with opened as library:
+        yield PlugInDriver(library, url)
 
 
 def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:

@@ -218,10 +218,12 @@ class DriverServer(ThreadingMixIn, BaseServer):
             threading.Thread(target=self.shutdown).start()  # shutdown() waits for the loop that calls this method
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the names of the base class
-        """Ignore clients that disconnect; log any other error by its class name."""
+        """Ignore clients that disconnect; log any other error by its class name: its text may repeat a PIN."""
         error = sys.exception()
         if not isinstance(error, OSError):
-            self.log(f"- {type(error).__name__}")
+            self.log(
+                f"- connection closed: unexpected {type(error).__name__} in sscard {__version__}, please report it"
+            )
 
     def server_close(self) -> None:
         """Close all connections after the running function has ended."""
