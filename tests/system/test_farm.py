@@ -64,10 +64,26 @@ def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -
     assert json.loads(said) == [["611B", "9000", *words] for words in wrong]
     rows = [row.replace("│", "").split() for row in rest.splitlines() if "in the reader" in row]
     assert [(row[4], row[-2], row[-1]) for row in rows] == [
-        (f"card-{number}.json", str(2 + number), str(6 - number)) for number in range(4)
+        *((f"card-{number}.json", "0", "6") for number in range(4)),  # when it starts
+        *((f"card-{number}.json", str(2 + number), str(6 - number)) for number in range(4)),
     ]
     for number in range(4):
         assert load_card(cards / f"card-{number}.json").chip(Random(1)).snapshot().pin_tries == 6 - number
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_program_reads_which_reader_has_which_card(cards: Path, end: signal.Signals) -> None:
+    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    with running("farm", cards, "--readers", 2, "--json") as farm:
+        content = json.loads("".join(iter(farm.line, "}\n")) + "}")
+        assert content["schema"] == "sscard.farm/1"
+        assert [row["card"] for row in content["readers"]] == [str(cards / f"card-{each}.json") for each in range(2)]
+        assert content["without_reader"] == [str(cards / f"card-{each}.json") for each in (2, 3)]
+        listed = "from smartcard.System import readers; print(*readers(), sep='\\n')"
+        found = subprocess.check_output([sys.executable, "-c", listed], env=content["environment"], timeout=PATIENCE)  # noqa: S603
+        assert found.decode().splitlines() == [row["reader"] for row in content["readers"]]
+        assert farm.end(end) == (0, "")
 
 
 @pytest.mark.slow

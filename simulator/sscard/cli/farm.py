@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import sys
 from contextlib import ExitStack, nullcontext
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
@@ -14,6 +15,8 @@ import click
 
 from sscard.cli.formatter import terminal_width
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
+from sscard.cli.options import json_option
+from sscard.cli.output import print_json
 from sscard.cli.types import FILE, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
@@ -63,11 +66,13 @@ _Told = list[Status] | _Failure
 @argument("cards", metavar=N_("CARD"), type=FILE, nargs=-1, required=True, help=N_("Card images, and folders of them."))
 @option("--readers", type=Number(0, MOST), default=0, help=N_("Number of readers, 0: one per card."))
 @option("--processes", type=Number(1, MOST), default=1, help=N_("Number of processes that share the cards."))
-def farm(cards: tuple[Path, ...], readers: int, processes: int) -> None:
+@json_option
+def farm(cards: tuple[Path, ...], readers: int, processes: int, as_json: bool) -> None:
     """Put many cards into as many readers of a private PC/SC daemon, until Ctrl-C or SIGTERM.
 
     The first line printed is what a program needs in its environment to use
-    them; it is printed when all cards are inserted.
+    them, then which reader has which card; both are printed when all cards are
+    inserted, with --json as one object.
     """
     from sscard.transport.pcscd import PrivatePcscd
 
@@ -88,18 +93,28 @@ def farm(cards: tuple[Path, ...], readers: int, processes: int) -> None:
             Place(daemon.reader_name(reader), daemon.port(reader), image) for reader, image in enumerate(images[:count])
         ]
         with _Farm(places, processes) as running:
-            _show(running, daemon, len(images) - len(places))
+            while not running.all_in():
+                if _ended():
+                    return
+                running.look()
+            left_over = [str(image) for image in images[count:]]
+            if as_json:
+                cards_in = [{"reader": place.reader, "card": str(place.image)} for place in places]
+                content = {"environment": daemon.environment, "readers": cards_in, "without_reader": left_over}
+                print_json("farm", content)
+                while not _ended():
+                    running.look()
+                running.finish()
+            else:
+                _show(running, daemon, len(left_over))
 
 
 def _show(running: _Farm, daemon: PrivatePcscd, left_over: int) -> None:
+    """Print the environment and the table: on a terminal with what happens, else at the start and at the end."""
     from rich.console import Console
     from rich.live import Live
 
     console = Console(highlight=False, width=terminal_width())
-    while not running.all_in():
-        if _ended():
-            return
-        running.look()
     for name, value in daemon.environment.items():
         click.echo(f"export {name}={value}")
     if left_over:
@@ -107,6 +122,9 @@ def _show(running: _Farm, daemon: PrivatePcscd, left_over: int) -> None:
     click.echo(_("end: Ctrl-C; {warning}", warning=_(OPEN_TO_ALL)))
     shown = Live(running.table(), console=console, auto_refresh=False) if console.is_terminal else nullcontext()
     with shown as live:
+        if live is None:
+            console.print(running.table())
+            sys.stdout.flush()
         while not _ended():
             running.look()
             if live is not None:
