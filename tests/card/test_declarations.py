@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from sscard.card.commands import COMMANDS
 from sscard.chip.command import Command, total_lengths
 from sscard.conversation.explain import find_declaration
 from sscard.issuer import preset
+from sscard.standard.choices import CHOICES, Personality
 
 AnyCommand = Command[Any]
 UNREACHABLE = {
@@ -24,13 +26,40 @@ UNREACHABLE = {
 """Declared because the sheet lists them; the reason beside each."""
 
 
+COMPILED = "SSCARD_COMPILED" in os.environ
+READ_ELSEWHERE = {
+    "challenge_lasts": "when the power comes on, for the whole session",
+    "select_keeps": "by a SELECT of another DF: test_selecting_another_df",
+    "card_block_reaches_financial": "by the commands after CARD BLOCK",
+}
+"""Choices that no case of the command itself reads; when they are read."""
+
+ASKED: set[str] = set()
+"""The fields of a personality that were read."""
+
+
+class Watched(Personality):
+    """A personality that notes which fields are read."""
+
+    def __getattribute__(self, name: str) -> Any:
+        ASKED.add(name)
+        return super().__getattribute__(name)
+
+
 class Met:
     """What the cases of one command reached."""
 
     def __init__(self) -> None:
+        self.choices: set[str] = set()
         self.words: set[int] = set()
         self.lc: set[int] = set()
         self.answers: set[int] = set()
+
+
+def watched(personality: Personality) -> Personality:
+    if COMPILED:
+        return personality
+    return Watched(**{each.name: getattr(personality, each.name) for each in fields(personality)})
 
 
 @pytest.fixture(scope="module")
@@ -41,13 +70,16 @@ def met() -> dict[AnyCommand, Met]:
             cards = getattr(case, "cards", None) or ((case.only,) if case.only else ("v3-sm4", "v2-3des"))
             for card in cards:
                 contact = getattr(case, "contact", False)
-                desk = Desk(replace(preset(card), **case.switches), case.pin, contact=contact)
+                desk = Desk(watched(replace(preset(card), **case.switches)), case.pin, contact=contact)
                 case.before(desk)
                 sent = bytes.fromhex(case.send) if isinstance(case.send, str) else case.send(desk)
+                ASKED.clear()
                 answer = desk.send(sent)
+                asked = ASKED & set(CHOICES)
                 declared = find_declaration(sent)
                 if declared is None:
                     continue
+                found[declared].choices |= asked
                 word = int.from_bytes(answer[-2:], "big")
                 found[declared].words.add(generic(word))
                 if word == 0x9000:
@@ -67,6 +99,15 @@ def test_every_declared_word_is_reached_or_excused(met: dict[AnyCommand, Met], c
     # 6E00 is often reached under a CLA without a declaration; 61xx comes on contact only, see tests/chip.
     missing = {generic(word) for word in command.statuses} - reached - excused - {0x6E00, 0x6100}
     assert {f"{word:04X}" for word in missing} == set()
+
+
+@each_command
+def test_it_reads_the_choices_it_declares_and_no_other(met: dict[AnyCommand, Met], command: AnyCommand) -> None:
+    if COMPILED:
+        pytest.skip("compiled code reads a field of a personality without a call")
+    read = {choice for other, cases in met.items() if other is command for choice in cases.choices}
+    assert read <= set(command.choices)
+    assert set(command.choices) - read <= set(READ_ELSEWHERE)
 
 
 @each_command

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import pytest
 
 from kit import ORIGINAL, span
+from kit.command_sheet import generic
 from kit.slot import AID, CARD, NAMES, PURCHASE, R8, SSF33, TERMINAL, Slot, cbc
+from sscard.chip.command import Command
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import InputError
@@ -23,6 +25,7 @@ from sscard.issuer.psam import issue_psam
 from sscard.psam import PSAM_COMMANDS
 from sscard.psam.keys import CARD_KEYS, KeyRecord, KeyType
 from sscard.psam.layout import BLOCKED, KEY_ROOM, file_cell
+from sscard.psam.session import PsamSession
 from sscard.standard.cipher import city_factor, pad, province_factor
 
 ALGORITHMS = pytest.mark.parametrize("algorithm", ["DES", "SM4"])
@@ -207,6 +210,10 @@ def blocked(slot: Slot) -> None:
     slot.chip.reset()  # no command sets the flag: the PSAM finds it at power-on
 
 
+def waiting(slot: Slot) -> None:
+    assert slot.sw(f"00A404000F{slot.name}") == 0x611B
+
+
 def last_sequence(slot: Slot) -> None:
     slot.memory.put_string(file_cell(slot.place, 0x19), b"\xff" * 4)
 
@@ -225,6 +232,7 @@ CREATE = "CREATE KEY / CHANGE KEY"
 DELIVERY, CIPHER = "DELIVERY SESSION KEY", "CIPHER DATA"
 INIT, CREDIT = "INIT SAM FOR PURCHASE", "CREDIT SAM FOR PURCHASE"
 EXTERNAL, INITIALIZE = "EXTERNAL AUTHENTICATION", "INITIALIZE ENVIRONMENT"
+READ_BINARY, READ_RECORD, UPDATE_BINARY, RESPONSE = "READ BINARY", "READ RECORD", "UPDATE BINARY", "GET RESPONSE"
 
 REFUSALS = [
     Refusal("SELECT", 0x6700, lambda _: "00A40400023F00"),
@@ -238,7 +246,53 @@ REFUSALS = [
     Refusal("SELECT", 0x6A82, lambda _: "00A4020002EF05"),
     Refusal("SELECT", 0x6A82, lambda _: "00A4040006D15600000500"),
     Refusal("SELECT", 0x6A86, lambda _: "00A40100023F00"),
+    Refusal(READ_BINARY, 0x6700, lambda _: "00B099000400"),
+    Refusal(READ_BINARY, 0x6981, lambda _: "00B0810000", leave),
+    Refusal(READ_BINARY, 0x6982, lambda _: "00B0910000"),
+    Refusal(READ_BINARY, 0x6986, lambda _: "00B0000000"),
+    Refusal(READ_BINARY, 0x6A81, lambda _: "00B0990004", blocked),
+    Refusal(READ_BINARY, 0x6A82, lambda _: "00B0960000"),  # a file of the environment
+    Refusal(READ_BINARY, 0x6A86, lambda _: "00B0C00000"),
+    Refusal(READ_BINARY, 0x6B00, lambda _: "00B0990400"),
+    Refusal(READ_BINARY, 0x6C02, lambda _: "00B0990203"),
+    Refusal(READ_BINARY, 0x6E00, lambda _: "80B0990004"),
+    Refusal(READ_RECORD, 0x6700, lambda _: "00B2010C0A00", leave),
+    Refusal(READ_RECORD, 0x6981, lambda _: "00B201CC04"),
+    Refusal(READ_RECORD, 0x6982, lambda _: "00B2018C18"),
+    Refusal(READ_RECORD, 0x6986, lambda _: "00B201040A"),
+    Refusal(READ_RECORD, 0x6A81, lambda _: "00B2010C0A", blocked),
+    Refusal(READ_RECORD, 0x6A82, lambda _: "00B2010C0A"),
+    Refusal(READ_RECORD, 0x6A83, lambda _: "00B2020C0A", leave),
+    Refusal(READ_RECORD, 0x6A86, lambda _: "00B2010D0A", leave),
+    Refusal(READ_RECORD, 0x6C0A, lambda _: "00B2010C0B", leave),
+    Refusal(READ_RECORD, 0x6E00, lambda _: "80B2010C0A", leave),
+    Refusal(UPDATE_BINARY, 0x6581, lambda _: "00D69A000100", broken(lambda slot: slot.prove(1))),
+    Refusal(UPDATE_BINARY, 0x6700, lambda _: "00D69A0A00"),
+    Refusal(UPDATE_BINARY, 0x6700, lambda _: "00D69A09020000", lambda slot: slot.prove(1)),
+    Refusal(UPDATE_BINARY, 0x6981, lambda _: "00D681000100", leave),
+    Refusal(UPDATE_BINARY, 0x6982, lambda _: "00D69A000100"),
+    Refusal(UPDATE_BINARY, 0x6982, lambda _: "00D691000100", lambda slot: slot.prove(1)),
+    Refusal(UPDATE_BINARY, 0x6982, lambda _: "00D699000100", lambda slot: slot.prove(1)),
+    Refusal(UPDATE_BINARY, 0x6986, lambda _: "00D600000100"),
+    Refusal(UPDATE_BINARY, 0x6A81, lambda _: "00D69A000100", blocked),
+    Refusal(UPDATE_BINARY, 0x6A82, lambda _: "00D696000100"),
+    Refusal(UPDATE_BINARY, 0x6A86, lambda _: "00D6C0000100"),
+    Refusal(UPDATE_BINARY, 0x6B00, lambda _: "00D69A0A0100", lambda slot: slot.prove(1)),
+    Refusal(UPDATE_BINARY, 0x6E00, lambda _: "80D69A000100"),
+    Refusal(RESPONSE, 0x6700, lambda _: "00C000000100"),
+    Refusal(RESPONSE, 0x6A81, lambda _: "00C0000001", blocked),
+    Refusal(RESPONSE, 0x6A86, lambda _: "00C0010001"),
+    Refusal(RESPONSE, 0x6C1B, lambda _: "00C0000000", waiting, contact=True),
+    Refusal(RESPONSE, 0x6E00, lambda _: "80C0000001"),
+    Refusal(RESPONSE, 0x6F00, lambda _: "00C0000001"),
     Refusal("GET CHALLENGE", 0x6700, lambda _: "0084000005"),
+    Refusal("GET CHALLENGE", 0x6A81, lambda _: "0084000008", blocked),
+    Refusal("GET CHALLENGE", 0x6E00, lambda _: "8084000008"),
+    Refusal(INITIALIZE, 0x6A81, lambda _: "BFEC00000151", blocked),
+    Refusal(INITIALIZE, 0x6E00, lambda _: "80EC00000151"),
+    Refusal(EXTERNAL, 0x6A81, lambda slot: slot.proof(1), blocked),
+    Refusal(EXTERNAL, 0x6E00, lambda slot: "80" + slot.proof(1)[2:]),
+    Refusal("SELECT", 0x6E00, lambda _: "80A40000023F00"),
     Refusal("GET CHALLENGE", 0x6700, lambda _: "0084000000"),
     Refusal("GET CHALLENGE", 0x6A86, lambda _: "0084000108"),
     Refusal(INITIALIZE, 0x6700, lambda _: "BFEC0000025101"),
@@ -369,6 +423,14 @@ def test_every_status_word_of_a_row_is_reached_and_declared(command: str) -> Non
     assert {int(word, 16) for word in ROWS[command].split()} <= reached
     declared = next(declared for declared in PSAM_COMMANDS if declared.name == command).statuses
     assert reached <= {0x6110 if word == 0x6100 else int(word) for word in declared} | {0x6D00, 0x6E00}
+
+
+@pytest.mark.parametrize("command", PSAM_COMMANDS, ids=lambda command: command.name)
+def test_every_declared_refusal_is_reached(command: Command[PsamSession]) -> None:
+    """9000 and 61xx, which Slot.get and the contact tests reach, are no refusals."""
+    reached = {generic(refusal.sw) for refusal in REFUSALS if refusal.command == command.name}
+    missing = {generic(word) for word in command.statuses} - reached - {0x9000, 0x6100}
+    assert {f"{word:04X}" for word in missing} == set()
 
 
 def test_a_blocked_psam_answers_nothing_else() -> None:

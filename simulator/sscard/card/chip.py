@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.card.commands import TABLE, CardCommand
+from sscard.card.commands import GET_RESPONSE, TABLE, CardCommand
 from sscard.card.profile import Profile
 from sscard.card.session import Session
 from sscard.card.snapshot import Snapshot, take_snapshot
-from sscard.chip.engine import GET_RESPONSE, SW_LENGTH, Engine
+from sscard.chip.engine import SW_LENGTH, Engine
 from sscard.chip.memory import Memory
 from sscard.chip.session import Random
 

@@ -23,7 +23,7 @@ from sscard.chip.command import EVERY_COMMAND, Command, CommandTable, Field, Par
 from sscard.chip.memory import Memory, MemoryFailure, PowerLost
 from sscard.chip.session import ChipSession, Random
 from sscard.i18n.phrase import Phrase, Words
-from sscard.standard.apdu import SW
+from sscard.standard.apdu import GET_RESPONSE_INS, SW
 
 HEADER_LENGTH: Final = 4
 SW_LENGTH: Final = 2
@@ -49,29 +49,31 @@ def get_response(session: ChipSession) -> bytes:
     return waiting[:le] + (answer(SW.MORE_DATA | len(session.pending)) if session.pending else OK)
 
 
-GET_RESPONSE: Final = Command(
-    "GET RESPONSE",
-    "获取响应",
-    "card-commands.md §1.14",
-    (0x00,),
-    0xC0,
-    get_response,
-    {
-        **EVERY_COMMAND,
-        SW.OK: Phrase("the last of the waiting data"),
-        SW.MORE_DATA: Phrase("data read; xx bytes are still waiting"),
-        SW.WRONG_LE: Phrase("Le is 00 or too large; xx bytes are waiting"),
-        SW.NO_DATA_PENDING: Phrase("no data are waiting"),
-        SW.APPLICATION_BLOCKED: Phrase("the current application is locked"),
-    },
-    parameters=(Parameter(0x00, 0x00),),
-    answer=(Field(Words("data of the previous command", "上一条命令留下的数据"), range(1, 257)),),
-    example=(
-        Sent("00A404000F 7378312E73682EC9E7BBE1B1A3D5CF", "611B"),
-        Sent("00C0000000", "6C1B"),
-        Sent("00C000001B", "6F19840F7378312E73682EC9E7BBE1B1A3D5CFA5069F0C038601XX9000"),
-    ),
-)
+def get_response_command(further: dict[int, Phrase]) -> Command[ChipSession]:
+    """Declare GET RESPONSE for a chip whose engine answers further status words."""
+    return Command(
+        "GET RESPONSE",
+        "获取响应",
+        "card-commands.md §1.14",
+        (0x00,),
+        GET_RESPONSE_INS,
+        get_response,
+        {
+            **EVERY_COMMAND,
+            SW.OK: Phrase("the last of the waiting data"),
+            SW.MORE_DATA: Phrase("data read; xx bytes are still waiting"),
+            SW.WRONG_LE: Phrase("Le is 00 or too large; xx bytes are waiting"),
+            SW.NO_DATA_PENDING: Phrase("no data are waiting"),
+            **further,
+        },
+        parameters=(Parameter(0x00, 0x00),),
+        answer=(Field(Words("data of the previous command", "上一条命令留下的数据"), range(1, 257)),),
+        example=(
+            Sent("00A404000F 7378312E73682EC9E7BBE1B1A3D5CF", "611B"),
+            Sent("00C0000000", "6C1B"),
+            Sent("00C000001B", "6F19840F7378312E73682EC9E7BBE1B1A3D5CFA5069F0C038601XX9000"),
+        ),
+    )
 
 
 class Engine(Generic[S]):
@@ -147,7 +149,7 @@ class Engine(Generic[S]):
         if session is None:
             raise PowerError(f"the {self._name} has no power: call power_on() first")
         declared = self._by_code.get(command[0] << 8 | command[1]) if len(command) >= HEADER_LENGTH else None
-        if session.pending and declared is not GET_RESPONSE:
+        if session.pending and (declared is None or declared.ins != GET_RESPONSE_INS):
             session.pending = b""
         try:
             if declared is None or session.barred:

@@ -9,15 +9,14 @@ from sscard.card.commands import COMMANDS, TABLE, CardCommand
 from sscard.card.commands.read import READ_RECORD
 from sscard.card.commands.select import BY_NAME, NEXT, SELECT
 from sscard.card.commands.update import UPDATE_RECORD
-from sscard.chip.engine import GET_RESPONSE
 from sscard.i18n.phrase import Phrase, Sayable, Words
-from sscard.standard.apdu import SW
+from sscard.standard.apdu import GET_RESPONSE_INS, SW
 from sscard.standard.cipher import ALGORITHM_NAMES
 from sscard.standard.encoding import decode_an, decode_cn, records
 from sscard.standard.generations import NEWEST, build_layout
 from sscard.standard.tree import MF, DfSpec, FileSpec, Item, Layout, Structure
 
-SELECT_INS, READ_RECORD_INS, GET_RESPONSE_INS = SELECT.ins, READ_RECORD.ins, GET_RESPONSE.ins
+SELECT_INS, READ_RECORD_INS = SELECT.ins, READ_RECORD.ins
 RECORD_INS = (READ_RECORD_INS, UPDATE_RECORD.ins)
 HEADER_LENGTH = 4
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.conversation.explain import GET_RESPONSE_INS, find_declaration
+from sscard.conversation.explain import find_declaration
 from sscard.conversation.scripts import ANY
-from sscard.standard.apdu import split
+from sscard.standard.apdu import GET_RESPONSE_INS, split
 
 LONGEST: Final = 1 << 16
 

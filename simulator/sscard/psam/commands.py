@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.chip.command import Command, CommandTable
-from sscard.chip.engine import GET_RESPONSE
+from sscard.chip.engine import get_response_command
 from sscard.psam.authenticate import EXTERNAL_AUTHENTICATION, GET_CHALLENGE, INITIALIZE_ENVIRONMENT
 from sscard.psam.files import READ_BINARY, READ_RECORD, SELECT, UPDATE_BINARY
 from sscard.psam.keyfiles import CREATE_OR_CHANGE_KEY
@@ -18,7 +18,7 @@ PSAM_COMMANDS: Final[tuple[Command[PsamSession], ...]] = (
     READ_BINARY,
     READ_RECORD,
     UPDATE_BINARY,
-    GET_RESPONSE,
+    get_response_command({}),
     GET_CHALLENGE,
     INITIALIZE_ENVIRONMENT,
     EXTERNAL_AUTHENTICATION,

@@ -11,6 +11,8 @@ from typing import Final, NamedTuple
 
 from sscard.i18n.phrase import Words
 
+GET_RESPONSE_INS: Final = 0xC0
+
 
 class SW(IntEnum):
     """Status words the card can answer (LD/T 32.5, complete list).

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-from sscard.standard.apdu import SW, Answer, command, split
+from sscard.standard.apdu import GET_RESPONSE_INS, SW, Answer, command, split
 
-GET_RESPONSE_INS: Final = 0xC0
 WRONG_LE, MORE_DATA = int(SW.WRONG_LE), int(SW.MORE_DATA)
 """Compared with every answer; plain numbers are faster than an enum."""
 

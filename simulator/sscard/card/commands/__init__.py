@@ -26,9 +26,12 @@ from sscard.card.commands.update import (
 )
 from sscard.card.session import Session
 from sscard.chip.command import Command, CommandTable
-from sscard.chip.engine import GET_RESPONSE
+from sscard.chip.engine import get_response_command
+from sscard.i18n.phrase import Phrase
+from sscard.standard.apdu import SW
 
 CardCommand = Command[Session]
+GET_RESPONSE: Final = get_response_command({SW.APPLICATION_BLOCKED: Phrase("the current application is locked")})
 COMMANDS: Final[tuple[CardCommand, ...]] = (
     SELECT,
     READ_BINARY,
