@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,16 @@ CASE = "--journal journal.db --journal-key journal.key"
 OPEN = f"--channel window --reason leaked --paper id-card --paper social-security-card --new {NEW} {CASE}"
 
 SCHEMAS = {
+    "run": ("-k puk-once", "sscard.run/1"),
+    "issue": ("-o new.json", "sscard.issue/1"),
+    "apdu": (f"card.json 0084000008 0020000003{PIN}", "sscard.conversation/1"),
+    "verify-pin": (f"card.json --pin {PIN}", "sscard.pin/1"),
+    "change-pin": (f"card.json --old {PIN} --new {NEW}", "sscard.pin/1"),
+    "reset-pin": (f"card.json --new {NEW}", "sscard.pin/1"),
+    "unblock-pin": ("card.json", "sscard.pin/1"),
+    "record": ("card.json -o new.rec 0084000008", "sscard.conversation/1"),
+    "replay": ("script card.json", "sscard.comparison/1"),
+    "compare": ("script card.json other.json", "sscard.comparison/1"),
     "show": ("card.json", "sscard.show/1"),
     "commands": ("", "sscard.commands/1"),
     "item": ("", "sscard.item/1"),
@@ -35,22 +46,44 @@ SCHEMAS = {
     "case overdue": (CASE, "sscard.cases/1"),
     "case verify": (CASE, "sscard.journal-check/1"),
 }
-ELSEWHERE = {"driver call"}
-"""Needs a library: tests/driver/test_libraries.py."""
+ELSEWHERE = {
+    "driver build": "sscard.driver-library/1",
+    "driver path": "sscard.driver-library/1",
+    "driver call": "sscard.driver-call/1",
+    "farm": "sscard.farm/1",
+    "hsm load": "sscard.hsm-load/1",
+    "compare of a scenario": "sscard.scenario-comparison/1",
+}
+"""They need a compiler, a library, a daemon, a token: their tests are with those parts."""
+WITHOUT = {
+    "insert": "serves a card; its output is the reader's name and a log",
+    "driver serve": "serves a driver",
+    "hsm serve": "serves an HSM",
+    "export": "its output is the script",
+}
+"""Commands that report nothing, and why."""
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
 
 
-def commands_with_json(group: click.Group, *names: str) -> Iterator[str]:
+def every_command(group: click.Group, *names: str) -> Iterator[tuple[str, bool]]:
+    """Name of each command, and whether it has --json."""
     context = click.Context(group)
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if isinstance(command, click.Group):
-            yield from commands_with_json(command, *names, name)
-        elif command is not None and any("--json" in each.opts for each in command.params):
-            yield " ".join((*names, name))
+            yield from every_command(command, *names, name)
+        elif command is not None:
+            yield " ".join((*names, name)), any("--json" in each.opts for each in command.params)
 
 
-def test_every_command_with_json_is_tested() -> None:
-    assert set(commands_with_json(app)) == SCHEMAS.keys() | ELSEWHERE
+def test_every_command_that_reports_has_json_and_is_tested() -> None:
+    known = SCHEMAS.keys() | ELSEWHERE.keys() - {"compare of a scenario"}
+    assert dict(every_command(app)) == dict.fromkeys(known, True) | dict.fromkeys(WITHOUT, False)
+
+
+def test_the_page_lists_every_schema() -> None:
+    listed = set(re.findall(r"`(sscard\.[a-z-]+/1)`", PAGE.read_text("utf-8")))
+    assert listed == {schema for _arguments, schema in SCHEMAS.values()} | set(ELSEWHERE.values())
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -59,7 +92,9 @@ def test_json_has_a_schema_name(
     sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, language: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    save_card(kit.card_of("v3-sm4", PIN), "card.json")
+    for name in ("card.json", "other.json"):
+        save_card(kit.card_of("v3-sm4", PIN), name)
+    Path("script").write_text("0084000008\n")
     arguments, schema = SCHEMAS[command]
     number = ""
     if CASE in arguments and command != "case open":
@@ -72,3 +107,55 @@ def test_json_has_a_schema_name(
     assert content["schema"] == schema
     assert len(content) > 1
     assert PIN not in out + err
+
+
+def test_a_refused_pin_is_a_document_too(sscard: CommandLine, tmp_path: Path) -> None:
+    card = tmp_path / "card.json"
+    save_card(kit.card_of("v3-sm4", PIN), card)
+    code, out, err = sscard("verify-pin", card, "--pin", NEW, "--json")
+    content = json.loads(out)
+    assert (code, content["done"], content["status"], content["tries_left"]) == (1, False, "63C5", 5)
+    assert content["said"] == err.strip()
+    code, out, _err = sscard("reset-pin", card, "--new", NEW, "--json")
+    assert (code, json.loads(out)["tries_left"]) == (0, 6)
+
+
+def test_a_failing_run_prints_its_results_and_the_table_elsewhere(sscard: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(f"name: n\nproves: p\nsteps:\n  - verify_pin: {PIN}\n", encoding="utf-8")
+    code, out, err = sscard("run", file, "--json")
+    assert (code, [each["verdict"] for each in json.loads(out)["results"]]) == (1, ["failed"])
+    assert "0 passed, 1 failed" in err
+
+
+def test_differences_are_facts(sscard: CommandLine, tmp_path: Path) -> None:
+    for name, pin in (("a.json", PIN), ("b.json", NEW)):
+        save_card(kit.card_of("v3-sm4", pin), tmp_path / name)
+    script = tmp_path / "script"
+    script.write_text("0020000003 {pin}\n0084000008\n")
+    code, out, _err = sscard("compare", script, tmp_path / "a.json", tmp_path / "b.json", "--pin", PIN, "--json")
+    content = json.loads(out)
+    assert (code, content["commands"], content["sent"]) == (1, 2, 1)
+    (difference,) = content["differences"]
+    assert (difference["line"], len(difference["answers"])) == (1, 2)
+    assert PIN not in out
+
+
+def test_a_scenario_on_two_personalities_is_a_document(sscard: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "one.yaml"
+    file.write_text("name: n\nproves: p\nsteps:\n  - verify_pin: 123456\n", encoding="utf-8")
+    code, out, _err = sscard("compare", file, "v3-sm4", "v2-3des", "--json")
+    content = json.loads(out)
+    assert (code, content["schema"], content["steps_differ"]) == (0, "sscard.scenario-comparison/1", 0)
+
+
+def test_a_conversation_has_masked_pins_and_explained_answers(sscard: CommandLine, tmp_path: Path) -> None:
+    card = tmp_path / "card.json"
+    save_card(kit.card_of("v3-sm4", PIN), card)
+    code, out, _err = sscard("apdu", card, f"0020000003{PIN}", "--json")
+    power, verify, off = json.loads(out)["events"]
+    assert code == 0
+    assert power["atr"].startswith("3B")
+    assert (verify["name"], verify["status"], verify["data"]) == ("VERIFY (PIN of 3 bytes)", "9000", "")
+    assert PIN not in verify["command"]
+    assert off["atr"] == ""

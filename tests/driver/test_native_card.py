@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import signal
@@ -257,6 +258,9 @@ def test_build_and_path_name_the_library(tmp_path: Path, monkeypatch: pytest.Mon
     assert built.output == named.output
     library = Path(named.output.strip())
     assert library.is_relative_to(tmp_path)
+    for word in ("build", "path"):
+        printed = json.loads(CliRunner().invoke(app, ["driver", word, "--json"]).output)
+        assert printed == {"schema": "sscard.driver-library/1", "library": str(library)}
     for name in (native.HEADER, native.EXAMPLE):
         assert (library.parent / name).read_text() == (native.source_folder() / name).read_text()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -230,6 +231,8 @@ def test_the_command_line_loads_the_roots(module: Path, tmp_path: Path) -> None:
     assert (ended.returncode, ended.stdout) == (0, "keys loaded into token empty: 1\n")
     with Pkcs11Hsm(module, "empty", PIN) as hsm:
         assert hsm.address_of("BK") == "10FF"
+    again = sscard_hsm_load(module, "--token", "empty", "--keys", str(keys), "--json")
+    assert json.loads(again.stdout) == {"schema": "sscard.hsm-load/1", "token": "empty", "keys": 1}
 
 
 @pytest.mark.parametrize("command", ["reset-pin", "case open --reason forgotten --pharmacy"])

@@ -103,13 +103,13 @@ def test_an_application_on_line_is_handed_over_and_resumed_with_the_card(run: Ru
     assert (opened.code, opened.json["stage"]) == (0, "accepted")
     resumed = run("resume", opened.json["number"], card, "--at", "self-service", "--new", NEW, "--pharmacy", "--json")
     assert (resumed.code, resumed.json["handling"]) == (0, "self-service")
-    assert resumed.json["told"][-1] == "You can pay with the new PIN"
+    assert resumed.json["said"][-1] == "You can pay with the new PIN"
 
 
 def test_a_case_waits_for_papers_and_goes_on(run: Run, card: Path) -> None:
     waits = run("open", card, "--reason", "forgotten", "--paper", "id-card", "--json")
     assert (waits.code, waits.json["stage"]) == (1, "supplement")
-    assert "social security card (the original)" in waits.json["told"][0]
+    assert "social security card (the original)" in waits.json["said"][0]
     done = run("resume", waits.json["number"], card, "--paper", "social-security-card", "--new", NEW)
     assert done.code == 0
 

@@ -15,12 +15,14 @@ from sscard.cli.options import (
     contactless_option,
     explain_option,
     force_option,
+    json_option,
     pins_option,
 )
-from sscard.cli.output import check_output
+from sscard.cli.output import check_output, print_json
 from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import FILE
 from sscard.cli.usage import command, option
+from sscard.errors import InputError
 from sscard.files import write_text
 from sscard.i18n.language import N_, _
 
@@ -41,6 +43,7 @@ Save = Callable[["Recorder"], None]
 @force_option
 @contactless_option
 @pins_option
+@json_option
 def apdu(
     target: str,
     commands: tuple[str, ...],
@@ -50,6 +53,7 @@ def apdu(
     force: bool,
     contactless: bool,
     pins: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Send command APDUs to a card and print its answers.
 
@@ -66,9 +70,13 @@ def apdu(
     """
     if trace is not None:
         check_output(trace, image_files(target), replace=force)
-    show: Show = show_raw if raw else show_explained if explain else show_plain
+    if raw and as_json:
+        raise InputError(_("--raw and --json exclude each other"), remedy=_("choose one of them"))
+    show: Show = show_later if as_json else show_raw if raw else show_explained if explain else show_plain
 
     def save(recorder: Recorder) -> None:
+        if as_json:
+            print_events(recorder)
         if trace is not None:
             write_text(trace, "".join(f"{event}\n" for event in recorder.events))
 
@@ -132,6 +140,15 @@ def show_raw(event: Event) -> None:
     answer = f"{event.atr} 9000".strip() if isinstance(event, PowerEvent) else event.answer
     sys.stdout.write(f"{answer}\n")
     sys.stdout.flush()
+
+
+def show_later(_event: Event) -> None:
+    """Nothing: ``print_events`` prints all events at the end."""
+
+
+def print_events(recorder: Recorder) -> None:
+    """The conversation for programs."""
+    print_json("conversation", {"events": [event.facts() for event in recorder.events]})
 
 
 def show_plain(event: Event) -> None:

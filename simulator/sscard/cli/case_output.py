@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def print_answer(found: Case, told: list[str], as_json: bool) -> None:
     """Print a summary of a case, and the texts for the citizen."""
     if as_json:
-        print_json("case", _content(found) | {"told": told})
+        print_json("case", _content(found) | {"said": told})
         return
     click.echo(f"{found.number} {say(found.stage.words)}")
     for text in told:

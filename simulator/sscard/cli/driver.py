@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.options import json_option
+from sscard.cli.output import print_json
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import keys_of, open_image, open_target, standard_input, tell
 from sscard.cli.types import CARD, DIGITS, FILE, FOLDER, PLACE, SECONDS, Address, Entries, Number, Program, Words
@@ -62,7 +63,8 @@ def driver() -> None:
 @option("-o", "--output", type=FOLDER, help=N_("Output folder. Default: a cache folder of this user."))
 @system_option
 @option("--cc", "compiler", type=Program(N_("COMMAND")), help=N_("C compiler to use."))
-def build(output: Path | None, system: System, compiler: str | None) -> None:
+@json_option
+def build(output: Path | None, system: System, compiler: str | None, as_json: bool) -> None:
     """Compile the C library and print its path; sscarddriver.h is in the same folder.
 
     Link a program to it by that path:
@@ -71,18 +73,21 @@ def build(output: Path | None, system: System, compiler: str | None) -> None:
     """
     from sscard.driver import native
 
-    click.echo(native.build(output or _cached(system).parent, native.SYSTEMS[system], compiler=compiler or ""))
+    _print_path(
+        native.build(output or _cached(system).parent, native.SYSTEMS[system], compiler=compiler or ""), as_json
+    )
 
 
 @driver.command("path")
 @system_option
-def path(system: System) -> None:
+@json_option
+def path(system: System, as_json: bool) -> None:
     """Print the path of the library that was built."""
     library = _cached(system)
     if not library.exists():
         chosen = "" if system is System.here else f" --for {system}"
         raise InputError(_("the library is not built"), remedy=f"sscard driver build{chosen}")
-    click.echo(library)
+    _print_path(library, as_json)
 
 
 @driver.command("serve")
@@ -195,6 +200,13 @@ def call(library: str, function: str, arguments: tuple[str, ...], as_json: bool)
             failed |= code != 0
     if failed:
         raise SystemExit(1)
+
+
+def _print_path(library: Path, as_json: bool) -> None:
+    if as_json:
+        print_json("driver-library", {"library": str(library)})
+    else:
+        click.echo(library)
 
 
 def _cached(system: System) -> Path:

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 import click
 
-from sscard.cli.options import hsm_option, hsm_token_option, keys_option
+from sscard.cli.options import hsm_option, hsm_token_option, json_option, keys_option
+from sscard.cli.output import print_json
 from sscard.cli.prompt import ask_secret
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import tell
@@ -110,7 +111,8 @@ def serve(
 @option("--module", type=FILE, required=True, help=N_("PKCS#11 library of the token."))
 @label_option
 @keys_option
-def load(module: Path, label: str, keys: Path | None) -> None:
+@json_option
+def load(module: Path, label: str, keys: Path | None, as_json: bool) -> None:
     """Write the DES roots of a key file to a PKCS#11 token; keys at the same address are replaced.
 
     A token computes no SM4, and no TAC of a purchase: that needs the XOR of
@@ -123,7 +125,10 @@ def load(module: Path, label: str, keys: Path | None) -> None:
         roots = read_key_file(keys)
         find_token(module, label)  # before anybody types a PIN in vain
         count = load_roots(module, label, token_pin(Access(ask_pin=_ask_pin)), roots)
-        click.echo(_("keys loaded into token {label}: {count}", label=label, count=count))
+        if as_json:
+            print_json("hsm-load", {"token": label, "keys": count})
+        else:
+            click.echo(_("keys loaded into token {label}: {count}", label=label, count=count))
 
 
 @contextmanager

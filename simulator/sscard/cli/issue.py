@@ -5,16 +5,20 @@ from __future__ import annotations
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import force_option, place_option
-from sscard.cli.output import check_output
+from sscard.cli.options import force_option, json_option, place_option
+from sscard.cli.output import check_output, print_json
 from sscard.cli.types import DIGITS, FILE, NAME, PERSONALITY, SEED, Number, Text
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, reason_of
 from sscard.i18n.phrase import Phrase
+
+if TYPE_CHECKING:
+    from sscard.issuer import Order
 
 CITY = "410400"
 NO_PIN = "none"
@@ -32,6 +36,7 @@ NO_PIN = "none"
 @option("--seed", type=SEED, help=N_("Seed of everything made up; it fixes the date of issue too."))
 @option("--keys", type=FILE, help=N_("Root keys. Default: the built-in test keys."))
 @force_option
+@json_option
 def issue(
     output: Path,
     personality: str,
@@ -44,10 +49,12 @@ def issue(
     seed: int | None,
     keys: Path | None,
     force: bool,
+    as_json: bool,
 ) -> None:
     """Personalise a card, or many, into an image file."""
     from random import Random
 
+    from rich.console import Console
     from rich.progress import track
 
     from sscard.cli.pins import checked_pin
@@ -76,6 +83,9 @@ def issue(
     if count == 1:
         check_output(output, inputs, replace=force)
         save_card(personalise(first, roots), output)
+        if as_json:
+            print_json("issue", {"cards": [_facts(first, output)]})
+            return
         click.echo(
             _(
                 "{path}: card of {name}, {personality}; look at it with: sscard show {path}",
@@ -92,6 +102,16 @@ def issue(
     paths = [output / f"card-{number:0{len(str(count))}d}.json" for number in range(1, count + 1)]
     for path in paths:
         check_output(path, inputs, replace=force)
-    for path in track(paths, description=_("issuing")):
-        save_card(personalise(first if path is paths[0] else order(), roots), path)
+    cards = []
+    for path in track(paths, description=_("issuing"), console=Console(stderr=as_json)):
+        ordered = first if path is paths[0] else order()
+        save_card(personalise(ordered, roots), path)
+        cards.append(_facts(ordered, path))
+    if as_json:
+        print_json("issue", {"cards": cards})
+        return
     click.echo(_("{folder}: {cards}", folder=output, cards=Phrase.plural("{count} card", "{count} cards", count=count)))
+
+
+def _facts(order: Order, path: Path) -> dict[str, str]:
+    return {"file": str(path), "holder": order.holder.name, "personality": order.personality.name}

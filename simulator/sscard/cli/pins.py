@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.hsm import chosen_hsm
-from sscard.cli.options import card_argument, hsm_option, hsm_token_option, keys_option, new_pin_option
+from sscard.cli.options import card_argument, hsm_option, hsm_token_option, json_option, keys_option, new_pin_option
+from sscard.cli.output import print_json
 from sscard.cli.prompt import ask_secret
 from sscard.cli.target import open_target
 from sscard.cli.types import DIGITS
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 @card_argument
 @option("--pin", type=DIGITS, default="", help=N_("PIN, 4 to 16 digits. Prompted for if it is not given."))
 @keys_option
-def verify_pin(target: str, pin: str, keys: Path | None) -> None:
+@json_option
+def verify_pin(target: str, pin: str, keys: Path | None, as_json: bool) -> None:
     """Verify the PIN of a card. Exits 1 if it is wrong, with the tries left."""
     given = _given(pin, "--pin", _("PIN"))
-    with _session(target, keys) as session:
+    with _session(target, keys, as_json=as_json) as session:
         session.verify_pin(given)
-        click.echo(_("PIN is right"))
+        _report(_("PIN is right"), as_json=as_json)
 
 
 @command("change-pin")
@@ -40,13 +42,14 @@ def verify_pin(target: str, pin: str, keys: Path | None) -> None:
 @option("--old", type=DIGITS, default="", help=N_("Present PIN, or 'none'. Prompted for if it is not given."))
 @new_pin_option
 @keys_option
-def change_pin(target: str, old: str, new: str, keys: Path | None) -> None:
+@json_option
+def change_pin(target: str, old: str, new: str, keys: Path | None, as_json: bool) -> None:
     """Change the PIN: the holder knows the old one."""
     before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
     after = checked_new_pin(new)
-    with _session(target, keys) as session:
+    with _session(target, keys, as_json=as_json) as session:
         session.change_pin(before, after)
-        click.echo(_("PIN changed"))
+        _report(_("PIN changed"), as_json=as_json)
 
 
 @command("reset-pin")
@@ -55,12 +58,13 @@ def change_pin(target: str, old: str, new: str, keys: Path | None) -> None:
 @keys_option
 @hsm_option
 @hsm_token_option
-def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Path | None) -> None:
+@json_option
+def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Path | None, as_json: bool) -> None:
     """Reset the PIN: the issuer sets a new one."""
     after = checked_new_pin(new)
-    with _session(target, keys, hsm, hsm_token) as session:
+    with _session(target, keys, hsm, hsm_token, as_json=as_json) as session:
         session.reset_pin(after)
-        _tell_tries(session, _("PIN reset"))
+        _report(_("PIN reset"), session.tries_left(), as_json=as_json)
 
 
 @command("unblock-pin")
@@ -68,11 +72,12 @@ def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Pat
 @keys_option
 @hsm_option
 @hsm_token_option
-def unblock_pin(target: str, keys: Path | None, hsm: str, hsm_token: Path | None) -> None:
+@json_option
+def unblock_pin(target: str, keys: Path | None, hsm: str, hsm_token: Path | None, as_json: bool) -> None:
     """Unblock the PIN: the old one is valid again."""
-    with _session(target, keys, hsm, hsm_token) as session:
+    with _session(target, keys, hsm, hsm_token, as_json=as_json) as session:
         session.unblock_pin()
-        _tell_tries(session, _("PIN unblocked"))
+        _report(_("PIN unblocked"), session.tries_left(), as_json=as_json)
 
 
 def checked_pin(pin: str, option: str) -> str:
@@ -103,7 +108,9 @@ def checked_new_pin(pin: str) -> str:
 
 
 @contextmanager
-def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None) -> Iterator[CardSession]:
+def _session(
+    target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None, *, as_json: bool
+) -> Iterator[CardSession]:
     """A card session; if the card or the HSM refuses, print one line and exit with code 1."""
     from sscard.terminal import CardSession
     from sscard.terminal.errors import ApduError
@@ -114,11 +121,20 @@ def _session(target: str, keys: Path | None, hsm: str = "", hsm_token: Path | No
             yield session
             session.close()
         except ApduError as error:
-            click.echo(_("the card refused: {error}", error=error), err=True)
+            from sscard.standard.apdu import tries_in
+
+            refusal = _("the card refused: {error}", error=error)
+            click.echo(refusal, err=True)
+            if as_json:
+                tries = tries_in(error.sw)
+                print_json("pin", {"done": False, "said": refusal, "status": f"{error.sw:04X}", "tries_left": tries})
             raise SystemExit(1) from None
 
 
-def _tell_tries(session: CardSession, done: str) -> None:
-    tries = session.tries_left()
+def _report(done: str, tries: int | None = None, *, as_json: bool) -> None:
+    """Print what was done, and the tries left if the card was asked for them."""
+    if as_json:
+        print_json("pin", {"done": True, "said": done, "status": "9000", "tries_left": tries})
+        return
     left = "" if tries is None else f", {say(Phrase.plural('{count} try left', '{count} tries left', count=tries))}"
     click.echo(f"{done}{left}")

@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.apdu import converse, show_explained, show_plain
+from sscard.cli.apdu import converse, print_events, show_explained, show_later, show_plain
 from sscard.cli.options import (
     card_argument,
     commands_argument,
     contactless_option,
     explain_option,
     force_option,
+    json_option,
     pins_option,
 )
-from sscard.cli.output import check_output
+from sscard.cli.output import check_output, print_json
 from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
@@ -60,6 +61,7 @@ all_option = option("--all", "show_all", is_flag=True, help=N_("Show all differe
 @explain_option
 @contactless_option
 @pins_option
+@json_option
 def record(
     target: str,
     output: Path,
@@ -68,6 +70,7 @@ def record(
     explain: bool,
     contactless: bool,
     pins: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Record a conversation with any card, decoded and redacted, while sending commands or a script.
 
@@ -80,9 +83,12 @@ def record(
     check_output(output, image_files(target), replace=force)
 
     def save(recorder: Recorder) -> None:
+        if as_json:
+            print_events(recorder)
         write_text(output, write_recording(recorder.events))
 
-    converse(target, commands, pins, show_explained if explain else show_plain, save, contactless=contactless)
+    show = show_later if as_json else show_explained if explain else show_plain
+    converse(target, commands, pins, show, save, contactless=contactless)
     click.echo(_("{output}: play it with: sscard replay {output} TARGET", output=output), err=True)
 
 
@@ -93,7 +99,16 @@ def record(
 @sw_only_option
 @all_option
 @contactless_option
-def replay(file: str, target: str, pins: tuple[str, ...], sw_only: bool, show_all: bool, contactless: bool) -> None:
+@json_option
+def replay(
+    file: str,
+    target: str,
+    pins: tuple[str, ...],
+    sw_only: bool,
+    show_all: bool,
+    contactless: bool,
+    as_json: bool,
+) -> None:
     """Replay a recording on a card and compare the answers. Exits 1 at a difference.
 
     Random answers and the serial number in an ATR are not compared. The
@@ -109,9 +124,9 @@ def replay(file: str, target: str, pins: tuple[str, ...], sw_only: bool, show_al
     check_pins(statements, given, file)
     with ExitStack() as stack:
         side = _side(stack, target, contactless)
-        played = _told(replay(statements, side, given, file, sw_only=sw_only), show_all)
+        played = _told(replay(statements, side, given, file, sw_only=sw_only), show_all, as_json)
         side.recorder.power_off()
-    _conclude(played, statements, file)
+    _conclude(played, statements, file, as_json)
 
 
 @command("compare")
@@ -125,6 +140,7 @@ def replay(file: str, target: str, pins: tuple[str, ...], sw_only: bool, show_al
 @all_option
 @contactless_option
 @option("--seed", type=SEED, default=1, help=N_("For a scenario: seed of challenges and made-up holders."))
+@json_option
 def compare(
     script: str,
     target_a: str,
@@ -134,6 +150,7 @@ def compare(
     show_all: bool,
     contactless: bool,
     seed: int,
+    as_json: bool,
 ) -> None:
     """Run a script on two cards and show the first difference. Exits 1 if they differ, 0 if they match.
 
@@ -143,7 +160,7 @@ def compare(
     compared.
     """
     if Path(script).suffix in SCENARIO_SUFFIXES:
-        _compare_scenarios(Path(script), target_a, target_b, seed, show_all)
+        _compare_scenarios(Path(script), target_a, target_b, seed, show_all, as_json)
         return
     from sscard.conversation.replay import check_pins, compare
 
@@ -152,10 +169,10 @@ def compare(
     check_pins(statements, given, script)
     with ExitStack() as stack:
         left, right = (_side(stack, target, contactless) for target in (target_a, target_b))
-        played = _told(compare(statements, left, right, given, script, sw_only=sw_only), show_all)
+        played = _told(compare(statements, left, right, given, script, sw_only=sw_only), show_all, as_json)
         for side in (left, right):
             side.recorder.power_off()
-    _conclude(played, statements, script)
+    _conclude(played, statements, script, as_json)
 
 
 @command("export")
@@ -222,46 +239,59 @@ def _side(stack: ExitStack, target: str, contactless: bool) -> Side:
     return Side(target, connection, state)
 
 
-def _told(played: Iterable[Played], show_all: bool) -> list[Played]:
+def _told(played: Iterable[Played], show_all: bool, as_json: bool) -> list[Played]:
     """Play and show differences as they come, to the first or to the end."""
     done = []
     for one in played:
         done.append(one)
         if one.difference is not None:
-            click.echo("\n".join(one.difference.lines()))
+            if not as_json:
+                click.echo("\n".join(one.difference.lines()))
             if not show_all:
                 break
     return done
 
 
-def _conclude(played: list[Played], statements: list[Statement], file: str) -> None:
+def _conclude(played: list[Played], statements: list[Statement], file: str, as_json: bool) -> None:
     """Say what was played and what was not, and end with 1 where not all of it came out equal."""
     from sscard.conversation.scripts import Send
 
     sent = sum(isinstance(one.statement, Send) and one.event is not None for one in played)
     commands = sum(isinstance(statement, Send) for statement in statements)
-    differences = sum(one.difference is not None for one in played)
-    found = Phrase.plural("{count} difference", "{count} differences", count=differences)
-    played_of = Phrase.plural(
-        "{sent} of {count} command played", "{sent} of {count} commands played", count=commands, sent=sent
-    )
-    click.echo(f"{say(played_of)}, {say(found) if differences else _('no difference')}")
+    differences = [one.difference for one in played if one.difference is not None]
     left = [one.statement for one in played if one.event is None]
-    for statement in left:
-        if isinstance(statement, Send):
-            click.echo(f"{file}:{statement.line}: {say(statement.note)}: {say(statement.obstacle)}")
+    obstacles = [
+        {"line": each.line, "command": say(each.note), "reason": say(each.obstacle)}
+        for each in left
+        if isinstance(each, Send)
+    ]
+    if as_json:
+        content = {"commands": commands, "sent": sent, "differences": [each.facts() for each in differences]}
+        print_json("comparison", content | {"not_sent": obstacles})
+    else:
+        found = Phrase.plural("{count} difference", "{count} differences", count=len(differences))
+        played_of = Phrase.plural(
+            "{sent} of {count} command played", "{sent} of {count} commands played", count=commands, sent=sent
+        )
+        click.echo(f"{say(played_of)}, {say(found) if differences else _('no difference')}")
+        for each in obstacles:
+            click.echo(f"{file}:{each['line']}: {each['command']}: {each['reason']}")
     if differences or left:
         raise SystemExit(1)
 
 
-def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: bool) -> None:
+def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: bool, as_json: bool) -> None:
     from sscard.issuer import find_personality
     from sscard.scenario import find_scenarios, run_scenario
     from sscard.scenario.side_by_side import differing_steps
 
     one, other = (run_scenario(find_scenarios([path], find_personality(name))[0], seed) for name in (left, right))
     found = differing_steps(one, other, (left, right))
-    for difference in found if show_all else found[:1]:
+    shown = found if show_all else found[:1]
+    if as_json:
+        print_json("scenario-comparison", {"file": str(path), "steps_differ": len(found), "differences": shown})
+        raise SystemExit(1 if found else 0)
+    for difference in shown:
         click.echo("\n".join(difference))
     steps = Phrase.plural("{count} step differs", "{count} steps differ", count=len(found))
     click.echo(f"{path}: {say(steps) if found else _('no step differs')}")

@@ -7,7 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import click
+
 from sscard.cli.formatter import WIDEST, terminal_width
+from sscard.cli.options import json_option
 from sscard.cli.output import check_output
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, Text, Words
@@ -17,6 +20,8 @@ from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from sscard.scenario import Scenario, ScenarioResult
     from sscard.scenario.reports import Report
 
@@ -70,6 +75,7 @@ def report_formats() -> list[str]:
     help=N_("Select scenarios, as in: 'blocked and not v2-3des'."),
 )
 @option("--personality", type=PERSONALITY, default="", help=N_("Run all on this personality: a preset or a file."))
+@json_option
 def run(
     paths: tuple[Path, ...],
     seed: int,
@@ -80,16 +86,20 @@ def run(
     transport: Transport,
     expression: str | None,
     personality: str,
+    as_json: bool,
 ) -> None:
     """Run scenarios: the built-in suite, or the given files and folders.
 
     Exits 1 if a scenario fails, 2 if no scenario can be run, 130 on Ctrl-C; then
     the summary, the reports and the trace cover the scenarios that were run.
-    Existing reports and traces are replaced.
+    Existing reports and traces are replaced. With --json the results are printed
+    as in --report json=FILE, and the table goes to standard error.
     """
+    from rich.console import Console
+
     from sscard.issuer import find_personality
     from sscard.scenario.library import SUFFIXES, builtin_folder, choose_scenarios
-    from sscard.scenario.reports import write_reports
+    from sscard.scenario.reports import REPORTS, write_reports
 
     if expression is not None and not expression.strip():
         raise InputError(_("-k is empty"), remedy=_("run without -k to see them all"))
@@ -106,7 +116,11 @@ def run(
         # A report of the last run is replaced; a report of this run is not.
         check_output(file, [*inputs, *(other for _write, other in writers)], replace=True)
         writers.append((write, file))
-    results = _run(scenarios, seed, transport)
+    results = _run(
+        scenarios, seed, transport, Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json)
+    )
+    if as_json:
+        click.echo(REPORTS.find("json")(results, seed), nl=False)
     write_reports(writers, results, seed)
     if len(results) < len(scenarios):
         total = len(scenarios)
@@ -135,9 +149,7 @@ def _report(asked: str) -> tuple[Report, Path]:
     return REPORTS.find(name), Path(file)
 
 
-def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[ScenarioResult]:
-    from rich.console import Console
-
+def _run(scenarios: list[Scenario], seed: int, transport: Transport, console: Console) -> list[ScenarioResult]:
     from sscard.scenario.reports.console import ConsoleReport
     from sscard.scenario.transports import IN_PROCESS, each_result, through_pcsc
 
@@ -146,7 +158,7 @@ def _run(scenarios: list[Scenario], seed: int, transport: Transport) -> list[Sce
     with (
         opening as link,
         closing(each_result(scenarios, seed, link)) as coming,
-        ConsoleReport(Console(highlight=False, width=min(terminal_width(), WIDEST)), len(scenarios)) as report,
+        ConsoleReport(console, len(scenarios)) as report,
     ):
         try:
             for scenario in scenarios:

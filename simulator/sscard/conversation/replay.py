@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from sscard.chip.memory import PowerLost
 from sscard.conversation import Event, Exchange, PowerEvent, Recorder
@@ -70,6 +70,16 @@ class Difference:
     sides: Sides
     states: tuple[tuple[str, Sayable], ...] = ()
     before: tuple[Event, ...] = ()
+
+    def facts(self) -> dict[str, Any]:
+        """The difference for programs."""
+        return {
+            "line": self.line,
+            "command": say(self.title),
+            "answers": [{"card": say(name), "lines": [say(line) for line in lines]} for name, lines in self.sides],
+            "states": [{"card": name, "state": say(state)} for name, state in self.states],
+            "before": [event.facts() for event in self.before],
+        }
 
     def lines(self) -> list[str]:
         """The difference as text."""

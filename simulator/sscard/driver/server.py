@@ -221,9 +221,7 @@ class DriverServer(ThreadingMixIn, BaseServer):
         """Ignore clients that disconnect; log any other error by its class name: its text may repeat a PIN."""
         error = sys.exception()
         if not isinstance(error, OSError):
-            self.log(
-                f"- connection closed: unexpected {type(error).__name__} in sscard {__version__}, please report it"
-            )
+            self.log(f"- {type(error).__name__}")
 
     def server_close(self) -> None:
         """Close all connections after the running function has ended."""
