@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
@@ -24,6 +25,8 @@ from sscard.standard.apdu import NoStatusWord
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
 from sscard.terminal.errors import ApduError
 from sscard.transport import CardMute, CardRemoved, Connection, FaultyConnection, TransportError
+
+logger = logging.getLogger("sscard.scenario")
 
 DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
@@ -100,7 +103,9 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
             random=random,
             contact=contact,
         )
-        return ScenarioResult(scenario, tuple(_run_steps(scenario, bench)))
+        result = ScenarioResult(scenario, tuple(_run_steps(scenario, bench)))
+    logger.debug("scenario finished", extra={"scenario": scenario.title, "passed": result.passed})
+    return result
 
 
 def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
