@@ -226,9 +226,11 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
     except RecursionError:
         raise InputError(_("is nested too deeply"), file=file) from None
     except ValueError as error:
-        # Only Python 3.14 has the position as numbers. A number of thousands of digits has none.
+        # Only Python 3.14 has the position as numbers; at the end of the document and of a number too long it has none.
         at = _POSITION.search(str(error))
         line, column = (int(at[1]), int(at[2])) if at else (0, 0)
+        if not at and isinstance(error, tomllib.TOMLDecodeError):
+            line = len(text.splitlines())
         raise InputError(
             _("not valid TOML: a quote, bracket or equals sign is missing, or a key is given twice"),
             file=file,
