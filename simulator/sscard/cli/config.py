@@ -4,8 +4,8 @@ The tables are those of the commands, ``[run]`` or ``[case.open]``; their keys
 are the long names of options. A key in the table of a group, as in ``[case]``,
 counts for every command of the group that has the option.
 
-Importing this module must cost nothing: it is part of the start of every
-command, and ``tomllib`` is imported if there is a file to parse.
+This module is part of the start of every command: regular expressions are
+compiled and ``tomllib`` is imported only if there is a file to parse.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ VARIABLE: Final = "SSCARD_CONFIG"
 OWN_FILE, PROJECT_FILE = "sscard.toml", "pyproject.toml"
 VALUED: Final = ("--lang", "--config", "--log-format")
 """The options before the command that take a value."""
-_HEADER: Final = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
-_KEY: Final = re.compile(r"\s*([\w\s.\"'-]+?)\s*=")
-_POSITION: Final = re.compile(r"\(at line (\d+), column (\d+)\)$")
+_HEADER: Final = r"\s*\[\s*([^\[\]]+?)\s*\]"
+_KEY: Final = r"\s*([\w\s.\"'-]+?)\s*="
 
 
 def option_value(arguments: Iterable[str], name: str) -> str:
@@ -153,14 +152,14 @@ class Configuration:
         best = line = 0
         table: Where = ()
         for number, text in enumerate(self._text.splitlines(), 1):
-            found = _HEADER.match(text) or _KEY.match(text)
+            header = re.match(_HEADER, text)
+            found = header or re.match(_KEY, text)
             if found is None:
                 continue
             parts: Where = tuple(part.strip(" \t\"'") for part in found[1].split("."))
-            if found.re is _HEADER:
-                table = here = parts
-            else:
-                here = (*table, *parts)
+            here = parts if header else (*table, *parts)
+            if header:
+                table = parts
             if len(here) > best and path[: len(here)] == here:
                 best, line = len(here), number
         return line
@@ -227,7 +226,7 @@ def _parsed(text: str, file: str) -> dict[str, Any]:
         raise InputError(_("is nested too deeply"), file=file) from None
     except ValueError as error:
         # Only Python 3.14 has the position as numbers; at the end of the document and of a number too long it has none.
-        at = _POSITION.search(str(error))
+        at = re.fullmatch(r".*\(at line (\d+), column (\d+)\)", str(error))
         line, column = (int(at[1]), int(at[2])) if at else (0, 0)
         if not at and isinstance(error, tomllib.TOMLDecodeError):
             line = len(text.splitlines())

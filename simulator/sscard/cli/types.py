@@ -57,6 +57,22 @@ class Text(ParamType):
         return found if found or not self._files else [CompletionItem(incomplete, type="file")]
 
 
+class Preset(Text):
+    """The name of a preset, or the path of a file: anything with a suffix or a slash."""
+
+    def __init__(self, name: str, words: Callable[[], Iterable[str]], unknown: str, *, files: bool = False) -> None:
+        super().__init__(name, words, files=files, path="(?P<path>.*[./].*)")
+        self._unknown = unknown
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as it is given; here, so that an error names the option, variable or file that it is from."""
+        text = super().convert(value, param, ctx)
+        path = Path(text)
+        if text and not path.suffix and len(path.parts) == 1 and text not in (known := list(self._words())):
+            raise BadValue(_(self._unknown, name=text), suggestion(text, known))
+        return text
+
+
 class Secret(Text):
     """A PIN: refused in a configuration file, not read from the environment."""
 
@@ -246,7 +262,5 @@ NAME: Final = Text(N_("NAME"))
 DIGITS: Final = Secret(N_("DIGITS"))
 HSM: Final = Text(N_("URL"), path="soft:(?P<path>.+)")
 JOURNAL: Final = Text(N_("URL"), path="(?P<path>(?!~)(?!.*://).+)")
-NAMED_FILE: Final = "(?P<path>.*[./].*)"
-"""A name without suffix and slash is that of a preset."""
-PERSONALITY: Final = Text(N_("PERSONALITY"), personality_names, files=True, path=NAMED_FILE)
-PLACE: Final = Text(N_("POLICY"), place_names, path=NAMED_FILE)
+PERSONALITY: Final = Preset(N_("PERSONALITY"), personality_names, N_("no personality {name!r}"), files=True)
+PLACE: Final = Preset(N_("POLICY"), place_names, N_("no place policy {name!r}"))

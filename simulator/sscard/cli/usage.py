@@ -6,6 +6,7 @@ Help and metavars are written in English and translated when a page is printed.
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -113,6 +114,7 @@ class Option(click.Option):
         default = _("default: {value}", value=self.default) if shown and self.default != "" else ""
         if configured is not None:
             words = ", ".join(configured) if isinstance(configured, list) else str(configured)
+            words = re.sub("(?<=://)[^/]*@", "***@", words)  # the user and password of a database
             default = _("default: {value}, from {file}", value=words, file=ctx.obj.file)
         details = [
             default,
