@@ -17,6 +17,7 @@ called, a result of the wrong kind.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -28,6 +29,8 @@ from typing import Any, Final, Generic, TypeVar, cast
 from sscard.errors import InputError, MissingPart, PhrasedError
 from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable
+
+logger = logging.getLogger("sscard.plugins")
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -129,6 +132,7 @@ class _PlugIn:
                 Phrase("{kind} {name!r} cannot be loaded: {error}", kind=kind, name=point.name, error=reason),
                 f"pip install --force-reinstall {self._package}",
             ) from None
+        logger.info("plug-in loaded", extra={"package": self._package, "entry_point": point.name})
         if not callable(self._function):
             raise self._failure(Phrase("a function was expected, not {type}", type=type(self._function).__name__))
 

@@ -234,6 +234,10 @@ NAMES |= {"says", "data", "key_tries", "state", "stage", "grounds", "missing"}
 """Fields and programs."""
 
 
+LOGGED = re.compile(r"(logger|logging\.getLogger\('[a-z.]+'\))\.(debug|info)")
+"""The log is for engineers, in English."""
+
+
 def literals(tree: ast.AST, ignored: set[str]) -> Iterator[tuple[int, str, bool]]:
     """Line, text (places as {}) and whether a person sees it, of every string that is not marked for the catalog."""
     documentation = {node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)}
@@ -241,7 +245,7 @@ def literals(tree: ast.AST, ignored: set[str]) -> Iterator[tuple[int, str, bool]
     def walk(node: ast.AST, told: bool) -> Iterator[tuple[int, str, bool]]:
         if isinstance(node, ast.Call):
             name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-            if name in ignored:
+            if name in ignored or LOGGED.fullmatch(ast.unparse(node.func)):
                 return
             inside = told or name in TELLS | FOR_PROGRAMMERS
             yield from walk(node.func, False)
@@ -306,6 +310,9 @@ def test_no_text_is_left_untranslated(path: Path) -> None:
         ('Table("key", "DF")', True),
         ('typer.echo(_("a {b}", b="something"))', True),
         ('typer.echo(_("a {b}", b=_("something")))', False),
+        ('logger.info("card opened", extra={"kind": kind})', False),
+        ('logging.getLogger("sscard.card").debug("card opened")', False),
+        ('page.info("card opened")', True),
         ('raise ValueError("not a count")\nCount = AfterValidator(count)', True),
     ],
 )

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sscard.cli.types import Words
+from sscard.cli.config import VARIABLE
+from sscard.cli.types import FILE, Number, Words
 from sscard.cli.usage import Group, input_error, option
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, ENGLISH, N_, _, choose_language
@@ -17,6 +18,8 @@ from sscard.version import __version__
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+    from sscard.cli.config import Configuration
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("sscard.cli.run:run", N_("Run scenarios: the built-in suite, or files and folders.")),
@@ -44,6 +47,8 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
 """Where each command is and its short help, in the order of the help."""
 
 PROGRAM: Final = "sscard"
+PREFIX: Final = "SSCARD"
+"""Of the environment variables of options: ``SSCARD_RUN_SEED``."""
 COMPLETE: Final = "_SSCARD_COMPLETE"
 """The environment variable with which the shell asks for completions."""
 EPILOG: Final = N_(
@@ -59,6 +64,13 @@ class Language(StrEnum):
 
     ZH = CHINESE
     EN = ENGLISH
+
+
+class LogFormat(StrEnum):
+    """The formats of the log."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 class Root(Group):
@@ -87,8 +99,8 @@ class Root(Group):
         names = [CompletionItem(name, help=text) for name, text in self.summaries(ctx) if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
-    def __call__(self, arguments: list[str]) -> Any:
-        """Run a command line. An error in it is an ``InputError``."""
+    def __call__(self, arguments: list[str], configuration: Configuration | None = None) -> Any:
+        """Run a command line, with the defaults of a configuration. An error in them is an ``InputError``."""
         if COMPLETE in os.environ:
             from click.shell_completion import shell_complete
 
@@ -98,7 +110,7 @@ class Root(Group):
             if any("\ud800" <= char <= "\udfff" for char in word):
                 raise InputError(_("argument {number} is not UTF-8 text", number=number))
         try:
-            with self.make_context(PROGRAM, arguments) as context:
+            with self.make_context(PROGRAM, arguments, obj=configuration, auto_envvar_prefix=PREFIX) as context:
                 return self.invoke(context)
         except click.exceptions.Exit as ended:
             raise SystemExit(ended.exit_code) from None
@@ -116,14 +128,31 @@ def show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) 
 @click.command(cls=Root, epilog=EPILOG)
 @option("--lang", type=Words(Language), help=N_("Output language. Default: LANGUAGE, LC_ALL or LANG."))
 @option(
+    "--config",
+    type=FILE,
+    is_eager=True,
+    expose_value=False,
+    envvar=VARIABLE,
+    help=N_("Configuration file. Default: sscard.toml or pyproject.toml in this folder or above."),
+)
+@option("-v", "--verbose", count=True, type=Number(0), help=N_("Log to standard error; twice: with details."))
+@option("--log-format", type=Words(LogFormat), default=LogFormat.TEXT, help=N_("Format of the log."))
+@option(
     "--version",
     is_flag=True,
     is_eager=True,
+    allow_from_autoenv=False,
     expose_value=False,
     callback=show_version,
     help=N_("Show the version and exit."),
 )
-def app(lang: str | None) -> None:
+@click.pass_context
+def app(ctx: click.Context, lang: str | None, verbose: int, log_format: LogFormat) -> None:
     """A virtual social security card and the test bench of its PIN service."""
     if lang is not None:
         choose_language(lang)
+    if verbose or log_format is LogFormat.JSON:
+        from sscard.cli.logs import log_sources, logging_to_stderr
+
+        ctx.with_resource(logging_to_stderr(verbose, as_json=log_format is LogFormat.JSON))
+        log_sources(ctx)

@@ -17,7 +17,7 @@ from sscard.cli.options import json_option
 from sscard.cli.output import print_json
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import keys_of, open_image, open_target, standard_input, tell
-from sscard.cli.types import CARD, DIGITS, FILE, FOLDER, PLACE, SECONDS, Address, Entries, Number, Program, Words
+from sscard.cli.types import CARD, FILE, FOLDER, PLACE, SECONDS, Address, Entries, Number, Program, Text, Words
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
@@ -114,7 +114,7 @@ def path(system: System, as_json: bool) -> None:
 @option("--psam", type=Words(PsamLevel), help=N_("Put a virtual PSAM with the keys of this level into the terminal."))
 @option(
     "--terminal",
-    type=DIGITS,
+    type=Text(N_("DIGITS")),
     default="",
     help=N_("Terminal number of the PSAM, 12 digits. Default: 000001 of the city of the card."),
 )
@@ -122,7 +122,7 @@ def path(system: System, as_json: bool) -> None:
 @option("--place", type=PLACE, default="", help=N_("Place policy: what an initial PIN may do."))
 @option(
     "--listen",
-    type=Address(N_("ADDRESS")),
+    type=Address(N_("ADDRESS"), path="(?P<path>(?!tcp:).+)"),
     help=N_("Unix socket, or tcp:PORT. Default: where the library looks for it."),
 )
 @option("--idle", type=Number(1, kind=float), help=N_("Exit after this many seconds without a client."))

@@ -1,4 +1,4 @@
-"""The command ``sscard``: choose the language, run the command line, map errors to exit codes.
+"""The command ``sscard``: language, configuration file, command line, and the exit codes of errors.
 
 0: passed or done. 1: a scenario failed, the card refused or did not answer. 2:
 unusable input, or nothing was executed. 3: something is missing in the
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
 
-OPTION: Final = "--lang"
 VERSION: Final = ["--version"]
 BROKEN_PIPE: Final = 3
 """The exit code if the reader of standard output has gone."""
@@ -47,10 +46,16 @@ def main(arguments: list[str] | None = None) -> None:
             if words == VERSION:
                 sys.stdout.write(f"sscard {__version__}\n")
             else:
-                speak(language_option(words))
-                from sscard.cli.app import app
+                from sscard.cli.config import find_configuration, option_value
 
-                app(words)
+                chosen = option_value(words, "--lang") or os.environ.get("SSCARD_LANG", "")
+                speak(chosen)
+                from sscard.cli.app import COMPLETE, app
+
+                configuration = None if COMPLETE in os.environ else find_configuration(words)
+                if configuration is not None and not chosen:
+                    speak(configuration.language)
+                app(words, configuration)
         finally:
             sys.stdout.flush()
     except tuple(exit_codes()) as error:
@@ -111,19 +116,6 @@ class _Output:
             # What is still in the buffer would fail again when Python ends.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
         raise self._failure
-
-
-def language_option(arguments: list[str]) -> str:
-    """The value of ``--lang`` before the command, or empty: errors in the options are in that language too."""
-    rest = iter(arguments)
-    for argument in rest:
-        if argument == OPTION:
-            return next(rest, "")
-        if argument.startswith(f"{OPTION}="):
-            return argument.removeprefix(f"{OPTION}=")
-        if not argument.startswith("-"):
-            return ""
-    return ""
 
 
 def speak(name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sscard.cli.types import CARD, DIGITS, FILE, PERSONALITY, PLACE, SEED, URL, Text
+from sscard.cli.types import CARD, DIGITS, FILE, HSM, JOURNAL, PERSONALITY, PLACE, SEED, Text
 from sscard.cli.usage import argument, option
 from sscard.i18n.language import N_
 
@@ -38,7 +38,7 @@ keys_option: Final = option(
 )
 hsm_option: Final = option(
     "--hsm",
-    type=URL,
+    type=HSM,
     default="",
     help=N_(
         "HSM: soft:[FILE], http://HOST:PORT, https://HOST:PORT, pkcs11:token=LABEL[;module=PATH], or the URL of a "
@@ -51,7 +51,7 @@ hsm_token_option: Final = option(
 
 journal_option: Final = option(
     "--journal",
-    type=URL,
+    type=JOURNAL,
     default="",
     envvar="SSCARD_JOURNAL",
     help=N_("SQLite file or postgresql://… Default: journal.db in $XDG_DATA_HOME/sscard (~/.local/share/sscard)."),

@@ -55,7 +55,7 @@ def report_formats() -> list[str]:
 @option(
     "--report",
     "reports",
-    type=Text(N_("FORMAT=FILE"), report_formats),
+    type=Text(N_("FORMAT=FILE"), report_formats, path=r"[\w-]+=(?P<path>.+)"),
     multiple=True,
     help=N_("Write a report: html, junit, json, trace, or the format of a plug-in."),
 )

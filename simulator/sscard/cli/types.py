@@ -26,10 +26,20 @@ else:
 
 
 class Text(ParamType):
-    """Any text; ``words`` are offered by the shell's completion, files too if ``files``."""
+    """Any text; ``words`` are offered by the shell's completion, files too if ``files``.
 
-    def __init__(self, name: str, words: Callable[[], Iterable[str]] = tuple, *, files: bool = False) -> None:
+    ``path`` is a regular expression for texts with a path in them, its group
+    ``path``: in a configuration file a relative path starts at the file's folder.
+    """
+
+    secret = False
+    """Whether the text is a secret, which no configuration file may hold."""
+
+    def __init__(
+        self, name: str, words: Callable[[], Iterable[str]] = tuple, *, files: bool = False, path: str = ""
+    ) -> None:
         self.name = name
+        self.path = path
         self._words = words
         self._files = files
 
@@ -45,6 +55,28 @@ class Text(ParamType):
 
         found = [CompletionItem(word) for word in self._words() if word.startswith(incomplete)]
         return found if found or not self._files else [CompletionItem(incomplete, type="file")]
+
+
+class Preset(Text):
+    """The name of a preset, or the path of a file: anything with a suffix or a slash."""
+
+    def __init__(self, name: str, words: Callable[[], Iterable[str]], unknown: str, *, files: bool = False) -> None:
+        super().__init__(name, words, files=files, path="(?P<path>.*[./].*)")
+        self._unknown = unknown
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The name as it is given; here, so that an error names the option, variable or file that it is from."""
+        text = super().convert(value, param, ctx)
+        path = Path(text)
+        if text and not path.suffix and len(path.parts) == 1 and text not in (known := list(self._words())):
+            raise BadValue(_(self._unknown, name=text), suggestion(text, known))
+        return text
+
+
+class Secret(Text):
+    """A PIN: refused in a configuration file, not read from the environment."""
+
+    secret = True
 
 
 class Words(ParamType):
@@ -166,7 +198,7 @@ class Address(Text):
         return str(value)
 
 
-class Entries(Text):
+class Entries(Secret):
     """What is typed at a PIN pad, separated by commas: digits, ``cancel`` or ``timeout``."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
@@ -191,6 +223,8 @@ class Program(Text):
 
 class File(click.Path):
     """A path, as ``Path``; the shell completes it."""
+
+    path = "(?P<path>.+)"
 
     def __init__(self, name: str = N_("FILE")) -> None:
         super().__init__(path_type=Path)
@@ -223,9 +257,10 @@ PORT: Final = Number(1, 65535)
 FREE_PORT: Final = Number(0, 65535)
 SECONDS: Final = Number(0.1, kind=float)
 DAY: Final = Day()
-CARD: Final = Text(N_("CARD"), files=True)
+CARD: Final = Text(N_("CARD"), files=True, path="(image:)?(?P<path>(?!pcsc$)[^:]+)")
 NAME: Final = Text(N_("NAME"))
-DIGITS: Final = Text(N_("DIGITS"))
-URL: Final = Text(N_("URL"))
-PERSONALITY: Final = Text(N_("PERSONALITY"), personality_names, files=True)
-PLACE: Final = Text(N_("POLICY"), place_names)
+DIGITS: Final = Secret(N_("DIGITS"))
+HSM: Final = Text(N_("URL"), path="soft:(?P<path>.+)")
+JOURNAL: Final = Text(N_("URL"), path="(?P<path>(?!~)(?!.*://).+)")
+PERSONALITY: Final = Preset(N_("PERSONALITY"), personality_names, N_("no personality {name!r}"), files=True)
+PLACE: Final = Preset(N_("POLICY"), place_names, N_("no place policy {name!r}"))

@@ -5,6 +5,8 @@ Help and metavars are written in English and translated when a page is printed.
 
 from __future__ import annotations
 
+import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -12,6 +14,7 @@ from inspect import cleandoc
 from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
 from sscard.cli.formatter import Formatter
 from sscard.errors import InputError, suggestion
@@ -53,7 +56,17 @@ def input_error(error: click.UsageError) -> InputError:
             kind = _("option {name} is missing") if isinstance(parameter, Option) else _("argument {name} is missing")
             problem = kind.format(name=name)
         case click.BadParameter(param=click.Parameter() as parameter):
-            problem = f"{parameter.get_error_hint(error.ctx)}: {error.message}"
+            hint, wrong = parameter.get_error_hint(error.ctx), error.message
+            if isinstance(parameter, Option) and error.ctx is not None:
+                if parameter.is_flag:
+                    wrong = _("is neither true nor false")
+                source = error.ctx.get_parameter_source(parameter.name or "")
+                if source is ParameterSource.DEFAULT_MAP:
+                    refused: InputError = error.ctx.obj.bad_value(error.ctx, parameter, wrong, remedy)
+                    return refused
+                if source is ParameterSource.ENVIRONMENT:
+                    hint = parameter.variable(error.ctx)
+            problem = f"{hint}: {wrong}"
         case click.NoSuchOption():
             known = error.ctx.command.get_params(error.ctx) if error.ctx else []
             names = [name for each in known for name in each.opts]
@@ -74,20 +87,41 @@ def _see_help(ctx: click.Context | None) -> str:
 
 
 class Option(click.Option):
-    """An option. Its row in the help ends with the default, the range, the environment variable."""
+    """An option. Its row in the help ends with the default, the range, the environment variable.
+
+    A secret is read from an environment variable of its own only.
+    """
+
+    def variable(self, ctx: click.Context) -> str:
+        """The environment variable that sets this option now: its own, or SSCARD_COMMAND_OPTION; empty if none does."""
+        names = [self.envvar] if isinstance(self.envvar, str) else []
+        if ctx.auto_envvar_prefix and self.allow_from_autoenv and not getattr(self.type, "secret", False):
+            key = max(self.opts, key=len).lstrip("-").replace("-", "_").upper()
+            names.append(f"{ctx.auto_envvar_prefix}_{key}")
+        return next((name for name in names if os.environ.get(name)), "")
+
+    def resolve_envvar_value(self, ctx: click.Context) -> str | None:
+        """The value of that variable."""
+        return os.environ.get(self.variable(ctx))
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Names with the metavar, and the help."""
         if self.hidden:
             return None
         names = ", ".join((*self.opts, *self.secondary_opts))
-        shown = isinstance(self.default, str | int | float) and not isinstance(self.default, bool)
+        shown = isinstance(self.default, str | int | float) and not isinstance(self.default, bool) and not self.count
+        configured = (ctx.default_map or {}).get(self.name or "")
+        default = _("default: {value}", value=self.default) if shown and self.default != "" else ""
+        if configured is not None:
+            words = ", ".join(configured) if isinstance(configured, list) else str(configured)
+            words = re.sub("(?<=://)[^/]*@", "***@", words)  # the user and password of a database
+            default = _("default: {value}, from {file}", value=words, file=ctx.obj.file)
         details = [
-            _("default: {value}", value=self.default) if shown and self.default != "" else "",
-            getattr(self.type, "limits", ""),
+            default,
+            "" if self.count else getattr(self.type, "limits", ""),
             _("environment: {name}", name=self.envvar) if self.envvar else "",
-            _("required") if self.required else "",
-            _("may be repeated") if self.multiple else "",
+            _("required") if self.required and configured is None else "",
+            _("may be repeated") if self.multiple or self.count else "",
         ]
         known = "; ".join(filter(None, details))
         text = " ".join(filter(None, (_(self.help) if self.help else "", f"[{known}]" if known else "")))
@@ -134,7 +168,7 @@ argument: Final = partial(click.argument, cls=Argument)
 
 
 class Page(click.Command):
-    """The help page of a command or group, and the check that no option is given twice."""
+    """The help page of a command or group, its defaults, and the check that no option is given twice."""
 
     context_class = Context
 
@@ -151,6 +185,7 @@ class Page(click.Command):
         found = super().get_help_option(ctx)
         if found is not None:
             found.help = _(N_("Show this message and exit."))
+            found.allow_from_autoenv = False
         return found
 
     def help_text(self) -> str:
@@ -188,15 +223,26 @@ class Page(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments, after a check for options that are given twice."""
         if not ctx.resilient_parsing:
+            if ctx.obj is not None:
+                ctx.default_map = ctx.obj.defaults(ctx)
             try:
                 *_rest, order = self.make_parser(ctx).parse_args(list(args))
             except click.UsageError as error:
                 error.ctx = error.ctx or ctx  # click knows it in some of its errors only
                 raise
             for parameter, times in Counter(order).items():
-                if times > 1 and isinstance(parameter, Option) and not (parameter.multiple or parameter.is_flag):
+                if (
+                    times > 1
+                    and isinstance(parameter, Option)
+                    and not (parameter.multiple or parameter.is_flag or parameter.count)
+                ):
                     raise BadValue(_("given {times} times", times=times), _("give it once"), parameter)
-        return super().parse_args(ctx, args)
+        rest = super().parse_args(ctx, args)
+        if ctx.parent is not None and ctx.find_root().params.get("verbose"):
+            from sscard.cli.logs import log_sources
+
+            log_sources(ctx)
+        return rest
 
 
 class Command(Page):

@@ -6,6 +6,7 @@ Source: the signatures and the sizes of pOutInfo of driver-api.md §3; text is G
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,8 @@ from sscard.driver.server import CHARSETS
 from sscard.errors import InputError, MissingPart, TransportError, not_loaded, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
+
+logger = logging.getLogger("sscard.driver")
 
 LIBRARY: Final = "library"
 CHARSET_VARIABLE: Final = "SSCARD_DRIVER_CHARSET"
@@ -53,6 +56,7 @@ class NativeLibrary:
         except OSError:
             reason = not_loaded(path)
             raise InputError(Phrase("cannot be loaded: {reason}", reason=reason), file=str(path)) from None
+        logger.info("driver library loaded", extra={"library": str(path)})
 
     def call(self, function: str, parameters: Sequence[int | str]) -> Result:
         """See ``DriverLibrary``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import select
@@ -24,6 +25,8 @@ from sscard.files import mode_of
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.version import __version__
+
+logger = logging.getLogger("sscard.driver")
 
 PLACE_VARIABLE: Final = "SSCARD_DRIVER"
 TCP: Final = "tcp:"
@@ -110,6 +113,7 @@ class Conversation:
         except DriverError as error:
             code, text = error.code, error.description.encode(self._charset)
         self._log(f"{function} {code:d}")
+        logger.debug("driver function", extra={"function": function, "code": int(code)})
         return _line(code, text)
 
     def refusal(self, code: Code) -> bytes:
@@ -203,11 +207,13 @@ class DriverServer(ThreadingMixIn, BaseServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         self._connections.add(request)
+        logger.info("driver client connected", extra={"clients": len(self._connections)})
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
         self._connections.discard(request)
+        logger.info("driver client disconnected", extra={"clients": len(self._connections)})
         self._alone_since = time.monotonic()
 
     def service_actions(self) -> None:
@@ -295,6 +301,7 @@ def serve_driver(
             Phrase("cannot listen at {where}: {reason}", where=where, reason=reason_of(error)),
             remedy=Phrase("choose another place with --listen"),
         ) from None
+    logger.info("driver server listening", extra={"address": server.place})
     return server
 
 

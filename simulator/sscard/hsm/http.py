@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,6 +18,8 @@ from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, MAC_LENGTH
+
+logger = logging.getLogger("sscard.hsm")
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440
@@ -104,9 +108,11 @@ class HttpHsm:
         """The result of an operation, which has a form: what does not fit it is never sent to a card."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         connection = self._connect(*self._place, timeout=self._timeout)
+        begun, status = monotonic(), 0
         try:
             connection.request("POST", f"{self._path}/v1/{operation}", json.dumps(fields), headers)
             answer = connection.getresponse()
+            status = answer.status
             body = json.loads(answer.read(LONGEST_MESSAGE))
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 raise HsmUnavailable(Phrase("the service's token is missing or wrong"), OPTION)
@@ -128,6 +134,8 @@ class HttpHsm:
             ) from None
         finally:
             connection.close()
+            took = round(1000 * (monotonic() - begun), 1)
+            logger.info("HSM request", extra={"path": f"/v1/{operation}", "status": status, "duration_ms": took})
         raise HsmUnavailable(Phrase("{url} does not answer like an HSM service", url=self._url), SERVE)
 
 

@@ -18,6 +18,7 @@ MAC2 of a purchase are computed in the token.
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -44,6 +45,8 @@ from sscard.standard.cipher import (
     province_factor,
 )
 from sscard.standard.keys import ROOT_OF
+
+logger = logging.getLogger("sscard.hsm")
 
 DES_BLOCK: Final = 8
 DOUBLE: Final = 16
@@ -85,6 +88,7 @@ class Pkcs11Hsm(CheckedHsm):
             with _refusals():
                 self._roots = {address: (at, key) for address, at, key in _keys_in(session)}
             self._open = opened.pop_all()
+        logger.info("token opened", extra={"library": str(module), "token": token, "keys": len(self._roots)})
         self._addresses = {(at.key, at.version): address for address, (at, _) in self._roots.items()}
 
     def __repr__(self) -> str:

@@ -26,12 +26,14 @@ is not available; 500 the HSM failed in another way. No answer holds a key.
 from __future__ import annotations
 
 import json
+import logging
 import secrets
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import BeforeValidator, Field, ValidationError
@@ -45,6 +47,8 @@ from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.cipher import equal
+
+logger = logging.getLogger("sscard.hsm")
 
 TOKEN_BYTES: Final = 32
 
@@ -245,6 +249,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
 
     def do_POST(self) -> None:
+        begun = monotonic()
         try:
             reply = self._reply()
         except OSError:
@@ -252,6 +257,8 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception:  # whatever the HSM behind the service does; its words may hold anything
             reply = Reply(500, {"error": "the service failed"}, "- -")
         self.server.log(f"{reply.words} {reply.status}")
+        took = round(1000 * (monotonic() - begun), 1)
+        logger.info("HSM request served", extra={"request": reply.words, "status": reply.status, "duration_ms": took})
         body = json.dumps(reply.body, ensure_ascii=False).encode()
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json; charset=utf-8")

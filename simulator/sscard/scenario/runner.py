@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -25,6 +26,8 @@ from sscard.standard.apdu import NoStatusWord
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
 from sscard.terminal.errors import ApduError
 from sscard.transport import CardMute, CardRemoved, Connection, FaultyConnection, TransportError
+
+logger = logging.getLogger("sscard.scenario")
 
 DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
@@ -109,7 +112,9 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
             contact=contact,
         )
         steps = tuple(_run_steps(scenario, bench))
-        return ScenarioResult(scenario, steps, started, perf_counter() - begin)
+        result = ScenarioResult(scenario, steps, started, perf_counter() - begin)
+    logger.debug("scenario finished", extra={"scenario": scenario.title, "passed": result.passed})
+    return result
 
 
 def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -18,6 +19,8 @@ from sscard.transport.exec import ExecConnection
 from sscard.transport.pcsc import PcscConnection, cards
 from sscard.transport.tcp import TcpConnection
 
+logger = logging.getLogger("sscard.terminal")
+
 IMAGE, PCSC = "image", "pcsc"
 SHORTEST_ANSWER: Final = 2
 """Bytes: a status word, or the least an ATR has."""
@@ -32,7 +35,9 @@ neither takes ``**_``.
 
 def open_image(url: str, *, contact: bool = True, notify: Notify = ignore) -> AbstractContextManager[FileCard]:
     """Hold the card of an image file, ``image:FILE`` or a path; ``InputError`` for any other card."""
-    return cardfile.open_card(image_path(url), contact=contact, notify=notify)
+    path = image_path(url)
+    logger.debug("card image", extra={"file": str(path)})
+    return cardfile.open_card(path, contact=contact, notify=notify)
 
 
 def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connection]:
@@ -132,6 +137,7 @@ def open_card(url: str | Path, *, contact: bool = True, notify: Notify = ignore)
     """
     url = str(url)
     opened = CARDS.open(url, contact=contact, notify=notify)
+    logger.info("card opened", extra={"kind": scheme_of(url)})
     return opened if CARDS.is_builtin(scheme_of(url)) else _checked(opened, url)
 
 

@@ -6,6 +6,7 @@ the ATR as data. There is no line for power off: ``power_on`` sends ``reset``.
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import signal
@@ -20,6 +21,8 @@ from sscard.errors import InputError, TransportError
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.transport.faults import CardMute, CardRemoved
+
+logger = logging.getLogger("sscard.transport")
 
 PATIENCE: Final = 30.0
 """Seconds to wait for an answer."""
@@ -99,6 +102,7 @@ class ExecConnection:
         else:
             reader.start()
         self._process, self._answers = process, answers
+        logger.info("card program started", extra={"pid": process.pid})
 
     def _ask(self, line: str) -> bytes:
         """Data and status word for a line."""

@@ -7,6 +7,7 @@ at that first use.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -17,6 +18,8 @@ from typing import Any, Final, NoReturn
 from sscard.errors import MissingPart, ReaderMissing
 from sscard.i18n.phrase import Phrase
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
+
+logger = logging.getLogger("sscard.transport")
 
 PATIENCE: Final = 3.0
 """Seconds to wait for a card: pcscd polls every 0.4 s, and needs longer after a restart."""
@@ -171,6 +174,7 @@ class PcscConnection:
         result, card, __ = self._scard.SCardConnect(context, self.reader_name, self._share, self._protocols)
         self._check(result)
         self._card = card
+        logger.debug("card connected", extra={"reader": self.reader_name})
 
     def _powered(self) -> int:
         if self._card is None:

@@ -6,6 +6,7 @@ namespaces, ``pcscd`` and the vpcd driver (``vsmartcard-vpcd``).
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import select
@@ -182,6 +183,7 @@ class PrivatePcscd:
     def start(self) -> None:
         """Restart it after ``kill``: same socket, same readers, same ports. Ready when this returns."""
         self._daemon = int(self._tell("start"))
+        logging.getLogger("sscard.transport").info("pcscd started", extra={"pid": self._daemon, "pairs": self._pairs})
         deadline = time.monotonic() + self._timeout
         ended = os.pidfd_open(self._daemon)
         try:
@@ -228,6 +230,7 @@ class PrivatePcscd:
         for pair in range(1, self.readers // SLOTS + 1):
             shutil.copy(driver, self._folder / f"libifdvpcd-{pair}.so")
         pcscd = find_pcscd()
+        logging.getLogger("sscard.transport").debug("pcscd found", extra={"program": str(pcscd), "driver": str(driver)})
         # Newer daemons ask polkit for permission unless disabled; older ones do not know the option.
         usage = subprocess.run([str(pcscd), "--help"], capture_output=True, text=True, check=False)  # noqa: S603
         no_polkit = ["--disable-polkit"] if "--disable-polkit" in usage.stdout + usage.stderr else []

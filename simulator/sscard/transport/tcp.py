@@ -6,6 +6,7 @@ loopback interface for a card that connects, as ``sscard insert`` and vicc do.
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 from contextlib import suppress
@@ -17,6 +18,8 @@ from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.vpcd_wire import Control, FrameReader, WireError, frame
+
+logger = logging.getLogger("sscard.transport")
 
 LOOPBACK: Final = "127.0.0.1"
 PATIENCE: Final = 30.0
@@ -116,6 +119,7 @@ class TcpConnection:
         self._socket.settimeout(self._patience)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._frames = FrameReader()
+        logger.info("card connected", extra={"host": self._host, "port": self._port})
 
     def _nobody(self, error: OSError) -> MissingPart:
         if self._listening is None and self._host:

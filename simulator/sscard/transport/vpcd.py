@@ -6,6 +6,7 @@ connects to it on the loopback interface and answers its requests.
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -21,6 +22,8 @@ from sscard.i18n.phrase import Phrase
 from sscard.transport.connection import Connection
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.vpcd_wire import Control, FrameReader, WireError, frame
+
+logger = logging.getLogger("sscard.transport")
 
 HOST: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 35963
@@ -307,6 +310,7 @@ class VirtualReaderSlot:
                 ):  # from now on remove and stop can close the connection; _converse checks earlier requests
                     self._connected = connected
                 self._sit(Seat.WAITING)
+                logger.info("reader connected", extra={"port": self.port})
                 return connected
             with self._changed:
                 self._changed.wait_for(lambda: not self._wanted(inserted), pause)
@@ -318,6 +322,7 @@ class VirtualReaderSlot:
 
     def _leave(self, inserted: _Insertion) -> None:
         """Power the card off after its connection has ended."""
+        logger.info("reader disconnected", extra={"port": self.port, "commands": self.served})
         inserted.card.power_off()
         inserted.atr = b""
         if not self._wanted(inserted):

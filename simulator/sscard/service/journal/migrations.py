@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -11,6 +12,8 @@ from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 from sscard.service.journal.chain import Head, key_check
 from sscard.service.journal.schema import JOURNAL, LANE, METADATA
+
+logger = logging.getLogger("sscard.service")
 
 LANES: Final = {"sqlite": 1}
 """SQLite has one writer at a time anyway."""
@@ -57,4 +60,8 @@ def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = 
         raise InputError(
             Phrase("is sealed with another key"), file=shown, remedy=Phrase("give its key file with --journal-key")
         )
+    url = db.engine.url
+    logger.info(
+        "journal opened", extra={"kind": url.get_backend_name(), "database": url.database, "migrations": last - found}
+    )
     return int(lanes)
