@@ -20,15 +20,17 @@ PIN, NEW = "739184", "582036"
 CASE = "--journal journal.db --journal-key journal.key"
 OPEN = f"--channel window --reason leaked --paper id-card --paper social-security-card --new {NEW} {CASE}"
 
+IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
-    "show": ("card.json", "sscard.show/1"),
+    "show": ("card.db", "sscard.show/1"),
+    "image check": (f"{IMAGES}/2/v3-sm4-fresh.json", "sscard.image-check/1"),
     "commands": ("", "sscard.commands/1"),
     "item": ("", "sscard.item/1"),
     "doctor": ("", "sscard.doctor/1"),
     "personality list": ("", "sscard.personalities/1"),
     "personality show": ("v3-sm4", "sscard.personality/1"),
     "personality check": ("v3-sm4", "sscard.personality-check/1"),
-    "case open": (f"card.json --old {PIN} {OPEN}", "sscard.case/1"),
+    "case open": (f"card.db --old {PIN} {OPEN}", "sscard.case/1"),
     "case show": (f"{{number}} {CASE}", "sscard.case/1"),
     "case resume": (f"{{number}} {CASE} --old {PIN} --new {NEW}", "sscard.case/1"),
     "case list": (CASE, "sscard.cases/1"),
@@ -59,7 +61,7 @@ def test_json_has_a_schema_name(
     sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, language: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    save_card(kit.card_of("v3-sm4", PIN), "card.json")
+    save_card(kit.card_of("v3-sm4", PIN), "card.db")
     arguments, schema = SCHEMAS[command]
     number = ""
     if CASE in arguments and command != "case open":

@@ -43,7 +43,7 @@ def cards(tmp_path: Path) -> Path:
     """Four cards, each with its own PIN."""
     for number in range(4):
         card = kit.card_of("v3-sm4", f"11110{number}", serial=number + 1)
-        save_card(card, tmp_path / f"card-{number}.json")
+        save_card(card, tmp_path / f"card-{number}.db")
     return tmp_path
 
 
@@ -64,10 +64,10 @@ def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -
     assert json.loads(said) == [["611B", "9000", *words] for words in wrong]
     rows = [row.replace("│", "").split() for row in rest.splitlines() if "in the reader" in row]
     assert [(row[4], row[-2], row[-1]) for row in rows] == [
-        (f"card-{number}.json", str(2 + number), str(6 - number)) for number in range(4)
+        (f"card-{number}.db", str(2 + number), str(6 - number)) for number in range(4)
     ]
     for number in range(4):
-        assert load_card(cards / f"card-{number}.json").chip(Random(1)).snapshot().pin_tries == 6 - number
+        assert load_card(cards / f"card-{number}.db").chip(Random(1)).snapshot().pin_tries == 6 - number
 
 
 @pytest.mark.slow
@@ -83,7 +83,7 @@ def test_ctrl_c_ends_it_and_its_images_are_free(cards: Path) -> None:
 
 
 def test_an_image_that_cannot_be_used_ends_it_with_2(cards: Path) -> None:
-    (cards / "torn.json").write_text("{")
+    (cards / "torn.db").write_text("{")
     with running("farm", cards) as farm:
-        assert "torn.json:1:2: is not a card image" in farm.line()
+        assert "torn.db: is a JSON image, not a card file" in farm.line()
         assert farm.process.wait(PATIENCE) == 2

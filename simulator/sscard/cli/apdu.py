@@ -16,6 +16,7 @@ from sscard.cli.options import (
     explain_option,
     force_option,
     pins_option,
+    sync_option,
 )
 from sscard.cli.output import check_output
 from sscard.cli.target import image_files, open_target, standard_input
@@ -41,6 +42,7 @@ Save = Callable[["Recorder"], None]
 @force_option
 @contactless_option
 @pins_option
+@sync_option
 def apdu(
     target: str,
     commands: tuple[str, ...],

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.hsm import chosen_hsm
-from sscard.cli.options import card_argument, hsm_option, hsm_token_option, keys_option, new_pin_option
+from sscard.cli.options import card_argument, hsm_option, hsm_token_option, keys_option, new_pin_option, sync_option
 from sscard.cli.prompt import ask_secret
 from sscard.cli.target import open_target
 from sscard.cli.types import DIGITS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @card_argument
 @option("--pin", type=DIGITS, default="", help=N_("PIN, 4 to 16 digits. Prompted for if it is not given."))
 @keys_option
+@sync_option
 def verify_pin(target: str, pin: str, keys: Path | None) -> None:
     """Verify the PIN of a card. Exits 1 if it is wrong, with the tries left."""
     given = _given(pin, "--pin", _("PIN"))
@@ -40,6 +41,7 @@ def verify_pin(target: str, pin: str, keys: Path | None) -> None:
 @option("--old", type=DIGITS, default="", help=N_("Present PIN, or 'none'. Prompted for if it is not given."))
 @new_pin_option
 @keys_option
+@sync_option
 def change_pin(target: str, old: str, new: str, keys: Path | None) -> None:
     """Change the PIN: the holder knows the old one."""
     before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
@@ -55,6 +57,7 @@ def change_pin(target: str, old: str, new: str, keys: Path | None) -> None:
 @keys_option
 @hsm_option
 @hsm_token_option
+@sync_option
 def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Path | None) -> None:
     """Reset the PIN: the issuer sets a new one."""
     after = checked_new_pin(new)
@@ -68,6 +71,7 @@ def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Pat
 @keys_option
 @hsm_option
 @hsm_token_option
+@sync_option
 def unblock_pin(target: str, keys: Path | None, hsm: str, hsm_token: Path | None) -> None:
     """Unblock the PIN: the old one is valid again."""
     with _session(target, keys, hsm, hsm_token) as session:
