@@ -177,6 +177,35 @@ def test_an_image_fits_its_schema() -> None:
 # What is no image, or not whole
 
 
+def test_a_key_that_occurs_twice_is_refused_with_its_place() -> None:
+    text = WHOLE.replace('"card blocked": 0,', '"card blocked": 0,\n   "pin tries": 6,')
+    line = text[: text.index('"pin tries": 6,', text.index('"card blocked"'))].count("\n") + 1
+    with pytest.raises(InputError, match=rf"card\.json:{line}:\d+: key 'pin tries' is given twice"):
+        read_image(text, "card.json")
+
+
+def test_a_byte_order_mark_is_refused_with_its_place() -> None:
+    with pytest.raises(InputError, match=r"card\.json:1:1: starts with a byte order mark"):
+        read_image("\ufeff" + WHOLE, "card.json")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "problem"),
+    [
+        ("numbers", "pin tries", 7, "memory.numbers.pin tries: 0 to 6 expected, got 7"),
+        ("numbers", "account year", 10000, "memory.numbers.account year: 0 to 9999 expected"),
+        ("strings", "pin", "1F3456", "memory.strings.pin: 2 to 8 bytes of digits expected"),
+        ("strings", "SSSE EF06", "0102", "memory.strings.SSSE EF06: complete TLV records expected"),
+    ],
+)
+def test_a_value_that_no_card_has_is_refused_with_its_cell(kind: str, name: str, value: object, problem: str) -> None:
+    content = json.loads(WHOLE)
+    assert name in content["memory"][kind]
+    content["memory"][kind][name] = value
+    with pytest.raises(InputError, match=problem):
+        read_image(sealed(content), "card.json")
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_an_image_cut_off_anywhere_is_refused(name: str) -> None:
     text = write_image(card_of(name))

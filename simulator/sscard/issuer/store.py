@@ -89,6 +89,7 @@ class CardStore:
     def __init__(self, path: Path, source: str, notify: Notify, *, sync: bool) -> None:
         """Open a file; errors: ``InputError``, ``MissingPart`` if the disk is full."""
         self.path = path
+        self._name = str(path)  # what the system takes without conversion, before each command
         self.problem: InputError | MissingPart | None = None
         self._source = source
         self._edited = False
@@ -255,7 +256,7 @@ class CardStore:
     def _look(self) -> None:
         """``InputError`` if the path leads to another file than before, or the file was written by someone else."""
         try:
-            now = Identity.of(self.path)
+            now = Identity.of(self._name)
         except OSError:
             self._gone(Phrase("was deleted or moved while it was in use"))
             return
