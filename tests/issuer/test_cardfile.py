@@ -581,6 +581,8 @@ def test_no_damage_crashes_the_loading_or_the_chip(tmp_path: Path, data: st.Data
         at = data.draw(st.integers(0, 60_000))
         content[at : at + 8] = data.draw(st.binary(min_size=1, max_size=8))
     path.write_bytes(content[: data.draw(st.sampled_from([len(content), 100, 5000, 70_000]))])
+    with suppress(InputError):
+        load_card(path)
     with suppress(InputError), powered(path) as card:
         for command in (RIGHT, WRONG, bytes.fromhex("00B2012C00"), bytes.fromhex("00A4000002DF04"), b"\0\xb0\x81\0\0"):
             assert len(card.transmit(command)) >= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from tempfile import TemporaryDirectory
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import MemoryFailure, PowerLost
+from sscard.errors import InputError
+from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.database import (
     check_journals,
@@ -26,7 +29,7 @@ from sscard.issuer.database import (
 from sscard.issuer.migrations import Notify, ignore
 from sscard.issuer.personalise import Card
 from sscard.issuer.storage import Identity, holder_of, resolved, warn_of, write_whole
-from sscard.issuer.store import CardStore, check_free, in_use
+from sscard.issuer.store import CardStore, check_free, in_use, system_error
 
 
 def load_card(path: Path, notify: Notify = ignore) -> Card:
@@ -42,14 +45,19 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
     with TemporaryDirectory(prefix="sscard-") as folder:
         copy = Path(folder) / "card.db"
         before = None
-        while before != (before := Identity.of(target)):  # until nobody writes to it meanwhile
-            shutil.copyfile(target, copy)
-            with suppress(FileNotFoundError):
-                shutil.copyfile(wal_of(target), wal_of(copy))
-        if ends_abruptly(copy):
-            notify(copy_warning(source))
-        with closing(connect(copy, "mode=rw")) as database:
-            return read_card(database, source, notify)[0]
+        try:
+            while before != (before := Identity.of(target)):  # until nobody writes to it meanwhile
+                shutil.copyfile(target, copy)
+                with suppress(FileNotFoundError):
+                    shutil.copyfile(wal_of(target), wal_of(copy))
+            if ends_abruptly(copy):
+                notify(copy_warning(source))
+            with closing(connect(copy, "mode=rw")) as database:
+                return read_card(database, source, notify)[0]
+        except (OSError, sqlite3.Error) as error:
+            raise InputError(
+                Phrase("cannot be read: {reason}", reason=reason_of(system_error(error))), file=source
+            ) from None
 
 
 def save_card(card: Card, path: Path | str) -> None:

@@ -35,6 +35,14 @@ PAGE, LARGE_PAGE, ROW = 4096, 16384, 16
 """Bytes: of a page, and at most of a row of ``number``."""
 STAMP_ROW: Final = 0
 TOKEN: Final = 16
+NOT_NOW: Final = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
+}
+"""SQLite's errors that come from the system and not from the content of the file."""
 WAL_HEADER, FRAME_HEADER = 32, 24
 
 SCHEMA: Final = resources.files("sscard.issuer") / "card-file.sql"
@@ -156,7 +164,10 @@ def _frames(wal: Path) -> list[bytes]:
 
 def stamp_of(database: sqlite3.Connection) -> bytes:
     """The stamp of a card file; ``sqlite3.DatabaseError`` if there is no such row."""
-    row = database.execute("SELECT value FROM number WHERE number = ?", (STAMP_ROW,)).fetchone()
+    try:
+        row = database.execute("SELECT value FROM number WHERE number = ?", (STAMP_ROW,)).fetchone()
+    except ValueError:  # a damaged name that is no text
+        raise sqlite3.DatabaseError from None
     if row is None or not isinstance(row[0], bytes) or len(row[0]) != 2 * TOKEN + 9:
         raise sqlite3.DatabaseError
     stamp: bytes = row[0]
@@ -192,15 +203,16 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
 def read_card(database: sqlite3.Connection, source: str, notify: Notify) -> tuple[Card, bool]:
     """The card of a database, and whether its rows are not those that this sscard writes.
 
-    Errors: ``InputError`` names the cell whose value no card has.
+    Errors: ``InputError`` names the cell whose value no card has;
+    ``sqlite3.OperationalError`` if the file cannot be read or locked now.
     """
     try:
         (version,) = database.execute("PRAGMA user_version").fetchone()
         checked_version(version, source)
         content = _content(database)
-    except sqlite3.OperationalError:
-        raise
-    except (sqlite3.DatabaseError, LookupError, TypeError, ValueError, RecursionError):
+    except (sqlite3.DatabaseError, LookupError, TypeError, ValueError, RecursionError) as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in NOT_NOW:
+            raise
         raise InputError(Phrase("is a damaged card file"), file=source, remedy=REISSUE) from None
     content["version"] = version
     names = [list(content["memory"][kind]) for kind in ("numbers", "strings")]

@@ -69,6 +69,14 @@ def check_free(path: Path, source: str) -> None:
             raise InputError(Phrase("is open in this process already"), file=source, remedy=remedy)
 
 
+def system_error(error: OSError | sqlite3.Error) -> OSError:
+    """The error of the system behind an error of SQLite."""
+    if isinstance(error, OSError):
+        return error
+    number = CAUSES.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)  # the rest says in which call
+    return OSError(number, os.strerror(number)) if number else OSError(str(error))
+
+
 def in_use(path: Path, source: str) -> InputError:
     """The error of a card file that another process has open."""
     holder = holder_of(path)
@@ -277,7 +285,4 @@ class CardStore:
 
     def _cause(self, error: sqlite3.Error) -> InputError | MissingPart:
         """Why the file cannot be written."""
-        primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says in which call
-        number = CAUSES.get(primary)
-        reason = OSError(number, os.strerror(number)) if number else OSError(str(error))
-        return unwritable(Path(self._source), reason)
+        return unwritable(Path(self._source), system_error(error))
