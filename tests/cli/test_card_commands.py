@@ -17,7 +17,7 @@ import kit
 from kit.programs import CommandLine
 from kit.programs import run as in_process_of_its_own
 from sscard.card import Chip
-from sscard.issuer import preset
+from sscard.issuer import preset, storage
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.standard.cipher import SM4
 
@@ -566,3 +566,43 @@ def test_an_algorithm_nobody_computes_is_an_error_and_costs_no_try(
     assert err.startswith(f"sscard: {text}")
     assert load_card(one).snapshot().key_tries["PUK"] == (3,)
     assert sscard("verify-pin", one, "--pin", PIN)[0] == 0
+
+
+# --sync
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "apdu {card} 0084000008",
+        "record {card} 0084000008 -o {folder}/talk",
+        "replay {folder}/script {card}",
+        "compare {folder}/script {card} {folder}/other.db",
+        f"verify-pin {{card}} --pin {PIN}",
+        f"change-pin {{card}} --old {PIN} --new {NEW}",
+        f"reset-pin {{card}} --new {NEW}",
+        "unblock-pin {card}",
+        f"case open {{card}} --reason forgotten --new {NEW} --journal {{folder}}/journal.db "
+        "--journal-key {folder}/journal.key",
+    ],
+)
+def test_every_command_that_uses_a_card_passes_sync_on_to_it(
+    sscard: CommandLine, one: Path, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory nothing can be synced, and a warning says so."""
+    folder = one.parent
+    (folder / "script").write_text("0084000008\n")
+    (folder / "mountinfo").write_text("36 35 98:0 / / rw - tmpfs tmpfs rw\n")
+    save_card(kit.card_of("v3-sm4", PIN), folder / "other.db")
+    monkeypatch.setattr(storage, "MOUNTS", folder / "mountinfo")
+    warning = f"{one}: is on tmpfs: in spite of --sync it is lost without power"
+    arguments = [word.format(card=one, folder=folder) for word in words.split()]
+    assert warning in sscard(*arguments, "--sync")[2]
+    force = ["--force"] if arguments[0] == "record" else []
+    assert warning not in sscard(*arguments, *force)[2]
+
+
+def test_sync_of_a_card_that_is_no_file_is_an_error(sscard: CommandLine) -> None:
+    code, _, err = sscard("apdu", "exec:true", "0084000008", "--sync")
+    assert code == 2
+    assert err == "sscard: exec:true: only the changes of a card file can be synced\n  leave --sync out\n"

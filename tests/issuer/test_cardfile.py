@@ -241,11 +241,23 @@ def test_a_file_changed_while_in_use_ends_the_session_and_is_not_overwritten(pat
     assert (path.read_bytes() if path.exists() else None) == before
 
 
-def test_a_moved_file_keeps_its_tries(path: Path) -> None:
+def test_a_moved_file_is_whole_with_its_tries(path: Path) -> None:
+    moved, told = path.with_name("moved.db"), list[Sayable]()
     with powered(path) as card:
         card.transmit(WRONG)
-        path.rename(path.with_name("moved.db"))
-    assert tries(path.with_name("moved.db")) == 5
+        path.rename(moved)
+    assert load_card(moved, told.append).snapshot().pin_tries == 5
+    assert told == []
+    assert list(path.parent.iterdir()) == [moved]
+
+
+def test_a_card_that_replaced_one_in_use_can_be_used_afterwards(path: Path) -> None:
+    with powered(path) as card:
+        card.transmit(WRONG)
+        replaced(path)
+    with powered(path) as card:
+        assert card.transmit(WRONG) == b"\x63\xc5"
+        assert card.card.profile.personality.name == "v2-3des"
 
 
 def test_a_touched_file_keeps_its_tries(path: Path) -> None:

@@ -25,6 +25,8 @@ IN_MEMORY: Final = {"tmpfs", "ramfs"}
 REMOTE: Final = {"9p", "afs", "ceph", "cifs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
 FUSE: Final = ("fuse", "virtiofs", "vboxsf", "prl_fs")
 ESCAPES: Final = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
+FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Of every file that is opened to be written; Unix has the one, Windows the other."""
 LINUX_FLOCK: Final = struct.Struct("@hhqqi0q")
 """``struct flock`` of 64-bit Linux: type, whence, start, length, pid."""
 
@@ -139,7 +141,7 @@ def write_whole(target: Path, content: bytes) -> None:
     beside = target.with_name(f".{target.name}.new")
     try:
         beside.unlink(missing_ok=True)  # of a process that was killed
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o600)
         with open(handle, "wb") as file:  # noqa: PTH123 - of a handle
             file.write(content)
             file.flush()

@@ -41,7 +41,7 @@ from sscard.issuer.database import (
     wal_of,
 )
 from sscard.issuer.migrations import Notify
-from sscard.issuer.storage import Identity, holder_of
+from sscard.issuer.storage import FLAGS, Identity, holder_of
 
 CAUSES: Final = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
@@ -151,7 +151,7 @@ class CardStore:
         self._count()
         (page,) = self._database.execute("PRAGMA page_size").fetchone()
         size = WAL_HEADER + (FULL_LOG + COMMAND_FRAMES) * (FRAME_HEADER + page)
-        handle = os.open(wal_of(self.path), os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0))
+        handle = os.open(wal_of(self.path), os.O_WRONLY | os.O_APPEND | FLAGS)
         with open(handle, "wb") as wal:  # noqa: PTH123 - of a handle
             wal.write(bytes(max(0, size - os.fstat(handle).st_size)))
 
@@ -217,19 +217,22 @@ class CardStore:
 
     def close(self) -> None:
         """Copy the log to the file and remove it; after an edit of the file it stays, as after a crash."""
-        kept = b""
+        wal = wal_of(self.path)
         if self._edited:
+            kept = b""
             with suppress(OSError):
-                kept = wal_of(self.path).read_bytes()
-                os.truncate(wal_of(self.path), 0)  # so that SQLite has nothing to copy
-        else:
-            with suppress(sqlite3.Error, OSError):  # a file that was moved is complete nevertheless
-                self._checkpoint()
-                self._stamp = self._stamp[:-1] + b"\0"
-                self._database.execute(PUT_NUMBER, (self._stamp, STAMP_ROW))
+                kept = wal.read_bytes()
+                os.truncate(wal, 0)  # so that SQLite has nothing to copy
+            self._end()
+            wal.write_bytes(kept)
+            return
+        with suppress(sqlite3.Error):
+            self._stamp = self._stamp[:-1] + b"\0"
+            self._database.execute(PUT_NUMBER, (self._stamp, STAMP_ROW))
+            self._copy_log()
+            if self._has_moved():  # then SQLite leaves the log, and it keeps others from using the file in its place
+                wal.unlink(missing_ok=True)
         self._end()
-        if kept:
-            wal_of(self.path).write_bytes(kept)
 
     def _end(self) -> None:
         self._database.close()
@@ -254,12 +257,16 @@ class CardStore:
         self._database.execute(PUT_NUMBER, (self._stamp, STAMP_ROW))
 
     def _checkpoint(self) -> None:
+        """Copy the log to the file, and take note of how the file is now."""
+        self._copy_log()
+        self._frames = 0
+        self._identity = Identity.of(self.path)
+
+    def _copy_log(self) -> None:
         """Copy the log to the file; the next change overwrites the log from its begin."""
         busy, logged, copied = self._database.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         if busy or logged != copied:
             raise sqlite3.OperationalError("checkpoint")
-        self._frames = 0
-        self._identity = Identity.of(self.path)
 
     def _look(self) -> None:
         """``InputError`` if the path leads to another file than before, or the file was written by someone else."""
@@ -273,6 +280,12 @@ class CardStore:
             self._gone(
                 Phrase("was edited while it was in use") if self._edited else Phrase("was replaced while it was in use")
             )
+
+    def _has_moved(self) -> bool:
+        try:
+            return Identity.of(self._name)[:2] != self._held
+        except OSError:
+            return True
 
     def _gone(self, problem: Sayable) -> None:
         self.end(problem)

@@ -137,6 +137,10 @@ def open_card(
     ``MissingPart``, and those of the connection.
     """
     url = str(url)
+    if sync and scheme_of(url) != IMAGE:
+        raise InputError(
+            Phrase("{url}: only the changes of a card file can be synced", url=url), remedy=Phrase("leave --sync out")
+        )
     if sync:
         return open_image(url, contact=contact, notify=notify, sync=True)
     opened = CARDS.open(url, contact=contact, notify=notify)
