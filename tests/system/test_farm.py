@@ -87,3 +87,10 @@ def test_an_image_that_cannot_be_used_ends_it_with_2(cards: Path) -> None:
     with running("farm", cards) as farm:
         assert "torn.db: is a JSON image, not a card file" in farm.line()
         assert farm.process.wait(PATIENCE) == 2
+
+
+def test_a_card_that_others_can_read_is_named(cards: Path) -> None:
+    (cards / "card-2.db").chmod(0o644)
+    with running("farm", cards) as farm:
+        assert farm.line_with("other users can read it").startswith(f"{cards / 'card-2.db'}: ")
+        assert farm.end()[0] == 0

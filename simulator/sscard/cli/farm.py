@@ -15,7 +15,7 @@ import click
 from sscard.cli.formatter import terminal_width
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
 from sscard.cli.options import sync_option
-from sscard.cli.target import asked_to_sync
+from sscard.cli.target import asked_to_sync, tell
 from sscard.cli.types import FILE, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
@@ -211,7 +211,7 @@ def _work(share: list[Place], pipe: Pipe, sync: bool) -> None:
         with ExitStack() as held:
             slots = []
             for place in share:
-                card = held.enter_context(open_card(place.image, sync=sync))
+                card = held.enter_context(open_card(place.image, notify=tell, sync=sync))
                 slots.append((card, held.enter_context(VirtualReaderSlot(place.port, card))))
             reported: list[Status] = []
             ending = False
