@@ -473,6 +473,16 @@ def test_a_log_is_not_applied_to_a_copy_made_before_its_session(path: Path) -> N
     refused_log(path)
 
 
+@pytest.mark.parametrize("length", [0, 10, 32, 40, 56, 100, 3000, 4151, 4152, 5000])
+def test_a_log_that_a_killed_process_left_incomplete_is_no_other_cards(path: Path, length: int) -> None:
+    """Nothing of it is whole: the file is as it was when it was last opened, or just opened."""
+    crash(path, WRONG)
+    content = wal_of(path).read_bytes()
+    wal_of(path).write_bytes(content[:length])
+    with powered(path) as card:
+        assert card.transmit(WRONG) == b"\x63\xc5"
+
+
 def test_a_card_that_is_issued_over_a_crashed_one_is_new(path: Path) -> None:
     crash(path, WRONG)
     save_card(card_of("v3-sm4"), path)

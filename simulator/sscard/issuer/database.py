@@ -12,6 +12,7 @@ import hashlib
 import json
 import sqlite3
 import stat
+import struct
 from contextlib import closing, suppress
 from importlib import resources
 from pathlib import Path
@@ -135,10 +136,9 @@ def check_journals(path: Path, source: str) -> None:
             found = beside.lstat()
             if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1 or beside is not wal:
                 _refuse_journal(beside, source)
-    frames = _frames(wal)
+    pages = _first_transaction(wal)
     with suppress(sqlite3.Error), closing(connect(path, "immutable=1")) as database:
-        stamp = stamp_of(database)
-        if frames and not any(stamp[TOKEN : 2 * TOKEN] in frame for frame in frames):
+        if pages and stamp_of(database)[TOKEN : 2 * TOKEN] not in pages:
             _refuse_journal(wal, source)
 
 
@@ -150,16 +150,42 @@ def _refuse_journal(beside: Path, source: str) -> None:
     )
 
 
-def _frames(wal: Path) -> list[bytes]:
-    """The frames of a write-ahead log since it was last begun; their checksums are SQLite's to check."""
+def _first_transaction(wal: Path) -> bytes:
+    """The pages of the first transaction in a write-ahead log; empty if SQLite finds no whole one in it.
+
+    A process that is killed may leave a part of a transaction, which SQLite
+    ignores. Format of the log: https://www.sqlite.org/fileformat2.html#walformat.
+    """
     try:
         content = wal.read_bytes()
     except FileNotFoundError:
-        return []
+        return b""
+    order = {0x377F0682: "<II", 0x377F0683: ">II"}.get(int.from_bytes(content[:4], "big"), "")
     page, salt = int.from_bytes(content[8:12], "big"), content[16:24]
-    length = FRAME_HEADER + page
-    found = (content[start : start + length] for start in range(WAL_HEADER, len(content), length))
-    return [frame for frame in found if page and frame[8:16] == salt]
+    if not order or page not in (PAGE, LARGE_PAGE):
+        return b""
+    total = _checksum(order, content[:24], (0, 0))
+    pages = b""
+    for start in range(WAL_HEADER, len(content), FRAME_HEADER + page):
+        head, data = content[start : start + FRAME_HEADER], content[start + FRAME_HEADER :][:page]
+        if len(data) < page or head[8:16] != salt:
+            break
+        total = _checksum(order, head[:8] + data, total)
+        if head[16:] != struct.pack(">II", *total):
+            break
+        pages += data
+        if any(head[4:8]):  # the size of the database after the transaction, which ends here
+            return pages
+    return b""
+
+
+def _checksum(order: str, data: bytes, before: tuple[int, int]) -> tuple[int, int]:
+    """SQLite's checksum of a part of the log, after those before it."""
+    one, other = before
+    for first, second in struct.iter_unpack(order, data):
+        one = (one + first + other) & 0xFFFF_FFFF
+        other = (other + second + one) & 0xFFFF_FFFF
+    return one, other
 
 
 def stamp_of(database: sqlite3.Connection) -> bytes:
