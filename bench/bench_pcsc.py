@@ -100,8 +100,8 @@ def served(peer: str, port: int) -> Iterator[None]:
 @contextmanager
 def inserted(port: int, folder: Path) -> Iterator[None]:
     """The card as an image file, as ``sscard insert`` serves it."""
-    save_card(new_card(), folder / "card.json")
-    command = [sys.executable, "-m", "sscard.cli.main", "insert", str(folder / "card.json"), "--port", str(port)]
+    save_card(new_card(), folder / "card.db")
+    command = [sys.executable, "-m", "sscard.cli.main", "insert", str(folder / "card.db"), "--port", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         yield
         process.terminate()

@@ -69,7 +69,7 @@ def test_python_m_is_the_command_line() -> None:
 
 
 def test_an_issued_card_is_that_of_the_command_line(sscard: CommandLine, tmp_path: Path) -> None:
-    by_command, by_call = tmp_path / "command.json", tmp_path / "call.json"
+    by_command, by_call = tmp_path / "command.db", tmp_path / "call.db"
     options = ("--seed", "7", "--personality", "v2-3des", "--place", "tries-3", "--city", "110100", "--name", "李四")
     assert sscard("issue", "-o", by_command, *options)[0] == 0
     card = api.issue_card(seed=7, personality="v2-3des", place="tries-3", city="110100", name="李四")
@@ -136,7 +136,7 @@ def test_the_domain_errors_are_raised() -> None:
 
 
 def test_a_saved_card_is_opened_by_its_path_and_keeps_what_happened(tmp_path: Path) -> None:
-    file = tmp_path / "card.json"
+    file = tmp_path / "card.db"
     api.save_card(api.issue_card(seed=1), str(file))
     for target in (file, str(file), f"image:{file}"):
         with api.open_card(target) as connection:

@@ -5,7 +5,7 @@
     sudo apt-get install pcscd vsmartcard-vpcd vsmartcard-vpicc
     pip install 'sscard[virtualsmartcard]'
     export PYTHONPATH=/usr/lib/python3/site-packages/virtualsmartcard
-    python virtual_card.py card.json [PORT]
+    python virtual_card.py card.db [PORT]
 
 Makes the card file if it does not exist. PORT is that of the reader's driver,
 35963 by default. Ends with Ctrl-C; what happened to the card stays in the file.

@@ -17,24 +17,26 @@ import kit
 from kit.programs import CommandLine
 from kit.programs import run as in_process_of_its_own
 from sscard.card import Chip
-from sscard.issuer import preset
+from sscard.issuer import preset, storage
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.standard.cipher import SM4
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
 SESSIONS = 200
 
+IMAGES = Path(__file__).parent.parent / "images"
+
 
 @pytest.fixture(params=["v1-des", "v2-3des", "v3-sm4"])
 def image(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    save_card(kit.card_of(request.param, PIN), tmp_path / "card.json")
-    return tmp_path / "card.json"
+    save_card(kit.card_of(request.param, PIN), tmp_path / "card.db")
+    return tmp_path / "card.db"
 
 
 @pytest.fixture
 def one(tmp_path: Path) -> Path:
-    save_card(kit.card_of("v3-sm4", PIN), tmp_path / "card.json")
-    return tmp_path / "card.json"
+    save_card(kit.card_of("v3-sm4", PIN), tmp_path / "card.db")
+    return tmp_path / "card.db"
 
 
 def tries(path: Path) -> int:
@@ -46,7 +48,7 @@ def tries(path: Path) -> int:
 
 @pytest.mark.parametrize("name", ["v1-des", "v2-3des", "v3-sm4"])
 def test_issue_makes_a_card_that_works(sscard: CommandLine, tmp_path: Path, name: str) -> None:
-    path = tmp_path / "card.json"
+    path = tmp_path / "card.db"
     code, out, err = sscard("issue", "-o", path, "--personality", name, "--pin", PIN)
     assert (code, err) == (0, "")
     assert f"sscard show {path}" in out
@@ -55,7 +57,7 @@ def test_issue_makes_a_card_that_works(sscard: CommandLine, tmp_path: Path, name
 
 
 def test_issue_for_a_given_holder(sscard: CommandLine, tmp_path: Path) -> None:
-    path = tmp_path / "card.json"
+    path = tmp_path / "card.db"
     code, _, _ = sscard("issue", "-o", path, "--name", "张三", "--id", kit.HOLDER.id_number, "--city", "510100")
     assert code == 0
     text = load_card(path)
@@ -67,8 +69,8 @@ def test_issue_for_a_given_holder(sscard: CommandLine, tmp_path: Path) -> None:
 
 def test_a_seed_fixes_everything(sscard: CommandLine, tmp_path: Path) -> None:
     for name, seed in [("a", 7), ("b", 7), ("c", 8)]:
-        assert sscard("issue", "-o", tmp_path / f"{name}.json", "--seed", seed)[0] == 0
-    first, second, third = ((tmp_path / f"{name}.json").read_bytes() for name in "abc")
+        assert sscard("issue", "-o", tmp_path / f"{name}.db", "--seed", seed)[0] == 0
+    first, second, third = ((tmp_path / f"{name}.db").read_bytes() for name in "abc")
     assert first == second != third
 
 
@@ -77,7 +79,7 @@ def test_many_cards(sscard: CommandLine, tmp_path: Path) -> None:
         code, out, _ = sscard("issue", "-o", tmp_path / folder, "--count", 12, "--seed", 3)
         assert code == 0
         assert f"{tmp_path / folder}: 12 cards" in out
-    names = [f"card-{number:02d}.json" for number in range(1, 13)]
+    names = [f"card-{number:02d}.db" for number in range(1, 13)]
     assert sorted(entry.name for entry in (tmp_path / "cards").iterdir()) == names
     contents = [(tmp_path / "cards" / name).read_bytes() for name in names]
     assert contents == [(tmp_path / "again" / name).read_bytes() for name in names]
@@ -96,8 +98,8 @@ def test_many_cards(sscard: CommandLine, tmp_path: Path) -> None:
     ],
 )
 def test_issue_follows_place_and_pin(sscard: CommandLine, tmp_path: Path, arguments: list[str], check) -> None:
-    assert sscard("issue", "-o", tmp_path / "card.json", *arguments)[0] == 0
-    assert check(load_card(tmp_path / "card.json"))
+    assert sscard("issue", "-o", tmp_path / "card.db", *arguments)[0] == 0
+    assert check(load_card(tmp_path / "card.db"))
 
 
 def test_issue_replaces_an_image_only_when_told(sscard: CommandLine, one: Path) -> None:
@@ -112,10 +114,10 @@ def test_issue_replaces_an_image_only_when_told(sscard: CommandLine, one: Path) 
 
 
 def test_many_cards_replace_none(sscard: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "card-3.json").write_text("mine")
+    (tmp_path / "card-3.db").write_text("mine")
     code, _, err = sscard("issue", "-o", tmp_path, "--count", 5)
-    assert (code, [entry.name for entry in tmp_path.iterdir()]) == (2, ["card-3.json"])
-    assert "card-3.json: exists already" in err
+    assert (code, [entry.name for entry in tmp_path.iterdir()]) == (2, ["card-3.db"])
+    assert "card-3.db: exists already" in err
 
 
 @pytest.mark.parametrize(
@@ -139,7 +141,7 @@ def test_many_cards_replace_none(sscard: CommandLine, tmp_path: Path) -> None:
 def test_issue_refuses_what_makes_no_card(
     sscard: CommandLine, tmp_path: Path, arguments: list[str], problem: str
 ) -> None:
-    code, out, err = sscard("issue", "-o", tmp_path / "card.json", *arguments)
+    code, out, err = sscard("issue", "-o", tmp_path / "card.db", *arguments)
     assert (code, out) == (2, "")
     assert problem in err
     assert "Traceback" not in err
@@ -148,7 +150,7 @@ def test_issue_refuses_what_makes_no_card(
 
 
 def test_issue_where_nothing_can_be_written(sscard: CommandLine, tmp_path: Path) -> None:
-    code, _, err = sscard("issue", "-o", tmp_path / "no" / "card.json")
+    code, _, err = sscard("issue", "-o", tmp_path / "no" / "card.db")
     assert code == 2
     assert "cannot be written: No such file" in err
     (tmp_path / "file").write_text("")
@@ -210,20 +212,20 @@ def test_revealed_keys_have_the_promised_shape(sscard: CommandLine, image: Path)
     assert PIN not in json.dumps(content)
 
 
-def test_show_recovers_a_torn_card_without_writing(sscard: CommandLine) -> None:
-    torn = Path(__file__).parent.parent / "images" / "2" / "v3-sm4-torn.json"
+def test_show_recovers_a_torn_card_without_writing(sscard: CommandLine, tmp_path: Path) -> None:
+    torn = tmp_path / "torn.db"
+    assert sscard("image", "import", IMAGES / "2" / "v3-sm4-torn.json", "-o", torn)[0] == 0
     before = torn.read_bytes()
     content = json.loads(sscard("show", torn, "--json")[1])
     assert content["pin"]["tries_left"] == 6
     assert torn.read_bytes() == before
 
 
-def test_show_tells_of_a_migration_beside_the_output(sscard: CommandLine) -> None:
-    old = Path(__file__).parent.parent / "images" / "1" / "v3-sm4-fresh.json"
-    code, out, err = sscard("show", old, "--json")
+def test_a_migration_is_reported_beside_the_output(sscard: CommandLine, tmp_path: Path) -> None:
+    code, out, err = sscard("image", "check", IMAGES / "1" / "v3-sm4-fresh.json", "--json")
     assert code == 0
-    assert json.loads(out)["pin"]["set"]
-    assert "image of version 1, migrated to version 2" in err
+    assert json.loads(out)["personality"] == "v3-sm4"
+    assert "is of version 1, migrated to version 2" in err
 
 
 # apdu
@@ -293,16 +295,16 @@ def test_what_was_sent_before_a_bad_line_is_on_disk(sscard: CommandLine, one: Pa
     ("content", "problem"),
     [
         (None, "cannot be"),
-        ("", "is not a card image"),
-        ("{}", "is not a card image"),
-        ('{"format": 1', "is not a card"),
+        ("", "is not a card file"),
+        ("{}", "is a JSON image, not a card file"),
+        ("SQLite format 3\0", "is not a card file"),
     ],
 )
 @pytest.mark.parametrize("command", ["apdu", "show", "verify-pin"])
-def test_an_image_that_is_none(
+def test_a_file_that_is_no_card_file(
     sscard: CommandLine, tmp_path: Path, command: str, content: str | None, problem: str
 ) -> None:
-    path = tmp_path / "card.json"
+    path = tmp_path / "card.db"
     if content is not None:
         path.write_text(content)
     arguments = {"apdu": ["0084000008"], "show": [], "verify-pin": ["--pin", PIN]}[command]
@@ -313,11 +315,11 @@ def test_an_image_that_is_none(
     assert "Traceback" not in err
 
 
-def test_a_truncated_image_is_called_that(sscard: CommandLine, one: Path) -> None:
+def test_a_truncated_card_file_is_refused(sscard: CommandLine, one: Path) -> None:
     one.write_bytes(one.read_bytes()[:3000])
     code, _, err = sscard("apdu", one, "0084000008")
     assert code == 2
-    assert "is truncated" in err
+    assert "is a damaged card file" in err
     assert "issue" in err
 
 
@@ -378,7 +380,7 @@ def test_a_wrong_old_pin_changes_nothing(sscard: CommandLine, one: Path) -> None
 
 
 def test_a_pin_is_set_where_none_was(sscard: CommandLine, tmp_path: Path) -> None:
-    path = tmp_path / "card.json"
+    path = tmp_path / "card.db"
     sscard("issue", "-o", path, "--pin", "none")
     assert sscard("change-pin", path, "--old", "none", "--new", NEW)[0] == 0
     assert sscard("verify-pin", path, "--pin", NEW)[0] == 0
@@ -387,7 +389,7 @@ def test_a_pin_is_set_where_none_was(sscard: CommandLine, tmp_path: Path) -> Non
 def test_a_blocked_card_is_refused_in_words(sscard: CommandLine, tmp_path: Path) -> None:
     desk = kit.Desk("v3-sm4", PIN)
     desk.block_card()
-    path = tmp_path / "card.json"
+    path = tmp_path / "card.db"
     save_card(desk.card, path)
     for command in (["verify-pin", "--pin", PIN], ["reset-pin", "--new", NEW], ["unblock-pin"]):
         code, _, err = sscard(command[0], path, *command[1:])
@@ -419,7 +421,7 @@ def test_personalities_are_listed_shown_and_checked(sscard: CommandLine, tmp_pat
 def test_secret_algorithms_are_refused_with_the_reason(sscard: CommandLine, tmp_path: Path, algorithm: str) -> None:
     own = tmp_path / "own.yaml"
     own.write_text(f"based_on: v3-sm4\nname: own\nalgorithm: {algorithm}\n", encoding="utf-8")
-    code, _, err = sscard("issue", "-o", tmp_path / "card.json", "--personality", own)
+    code, _, err = sscard("issue", "-o", tmp_path / "card.db", "--personality", own)
     assert code == 2
     assert f"{algorithm} is not public" in err
 
@@ -526,9 +528,9 @@ def test_a_program_drives_a_card_through_a_pipe(sscard: CommandLine, one: Path, 
     "sessions", [pytest.param(50, marks=pytest.mark.slow), pytest.param(SESSIONS, marks=pytest.mark.campaign)]
 )
 def test_killed_sessions_leave_a_card_that_loads_and_owes_no_try(tmp_path: Path, sessions: int) -> None:
-    """The image always loads, and tries left never exceed what the answers already given imply."""
+    """The card file always loads, and tries left never exceed what the answers already given imply."""
     card = kit.card_of(replace(preset("v3-sm4"), pin_tries=15))
-    save_card(card, tmp_path / "fresh.json")
+    save_card(card, tmp_path / "fresh.db")
     script = Path(kit.__file__).parent / "killed_sessions.py"
     done = subprocess.run(  # noqa: S603
         [sys.executable, script, tmp_path, str(sessions), "20260105"], capture_output=True, text=True, check=False
@@ -564,3 +566,43 @@ def test_an_algorithm_nobody_computes_is_an_error_and_costs_no_try(
     assert err.startswith(f"sscard: {text}")
     assert load_card(one).snapshot().key_tries["PUK"] == (3,)
     assert sscard("verify-pin", one, "--pin", PIN)[0] == 0
+
+
+# --sync
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "apdu {card} 0084000008",
+        "record {card} 0084000008 -o {folder}/talk",
+        "replay {folder}/script {card}",
+        "compare {folder}/script {card} {folder}/other.db",
+        f"verify-pin {{card}} --pin {PIN}",
+        f"change-pin {{card}} --old {PIN} --new {NEW}",
+        f"reset-pin {{card}} --new {NEW}",
+        "unblock-pin {card}",
+        f"case open {{card}} --reason forgotten --new {NEW} --journal {{folder}}/journal.db "
+        "--journal-key {folder}/journal.key",
+    ],
+)
+def test_every_command_that_uses_a_card_passes_sync_on_to_it(
+    sscard: CommandLine, one: Path, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In memory nothing can be synced, and a warning says so."""
+    folder = one.parent
+    (folder / "script").write_text("0084000008\n")
+    (folder / "mountinfo").write_text("36 35 98:0 / / rw - tmpfs tmpfs rw\n")
+    save_card(kit.card_of("v3-sm4", PIN), folder / "other.db")
+    monkeypatch.setattr(storage, "MOUNTS", folder / "mountinfo")
+    warning = f"{one}: is on tmpfs: in spite of --sync it is lost without power"
+    arguments = [word.format(card=one, folder=folder) for word in words.split()]
+    assert warning in sscard(*arguments, "--sync")[2]
+    force = ["--force"] if arguments[0] == "record" else []
+    assert warning not in sscard(*arguments, *force)[2]
+
+
+def test_sync_of_a_card_that_is_no_file_is_an_error(sscard: CommandLine) -> None:
+    code, _, err = sscard("apdu", "exec:true", "0084000008", "--sync")
+    assert code == 2
+    assert err == "sscard: exec:true: only the changes of a card file can be synced\n  leave --sync out\n"

@@ -65,10 +65,11 @@ def of(command: str, *rows: tuple[Any, ...]) -> Iterator[Any]:
         yield pytest.param(Row(command, *fields), marks=marks, id=" ".join([command, *map(str, fields)]))
 
 
+IMAGE = Path(__file__).parent.parent / "images" / "2" / "v3-sm4-fresh.json"
 CARD_ERRORS = (
-    ("nowhere.json {rest}", 2, "nowhere.json: cannot be"),
+    ("nowhere.db {rest}", 2, "nowhere.db: cannot be"),
     ("{folder} {rest}", 2, "is not a regular file"),
-    ("{folder}/not.json {rest}", 2, "is not a card image"),
+    ("{folder}/not.db {rest}", 2, "is not a card file"),
     ("pcsc {rest}", 3, "pip install 'sscard[pcsc]'", "no pyscard"),
     ("pcsc {rest}", 3, "this machine has no reader", "no reader"),
     ("pcsc:other {rest}", 3, "no reader called 'other'", "empty reader"),
@@ -91,7 +92,7 @@ ROWS = [
         ("{folder}/good.yaml {folder}/bad.yaml", 1, "1 failed"),
         ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("{folder}/empty", 2, "no scenarios here"),
-        ("{folder}/not.json", 2, "not.json"),
+        ("{folder}/not.db", 2, "not.db"),
         ("-k zzz", 2, "no scenario fits -k 'zzz'"),
         ("--personality v9", 2, "no personality 'v9'"),
         ("--seed x", 2, "--seed"),
@@ -103,35 +104,61 @@ ROWS = [
     ),
     *of(
         "issue",
-        ("-o {folder}/new.json", 0, "sscard show"),
+        ("-o {folder}/new.db", 0, "sscard show"),
         ("", 2, "--output"),
         ("-o {card}", 2, "exists already"),
-        ("-o {folder}/no/card.json", 2, "cannot be written"),
-        ("-o {folder}/new.json --personality v9", 2, "no personality 'v9'"),
-        ("-o {folder}/new.json --place nowhere", 2, "no place policy 'nowhere'"),
-        ("-o {folder}/new.json --pin 415", 2, "--pin: a PIN has 4 to 16 digits"),
-        ("-o {folder}/new.json --pin ''", 2, "4 to 16 digits, or 'none'"),
-        (f"-o {{folder}}/new.json --name {LONG_NAME}", 2, "--name takes up to 25 Chinese characters or 35 letters"),
-        ("-o {folder}/new.json --name 😀", 2, "all of them in GBK"),
-        ("-o {folder}/new.json --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("-o {folder}/no/card.db", 2, "cannot be written"),
+        ("-o {folder}/new.db --personality v9", 2, "no personality 'v9'"),
+        ("-o {folder}/new.db --place nowhere", 2, "no place policy 'nowhere'"),
+        ("-o {folder}/new.db --pin 415", 2, "--pin: a PIN has 4 to 16 digits"),
+        ("-o {folder}/new.db --pin ''", 2, "4 to 16 digits, or 'none'"),
+        (f"-o {{folder}}/new.db --name {LONG_NAME}", 2, "--name takes up to 25 Chinese characters or 35 letters"),
+        ("-o {folder}/new.db --name 😀", 2, "all of them in GBK"),
+        ("-o {folder}/new.db --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
     ),
     *of(
         "show",
         ("{card}", 0, "6 of 6 tries left"),
+        ("nowhere.db", 2, "nowhere.db: cannot be read"),
+        ("{folder}", 2, "is not a regular file"),
+        ("{folder}/not.db", 2, "is not a card file"),
+    ),
+    *of(
+        "image export",
+        ("{card} -o {folder}/new.json", 0, "image of"),
+        ("{card} -o {folder}/no/new.json", 2, "cannot be written"),
+        ("{card} -o {other}", 2, "exists already"),
+        ("{card} -o {card} --force", 2, "is an input"),
+        ("pcsc -o {folder}/new.json", 2, "the memory of this card cannot be read"),
+        ("nowhere.db -o {folder}/new.json", 2, "nowhere.db: cannot be read"),
+        ("{folder}/not.db -o {folder}/new.json", 2, "is not a card file"),
+    ),
+    *of(
+        "image import",
+        (f"{IMAGE} -o {{folder}}/new.db", 0, "sscard show"),
+        (f"{IMAGE} -o {{folder}}/no/new.db", 2, "cannot be written"),
+        (f"{IMAGE} -o {{card}}", 2, "exists already"),
+        (f"{IMAGE} -o {{card}} --force", 2, "is open in this process", "held"),
+        ("nowhere.json -o {folder}/new.db", 2, "nowhere.json: cannot be read"),
+        ("{card} -o {folder}/new.db", 2, "is not UTF-8 text"),
+        ("{folder}/not.db -o {folder}/new.db", 2, "is not a card image"),
+    ),
+    *of(
+        "image check",
+        (IMAGE, 0, "is good"),
         ("nowhere.json", 2, "nowhere.json: cannot be read"),
-        ("{folder}", 2, "cannot be read"),
-        ("{folder}/not.json", 2, "is not a card image"),
+        ("{folder}/not.db", 2, "not.db:1:1: is not a card image"),
     ),
     *of(
         "insert",
-        ("nowhere.json", 2, "nowhere.json: cannot be read", "process"),
-        ("{folder}/not.json", 2, "is not a card image", "process"),
+        ("nowhere.db", 2, "nowhere.db: cannot be read", "process"),
+        ("{folder}/not.db", 2, "is not a card file", "process"),
         ("{card} --port 0", 2, "--port", "process"),
         ("{card} --port 1", 3, "no PC/SC daemon is running", "process"),
     ),
     *of(
         "farm",
-        ("{folder}/empty", 2, "no card images here"),
+        ("{folder}/empty", 2, "no card files here"),
         ("{card}", 3, "sudo apt-get install pcscd", "no pcscd"),
     ),
     *of("doctor", ("", 3, "sudo apt-get install pcscd", "no pcscd")),
@@ -200,7 +227,7 @@ ROWS = [
         ("{folder}/script {card}", 0, "no difference"),
         ("{folder}/wrong {card}", 1, "1 difference"),
         ("nowhere {card}", 2, "nowhere: cannot be read"),
-        ("{folder}/not.json {card}", 2, "not.json:1"),
+        ("{folder}/not.db {card}", 2, "not.db:1"),
         *((f"{{folder}}/script {arguments}", *rest) for arguments, *rest in on_a_card("")),
     ),
     *of(
@@ -294,8 +321,8 @@ ROWS = [
         ("{card} --listen {folder}/no/socket", 2, "cannot listen at"),
         ("{card} --listen tcp:0 --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("{card} --listen tcp:0 --place nowhere", 2, "no place policy 'nowhere'"),
-        ("nowhere.json --listen tcp:0", 2, "nowhere.json: cannot be"),
-        ("{folder}/not.json --listen tcp:0", 2, "is not a card image"),
+        ("nowhere.db --listen tcp:0", 2, "nowhere.db: cannot be"),
+        ("{folder}/not.db --listen tcp:0", 2, "is not a card file"),
     ),
 ]
 
@@ -366,11 +393,11 @@ def serving(server: HsmServer) -> Iterator[HsmServer]:
 def places(tmp_path: Path) -> Iterator[dict[str, object]]:
     """Cards, scenarios, scripts, keys and an HSM, by the names that rows use."""
     order = make_order(preset("v3-sm4"), Random(1), kit.HOLDER, "410400", date(2026, 1, 5))
-    save_card(personalise(replace(order, pin=PIN), builtin_keys()), tmp_path / "card.json")
-    save_card(kit.card_of("v2-3des", PIN), tmp_path / "other.json")
+    save_card(personalise(replace(order, pin=PIN), builtin_keys()), tmp_path / "card.db")
+    save_card(kit.card_of("v2-3des", PIN), tmp_path / "other.db")
     keys = (Path(command_line.__file__).parents[1] / "issuer" / "test-keys.yaml").read_text(encoding="utf-8")
     for name, text in {
-        "not.json": "no card\n",
+        "not.db": "no card\n",
         "good.yaml": GOOD,
         "bad.yaml": BAD,
         "differs.yaml": DIFFERS,
@@ -392,8 +419,8 @@ def places(tmp_path: Path) -> Iterator[dict[str, object]]:
         gone.close()
         yield {
             "folder": tmp_path,
-            "card": tmp_path / "card.json",
-            "other": tmp_path / "other.json",
+            "card": tmp_path / "card.db",
+            "other": tmp_path / "other.db",
             "token": token,
             "other_token": tmp_path / "other_token",
             "hsm": hsm.url,

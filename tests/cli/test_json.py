@@ -21,25 +21,27 @@ PIN, NEW = "739184", "582036"
 CASE = "--journal journal.db --journal-key journal.key"
 OPEN = f"--channel window --reason leaked --paper id-card --paper social-security-card --new {NEW} {CASE}"
 
+IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
     "run": ("-k puk-once", "sscard.run/1"),
-    "issue": ("-o new.json", "sscard.issue/1"),
-    "apdu": (f"card.json 0084000008 0020000003{PIN}", "sscard.conversation/1"),
-    "verify-pin": (f"card.json --pin {PIN}", "sscard.pin/1"),
-    "change-pin": (f"card.json --old {PIN} --new {NEW}", "sscard.pin/1"),
-    "reset-pin": (f"card.json --new {NEW}", "sscard.pin/1"),
-    "unblock-pin": ("card.json", "sscard.pin/1"),
-    "record": ("card.json -o new.rec 0084000008", "sscard.conversation/1"),
-    "replay": ("script card.json", "sscard.comparison/1"),
-    "compare": ("script card.json other.json", "sscard.comparison/1"),
-    "show": ("card.json", "sscard.show/1"),
+    "issue": ("-o new.db", "sscard.issue/1"),
+    "apdu": (f"card.db 0084000008 0020000003{PIN}", "sscard.conversation/1"),
+    "verify-pin": (f"card.db --pin {PIN}", "sscard.pin/1"),
+    "change-pin": (f"card.db --old {PIN} --new {NEW}", "sscard.pin/1"),
+    "reset-pin": (f"card.db --new {NEW}", "sscard.pin/1"),
+    "unblock-pin": ("card.db", "sscard.pin/1"),
+    "record": ("card.db -o new.rec 0084000008", "sscard.conversation/1"),
+    "replay": ("script card.db", "sscard.comparison/1"),
+    "compare": ("script card.db other.db", "sscard.comparison/1"),
+    "show": ("card.db", "sscard.show/1"),
+    "image check": (f"{IMAGES}/2/v3-sm4-fresh.json", "sscard.image-check/1"),
     "commands": ("", "sscard.commands/1"),
     "item": ("", "sscard.item/1"),
     "doctor": ("", "sscard.doctor/1"),
     "personality list": ("", "sscard.personalities/1"),
     "personality show": ("v3-sm4", "sscard.personality/1"),
     "personality check": ("v3-sm4", "sscard.personality-check/1"),
-    "case open": (f"card.json --old {PIN} {OPEN}", "sscard.case/1"),
+    "case open": (f"card.db --old {PIN} {OPEN}", "sscard.case/1"),
     "case show": (f"{{number}} {CASE}", "sscard.case/1"),
     "case resume": (f"{{number}} {CASE} --old {PIN} --new {NEW}", "sscard.case/1"),
     "case list": (CASE, "sscard.cases/1"),
@@ -60,6 +62,8 @@ WITHOUT = {
     "driver serve": "serves a driver",
     "hsm serve": "serves an HSM",
     "export": "its output is the script",
+    "image export": "its output is the image",
+    "image import": "its output is the card file",
 }
 """Commands that report nothing, and why."""
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
@@ -92,7 +96,7 @@ def test_json_has_a_schema_name(
     sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, language: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("card.json", "other.json"):
+    for name in ("card.db", "other.db"):
         save_card(kit.card_of("v3-sm4", PIN), name)
     Path("script").write_text("0084000008\n")
     arguments, schema = SCHEMAS[command]
@@ -110,7 +114,7 @@ def test_json_has_a_schema_name(
 
 
 def test_a_refused_pin_is_a_document_too(sscard: CommandLine, tmp_path: Path) -> None:
-    card = tmp_path / "card.json"
+    card = tmp_path / "card.db"
     save_card(kit.card_of("v3-sm4", PIN), card)
     code, out, err = sscard("verify-pin", card, "--pin", NEW, "--json")
     content = json.loads(out)
@@ -129,11 +133,11 @@ def test_a_failing_run_prints_its_results_and_the_table_elsewhere(sscard: Comman
 
 
 def test_differences_are_facts(sscard: CommandLine, tmp_path: Path) -> None:
-    for name, pin in (("a.json", PIN), ("b.json", NEW)):
+    for name, pin in (("a.db", PIN), ("b.db", NEW)):
         save_card(kit.card_of("v3-sm4", pin), tmp_path / name)
     script = tmp_path / "script"
     script.write_text("0020000003 {pin}\n0084000008\n")
-    code, out, _err = sscard("compare", script, tmp_path / "a.json", tmp_path / "b.json", "--pin", PIN, "--json")
+    code, out, _err = sscard("compare", script, tmp_path / "a.db", tmp_path / "b.db", "--pin", PIN, "--json")
     content = json.loads(out)
     assert (code, content["commands"], content["sent"]) == (1, 2, 1)
     (difference,) = content["differences"]
@@ -150,7 +154,7 @@ def test_a_scenario_on_two_personalities_is_a_document(sscard: CommandLine, tmp_
 
 
 def test_a_conversation_has_masked_pins_and_explained_answers(sscard: CommandLine, tmp_path: Path) -> None:
-    card = tmp_path / "card.json"
+    card = tmp_path / "card.db"
     save_card(kit.card_of("v3-sm4", PIN), card)
     code, out, _err = sscard("apdu", card, f"0020000003{PIN}", "--json")
     power, verify, off = json.loads(out)["events"]

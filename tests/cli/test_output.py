@@ -19,26 +19,26 @@ TRY = f"0020000003{WRONG}"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    save_card(kit.card_of("v3-sm4", PIN), "card.json")
+    save_card(kit.card_of("v3-sm4", PIN), "card.db")
     Path("good.yaml").write_text(SCENARIO, encoding="utf-8")
     Path("suite").mkdir()
     Path("suite/good.yaml").write_text(SCENARIO, encoding="utf-8")
     Path("script").write_text("0084000008\n", encoding="utf-8")
     Path("old").write_text("yesterday\n", encoding="utf-8")
     Path("mine.yaml").write_text("based_on: v3-sm4\n", encoding="utf-8")
-    Path("link").symlink_to("card.json")
-    Path("hard").hardlink_to("card.json")
+    Path("link").symlink_to("card.db")
+    Path("hard").hardlink_to("script")
     return tmp_path
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        f"apdu card.json {TRY} --trace card.json --force",
-        f"apdu card.json {TRY} --trace link --force",
-        f"apdu link {TRY} --trace ./card.json --force",
-        f"apdu image:card.json {TRY} --trace hard --force",
-        f"record card.json -o card.json {TRY} --force",
+        f"apdu card.db {TRY} --trace card.db --force",
+        f"apdu card.db {TRY} --trace link --force",
+        f"apdu link {TRY} --trace ./card.db --force",
+        "export script --as etsi -o hard --force",
+        f"record card.db -o card.db {TRY} --force",
         "export script --as etsi -o script --force",
         "run good.yaml --trace good.yaml",
         "run suite --report junit=suite/good.yaml",
@@ -57,21 +57,21 @@ def test_an_output_is_never_an_input_of_the_command(sscard: CommandLine, folder:
 
 
 @pytest.mark.parametrize("output", ["no/folder", ".", "n" * 300])
-@pytest.mark.parametrize("command", ["apdu card.json {try} --trace", "record card.json {try} -o"])
+@pytest.mark.parametrize("command", ["apdu card.db {try} --trace", "record card.db {try} -o"])
 def test_an_output_that_cannot_be_written_costs_no_try(
     sscard: CommandLine, folder: Path, command: str, output: str
 ) -> None:
     code, out, err = sscard(*shlex.split(command.replace("{try}", TRY)), output)
     assert (code, out) == (2, "")
     assert "cannot be" in err
-    assert load_card(folder / "card.json").snapshot().pin_tries == 6
+    assert load_card(folder / "card.db").snapshot().pin_tries == 6
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        f"apdu card.json {TRY} --trace old",
-        f"record card.json {TRY} -o old",
+        f"apdu card.db {TRY} --trace old",
+        f"record card.db {TRY} -o old",
         "export script --as etsi -o old",
         "issue -o old",
     ],
@@ -81,14 +81,14 @@ def test_an_existing_file_is_replaced_with_force_only(sscard: CommandLine, folde
     assert code == 2
     assert err == "sscard: old: exists already\n  choose another name, or replace it with --force\n"
     assert (folder / "old").read_text() == "yesterday\n"
-    assert load_card(folder / "card.json").snapshot().pin_tries == 6
+    assert load_card(folder / "card.db").snapshot().pin_tries == 6
     assert sscard(*arguments.split(), "--force")[0] in (0, 1)
-    assert (folder / "old").read_text() != "yesterday\n"
+    assert (folder / "old").read_bytes() != b"yesterday\n"
 
 
 def test_an_empty_file_is_written_without_force(sscard: CommandLine, folder: Path) -> None:
     (folder / "new").touch()
-    assert sscard("record", "card.json", "-o", "new", "0084000008")[0] == 0
+    assert sscard("record", "card.db", "-o", "new", "0084000008")[0] == 0
     assert (folder / "new").stat().st_size
 
 
@@ -97,7 +97,7 @@ def test_a_report_of_the_last_run_is_replaced(sscard: CommandLine, folder: Path)
     assert "VERIFY" in (folder / "old").read_text()
 
 
-@pytest.mark.parametrize("arguments", ["apdu nowhere.json 00 --trace new", "record nowhere.json -o new 00"])
+@pytest.mark.parametrize("arguments", ["apdu nowhere.db 00 --trace new", "record nowhere.db -o new 00"])
 def test_an_output_appears_only_with_something_in_it(sscard: CommandLine, folder: Path, arguments: str) -> None:
     assert sscard(*arguments.split())[0] == 2
     assert not (folder / "new").exists()
@@ -107,8 +107,8 @@ def test_an_output_appears_only_with_something_in_it(sscard: CommandLine, folder
 @pytest.mark.parametrize(
     "arguments",
     [
-        "apdu card.json 0084000008 --trace /dev/full",
-        "record card.json 0084000008 -o /dev/full",
+        "apdu card.db 0084000008 --trace /dev/full",
+        "record card.db 0084000008 -o /dev/full",
         "export script --as etsi -o /dev/full",
         "run good.yaml --trace /dev/full",
     ],
@@ -120,7 +120,7 @@ def test_a_full_disk_ends_with_3(sscard: CommandLine, folder: Path, arguments: s
 
 
 def test_a_trace_may_go_to_standard_error(folder: Path) -> None:
-    done = run("apdu", folder / "card.json", "0084000008", "--trace", "/dev/stderr")
+    done = run("apdu", folder / "card.db", "0084000008", "--trace", "/dev/stderr")
     assert done.returncode == 0
     assert "GET CHALLENGE" in done.stderr
 
@@ -145,13 +145,13 @@ def test_a_trace_may_go_to_standard_error(folder: Path) -> None:
         (["apdu", "a" * 5000, "0084000008"], "File name too long"),
         (["export", "a" * 5000, "--as", "etsi"], "File name too long"),
         (["show", "caf\udce9.json"], "argument 2 is not UTF-8 text"),
-        (["verify-pin", "card.json", "--pin", "12\udcff"], "argument 4 is not UTF-8 text"),
+        (["verify-pin", "card.db", "--pin", "12\udcff"], "argument 4 is not UTF-8 text"),
         (["driver", "build", "--cc", "gcc 'x"], "--cc: a quotation mark is not closed"),
-        (["driver", "serve", "card.json", "--listen", "foo:1"], "--listen: no address 'foo:1'"),
-        (["driver", "serve", "card.json", "--listen", "tcp:65536"], "--listen: tcp:65536: not a port"),
-        (["driver", "serve", "card.json", "--listen", ""], "--listen: no address ''"),
-        (["driver", "serve", "card.json", "--pins", "12,abc"], "--pins: entry 2 is not digits, 'cancel' or 'timeout'"),
-        (["driver", "serve", "card.json", "--pins", ""], "--pins: entry 1 is not digits"),
+        (["driver", "serve", "card.db", "--listen", "foo:1"], "--listen: no address 'foo:1'"),
+        (["driver", "serve", "card.db", "--listen", "tcp:65536"], "--listen: tcp:65536: not a port"),
+        (["driver", "serve", "card.db", "--listen", ""], "--listen: no address ''"),
+        (["driver", "serve", "card.db", "--pins", "12,abc"], "--pins: entry 2 is not digits, 'cancel' or 'timeout'"),
+        (["driver", "serve", "card.db", "--pins", ""], "--pins: entry 1 is not digits"),
     ],
     ids=lambda value: " ".join(value)[:40].encode("ascii", "replace").decode() if isinstance(value, list) else "",
 )
@@ -169,17 +169,17 @@ def test_a_default_token_file_with_a_name_too_long_ends_with_2(folder: Path) -> 
     assert (done.returncode, done.stdout) == (2, "")
     assert "File name too long" in done.stderr
     assert "Traceback" not in done.stderr
-    assert run("unblock-pin", folder / "card.json", XDG_CONFIG_HOME=too_long).returncode == 0
+    assert run("unblock-pin", folder / "card.db", XDG_CONFIG_HOME=too_long).returncode == 0
 
 
 def test_standard_input_that_is_not_utf_8_ends_with_2(folder: Path) -> None:
     script = folder / "latin"
     script.write_bytes(b"# caf\xe9\n0084000008\n")
-    for command in ("apdu card.json", "replay - card.json", "driver call nothing.so"):
+    for command in ("apdu card.db", "replay - card.db", "driver call nothing.so"):
         done = _shell(f"{command} < latin")
         assert "Traceback" not in done[1]
         assert done[0] == 2
-    assert "<stdin>: is not UTF-8 text" in _shell("apdu card.json < latin")[1]
+    assert "<stdin>: is not UTF-8 text" in _shell("apdu card.db < latin")[1]
 
 
 def _shell(command: str) -> tuple[int, str]:

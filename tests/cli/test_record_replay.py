@@ -34,8 +34,8 @@ PROOF = "0082000610" + "00" * 16
 
 @pytest.fixture
 def card(tmp_path: Path) -> Path:
-    save_card(kit.card_of("v3-sm4"), tmp_path / "card.json")
-    return tmp_path / "card.json"
+    save_card(kit.card_of("v3-sm4"), tmp_path / "card.db")
+    return tmp_path / "card.db"
 
 
 @pytest.mark.parametrize("text", ["", "\n# nothing\n"])
@@ -59,14 +59,14 @@ def test_a_stream_that_the_caller_closed(card: Path, closed: str) -> None:
 @pytest.fixture
 def twin(card: Path) -> Path:
     """A copy of the card, as it was before anything was done with it."""
-    return Path(shutil.copy(card, card.with_name("twin.json")))
+    return Path(shutil.copy(card, card.with_name("twin.db")))
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
     """The same holder's card of another personality."""
-    save_card(kit.card_of("v2-3des"), tmp_path / "other.json")
-    return tmp_path / "other.json"
+    save_card(kit.card_of("v2-3des"), tmp_path / "other.db")
+    return tmp_path / "other.db"
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ class TestReplay:
         assert (code, out) == (0, "9 of 9 commands played, no difference\n")
 
     def test_other_pins_do_where_they_play_the_same_parts(self, sscard, recording, tmp_path):
-        path = tmp_path / "own.json"
+        path = tmp_path / "own.db"
         save_card(kit.card_of("v3-sm4", "739104"), path)
         pins = ("--pin", "739104", "--pin", "111111", "--pin", "222222")
         assert sscard("replay", recording, path, *pins)[0] == 0
@@ -170,13 +170,13 @@ class TestReplay:
         assert load_card(twin).snapshot() == before
 
     def test_the_serial_number_in_the_atr_is_not_compared(self, sscard, card, tmp_path):
-        mine, theirs = tmp_path / "mine.jsonl", tmp_path / "theirs.json"
+        mine, theirs = tmp_path / "mine.jsonl", tmp_path / "theirs.db"
         sscard("issue", "-o", theirs, "--seed", "5")
         sscard("record", card, "-o", mine, SELECT)
         assert sscard("replay", mine, theirs)[0] == 0
 
     def test_cards_of_other_holders_are_compared_by_status_words(self, sscard, card, tmp_path):
-        mine, theirs = tmp_path / "mine.jsonl", tmp_path / "theirs.json"
+        mine, theirs = tmp_path / "mine.jsonl", tmp_path / "theirs.db"
         sscard("issue", "-o", theirs, "--seed", "5")
         sscard("record", card, "-o", mine, SELECT, "00A4020002EF05", "00B2010012")
         assert sscard("replay", mine, theirs)[0] == 1

@@ -128,9 +128,9 @@ def test_no_private_part_of_click_is_used() -> None:
 
 
 def test_without_a_terminal_a_pin_is_not_read_with_echo(tmp_path: Path) -> None:
-    save_card(kit.card_of("v3-sm4"), tmp_path / "card.json")
+    save_card(kit.card_of("v3-sm4"), tmp_path / "card.db")
     done = subprocess.run(  # noqa: S603
-        [*SSCARD, "verify-pin", tmp_path / "card.json"],
+        [*SSCARD, "verify-pin", tmp_path / "card.db"],
         input="123456\n",
         capture_output=True,
         text=True,

@@ -177,7 +177,7 @@ def test_a_1_0_card_has_no_key_to_prove(contact: bool) -> None:
 
 def test_the_card_of_an_image_file(tmp_path: Path, contact: bool) -> None:
     """Every change is in the file when the function returns."""
-    path = tmp_path / "card.json"
+    path = tmp_path / "card.db"
     save_card(kit.card_of("v3-sm4"), path)
     with open_card(path, contact=contact) as card:
         driver = SSCardDriver(Readers(contact=lambda: card), ScriptedPad(["123456", "654321", "654321", "123456"]))

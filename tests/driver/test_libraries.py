@@ -114,7 +114,7 @@ def test_the_pin_of_a_pout_info_is_masked() -> None:
 
 def test_a_driver_in_front_of_a_card_that_is_a_program(ours: Path, place: str, tmp_path: Path) -> None:
     """Library, server, program and image, each in a process of its own."""
-    image = tmp_path / "card.json"
+    image = tmp_path / "card.db"
     save_card(kit.card_of("v3-sm4"), image)
     card = "exec:" + shlex.join([*SSCARD, "apdu", str(image), "--raw"])
     with running("driver", "serve", card, "--listen", place, "--pins", "000000,123456") as server:

@@ -60,7 +60,7 @@ def call(folder: Path) -> Path:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    path = tmp_path / "card.json"
+    path = tmp_path / "card.db"
     save_card(kit.card_of("v3-sm4"), path)
     return path
 
@@ -130,7 +130,7 @@ def test_without_a_psam_the_application_falls_back_to_the_hsm(image: Path, place
 
 
 def test_another_card_lies_on_the_contactless_reader(image: Path, place: str, call: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.json"
+    other = tmp_path / "other.db"
     save_card(kit.card_of("v2-3des", pin="111111"), other)
     with served(image, "--contactless", other, "--listen", place, "--pins", "123456,111111"):
         assert run(call, place, "iVerifyPIN 1 / iVerifyPIN 2") == [(0, ""), (0, "")]
@@ -163,7 +163,7 @@ def test_the_example_works_with_every_card_that_is_issued(
     options: tuple[str, ...], tmp_path: Path, example: Path
 ) -> None:
     """The PSAM is one of the card's city."""
-    image = tmp_path / "card.json"
+    image = tmp_path / "card.db"
     issued = CliRunner().invoke(app, ["issue", "-o", str(image), "--seed", "1", "--pin", "123456", *options])
     assert issued.exit_code == 0
     with served(image, "--listen", "tcp:0", "--pins", PINS, "--psam", "province") as server:
@@ -268,7 +268,7 @@ def test_build_and_path_name_the_library(tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["missing.json"], "cannot be read"),
+        (["missing.db"], "cannot be read"),
         (["--listen", "tcp:x"], "not a port"),
         (["--listen", "/no/such/folder/driver"], "cannot listen"),
         (["--psam", "province", "--terminal", "51"], "not a terminal number"),
@@ -277,7 +277,7 @@ def test_build_and_path_name_the_library(tmp_path: Path, monkeypatch: pytest.Mon
     ],
 )
 def test_what_cannot_be_served_is_said(image: Path, options: list[str], text: str) -> None:
-    words = options if options[0] == "missing.json" else [str(image), *options]
+    words = options if options[0] == "missing.db" else [str(image), *options]
     with pytest.raises(InputError) as told:
         app(["driver", "serve", *words])
     assert text in str(told.value)

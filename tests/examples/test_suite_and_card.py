@@ -39,7 +39,7 @@ def test_our_card_is_served_by_the_virtual_icc_and_stays_in_its_file(tmp_path: P
         check_private_pcscd()
     except MissingPart as missing:
         pytest.skip(str(missing))
-    file = tmp_path / "card.json"
+    file = tmp_path / "card.db"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([FOLDER, os.environ.get("PYTHONPATH", "")])}
     with PrivatePcscd() as daemon:
         command = [sys.executable, str(EXAMPLES / "virtualicc" / "virtual_card.py"), str(file), str(daemon.port(0))]

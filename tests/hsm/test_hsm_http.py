@@ -373,7 +373,7 @@ def test_a_file_without_token_is_said(tmp_path: Path, content: bytes, text: str)
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_line_serves_and_a_reset_asks_it(tmp_path: Path, end: signal.Signals) -> None:
-    image, token_file = tmp_path / "card.json", tmp_path / "token"
+    image, token_file = tmp_path / "card.db", tmp_path / "token"
     save_card(kit.card_of("v3-sm4"), image)
     command = [sys.executable, "-m", "sscard.cli.main", "hsm", "serve", "--port", "0", "--token-file", str(token_file)]
     with subprocess.Popen(  # noqa: S603

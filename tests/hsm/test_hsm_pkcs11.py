@@ -242,7 +242,7 @@ def test_the_command_line_works_with_a_token(
     """A case with the trial at the pharmacy: PUK, STK and DPK of the card are derived in the token."""
     monkeypatch.setenv("SSCARD_TOKEN_PIN", PIN)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    card = tmp_path / "card.json"
+    card = tmp_path / "card.db"
     save_card(citizens_card(kit.PIN, personality=preset("v2-3des")), card)
     first, *rest = command.split()
     second = [rest.pop(0)] if first == "case" else []
@@ -283,16 +283,16 @@ def test_how_a_command_ends_without_its_token(
     monkeypatch.setenv("SSCARD_TOKEN_PIN", pin)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
-    card = tmp_path / "card.json"
+    card = tmp_path / "card.db"
     save_card(kit.card_of("v2-3des"), card)
-    before = card.read_bytes()
+    before = kit.image_of(card)
     url = f"pkcs11:token={token};module={module}"
     words = [word.format(module=module, token=token, card=card, url=url) for word in command.split()]
     ended, _, said = sscard(*words)
     assert ended == code
     assert said.startswith(err.format(module=module))
     assert pin not in said
-    assert card.read_bytes() == before
+    assert kit.image_of(card) == before
 
 
 def sscard_hsm_load(module: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:

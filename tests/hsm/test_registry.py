@@ -292,17 +292,17 @@ class OnCards:
     def __init__(self, folder: Path, sscard: CommandLine) -> None:
         self._sscard = sscard
         self.journal = folder / "journal.db"
-        self.cards = {name: folder / f"{name}.json" for name in ("v2-3des", "v3-sm4")}
+        self.cards = {name: folder / f"{name}.db" for name in ("v2-3des", "v3-sm4")}
         for name, path in self.cards.items():
             save_card(citizens_card(kit.PIN, personality=preset(name)), path)
-        self.before = {name: path.read_bytes() for name, path in self.cards.items()}
+        self.before = {name: kit.image_of(path) for name, path in self.cards.items()}
 
     def __call__(self, command: str, card: str, *options: object) -> tuple[int, str, str]:
         words = [word.format(card=self.cards[card], journal=self.journal) for word in command.split()]
         return self._sscard(*words, *options)
 
     def is_untouched(self, card: str) -> bool:
-        return self.cards[card].read_bytes() == self.before[card]
+        return kit.image_of(self.cards[card]) == self.before[card]
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ def written(path: Path, text: str) -> Path:
 
 
 BAD = {
-    "a file that is not there": lambda path: load_card(path.with_name("none.json")),
+    "a file that is not there": lambda path: load_card(path.with_name("none.db")),
     "a folder for a file": lambda path: load_card(path.parent),
     "a name too long": lambda path: load_card(path.with_name("x" * 300)),
     "bytes that are no text": lambda path: path.write_bytes(b"\xff\xfe") and read_scenario(path),

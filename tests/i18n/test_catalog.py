@@ -686,10 +686,10 @@ def test_the_option_speaks_chinese_from_the_first_word() -> None:
     ],
 )
 def test_errors_in_the_language(environment: dict[str, str], arguments: tuple[str, ...], chinese: bool) -> None:
-    done = sscard(*arguments, "show", "nowhere.json", **environment)
+    done = sscard(*arguments, "show", "nowhere.db", **environment)
     assert done.returncode == 2
-    english = "sscard: nowhere.json: cannot be read: No such file or directory\n"
-    assert done.stderr == ("sscard: nowhere.json: 无法读取：没有此文件或文件夹\n" if chinese else english)
+    english = "sscard: nowhere.db: cannot be read: No such file or directory\n"
+    assert done.stderr == ("sscard: nowhere.db: 无法读取：没有此文件或文件夹\n" if chinese else english)
 
 
 @pytest.mark.parametrize(
@@ -744,7 +744,7 @@ def test_a_failing_step_is_told_in_chinese(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_card_and_its_refusals_in_chinese(tmp_path: Path) -> None:
-    image = tmp_path / "card.json"
+    image = tmp_path / "card.db"
     save_card(kit.card_of("v3-sm4"), image)
     shown = sscard("--lang", "zh", "show", image, "--all").stdout
     assert "密码：已设，剩余6次" in shown

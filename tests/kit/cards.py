@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from sscard.card import Chip, Personality, Profile
 from sscard.issuer import Card, Holder, Order, builtin_keys, make_order, personalise, preset
+from sscard.issuer.cardfile import load_card, open_card
+from sscard.issuer.database import wal_of
+from sscard.issuer.image import write_image
 from sscard.standard.encoding import encode_pin
 from sscard.standard.generations import build_layout
 
@@ -90,3 +97,37 @@ def scripted(*values: bytes) -> Callable[[int], bytes]:
         return value
 
     return source
+
+
+def image_of(path: Path) -> str:
+    """What a card file holds: its bytes change whenever it is opened."""
+    return write_image(load_card(path))
+
+
+def on_disk(path: Path) -> Card:
+    """The card as the next process finds it if this one, which has it open, is killed now.
+
+    Another process makes the copy: closing the file in this one would drop its locks.
+    """
+    with TemporaryDirectory() as folder:
+        for file in (path, wal_of(path)):
+            if file.exists():
+                subprocess.run(["cp", file, folder], check=True)  # noqa: S603, S607 - a copy
+        card = load_card(Path(folder) / path.name)
+    card.memory.recover()
+    return card
+
+
+def crash(path: Path, *commands: bytes) -> None:
+    """Send commands to the card of a card file in a process that ends right after them, without closing it."""
+    child = os.fork()
+    if not child:
+        try:
+            opened = open_card(path, Random(1))
+            card = opened.__enter__()
+            card.power_on()
+            for command in commands:
+                card.transmit(command)
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)

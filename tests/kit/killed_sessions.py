@@ -1,13 +1,14 @@
 """Sessions of ``sscard apdu --raw`` that end with SIGKILL; run as a program, prints one JSON row per session.
 
 sscard is imported once and every session is a fork, so that 200 of them take seconds. A row is the tries left
-before, the answers given, the tries left in the image after, and whether the kill fell into a write of the image.
+before, the answers given, the tries left in the file after, and whether the kill left a write-ahead log.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from contextlib import redirect_stdout, suppress
@@ -17,6 +18,7 @@ from random import Random
 
 from sscard.cli.main import main
 from sscard.issuer.cardfile import load_card
+from sscard.issuer.database import wal_of
 
 COMMANDS = 6
 MOMENTS = 100_000
@@ -62,21 +64,24 @@ def warm_up(image: Path) -> None:
         main(["apdu", str(image), "--raw", "0084000008"])
 
 
+def restore(image: Path, fresh: Path) -> None:
+    """The card as it was issued."""
+    wal_of(image).unlink(missing_ok=True)
+    shutil.copy(fresh, image)
+
+
 def run(folder: Path, sessions: int, seed: int) -> None:
     random = Random(seed)
-    warm_up(folder / "fresh.json")
-    fresh = (folder / "fresh.json").read_bytes()
-    image = folder / "card.json"
-    image.write_bytes(fresh)
+    warm_up(folder / "fresh.db")
+    image = folder / "card.db"
+    restore(image, folder / "fresh.db")
     for _ in range(sessions):
         before = load_card(image).snapshot().pin_tries
         if before < COMMANDS:
-            image.write_bytes(fresh)
+            restore(image, folder / "fresh.db")
             before = load_card(image).snapshot().pin_tries
         given = answers_before_kill(image, random.randrange(COMMANDS), random.randrange(MOMENTS))
-        writing = image.with_name(".card.json.new")
-        torn = writing.exists()
-        writing.unlink(missing_ok=True)
+        torn = wal_of(image).exists()
         card = load_card(image)
         card.memory.recover()
         sys.stdout.write(json.dumps([before, given, card.snapshot().pin_tries, torn]) + "\n")

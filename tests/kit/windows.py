@@ -2,16 +2,12 @@
 
 Other packages keep it, because the Python here is one for Unix. `HIDDEN` names
 what the Python documentation marks "Availability: Unix", or not Windows.
-msvcrt locks files as on Windows, unless NO_MSVCRT is set.
 """
 
 from __future__ import annotations
 
 import builtins
-import errno
-import fcntl
 import importlib
-import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -29,7 +25,6 @@ HIDDEN = {
     "pwritev chown lchown fchmod fchown fdatasync lockf mkfifo mknod nice uname sync statvfs openpty sysconf "
     "sched_getaffinity O_NOCTTY O_DIRECTORY O_NOFOLLOW O_SYNC O_DSYNC O_CLOEXEC O_NONBLOCK WIFEXITED waitid wait",
 }
-LK_NBLCK = 2
 real_import = builtins.__import__
 
 
@@ -53,18 +48,6 @@ def _import(name: str, globals: Any = None, locals: Any = None, fromlist: Any = 
     return real_import(name, globals, locals, fromlist, level)
 
 
-def _locking(handle: int, mode: int, count: int) -> None:
-    """msvcrt.locking of LK_NBLCK: bytes from the position on, for this process."""
-    assert mode == LK_NBLCK
-    try:
-        fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB, count, os.lseek(handle, 0, os.SEEK_CUR))
-    except OSError:
-        raise PermissionError(errno.EACCES, "Permission denied") from None
-
-
-if "NO_MSVCRT" not in os.environ:
-    COPIES["msvcrt"] = ModuleType("msvcrt")
-    vars(COPIES["msvcrt"]).update(locking=_locking, LK_NBLCK=LK_NBLCK)
 builtins.__import__ = _import
 
 if __name__ == "__main__":

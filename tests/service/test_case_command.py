@@ -37,7 +37,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def card(tmp_path: Path) -> Path:
-    return issue(tmp_path / "card.json")
+    return issue(tmp_path / "card.db")
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_the_same_key_is_the_same_case_and_runs_once(run: Run, card: Path) -> No
 
 
 def _strings(image: bytes, beside: Path) -> list[bytes]:
-    copy = beside.with_name("copy.json")
+    copy = beside.with_name("copy.db")
     copy.write_bytes(image)
     return load_card(copy).memory.strings
 
@@ -156,7 +156,7 @@ def test_a_mistaken_option_ends_with_two_and_opens_nothing(
 
 
 def test_a_refusal_ends_with_one_and_its_ground(run: Run, tmp_path: Path) -> None:
-    result = run("open", issue(tmp_path / "other.json", city="510100"), "--reason", "forgotten", "--new", NEW)
+    result = run("open", issue(tmp_path / "other.db", city="510100"), "--reason", "forgotten", "--new", NEW)
     assert result.code == 1
     assert "was not issued in this province" in result.out
 

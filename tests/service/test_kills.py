@@ -92,8 +92,8 @@ class Office:
         self.url = url
         self.key_file = folder / "journal.key"
         self.key_file.write_text(JOURNAL_KEY.hex())
-        self.fresh = folder / "fresh.json"
-        self.card = folder / "card.json"
+        self.fresh = folder / "fresh.db"
+        self.card = folder / "card.db"
         save_card(citizens_card(OLD), self.fresh)
 
     def serve(self, key: str, reason: Reason, step: Step) -> None:

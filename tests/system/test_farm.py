@@ -43,7 +43,7 @@ def cards(tmp_path: Path) -> Path:
     """Four cards, each with its own PIN."""
     for number in range(4):
         card = kit.card_of("v3-sm4", f"11110{number}", serial=number + 1)
-        save_card(card, tmp_path / f"card-{number}.json")
+        save_card(card, tmp_path / f"card-{number}.db")
     return tmp_path
 
 
@@ -64,11 +64,11 @@ def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -
     assert json.loads(said) == [["611B", "9000", *words] for words in wrong]
     rows = [row.replace("│", "").split() for row in rest.splitlines() if "in the reader" in row]
     assert [(row[4], row[-2], row[-1]) for row in rows] == [
-        *((f"card-{number}.json", "0", "6") for number in range(4)),  # when it starts
-        *((f"card-{number}.json", str(2 + number), str(6 - number)) for number in range(4)),
+        *((f"card-{number}.db", "0", "6") for number in range(4)),  # when it starts
+        *((f"card-{number}.db", str(2 + number), str(6 - number)) for number in range(4)),
     ]
     for number in range(4):
-        assert load_card(cards / f"card-{number}.json").chip(Random(1)).snapshot().pin_tries == 6 - number
+        assert load_card(cards / f"card-{number}.db").chip(Random(1)).snapshot().pin_tries == 6 - number
 
 
 @pytest.mark.slow
@@ -78,8 +78,8 @@ def test_a_program_reads_which_reader_has_which_card(cards: Path, end: signal.Si
     with running("farm", cards, "--readers", 2, "--json") as farm:
         content = json.loads("".join(iter(farm.line, "}\n")) + "}")
         assert content["schema"] == "sscard.farm/1"
-        assert [row["card"] for row in content["readers"]] == [str(cards / f"card-{each}.json") for each in range(2)]
-        assert content["without_reader"] == [str(cards / f"card-{each}.json") for each in (2, 3)]
+        assert [row["card"] for row in content["readers"]] == [str(cards / f"card-{each}.db") for each in range(2)]
+        assert content["without_reader"] == [str(cards / f"card-{each}.db") for each in (2, 3)]
         listed = "from smartcard.System import readers; print(*readers(), sep='\\n')"
         found = subprocess.check_output([sys.executable, "-c", listed], env=content["environment"], timeout=PATIENCE)  # noqa: S603
         assert found.decode().splitlines() == [row["reader"] for row in content["readers"]]
@@ -99,7 +99,14 @@ def test_ctrl_c_ends_it_and_its_images_are_free(cards: Path) -> None:
 
 
 def test_an_image_that_cannot_be_used_ends_it_with_2(cards: Path) -> None:
-    (cards / "torn.json").write_text("{")
+    (cards / "torn.db").write_text("{")
     with running("farm", cards) as farm:
-        assert "torn.json:1:2: is not a card image" in farm.line()
+        assert "torn.db: is a JSON image, not a card file" in farm.line()
         assert farm.process.wait(PATIENCE) == 2
+
+
+def test_a_card_that_others_can_read_is_named(cards: Path) -> None:
+    (cards / "card-2.db").chmod(0o644)
+    with running("farm", cards) as farm:
+        assert farm.line_with("other users can read it").startswith(f"{cards / 'card-2.db'}: ")
+        assert farm.end()[0] == 0

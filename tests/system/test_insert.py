@@ -28,7 +28,7 @@ ASK_TRIES = bytes.fromhex("0020000000")
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    path = tmp_path / "card.json"
+    path = tmp_path / "card.db"
     save_card(kit.card_of("v3-sm4"), path)
     return path
 
@@ -146,7 +146,7 @@ def test_the_contactless_side(pcscd: PrivatePcscd, reader: int, image: Path, con
 
 @pytest.mark.slow
 def test_a_slot_that_is_taken_ends_with_3(inserted: Program, pcscd: PrivatePcscd, reader: int, tmp_path: Path) -> None:
-    other = tmp_path / "other.json"
+    other = tmp_path / "other.db"
     save_card(kit.card_of("v2-3des"), other)
     done = run("insert", other, "--port", pcscd.port(reader))
     assert done.returncode == 3

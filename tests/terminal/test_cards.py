@@ -29,8 +29,8 @@ TRIES = "0020000000"
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    save_card(kit.card_of("v3-sm4"), tmp_path / "card.json")
-    return tmp_path / "card.json"
+    save_card(kit.card_of("v3-sm4"), tmp_path / "card.db")
+    return tmp_path / "card.db"
 
 
 @pytest.mark.parametrize("prefix", ["", "image:"])
@@ -48,11 +48,11 @@ def test_a_program() -> None:
 @pytest.mark.parametrize(
     ("url", "scheme"),
     [
-        ("card.json", "image"),
-        ("image:card.json", "image"),
-        ("/cards/a:b.json", "image"),
-        (r"C:\cards\x.json", "image"),
-        ("c:/x.json", "image"),
+        ("card.db", "image"),
+        ("image:card.db", "image"),
+        ("/cards/a:b.db", "image"),
+        (r"C:\cards\x.db", "image"),
+        ("c:/x.db", "image"),
         ("pcsc", "pcsc"),
         ("pcsc:", "pcsc"),
         ("pcsc:Reader: 00", "pcsc"),
@@ -74,8 +74,8 @@ def test_a_file_with_a_colon_in_its_name_is_a_path(
     image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    image.rename("my:card.json")
-    assert scheme_of("my:card.json") == "image"
+    image.rename("my:card.db")
+    assert scheme_of("my:card.db") == "image"
 
 
 @pytest.mark.parametrize("url", ["pcsc", "exec:./card", "tcp:localhost:1"])

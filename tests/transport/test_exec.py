@@ -35,7 +35,7 @@ def test_a_line_for_a_command_and_reset_for_power() -> None:
 
 
 def test_sscard_itself_is_such_a_program(tmp_path: Path) -> None:
-    image = tmp_path / "a card.json"
+    image = tmp_path / "a card.db"
     card = kit.card_of("v3-sm4")
     save_card(card, image)
     command = shlex.join([sys.executable, "-m", "sscard.cli.main", "apdu", str(image), "--raw"])

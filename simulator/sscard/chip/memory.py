@@ -6,15 +6,22 @@ then clears the log. Each of these writes is one *write point*, at which the
 power can be cut before, during (the cell is torn) or after the write.
 ``recover`` replays a complete log and ignores a torn one, so that transactions
 are atomic.
+
+A memory may have a ``Store``, such as a card file. Then each change is in the
+store before the command handler continues, and a change that the store cannot
+keep is a ``MemoryFailure`` and takes no effect. The store adds no write points.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final
+from typing import Final, Protocol
 
 NEVER: Final = 1 << 62
 """A write point that is never reached."""
+
+NOW: Final = -1
+"""A limit that every transaction passes: each one goes through ``_write``."""
 
 TORN: Final = 0xFF
 """The value read from a torn number cell."""
@@ -36,16 +43,26 @@ class MemoryFailure(Exception):
     """A cell cannot be written any more; the card answers 6581."""
 
 
+class Store(Protocol):
+    """What keeps the state of a memory outside this process. Each method raises ``MemoryFailure`` if it cannot."""
+
+    def commit(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
+        """Keep the new values of these cells, all or none."""
+
+    def keep_log(self, log: Log | None) -> None:
+        """Keep the log of the memory, complete or torn, or that there is none."""
+
+
 class Memory:
     """The cells of one card.
 
     ``numbers`` and ``strings`` are read directly and written only by
     ``put_number``, ``put_string`` and ``commit``. ``writes`` counts the write
     points passed since the memory was made, so an unchanged ``writes`` means
-    an unchanged memory.
+    an unchanged memory. ``store`` holds the same state from ``keep_in`` on.
     """
 
-    __slots__ = ("_limit", "cut_at", "fail_at", "log", "moment", "numbers", "strings", "writes")
+    __slots__ = ("_limit", "_store", "cut_at", "fail_at", "log", "moment", "numbers", "strings", "writes")
 
     def __init__(self, numbers: list[int], strings: list[bytes]) -> None:
         self.numbers = numbers
@@ -56,24 +73,32 @@ class Memory:
         self.fail_at = NEVER
         self.moment = Moment.BEFORE
         self._limit = NEVER
+        self._store: Store | None = None
+
+    def keep_in(self, store: Store) -> None:
+        """Commit every change from now on to a store, which holds the present state."""
+        self._store = store
+        self._limit = NOW
 
     def cut_power(self, point: int, moment: Moment = Moment.BEFORE) -> None:
         """Cut the power once, at the ``point``-th write point from now (0 is the next)."""
         self.cut_at = self.writes + point
         self.moment = moment
-        self._limit = min(self.cut_at, self.fail_at)
+        self._limit = self._next_fault()
 
     def fail(self, point: int = 0) -> None:
         """Make every write fail, starting at the ``point``-th write point from now."""
         self.fail_at = self.writes + point
-        self._limit = min(self.cut_at, self.fail_at)
+        self._limit = self._next_fault()
 
     def mend(self) -> None:
         """Cancel ``cut_power`` and ``fail``."""
-        self.cut_at = self.fail_at = self._limit = NEVER
+        self.cut_at = self.fail_at = NEVER
+        self._limit = self._next_fault()
 
     # If no fault is due before the end of a transaction, its steps are not observable,
-    # so the cells are written directly; otherwise _write proceeds step by step.
+    # so the cells are written directly; otherwise _write proceeds step by step. A memory
+    # with a store always takes the way of _write, so that one without pays nothing for it.
 
     def put_number(self, cell: int, value: int) -> None:
         """A transaction that writes one number."""
@@ -117,31 +142,50 @@ class Memory:
         return copy
 
     def _write(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
-        if self.writes + 2 + len(numbers) + len(strings) > self.fail_at:
+        writes = self.writes + 2 + len(numbers) + len(strings)
+        if writes > self.fail_at:
             raise MemoryFailure
+        if writes <= self.cut_at:
+            self._set(numbers, strings)
+            self.writes = writes
+            return
         log = Log(numbers, strings)
         moment = self._point()
         if moment == Moment.BEFORE:
             raise PowerLost
-        self.log = log
         log.complete = moment != Moment.DURING
+        self._set_log(log)
         if moment is not None:
             raise PowerLost
         self._write_cells(log)
         self._clear_log()
 
+    def _set(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
+        """Write cells: to the store first."""
+        if self._store is not None:
+            self._store.commit(numbers, strings)
+        for cell, value in numbers:
+            self.numbers[cell] = value
+        for place, content in strings:
+            self.strings[place] = content
+
+    def _set_log(self, log: Log | None) -> None:
+        if self._store is not None:
+            self._store.keep_log(log)
+        self.log = log
+
     def _write_cells(self, log: Log) -> None:
         for cell, value in log.numbers:
             moment = self._point()
             if moment != Moment.BEFORE:
-                self.numbers[cell] = TORN if moment == Moment.DURING else value
+                self._set([(cell, TORN if moment == Moment.DURING else value)], [])
             if moment is not None:
                 raise PowerLost
         for place, content in log.strings:
             moment = self._point()
             if moment != Moment.BEFORE:
                 written = len(content) // 2 if moment == Moment.DURING else len(content)
-                self.strings[place] = content[:written] + b"\xff" * (len(content) - written)
+                self._set([], [(place, content[:written] + b"\xff" * (len(content) - written))])
             if moment is not None:
                 raise PowerLost
 
@@ -149,7 +193,7 @@ class Memory:
         # A log torn while it is cleared may still be complete: replaying it has no effect.
         moment = self._point()
         if moment is None or moment == Moment.AFTER:
-            self.log = None
+            self._set_log(None)
         if moment is not None:
             raise PowerLost
 
@@ -160,8 +204,11 @@ class Memory:
         if point != self.cut_at:
             return None
         self.cut_at = NEVER
-        self._limit = self.fail_at
+        self._limit = self._next_fault()
         return self.moment
+
+    def _next_fault(self) -> int:
+        return NOW if self._store is not None else min(self.cut_at, self.fail_at)
 
 
 class Log:

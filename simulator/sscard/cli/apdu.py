@@ -17,6 +17,7 @@ from sscard.cli.options import (
     force_option,
     json_option,
     pins_option,
+    sync_option,
 )
 from sscard.cli.output import check_output, print_json
 from sscard.cli.target import image_files, open_target, standard_input
@@ -44,6 +45,7 @@ Save = Callable[["Recorder"], None]
 @contactless_option
 @pins_option
 @json_option
+@sync_option
 def apdu(
     target: str,
     commands: tuple[str, ...],

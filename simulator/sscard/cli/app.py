@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("sscard.cli.run:run", N_("Run scenarios: the built-in suite, or files and folders.")),
-    "issue": ("sscard.cli.issue:issue", N_("Personalise a card, or many, into an image file.")),
+    "issue": ("sscard.cli.issue:issue", N_("Personalise a card, or many, into a card file.")),
     "show": ("sscard.cli.show:show", N_("Show the holder, counters and state of a card.")),
     "insert": ("sscard.cli.insert:insert", N_("Put a card into a virtual PC/SC reader.")),
     "farm": ("sscard.cli.farm:farm", N_("Put many cards into readers of a private PC/SC daemon.")),
     "doctor": ("sscard.cli.doctor:doctor", N_("Check PC/SC, vpcd and Python dependencies.")),
+    "image": ("sscard.cli.image:image", N_("Export a card file as a JSON image, import and check images.")),
     "apdu": ("sscard.cli.apdu:apdu", N_("Send commands to a card.")),
     "commands": ("sscard.cli.commands:commands", N_("Show the commands of the card or the PSAM.")),
     "verify-pin": ("sscard.cli.pins:verify_pin", N_("Verify the PIN of a card.")),

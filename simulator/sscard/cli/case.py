@@ -21,6 +21,7 @@ from sscard.cli.options import (
     keys_option,
     new_pin_option,
     place_option,
+    sync_option,
 )
 from sscard.cli.prompt import ask_secret
 from sscard.cli.types import CARD, DAY, DIGITS, FILE, NAME, Text, Words
@@ -45,7 +46,7 @@ card_option = argument(
     type=CARD,
     required=False,
     default="",
-    help=N_("Card image, or pcsc[:READER]. Default: no card yet."),
+    help=N_("Card file, or pcsc[:READER]. Default: no card yet."),
 )
 number_argument = argument("number", metavar=N_("NUMBER"), help=N_("Number of the case."))
 paper_option = option(
@@ -87,6 +88,7 @@ def case() -> None:
 @keys_option
 @hsm_option
 @hsm_token_option
+@sync_option
 @json_option
 def open_case(
     target: str,
@@ -146,6 +148,7 @@ def open_case(
 @keys_option
 @hsm_option
 @hsm_token_option
+@sync_option
 @json_option
 def resume(
     number: str,

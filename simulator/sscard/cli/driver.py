@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import json_option
+from sscard.cli.options import json_option, sync_option
 from sscard.cli.output import print_json
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import keys_of, open_image, open_target, standard_input, tell
@@ -96,7 +96,7 @@ def path(system: System, as_json: bool) -> None:
     metavar=N_("CARD"),
     type=CARD,
     help=N_(
-        "Card: an image file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in. An image serves "
+        "Card: a card file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in. A card file serves "
         "both interfaces."
     ),
 )
@@ -126,6 +126,7 @@ def path(system: System, as_json: bool) -> None:
     help=N_("Unix socket, or tcp:PORT. Default: where the library looks for it."),
 )
 @option("--idle", type=Number(1, kind=float), help=N_("Exit after this many seconds without a client."))
+@sync_option
 def serve(
     target: str,
     contactless: str,
@@ -217,7 +218,7 @@ def _cached(system: System) -> Path:
 
 
 def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
-    """How to open a card by contact, and without: an image has both interfaces, any other card serves as either."""
+    """How to open a card by contact, and without: a card file has both interfaces, any other card serves as either."""
     from sscard.terminal.cards import IMAGE, PCSC, scheme_of
 
     scheme = scheme_of(url)
@@ -239,7 +240,7 @@ def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
         from sscard.issuer.cardfile import FileCard
 
         card = held.enter_context(open_image(url))
-        other = FileCard(card.card, card.path, SystemRandom(), contact=False)
+        other = FileCard(card.store, card.path, SystemRandom(), contact=False)
         return lambda: card, lambda: other
     connection = held.enter_context(open_target(url))
     return lambda: connection, lambda: connection

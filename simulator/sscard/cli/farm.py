@@ -1,4 +1,4 @@
-"""``sscard farm``: many card images in many readers of a private PC/SC daemon."""
+"""``sscard farm``: many card files in many readers of a private PC/SC daemon."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ import click
 
 from sscard.cli.formatter import terminal_width
 from sscard.cli.insert import ENDS, OPEN_TO_ALL
-from sscard.cli.options import json_option
+from sscard.cli.options import json_option, sync_option
 from sscard.cli.output import print_json
+from sscard.cli.target import asked_to_sync, tell
 from sscard.cli.types import FILE, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
@@ -35,7 +36,7 @@ TICK: Final = 0.25
 
 
 class Place(NamedTuple):
-    """A card image and the reader it goes into: its name, and the port behind it."""
+    """A card file and the reader it goes into: its name, and the port behind it."""
 
     reader: str
     port: int
@@ -63,10 +64,11 @@ _Told = list[Status] | _Failure
 
 
 @command("farm")
-@argument("cards", metavar=N_("CARD"), type=FILE, nargs=-1, required=True, help=N_("Card images, and folders of them."))
+@argument("cards", metavar=N_("CARD"), type=FILE, nargs=-1, required=True, help=N_("Card files, and folders of them."))
 @option("--readers", type=Number(0, MOST), default=0, help=N_("Number of readers, 0: one per card."))
 @option("--processes", type=Number(1, MOST), default=1, help=N_("Number of processes that share the cards."))
 @json_option
+@sync_option
 def farm(cards: tuple[Path, ...], readers: int, processes: int, as_json: bool) -> None:
     """Put many cards into as many readers of a private PC/SC daemon, until Ctrl-C or SIGTERM.
 
@@ -78,10 +80,10 @@ def farm(cards: tuple[Path, ...], readers: int, processes: int, as_json: bool) -
 
     images: list[Path] = []
     for path in cards:
-        images += sorted(path.glob("[!.]*.json")) if path.is_dir() else [path]
+        images += sorted(path.glob("[!.]*.db")) if path.is_dir() else [path]
     if not images:
         raise InputError(
-            _("no card images here"),
+            _("no card files here"),
             file=str(cards[0]),
             remedy=_("sscard issue --count 4 -o {folder} makes four", folder=cards[0]),
         )
@@ -92,7 +94,7 @@ def farm(cards: tuple[Path, ...], readers: int, processes: int, as_json: bool) -
         places = [
             Place(daemon.reader_name(reader), daemon.port(reader), image) for reader, image in enumerate(images[:count])
         ]
-        with _Farm(places, processes) as running:
+        with _Farm(places, processes, sync=asked_to_sync()) as running:
             while not running.all_in():
                 if _ended():
                     return
@@ -144,7 +146,8 @@ def _ended() -> bool:
 class _Farm:
     """The processes that serve the cards, and the status they report."""
 
-    def __init__(self, places: list[Place], processes: int) -> None:
+    def __init__(self, places: list[Place], processes: int, *, sync: bool) -> None:
+        self._sync = sync
         self._status = {place: Status() for place in places}
         self._shares = [places[first::processes] for first in range(min(processes, len(places)))]
         self._pipes: list[Pipe] = []
@@ -155,7 +158,7 @@ class _Farm:
         with ExitStack() as opening:
             for share in self._shares:
                 pipe, theirs = spawning.Pipe()
-                process = spawning.Process(target=_work, args=(share, theirs))
+                process = spawning.Process(target=_work, args=(share, theirs, self._sync))
                 process.start()
                 theirs.close()
                 # A process serves its cards as long as we hold its pipe: it ends with us, however we end.
@@ -208,7 +211,7 @@ def _received(pipe: Pipe) -> _Told | None:
     return received
 
 
-def _work(share: list[Place], pipe: Pipe) -> None:
+def _work(share: list[Place], pipe: Pipe, sync: bool) -> None:
     """Serve the cards of a share in a process, and report them whenever something changed."""
     from sscard.issuer.cardfile import FileCard, open_card
     from sscard.transport.vpcd import Seat, VirtualReaderSlot
@@ -225,7 +228,7 @@ def _work(share: list[Place], pipe: Pipe) -> None:
         with ExitStack() as held:
             slots = []
             for place in share:
-                card = held.enter_context(open_card(place.image))
+                card = held.enter_context(open_card(place.image, notify=tell, sync=sync))
                 slots.append((card, held.enter_context(VirtualReaderSlot(place.port, card))))
             reported: list[Status] = []
             ending = False

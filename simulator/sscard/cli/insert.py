@@ -1,4 +1,4 @@
-"""``sscard insert``: a card image in a virtual PC/SC reader."""
+"""``sscard insert``: a card file in a virtual PC/SC reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sscard.cli.options import contactless_option
+from sscard.cli.options import contactless_option, sync_option
 from sscard.cli.target import open_image
 from sscard.cli.types import FILE, PORT, Number
 from sscard.cli.usage import argument, command, option
@@ -39,14 +39,15 @@ OPEN_TO_ALL: Final = N_("the reader's driver (vpcd) listens on all interfaces: k
 
 
 @command("insert")
-@argument("image", metavar=N_("CARD"), type=FILE, help=N_("Card image file."))
+@argument("image", metavar=N_("CARD"), type=FILE, help=N_("Card file."))
 @option("--port", type=PORT, default=USUAL_PORT, help=N_("Port of the reader's driver."))
 @option("--remove-after", type=Number(0), default=0, help=N_("Remove the card after N commands, 0: never."))
 @contactless_option
+@sync_option
 def insert(image: Path, port: int, remove_after: int, contactless: bool) -> None:
     """Put a card into a virtual PC/SC reader until Ctrl-C or SIGTERM.
 
-    Every change is written to disk before the answer is sent. SIGUSR1 removes
+    Every change is in the card file before the answer is sent. SIGUSR1 removes
     the card, SIGUSR2 inserts it again. If pcscd restarts, the card reconnects
     automatically.
     """
@@ -60,7 +61,7 @@ def insert(image: Path, port: int, remove_after: int, contactless: bool) -> None
 
 
 class _Insertion:
-    """A card image in a reader, and its messages for the user."""
+    """A card file in a reader, and its messages for the user."""
 
     def __init__(self, card: FileCard, port: int, remove_after: int) -> None:
         from sscard.transport.vpcd import VirtualReaderSlot

@@ -1,4 +1,4 @@
-"""``sscard issue``: personalise cards into image files."""
+"""``sscard issue``: personalise cards into card files."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ NO_PIN = "none"
 
 
 @command("issue")
-@option("-o", "--output", type=FILE, required=True, help=N_("Image file, or the folder of the images with --count."))
+@option("-o", "--output", type=FILE, required=True, help=N_("Card file, or the folder of the card files with --count."))
 @option("--personality", type=PERSONALITY, default="v3-sm4", help=N_("Personality: a preset or a file."))
 @place_option
 @option("--name", type=NAME, default="", help=N_("Name of the holder. Default: a made-up name."))
@@ -51,7 +51,7 @@ def issue(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Personalise a card, or many, into an image file."""
+    """Personalise a card, or many, into a card file."""
     from random import Random
 
     from rich.console import Console
@@ -99,7 +99,7 @@ def issue(
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(_("cannot be a folder: {reason}", reason=reason_of(error)), file=str(output)) from None
-    paths = [output / f"card-{number:0{len(str(count))}d}.json" for number in range(1, count + 1)]
+    paths = [output / f"card-{number:0{len(str(count))}d}.db" for number in range(1, count + 1)]
     for path in paths:
         check_output(path, inputs, replace=force)
     cards = []

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 from typing import Final
 
+import click
+
 from sscard.cli.types import CARD, DIGITS, FILE, HSM, JOURNAL, PERSONALITY, PLACE, SEED, Text
 from sscard.cli.usage import argument, option
 from sscard.i18n.language import N_
 
-CARD_HELP: Final = N_("Card: an image file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in.")
+CARD_HELP: Final = N_("Card: a card file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in.")
+
+SYNC: Final = "sscard.sync"
+"""What ``open_target`` and ``open_image`` ask the context of the command for."""
+
+
+def _keep_sync(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    ctx.meta[SYNC] = wanted
+
 
 card_argument: Final = argument("target", metavar=N_("CARD"), type=CARD, help=CARD_HELP)
-image_argument: Final = argument("image", metavar=N_("CARD"), type=CARD, help=N_("Card image file."))
+image_argument: Final = argument("image", metavar=N_("CARD"), type=CARD, help=N_("Card file."))
 commands_argument: Final = argument(
     "commands",
     metavar="HEX",
@@ -25,6 +35,13 @@ force_option: Final = option("--force", is_flag=True, help=N_("Replace an existi
 json_option: Final = option("--json", "as_json", is_flag=True, help=N_("Print JSON."))
 pins_option: Final = option(
     "--pin", "pins", type=DIGITS, multiple=True, help=N_("PIN for {pin}; the second time for {pin2}, and so on.")
+)
+sync_option: Final = option(
+    "--sync",
+    is_flag=True,
+    expose_value=False,
+    callback=_keep_sync,
+    help=N_("Sync each change of a card file to the disk, so that it survives a power loss."),
 )
 new_pin_option: Final = option(
     "--new", type=DIGITS, default="", help=N_("New PIN, 4 to 16 digits. Prompted for if it is not given.")

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.hsm import chosen_hsm
-from sscard.cli.options import card_argument, hsm_option, hsm_token_option, json_option, keys_option, new_pin_option
+from sscard.cli.options import (
+    card_argument,
+    hsm_option,
+    hsm_token_option,
+    json_option,
+    keys_option,
+    new_pin_option,
+    sync_option,
+)
 from sscard.cli.output import print_json
 from sscard.cli.prompt import ask_secret
 from sscard.cli.target import open_target
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 @option("--pin", type=DIGITS, default="", help=N_("PIN, 4 to 16 digits. Prompted for if it is not given."))
 @keys_option
 @json_option
+@sync_option
 def verify_pin(target: str, pin: str, keys: Path | None, as_json: bool) -> None:
     """Verify the PIN of a card. Exits 1 if it is wrong, with the tries left."""
     given = _given(pin, "--pin", _("PIN"))
@@ -43,6 +52,7 @@ def verify_pin(target: str, pin: str, keys: Path | None, as_json: bool) -> None:
 @new_pin_option
 @keys_option
 @json_option
+@sync_option
 def change_pin(target: str, old: str, new: str, keys: Path | None, as_json: bool) -> None:
     """Change the PIN: the holder knows the old one."""
     before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
@@ -59,6 +69,7 @@ def change_pin(target: str, old: str, new: str, keys: Path | None, as_json: bool
 @hsm_option
 @hsm_token_option
 @json_option
+@sync_option
 def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Path | None, as_json: bool) -> None:
     """Reset the PIN: the issuer sets a new one."""
     after = checked_new_pin(new)
@@ -73,6 +84,7 @@ def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Pat
 @hsm_option
 @hsm_token_option
 @json_option
+@sync_option
 def unblock_pin(target: str, keys: Path | None, hsm: str, hsm_token: Path | None, as_json: bool) -> None:
     """Unblock the PIN: the old one is valid again."""
     with _session(target, keys, hsm, hsm_token, as_json=as_json) as session:

@@ -20,14 +20,14 @@ from sscard.cli.options import (
     force_option,
     json_option,
     pins_option,
+    sync_option,
 )
 from sscard.cli.output import check_output, print_json
 from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
-from sscard.errors import InputError
-from sscard.files import write_text
-from sscard.i18n.language import N_, _, reason_of, say
+from sscard.files import read_text, write_text
+from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ all_option = option("--all", "show_all", is_flag=True, help=N_("Show all differe
 @contactless_option
 @pins_option
 @json_option
+@sync_option
 def record(
     target: str,
     output: Path,
@@ -100,6 +101,7 @@ def record(
 @all_option
 @contactless_option
 @json_option
+@sync_option
 def replay(
     file: str,
     target: str,
@@ -133,7 +135,7 @@ def replay(
 @argument(
     "script", metavar=N_("FILE"), type=CARD, help=N_("A script, a recording (- for stdin), or a scenario (.yaml).")
 )
-@argument("target_a", metavar="A", type=CARD, help=N_("First card, by image or URL; for a scenario a personality."))
+@argument("target_a", metavar="A", type=CARD, help=N_("First card, by file or URL; for a scenario a personality."))
 @argument("target_b", metavar="B", type=CARD, help=N_("Second card or personality."))
 @pins_option
 @sw_only_option
@@ -141,6 +143,7 @@ def replay(
 @contactless_option
 @option("--seed", type=SEED, default=1, help=N_("For a scenario: seed of challenges and made-up holders."))
 @json_option
+@sync_option
 def compare(
     script: str,
     target_a: str,
@@ -203,13 +206,7 @@ def _read(file: str) -> list[Statement]:
 
     if file == STDIN:
         return read_statements("".join(standard_input()), "<stdin>")
-    try:
-        text = Path(file).read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=file) from None
-    except UnicodeDecodeError as error:
-        raise InputError(_("is not UTF-8 text (byte {start})", start=error.start), file=file) from None
-    return read_statements(text, file)
+    return read_statements(read_text(Path(file)), file)
 
 
 def _checked(pins: tuple[str, ...]) -> list[str]:
@@ -219,7 +216,7 @@ def _checked(pins: tuple[str, ...]) -> list[str]:
 
 
 def _side(stack: ExitStack, target: str, contactless: bool) -> Side:
-    """A card to play on; an image lets its state be seen."""
+    """A card to play on; a card file lets its state be seen."""
     from sscard.conversation.replay import Side
     from sscard.issuer.cardfile import FileCard
 

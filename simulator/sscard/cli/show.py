@@ -1,4 +1,4 @@
-"""``sscard show``: a card image's counters, states and files; secrets only on purpose."""
+"""``sscard show``: a card file's counters, states and files; secrets only on purpose."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from sscard.cli.options import SYNC
 from sscard.errors import InputError
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Sayable
@@ -28,18 +29,23 @@ def open_target(url: str, *, contact: bool = True) -> AbstractContextManager[Con
     """A connection to the card at a URL, without power yet; messages go to standard error."""
     from sscard.terminal.cards import open_card
 
-    return open_card(url, contact=contact, notify=tell)
+    return open_card(url, contact=contact, notify=tell, sync=asked_to_sync())
 
 
 def open_image(url: str | Path, *, contact: bool = True) -> AbstractContextManager[FileCard]:
-    """Hold the card of an image file; messages, as of a migration, go to standard error."""
+    """Hold the card of a card file; messages, as of a migration, go to standard error."""
     from sscard.terminal import cards
 
-    return cards.open_image(str(url), contact=contact, notify=tell)
+    return cards.open_image(str(url), contact=contact, notify=tell, sync=asked_to_sync())
+
+
+def asked_to_sync() -> bool:
+    """Whether the command that runs has the option --sync."""
+    return bool(click.get_current_context().meta.get(SYNC))
 
 
 def image_files(*urls: str) -> list[Path]:
-    """The image files among these cards."""
+    """The card files among these cards."""
     from sscard.terminal.cards import IMAGE, image_path, scheme_of
 
     return [image_path(url) for url in urls if scheme_of(url) == IMAGE]

@@ -1,4 +1,4 @@
-"""The image of a card without power, as one JSON document with version and digest."""
+"""The image of a card without power: one JSON document with version and digest, or the rows of a card file."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from sscard.card import Profile
 from sscard.chip.memory import Log, Memory
-from sscard.document import Document, Model, Place, shown
+from sscard.document import Document, Model, Place, parse_document, shown
 from sscard.errors import InputError, InvalidValue
 from sscard.i18n.phrase import EITHER, ROW, Phrase, Sayable
 from sscard.issuer.migrations import VERSION, Notify, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
 from sscard.issuer.personalities import personality_in, written_fields
+from sscard.issuer.values import check_values
 from sscard.standard.choices import CHOICES, Personality
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.keys import NAMED_KEYS
 from sscard.standard.tree import CARD_BLOCKED, PIN, Layout
 
 FORMAT = "sscard card image"
-REISSUE = Phrase("take it from a backup, or issue the card anew: sscard issue -o FILE")
+REISSUE = Phrase("take it from a backup, or issue the card again: sscard issue -o FILE")
 NUMBER_LIMIT = 1 << 32
 
 HEX_PAIRS = "^([0-9A-Fa-f]{2})*$"
@@ -63,7 +64,7 @@ class MemoryImage(Model):
 
 
 class CardImage(Model):
-    """Content of an image file."""
+    """Content of an image."""
 
     format: str
     version: int
@@ -74,12 +75,12 @@ class CardImage(Model):
     digest: str
 
 
-def write_image(card: Card) -> str:
-    """The image of a card as text."""
+def content_of(card: Card) -> dict[str, Any]:
+    """The content of a card's image, without digest."""
     profile, memory, log = card.profile, card.memory, card.memory.log
     layout = profile.layout
     numbers, strings = layout.number_names(), layout.string_names()
-    content: dict[str, Any] = {
+    return {
         "format": FORMAT,
         "version": VERSION,
         "personality": dataclasses.asdict(profile.personality),
@@ -99,6 +100,11 @@ def write_image(card: Card) -> str:
             },
         },
     }
+
+
+def write_image(card: Card) -> str:
+    """The image of a card as text."""
+    content = content_of(card)
     content["digest"] = digest_of(content)
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
@@ -106,29 +112,43 @@ def write_image(card: Card) -> str:
 def read_image(text: str, source: str, notify: Notify = ignore) -> Card:
     """The card of an image, migrated if it is of an older version.
 
-    The tree of an image may differ from that of this sscard. A file or counter
-    that the image lacks gets its blank value. A key that it lacks is absent
-    from the card: its value is unknown, and the card behaves as it did when it
-    was issued. Names that this sscard does not know are ignored. ``notify`` is
-    called with a message for each of these. ``InputError`` states whether the
-    image is truncated, edited or too new, or which field is wrong and what was
-    expected.
+    ``notify`` and the treatment of a tree that differs from that of this sscard
+    are those of ``card_in``. ``InputError`` states whether the image is
+    truncated, edited or too new, or which field is wrong and what was expected.
     """
     content = unsealed_content(text, source)
     version = content["version"]
     try:
-        reading = ImageReading(content, source)
-        if migrate(content, reading.personality, source, notify):
-            reading = ImageReading(content, source)
-        card = reading.card()
+        return card_in(content, source, notify)
     except InputError as error:
-        problem = error.problem
-        if error.remedy:
-            problem = Phrase("{problem}; {remedy}", problem=problem, remedy=error.remedy)
-        whole = Phrase("is not a card image of version {version}: {problem}", version=version, problem=problem)
+        whole = Phrase("is not a card image of version {version}: {problem}", version=version, problem=whole_of(error))
         raise InputError(whole, file=source, remedy=REISSUE) from None
+
+
+def whole_of(error: InputError) -> Sayable:
+    """Problem and remedy of an error in a part of an image, as one phrase."""
+    if not error.remedy:
+        return error.problem
+    return Phrase("{problem}; {remedy}", problem=error.problem, remedy=error.remedy)
+
+
+def card_in(content: dict[str, Any], source: str, notify: Notify = ignore) -> Card:
+    """The card of an image's content, which is migrated in place if it is of an older version.
+
+    The tree of an image may differ from that of this sscard. A file or counter
+    that the image lacks gets its blank value. A key that it lacks is absent
+    from the card: its value is unknown, and the card behaves as it did when it
+    was issued. Names that this sscard does not know are ignored. ``notify`` is
+    called with a message for each of these. Errors: ``InputError`` without
+    file, for a field that is wrong or a value that no card has.
+    """
+    reading = ImageReading(content, source)
+    if migrate(content, reading.personality, source, notify):
+        reading = ImageReading(content, source)
+    card = reading.card()
+    check_values(card)
     for message, names in (
-        (Phrase("{source}: unknown to this sscard, left out and lost at the next change: {names}"), reading.unknown),
+        (Phrase("{source}: unknown to this sscard, left out: {names}"), reading.unknown),
         (Phrase("{source}: not in this image, left blank: {names}"), reading.blank),
         (Phrase("{source}: not in this image, the card lacks these keys: {names}"), reading.absent),
     ):
@@ -139,30 +159,45 @@ def read_image(text: str, source: str, notify: Notify = ignore) -> Card:
 
 def unsealed_content(text: str, source: str) -> dict[str, Any]:
     """The content of an image of a supported version, checked for integrity; its fields are not checked."""
+    if text.startswith("\ufeff"):
+        problem = Phrase("starts with a byte order mark, which JSON does not allow")
+        raise InputError(problem, file=source, line=1, column=1, remedy=Phrase("save it as UTF-8 without BOM"))
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
         whole = Phrase("is truncated") if FORMAT in text else Phrase("is not a card image")
         problem = Phrase("{whole}: {problem}", whole=whole, problem=Phrase("not valid JSON"))
         raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=REISSUE) from None
+    except InvalidValue:
+        parse_document(text, source)  # it finds the place of the duplicate
+        raise InputError(Phrase("a key occurs twice"), file=source, remedy=REISSUE) from None
     except (ValueError, RecursionError):  # a number that is too long or nesting that is too deep
         raise InputError(Phrase("is not a card image"), file=source, remedy=REISSUE) from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(
-            Phrase("is not a card image"), file=source, remedy=Phrase("a card image comes from: sscard issue -o FILE")
+            Phrase("is not a card image"), file=source, remedy=Phrase("a card image comes from: sscard image export")
         )
-    version = content.get("version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError(Phrase("is a card image without a version"), file=source, remedy=REISSUE)
-    if version > VERSION:
-        problem = Phrase(
-            "is a card image of version {version}, this sscard reads up to {last}", version=version, last=VERSION
-        )
-        raise InputError(problem, file=source, remedy=Phrase("use a newer sscard"))
+    checked_version(content.get("version"), source)
     with suppress(ValueError):  # half a surrogate pair, which never occurs in an image
         if content.get("digest") == digest_of(content):
             return content
     raise InputError(Phrase("was edited: its digest does not fit its content"), file=source, remedy=REISSUE)
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise InvalidValue(Phrase("a key occurs twice"))
+    return content
+
+
+def checked_version(version: object, source: str) -> None:
+    """``InputError`` if this sscard does not read this version of images and card files."""
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise InputError(Phrase("has no version"), file=source, remedy=REISSUE)
+    if version > VERSION:
+        problem = Phrase("is of version {version}, this sscard reads up to {last}", version=version, last=VERSION)
+        raise InputError(problem, file=source, remedy=Phrase("use a newer sscard"))
 
 
 def digest_of(content: dict[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""Migrate images of earlier versions step by step."""
+"""Migrate images and card files of earlier versions step by step."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sscard.issuer.personalise import fresh_applications, layout_of
 from sscard.standard.encoding import records
 
 VERSION = 2
-"""The image version that this sscard writes."""
+"""The version of images and card files that this sscard writes."""
 
 SERIAL_LENGTH = 8
 CODE_LENGTH = 16
@@ -35,7 +35,7 @@ def migrate(content: dict[str, Any], personality: Personality, source: str, noti
     if found < VERSION:
         notify(
             Phrase(
-                "{source}: image of version {found}, migrated to version {version}; it is written at the next change",
+                "{source}: is of version {found}, migrated to version {version}",
                 source=source,
                 found=found,
                 version=VERSION,

@@ -1,4 +1,4 @@
-"""Cards by URL: a card image, a PC/SC reader, a TCP connection, a program, and what packages add (``sscard.cards``)."""
+"""Cards by URL: a card file, a PC/SC reader, a TCP connection, a program, and what packages add (``sscard.cards``)."""
 
 from __future__ import annotations
 
@@ -29,15 +29,17 @@ Opener = Callable[..., AbstractContextManager[Connection]]
 """``opener(url, contact=…, notify=…)``: a connection without power yet, closed at the end of the ``with`` block.
 
 ``contact`` and ``notify`` are those of ``open_card``; an opener that needs
-neither takes ``**_``.
+neither takes ``**_``. Only the opener of card files gets ``sync``.
 """
 
 
-def open_image(url: str, *, contact: bool = True, notify: Notify = ignore) -> AbstractContextManager[FileCard]:
-    """Hold the card of an image file, ``image:FILE`` or a path; ``InputError`` for any other card."""
+def open_image(
+    url: str, *, contact: bool = True, notify: Notify = ignore, sync: bool = False
+) -> AbstractContextManager[FileCard]:
+    """Hold the card of a card file, ``image:FILE`` or a path; ``InputError`` for any other card."""
     path = image_path(url)
-    logger.debug("card image", extra={"file": str(path)})
-    return cardfile.open_card(path, contact=contact, notify=notify)
+    logger.debug("card file", extra={"file": str(path)})
+    return cardfile.open_card(path, contact=contact, notify=notify, sync=sync)
 
 
 def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connection]:
@@ -127,15 +129,25 @@ def _checked(opened: AbstractContextManager[Connection], url: str) -> Iterator[P
         yield PlugInCard(card, url)
 
 
-def open_card(url: str | Path, *, contact: bool = True, notify: Notify = ignore) -> AbstractContextManager[Connection]:
+def open_card(
+    url: str | Path, *, contact: bool = True, notify: Notify = ignore, sync: bool = False
+) -> AbstractContextManager[Connection]:
     """A connection to the card at a URL, without power yet.
 
     ``image:FILE`` or a path, ``pcsc[:READER]``, ``tcp:HOST:PORT``, ``tcp::PORT``,
     ``exec:COMMAND``, or a scheme of an installed package. ``contact`` chooses
-    the interface of an image; ``notify`` gets messages, as of a migrated image.
-    Errors: ``InputError``, ``MissingPart``, and those of the connection.
+    the interface of a card file; ``notify`` gets messages, as of a migrated
+    file; ``sync`` makes each change of a card file survive a power loss of the
+    machine. Errors: ``InputError``, also for ``sync`` with any other card,
+    ``MissingPart``, and those of the connection.
     """
     url = str(url)
+    if sync and scheme_of(url) != IMAGE:
+        raise InputError(
+            Phrase("{url}: only the changes of a card file can be synced", url=url), remedy=Phrase("leave --sync out")
+        )
+    if sync:
+        return open_image(url, contact=contact, notify=notify, sync=True)
     opened = CARDS.open(url, contact=contact, notify=notify)
     logger.info("card opened", extra={"kind": scheme_of(url)})
     return opened if CARDS.is_builtin(scheme_of(url)) else _checked(opened, url)
@@ -147,10 +159,10 @@ def scheme_of(url: str) -> str:
 
 
 def image_path(url: str) -> Path:
-    """The path of an image; ``InputError`` for any other card, whose memory nobody can see."""
+    """The path of a card file; ``InputError`` for any other card, whose memory nobody can see."""
     if scheme_of(url) != IMAGE:
         raise InputError(
             Phrase("{url}: the memory of this card cannot be read", url=url),
-            remedy=Phrase("name a card image, or send commands with sscard apdu"),
+            remedy=Phrase("name a card file, or send commands with sscard apdu"),
         )
     return Path(_address(CARDS.resolve(url)[1]))

@@ -282,7 +282,7 @@ def demand_unix() -> None:
     if not (hasattr(socket, "AF_UNIX") and hasattr(signal, "SIGUSR1")):
         raise MissingPart(
             Phrase("virtual PC/SC readers need Linux"),
-            Phrase("use Linux or WSL, or work on the card image itself: sscard apdu CARD 0084000008"),
+            Phrase("use Linux or WSL, or work on the card file itself: sscard apdu CARD 0084000008"),
         )
 
 

@@ -2,7 +2,7 @@
  * A window program: reads who the card belongs to, then has its holder change the PIN.
  *
  *   sscard driver build                                              puts this file, header and library into a folder
- *   sscard driver serve card.json --psam province --pins 123456,654321,654321
+ *   sscard driver serve card.db --psam province --pins 123456,654321,654321
  *   LIB=$(sscard driver path); cc "$(dirname "$LIB")/example.c" "$LIB" -o example
  *   SSCARD_DRIVER_CHARSET=UTF-8 ./example
  */

@@ -10,7 +10,7 @@
  *   SSCARD_DRIVER          where it listens: the path of a Unix socket, or tcp:PORT on this machine.
  *                          Else $XDG_RUNTIME_DIR/sscard-driver, $HOME/.sscard-driver; on Windows tcp:35980.
  *   SSCARD_DRIVER_START    a command that starts it where nobody listens (not on Windows), for example:
- *                          sscard driver serve card.json --pins 123456 --idle 5
+ *                          sscard driver serve card.db --pins 123456 --idle 5
  *   SSCARD_DRIVER_TIMEOUT  seconds a function may take, PIN entry included; 180 unless given
  *   SSCARD_DRIVER_CHARSET  the encoding of all text: GBK unless given, as in the field, or UTF-8
  *
