@@ -13,12 +13,13 @@ from sscard.card import Chip, Personality
 from sscard.conversation import Recorder
 from sscard.hsm import SoftHsm
 from sscard.issuer import Holder, builtin_keys
-from sscard.service import Applicant, Application, Channel, Reason
+from sscard.service import Applicant, Application, Case, Channel, PinService, Reason
 from sscard.terminal import BasicData, CardSession, WrongPin
 
 ID_NUMBER = HOLDER.id_number
 OPENING = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 JOURNAL_KEY = bytes(range(32))
+NEW_PIN = "80264153"
 
 
 @dataclass
@@ -67,3 +68,15 @@ class Ticking:
     def __call__(self) -> datetime:
         self.now += timedelta(minutes=1)
         return self.now
+
+
+def run_cases(service: PinService, citizen: Citizen, count: int = 3) -> list[Case]:
+    """Completed cases of one citizen."""
+    cases = []
+    for _ in range(count):
+        case = service.intake(citizen.application(Reason.FORGOTTEN))
+        service.accept(case)
+        service.operate(case, citizen.session, NEW_PIN)
+        service.complete(case, citizen.session, NEW_PIN)
+        cases.append(case)
+    return cases

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from kit.citizens import JOURNAL_KEY, Citizen, Ticking, make_citizen
 from kit.postgres import NoServer, private_server
@@ -86,3 +87,23 @@ def journal(journal_url: str) -> Iterator[SqlJournal]:
     opened = SqlJournal(journal_url, JOURNAL_KEY)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def kept(journal: SqlJournal) -> PinService:
+    """The service with its cases in the journal."""
+    return PinService(Ticking(), journal=journal)
+
+
+@pytest.fixture
+def tamper(journal: SqlJournal, journal_url: str) -> Callable[[str], None]:
+    """Do something to the database behind the journal's back."""
+
+    def run(*statements: str) -> None:
+        engine = create_engine(journal._engine.url)
+        with engine.begin() as db:
+            for statement in statements:
+                db.execute(text(statement))
+        engine.dispose()
+
+    return run

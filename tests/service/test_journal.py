@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
-from kit.citizens import ID_NUMBER, JOURNAL_KEY, OPENING, Citizen, Ticking, make_citizen
+from kit.citizens import ID_NUMBER, JOURNAL_KEY, OPENING, Citizen, Ticking, make_citizen, run_cases
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import say
 from sscard.service import (
@@ -29,43 +29,12 @@ from sscard.service import (
     ResultNotice,
     Stage,
 )
-from sscard.service.journal import database
-from sscard.service.journal.database import SqlJournal, load_key
+from sscard.service.journal import engine
+from sscard.service.journal.database import SqlJournal
+from sscard.service.journal.keyfile import load_key
 from sscard.service.journal.migrations import STEPS, migrate
 
 NEW, WRONG = "80264153", "999999"
-
-
-@pytest.fixture
-def kept(journal: SqlJournal) -> PinService:
-    """The service with its cases in the journal."""
-    return PinService(Ticking(), journal=journal)
-
-
-@pytest.fixture
-def tamper(journal: SqlJournal, journal_url: str) -> Callable[[str], None]:
-    """Do something to the database behind the journal's back."""
-
-    def run(*statements: str) -> None:
-        engine = create_engine(journal._engine.url)
-        with engine.begin() as db:
-            for statement in statements:
-                db.execute(text(statement))
-        engine.dispose()
-
-    return run
-
-
-def run_cases(service: PinService, citizen: Citizen, count: int = 3) -> list[Case]:
-    """Completed cases of one citizen."""
-    cases = []
-    for _ in range(count):
-        case = service.intake(citizen.application(Reason.FORGOTTEN))
-        service.accept(case)
-        service.operate(case, citizen.session, NEW)
-        service.complete(case, citizen.session, NEW)
-        cases.append(case)
-    return cases
 
 
 def way_of(case: Case) -> tuple[object, ...]:
@@ -305,7 +274,6 @@ def test_a_journal_that_another_process_is_making_is_waited_for(
 ) -> None:
     path = tmp_path / "journal.db"
     other = sqlite3.connect(path, isolation_level=None)
-    other.execute("CREATE TABLE begun (at TEXT)")
     other.execute("BEGIN IMMEDIATE")
     waits: list[float] = []
 
@@ -314,7 +282,7 @@ def test_a_journal_that_another_process_is_making_is_waited_for(
         if len(waits) == 3:
             other.execute("COMMIT")
 
-    monkeypatch.setattr(database, "sleep", sleep)
+    monkeypatch.setattr(engine, "sleep", sleep)
     SqlJournal(str(path), JOURNAL_KEY).close()
     assert len(waits) == 3
     other.close()

@@ -11,7 +11,7 @@ import click
 
 from sscard.cli.case_output import print_answer, print_list, print_verification, print_whole
 from sscard.cli.hsm import chosen_hsm
-from sscard.cli.journal import case_of, now_in_china, open_service
+from sscard.cli.journal import case_of, now_in_china, open_journal, open_service
 from sscard.cli.options import (
     hsm_option,
     hsm_token_option,
@@ -210,7 +210,7 @@ def list_cases(
     from sscard.service import Stage
 
     stages = [stage] if stage else list(Stage)
-    with open_service(journal, journal_key, create=False) as (__, cases):
+    with open_journal(journal, journal_key) as cases:
         print_list(
             (
                 found
@@ -231,7 +231,7 @@ def overdue(journal: str, journal_key: Path | None, as_json: bool) -> None:
     from sscard.service.workdays import day_in_china
 
     today = day_in_china(now_in_china())
-    with open_service(journal, journal_key, create=False) as (__, cases):
+    with open_journal(journal, journal_key) as cases:
         waiting = cases.cases([Stage.ACCEPTED, Stage.OPERATED])
         print_list((found for found in waiting if found.is_overdue(today)), as_json)
 
@@ -242,20 +242,31 @@ def overdue(journal: str, journal_key: Path | None, as_json: bool) -> None:
 @journal_key_option
 @json_option
 def show(number: str, journal: str, journal_key: Path | None, as_json: bool) -> None:
-    """Show a case with all its events."""
-    with open_service(journal, journal_key, create=False) as (__, cases):
+    """Show a case with all its events. Exits 1 if the chain of its lane is broken."""
+    with open_journal(journal, journal_key) as cases:
         found = case_of(cases, number)
-    print_whole(found, as_json)
+        lane = cases.verify_lane_of(found)
+    print_whole(found, lane, as_json)
+    if lane.findings:
+        raise SystemExit(1)
 
 
 @case.command("verify")
+@option("--since", type=Text(N_("LINE")), default="", help=N_("Checkpoint line that an earlier verification printed."))
 @journal_option
 @journal_key_option
 @json_option
-def verify(journal: str, journal_key: Path | None, as_json: bool) -> None:
-    """Check the hash chain of the journal. Exits 1 if an event was removed, edited or moved."""
-    with open_service(journal, journal_key, create=False) as (__, cases):
-        found = cases.verify()
+def verify(since: str, journal: str, journal_key: Path | None, as_json: bool) -> None:
+    """Check the hash chain of the journal and print a checkpoint, one line to keep elsewhere.
+
+    With --since, report each lane that is missing, shorter or different from
+    the checkpoint, such as after a restored backup. Exits 1 on any finding.
+    """
+    from sscard.service.journal.verification import Checkpoint
+
+    checkpoint = Checkpoint.read(since) if since else None
+    with open_journal(journal, journal_key) as cases:
+        found = cases.verify(checkpoint)
     print_verification(found, as_json)
     if found.findings:
         raise SystemExit(1)

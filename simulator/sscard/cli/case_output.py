@@ -14,11 +14,22 @@ from sscard.i18n.language import _, padded, say
 
 if TYPE_CHECKING:
     from sscard.service import Case
-    from sscard.service.journal.database import Verification
+    from sscard.service.journal.chain import Finding
+    from sscard.service.journal.verification import Verification
 
 
 def print_answer(found: Case, told: list[str], as_json: bool) -> None:
-    """Print a summary of a case, and the texts for the citizen."""
+    """Print a summary of a case and the texts for the citizen, and on standard error where the clock went back."""
+    for event in found.events:
+        if seconds := event.facts.get("clock_back"):
+            click.echo(
+                _(
+                    "note: the clock went back: {act} is {seconds} s earlier than the journal's event before it",
+                    act=say(event.act.words),
+                    seconds=seconds,
+                ),
+                err=True,
+            )
     if as_json:
         print_json("case", _content(found) | {"said": told})
         return
@@ -56,8 +67,8 @@ def print_list(cases: Iterable[Case], as_json: bool) -> None:
     Console(highlight=False, width=terminal_width()).print(table)
 
 
-def print_whole(found: Case, as_json: bool) -> None:
-    """A case with all its events."""
+def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
+    """A case with all its events, and what the verification of its lane found."""
     if as_json:
         events = [
             {
@@ -68,7 +79,7 @@ def print_whole(found: Case, as_json: bool) -> None:
             }
             for event in found.events
         ]
-        print_json("case", _content(found) | {"events": events})
+        print_json("case", _content(found) | {"events": events} | _checked(lane))
         return
     person = found.person
     stage = say(found.stage.words)
@@ -94,6 +105,9 @@ def print_whole(found: Case, as_json: bool) -> None:
         click.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))
     for event in found.events:
         click.echo(f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {event.text}")
+    _print_checked(lane)
+    if lane.findings:
+        click.echo(_("the chain of this case's lane is broken, see: sscard case verify"))
 
 
 def _content(found: Case) -> dict[str, Any]:
@@ -113,12 +127,29 @@ def _content(found: Case) -> dict[str, Any]:
 
 
 def print_verification(found: Verification, as_json: bool) -> None:
-    """What the check of a journal found."""
+    """What the check of a journal found, and the checkpoint."""
     if as_json:
-        findings = [asdict(finding) | {"problem": say(finding.problem)} for finding in found.findings]
-        print_json("journal-check", {"events": found.events, "cases": found.cases, "findings": findings})
+        counts = {"events": found.events, "cases": found.cases}
+        print_json("journal-check", counts | _checked(found) | {"checkpoint": found.checkpoint or None})
         return
-    for finding in found.findings:
-        click.echo(str(finding))
+    _print_checked(found)
     verdict = _("findings: {count}", count=len(found.findings)) if found.findings else _("the chain is whole")
     click.echo(_("{cases} cases, {events} events: {verdict}", cases=found.cases, events=found.events, verdict=verdict))
+    if found.checkpoint:
+        click.echo(_("checkpoint: {line}", line=found.checkpoint))
+
+
+def _checked(found: Verification) -> dict[str, Any]:
+    """Findings and notes for programs."""
+    kinds: dict[str, tuple[Finding, ...]] = {"findings": found.findings, "notes": found.notes}
+    return {
+        kind: [asdict(finding) | {"problem": say(finding.problem)} for finding in findings]
+        for kind, findings in kinds.items()
+    }
+
+
+def _print_checked(found: Verification) -> None:
+    for finding in found.findings:
+        click.echo(str(finding))
+    for note in found.notes:
+        click.echo(_("note: {note}", note=note.said))

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -16,7 +17,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sscard.service import Case, PinService
-    from sscard.service.journal.database import SqlJournal
+    from sscard.service.journal.database import JournalReader, SqlJournal
+
+    J = TypeVar("J", bound=JournalReader)
+
+
+@contextmanager
+def open_journal(url: str, key: Path | None) -> Iterator[JournalReader]:
+    """The journal for reading; errors as ``open_service``."""
+    from sscard.service.journal.database import JournalReader
+
+    with _opened(JournalReader, url, key) as journal:
+        yield journal
 
 
 @contextmanager
@@ -25,26 +37,31 @@ def open_service(
 ) -> Iterator[tuple[PinService, SqlJournal]]:
     """The service with its journal; if the journal fails, print one line and exit with code 1."""
     from sscard.issuer import find_place
-    from sscard.service import JournalUnavailable, Overtaken, PinService, load_policy
-    from sscard.service.journal.database import SqlJournal, load_key
+    from sscard.service import PinService, load_policy
+    from sscard.service.journal.database import SqlJournal
 
     rules = load_policy(policy)
     where = find_place(place) if place else None
-    journal = None
-    try:
-        journal = SqlJournal(
-            url or str(_data_folder() / "journal.db"), load_key(key or _data_folder() / "journal.key"), create=create
-        )
+    with _opened(partial(SqlJournal, create=create), url, key) as journal:
         yield PinService(now_in_china, journal=journal, policy=rules, place=where), journal
+
+
+@contextmanager
+def _opened(kind: Callable[[str, bytes], J], url: str, key: Path | None) -> Iterator[J]:
+    from sscard.service import JournalUnavailable, Overtaken
+    from sscard.service.journal.keyfile import load_key
+
+    try:
+        with closing(
+            kind(url or str(_data_folder() / "journal.db"), load_key(key or _data_folder() / "journal.key"))
+        ) as (journal):
+            yield journal
     except (JournalUnavailable, Overtaken) as error:
         click.echo(f"sscard: {error}", err=True)
         raise SystemExit(1) from None
-    finally:
-        if journal is not None:
-            journal.close()
 
 
-def case_of(cases: SqlJournal, number: str) -> Case:
+def case_of(cases: JournalReader, number: str) -> Case:
     """The case of a number; ``InputError`` if the journal has none."""
     found = cases.case(number)
     if found is None:

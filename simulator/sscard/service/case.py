@@ -239,7 +239,7 @@ class Case:
                 self.attempt = Attempt(facts["key"], facts["tries"])
             case Act.DONE:
                 self._settle(facts["key"], Operated(self.operation))
-            case Act.NOT_DONE | Act.FAILED if facts:
+            case Act.NOT_DONE | Act.FAILED if "key" in facts:
                 self._settle(facts["key"], NotDone(Phrase.from_facts(facts["told"]), facts["sw"], facts["tries"]))
             case _:
                 pass

@@ -14,17 +14,18 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
-from sscard.service.case import Act, Event, Facts, Stage
+from sscard.service.case import Act, Event, Stage
 
 START: Final = "0" * 64
 """The seal before the first event of a lane."""
+_NUMBERS: Final = {"lane", "position", "place", "events", "cases"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +43,22 @@ class Entry:
     facts: str
     seal: str = ""
 
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Entry:
+        """A row of the database; a value of another type, which SQLite allows in any column, does not fit the seal."""
+        return cls(**{name: _typed(name, value) for name, value in row.items()})
+
     def sealed(self, key: bytes, before: str) -> str:
         """The seal of this event after the given one: HMAC-SHA-256, 64 hex digits."""
         parts = (before, self.lane, self.position, self.case, self.place, self.time, self.stage, self.act, self.text)
         return _mac(key, json.dumps([*parts, self.facts], ensure_ascii=False, separators=(",", ":")))
 
     def event(self) -> Event:
-        facts: Facts = json.loads(self.facts)
-        return Event(datetime.fromisoformat(self.time), Stage(self.stage), _said(self.text), Act(self.act), facts)
+        """The event; ``ValueError`` or another error of its values if it was not written by a journal."""
+        time, facts = time_of(self.time), json.loads(self.facts)
+        if time is None:
+            raise ValueError(self.time)
+        return Event(time, Stage(self.stage), _said(self.text), Act(self.act), facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,11 @@ class Head:
     events: int = 0
     cases: int = 0
     last: str = START
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> Head:
+        """A row of the database, as ``Entry.of``."""
+        return cls(*(_typed(name, row[name]) for name in ("lane", "events", "cases", "last")))
 
     def sealed(self, key: bytes) -> str:
         return _mac(key, f"head {self.lane} {self.events} {self.cases} {self.last}")
@@ -118,16 +132,47 @@ def examine(key: bytes, head: Head, head_seal: str, entries: Iterator[Entry]) ->
     for entry in entries:
         if entry.position != expected:
             yield Finding(head.lane, expected, _gap(expected, entry.position))
-        elif not hmac.compare_digest(entry.sealed(key, before), entry.seal):
+        elif not _equal(entry.sealed(key, before), entry.seal):
             yield Finding(head.lane, entry.position, Phrase("edited, or put in another's place"), entry.case)
         before, expected = entry.seal, entry.position + 1
         cases += entry.place == 1
-    if not hmac.compare_digest(head.sealed(key), head_seal):
+    if not _equal(head.sealed(key), head_seal):
         yield Finding(head.lane, head.events, Phrase("the lane's head is not the one that was written"))
     if head.events >= expected:
         yield Finding(head.lane, expected, _gap(expected, head.events + 1))
     elif (head.events, head.cases, head.last) != (expected - 1, cases, before):
         yield Finding(head.lane, expected - 1, Phrase("the lane does not end as its head says"))
+
+
+def note_clock(entries: Iterator[Entry], notes: list[Finding]) -> Iterator[Entry]:
+    """Pass the entries of a lane on and note each whose time is earlier than the time of the entry before it."""
+    before: datetime | None = None
+    for entry in entries:
+        time = time_of(entry.time)
+        if before and time and time < before:
+            said = Phrase("the clock went back: {time} after {before}", time=entry.time, before=before.isoformat())
+            notes.append(Finding(entry.lane, entry.position, said, entry.case))
+        before = time
+        yield entry
+
+
+def time_of(stored: object) -> datetime | None:
+    """The time of an event as stored, ``None`` if it is not one that was written by a journal."""
+    try:
+        time = datetime.fromisoformat(str(stored))
+    except ValueError:
+        return None
+    return time if time.tzinfo else None
+
+
+def _typed(column: str, value: Any) -> Any:
+    if column in _NUMBERS:
+        return value if isinstance(value, int) else -1
+    return value if isinstance(value, str) else repr(value)
+
+
+def _equal(seal: str, other: str) -> bool:
+    return hmac.compare_digest(seal.encode(), other.encode())  # as text, it refuses what is not ASCII
 
 
 def _gap(first: int, after: int) -> Phrase:

@@ -18,7 +18,11 @@ class Overtaken(PhrasedError):
     """Another process wrote to the case first; the event was not written. Reload the case."""
 
     def __init__(self, case_number: str) -> None:
-        super().__init__(Phrase("case {number} was continued elsewhere", number=case_number))
+        super().__init__(
+            Phrase(
+                "case {number} was continued elsewhere; see its events: sscard case show {number}", number=case_number
+            )
+        )
         self.args = (case_number,)
 
 

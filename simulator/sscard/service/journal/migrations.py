@@ -38,30 +38,78 @@ STEPS: Final[Mapping[int, Step]] = {0: _create}
 """Migration steps by the version they start from."""
 
 
-def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = STEPS) -> int:
-    """Migrate the journal to the last version in the caller's transaction; return the number of its lanes.
+LAST: Final = max(STEPS) + 1
+"""The version of the tables in ``schema``."""
 
-    ``InputError``, with the name ``shown``, if a newer sscard wrote the journal
-    or it is sealed with another key.
+_TABLES: Final = ", ".join(sorted(METADATA.tables))
+_REMEDY: Final = Phrase("give the journal with --journal, or restore it from a copy")
+
+
+def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = STEPS) -> None:
+    """Migrate the journal to the last version in the caller's transaction; errors as ``version_of``.
+
+    Nothing is written to a foreign SQLite file. A PostgreSQL database may hold other tables beside the journal's.
     """
     if db.dialect.name == "postgresql":
         db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
-    exists = inspect(db).has_table(JOURNAL.name)
-    found = int(db.execute(select(JOURNAL.c.version)).scalar_one()) if exists else 0
-    last = max(steps) + 1
-    if found > last:
-        problem = Phrase("is a journal of version {found}, this sscard knows up to {last}", found=found, last=last)
-        raise InputError(problem, file=shown, remedy=Phrase("use a newer sscard"))
-    for version in range(found, last):
+    found = version_of(db, shown, max(steps) + 1)
+    if not found and db.dialect.name == "sqlite" and inspect(db).get_table_names():
+        raise not_a_journal(shown)
+    for version in range(found, max(steps) + 1):
         steps[version](db, key)
         db.execute(JOURNAL.update().values(version=version + 1))
+
+
+def version_of(db: Connection, shown: str, last: int = LAST) -> int:
+    """The version of the journal in a database, 0 if the database has none of its tables.
+
+    ``InputError``, with the name ``shown``, if a table or column is missing,
+    or if a newer sscard wrote the journal.
+    """
+    inspector = inspect(db)
+    columns = {
+        name: {column["name"] for column in inspector.get_columns(name)} if inspector.has_table(name) else set()
+        for name in METADATA.tables
+    }
+    if not any(columns.values()):
+        return 0
+    rows = db.execute(select(JOURNAL.c.version)).scalars().all() if "version" in columns[JOURNAL.name] else []
+    found = rows[0] if len(rows) == 1 else None
+    if isinstance(found, int) and found > last:
+        problem = Phrase("is a journal of version {found}, this sscard knows up to {last}", found=found, last=last)
+        raise InputError(problem, file=shown, remedy=Phrase("use a newer sscard"))
+    for name, table in METADATA.tables.items():
+        missing = sorted({column.name for column in table.columns} - columns[name])
+        if found in (None, LAST) and missing:
+            lacks = Phrase("it has no table {table}", table=name)
+            if columns[name]:
+                lacks = Phrase("table {table} has no column {columns}", table=name, columns=", ".join(missing))
+            raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=_REMEDY)
+    if not isinstance(found, int) or found < 1:
+        problem = Phrase("is not a journal: {problem}", problem=Phrase("it has no valid version"))
+        raise InputError(problem, file=shown, remedy=_REMEDY)
+    return found
+
+
+def lanes_of(db: Connection, key: bytes, shown: str) -> int:
+    """The number of lanes of a journal of the last version; ``InputError`` if another key seals it."""
     lanes, check = db.execute(select(JOURNAL.c.lanes, JOURNAL.c.key_check)).one()
     if check != key_check(key):
         raise InputError(
             Phrase("is sealed with another key"), file=shown, remedy=Phrase("give its key file with --journal-key")
         )
+    if lanes not in range(1, SHARED_LANES + 1):
+        lacks = Phrase("it has no valid number of lanes, expected 1 to {most}", most=SHARED_LANES)
+        raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=_REMEDY)
     url = db.engine.url
-    logger.info(
-        "journal opened", extra={"kind": url.get_backend_name(), "database": url.database, "migrations": last - found}
-    )
+    logger.info("journal opened", extra={"kind": url.get_backend_name(), "database": url.database})
     return int(lanes)
+
+
+def not_a_journal(shown: str) -> InputError:
+    """The error for a database without the tables of a journal."""
+    return InputError(
+        Phrase("is not a journal, expected a database with the tables {tables}", tables=_TABLES),
+        file=shown,
+        remedy=_REMEDY,
+    )

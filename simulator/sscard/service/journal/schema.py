@@ -82,6 +82,8 @@ def reason_in(error: BaseException | None) -> Sayable:
     number: int | None = getattr(error, "sqlite_errorcode", None)
     if number is not None:
         return _SQLITE.get(number & 0xFF, Phrase("SQLite error {number}", number=number))
+    if isinstance(error, sqlite3.Error):  # such as text that is not UTF-8
+        return _SQLITE[sqlite3.SQLITE_CORRUPT]
     state: str | None = getattr(error, "sqlstate", None)
     if state is not None:
         return _POSTGRESQL.get(state[:2], Phrase("the database server refused (SQLSTATE {state})", state=state))

@@ -1,0 +1,188 @@
+"""Verification of a journal, and the checkpoint: one line to keep outside of it.
+
+The chain shows that an event was removed, edited or moved. It does not show
+that the whole database, or one lane with its head, was replaced by an older
+copy of itself: an older copy is a valid chain. Only something kept elsewhere
+can show it, and a checkpoint is the smallest such thing.
+
+**What a checkpoint holds, and why.** A digest over all lane heads proves that
+two states are the same, but a journal grows: a later state has other heads.
+Because the seal of an event covers everything before it in its lane, the old
+digest can be recomputed from today's events if the old *number of events* of
+each lane is known. So the line holds these counts. A sequence number over all
+lanes would make one count sufficient, but all writers would wait for it, and
+lanes exist to avoid this wait. From counts and digest alone, only a lane that
+is shorter can be named; so that a lane that differs can be named too, each
+count is followed by the first four digits of the lane's seal. The digest (128
+bits) stays the proof. With four check digits, a typing error is not mistaken for a rollback.
+
+    sscard-journal:1:KEY:COUNT.SEAL,COUNT.SEAL,0,…:DIGEST:CHECK
+
+KEY is the start of the key's check value, ``0`` a lane without events. The line
+has about 80 characters with SQLite (one lane), at most 900 with PostgreSQL (64
+lanes). It contains no secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from sscard.errors import InputError
+from sscard.i18n.phrase import Phrase
+from sscard.service.case import Act
+from sscard.service.journal.chain import START, Entry, Finding, Head, examine, key_check, note_clock
+from sscard.service.journal.schema import EVENT, LANE, OPENING
+
+MARK: Final = 4
+"""Digits of a seal in a checkpoint."""
+_CHECKPOINT: Final = re.compile(r"(sscard-journal:1:([0-9a-f]{8}):([0-9a-f.,]+):([0-9a-f]{32}):)([0-9a-f]{4})")
+_LANE_IN_IT: Final = re.compile(r"0|([1-9][0-9]{0,17})\.([0-9a-f]{4})")
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What a verification found.
+
+    ``events`` and ``cases`` count what it looked at, ``findings`` differ from
+    what was written, ``notes`` are strange but written so. ``checkpoint`` is
+    the line to keep, empty if there are findings or only one lane was verified.
+    """
+
+    events: int
+    cases: int
+    findings: tuple[Finding, ...]
+    notes: tuple[Finding, ...] = ()
+    checkpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """State of a journal as one line: start of the key's check value, number of events and seal of each lane."""
+
+    key: str
+    lanes: tuple[tuple[int, str], ...]
+    digest: str
+
+    @classmethod
+    def of(cls, key: bytes, ends: Sequence[tuple[int, str]]) -> Checkpoint:
+        """The checkpoint of lanes with these numbers of events and these seals of their last events."""
+        text = json.dumps([key_check(key), *map(list, ends)], separators=(",", ":"))
+        digest = hashlib.sha256(text.encode()).hexdigest()[:32]
+        return cls(key_check(key)[:8], tuple((count, seal[:MARK]) for count, seal in ends), digest)
+
+    @classmethod
+    def read(cls, line: str) -> Checkpoint:
+        """The checkpoint of a line, in which spaces and line breaks are ignored; ``InputError`` if it is mistyped."""
+        parts = _CHECKPOINT.fullmatch("".join(line.split()))
+        lanes = [_LANE_IN_IT.fullmatch(lane) for lane in parts[3].split(",")] if parts else []
+        if parts is None or not all(lanes) or parts[5] != _check_digits(parts[1]):
+            raise InputError(
+                Phrase("--since: not a checkpoint, or one with a typing error"),
+                remedy=Phrase("expected the line sscard-journal:1:… that sscard case verify printed"),
+            )
+        ends = tuple((int(lane[1] or 0), lane[2] or START[:MARK]) for lane in lanes if lane)
+        return cls(parts[2], ends, parts[4])
+
+    def __str__(self) -> str:
+        lanes = ",".join(f"{count}.{seal}" if count else "0" for count, seal in self.lanes)
+        line = f"sscard-journal:1:{self.key}:{lanes}:{self.digest}:"
+        return line + _check_digits(line)
+
+
+def _check_digits(line: str) -> str:
+    return hashlib.sha256(line.encode()).hexdigest()[:MARK]
+
+
+def verify(db: Connection, key: bytes, lanes: int, since: Checkpoint | None = None) -> Verification:
+    """Look at every event of every lane, and compare with a checkpoint."""
+    findings: list[Finding] = []
+    notes: list[Finding] = []
+    cases_by_key: dict[str, str] = {}
+    rows = db.execute(select(LANE).order_by(LANE.c.lane)).all()
+    heads = {head.lane: head for head in (Head.of(row._asdict()) for row in rows)}
+    for row in rows:
+        entries = _with_keys(note_clock(_entries(db, row.lane), notes), cases_by_key)
+        findings += examine(key, Head.of(row._asdict()), str(row.seal), entries)
+    findings += [Finding(lane, 0, Phrase("the lane's head is gone")) for lane in range(lanes) if lane not in heads]
+    for row in db.execute(select(EVENT).where(~EVENT.c.lane.between(0, lanes - 1))):
+        stray = Entry.of(row._asdict())
+        findings.append(Finding(stray.lane, stray.position, Phrase("in no lane of this journal"), stray.case))
+    findings += _wrong_keys(db, cases_by_key)
+    if since:
+        findings += _changes(db, key, since, heads)
+    return Verification(
+        sum(head.events for head in heads.values()),
+        sum(head.cases for head in heads.values()),
+        tuple(findings),
+        tuple(notes),
+        "" if findings else str(Checkpoint.of(key, [(head.events, head.last) for head in heads.values()])),
+    )
+
+
+def verify_lane(db: Connection, key: bytes, lane: int) -> Verification:
+    """Look at every event of one lane."""
+    notes: list[Finding] = []
+    row = db.execute(select(LANE).where(LANE.c.lane == lane)).one_or_none()
+    if row is None:
+        return Verification(0, 0, (Finding(lane, 0, Phrase("the lane's head is gone")),))
+    head = Head.of(row._asdict())
+    findings = tuple(examine(key, head, str(row.seal), note_clock(_entries(db, lane), notes)))
+    return Verification(head.events, head.cases, findings, tuple(notes))
+
+
+def _entries(db: Connection, lane: int) -> Iterator[Entry]:
+    in_order = select(EVENT).where(EVENT.c.lane == lane).order_by(EVENT.c.position)
+    for row in db.execution_options(yield_per=1000).execute(in_order):
+        yield Entry.of(row._asdict())
+
+
+def _changes(db: Connection, key: bytes, since: Checkpoint, heads: Mapping[int, Head]) -> Iterator[Finding]:
+    """Lanes that do not begin with what they held at a checkpoint."""
+    if since.key != key_check(key)[:8]:
+        said = Phrase("the checkpoint was made with another key: of another journal, or both were replaced")
+        yield Finding(0, 0, said)
+        return
+    ends: list[tuple[int, str]] = []
+    whole = True
+    for lane, (count, mark) in enumerate(since.lanes):
+        at = select(EVENT.c.seal).where(EVENT.c.lane == lane, EVENT.c.position == count)
+        seal = str(db.execute(at).scalar()) if count else START
+        ends.append((count, seal))
+        problem: Phrase | None = None
+        if lane not in heads:
+            problem = Phrase("the lane is missing, it ended with event {count} at the checkpoint", count=count)
+        elif heads[lane].events < count:
+            problem = Phrase("the lane is shorter: it ended with event {count} at the checkpoint", count=count)
+        elif seal[:MARK] != mark:
+            problem = Phrase("the lane differs from what it was at the checkpoint")
+        if problem:
+            whole = False
+            yield Finding(lane, min(count, heads[lane].events) if lane in heads else 0, problem)
+    if whole and Checkpoint.of(key, ends).digest != since.digest:
+        yield Finding(0, 0, Phrase("a lane differs from what it was at the checkpoint; which one is not known"))
+
+
+def _with_keys(entries: Iterator[Entry], keys: dict[str, str]) -> Iterator[Entry]:
+    """Pass entries on and note the case of each idempotency key."""
+    for entry in entries:
+        if entry.act == Act.RECEIVED:
+            with suppress(ValueError, KeyError, TypeError, RecursionError):  # edited facts are found by their seal
+                keys[json.loads(entry.facts)["key"]] = entry.case
+        yield entry
+
+
+def _wrong_keys(db: Connection, keys: dict[str, str]) -> Iterator[Finding]:
+    """Keys that do not lead to the case that was opened with them: pressed again, they would open another."""
+    keys.pop("", None)
+    kept: dict[Any, str] = {row.key: row.case for row in db.execute(select(OPENING))}
+    for key in keys.keys() | kept.keys():
+        if keys.get(key) != kept.get(key):
+            yield Finding(0, 0, Phrase("an idempotency key does not lead to its case"), keys.get(key, ""))
