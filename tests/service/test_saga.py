@@ -97,6 +97,23 @@ def test_whatever_happens_at_the_reader_the_case_tells_the_truth_and_goes_on(
     assert at.acts.count(Act.DONE) == 1
 
 
+@pytest.mark.parametrize("reason", OPERATIONS)
+@pytest.mark.parametrize("points", [0, 1, 2, 3])
+def test_a_memory_that_fails_leaves_the_case_in_doubt_until_the_card_is_read(reason: Reason, points: int) -> None:
+    """6581: the old and the new PIN are both possible."""
+    at = Counter(reason)
+    at.citizen.chip.memory.fail(points)
+    answer = at.operate()
+    assert isinstance(answer, NotDone)
+    assert answer.sw == 0x6581
+    assert (at.case.in_doubt, at.case.stage, at.acts[-1]) == (True, Stage.ACCEPTED, Act.NOTED)
+    at.citizen.chip.memory.mend()
+    at.insert()
+    assert at.operate() == Operated(reason.operation)
+    assert (at.changed, at.tries, at.case.in_doubt) == (True, 6, False)
+    assert at.acts.count(Act.RESUMED) == 1
+
+
 @pytest.mark.parametrize("used", range(6))
 @pytest.mark.parametrize("happened", [True, False])
 def test_a_change_in_doubt_never_costs_the_last_try(used: int, happened: bool) -> None:
