@@ -6,15 +6,19 @@ from collections import Counter
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 from kit.cards import citizens_card
 from kit.citizens import JOURNAL_KEY, OPENING
 from sscard.hsm import SoftHsm
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import builtin_keys
-from sscard.service import Act, Applicant, Application, Channel, PinService, Reason, Stage
+from sscard.service import Act, Applicant, Application, Case, Channel, Overtaken, PinService, Reason, Stage
 from sscard.service.journal.database import SqlJournal
+from sscard.standard.encoding import encode_pin
+from sscard.standard.tree import PIN
 from sscard.terminal import CardSession
 
 WORKERS = 8
@@ -36,6 +40,67 @@ def test_eight_workers_on_one_file(tmp_path: Path) -> None:
 @pytest.mark.campaign
 def test_eight_workers_two_thousand_cases(postgres: str) -> None:
     work_together(postgres, 2000)
+
+
+class Forgetful(PinService):
+    """A planted defect: it resumes without its event."""
+
+    def _write(self, case: Case, stage: Stage, said: Phrase, act: Act = Act.NOTED, facts: Any = None) -> None:
+        if act is not Act.RESUMED:
+            super()._write(case, stage, said, act, facts)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_of_two_processes_that_resume_one_case_one_is_overtaken_before_it_touches_the_card(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres") if database == "postgres" else str(tmp_path / "journal.db")
+    assert resumed_by_two(url, PinService) == [("Operated", True), ("Overtaken", False)]
+
+
+def test_a_resume_without_its_event_is_noticed(tmp_path: Path) -> None:
+    assert ("Overtaken", False) not in resumed_by_two(str(tmp_path / "journal.db"), Forgetful)
+
+
+def resumed_by_two(url: str, kind: type[PinService]) -> list[tuple[str, bool]]:
+    """Two processes resume a case in doubt, each with a copy of its card: result, and whether the card was operated."""
+    journal = SqlJournal(url, JOURNAL_KEY)
+    service = PinService(lambda: OPENING, journal=journal)
+    card = citizens_card(PINS[1])
+    session = CardSession.start(card.chip(Random(1)), SoftHsm(builtin_keys()))
+    basic = session.read_basic()
+    applicant = Applicant(name=basic.name, id_number=basic.social_security_number)
+    case = service.intake(Application(applicant, Channel.WINDOW, Reason.FORGOTTEN, card=basic))
+    service.accept(case)
+    card.memory.fail()
+    service.operate(case, session, PINS[0])
+    assert case.in_doubt
+    journal.close()
+    context = get_context("fork")
+    start, results = context.Barrier(2), context.SimpleQueue()
+    workers = [context.Process(target=_resume, args=(url, kind, case.number, start, results)) for _ in range(2)]
+    for worker in workers:
+        worker.start()
+    found = sorted(results.get() for _ in workers)
+    for worker in workers:
+        worker.join()
+    return found
+
+
+def _resume(url: str, kind: type[PinService], number: str, start: Any, results: Any) -> None:
+    journal = SqlJournal(url, JOURNAL_KEY)
+    case = journal.case(number)
+    assert case is not None
+    card = citizens_card(PINS[1])
+    session = CardSession.start(card.chip(Random(1)), SoftHsm(builtin_keys()))
+    start.wait()
+    try:
+        result = type(kind(lambda: OPENING, journal=journal).operate(case, session, PINS[0])).__name__
+    except Overtaken as error:
+        result = type(error).__name__
+    journal.close()
+    results.put((result, card.memory.strings[PIN] == encode_pin(PINS[0])))
 
 
 def work_together(url: str, cases: int) -> None:
