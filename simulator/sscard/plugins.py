@@ -10,9 +10,9 @@ gets the URL::
 A built-in name cannot be replaced. Entry points are looked up only if no
 built-in name matches, because the lookup reads every installed package.
 
-Whatever goes wrong in a package's code is a ``MissingPart`` that names the
-package: an error of its import, another error than those of sscard when it is
-called, a result of the wrong kind.
+A fault in a package's code is a ``MissingPart`` that names the package: an error
+at its import, an error when it is called that is not one of sscard's, or a result
+of the wrong type.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Registry(Generic[T]):
         self._result = result
 
     def is_builtin(self, name: str) -> bool:
-        """Whether a name is one of ours, not a package's."""
+        """Whether a name is built in, not added by a package."""
         return name in self._builtin
 
     def names(self) -> list[str]:
@@ -90,7 +90,7 @@ class Registry(Generic[T]):
         )
 
     def resolve(self, url: str) -> tuple[T, str]:
-        """The implementation a URL names, and the URL with its scheme.
+        """The implementation of a URL's scheme, and the URL with its scheme.
 
         A URL without a scheme is a path, and so is the name of an existing
         file; a built-in scheme may stand alone, without its colon. A path is
@@ -110,14 +110,14 @@ class Registry(Generic[T]):
         return self.find(name), url
 
     def open(self, url: str, **options: object) -> AbstractContextManager[Any]:
-        """What the implementation a URL names gives for it, until the end of the ``with`` statement."""
+        """Open a URL with the implementation of its scheme, until the end of the ``with`` statement."""
         opener, url = self.resolve(url)
         opened = opener(url, **options)
         return opened if isinstance(opened, AbstractContextManager) else nullcontext(opened)
 
 
 class _PlugIn:
-    """An implementation of a package, called in its place."""
+    """Calls the implementation of a package, and reports its faults by the package's name."""
 
     def __init__(self, point: EntryPoint, kind: Sayable, result: type) -> None:
         self._point = point

@@ -1,4 +1,4 @@
-"""The HSM behind a service, ``sscard hsm serve`` or another one that speaks as ``sscard.hsm.server`` says."""
+"""Client of an HSM service: ``sscard hsm serve``, or another service with the protocol of ``sscard.hsm.server``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F]")
 
 
 class HttpHsm:
-    """An HSM behind the service at ``url``, asked over a connection of its own each time; any thread may use it.
+    """The HSM of the service at ``url``. Each request uses a new connection; thread-safe.
 
     ``timeout`` in seconds for each exchange with the service. A refusal of the
     HSM is an ``HsmError``; a service that does not answer, answers something
@@ -105,7 +105,7 @@ class HttpHsm:
         return bytes.fromhex(self._ask(operation, fields, form))
 
     def _ask(self, operation: str, fields: dict[str, Any], form: str) -> str:
-        """The result of an operation, which has a form: what does not fit it is never sent to a card."""
+        """The result of an operation, checked against its form, so that nothing else is sent to a card."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
         connection = self._connect(*self._place, timeout=self._timeout)
         begun, status = monotonic(), 0

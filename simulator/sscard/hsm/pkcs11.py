@@ -1,4 +1,4 @@
-"""The HSM as a PKCS#11 token, for DES and 3DES: roots stay in the token, and so does every key made out of them.
+"""The HSM as a PKCS#11 token, for DES and 3DES. Root keys and the keys derived from them stay in the token.
 
 A root is a secret key object of the token, sensitive and not extractable. Its
 type says which DES it is: DES2 for a key of 16 bytes, DES3 with three times
@@ -70,7 +70,7 @@ _USES: Final = {use.replace(" ", "-"): use for use in get_args(Use)}
 
 
 class Pkcs11Hsm(CheckedHsm):
-    """The HSM over a token that ``load_roots`` filled; a context manager, any thread may use it.
+    """The HSM of a token that ``load_roots`` filled; a context manager, thread-safe.
 
     ``module`` is the path of the token's PKCS#11 library, ``token`` its label,
     ``pin`` that of its user. Errors of making one: ``MissingPart`` without
@@ -141,7 +141,7 @@ class Pkcs11Hsm(CheckedHsm):
 
     @contextmanager
     def _session_key(self, suite: Suite, at: Address, card: CardReference, factor: bytes) -> Iterator[Any]:
-        """The session key as an object of the token; nobody else uses the token meanwhile."""
+        """The session key as an object of the token, which is locked meanwhile."""
         _check_suite(suite)
         __, root = self._roots[self.address_of(at.key, at.version)]
         factors = (province_factor(card.city_code), city_factor(card.city_code), card.serial)
@@ -155,7 +155,7 @@ class Pkcs11Hsm(CheckedHsm):
 
     @contextmanager
     def _child(self, key: Any, key_type: Any, data: bytes) -> Iterator[Any]:
-        """The key whose value is ``data`` enciphered, as long as it is needed."""
+        """The key whose value is ``data`` enciphered, destroyed at the end of the ``with`` block."""
         held = ctypes.create_string_buffer(data, len(data))
         child = key.derive_key(
             key_type,
@@ -184,7 +184,7 @@ class Pkcs11Hsm(CheckedHsm):
 
 
 class _StringData(ctypes.Structure):
-    """CK_KEY_DERIVATION_STRING_DATA, which python-pkcs11 makes for AES only."""
+    """CK_KEY_DERIVATION_STRING_DATA; python-pkcs11 builds it for AES only."""
 
     _fields_ = (("data", ctypes.c_void_p), ("length", ctypes.c_ulong))
 
@@ -210,7 +210,7 @@ def open_url(url: str, *, access: Access) -> Pkcs11Hsm:
 
 
 def default_module() -> Path:
-    """The module in SSCARD_PKCS11_MODULE, or that of SoftHSM2; ``MissingPart`` for neither."""
+    """The module in SSCARD_PKCS11_MODULE, or that of SoftHSM2; ``MissingPart`` if there is neither."""
     chosen = os.environ.get("SSCARD_PKCS11_MODULE")
     if chosen:
         return Path(chosen)
@@ -229,9 +229,9 @@ def token_pin(access: Access) -> str:
 
 
 def load_roots(module: Path, token: str, pin: str, file: KeyFile) -> int:
-    """Put the DES roots of a key file into a token, replacing those at the same address; how many.
+    """Write the DES root keys of a key file to a token and return their number; keys at the same address are replaced.
 
-    Errors as of ``Pkcs11Hsm``.
+    Raises the errors of ``Pkcs11Hsm``.
     """
     attribute = _library().Attribute
     roots = [
@@ -272,7 +272,7 @@ def _library() -> Any:
 
 
 def find_token(module: Path, token: str) -> Any:
-    """The token of a module with a label. Errors as of ``Pkcs11Hsm``."""
+    """The token of a module with a label. Raises the errors of ``Pkcs11Hsm``."""
     library = _library()
     try:
         return library.lib(str(module)).get_token(token_label=token)
@@ -294,7 +294,7 @@ def find_token(module: Path, token: str) -> Any:
 
 @contextmanager
 def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
-    """A session of the token's user that may write, once it is sure that the token can derive."""
+    """A read-write session of the token's user; ``HsmError`` if the token cannot derive keys."""
     library = _library()
     found = find_token(module, token)
     with _refusals():
@@ -320,7 +320,7 @@ def _session(module: Path, token: str, pin: str) -> Iterator[Any]:
 
 
 def _keys_in(session: Any) -> Iterator[tuple[str, Address, Any]]:
-    """The roots in a token; other keys are no concern of ours."""
+    """The root keys of sscard in a token; other keys are ignored."""
     library = _library()
     for key in session.get_objects({library.Attribute.CLASS: library.ObjectClass.SECRET_KEY}):
         address, __, rest = key.label.partition(" ")
@@ -342,7 +342,7 @@ def _value(value: bytes) -> dict[Any, Any]:
 
 
 def _template(attribute: Any, *, stored: bool) -> dict[Any, Any]:
-    """What every key of ours is; with its class where it is made out of a value."""
+    """The attributes of every key; with the object class if it is created from a value."""
     template = {
         attribute.TOKEN: stored,
         attribute.PRIVATE: True,
@@ -360,14 +360,14 @@ def _check_suite(suite: Suite) -> None:
 
 
 def _pin_block(pin: bytes) -> bytes:
-    """LD ‖ PIN, padded only where it does not fill the block (LD/T 32.4, card-security.md §5)."""
+    """LD ‖ PIN, padded only if it does not fill the block (LD/T 32.4, card-security.md §5)."""
     plain = bytes((len(pin),)) + pin
     return pad(plain, DES_BLOCK) if len(plain) % DES_BLOCK else plain
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
-    """What the token refuses is an ``HsmError``, by the name PKCS#11 gives it and nothing else."""
+    """Turn a refusal of the token into an ``HsmError`` with the PKCS#11 name of the error only."""
     try:
         yield
     except _library().PKCS11Error as error:
@@ -375,5 +375,5 @@ def _refusals() -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    """What PKCS#11 calls an error, CKR_PIN_INCORRECT; its text may hold what it was given."""
+    """The PKCS#11 name of an error, such as CKR_PIN_INCORRECT; its text may repeat a secret."""
     return "CKR" + re.sub("(?=[A-Z])", "_", type(error).__name__).upper()

@@ -1,4 +1,4 @@
-"""The issuer's HSM (加密机): what a terminal may ask of it, and the checks before a key is used."""
+"""The issuer's HSM (加密机): the operations for a terminal, and the checks before a key is used."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ PIN_MAX_BYTES = 8
 
 
 class HsmError(PhrasedError):
-    """The HSM refused; the text says why and never holds a key or PIN."""
+    """The HSM refused. The text is the reason and never contains a key or PIN."""
 
 
 class HsmUnavailable(HsmError):
-    """No HSM to ask: not reachable, no such token, wrong token or PIN. Exit code 3, with ``remedy``.
+    """The HSM cannot be used: not reachable, no such token, wrong token or PIN. Exit code 3.
 
     ``remedy`` is the command or the setting that helps.
     """
@@ -35,7 +35,7 @@ class HsmUnavailable(HsmError):
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What an HSM asks for beside its URL, because a secret never stands in a URL."""
+    """What an HSM needs besides its URL: a URL never contains a secret."""
 
     token_file: Path | None = None
     """The file with the token of an HSM service."""
@@ -45,10 +45,10 @@ class Access:
 
 @runtime_checkable
 class Hsm(Protocol):
-    """What a terminal asks a real HSM for. Keys go by address, and never leave it."""
+    """The operations of a real HSM for a terminal. Keys are named by address and never leave the HSM."""
 
     def address_of(self, key: str, version: int = 0) -> str:
-        """The address, 4 hex digits, that the HSM's map gives a key's version (from 0)."""
+        """The address, 4 hex digits, of a key's version (from 0) in the HSM."""
 
     def authentication_data(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
@@ -76,7 +76,7 @@ class Hsm(Protocol):
 
 
 class CheckedHsm(ABC):
-    """The checks every backend makes before it computes with a key; a backend computes for a permitted address."""
+    """The checks of every backend before a key is used; a backend computes for a permitted address."""
 
     def authentication_data(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
@@ -138,7 +138,7 @@ class CheckedHsm(ABC):
 
     @abstractmethod
     def _at(self, address: str) -> Address | None:
-        """What stands at an address, ``None`` for nothing."""
+        """The key at an address, ``None`` if there is none."""
 
     @abstractmethod
     def _authenticate(self, suite: Suite, at: Address, card: CardReference, factor: bytes, original: bytes) -> bytes:
@@ -171,7 +171,7 @@ def _suite(algorithm: int) -> Suite:
 
 
 def factor_refusal(suite: Suite, factor: bytes) -> Phrase:
-    """Why a process factor is refused."""
+    """The reason why a process factor is refused."""
     return Phrase.plural(
         "{suite} takes no process factor of {count} byte",
         "{suite} takes no process factor of {count} bytes",

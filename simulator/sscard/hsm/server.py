@@ -68,7 +68,7 @@ KeyAddress = Annotated[str, Field(pattern="^[0-9A-F]{4}$")]
 
 
 class Request(Model):
-    """The fields of a request; ``words`` is what the log may say of them."""
+    """The fields of a request; ``words`` are those that may be logged."""
 
     @property
     def words(self) -> str:
@@ -76,7 +76,7 @@ class Request(Model):
 
 
 class Operation(NamedTuple):
-    """What a client may ask for: the fields of the request, and what makes the result out of them."""
+    """An operation for clients: the fields of its request, and the function that returns the result."""
 
     request: type[Request]
     answer: Callable[[Any], str]
@@ -160,7 +160,7 @@ def _digits(data: bytes) -> str:
 
 
 class Reply(NamedTuple):
-    """Status, body, and what the log says of the request: operation, then address and district."""
+    """Status, body, and the log entry of the request: operation, address and district."""
 
     status: int
     body: dict[str, str]
@@ -168,7 +168,7 @@ class Reply(NamedTuple):
 
 
 class HsmServer(ThreadingHTTPServer):
-    """The service over an HSM; ``serve_forever`` until ``shutdown``, a context manager.
+    """The service of an HSM; a context manager that serves from ``serve_forever`` to ``shutdown``.
 
     ``further`` operations are offered beside those of the HSM. ``port`` 0
     takes a free one, see ``url``. ``log`` gets a line per request: time,
@@ -205,7 +205,7 @@ class HsmServer(ThreadingHTTPServer):
         return f"http://{LOOPBACK}:{self.server_address[1]}"
 
     def admits(self, authorization: str) -> bool:
-        """Whether a request's Authorization is ours, in constant time."""
+        """Whether a request has the token of the service, compared in constant time."""
         return equal(authorization.encode(), f"Bearer {self._token}".encode())
 
     def reply(self, operation: str, body: bytes, charset: str = "utf-8") -> Reply:
@@ -230,18 +230,18 @@ class HsmServer(ThreadingHTTPServer):
             return Reply(409, {"error": str(error)}, words)
 
     def log(self, words: str) -> None:
-        """A line into the log, if there is one."""
+        """Write a line to the log, if there is one."""
         if self._log is not None:
             self._log(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {words}")
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the names of the base class
-        """A client that hangs up in mid-request is its own affair; of anything else the log has no more than this."""
+        """Ignore a client that disconnects during a request; log any other error by its class name only."""
         if not isinstance(sys.exception(), OSError):
             self.log("- - 500")
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request; nothing of it is logged but what ``Reply`` says."""
+    """One request; only the log entry of its ``Reply`` is logged."""
 
     server: HsmServer
     timeout = TIMEOUT
@@ -278,11 +278,11 @@ class _Handler(BaseHTTPRequestHandler):
         return self.server.reply(self.path.removeprefix("/v1/"), self.rfile.read(int(length)), charset)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Not the path a client gave: it might hold anything."""
+        """Log nothing: the path in a request may contain anything."""
 
 
 def service_token(file: Path) -> str:
-    """The token in a file; a new one where the file is not there, readable by its owner only."""
+    """The token in a file. If the file does not exist, it is created with a new token and mode 0600."""
     if mode_of(file):
         return read_token(file)
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -296,7 +296,7 @@ def service_token(file: Path) -> str:
 
 
 def _what_is_wrong(error: ValidationError) -> str:
-    """Fields and what is expected of them, never what was given."""
+    """The wrong fields and what is expected; never the given values."""
     wrong = (
         f"{'.'.join(map(str, detail['loc'])) or 'request'}: {say(problem_in(detail)[0])}" for detail in error.errors()
     )

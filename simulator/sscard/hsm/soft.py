@@ -1,4 +1,4 @@
-"""The HSM in software, over the roots of a key file."""
+"""The HSM in software, with the root keys of a key file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sscard.standard.cipher import DES, BlockKey, Suite
 
 
 class SoftHsm(CheckedHsm):
-    """The HSM in software, over the root keys of ``load_keys``, by default the built-in test keys."""
+    """The HSM in software, with the root keys of ``load_keys``; default: the built-in test keys."""
 
     def __init__(self, hierarchy: KeyHierarchy | None = None) -> None:
         self._hierarchy = hierarchy or builtin_keys()
