@@ -66,11 +66,9 @@ def version_of(db: Connection, shown: str, last: int = LAST) -> int:
     ``InputError``, with the name ``shown``, if a table or column is missing,
     or if a newer sscard wrote the journal.
     """
-    inspector = inspect(db)
-    columns = {
-        name: {column["name"] for column in inspector.get_columns(name)} if inspector.has_table(name) else set()
-        for name in METADATA.tables
-    }
+    columns: dict[str, set[str]] = {name: set() for name in METADATA.tables}
+    for (_schema, name), found_columns in inspect(db).get_multi_columns(filter_names=list(columns)).items():
+        columns[name] = {column["name"] for column in found_columns}
     if not any(columns.values()):
         return 0
     rows = db.execute(select(JOURNAL.c.version)).scalars().all() if "version" in columns[JOURNAL.name] else []
