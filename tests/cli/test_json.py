@@ -153,13 +153,19 @@ def test_a_scenario_on_two_personalities_is_a_document(sscard: CommandLine, tmp_
     assert (code, content["schema"], content["steps_differ"]) == (0, "sscard.scenario-comparison/1", 0)
 
 
-def test_a_conversation_has_masked_pins_and_explained_answers(sscard: CommandLine, tmp_path: Path) -> None:
+def test_a_conversation_has_masked_pins_and_explained_answers(
+    sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     card = tmp_path / "card.db"
     save_card(kit.card_of("v3-sm4", PIN), card)
     code, out, _err = sscard("apdu", card, f"0020000003{PIN}", "--json")
     power, verify, off = json.loads(out)["events"]
     assert code == 0
     assert power["atr"].startswith("3B")
-    assert (verify["name"], verify["status"], verify["data"]) == ("VERIFY (PIN of 3 bytes)", "9000", "")
+    assert (verify["name"], verify["sw"], verify["data"]) == ("VERIFY (PIN of 3 bytes)", "9000", "")
     assert PIN not in verify["command"]
-    assert off["atr"] == ""
+    monkeypatch.setenv("LANGUAGE", "en")
+    with speaking("en"):  # --lang changes both
+        chinese = json.loads(sscard("--lang", "zh", "apdu", card, f"0020000003{PIN}", "--json")[1])["events"]
+    for events in ([power, verify, off], chinese):
+        assert [event["event"] for event in events] == ["power on", "command", "power off"]

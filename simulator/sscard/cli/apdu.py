@@ -150,7 +150,9 @@ def show_later(_event: Event) -> None:
 
 def print_events(recorder: Recorder) -> None:
     """The conversation for programs."""
-    print_json("conversation", {"events": [event.facts() for event in recorder.events]})
+    from sscard.conversation.recording import event_facts
+
+    print_json("conversation", {"events": [event_facts(event) for event in recorder.events]})
 
 
 def show_plain(event: Event) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from sscard.chip.memory import PowerLost
 from sscard.conversation.explain import Explainer
@@ -50,17 +49,6 @@ class Exchange:
         status = f"{self.sw} {say(self.meaning)}".lstrip()
         return [f"{say(self.name)}: {status}", *(f"  {say(line)}" for line in self.details)]
 
-    def facts(self) -> dict[str, Any]:
-        """The exchange for programs: bytes as hex digits, secrets masked; ``status`` is empty without an answer."""
-        return {
-            "command": self.command,
-            "name": say(self.name),
-            "data": self.data,
-            "status": self.sw,
-            "meaning": say(self.meaning),
-            "details": [say(line) for line in self.details],
-        }
-
     def __str__(self) -> str:
         meaning = say(self.meaning)
         return f"> {self.command}  {say(self.name)}\n< {f'{self.answer}  {meaning}' if self.answer else meaning}"
@@ -73,10 +61,6 @@ class PowerEvent:
     name: Phrase
     atr: str = ""
     at: float = field(default=0.0, compare=False)
-
-    def facts(self) -> dict[str, Any]:
-        """The event for programs; ``atr`` as hex digits, empty at power-off."""
-        return {"power": say(self.name), "atr": self.atr}
 
     def __str__(self) -> str:
         return f"# {say(self.name)} {self.atr}".rstrip()

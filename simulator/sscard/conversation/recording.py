@@ -83,7 +83,7 @@ def write_recording(events: Iterable[Event]) -> str:
     atrs = (event.atr for event in kept if isinstance(event, PowerEvent) and event.atr)
     pins = max((pin for event in kept if isinstance(event, Exchange) for pin in event.pins), default=0)
     header = {"format": FORMAT, "version": VERSION, "atr": next(atrs, ""), "pins": pins}
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (header, *map(_line, kept)))
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (header, *map(event_facts, kept)))
 
 
 def read_statements(text: str, source: str) -> list[Statement]:
@@ -126,7 +126,8 @@ def statements_of(recording: Recording) -> Iterator[Statement]:
 _ACTIONS: Final[dict[Phrase, Literal["on", "off", "reset"]]] = {POWER_ON: "on", POWER_OFF: "off", RESET: "reset"}
 
 
-def _line(event: Event) -> dict[str, Any]:
+def event_facts(event: Event) -> dict[str, Any]:
+    """An event for programs, as a line of a recording has it."""
     if isinstance(event, PowerEvent):
         line = {"at": event.at, "event": event.name.text}
         return line | ({"atr": event.atr} if event.atr else {})

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from sscard.chip.memory import PowerLost
 from sscard.conversation import Event, Exchange, PowerEvent, Recorder
+from sscard.conversation.recording import event_facts
 from sscard.conversation.scripts import ANY, Power, Send, Statement, fill, fits, meets, powered
 from sscard.conversation.wildcards import Wildcards
 from sscard.i18n.language import _, say
@@ -78,7 +79,7 @@ class Difference:
             "command": say(self.title),
             "answers": [{"card": say(name), "lines": [say(line) for line in lines]} for name, lines in self.sides],
             "states": [{"card": name, "state": say(state)} for name, state in self.states],
-            "before": [event.facts() for event in self.before],
+            "before": [event_facts(event) for event in self.before],
         }
 
     def lines(self) -> list[str]:
