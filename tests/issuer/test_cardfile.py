@@ -241,6 +241,25 @@ def test_a_file_changed_while_in_use_ends_the_session_and_is_not_overwritten(pat
     assert (path.read_bytes() if path.exists() else None) == before
 
 
+LOST_LOGS: dict[str, Callable[[Path], object]] = {
+    "deleted": Path.unlink,
+    "emptied": lambda wal: os.truncate(wal, 0),
+    "shortened": lambda wal: os.truncate(wal, 5000),
+    "replaced": lambda wal: shutil.copy(wal, wal.with_name("other")).replace(wal),
+}
+
+
+@pytest.mark.parametrize("loss", LOST_LOGS)
+def test_a_log_lost_while_in_use_ends_the_session_and_gives_no_try_back(path: Path, loss: str) -> None:
+    with powered(path) as card:
+        card.transmit(WRONG)
+        LOST_LOGS[loss](wal_of(path))
+        for use in (lambda: card.transmit(RIGHT), card.power_on):
+            with pytest.raises(InputError, match="its -wal file was deleted, replaced or edited while it was in use"):
+                use()
+    assert tries(path) == 5
+
+
 def test_a_moved_file_is_whole_with_its_tries(path: Path) -> None:
     moved, told = path.with_name("moved.db"), list[Sayable]()
     with powered(path) as card:
@@ -475,12 +494,27 @@ def test_a_log_is_not_applied_to_a_copy_made_before_its_session(path: Path) -> N
 
 @pytest.mark.parametrize("length", [0, 10, 32, 40, 56, 100, 3000, 4151, 4152, 5000])
 def test_a_log_that_a_killed_process_left_incomplete_is_no_other_cards(path: Path, length: int) -> None:
-    """Nothing of it is whole: the file is as it was when it was last opened, or just opened."""
+    """Nothing of it is whole: the file is as it was when it was last opened, or just opened; a warning says so."""
     crash(path, WRONG)
     content = wal_of(path).read_bytes()
     wal_of(path).write_bytes(content[:length])
-    with powered(path) as card:
+    told = list[Sayable]()
+    load_card(path, told.append)
+    with powered(path, notify=told.append) as card:
         assert card.transmit(WRONG) == b"\x63\xc5"
+    assert len(told) == 2 * (length < 4152)  # from there on the first transaction, which opens the session, is whole
+
+
+@pytest.mark.parametrize("offset", [0, 8, 100, 4000])
+def test_a_log_that_is_damaged_after_a_crash_is_named_in_a_warning(path: Path, offset: int) -> None:
+    crash(path, WRONG)
+    content = bytearray(wal_of(path).read_bytes())
+    content[offset : offset + 4] = bytes(each ^ 0xFF for each in content[offset : offset + 4])
+    wal_of(path).write_bytes(content)
+    told = list[Sayable]()
+    with powered(path, notify=told.append):
+        pass
+    assert "card.db-wal is missing or damaged: its state may be an earlier one" in say(told[0])
 
 
 def test_a_card_that_is_issued_over_a_crashed_one_is_new(path: Path) -> None:
@@ -509,7 +543,7 @@ def test_a_copy_of_a_card_in_use_is_that_card_with_its_log_and_an_earlier_one_wi
     with powered(copy, notify=told.append):
         pass
     (message,) = map(say, told)
-    assert "was copied or moved without" in message
+    assert "copy.db-wal is missing or damaged: its state may be an earlier one" in message
     told.clear()
     with powered(copy, notify=told.append):
         assert told == []

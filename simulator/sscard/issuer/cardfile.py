@@ -20,8 +20,8 @@ from sscard.issuer.database import (
     check_journals,
     check_kind,
     connect,
-    copy_warning,
-    ends_abruptly,
+    has_lost_log,
+    lost_log_warning,
     new_file,
     read_card,
     wal_of,
@@ -50,8 +50,8 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
                 shutil.copyfile(target, copy)
                 with suppress(FileNotFoundError):
                     shutil.copyfile(wal_of(target), wal_of(copy))
-            if ends_abruptly(copy):
-                notify(copy_warning(source))
+            if has_lost_log(copy):
+                notify(lost_log_warning(source))
             with closing(connect(copy, "mode=rw")) as database:
                 return read_card(database, source, notify)[0]
         except (OSError, sqlite3.Error) as error:

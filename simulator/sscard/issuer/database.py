@@ -200,17 +200,18 @@ def stamp_of(database: sqlite3.Connection) -> bytes:
     return stamp
 
 
-def copy_warning(source: str) -> Phrase:
-    """What to say of a card file whose last session did not end and left no log."""
+def lost_log_warning(source: str) -> Phrase:
+    """The warning about a card file whose log is lost."""
     return Phrase(
-        "{path}: was copied or moved without {path}-wal while it was in use: its state may be an earlier one",
+        "{path}: its last session did not end, and {path}-wal is missing or damaged: its state may be an earlier one; "
+        "copy and move both files together",
         path=source,
     )
 
 
-def ends_abruptly(path: Path) -> bool:
-    """Whether the last session of a card file did not end, although no write-ahead log is beside it."""
-    if wal_of(path).exists():
+def has_lost_log(path: Path) -> bool:
+    """Whether the last session of a card file did not end, although no log that SQLite would read is beside it."""
+    if _first_transaction(wal_of(path)):
         return False
     with suppress(sqlite3.Error), closing(connect(path, "immutable=1")) as database:
         return stamp_of(database)[-1] != 0

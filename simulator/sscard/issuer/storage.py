@@ -41,8 +41,8 @@ class Identity(NamedTuple):
     """Nanoseconds."""
 
     @classmethod
-    def of(cls, path: Path | str) -> Identity:
-        """Raises ``OSError``."""
+    def of(cls, path: Path | str | int) -> Identity:
+        """That of a path or an open file. Raises ``OSError``."""
         found = os.stat(path)  # noqa: PTH116 - before each command, and Path.stat takes twice as long
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 

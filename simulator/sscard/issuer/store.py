@@ -32,9 +32,9 @@ from sscard.issuer.database import (
     check_journals,
     check_kind,
     connect,
-    copy_warning,
-    ends_abruptly,
     fill,
+    has_lost_log,
+    lost_log_warning,
     put_log,
     read_card,
     stamp_of,
@@ -97,7 +97,7 @@ class CardStore:
     def __init__(self, path: Path, source: str, notify: Notify, *, sync: bool) -> None:
         """Open a file; errors: ``InputError``, ``MissingPart`` if the disk is full."""
         self.path = path
-        self._name = str(path)  # what the system takes without conversion, before each command
+        self._names = str(path), str(wal_of(path))  # what the system takes without conversion, before each command
         self.problem: InputError | MissingPart | None = None
         self._source = source
         self._edited = False
@@ -110,8 +110,8 @@ class CardStore:
         except OSError as error:
             raise unwritable(Path(source), error) from None
         self._identity = Identity.of(path)
-        if ends_abruptly(path):
-            notify(copy_warning(source))
+        if has_lost_log(path):
+            notify(lost_log_warning(source))
         self._database = connect(path, "mode=rw")
         self._held = self._identity[:2]
         _held.add(self._held)
@@ -154,6 +154,8 @@ class CardStore:
         handle = os.open(wal_of(self.path), os.O_WRONLY | os.O_APPEND | FLAGS)
         with open(handle, "wb") as wal:  # noqa: PTH123 - of a handle
             wal.write(bytes(max(0, size - os.fstat(handle).st_size)))
+            wal.flush()
+            self._wal = Identity.of(handle)
 
     def commit(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
         if self.problem is not None:
@@ -269,12 +271,18 @@ class CardStore:
             raise sqlite3.OperationalError("checkpoint")
 
     def _look(self) -> None:
-        """``InputError`` if the path leads to another file than before, or the file was written by someone else."""
+        """``InputError`` if the paths lead to other files than before, or one was written by someone else."""
+        name, name_of_wal = self._names
         try:
-            now = Identity.of(self._name)
+            now = Identity.of(name)
         except OSError:
             self._gone(Phrase("was deleted or moved while it was in use"))
             return
+        wal = None
+        with suppress(OSError):
+            wal = Identity.of(name_of_wal)
+        if wal is None or wal[:2] != self._wal[:2] or wal.size < self._wal.size:
+            self._gone(Phrase("its -wal file was deleted, replaced or edited while it was in use"))
         if now != self._identity:
             self._edited = now[:2] == self._identity[:2]
             self._gone(
@@ -283,7 +291,7 @@ class CardStore:
 
     def _has_moved(self) -> bool:
         try:
-            return Identity.of(self._name)[:2] != self._held
+            return Identity.of(self._names[0])[:2] != self._held
         except OSError:
             return True
 
