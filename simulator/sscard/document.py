@@ -47,8 +47,8 @@ MOST_NODES: Final = 100_000
 """Values and keys of a document, those that aliases (``*name``) repeat counted each time."""
 MOST_NESTED: Final = 100
 """Lists and mappings around a value, those of an alias included."""
-MERGE: Final = "tag:yaml.org,2002:merge"
-"""The key ``<<``: the fields of another mapping."""
+MERGE: Final = "<<"
+"""The key, written without quotes, that takes the fields of another mapping."""
 
 
 class Document:
@@ -319,9 +319,9 @@ class _Reader:
             mapping[key] = self.plain(value_node, (*path, key))
         return mapping
 
-    def _fields(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    def _fields(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.ScalarNode, yaml.Node]]:
         """The nodes of a mapping by key: its own, then those of its merge key, of which the first counts."""
-        fields: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+        fields: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
                 raise _at(key_node, self._source, Phrase("a key must be a word"))
@@ -330,8 +330,8 @@ class _Reader:
                 problem = Phrase("key {key} is given twice", key=shown(key))
                 raise _at(key_node, self._source, problem, Phrase("keep one of them"))
             fields[key] = (key_node, value_node)
-        if "<<" in fields and fields["<<"][0].tag == MERGE:
-            key_node, value_node = fields.pop("<<")
+        if MERGE in fields and not fields[MERGE][0].style:
+            key_node, value_node = fields.pop(MERGE)
             for merged in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
                 if not isinstance(merged, yaml.MappingNode):
                     problem = Phrase("the merge key << takes fields, or a list of them")

@@ -33,16 +33,6 @@ def read_text(path: Path) -> str:
     )
 
 
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file. Errors: ``InputError``."""
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
-    except UnicodeDecodeError as error:
-        raise InputError(Phrase("is not UTF-8 text (byte {start})", start=error.start), file=str(path)) from None
-
-
 def write_text(path: Path, text: str) -> None:
     """Write a file as UTF-8. Errors: ``InputError``, ``MissingPart`` if the disk is full."""
     try:

@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from sscard.cli.types import CARD, DIGITS, FILE, HSM, JOURNAL, PERSONALITY, PLACE, SEED, Text
+from sscard.cli.types import CARD, DIGITS, FILE, HSM, JOURNAL, PERSONALITY, PLACE, SECONDS, SEED, Number, Text
 from sscard.cli.usage import argument, option
 from sscard.i18n.language import N_
 
@@ -64,6 +64,19 @@ hsm_option: Final = option(
 )
 hsm_token_option: Final = option(
     "--hsm-token", type=FILE, help=N_("File with the token of an HSM service. Default: the file of this user.")
+)
+
+message_timeout_option: Final = option(
+    "--message-timeout",
+    type=SECONDS,
+    default=10.0,
+    help=N_("Seconds within which a whole request has to arrive from a client."),
+)
+connections_option: Final = option(
+    "--connections",
+    type=Number(1, 1000),
+    default=64,
+    help=N_("Connections served at a time; a further client is refused."),
 )
 
 journal_option: Final = option(
