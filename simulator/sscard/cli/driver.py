@@ -20,7 +20,7 @@ from sscard.cli.target import keys_of, open_image, open_target, standard_input, 
 from sscard.cli.types import CARD, FILE, FOLDER, PLACE, SECONDS, Address, Entries, Number, Program, Text, Words
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import N_, _, visible
 
 if TYPE_CHECKING:
     from sscard.driver.station import Reader
@@ -203,7 +203,7 @@ def call(library: str, function: str, arguments: tuple[str, ...], as_json: bool)
             code, out = opened.call(name, parameters_of(name, words))
             shown = without_pin(name, out)
             content = {"schema": CALL_SCHEMA, "function": name, "code": code, "out": shown}
-            click.echo(json.dumps(content, ensure_ascii=False) if as_json else f"{code}\t{shown}")
+            click.echo(json.dumps(content, ensure_ascii=False) if as_json else f"{code}\t{visible(shown)}")
             failed |= code != 0
     if failed:
         raise SystemExit(1)

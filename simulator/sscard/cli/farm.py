@@ -21,7 +21,7 @@ from sscard.cli.target import asked_to_sync, tell
 from sscard.cli.types import FILE, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import N_, _, say, visible
 from sscard.i18n.phrase import Sayable
 
 if TYPE_CHECKING:
@@ -195,10 +195,12 @@ class _Farm:
     def table(self) -> Table:
         """A row per card."""
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(_("reader"), _("card"), _("state"), _("commands"), _("tries left"))
         for place, status in self._status.items():
-            table.add_row(place.reader, place.image.name, say(status.state), str(status.served), status.tries)
+            row = (place.reader, place.image.name, say(status.state), str(status.served), status.tries)
+            table.add_row(*(Text(visible(cell)) for cell in row))
         return table
 
 
