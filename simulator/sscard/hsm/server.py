@@ -262,7 +262,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Read the whole request with one deadline."""
         super().setup()
         self.rfile.close()
-        deadline = monotonic() + self.server.message_timeout
+        self._begun = monotonic()
+        deadline = self._begun + self.server.message_timeout
         reader = DeadlineReader(self.connection, deadline=deadline, most=LONGEST_HEAD + LONGEST_MESSAGE)
         self.rfile = io.BufferedReader(reader)
 
@@ -275,7 +276,6 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(Reply(408, {"error": say(late)}, "- -"))
 
     def do_POST(self) -> None:
-        begun = monotonic()
         try:
             reply = self._reply()
         except (OSError, DeadlinePassed):
@@ -290,7 +290,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, reply: Reply) -> None:
         self.server.log(f"{reply.words} {reply.status}")
-        took = round(1000 * (monotonic() - begun), 1)
+        took = round(1000 * (monotonic() - self._begun), 1)
         logger.info("HSM request served", extra={"request": reply.words, "status": reply.status, "duration_ms": took})
         body = json.dumps(reply.body, ensure_ascii=False).encode()
         self.connection.settimeout(self.server.message_timeout)
