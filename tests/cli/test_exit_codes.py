@@ -179,7 +179,7 @@ ROWS = [
         (f"{{card}} --pin {PIN}", 0, "PIN is right"),
         (f"{{card}} --pin {WRONG}", 1, "5 tries left"),
         ("{card} --pin 12", 2, "--pin: a PIN has 4 to 16 digits, got 2"),
-        ("{card}", 2, "give the answer as an option", "end of input"),
+        ("{card}", 2, "--pin-file FILE", "end of input"),
         ("{card}", 130, "", "Ctrl-C"),
         (f"{{card}} --pin {PIN} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         (f"{{card}} --pin {PIN}", 2, "is open in this process already", "held"),
