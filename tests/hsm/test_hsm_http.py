@@ -22,6 +22,7 @@ import pytest
 from click.testing import CliRunner
 
 import kit
+from kit.programs import ENDS
 from kit.waiting import PATIENCE, in_thread, until
 from sscard.cli.app import app
 from sscard.errors import InputError
@@ -471,7 +472,7 @@ def test_a_file_without_token_is_said(tmp_path: Path, content: bytes, text: str)
         service_token(file)
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", ENDS)
 def test_the_command_line_serves_and_a_reset_asks_it(tmp_path: Path, end: signal.Signals) -> None:
     image, token_file = tmp_path / "card.db", tmp_path / "token"
     save_card(kit.card_of("v3-sm4"), image)
