@@ -19,6 +19,9 @@ os.environ["LANGUAGE"] = "en"  # for the programs that tests start, whatever the
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts background jobs so, and programs inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+for name in ("SIGHUP", "SIGQUIT"):  # nohup and such a shell
+    if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, name), signal.SIG_DFL)
 
 settings.register_profile("sscard", deadline=None)
 settings.load_profile("sscard")

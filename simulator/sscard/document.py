@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from sscard.errors import InputError, said_by, suggestion
-from sscard.i18n.language import reason_of
+from sscard.files import read_text
 from sscard.i18n.phrase import Phrase, Sayable
 
 
@@ -43,8 +43,12 @@ except AttributeError:  # PyYAML built without libyaml
     _Loader = yaml.SafeLoader
 
 
-MOST_REPEATED: Final = 10_000
-"""Parts that aliases (``*name``) may repeat in a document."""
+MOST_NODES: Final = 100_000
+"""Values and keys of a document, those that aliases (``*name``) repeat counted each time."""
+MOST_NESTED: Final = 100
+"""Lists and mappings around a value, those of an alias included."""
+MERGE: Final = "<<"
+"""The key, written without quotes, that takes the fields of another mapping."""
 
 
 class Document:
@@ -203,18 +207,13 @@ def shown(word: object) -> Sayable:
 
 def read_document(path: Path) -> Document:
     """Read a YAML file as text with places."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from error
-    except UnicodeDecodeError as error:
-        raise InputError(Phrase("is not UTF-8 text (byte {start})", start=error.start), file=str(path)) from error
-    return parse_document(text, str(path))
+    return parse_document(read_text(path), str(path))
 
 
 def parse_document(text: str, source: str) -> Document:
     """Parse YAML text; ``source`` names it in errors."""
     try:
+        _check_size(text, source)
         root = yaml.compose(text, Loader=_Loader)
         if root is None:
             raise InputError(Phrase("is empty"), file=source)
@@ -231,6 +230,62 @@ def parse_document(text: str, source: str) -> Document:
         raise InputError(problem, file=source, line=line, column=column) from error
 
 
+class _Part:
+    """A list or mapping that is being counted: its anchor, the nodes before it, and how deep it is nested itself."""
+
+    def __init__(self, anchor: str | None, before: int) -> None:
+        self.anchor = anchor
+        self.before = before
+        self.height = 1
+
+
+def _check_size(text: str, source: str) -> None:
+    """Count the nodes and the nesting of a document without expanding an alias; ``InputError`` if it has too many."""
+    counted: dict[str, tuple[int, int]] = {}
+    parts: list[_Part] = []
+    nodes = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        height, said = 0, Phrase("document")
+        match event:
+            case yaml.AliasEvent(anchor=str() as anchor):
+                said = Phrase("alias {name}", name=shown(anchor))
+                if any(part.anchor == anchor for part in parts):
+                    raise _at(event, source, Phrase("{said}: refers to itself", said=said), _FEWER_ALIASES)
+                size, height = counted.get(anchor, (0, 0))
+                nodes += size
+            case yaml.CollectionStartEvent():
+                parts.append(_Part(event.anchor, nodes))
+                nodes += 1
+            case yaml.CollectionEndEvent():
+                part = parts.pop()
+                height = part.height
+                if part.anchor is not None:
+                    counted[part.anchor] = (nodes - part.before, height)
+            case yaml.ScalarEvent():
+                nodes += 1
+                if event.anchor is not None:
+                    counted[event.anchor] = (1, 0)
+        if parts:
+            parts[-1].height = max(parts[-1].height, height + 1)
+        remedy = _FEWER_ALIASES if isinstance(event, yaml.AliasEvent) else _SPLIT
+        if nodes > MOST_NODES:
+            many = Phrase(
+                "{said}: at most {limit} values expected, aliases counted each time", said=said, limit=MOST_NODES
+            )
+            raise _at(event, source, many, remedy)
+        if len(parts) + height > MOST_NESTED:
+            deep = Phrase("{said}: nested too deeply, at most {limit} levels expected", said=said, limit=MOST_NESTED)
+            raise _at(event, source, deep, remedy)
+
+
+def _at(node: yaml.Node | yaml.Event, source: str, problem: Sayable, remedy: Sayable = "") -> InputError:
+    """An error at a node or event of a document."""
+    line, column = _place(node)
+    return InputError(problem, file=source, line=line, column=column, remedy=remedy)
+
+
+_FEWER_ALIASES: Final = Phrase("write out what is meant, with fewer aliases")
+_SPLIT: Final = Phrase("split it into several files")
 _TOO_DEEP: Final = Phrase("refers to itself, or is nested too deeply")
 _LIBYAML_TOO_DEEP: Final = "exceeded maximum nesting depth"
 _NOT_YAML: Final = {
@@ -250,11 +305,8 @@ class _Reader:
     def __init__(self, source: str) -> None:
         self.places: dict[Path_, Place] = {}
         self._source = source
-        self._read: set[int] = set()
-        self._repeated = 0
 
     def plain(self, node: yaml.Node, path: Path_) -> Any:
-        self._count(node)
         self.places.setdefault(path, _place(node))
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
@@ -264,38 +316,36 @@ class _Reader:
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
         mapping: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = key_node.value
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise self._error(key_node, Phrase("a key must be a word"))
-            if key in mapping:
-                raise self._error(
-                    key_node, Phrase("key {key} is given twice", key=shown(key)), Phrase("keep one of them")
-                )
+        for key, (key_node, value_node) in self._fields(node).items():
             self.places[(*path, key)] = _place(key_node)
             mapping[key] = self.plain(value_node, (*path, key))
         return mapping
 
-    def _count(self, node: yaml.Node) -> None:
-        """Stop at a document of a few lines that aliases of aliases would make too large for the memory."""
-        if id(node) not in self._read:
-            self._read.add(id(node))
-            return
-        self._repeated += 1
-        if self._repeated > MOST_REPEATED:
-            raise self._error(
-                node,
-                Phrase("aliases repeat more than {limit} parts of the document", limit=MOST_REPEATED),
-                Phrase("write out what is meant, with fewer aliases"),
-            )
+    def _fields(self, node: yaml.MappingNode) -> dict[str, tuple[yaml.ScalarNode, yaml.Node]]:
+        """The nodes of a mapping by key: its own, then those of its merge key, of which the first counts."""
+        fields: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _at(key_node, self._source, Phrase("a key must be a word"))
+            key = key_node.value
+            if key in fields:
+                problem = Phrase("key {key} is given twice", key=shown(key))
+                raise _at(key_node, self._source, problem, Phrase("keep one of them"))
+            fields[key] = (key_node, value_node)
+        if MERGE in fields and not fields[MERGE][0].style:
+            key_node, value_node = fields.pop(MERGE)
+            for merged in value_node.value if isinstance(value_node, yaml.SequenceNode) else [value_node]:
+                if not isinstance(merged, yaml.MappingNode):
+                    problem = Phrase("the merge key << takes fields, or a list of them")
+                    raise _at(key_node, self._source, problem, Phrase("for example <<: *name"))
+                fields = self._fields(merged) | fields
+        return fields
 
-    def _error(self, node: yaml.Node, problem: Sayable, remedy: Sayable = "") -> InputError:
-        line, column = _place(node)
-        return InputError(problem, file=self._source, line=line, column=column, remedy=remedy)
 
-
-def _place(node: yaml.Node) -> Place:
-    return Place(node.start_mark.line + 1, node.start_mark.column + 1)
+def _place(node: yaml.Node | yaml.Event) -> Place:
+    mark = node.start_mark
+    assert mark is not None
+    return Place(mark.line + 1, mark.column + 1)
 
 
 def _fields_at(model: type[BaseModel], path: Path_) -> list[str]:

@@ -11,16 +11,26 @@ from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 
 FULL: Final = {errno.ENOSPC, errno.EDQUOT}
+LARGEST: Final = 16 << 20
+"""Bytes of a text file that is read whole: a document, a recording, a card image."""
 
 
 def read_text(path: Path) -> str:
-    """The text of a UTF-8 file. Errors: ``InputError``."""
+    """The text of a UTF-8 file of at most ``LARGEST`` bytes. Errors: ``InputError``."""
     try:
-        return path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            content = file.read(LARGEST + 1)
+        if len(content) <= LARGEST:
+            return content.decode().replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
     except UnicodeDecodeError as error:
         raise InputError(Phrase("is not UTF-8 text (byte {start})", start=error.start), file=str(path)) from None
+    raise InputError(
+        Phrase("larger than {limit} MiB", limit=LARGEST >> 20),
+        file=str(path),
+        remedy=Phrase("split it into several files"),
+    )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -26,7 +26,7 @@ import click
 import pytest
 
 import kit
-from kit.programs import SSCARD, run, running
+from kit.programs import ENDS, SSCARD, run, running
 from sscard.cli import main as command_line
 from sscard.cli.app import app
 from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
@@ -179,7 +179,7 @@ ROWS = [
         (f"{{card}} --pin {PIN}", 0, "PIN is right"),
         (f"{{card}} --pin {WRONG}", 1, "5 tries left"),
         ("{card} --pin 12", 2, "--pin: a PIN has 4 to 16 digits, got 2"),
-        ("{card}", 2, "give the answer as an option", "end of input"),
+        ("{card}", 2, "--pin-file FILE", "end of input"),
         ("{card}", 130, "", "Ctrl-C"),
         (f"{{card}} --pin {PIN} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         (f"{{card}} --pin {PIN}", 2, "is open in this process already", "held"),
@@ -552,12 +552,13 @@ def test_a_closed_pipe_ends_with_3_and_without_a_word(places: dict[str, object])
 # Interrupted
 
 
-def test_an_interrupted_run_has_its_summary_reports_and_trace(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ENDS)
+def test_an_interrupted_run_has_its_summary_reports_and_trace(tmp_path: Path, end: signal.Signals) -> None:
     reports = [tmp_path / name for name in ("trace", "junit", "html")]
     options = [word for path in reports for word in (f"--{path.name}", path)]
     with running("run", *options) as program:
         first = program.line_with("✓")
-        code, rest = program.end(signal.SIGINT)
+        code, rest = program.end(end)
     assert code == 130
     assert "passed, 0 failed" in rest
     assert "interrupted after" in rest
@@ -582,7 +583,8 @@ def test_ctrl_c_is_how_a_server_ends(places: dict[str, object], arguments: str, 
     assert "Traceback" not in rest
 
 
-def test_an_interrupted_script_has_its_trace(places: dict[str, object], tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ENDS)
+def test_an_interrupted_script_has_its_trace(places: dict[str, object], tmp_path: Path, end: signal.Signals) -> None:
     command = [*SSCARD, "apdu", str(places["card"]), "--raw", "--trace", str(tmp_path / "trace")]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1) as process:  # noqa: S603
@@ -591,7 +593,21 @@ def test_an_interrupted_script_has_its_trace(places: dict[str, object], tmp_path
         assert process.stderr is not None
         process.stdin.write("00A40000023F00\n")
         assert process.stdout.readline()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         assert process.stderr.read() == ""
     assert process.returncode == 130
     assert "SELECT" in (tmp_path / "trace").read_text(encoding="utf-8")
+
+
+NOHUP = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.executable, sys.argv[1:])"
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not show ignored signals")
+def test_a_server_under_nohup_ignores_the_end_of_its_terminal(places: dict[str, object]) -> None:
+    server = [*SSCARD, *shlex.split("hsm serve --port 0 --token-file {token}".format(**places))]
+    with running(*server, program=(sys.executable, "-c", NOHUP)) as program:
+        program.line_with("HSM at")
+        status = Path(f"/proc/{program.process.pid}/status").read_text(encoding="ascii")
+        ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+        assert ignored & 1 << (signal.SIGHUP - 1)
+        assert program.end()[0] == 0

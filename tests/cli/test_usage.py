@@ -138,4 +138,7 @@ def test_without_a_terminal_a_pin_is_not_read_with_echo(tmp_path: Path) -> None:
         start_new_session=True,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "sscard: no terminal to enter it at: PIN\n  give the answer as an option: --pin\n"
+    assert (
+        done.stderr
+        == "sscard: no terminal to enter it at: PIN\n  give it in a file: --pin-file FILE, - for standard input\n"
+    )

@@ -20,6 +20,7 @@ from click.testing import CliRunner
 import kit
 from kit import native as native_kit
 from kit.native import command, run
+from kit.programs import ENDS
 from kit.waiting import PATIENCE
 from sscard.cli.app import app
 from sscard.driver import native
@@ -106,7 +107,7 @@ def starting(*words: object) -> str:
 # Over an image
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", ENDS)
 def test_a_card_image_is_served_and_kept_on_disk(image: Path, place: str, call: Path, end: signal.Signals) -> None:
     with served(image, "--listen", place, "--pins", f"{PINS},654321", end=end) as server:
         words = "iChangePIN 2 / iVerifyPIN 1 / iVerifyPIN 3"

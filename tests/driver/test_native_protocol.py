@@ -7,6 +7,7 @@ import socket
 import stat
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 import kit
 from kit.counter import CARD
 from kit.native import HELLO, PROGRAMS, Line, Service, command, serving
-from kit.waiting import PATIENCE, in_thread
+from kit.waiting import PATIENCE, in_thread, until
 from sscard.driver import server as driver_server
 from sscard.driver.api import FUNCTIONS
 from sscard.driver.errors import describe
@@ -264,6 +265,40 @@ def test_a_mistake_in_the_driver_ends_the_connection_and_nothing_else(place: str
                 assert line.ask(b"iVerifyPIN\t1\n") == b""
         server.shutdown()
     assert [entry.partition(" ")[2] for entry in log] == ["- KeyError", "- KeyError"]
+
+
+# Its limits
+
+
+@pytest.mark.parametrize("hello", [b"", HELLO])
+def test_a_line_that_comes_a_byte_at_a_time_is_ended(place: str, hello: bytes) -> None:
+    with serving(place, timeout=0.5) as served, Line(served.place, hello) as line:
+        pause = threading.Event()
+        with suppress(OSError):
+            while not pause.wait(0.02):
+                line.socket.sendall(b"x")
+        assert line.socket.makefile("rb").read().startswith(b"-42\t")
+        assert until(lambda: not served.server.connections)
+
+
+def test_a_client_may_be_silent_between_its_functions(place: str) -> None:
+    """A shorter limit than the silence, which is as long as another client needs to run into that limit."""
+    with serving(place, timeout=0.2) as served, Line(served.place) as patient:
+        with Line(served.place) as slow:
+            slow.socket.sendall(b"i")
+            assert slow.socket.recv(3) == b"-42"
+        assert patient.ask(b"iNone\n").startswith(b"-13\t")
+
+
+def test_a_client_beyond_the_number_of_connections_is_refused(place: str) -> None:
+    with serving(place, connections=1) as served:
+        with Line(served.place), socket.socket(socket.AF_UNIX) as second:
+            second.connect(served.place)
+            second.sendall(HELLO)
+            assert second.makefile("rb").read().startswith(b"-11\t")
+        assert until(lambda: not served.server.connections)
+        with Line(served.place) as again:
+            assert again.ask(b"iNone\n").startswith(b"-13\t")
 
 
 # Its place

@@ -9,9 +9,10 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -21,7 +22,8 @@ import pytest
 from click.testing import CliRunner
 
 import kit
-from kit.waiting import PATIENCE, in_thread
+from kit.programs import ENDS
+from kit.waiting import PATIENCE, in_thread, until
 from sscard.cli.app import app
 from sscard.errors import InputError
 from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
@@ -54,9 +56,12 @@ PURCHASE = {
 class Service:
     """A service, its log, and raw requests to it."""
 
-    def __init__(self) -> None:
+    def __init__(self, **limits: Any) -> None:
         self.log: list[str] = []
-        self.server = HsmServer(SOFT, TOKEN, port=0, log=self.log.append)
+        self.server = HsmServer(SOFT, TOKEN, port=0, log=self.log.append, **limits)
+
+    def connected(self) -> socket.socket:
+        return socket.create_connection(self.server.server_address[:2], timeout=PATIENCE)  # type: ignore[arg-type]
 
     def post(self, path: str, body: Any, token: str = TOKEN, **headers: str) -> tuple[int, dict[str, str]]:
         connection = HTTPConnection(*self.server.server_address[:2], timeout=PATIENCE)  # type: ignore[arg-type]
@@ -68,12 +73,17 @@ class Service:
         return answer.status, json.loads(body)
 
 
+@contextmanager
+def serving(**limits: Any) -> Iterator[Service]:
+    made = Service(**limits)
+    with made.server, in_thread(lambda: made.server.serve_forever(0.01), made.server.shutdown):
+        yield made
+
+
 @pytest.fixture
 def service() -> Iterator[Service]:
-    made = Service()
-    with in_thread(lambda: made.server.serve_forever(0.01), made.server.shutdown):
+    with serving() as made:
         yield made
-    made.server.server_close()
 
 
 @pytest.fixture
@@ -241,6 +251,97 @@ def test_a_silent_service_is_given_up() -> None:
             hsm.address_of("PUK")
 
 
+def read_answer(raw: socket.socket) -> tuple[int, dict[str, str]]:
+    """Status and JSON of an answer, read to the end of the connection."""
+    head, _, body = b"".join(iter(lambda: raw.recv(4096), b"")).partition(b"\r\n\r\n")
+    return int(head.split()[1]), json.loads(body)
+
+
+HEAD = f"POST /v1/address-of HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\n".encode()
+
+
+def trickle(raw: socket.socket) -> None:
+    """Send a byte at a time, each well within the deadline, until the other side hangs up."""
+    pause = threading.Event()
+    with suppress(OSError):
+        while not pause.wait(0.02):
+            raw.sendall(b"x")
+
+
+@pytest.mark.parametrize("begun", [b"", b"PO", HEAD + b"X-More: ", HEAD + b"Content-Length: 4000\r\n\r\n"])
+def test_a_client_that_sends_a_byte_at_a_time_is_ended(begun: bytes) -> None:
+    with serving(timeout=0.5) as service, service.connected() as raw:
+        raw.sendall(begun)
+        with in_thread(lambda: trickle(raw)):
+            assert read_answer(raw) == (408, {"error": "the request was not complete within 0.5 s"})
+            raw.shutdown(socket.SHUT_RDWR)
+        assert until(lambda: not service.server.connections)
+        assert service.post("/v1/address-of", {"key": "PUK"}) == (200, {"result": "1009"})
+
+
+def test_a_service_that_sends_a_byte_at_a_time_is_given_up() -> None:
+    def answer_slowly() -> None:
+        connected, _ = slow.accept()
+        with connected:
+            connected.sendall(b"HTTP/1.0 200 OK\r\nX-More: ")
+            trickle(connected)
+
+    with socket.create_server(("127.0.0.1", 0)) as slow, in_thread(answer_slowly):
+        hsm = HttpHsm(f"http://127.0.0.1:{slow.getsockname()[1]}", TOKEN, timeout=0.3)
+        with pytest.raises(HsmUnavailable, match=r"did not answer within 0\.3 s"):
+            hsm.address_of("PUK")
+
+
+def test_connections_beyond_their_number_are_refused_until_one_ends() -> None:
+    with serving(connections=1) as service:
+        with service.connected() as first:
+            first.sendall(HEAD)
+            assert until(lambda: len(service.server.connections) == 1)
+            assert service.post("/v1/address-of", {"key": "PUK"}) == (
+                503,
+                {"error": "too many connections, try again later"},
+            )
+            assert until(lambda: len(service.server.connections) == 1)
+            with pytest.raises(HsmUnavailable, match="too many connections"):
+                HttpHsm(service.server.url, TOKEN).address_of("PUK")
+            assert until(lambda: len(service.server.connections) == 1)
+            with service.connected() as second, service.connected() as third:
+                second.sendall(HEAD)
+                assert third.recv(1) == b""
+        assert until(lambda: not service.server.connections)
+        assert service.post("/v1/address-of", {"key": "PUK"})[0] == 200
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /v1/address-of HTTP/1.0\r\n\r\n", 501),
+        (b"SECRET\r\n\r\n", 400),
+        (b"POST / HTTP/9.9\r\n\r\n", 505),
+        (b"POST /" + b"a" * 70_000 + b" HTTP/1.0\r\n\r\n", 414),
+        (b"POST / HTTP/1.0\r\n" + b"X: y\r\n" * 200 + b"\r\n", 431),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_what_is_no_request_is_an_error_in_json(service: Service, request_: bytes, status: int) -> None:
+    with service.connected() as raw:
+        raw.sendall(request_)
+        answered, body = read_answer(raw)
+    assert (answered, list(body)) == (status, ["error"])
+    assert "SECRET" not in body["error"]
+    assert service.log[-1].endswith(f"- - {status}")
+
+
+def test_a_request_without_end_is_read_to_a_limit(service: Service) -> None:
+    with service.connected() as raw:
+        with suppress(OSError):
+            for _ in range(1000):
+                raw.sendall(b"POST / HTTP/1.0\r\n" + b"X: " + b"y" * 60_000 + b"\r\n")
+        with suppress(ConnectionResetError):
+            raw.recv(4096)
+    assert until(lambda: not service.server.connections)
+
+
 def test_no_service_is_an_hsm_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
@@ -371,7 +472,7 @@ def test_a_file_without_token_is_said(tmp_path: Path, content: bytes, text: str)
         service_token(file)
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", ENDS)
 def test_the_command_line_serves_and_a_reset_asks_it(tmp_path: Path, end: signal.Signals) -> None:
     image, token_file = tmp_path / "card.db", tmp_path / "token"
     save_card(kit.card_of("v3-sm4"), image)

@@ -18,6 +18,8 @@ import pytest
 from kit.waiting import PATIENCE
 
 ENGLISH = {"LANGUAGE": "en"}
+ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
+"""The signals that end a program."""
 SSCARD = (sys.executable, "-m", "sscard.cli.main")
 WINDOWS = (sys.executable, str(Path(__file__).with_name("windows.py")))
 """`sscard` without what a Python for Windows lacks."""

@@ -63,7 +63,7 @@ REFUSED = {
     "plain text": ("just text\n", 1, 1, "not a scenario", "left margin"),
     "not YAML": (f"{STEPS}  - [x\n", 5, 1, "not valid YAML", ""),
     "an empty file": ("", 0, 0, "is empty", ""),
-    "a file that refers to itself": ("name: &a [*a]\n", 0, 0, "refers to itself", ""),
+    "a file that refers to itself": ("name: &a [*a]\n", 1, 11, "refers to itself", "aliases"),
 }
 
 

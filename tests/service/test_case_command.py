@@ -81,6 +81,16 @@ def test_a_change_takes_the_old_pin(run: Run, card: Path) -> None:
     assert "the PIN of the social security card was changed" in right.out
 
 
+def test_the_pins_of_a_case_come_from_files(run: Run, card: Path, tmp_path: Path) -> None:
+    files = {option: tmp_path / pin for option, pin in (("--old-file", OLD), ("--new-file", NEW))}
+    for file in files.values():
+        file.write_text(file.name, encoding="ascii")
+        file.chmod(0o600)
+    result = run("open", card, "--reason", "leaked", *(word for pair in files.items() for word in pair))
+    assert (result.code, result.err) == (0, "")
+    assert "the PIN of the social security card was changed" in result.out
+
+
 def test_the_same_key_is_the_same_case_and_runs_once(run: Run, card: Path) -> None:
     first = run("open", card, "--reason", "forgotten", "--new", NEW, "--key", "press", "--json")
     writes = card.read_bytes()

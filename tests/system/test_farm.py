@@ -12,7 +12,7 @@ from random import Random
 import pytest
 
 import kit
-from kit.programs import running
+from kit.programs import ENDS, running
 from kit.waiting import PATIENCE
 from sscard.issuer.cardfile import load_card, save_card
 
@@ -72,7 +72,7 @@ def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("end", ENDS)
 def test_a_program_reads_which_reader_has_which_card(cards: Path, end: signal.Signals) -> None:
     pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
     with running("farm", cards, "--readers", 2, "--json") as farm:

@@ -10,7 +10,7 @@ from random import Random
 import pytest
 
 import kit
-from kit.programs import Program, run, running
+from kit.programs import ENDS, Program, run, running
 from kit.waiting import PATIENCE
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
@@ -76,7 +76,7 @@ def test_each_change_is_on_disk_before_its_answer(image: Path, connection: PcscC
     session.verify_pin("654321")
 
 
-@pytest.mark.parametrize("end", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("end", ENDS)
 def test_it_ends_cleanly(inserted: Program, image: Path, connection: PcscConnection, end: signal.Signals) -> None:
     assert wrong_pin(connection) == "63C5"
     code, rest = inserted.end(end)

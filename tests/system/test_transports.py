@@ -6,11 +6,12 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from tempfile import TemporaryDirectory
 
 import pytest
 
 import kit
-from kit.programs import run, running
+from kit.programs import ENDS, run, running
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
 from sscard.i18n.language import say
@@ -116,11 +117,17 @@ def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
     assert traces["local"].read_bytes() == traces["pcsc"].read_bytes()
 
 
-def test_an_interrupted_run_has_its_summary_report_and_trace(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ENDS)
+def test_an_interrupted_run_has_its_summary_report_and_trace(tmp_path: Path, end: signal.Signals) -> None:
     trace, junit = tmp_path / "trace", tmp_path / "junit"
-    with running("run", "--transport", "pcsc", "--trace", trace, "--junit", junit) as program:
+    with (
+        TemporaryDirectory(prefix="s", dir="/tmp") as folder,
+        running("run", "--transport", "pcsc", "--trace", trace, "--junit", junit, TMPDIR=folder) as program,
+    ):
         name = program.line_with("✓").split("✓ ")[1].split("  ")[0]
-        code, rest = program.end(signal.SIGINT)
+        assert list(Path(folder).iterdir()), "no private daemon"
+        code, rest = program.end(end)
+        assert not list(Path(folder).iterdir()), "the private daemon was not stopped"
     assert code == 130
     assert "passed, 0 failed" in rest
     assert "interrupted after" in rest

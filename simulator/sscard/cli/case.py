@@ -20,11 +20,12 @@ from sscard.cli.options import (
     json_option,
     keys_option,
     new_pin_option,
+    pin_option,
     place_option,
     sync_option,
 )
 from sscard.cli.prompt import ask_secret
-from sscard.cli.types import CARD, DAY, DIGITS, FILE, NAME, Text, Words
+from sscard.cli.types import CARD, DAY, FILE, NAME, Text, Words
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
@@ -52,11 +53,11 @@ number_argument = argument("number", metavar=N_("NUMBER"), help=N_("Number of th
 paper_option = option(
     "--paper", "papers", type=Words("sscard.service:Paper"), multiple=True, help=N_("Paper that is handed in.")
 )
-old_option = option(
+old_option = pin_option(
     "--old",
-    type=DIGITS,
+    variable="SSCARD_PIN",
     default="",
-    help=N_("For a change: the present PIN, or 'none'. Prompted for if it is not given."),
+    text=N_("For a change: the present PIN, or 'none'. Prompted for if it is not given."),
 )
 pharmacy_option = option("--pharmacy", is_flag=True, help=N_("Then try the PIN at a pharmacy terminal."))
 policy_option = option("--policy", type=FILE, help=N_("File with the service rules of the place."))
@@ -386,7 +387,8 @@ def _keypad(new: str, old: str) -> Keypad:
 
     @cache
     def old_pin() -> str:
-        typed = old or ask_secret(_("Old PIN"), _("give the answer as an option: {option}", option="--old"))
+        remedy = _("give it in a file: {option} FILE, - for standard input", option="--old-file")
+        typed = old or ask_secret(_("Old PIN"), remedy)
         return "" if typed == "none" else checked_pin(typed, "--old")
 
     return Keypad(new_pin, old_pin)

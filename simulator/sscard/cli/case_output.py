@@ -10,7 +10,7 @@ import click
 
 from sscard.cli.formatter import terminal_width
 from sscard.cli.output import print_json
-from sscard.i18n.language import _, padded, say
+from sscard.i18n.language import _, padded, say, visible, visible_lines
 
 if TYPE_CHECKING:
     from sscard.service import Case
@@ -35,7 +35,7 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
         return
     click.echo(f"{found.number} {say(found.stage.words)}")
     for text in told:
-        click.echo(text)
+        click.echo(visible_lines(text))
     if found.in_doubt:
         click.echo(
             _(
@@ -52,6 +52,7 @@ def print_list(cases: Iterable[Case], as_json: bool) -> None:
         return
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table(box=None)
     whole, folded = (_("case"), _("opened"), _("due")), (_("stage"), _("channel"), _("reason"), _("applicant"))
@@ -63,7 +64,9 @@ def print_list(cases: Iterable[Case], as_json: bool) -> None:
         reason = say(found.reason_given.words) if found.reason_given else ""
         opened = f"{found.events[0].time:%Y-%m-%d}"
         due = found.due.day.isoformat() if found.due else ""
-        table.add_row(found.number, stage, say(found.channel.words), reason, found.person.name, opened, due)
+        table.add_row(
+            found.number, stage, say(found.channel.words), reason, Text(visible(found.person.name)), opened, due
+        )
     Console(highlight=False, width=terminal_width()).print(table)
 
 
@@ -104,7 +107,7 @@ def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
         day = found.due.day
         click.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))
     for event in found.events:
-        click.echo(f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {event.text}")
+        click.echo(f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {visible(event.text)}")
     _print_checked(lane)
     if lane.findings:
         click.echo(_("the chain of this case's lane is broken, see: sscard case verify"))
@@ -150,6 +153,6 @@ def _checked(found: Verification) -> dict[str, Any]:
 
 def _print_checked(found: Verification) -> None:
     for finding in found.findings:
-        click.echo(str(finding))
+        click.echo(visible(str(finding)))
     for note in found.notes:
         click.echo(_("note: {note}", note=note.said))

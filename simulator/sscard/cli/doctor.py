@@ -18,7 +18,7 @@ from sscard.cli.options import json_option
 from sscard.cli.output import print_json
 from sscard.cli.usage import command
 from sscard.errors import MissingPart
-from sscard.i18n.language import N_, _, padded, say
+from sscard.i18n.language import N_, _, padded, say, visible
 
 MISSING: Final = 3
 HERE, ABSENT, ASIDE = "✓", "✗", "–"
@@ -63,7 +63,7 @@ def doctor(as_json: bool) -> None:
         raise SystemExit(0 if complete else MISSING)
     for finding in findings:
         for line in finding.lines():
-            click.echo(line)
+            click.echo(visible(line))
     if any(finding.mark == ABSENT for finding in findings):
         click.echo("\n" + _("PC/SC is not whole: what is marked ✗ is missing. In-process everything works without."))
         raise SystemExit(MISSING)

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import json_option, sync_option
+from sscard.cli.options import connections_option, json_option, message_timeout_option, sync_option
 from sscard.cli.output import print_json
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import keys_of, open_image, open_target, standard_input, tell
 from sscard.cli.types import CARD, FILE, FOLDER, PLACE, SECONDS, Address, Entries, Number, Program, Text, Words
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import N_, _, visible
 
 if TYPE_CHECKING:
     from sscard.driver.station import Reader
@@ -127,6 +127,8 @@ def path(system: System, as_json: bool) -> None:
 )
 @option("--idle", type=Number(1, kind=float), help=N_("Exit after this many seconds without a client."))
 @sync_option
+@message_timeout_option
+@connections_option
 def serve(
     target: str,
     contactless: str,
@@ -139,6 +141,8 @@ def serve(
     place: str,
     listen: str | None,
     idle: float | None,
+    message_timeout: float,
+    connections: int,
 ) -> None:
     """Serve the functions of the driver until Ctrl-C or SIGTERM; PROTOCOL.md beside the library's source describes it.
 
@@ -161,7 +165,9 @@ def serve(
             hierarchy.address_of,
             options,
         )
-        with serve_driver(made, listen or "", idle=idle, log=tell) as server:
+        with serve_driver(
+            made, listen or "", idle=idle, log=tell, timeout=message_timeout, connections=connections
+        ) as server:
             serve_until_signal(server, _("driver at {place}", place=server.place))
 
 
@@ -197,7 +203,7 @@ def call(library: str, function: str, arguments: tuple[str, ...], as_json: bool)
             code, out = opened.call(name, parameters_of(name, words))
             shown = without_pin(name, out)
             content = {"schema": CALL_SCHEMA, "function": name, "code": code, "out": shown}
-            click.echo(json.dumps(content, ensure_ascii=False) if as_json else f"{code}\t{shown}")
+            click.echo(json.dumps(content, ensure_ascii=False) if as_json else f"{code}\t{visible(shown)}")
             failed |= code != 0
     if failed:
         raise SystemExit(1)

@@ -14,14 +14,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import click
 
 from sscard.cli.formatter import terminal_width
-from sscard.cli.insert import ENDS, OPEN_TO_ALL
+from sscard.cli.insert import OPEN_TO_ALL
 from sscard.cli.options import json_option, sync_option
 from sscard.cli.output import print_json
+from sscard.cli.serving import ALWAYS, HANG_UPS, ends
 from sscard.cli.target import asked_to_sync, tell
 from sscard.cli.types import FILE, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import N_, _, say, visible
 from sscard.i18n.phrase import Sayable
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def farm(cards: tuple[Path, ...], readers: int, processes: int, as_json: bool) -
     count = readers or min(len(images), MOST)
     resource_tracker.ensure_running()  # it unblocks the signals when it starts
     with PrivatePcscd(count) as daemon:
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # the processes of the farm begin with them blocked
+        signal.pthread_sigmask(signal.SIG_BLOCK, ends())  # the processes of the farm begin with them blocked
         places = [
             Place(daemon.reader_name(reader), daemon.port(reader), image) for reader, image in enumerate(images[:count])
         ]
@@ -140,7 +141,7 @@ def _show(running: _Farm, daemon: PrivatePcscd, left_over: int) -> None:
 
 def _ended() -> bool:
     """Wait a moment; whether the user ended it."""
-    return signal.sigtimedwait(ENDS, TICK) is not None
+    return signal.sigtimedwait(ends(), TICK) is not None
 
 
 class _Farm:
@@ -195,10 +196,12 @@ class _Farm:
     def table(self) -> Table:
         """A row per card."""
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(_("reader"), _("card"), _("state"), _("commands"), _("tries left"))
         for place, status in self._status.items():
-            table.add_row(place.reader, place.image.name, say(status.state), str(status.served), status.tries)
+            row = (place.reader, place.image.name, say(status.state), str(status.served), status.tries)
+            table.add_row(*(Text(visible(cell)) for cell in row))
         return table
 
 
@@ -222,8 +225,9 @@ def _work(share: list[Place], pipe: Pipe, sync: bool) -> None:
         tries = _("no PIN") if not seen.pin_set else _("blocked") if seen.pin_blocked else str(seen.pin_tries)
         return Status(slot.seat.value, slot.seat is Seat.SEATED, slot.served, tries)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us too, but the farm decides
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+    for number in (signal.SIGINT, *HANG_UPS):
+        signal.signal(number, signal.SIG_IGN)  # those of the terminal reach us too, but the farm decides
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ALWAYS)
     try:
         with ExitStack() as held:
             slots = []

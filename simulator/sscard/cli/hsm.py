@@ -11,7 +11,14 @@ from urllib.parse import quote
 
 import click
 
-from sscard.cli.options import hsm_option, hsm_token_option, json_option, keys_option
+from sscard.cli.options import (
+    connections_option,
+    hsm_option,
+    hsm_token_option,
+    json_option,
+    keys_option,
+    message_timeout_option,
+)
 from sscard.cli.output import print_json
 from sscard.cli.prompt import ask_secret
 from sscard.cli.serving import serve_until_signal
@@ -52,6 +59,8 @@ def hsm() -> None:
 )
 @option("--module", type=FILE, help=N_("PKCS#11 library of a token, short for --hsm pkcs11:…"))
 @label_option
+@message_timeout_option
+@connections_option
 def serve(
     keys: Path | None,
     hsm: str,
@@ -60,6 +69,8 @@ def serve(
     token_file: Path | None,
     module: Path | None,
     label: str,
+    message_timeout: float,
+    connections: int,
 ) -> None:
     """Serve the HSM on 127.0.0.1 until Ctrl-C, to programs that have the token of the service.
 
@@ -101,7 +112,13 @@ def serve(
     with (
         chosen_hsm(hsm, keys, hsm_token) as behind,
         HsmServer(
-            behind, service_token(file), further=host_operations(CardHolderBase(behind)), port=port, log=tell
+            behind,
+            service_token(file),
+            further=host_operations(CardHolderBase(behind)),
+            port=port,
+            log=tell,
+            timeout=message_timeout,
+            connections=connections,
         ) as server,
     ):
         serve_until_signal(server, _("HSM at {url}, token in {file}", url=server.url, file=file))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from sscard.cli.options import contactless_option, sync_option
+from sscard.cli.serving import ends
 from sscard.cli.target import open_image
 from sscard.cli.types import FILE, PORT, Number
 from sscard.cli.usage import argument, command, option
@@ -27,7 +28,6 @@ USUAL_PORT: Final = 35963
 PORTS: Final = (USUAL_PORT, USUAL_PORT + 1)
 """Where the reader that the packaged driver configures waits for its two cards."""
 
-ENDS: Final = (signal.SIGINT, signal.SIGTERM)
 TO_CONNECT: Final = 2.0
 FOR_NOBODY: Final = 0.3
 TO_BE_ASKED: Final = 2.0
@@ -55,7 +55,7 @@ def insert(image: Path, port: int, remove_after: int, contactless: bool) -> None
 
     demand_unix()
     # Before any thread begins, so that none of them is interrupted.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*ENDS, signal.SIGUSR1, signal.SIGUSR2})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*ends(), signal.SIGUSR1, signal.SIGUSR2})
     with open_image(image, contact=not contactless) as card:
         _Insertion(card, port, remove_after).serve()
 
@@ -86,7 +86,8 @@ class _Insertion:
             self._introduce(atr, alike)
             teller = threading.Thread(target=self._tell_changes, daemon=True)
             teller.start()
-            while (caught := signal.sigwait({*ENDS, signal.SIGUSR1, signal.SIGUSR2})) not in ENDS:
+            awaited = {*ends(), signal.SIGUSR1, signal.SIGUSR2}
+            while (caught := signal.sigwait(awaited)) in (signal.SIGUSR1, signal.SIGUSR2):
                 if caught == signal.SIGUSR1:
                     self._slot.remove()
                     continue

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import force_option, json_option, place_option
+from sscard.cli.options import force_option, json_option, pin_option, place_option
 from sscard.cli.output import check_output, print_json
-from sscard.cli.types import DIGITS, FILE, NAME, PERSONALITY, SEED, Number, Text
+from sscard.cli.types import FILE, NAME, PERSONALITY, SEED, Number, Text
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, reason_of
@@ -30,7 +30,7 @@ NO_PIN = "none"
 @place_option
 @option("--name", type=NAME, default="", help=N_("Name of the holder. Default: a made-up name."))
 @option("--id", "id_number", type=Text("ID"), default="", help=N_("ID number of the holder. Default: a made-up one."))
-@option("--pin", type=DIGITS, help=N_("4 to 16 digits, or 'none'. Default: the initial PIN of the place policy."))
+@pin_option("--pin", text=N_("4 to 16 digits, or 'none'. Default: the initial PIN of the place policy."))
 @option("--city", type=Text(N_("CODE")), default=CITY, help=N_("City code of the issuer, 6 digits."))
 @option("--count", type=Number(1), default=1, help=N_("Number of cards, with made-up holders."))
 @option("--seed", type=SEED, help=N_("Seed of everything made up; it fixes the date of issue too."))

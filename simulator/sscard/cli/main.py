@@ -2,7 +2,8 @@
 
 0: passed or done. 1: a scenario failed, the card refused or did not answer. 2:
 unusable input, or nothing was executed. 3: something is missing in the
-environment (HSM, reader, card, a writable standard output). 130: interrupted.
+environment (HSM, reader, card, a writable standard output). 130: interrupted
+by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
 
 Imports are inside the functions: ``sscard --version`` needs none of them.
 """
@@ -55,7 +56,10 @@ def main(arguments: list[str] | None = None) -> None:
                 configuration = None if COMPLETE in os.environ else find_configuration(words)
                 if configuration is not None and not chosen:
                     speak(configuration.language)
-                app(words, configuration)
+                from sscard.cli.serving import interruptible
+
+                with interruptible():
+                    app(words, configuration)
         finally:
             sys.stdout.flush()
     except tuple(exit_codes()) as error:

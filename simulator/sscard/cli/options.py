@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 import click
+from click.core import ParameterSource
 
-from sscard.cli.types import CARD, DIGITS, FILE, HSM, JOURNAL, PERSONALITY, PLACE, SEED, Text
-from sscard.cli.usage import argument, option
-from sscard.i18n.language import N_
+from sscard.cli.types import CARD, DIGITS, FILE, HSM, JOURNAL, PERSONALITY, PLACE, SECONDS, SEED, Number, Text
+from sscard.cli.usage import BadValue, argument, option
+from sscard.i18n.language import N_, _
 
 CARD_HELP: Final = N_("Card: a card file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in.")
 
@@ -18,6 +20,48 @@ SYNC: Final = "sscard.sync"
 
 def _keep_sync(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     ctx.meta[SYNC] = wanted
+
+
+def pin_option(flag: str, *names: str, text: str, variable: str | None = None, **settings: Any) -> Callable[..., Any]:
+    """An option for a PIN, and one for the file with it, such as ``--pin-file`` for ``--pin``.
+
+    The file counts before the environment variable. Both options together are
+    refused. A PIN from the environment is checked here, to name the variable.
+    """
+    file_flag = f"{flag}-file"
+    key = f"sscard{file_flag}"
+    multiple = settings.get("multiple", False)
+
+    def keep(ctx: click.Context, _parameter: click.Parameter, files: Any) -> None:
+        ctx.meta[key] = files if multiple else (files,) if files else ()
+
+    def choose(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if ctx.meta.get(key) and not ctx.resilient_parsing:
+            if source is ParameterSource.COMMANDLINE:
+                raise BadValue(_("excludes {option}", option=file_flag), _("choose one of them"), parameter)
+            from sscard.cli.prompt import read_pin
+
+            found = tuple(map(read_pin, ctx.meta[key]))
+            return found if multiple else found[0]
+        if source is ParameterSource.ENVIRONMENT and variable:
+            from sscard.cli.pins import checked_pin
+
+            for pin in given if multiple else (given,):
+                checked_pin(pin, variable)
+        return given
+
+    help_text = N_("File with the PIN in its first line, - for standard input.")
+
+    def both(function: Callable[..., Any]) -> Callable[..., Any]:
+        decorated = option(
+            file_flag, type=FILE, is_eager=True, expose_value=False, callback=keep, multiple=multiple, help=help_text
+        )(function)
+        named = option(flag, *names, type=DIGITS, envvar=variable, callback=choose, help=text, **settings)
+        found: Callable[..., Any] = named(decorated)
+        return found
+
+    return both
 
 
 card_argument: Final = argument("target", metavar=N_("CARD"), type=CARD, help=CARD_HELP)
@@ -33,8 +77,12 @@ contactless_option: Final = option("--contactless", is_flag=True, help=N_("Use t
 explain_option: Final = option("--explain", is_flag=True, help=N_("Explain each command and answer in words."))
 force_option: Final = option("--force", is_flag=True, help=N_("Replace an existing output file."))
 json_option: Final = option("--json", "as_json", is_flag=True, help=N_("Print JSON."))
-pins_option: Final = option(
-    "--pin", "pins", type=DIGITS, multiple=True, help=N_("PIN for {pin}; the second time for {pin2}, and so on.")
+pins_option: Final = pin_option(
+    "--pin",
+    "pins",
+    variable="SSCARD_PIN",
+    multiple=True,
+    text=N_("PIN for {pin}; the second time for {pin2}, and so on."),
 )
 sync_option: Final = option(
     "--sync",
@@ -43,8 +91,11 @@ sync_option: Final = option(
     callback=_keep_sync,
     help=N_("Sync each change of a card file to the disk, so that it survives a power loss."),
 )
-new_pin_option: Final = option(
-    "--new", type=DIGITS, default="", help=N_("New PIN, 4 to 16 digits. Prompted for if it is not given.")
+new_pin_option: Final = pin_option(
+    "--new",
+    variable="SSCARD_NEW_PIN",
+    default="",
+    text=N_("New PIN, 4 to 16 digits. Prompted for if it is not given."),
 )
 personality_option: Final = option("--personality", type=PERSONALITY, help=N_("Personality: a preset or a file."))
 place_option: Final = option("--place", type=PLACE, default="", help=N_("Place policy: PIN limit and initial PIN."))
@@ -64,6 +115,19 @@ hsm_option: Final = option(
 )
 hsm_token_option: Final = option(
     "--hsm-token", type=FILE, help=N_("File with the token of an HSM service. Default: the file of this user.")
+)
+
+message_timeout_option: Final = option(
+    "--message-timeout",
+    type=SECONDS,
+    default=10.0,
+    help=N_("Seconds within which a whole request has to arrive from a client."),
+)
+connections_option: Final = option(
+    "--connections",
+    type=Number(1, 1000),
+    default=64,
+    help=N_("Connections served at a time; a further client is refused."),
 )
 
 journal_option: Final = option(

@@ -17,13 +17,13 @@ from sscard.cli.options import (
     json_option,
     keys_option,
     new_pin_option,
+    pin_option,
     sync_option,
 )
 from sscard.cli.output import print_json
 from sscard.cli.prompt import ask_secret
 from sscard.cli.target import open_target
-from sscard.cli.types import DIGITS
-from sscard.cli.usage import command, option
+from sscard.cli.usage import command
 from sscard.errors import InputError, said_by
 from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Phrase
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
 @command("verify-pin")
 @card_argument
-@option("--pin", type=DIGITS, default="", help=N_("PIN, 4 to 16 digits. Prompted for if it is not given."))
+@pin_option(
+    "--pin", variable="SSCARD_PIN", default="", text=N_("PIN, 4 to 16 digits. Prompted for if it is not given.")
+)
 @keys_option
 @json_option
 @sync_option
@@ -48,7 +50,12 @@ def verify_pin(target: str, pin: str, keys: Path | None, as_json: bool) -> None:
 
 @command("change-pin")
 @card_argument
-@option("--old", type=DIGITS, default="", help=N_("Present PIN, or 'none'. Prompted for if it is not given."))
+@pin_option(
+    "--old",
+    variable="SSCARD_PIN",
+    default="",
+    text=N_("Present PIN, or 'none'. Prompted for if it is not given."),
+)
 @new_pin_option
 @keys_option
 @json_option
@@ -105,7 +112,7 @@ def checked_pin(pin: str, option: str) -> str:
 
 
 def _given(pin: str, option: str, prompt: str) -> str:
-    remedy = _("give the answer as an option: {option}", option=option)
+    remedy = _("give it in a file: {option} FILE, - for standard input", option=f"{option}-file")
     return checked_pin(pin or ask_secret(prompt, remedy), option)
 
 

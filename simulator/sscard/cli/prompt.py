@@ -1,12 +1,21 @@
-"""Ask for a PIN at the terminal, without echo."""
+"""Ask for a PIN at the terminal, without echo, or read it from a file."""
 
 from __future__ import annotations
 
 import getpass
+import os
+import stat
+import sys
 import warnings
+from pathlib import Path
+from typing import Final
 
 from sscard.errors import InputError
-from sscard.i18n.language import _
+from sscard.i18n.language import _, reason_of
+
+STDIN: Final = Path("-")
+LONGEST_LINE: Final = 1000
+"""Bytes of a file that are read for a PIN."""
 
 
 def ask_secret(prompt: str, remedy: str) -> str:
@@ -22,3 +31,32 @@ def ask_secret(prompt: str, remedy: str) -> str:
         except EOFError:
             raise InputError(_("standard input ended before the answer"), remedy=remedy) from None
     return typed
+
+
+def read_pin(file: Path) -> str:
+    """The PIN in the first line of a file, of standard input for ``-``; an error never repeats the line.
+
+    A byte order mark and the line end, of any system, do not count. A warning
+    if other users can read the file.
+    """
+    from sscard.cli.pins import checked_pin
+    from sscard.cli.target import STDIN as STDIN_NAME
+    from sscard.cli.target import tell
+
+    if file == STDIN:
+        if sys.stdin.isatty():
+            return checked_pin(ask_secret(_("PIN"), _("give it in a file")), STDIN_NAME)
+        try:
+            line = sys.stdin.readline(LONGEST_LINE)
+        except UnicodeDecodeError:
+            raise InputError(_("is not UTF-8 text"), file=STDIN_NAME) from None
+        return checked_pin(line.removeprefix("\ufeff").rstrip("\r\n"), STDIN_NAME)
+    try:
+        with file.open("rb") as opened:
+            mode = os.fstat(opened.fileno()).st_mode
+            content = opened.readline(LONGEST_LINE)
+    except OSError as error:
+        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(file)) from None
+    if os.name == "posix" and stat.S_ISREG(mode) and mode & stat.S_IROTH:
+        tell(_("{path}: other users can read it: chmod 600 {path}", path=file))
+    return checked_pin(content.decode("utf-8-sig", errors="replace").rstrip("\r\n"), str(file))

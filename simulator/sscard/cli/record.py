@@ -27,7 +27,7 @@ from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
 from sscard.files import read_text, write_text
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import N_, _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def _told(played: Iterable[Played], show_all: bool, as_json: bool) -> list[Playe
         done.append(one)
         if one.difference is not None:
             if not as_json:
-                click.echo("\n".join(one.difference.lines()))
+                click.echo(visible_lines("\n".join(one.difference.lines())))
             if not show_all:
                 break
     return done
@@ -272,7 +272,7 @@ def _conclude(played: list[Played], statements: list[Statement], file: str, as_j
         )
         click.echo(f"{say(played_of)}, {say(found) if differences else _('no difference')}")
         for each in obstacles:
-            click.echo(f"{file}:{each['line']}: {each['command']}: {each['reason']}")
+            click.echo(f"{visible(file)}:{each['line']}: {each['command']}: {each['reason']}")
     if differences or left:
         raise SystemExit(1)
 
@@ -289,8 +289,8 @@ def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: b
         print_json("scenario-comparison", {"file": str(path), "steps_differ": len(found), "differences": shown})
         raise SystemExit(1 if found else 0)
     for difference in shown:
-        click.echo("\n".join(difference))
+        click.echo("\n".join(map(visible, difference)))
     steps = Phrase.plural("{count} step differs", "{count} steps differ", count=len(found))
-    click.echo(f"{path}: {say(steps) if found else _('no step differs')}")
+    click.echo(f"{visible(str(path))}: {say(steps) if found else _('no step differs')}")
     if found:
         raise SystemExit(1)

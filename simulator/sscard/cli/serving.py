@@ -1,34 +1,75 @@
-"""A server on the command line: until Ctrl-C or SIGTERM, or until the server ends."""
+"""Signals that end a command: a server ends with 0, any other command like Ctrl-C, with 130.
+
+They are Ctrl-C, SIGTERM, SIGHUP (the terminal was closed) and SIGQUIT. SIGHUP
+and SIGQUIT do not count if the program was started with them ignored, as by
+nohup or as a background job of a script.
+"""
 
 from __future__ import annotations
 
 import signal
 import threading
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 if TYPE_CHECKING:
     from socketserver import BaseServer
 
-ENDS: Final = (signal.SIGINT, signal.SIGTERM)
+ALWAYS: Final = (signal.SIGINT, signal.SIGTERM)
+HANG_UPS: Final = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name))
+"""Windows has neither."""
 LOOK: Final = 0.1
 """Seconds between two checks for a signal."""
+
+
+def ends() -> tuple[signal.Signals, ...]:
+    """The signals that end this program."""
+    return (*ALWAYS, *(number for number in HANG_UPS if signal.getsignal(number) is not signal.SIG_IGN))
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let each of the signals end the program as Ctrl-C does: daemons are stopped, reports written.
+
+    The first one counts: who closes a terminal sends several, and the others
+    must not interrupt the clean-up. For the main thread only.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: Any) -> NoReturn:
+        for number in caught:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    caught = {number: signal.getsignal(number) for number in ends() if number != signal.SIGINT}
+    for number in caught:
+        signal.signal(number, interrupt)
+    try:
+        yield
+    finally:
+        for number, before in caught.items():
+            signal.signal(number, before)
 
 
 def serve_until_signal(server: BaseServer, announcement: str = "") -> None:
     """Print an announcement and serve from a thread; the caller closes the server."""
     caught: list[int] = []
-    for number in ENDS:
+    numbers = ends()
+    for number in numbers:
         signal.signal(number, lambda number, _: caught.append(number))
     if announcement:
         click.echo(announcement)  # who reads it may send a signal from now on
     thread = threading.Thread(target=server.serve_forever, args=(LOOK,), daemon=True)
     if hasattr(signal, "pthread_sigmask"):
         # The thread and those it starts inherit the mask: a signal does not interrupt an exchange with the card.
-        signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
+        signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
         thread.start()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     else:
         thread.start()
     while thread.is_alive() and not caught:

@@ -8,7 +8,7 @@ from sscard.cli.formatter import terminal_width
 from sscard.cli.options import image_argument, json_option
 from sscard.cli.output import print_json
 from sscard.cli.usage import command, option
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import N_, _, say, visible
 from sscard.i18n.phrase import Words
 
 if TYPE_CHECKING:
@@ -95,18 +95,20 @@ def _files(card: Card) -> list[dict[str, Any]]:
 
 def _render(console: Console, card: Card, reveal_keys: bool, *, show_all: bool) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from sscard.conversation.explain import explain_records
 
     snapshot = card.snapshot()
     personality = card.profile.personality
-    console.print(f"[bold]{personality.name}[/]  {personality.generation}  {personality.algorithm}")
+    title = Text(visible(personality.name), style="bold")
+    console.print(title, f" {personality.generation}  {personality.algorithm}")
     console.print(f"ATR {card.profile.atr().hex().upper()}")
     layout = card.profile.layout
     for holder in (layout.file(layout.ssse.fid, sfi) for sfi in (0x05, 0x06)):
         # From the card's memory: the owner of an image sees its own card.
         for line in explain_records(holder, card.memory.strings[holder.cell]) if holder else ():
-            console.print(say(line))
+            console.print(say(line), markup=False)
     state = _("blocked") if snapshot.pin_blocked else _("set") if snapshot.pin_set else _("none")
     console.print(
         _(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -15,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from socketserver import BaseServer, StreamRequestHandler, TCPServer, ThreadingMixIn
+from socketserver import StreamRequestHandler, TCPServer
 from typing import Any, Final, cast
 
 from sscard.driver.api import FUNCTIONS, Result, SSCardDriver
@@ -24,6 +25,7 @@ from sscard.errors import InputError, MissingPart
 from sscard.files import mode_of
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
+from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT, BoundedServer, DeadlinePassed, DeadlineReader
 from sscard.version import __version__
 
 logger = logging.getLogger("sscard.driver")
@@ -93,6 +95,11 @@ class Conversation:
         self._log = log
         self._charset = ""
 
+    @property
+    def opened(self) -> bool:
+        """Whether the first line has come."""
+        return bool(self._charset)
+
     def open(self, line: bytes) -> tuple[bytes, bool]:
         """The answer to the first line, and whether it is valid."""
         first = line.decode("ascii", errors="replace").rstrip("\n").split("\t")
@@ -151,6 +158,16 @@ class _Handler(StreamRequestHandler):
     server: DriverServer
     disable_nagle_algorithm = False
 
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self._reader = DeadlineReader(self.connection)
+        self._lines = io.BufferedReader(self._reader)
+
+    def finish(self) -> None:
+        self._lines.close()
+        super().finish()
+
     def handle(self) -> None:
         connection: socket.socket = self.connection
         conversation = Conversation(self.server.turns, connection, self.server.log)
@@ -159,23 +176,42 @@ class _Handler(StreamRequestHandler):
             if first is None:
                 return
             greeting, opened = conversation.open(first)
-            self.wfile.write(greeting)
+            if not self.server.serves(self.request):
+                greeting, opened = conversation.refusal(Code.READER), False
+            self._write(greeting)
             while opened and (line := self._read(conversation)) is not None:
-                self.wfile.write(conversation.answer(line))
+                self._write(conversation.answer(line))
         finally:
             self.server.turns.leave(connection)
 
     def _read(self, conversation: Conversation) -> bytes | None:
-        """The next complete line, ``None`` at the end; a line that is too long is refused and closes the connection."""
-        line = self.rfile.readline(LONGEST_LINE + 1)
+        """The next complete line, ``None`` at the end.
+
+        A line that is too long, or not complete in time, is refused and closes
+        the connection. The time begins with its first byte, for the first line
+        with the connection.
+        """
+        self._reader.deadline = None
+        try:
+            if conversation.opened:
+                self._lines.peek(1)
+            self._reader.deadline = time.monotonic() + self.server.message_timeout
+            line = self._lines.readline(LONGEST_LINE + 1)
+        except DeadlinePassed:
+            self._write(conversation.refusal(Code.LENGTH))
+            return None
         if line.endswith(b"\n"):
             return line
         if len(line) > LONGEST_LINE:
-            self.wfile.write(conversation.refusal(Code.LENGTH))
+            self._write(conversation.refusal(Code.LENGTH))
         return None
 
+    def _write(self, line: bytes) -> None:
+        self.connection.settimeout(self.server.message_timeout)
+        self.wfile.write(line)
 
-class DriverServer(ThreadingMixIn, BaseServer):
+
+class DriverServer(BoundedServer):
     """Serves one driver; created by ``serve_driver``. ``serve_forever`` runs until ``shutdown``.
 
     With ``idle`` it exits after that many seconds without a connection. ``log``
@@ -183,16 +219,11 @@ class DriverServer(ThreadingMixIn, BaseServer):
     code; never a parameter.
     """
 
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-
     def prepare(self, driver: SSCardDriver, idle: float | None, log: Log | None) -> None:
         """Set the driver to serve, before ``serve_forever``."""
         self.turns = Turns(driver)
         self._idle = idle
         self._log = log
-        self._connections: set[socket.socket] = set()
         self._alone_since = time.monotonic()
 
     @property
@@ -206,20 +237,20 @@ class DriverServer(ThreadingMixIn, BaseServer):
             self._log(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {words}")
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self._connections.add(request)
-        logger.info("driver client connected", extra={"clients": len(self._connections)})
+        """Log a connection, and serve it."""
+        logger.info("driver client connected", extra={"clients": len(self.connections) + 1})
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
+        """Close a connection, after which the server may be alone."""
         super().shutdown_request(request)
-        self._connections.discard(request)
-        logger.info("driver client disconnected", extra={"clients": len(self._connections)})
+        logger.info("driver client disconnected", extra={"clients": len(self.connections)})
         self._alone_since = time.monotonic()
 
     def service_actions(self) -> None:
         """Called between connections: shut down after the idle time."""
         alone = time.monotonic() - self._alone_since
-        if self._idle is not None and not self._connections and alone >= self._idle:
+        if self._idle is not None and not self.connections and alone >= self._idle:
             self._idle = None
             threading.Thread(target=self.shutdown).start()  # shutdown() waits for the loop that calls this method
 
@@ -232,7 +263,7 @@ class DriverServer(ThreadingMixIn, BaseServer):
     def server_close(self) -> None:
         """Close all connections after the running function has ended."""
         super().server_close()
-        for connection in tuple(self._connections):
+        for connection in self.connections:
             with suppress(OSError):  # it has ended meanwhile
                 connection.shutdown(socket.SHUT_RDWR)
         self.turns.close()
@@ -273,10 +304,18 @@ class _TcpServer(DriverServer, TCPServer):
 
 
 def serve_driver(
-    driver: SSCardDriver, place: str = "", *, idle: float | None = None, log: Log | None = None
+    driver: SSCardDriver,
+    place: str = "",
+    *,
+    idle: float | None = None,
+    log: Log | None = None,
+    timeout: float = TIMEOUT,
+    connections: int = MOST_CONNECTIONS,
 ) -> DriverServer:
     """A server on the path of a Unix socket, or on ``tcp:PORT`` (0: a free port).
 
+    A line has to be complete within ``timeout`` seconds of its first byte; of
+    more ``connections`` than are served at a time, each gets −11.
     ``InputError`` if it cannot listen, ``MissingPart`` if the system has no Unix sockets.
     """
     where = place or default_place()
@@ -292,6 +331,7 @@ def serve_driver(
         _clear(Path(where))
         server = _UnixServer(where)
     server.prepare(driver, idle, log)
+    server.bound(timeout, connections)
     try:
         server.server_bind()
         server.server_activate()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
+from functools import partial
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
+from socket import socket
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +21,7 @@ from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, MAC_LENGTH
+from sscard.transport.limits import TIMEOUT, DeadlinePassed, DeadlineReader
 
 logger = logging.getLogger("sscard.hsm")
 
@@ -25,8 +29,6 @@ LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440
 LONGEST_MESSAGE: Final = 4096
 """Bytes of a request or an answer."""
-TIMEOUT: Final = 10.0
-"""Seconds that a client waits for the service, and the service for a request to come in whole."""
 SERVE: Final = "sscard hsm serve"
 OPTION: Final = "--hsm-token FILE"
 _ADDRESS, _WORDS, _BYTE = "[0-9A-Fa-f]{4}", "(?s:.+)", "[0-9A-Fa-f]{2}"
@@ -36,10 +38,19 @@ SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F]")
 
 
+class _Response(HTTPResponse):
+    """An answer that is read with one deadline."""
+
+    def __init__(self, deadline: float, sock: socket, **settings: Any) -> None:
+        super().__init__(sock, **settings)
+        self.fp.close()
+        self.fp = io.BufferedReader(DeadlineReader(sock, deadline=deadline))
+
+
 class HttpHsm:
     """The HSM of the service at ``url``. Each request uses a new connection; thread-safe.
 
-    ``timeout`` in seconds for each exchange with the service. A refusal of the
+    ``timeout`` in seconds from the request to the end of the answer. A refusal of the
     HSM is an ``HsmError``; a service that does not answer, answers something
     else or does not take the token is ``HsmUnavailable``.
     """
@@ -107,7 +118,9 @@ class HttpHsm:
     def _ask(self, operation: str, fields: dict[str, Any], form: str) -> str:
         """The result of an operation, checked against its form, so that nothing else is sent to a card."""
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+        deadline = monotonic() + self._timeout
         connection = self._connect(*self._place, timeout=self._timeout)
+        connection.response_class = partial(_Response, deadline)
         begun, status = monotonic(), 0
         try:
             connection.request("POST", f"{self._path}/v1/{operation}", json.dumps(fields), headers)
@@ -121,7 +134,7 @@ class HttpHsm:
             if answer.status != HTTPStatus.OK and re.fullmatch(_WORDS, body["error"]):
                 gone = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
                 raise HsmUnavailable(body["error"], SERVE) if gone else HsmError(body["error"])
-        except TimeoutError:
+        except (TimeoutError, DeadlinePassed):
             raise HsmUnavailable(
                 Phrase("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout),
                 SERVE,

@@ -18,20 +18,24 @@ transaction-proof     algorithm, address, city_code, serial, message
 The server takes further operations beside these. The body is UTF-8, or in the
 charset that Content-Type names.
 
-Status 200; 400 no such request; 401 wrong token; 404 no such operation; 409
-the HSM refused, with its words; 413 too much; 503 the HSM behind the service
-is not available; 500 the HSM failed in another way. No answer holds a key.
+Status 200; 400 no such request; 401 wrong token; 404 no such operation; 408
+the request was not complete in time; 409 the HSM refused, with its words; 413
+too much; 503 the HSM behind the service is not available, or the service has
+too many connections; 500 the HSM failed in another way; another one for what
+is no ``POST``. No answer holds a key.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import secrets
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from time import monotonic
 from typing import Annotated, Any, Final, NamedTuple
@@ -41,16 +45,19 @@ from pydantic import BeforeValidator, Field, ValidationError
 from sscard.document import Model, problem_in
 from sscard.errors import InputError, InvalidValue
 from sscard.files import mode_of, unwritable
-from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, TIMEOUT, read_token
+from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, read_token
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
 from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.cipher import equal
+from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT, BoundedServer, DeadlinePassed, DeadlineReader
 
 logger = logging.getLogger("sscard.hsm")
 
 TOKEN_BYTES: Final = 32
+LONGEST_HEAD: Final = 65536
+"""Bytes of a request without its body."""
 
 Log = Callable[[str], None]
 
@@ -167,16 +174,15 @@ class Reply(NamedTuple):
     words: str
 
 
-class HsmServer(ThreadingHTTPServer):
+class HsmServer(BoundedServer, HTTPServer):
     """The service of an HSM; a context manager that serves from ``serve_forever`` to ``shutdown``.
 
     ``further`` operations are offered beside those of the HSM. ``port`` 0
     takes a free one, see ``url``. ``log`` gets a line per request: time,
-    operation, key address, card district, status; from several threads.
+    operation, key address, card district, status; from several threads. A
+    request has to be complete within ``timeout`` seconds. ``connections`` are
+    served at a time, as many more are answered with 503, others are closed.
     """
-
-    daemon_threads = True
-    request_queue_size = 64
 
     def __init__(
         self,
@@ -186,12 +192,15 @@ class HsmServer(ThreadingHTTPServer):
         further: Mapping[str, Operation] | None = None,
         port: int = DEFAULT_PORT,
         log: Log | None = None,
+        timeout: float = TIMEOUT,
+        connections: int = MOST_CONNECTIONS,
     ) -> None:
         if not token:
             raise ValueError("the token is empty")
         self._operations = {**hsm_operations(hsm), **(further or {})}
         self._log = log
         self._token = token
+        self.bound(timeout, connections)
         try:
             super().__init__((LOOPBACK, port), _Handler)
         except OSError as error:
@@ -244,22 +253,47 @@ class _Handler(BaseHTTPRequestHandler):
     """One request; only the log entry of its ``Reply`` is logged."""
 
     server: HsmServer
-    timeout = TIMEOUT
     server_version = "sscard"
     sys_version = ""
+    default_request_version = request_version = "HTTP/1.0"  # of the answer to what is no request
+    requestline = ""
+
+    def setup(self) -> None:
+        """Read the whole request with one deadline."""
+        super().setup()
+        self.rfile.close()
+        self._begun = monotonic()
+        deadline = self._begun + self.server.message_timeout
+        reader = DeadlineReader(self.connection, deadline=deadline, most=LONGEST_HEAD + LONGEST_MESSAGE)
+        self.rfile = io.BufferedReader(reader)
+
+    def handle(self) -> None:
+        """Answer one request, or say that it is not complete."""
+        try:
+            self.handle_one_request()
+        except DeadlinePassed:
+            late = Phrase("the request was not complete within {limit:g} s", limit=self.server.message_timeout)
+            self._answer(Reply(408, {"error": say(late)}, "- -"))
 
     def do_POST(self) -> None:
-        begun = monotonic()
         try:
             reply = self._reply()
-        except OSError:
+        except (OSError, DeadlinePassed):
             raise
         except Exception:  # whatever the HSM behind the service does; its words may hold anything
             reply = Reply(500, {"error": "the service failed"}, "- -")
+        self._answer(reply)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """Answer what is no request, in JSON and without the words of the client."""
+        self._answer(Reply(code, {"error": HTTPStatus(code).phrase}, "- -"))
+
+    def _answer(self, reply: Reply) -> None:
         self.server.log(f"{reply.words} {reply.status}")
-        took = round(1000 * (monotonic() - begun), 1)
+        took = round(1000 * (monotonic() - self._begun), 1)
         logger.info("HSM request served", extra={"request": reply.words, "status": reply.status, "duration_ms": took})
         body = json.dumps(reply.body, ensure_ascii=False).encode()
+        self.connection.settimeout(self.server.message_timeout)
         self.send_response(reply.status)
         self.send_header("Content-Type", "application/json; charset=utf-8")
         self.send_header("Content-Length", str(len(body)))
@@ -274,8 +308,10 @@ class _Handler(BaseHTTPRequestHandler):
             return Reply(400, {"error": "Content-Length expected"}, "- -")
         if len(length) > len(str(LONGEST_MESSAGE)) or int(length) > LONGEST_MESSAGE:
             return Reply(413, {"error": f"at most {LONGEST_MESSAGE} bytes"}, "- -")
-        charset = self.headers.get_content_charset("utf-8")
-        return self.server.reply(self.path.removeprefix("/v1/"), self.rfile.read(int(length)), charset)
+        body = self.rfile.read(int(length))
+        if not self.server.serves(self.request):
+            return Reply(503, {"error": say(Phrase("too many connections, try again later"))}, "- -")
+        return self.server.reply(self.path.removeprefix("/v1/"), body, self.headers.get_content_charset("utf-8"))
 
     def log_message(self, format: str, *args: Any) -> None:
         """Log nothing: the path in a request may contain anything."""

@@ -4,7 +4,8 @@ The library uses phrases (``sscard.i18n.phrase``), and ``say`` translates them
 when they are shown: an error in its ``__str__``, a report when it is written.
 Code that prints directly (the command line, the reports) calls
 ``_("no personality {name!r}", name=name)``. Values are inserted after the
-translation. An empty message is never looked up: gettext would return the
+translation. Control characters of a value, as of a name or a path that
+somebody else chose, are shown escaped (``visible``). An empty message is never looked up: gettext would return the
 header of the catalog.
 """
 
@@ -12,12 +13,13 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Final
 from unicodedata import east_asian_width
 
@@ -29,6 +31,11 @@ CHINESE, ENGLISH = "zh", "en"
 LANGUAGES: Final = (CHINESE, ENGLISH)
 VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """Environment variables for the language; the first one that is set is used."""
+
+_IN_LINES: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
+HIDDEN: Final = re.compile(rf"[\t\n{_IN_LINES}]")
+HIDDEN_IN_LINES: Final = re.compile(f"[{_IN_LINES}]")
+"""What a terminal or a browser would obey, and not show."""
 
 _chosen = ""
 _speaking: ContextVar[str] = ContextVar("language", default="")
@@ -78,7 +85,7 @@ def say(said: Sayable) -> str:
     if isinstance(said, Words):
         return said.chinese if is_chinese() else said.english
     if not isinstance(said, Phrase):
-        return str(said)
+        return visible_lines(str(said))
     if not said.many:
         return _(said.text, **said.values)
     count = said.values["count"]
@@ -89,9 +96,37 @@ def say(said: Sayable) -> str:
 
 
 def _filled(message: str, values: Mapping[str, object]) -> str:
-    """A translated message with its values; phrases and names among them are translated too."""
-    said = {name: say(value) if isinstance(value, Phrase | Words) else value for name, value in values.items()}
+    """A translated message with its values; phrases and names among them are translated too, other text is visible."""
+    said: dict[str, object] = {}
+    for name, value in values.items():
+        if isinstance(value, Phrase | Words):
+            said[name] = say(value)
+        else:
+            said[name] = _Value(value) if isinstance(value, str | PurePath) else value
     return message.format(**said) if said else message
+
+
+class _Value(str):
+    """A text in a message: visible, unless the message quotes it (``!r``), which escapes it already."""
+
+    __slots__ = ()
+
+    def __format__(self, form: str) -> str:
+        return format(visible(self), form)
+
+
+def visible(text: str) -> str:
+    r"""A text with its control characters escaped, as ``\n`` or ``\x1b``.
+
+    Those are C0 with the line end, DEL, C1, what changes the direction of the
+    text or ends a line, half a surrogate pair, and what XML does not take.
+    """
+    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def visible_lines(text: str) -> str:
+    """The same for a text of several lines."""
+    return HIDDEN_IN_LINES.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def columns(text: str) -> int:

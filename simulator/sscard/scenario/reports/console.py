@@ -10,7 +10,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from sscard.i18n.language import _, padded, say
+from sscard.i18n.language import _, padded, say, visible
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
@@ -76,7 +76,7 @@ class ConsoleReport:
     def begin(self, scenario: Scenario) -> None:
         """A scenario begins."""
         if self._status is not None:
-            self._status.update(f"{len(self._results) + 1}/{self._total} {scenario.name}")
+            self._status.update(Text(f"{len(self._results) + 1}/{self._total} {visible(scenario.name)}"))
 
     def add(self, result: ScenarioResult) -> None:
         """A scenario has ended."""
@@ -87,7 +87,7 @@ class ConsoleReport:
         mark = (PASSED, "green") if result.passed else (FAILED, "bold red")
         steps = say(Phrase.plural("{count} step", "{count} steps", count=len(result.scenario.steps)))
         # Columns on a terminal only: a log is not padded.
-        name, personality = result.scenario.name, result.scenario.personality.name
+        name, personality = visible(result.scenario.name), visible(result.scenario.personality.name)
         if self._console.is_terminal:
             name, personality = padded(name, self._console.width - BESIDE_NAME), padded(personality, PERSONALITY)
         self._console.print(Text.assemble("  ", mark, " ", name, Text(f"  {personality}  {steps}", style="dim")))
@@ -120,13 +120,15 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
     table.add_column(overflow="fold")
     for mistake in step.mismatches:
         place = scenario.place(step.number, mistake.field)
-        table.add_row(_("at"), Text(f"{scenario.source}:{place.line}  {say(step.step.title())}", style="bold"))
-        table.add_row(mistake.field, Text(_("expected  {expected}", expected=mistake.expected), style="green"))
+        table.add_row(_("at"), Text(f"{visible(scenario.source)}:{place.line}  {say(step.step.title())}", style="bold"))
+        table.add_row(
+            Text(visible(mistake.field)), Text(_("expected  {expected}", expected=mistake.expected), style="green")
+        )
         table.add_row("", Text(_("got       {actual}", actual=mistake.actual), style="red"))
-    table.add_row(_("proves"), Text(scenario.proves))
+    table.add_row(_("proves"), Text(visible(scenario.proves)))
     if step.step.note:
-        table.add_row(_("note"), Text(step.step.note))
+        table.add_row(_("note"), Text(visible(step.step.note)))
     for event in step.events:
-        for line in str(event).splitlines():
-            table.add_row("", Text(line, style="dim"))
+        for line in str(event).split("\n"):
+            table.add_row("", Text(visible(line), style="dim"))
     return Padding(table, (0, 0, 1, 2))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sscard.conversation import Event, Exchange
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
 from sscard.scenario.reports.console import missed_text, step_name
@@ -21,6 +21,7 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
         loader=PackageLoader("sscard.scenario.reports"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_shown,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -45,3 +46,8 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
 
 def _details(event: Event) -> tuple[str, ...]:
     return tuple(map(say, event.details)) if isinstance(event, Exchange) else ()
+
+
+def _shown(value: object) -> object:
+    """A value of the page; an event is one of several lines."""
+    return visible(value) if isinstance(value, str) else visible_lines(str(value))

@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from sscard.i18n.language import visible
 from sscard.scenario.reports.console import failure_text, missed_text
 from sscard.scenario.runner import ScenarioResult
 
@@ -33,12 +34,13 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
     )
     for result in results:
         scenario = result.scenario
+        file = visible(scenario.source)
         case = SubElement(
             suite,
             "testcase",
-            classname=".".join(part for part in PurePath(scenario.source).with_suffix("").parts if part not in SKIPPED),
-            name=scenario.title,
-            file=scenario.source,
+            classname=".".join(part for part in PurePath(file).with_suffix("").parts if part not in SKIPPED),
+            name=visible(scenario.title),
+            file=file,
             time=f"{result.seconds:.3f}",
         )
         if result.failure is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sscard.i18n.language import visible, visible_lines
 from sscard.scenario.reports.console import missed_text, step_name
 from sscard.scenario.runner import ScenarioResult
 
@@ -12,10 +13,10 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
     """The trace; the same seed gives the same text."""
     lines = []
     for result in results:
-        lines += [f"== {result.scenario.title}", f"   {result.scenario.source}"]
+        lines += [f"== {visible(result.scenario.title)}", f"   {visible(result.scenario.source)}"]
         for step in result.steps:
             lines.append(f"-- {step_name(result.scenario, step)}")
-            lines += map(str, step.events)
+            lines += (visible_lines(str(event)) for event in step.events)
             lines += [f"!! {missed_text(result.scenario, step, wrong)}" for wrong in step.mismatches]
         lines.append("")
     return "".join(f"{line}\n" for line in lines)
