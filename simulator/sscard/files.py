@@ -6,10 +6,12 @@ import errno
 from pathlib import Path
 from typing import Final
 
-from sscard.errors import InputError, MissingPart
+from sscard.errors import InputError, MissingPart, suggestion
 from sscard.i18n.language import reason_of
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 
+DATABASE: Final = b"SQLite format 3\0"
+"""How an SQLite database begins."""
 FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 LARGEST: Final = 16 << 20
 """Bytes of a text file that is read whole: a document, a recording, a card image."""
@@ -23,8 +25,14 @@ def read_text(path: Path) -> str:
         if len(content) <= LARGEST:
             return content.decode().replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
-        raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
+        raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
+        if content.startswith(DATABASE):
+            raise InputError(
+                Phrase("is a card file or another database, not text"),
+                file=str(path),
+                remedy=Phrase("a card as text: {command}", command=f"sscard image export {path} -o FILE.json"),
+            ) from None
         raise InputError(Phrase("is not UTF-8 text (byte {start})", start=error.start), file=str(path)) from None
     raise InputError(
         Phrase("larger than {limit} MiB", limit=LARGEST >> 20),
@@ -41,14 +49,44 @@ def write_text(path: Path, text: str) -> None:
         raise unwritable(path, error) from None
 
 
+def unreadable(path: Path | str, error: OSError) -> InputError:
+    """Why a file cannot be read, and what to do."""
+    problem = Phrase("cannot be read: {reason}", reason=reason_of(error))
+    return InputError(problem, file=str(path), remedy=_remedy(Path(path), error))
+
+
+def unusable(path: Path, error: OSError) -> InputError:
+    """Why the system cannot look at a path, and what to do."""
+    problem = Phrase("cannot be used: {reason}", reason=reason_of(error))
+    return InputError(problem, file=str(path), remedy=_remedy(path, error))
+
+
 def unwritable(path: Path, error: OSError) -> InputError | MissingPart:
-    """Why a file cannot be written."""
+    """Why a file cannot be written, and what to do."""
+    problem = Phrase("cannot be written: {reason}", reason=reason_of(error))
     if error.errno in FULL:
         return MissingPart(
-            Phrase("{path}: cannot be written: {reason}", path=str(path), reason=reason_of(error)),
+            Phrase("{place}: {problem}", place=str(path), problem=problem),
             Phrase("free space on the disk, or choose another place"),
         )
-    return InputError(Phrase("cannot be written: {reason}", reason=reason_of(error)), file=str(path))
+    return InputError(problem, file=str(path), remedy=_remedy(path, error))
+
+
+def _remedy(path: Path, error: OSError) -> Sayable:
+    folder = path.parent.absolute()
+    if error.errno == errno.EROFS:
+        return Phrase("choose another place")
+    if error.errno == errno.EISDIR:
+        return Phrase("expected the name of a file")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return Phrase("look at the permissions: ls -ld {path} {folder}", path=str(path), folder=str(folder))
+    if error.errno in (errno.ENOENT, errno.ENOTDIR):
+        try:
+            names = [entry.name for entry in folder.iterdir()]
+        except OSError:
+            return Phrase("the folder {folder} does not exist", folder=str(folder))
+        return suggestion(path.name, names, Phrase("expected a file in {folder}", folder=str(folder)))
+    return ""
 
 
 def mode_of(path: Path) -> int:
@@ -63,6 +101,6 @@ def mode_of(path: Path) -> int:
     except (FileNotFoundError, NotADirectoryError):
         return 0
     except OSError as error:
-        raise InputError(Phrase("cannot be used: {reason}", reason=reason_of(error)), file=str(path)) from None
+        raise unusable(path, error) from None
     except ValueError:
         raise InputError(Phrase("a path holds no null character"), file=ascii(str(path))) from None

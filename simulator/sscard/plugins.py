@@ -34,6 +34,8 @@ logger = logging.getLogger("sscard.plugins")
 
 T = TypeVar("T", bound=Callable[..., Any])
 
+Guard = Callable[[Any, str], object]
+
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """At least two characters: ``C:`` is a drive."""
 
@@ -45,7 +47,8 @@ class Registry(Generic[T]):
     the scheme of a URL that is only a path, empty if no path is accepted. A
     built-in implementation given as ``"module:object"`` is imported when it is
     used. An implementation of a package must return a ``result``, or a context
-    manager that gives one.
+    manager that gives one; ``guard(result, url)`` replaces it by one whose
+    methods report the package's faults.
     """
 
     def __init__(
@@ -56,16 +59,14 @@ class Registry(Generic[T]):
         path_scheme: str = "",
         *,
         result: type,
+        guard: Guard | None = None,
     ) -> None:
         self.group = group
         self._kind = kind
         self._builtin = builtin
         self._path_scheme = path_scheme
         self._result = result
-
-    def is_builtin(self, name: str) -> bool:
-        """Whether a name is built in, not added by a package."""
-        return name in self._builtin
+        self._guard = guard
 
     def names(self) -> list[str]:
         """Every known name, sorted."""
@@ -83,7 +84,7 @@ class Registry(Generic[T]):
                 found = EntryPoint(name, found, self.group).load()
             return cast("T", found)
         for point in entry_points(group=self.group, name=name):
-            return cast("T", _PlugIn(point, self._kind, self._result))
+            return cast("T", _PlugIn(point, self._kind, self._result, self._guard))
         raise InputError(
             Phrase("unknown {kind} {name!r}", kind=self._kind, name=name),
             remedy=Phrase("expected one of: {words}", words=", ".join(self.names())),
@@ -119,11 +120,12 @@ class Registry(Generic[T]):
 class _PlugIn:
     """Calls the implementation of a package, and reports its faults by the package's name."""
 
-    def __init__(self, point: EntryPoint, kind: Sayable, result: type) -> None:
+    def __init__(self, point: EntryPoint, kind: Sayable, result: type, guard: Guard | None) -> None:
         self._point = point
         self._package = point.dist.name if point.dist else point.module.partition(".")[0]
         self._kind = kind
         self._result = result
+        self._guard = guard
         try:
             self._function = point.load()
         except (Exception, SystemExit) as error:  # whatever the package does when it is imported
@@ -139,10 +141,12 @@ class _PlugIn:
     def __call__(self, *arguments: object, **options: object) -> object:
         with self._guarded():
             given = self._function(*arguments, **options)
-        return self._entered(given) if isinstance(given, AbstractContextManager) else self._checked(given)
+        if isinstance(given, AbstractContextManager):
+            return self._entered(given, arguments)
+        return self._checked(given, arguments)
 
     @contextmanager
-    def _entered(self, given: AbstractContextManager[object]) -> Iterator[object]:
+    def _entered(self, given: AbstractContextManager[object], arguments: tuple[object, ...]) -> Iterator[object]:
         def leave(
             kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
         ) -> bool | None:
@@ -153,13 +157,13 @@ class _PlugIn:
             with self._guarded():
                 result = given.__enter__()
             entered.push(leave)
-            yield self._checked(result)
+            yield self._checked(result, arguments)
 
-    def _checked(self, result: object) -> object:
+    def _checked(self, result: object, arguments: tuple[object, ...]) -> object:
         if not isinstance(result, self._result):
             expected, found = self._result.__name__, type(result).__name__
             raise self._failure(Phrase("it returned {found}, expected {expected}", found=found, expected=expected))
-        return result
+        return result if self._guard is None else self._guard(result, str(arguments[0]))
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

@@ -117,6 +117,7 @@ ERRORS = [
     ("[show]\njson = 'yes'", "show card.json", ":2: show.json: true or false is expected", ""),
     ("[insert]\nport = 70000", "insert card.json", ":2: insert.port: 70000 is out of range", "expected: 1 to 65535"),
     ("run = 7", "run", ":1: run: is a command, a table is expected", "[run]"),
+    ("verbose = 1\n[[run]]\nseed = 7", "run", ":2: run: is a command, a table is expected", "[run]"),
     ("lang = 'fr'", "run", ":1: lang: no 'fr'", "expected one of: en, zh"),
     ("config = 'other.toml'", "run", ":1: config: no such command or option", ""),
     ("version = true", "run", ":1: version: no such command or option", ""),
@@ -294,8 +295,8 @@ def test_an_unusable_project_file_that_mentions_sscard_is_an_error(
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
-        ("missing.toml", None, "cannot be read: No such file or directory"),
-        (".", None, "cannot be read: Is a directory"),
+        ("missing.toml", None, "cannot be read: No such file or directory\n  expected a file in {folder}"),
+        (".", None, "cannot be read: Is a directory\n  expected the name of a file"),
         ("pyproject.toml", '[project]\nname = "x"', "has no table [tool.sscard]"),
     ],
 )
@@ -312,14 +313,17 @@ def test_a_named_file_without_configuration_is_an_error(
         write(content, name)
     if by_variable:
         monkeypatch.setenv("SSCARD_CONFIG", name)
-    assert sscard(*([] if by_variable else ["--config", name]), "commands") == (2, "", f"sscard: {name}: {problem}\n")
+    code, out, err = sscard(*([] if by_variable else ["--config", name]), "commands")
+    assert (code, out, err) == (2, "", f"sscard: {name}: {problem}\n".replace("{folder}", str(Path.cwd())))
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read every file")
 def test_a_file_that_may_not_be_read_is_an_error(sscard: CommandLine) -> None:
     write("[run]\nseed = 7")
     Path("sscard.toml").chmod(0)
-    assert sscard("commands") == (2, "", "sscard: sscard.toml: cannot be read: Permission denied\n")
+    code, out, err = sscard("commands")
+    assert (code, out) == (2, "")
+    assert err.startswith("sscard: sscard.toml: cannot be read: Permission denied\n")
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n"])

@@ -140,7 +140,7 @@ ROWS = [
         (f"{IMAGE} -o {{card}}", 2, "exists already"),
         (f"{IMAGE} -o {{card}} --force", 2, "is open in this process", "held"),
         ("nowhere.json -o {folder}/new.db", 2, "nowhere.json: cannot be read"),
-        ("{card} -o {folder}/new.db", 2, "is not UTF-8 text"),
+        ("{card} -o {folder}/new.db", 2, "is a card file or another database, not text"),
         ("{folder}/not.db -o {folder}/new.db", 2, "is not a card image"),
     ),
     *of(
@@ -180,6 +180,7 @@ ROWS = [
         (f"{{card}} --pin {WRONG}", 1, "5 tries left"),
         ("{card} --pin 12", 2, "--pin: a PIN has 4 to 16 digits, got 2"),
         ("{card}", 2, "--pin-file FILE", "end of input"),
+        ("nowhere.db", 2, "nowhere.db: cannot be read", "end of input"),
         ("{card}", 130, "", "Ctrl-C"),
         (f"{{card}} --pin {PIN} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         (f"{{card}} --pin {PIN}", 2, "is open in this process already", "held"),

@@ -20,7 +20,7 @@ from kit.native import command, environment, serving
 from kit.programs import SSCARD, running
 from kit.waiting import PATIENCE
 from sscard.driver import native
-from sscard.driver.libraries import DRIVERS, NativeLibrary, open_driver, parameters_of, without_pin
+from sscard.driver.libraries import DRIVERS, NativeLibrary, parameters_of, without_pin
 from sscard.errors import InputError, TransportError
 from sscard.i18n.language import say
 from sscard.issuer.cardfile import load_card, save_card
@@ -131,7 +131,7 @@ def test_nobody_serves(ours: Path, place: str) -> None:
 
 
 def test_a_vendors_text_is_gbk_and_its_code_its_own(vendor: Path) -> None:
-    with open_driver(str(vendor)) as library:
+    with DRIVERS.open(str(vendor)) as library:
         assert library.call("iVerifyPIN", [1]) == (-51, "密码")
         assert library.call("iReadCardBas_HSM_Step2", ["张三"]) == (0, "张三")
 
@@ -170,7 +170,7 @@ def test_what_is_no_library_ends_with_2(library: str) -> None:
 
 def test_an_unknown_scheme_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="unknown kind of driver library 'ftp'") as caught:
-        open_driver("ftp://driver")
+        DRIVERS.open("ftp://driver")
     assert say(caught.value.remedy) == "expected one of: library"
 
 
@@ -201,7 +201,7 @@ def test_a_package_whose_driver_fails_is_named_without_what_it_says(
     monkeypatch: pytest.MonkeyPatch, call: Mock, said: str
 ) -> None:
     register(monkeypatch, Mock(spec=NativeLibrary, call=call))
-    with open_driver("demo:x") as library, pytest.raises(TransportError) as failed:
+    with DRIVERS.open("demo:x") as library, pytest.raises(TransportError) as failed:
         library.call("iVerifyPIN", [1])
     assert str(failed.value) == said
 
@@ -209,5 +209,5 @@ def test_a_package_whose_driver_fails_is_named_without_what_it_says(
 def test_a_driver_of_a_package_returns_code_and_text(monkeypatch: pytest.MonkeyPatch) -> None:
     given = Mock(spec=NativeLibrary, call=Mock(return_value=(-11, "读写器")))
     register(monkeypatch, given)
-    with open_driver("demo:x") as library:
+    with DRIVERS.open("demo:x") as library:
         assert library.call("iVerifyPIN", [1]) == (-11, "读写器")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from sscard.conversation.recording import read_recording
 from sscard.document import Model, parse_document
-from sscard.driver.libraries import open_driver
+from sscard.driver.libraries import DRIVERS
 from sscard.errors import InputError, PhrasedError
 from sscard.hsm.http import open_url, read_token
 from sscard.hsm.protocol import Access
@@ -95,8 +95,8 @@ BAD = {
     "text that is a number": recording('{"at": 0, "event": "command", "command": 1, "sw": "9000"}'),
     "an image that is no JSON": image("nothing"),
     "an image with more after it": image('{"format": "sscard card image"} x'),
-    "a library that is none": lambda path: open_driver(str(written(path, "text"))).__enter__(),
-    "a library that is not there": lambda path: open_driver(str(path.with_name("none.so"))).__enter__(),
+    "a library that is none": lambda path: DRIVERS.open(str(written(path, "text"))).__enter__(),
+    "a library that is not there": lambda path: DRIVERS.open(str(path.with_name("none.so"))).__enter__(),
     "a program that is not there": lambda path: open_card(f"exec:{path}.none").__enter__().power_on(),
     "a command line with an open quote": lambda _: open_card("exec:'x").__enter__().power_on(),
     "a port nobody listens on": lambda _: open_card("tcp:127.0.0.1:1").__enter__().power_on(),

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sscard.errors import InputError, suggestion
-from sscard.i18n.language import _, reason_of
+from sscard.files import unreadable
+from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,7 +33,7 @@ VARIABLE: Final = "SSCARD_CONFIG"
 OWN_FILE, PROJECT_FILE = "sscard.toml", "pyproject.toml"
 VALUED: Final = ("--lang", "--config", "--log-format")
 """The options before the command that take a value."""
-_HEADER: Final = r"\s*\[\s*([^\[\]]+?)\s*\]"
+_HEADER: Final = r"\s*\[\[?\s*([^\[\]]+?)\s*\]"
 _KEY: Final = r"\s*([\w\s.\"'-]+?)\s*="
 
 
@@ -196,7 +197,7 @@ def _read(file: str, *, searched: bool = False) -> Configuration | None:
     try:
         data = Path(file).read_bytes()
     except OSError as error:
-        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=file) from None
+        raise unreadable(file, error) from None
     project = Path(file).name == PROJECT_FILE
     if project and searched and b"sscard" not in data:
         return None  # not parsed: most projects

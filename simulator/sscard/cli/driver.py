@@ -194,11 +194,11 @@ def call(library: str, function: str, arguments: tuple[str, ...], as_json: bool)
     TAB. It is answered before the next line is read, in the same process, so
     that the steps of an HSM group stay together. A PIN in pOutInfo is masked.
     """
-    from sscard.driver.libraries import open_driver, parameters_of, without_pin
+    from sscard.driver.libraries import DRIVERS, parameters_of, without_pin
 
     lines = (line.rstrip("\r\n").split("\t") for line in standard_input() if line.strip())
     failed = False
-    with open_driver(library) as opened:
+    with DRIVERS.open(library) as opened:
         for name, *words in [[function, *arguments]] if function else lines:
             code, out = opened.call(name, parameters_of(name, words))
             shown = without_pin(name, out)

@@ -26,7 +26,8 @@ from sscard.cli.target import tell
 from sscard.cli.types import FILE, FREE_PORT, Text
 from sscard.cli.usage import group, option
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import N_, _, reason_of
+from sscard.files import unreadable
+from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.hsm import Hsm
@@ -108,7 +109,7 @@ def serve(
     except FileNotFoundError:
         pass  # it is created
     except OSError as error:
-        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(file)) from None
+        raise unreadable(file, error) from None
     with (
         chosen_hsm(hsm, keys, hsm_token) as behind,
         HsmServer(

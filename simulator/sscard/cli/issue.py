@@ -98,7 +98,11 @@ def issue(
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(_("cannot be a folder: {reason}", reason=reason_of(error)), file=str(output)) from None
+        raise InputError(
+            _("cannot be a folder: {reason}", reason=reason_of(error)),
+            file=str(output),
+            remedy=_("with --count, -o is the folder of the cards"),
+        ) from None
     paths = [output / f"card-{number:0{len(str(count))}d}.db" for number in range(1, count + 1)]
     for path in paths:
         check_output(path, inputs, replace=force)

@@ -52,9 +52,8 @@ def _opened(kind: Callable[[str, bytes], J], url: str, key: Path | None) -> Iter
     from sscard.service.journal.keyfile import load_key
 
     try:
-        with closing(
-            kind(url or str(_data_folder() / "journal.db"), load_key(key or _data_folder() / "journal.key"))
-        ) as (journal):
+        secret = load_key(key or _data_folder() / "journal.key")
+        with closing(kind(url or str(_data_folder() / "journal.db"), secret)) as journal:
             yield journal
     except (JournalUnavailable, Overtaken) as error:
         click.echo(f"sscard: {error}", err=True)

@@ -42,9 +42,8 @@ if TYPE_CHECKING:
 @sync_option
 def verify_pin(target: str, pin: str, keys: Path | None, as_json: bool) -> None:
     """Verify the PIN of a card. Exits 1 if it is wrong, with the tries left."""
-    given = _given(pin, "--pin", _("PIN"))
     with _session(target, keys, as_json=as_json) as session:
-        session.verify_pin(given)
+        session.verify_pin(_given(pin, "--pin", _("PIN")))
         _report(_("PIN is right"), as_json=as_json)
 
 
@@ -62,10 +61,9 @@ def verify_pin(target: str, pin: str, keys: Path | None, as_json: bool) -> None:
 @sync_option
 def change_pin(target: str, old: str, new: str, keys: Path | None, as_json: bool) -> None:
     """Change the PIN: the holder knows the old one."""
-    before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
-    after = checked_new_pin(new)
     with _session(target, keys, as_json=as_json) as session:
-        session.change_pin(before, after)
+        before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
+        session.change_pin(before, checked_new_pin(new))
         _report(_("PIN changed"), as_json=as_json)
 
 
@@ -79,9 +77,8 @@ def change_pin(target: str, old: str, new: str, keys: Path | None, as_json: bool
 @sync_option
 def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Path | None, as_json: bool) -> None:
     """Reset the PIN: the issuer sets a new one."""
-    after = checked_new_pin(new)
     with _session(target, keys, hsm, hsm_token, as_json=as_json) as session:
-        session.reset_pin(after)
+        session.reset_pin(checked_new_pin(new))
         _report(_("PIN reset"), session.tries_left(), as_json=as_json)
 
 

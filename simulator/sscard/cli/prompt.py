@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from sscard.errors import InputError
-from sscard.i18n.language import _, reason_of
+from sscard.files import unreadable
+from sscard.i18n.language import _
 
 STDIN: Final = Path("-")
 LONGEST_LINE: Final = 1000
@@ -56,7 +57,7 @@ def read_pin(file: Path) -> str:
             mode = os.fstat(opened.fileno()).st_mode
             content = opened.readline(LONGEST_LINE)
     except OSError as error:
-        raise InputError(_("cannot be read: {reason}", reason=reason_of(error)), file=str(file)) from None
+        raise unreadable(file, error) from None
     if os.name == "posix" and stat.S_ISREG(mode) and mode & stat.S_IROTH:
         tell(_("{path}: other users can read it: chmod 600 {path}", path=file))
     return checked_pin(content.decode("utf-8-sig", errors="replace").rstrip("\r\n"), str(file))

@@ -9,8 +9,8 @@ import ctypes
 import logging
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final, Protocol, runtime_checkable
 
@@ -123,20 +123,9 @@ DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]]
     {LIBRARY: lambda url: nullcontext(NativeLibrary(Path(url.partition(":")[2])))},
     LIBRARY,
     result=DriverLibrary,
+    guard=PlugInDriver,
 )
-
-
-def open_driver(url: str) -> AbstractContextManager[DriverLibrary]:
-    """The driver library at a URL: the path of a shared library, or a scheme of an installed package."""
-    opened = DRIVERS.open(url)
-    scheme = DRIVERS.resolve(url)[1].partition(":")[0]
-    return opened if DRIVERS.is_builtin(scheme) else _checked(opened, url)
-
-
-@contextmanager
-def _checked(opened: AbstractContextManager[DriverLibrary], url: str) -> Iterator[PlugInDriver]:
-    with opened as library:
-        yield PlugInDriver(library, url)
+"""The path of a shared library, or a scheme of an installed package."""
 
 
 def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:

@@ -13,8 +13,7 @@ from tempfile import TemporaryDirectory
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import MemoryFailure, PowerLost
-from sscard.errors import InputError
-from sscard.i18n.language import reason_of
+from sscard.files import unreadable
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.database import (
     check_journals,
@@ -55,9 +54,7 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
             with closing(connect(copy, "mode=rw")) as database:
                 return read_card(database, source, notify)[0]
         except (OSError, sqlite3.Error) as error:
-            raise InputError(
-                Phrase("cannot be read: {reason}", reason=reason_of(system_error(error))), file=source
-            ) from None
+            raise unreadable(source, system_error(error)) from None
 
 
 def save_card(card: Card, path: Path | str) -> None:

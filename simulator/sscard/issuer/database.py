@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from sscard.chip.memory import Log
 from sscard.errors import InputError
-from sscard.i18n.language import reason_of
+from sscard.files import DATABASE, unreadable
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.image import FORMAT, REISSUE, card_in, checked_version, content_of, whole_of, write_image
 from sscard.issuer.migrations import VERSION, Notify
@@ -28,7 +28,6 @@ from sscard.issuer.personalise import Card
 
 APPLICATION_ID: Final = 0x53534344
 """``SSCD``."""
-MAGIC: Final = b"SQLite format 3\0"
 JSON_STARTS: Final = (b"{", b"\xef\xbb\xbf{")
 SPARE: Final = 64 * 1024
 """Free bytes in a new file, for files of the card that grow."""
@@ -115,8 +114,8 @@ def check_kind(path: Path, source: str) -> None:
         with path.open("rb") as file:
             head = file.read(100)
     except OSError as error:
-        raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=source) from None
-    if head[:16] != MAGIC or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
+        raise unreadable(source, error) from None
+    if not head.startswith(DATABASE) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
         if head.lstrip().startswith(JSON_STARTS):
             new = Path(source).with_suffix(".db") if source.endswith(".json") else f"{source}.db"
             raise InputError(

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sscard.errors import InputError
-from sscard.files import unwritable
-from sscard.i18n.language import reason_of
+from sscard.files import unusable, unwritable
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.migrations import Notify
 
@@ -59,7 +58,7 @@ def resolved(path: Path) -> Path:
     except (FileNotFoundError, NotADirectoryError):
         return path.resolve()
     except OSError as error:
-        raise InputError(Phrase("cannot be used: {reason}", reason=reason_of(error)), file=str(path)) from None
+        raise unusable(path, error) from None
     except ValueError:
         raise InputError(Phrase("a path holds no null character"), file=ascii(str(path))) from None
     if not stat.S_ISREG(found.st_mode):

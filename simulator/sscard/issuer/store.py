@@ -46,10 +46,10 @@ from sscard.issuer.storage import FLAGS, Identity, holder_of
 CAUSES: Final = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,
     sqlite3.SQLITE_IOERR: errno.EIO,
-    sqlite3.SQLITE_READONLY: errno.EROFS,
+    sqlite3.SQLITE_READONLY: errno.EACCES,
     sqlite3.SQLITE_CANTOPEN: errno.EACCES,
 }
-"""What SQLite's errors mean in terms of the system."""
+"""What SQLite's errors mean in terms of the system. A read-only file system has refused the file before."""
 FULL_LOG: Final = 512
 """Frames in the write-ahead log after which they are copied to the file before the next command."""
 COMMAND_FRAMES: Final = 192

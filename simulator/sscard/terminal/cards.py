@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
@@ -54,20 +54,6 @@ def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connectio
 
 def _address(url: str) -> str:
     return url.partition(":")[2]
-
-
-CARDS: Final[Registry[Opener]] = Registry(
-    "sscard.cards",
-    Phrase("kind of card"),
-    {
-        IMAGE: open_image,
-        PCSC: _open_pcsc,
-        "tcp": lambda url, **_options: TcpConnection(_address(url)),
-        "exec": lambda url, **_options: ExecConnection(_address(url)),
-    },
-    IMAGE,
-    result=Connection,
-)
 
 
 class PlugInCard:
@@ -123,10 +109,19 @@ class PlugInCard:
         return {"url": self._url, "call": ask.__name__}
 
 
-@contextmanager
-def _checked(opened: AbstractContextManager[Connection], url: str) -> Iterator[PlugInCard]:
-    with opened as card:
-        yield PlugInCard(card, url)
+CARDS: Final[Registry[Opener]] = Registry(
+    "sscard.cards",
+    Phrase("kind of card"),
+    {
+        IMAGE: open_image,
+        PCSC: _open_pcsc,
+        "tcp": lambda url, **_options: TcpConnection(_address(url)),
+        "exec": lambda url, **_options: ExecConnection(_address(url)),
+    },
+    IMAGE,
+    result=Connection,
+    guard=PlugInCard,
+)
 
 
 def open_card(
@@ -141,16 +136,17 @@ def open_card(
     machine. Errors: ``InputError``, also for ``sync`` with any other card,
     ``MissingPart``, and those of the connection.
     """
-    url = str(url)
-    if sync and scheme_of(url) != IMAGE:
-        raise InputError(
-            Phrase("{url}: only the changes of a card file can be synced", url=url), remedy=Phrase("leave --sync out")
-        )
+    kind, options = scheme_of(str(url)), {}
     if sync:
-        return open_image(url, contact=contact, notify=notify, sync=True)
-    opened = CARDS.open(url, contact=contact, notify=notify)
-    logger.info("card opened", extra={"kind": scheme_of(url)})
-    return opened if CARDS.is_builtin(scheme_of(url)) else _checked(opened, url)
+        if kind != IMAGE:
+            raise InputError(
+                Phrase("{url}: only the changes of a card file can be synced", url=str(url)),
+                remedy=Phrase("leave --sync out"),
+            )
+        options["sync"] = True
+    opened = CARDS.open(str(url), contact=contact, notify=notify, **options)
+    logger.info("card opened", extra={"kind": kind})
+    return opened
 
 
 def scheme_of(url: str) -> str:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from sscard.i18n.language import visible
 from sscard.scenario.reports.console import failure_text, missed_text
 from sscard.scenario.runner import ScenarioResult
-
-SKIPPED: Final = {"/", "\\", ".", ".."}
-"""Parts of a path that are no part of a class name."""
 
 
 def write(results: Sequence[ScenarioResult], _seed: int) -> str:
@@ -35,10 +31,11 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
     for result in results:
         scenario = result.scenario
         file = visible(scenario.source)
+        path = PurePath(file).with_suffix("")
         case = SubElement(
             suite,
             "testcase",
-            classname=".".join(part for part in PurePath(file).with_suffix("").parts if part not in SKIPPED),
+            classname=".".join(part for part in path.relative_to(path.anchor).parts if part != ".."),
             name=visible(scenario.title),
             file=file,
             time=f"{result.seconds:.3f}",

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from sscard.errors import InputError
-from sscard.files import mode_of
-from sscard.i18n.language import reason_of
+from sscard.files import mode_of, unreadable
 from sscard.i18n.phrase import Phrase
 
 KEY_LENGTH: Final = 32
@@ -20,7 +19,7 @@ def load_key(path: Path) -> bytes:
         _make_key(path)
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except OSError as error:
-        raise InputError(Phrase("cannot be read: {reason}", reason=reason_of(error)), file=str(path)) from None
+        raise unreadable(path, error) from None
     except ValueError:
         key = b""
     if len(key) != KEY_LENGTH:
