@@ -64,7 +64,6 @@ except InputError as error:
 """
 
 
-@pytest.mark.usefixtures("loader")
 def test_values_without_an_alias_are_counted_too() -> None:
     assert len(parse_document("- x\n" * (MOST_NODES - 1), "x").content) == MOST_NODES - 1
     with pytest.raises(InputError, match="document: at most 100000 values expected") as refused:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from kit import card_of
 from kit.programs import WINDOWS, run, running
+from sscard.issuer.cardfile import save_card
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
 REMEDY = "\n  "
@@ -28,8 +30,9 @@ def succeeds(*arguments: object, **environment: str) -> str:
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    succeeds("issue", "-o", tmp_path / "card.db", "--pin", PIN)
-    return tmp_path / "card.db"
+    path = tmp_path / "card.db"
+    save_card(card_of("v3-sm4", PIN), path)
+    return path
 
 
 def test_every_module_is_imported_without_what_windows_lacks() -> None:
@@ -58,7 +61,9 @@ def test_the_stand_in_lacks_it(words: str) -> None:
     assert windows("-c", words).returncode == 1
 
 
-def test_cards_are_issued_shown_and_operated(image: Path) -> None:
+def test_cards_are_issued_shown_and_operated(tmp_path: Path) -> None:
+    image = tmp_path / "card.db"
+    succeeds("issue", "-o", image, "--pin", PIN)
     assert json.loads(succeeds("show", image, "--json"))["pin"]["tries_left"] == 6
     assert "9000" in succeeds("apdu", image, "0084000008")
     assert windows("verify-pin", image, "--pin", WRONG).returncode == 1
@@ -75,7 +80,9 @@ def test_scenarios_run(tmp_path: Path) -> None:
     assert report.exists()
 
 
-def test_cases_are_opened_listed_and_shown(image: Path, tmp_path: Path) -> None:
+def test_cases_are_opened_listed_and_shown(tmp_path: Path) -> None:
+    image = tmp_path / "card.db"
+    succeeds("issue", "-o", image, "--pin", PIN)
     journal = ("--journal", tmp_path / "journal.db", "--journal-key", tmp_path / "key")
     papers = ("--paper", "id-card", "--paper", "social-security-card")
     told = succeeds(
