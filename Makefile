@@ -57,7 +57,7 @@ plain: $(VENV)/developer
 	$(BIN)/python tools/plain.py
 
 tests: $(VENV)/developer
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 quick: $(VENV)/developer
 	$(BIN)/pytest -n 2 -m "not slow and not campaign and not nightly"
