@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +15,8 @@ from sscard.i18n.phrase import Phrase, Sayable
 
 DATABASE: Final = b"SQLite format 3\0"
 """How an SQLite database begins."""
+FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+"""Of every file that is opened to be written; Unix has the one, Windows the other."""
 FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 LARGEST: Final = 16 << 20
 """Bytes of a text file that is read whole: a document, a recording, a card image."""
@@ -87,6 +92,57 @@ def _remedy(path: Path, error: OSError) -> Sayable:
             return Phrase("the folder {folder} does not exist", folder=str(folder))
         return suggestion(path.name, names, Phrase("expected a file in {folder}", folder=str(folder)))
     return ""
+
+
+def resolved(path: Path, expected: Sayable) -> Path:
+    """The file that a path leads to, which need not exist; links are followed.
+
+    Errors: ``InputError`` for what is not a regular file, with what is
+    ``expected``, for a file with more than one hard link, whose other names
+    would have another ``-wal`` file, and for a path that the system cannot look at.
+    """
+    try:
+        found = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return path.resolve()
+    except OSError as error:
+        raise unusable(path, error) from None
+    except ValueError:
+        raise InputError(Phrase("a path holds no null character"), file=ascii(str(path))) from None
+    if not stat.S_ISREG(found.st_mode):
+        raise InputError(Phrase("is not a regular file"), file=str(path), remedy=expected)
+    if found.st_nlink > 1:
+        raise InputError(
+            Phrase("has more than one name (hard links)"),
+            file=str(path),
+            remedy=Phrase("make a copy with cp, and use the copy"),
+        )
+    return path.resolve()
+
+
+def create_private(path: Path, content: bytes) -> None:
+    """Create a file with a secret for its owner only, with its folder, unless it exists; whole or not at all.
+
+    No link is followed. If two processes create it, the first one's content counts. Errors: ``OSError``.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o600)
+    try:
+        os.write(handle, content)
+        os.fsync(handle)
+        os.link(beside, path)
+    except FileExistsError:
+        pass
+    finally:
+        os.close(handle)
+        beside.unlink()
+
+
+def warn_if_exposed(path: Path, notify: Callable[[Phrase], None]) -> None:
+    """Warn of a file with secrets that other users can read; Windows does not say."""
+    if os.name == "posix" and mode_of(path) & (stat.S_IRGRP | stat.S_IROTH):
+        notify(Phrase("{path}: other users can read it, with its secrets: chmod 600 {path}", path=str(path)))
 
 
 def mode_of(path: Path) -> int:

@@ -359,7 +359,7 @@ def test_a_file_that_others_can_read_is_named_in_a_warning(path: Path) -> None:
     path.chmod(0o644)
     with powered(path, notify=told.append):
         pass
-    assert list(map(say, told)) == [f"{path}: other users can read it, with its keys: chmod 600 {path}"]
+    assert list(map(say, told)) == [f"{path}: other users can read it, with its secrets: chmod 600 {path}"]
 
 
 def test_a_link_in_the_place_of_a_new_file_is_not_followed(path: Path) -> None:

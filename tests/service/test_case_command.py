@@ -249,3 +249,16 @@ def test_no_secret_in_any_output(run: Run, card: Path) -> None:
     said = [run("show", number), run("show", number, "--json"), run("list"), run("list", "--json"), run("verify")]
     text_of = "".join(result.out + result.err for result in said)
     assert [secret for secret in (ID_NUMBER, OLD, NEW) if secret in text_of] == []
+
+
+def test_a_journal_and_a_key_that_others_can_read_are_named_in_warnings(run: Run, card: Path, tmp_path: Path) -> None:
+    assert run("open", card, "--reason", "forgotten", "--new", NEW).err == ""
+    folder = tmp_path / "data" / "sscard"
+    for name in ("journal.key", "journal.db"):
+        (folder / name).chmod(0o644)
+    result = run("list")
+    assert result.code == 0
+    assert result.err.splitlines() == [
+        f"{folder / name}: other users can read it, with its secrets: chmod 600 {folder / name}"
+        for name in ("journal.key", "journal.db")
+    ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from importlib.util import find_spec
 from multiprocessing import get_context
@@ -30,7 +32,7 @@ from sscard.service import (
     Stage,
 )
 from sscard.service.journal import engine
-from sscard.service.journal.database import SqlJournal
+from sscard.service.journal.database import JournalReader, SqlJournal
 from sscard.service.journal.keyfile import load_key
 from sscard.service.journal.migrations import STEPS, migrate
 
@@ -412,3 +414,83 @@ def test_events_are_json_that_any_program_can_read(kept: PinService, journal: Sq
     assert facts[1] == {"due": "2026-03-03", "certain": True}
     answers = [kept.operate(case, citizen.session, NEW, key=key) for key in case.outcomes]
     assert not any(isinstance(answer, NotDone) for answer in answers)
+
+
+# The files
+
+
+@pytest.fixture
+def opened(tmp_path: Path) -> Iterator[SqlJournal]:
+    with closing(SqlJournal(str(tmp_path / "journal.db"), JOURNAL_KEY)) as journal:
+        yield journal
+
+
+def test_a_new_journal_is_for_its_owner_only(opened: SqlJournal, citizen: Citizen) -> None:
+    completed(PinService(Ticking(), journal=opened), citizen)
+    folder = Path(opened.shown).parent
+    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+    assert modes.pop("journal.db") == 0o600
+    assert set(modes.values()) <= {0o600}, modes
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o600])
+def test_an_existing_journal_keeps_its_mode(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "journal.db"
+    SqlJournal(str(path), JOURNAL_KEY).close()
+    path.chmod(mode)
+    SqlJournal(str(path), JOURNAL_KEY).close()
+    assert path.stat().st_mode & 0o777 == mode
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "deleted": Path.unlink,
+    "moved": lambda path: path.rename(path.with_name("moved.db")),
+    "replaced": lambda path: shutil.copy(path, path.with_name("copy.db")).replace(path),
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_journal_lost_while_in_use_takes_no_event_and_is_not_overwritten(
+    opened: SqlJournal, citizen: Citizen, loss: str
+) -> None:
+    """Its events would go to a file that nobody finds again."""
+    service = PinService(Ticking(), journal=opened)
+    case = waiting_for_papers(service, citizen)
+    path = Path(opened.shown)
+    LOSSES[loss](path)
+    before = path.read_bytes() if path.exists() else None
+    for use in (
+        lambda: service.intake(citizen.application(Reason.LEAKED)),
+        lambda: service.supplement(case, [Paper.SOCIAL_SECURITY_CARD]),
+        lambda: opened.case(case.number),
+        opened.verify,
+    ):
+        with pytest.raises(JournalUnavailable, match="was deleted or replaced while it was in use"):
+            use()
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_a_journal_with_two_names_is_refused(tmp_path: Path) -> None:
+    """Each name has its own -wal file."""
+    path = tmp_path / "journal.db"
+    SqlJournal(str(path), JOURNAL_KEY).close()
+    (tmp_path / "other.db").hardlink_to(path)
+    for journal in (SqlJournal, JournalReader):
+        with pytest.raises(InputError, match="has more than one name"):
+            journal(str(path), JOURNAL_KEY)
+
+
+def test_a_link_leads_to_a_journal_that_is_created(tmp_path: Path) -> None:
+    link = tmp_path / "link.db"
+    link.symlink_to(tmp_path / "journal.db")
+    SqlJournal(str(link), JOURNAL_KEY).close()
+    assert link.is_symlink()
+    assert (tmp_path / "journal.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_is_not_written_through_a_link(tmp_path: Path) -> None:
+    link = tmp_path / "journal.key"
+    link.symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_key(link)
+    assert not (tmp_path / "elsewhere").exists()

@@ -28,6 +28,7 @@ Kind = Callable[[str, bytes], JournalReader]
 def key_file(tmp_path: Path) -> Path:
     file = tmp_path / "journal.key"
     file.write_text(JOURNAL_KEY.hex())
+    file.chmod(0o600)
     return file
 
 

@@ -26,7 +26,7 @@ from sscard.cli.target import tell
 from sscard.cli.types import FILE, FREE_PORT, Text
 from sscard.cli.usage import group, option
 from sscard.errors import InputError, MissingPart
-from sscard.files import unreadable
+from sscard.files import unreadable, warn_if_exposed
 from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
@@ -110,19 +110,19 @@ def serve(
         pass  # it is created
     except OSError as error:
         raise unreadable(file, error) from None
-    with (
-        chosen_hsm(hsm, keys, hsm_token) as behind,
-        HsmServer(
+    with chosen_hsm(hsm, keys, hsm_token) as behind:
+        token = service_token(file)
+        warn_if_exposed(file, tell)
+        with HsmServer(
             behind,
-            service_token(file),
+            token,
             further=host_operations(CardHolderBase(behind)),
             port=port,
             log=tell,
             timeout=message_timeout,
             connections=connections,
-        ) as server,
-    ):
-        serve_until_signal(server, _("HSM at {url}, token in {file}", url=server.url, file=file))
+        ) as server:
+            serve_until_signal(server, _("HSM at {url}, token in {file}", url=server.url, file=file))
 
 
 @hsm.command("load")

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from sscard.cli.target import tell
 from sscard.errors import InputError
+from sscard.files import warn_if_exposed
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
@@ -52,8 +54,12 @@ def _opened(kind: Callable[[str, bytes], J], url: str, key: Path | None) -> Iter
     from sscard.service.journal.keyfile import load_key
 
     try:
-        secret = load_key(key or _data_folder() / "journal.key")
+        key = key or _data_folder() / "journal.key"
+        secret = load_key(key)
         with closing(kind(url or str(_data_folder() / "journal.db"), secret)) as journal:
+            for file in (key, journal.file):
+                if file:
+                    warn_if_exposed(Path(file), tell)
             yield journal
     except (JournalUnavailable, Overtaken) as error:
         click.echo(f"sscard: {error}", err=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from sscard.errors import InputError
-from sscard.files import unreadable
+from sscard.files import unreadable, warn_if_exposed
 from sscard.i18n.language import _
 
 STDIN: Final = Path("-")
@@ -58,6 +58,6 @@ def read_pin(file: Path) -> str:
             content = opened.readline(LONGEST_LINE)
     except OSError as error:
         raise unreadable(file, error) from None
-    if os.name == "posix" and stat.S_ISREG(mode) and mode & stat.S_IROTH:
-        tell(_("{path}: other users can read it: chmod 600 {path}", path=file))
+    if stat.S_ISREG(mode):
+        warn_if_exposed(file, tell)
     return checked_pin(content.decode("utf-8-sig", errors="replace").rstrip("\r\n"), str(file))

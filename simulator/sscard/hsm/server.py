@@ -44,7 +44,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from sscard.document import Model, problem_in
 from sscard.errors import InputError, InvalidValue
-from sscard.files import mode_of, unwritable
+from sscard.files import create_private, mode_of, unwritable
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, read_token
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
 from sscard.i18n.language import reason_of, say
@@ -321,14 +321,11 @@ def service_token(file: Path) -> str:
     """The token in a file. If the file does not exist, it is created with a new token and mode 0600."""
     if mode_of(file):
         return read_token(file)
-    token = secrets.token_urlsafe(TOKEN_BYTES)
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600, exist_ok=False)
-        file.write_text(f"{token}\n", encoding="ascii")
+        create_private(file, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode())
     except OSError as error:
         raise unwritable(file, error) from None
-    return token
+    return read_token(file)
 
 
 def _what_is_wrong(error: ValidationError) -> str:

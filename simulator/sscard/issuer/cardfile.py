@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import MemoryFailure, PowerLost
-from sscard.files import unreadable
+from sscard.files import resolved, unreadable
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.database import (
     check_journals,
@@ -27,7 +27,7 @@ from sscard.issuer.database import (
 )
 from sscard.issuer.migrations import Notify, ignore
 from sscard.issuer.personalise import Card
-from sscard.issuer.storage import Identity, holder_of, resolved, warn_of, write_whole
+from sscard.issuer.storage import CARD_FILE, Identity, holder_of, warn_of, write_whole
 from sscard.issuer.store import CardStore, check_free, in_use, system_error
 
 
@@ -37,7 +37,7 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
     A copy of the file is read, so the file may be read-only, and in use by
     another process: then it is the card after the last change.
     """
-    target, source = resolved(path), str(path)
+    target, source = resolved(path, CARD_FILE), str(path)
     check_free(target, source)
     check_kind(target, source)
     check_journals(target, source)
@@ -63,7 +63,7 @@ def save_card(card: Card, path: Path | str) -> None:
     A link stays, and its target is written. Errors: ``InputError`` if the file
     cannot be written or is a card in use, and for anything but a regular file.
     """
-    target, source = resolved(Path(path)), str(path)
+    target, source = resolved(Path(path), CARD_FILE), str(path)
     check_free(target, source)
     if holder_of(target):
         raise in_use(target, source)
@@ -126,7 +126,7 @@ def open_card(
     and a crash of the machine leaves the card in an earlier state that it had.
     With ``sync`` a change survives a crash of the machine too.
     """
-    target = resolved(path)
+    target = resolved(path, CARD_FILE)
     store = CardStore(target, str(path), notify, sync=sync)
     try:
         warn_of(target, notify, sync=sync)

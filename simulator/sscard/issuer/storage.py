@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sscard.errors import InputError
-from sscard.files import unusable, unwritable
+from sscard.files import FLAGS, unwritable, warn_if_exposed
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.migrations import Notify
 
@@ -24,8 +24,7 @@ IN_MEMORY: Final = {"tmpfs", "ramfs"}
 REMOTE: Final = {"9p", "afs", "ceph", "cifs", "gfs2", "glusterfs", "lustre", "ncpfs", "nfs", "nfs4", "smb3", "smbfs"}
 FUSE: Final = ("fuse", "virtiofs", "vboxsf", "prl_fs")
 ESCAPES: Final = {"\\040": " ", "\\011": "\t", "\\012": "\n", "\\134": "\\"}
-FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-"""Of every file that is opened to be written; Unix has the one, Windows the other."""
+CARD_FILE: Final = Phrase("expected the name of a card file, as in card.db")
 LINUX_FLOCK: Final = struct.Struct("@hhqqi0q")
 """``struct flock`` of 64-bit Linux: type, whence, start, length, pid."""
 
@@ -46,43 +45,12 @@ class Identity(NamedTuple):
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)
 
 
-def resolved(path: Path) -> Path:
-    """The file that a path leads to, which need not exist; links are followed.
-
-    Errors: ``InputError`` for what is not a regular file, for a file with more
-    than one hard link, whose other names would have another ``-wal`` file, and
-    for a path that the system cannot look at.
-    """
-    try:
-        found = path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return path.resolve()
-    except OSError as error:
-        raise unusable(path, error) from None
-    except ValueError:
-        raise InputError(Phrase("a path holds no null character"), file=ascii(str(path))) from None
-    if not stat.S_ISREG(found.st_mode):
-        raise InputError(
-            Phrase("is not a regular file"),
-            file=str(path),
-            remedy=Phrase("expected the name of a card file, as in card.db"),
-        )
-    if found.st_nlink > 1:
-        raise InputError(
-            Phrase("has more than one name (hard links)"),
-            file=str(path),
-            remedy=Phrase("make a copy with cp, and use the copy"),
-        )
-    return path.resolve()
-
-
 def warn_of(path: Path, notify: Notify, *, sync: bool) -> None:
     """Messages about the place of a card file; ``InputError`` for a single file that is a mount point.
 
     Beside a mounted file, its ``-wal`` file lies on another file system.
     """
-    if os.name == "posix" and path.stat().st_mode & (stat.S_IRGRP | stat.S_IROTH):
-        notify(Phrase("{path}: other users can read it, with its keys: chmod 600 {path}", path=str(path)))
+    warn_if_exposed(path, notify)
     point, kind = mount_of(path)
     if point == str(path):
         raise InputError(

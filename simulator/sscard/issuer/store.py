@@ -20,7 +20,7 @@ from typing import Final
 
 from sscard.chip.memory import Log, MemoryFailure
 from sscard.errors import InputError, MissingPart
-from sscard.files import unwritable
+from sscard.files import FLAGS, unwritable
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.database import (
     FRAME_HEADER,
@@ -41,7 +41,7 @@ from sscard.issuer.database import (
     wal_of,
 )
 from sscard.issuer.migrations import Notify
-from sscard.issuer.storage import FLAGS, Identity, holder_of
+from sscard.issuer.storage import Identity, holder_of
 
 CAUSES: Final = {
     sqlite3.SQLITE_FULL: errno.ENOSPC,

@@ -31,7 +31,7 @@ from sscard.errors import InputError, MissingPart
 from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage, WrongStage
 from sscard.service.journal.chain import Entry, Head, time_of, written
-from sscard.service.journal.engine import EXPECTED, NO_URL, engine_for, engine_for_reading
+from sscard.service.journal.engine import EXPECTED, NO_URL, engine_for, engine_for_reading, is_same_file
 from sscard.service.journal.memory import JournalUnavailable, Overtaken, case_number
 from sscard.service.journal.migrations import LAST, lanes_of, migrate, not_a_journal, version_of
 from sscard.service.journal.schema import EVENT, LANE, OPENING, reason_in
@@ -110,8 +110,8 @@ class JournalReader:
     def _begin(self, engine: Engine, key: bytes) -> None:
         self.key = key
         self._engine = engine
-        file = engine.url.database if engine.dialect.name == "sqlite" else None
-        self.shown = file or engine.url.render_as_string(hide_password=True)
+        self.file = engine.url.database if engine.dialect.name == "sqlite" else None
+        self.shown = self.file or engine.url.render_as_string(hide_password=True)
         try:
             self._connect()
             with self._reading() as db:
@@ -160,6 +160,7 @@ class JournalReader:
         """A transaction that sees one moment."""
         try:
             with self._engine.connect() as connection:
+                self._check_file(connection)
                 yield connection.execution_options(sscard_reads=True, **_ONE_MOMENT[self._engine.dialect.name])
         except DBAPIError as error:
             raise self._unavailable(error) from None
@@ -177,6 +178,12 @@ class JournalReader:
             if self._engine.dialect.name == "postgresql":
                 raise MissingPart(reason.said, Phrase("start the database server, or correct --journal")) from None
             raise reason from None
+
+    def _check_file(self, db: Connection) -> None:
+        """What is written to a file that was replaced would be lost."""
+        if not is_same_file(db):
+            problem = Phrase("was deleted or replaced while it was in use")
+            raise JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=problem))
 
     def _unavailable(self, error: DBAPIError) -> JournalUnavailable:
         # The statement and its values, which SQLAlchemy would add, stay out.
@@ -273,6 +280,7 @@ class SqlJournal(JournalReader):
         """A transaction that is on disk when it ends well."""
         try:
             with self._engine.begin() as db:
+                self._check_file(db)
                 yield db
         except IntegrityError:
             raise

@@ -7,10 +7,12 @@ writer. On PostgreSQL the transactions are ``READ ONLY``.
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from stat import S_ISREG
 from time import monotonic, sleep
 from typing import Any, Final
 
@@ -18,9 +20,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from sscard.errors import InputError, MissingPart
-from sscard.files import mode_of
+from sscard.files import FLAGS, mode_of, resolved
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
+from sscard.issuer.storage import Identity
 
 SQLITE_WAIT: Final = 30
 """Seconds to wait for another process's transaction."""
@@ -29,6 +32,8 @@ EXPECTED: Final = Phrase("expected the path of an SQLite file, or postgresql://u
 FIRST_CASE: Final = Phrase("a first case makes it: sscard case open")
 _HOST: Final = {"sqlite": re.compile(""), "postgresql": re.compile(r"[^\s\[\]]*")}
 """What may be the host in a URL, by database."""
+HELD: Final = "sscard_file"
+"""Device and inode of the SQLite file of a connection."""
 
 
 def engine_for(url: str, *, create: bool) -> Engine:
@@ -38,9 +43,9 @@ def engine_for(url: str, *, create: bool) -> Engine:
         return _postgresql(parsed)
     if not create:
         _require(parsed)
-    elif parsed.database and not _is_file(parsed.database):
+    elif parsed.database:
         try:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+            _create(Path(parsed.database))
         except OSError as error:
             problem = Phrase("cannot be a journal: {reason}", reason=reason_of(error))
             raise InputError(problem, file=parsed.database) from None
@@ -48,7 +53,7 @@ def engine_for(url: str, *, create: bool) -> Engine:
         engine = create_engine(parsed, connect_args={"timeout": SQLITE_WAIT})
     except ValueError:  # an option in the query of the URL
         raise InputError(NO_URL, remedy=EXPECTED) from None
-    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "connect", partial(_prepare_sqlite, parsed.database))
     event.listen(engine, "begin", _begin_sqlite)
     return engine
 
@@ -92,7 +97,7 @@ def _parsed(url: str) -> URL:
 def _require(url: URL) -> Path:
     """The SQLite file, which must exist and have content."""
     file = url.database or ""
-    if not (file and _is_file(file)):
+    if not (file and mode_of(resolved(Path(file), EXPECTED))):
         raise InputError(Phrase("there is no journal"), file=file or str(url), remedy=FIRST_CASE)
     if not Path(file).stat().st_size:
         raise InputError(
@@ -103,15 +108,27 @@ def _require(url: URL) -> Path:
     return Path(file)
 
 
-def _is_file(file: str) -> bool:
-    """Whether the file exists; ``InputError`` if it is not a regular one."""
-    mode = mode_of(Path(file))
-    if mode and not S_ISREG(mode):
-        raise InputError(Phrase("is not a regular file"), file=file, remedy=EXPECTED)
-    return bool(mode)
+def _create(path: Path) -> None:
+    """An empty file for the owner only, which is an SQLite database, unless there is one; the target of a link."""
+    if not mode_of(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):  # another process was first
+            os.close(os.open(resolved(path, EXPECTED), os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o600))
+    resolved(path, EXPECTED)
 
 
-def _prepare_sqlite(connection: Any, record: object) -> None:
+def is_same_file(db: Connection) -> bool:
+    """Whether the path of an SQLite file still leads to the file that this connection writes."""
+    held = db.info.get(HELD)
+    try:
+        return held is None or Identity.of(str(db.engine.url.database))[:2] == held
+    except OSError:
+        return False
+
+
+def _prepare_sqlite(file: str | None, connection: Any, record: Any) -> None:
+    if file:
+        record.info[HELD] = Identity.of(file)[:2]
     connection.isolation_level = None  # the driver's own idea of when to begin is not ours
     _change_to_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")  # an intent must outlast a power cut
