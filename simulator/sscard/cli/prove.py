@@ -7,10 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from sscard.cli.formatter import WIDEST, terminal_width
+from sscard.cli.options import json_option
 from sscard.cli.output import print_json
 from sscard.cli.target import tell
-from sscard.cli.usage import group
-from sscard.i18n.language import N_, _
+from sscard.cli.types import SEED
+from sscard.cli.usage import group, option
+from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
     from sscard.proof.report import Proof
@@ -23,8 +25,12 @@ COUNTS: Final = {
     "commands": N_("commands"),
     "states": N_("states"),
     "cuts": N_("power cuts"),
+    "failures": N_("memory failures"),
 }
 """What proofs count, for the table."""
+
+seed_option: Final = option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges and samples."))
+short_option: Final = option("--short", is_flag=True, help=N_("A sample that takes seconds instead of minutes."))
 
 
 @group("prove")
@@ -34,6 +40,25 @@ def prove() -> None:
     Exits 1 if an invariant is broken, with what reproduces it, 3 if a package
     is missing, 130 on Ctrl-C with the counts so far.
     """
+
+
+@prove.command("tears")
+@seed_option
+@short_option
+@json_option
+def tears(seed: int, short: bool, as_json: bool) -> None:
+    """Cut the power and let the memory fail at every write point.
+
+    Every command that writes, in every state, on every preset and interface,
+    and on PSAMs; the power is cut before, during and after each write, and
+    again twice during the recovery.
+    """
+    from sscard.proof.tears import prove_tears
+
+    def work(proof: Proof) -> None:
+        prove_tears(proof, short=short)
+
+    run_proof("tears", seed, as_json, work)
 
 
 def run_proof(name: str, seed: int, as_json: bool, work: Callable[[Proof], None]) -> None:
@@ -72,8 +97,13 @@ def _report(proof: Proof, seconds: float, *, interrupted: bool, as_json: bool) -
     from rich.console import Console
     from rich.table import Table
 
+    from sscard.model.invariants import INVARIANTS
+
     if as_json:
-        violations = [violation._asdict() for violation in proof.violations]
+        violations = [
+            {"invariant": found.invariant, "happened": say(found.happened), "reproduce": say(found.reproduce)}
+            for found in proof.violations
+        ]
         facts = {"name": proof.name, "seed": proof.seed, "seconds": round(seconds, 1), "interrupted": interrupted}
         print_json("proof", facts | {"counts": dict(proof.counts), "violations": violations})
         return
@@ -86,4 +116,6 @@ def _report(proof: Proof, seconds: float, *, interrupted: bool, as_json: bool) -
     table.add_row(_("violations"), f"{len(proof.violations):,}")
     console.print(table)
     for violation in proof.violations:
-        console.print(f"\n{violation.invariant}: {violation.happened}\n  {violation.reproduce}", markup=False)
+        rule = INVARIANTS.get(violation.invariant, violation.invariant)
+        console.print(f"\n{violation.invariant}: {say(rule)}", markup=False)
+        console.print(f"  {say(violation.happened)}\n  {say(violation.reproduce)}", markup=False)

@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+from sscard.i18n.phrase import Sayable
+
+FIRST: Final = 10
 
 
 class Violation(NamedTuple):
-    """A broken invariant: its name, what happened, and the seed, command and point that reproduce it."""
+    """A broken invariant: its name, what happened, and the command and point that reproduce it under the seed."""
 
     invariant: str
-    happened: str
-    reproduce: str
+    happened: Sayable
+    reproduce: Sayable
 
 
 def quiet(_proof: Proof) -> None:
@@ -24,8 +28,9 @@ def quiet(_proof: Proof) -> None:
 class Proof:
     """What a proof has done so far: a proof that is interrupted has counted what it did.
 
-    ``counts`` are numbers of things tried, by name (``commands``, ``cuts``);
-    ``notify`` is called after each step.
+    ``counts`` are numbers of things tried, by name (``commands``, ``cuts``),
+    ``violations`` the first ones of each invariant; ``notify`` is called after
+    each step.
     """
 
     name: str
@@ -38,3 +43,8 @@ class Proof:
         """Add to a count, and show the progress."""
         self.counts[what] = self.counts.get(what, 0) + number
         self.notify(self)
+
+    def violate(self, invariant: str, happened: Sayable, reproduce: Sayable) -> None:
+        """Note a violation; of one invariant only the first ones."""
+        if sum(known.invariant == invariant for known in self.violations) < FIRST:
+            self.violations.append(Violation(invariant, happened, reproduce))
