@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from card import test_pin_commands, test_status_words
 from kit import Desk
 from kit.programs import CommandLine
 from sscard.conversation.reference import CARD, PSAM
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import preset
 from sscard.proof.report import Proof
 from sscard.proof.tears import Cut, Sweep, card_sweeps, prove_tears, psam_sweeps, run_sweep
@@ -19,13 +21,50 @@ from sscard.proof.tears import Cut, Sweep, card_sweeps, prove_tears, psam_sweeps
 
 @pytest.mark.slow
 def test_the_short_sweep_finds_no_violation(sscard: CommandLine) -> None:
-    code, out, err = sscard("prove", "tears", "--short", "--json")
+    code, out, err = sscard("prove", "tears", "--short", "--only", "memory", "--json")
     found = json.loads(out)
     assert (code, err, found["violations"]) == (0, "", [])
     assert (found["name"], found["seed"], found["interrupted"]) == ("tears", 1, False)
     assert found["counts"]["cuts"] > 50_000
     assert found["counts"]["commands"] > 3_000
     assert found["counts"]["failures"] > 2_000
+
+
+def test_without_apsw_it_ends_with_the_command_that_installs_it(
+    sscard: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("sscard.proof.cardfile", "sscard.proof.vfs"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setitem(sys.modules, "apsw", None)
+    code, out, err = sscard("prove", "tears", "--short")
+    assert (code, out) == (3, "")
+    assert "pip install 'sscard[proof]'" in err
+
+
+def test_ctrl_c_reports_the_counts_so_far(sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(proof: Proof, *, short: bool) -> None:
+        proof.count("cuts", 7)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sscard.proof.tears.prove_tears", interrupt)
+    code, out, err = sscard("prove", "tears", "--only", "memory", "--json")
+    found = json.loads(out)
+    assert (code, found["interrupted"], found["counts"], err) == (130, True, {"cuts": 7}, "interrupted\n")
+
+
+def test_a_violation_is_shown_with_its_name_and_what_reproduces_it(
+    sscard: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_it(proof: Proof, *, short: bool) -> None:
+        proof.violate("blocked-stays-blocked", Phrase("lock {number} is lost", number=3), "card, command, point 2")
+
+    monkeypatch.setattr("sscard.proof.tears.prove_tears", break_it)
+    code, out, _err = sscard("prove", "tears", "--only", "memory", "--seed", 5)
+    assert code == 1
+    assert "seed 5" in out
+    assert "blocked-stays-blocked: Blocked stays blocked.\n  lock 3 is lost\n  card, command, point 2" in out
+    code, out, _err = sscard("--lang", "zh", "prove", "tears", "--only", "memory")
+    assert (code, "锁定标志 3 丢失" in out) == (1, True)
 
 
 @pytest.mark.campaign

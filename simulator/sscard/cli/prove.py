@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from sscard.cli.formatter import WIDEST, terminal_width
 from sscard.cli.options import json_option
 from sscard.cli.output import print_json
 from sscard.cli.target import tell
-from sscard.cli.types import SEED
+from sscard.cli.types import SEED, Words
 from sscard.cli.usage import group, option
 from sscard.i18n.language import N_, _, say
 
@@ -25,9 +26,21 @@ COUNTS: Final = {
     "commands": N_("commands"),
     "states": N_("states"),
     "cuts": N_("power cuts"),
-    "failures": N_("memory failures"),
+    "failures": N_("failed writes"),
+    "operations": N_("operations on files"),
+    "crashes": N_("killed processes"),
+    "power-losses": N_("power losses with unsynced sectors"),
+    "opened": N_("card files opened"),
 }
 """What proofs count, for the table."""
+
+
+class Part(StrEnum):
+    """What ``prove tears`` sweeps."""
+
+    MEMORY = "memory"
+    FILE = "file"
+
 
 seed_option: Final = option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges and samples."))
 short_option: Final = option("--short", is_flag=True, help=N_("A sample that takes seconds instead of minutes."))
@@ -45,18 +58,27 @@ def prove() -> None:
 @prove.command("tears")
 @seed_option
 @short_option
+@option("--only", type=Words(Part), help=N_("Sweep only the memory of the card, or only the card file."))
 @json_option
-def tears(seed: int, short: bool, as_json: bool) -> None:
-    """Cut the power and let the memory fail at every write point.
+def tears(seed: int, short: bool, only: Part | None, as_json: bool) -> None:
+    """Cut the power and let writes fail, at every write point of the card and every operation on its file.
 
-    Every command that writes, in every state, on every preset and interface,
-    and on PSAMs; the power is cut before, during and after each write, and
-    again twice during the recovery.
+    Memory: every command that writes, in every state, on every preset and
+    interface, and on PSAMs; the power is cut before, during and after each
+    write, and again twice during the recovery. File, without and with --sync:
+    each write, truncate, sync and delete is interrupted or fails, and unsynced
+    sectors are lost; this needs apsw from the extra 'sscard[proof]'.
     """
     from sscard.proof.tears import prove_tears
 
+    if only is not Part.MEMORY:
+        from sscard.proof.cardfile import prove_card_file
+
     def work(proof: Proof) -> None:
-        prove_tears(proof, short=short)
+        if only is not Part.FILE:
+            prove_tears(proof, short=short)
+        if only is not Part.MEMORY:
+            prove_card_file(proof, short=short)
 
     run_proof("tears", seed, as_json, work)
 
