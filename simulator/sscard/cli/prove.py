@@ -1,0 +1,143 @@
+"""``sscard prove``: proofs by machine, each with its counts and its violations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+from sscard.cli.formatter import WIDEST, terminal_width
+from sscard.cli.options import json_option
+from sscard.cli.output import print_json
+from sscard.cli.target import tell
+from sscard.cli.types import SEED, Words
+from sscard.cli.usage import group, option
+from sscard.i18n.language import N_, _, say
+
+if TYPE_CHECKING:
+    from sscard.proof.report import Proof
+
+DEFAULT_SEED: Final = 1
+INTERRUPTED: Final = 130
+INTERVAL: Final = 0.1
+"""Seconds between two updates of the progress."""
+COUNTS: Final = {
+    "commands": N_("commands"),
+    "states": N_("states"),
+    "cuts": N_("power cuts"),
+    "failures": N_("failed writes"),
+    "operations": N_("operations on files"),
+    "crashes": N_("killed processes"),
+    "power-losses": N_("power losses with unsynced sectors"),
+    "opened": N_("card files opened"),
+}
+"""What proofs count, for the table."""
+
+
+class Part(StrEnum):
+    """What ``prove tears`` sweeps."""
+
+    MEMORY = "memory"
+    FILE = "file"
+
+
+seed_option: Final = option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges and samples."))
+short_option: Final = option("--short", is_flag=True, help=N_("A sample that takes seconds instead of minutes."))
+
+
+@group("prove")
+def prove() -> None:
+    """Prove invariants of card and card file: sweeps of power cuts, random commands against an oracle.
+
+    Exits 1 if an invariant is broken, with what reproduces it, 3 if a package
+    is missing, 130 on Ctrl-C with the counts so far.
+    """
+
+
+@prove.command("tears")
+@seed_option
+@short_option
+@option("--only", type=Words(Part), help=N_("Sweep only the memory of the card, or only the card file."))
+@json_option
+def tears(seed: int, short: bool, only: Part | None, as_json: bool) -> None:
+    """Cut the power and let writes fail, at every write point of the card and every operation on its file.
+
+    Memory: every command that writes, in every state, on every preset and
+    interface, and on PSAMs; the power is cut before, during and after each
+    write, and again twice during the recovery. File, without and with --sync:
+    each write, truncate, sync and delete is interrupted or fails, and unsynced
+    sectors are lost; this needs apsw from the extra 'sscard[proof]'.
+    """
+    from sscard.proof.tears import prove_tears
+
+    if only is not Part.MEMORY:
+        from sscard.proof.cardfile import prove_card_file
+
+    def work(proof: Proof) -> None:
+        if only is not Part.FILE:
+            prove_tears(proof, short=short)
+        if only is not Part.MEMORY:
+            prove_card_file(proof, short=short)
+
+    run_proof("tears", seed, as_json, work)
+
+
+def run_proof(name: str, seed: int, as_json: bool, work: Callable[[Proof], None]) -> None:
+    """Run a proof with its progress on a terminal, and report it; exits 1 if it found a violation."""
+    from rich.console import Console
+
+    from sscard.proof.report import Proof
+
+    console = Console(stderr=True, highlight=False)
+    shown = 0.0
+
+    def show(proof: Proof) -> None:
+        nonlocal shown
+        now = time.monotonic()
+        if now - shown >= INTERVAL:
+            shown = now
+            status.update(", ".join(f"{_(COUNTS.get(what, what))} {number:,}" for what, number in proof.counts.items()))
+
+    interrupted = False
+    started = time.monotonic()
+    with console.status(name) as status:
+        proof = Proof(name, seed, notify=show) if console.is_terminal else Proof(name, seed)
+        try:
+            work(proof)
+        except KeyboardInterrupt:
+            interrupted = True
+    _report(proof, time.monotonic() - started, interrupted=interrupted, as_json=as_json)
+    if interrupted:
+        tell(_("interrupted"))
+        raise SystemExit(INTERRUPTED)
+    if proof.violations:
+        raise SystemExit(1)
+
+
+def _report(proof: Proof, seconds: float, *, interrupted: bool, as_json: bool) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from sscard.model.invariants import INVARIANTS
+
+    if as_json:
+        violations = [
+            {"invariant": found.invariant, "happened": say(found.happened), "reproduce": say(found.reproduce)}
+            for found in proof.violations
+        ]
+        facts = {"name": proof.name, "seed": proof.seed, "seconds": round(seconds, 1), "interrupted": interrupted}
+        print_json("proof", facts | {"counts": dict(proof.counts), "violations": violations})
+        return
+    console = Console(highlight=False, width=min(terminal_width(), WIDEST))
+    table = Table(_("proof {name}, seed {seed}", name=proof.name, seed=proof.seed), "", box=None)
+    table.columns[1].justify = "right"
+    for what, number in proof.counts.items():
+        table.add_row(_(COUNTS.get(what, what)), f"{number:,}")
+    table.add_row(_("seconds"), f"{seconds:.1f}")
+    table.add_row(_("violations"), f"{len(proof.violations):,}")
+    console.print(table)
+    for violation in proof.violations:
+        rule = INVARIANTS.get(violation.invariant, violation.invariant)
+        console.print(f"\n{violation.invariant}: {say(rule)}", markup=False)
+        console.print(f"  {say(violation.happened)}\n  {say(violation.reproduce)}", markup=False)
