@@ -206,6 +206,7 @@ AS_IT_IS = {
     "sscard journal": "what a key is checked with",
     "pcsc-lite version ": "how pcscd begins",
     "gcc libc6-dev": "packages",
+    "ready to accept connections": "of PostgreSQL, only compared",
     "<ScriptedPad, {} entries left>": "for programmers",
     "no such operation; there are {}": "for programs, over HTTP",
     "the service's token is missing or wrong": "for programs, over HTTP",

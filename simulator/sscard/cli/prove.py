@@ -11,11 +11,12 @@ from sscard.cli.formatter import WIDEST, terminal_width
 from sscard.cli.options import json_option
 from sscard.cli.output import print_json
 from sscard.cli.target import tell
-from sscard.cli.types import SEED, Words
+from sscard.cli.types import SEED, Number, Words
 from sscard.cli.usage import group, option
 from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
+    from sscard.proof.kills import What
     from sscard.proof.report import Proof
 
 DEFAULT_SEED: Final = 1
@@ -31,6 +32,16 @@ COUNTS: Final = {
     "crashes": N_("killed processes"),
     "power-losses": N_("power losses with unsynced sectors"),
     "opened": N_("card files opened"),
+    "apdu_kills": N_("kills of apdu"),
+    "logs_left": N_("write-ahead logs left"),
+    "system_calls": N_("system calls of the store"),
+    "system_call_kills": N_("kills at system calls"),
+    "insert_kills": N_("kills of insert"),
+    "pcscd_kills": N_("kills of pcscd"),
+    "client_commands": N_("commands of 16 clients"),
+    "worker_kills": N_("kills of a case worker"),
+    "server_restarts": N_("restarts of PostgreSQL"),
+    "journals_verified": N_("journals verified"),
 }
 """What proofs count, for the table."""
 
@@ -81,6 +92,30 @@ def tears(seed: int, short: bool, only: Part | None, as_json: bool) -> None:
             prove_card_file(proof, short=short)
 
     run_proof("tears", seed, as_json, work)
+
+
+@prove.command("kills")
+@option("--what", type=Words("sscard.proof.kills:What"), multiple=True, help=N_("What to kill. Default: all of them."))
+@option("--count", type=Number(1), help=N_("Kills of each, for clients commands. Default: three minutes in all."))
+@option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of PINs, cards and moments."))
+@json_option
+def kills(what: tuple[What, ...], count: int | None, seed: int, as_json: bool) -> None:
+    """Kill processes with SIGKILL and check that no answer is lost and no try given back.
+
+    What is killed:
+
+      apdu           sscard apdu, at random moments
+      system-calls   sscard apdu, at each system call of the store
+      insert         sscard insert, behind a private pcscd
+      case-sqlite    a worker of the PIN service with its journal in SQLite
+      case-postgres  the same in PostgreSQL, which is restarted too
+      pcscd          the PC/SC daemon during a command
+      clients        nothing: 16 threads use 16 cards at the same time
+    """
+    from sscard.cli.main import main
+    from sscard.proof.kills import What, prove_kills
+
+    run_proof("kills", seed, as_json, lambda proof: prove_kills(proof, main, what or tuple(What), count or 0))
 
 
 def run_proof(name: str, seed: int, as_json: bool, work: Callable[[Proof], None]) -> None:

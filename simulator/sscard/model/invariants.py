@@ -141,6 +141,12 @@ SAME_OPERATIONS: Final = "same-operations"
 SESSION_DIES: Final = "session-dies"
 FILE_OPENS: Final = "file-opens"
 AS_THE_ORACLE: Final = "as-the-oracle"
+NO_TRY_BACK: Final = "no-try-given-back"
+ANSWER_KEPT: Final = "answer-kept"
+GUESS_PAID: Final = "guess-paid"
+AS_THE_JOURNAL: Final = "as-the-journal"
+OWN_ANSWERS: Final = "own-answers"
+OLD_OR_NEW: Final = "old-or-new"
 
 INVARIANTS: Final = {
     "no-try-given-back": Phrase("No try is given back."),
@@ -152,6 +158,9 @@ INVARIANTS: Final = {
     SESSION_DIES: Phrase("The session dies with the power."),
     FILE_OPENS: Phrase("The card file opens."),
     AS_THE_ORACLE: Phrase("The card does what the oracle does."),
+    GUESS_PAID: Phrase("A guess is compared after its try is in the file."),
+    AS_THE_JOURNAL: Phrase("A case is done, not done or in doubt as its journal says."),
+    OWN_ANSWERS: Phrase("Each client gets the answers of its card."),
 }
 """Every invariant by its name."""
 
