@@ -41,6 +41,7 @@ SCHEMAS = {
     "personality list": ("", "sscard.personalities/1"),
     "personality show": ("v3-sm4", "sscard.personality/1"),
     "personality check": ("v3-sm4", "sscard.personality-check/1"),
+    "prove fuzz": ("hsm --input script", "sscard.proof/1"),
     "prove kills": ("--what apdu --count 1", "sscard.proof/1"),
     "prove tears": ("--short --only memory", "sscard.proof/1"),
     "case open": (f"card.db --old {PIN} {OPEN}", "sscard.case/1"),

@@ -36,6 +36,7 @@ from sscard.i18n.language import (
 from sscard.i18n.phrase import Phrase, Words
 from sscard.issuer.cardfile import save_card
 from sscard.issuer.holder import _FAMILY, _GIVEN
+from sscard.proof.fuzz import PROGRAM
 from sscard.scenario.context import NotPossible
 from sscard.service import Channel, JournalUnavailable, Operation, Overtaken, Paper, Reason, Rule, Stage, WrongStage
 from sscard.service.case import Act, Event
@@ -222,6 +223,7 @@ AS_IT_IS = {
     _FAMILY: "made-up names",
     _GIVEN: "made-up names",
     _GUARD: "a script of the shell",
+    PROGRAM: "a program",
     **{rule.chinese: "a field of the item" for rule in Rule},
     **{text: "a word in both languages" for channel in Channel for text in (channel.chinese, channel.english)},
     "bold red": "a style",

@@ -11,13 +11,17 @@ from sscard.cli.formatter import WIDEST, terminal_width
 from sscard.cli.options import json_option
 from sscard.cli.output import print_json
 from sscard.cli.target import tell
-from sscard.cli.types import SEED, Number, Words
-from sscard.cli.usage import group, option
+from sscard.cli.types import FILE, SEED, Number, Words
+from sscard.cli.usage import argument, group, option
+from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sscard.proof.kills import What
     from sscard.proof.report import Proof
+    from sscard.proof.targets import Fuzzed
 
 DEFAULT_SEED: Final = 1
 INTERRUPTED: Final = 130
@@ -42,6 +46,13 @@ COUNTS: Final = {
     "worker_kills": N_("kills of a case worker"),
     "server_restarts": N_("restarts of PostgreSQL"),
     "journals_verified": N_("journals verified"),
+    "apdu": N_("inputs of apdu"),
+    "vpcd": N_("inputs of vpcd"),
+    "image": N_("inputs of image"),
+    "card-file": N_("inputs of card-file"),
+    "scenario": N_("inputs of scenario"),
+    "driver": N_("inputs of driver"),
+    "hsm": N_("inputs of hsm"),
 }
 """What proofs count, for the table."""
 
@@ -116,6 +127,44 @@ def kills(what: tuple[What, ...], count: int | None, seed: int, as_json: bool) -
     from sscard.proof.kills import What, prove_kills
 
     run_proof("kills", seed, as_json, lambda proof: prove_kills(proof, main, what or tuple(What), count or 0))
+
+
+@prove.command("fuzz")
+@argument(
+    "targets",
+    metavar=N_("TARGET"),
+    type=Words("sscard.proof.targets:Fuzzed"),
+    nargs=-1,
+    help=N_("apdu, vpcd, image, card-file, scenario, driver, hsm. Default: all of them."),
+)
+@option("--cases", type=Number(0), default=0, help=N_("Inputs for each target, 0: no limit."))
+@option("--seconds", type=Number(0), default=20, help=N_("Seconds for each target, 0: no limit."))
+@option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of the fuzzer."))
+@option("--input", "saved", type=FILE, help=N_("Run the input in this file once, without atheris."))
+@json_option
+def fuzz(targets: tuple[Fuzzed, ...], cases: int, seconds: int, seed: int, saved: Path | None, as_json: bool) -> None:
+    """Fuzz what reads foreign bytes, guided by coverage: only errors with a message may come out.
+
+    Needs atheris. An input that breaks a target is written to the working
+    folder, as fuzz-TARGET-HASH; --input runs it again.
+    """
+    from sscard.files import unreadable
+    from sscard.proof.fuzz import prove_fuzz, replay
+    from sscard.proof.targets import Fuzzed
+
+    def work(proof: Proof) -> None:
+        if saved is None:
+            prove_fuzz(proof, targets or tuple(Fuzzed), cases=cases, seconds=seconds)
+            return
+        if len(targets) != 1:
+            raise InputError(_("--input is the input of one target"), remedy=_("name it: sscard prove fuzz TARGET"))
+        try:
+            data = saved.read_bytes()
+        except OSError as error:
+            raise unreadable(saved, error) from None
+        replay(proof, targets[0], data)
+
+    run_proof("fuzz", seed, as_json, work)
 
 
 def run_proof(name: str, seed: int, as_json: bool, work: Callable[[Proof], None]) -> None:

@@ -147,6 +147,8 @@ GUESS_PAID: Final = "guess-paid"
 AS_THE_JOURNAL: Final = "as-the-journal"
 OWN_ANSWERS: Final = "own-answers"
 OLD_OR_NEW: Final = "old-or-new"
+ONLY_ERRORS: Final = "only-errors"
+IN_TIME: Final = "in-time"
 
 INVARIANTS: Final = {
     "no-try-given-back": Phrase("No try is given back."),
@@ -160,6 +162,8 @@ INVARIANTS: Final = {
     AS_THE_ORACLE: Phrase("The card does what the oracle does."),
     GUESS_PAID: Phrase("A guess is compared after its try is in the file."),
     AS_THE_JOURNAL: Phrase("A case is done, not done or in doubt as its journal says."),
+    ONLY_ERRORS: Phrase("Whatever the input, only errors with a message come out, and the chip answers afterwards."),
+    IN_TIME: Phrase("Every input is done in time."),
     OWN_ANSWERS: Phrase("Each client gets the answers of its card."),
 }
 """Every invariant by its name."""
