@@ -18,9 +18,10 @@ from time import perf_counter
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from kit.postgres import NoServer, private_server
+from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, builtin_keys
+from sscard.proof.postgres import PrivatePostgres
 from sscard.service import (
     Applicant,
     Application,
@@ -47,10 +48,10 @@ _NUMBERS = count(1)
 def server() -> Iterator[str]:
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(private_server(durable=True))
-        except NoServer as error:
+            started = stack.enter_context(PrivatePostgres(durable=True))
+        except MissingPart as error:
             pytest.skip(str(error))
-        yield url
+        yield started.url
 
 
 @pytest.fixture

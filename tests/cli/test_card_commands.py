@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -17,12 +16,11 @@ import kit
 from kit.programs import CommandLine
 from kit.programs import run as in_process_of_its_own
 from sscard.card import Chip
-from sscard.issuer import preset, storage
+from sscard.issuer import storage
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.standard.cipher import SM4
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
-SESSIONS = 200
 
 IMAGES = Path(__file__).parent.parent / "images"
 
@@ -519,30 +517,6 @@ def test_a_program_drives_a_card_through_a_pipe(sscard: CommandLine, one: Path, 
     pipe.stdin.close()
     assert pipe.wait() == 0
     assert sscard("verify-pin", one, "--pin", NEW)[0] == 0
-
-
-# kill -9
-
-
-@pytest.mark.parametrize(
-    "sessions", [pytest.param(50, marks=pytest.mark.slow), pytest.param(SESSIONS, marks=pytest.mark.campaign)]
-)
-def test_killed_sessions_leave_a_card_that_loads_and_owes_no_try(tmp_path: Path, sessions: int) -> None:
-    """The card file always loads, and tries left never exceed what the answers already given imply."""
-    card = kit.card_of(replace(preset("v3-sm4"), pin_tries=15))
-    save_card(card, tmp_path / "fresh.db")
-    script = Path(kit.__file__).parent / "killed_sessions.py"
-    done = subprocess.run(  # noqa: S603
-        [sys.executable, script, tmp_path, str(sessions), "20260105"], capture_output=True, text=True, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert len(rows) == sessions
-    for before, given, after, _ in rows:
-        assert given == [f"63C{before - number - 1:X}" for number in range(len(given))]
-        assert 0 <= after <= before - len(given)
-    assert len({len(given) for _, given, _, _ in rows}) > 3
-    assert any(torn for *_, torn in rows)
 
 
 # Algorithms

@@ -36,6 +36,7 @@ from sscard.i18n.language import (
 from sscard.i18n.phrase import Phrase, Words
 from sscard.issuer.cardfile import save_card
 from sscard.issuer.holder import _FAMILY, _GIVEN
+from sscard.proof.fuzz import PROGRAM
 from sscard.scenario.context import NotPossible
 from sscard.service import Channel, JournalUnavailable, Operation, Overtaken, Paper, Reason, Rule, Stage, WrongStage
 from sscard.service.case import Act, Event
@@ -206,6 +207,7 @@ AS_IT_IS = {
     "sscard journal": "what a key is checked with",
     "pcsc-lite version ": "how pcscd begins",
     "gcc libc6-dev": "packages",
+    "ready to accept connections": "of PostgreSQL, only compared",
     "<ScriptedPad, {} entries left>": "for programmers",
     "no such operation; there are {}": "for programs, over HTTP",
     "the service's token is missing or wrong": "for programs, over HTTP",
@@ -221,6 +223,7 @@ AS_IT_IS = {
     _FAMILY: "made-up names",
     _GIVEN: "made-up names",
     _GUARD: "a script of the shell",
+    PROGRAM: "a program",
     **{rule.chinese: "a field of the item" for rule in Rule},
     **{text: "a word in both languages" for channel in Channel for text in (channel.chinese, channel.english)},
     "bold red": "a style",

@@ -1,14 +1,12 @@
 """Guessing the PIN of a card file: at most one guess per try, however the process or the disk fails.
 
-What compares a PIN is ``pin.equal``, in the compiled chip too deep to be watched.
+What compares a PIN is ``pin.equal``, in the compiled chip too deep to be watched. Killed processes: tests/proof.
 """
 
 from __future__ import annotations
 
 import os
 import resource
-import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -28,7 +26,6 @@ from sscard.chip.memory import MemoryFailure
 from sscard.errors import InputError, MissingPart
 from sscard.issuer import preset
 from sscard.issuer.cardfile import FileCard, load_card, open_card, save_card
-from sscard.issuer.database import wal_of
 from sscard.issuer.store import CardStore
 
 pytestmark = pytest.mark.skipif(
@@ -230,64 +227,6 @@ def test_a_disk_without_space_for_the_log_opens_no_card(small: Path) -> None:
     with open_card(path, Random(1)) as card:
         card.power_on()
         assert card.transmit(WRONG) == b"\x63\xc5"
-
-
-# Killed processes
-
-
-def guess(path: Path, ready: int, comparisons: int) -> None:
-    """Wrong guesses until the PIN is blocked; a byte on the pipe before each comparison."""
-    equal = pin_commands.equal
-    pin_commands.equal = lambda *given: os.write(comparisons, b".") and equal(*given)  # type: ignore[assignment]
-    with open_card(path) as card:
-        card.power_on()
-        os.write(ready, b".")
-        while card.transmit(WRONG) != b"\x69\x83":
-            pass
-
-
-def killed_guesses(path: Path, moment: int) -> int:
-    """The comparisons of a process that is killed some turns of a loop after it began."""
-    (begun, ready), (counted, comparisons) = os.pipe(), os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            guess(path, ready, comparisons)
-        finally:
-            os._exit(0)
-    os.close(ready)
-    os.close(comparisons)
-    os.read(begun, 1)
-    for _ in range(moment):
-        pass
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-    with os.fdopen(counted, "rb") as pipe:
-        found = len(pipe.read())
-    os.close(begun)
-    return found
-
-
-@pytest.mark.parametrize("sessions", [100, pytest.param(1000, marks=pytest.mark.campaign)])
-@pytest.mark.slow
-def test_a_killed_process_guesses_at_most_once_per_try(path: Path, tmp_path: Path, sessions: int) -> None:
-    """Killed within 2 ms."""
-    fresh = tmp_path / "fresh.db"
-    shutil.copy(path, fresh)
-    random = Random(20260105)
-    guesses = spent = 0
-    for _ in range(sessions):
-        before = load_card(path).snapshot().pin_tries
-        if before < TRIES:
-            wal_of(path).unlink(missing_ok=True)
-            shutil.copy(fresh, path)
-            before = TRIES
-        found = killed_guesses(path, random.randrange(20_000))
-        after = load_card(path).snapshot().pin_tries
-        assert found <= before - after
-        guesses += found
-        spent += before - after
-    assert 0 < guesses <= spent
 
 
 # A power loss of the machine

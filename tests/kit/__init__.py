@@ -6,12 +6,12 @@
 ``native``           the C library of the driver: compiler, programs, servers
 ``citizens``         citizens with cards at the service, its clock and journal key
 ``programs``         sscard in this process and in one of its own
-``killed_sessions``  sessions that end with SIGKILL (a program)
+``broken``           targets for the fuzzer that fail
+``late``             a card file that gets its changes too late
 ``waiting``          waiting for a condition, work in a thread
 ``documents``        the Markdown files, and a reader who types their commands
 ``vpcd_driver``      the reader's end of the vpcd wire, and a card that echoes
 ``fake_scard``       pyscard with one reader, whose answers a test chooses
-``postgres``         a private PostgreSQL server
 ``command_sheet``    the status words of each command, from the sheet
 ``file_sheet``       files, rights and keys, from the sheet
 """

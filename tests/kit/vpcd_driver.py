@@ -61,7 +61,7 @@ class FakeDriver:
     def receive(self) -> list[bytes]:
         """The messages of the next read that completes any; none once the card hung up."""
         while received := self._read():
-            if messages := self._frames.feed(received):
+            if messages := list(self._frames.feed(received)):
                 return messages
         self._frames.finish()
         return []

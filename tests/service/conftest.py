@@ -11,8 +11,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from kit.citizens import JOURNAL_KEY, Citizen, Ticking, make_citizen
-from kit.postgres import NoServer, private_server
+from sscard.errors import MissingPart
 from sscard.issuer import KeyHierarchy, builtin_keys
+from sscard.proof.postgres import PrivatePostgres
 from sscard.service import Case, PinService, Reason
 from sscard.service.journal.database import SqlJournal
 
@@ -57,10 +58,10 @@ def postgres_server() -> Iterator[str]:
     """The URL of a private PostgreSQL server."""
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(private_server())
-        except NoServer as error:
+            server = stack.enter_context(PrivatePostgres())
+        except MissingPart as error:
             pytest.skip(str(error))
-        yield url
+        yield server.url
 
 
 @pytest.fixture

@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import replace
-from datetime import date
-from functools import partial
 from random import Random
 
 import pytest
@@ -19,7 +13,8 @@ from sscard.chip.memory import Moment
 from sscard.errors import ReaderMissing
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
-from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
+from sscard.issuer import Card, builtin_keys
+from sscard.proof.readers import clients
 from sscard.terminal import CardSession, WrongPin
 from sscard.transport import Connection, exchange
 from sscard.transport.faults import (
@@ -195,48 +190,15 @@ def test_a_daemon_killed_under_the_card_finds_it_again_counters_intact(
     assert tries(connection) == b"\x63\xc5"
 
 
-def number_of(card: Card) -> bytes:
-    """The card number as EF05 holds it, in process."""
-    chip = card.chip(Random(1))
-    chip.power_on()
-    for command in (SELECT, SELECT_EF05):
-        exchange(chip, command)
-    return exchange(chip, CARD_NUMBER).data
-
-
-def work(pcscd: PrivatePcscd, begin: threading.Barrier, reader: int, card: Card) -> int:
-    """Verify the card's own PIN and read its number, over and over; the commands that the card answered."""
-    number = number_of(card)
-    own = kit.verify(pin_of(reader))
-    sent = 4
-    with PcscConnection(pcscd.reader_name(reader)) as connection:
-        start(connection)
-        assert exchange(connection, SELECT_EF05).sw == 0x9000
-        begin.wait(PATIENCE)
-        while sent < 10_000 // 16 + 1:
-            assert connection.transmit(own) == OK
-            assert exchange(connection, CARD_NUMBER).data == number
-            sent += 3
-    return sent
-
-
-def pin_of(reader: int) -> str:
-    return f"{reader:02d}{reader * 7919:06d}"
-
-
 def test_16_cards_in_16_readers_answer_16_threads_and_never_each_other(pcscd: PrivatePcscd) -> None:
-    random = Random(16)
-    cards = []
-    for reader in range(16):
-        order = make_order(preset("v3-sm4"), random, make_holder(random), "510100", date(2025, 1, 1))
-        cards.append(personalise(replace(order, pin=pin_of(reader)), builtin_keys()))
-        assert wait_for_card(pcscd.reader_name(reader), present=False, timeout=PATIENCE)
-    begin = threading.Barrier(16)
-    with ExitStack() as slots, ThreadPoolExecutor(16) as threads:
-        for reader, card in enumerate(cards):
-            slots.enter_context(VirtualReaderSlot(pcscd.port(reader), card.chip(Random(reader))))
-        sent = list(threads.map(partial(work, pcscd, begin), range(16), cards))
-    assert sum(sent) >= 10_000
+    assert clients(pcscd, 10_000, Random(16)) == []
+
+
+def test_an_answer_of_another_card_is_noticed(pcscd: PrivatePcscd, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = pcscd.port
+    monkeypatch.setattr(pcscd, "port", lambda reader: port(reader ^ 1 if reader < 2 else reader))
+    found = clients(pcscd, 200, Random(16))
+    assert {say(said).split(":")[0] for _, said in found} == {"reader 0", "reader 1"}
 
 
 FAULTS = [

@@ -47,6 +47,8 @@ WAL_HEADER, FRAME_HEADER = 32, 24
 
 SCHEMA: Final = resources.files("sscard.issuer") / "card-file.sql"
 TABLES: Final = ("card", "key", "cell", "number", "string", "log")
+SETTINGS: Final = ("locking_mode = EXCLUSIVE", "trusted_schema = OFF", "cell_size_check = ON")
+"""Of every connection."""
 PUT_NUMBER: Final = "UPDATE number SET value = ? WHERE number = ?"
 PUT_STRING: Final = "UPDATE string SET value = ? WHERE number = ?"
 
@@ -221,7 +223,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     """The database in a file, in exclusive mode; SQLite locks it when it is first read."""
     uri = f"{path.as_uri()}?{mode}"
     database = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=0, check_same_thread=False)
-    for setting in ("locking_mode = EXCLUSIVE", "trusted_schema = OFF", "cell_size_check = ON"):
+    for setting in SETTINGS:
         database.execute(f"PRAGMA {setting}")
     return database
 

@@ -13,7 +13,7 @@ import errno
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -94,8 +94,19 @@ class CardStore:
     is a ``MemoryFailure``, until the file is opened again.
     """
 
-    def __init__(self, path: Path, source: str, notify: Notify, *, sync: bool) -> None:
-        """Open a file; errors: ``InputError``, ``MissingPart`` if the disk is full."""
+    def __init__(
+        self,
+        path: Path,
+        source: str,
+        notify: Notify,
+        *,
+        sync: bool,
+        connect: Callable[[Path, str], sqlite3.Connection] = connect,
+    ) -> None:
+        """Open a file; errors: ``InputError``, ``MissingPart`` if the disk is full.
+
+        ``connect`` opens the database: a proof has a connection on a disk that fails.
+        """
         self.path = path
         self._names = str(path), str(wal_of(path))  # what the system takes without conversion, before each command
         self.problem: InputError | MissingPart | None = None
@@ -140,6 +151,9 @@ class CardStore:
             f"synchronous = {'FULL' if sync else 'NORMAL'}",
         ):
             self._database.execute(f"PRAGMA {setting}")
+        # First what a process left that was killed, so that the stamp is in the first transaction of a log: then the
+        # log fits the file also if this process is killed between copying the stamp and its next change.
+        self._copy_log()
         self._stamp = self._stamp[TOKEN : 2 * TOKEN] + secrets.token_bytes(TOKEN) + bytes(8) + b"\1"
         if stale:
             fill(self._database, self.card, self._stamp)

@@ -161,7 +161,7 @@ class TcpConnection:
         messages: list[bytes] = []
         try:
             while not messages and (received := self._socket.recv(READ_SIZE)):
-                messages = self._frames.feed(received)
+                messages = list(self._frames.feed(received))
         except TimeoutError:
             raise CardMute(Phrase("the card does not answer")) from None
         except WireError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
@@ -45,16 +46,13 @@ class FrameReader:
         self._longest = longest
         self._received = bytearray()
 
-    def feed(self, received: bytes) -> list[bytes]:
-        """Add received bytes; return the messages that are complete now, in order.
+    def feed(self, received: bytes) -> Iterator[bytes]:
+        """Add received bytes; iterate over the messages that are complete now, in order.
 
-        Raises ``WireError`` at a message of no byte, or of more than ``longest``.
+        Raises ``WireError`` at a message of no byte, or of more than ``longest``, after those before it.
         """
         self._received += received
-        messages = []
-        while (message := self._next()) is not None:
-            messages.append(message)
-        return messages
+        return iter(self._next, None)
 
     def finish(self) -> None:
         """The peer closed the connection: ``WireError`` if a message is incomplete."""

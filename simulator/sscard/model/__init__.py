@@ -1,0 +1,1 @@
+"""What must hold, written from the documents alone: the invariants by name."""

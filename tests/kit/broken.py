@@ -1,0 +1,25 @@
+"""Planted defects for the fuzzer: targets that fail, loop or crash behind a few bytes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from sscard.proof.fuzz import Target
+
+
+def raises(_folder: Path) -> Target:
+    def run(data: bytes) -> None:
+        if data[:1] == b"a" and data[1:2] == b"b":
+            raise KeyError("planted")
+
+    return Target(run, [b"x"], 4)
+
+
+def dies(_folder: Path) -> Target:
+    def run(data: bytes) -> None:
+        if data[:1] == b"a":
+            os.kill(os.getpid(), signal.SIGSEGV)
+
+    return Target(run, [b"x"], 4)

@@ -1,0 +1,112 @@
+"""Crashes, power losses and failing disks under a card file: the store holds, and defects planted in it are found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sscard.chip.memory import MemoryFailure
+from sscard.issuer.store import CardStore
+from sscard.proof.report import Proof
+
+pytest.importorskip("apsw", reason="pip install 'sscard[proof]'")
+
+from sscard.proof.cardfile import Play, Run, prove_card_file
+
+Patch = pytest.MonkeyPatch
+
+
+def commits_after_the_comparison(patch: Patch) -> None:
+    """The store keeps a change when the next command begins."""
+
+    def commit(store: CardStore, *change: Any) -> None:
+        waiting.append(change)
+
+    def reserve(store: CardStore) -> None:
+        while waiting:
+            original(store, *waiting.pop(0))
+        before(store)
+
+    waiting: list[Any] = []
+    original, before = CardStore.commit, CardStore.reserve
+    patch.setattr(CardStore, "commit", commit)
+    patch.setattr(CardStore, "reserve", reserve)
+
+
+def not_latched_after_a_failed_commit(patch: Patch) -> None:
+    def fail(_store: CardStore, _error: Exception) -> None:
+        raise MemoryFailure
+
+    patch.setattr(CardStore, "_fail", fail)
+
+
+def not_full_under_sync(patch: Patch) -> None:
+    def begin(store: CardStore, stale: bool, *, sync: bool) -> None:
+        original(store, stale, sync=False)
+
+    original = CardStore._begin
+    patch.setattr(CardStore, "_begin", begin)
+
+
+def failed_commit_ignored(patch: Patch) -> None:
+    patch.setattr(CardStore, "_fail", lambda _store, _error: None)
+
+
+def cells_in_two_transactions(patch: Patch) -> None:
+    def commit(store: CardStore, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
+        for number in numbers:
+            original(store, [number], [])
+        for string in strings:
+            original(store, [], [string])
+
+    original = CardStore.commit
+    patch.setattr(CardStore, "commit", commit)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("plant", "invariant", "sweep", "sync", "share"),
+    [
+        (commits_after_the_comparison, "no-try-given-back", Run.crash, False, 0.03),
+        (not_latched_after_a_failed_commit, "same-operations", Run.fail, False, 0.03),
+        (failed_commit_ignored, "no-try-given-back", Run.fail, False, 0.03),
+        (not_full_under_sync, "no-try-given-back", Run.crash, True, 0.01),
+        (cells_in_two_transactions, "money-conserved", Run.crash, False, 0.01),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_defect_of_the_store_is_found(
+    monkeypatch: Patch,
+    tmp_path: Path,
+    plant: Callable[[Patch], None],
+    invariant: str,
+    sweep: Callable[[Run], None],
+    sync: bool,
+    share: float,
+) -> None:
+    proof = Proof("tears", 1)
+    run = Run(proof, Play(1), tmp_path, sync=sync, share=share)
+    plant(monkeypatch)
+    run.record()
+    sweep(run)
+    assert invariant in {found.invariant for found in proof.violations}
+
+
+@pytest.mark.slow
+def test_a_card_file_holds() -> None:
+    proof = Proof("tears", 1)
+    prove_card_file(proof, short=True)
+    assert proof.violations == []
+    assert min(proof.counts[what] for what in ("crashes", "power-losses", "failures", "opened")) > 20
+    assert proof.counts["operations"] > 500
+
+
+@pytest.mark.campaign
+def test_a_card_file_holds_at_every_operation() -> None:
+    proof = Proof("tears", 1)
+    prove_card_file(proof)
+    assert proof.violations == []
+    assert proof.counts["power-losses"] > 5_000
