@@ -42,6 +42,7 @@ SCHEMAS = {
     "personality show": ("v3-sm4", "sscard.personality/1"),
     "personality check": ("v3-sm4", "sscard.personality-check/1"),
     "prove tears": ("--short --only memory", "sscard.proof/1"),
+    "prove model": ("--commands 200 --short", "sscard.proof/1"),
     "case open": (f"card.db --old {PIN} {OPEN}", "sscard.case/1"),
     "case show": (f"{{number}} {CASE}", "sscard.case/1"),
     "case resume": (f"{{number}} {CASE} --old {PIN} --new {NEW}", "sscard.case/1"),
