@@ -26,6 +26,7 @@ from sscard.issuer import storage
 from sscard.issuer.cardfile import FileCard, load_card, open_card, save_card
 from sscard.issuer.database import wal_of
 from sscard.issuer.image import read_image, write_image
+from sscard.issuer.store import CardStore
 
 WRONG = verify("999999")
 RIGHT = verify(PIN)
@@ -515,6 +516,15 @@ def test_a_log_that_is_damaged_after_a_crash_is_named_in_a_warning(path: Path, o
     with powered(path, notify=told.append):
         pass
     assert "card.db-wal is missing or damaged: its state may be an earlier one" in say(told[0])
+
+
+def test_a_card_file_whose_last_two_sessions_were_killed_opens(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one as it opens the file: its stamp is in the file, the log is still that of the first one."""
+    crash(path, WRONG)
+    with monkeypatch.context() as patched:
+        patched.setattr(CardStore, "_count", lambda _store: os._exit(0))
+        crash(path)
+    assert tries(path) == 5
 
 
 def test_a_card_that_is_issued_over_a_crashed_one_is_new(path: Path) -> None:

@@ -151,6 +151,9 @@ class CardStore:
             f"synchronous = {'FULL' if sync else 'NORMAL'}",
         ):
             self._database.execute(f"PRAGMA {setting}")
+        # First what a process left that was killed, so that the stamp is in the first transaction of a log: then the
+        # log fits the file also if this process is killed between copying the stamp and its next change.
+        self._copy_log()
         self._stamp = self._stamp[TOKEN : 2 * TOKEN] + secrets.token_bytes(TOKEN) + bytes(8) + b"\1"
         if stale:
             fill(self._database, self.card, self._stamp)
