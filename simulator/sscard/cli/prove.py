@@ -25,11 +25,14 @@ if TYPE_CHECKING:
 
 DEFAULT_SEED: Final = 1
 INTERRUPTED: Final = 130
+COMMANDS: Final = 1_000_000
 INTERVAL: Final = 0.1
 """Seconds between two updates of the progress."""
 COUNTS: Final = {
     "commands": N_("commands"),
     "states": N_("states"),
+    "transitions": N_("transitions"),
+    "cards": N_("cards"),
     "cuts": N_("power cuts"),
     "failures": N_("failed writes"),
     "operations": N_("operations on files"),
@@ -165,6 +168,26 @@ def fuzz(targets: tuple[Fuzzed, ...], cases: int, seconds: int, seed: int, saved
         replay(proof, targets[0], data)
 
     run_proof("fuzz", seed, as_json, work)
+
+
+@prove.command("model")
+@seed_option
+@option("--commands", type=Number(1), default=COMMANDS, help=N_("Number of random commands."))
+@option("--short", is_flag=True, help=N_("Explore the states without power cuts."))
+@json_option
+def model(seed: int, commands: int, short: bool, as_json: bool) -> None:
+    """Compare the card with an oracle that was written from the documents.
+
+    First random commands to many cards, with power cuts and memory failures;
+    then every state that two PINs and two tries of each counter can reach, with
+    every command in it and, unless --short, under every power cut.
+    """
+    from sscard.proof.model import prove_model
+
+    def work(proof: Proof) -> None:
+        prove_model(proof, commands, cuts=not short)
+
+    run_proof("model", seed, as_json, work)
 
 
 def run_proof(name: str, seed: int, as_json: bool, work: Callable[[Proof], None]) -> None:
