@@ -35,6 +35,7 @@ def killed_at_each_step(office: Office) -> list[Broken]:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("journal_url", ["sqlite", pytest.param("postgres", marks=pytest.mark.nightly)], indirect=True)
 def test_killed_at_each_step_that_matters(office: Office) -> None:
     assert killed_at_each_step(office) == []
 
