@@ -38,8 +38,8 @@ from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
 from sscard.issuer.cardfile import save_card
-from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.terminal import CardSession
+from sscard.terminal.answers import HsmAnswers
 from sscard.transport import Connection
 from sscard.transport.pcsc import PcscConnection, wait_for_card
 from sscard.transport.pcscd import PrivatePcscd, find_pcscd
@@ -166,8 +166,8 @@ def image_peer(connection: PcscConnection) -> Peer:
 
 def echo_peer(connection: PcscConnection) -> Peer:
     """The same terminal over fixed answers."""
-    session = CardSession(connection, SoftHsm(builtin_keys()), Fixed().power_on(), SUITES_BY_NAME["SM4"])
-    session.identity = CardSession.start(new_card().chip(Random(1)), SoftHsm(builtin_keys())).identity
+    hsm = SoftHsm(builtin_keys())
+    session = CardSession(connection, HsmAnswers(hsm), CardSession.start(new_card().chip(Random(1)), hsm).card)
     return Peer(ECHO, {"VERIFY": verify(connection, VERIFY), "reset": partial(session.reset_pin, PIN)})
 
 

@@ -112,6 +112,7 @@ class CardStore:
         self.problem: InputError | MissingPart | None = None
         self._source = source
         self._edited = False
+        self._log_seen = False
         self._frames = 0
         check_free(path, source)
         check_kind(path, source)
@@ -172,8 +173,7 @@ class CardStore:
             self._wal = Identity.of(handle)
 
     def commit(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
-        if self.problem is not None:
-            raise MemoryFailure
+        self._begin_change()
         execute = self._database.execute
         try:
             if len(numbers) == 1 and not strings:
@@ -191,8 +191,7 @@ class CardStore:
         self._frames += 1 + FRAMES_OF_STRING * len(strings)
 
     def keep_log(self, log: Log | None) -> None:
-        if self.problem is not None:
-            raise MemoryFailure
+        self._begin_change()
         try:
             with self._transaction():
                 put_log(self._database, log)
@@ -284,19 +283,27 @@ class CardStore:
         if busy or logged != copied:
             raise sqlite3.OperationalError("checkpoint")
 
+    def _begin_change(self) -> None:
+        """Before a change: ``MemoryFailure`` after a failure, ``InputError`` if the log is not the one we write."""
+        if self.problem is not None:
+            raise MemoryFailure
+        if self._log_seen:
+            return
+        self._log_seen = True
+        wal = None
+        with suppress(OSError):
+            wal = Identity.of(self._names[1])
+        if wal is None or wal[:2] != self._wal[:2] or wal.size < self._wal.size:
+            self._gone(Phrase("its -wal file was deleted, replaced or edited while it was in use"))
+
     def _look(self) -> None:
-        """``InputError`` if the paths lead to other files than before, or one was written by someone else."""
-        name, name_of_wal = self._names
+        """``InputError`` if the path leads to another file than before, or someone else wrote it."""
+        self._log_seen = False  # it is looked at before the first change of a command
         try:
-            now = Identity.of(name)
+            now = Identity.of(self._names[0])
         except OSError:
             self._gone(Phrase("was deleted or moved while it was in use"))
             return
-        wal = None
-        with suppress(OSError):
-            wal = Identity.of(name_of_wal)
-        if wal is None or wal[:2] != self._wal[:2] or wal.size < self._wal.size:
-            self._gone(Phrase("its -wal file was deleted, replaced or edited while it was in use"))
         if now != self._identity:
             self._edited = now[:2] == self._identity[:2]
             self._gone(
