@@ -252,6 +252,8 @@ ROWS = [
     *of("commands", ("", 0, "VERIFY"), ("20 --json", 0, "sscard.commands/1"), ("VERFY", 2, "did you mean 'VERIFY'?")),
     *of("personality list", ("", 0, "v3-sm4"), ("--nonsense", 2, "--nonsense")),
     *of("personality show", ("v3-sm4", 0, "generation"), ("v9", 2, "no personality 'v9'")),
+    *of("prove tears", ("--only disk", 2, "--only: no 'disk'")),
+    *of("prove model", ("--commands 0", 2, "--commands: 0 is out of range")),
     *of(
         "personality check",
         ("v3-sm4", 0, "v3-sm4 is good"),

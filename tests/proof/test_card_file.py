@@ -10,13 +10,19 @@ import pytest
 
 from sscard.chip.memory import MemoryFailure
 from sscard.issuer.store import CardStore
+from sscard.proof.cases import BEGIN_LOAD, CREDIT, MEDICAL, SSSE, VERIFY, WRONG_VERIFY
+from sscard.proof.play import Play
 from sscard.proof.report import Proof
 
 pytest.importorskip("apsw", reason="pip install 'sscard[proof]'")
 
-from sscard.proof.cardfile import AGAIN, Play, Run, prove_card_file
+from sscard.proof.cardfile import AGAIN, Run, prove_card_file
 
 Patch = pytest.MonkeyPatch
+
+GUESSES = (SSSE, WRONG_VERIFY, VERIFY, WRONG_VERIFY)
+LOAD = (*MEDICAL, BEGIN_LOAD, CREDIT)
+TORN_LOAD = (*LOAD[:-1], f"cut 3 DURING {CREDIT}")
 
 
 def commits_after_the_comparison(patch: Patch) -> None:
@@ -66,15 +72,20 @@ def cells_in_two_transactions(patch: Patch) -> None:
     patch.setattr(CardStore, "commit", commit)
 
 
+def log_of_the_memory_not_kept(patch: Patch) -> None:
+    patch.setattr(CardStore, "keep_log", lambda _store, _log: None)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("plant", "invariant", "sweep", "sync", "share"),
+    ("plant", "invariant", "sweep", "sync", "script"),
     [
-        (commits_after_the_comparison, "no-try-given-back", Run.crash, False, 0.03),
-        (not_latched_after_a_failed_commit, "same-operations", Run.fail, False, 0.03),
-        (failed_commit_ignored, "no-try-given-back", Run.fail, False, 0.03),
-        (not_full_under_sync, "no-try-given-back", Run.crash, True, 0.01),
-        (cells_in_two_transactions, "money-conserved", Run.crash, False, 0.01),
+        (commits_after_the_comparison, "no-try-given-back", Run.crash, False, GUESSES),
+        (not_latched_after_a_failed_commit, "same-operations", Run.fail, False, GUESSES),
+        (failed_commit_ignored, "no-try-given-back", Run.fail, False, GUESSES),
+        (not_full_under_sync, "no-try-given-back", Run.crash, True, GUESSES),
+        (log_of_the_memory_not_kept, "money-conserved", Run.crash, False, TORN_LOAD),
+        (cells_in_two_transactions, "money-conserved", Run.crash, False, LOAD),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
@@ -85,10 +96,10 @@ def test_a_defect_of_the_store_is_found(
     invariant: str,
     sweep: Callable[[Run], None],
     sync: bool,
-    share: float,
+    script: tuple[str, ...],
 ) -> None:
     proof = Proof("tears", 1)
-    run = Run(proof, Play(1), tmp_path, sync=sync, share=share)
+    run = Run(proof, Play(1, script=script), tmp_path, sync=sync, share=0.5)
     plant(monkeypatch)
     run.record()
     sweep(run)

@@ -13,128 +13,34 @@ from contextlib import suppress
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Final, NamedTuple
+from typing import Final
 
-from sscard.chip.memory import Log
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.phrase import Phrase
-from sscard.issuer import Card, issue_card
 from sscard.issuer.cardfile import FileCard, open_card
 from sscard.issuer.database import new_file, wal_of
 from sscard.issuer.migrations import ignore
 from sscard.issuer.store import CardStore
 from sscard.model import invariants
-from sscard.model.invariants import KEPT, Facts, Interrupted
-from sscard.proof.cases import (
-    BEGIN_LOAD,
-    BEGIN_PURCHASE,
-    CREDIT,
-    DEBIT,
-    MEDICAL,
-    RESET,
-    SSSE,
-    VERIFY,
-    WRONG_VERIFY,
-    proof,
-)
+from sscard.model.invariants import KEPT, Interrupted
+from sscard.proof.cases import SSSE, VERIFY, WRONG_VERIFY
 from sscard.proof.facts import card_facts
+from sscard.proof.play import Play
 from sscard.proof.report import Proof
 from sscard.proof.scripts import CardScript
 from sscard.proof.vfs import Disk, Operation, Stored, connector
 from sscard.standard.tree import PIN
 
 NAME: Final = "card.db"
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own in it
+MEMORY: Final = Path("/dev", "shm")
 """Where files are made, if the system has it: a disk would sync each of thousands of files."""
-SHORT_SHARE: Final = 0.02
+SHORT_SHARE: Final = 0.012
 """Of the operations at which the short form looks."""
-SOME: Final = (
-    SSSE,
-    WRONG_VERIFY,
-    VERIFY,
-    "805E0100 {pin} FF 654321",
-    *MEDICAL,
-    BEGIN_LOAD,
-    CREDIT,
-    BEGIN_PURCHASE,
-    DEBIT,
-    SSSE,
-    *proof("04"),
-    "00D6870002AABB",
-    *RESET,
-    "84240001 {enciphered 2468} {mac}",
-    *proof("06", wrong=True),
-)
-MANY: Final = 48
-"""PIN changes until the log of the store is copied to the file and begins anew."""
-SCRIPT: Final = (*SOME, *("805E0100 {pin} FF 135790",) * MANY, *SOME)
-
-
 AGAIN: Final = (SSSE, WRONG_VERIFY, "805E0100 {pin} FF 123456")
 AGAIN_SHARE: Final = 5
 """How much more of the operations of a session after a kill the short form looks at."""
 KILLED: Final = 2
 """Sessions that follow a killed one."""
-
-
-class Step(NamedTuple):
-    """A command with its answer in memory, and the facts before and after it."""
-
-    command: bytes
-    answer: int
-    before: Facts
-    whole: Facts
-
-
-class _States:
-    """The states of a memory after each transaction."""
-
-    def __init__(self, card: Card) -> None:
-        self._card = card
-        self.facts = [card_facts(card.profile, card.memory)]
-
-    def commit(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
-        """The memory changes right after this."""
-        memory = self._card.memory.recovered()
-        for cell, value in numbers:
-            memory.numbers[cell] = value
-        for place, content in strings:
-            memory.strings[place] = content
-        self.facts.append(card_facts(self._card.profile, memory))
-
-    def keep_log(self, log: Log | None) -> None:
-        """Not reached: without a cut there is no log."""
-
-
-class Play:
-    """The commands on a card in memory; ``had`` are the facts of every state that the card had."""
-
-    def __init__(self, seed: int, card: Card | None = None, script: tuple[str, ...] = SCRIPT) -> None:
-        self.seed = seed
-        self.card = card or issue_card(personality="v3-sm4", seed=seed)
-        self.end = memory = Card(self.card.profile, self.card.memory.recovered())
-        player = CardScript(memory, seed, contact=True)
-        states = _States(memory)
-        memory.memory.keep_in(states)
-        self.steps: list[Step] = []
-        for line in script:
-            before, sent = card_facts(memory.profile, memory.memory), len(player.sent)
-            answer = player.send((line,))
-            whole = card_facts(memory.profile, memory.memory)
-            command, *fetched = player.sent[sent:]
-            first = 0x6100 | fetched[0][-1] if fetched else int.from_bytes(answer[-2:], "big")
-            self.steps.append(Step(command, first, before, whole))
-            if fetched:
-                self.steps.append(Step(fetched[0], int.from_bytes(answer[-2:], "big"), whole, whole))
-        self.had = states.facts
-
-    def step(self, number: int) -> Step:
-        """The command of this number; before the first and after the last one nothing happens."""
-        if number < 0:
-            return Step(b"", 0, self.had[0], self.had[0])
-        if number == len(self.steps):
-            return Step(b"", 0, self.had[-1], self.had[-1])
-        return self.steps[number]
 
 
 def prove_card_file(proof: Proof, *, short: bool = False) -> None:
@@ -204,7 +110,7 @@ class Run:
         for number, step in enumerate(self._play.steps):
             self._marks.append(len(disk.operations))
             self._proof.count("commands")
-            self._answer_must_be(number, int.from_bytes(card.transmit(step.command)[-2:], "big"), Phrase("no fault"))
+            self._answer_must_be(number, step.send(card), Phrase("no fault"))
         self._marks.append(len(disk.operations))
         self.killed = {file.name: file.read_bytes() for file in (path, wal_of(path))}
         store.close()
@@ -310,7 +216,8 @@ class Run:
             with suppress(InputError, MissingPart):
                 card.power_on()
                 for number, step in enumerate(self._play.steps):
-                    answer = int.from_bytes(card.transmit(step.command)[-2:], "big")
+                    answer = 0
+                    answer = step.send(card)
                     if answer == invariants.MEMORY_FAILURE or store.problem is not None:
                         self._guess(card, number, where)
                         break
