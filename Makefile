@@ -4,7 +4,7 @@
 # make quick     the tests that take less than 3 seconds each, for a developer
 # make nightly   what else can break: the compiled chip, the suite through PC/SC, the Node example, other
 #                compilers, the lowest versions of the dependencies (45 minutes)
-# make campaign  the long proofs: hundreds of kills and thousands of cases
+# make campaign  the long proofs: sscard prove in full, hundreds of kills and thousands of cases
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -14,7 +14,7 @@ BIN    := $(VENV)/bin
 COMPILED := build/compiled
 CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix simulator/sscard/, \
 	standard chip card card/commands psam))))
-CHIP_TESTS := $(addprefix tests/,standard chip card psam model terminal driver scenario conversation \
+CHIP_TESTS := $(addprefix tests/,standard chip card psam model proof terminal driver scenario conversation \
 	issuer/test_image.py issuer/test_personalities.py)
 
 # Compilers that the C library of the driver is tested with, each if it is installed.
@@ -101,6 +101,8 @@ lowest: $(VENV)/developer
 	PIP_CONSTRAINT=$(abspath $(LOWEST)).txt $(MAKE) VENV=$(LOWEST) quick
 
 campaign: $(VENV)/developer
+	$(BIN)/sscard prove tears
+	$(BIN)/sscard prove model
 	$(BIN)/pytest -m campaign
 
 # Without optimisation: this asks whether the compiled chip works, and the compiler is a third of the time.
@@ -153,7 +155,7 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 	touch $@
 
 $(VENV)/developer: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[pcsc,pkcs11,postgresql]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[pcsc,pkcs11,postgresql,proof]" --group dev
 	touch $@
 
 clean:

@@ -43,7 +43,6 @@ SCHEMAS = {
     "personality check": ("v3-sm4", "sscard.personality-check/1"),
     "prove fuzz": ("hsm --input script", "sscard.proof/1"),
     "prove kills": ("--what apdu --count 1", "sscard.proof/1"),
-    "prove tears": ("--short --only memory", "sscard.proof/1"),
     "case open": (f"card.db --old {PIN} {OPEN}", "sscard.case/1"),
     "case show": (f"{{number}} {CASE}", "sscard.case/1"),
     "case resume": (f"{{number}} {CASE} --old {PIN} --new {NEW}", "sscard.case/1"),
@@ -57,9 +56,11 @@ ELSEWHERE = {
     "driver call": "sscard.driver-call/1",
     "farm": "sscard.farm/1",
     "hsm load": "sscard.hsm-load/1",
+    "prove tears": "sscard.proof/1",
+    "prove model": "sscard.proof/1",
     "compare of a scenario": "sscard.scenario-comparison/1",
 }
-"""They need a compiler, a library, a daemon, a token: their tests are with those parts."""
+"""They take long, or need a compiler, a library, a daemon, a token: their tests are with those parts."""
 WITHOUT = {
     "insert": "serves a card; its output is the reader's name and a log",
     "driver serve": "serves a driver",

@@ -4,132 +4,36 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
-from sscard.card.commands import pin
-from sscard.chip.memory import TORN, Log, Memory
+from proof import planted
 from sscard.proof.report import Proof
 from sscard.proof.tears import card_sweeps, run_sweep
-from sscard.standard.cipher import equal
-from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES
 
 pytestmark = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
-
-Patch = pytest.MonkeyPatch
-
-
-def log_cleared_before_the_cells(patch: Patch) -> None:
-    def write_cells(memory: Memory, log: Log) -> None:
-        memory.log = None
-        original(memory, log)
-
-    original = Memory._write_cells
-    patch.setattr(Memory, "_write_cells", write_cells)
-
-
-def torn_log_replayed(patch: Patch) -> None:
-    def recover(memory: Memory) -> None:
-        if memory.log is not None and not memory.log.complete:
-            torn = Log([(cell, TORN) for cell, _ in memory.log.numbers], memory.log.strings)
-            memory._write_cells(torn)
-        original(memory)
-
-    original = Memory.recover
-    patch.setattr(Memory, "recover", recover)
-
-
-def counter_restored_by_recovery(patch: Patch) -> None:
-    def recover(memory: Memory) -> None:
-        log = memory.log
-        original(memory)
-        if log is not None and memory.numbers[PIN_TRIES]:
-            memory.numbers[PIN_TRIES] = 6
-
-    original = Memory.recover
-    patch.setattr(Memory, "recover", recover)
-
-
-def recovery_not_repeated(patch: Patch) -> None:
-    def recover(memory: Memory) -> None:
-        log = memory.log
-        memory.log = None
-        if log is not None and log.complete:
-            memory._write_cells(log)
-            memory._clear_log()
-
-    patch.setattr(Memory, "recover", recover)
-
-
-def put_string_without_a_log(patch: Patch) -> None:
-    def put_string(memory: Memory, cell: int, value: bytes) -> None:
-        memory._write_cells(Log([], [(cell, value)]))
-
-    patch.setattr(Memory, "put_string", put_string)
-
-
-def two_transactions_for_numbers_and_strings(patch: Patch) -> None:
-    def commit(memory: Memory, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
-        if numbers and strings:
-            original(memory, numbers, [])
-            original(memory, [], strings)
-        else:
-            original(memory, numbers, strings)
-
-    original = Memory.commit
-    patch.setattr(Memory, "commit", commit)
-
-
-def comparison_before_the_decrement(patch: Patch) -> None:
-    def attempt(session: Any, tries: int, given: bytes) -> bool:
-        if equal(given, session.memory.strings[PIN]):
-            return True
-        session.memory.put_number(PIN_TRIES, tries - 1)
-        return False
-
-    patch.setattr(pin, "_attempt", attempt)
-
-
-def lock_lost_by_recovery(patch: Patch) -> None:
-    def recover(memory: Memory) -> None:
-        if memory.log is not None:
-            for cell in range(CARD_BLOCKED + 1, CARD_BLOCKED + 8):
-                memory.numbers[cell] = 0
-        original(memory)
-
-    original = Memory.recover
-    patch.setattr(Memory, "recover", recover)
-
-
-def statuses_survive_the_cut(patch: Patch) -> None:
-    from sscard.card.session import Session
-
-    def begin(session: Session, *arguments: Any) -> None:
-        original(session, *arguments)
-        session.status = 1
-
-    original = Session.__init__
-    patch.setattr(Session, "__init__", begin)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("plant", "invariant"),
     [
-        (log_cleared_before_the_cells, "old-or-new"),
-        (torn_log_replayed, "no-try-given-back"),
-        (counter_restored_by_recovery, "no-try-given-back"),
-        (recovery_not_repeated, "old-or-new"),
-        (put_string_without_a_log, "old-or-new"),
-        (two_transactions_for_numbers_and_strings, "money-conserved"),
-        (comparison_before_the_decrement, "same-operations"),
-        (lock_lost_by_recovery, "blocked-stays-blocked"),
-        (statuses_survive_the_cut, "session-dies"),
+        (planted.log_cleared_before_the_cells, "old-or-new"),
+        (planted.torn_log_replayed, "no-try-given-back"),
+        (planted.counter_restored_by_recovery, "no-try-given-back"),
+        (planted.recovery_not_repeated, "old-or-new"),
+        (planted.put_string_without_a_log, "old-or-new"),
+        (planted.two_transactions_for_numbers_and_strings, "money-conserved"),
+        (planted.two_transactions_for_numbers_and_strings, "old-or-new"),
+        (planted.comparison_before_the_decrement, "same-operations"),
+        (planted.lock_lost_by_recovery, "blocked-stays-blocked"),
+        (planted.statuses_survive_the_cut, "session-dies"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )
-def test_a_defect_of_the_memory_is_found(monkeypatch: Patch, plant: Callable[[Patch], None], invariant: str) -> None:
+def test_a_defect_of_the_memory_is_found(
+    monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None], invariant: str
+) -> None:
     sweep = list(card_sweeps(1))[-1]
     kept = ("fresh", "3-tries-used", "application-locked")
     reduced = sweep._replace(states={name: sweep.states[name] for name in kept})

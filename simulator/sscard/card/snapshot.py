@@ -48,7 +48,7 @@ def take_snapshot(profile: Profile, memory: Memory, session: Session | None) -> 
         card_blocked=bool(numbers[CARD_BLOCKED]),
         blocked_applications=tuple(df.name for df in layout.dfs if numbers[df.blocked_cell]),
         key_tries={
-            key.name: tuple(numbers[layout.counter(index, version)] for version in range(key.versions))
+            key.name: tuple(numbers[layout.counter(index, 0) : layout.counter(index, key.versions)])
             for index, key in enumerate(layout.keys)
             if key.counted
         },

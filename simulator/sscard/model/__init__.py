@@ -1,1 +1,1 @@
-"""What must hold, written from the documents alone: the invariants by name."""
+"""What must hold, written from the documents alone: the oracle of the PIN's life, and the invariants by name."""

@@ -88,10 +88,16 @@ def blocked_stays_blocked(seen: Interrupted) -> Phrase:
 
 
 def old_or_new(seen: Interrupted) -> Phrase:
-    """PIN, keys and files are old or new, never mixed, and new only if the command without the fault succeeds."""
+    """PIN, keys and files are old or new, never mixed, and new only if the command without the fault succeeds.
+
+    A counter that the command sets anew belongs to them, as a new PIN has all its tries.
+    """
     before = (seen.before.secrets, seen.before.files, seen.before.blocked)
     whole = (seen.whole.secrets, seen.whole.files, seen.whole.blocked)
     after = (seen.after.secrets, seen.after.files, seen.after.blocked)
+    raised = any(now > old for now, old in zip(seen.after.tries, seen.before.tries, strict=True))
+    if before != whole and (after == whole) != (seen.after.tries == seen.whole.tries) and (raised or after == whole):
+        return Phrase("the contents and the tries do not belong together")
     if after == before or (after == whole and seen.succeeds):
         return KEPT
     if after == whole:

@@ -19,8 +19,8 @@ from sscard.chip.memory import Log
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, issue_card
-from sscard.issuer.cardfile import FileCard, open_card, save_card
-from sscard.issuer.database import wal_of
+from sscard.issuer.cardfile import FileCard, open_card
+from sscard.issuer.database import new_file, wal_of
 from sscard.issuer.migrations import ignore
 from sscard.issuer.store import CardStore
 from sscard.model import invariants
@@ -70,6 +70,13 @@ MANY: Final = 48
 SCRIPT: Final = (*SOME, *("805E0100 {pin} FF 135790",) * MANY, *SOME)
 
 
+AGAIN: Final = (SSSE, WRONG_VERIFY, "805E0100 {pin} FF 123456")
+AGAIN_SHARE: Final = 5
+"""How much more of the operations of a session after a kill the short form looks at."""
+KILLED: Final = 2
+"""Sessions that follow a killed one."""
+
+
 class Step(NamedTuple):
     """A command with its answer in memory, and the facts before and after it."""
 
@@ -102,19 +109,19 @@ class _States:
 class Play:
     """The commands on a card in memory; ``had`` are the facts of every state that the card had."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, card: Card | None = None, script: tuple[str, ...] = SCRIPT) -> None:
         self.seed = seed
-        self.card = issue_card(personality="v3-sm4", seed=seed)
-        memory = Card(self.card.profile, self.card.memory.recovered())
-        script = CardScript(memory, seed, contact=True)
+        self.card = card or issue_card(personality="v3-sm4", seed=seed)
+        self.end = memory = Card(self.card.profile, self.card.memory.recovered())
+        player = CardScript(memory, seed, contact=True)
         states = _States(memory)
         memory.memory.keep_in(states)
         self.steps: list[Step] = []
-        for line in SCRIPT:
-            before, sent = card_facts(memory.profile, memory.memory), len(script.sent)
-            answer = script.send((line,))
+        for line in script:
+            before, sent = card_facts(memory.profile, memory.memory), len(player.sent)
+            answer = player.send((line,))
             whole = card_facts(memory.profile, memory.memory)
-            command, *fetched = script.sent[sent:]
+            command, *fetched = player.sent[sent:]
             first = 0x6100 | fetched[0][-1] if fetched else int.from_bytes(answer[-2:], "big")
             self.steps.append(Step(command, first, before, whole))
             if fetched:
@@ -135,17 +142,31 @@ def prove_card_file(proof: Proof, *, short: bool = False) -> None:
     play = Play(proof.seed)
     for sync in (False, True):
         with TemporaryDirectory(prefix="sscard-proof-", dir=MEMORY if MEMORY.is_dir() else None) as folder:
-            run = Run(proof, play, Path(folder), sync=sync, share=SHORT_SHARE if short else 1)
-            run.record()
-            run.crash()
-            run.fail()
+            share = SHORT_SHARE if short else 1
+            run = Run(proof, play, Path(folder), sync=sync, share=share)
+            run.sweep()
             run.compare_guesses()
+            # The next sessions begin with what the one before left when it was killed.
+            after = play
+            for _ in range(KILLED):
+                after = Play(proof.seed, after.end, AGAIN)
+                run = Run(proof, after, Path(folder), sync=sync, share=min(1, AGAIN_SHARE * share), start=run.killed)
+                run.sweep()
 
 
 class Run:
     """The commands on a card file, whose every operation is known, and what becomes of the file."""
 
-    def __init__(self, proof: Proof, play: Play, folder: Path, *, sync: bool, share: float) -> None:
+    def __init__(
+        self,
+        proof: Proof,
+        play: Play,
+        folder: Path,
+        *,
+        sync: bool,
+        share: float,
+        start: dict[str, bytes] | None = None,
+    ) -> None:
         self._proof = proof
         self._play = play
         self._folder = folder
@@ -153,17 +174,24 @@ class Run:
         self._random = Random(f"{proof.seed} {sync}")
         self._share = share
         self._level = "--sync" if sync else "default"
-        self._new = folder / "new.db"
-        save_card(play.card, self._new)
+        self._start = start or {NAME: new_file(play.card)}
+        self.killed: dict[str, bytes] = {}
         self.operations: list[Operation] = []
         self._marks: list[int] = []
         self._images: set[tuple[int, int]] = set()
 
     def _fresh(self) -> Path:
         path = self._folder / NAME
-        path.write_bytes(self._new.read_bytes())
         wal_of(path).unlink(missing_ok=True)
+        for name, content in self._start.items():
+            (self._folder / name).write_bytes(content)
         return path
+
+    def sweep(self) -> None:
+        """Play the commands, then interrupt them and let them fail."""
+        self.record()
+        self.crash()
+        self.fail()
 
     def record(self) -> None:
         """Play the commands on a disk without faults."""
@@ -178,6 +206,7 @@ class Run:
             self._proof.count("commands")
             self._answer_must_be(number, int.from_bytes(card.transmit(step.command)[-2:], "big"), Phrase("no fault"))
         self._marks.append(len(disk.operations))
+        self.killed = {file.name: file.read_bytes() for file in (path, wal_of(path))}
         store.close()
         self.operations = disk.operations
         self._proof.count("operations", len(self.operations))
@@ -198,7 +227,7 @@ class Run:
     def crash(self) -> None:
         """Kill the process and cut the power before, during and after operations."""
         chosen = set(self._chosen())
-        stored = {NAME: Stored(self._new.read_bytes())}
+        stored = {name: Stored(content) for name, content in self._start.items()}
         for number, operation in enumerate(self.operations):
             if number in chosen:
                 where = Phrase("{operation} {number}", operation=operation.kind, number=number)
@@ -276,7 +305,6 @@ class Run:
         except (InputError, MissingPart):
             self._open(path, number, where, 0)
             return
-        disk.operations.append(Operation("truncate", wal_of(path).name))
         try:
             card = FileCard(store, path, Random(self._play.seed), contact=True)
             with suppress(InputError, MissingPart):

@@ -154,9 +154,9 @@ class Stored:
     """
 
     def __init__(self, content: bytes) -> None:
-        self.content = bytearray(content)
+        self.content = bytearray(content.rstrip(b"\0"))
         self.length = len(content)
-        self._synced = bytes(content), len(content)
+        self._synced = bytes(self.content), self.length
         self._sectors: dict[int, list[bytes]] = {}
         self._lengths: list[int] = []
 
