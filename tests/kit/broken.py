@@ -23,3 +23,11 @@ def dies(_folder: Path) -> Target:
             os.kill(os.getpid(), signal.SIGSEGV)
 
     return Target(run, [b"x"], 4)
+
+
+def loops(_folder: Path) -> Target:
+    def run(data: bytes) -> None:
+        while data[:1] == b"a":
+            pass
+
+    return Target(run, [b"x"], 4)
