@@ -50,9 +50,12 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.param("loops", IN_TIME, "no end within 10 s", marks=pytest.mark.nightly),
     ],
 )
-def test_a_planted_defect_is_found(defect: str, invariant: str, happened: str, tmp_path: Path) -> None:
+def test_a_planted_defect_is_found(
+    defect: str, invariant: str, happened: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     proof = Proof("fuzz", 1)
-    fuzz_target(proof, "broken", f"kit.broken:{defect}", cases=20_000, seconds=30)
+    fuzz_target(proof, "broken", f"broken:{defect}", cases=200_000, seconds=30)
     (violation,) = proof.violations
     assert violation.invariant == invariant
     assert happened in say(violation.happened)
