@@ -6,9 +6,8 @@ Each card runs in a process of its own, as ``sscard insert`` and ``vicc`` do, an
 that a disturbance of the machine meets all. The echo card is the floor: our slot with a connection that only
 gives fixed answers. A whole reset is what ``CardSession.reset_pin`` does, HSM included: two challenges, PUK
 authentication, a challenge, PIN CHANGE/UNBLOCK. The card on disk is what ``sscard insert`` puts into a reader:
-its resets change the PIN each time, so that each writes and syncs its image; a right VERIFY leaves the memory as
-it is on disk and writes nothing. vicc has no reset (INS 24 ends its process): five VERIFY
-stand for the five commands.
+each VERIFY writes its try to the file before the comparison and resets the counter after it, and each reset
+changes the PIN. vicc has no reset (INS 24 ends its process): five VERIFY stand for the five commands.
 """
 
 from __future__ import annotations

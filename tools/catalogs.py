@@ -1,7 +1,7 @@
 """The catalogs of messages: extracted from the sources, merged into the translation, compiled.
 
 ``python tools/catalogs.py`` does all three; ``make catalogs`` calls it. It
-lists what is not translated yet and ends with 1 where anything is.
+prints each message without a translation, and exits 1 if there is one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def extracted() -> Catalog:
 
 
 def translated() -> Catalog:
-    """The Chinese catalog as it stands."""
+    """The present Chinese catalog."""
     with PO.open("rb") as file:
         return read_po(file, locale=CHINESE, domain=DOMAIN)
 
@@ -135,7 +135,7 @@ def _choices() -> Iterator[Message]:
 
 
 def main() -> int:
-    """Bring the catalog up to date; how many messages want a translation decides the exit code."""
+    """Update the catalog; return the exit code."""
     catalog = merged()
     PO.write_bytes(written(catalog))
     MO.write_bytes(compiled(catalog))

@@ -150,6 +150,7 @@ CHANGE_PIN = [
     Case("old absent: a PIN is set", "805E010004FF123456", 0x9000, tries=6, pin=""),
     Case("17 bytes, wrong", "805E0100111234567890123456FF6543210987654321", 0x63C5, tries=5),
     Case("a wrong old PIN costs a try", "805E010007123457FF654321", 0x63C5, tries=5),
+    Case("a wrong old PIN after a right VERIFY", "805E010007123457FF654321", 0x63C5, Desk.verify, tries=5),
     Case("the last try", "805E010007999999FF654321", 0x63C0, lambda desk: drain(desk, 1), tries=0),
     Case("old absent while a PIN is set [OC-35]", "805E010004FF654321", 0x63C5, tries=5),
     Case(

@@ -74,12 +74,14 @@ def test_cards_are_issued_shown_and_operated(tmp_path: Path) -> None:
     succeeds("verify-pin", image, "--pin", PIN)
 
 
+@pytest.mark.nightly
 def test_scenarios_run(tmp_path: Path) -> None:
     report = tmp_path / "report.html"
     assert "0 failed" in succeeds("run", "-k", "window and leaked", "--html", report)
     assert report.exists()
 
 
+@pytest.mark.nightly
 def test_cases_are_opened_listed_and_shown(tmp_path: Path) -> None:
     image = tmp_path / "card.db"
     succeeds("issue", "-o", image, "--pin", PIN)
@@ -98,6 +100,7 @@ def test_cases_are_opened_listed_and_shown(tmp_path: Path) -> None:
     assert "the chain is whole" in succeeds("case", "verify", *journal)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_the_hsm_answers_and_ends_by_a_signal(image: Path, tmp_path: Path, end: signal.Signals) -> None:
     token = tmp_path / "token"
@@ -110,6 +113,7 @@ def test_the_hsm_answers_and_ends_by_a_signal(image: Path, tmp_path: Path, end: 
     succeeds("verify-pin", image, "--pin", NEW)
 
 
+@pytest.mark.nightly
 def test_the_driver_is_served_on_a_port(image: Path) -> None:
     with on_windows("driver", "serve", image, "--listen", "tcp:0", "--pins", PIN) as server:
         port = int(server.line_with("driver at").rpartition(":")[2])
@@ -156,6 +160,7 @@ def test_a_card_file_in_use_is_refused(image: Path) -> None:
     succeeds("verify-pin", image, "--pin", PIN)
 
 
+@pytest.mark.nightly
 def test_a_killed_process_holds_no_card_file(image: Path) -> None:
     with on_windows("driver", "serve", image, "--listen", "tcp:0", "--pins", PIN) as server:
         server.line_with("driver at")

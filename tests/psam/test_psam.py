@@ -917,3 +917,44 @@ def test_a_torn_guess_is_paid_for() -> None:
         slot.power()
     slot.challenge()
     assert slot.sw(slot.proof(1)) == 0x6983
+
+
+# A wrong byte anywhere
+
+
+def written(slot: Slot) -> str:
+    ready(slot)
+    return slot.write_key(0, f"67 0F 00 {PLAIN[slot.suite.name, 16]} 00000000 {'AB' * 16}")
+
+
+def proved(slot: Slot) -> str:
+    slot.challenge()
+    return slot.proof(1)
+
+
+def confirmed(slot: Slot) -> str:
+    return f"8072000004{slot.mac2(slot.get(slot.init())).hex()}"
+
+
+PROVEN: dict[str, tuple[Callable[[Slot], str], int]] = {
+    "EXTERNAL AUTHENTICATION": (proved, 0x6982),
+    "CREATE KEY": (written, 0x6988),
+    "CREDIT SAM": (confirmed, 0x9302),
+}
+
+
+@ALGORITHMS
+@pytest.mark.parametrize("name", PROVEN)
+def test_a_proof_that_is_wrong_in_any_byte_is_refused(algorithm: str, name: str) -> None:
+    command, refusal = PROVEN[name]
+    slot = Slot(algorithm)
+    right = bytes.fromhex(command(slot))
+    assert slot.sw(right.hex()) == 0x9000
+    for offset in range(5, len(right)):
+        for bits in (0x01, 0x80, 0xFF):
+            slot = Slot(algorithm)
+            wrong = bytearray.fromhex(command(slot))
+            wrong[offset] ^= bits
+            keys = slot.psam.snapshot().keys
+            assert f"{slot.sw(wrong.hex()):04X}" == f"{refusal:04X}", f"byte {offset} ^ {bits:02X}"
+            assert slot.psam.snapshot().keys == keys

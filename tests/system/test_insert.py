@@ -65,6 +65,23 @@ def test_what_it_says_to_type_next_works(inserted: Program, reader_name: str) ->
     assert "6 tries left" in done.stdout, done.stdout + done.stderr
 
 
+def test_on_a_full_disk_right_and_wrong_pin_answer_the_same(
+    inserted: Program, image: Path, connection: PcscConnection
+) -> None:
+    """Nothing is compared, so that nobody guesses for free."""
+    limits = pytest.importorskip("resource", reason="the system limits no file sizes")
+    connection.power_on()
+    connection.transmit(SELECT)
+    if not hasattr(limits, "prlimit"):
+        pytest.skip("only Linux limits another process")
+    unlimited = limits.prlimit(inserted.process.pid, limits.RLIMIT_FSIZE)
+    limits.prlimit(inserted.process.pid, limits.RLIMIT_FSIZE, (1, unlimited[1]))
+    answers = {connection.transmit(command) for command in (*[WRONG] * 11, kit.verify(kit.PIN))}
+    limits.prlimit(inserted.process.pid, limits.RLIMIT_FSIZE, unlimited)
+    assert answers == {b"\x65\x81"}
+    assert tries_on_disk(image) == 6
+
+
 @pytest.mark.usefixtures("inserted")
 def test_each_change_is_on_disk_before_its_answer(image: Path, connection: PcscConnection) -> None:
     for left in (5, 4):
