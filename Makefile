@@ -103,6 +103,7 @@ lowest: $(VENV)/developer
 campaign: $(VENV)/developer
 	$(BIN)/sscard prove tears
 	$(BIN)/sscard prove model
+	$(BIN)/sscard prove fuzz --seconds 300
 	$(BIN)/pytest -m campaign
 
 # Without optimisation: this asks whether the compiled chip works, and the compiler is a third of the time.

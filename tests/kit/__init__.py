@@ -6,7 +6,6 @@
 ``native``           the C library of the driver: compiler, programs, servers
 ``citizens``         citizens with cards at the service, its clock and journal key
 ``programs``         sscard in this process and in one of its own
-``broken``           targets for the fuzzer that fail
 ``late``             a card file that gets its changes too late
 ``waiting``          waiting for a condition, work in a thread
 ``documents``        the Markdown files, and a reader who types their commands

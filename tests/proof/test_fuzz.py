@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
@@ -12,11 +13,13 @@ import pytest
 from kit.programs import CommandLine
 from sscard.chip.engine import Engine
 from sscard.i18n.language import say
-from sscard.model.invariants import ONLY_ERRORS
+from sscard.model.invariants import IN_TIME, ONLY_ERRORS
 from sscard.proof import fuzz
 from sscard.proof.fuzz import fuzz_target, make, place_of, problem_of, replay
 from sscard.proof.report import Proof
 from sscard.proof.targets import Fuzzed
+
+interpreted = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="a compiled chip takes no planted defect")
 
 
 @pytest.mark.parametrize("name", Fuzzed)
@@ -39,12 +42,22 @@ def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("_here")
-@pytest.mark.parametrize(("defect", "happened"), [("raises", "KeyError in broken.py"), ("dies", "the process crashed")])
-def test_a_planted_defect_is_found(defect: str, happened: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("defect", "invariant", "happened"),
+    [
+        ("raises", ONLY_ERRORS, "KeyError in broken.py"),
+        ("dies", ONLY_ERRORS, "the process crashed"),
+        pytest.param("loops", IN_TIME, "no end within 10 s", marks=pytest.mark.nightly),
+    ],
+)
+def test_a_planted_defect_is_found(
+    defect: str, invariant: str, happened: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parent)
     proof = Proof("fuzz", 1)
-    fuzz_target(proof, "broken", f"kit.broken:{defect}", cases=50_000, seconds=30)
+    fuzz_target(proof, "broken", f"broken:{defect}", cases=200_000, seconds=30)
     (violation,) = proof.violations
-    assert violation.invariant == ONLY_ERRORS
+    assert violation.invariant == invariant
     assert happened in say(violation.happened)
     (written,) = tmp_path.glob("fuzz-broken-*")
     assert written.read_bytes()[:1] == b"a"
@@ -61,6 +74,7 @@ def test_a_target_is_fuzzed(name: str, sscard: CommandLine) -> None:
     assert found["counts"][name] > 0
 
 
+@interpreted
 def test_an_input_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sscard: CommandLine) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "input").write_bytes(b"\x00\x05\x00\x84\x00\x00\x08")
@@ -72,6 +86,7 @@ def test_an_input_is_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     assert "sscard prove fuzz apdu --input fuzz-apdu-" in out
 
 
+@interpreted
 def test_a_defect_of_the_chip_breaks_its_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     proof = Proof("fuzz", 1)

@@ -145,6 +145,13 @@ def test_the_command_exits_with_1_and_prints_how_to_repeat_a_violation(
     assert "sscard prove kills --what apdu --count" in out
 
 
+def test_without_fork_it_exits_with_3(sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "fork")
+    code, _, err = sscard("prove", "kills")
+    assert code == 3
+    assert "use Linux or WSL" in err
+
+
 def test_without_strace_it_exits_with_3(sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     code, _, err = sscard("prove", "kills", "--what", "system-calls")

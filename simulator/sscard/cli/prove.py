@@ -73,7 +73,7 @@ short_option: Final = option("--short", is_flag=True, help=N_("A sample that tak
 
 @group("prove")
 def prove() -> None:
-    """Prove invariants of card and card file: sweeps of power cuts, random commands against an oracle.
+    """Prove invariants of card, card file and journal: power cuts, an oracle, killed processes, fuzzing.
 
     Exits 1 if an invariant is broken, with what reproduces it, 3 if a package
     is missing, 130 on Ctrl-C with the counts so far.
@@ -106,6 +106,26 @@ def tears(seed: int, short: bool, only: Part | None, as_json: bool) -> None:
             prove_card_file(proof, short=short)
 
     run_proof("tears", seed, as_json, work)
+
+
+@prove.command("model")
+@seed_option
+@option("--commands", type=Number(1), default=COMMANDS, help=N_("Number of random commands."))
+@option("--short", is_flag=True, help=N_("Explore the states without power cuts."))
+@json_option
+def model(seed: int, commands: int, short: bool, as_json: bool) -> None:
+    """Compare the card with an oracle that was written from the documents.
+
+    First random commands to many cards, with power cuts and memory failures;
+    then every state that two PINs and two tries of each counter can reach, with
+    every command in it and, unless --short, under every power cut.
+    """
+    from sscard.proof.model import prove_model
+
+    def work(proof: Proof) -> None:
+        prove_model(proof, commands, cuts=not short)
+
+    run_proof("model", seed, as_json, work)
 
 
 @prove.command("kills")
@@ -168,26 +188,6 @@ def fuzz(targets: tuple[Fuzzed, ...], cases: int, seconds: int, seed: int, saved
         replay(proof, targets[0], data)
 
     run_proof("fuzz", seed, as_json, work)
-
-
-@prove.command("model")
-@seed_option
-@option("--commands", type=Number(1), default=COMMANDS, help=N_("Number of random commands."))
-@option("--short", is_flag=True, help=N_("Explore the states without power cuts."))
-@json_option
-def model(seed: int, commands: int, short: bool, as_json: bool) -> None:
-    """Compare the card with an oracle that was written from the documents.
-
-    First random commands to many cards, with power cuts and memory failures;
-    then every state that two PINs and two tries of each counter can reach, with
-    every command in it and, unless --short, under every power cut.
-    """
-    from sscard.proof.model import prove_model
-
-    def work(proof: Proof) -> None:
-        prove_model(proof, commands, cuts=not short)
-
-    run_proof("model", seed, as_json, work)
 
 
 def run_proof(name: str, seed: int, as_json: bool, work: Callable[[Proof], None]) -> None:

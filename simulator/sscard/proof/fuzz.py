@@ -97,7 +97,7 @@ def fuzz_target(proof: Proof, name: str, place: str, *, cases: int = 0, seconds:
         log: list[str] = []
         with subprocess.Popen(  # noqa: S603
             command,
-            env=os.environ | {"TMPDIR": made},
+            env=os.environ | {"TMPDIR": made, "PYTHONPATH": os.pathsep.join(sys.path)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             encoding="utf-8",
@@ -162,7 +162,7 @@ def run_fuzzer(atheris: Any) -> None:
     """The process of a target: arguments are its place, its folder, the process that started it, and options."""
     _program, place, made, parent, *options = sys.argv
     folder = Path(made)
-    with atheris.instrument_imports(include=["sscard", place.partition(".")[0]]):
+    with atheris.instrument_imports(include=["sscard", re.split("[.:]", place)[0]]):
         target = make(place, folder)
     corpus = folder / "corpus"
     corpus.mkdir()

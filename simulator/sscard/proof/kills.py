@@ -6,6 +6,7 @@ servers, in a temporary folder, and a random source of its own from the seed.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from itertools import islice
@@ -14,6 +15,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Final
 
+from sscard.errors import MissingPart
 from sscard.i18n.phrase import Phrase
 from sscard.model.invariants import ANSWER_KEPT
 from sscard.proof.postgres import PrivatePostgres, find_programs
@@ -55,6 +57,8 @@ def prove_kills(proof: Proof, main: Main, parts: Iterable[What], count: int = 0)
 
     Raises ``MissingPart`` before the first kill if something that a part needs is not installed.
     """
+    if not hasattr(os, "fork"):
+        raise MissingPart(Phrase("killing processes needs fork and SIGKILL"), Phrase("use Linux or WSL"))
     chosen = list(parts)
     for part in chosen:
         if part in CHECKS:

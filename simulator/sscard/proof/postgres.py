@@ -48,15 +48,14 @@ class PrivatePostgres:
             self._initialise()
             self._start()
         except BaseException:
-            self._end(signal.SIGQUIT)
+            self._leave(signal.SIGQUIT)
             raise
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end(signal.SIGINT)  # a fast shutdown, which ends every session
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._leave(signal.SIGINT)  # a fast shutdown, which ends every session
 
     @property
     def url(self) -> str:
@@ -106,6 +105,10 @@ class PrivatePostgres:
             raise MissingPart(Phrase("PostgreSQL does not start: {reason}", reason="".join(said)), INSTALL)
         self._drain = threading.Thread(target=_read_all, args=(server.stderr,), daemon=True)
         self._drain.start()
+
+    def _leave(self, number: signal.Signals) -> None:
+        self._end(number)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _end(self, number: signal.Signals) -> None:
         if self._server is None:

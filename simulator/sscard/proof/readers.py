@@ -109,13 +109,22 @@ def restarts_of_pcscd(pcscd: PrivatePcscd, card: CardUnderTest, random: Random) 
         name = pcscd.reader_name(reader)
         wait_for_card(name, present=False, timeout=PATIENCE)
         with open_card(card.path) as opened:
-            chip = Interrupting(opened, pcscd.kill, random.randrange(len(session.pins)), random.random() < 0.5)
+            killed = threading.Event()
+
+            def kill(done: threading.Event = killed) -> None:
+                pcscd.kill()
+                done.set()
+
+            chip = Interrupting(opened, kill, random.randrange(len(session.pins)), random.random() < 0.5)
             with VirtualReaderSlot(pcscd.port(reader), chip) as slot:
                 try:
                     wait_for_card(name, timeout=PATIENCE)
                     with PcscConnection(name, patience=PATIENCE) as connection, suppress(TransportError):
                         _converse(connection, session, chip.act, -1)
                 finally:
+                    # The client has its error as soon as the daemon is gone, which the thread of the card ends.
+                    if not killed.wait(PATIENCE):
+                        pcscd.kill()
                     pcscd.start()
                 slot.wait_for(Seat.SEATED, timeout=PATIENCE)
                 with PcscConnection(name, patience=PATIENCE) as connection:

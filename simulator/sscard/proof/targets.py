@@ -26,7 +26,7 @@ from sscard.hsm.server import HsmServer
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, builtin_keys, issue_card, presets
 from sscard.issuer.cardfile import load_card, open_card
-from sscard.issuer.database import new_file, wal_of
+from sscard.issuer.database import PAGE, new_file, wal_of
 from sscard.issuer.image import digest_of, read_image, write_image
 from sscard.issuer.psam import issue_psam
 from sscard.proof.fuzz import Target, Wrong
@@ -214,7 +214,9 @@ def card_file(folder: Path) -> Target:
         with suppress(PhrasedError), open_card(path, Random(1)) as card:
             talk(card)
 
-    return Target(run, [bytes((kind, *bytes(PATCH))) for kind in range(len(files))], 200)
+    places = [page + at for page in range(0, len(files[0]) // 2, PAGE) for at in (1, 9, PAGE - 40, PAGE - 9)]
+    seeds = [bytes((kind, *place.to_bytes(3, "big"), 0x31)) for kind in range(len(files)) for place in places]
+    return Target(run, [bytes((kind,)) for kind in range(len(files))] + seeds, 200)
 
 
 def scenario(folder: Path) -> Target:
