@@ -132,7 +132,7 @@ def test_what_is_nested_without_end_is_refused(text: str, place: tuple[int, int]
 
 @pytest.mark.usefixtures("loader")
 def test_brackets_that_nothing_closes_are_refused() -> None:
-    with pytest.raises(InputError, match="nested too deeply"):
+    with pytest.raises(InputError, match="document: nested too deeply, at most 100 levels expected"):
         parse_document("[" * 3000, "deep.yaml")
 
 
@@ -152,3 +152,30 @@ def test_a_file_that_is_too_large_is_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="larger than 16 MiB") as refused:
         read_document(file)
     assert refused.value.file == str(file)
+
+
+WRONG = {
+    "an alias without an anchor": ("a: b\nc: *nope", (2, 4), "alias 'nope': there is no anchor of this name"),
+    "a second document": ("a: b\n---\nc: d", (2, 1), "not valid YAML: a second document in the file"),
+    "a tab": ("a:\n\t- b", (2, 1), "not valid YAML: a tab, indent with spaces"),
+    "a control character": ("a: b\nc: d\x00e", (2, 5), "not valid YAML: a control character"),
+    "a list as a key": ("[a]: b", (1, 1), "a key must be a word\n  expected fields, for example name: value"),
+    "nothing": ("# comment", (0, 0), "is empty\n  expected fields, for example name: value"),
+}
+
+
+@pytest.mark.usefixtures("loader")
+@pytest.mark.parametrize("case", WRONG)
+def test_what_is_no_document_is_named_with_its_place(case: str) -> None:
+    text, place, says = WRONG[case]
+    with pytest.raises(InputError, match=re.escape(says)) as refused:
+        parse_document(text, "x.yaml")
+    assert (refused.value.line, refused.value.column) == place
+
+
+def test_text_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "latin.yaml"
+    path.write_bytes(b"a: b\nc: \xe9")
+    with pytest.raises(InputError, match=re.escape("latin.yaml:2: is not UTF-8 text (byte 8)")) as refused:
+        read_document(path)
+    assert str(refused.value).endswith("save it as UTF-8")

@@ -216,18 +216,28 @@ def parse_document(text: str, source: str) -> Document:
         _check_size(text, source)
         root = yaml.compose(text, Loader=_Loader)
         if root is None:
-            raise InputError(Phrase("is empty"), file=source)
+            raise InputError(Phrase("is empty"), file=source, remedy=_FIELDS)
         reader = _Reader(source)
         return Document(reader.plain(root, ()), reader.places, source)
     except RecursionError:
-        raise InputError(_TOO_DEEP, file=source) from None
+        raise InputError(_too_deep(_DOCUMENT), file=source, remedy=_SPLIT) from None
     except yaml.YAMLError as error:
-        mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-        line, column = (mark.line + 1, mark.column + 1) if mark else (0, 0)
-        problem = next(said for kind, said in _NOT_YAML.items() if isinstance(error, kind))
+        line, column = _place_of(error, text)
         if getattr(error, "problem", "") == _LIBYAML_TOO_DEEP:
-            problem = _TOO_DEEP
+            raise InputError(_too_deep(_DOCUMENT), file=source, line=line, column=column, remedy=_SPLIT) from None
+        problem = next(said for kind, said in _NOT_YAML.items() if isinstance(error, kind))
+        if text.split("\n")[max(0, line - 1)][max(0, column - 1) :][:1] == "\t":
+            problem = Phrase("not valid YAML: a tab, indent with spaces")
         raise InputError(problem, file=source, line=line, column=column) from error
+
+
+def _place_of(error: yaml.YAMLError, text: str) -> Place:
+    """Where YAML is wrong; line and column 0 if the parser does not say."""
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text[: error.position].split("\n")
+        return Place(len(before), len(before[-1]) + 1)
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    return Place(mark.line + 1, mark.column + 1) if mark else Place(0, 0)
 
 
 class _Part:
@@ -245,13 +255,13 @@ def _check_size(text: str, source: str) -> None:
     parts: list[_Part] = []
     nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
-        height, said = 0, Phrase("document")
+        height, said = 0, _DOCUMENT
         match event:
             case yaml.AliasEvent(anchor=str() as anchor):
                 said = Phrase("alias {name}", name=shown(anchor))
-                if any(part.anchor == anchor for part in parts):
-                    raise _at(event, source, Phrase("{said}: refers to itself", said=said), _FEWER_ALIASES)
-                size, height = counted.get(anchor, (0, 0))
+                if anchor not in counted or any(part.anchor == anchor for part in parts):
+                    raise _no_anchor(event, source, said, within=anchor in {part.anchor for part in parts})
+                size, height = counted[anchor]
                 nodes += size
             case yaml.CollectionStartEvent():
                 parts.append(_Part(event.anchor, nodes))
@@ -274,8 +284,7 @@ def _check_size(text: str, source: str) -> None:
             )
             raise _at(event, source, many, remedy)
         if len(parts) + height > MOST_NESTED:
-            deep = Phrase("{said}: nested too deeply, at most {limit} levels expected", said=said, limit=MOST_NESTED)
-            raise _at(event, source, deep, remedy)
+            raise _at(event, source, _too_deep(said), remedy)
 
 
 def _at(node: yaml.Node | yaml.Event, source: str, problem: Sayable, remedy: Sayable = "") -> InputError:
@@ -284,16 +293,27 @@ def _at(node: yaml.Node | yaml.Event, source: str, problem: Sayable, remedy: Say
     return InputError(problem, file=source, line=line, column=column, remedy=remedy)
 
 
+def _too_deep(said: Sayable) -> Phrase:
+    return Phrase("{said}: nested too deeply, at most {limit} levels expected", said=said, limit=MOST_NESTED)
+
+
+def _no_anchor(event: yaml.Event, source: str, alias: Phrase, *, within: bool) -> InputError:
+    """The error of an alias without an anchor before it, or ``within`` the part that has it."""
+    if within:
+        return _at(event, source, Phrase("{said}: refers to itself", said=alias), _FEWER_ALIASES)
+    return _at(event, source, Phrase("{said}: there is no anchor of this name", said=alias))
+
+
+_FIELDS: Final = Phrase("expected fields, for example name: value")
 _FEWER_ALIASES: Final = Phrase("write out what is meant, with fewer aliases")
 _SPLIT: Final = Phrase("split it into several files")
-_TOO_DEEP: Final = Phrase("refers to itself, or is nested too deeply")
 _LIBYAML_TOO_DEEP: Final = "exceeded maximum nesting depth"
 _NOT_YAML: Final = {
     yaml.scanner.ScannerError: Phrase(
         "not valid YAML: a character that cannot stand here, or a colon, space or quote missing before it"
     ),
     yaml.parser.ParserError: Phrase("not valid YAML: a comma or bracket is missing, or the indentation is wrong"),
-    yaml.composer.ComposerError: Phrase("not valid YAML: an alias without its anchor, or a second document"),
+    yaml.composer.ComposerError: Phrase("not valid YAML: a second document in the file"),
     yaml.reader.ReaderError: Phrase("not valid YAML: a control character"),
     yaml.YAMLError: Phrase("not valid YAML"),
 }
@@ -326,7 +346,7 @@ class _Reader:
         fields: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                raise _at(key_node, self._source, Phrase("a key must be a word"))
+                raise _at(key_node, self._source, Phrase("a key must be a word"), _FIELDS)
             key = key_node.value
             if key in fields:
                 problem = Phrase("key {key} is given twice", key=shown(key))

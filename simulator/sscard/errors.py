@@ -100,10 +100,10 @@ def said_by(error: BaseException) -> Sayable:
     return said
 
 
-def suggestion(word: str, allowed: Iterable[str], otherwise: Sayable = "") -> Sayable:
-    """The nearest allowed word, or what to say otherwise, or all of them."""
+def suggestion(word: str, allowed: Iterable[str], otherwise: Sayable = "", *, cutoff: float = 0.6) -> Sayable:
+    """The nearest allowed word, or what to say otherwise, or all of them; ``cutoff`` is how like it is, 0 to 1."""
     known = sorted(allowed)
-    near = get_close_matches(word, known, n=1)
+    near = get_close_matches(word, known, n=1, cutoff=cutoff)
     if near:
         return Phrase("did you mean {word!r}?", word=near[0])
     return otherwise or Phrase("expected one of: {words}", words=", ".join(known))

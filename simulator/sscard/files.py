@@ -38,11 +38,15 @@ def read_text(path: Path) -> str:
                 file=str(path),
                 remedy=Phrase("a card as text: {command}", command=f"sscard image export {path} -o FILE.json"),
             ) from None
-        raise InputError(Phrase("is not UTF-8 text (byte {start})", start=error.start), file=str(path)) from None
+        raise InputError(
+            Phrase("is not UTF-8 text (byte {start})", start=error.start),
+            file=str(path),
+            line=content[: error.start].count(b"\n") + 1,
+            remedy=Phrase("save it as UTF-8"),
+        ) from None
+    limit = LARGEST >> 20
     raise InputError(
-        Phrase("larger than {limit} MiB", limit=LARGEST >> 20),
-        file=str(path),
-        remedy=Phrase("split it into several files"),
+        Phrase("larger than {limit} MiB", limit=limit), file=str(path), remedy=Phrase("expected a smaller file")
     )
 
 
@@ -90,7 +94,9 @@ def _remedy(path: Path, error: OSError) -> Sayable:
             names = [entry.name for entry in folder.iterdir()]
         except OSError:
             return Phrase("the folder {folder} does not exist", folder=str(folder))
-        return suggestion(path.name, names, Phrase("expected a file in {folder}", folder=str(folder)))
+        return suggestion(path.name, names, Phrase("expected a file in {folder}", folder=str(folder)), cutoff=0.75)
+    if error.errno == errno.ELOOP:
+        return Phrase("remove the link, or name another file")
     return ""
 
 

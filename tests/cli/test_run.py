@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.programs import CommandLine
 from sscard import __version__
 
 GOOD = "name: good\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
@@ -147,3 +148,11 @@ def test_a_pipe_that_closes_leaves_no_traceback(folder):
     command = f"{sys.executable} -m sscard.cli.main run -k change | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
     assert "Traceback" not in done.stderr
+
+
+def test_a_loop_of_links_is_refused(sscard: CommandLine, tmp_path: Path) -> None:
+    loop = tmp_path / "loop.yaml"
+    loop.symlink_to(loop)
+    code, _, err = sscard("run", loop)
+    assert (code, err.count("Traceback")) == (2, 0)
+    assert f"{loop}: cannot be used: Too many levels of symbolic links\n  remove the link" in err

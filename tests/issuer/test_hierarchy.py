@@ -178,7 +178,7 @@ WRONG_FILES = [
     ("a key as a field", "    use: authenticate\n", f"    use: authenticate\n    {ROOT}: 1\n", (5, 5), "unknown field"),
     ("a key as a field, twice", "    use: auth", f"    {ROOT}: 1\n    {ROOT}: 1\n    use: auth", (5, 5), "given twice"),
     ("an open bracket", f"sm4: [{ROOT}]", f"sm4: [{ROOT}", (7, 8), "not valid YAML"),
-    ("an alias", f"sm4: [{ROOT}]", f"sm4: [*{ROOT}]", (6, 11), "not valid YAML"),
+    ("an alias", f"sm4: [{ROOT}]", f"sm4: [*{ROOT}]", (6, 11), "there is no anchor of this name"),
     ("a nested list", f"sm4: [{ROOT}]", f"sm4: [[{ROOT}]]", (6, 11), "hex digits"),
 ]
 

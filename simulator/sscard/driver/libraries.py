@@ -52,7 +52,7 @@ class NativeLibrary:
         self._path = path
         try:
             load = getattr(ctypes, "WinDLL", ctypes.CDLL)  # the functions are stdcall on Windows
-            self._library = load(str(path.resolve()))
+            self._library = load(str(path.absolute()))
         except OSError:
             reason = not_loaded(path)
             raise InputError(Phrase("cannot be loaded: {reason}", reason=reason), file=str(path)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
@@ -88,7 +89,7 @@ def choose_scenarios(paths: list[Path], personality: Personality | None, select:
 
 def find_scenarios(paths: Iterable[Path], personality: Personality | None = None) -> list[Scenario]:
     """The scenarios of these files and folders, in their order, each once; folders are searched for ``*.yaml``."""
-    named = {path.resolve(): path for path in paths}
+    named = {Path(os.path.realpath(path)): path for path in paths}  # Path.resolve raises for a loop of links
     found: list[Scenario] = []
     for place, path in named.items():
         folder = S_ISDIR(mode_of(path))
@@ -97,7 +98,7 @@ def find_scenarios(paths: Iterable[Path], personality: Personality | None = None
         if folder:
             found += _read_folder(path, str(path), personality)
         else:
-            found += read_scenario(path, str(path), path.resolve().parent.name, personality)
+            found += read_scenario(path, str(path), place.parent.name, personality)
     return found
 
 
