@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from random import Random
 
@@ -14,12 +15,19 @@ from kit.programs import CommandLine
 from sscard.chip.engine import Engine
 from sscard.i18n.language import say
 from sscard.model.invariants import IN_TIME, ONLY_ERRORS
-from sscard.proof import fuzz
+from sscard.proof import fuzz, targets
 from sscard.proof.fuzz import fuzz_target, make, place_of, problem_of, replay
 from sscard.proof.report import Proof
 from sscard.proof.targets import Fuzzed
 
 interpreted = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="a compiled chip takes no planted defect")
+
+
+def test_an_input_does_not_change_those_after_it(tmp_path: Path) -> None:
+    target, random, before = make(place_of("image"), tmp_path), Random(1), deepcopy(targets.VALUES)
+    for _ in range(100):
+        target.run(bytes((0x80 + random.randrange(0x80),)) + random.randbytes(60))
+    assert before == targets.VALUES
 
 
 @pytest.mark.parametrize("name", Fuzzed)

@@ -11,6 +11,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
 from enum import StrEnum
 from pathlib import Path
 from random import Random
@@ -188,7 +189,7 @@ def change(content: Any, numbers: Iterator[int]) -> None:
         if isinstance(part[key], dict | list) and part[key] and step < 0xC0:
             part = part[key]
             continue
-        value = VALUES[next(numbers) % len(VALUES)]
+        value = deepcopy(VALUES[next(numbers) % len(VALUES)])  # each input begins with the same values
         if step >= 0xF0:
             del part[key]
         elif step >= 0xE0 and isinstance(part, dict):
