@@ -158,6 +158,7 @@ WRONG = {
     "an alias without an anchor": ("a: b\nc: *nope", (2, 4), "alias 'nope': there is no anchor of this name"),
     "a second document": ("a: b\n---\nc: d", (2, 1), "not valid YAML: a second document in the file"),
     "a tab": ("a:\n\t- b", (2, 1), "not valid YAML: a tab, indent with spaces"),
+    "line ends of other kinds": ("a\x85b\u2028c: [", (3, 2), "not valid YAML"),
     "a control character": ("a: b\nc: d\x00e", (2, 5), "not valid YAML: a control character"),
     "a list as a key": ("[a]: b", (1, 1), "a key must be a word\n  expected fields, for example name: value"),
     "nothing": ("# comment", (0, 0), "is empty\n  expected fields, for example name: value"),

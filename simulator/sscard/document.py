@@ -226,7 +226,8 @@ def parse_document(text: str, source: str) -> Document:
         if getattr(error, "problem", "") == _LIBYAML_TOO_DEEP:
             raise InputError(_too_deep(_DOCUMENT), file=source, line=line, column=column, remedy=_SPLIT) from None
         problem = next(said for kind, said in _NOT_YAML.items() if isinstance(error, kind))
-        if text.split("\n")[max(0, line - 1)][max(0, column - 1) :][:1] == "\t":
+        # YAML has more line ends than these, and then counts more lines.
+        if [char for row in text.split("\n")[line - 1 : line] for char in row[column - 1 : column]] == ["\t"]:
             problem = Phrase("not valid YAML: a tab, indent with spaces")
         raise InputError(problem, file=source, line=line, column=column) from error
 

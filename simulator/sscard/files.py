@@ -89,14 +89,18 @@ def _remedy(path: Path, error: OSError) -> Sayable:
         return Phrase("expected the name of a file")
     if error.errno in (errno.EACCES, errno.EPERM):
         return Phrase("look at the permissions: ls -ld {path} {folder}", path=str(path), folder=str(folder))
+    if error.errno == errno.EIO:
+        return Phrase(
+            "the disk is full or damaged, or the size of files is limited; see: df {folder}", folder=str(folder)
+        )
+    if error.errno in (errno.ENOENT, errno.ELOOP) and path.is_symlink():
+        return Phrase("it is a link; see: ls -l {path}", path=str(path))
     if error.errno in (errno.ENOENT, errno.ENOTDIR):
         try:
             names = [entry.name for entry in folder.iterdir()]
         except OSError:
             return Phrase("the folder {folder} does not exist", folder=str(folder))
         return suggestion(path.name, names, Phrase("expected a file in {folder}", folder=str(folder)), cutoff=0.75)
-    if error.errno == errno.ELOOP:
-        return Phrase("remove the link, or name another file")
     return ""
 
 

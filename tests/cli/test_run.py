@@ -155,4 +155,4 @@ def test_a_loop_of_links_is_refused(sscard: CommandLine, tmp_path: Path) -> None
     loop.symlink_to(loop)
     code, _, err = sscard("run", loop)
     assert (code, err.count("Traceback")) == (2, 0)
-    assert f"{loop}: cannot be used: Too many levels of symbolic links\n  remove the link" in err
+    assert f"{loop}: cannot be used: Too many levels of symbolic links\n  it is a link" in err

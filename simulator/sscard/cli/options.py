@@ -141,5 +141,5 @@ journal_key_option: Final = option(
     "--journal-key",
     type=FILE,
     envvar="SSCARD_JOURNAL_KEY",
-    help=N_("Journal key file. Created if it does not exist. Default: journal.key in the same folder."),
+    help=N_("Journal key file. Created if it does not exist. Default: journal.key beside the default journal."),
 )

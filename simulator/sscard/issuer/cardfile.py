@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import MemoryFailure, PowerLost
-from sscard.files import resolved, unreadable
+from sscard.files import resolved, unreadable, warn_if_exposed
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.database import (
     check_journals,
@@ -41,6 +41,7 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
     check_free(target, source)
     check_kind(target, source)
     check_journals(target, source)
+    warn_if_exposed(target, notify)
     with TemporaryDirectory(prefix="sscard-") as folder:
         copy = Path(folder) / "card.db"
         before = None

@@ -194,7 +194,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def checked_version(version: object, source: str) -> None:
     """``InputError`` if this sscard does not read this version of images and card files."""
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError(Phrase("has no version"), file=source, remedy=REISSUE)
+        raise InputError(Phrase("has no version that is a number"), file=source, remedy=REISSUE)
     if version > VERSION:
         problem = Phrase("is of version {version}, this sscard reads up to {last}", version=version, last=VERSION)
         raise InputError(problem, file=source, remedy=Phrase("use a newer sscard"))

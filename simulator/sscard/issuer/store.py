@@ -57,6 +57,7 @@ COMMAND_FRAMES: Final = 192
 FRAMES_OF_STRING: Final = 8
 """At most: its page, those it overflows to, and those of a tree that is balanced anew."""
 
+_AGAIN: Final = Phrase("open the card again")
 _held: Final[set[tuple[int, int]]] = set()
 """Device and inode of the card files that this process has open."""
 
@@ -225,9 +226,8 @@ class CardStore:
         if self.problem is not None:
             raise self.problem
 
-    def end(self, problem: Sayable) -> None:
+    def end(self, problem: Sayable, remedy: Sayable = _AGAIN) -> None:
         """Write nothing more, because the memory may differ from the file now."""
-        remedy = Phrase("open the card again")
         self.problem = self.problem or InputError(problem, file=self._source, remedy=remedy)
 
     def close(self) -> None:
@@ -317,7 +317,7 @@ class CardStore:
             return True
 
     def _gone(self, problem: Sayable) -> None:
-        self.end(problem)
+        self.end(problem, Phrase("bring the file back, and open the card again"))
         assert self.problem is not None
         raise self.problem
 
