@@ -44,7 +44,7 @@ def documented(known: set[str]) -> set[str]:
     """The modules that a document names: a name in a module, or the module itself, by its full name."""
     named: set[str] = set()
     for pattern in DOCUMENTS:
-        for document in (PACKAGE.parents[1]).glob(pattern):
+        for document in Path(__file__).parents[1].glob(pattern):  # a compiled package has no documents beside it
             text = document.read_text("utf-8")
             for module, names in re.findall(r"from (sscard[\w.]*) import ([\w, ]+)", text):
                 named.update((module, *(f"{module}.{name.strip()}" for name in names.split(","))))

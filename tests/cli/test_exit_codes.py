@@ -254,6 +254,13 @@ ROWS = [
     *of("personality show", ("v3-sm4", 0, "generation"), ("v9", 2, "no personality 'v9'")),
     *of("prove tears", ("--only disk", 2, "--only: no 'disk'")),
     *of("prove model", ("--commands 0", 2, "--commands: 0 is out of range")),
+    *of("prove kills", ("--what disk", 2, "--what: no 'disk'")),
+    *of(
+        "prove fuzz",
+        ("disk", 2, "no 'disk'"),
+        ("--input {card}", 2, "--input is the input of one target"),
+        ("hsm --input nowhere", 2, "nowhere: cannot be read"),
+    ),
     *of(
         "personality check",
         ("v3-sm4", 0, "v3-sm4 is good"),
