@@ -113,19 +113,24 @@ class CardStore:
         self.problem: InputError | MissingPart | None = None
         self._source = source
         self._edited = False
+        self._unchanged: tuple[int, ...] = ()
         self._log_seen = False
         self._frames = 0
         check_free(path, source)
         check_kind(path, source)
         check_journals(path, source)
         try:
-            os.close(os.open(path, os.O_RDWR))
+            self._handle = os.open(path, os.O_RDWR | FLAGS)
         except OSError as error:
             raise unwritable(Path(source), error) from None
-        self._identity = Identity.of(path)
-        if has_lost_log(path):
-            notify(lost_log_warning(source))
-        self._database = connect(path, "mode=rw")
+        try:
+            self._identity = Identity.of(self._handle)
+            if has_lost_log(path):
+                notify(lost_log_warning(source))
+            self._database = connect(path, "mode=rw")
+        except BaseException:
+            os.close(self._handle)
+            raise
         self._held = self._identity[:2]
         _held.add(self._held)
         try:
@@ -217,6 +222,7 @@ class CardStore:
 
     def prove(self) -> None:
         """At power-on: write to the file; raises why it cannot be written."""
+        self._unchanged = ()
         self.reserve()
         if self.problem is None:
             try:
@@ -251,6 +257,7 @@ class CardStore:
 
     def _end(self) -> None:
         self._database.close()
+        os.close(self._handle)  # not before: it would drop the locks
         _held.discard(self._held)
 
     @contextmanager
@@ -275,7 +282,8 @@ class CardStore:
         """Copy the log to the file, and take note of how the file is now."""
         self._copy_log()
         self._frames = 0
-        self._identity = Identity.of(self.path)
+        self._identity = Identity.of(self._handle)
+        self._unchanged = ()
 
     def _copy_log(self) -> None:
         """Copy the log to the file; the next change overwrites the log from its begin."""
@@ -297,8 +305,16 @@ class CardStore:
             self._gone(Phrase("its -wal file was deleted, replaced or edited while it was in use"))
 
     def _look(self) -> None:
-        """``InputError`` if the path leads to another file than before, or someone else wrote it."""
+        """``InputError`` if the path leads to another file than before, or someone else wrote it.
+
+        The path is walked only if something changed about the open file: its
+        links, which are in its time of change, its name or its content.
+        """
         self._log_seen = False  # it is looked at before the first change of a command
+        held = os.fstat(self._handle)
+        unchanged = held.st_ctime_ns, held.st_mtime_ns, held.st_size, held.st_nlink
+        if unchanged == self._unchanged:
+            return
         try:
             now = Identity.of(self._names[0])
         except OSError:
@@ -309,6 +325,7 @@ class CardStore:
             self._gone(
                 Phrase("was edited while it was in use") if self._edited else Phrase("was replaced while it was in use")
             )
+        self._unchanged = unchanged
 
     def _has_moved(self) -> bool:
         try:
