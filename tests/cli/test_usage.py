@@ -79,6 +79,8 @@ def test_a_paragraph_that_is_indented_is_kept(monkeypatch: pytest.MonkeyPatch) -
         (["show"], "argument CARD is missing", "see: sscard show --help"),
         (["issue"], "option --output is missing", "see: sscard issue --help"),
         (["show", "x", "--jsn"], "no option --jsn", "did you mean '--json'?"),
+        (["case", "list", "-v"], "no option -v", "it comes before the command: sscard -v case list"),
+        (["show", "x", "--lang", "zh"], "no option --lang", "it comes before the command: sscard --lang zh|en show"),
         (["show", "x", "y"], "unexpected argument 'y'", "see: sscard show --help"),
         (["show", "x", "--json=1"], "option --json takes no value", "see: sscard show --help"),
         (["issue", "-o"], "option -o needs a value", "see: sscard issue --help"),

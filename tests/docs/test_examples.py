@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -102,6 +103,13 @@ def test_files_and_programs_of_a_document_share_a_folder(reader: Reader) -> None
         "```console\n$ cat \\\n    c\nhel…\n$ echo end\nend\n```\n\n```python\nprint(open('c').read())  # hello\n```\n"
     ):
         reader.follow(block)
+
+
+def test_a_block_that_does_not_end_is_ended_with_its_programs(tmp_path: Path) -> None:
+    with Reader(tmp_path, {}, patience=0.5) as reader, pytest.raises(AssertionError, match="has not ended"):
+        reader.follow(Block(1, "sh", "sleep 600 & echo $! > pid; wait"))
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
 
 
 def test_a_background_program_runs_until_the_end(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -102,9 +103,10 @@ def documents() -> list[Document]:
 class Reader:
     """Types what a document says, in a folder of its own; ``replaced`` has the names that differ here."""
 
-    def __init__(self, folder: Path, replaced: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, replaced: Mapping[str, str], patience: float = PATIENCE) -> None:
         self._folder = folder
         self._replaced = replaced
+        self._patience = patience
         self._background = ExitStack()
         programs = folder / ".bin"
         programs.mkdir()
@@ -168,7 +170,7 @@ class Reader:
         assert printed[: len(expected)] == expected
 
     def _run(self, script: str, *, any_code: bool = False) -> str:
-        done = subprocess.run(  # noqa: S603
+        with subprocess.Popen(  # noqa: S603
             ["bash", "-uc" if any_code else "-euc", self._here(script)],  # noqa: S607
             cwd=self._folder,
             env={**os.environ, **self.environment},
@@ -176,11 +178,16 @@ class Reader:
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
             text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-        assert any_code or done.returncode == 0, f"{script}\n{done.stdout}"
-        return done.stdout
+            start_new_session=True,
+        ) as shell:
+            try:
+                printed, _none = shell.communicate(timeout=self._patience)
+            except subprocess.TimeoutExpired:
+                os.killpg(shell.pid, signal.SIGKILL)  # with the programs that the shell has started
+                printed, _none = shell.communicate()
+                raise AssertionError(f"{script}\nhas not ended after {self._patience} s\n{printed}") from None
+        assert any_code or shell.returncode == 0, f"{script}\n{printed}"
+        return printed
 
     def _here(self, script: str) -> str:
         """A command as it must be typed in this environment."""

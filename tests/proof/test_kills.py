@@ -14,8 +14,9 @@ from kit.late import commit_late
 from kit.programs import CommandLine
 from sscard.cli.main import main
 from sscard.i18n.language import say
-from sscard.model.invariants import NO_TRY_BACK
+from sscard.model.invariants import FILE_OPENS, NO_TRY_BACK
 from sscard.proof.kills import What, prove_kills
+from sscard.proof.replacement import KINDS, Replacement
 from sscard.proof.report import Proof
 from sscard.proof.sessions import CardUnderTest, Session, check_strace, killed_at_call, system_calls
 
@@ -98,6 +99,24 @@ def test_a_session_may_be_killed_at_each_system_call_of_the_store() -> None:
     proof = killed(What.SYSTEM_CALLS, 0)
     assert proof.violations == []
     assert proof.counts["system_call_kills"] == proof.counts["system_calls"] > 50
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("_strace")
+def test_a_file_is_replaced_whole_or_not_at_all_whatever_fails() -> None:
+    proof = killed(What.REPLACE, 0)
+    assert proof.violations == []
+    assert proof.counts["replacements"] == 3 * proof.counts["system_calls"] > 40
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("_strace")
+def test_a_replacement_without_a_sync_is_found(tmp_path: Path) -> None:
+    replacement = Replacement(tmp_path, KINDS[0])
+    assert not any(replacement.powerless(Random(1)))
+    sync = next(call for call in replacement.calls if call.name == "fsync")
+    replacement.calls.remove(sync)
+    assert {invariant for broken in replacement.powerless(Random(1)) for invariant, _ in broken} == {FILE_OPENS}
 
 
 # Services: tests/service/test_kills.py kills at each step

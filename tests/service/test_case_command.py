@@ -70,7 +70,7 @@ def test_a_case_from_the_open_to_the_notice(run: Run, card: Path) -> None:
         "done",
         "completed",
     ]
-    assert run("verify").out.startswith("1 cases, 5 events: the chain is whole\ncheckpoint: sscard-journal:1:")
+    assert run("verify").out.startswith("1 case, 5 events: the chain is whole\ncheckpoint: sscard-journal:1:")
 
 
 def test_a_change_takes_the_old_pin(run: Run, card: Path) -> None:

@@ -11,6 +11,7 @@ import click
 from sscard.cli.formatter import terminal_width
 from sscard.cli.output import print_json
 from sscard.i18n.language import _, padded, say, visible, visible_lines
+from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from sscard.service import Case
@@ -137,7 +138,9 @@ def print_verification(found: Verification, as_json: bool) -> None:
         return
     _print_checked(found)
     verdict = _("findings: {count}", count=len(found.findings)) if found.findings else _("the chain is whole")
-    click.echo(_("{cases} cases, {events} events: {verdict}", cases=found.cases, events=found.events, verdict=verdict))
+    cases = say(Phrase.plural("{count} case", "{count} cases", count=found.cases))
+    events = say(Phrase.plural("{count} event", "{count} events", count=found.events))
+    click.echo(_("{cases}, {events}: {verdict}", cases=cases, events=events, verdict=verdict))
     if found.checkpoint:
         click.echo(_("checkpoint: {line}", line=found.checkpoint))
 

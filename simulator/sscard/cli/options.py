@@ -42,7 +42,7 @@ def pin_option(flag: str, *names: str, text: str, variable: str | None = None, *
                 raise BadValue(_("excludes {option}", option=file_flag), _("choose one of them"), parameter)
             from sscard.cli.prompt import read_pin
 
-            found = tuple(map(read_pin, ctx.meta[key]))
+            found = tuple(read_pin(file, flag) for file in ctx.meta[key])
             return found if multiple else found[0]
         if source is ParameterSource.ENVIRONMENT and variable:
             from sscard.cli.pins import checked_pin

@@ -34,8 +34,8 @@ def ask_secret(prompt: str, remedy: str) -> str:
     return typed
 
 
-def read_pin(file: Path) -> str:
-    """The PIN in the first line of a file, of standard input for ``-``; an error never repeats the line.
+def read_pin(file: Path, option: str) -> str:
+    """The PIN of an option in the first line of a file, of standard input for ``-``; an error never repeats the line.
 
     A byte order mark and the line end, of any system, do not count. A warning
     if other users can read the file.
@@ -46,12 +46,12 @@ def read_pin(file: Path) -> str:
 
     if file == STDIN:
         if sys.stdin.isatty():
-            return checked_pin(ask_secret(_("PIN"), _("give it in a file")), STDIN_NAME)
+            return checked_pin(ask_secret(_("PIN"), _("give it in a file")), option)
         try:
             line = sys.stdin.readline(LONGEST_LINE)
         except UnicodeDecodeError:
             raise InputError(_("is not UTF-8 text"), file=STDIN_NAME) from None
-        return checked_pin(line.removeprefix("\ufeff").rstrip("\r\n"), STDIN_NAME)
+        return checked_pin(line.removeprefix("\ufeff").rstrip("\r\n"), f"{STDIN_NAME}, {option}")
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode

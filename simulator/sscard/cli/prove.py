@@ -43,6 +43,7 @@ COUNTS: Final = {
     "logs_left": N_("write-ahead logs left"),
     "system_calls": N_("system calls of the store"),
     "system_call_kills": N_("kills at system calls"),
+    "replacements": N_("replacements of a file, interrupted"),
     "insert_kills": N_("kills of insert"),
     "pcscd_kills": N_("kills of pcscd"),
     "client_commands": N_("commands of 16 clients"),
@@ -140,6 +141,7 @@ def kills(what: tuple[What, ...], count: int | None, seed: int, as_json: bool) -
 
       apdu           sscard apdu, at random moments
       system-calls   sscard apdu, at each system call of the store
+      replace        a command with --force, at each system call, which fails too
       insert         sscard insert, behind a private pcscd
       case-sqlite    a worker of the PIN service with its journal in SQLite
       case-postgres  the same in PostgreSQL, which is restarted too

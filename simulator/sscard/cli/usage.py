@@ -72,6 +72,11 @@ def input_error(error: click.UsageError) -> InputError:
             names = [name for each in known for name in each.opts]
             problem = _("no option {name}", name=error.option_name)
             remedy = suggestion(error.option_name, names, remedy)
+            for each in error.ctx.find_root().command.params if error.ctx is not None else []:
+                if error.option_name in each.opts and error.ctx is not None:
+                    words = error.option_name, each.make_metavar(error.ctx), error.ctx.command_path.partition(" ")[2]
+                    shown = " ".join(filter(None, words))
+                    remedy = _("it comes before the command: sscard {words}").format(words=shown)
         case click.BadOptionUsage():
             known = error.ctx.command.get_params(error.ctx) if error.ctx else []
             flags = [name for each in known if getattr(each, "is_flag", False) for name in each.opts]

@@ -28,7 +28,8 @@ from sscard.proof.facts import card_facts
 from sscard.proof.play import Play
 from sscard.proof.report import Proof
 from sscard.proof.scripts import CardScript
-from sscard.proof.vfs import Disk, Operation, Stored, connector
+from sscard.proof.stored import Operation, Stored
+from sscard.proof.vfs import Disk, connector
 from sscard.standard.tree import PIN
 
 NAME: Final = "card.db"

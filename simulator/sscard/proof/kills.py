@@ -20,6 +20,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.model.invariants import ANSWER_KEPT
 from sscard.proof.postgres import PrivatePostgres, find_programs
 from sscard.proof.readers import clients, killed_inserts, restarts_of_pcscd
+from sscard.proof.replacement import FAULTS, KINDS, Replacement
 from sscard.proof.report import Proof
 from sscard.proof.sessions import (
     Broken,
@@ -45,6 +46,7 @@ class What(StrEnum):
 
     APDU = "apdu"
     SYSTEM_CALLS = "system-calls"
+    REPLACE = "replace"
     INSERT = "insert"
     CASE_SQLITE = "case-sqlite"
     CASE_POSTGRES = "case-postgres"
@@ -111,6 +113,18 @@ def _system_calls(part: _Part) -> None:
         part.judge("system_call_kills", card, killed_at_call(card, calls[number % len(calls)]))
 
 
+def _replace(part: _Part) -> None:
+    """At each system call of each command that replaces a file, in turn; a power loss before each call once."""
+    for number, kind in enumerate(KINDS):
+        replacement = Replacement(part.folder / str(number), kind)
+        part.proof.count("system_calls", len(replacement.calls))
+        for broken in replacement.powerless(part.random):
+            part.note("power-losses", broken)
+        faults = [(call, fault) for call in replacement.calls for fault in FAULTS]
+        for call, fault in faults[: part.count or len(faults)]:
+            part.note("replacements", replacement.interrupted(call, fault))
+
+
 def _insert(part: _Part) -> None:
     card = CardUnderTest(part.folder, part.random)
     with PrivatePcscd(MAX_READERS) as pcscd:
@@ -171,6 +185,7 @@ def _check_readers() -> None:
 
 CHECKS: Final[dict[What, Callable[[], object]]] = {
     What.SYSTEM_CALLS: check_strace,
+    What.REPLACE: check_strace,
     What.INSERT: _check_readers,
     What.PCSCD: _check_readers,
     What.CLIENTS: _check_readers,
@@ -180,16 +195,18 @@ CHECKS: Final[dict[What, Callable[[], object]]] = {
 COUNTS: Final = {
     What.APDU: 100,
     What.SYSTEM_CALLS: 0,
+    What.REPLACE: 0,
     What.INSERT: 10,
     What.CASE_SQLITE: 20,
     What.CASE_POSTGRES: 20,
     What.PCSCD: 5,
     What.CLIENTS: 10_000,
 }
-"""Kills of each part by default, about three minutes in all; of system calls, each one once."""
+"""Kills of each part by default, about three minutes in all; of system calls and replacements, each one once."""
 RUNS: Final[dict[What, Callable[[_Part], None]]] = {
     What.APDU: _apdu,
     What.SYSTEM_CALLS: _system_calls,
+    What.REPLACE: _replace,
     What.INSERT: _insert,
     What.CASE_SQLITE: _case_sqlite,
     What.CASE_POSTGRES: _case_postgres,
