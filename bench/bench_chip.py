@@ -1,6 +1,8 @@
-"""The chip in-process: VERIFY, and what one more card costs.
+"""The chip in-process: single commands, pipelines of seven, and what one more card costs.
 
-One round is 1,000 commands; the figure per command is the round's by 1,000.
+One round is 1,000 commands, or 100 pipelines or unblocks; the figure per
+command or pipeline is the round's by their number, and its reciprocal is in the
+extra figures as ``per_second``.
 """
 
 from __future__ import annotations
@@ -9,38 +11,76 @@ import tracemalloc
 from collections.abc import Callable
 from random import Random
 
+import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from sscard.issuer import Card
+from pipelines import CHANGE, GET_CHALLENGE, PIN, QUERY, SELECT_EF05, SELECT_SSSE, SEVEN, VERIFY, WRONG, seven_with_keys
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys
+from sscard.terminal import CardSession
 
 COMMANDS = 1000
-SELECT_SSSE = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
-RIGHT_PIN = bytes.fromhex("0020000003123456")
-QUERY = bytes.fromhex("0020000000")
+PIPELINES = 100
 
 
-def _transmit(benchmark: BenchmarkFixture, card: Card, command: bytes, expected: bytes) -> None:
+def _repeat(benchmark: BenchmarkFixture, operation: Callable[[], object], times: int) -> None:
+    def repeated() -> None:
+        for _ in range(times):
+            operation()
+
+    benchmark(repeated)
+    benchmark.extra_info["per_second"] = times / benchmark.stats.stats.median if benchmark.enabled else None
+
+
+def _send(benchmark: BenchmarkFixture, card: Card, commands: tuple[bytes, ...], answers: str, times: int) -> None:
+    """Send the commands in turn; ``answers`` are the status words they end with."""
     chip = card.chip(Random(1))
     chip.power_on()
-    chip.transmit(SELECT_SSSE)
     transmit = chip.transmit
+    transmit(SELECT_SSSE)
 
-    def commands() -> bytes:
-        answer = b""
-        for _ in range(COMMANDS):
-            answer = transmit(command)
-        return answer
+    def send() -> None:
+        for command in commands:
+            transmit(command)
 
-    assert benchmark(commands) == expected
-    benchmark.extra_info["commands_per_second"] = COMMANDS / benchmark.stats.stats.median if benchmark.enabled else None
-
-
-def bench_verify(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
-    _transmit(benchmark, new_card(), RIGHT_PIN, bytes.fromhex("9000"))
+    _repeat(benchmark, send, times)
+    assert [transmit(command)[-2:].hex() for command in commands] == answers.split()
 
 
-def bench_query_tries(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
-    _transmit(benchmark, new_card(), QUERY, bytes.fromhex("63C6"))
+@pytest.mark.parametrize(
+    ("commands", "answers"),
+    [
+        pytest.param((VERIFY,), "9000", id="verify"),
+        pytest.param((WRONG, VERIFY), "63c5 9000", id="verify wrong and right"),
+        pytest.param((QUERY,), "63c6", id="query tries"),
+        pytest.param((CHANGE,), "9000", id="change"),
+        pytest.param((SELECT_SSSE,), "611b", id="select SSSE"),
+        pytest.param((SELECT_EF05,), "9000", id="select EF05"),
+        pytest.param((GET_CHALLENGE,), "9000", id="challenge"),
+    ],
+)
+def bench_command(
+    benchmark: BenchmarkFixture, new_card: Callable[[], Card], commands: tuple[bytes, ...], answers: str
+) -> None:
+    _send(benchmark, new_card(), commands, answers, COMMANDS // len(commands))
+
+
+def bench_seven(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
+    """The pipeline of seven commands without cryptography."""
+    _send(benchmark, new_card(), SEVEN, "611b 9000 9000 9000 63c6 9000 9000", PIPELINES)
+
+
+def bench_seven_with_keys(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
+    """Seven commands with a reset, the HSM included."""
+    session = CardSession.start(new_card().chip(Random(1), contact=False), SoftHsm(builtin_keys()))
+    _repeat(benchmark, lambda: session.run(seven_with_keys(session.card)), PIPELINES)
+
+
+def bench_unblock(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
+    """The unblock of a PIN, five commands, the HSM included."""
+    session = CardSession.start(new_card().chip(Random(1)), SoftHsm(builtin_keys()))
+    _repeat(benchmark, session.unblock_pin, PIPELINES)
+    session.verify_pin(PIN)
 
 
 def bench_issue_one_card(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:

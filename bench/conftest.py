@@ -13,7 +13,7 @@ from sscard.issuer import Card, builtin_keys, make_holder, make_order, personali
 PIN = "123456"
 
 
-@pytest.fixture(scope="session", params=["v3-sm4", "v2-3des"])
+@pytest.fixture(scope="session", params=["v3-sm4", "v2-3des", "v1-des"])
 def new_card(request: pytest.FixtureRequest) -> Callable[[], Card]:
     """Issue cards of one personality, one serial after the other."""
     random = Random(20260105)

@@ -14,12 +14,13 @@ from typing import Final
 
 from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.pickling import PortableError
 
 LONGEST_PATH: Final = 240
 """Characters of a path that an error repeats; of a longer one it repeats both ends."""
 
 
-class PhrasedError(Exception):
+class PhrasedError(PortableError):
     """An error with a message in any language; ``said`` is the message as a phrase."""
 
     def __init__(self, said: Sayable) -> None:

@@ -181,7 +181,7 @@ def test_a_card_that_keeps_the_account_only(any_card: Personality) -> None:
     assert details is not None
     shorter = replace(details, items=(Item(0, "b", 20),), size=30 * 20)
     files = [shorter if file is details else file for file in whole.files]
-    layout = Layout(whole.generation, whole.dfs, whole.keys, files)
+    layout = Layout(whole.generation, whole.dfs, whole.keys, files, origin=(build_layout, (whole.generation,)))
     values = [
         tuple(profile.key(index, version) for version in range(key.versions)) for index, key in enumerate(layout.keys)
     ]

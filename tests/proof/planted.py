@@ -72,8 +72,12 @@ def two_transactions_for_numbers_and_strings(patch: Patch) -> None:
         else:
             original(memory, numbers, strings)
 
+    def put_both(memory: Memory, cell: int, value: int, place: int, content: bytes) -> None:
+        commit(memory, [(cell, value)], [(place, content)])
+
     original = Memory.commit
     patch.setattr(Memory, "commit", commit)
+    patch.setattr(Memory, "put_both", put_both)
 
 
 def comparison_before_the_decrement(patch: Patch) -> None:

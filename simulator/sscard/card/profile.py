@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sscard.chip.memory import Memory
 from sscard.standard.atr import contact_atr, contactless_atr
 from sscard.standard.choices import Personality
@@ -10,31 +12,57 @@ from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES, Account, Layout
 
 FIRST_OF_JANUARY = 101
 
+Diversify = Callable[["Profile", int, int], bytes]
+"""Derives a card's key from its profile, the key's index in the layout and its version; shared by all its cards."""
+
 
 class Profile:
     """The unchanging part of a card.
 
     ``historical`` is the 13 historical bytes of the ATR, ``keys`` the values
-    of each key of the layout, one per version.
+    of each key of the layout, one per version, or the function that derives
+    one: a card uses few of its 145 keys, so each is derived on first use.
     """
 
-    __slots__ = ("_keys", "historical", "layout", "personality", "suite")
+    __slots__ = ("_keys", "_used", "historical", "layout", "personality", "suite")
 
     def __init__(
-        self, personality: Personality, layout: Layout, historical: bytes, keys: list[tuple[bytes, ...]]
+        self, personality: Personality, layout: Layout, historical: bytes, keys: list[tuple[bytes, ...]] | Diversify
     ) -> None:
         self.personality = personality
         self.layout = layout
         self.suite = SUITES_BY_NAME[personality.algorithm]
         self.historical = historical
         self._keys = keys
+        self._used: dict[int, bytes] | None = None
 
     def __repr__(self) -> str:
         return f"<Profile {self.personality.name}>"
 
     def key(self, index: int, version: int = 0) -> bytes:
-        """The value of a key's version (from 0)."""
-        return self._keys[index][version]
+        """The value of a key's version (from 0); ``IndexError`` if the key has no such version."""
+        keys = self._keys
+        if isinstance(keys, list):
+            return keys[index][version]
+        if version >= self.layout.keys[index].versions:
+            raise IndexError(version)
+        used = self._used
+        if used is None:
+            used = self._used = {}
+        cell = self.layout.counter(index, version)
+        if cell not in used:
+            used[cell] = keys(self, index, version)
+        return used[cell]
+
+    def all_keys(self) -> list[tuple[bytes, ...]]:
+        """The values of all keys, as for the constructor; those that were not used are derived and not kept."""
+        keys = self._keys
+        if isinstance(keys, list):
+            return keys
+        return [
+            tuple(keys(self, index, version) for version in range(key.versions))
+            for index, key in enumerate(self.layout.keys)
+        ]
 
     def atr(self, contact: bool = True) -> bytes:
         """ATR (复位应答): 17 bytes contact, 18 bytes contactless."""

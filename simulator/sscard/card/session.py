@@ -98,4 +98,9 @@ class Session(ChipSession):
         status = self.status
         if not self.memory.strings[PIN]:
             status |= PIN_VERIFIED
-        return any(way & status == way for way in rule)
+        for way in rule:
+            if way & status == way:
+                break
+        else:
+            return False
+        return True

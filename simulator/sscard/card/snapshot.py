@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from sscard.card.profile import Profile
 from sscard.card.session import Session
@@ -30,6 +31,9 @@ class Snapshot:
     challenge_waiting: bool
     current_df: str
     current_ef: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Snapshot, tuple(getattr(self, each.name) for each in fields(self))
 
     @property
     def pin_blocked(self) -> bool:

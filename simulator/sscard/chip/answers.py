@@ -19,6 +19,8 @@ def wrong_le(right: int) -> bytes:
 
 TRIES: Final = [answer(SW.TRIES_LEFT | tries) for tries in range(16)]
 """``63Cx`` by tries left."""
+MORE_DATA: Final = [answer(SW.MORE_DATA | count & 0xFF) for count in range(257)]
+"""``61xx`` by the number of waiting bytes, 256 written as 00."""
 
 OK: Final = answer(SW.OK)
 MEMORY_FAILURE: Final = answer(SW.MEMORY_FAILURE)

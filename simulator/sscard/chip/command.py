@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from sscard.chip.answers import WRONG_LENGTH, WRONG_P1P2
 from sscard.chip.session import ChipSession
 from sscard.i18n.phrase import Phrase, Words
-from sscard.standard.apdu import SW
+from sscard.standard.apdu import GET_RESPONSE_INS, SW
 from sscard.standard.tree import Layout
 
 S_contra = TypeVar("S_contra", bound=ChipSession, contravariant=True)
@@ -16,6 +17,8 @@ Explanation = Callable[[Layout, int, int, bytes, int], Phrase]
 """``words(layout, p1, p2, data, le)``: describes a command with these parameters, without secrets."""
 
 NOTHING: Final = Phrase()
+HEADER_LENGTH: Final = 4
+"""Bytes of the shortest command."""
 
 
 def no_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
@@ -190,10 +193,75 @@ def total_lengths(parts: tuple[Field, ...]) -> frozenset[int]:
     return frozenset(totals)
 
 
-class CommandTable(Generic[S_contra]):
-    """The commands of a chip: ``by_code`` by CLA·256+INS; commands that differ in P1 P2 are linked by ``sibling``."""
+class Header(Generic[S_contra]):
+    """What the first bytes of a command, CLA INS P1 P2 P3, decide before its data are looked at.
 
-    __slots__ = ("by_code", "clas", "instructions")
+    ``command`` is the first of the commands with this CLA and INS (``None``:
+    unknown), ``run`` the function of the one with this P1 P2 (``None``: P1 P2 or
+    P3 is wrong, and ``refusal`` the status word). ``length`` is the right length
+    of the whole command, ``longest`` that with an Le after the data of a case 4
+    command, ``end`` the end of the data. ``fetches`` marks GET RESPONSE; the other
+    flags are those of the command.
+    """
+
+    __slots__ = (
+        "answers_data",
+        "command",
+        "end",
+        "fetches",
+        "le",
+        "leaves_lock",
+        "length",
+        "longest",
+        "p1",
+        "p2",
+        "refusal",
+        "run",
+        "spends_challenge",
+    )
+
+    def __init__(self, first: Command[S_contra] | None, header: bytes) -> None:
+        self.command = first
+        self.fetches = first is not None and first.ins == GET_RESPONSE_INS
+        self.leaves_lock = first is not None and first.leaves_lock
+        self.spends_challenge = first is not None and first.spends_challenge
+        self.answers_data = False
+        self.run: Callable[[S_contra], bytes] | None = None
+        self.refusal = WRONG_P1P2
+        self.p1, self.p2 = (header[2], header[3]) if first is not None else (0, 0)
+        self.le = 0
+        self.length = self.longest = self.end = len(header)
+        declared = first
+        while declared is not None and declared.p1p2 and (self.p1 << 8 | self.p2) not in declared.p1p2:
+            declared = declared.sibling
+        if declared is None:
+            return
+        p3 = header[4] if len(header) > HEADER_LENGTH else 0
+        if declared.lengths and p3 not in declared.lengths:
+            self.refusal = WRONG_LENGTH
+            return
+        self.run = declared.run
+        if not declared.lengths:
+            self.le = p3
+            return
+        # Only an Lc of 0 may be left out, and only a case 4 command may carry an Le.
+        self.answers_data = declared.answers_data
+        self.length = self.longest = self.end = len(header) + p3
+        if declared.answers_data and len(header) > HEADER_LENGTH:
+            self.longest += 1
+
+
+KEPT_HEADERS: Final = 1024
+"""Headers of a table that are kept; one more empties it."""
+
+
+class CommandTable(Generic[S_contra]):
+    """The commands of a chip: ``by_code`` by CLA·256+INS; commands that differ in P1 P2 are linked by ``sibling``.
+
+    ``headers`` are the headers that were sent, at most 5 bytes each, for all chips with these commands.
+    """
+
+    __slots__ = ("by_code", "clas", "headers", "instructions")
 
     def __init__(self, commands: Iterable[Command[S_contra]]) -> None:
         self.by_code: dict[int, Command[S_contra]] = {}
@@ -204,3 +272,12 @@ class CommandTable(Generic[S_contra]):
                 self.by_code[code] = command
         self.clas = frozenset(code >> 8 for code in self.by_code)
         self.instructions = frozenset(code & 0xFF for code in self.by_code)
+        self.headers: dict[bytes, Header[S_contra]] = {}
+
+    def header(self, sent: bytes) -> Header[S_contra]:
+        """The header of a command, at most its first 5 bytes; kept for the next command with the same."""
+        first = self.by_code.get(sent[0] << 8 | sent[1]) if len(sent) >= HEADER_LENGTH else None
+        if len(self.headers) >= KEPT_HEADERS:
+            self.headers.clear()
+        header = self.headers[sent] = Header(first, sent)
+        return header

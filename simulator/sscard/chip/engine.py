@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from sscard.chip.answers import (
     MEMORY_FAILURE,
+    MORE_DATA,
     NO_DATA_PENDING,
     NOT_SUPPORTED,
     OK,
@@ -19,13 +20,13 @@ from sscard.chip.answers import (
     answer,
     wrong_le,
 )
-from sscard.chip.command import EVERY_COMMAND, Command, CommandTable, Field, Parameter, Sent
+from sscard.chip.command import EVERY_COMMAND, HEADER_LENGTH, Command, CommandTable, Field, Header, Parameter, Sent
 from sscard.chip.memory import Memory, MemoryFailure, PowerLost
 from sscard.chip.session import ChipSession, Random
 from sscard.i18n.phrase import Phrase, Words
+from sscard.pickling import PortableError
 from sscard.standard.apdu import GET_RESPONSE_INS, SW
 
-HEADER_LENGTH: Final = 4
 SW_LENGTH: Final = 2
 MALFORMED: Final = (WRONG_P1P2, WRONG_LENGTH)
 """Answers of a SELECT without effect, which therefore cannot leave a locked application."""
@@ -33,7 +34,7 @@ MALFORMED: Final = (WRONG_P1P2, WRONG_LENGTH)
 S = TypeVar("S", bound=ChipSession)
 
 
-class PowerError(Exception):
+class PowerError(PortableError):
     """A command was sent to a chip without power."""
 
 
@@ -46,7 +47,7 @@ def get_response(session: ChipSession) -> bytes:
     if le == 0 or le > len(waiting):
         return wrong_le(len(waiting))
     session.pending = waiting[le:]
-    return waiting[:le] + (answer(SW.MORE_DATA | len(session.pending)) if session.pending else OK)
+    return waiting[:le] + (MORE_DATA[len(session.pending)] if session.pending else OK)
 
 
 def get_response_command(further: dict[int, Phrase]) -> Command[ChipSession]:
@@ -85,7 +86,7 @@ class Engine(Generic[S]):
     is the session, which ends at power-off.
     """
 
-    __slots__ = ("_atr", "_by_code", "_commands", "_contact", "_name", "_random", "_session", "_unknown_ins", "memory")
+    __slots__ = ("_atr", "_commands", "_contact", "_headers", "_name", "_random", "_session", "_unknown_ins", "memory")
 
     def __init__(
         self,
@@ -100,7 +101,7 @@ class Engine(Generic[S]):
         self._name = name
         self._atr = atr
         self._commands = commands
-        self._by_code = commands.by_code
+        self._headers = commands.headers
         self._unknown_ins = answer(unknown_ins)
         self.memory = memory
         self._random = random
@@ -122,7 +123,7 @@ class Engine(Generic[S]):
             ends = lasts == "command" and not declared.gives_challenge
         if ends:
             session.challenge = b""
-        session.attentive = bool(session.challenge)
+        session.attentive = lasts == "command" and bool(session.challenge)
 
     def power_on(self) -> bytes:
         """Recover the memory, start a session, return the ATR (17 bytes contact, 18 contactless)."""
@@ -148,65 +149,50 @@ class Engine(Generic[S]):
         session = self._session
         if session is None:
             raise PowerError(f"the {self._name} has no power: call power_on() first")
-        declared = self._by_code.get(command[0] << 8 | command[1]) if len(command) >= HEADER_LENGTH else None
-        if session.pending and (declared is None or declared.ins != GET_RESPONSE_INS):
-            session.pending = b""
         try:
-            if declared is None or session.barred:
-                answered = self._exceptional(session, declared, command)
-            else:
-                answered = self._check(session, declared, command)
-        except MemoryFailure:
-            answered = MEMORY_FAILURE
-        except PowerLost:
-            self._session = None
-            raise
-        if session.attentive:
-            self.look_after(session, declared, answered)
-        return answered
-
-    def _check(self, session: S, declared: Command[S], command: bytes) -> bytes:
-        """The order of checks of card-commands.md §0: P1 P2, length, then those of the command."""
-        p1 = command[2]
-        p2 = command[3]
-        if declared.p1p2 and (p1 << 8 | p2) not in declared.p1p2:
-            sibling = declared.sibling
-            return self._check(session, sibling, command) if sibling else WRONG_P1P2
-        length = len(command)
-        p3 = command[4] if length > HEADER_LENGTH else 0
-        session.p1 = p1
-        session.p2 = p2
-        if not declared.lengths:
-            session.data = b""
-            session.le = p3
-            return declared.run(session) if length <= HEADER_LENGTH + 1 else WRONG_LENGTH
-        if p3 not in declared.lengths:
-            return WRONG_LENGTH
-        # Only a case 4 command may carry an Le; only an Lc of 0 may be left out.
-        if length not in (HEADER_LENGTH + 1 + p3, HEADER_LENGTH) and (
-            length != HEADER_LENGTH + 2 + p3 or not declared.answers_data
-        ):
-            return WRONG_LENGTH
-        session.data = command[5 : 5 + p3]
-        session.le = 0
-        answered = declared.run(session)
-        if declared.answers_data and session.contact and len(answered) > SW_LENGTH:
-            session.pending = answered[:-SW_LENGTH]
-            return answer(SW.MORE_DATA | len(session.pending))
-        return answered
-
-    def _exceptional(self, session: S, declared: Command[S] | None, command: bytes) -> bytes:
-        """An unknown command, or any command while the card or the application is locked.
-
-        A locked card answers every command with its status word, a locked
-        application only the known ones. SELECT may leave both; it is answered
-        with the status word of the selected DF, if that is locked too.
-        """
+            header = self._headers[command[:5]]
+        except KeyError:
+            header = self._commands.header(command[:5])
+        if session.pending and not header.fetches:
+            session.pending = b""
         barred = session.barred
-        if declared is not None and declared.leaves_lock:
-            answered = self._check(session, declared, command)
-            return session.barred if answered in MALFORMED or session.barred == NOT_SUPPORTED else answered
-        if barred == NOT_SUPPORTED or declared is not None:
+        run = header.run
+        length = len(command)
+        if run is None or (barred and not header.leaves_lock):
+            answered = self._refusal(header, barred, command)
+        elif length != header.length and length != header.longest:
+            answered = WRONG_LENGTH
+        else:
+            session.p1 = header.p1
+            session.p2 = header.p2
+            session.data = command[5 : header.end]
+            session.le = header.le
+            try:
+                answered = run(session)
+            except MemoryFailure:
+                answered = MEMORY_FAILURE
+            except PowerLost:
+                self._session = None
+                raise
+            if header.answers_data and session.contact and len(answered) > SW_LENGTH:
+                session.pending = answered[:-SW_LENGTH]
+                answered = MORE_DATA[len(session.pending)]
+        # A SELECT may leave a lock: then the status word is that of the selected DF, if that is locked too.
+        if barred and (answered in MALFORMED or session.barred == NOT_SUPPORTED):
+            answered = session.barred
+        if session.attentive or header.spends_challenge:
+            self.look_after(session, header.command, answered)
+        return answered
+
+    def _refusal(self, header: Header[S], barred: bytes, command: bytes) -> bytes:
+        """The answer to an unknown command, to wrong P1 P2 or P3, or to any command while the card is locked.
+
+        A locked card answers every command but SELECT with its status word, a
+        locked application only the known ones.
+        """
+        if header.command is not None:
+            return barred if barred and not header.leaves_lock else header.refusal
+        if barred == NOT_SUPPORTED:
             return barred
         if len(command) < HEADER_LENGTH:
             return barred or WRONG_LENGTH

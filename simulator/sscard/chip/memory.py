@@ -15,7 +15,9 @@ keep is a ``MemoryFailure`` and takes no effect. The store adds no write points.
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+from sscard.pickling import PortableError
 
 NEVER: Final = 1 << 62
 """A write point that is never reached."""
@@ -35,11 +37,11 @@ class Moment(IntEnum):
     AFTER = 2
 
 
-class PowerLost(Exception):
+class PowerLost(PortableError):
     """The power was cut at a write point; the card did not answer."""
 
 
-class MemoryFailure(Exception):
+class MemoryFailure(PortableError):
     """A cell cannot be written any more; the card answers 6581."""
 
 
@@ -57,14 +59,17 @@ class Memory:
     """The cells of one card.
 
     ``numbers`` and ``strings`` are read directly and written only by
-    ``put_number``, ``put_string`` and ``commit``. ``writes`` counts the write
-    points passed since the memory was made, so an unchanged ``writes`` means
-    an unchanged memory. ``store`` holds the same state from ``keep_in`` on.
+    ``put_number``, ``put_string``, ``put_both`` and ``commit``. ``writes`` counts
+    the write points passed since the memory was made, so an unchanged ``writes``
+    means an unchanged memory. ``store`` holds the same state from ``keep_in`` on.
+
+    ``shared`` states that other memories have the same list of numbers, as new
+    cards of one product: it is copied before the first write.
     """
 
-    __slots__ = ("_limit", "_store", "cut_at", "fail_at", "log", "moment", "numbers", "strings", "writes")
+    __slots__ = ("_limit", "_shared", "_store", "cut_at", "fail_at", "log", "moment", "numbers", "strings", "writes")
 
-    def __init__(self, numbers: list[int], strings: list[bytes]) -> None:
+    def __init__(self, numbers: list[int], strings: list[bytes], *, shared: bool = False) -> None:
         self.numbers = numbers
         self.strings = strings
         self.log: Log | None = None
@@ -72,8 +77,13 @@ class Memory:
         self.cut_at = NEVER
         self.fail_at = NEVER
         self.moment = Moment.BEFORE
-        self._limit = NEVER
+        self._shared = shared
         self._store: Store | None = None
+        self._limit = self._next_fault()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Cells and log: no store, no fault to come, and the write points are counted from 0.
+        return restored, (self.numbers, self.strings, self.log)
 
     def keep_in(self, store: Store) -> None:
         """Commit every change from now on to a store, which holds the present state."""
@@ -98,7 +108,8 @@ class Memory:
 
     # If no fault is due before the end of a transaction, its steps are not observable,
     # so the cells are written directly; otherwise _write proceeds step by step. A memory
-    # with a store always takes the way of _write, so that one without pays nothing for it.
+    # with a store, or with numbers that are still shared, always takes the way of _write, so
+    # that another pays nothing for it.
 
     def put_number(self, cell: int, value: int) -> None:
         """A transaction that writes one number."""
@@ -108,6 +119,16 @@ class Memory:
             return
         self.writes = writes
         self.numbers[cell] = value
+
+    def put_both(self, cell: int, value: int, place: int, content: bytes) -> None:
+        """A transaction that writes one number and one string."""
+        writes = self.writes + 4
+        if writes > self._limit:
+            self._write([(cell, value)], [(place, content)])
+            return
+        self.writes = writes
+        self.numbers[cell] = value
+        self.strings[place] = content
 
     def put_string(self, cell: int, value: bytes) -> None:
         """A transaction that writes one string."""
@@ -142,6 +163,10 @@ class Memory:
         return copy
 
     def _write(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
+        if self._shared:
+            self._shared = False
+            self.numbers = self.numbers[:]
+            self._limit = self._next_fault()
         writes = self.writes + 2 + len(numbers) + len(strings)
         if writes > self.fail_at:
             raise MemoryFailure
@@ -208,7 +233,14 @@ class Memory:
         return self.moment
 
     def _next_fault(self) -> int:
-        return NOW if self._store is not None else min(self.cut_at, self.fail_at)
+        return NOW if self._shared or self._store is not None else min(self.cut_at, self.fail_at)
+
+
+def restored(numbers: list[int], strings: list[bytes], log: Log | None) -> Memory:
+    """The memory with these cells and this log."""
+    memory = Memory(numbers, strings)
+    memory.log = log
+    return memory
 
 
 class Log:
@@ -216,7 +248,12 @@ class Log:
 
     __slots__ = ("complete", "numbers", "strings")
 
-    def __init__(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
+    def __init__(
+        self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]], complete: bool = False
+    ) -> None:
         self.numbers = numbers
         self.strings = strings
-        self.complete = False
+        self.complete = complete
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Log, (self.numbers, self.strings, self.complete)

@@ -19,9 +19,9 @@ class ChipSession:
     or the current application is locked (empty: not locked).
 
     ``challenge_lasts`` until its ``use``, its ``success`` or the next
-    ``command`` [OC-12]. A command that sets a challenge or opens a transaction
-    sets ``attentive``: only then does the engine check after each command
-    whether the command ends them.
+    ``command`` [OC-12]. ``attentive`` means that any command may end a challenge
+    or a transaction: only then does the engine check this after each command,
+    otherwise after those that use a challenge.
     """
 
     __slots__ = (
@@ -52,3 +52,9 @@ class ChipSession:
         self.p2 = 0
         self.data = b""
         self.le = 0
+
+    def give_challenge(self, length: int) -> bytes:
+        """A new challenge of the card, which the next commands may use."""
+        self.challenge = self.random(length)
+        self.attentive = self.attentive or self.challenge_lasts == "command"
+        return self.challenge

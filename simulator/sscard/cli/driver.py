@@ -241,12 +241,10 @@ def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
 
         return open_reader, open_reader
     if scheme == IMAGE:
-        from random import SystemRandom
-
         from sscard.issuer.cardfile import FileCard
 
         card = held.enter_context(open_image(url))
-        other = FileCard(card.store, card.path, SystemRandom(), contact=False)
+        other = FileCard(card.store, card.path, None, contact=False)
         return lambda: card, lambda: other
     connection = held.enter_context(open_target(url))
     return lambda: connection, lambda: connection

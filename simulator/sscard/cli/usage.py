@@ -20,6 +20,7 @@ from sscard.cli.formatter import Formatter
 from sscard.errors import InputError, suggestion
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Sayable
+from sscard.pickling import rebuilt
 
 LONGEST_METAVAR: Final = 40
 """Longer choices are listed behind the help of the option."""
@@ -38,6 +39,9 @@ class Unusable(click.UsageError):
         super().__init__(message, ctx)
         self.remedy = remedy
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _without_context(self)
+
 
 class BadValue(click.BadParameter):
     """A value that an option or argument does not take, and the remedy; click adds which parameter it is."""
@@ -45,6 +49,15 @@ class BadValue(click.BadParameter):
     def __init__(self, message: str, remedy: Sayable = "", param: click.Parameter | None = None) -> None:
         super().__init__(message, param=param)
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _without_context(self)
+
+
+def _without_context(error: click.UsageError) -> tuple[Any, ...]:
+    """The pickle of an error without the running command, which stays in its process."""
+    state = {name: None if name in ("ctx", "cmd", "param") else value for name, value in vars(error).items()}
+    return rebuilt, (type(error), error.args), state
 
 
 def input_error(error: click.UsageError) -> InputError:

@@ -8,6 +8,7 @@ from typing import Final
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.errors import InputError, MissingPart
+from sscard.pickling import PortableError
 from sscard.standard.apdu import status_words, tries_in
 from sscard.terminal.errors import ApduError, PinBlocked, UnknownAlgorithm, WrongPin
 from sscard.terminal.psam import PsamError
@@ -98,7 +99,7 @@ TEXT: Final[dict[Code, str]] = {
 }
 
 
-class DriverError(Exception):
+class DriverError(PortableError):
     """A driver function returns this code; ``detail`` is part of the description and never a secret."""
 
     def __init__(self, code: int, detail: str = "") -> None:

@@ -23,12 +23,13 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, get_args
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from sscard.document import parse_document, read_document
 from sscard.errors import InputError, MissingPart, not_loaded
@@ -81,6 +82,7 @@ class Pkcs11Hsm(CheckedHsm):
 
     def __init__(self, module: Path, token: str, pin: str) -> None:
         self._pkcs11 = _library()
+        self._module = module
         self._token = token
         self._lock = Lock()
         with ExitStack() as opened:
@@ -93,6 +95,11 @@ class Pkcs11Hsm(CheckedHsm):
 
     def __repr__(self) -> str:
         return f"<Pkcs11Hsm {self._token}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A pickle names the token without its PIN, which the process that opens it takes from the environment.
+        url = f"pkcs11:token={quote(self._token)};module={quote(str(self._module))}"
+        return partial(open_url, access=Access()), (url,)
 
     def __enter__(self) -> Pkcs11Hsm:
         return self

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from random import Random, SystemRandom
+from random import Random
 from tempfile import TemporaryDirectory
 
 from sscard.card import Chip
@@ -81,7 +81,7 @@ class FileCard:
     file: then nothing is written until the file is opened again.
     """
 
-    def __init__(self, store: CardStore, path: Path, random: Random, *, contact: bool) -> None:
+    def __init__(self, store: CardStore, path: Path, random: Random | None, *, contact: bool) -> None:
         self.store = store
         self.card = store.card
         self.path = path
@@ -131,6 +131,6 @@ def open_card(
     store = CardStore(target, str(path), notify, sync=sync)
     try:
         warn_of(target, notify, sync=sync)
-        yield FileCard(store, path, random or SystemRandom(), contact=contact)
+        yield FileCard(store, path, random, contact=contact)
     finally:
         store.close()

@@ -6,7 +6,7 @@ import re
 from functools import cache, lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
@@ -132,6 +132,7 @@ class KeyHierarchy:
 
     def __init__(self, file: KeyFile) -> None:
         self.name = file.name
+        self._file = file
         self.psam_keys = KeyHierarchy(KeyFile(name=file.name, keys=list(file.psam_keys))) if file.psam_keys else None
         self._roots = {key.name: key for key in file.keys}
         self._addresses = {
@@ -143,6 +144,10 @@ class KeyHierarchy:
 
     def __repr__(self) -> str:
         return f"<KeyHierarchy {self.name}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # The built-in test keys by reference; a pickle of others holds the roots.
+        return (builtin_keys, ()) if self is builtin_keys() else (type(self), (self._file,))
 
     def at(self, address: str) -> Address | None:
         """The key at a key address, ``None`` if there is no key."""
@@ -165,7 +170,8 @@ class KeyHierarchy:
         values = held.values(suite) if held else []
         return values[version] if version < len(values) else None
 
-    def _derive_city_key(self, suite: Suite, key: str, version: int, city_code: str) -> BlockKey:
+    def needed(self, suite: Suite, key: str, version: int) -> bytes:
+        """A root's value; ``InputError`` if the issuer does not have it."""
         value = self.root(suite, key, version)
         if value is None:
             raise InputError(
@@ -177,6 +183,10 @@ class KeyHierarchy:
                 ),
                 remedy=Phrase("add it, as in sscard's own test-keys.yaml"),
             )
+        return value
+
+    def _derive_city_key(self, suite: Suite, key: str, version: int, city_code: str) -> BlockKey:
+        value = self.needed(suite, key, version)
         for factor in (province_factor(city_code), city_factor(city_code)):
             value = suite.diversify(suite.key(value), factor)
         return suite.key(value)

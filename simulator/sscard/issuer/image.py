@@ -86,8 +86,8 @@ def content_of(card: Card) -> dict[str, Any]:
         "personality": dataclasses.asdict(profile.personality),
         "historical": profile.historical.hex().upper(),
         "keys": {
-            spec.name: [profile.key(index, version).hex().upper() for version in range(spec.versions)]
-            for index, spec in enumerate(layout.keys)
+            spec.name: [value.hex().upper() for value in values]
+            for spec, values in zip(layout.keys, profile.all_keys(), strict=True)
         },
         "memory": {
             "numbers": dict(zip(numbers, memory.numbers, strict=True)),
@@ -270,8 +270,8 @@ class ImageReading:
             memory.log = Log(
                 [(names[0].index(name), value) for name, value in numbers.items()],
                 [(names[1].index(name), bytes.fromhex(value)) for name, value in written.items()],
+                image.log.complete,
             )
-            memory.log.complete = image.log.complete
         return Card(profile, memory)
 
     def cells(self, part: str, names: list[str], needed: int, blank: list[T], given: Mapping[str, T]) -> list[T]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
+from functools import lru_cache
 from random import Random, SystemRandom
+from typing import Any, Final, NamedTuple, TypeVar
 
 from sscard.card import Chip, Personality, Profile, Snapshot
+from sscard.card.profile import Diversify
 from sscard.card.snapshot import take_snapshot
-from sscard.chip.memory import Memory
+from sscard.chip.memory import Log, Memory
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys
@@ -20,7 +22,7 @@ from sscard.issuer.places import Place, find_place
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.standard.generations import GENERATIONS, build_layout
-from sscard.standard.tree import Item, Layout
+from sscard.standard.tree import PIN, Item, Layout
 
 CHIP_MAKER = bytes.fromhex("1234")
 COS = bytes.fromhex("A1B2C3")
@@ -31,13 +33,19 @@ VALID_YEARS = 10
 IDENTIFICATION_CODE = 0x01
 CITY = "410400"
 CITY_DIGITS = 6
+SERIAL_LENGTH = 8
+SHARED_LIMIT = 256
+"""Products, and cities of each, whose blank memory is kept."""
 SEEDED_DATE = date(2026, 1, 5)
 """The default day of issue if a seed is given, so that the card is reproducible."""
 
 DF01, DF04 = 0xDF01, 0xDF04
 OFF_LINE = "2"
 
-_layout = cache(build_layout)
+_SYSTEM: Final = SystemRandom()
+"""The source of challenges of all cards without another one; it has no state."""
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +76,25 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """An issued card without power: the constant ``profile`` and the non-volatile ``memory``."""
+    """An issued card without power: the constant ``profile`` and the non-volatile ``memory``.
+
+    A pickle holds the PIN, every key of the card and the state of its memory, but
+    no root key, no store and no fault to come. The loaded card, and a copy, has
+    the layout of its product, and its ``memory.writes`` begins at 0.
+    """
 
     profile: Profile
     memory: Memory
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        personality, layout, memory = self.profile.personality, self.profile.layout, self.memory
+        keys = [value for versions in self.profile.all_keys() for value in versions]
+        blank = _blank_memory(personality, layout)
+        return _loaded, (
+            *(personality, layout, self.profile.historical),
+            *(b"".join(keys), bytes(map(len, keys))),
+            *(_changes(blank.numbers, memory.numbers), _changes(blank.strings, memory.strings), memory.log),
+        )
 
     def chip(self, random: Random | None = None, *, contact: bool = True) -> Chip:
         """The card's chip, without power: a ``Connection`` in this process.
@@ -79,7 +102,7 @@ class Card:
         Its challenges come from ``random``, by default from the operating
         system. ``contact`` chooses the interface, T=0 or contactless.
         """
-        return Chip(self.profile, self.memory, (random or SystemRandom()).randbytes, contact=contact)
+        return Chip(self.profile, self.memory, (random or _SYSTEM).randbytes, contact=contact)
 
     def snapshot(self) -> Snapshot:
         """Counters and states of the card without power; no secrets."""
@@ -180,20 +203,83 @@ def make_order(personality: Personality, random: Random, holder: Holder, city_co
 
 
 def personalise(order: Order, keys: KeyHierarchy) -> Card:
-    """The card of an order, with diversified keys and data items."""
+    """The card of an order, with its data items; each of its keys is diversified on first use.
+
+    ``InputError`` if ``keys`` lacks a root that the card needs.
+    """
     personality = order.personality
-    layout = layout_of(personality)
-    reference = card_reference(order)
-    historical = CHIP_MAKER + COS + reference.serial
-    suite = SUITES_BY_NAME[personality.algorithm]
-    values = [
-        tuple(keys.card_key(suite, spec.name, version, reference) for version in range(spec.versions))
-        for spec in layout.keys
-    ]
-    profile = Profile(personality, layout, historical, values)
+    shared = _shared(personality, order.city_code, keys)
+    layout = shared.layout
+    historical = CHIP_MAKER + COS + card_reference(order).serial
     texts = {(layout.ssse.fid, 0x05): _issuer_data(order), (layout.ssse.fid, 0x06): _holder_data(order)}
-    contents = _written(layout, texts | _application_texts(order.city_code), personality.an_padding)
-    return Card(profile, profile.new_memory(encode_pin(order.pin), contents))
+    strings = shared.strings[:]
+    strings[PIN] = encode_pin(order.pin)
+    for cell, content in _written(layout, texts, personality.an_padding).items():
+        strings[cell] = content
+    return Card(
+        Profile(personality, layout, historical, shared.diversify), Memory(shared.numbers, strings, shared=True)
+    )
+
+
+class _Shared(NamedTuple):
+    """What the cards of one product, city and key file share: a new card copies the strings, and few of them differ."""
+
+    layout: Layout
+    diversify: Diversify
+    numbers: list[int]
+    strings: list[bytes]
+
+
+@lru_cache(maxsize=SHARED_LIMIT)
+def _shared(personality: Personality, city_code: str, keys: KeyHierarchy) -> _Shared:
+    def diversify(profile: Profile, index: int, version: int) -> bytes:
+        reference = CardReference(city_code, profile.historical[-SERIAL_LENGTH:])
+        return keys.card_key(profile.suite, profile.layout.keys[index].name, version, reference)
+
+    layout = layout_of(personality)
+    for spec in layout.keys:
+        for version in range(spec.versions):
+            keys.needed(SUITES_BY_NAME[personality.algorithm], spec.name, version)
+    blank = _blank_memory(personality, layout)
+    applications = fresh_applications(layout, city_code, personality.an_padding)
+    strings = [applications.get(cell, content) for cell, content in enumerate(blank.strings)]
+    return _Shared(layout, diversify, blank.numbers, strings)
+
+
+@lru_cache(maxsize=SHARED_LIMIT)
+def _blank_memory(personality: Personality, layout: Layout) -> Memory:
+    """The memory of a card that nothing was written to; it is shared, so it stays as it is."""
+    return Profile(personality, layout, b"", []).new_memory(b"", {})
+
+
+def _changes(blank: list[T], now: list[T]) -> dict[int, T]:
+    """The cells that differ from those of a blank card."""
+    return {cell: value for cell, (old, value) in enumerate(zip(blank, now, strict=True)) if value != old}
+
+
+def _loaded(
+    personality: Personality,
+    layout: Layout,
+    historical: bytes,
+    keys: bytes,
+    lengths: bytes,
+    changed: dict[int, int],
+    strings: dict[int, bytes],
+    log: Log | None,
+) -> Card:
+    """The card of a pickle: all its keys in one string, the length of each, and what differs from a blank card."""
+
+    def key(profile: Profile, index: int, version: int) -> bytes:
+        place = profile.layout.counter(index, version) - profile.layout.counters[0]
+        start = sum(lengths[:place])
+        return keys[start : start + lengths[place]]
+
+    blank = _blank_memory(personality, layout)
+    numbers = [changed.get(cell, number) for cell, number in enumerate(blank.numbers)] if changed else blank.numbers
+    contents = [strings.get(cell, content) for cell, content in enumerate(blank.strings)]
+    memory = Memory(numbers, contents, shared=not changed)
+    memory.log = log
+    return Card(Profile(personality, layout, historical, key), memory)
 
 
 def layout_of(personality: Personality, held: Mapping[str, int] | None = None) -> Layout:
@@ -201,8 +287,7 @@ def layout_of(personality: Personality, held: Mapping[str, int] | None = None) -
 
     ``held`` is the number of versions per key on a card that lacks some keys.
     """
-    build = _layout if held is None else build_layout
-    return build(
+    return build_layout(
         personality.generation,
         personality.ssse_fid,
         optional_applications=personality.optional_applications,
@@ -261,8 +346,8 @@ def _issuer_data(order: Order) -> dict[int, str]:
         0x02: "3",
         0x03: GENERATIONS[order.personality.generation].version,
         0x04: f"9156000002{order.city_code[:2]}0000{order.city_code}01",
-        0x05: f"{order.issued:%Y%m%d}",
-        0x06: f"{order.expires:%Y%m%d}",
+        0x05: order.issued.isoformat().replace("-", ""),
+        0x06: order.expires.isoformat().replace("-", ""),
         0x07: card_number(order.card_body),
     }
 
@@ -277,5 +362,5 @@ def _holder_data(order: Order) -> dict[int, str]:
         0x0A: holder.sex,
         0x0B: "01",
         0x0C: holder.birthplace,
-        0x0D: f"{holder.birth_date:%Y%m%d}",
+        0x0D: holder.id_number[6:14],
     }

@@ -24,6 +24,7 @@ from sscard.errors import MissingPart
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.model.invariants import IN_TIME, ONLY_ERRORS
+from sscard.pickling import PortableError
 from sscard.proof.report import Proof
 
 SECONDS: Final = 20
@@ -47,7 +48,7 @@ KINDS: Final = {
 """The files that the fuzzer leaves."""
 
 
-class Wrong(Exception):
+class Wrong(PortableError):
     """An answer that is not allowed."""
 
     def __init__(self, said: Sayable) -> None:

@@ -14,6 +14,7 @@ from sscard.issuer import Card, issue_card, preset
 from sscard.model import invariants
 from sscard.model.invariants import AS_THE_ORACLE, Facts, Interrupted
 from sscard.model.oracle import Choices, Effect, Oracle, digits, padded
+from sscard.pickling import PortableError
 from sscard.standard.tree import PIN, PIN_TRIES, SSSE_NAME
 
 PRESETS: Final = ("v3-sm4", "v2-3des")
@@ -80,7 +81,7 @@ class Fault(NamedTuple):
     again: tuple[int, Moment] | None = None
 
 
-class Difference(Exception):
+class Difference(PortableError):
     """Card and oracle differ, or an invariant is broken: its name, and how."""
 
     def __init__(self, invariant: str, happened: Phrase) -> None:

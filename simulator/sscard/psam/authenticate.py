@@ -33,9 +33,7 @@ def get_challenge(session: PsamSession) -> bytes:
     le = session.le
     if le not in session.suite.challenge_lengths:
         return WRONG_LENGTH
-    session.challenge = session.random(le)
-    session.attentive = True
-    return session.challenge + OK
+    return session.give_challenge(le) + OK
 
 
 def initialize_environment(session: PsamSession) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from sscard.chip.answers import NOT_SUPPORTED
 from sscard.chip.memory import Memory
@@ -34,6 +34,9 @@ class PsamProfile:
 
     def __repr__(self) -> str:
         return f"<PsamProfile {'+'.join(held.suite.name for held in self.environments)}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PsamProfile, (self.historical, self.environments, self._own_keys, self.key_tries)
 
     def own_key(self, environment: int, number: int) -> bytes | None:
         """The value of an own key."""

@@ -65,7 +65,7 @@ def delivery_session_key(session: PsamSession) -> bytes:
     cut = factors * FACTOR_LENGTH
     suite = session.suite
     key = card_key(suite, record, data[:cut])
-    session.process = Delivery(suite.key(key.encrypt(data[cut:])), kind)
+    session.process = Delivery(suite.passing_key(key.encrypt(data[cut:])), kind)
     return OK
 
 

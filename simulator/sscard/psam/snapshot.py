@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from sscard.chip.memory import Memory
 from sscard.psam.keys import read_records
@@ -31,6 +32,9 @@ class PsamSnapshot:
     challenge_waiting: bool
     process: str
     """``session key``, ``purchase`` or empty."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return PsamSnapshot, tuple(getattr(self, each.name) for each in fields(self))
 
 
 def take_snapshot(profile: PsamProfile, memory: Memory, session: PsamSession | None) -> PsamSnapshot:

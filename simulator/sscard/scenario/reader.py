@@ -7,7 +7,7 @@ inserts the card, the card is inserted before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -101,7 +101,7 @@ class Scenario:
     card: CardData
     personality: Personality
     steps: tuple[Step, ...]
-    document: Document
+    document: Document = field(compare=False)
 
     @property
     def title(self) -> str:

@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from sscard.i18n.phrase import Words
+from sscard.pickling import PortableError
 
 GET_RESPONSE_INS: Final = 0xC0
 
@@ -108,7 +109,7 @@ def command(cla: int, ins: int, p1: int, p2: int, data: bytes = b"", le: int | N
     return body
 
 
-class NoStatusWord(ValueError):
+class NoStatusWord(PortableError, ValueError):
     """An answer is shorter than a status word."""
 
 

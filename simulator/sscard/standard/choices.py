@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Final, Literal, NamedTuple, get_args
+from functools import lru_cache
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 from sscard.standard.cipher import SECRET_ALGORITHMS, SUITES_BY_NAME
 from sscard.standard.generations import GENERATIONS, TAKEN_FIDS
@@ -70,7 +71,10 @@ def _word(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personality:
-    """One card product, immutable; the defaults are those of the open choices."""
+    """One card product, immutable; the defaults are those of the open choices.
+
+    Pickled as what differs from the defaults. Equal ones are the same object again when they are loaded.
+    """
 
     name: str
     generation: str = field(metadata=_word("", "规范版本: which file tree and access rules the card has.", GENERATIONS))
@@ -232,6 +236,16 @@ class Personality:
         default=True,
         metadata=_flag("OC-35", "CHANGE PIN without the old PIN while one is set is a wrong try, else 6A80."),
     )
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        values = ((each.name, getattr(self, each.name), each.default) for each in fields(self))
+        return personality_with, (tuple((name, value) for name, value, default in values if value != default),)
+
+
+@lru_cache(maxsize=64)
+def personality_with(values: tuple[tuple[str, Any], ...]) -> Personality:
+    """The personality with these values of fields by name, and else the defaults."""
+    return Personality(**dict(values))
 
 
 CHOICES: Final[dict[str, Choice]] = {

@@ -3,11 +3,14 @@
 The suites are in ``SUITES``: ``DES`` (blocks of 8 bytes, DES and 3DES) and
 ``SM4`` (blocks of 16 bytes). To add an algorithm, add a subclass of ``Suite``
 there, and its root keys to the key file. A suite is stateless; a ``BlockKey``
-is one key with its ECB context, for repeated use.
+is one key with its ECB context, for repeated use. The keys used last are kept
+with their contexts, because setting one up costs more than all else of a
+command; nothing shows or pickles them.
 """
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Final
 
@@ -15,6 +18,8 @@ from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import SM4 as _SM4
 from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+from sscard.pickling import PortableError
 
 MAC_LENGTH: Final = 4
 AUTHENTICATION_LENGTH: Final = 8
@@ -24,12 +29,22 @@ equal: Final = compare_digest
 """Compare two byte strings in constant time."""
 
 
-class CipherError(ValueError):
+class CipherError(PortableError, ValueError):
     """Input of a form that the arithmetic does not define; the text never contains a key or PIN."""
 
 
+KEPT_KEYS: Final = 1024
+"""Keys of each suite whose contexts are kept; the least recently used makes way for the next."""
+KEPT_SESSION_KEYS: Final = 8
+"""The same for session keys: card and HSM of one process need each of them once, one after the other."""
+
+
 class BlockKey:
-    """One key of a block cipher: ``encrypt`` and ``decrypt`` whole blocks in ECB."""
+    """One key of a block cipher: ``encrypt`` and ``decrypt`` whole blocks in ECB.
+
+    Its holders share it, so part of a block, which its context would keep for
+    the next call, is a ``CipherError``.
+    """
 
     __slots__ = ("_cipher", "_encryptor", "block", "length")
 
@@ -40,6 +55,8 @@ class BlockKey:
         self._encryptor = cipher.encryptor()
 
     def encrypt(self, blocks: bytes) -> bytes:
+        if len(blocks) % self.block:
+            raise CipherError(f"a cipher takes whole blocks of {self.block} bytes, got {len(blocks)} bytes")
         return self._encryptor.update(blocks)
 
     def decrypt(self, blocks: bytes) -> bytes:
@@ -48,8 +65,8 @@ class BlockKey:
     def chain(self, blocks: bytes) -> bytes:
         """The last block of a CBC encryption from a zero IV."""
         size = self.block
-        last = bytes(size)
-        for start in range(0, len(blocks), size):
+        last = self.encrypt(blocks[:size])
+        for start in range(size, len(blocks), size):
             mixed = int.from_bytes(last, "big") ^ int.from_bytes(blocks[start : start + size], "big")
             last = self._encryptor.update(mixed.to_bytes(size, "big"))
         return last
@@ -60,9 +77,12 @@ def pad(data: bytes, block: int) -> bytes:
     return data + b"\x80" + bytes(-(len(data) + 1) % block)
 
 
+_COMPLEMENTS: Final = bytes(range(0xFF, -1, -1))
+
+
 def complement(factor: bytes) -> bytes:
     """The bitwise complement of a diversification factor."""
-    return bytes(byte ^ 0xFF for byte in factor)
+    return factor.translate(_COMPLEMENTS)
 
 
 class Suite:
@@ -97,12 +117,20 @@ class Suite:
     def __repr__(self) -> str:
         return f"<Suite {self.name}>"
 
+    def __reduce__(self) -> str:
+        # A pickle refers to the suite by the name of its constant in this module, so that it is the same one again.
+        return self.name
+
     @property
     def key_field(self) -> str:
         return self.name.lower()
 
     def key(self, value: bytes) -> BlockKey:
         """A key ready for use."""
+        raise NotImplementedError
+
+    def passing_key(self, value: bytes) -> BlockKey:
+        """A key for one operation, such as a session key, ready for use."""
         raise NotImplementedError
 
     def authentication_data(self, session: BlockKey, original: bytes) -> bytes:
@@ -121,7 +149,7 @@ class Suite:
         """Session key (过程密钥) from a challenge of 4, 8 or (SM4) 16 bytes, right-padded with 00."""
         if len(challenge) not in self.challenge_lengths:
             raise CipherError(f"{self.name} takes a challenge of {self.challenge_lengths} bytes, got {len(challenge)}")
-        return self.key(key.encrypt(challenge + bytes(self.block - len(challenge))))
+        return self.passing_key(key.encrypt(challenge + bytes(self.block - len(challenge))))
 
     def authenticate(self, key: BlockKey, challenge: bytes, original: bytes) -> bytes:
         """Authentication data, 8 bytes, for a process factor (challenge) and original data."""
@@ -158,11 +186,10 @@ class _Des(Suite):
     __slots__ = ()
 
     def key(self, value: bytes) -> BlockKey:
-        if len(value) == 8:
-            return BlockKey(Cipher(TripleDES(value * 3), ECB()), 8, 8)
-        if len(value) == 16:
-            return BlockKey(Cipher(TripleDES(value + value[:8]), ECB()), 16, 8)
-        raise CipherError(f"a DES key has 8 or 16 bytes, got {len(value)}")
+        return _des_key(value)
+
+    def passing_key(self, value: bytes) -> BlockKey:
+        return _passing_des_key(value)
 
     def authentication_data(self, session: BlockKey, original: bytes) -> bytes:
         return session.encrypt(original)
@@ -182,9 +209,10 @@ class _Sm4(Suite):
     __slots__ = ()
 
     def key(self, value: bytes) -> BlockKey:
-        if len(value) != 16:
-            raise CipherError(f"an SM4 key has 16 bytes, got {len(value)}")
-        return BlockKey(Cipher(_SM4(value), ECB()), 16, 16)
+        return _sm4_key(value)
+
+    def passing_key(self, value: bytes) -> BlockKey:
+        return _passing_sm4_key(value)
 
     def authentication_data(self, session: BlockKey, original: bytes) -> bytes:
         whole = int.from_bytes(session.encrypt(original + bytes(8)), "big")
@@ -197,6 +225,25 @@ class _Sm4(Suite):
     def diversify(self, key: BlockKey, factor: bytes) -> bytes:
         return key.encrypt(factor + complement(factor))
 
+
+def _new_des_key(value: bytes) -> BlockKey:
+    if len(value) == 8:
+        return BlockKey(Cipher(TripleDES(value * 3), ECB()), 8, 8)
+    if len(value) == 16:
+        return BlockKey(Cipher(TripleDES(value + value[:8]), ECB()), 16, 8)
+    raise CipherError(f"a DES key has 8 or 16 bytes, got {len(value)}")
+
+
+def _new_sm4_key(value: bytes) -> BlockKey:
+    if len(value) != 16:
+        raise CipherError(f"an SM4 key has 16 bytes, got {len(value)}")
+    return BlockKey(Cipher(_SM4(value), ECB()), 16, 16)
+
+
+_des_key: Final = lru_cache(KEPT_KEYS)(_new_des_key)
+_sm4_key: Final = lru_cache(KEPT_KEYS)(_new_sm4_key)
+_passing_des_key: Final = lru_cache(KEPT_SESSION_KEYS)(_new_des_key)
+_passing_sm4_key: Final = lru_cache(KEPT_SESSION_KEYS)(_new_sm4_key)
 
 DES: Final[Suite] = _Des(
     "DES", 0x01, title="DES/3DES", block=8, key_lengths=(8, 16), session_key_length=8, challenge_lengths=(4, 8)

@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from sscard.i18n.phrase import Phrase
+from sscard.pickling import PortableError
 
 PIN_MIN_DIGITS: Final = 4
 PIN_MAX_DIGITS: Final = 16
 
 
-class InvalidPin(ValueError):
+class InvalidPin(PortableError, ValueError):
     """Digits that are not a PIN; ``said`` is the reason as a phrase, without the digits."""
 
     def __init__(self, said: Phrase) -> None:
@@ -76,9 +77,9 @@ def digits_in(pin: bytes) -> int:
     if not 2 <= len(pin) <= 8:
         return 0
     digits = pin.hex()
-    if digits[-1] == "f":
-        digits = digits[:-1]
-    return len(digits) if digits.isdecimal() else 0
+    if digits.isdecimal():
+        return len(digits)
+    return len(digits) - 1 if digits[-1] == "f" and digits[:-1].isdecimal() else 0
 
 
 def tlv(tag: int, value: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from sscard.standard.applications import ANNEX_2, ANNEX_FILES_2, DFS_1, DFS_2, FILES_1, FILES_2, FINANCIAL
@@ -124,6 +125,8 @@ GENERATIONS: Final[dict[str, Generation]] = {
 OLDEST: Final = next(iter(GENERATIONS))
 NEWEST: Final = next(reversed(GENERATIONS))
 
+LAYOUTS: Final = 256
+"""Layouts that are kept."""
 TAKEN_FIDS: Final = tuple(
     sorted({df.fid for made in GENERATIONS.values() for df in (*made.dfs, *made.annex, FINANCIAL)})
 )
@@ -144,13 +147,26 @@ def build_layout(
     dir_sfi: int = 0,
     held: Mapping[str, int] | None = None,
 ) -> Layout:
-    """The layout of a generation, by name.
+    """The layout of a generation, by name, built once for all cards of a product.
 
     ``ssse_fid`` is the FID of SSSE: the MF itself or a DDF below it. The flags
     state whether the applications of the annex and the financial DDF exist,
     ``dir_sfi`` is the SFI of the DIR file, 0 for no DIR file [OC-21]. ``held``
     is that of ``Layout``.
     """
+    versions = None if held is None else tuple(each for each in held.items() if each[1])
+    return _built(generation, ssse_fid, optional_applications, financial, dir_sfi, versions)
+
+
+@lru_cache(maxsize=LAYOUTS)
+def _built(
+    generation: str,
+    ssse_fid: int,
+    optional_applications: bool,
+    financial: bool,
+    dir_sfi: int,
+    held: tuple[tuple[str, int], ...] | None,
+) -> Layout:
     made = GENERATIONS[generation]
     dfs, files, groups = list(made.dfs), list(made.files), made.key_groups
     if optional_applications and made.annex:
@@ -164,7 +180,8 @@ def build_layout(
         [*([ssse] if ssse_fid == MF else [MF_DF, ssse]), *dfs, *([FINANCIAL] if financial else [])],
         [replace(key, df=key.df or ssse_fid) for key in KEYS if key.group in groups],
         [replace(file, df=file.df or ssse_fid) for file in (*made.ssse_files, *directory, *files)],
-        held,
+        None if held is None else dict(held),
+        origin=(_built, (generation, ssse_fid, optional_applications, financial, dir_sfi, held)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.pickling import PortableError
 from sscard.standard.cipher import ALGORITHM_NAMES, DES, SSF33_ID, SUITES
 
 ALGORITHM_MARK: Final = bytes.fromhex("9F0C038601")
@@ -12,7 +13,7 @@ SSF33_CITIES: Final = "11"
 """Prefix of the city codes that mean SSF33 if the FCI names no algorithm."""
 
 
-class UnknownAlgorithmId(LookupError):
+class UnknownAlgorithmId(PortableError, LookupError):
     """The FCI names an id that is not in ``ALGORITHM_NAMES``."""
 
     def __init__(self, algorithm: int) -> None:

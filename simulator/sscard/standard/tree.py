@@ -9,12 +9,12 @@ rule is a tuple of alternative masks: ``()`` is never, ``(0,)`` is free.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
 from itertools import accumulate
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from sscard.standard.encoding import tlv
 
@@ -26,6 +26,8 @@ SSSE: Final = 0
 """Placeholder in a row for the FID of SSSE, which the personality defines."""
 
 PIN_VERIFIED: Final = 1
+NAME_LENGTHS: Final = range(5, 17)
+"""Bytes of the name of a DF, and of the beginning of it by which SELECT finds it."""
 
 # Number cells every card has; application flags and key counters follow.
 PIN_TRIES: Final = 0
@@ -187,6 +189,9 @@ class Layout:
     ``held`` is the number of versions per key on a card that lacks some keys: a
     key that it does not contain is absent, and rules with it are never satisfied.
 
+    ``origin`` is a function that builds the same layout once for all, and its
+    arguments: what a pickle holds.
+
     ``medical`` is the first of the number cells of the medical account (see
     ``Account``), ``proofs`` the first of its two string cells, the proof of
     the last load and of the last purchase.
@@ -194,8 +199,11 @@ class Layout:
 
     __slots__ = (
         "_absent",
+        "_dfs",
         "_files",
         "_keys",
+        "_named",
+        "_origin",
         "counters",
         "dfs",
         "files",
@@ -215,7 +223,10 @@ class Layout:
         keys: Sequence[KeySpec],
         files: Sequence[FileSpec],
         held: Mapping[str, int] | None = None,
+        *,
+        origin: tuple[Callable[..., Layout], tuple[object, ...]],
     ) -> None:
+        self._origin: Final = origin
         self.generation: Final = generation
         first = CARD_BLOCKED + 1
         self.dfs: Final = tuple(replace(df, blocked_cell=cell) for cell, df in enumerate(dfs, first))
@@ -230,9 +241,25 @@ class Layout:
         self.files: Final = tuple(self._place(file, cell) for cell, file in enumerate(files, PIN + 1))
         self.proofs: Final = PIN + 1 + len(self.files)
         self._files: Final = {file.df << 8 | file.sfi: file for file in self.files}
+        self._dfs: Final = {df.fid: df for df in reversed(self.dfs)}
+        self._named: dict[bytes, tuple[DfSpec, ...]] = {}
+        for df in self.dfs:
+            for end in range(NAME_LENGTHS.start, len(df.aid) + 1):
+                self._named[df.aid[:end]] = (*self.named(df.aid[:end]), df)
         self.ssse: Final = next(df for df in self.dfs if df.aid == SSSE_NAME)
         self.puk: Final = self.key_named("PUK")
         self.stk: Final = self.key_named("STK")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._origin
+
+    def df(self, fid: int) -> DfSpec | None:
+        """The first DF with this FID."""
+        return self._dfs.get(fid)
+
+    def named(self, name: bytes) -> tuple[DfSpec, ...]:
+        """The DFs whose names begin with these bytes, at least the 5 of the shortest name."""
+        return self._named.get(name, ())
 
     def file(self, df: int, sfi: int) -> FileSpec | None:
         """The EF of a DF (by FID) with this short file identifier."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from sscard.hsm import HsmError
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.pickling import PortableError
 from sscard.standard.apdu import SW, named_status, tries_in
 from sscard.standard.cipher import ALGORITHM_NAMES
 
 
-class ApduError(Exception):
+class ApduError(PortableError):
     """The card refused a command; contains the answer's data and status word."""
 
     def __init__(self, operation: Sayable, sw: int, data: bytes = b"") -> None:
-        super().__init__(operation, sw)  # the arguments for unpickling; other attributes are restored from __dict__
+        super().__init__(operation, sw)
         self.operation = operation
         self.sw = sw
         self.data = data

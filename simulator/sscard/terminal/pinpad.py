@@ -12,6 +12,7 @@ from typing import Protocol
 from sscard.errors import MissingPart
 from sscard.i18n.language import CHINESE, say, speaking
 from sscard.i18n.phrase import Phrase
+from sscard.pickling import PortableError
 
 ENTER = Phrase("Enter the PIN")
 ENTER_OLD = Phrase("Enter the old PIN")
@@ -21,11 +22,11 @@ ENTER_AGAIN = Phrase("Enter the new PIN again")
 CONTROLLING_TERMINAL = Path("/dev/tty")
 
 
-class EntryCancelled(Exception):
+class EntryCancelled(PortableError):
     """The holder pressed cancel."""
 
 
-class EntryTimedOut(Exception):
+class EntryTimedOut(PortableError):
     """The holder did not enter a PIN in time."""
 
 

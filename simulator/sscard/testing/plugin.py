@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from sscard.i18n.language import _
+from sscard.pickling import PortableError
 
 if TYPE_CHECKING:
     from _pytest._code.code import TerminalRepr
@@ -159,7 +160,7 @@ class ScenarioItem(pytest.Item):
         return self.path, 0, self.name
 
 
-class StepFailed(Exception):
+class StepFailed(PortableError):
     """A step was not as its scenario states; the text is the report of it."""
 
     def __init__(self, result: ScenarioResult) -> None:

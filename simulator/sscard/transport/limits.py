@@ -8,13 +8,15 @@ from socketserver import BaseServer, ThreadingMixIn
 from time import monotonic
 from typing import Any, Final
 
+from sscard.pickling import PortableError
+
 TIMEOUT: Final = 10.0
 """Seconds within which a whole message has to arrive."""
 MOST_CONNECTIONS: Final = 64
 """Connections that a server serves at a time."""
 
 
-class DeadlinePassed(Exception):
+class DeadlinePassed(PortableError):
     """The message was not complete at the deadline."""
 
 

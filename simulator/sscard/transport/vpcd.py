@@ -19,6 +19,7 @@ from typing import Final
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.i18n.phrase import Phrase
+from sscard.pickling import PortableError
 from sscard.transport.connection import Connection
 from sscard.transport.faults import CardMute, CardRemoved
 from sscard.transport.vpcd_wire import Control, FrameReader, WireError, frame
@@ -93,7 +94,7 @@ class _Insertion:
         self.powered = False
 
 
-class _Unnoticed(Exception):
+class _Unnoticed(PortableError):
     """The daemon polls the card without powering it, because it replaced another card between two polls."""
 
 

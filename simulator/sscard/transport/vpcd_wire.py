@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from enum import IntEnum
 from typing import Final
 
+from sscard.pickling import PortableError
+
 LENGTH_BYTES: Final = 2
 MAX_PAYLOAD: Final = 0xFFFF
 
@@ -19,7 +21,7 @@ class Control(IntEnum):
     ATR = 0x04
 
 
-class WireError(Exception):
+class WireError(PortableError):
     """Bytes that are not a frame of vpcd; the connection is unusable."""
 
 

@@ -12,6 +12,7 @@ from sscard.standard.addressing import BY_NUMBER, FROM_NUMBER, binary_address
 from sscard.standard.encoding import records
 from sscard.standard.tree import FileSpec, Layout, Structure
 
+_TRANSPARENT: Final = Structure.TRANSPARENT
 _ORDER: Final = (
     Words("first", "第一条"),
     Words("last", "最后一条"),
@@ -60,7 +61,7 @@ def _located(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
     ef = session.layout.file(session.df.fid, sfi) if sfi else session.ef
     if ef is None:
         return FILE_NOT_FOUND if sfi else NO_CURRENT_EF
-    return ef if (ef.structure == Structure.TRANSPARENT) == transparent else WRONG_FILE_STRUCTURE
+    return ef if (ef.structure is _TRANSPARENT) is transparent else WRONG_FILE_STRUCTURE
 
 
 def file_records(ef: FileSpec, content: bytes) -> list[bytes]:
@@ -69,6 +70,23 @@ def file_records(ef: FileSpec, content: bytes) -> list[bytes]:
         return list(records(content))
     length = ef.record_length
     return [content[start : start + length] for start in range(0, len(content), length)]
+
+
+def record_after(ef: FileSpec, content: bytes, skipped: int, identifier: int) -> tuple[int, bytes]:
+    """Number and bytes of the first record behind ``skipped`` records with an identifier (0: any); 0 if it is absent.
+
+    It does not split the rest of the file, which ``file_records`` does.
+    """
+    length = ef.record_length
+    end = len(content) if length else len(content) - 1
+    number = start = 0
+    while start < end:
+        stop = start + (length or content[start + 1] + 2)
+        number += 1
+        if number > skipped and (not identifier or content[start] == identifier):
+            return number, content[start:stop]
+        start = stop
+    return 0, b""
 
 
 def binary_words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:

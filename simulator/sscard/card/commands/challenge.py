@@ -18,9 +18,7 @@ def get_challenge(session: Session) -> bytes:
     le = session.le
     if le not in session.profile.suite.challenge_lengths:
         return WRONG_LENGTH
-    session.challenge = session.random(le)
-    session.attentive = True
-    return session.challenge + OK
+    return session.give_challenge(le) + OK
 
 
 def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:

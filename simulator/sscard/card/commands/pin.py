@@ -30,39 +30,41 @@ from sscard.chip.answers import (
 from sscard.chip.command import Command, Field, Parameter, Sent
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
-from sscard.standard.choices import Personality, StatusEffect
+from sscard.standard.choices import StatusEffect
 from sscard.standard.cipher import MAC_LENGTH, BlockKey, equal
 from sscard.standard.encoding import digits_in
 from sscard.standard.tree import PIN, PIN_TRIES, PIN_VERIFIED, Layout
 
 SEPARATOR: Final = b"\xff"
-CHANGE_LENGTHS: Final = range(3, 18)
+MIN_CHANGE: Final = 3
+MAX_CHANGE: Final = 17
 UNBLOCK: Final = 0x00
 RESET: Final = 0x01
 
 
 def verify(session: Session) -> bytes:
     """Verify the PIN (2–8 bytes cn); without data return the tries left."""
-    data = session.data
     if session.df.outside:
         return KEY_NOT_FOUND
+    data = session.data
     memory = session.memory
     tries = memory.numbers[PIN_TRIES]
-    personality = session.personality
     if not data:
-        verified = session.status & PIN_VERIFIED and personality.verified_query_ok
-        if not memory.strings[PIN] or (tries and verified):
+        if not memory.strings[PIN]:
             return OK
-        return TRIES[tries] if tries else answer(personality.blocked_query)
-    if tries == 0:
+        if not tries:
+            return answer(session.personality.blocked_query)
+        verified = session.status & PIN_VERIFIED and session.personality.verified_query_ok
+        return OK if verified else TRIES[tries]
+    if not tries:
         return METHOD_BLOCKED
-    if not _attempt(session, tries, data):
-        if personality.failed_verify_clears:
-            session.status &= ~PIN_VERIFIED
-        return TRIES[memory.numbers[PIN_TRIES]]
-    memory.put_number(PIN_TRIES, personality.pin_tries)
-    session.status |= PIN_VERIFIED
-    return OK
+    if _attempt(session, tries, data):
+        memory.put_number(PIN_TRIES, session.personality.pin_tries)
+        session.status |= PIN_VERIFIED
+        return OK
+    if session.personality.failed_verify_clears:
+        session.status &= ~PIN_VERIFIED
+    return TRIES[memory.numbers[PIN_TRIES]]
 
 
 def _attempt(session: Session, tries: int, given: bytes) -> bool:
@@ -80,7 +82,7 @@ def change_pin(session: Session) -> bytes:
     data = session.data
     if not session.p1:
         return answer(session.personality.reload_pin)
-    if len(data) not in CHANGE_LENGTHS:
+    if not MIN_CHANGE <= len(data) <= MAX_CHANGE:
         return WRONG_LENGTH
     if session.df.outside:
         return KEY_NOT_FOUND
@@ -88,33 +90,28 @@ def change_pin(session: Session) -> bytes:
     tries = memory.numbers[PIN_TRIES]
     if tries == 0:
         return METHOD_BLOCKED
+    personality = session.personality
     old, separator, new = data.partition(SEPARATOR)
-    if not separator or (old and not digits_in(old)) or not _acceptable(session.personality, new):
+    if (
+        not separator
+        or (old and not digits_in(old))
+        or (new and digits_in(new) < personality.pin_min_digits)  # [OC-19, OC-19b]
+    ):
         return WRONG_DATA
-    stored = memory.strings[PIN]
-    if not old and not stored:
+    if not old and not memory.strings[PIN]:
         right = True
-    elif not old and not session.personality.absent_old_pin_counts:
+    elif not old and not personality.absent_old_pin_counts:
         return WRONG_DATA
     else:
         right = _attempt(session, tries, old)
     if not right:
         return TRIES[memory.numbers[PIN_TRIES]]
-    if equal(old, new) and not session.personality.same_pin_allowed:
+    if not personality.same_pin_allowed and equal(old, new):
         memory.put_number(PIN_TRIES, tries)
         return WRONG_DATA
-    _store(session, new)
-    _set_status(session, session.personality.change_pin_status)
+    memory.put_both(PIN_TRIES, personality.pin_tries, PIN, new)
+    _set_status(session, personality.change_pin_status)
     return OK
-
-
-def _acceptable(personality: Personality, pin: bytes) -> bool:
-    """A new PIN: empty, or 2–8 bytes cn with enough digits [OC-19, OC-19b]."""
-    return not pin or digits_in(pin) >= personality.pin_min_digits
-
-
-def _store(session: Session, pin: bytes) -> None:
-    session.memory.commit([(PIN_TRIES, session.personality.pin_tries)], [(PIN, pin)])
 
 
 def _set_status(session: Session, effect: StatusEffect) -> None:
@@ -158,7 +155,7 @@ def pin_change_unblock(session: Session) -> bytes:
         new = _new_pin(session, stk, enciphered)
         if new is None:
             return WRONG_DATA
-        _store(session, new)
+        memory.put_both(PIN_TRIES, personality.pin_tries, PIN, new)
     _set_status(session, personality.reset_pin_status)
     if personality.puk_once:
         session.status &= ~(2 << puk)
@@ -171,10 +168,12 @@ def _new_pin(session: Session, stk: BlockKey, enciphered: bytes) -> bytes | None
     if not enciphered:
         return b"" if personality.empty_pin_without_block else None
     pin = session.profile.suite.decipher_pin(stk, enciphered)
-    if pin is None or not _acceptable(personality, pin):
+    if pin is None:
         return None
     if not pin:
         return pin if personality.empty_pin_as_block else None
+    if digits_in(pin) < personality.pin_min_digits:
+        return None
     if len(pin) == 8 and session.profile.suite.block == 8 and not personality.two_block_pin:
         return None
     if not personality.same_pin_allowed and equal(pin, session.memory.strings[PIN]):
@@ -258,7 +257,7 @@ CHANGE_PIN: Final = Command(
         Field(Words("separator", "分隔符"), (1,), SEPARATOR.hex().upper()),
         Field(Words("new PIN; absent: switch the PIN off", "新密码；缺省：取消密码"), (0, *_PIN_BYTES), "cn"),
     ),
-    lc=CHANGE_LENGTHS,
+    lc=range(MIN_CHANGE, MAX_CHANGE + 1),
     lengths=range(256),
     choices=(
         "pin_tries",

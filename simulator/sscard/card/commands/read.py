@@ -15,6 +15,7 @@ from sscard.card.commands.addressing import (
     binary_words,
     file_records,
     readable,
+    record_after,
     record_words,
 )
 from sscard.card.commands.declared import CHALLENGE, LOCKABLE, SELECT_SSSE
@@ -28,10 +29,20 @@ from sscard.chip.answers import (
 )
 from sscard.chip.command import Command, Field, Parameter, Sent
 from sscard.i18n.phrase import Phrase, Words
-from sscard.standard.addressing import BY_NUMBER, FROM_NUMBER, RESERVED_MODE, RESERVED_SFI, binary_address, find_record
+from sscard.standard.addressing import (
+    BY_NUMBER,
+    FIRST,
+    FROM_NUMBER,
+    NEXT,
+    RESERVED_MODE,
+    RESERVED_SFI,
+    binary_address,
+    find_record,
+)
 from sscard.standard.apdu import SW
 
 MAX_ANSWER: Final = 256
+FORWARD: Final = (FIRST, NEXT)
 
 
 def read_binary(session: Session) -> bytes:
@@ -63,21 +74,25 @@ def read_record(session: Session) -> bytes:
     ef = readable(session, sfi, transparent=False)
     if isinstance(ef, bytes):
         return ef
-    held = file_records(ef, session.memory.strings[ef.cell])
+    content = session.memory.strings[ef.cell]
     current = session.record_in(ef)
-    if mode & BY_NUMBER:
+    found = b""
+    if mode == BY_NUMBER:
         number = p1 or current
-        if not 1 <= number <= len(held):
-            return RECORD_NOT_FOUND
-        run = held[number - 1 :]
-        if mode == BY_NUMBER:
-            run = run[:1]
-        elif mode != FROM_NUMBER:
-            run.reverse()
-        found = b"".join(run)
+        if number:
+            found = record_after(ef, content, number - 1, 0)[1]
+    elif mode in FORWARD:
+        current, found = record_after(ef, content, 0 if mode == FIRST else current, p1)
     else:
-        current = find_record(held, current, p1, mode)
-        found = held[current - 1] if current else b""
+        held = file_records(ef, content)
+        if mode < BY_NUMBER:
+            current = find_record(held, current, p1, mode)
+            found = held[current - 1] if current else b""
+        elif p1 or current:
+            run = held[(p1 or current) - 1 :]
+            if mode != FROM_NUMBER:
+                run.reverse()
+            found = b"".join(run)
     if not found:
         return RECORD_NOT_FOUND
     answered = _deliver(session, found, session.le)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from sscard.card.commands.declared import SELECT_SSSE
@@ -11,7 +12,7 @@ from sscard.chip.command import EVERY_COMMAND, Command, Field, Parameter, Sent
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.encoding import tlv
-from sscard.standard.tree import MF, SSSE_NAME, DfSpec, Layout
+from sscard.standard.tree import MF, NAME_LENGTHS, SSSE_NAME, DfSpec, Layout
 
 BY_FID: Final = 0x00
 EF_BY_FID: Final = 0x02
@@ -24,45 +25,45 @@ ACCEPTED: Final = 0x9000
 def select(session: Session) -> bytes:
     """Make a DF or an EF current; a DF answers its FCI, an EF no data."""
     p1 = session.p1
-    p2 = session.p2
     data = session.data
-    length = len(data)
-    dfs = session.layout.dfs
     if p1 == BY_NAME:
-        if not 5 <= length <= 16:
+        if len(data) not in NAME_LENGTHS:
             return WRONG_LENGTH
-        matching = [df for df in dfs if df.aid.startswith(data)]
+        matching = session.layout.named(data)
         prefix, place = session.partial
-        place = place if p2 == NEXT and prefix == data else 0
+        if session.p2 != NEXT or prefix != data:
+            place = 0
         if place >= len(matching):
             return FILE_NOT_FOUND
         answered = _enter(session, matching[place])
         session.partial = (data, place + 1)
         return answered
-    if length != 2 and (length or p1 == EF_BY_FID):
+    if len(data) != 2 and (data or p1 == EF_BY_FID):
         return WRONG_LENGTH
     if p1 == EF_BY_FID:
         return _ef(session, data)
-    fid = int.from_bytes(data, "big") if data else MF
-    for df in dfs:
-        if df.fid == fid:
-            return _enter(session, df)
+    df = session.layout.df(int.from_bytes(data, "big") if data else MF)
+    if df is not None:
+        return _enter(session, df)
     accepted = session.personality.select_ef_as_file
     return _ef(session, data) if accepted == ACCEPTED else answer(accepted)
 
 
 def _enter(session: Session, df: DfSpec) -> bytes:
-    """Make a DF current and answer its FCI: 6F {84 name [A5 {[88 DIR] 9F0C {86 algorithm}}]}."""
+    """Make a DF current and answer its FCI."""
     blocked = session.block_of(df)
     if blocked == NOT_SUPPORTED:
         return NOT_SUPPORTED
     session.enter(df)
-    if blocked:
-        return blocked
+    return blocked or _fci(df, session.profile.suite.algorithm_id, session.personality.dir_sfi)
+
+
+@lru_cache(maxsize=1024)
+def _fci(df: DfSpec, algorithm_id: int, dir_sfi: int) -> bytes:
+    """6F {84 name [A5 {[88 DIR] 9F0C {86 algorithm}}]} ‖ 9000; the same for all cards of a product."""
     name = tlv(0x84, df.aid)
     if df.aid == SSSE_NAME:  # drivers search for the text 9F0C038601
-        algorithm = tlv(0x9F0C, tlv(0x86, bytes((session.profile.suite.algorithm_id,))))
-        dir_sfi = session.personality.dir_sfi
+        algorithm = tlv(0x9F0C, tlv(0x86, bytes((algorithm_id,))))
         directory = tlv(0x88, bytes((dir_sfi,))) if dir_sfi else b""
         return tlv(0x6F, name + tlv(0xA5, directory + algorithm)) + OK
     return tlv(0x6F, name + tlv(0xA5, b"") if df.ddf else name) + OK
@@ -113,7 +114,7 @@ SELECT: Final = Command(
         Parameter(0x04, 0x00, Phrase("DF by name, which may be cut short (Lc 05–10)")),
         Parameter(0x04, 0x02, Phrase("next DF with the same beginning of its name")),
     ),
-    data=(Field(Words("FID or name", "文件标识符或名称"), (0, 2, *range(5, 17))),),
+    data=(Field(Words("FID or name", "文件标识符或名称"), (0, 2, *NAME_LENGTHS)),),
     answer=(Field(Words("FCI of a DF", "DF的文件控制信息"), form="TLV"),),
     choices=("select_ef_as_file", "select_keeps", "dir_sfi"),
     example=(SELECT_SSSE, Sent("00A4020002 EF05")),
