@@ -1,26 +1,30 @@
-"""A card file: pairs of a wrong and a right VERIFY, each change in the file before the answer.
+"""A card file: pairs of a wrong and a right VERIFY, changes and resets, each write in the file before the answer.
 
-One round is 500 pairs; the figure per command is the round's by 1,000.
+One round of VERIFY is 500 pairs; the figure per command is the round's by 1,000.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from sscard.issuer import Card
+from sscard.hsm import SoftHsm
+from sscard.issuer import Card, builtin_keys
 from sscard.issuer.cardfile import load_card, open_card, save_card
+from sscard.terminal import CardSession
 
 PAIRS = 500
+SYNC, SAFETY = (False, True), ("process-crash safe", "power-loss safe")
 WRONG_PIN = bytes.fromhex("0020000003999999")
 RIGHT_PIN = bytes.fromhex("0020000003123456")
 
 
-@pytest.mark.parametrize("sync", [False, True], ids=["process-crash safe", "power-loss safe"])
+@pytest.mark.parametrize("sync", SYNC, ids=SAFETY)
 def bench_verify_in_a_card_file(
     benchmark: BenchmarkFixture, new_card: Callable[[], Card], tmp_path: Path, sync: bool
 ) -> None:
@@ -39,6 +43,32 @@ def bench_verify_in_a_card_file(
         assert benchmark(pairs) == b"\x90\x00"
     if benchmark.enabled:
         benchmark.extra_info["commands_per_second"] = 2 * PAIRS / benchmark.stats.stats.median
+
+
+@pytest.mark.parametrize("sync", SYNC, ids=SAFETY)
+@pytest.mark.parametrize("operation", ["change", "reset"])
+def bench_operation_in_a_card_file(
+    benchmark: BenchmarkFixture, new_card: Callable[[], Card], tmp_path: Path, operation: str, sync: bool
+) -> None:
+    """A new PIN by the old one, and by the issuer's key; both write it."""
+    path = tmp_path / "card.db"
+    save_card(new_card(), path)
+    pins = cycle(("123456", "654321"))
+    with open_card(path, Random(1), sync=sync) as card:
+        session = CardSession.start(card, SoftHsm(builtin_keys()))
+        old = next(pins)
+
+        def operate() -> None:
+            nonlocal old
+            new = next(pins)
+            if operation == "change":
+                session.change_pin(old, new)
+            else:
+                session.reset_pin(new)
+            old = new
+
+        benchmark(operate)
+        session.verify_pin(old)
 
 
 def bench_open_a_card_file(benchmark: BenchmarkFixture, new_card: Callable[[], Card], tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ VERIFY = bytes.fromhex("0020000003123456")
 VICC_VERIFY = bytes.fromhex("002000000431323334")
 RESET_COMMANDS = 5
 VICC_FOLDER = Path("/usr/lib/python3/site-packages/virtualsmartcard")
-PATIENCE = 5.0
+PATIENCE = 30.0
 WARM_UP = 60
 SLOW_SHARE = 20
 """vicc is asked in one of so many turns."""

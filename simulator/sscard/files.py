@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, Self, TextIO
 
 from sscard.errors import InputError, MissingPart, suggestion
 from sscard.i18n.language import reason_of
@@ -56,6 +57,39 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+class TextFile:
+    """A text file that is written piece by piece as UTF-8, created with the first piece. Errors as of ``write_text``.
+
+    Each line reaches the file when it ends, so the file is complete up to the moment a process is killed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with self._reporting():
+                self._file.close()
+
+    def write(self, text: str) -> None:
+        """Add a piece."""
+        with self._reporting():
+            if self._file is None:
+                self._file = self._path.open("w", buffering=1, encoding="utf-8")
+            self._file.write(text)
+
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise unwritable(self._path, error) from None
 
 
 def unreadable(path: Path | str, error: OSError) -> InputError:

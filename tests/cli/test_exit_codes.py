@@ -609,6 +609,22 @@ def test_an_interrupted_script_has_its_trace(places: dict[str, object], tmp_path
     assert "SELECT" in (tmp_path / "trace").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize("command", ["apdu {card} --raw --trace {file}", "record {card} -o {file}"])
+def test_a_killed_conversation_leaves_what_was_done(places: dict[str, object], tmp_path: Path, command: str) -> None:
+    file = tmp_path / "file"
+    words = shlex.split(command.format(card=places["card"], file=file))
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*SSCARD, *words], stdin=pipe, stdout=pipe, text=True, bufsize=1) as process:  # noqa: S603
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("0020000003123456\n")
+        assert process.stdout.readline()
+        process.kill()
+    text = file.read_text(encoding="utf-8")
+    assert "VERIFY (PIN of 3 bytes)" in text
+    assert "123456" not in text.replace(" ", "")
+
+
 NOHUP = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.executable, sys.argv[1:])"
 
 

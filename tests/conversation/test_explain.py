@@ -12,7 +12,7 @@ from kit import NAME
 from kit.desk import TERMINAL, TIME, Desk, amounts
 from sscard.card.commands import COMMANDS, TABLE
 from sscard.conversation import Recorder
-from sscard.conversation.explain import Explainer
+from sscard.conversation.explain import Selection, explain_command, explain_data
 from sscard.i18n.language import CHINESE, ENGLISH, say, speaking
 from sscard.issuer import preset
 from sscard.standard.apdu import SW, status_words
@@ -23,7 +23,7 @@ PIN, NEW = "739184", "582036"
 
 
 def words(command: str, answer: bytes = OK) -> str:
-    return say(Explainer().explain(bytes.fromhex(command), answer).command)
+    return say(explain_command(bytes.fromhex(command)))
 
 
 ASKED = [
@@ -121,11 +121,12 @@ class Talk:
 
     def __init__(self, name: str = "v3-sm4", *, contact: bool = False, **changes: object) -> None:
         self.desk = Desk(replace(preset(name), **changes), contact=contact)
-        self.explainer = Explainer(self.desk.card.profile.layout)
+        self.selection = Selection(self.desk.card.profile.layout)
 
     def __call__(self, command: str | bytes) -> str:
         sent = bytes.fromhex(command) if isinstance(command, str) else command
-        return "\n".join(map(say, self.explainer.explain(sent, self.desk.send(sent)).data))
+        answer = self.desk.send(sent)
+        return "\n".join(map(say, explain_data(self.selection.follow(sent, answer), answer[:-2])))
 
 
 @pytest.mark.parametrize(("name", "algorithm"), [("v1-des", "01 DES/3DES"), ("v3-sm4", "03 SM4")])
@@ -236,11 +237,11 @@ def test_every_item_of_every_file_has_words(generation: str) -> None:
     for file in layout.files:
         if file.structure.name == "TRANSPARENT" or not file.items:
             continue
-        explainer = Explainer(layout)
-        explainer.explain(b"\x00\xa4\x00\x00\x02" + file.df.to_bytes(2, "big"), OK)
-        explainer.explain(b"\x00\xa4\x02\x00\x02" + file.fid.to_bytes(2, "big"), OK)
+        selection = Selection(layout)
+        selection.follow(b"\x00\xa4\x00\x00\x02" + file.df.to_bytes(2, "big"), OK)
+        selection.follow(b"\x00\xa4\x02\x00\x02" + file.fid.to_bytes(2, "big"), OK)
         content = file.blank() or bytes(file.record_length)
-        said = explainer.explain(bytes.fromhex("00B2010500"), content + OK).data
+        said = explain_data(selection.follow(bytes.fromhex("00B2010500"), content + OK), content)
         assert len(said) >= len(file.items), file.name
 
 
@@ -266,8 +267,9 @@ def test_every_item_of_every_file_has_words(generation: str) -> None:
 )
 @pytest.mark.parametrize("answer", ["9000", "63C5", "6700", "6A86"])
 def test_no_pin_is_ever_told(command: str, answer: str) -> None:
-    explained = Explainer().explain(bytes.fromhex(command), bytes.fromhex(answer))
-    said = say(explained.command) + "".join(map(say, explained.data))
+    sent, answered = bytes.fromhex(command), bytes.fromhex(answer)
+    data = explain_data(Selection().follow(sent, answered), answered[:-2])
+    said = say(explain_command(sent)) + "".join(map(say, data))
     assert PIN not in said
     assert NEW not in said
 
@@ -296,9 +298,9 @@ answers = st.builds(
 @settings(max_examples=500)
 @given(st.sampled_from(["1.0", "2.0", "3.0"]), st.lists(st.tuples(commands, answers), max_size=6))
 def test_any_bytes_are_explained(generation: str, talk: list[tuple[bytes, bytes]]) -> None:
-    explainer = Explainer(build_layout(generation, optional_applications=True))
+    selection = Selection(build_layout(generation, optional_applications=True))
     for command, answer in talk:
-        explained = explainer.explain(command, answer)
+        data = explain_data(selection.follow(command, answer), answer[:-2])
         for language in (ENGLISH, CHINESE):
             with speaking(language):
-                assert all(say(line) for line in (explained.command, *explained.data))
+                assert all(say(line) for line in (explain_command(command), *data))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from io import StringIO
 from random import Random
 
 import pytest
@@ -12,9 +14,9 @@ from hypothesis import strategies as st
 
 import kit
 from sscard.chip.memory import Moment, PowerLost
-from sscard.conversation import Exchange, Recorder
-from sscard.conversation.explain import Explainer
-from sscard.conversation.recording import read_recording, read_statements, statements_of, write_recording
+from sscard.conversation import Event, Exchange, Recorder
+from sscard.conversation.explain import Selection, explain_command, explain_data
+from sscard.conversation.recording import RecordingWriter, read_recording, read_statements, statements_of
 from sscard.conversation.redaction import redact
 from sscard.conversation.scripts import Power, Send, fits
 from sscard.errors import InputError
@@ -37,17 +39,47 @@ def recorder(seed: int = 1, *, contact: bool = False) -> Recorder:
     return wire
 
 
+def write_recording(events: Iterable[Event]) -> str:
+    """The text of a recording of these events."""
+    text = StringIO()
+    write = RecordingWriter(text.write)
+    for event in events:
+        write(event)
+    return text.getvalue()
+
+
 def lines_of(wire: Recorder) -> list[dict[str, object]]:
     return [json.loads(line) for line in write_recording(wire.events).splitlines()]
 
 
 class TestFile:
-    def test_the_header_names_format_version_atr_and_pins(self):
-        wire = recorder()
-        wire.transmit(kit.verify("123456"))
-        wire.transmit(kit.verify("654321"))
+    def test_the_header_names_format_version_and_atr(self):
         atr = kit.card_of("v3-sm4").profile.atr(contact=False).hex().upper()
-        assert lines_of(wire)[0] == {"format": "sscard recording", "version": 1, "atr": atr, "pins": 2}
+        assert lines_of(recorder())[0] == {"format": "sscard recording", "version": 1, "atr": atr}
+
+    def test_a_recording_with_the_number_of_pins_in_its_header_is_read(self):
+        header = '{"format": "sscard recording", "version": 1, "atr": "3B00", "pins": 2}'
+        assert read_recording(header + '\n{"at": 0.5, "event": "power off"}', "a.jsonl").atr == "3B00"
+
+    def test_each_event_is_written_as_it_happens(self):
+        written: list[str] = []
+        wire = Recorder(kit.card_of("v3-sm4").chip(Random(1)), heard=RecordingWriter(written.append))
+        assert written == []
+        wire.power_on()
+        assert len(written) == 2
+        wire.transmit(SELECT)
+        assert json.loads(written[2])["sw"] == "611B"
+        assert wire.events == []
+
+    def test_a_long_conversation_holds_no_more_events_than_a_short_one(self):
+        def held(commands: int) -> int:
+            wire = Recorder(kit.card_of("v3-sm4").chip(Random(1)), heard=RecordingWriter(lambda _: None))
+            wire.power_on()
+            for _ in range(commands):
+                wire.transmit(SELECT)
+            return sum(isinstance(thing, Exchange) for thing in gc.get_objects())
+
+        assert held(500) == held(5)
 
     def test_events_carry_seconds_since_the_recorder_began(self):
         wire = recorder()
@@ -286,9 +318,10 @@ def test_a_text_is_a_recording_or_a_script():
 
 @given(st.lists(st.tuples(st.binary(max_size=30), st.binary(max_size=40)), max_size=6))
 def test_any_bytes_can_be_explained(conversation):
-    explainer = Explainer()
+    selection = Selection()
     for command, answer in conversation:
-        explainer.explain(command, answer)
+        explain_command(command)
+        explain_data(selection.follow(command, answer), answer[:-2])
 
 
 @given(
@@ -303,9 +336,9 @@ def test_any_bytes_can_be_explained(conversation):
     )
 )
 def test_any_answer_of_a_known_command_can_be_explained(conversation):
-    explainer = Explainer()
+    selection = Selection()
     for header, rest, data, sw in conversation:
-        explainer.explain(bytes.fromhex(header) + rest, data + sw)
+        explain_data(selection.follow(bytes.fromhex(header) + rest, data + sw), data)
 
 
 @pytest.mark.parametrize("command", ["80FA0200100312345680" + "00" * 11, "84D40011081122334455667788"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -13,7 +15,8 @@ import kit
 from kit import Desk
 from sscard.card import Chip, Personality
 from sscard.chip.memory import Memory, Moment, PowerLost
-from sscard.conversation import Recorder
+from sscard.conversation import Exchange, Recorder
+from sscard.conversation.recording import event_facts
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.standard.encoding import encode_pin
@@ -45,10 +48,11 @@ class Deaf:
 
 
 def told(recorder: Recorder) -> str:
-    """Everything a recorder can be made to say."""
+    """Everything a recorder can be made to say: as text, as JSON, and every byte of its pickled events."""
     lines = "\n".join("\n".join(event.lines()) for event in recorder.events if hasattr(event, "lines"))
-    text = f"{recorder!r}\n{[*map(str, recorder.events)]}\n{[*map(repr, recorder.events)]}\n{lines}".upper()
-    return f"{text}\n{text.replace(' ', '')}"
+    facts = json.dumps([event_facts(event) for event in recorder.events])
+    text = f"{recorder!r}\n{[*map(str, recorder.events)]}\n{[*map(repr, recorder.events)]}\n{lines}\n{facts}".upper()
+    return f"{text}\n{text.replace(' ', '')}\n{pickle.dumps(recorder.events).hex().upper()}"
 
 
 any_byte = st.integers(0, 255)
@@ -142,6 +146,31 @@ def test_an_enciphered_pin_is_masked(personality: Personality) -> None:
     session.reset_pin(SECRET)
     block = desk.suite.block
     assert f"{'**' * block}" in str(recorder.events[-1])
+
+
+def test_the_recorder_itself_which_knows_the_pins_is_not_pickled() -> None:
+    recorder = Recorder(Deaf())
+    recorder.transmit(kit.verify(SECRET))
+    with pytest.raises(TypeError, match="pickle its events") as refused:
+        pickle.dumps(recorder)
+    assert SECRET not in f"{refused.value!r}"
+
+
+def test_a_pickled_exchange_is_explained_as_before(personality: Personality) -> None:
+    desk = Desk(personality, SECRET)
+    recorder = Recorder(desk.chip)
+    life(desk.chip, recorder)
+    again = pickle.loads(pickle.dumps(recorder.events))  # noqa: S301
+    assert again != []
+    assert [event_facts(event) for event in again] == [event_facts(event) for event in recorder.events]
+
+
+def test_an_exchange_keeps_no_byte_of_a_secret() -> None:
+    recorder = Recorder(Deaf())
+    recorder.transmit(kit.verify(SECRET))
+    recorder.transmit(kit.change(SECRET, OTHER))
+    kept = [event.sent for event in recorder.events if isinstance(event, Exchange)]
+    assert [sent[5:] for sent in kept] == [b"\xff" * 3, b"\xff" * 7]
 
 
 def secrets_of(desk: Desk) -> Iterator[str]:

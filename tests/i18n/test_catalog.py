@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 import catalogs
 import kit
-from sscard.conversation.explain import Explainer
+from sscard.conversation.explain import explain_command
 from sscard.errors import InputError, InvalidValue, MissingPart, ReaderMissing
 from sscard.hsm import HsmError, HsmUnavailable
 from sscard.i18n.language import (
@@ -599,7 +599,7 @@ def test_a_refusal_of_the_card_is_explained_in_either_language() -> None:
 )
 def test_a_command_is_explained_in_either_language(command: str, english: str, chinese: str) -> None:
     def explained() -> str:
-        return say(Explainer().explain(bytes.fromhex(command), b"\x90\x00").command)
+        return say(explain_command(bytes.fromhex(command)))
 
     assert explained() == english
     with speaking(CHINESE):

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from sscard.errors import InputError, MissingPart
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
-from sscard.scenario.reports import REPORTS, html, json, junit, trace, write_reports
+from sscard.scenario.reports import REPORTS, ReportFiles, html, json, junit, trace
 from sscard.scenario.reports.console import ConsoleReport
 
 SEED = 3
@@ -122,9 +122,34 @@ def test_a_report_that_fails_is_named_and_the_others_are_written(
     monkeypatch.setattr("sscard.plugins.entry_points", points.select)
     asked = [(REPORTS.find(name), tmp_path / name) for name in ("demo", "json", "junit")]
     with pytest.raises(MissingPart) as missing:
-        write_reports([*asked, (REPORTS.find("json"), tmp_path / "none" / "x")], results, SEED)
+        ReportFiles([*asked, (REPORTS.find("json"), tmp_path / "none" / "x")]).finish(results, SEED)
     assert f"demo_report:write of package demo_report does not work: {says}" in str(missing.value)
     assert (tmp_path / "json").read_text(encoding="utf-8") == json.write(results, SEED)
     assert (tmp_path / "junit").read_text(encoding="utf-8") == junit.write(results, SEED)
     with pytest.raises(InputError, match="x: cannot be written"):
-        write_reports([(REPORTS.find("json"), tmp_path / "none" / "x")], results, SEED)
+        ReportFiles([(REPORTS.find("json"), tmp_path / "none" / "x")]).finish(results, SEED)
+
+
+@pytest.mark.parametrize(("others", "kept"), [(("json", "junit"), False), (("json", "html"), True), ((), False)])
+def test_exchanges_of_passed_scenarios_are_kept_only_for_reports_that_show_them(results, tmp_path, others, kept):
+    right, wrong = results
+    asked = [(REPORTS.find(name), tmp_path / name) for name in ("trace", *others)]
+    files = ReportFiles(asked)
+    held = files.add(right, SEED)
+    assert (tmp_path / "trace").read_text(encoding="utf-8") == trace.write([right], SEED)
+    assert any(step.events for step in held.steps) is kept
+    assert (held.passed, held.commands) == (True, right.commands)
+    both = [held, files.add(wrong, SEED)]
+    assert both[1] is wrong
+    files.finish(both, SEED)
+    for write, path in asked:
+        assert path.read_text(encoding="utf-8") == write(results, SEED)
+
+
+def test_a_trace_that_cannot_be_written_does_not_cost_the_other_reports(results, tmp_path):
+    files = ReportFiles([(REPORTS.find("trace"), tmp_path / "none" / "x"), (REPORTS.find("json"), tmp_path / "json")])
+    for result in results:
+        files.add(result, SEED)
+    with pytest.raises(InputError, match="x: cannot be written"):
+        files.finish(results, SEED)
+    assert (tmp_path / "json").read_text(encoding="utf-8") == json.write(results, SEED)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 
+from sscard.card import Chip
 from sscard.i18n.language import say
 from sscard.scenario import run_scenario
 from sscard.scenario.reports import trace
@@ -110,6 +113,26 @@ PASSING = {
 @pytest.mark.parametrize(("steps", "card"), PASSING.values(), ids=PASSING)
 def test_passes(run, steps, card):
     assert run(steps, card).passed
+
+
+class Wearing:
+    """A connection to a card whose PUK loses a try at each command, without a write point."""
+
+    def __init__(self, chip: Chip) -> None:
+        self.chip = chip
+        self.power_on, self.power_off, self.reset = chip.power_on, chip.power_off, chip.reset
+
+    def transmit(self, command: bytes, /) -> bytes:
+        layout = self.chip.profile.layout
+        self.chip.memory.numbers[layout.counter(layout.puk, 0)] -= 1
+        return self.chip.transmit(command)
+
+
+def test_a_counter_that_no_write_point_changed_is_noticed(read):
+    [scenario] = read("name: a\nproves: b\nsteps:\n  - power_on:\n  - apdu: 00 84 00 00 08\n    state: challenge\n")
+    result = run_scenario(scenario, connect=lambda chip: nullcontext(Wearing(chip)))
+    [wrong] = result.failure.mismatches
+    assert (wrong.field, wrong.expected, wrong.actual) == ("key_tries", "PUK 3", "PUK 2")
 
 
 def test_the_same_seed_gives_the_same_wire_and_another_seed_another(read):

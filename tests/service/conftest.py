@@ -8,9 +8,9 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
 
 from kit.citizens import JOURNAL_KEY, Citizen, Ticking, make_citizen
+from kit.databases import execute
 from sscard.errors import MissingPart
 from sscard.issuer import KeyHierarchy, builtin_keys
 from sscard.proof.postgres import PrivatePostgres
@@ -101,10 +101,6 @@ def tamper(journal: SqlJournal, journal_url: str) -> Callable[[str], None]:
     """Do something to the database behind the journal's back."""
 
     def run(*statements: str) -> None:
-        engine = create_engine(journal._engine.url)
-        with engine.begin() as db:
-            for statement in statements:
-                db.execute(text(statement))
-        engine.dispose()
+        execute(journal_url, *statements)
 
     return run

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from kit.cards import citizens_card
 from kit.citizens import ID_NUMBER, JOURNAL_KEY, Ticking, make_citizen
+from kit.databases import execute
 from kit.programs import CommandLine
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.service import PinService, Reason
@@ -218,11 +218,7 @@ def test_a_case_nobody_goes_on_with_is_ended(run: Run, card: Path) -> None:
 
 def test_a_tampered_journal_ends_with_one(run: Run, card: Path, tmp_path: Path) -> None:
     run("open", card, "--reason", "forgotten", "--new", NEW)
-    key = bytes.fromhex((tmp_path / "data/sscard/journal.key").read_text())
-    journal = SqlJournal(str(tmp_path / "data/sscard/journal.db"), key)
-    with journal._writing() as db:
-        db.execute(text("DELETE FROM event WHERE place = 2"))
-    journal.close()
+    execute(str(tmp_path / "data/sscard/journal.db"), "DELETE FROM event WHERE place = 2")
     result = run("verify")
     assert result.code == 1
     assert "event 2: removed" in result.out

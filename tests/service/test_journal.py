@@ -14,9 +14,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine, text
 
 from kit.citizens import ID_NUMBER, JOURNAL_KEY, OPENING, Citizen, Ticking, make_citizen, run_cases
+from kit.databases import execute
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import say
 from sscard.service import (
@@ -33,8 +33,9 @@ from sscard.service import (
 )
 from sscard.service.journal import engine
 from sscard.service.journal.database import JournalReader, SqlJournal
+from sscard.service.journal.engine import Connection
 from sscard.service.journal.keyfile import load_key
-from sscard.service.journal.migrations import STEPS, migrate
+from sscard.service.journal.migrations import LAST, STEPS, migrate
 
 NEW, WRONG = "80264153", "999999"
 
@@ -140,14 +141,8 @@ def test_nothing_secret_is_written(
 ) -> None:
     for way in WAYS:
         way(kept, make_citizen())
-    engine = create_engine(journal._engine.url)
-    with engine.connect() as db:
-        rows = [
-            row
-            for table in ("event", "journal", "lane", "opening")
-            for row in db.execute(text(f"SELECT * FROM {table}"))  # noqa: S608
-        ]
-    engine.dispose()
+    tables = ("event", "journal", "lane", "opening", "summary")
+    rows = execute(journal_url, *(f"SELECT * FROM {table}" for table in tables))  # noqa: S608
     written = str(rows)
     secrets = (NEW, WRONG, citizen.pin, ID_NUMBER, ID_NUMBER[6:14], JOURNAL_KEY.hex())
     assert [secret for secret in secrets if secret in written] == []
@@ -248,11 +243,11 @@ def test_an_older_journal_takes_every_step_once_and_keeps_its_events(
 
     def add_a_table(db: Connection, key: bytes) -> None:
         taken.append(key)
-        db.execute(text("CREATE TABLE extra (x INTEGER)"))
+        db.rows("CREATE TABLE extra (x INTEGER)")
 
     for _ in range(2):
         with journal._writing() as db:
-            migrate(db, JOURNAL_KEY, "journal", {**STEPS, 1: add_a_table})
+            migrate(db, JOURNAL_KEY, "journal", {**STEPS, LAST: add_a_table})
     assert taken == [JOURNAL_KEY]
     assert journal.verify().findings == ()
 

@@ -146,4 +146,4 @@ def test_a_rule_with_a_key_that_no_generation_has_is_an_error() -> None:
     wrong = replace(made.files[0], read_rule="PIN | RK9DF09")
     layout = build_layout("3.0")
     with pytest.raises(KeyError):
-        type(layout)("3.0", layout.dfs, layout.keys, [wrong])
+        type(layout)("3.0", layout.dfs, layout.keys, [wrong], origin=(build_layout, ("3.0",)))

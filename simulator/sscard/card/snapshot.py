@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from sscard.card.profile import Profile
 from sscard.card.session import Session
 from sscard.chip.memory import Memory
-from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, PIN_VERIFIED
+from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, PIN_VERIFIED, Layout
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """Counters and states of a card.
 
-    ``key_tries`` holds the tries left of each version of each counted key;
+    ``counters`` are the counters of all keys, ``key_tries`` reads them by name;
     the fields from ``powered`` on are those of the session, empty without power.
     """
 
@@ -24,13 +24,25 @@ class Snapshot:
     pin_set: bool
     card_blocked: bool
     blocked_applications: tuple[str, ...]
-    key_tries: dict[str, tuple[int, ...]]
+    counters: tuple[int, ...]
     powered: bool
     pin_verified: bool
     authenticated: tuple[str, ...]
     challenge_waiting: bool
     current_df: str
     current_ef: int
+    layout: Layout = field(repr=False, compare=False)
+
+    @property
+    def key_tries(self) -> dict[str, tuple[int, ...]]:
+        """The tries left of each version of each counted key."""
+        layout = self.layout
+        first = layout.counters[0]
+        return {
+            key.name: self.counters[cell - first : cell - first + key.versions]
+            for key, cell in zip(layout.keys, layout.counters, strict=True)
+            if key.counted
+        }
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Snapshot, tuple(getattr(self, each.name) for each in fields(self))
@@ -51,15 +63,12 @@ def take_snapshot(profile: Profile, memory: Memory, session: Session | None) -> 
         pin_set=bool(memory.strings[PIN]),
         card_blocked=bool(numbers[CARD_BLOCKED]),
         blocked_applications=tuple(df.name for df in layout.dfs if numbers[df.blocked_cell]),
-        key_tries={
-            key.name: tuple(numbers[layout.counter(index, 0) : layout.counter(index, key.versions)])
-            for index, key in enumerate(layout.keys)
-            if key.counted
-        },
+        counters=tuple(numbers[layout.counters[0] : layout.medical]),
         powered=session is not None,
         pin_verified=bool(status & PIN_VERIFIED),
         authenticated=tuple(layout.statuses(status & ~PIN_VERIFIED)),
         challenge_waiting=bool(session and session.challenge),
         current_df=session.df.name if session else "",
         current_ef=session.ef.fid if session and session.ef else 0,
+        layout=layout,
     )

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from textwrap import indent
 from typing import TYPE_CHECKING
 
 import click
@@ -19,12 +23,12 @@ from sscard.cli.options import (
     pins_option,
     sync_option,
 )
-from sscard.cli.output import check_output, print_json
+from sscard.cli.output import check_output
 from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import FILE
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
-from sscard.files import write_text
+from sscard.files import TextFile
 from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
     from sscard.conversation.scripts import Power, Send
 
 Show = Callable[["Event"], None]
-Save = Callable[["Recorder"], None]
+Save = Callable[["Event"], object]
 
 
 @command("apdu")
@@ -75,24 +79,24 @@ def apdu(
     if raw and as_json:
         raise InputError(_("--raw and --json exclude each other"), remedy=_("choose one of them"))
     show: Show = show_later if as_json else show_raw if raw else show_explained if explain else show_plain
-
-    def save(recorder: Recorder) -> None:
+    with ExitStack() as outputs:
+        saves: list[Save] = []
         if as_json:
-            print_events(recorder)
+            saves.append(outputs.enter_context(printed_events()))
         if trace is not None:
-            write_text(trace, "".join(f"{event}\n" for event in recorder.events))
-
-    failed = converse(target, commands, pins, show, save, contactless=contactless)
+            write = outputs.enter_context(TextFile(trace)).write
+            saves.append(lambda event: write(f"{event}\n"))
+        failed = converse(target, commands, pins, show, saves, contactless=contactless)
     if failed and not raw:
         raise SystemExit(1)
 
 
 def converse(
-    target: str, commands: Sequence[str], pins: Sequence[str], show: Show, save: Save, *, contactless: bool
+    target: str, commands: Sequence[str], pins: Sequence[str], show: Show, saves: Sequence[Save], *, contactless: bool
 ) -> bool:
     """Send commands, or the script on standard input, showing each exchange; whether one failed.
 
-    The recorder is saved whatever happens.
+    Each event is saved as it happens, and forgotten.
     """
     from sscard.cli.pins import checked_pin
     from sscard.conversation import Recorder
@@ -100,30 +104,36 @@ def converse(
 
     given = [checked_pin(pin, "--pin") for pin in pins]
     source = "" if commands else "<stdin>"
+    last: deque[Event] = deque(maxlen=1)
+
+    def hear(event: Event) -> None:
+        last.append(event)
+        for save in saves:
+            save(event)
+
     with open_target(target, contact=not contactless) as connection:
-        recorder = Recorder(connection)
+        recorder = Recorder(connection, heard=hear)
         recorder.power_on()
         try:
             failed = False
             for statement in powered(read_script(list(commands) or standard_input(), source), on=True):
-                failed |= not _play(recorder, statement, given, source, show)
+                failed |= not _play(recorder, statement, given, source, lambda: show(last[-1]))
             return failed
         finally:
             recorder.power_off()
-            save(recorder)
 
 
-def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: str, show: Show) -> bool:
+def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: str, show: Callable[[], None]) -> bool:
     """Send one statement; whether the card answered as it should."""
     from sscard.conversation.scripts import Power, fill, meets
 
     if isinstance(statement, Power):
         {"on": recorder.power_on, "off": recorder.power_off, "reset": recorder.reset}[statement.action]()
-        show(recorder.events[-1])
+        show()
         return True
     command = fill(statement, pins, source)
     answer = recorder.transmit(command)
-    show(recorder.events[-1])
+    show()
     if not statement.expects:
         asks_tries = command[1:2] == b"\x20" and len(command) <= 5  # then 63Cx is the tries left, and no refusal
         return answer[-2] in ((0x90, 0x61, 0x6C, 0x63) if asks_tries else (0x90, 0x61, 0x6C))
@@ -145,14 +155,28 @@ def show_raw(event: Event) -> None:
 
 
 def show_later(_event: Event) -> None:
-    """Nothing: ``print_events`` prints all events at the end."""
+    """Nothing: with --json the events are printed by ``printed_events``."""
 
 
-def print_events(recorder: Recorder) -> None:
-    """The conversation for programs."""
+@contextmanager
+def printed_events() -> Iterator[Save]:
+    """Print the conversation for programs, event by event, as one JSON object."""
     from sscard.conversation.recording import event_facts
 
-    print_json("conversation", {"events": [event_facts(event) for event in recorder.events]})
+    head = json.dumps({"schema": "sscard.conversation/1", "events": []}, indent=1)
+    begun = False
+
+    def save(event: Event) -> None:
+        nonlocal begun
+        click.echo("," if begun else head.removesuffix("]\n}"))
+        begun = True
+        click.echo(indent(json.dumps(event_facts(event), ensure_ascii=False, indent=1), "  "), nl=False)
+
+    try:
+        yield save
+    finally:
+        if begun:
+            click.echo("\n ]\n}")
 
 
 def show_plain(event: Event) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.apdu import converse, print_events, show_explained, show_later, show_plain
+from sscard.cli.apdu import Save, converse, printed_events, show_explained, show_later, show_plain
 from sscard.cli.options import (
     card_argument,
     commands_argument,
@@ -26,12 +26,11 @@ from sscard.cli.output import check_output, print_json
 from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
-from sscard.files import read_text, write_text
+from sscard.files import TextFile, read_text, write_text
 from sscard.i18n.language import N_, _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
-    from sscard.conversation import Recorder
     from sscard.conversation.replay import Played, Side
     from sscard.conversation.scripts import Statement
 
@@ -79,17 +78,15 @@ def record(
     which PIN was used where; give the PINs to 'sscard replay' again. It does
     contain what was read from the card, including the holder's data.
     """
-    from sscard.conversation.recording import write_recording
+    from sscard.conversation.recording import RecordingWriter
 
     check_output(output, image_files(target), replace=force)
-
-    def save(recorder: Recorder) -> None:
-        if as_json:
-            print_events(recorder)
-        write_text(output, write_recording(recorder.events))
-
     show = show_later if as_json else show_explained if explain else show_plain
-    converse(target, commands, pins, show, save, contactless=contactless)
+    with ExitStack() as outputs:
+        saves: list[Save] = [RecordingWriter(outputs.enter_context(TextFile(output)).write)]
+        if as_json:
+            saves.append(outputs.enter_context(printed_events()))
+        converse(target, commands, pins, show, saves, contactless=contactless)
     click.echo(_("{output}: play it with: sscard replay {output} TARGET", output=output), err=True)
 
 

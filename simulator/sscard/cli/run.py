@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sscard.scenario import Scenario, ScenarioResult
-    from sscard.scenario.reports import Report
+    from sscard.scenario.reports import Report, ReportFiles
 
 DEFAULT_SEED = 1
 INTERRUPTED = 130
@@ -99,7 +99,7 @@ def run(
 
     from sscard.issuer import find_personality
     from sscard.scenario.library import SUFFIXES, builtin_folder, choose_scenarios
-    from sscard.scenario.reports import REPORTS, write_reports
+    from sscard.scenario.reports import REPORTS, ReportFiles
 
     if expression is not None and not expression.strip():
         raise InputError(_("-k is empty"), remedy=_("run without -k to see them all"))
@@ -116,12 +116,12 @@ def run(
         # A report of the last run is replaced; a report of this run is not.
         check_output(file, [*inputs, *(other for _write, other in writers)], replace=True)
         writers.append((write, file))
-    results = _run(
-        scenarios, seed, transport, Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json)
-    )
+    files = ReportFiles(writers)
+    console = Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json)
+    results = _run(scenarios, seed, transport, console, files)
     if as_json:
         click.echo(REPORTS.find("json")(results, seed), nl=False)
-    write_reports(writers, results, seed)
+    files.finish(results, seed)
     if len(results) < len(scenarios):
         total = len(scenarios)
         tell(
@@ -149,7 +149,9 @@ def _report(asked: str) -> tuple[Report, Path]:
     return REPORTS.find(name), Path(file)
 
 
-def _run(scenarios: list[Scenario], seed: int, transport: Transport, console: Console) -> list[ScenarioResult]:
+def _run(
+    scenarios: list[Scenario], seed: int, transport: Transport, console: Console, files: ReportFiles
+) -> list[ScenarioResult]:
     from sscard.scenario.reports.console import ConsoleReport
     from sscard.scenario.transports import IN_PROCESS, each_result, through_pcsc
 
@@ -163,7 +165,7 @@ def _run(scenarios: list[Scenario], seed: int, transport: Transport, console: Co
         try:
             for scenario in scenarios:
                 report.begin(scenario)
-                results.append(next(coming))
+                results.append(files.add(next(coming), seed))
                 report.add(results[-1])
         except KeyboardInterrupt:
             pass  # what was done is reported and written like a whole run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import NamedTuple
+from typing import Final, Literal
 
 from sscard.card.commands import COMMANDS, TABLE, CardCommand
 from sscard.card.commands.read import READ_RECORD
@@ -19,16 +19,15 @@ from sscard.standard.tree import MF, DfSpec, FileSpec, Item, Layout, Structure
 SELECT_INS, READ_RECORD_INS = SELECT.ins, READ_RECORD.ins
 RECORD_INS = (READ_RECORD_INS, UPDATE_RECORD.ins)
 HEADER_LENGTH = 4
+DONE, MORE = SW.OK.to_bytes(2, "big"), bytes((SW.MORE_DATA >> 8,))
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
 
 _BY_INS = {command.ins: command for command in COMMANDS}
 
 
-class Explanation(NamedTuple):
-    """The explanation of an exchange: the command with its parameters, and the content of the answer's data."""
-
-    command: Sayable
-    data: tuple[Sayable, ...]
+FCI_DATA: Final = "FCI"
+Source = FileSpec | Literal["FCI"] | None
+"""Where the data of an answer come from: the FCI, the file of a record, or ``None`` if they are not explained."""
 
 
 @cache
@@ -36,8 +35,8 @@ def _any_layout() -> Layout:
     return build_layout(NEWEST, MF, optional_applications=True)
 
 
-class Explainer:
-    """Follows a conversation, so that a record is explained by the file it comes from.
+class Selection:
+    """Follows the selection of a conversation, so that a record is explained by the file it comes from.
 
     ``layout`` is the card's; the default is that of the newest generation.
     """
@@ -49,34 +48,24 @@ class Explainer:
         self._selecting = False
         self._walk = (b"", 0)
 
-    def explain(self, command: bytes, answer: bytes) -> Explanation:
-        """Explain an exchange of arbitrary bytes."""
-        declared = find_declaration(command)
-        name = self._command(declared, command)
-        if declared is None:
-            return Explanation(name, ())
-        self._follow(declared, command, int.from_bytes(answer[-2:], "big"))
-        return Explanation(name, tuple(self._data(declared, answer[:-2])))
+    def follow(self, command: bytes, answer: bytes) -> Source:
+        """Track the selection like the card; return where the data of the answer come from.
 
-    def _command(self, declared: CardCommand | None, command: bytes) -> Sayable:
-        if declared is None:
-            return _name_of_unknown(command)
-        p3 = command[4] if len(command) > 4 else 0
-        data, le = (command[5 : 5 + p3], 0) if declared.lengths else (b"", p3)
-        words = declared.words(self._layout, command[2], command[3], data, le)
-        return Phrase("{command} ({words})", command=_name(declared), words=words) if words.text else _name(declared)
-
-    def _follow(self, declared: CardCommand, command: bytes, sw: int) -> None:
-        """Track the selection like the card."""
-        if sw != SW.OK and sw & 0xFF00 != SW.MORE_DATA:
-            return
-        if declared.ins == SELECT_INS:
-            self._select(command)
-        elif declared.ins != GET_RESPONSE_INS:
-            self._selecting = False
-        sfi = command[3] >> 3 if declared.ins in RECORD_INS else 0
-        if sfi:
-            self._ef = self._layout.file(self._df.fid, sfi)
+        Called for every command that is recorded: nothing is explained here.
+        """
+        if len(command) < HEADER_LENGTH or command[0] << 8 | command[1] not in TABLE.by_code:
+            return None
+        ins = command[1]
+        if answer[-2:] == DONE or answer[-2:-1] == MORE:
+            if ins == SELECT_INS:
+                self._select(command)
+            elif ins != GET_RESPONSE_INS:
+                self._selecting = False
+            if ins in RECORD_INS and command[3] >> 3:
+                self._ef = self._layout.file(self._df.fid, command[3] >> 3)
+        if ins == READ_RECORD_INS:
+            return self._ef
+        return FCI_DATA if ins == SELECT_INS or (ins == GET_RESPONSE_INS and self._selecting) else None
 
     def _select(self, command: bytes) -> None:
         data = (command[5 : 5 + command[4]] if len(command) > 5 else b"") or MF.to_bytes(2, "big")
@@ -98,14 +87,23 @@ class Explainer:
         self._walk = (name, place + 1)
         return matching[place] if place < len(matching) else None
 
-    def _data(self, declared: CardCommand, data: bytes) -> list[Sayable]:
-        if not data:
-            return []
-        if declared.ins == SELECT_INS or (declared.ins == GET_RESPONSE_INS and self._selecting):
-            return explain_fci(data)
-        if declared.ins == READ_RECORD_INS and self._ef is not None:
-            return explain_records(self._ef, data)
+
+def explain_command(command: bytes) -> Sayable:
+    """A command with its parameters; of secret data only the length counts."""
+    declared = find_declaration(command)
+    if declared is None:
+        return _name_of_unknown(command)
+    p3 = command[4] if len(command) > 4 else 0
+    data, le = (command[5 : 5 + p3], 0) if declared.lengths else (b"", p3)
+    words = declared.words(_any_layout(), command[2], command[3], data, le)
+    return Phrase("{command} ({words})", command=_name(declared), words=words) if words.text else _name(declared)
+
+
+def explain_data(source: Source, data: bytes) -> list[Sayable]:
+    """The data of an answer."""
+    if not data or source is None:
         return []
+    return explain_records(source, data) if isinstance(source, FileSpec) else explain_fci(data)
 
 
 def find_declaration(command: bytes) -> CardCommand | None:

@@ -1,14 +1,15 @@
-"""Record a conversation: a wrapper around any connection that keeps each exchange, explained and redacted."""
+"""Record a conversation: a wrapper around any connection that keeps each exchange, redacted, to explain it later."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
+from typing import NamedTuple, NoReturn
 
 from sscard.chip.memory import PowerLost
-from sscard.conversation.explain import Explainer
-from sscard.conversation.redaction import pins_in, redact
+from sscard.conversation.explain import Selection, Source, explain_command, explain_data
+from sscard.conversation.redaction import blank, masked, pins_in, secret_places
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.standard.apdu import status_words
@@ -16,28 +17,77 @@ from sscard.transport.connection import Connection
 from sscard.transport.faults import TransportError
 
 SW_LENGTH = 2
-NO_ANSWER, NO_STATUS = Phrase("no answer"), Phrase("no status word")
+NO_STATUS = Phrase("no status word")
 POWER_ON, POWER_OFF, RESET = Phrase("power on"), Phrase("power off"), Phrase("reset")
+
+
+class Explanation(NamedTuple):
+    """The explanation of an exchange, as a recording keeps it."""
+
+    name: Sayable
+    meaning: Sayable
+    details: tuple[Sayable, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One command and its answer for a trace: hex digits, secrets masked.
+    """One command and its answer, without secrets; explained only when shown.
 
-    ``sw`` is empty without a status word; ``meaning`` then contains the reason.
-    ``details`` explains the data. ``pins`` numbers the PINs in the masked bytes
-    from 1, in the order in which the conversation first used them; 0 is an
-    empty PIN. ``at`` is in seconds since the recorder was created.
+    ``sent`` is the command, blank at the indexes ``hidden``: no secret byte is
+    kept, so whatever is made of an exchange cannot show one. ``received`` is
+    the answer with its status word, or what came of it; ``failure`` says why
+    there was no answer. ``source`` says what the answer's data are. ``pins``
+    numbers the PINs in the hidden bytes from 1, in the order in which the
+    conversation first used them; 0 is an empty PIN. ``at`` is in seconds since
+    the recorder was created. ``explanation`` is that of a recording, ``None`` if
+    it is made from the bytes.
     """
 
-    name: Sayable
-    command: str
-    data: str
-    sw: str
-    meaning: Sayable
-    details: tuple[Sayable, ...] = ()
+    sent: bytes
+    received: bytes
+    hidden: Collection[int] = ()
+    source: Source = None
     pins: tuple[int, ...] = ()
+    failure: Sayable = ""
+    explanation: Explanation | None = None
     at: float = field(default=0.0, compare=False)
+
+    @property
+    def command(self) -> str:
+        """The command in hex digits, header and data separated, secret bytes as ``**``."""
+        return masked(self.sent, self.hidden)
+
+    @property
+    def data(self) -> str:
+        """The data of the answer in hex digits."""
+        whole = len(self.received) >= SW_LENGTH
+        return (self.received[:-SW_LENGTH] if whole else self.received).hex().upper()
+
+    @property
+    def sw(self) -> str:
+        """The status word in hex digits, empty without one."""
+        return self.received[-SW_LENGTH:].hex().upper() if len(self.received) >= SW_LENGTH else ""
+
+    @property
+    def name(self) -> Sayable:
+        """The command with its parameters."""
+        return self.explanation.name if self.explanation else explain_command(self.sent)
+
+    @property
+    def meaning(self) -> Sayable:
+        """The status word in words; without one, the reason."""
+        if self.explanation:
+            return self.explanation.meaning
+        if self.failure or len(self.received) < SW_LENGTH:
+            return self.failure or NO_STATUS
+        return status_words(int.from_bytes(self.received[-SW_LENGTH:], "big"))
+
+    @property
+    def details(self) -> tuple[Sayable, ...]:
+        """The data of the answer in words."""
+        if self.explanation:
+            return self.explanation.details
+        return tuple(explain_data(self.source, self.received[:-SW_LENGTH]))
 
     @property
     def answer(self) -> str:
@@ -73,25 +123,31 @@ Event = Exchange | PowerEvent
 class Recorder:
     """A connection that forwards everything and records it, redacted.
 
-    ``clock`` returns seconds from any origin; an exchange is explained by the
-    current selection.
+    ``clock`` returns seconds from any origin. ``heard`` gets each event as it
+    happens, and the recorder then keeps none, so that a long conversation needs
+    no more memory than a short one; by default they are kept in ``events``.
     """
 
     connection: Connection
     clock: Callable[[], float] = time.monotonic
+    heard: Callable[[Event], object] | None = None
     events: list[Event] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._began = self.clock()
-        self._explainer = Explainer()
+        self._note = self.heard or self.events.append
+        self._selection = Selection()
         self._pins: dict[bytes, int] = {b"": 0}
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a recorder knows the PINs it has seen: pickle its events")
 
     def power_on(self) -> bytes:
         return self._powered(POWER_ON, self.connection.power_on())
 
     def power_off(self) -> None:
         self.connection.power_off()
-        self.events.append(PowerEvent(POWER_OFF, at=self._now()))
+        self._note(PowerEvent(POWER_OFF, at=self.clock() - self._began))
 
     def reset(self) -> bytes:
         return self._powered(RESET, self.connection.reset())
@@ -110,28 +166,15 @@ class Recorder:
         return answer
 
     def _powered(self, name: Phrase, atr: bytes) -> bytes:
-        self._explainer = Explainer()
-        self.events.append(PowerEvent(name, atr.hex().upper(), self._now()))
+        self._selection = Selection()
+        self._note(PowerEvent(name, atr.hex().upper(), self.clock() - self._began))
         return atr
 
-    def _keep(self, command: bytes, answer: bytes, meaning: Sayable = "") -> None:
-        explained = self._explainer.explain(command, answer)
-        whole = len(answer) >= SW_LENGTH
-        if not meaning:
-            sw = int.from_bytes(answer[-SW_LENGTH:], "big")
-            meaning = status_words(sw) if whole else NO_STATUS
-        self.events.append(
-            Exchange(
-                name=explained.command,
-                command=redact(command),
-                data=(answer[:-SW_LENGTH] if whole else answer).hex().upper(),
-                sw=answer[-SW_LENGTH:].hex().upper() if whole else "",
-                meaning=meaning,
-                details=explained.data,
-                pins=tuple(self._pins.setdefault(pin, len(self._pins)) for pin in pins_in(command)),
-                at=self._now(),
-            )
-        )
-
-    def _now(self) -> float:
-        return round(self.clock() - self._began, 6)
+    def _keep(self, command: bytes, answer: bytes, failure: Sayable = "") -> None:
+        source = self._selection.follow(command, answer)
+        hidden = secret_places(command)
+        pins: tuple[int, ...] = ()
+        if hidden:
+            pins = tuple(self._pins.setdefault(pin, len(self._pins)) for pin in pins_in(command))
+            command = blank(command, hidden)
+        self._note(Exchange(command, answer, hidden, source, pins, failure, None, self.clock() - self._began))

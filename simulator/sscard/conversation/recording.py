@@ -1,7 +1,7 @@
 """Recordings: the events of a recorder as a file of JSON lines, and their conversion to statements for replay.
 
-The first line is the header: ``format``, ``version`` of the format, the first
-``atr`` and the number of ``pins`` in the masked bytes. Then a line per event with
+The first line is the header: ``format``, ``version`` of the format and the ``atr``
+if the first event is a power on. Then a line per event with
 ``at`` in seconds, ``event`` (power on, power off, reset, command) and, for a
 command, the hex digits of ``command`` (secret bytes as ``**``), ``pins`` (which
 PINs the masked bytes are, by number; 0 for an empty one), ``data`` and ``sw`` of
@@ -12,15 +12,15 @@ empty if there was no status word.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field
 
 from sscard.conversation.explain import find_declaration
-from sscard.conversation.recorder import POWER_OFF, POWER_ON, RESET, Event, Exchange, PowerEvent
-from sscard.conversation.redaction import DATA, MASK
+from sscard.conversation.recorder import POWER_OFF, POWER_ON, RESET, Event, Exchange, Explanation, PowerEvent
+from sscard.conversation.redaction import BLANK, DATA, MASK
 from sscard.conversation.scripts import Power, Send, Statement, read_script
 from sscard.conversation.wildcards import Wildcards
 from sscard.document import Document, Model, Place
@@ -31,6 +31,8 @@ from sscard.i18n.phrase import Phrase, Sayable
 FORMAT: Final = "sscard recording"
 VERSION: Final = 1
 COMMAND: Final = "command"
+DIGITS: Final = 6
+"""Decimal places of a time: microseconds."""
 REMEDY: Final = Phrase("make recordings with: sscard record TARGET -o FILE")
 
 Digits = Annotated[str, Field(pattern="^([0-9A-F]{2})*$")]
@@ -44,6 +46,7 @@ class Header(Model):
     version: int
     atr: Digits = ""
     pins: Annotated[int, Field(ge=0)] = 0
+    """How many PINs the masked bytes hold: in older recordings."""
 
 
 class PowerLine(Model):
@@ -70,20 +73,28 @@ class CommandLine(Model):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """A recording: the first ATR, the number of PINs needed for replay, the events with their lines in the file."""
+    """A recording: the first ATR, the events with their lines in the file."""
 
     atr: str
-    pins: int
     events: tuple[tuple[int, Event], ...]
 
 
-def write_recording(events: Iterable[Event]) -> str:
-    """The text of a recording."""
-    kept = list(events)
-    atrs = (event.atr for event in kept if isinstance(event, PowerEvent) and event.atr)
-    pins = max((pin for event in kept if isinstance(event, Exchange) for pin in event.pins), default=0)
-    header = {"format": FORMAT, "version": VERSION, "atr": next(atrs, ""), "pins": pins}
-    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in (header, *map(event_facts, kept)))
+class RecordingWriter:
+    """Writes a recording as it is made: called with each event, it writes its line, and the header before the first."""
+
+    def __init__(self, write: Callable[[str], object]) -> None:
+        self._write = write
+        self._begun = False
+
+    def __call__(self, event: Event) -> None:
+        if not self._begun:
+            atr = event.atr if isinstance(event, PowerEvent) else ""
+            self._line({"format": FORMAT, "version": VERSION, "atr": atr})
+            self._begun = True
+        self._line(event_facts(event))
+
+    def _line(self, facts: dict[str, Any]) -> None:
+        self._write(json.dumps(facts, ensure_ascii=False) + "\n")
 
 
 def read_statements(text: str, source: str) -> list[Statement]:
@@ -108,9 +119,7 @@ def read_recording(text: str, source: str) -> Recording:
             file=source,
             line=lines[0][0],
         )
-    return Recording(
-        header.atr, header.pins, tuple((number, _event(number, line, source)) for number, line in lines[1:])
-    )
+    return Recording(header.atr, tuple((number, _event(number, line, source)) for number, line in lines[1:]))
 
 
 def statements_of(recording: Recording) -> Iterator[Statement]:
@@ -129,10 +138,10 @@ _ACTIONS: Final[dict[Phrase, Literal["on", "off", "reset"]]] = {POWER_ON: "on", 
 def event_facts(event: Event) -> dict[str, Any]:
     """An event for programs, as a line of a recording has it."""
     if isinstance(event, PowerEvent):
-        line = {"at": event.at, "event": event.name.text}
+        line = {"at": round(event.at, DIGITS), "event": event.name.text}
         return line | ({"atr": event.atr} if event.atr else {})
     return {
-        "at": event.at,
+        "at": round(event.at, DIGITS),
         "event": COMMAND,
         "command": event.command.replace(" ", ""),
         **({"pins": event.pins} if event.pins else {}),
@@ -171,15 +180,13 @@ def _event(line: int, text: str, source: str) -> Event:
         power = document.as_model(PowerLine)
         return PowerEvent(Phrase(power.event), power.atr, power.at)
     read = document.as_model(CommandLine)
-    header, rest = read.command[: 2 * DATA], read.command[2 * DATA :]
+    hidden = tuple(place for place in range(len(read.command) // 2) if read.command.startswith(MASK, 2 * place))
     return Exchange(
-        name=read.name,
-        command=f"{header} {rest}".strip(),
-        data=read.data,
-        sw=read.sw,
-        meaning=read.meaning,
-        details=read.details,
+        sent=bytes.fromhex(read.command.replace(MASK, BLANK.hex())),
+        received=bytes.fromhex(read.data + read.sw),
+        hidden=hidden,
         pins=read.pins,
+        explanation=Explanation(read.name, read.meaning, read.details),
         at=read.at,
     )
 

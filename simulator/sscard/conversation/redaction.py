@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection
+from functools import lru_cache
 from typing import Final
 
 from sscard.card.commands import COMMANDS
@@ -10,8 +11,11 @@ from sscard.conversation.explain import find_declaration
 from sscard.psam import PSAM_COMMANDS
 
 MASK: Final = "**"
-DATA: Final = 5
-"""Index of the data in a command, after CLA INS P1 P2 Lc."""
+BLANK: Final = b"\xff"
+"""A secret byte in what is kept of a command."""
+LC, DATA = 4, 5
+"""Indexes of the length byte and the data in a command, after CLA INS P1 P2."""
+NOWHERE: Final = range(0)
 PIN_INS: Final = frozenset((0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C))
 """Commands of other cards that carry PINs or PUKs (ISO 7816-4)."""
 _SECRET_INS: Final = PIN_INS.union(
@@ -22,12 +26,26 @@ _SECRET_INS: Final = PIN_INS.union(
 
 def redact(command: bytes) -> str:
     """A command in hex, header and length separated, with its secret bytes masked."""
-    places = secret_places(command)
-    shown = [MASK if place in places else f"{byte:02X}" for place, byte in enumerate(command)]
+    return masked(command, secret_places(command))
+
+
+def masked(command: bytes, hidden: Collection[int]) -> str:
+    """A command in hex, header and length separated, with the bytes at these indexes masked."""
+    if not hidden:
+        return f"{command[:DATA].hex()} {command[DATA:].hex()}".strip().upper()
+    shown = [MASK if place in hidden else f"{byte:02X}" for place, byte in enumerate(command)]
     return f"{''.join(shown[:DATA])} {''.join(shown[DATA:])}".strip()
 
 
-def secret_places(command: bytes) -> Sequence[int]:
+def blank(command: bytes, hidden: range) -> bytes:
+    """A command without the bytes at these indexes: each is ``FF``.
+
+    A hidden length byte then counts more than the data, whatever it was.
+    """
+    return command[: hidden.start] + BLANK * len(hidden) + command[hidden.stop :]
+
+
+def secret_places(command: bytes) -> range:
     """The indexes of a command's secret bytes.
 
     For a declared command these are the bytes of its ``secret``. If the length
@@ -35,16 +53,21 @@ def secret_places(command: bytes) -> Sequence[int]:
     unknown: all of them are hidden, and the length byte too if it may be data.
     """
     length = len(command)
-    if length <= DATA:
-        return ()
-    declared = find_declaration(command)
-    secret = declared.secret if declared else slice(None) if command[1] in _SECRET_INS else None
+    if length <= DATA or command[1] not in _SECRET_INS:
+        return NOWHERE
+    return _places(command[:DATA], length)
+
+
+@lru_cache(maxsize=1024)
+def _places(header: bytes, length: int) -> range:
+    declared = find_declaration(header)
+    secret = declared.secret if declared else slice(None)
     if secret is None:
-        return ()
+        return NOWHERE
     follows = length - DATA
-    if declared is not None and command[4] == follows:
+    if declared is not None and header[LC] == follows:
         return range(DATA, length)[secret]
-    return range(DATA if command[4] in (follows, follows - 1) else DATA - 1, length)
+    return range(DATA if header[LC] in (follows, follows - 1) else LC, length)
 
 
 def pins_in(command: bytes) -> tuple[bytes, ...]:

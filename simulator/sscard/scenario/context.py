@@ -72,6 +72,6 @@ class Bench:
     def look(self) -> Snapshot:
         """The current state of the card; without power, the state after the recovery of its memory."""
         seen = self.chip.snapshot()
-        if seen.powered:
+        if seen.powered or self.chip.memory.log is None:
             return seen
         return take_snapshot(self.chip.profile, self.chip.memory.recovered(), None)

@@ -56,7 +56,7 @@ class StepResult:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
-    """Result of a scenario, up to its first failing step.
+    """Result of a scenario, up to its first failing step; ``commands`` is the number of command APDUs sent to the card.
 
     ``started`` (UTC) and ``seconds`` are those of the machine, not of the
     scenario's clock. Results that differ only in them are equal.
@@ -64,6 +64,7 @@ class ScenarioResult:
 
     scenario: Scenario
     steps: tuple[StepResult, ...]
+    commands: int
     started: datetime = field(compare=False)
     seconds: float = field(compare=False)
 
@@ -76,10 +77,9 @@ class ScenarioResult:
     def passed(self) -> bool:
         return self.failure is None
 
-    @property
-    def commands(self) -> int:
-        """Number of command APDUs sent to the card."""
-        return sum(isinstance(event, Exchange) for step in self.steps for event in step.events)
+    def without_events(self) -> ScenarioResult:
+        """The same result without the exchanges of its steps, which need most of its memory."""
+        return replace(self, steps=tuple(replace(step, events=()) for step in self.steps))
 
 
 def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process) -> ScenarioResult:
@@ -112,7 +112,8 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
             contact=contact,
         )
         steps = tuple(_run_steps(scenario, bench))
-        result = ScenarioResult(scenario, steps, started, perf_counter() - begin)
+        commands = sum(isinstance(event, Exchange) for event in bench.connection.events)
+        result = ScenarioResult(scenario, steps, commands, started, perf_counter() - begin)
     logger.debug("scenario finished", extra={"scenario": scenario.title, "passed": result.passed})
     return result
 

@@ -156,10 +156,13 @@ Count = Annotated[int, Field(ge=0)]
 class View(NamedTuple):
     """The state that steps are checked against: tries left of PIN and keys, state words, stage of the case."""
 
-    tries: int
-    key_tries: dict[str, tuple[int, ...]]
+    card: Snapshot
     state: frozenset[str]
     stage: Stage | None
+
+    @property
+    def tries(self) -> int:
+        return self.card.pin_tries
 
 
 def view_of(snapshot: Snapshot, stage: Stage | None) -> View:
@@ -174,7 +177,7 @@ def view_of(snapshot: Snapshot, stage: Stage | None) -> View:
     }
     words = [word for word, so in facts.items() if so]
     words += [f"{name}-blocked" for name in snapshot.blocked_applications]
-    return View(snapshot.pin_tries, snapshot.key_tries, frozenset((*words, *snapshot.authenticated)), stage)
+    return View(snapshot, frozenset((*words, *snapshot.authenticated)), stage)
 
 
 def without_power(state: frozenset[str]) -> frozenset[str]:
@@ -246,20 +249,27 @@ class Step(Model):
             return [Mismatch(self.verb, Phrase("the step is done"), outcome.failure)]
         tries = before.tries if self.tries is None else self.tries
         state = self.expected_state(before.state, tries)
-        pairs = [
-            Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw)),
-            *(Mismatch(what, expected, outcome.reported.get(what, "")) for what, expected in self.answers().items()),
-        ]
+        stage = self.stage or before.stage
+        found: list[Mismatch] = []
+        if outcome.sw != self.sw:
+            found.append(Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw)))
+        for what, expected in self.answers().items():
+            if outcome.reported.get(what, "") != expected:
+                found.append(Mismatch(what, expected, outcome.reported.get(what, "")))
         if self.data is not None and not matches(self.data, outcome.data):
-            pairs.append(Mismatch("data", self.data, show_data(outcome.data)))
-        pairs.append(Mismatch("tries", str(tries), str(after.tries)))
-        for key, counts in (before.key_tries | self.key_tries).items():
-            left = after.key_tries.get(key, ())
-            if left != counts:
-                pairs.append(Mismatch("key_tries", show_tries(key, counts), show_tries(key, left)))
-        pairs.append(Mismatch("state", show_state(state), show_state(after.state)))
-        pairs.append(Mismatch("stage", show_stage(self.stage or before.stage), show_stage(after.stage)))
-        return [pair for pair in pairs if pair.expected != pair.actual]
+            found.append(Mismatch("data", self.data, show_data(outcome.data)))
+        if after.tries != tries:
+            found.append(Mismatch("tries", str(tries), str(after.tries)))
+        if self.key_tries or after.card.counters != before.card.counters:
+            left = after.card.key_tries
+            for key, counts in (before.card.key_tries | self.key_tries).items():
+                if left.get(key, ()) != counts:
+                    found.append(Mismatch("key_tries", show_tries(key, counts), show_tries(key, left.get(key, ()))))
+        if after.state != state:
+            found.append(Mismatch("state", show_state(state), show_state(after.state)))
+        if after.stage != stage:
+            found.append(Mismatch("stage", show_stage(stage), show_stage(after.stage)))
+        return found
 
 
 def matches(pattern: str, data: bytes) -> bool:

@@ -6,12 +6,13 @@ is its module and a row here; packages add theirs by entry points (``sscard.repo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 from sscard.errors import InputError, MissingPart, TransportError
-from sscard.files import write_text
+from sscard.files import TextFile, write_text
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 from sscard.scenario.reports import html, json, junit, trace
@@ -28,13 +29,41 @@ REPORTS: Final[Registry[Report]] = Registry(
 )
 
 
-def write_reports(reports: Iterable[tuple[Report, Path]], results: Sequence[ScenarioResult], seed: int) -> None:
-    """Write each report into its file; the first error is raised once the other reports are written."""
-    errors: list[Exception] = []
-    for write, file in reports:
+class ReportFiles:
+    """The report files of a run: traces are written scenario by scenario, the others at the end.
+
+    So a long run needs no memory for what it sent, and leaves its traces if it is killed.
+    """
+
+    def __init__(self, reports: Iterable[tuple[Report, Path]]) -> None:
+        given = list(reports)
+        self._traces = [TextFile(file) for write, file in given if write is trace.write]
+        self._others = [(write, file) for write, file in given if write is not trace.write]
+        self._show_passed = any(write not in (json.write, junit.write) for write, _ in self._others)
+        self._errors: list[Exception] = []
+
+    def add(self, result: ScenarioResult, seed: int) -> ScenarioResult:
+        """Write a result to the traces; return it, without its exchanges if no other report shows them."""
+        text = trace.write([result], seed)
+        for file in self._traces:
+            with self._noting():
+                file.write(text)
+        return result if self._show_passed or not result.passed else result.without_events()
+
+    def finish(self, results: Sequence[ScenarioResult], seed: int) -> None:
+        """Write the other reports; the first error of any report is raised once they are written."""
+        for file in self._traces:
+            with self._noting(), file:
+                file.write("")  # a run that was interrupted before its first result has an empty trace
+        for write, path in self._others:
+            with self._noting():
+                write_text(path, write(results, seed))
+        if self._errors:
+            raise self._errors[0]
+
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
         try:
-            write_text(file, write(results, seed))
+            yield
         except (InputError, MissingPart, TransportError) as error:
-            errors.append(error)
-    if errors:
-        raise errors[0]
+            self._errors.append(error)

@@ -11,13 +11,12 @@ removal of a whole case would leave no gap.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
@@ -25,11 +24,10 @@ from sscard.service.case import Act, Event, Stage
 
 START: Final = "0" * 64
 """The seal before the first event of a lane."""
-_NUMBERS: Final = {"lane", "position", "place", "events", "cases"}
+_canonical: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class Entry(NamedTuple):
     """An event as stored in the journal: lane, position, case, its ``place`` in the case (from 1), and its seal."""
 
     lane: int
@@ -44,14 +42,15 @@ class Entry:
     seal: str = ""
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Entry:
+    def of(cls, row: Sequence[Any]) -> Entry:
         """A row of the database; a value of another type, which SQLite allows in any column, does not fit the seal."""
-        return cls(**{name: _typed(name, value) for name, value in row.items()})
+        values = row if tuple(map(type, row)) == _TYPES else map(_typed, _TYPES, row)
+        return cls(*values)
 
     def sealed(self, key: bytes, before: str) -> str:
         """The seal of this event after the given one: HMAC-SHA-256, 64 hex digits."""
         parts = (before, self.lane, self.position, self.case, self.place, self.time, self.stage, self.act, self.text)
-        return _mac(key, json.dumps([*parts, self.facts], ensure_ascii=False, separators=(",", ":")))
+        return _mac(key, _canonical([*parts, self.facts]))
 
     def event(self) -> Event:
         """The event; ``ValueError`` or another error of its values if it was not written by a journal."""
@@ -59,6 +58,10 @@ class Entry:
         if time is None:
             raise ValueError(self.time)
         return Event(time, Stage(self.stage), _said(self.text), Act(self.act), facts)
+
+
+_TYPES: Final = (int, int, str, int, str, str, str, str, str, str)
+"""Of the values of an entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +74,13 @@ class Head:
     last: str = START
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> Head:
+    def of(cls, row: Sequence[Any]) -> Head:
         """A row of the database, as ``Entry.of``."""
-        return cls(*(_typed(name, row[name]) for name in ("lane", "events", "cases", "last")))
+        return cls(*map(_typed, (int, int, int, str), row))
 
-    def sealed(self, key: bytes) -> str:
-        return _mac(key, f"head {self.lane} {self.events} {self.cases} {self.last}")
+    def sealed(self, key: bytes, name: str = "head 2") -> str:
+        """The seal of the lane's end; its name keeps processes of an older sscard from writing."""
+        return _mac(key, f"{name} {self.lane} {self.events} {self.cases} {self.last}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +112,7 @@ def written(event: Event) -> dict[str, str]:
         "time": event.time.isoformat(),
         "stage": event.stage.value,
         "act": event.act.value,
-        "text": json.dumps(event.said.to_facts(), ensure_ascii=False, separators=(",", ":")),
+        "text": _canonical(event.said.to_facts()),
         "facts": json.dumps(event.facts, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
     }
 
@@ -165,8 +169,8 @@ def time_of(stored: object) -> datetime | None:
     return time if time.tzinfo else None
 
 
-def _typed(column: str, value: Any) -> Any:
-    if column in _NUMBERS:
+def _typed(kind: type, value: Any) -> Any:
+    if kind is int:
         return value if isinstance(value, int) else -1
     return value if isinstance(value, str) else repr(value)
 
@@ -180,4 +184,4 @@ def _gap(first: int, after: int) -> Phrase:
 
 
 def _mac(key: bytes, text: str) -> str:
-    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+    return hmac.digest(key, text.encode(), "sha256").hex()

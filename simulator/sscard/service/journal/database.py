@@ -1,4 +1,4 @@
-"""The journal in a database: SQLite (one machine) or PostgreSQL (several), through SQLAlchemy.
+"""The journal in a database: SQLite (one machine) or PostgreSQL (several), by their drivers.
 
 ``JournalReader`` reads and verifies, without a write lock and without changing
 the database; ``SqlJournal`` also writes.
@@ -15,44 +15,32 @@ seconds it is early (``clock_back``, under its seal).
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
+from operator import attrgetter
 from random import SystemRandom
-from typing import Any, Final
-
-from sqlalchemy import Connection, Engine, Row, Select, bindparam, func, select
-from sqlalchemy.exc import DBAPIError, IntegrityError, ProgrammingError
+from typing import Final
 
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage, WrongStage
+from sscard.service.journal import schema
 from sscard.service.journal.chain import Entry, Head, time_of, written
-from sscard.service.journal.engine import EXPECTED, NO_URL, engine_for, engine_for_reading, is_same_file
+from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row, open_database
 from sscard.service.journal.memory import JournalUnavailable, Overtaken, case_number
 from sscard.service.journal.migrations import LAST, lanes_of, migrate, not_a_journal, version_of
-from sscard.service.journal.schema import EVENT, LANE, OPENING, reason_in
+from sscard.service.journal.schema import reason_in
+from sscard.service.journal.summary import moment
 from sscard.service.journal.verification import Checkpoint, Verification, verify, verify_lane
+
+logger = logging.getLogger("sscard.service")
 
 CLOCK_TOLERANCE: Final = timedelta(minutes=1)
 
-_HEAD: Final = select(LANE).where(LANE.c.lane == bindparam("of")).with_for_update()
-_TIME: Final = select(EVENT.c.time).where(EVENT.c.lane == bindparam("of"), EVENT.c.position == bindparam("at"))
-_MOVE_HEAD: Final = (
-    LANE.update()
-    .where(LANE.c.lane == bindparam("of"))
-    .values({name: bindparam(name) for name in ("events", "cases", "last", "seal")})
-)
-_LANE_OF: Final = select(EVENT.c.lane).where(EVENT.c.case == bindparam("of"), EVENT.c.place == 1)
-_EVENTS_OF: Final = select(EVENT).where(EVENT.c.case == bindparam("of")).order_by(EVENT.c.place)
-_NO_JOURNAL: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
-_ONE_MOMENT: Final[dict[str, dict[str, Any]]] = {
-    "sqlite": {},
-    "postgresql": {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True},
-}
 _UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, RecursionError, WrongStage)
 """What events raise that were not written by a journal."""
 
@@ -60,20 +48,20 @@ _UNREADABLE: Final = (ValueError, TypeError, LookupError, AttributeError, Recurs
 class JournalReader:
     """A journal that is only read: it must exist, and no writer is waited for.
 
-    ``url`` is an SQLAlchemy URL or the path of an SQLite file; ``key`` (32
-    bytes) seals the chain and keys the digests of ID numbers. An object belongs
-    to the process that made it.
+    ``url`` is ``postgresql://…``, ``sqlite:///…`` or the path of an SQLite file;
+    ``key`` (32 bytes) seals the chain and keys the digests of ID numbers. An
+    object belongs to the process that made it.
     """
 
     def __init__(self, url: str, key: bytes) -> None:
-        self._begin(engine_for_reading(url), key)
+        self._begin(open_database(url, write=False), key)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.shown}>"
 
     def close(self) -> None:
         """Give the connections back."""
-        self._engine.dispose()
+        self._database.close()
 
     def case(self, number: str) -> Case | None:
         """The case of a number, built from its events."""
@@ -83,17 +71,30 @@ class JournalReader:
     def case_of_key(self, key: str) -> Case | None:
         """The case that was opened with an idempotency key."""
         with self._reading() as db:
-            number = self._opened_with(db, key)
-            return self._load(db, number) if number else None
+            found = db.rows(schema.OPENED_WITH, key) if key else []
+            return self._load(db, found[0][0]) if found else None
 
-    def cases(self, stages: Iterable[Stage] = Stage, since: datetime | None = None) -> Iterator[Case]:
-        """Cases at one of these stages and opened at or after a time, by number."""
+    def cases(
+        self, stages: Iterable[Stage] = Stage, since: datetime | None = None, due_before: date | None = None
+    ) -> Iterator[Case]:
+        """Cases at one of these stages, opened at or after a time, and due before a day, by number.
+
+        No event of another case is read.
+        """
+        wanted = {stage.value for stage in stages}
+        conditions: dict[str, list[str]] = {}
+        if len(wanted) < len(Stage):
+            conditions[f"stage IN ({','.join('?' * len(wanted)) or 'NULL'})"] = sorted(wanted)
+        if since is not None:
+            conditions["opened >= ?"] = [moment(since)]
+        if due_before is not None:
+            conditions["due > '' AND due < ?"] = [due_before.isoformat()]
+        some = schema.EVENTS_OF_SOME.format(schema.CASES_WHERE + " AND ".join(conditions))
+        statement = some if conditions else schema.EVENTS_BY_CASE
         with self._reading() as db:
-            rows = db.execution_options(yield_per=1000).execute(_cases_at(list(stages)))
-            for number, events in groupby(rows, lambda row: str(row.case)):
-                case = self._built(number, events)
-                if since is None or case.events[0].time >= since:
-                    yield case
+            rows = db.stream(statement, *(value for values in conditions.values() for value in values))
+            for number, events in groupby(map(Entry.of, rows), attrgetter("case")):
+                yield self._built(number, [*events])
 
     def verify(self, since: Checkpoint | None = None) -> Verification:
         """Look at every event of every lane, as they stand at one moment; compare with a checkpoint."""
@@ -103,15 +104,15 @@ class JournalReader:
     def verify_lane_of(self, case: Case) -> Verification:
         """Look at every event of the lane of a case; the notes are about this case only."""
         with self._reading() as db:
-            lane = db.execute(_LANE_OF, {"of": case.number}).scalar()
-            found = verify_lane(db, self.key, -1 if lane is None else lane)
+            lanes = db.rows(schema.LANE_OF, case.number)
+            found = verify_lane(db, self.key, lanes[0][0] if lanes else -1)
         return replace(found, notes=tuple(note for note in found.notes if note.case == case.number))
 
-    def _begin(self, engine: Engine, key: bytes) -> None:
+    def _begin(self, database: Database, key: bytes) -> None:
         self.key = key
-        self._engine = engine
-        self.file = engine.url.database if engine.dialect.name == "sqlite" else None
-        self.shown = self.file or engine.url.render_as_string(hide_password=True)
+        self._database = database
+        self.shown = database.shown
+        self.file = database.file
         try:
             self._connect()
             with self._reading() as db:
@@ -123,6 +124,7 @@ class JournalReader:
         except BaseException:
             self.close()
             raise
+        logger.info("journal opened", extra={"kind": database.kind, "database": database.name})
 
     def _bring_up(self, version: int) -> None:
         """Called for a journal of an older version, or for 0 without one."""
@@ -131,18 +133,11 @@ class JournalReader:
         problem = Phrase("is a journal of version {found}, expected {last}", found=version, last=LAST)
         raise InputError(problem, file=self.shown, remedy=Phrase("the next case migrates it: sscard case open"))
 
-    def _opened_with(self, db: Connection, key: str) -> str | None:
-        if not key:
-            return None
-        found: str | None = db.execute(select(OPENING.c.case).where(OPENING.c.key == key)).scalar()
-        return found
-
     def _load(self, db: Connection, number: str) -> Case | None:
-        rows = db.execute(_EVENTS_OF, {"of": number}).all()
-        return self._built(number, rows) if rows else None
+        entries = [*map(Entry.of, db.rows(schema.EVENTS_OF_CASE, number))]
+        return self._built(number, entries) if entries else None
 
-    def _built(self, number: str, rows: Iterable[Row[Any]]) -> Case:
-        entries = [Entry.of(row._asdict()) for row in rows]
+    def _built(self, number: str, entries: Sequence[Entry]) -> Case:
         try:
             if [entry.place for entry in entries] != [*range(1, len(entries) + 1)] or entries[0].act != Act.RECEIVED:
                 raise ValueError(number)
@@ -155,39 +150,38 @@ class JournalReader:
             )
             raise JournalUnavailable(said) from None
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> AbstractContextManager[Connection]:
         """A transaction that sees one moment."""
+        return self._transaction(write=False)
+
+    @contextmanager
+    def _transaction(self, *, write: bool) -> Iterator[Connection]:
         try:
-            with self._engine.connect() as connection:
-                self._check_file(connection)
-                yield connection.execution_options(sscard_reads=True, **_ONE_MOMENT[self._engine.dialect.name])
-        except DBAPIError as error:
+            with self._database.transaction(write=write) as db:
+                if db.is_lost_file():  # what is written to a file that was replaced would be lost
+                    problem = Phrase("was deleted or replaced while it was in use")
+                    raise JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=problem))
+                yield db
+        except self._database.integrity_error:
+            raise
+        except self._database.error as error:
             raise self._unavailable(error) from None
 
     def _connect(self) -> None:
-        """The first connection: what fails here is the file, the URL or the server."""
+        """The first connection: what fails here is the file or the server."""
         try:
-            self._engine.connect().close()
-        except DBAPIError as error:
+            self._database.open()
+        except self._database.error as error:
             reason = self._unavailable(error)
-            if isinstance(error, ProgrammingError):  # an option in the query of the URL
-                raise InputError(NO_URL, remedy=EXPECTED) from None
-            if getattr(error.orig, "sqlite_errorcode", 0) in _NO_JOURNAL:
-                raise InputError(reason.said, remedy=EXPECTED) from None
-            if self._engine.dialect.name == "postgresql":
+            if self.file is None:
                 raise MissingPart(reason.said, Phrase("start the database server, or correct --journal")) from None
+            if getattr(error, "sqlite_errorcode", 0) in NO_SQLITE:
+                raise InputError(reason.said, remedy=EXPECTED) from None
             raise reason from None
 
-    def _check_file(self, db: Connection) -> None:
-        """What is written to a file that was replaced would be lost."""
-        if not is_same_file(db):
-            problem = Phrase("was deleted or replaced while it was in use")
-            raise JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=problem))
-
-    def _unavailable(self, error: DBAPIError) -> JournalUnavailable:
-        # The statement and its values, which SQLAlchemy would add, stay out.
-        return JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=reason_in(error.orig)))
+    def _unavailable(self, error: Exception) -> JournalUnavailable:
+        # The driver's text, which may contain values, stays out.
+        return JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=reason_in(error)))
 
 
 class SqlJournal(JournalReader):
@@ -198,45 +192,47 @@ class SqlJournal(JournalReader):
 
     def __init__(self, url: str, key: bytes, *, create: bool = True) -> None:
         self._create = create
-        self._begin(engine_for(url, create=create), key)
+        self._begin(open_database(url, write=True, create=create), key)
         self._lane = SystemRandom().randrange(self._lanes)  # a lane of its own, most likely
-        self._lane_of: dict[str, int] = {}
 
     def open_case(self, event: Event) -> Case:
         """See ``Journal``; the lane follows from the number, so lanes assign numbers independently."""
         key = event.facts["key"]
+        at = self._lane
         try:
             with self._writing() as db:
-                opened = self._opened_with(db, key)
-                known = self._load(db, opened) if opened else None
+                opened, *end = db.run(
+                    (schema.OPENED_WITH, (key,)), (schema.HEAD + db.lock, (at,)), (schema.TIME, (at, at))
+                )
+                known = self._load(db, opened[0][0]) if key and opened else None
                 if known:
                     return known
-                head = self._head(db, self._lane)
-                number = case_number(event, head.cases * self._lanes + self._lane + 1)
+                head, before = self._end(*end)
+                number = case_number(event, head.cases * self._lanes + at + 1)
                 if key:
-                    db.execute(OPENING.insert().values(key=key, case=number))
-                event = self._write(db, replace(head, cases=head.cases + 1), number, 1, event)
-        except IntegrityError:  # pressed twice at once: the other was first
+                    db.later(schema.NEW_OPENING, key, number)
+                event = self._write(db, replace(head, cases=head.cases + 1), before, number, 1, event)
+                db.later(schema.NEW_SUMMARY, number, event.stage.value, moment(event.time), "")
+        except self._database.integrity_error:  # pressed twice at once: the other was first
             known = self.case_of_key(key)
             if known is None:
                 raise self._damaged() from None
             return known
-        self._lane_of[number] = self._lane
         return Case(number, [event])
 
     def append(self, case: Case, event: Event) -> None:
         """See ``Journal``."""
         case.check(event)
+        of = case.number
         try:
             with self._writing() as db:
-                if case.number not in self._lane_of:
-                    lane = db.execute(_LANE_OF, {"of": case.number}).scalar()
-                    if lane is None:
-                        raise self._damaged()
-                    self._lane_of[case.number] = lane
-                head = self._head(db, self._lane_of[case.number])
-                event = self._write(db, head, case.number, case.length + 1, event)
-        except IntegrityError:
+                head, before = self._end(*db.run((schema.HEAD_OF + db.lock, (of,)), (schema.TIME_OF, (of, of))))
+                event = self._write(db, head, before, case.number, case.length + 1, event)
+                if event.act is Act.ACCEPTED:
+                    db.later(schema.SET_DUE, event.stage.value, event.facts["due"], case.number)
+                elif event.stage is not case.stage:
+                    db.later(schema.SET_STAGE, event.stage.value, case.number)
+        except self._database.integrity_error:
             raise Overtaken(case.number) from None
         case.add(event)
 
@@ -246,57 +242,34 @@ class SqlJournal(JournalReader):
         with self._writing() as db:
             migrate(db, self.key, self.shown)
 
-    def _head(self, db: Connection, lane: int) -> Head:
-        """A lane's head, locked until the transaction ends; a chain that was tampered with is not made longer."""
-        row = db.execute(_HEAD, {"of": lane}).one_or_none()
-        head = Head.of(row._asdict()) if row else Head(lane)
-        if row is None or head.sealed(self.key) != row.seal:
+    def _end(self, heads: list[Row], times: list[Row]) -> tuple[Head, datetime | None]:
+        """Head of a lane and time of its last event; a chain that was tampered with is not made longer."""
+        head = Head.of(heads[0]) if heads else None
+        before = time_of(times[0][0]) if times else None
+        if head is None or head.sealed(self.key) != heads[0][-1] or (head.events and before is None):
             raise self._damaged()
-        return head
+        return head, before
 
-    def _write(self, db: Connection, head: Head, number: str, place: int, event: Event) -> Event:
+    def _write(
+        self, db: Connection, head: Head, before: datetime | None, number: str, place: int, event: Event
+    ) -> Event:
         """Write an event under the lock of its lane; return it with the time it was written with."""
-        if head.events:
-            before = time_of(db.execute(_TIME, {"of": head.lane, "at": head.events}).scalar())
-            if before is None:
-                raise self._damaged()
-            early = before - event.time
-            if early > CLOCK_TOLERANCE:
-                event = replace(event, facts=event.facts | {"clock_back": int(early.total_seconds())})
-            elif early > timedelta():
-                event = replace(event, time=before.astimezone(event.time.tzinfo))
-        row: dict[str, Any] = {"lane": head.lane, "position": head.events + 1, "case": number, "place": place}
-        row |= written(event)
-        entry = Entry(**row)
+        early = before - event.time if before else timedelta()
+        if early > CLOCK_TOLERANCE:
+            event = replace(event, facts=event.facts | {"clock_back": int(early.total_seconds())})
+        elif before and early > timedelta():
+            event = replace(event, time=before.astimezone(event.time.tzinfo))
+        entry = Entry(lane=head.lane, position=head.events + 1, case=number, place=place, **written(event))
         seal = entry.sealed(self.key, head.last)
-        db.execute(EVENT.insert(), row | {"seal": seal})
+        db.later(schema.NEW_EVENT, *entry[:-1], seal)
         moved = replace(head, events=entry.position, last=seal)
-        numbers = {"of": moved.lane, "events": moved.events, "cases": moved.cases}
-        db.execute(_MOVE_HEAD, numbers | {"last": moved.last, "seal": moved.sealed(self.key)})
+        db.later(schema.MOVE_HEAD, moved.events, moved.cases, moved.last, moved.sealed(self.key), moved.lane)
         return event
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self) -> AbstractContextManager[Connection]:
         """A transaction that is on disk when it ends well."""
-        try:
-            with self._engine.begin() as db:
-                self._check_file(db)
-                yield db
-        except IntegrityError:
-            raise
-        except DBAPIError as error:
-            raise self._unavailable(error) from None
+        return self._transaction(write=True)
 
     def _damaged(self) -> JournalUnavailable:
         said = Phrase("journal {shown}: the chain is damaged, see: sscard case verify", shown=self.shown)
         return JournalUnavailable(said)
-
-
-def _cases_at(stages: list[Stage]) -> Select[Any]:
-    last = select(EVENT.c.case, func.max(EVENT.c.place).label("place")).group_by(EVENT.c.case).subquery()
-    at_stage = (
-        select(EVENT.c.case)
-        .join(last, (EVENT.c.case == last.c.case) & (EVENT.c.place == last.c.place))
-        .where(EVENT.c.stage.in_([stage.value for stage in stages]))
-    )
-    return select(EVENT).where(EVENT.c.case.in_(at_stage)).order_by(EVENT.c.case, EVENT.c.place)

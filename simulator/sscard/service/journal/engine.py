@@ -1,4 +1,7 @@
-"""Connections to the database of a journal: for writing, or for reading only.
+"""The database of a journal: connections and transactions, the same for both kinds of database.
+
+SQLite (one machine) is here, PostgreSQL (several) in ``postgresql``. All that
+differs between them is in these two classes of connections.
 
 Reading needs no write lock and writes nothing. An SQLite file is opened with
 ``mode=ro``: in WAL mode a reader sees the last commit and does not wait for a
@@ -10,14 +13,14 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from contextlib import suppress
-from functools import partial
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from pkgutil import resolve_name
 from time import monotonic, sleep
-from typing import Any, Final
-
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from typing import Any, ClassVar, Final
+from urllib.parse import parse_qsl, unquote
 
 from sscard.errors import InputError, MissingPart
 from sscard.files import FLAGS, mode_of, resolved
@@ -30,82 +33,242 @@ SQLITE_WAIT: Final = 30
 NO_URL: Final = Phrase("--journal: not the URL of a journal")
 EXPECTED: Final = Phrase("expected the path of an SQLite file, or postgresql://user@host/database")
 FIRST_CASE: Final = Phrase("a first case makes it: sscard case open")
-_HOST: Final = {"sqlite": re.compile(""), "postgresql": re.compile(r"[^\s\[\]]*")}
-"""What may be the host in a URL, by database."""
-HELD: Final = "sscard_file"
-"""Device and inode of the SQLite file of a connection."""
+NO_SQLITE: Final = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN)
+"""The error codes for a file that is no database."""
+_URL: Final = re.compile(
+    r"(?P<kind>sqlite|postgresql)(?:\+\w+)?://"
+    r"(?:(?P<user>[^:/?]*)(?::(?P<password>[^@]*))?@)?"
+    r"(?:\[(?P<ipv6>[^\s\[\]/?]+)\]|(?P<host>[^\s\[\]:/?]*))(?::(?P<port>[0-9]{1,5}))?"
+    r"(?:/(?P<dbname>[^?]*))?(?:\?(?P<query>.*))?",
+    re.DOTALL,
+)
+
+Row = tuple[Any, ...]
+Statement = tuple[str, Sequence[Any]]
 
 
-def engine_for(url: str, *, create: bool) -> Engine:
-    """Connections that read and write; with ``create``, an SQLite file that does not exist is created."""
-    parsed = _parsed(url)
-    if parsed.get_backend_name() != "sqlite":
-        return _postgresql(parsed)
-    if not create:
-        _require(parsed)
-    elif parsed.database:
+class Connection(ABC):
+    """A connection to a database, with one transaction at a time. ``?`` is a value in a statement."""
+
+    lanes: ClassVar[int]
+    """Lanes of a new journal."""
+    private: ClassVar[bool]
+    """Whether the database may hold nothing but a journal."""
+    lock: ClassVar[str]
+    """The end of a SELECT that locks its rows until the transaction ends."""
+    schema_lock: ClassVar[Sequence[Statement]]
+    """What makes other processes wait with a migration."""
+    columns: ClassVar[str]
+    """The statement that returns table and name of each column."""
+    _begin: ClassVar[dict[bool, str]]
+
+    def __init__(self) -> None:
+        self._waiting: list[Statement] = []
+
+    @abstractmethod
+    def stream(self, statement: str, *values: Any) -> Iterator[Row]:
+        """The rows of a SELECT, of which the memory holds at most 500."""
+
+    @abstractmethod
+    def close(self) -> None: ...
+
+    @abstractmethod
+    def is_lost_file(self) -> bool:
+        """Whether the path of the file that this connection writes leads to another file or to none."""
+
+    def begin(self, *, write: bool) -> None:
+        self.later(self._begin[write])
+
+    def later(self, statement: str, *values: Any) -> None:
+        """Execute a statement with the next ``run``: on PostgreSQL, they share a round trip."""
+        self._waiting.append((statement, values))
+
+    def run(self, *statements: Statement) -> list[list[Row]]:
+        """Execute statements in this order; the rows of each."""
+        waiting, self._waiting = self._waiting, []
+        return self._send([*waiting, *statements])[len(waiting) :]
+
+    def rows(self, statement: str, *values: Any) -> list[Row]:
+        """Execute one statement."""
+        return self.run((statement, values))[0]
+
+    def commit(self) -> None:
+        self.run(("COMMIT", ()))
+
+    def rollback(self) -> None:
+        self._waiting.clear()
+        self._send([("ROLLBACK", ())])
+
+    @abstractmethod
+    def _send(self, statements: Sequence[Statement]) -> list[list[Row]]: ...
+
+
+class Database(ABC):
+    """A database and its connections that are not in use."""
+
+    error: type[Exception]
+    """What the driver raises."""
+    integrity_error: type[Exception]
+    """What it raises for a key that exists."""
+
+    kind: ClassVar[str]
+    file: str | None = None
+    """The path of an SQLite file."""
+
+    def __init__(self, shown: str, name: str) -> None:
+        self.shown = shown
+        self.name = name
+        self._idle: list[Connection] = []
+
+    def open(self) -> None:
+        """Connect, so that a database that cannot be reached is noticed now."""
+        self._idle.append(self.connect())
+
+    @abstractmethod
+    def connect(self) -> Connection: ...
+
+    @contextmanager
+    def transaction(self, *, write: bool) -> Iterator[Connection]:
+        """A transaction, on disk when it ends well; without ``write``, one that sees one moment."""
+        db = self._idle.pop() if self._idle else self.connect()
         try:
-            _create(Path(parsed.database))
+            db.begin(write=write)
+            yield db
+            db.commit()
+        except BaseException:
+            try:
+                db.rollback()
+            except self.error:  # the connection is lost, and so are the others if the server restarted
+                db.close()
+                self.close()
+            else:
+                self._idle.append(db)
+            raise
+        self._idle.append(db)
+
+    def close(self) -> None:
+        """Close the connections that are not in use."""
+        while self._idle:
+            self._idle.pop().close()
+
+
+class SqliteFile(Database):
+    """An SQLite file."""
+
+    kind = "sqlite"
+    error = sqlite3.Error
+    integrity_error = sqlite3.IntegrityError
+
+    def __init__(self, file: str, *, write: bool) -> None:
+        super().__init__(file, file)
+        self.file = file
+        self._write = write
+
+    def connect(self) -> Connection:
+        return _Sqlite(self.name, write=self._write)
+
+
+class _Sqlite(Connection):
+    lanes = 1  # SQLite has one writer at a time anyway
+    private = True
+    lock = ""
+    schema_lock = ()
+    columns = "SELECT t.name, c.name FROM sqlite_master AS t, pragma_table_info(t.name) AS c WHERE t.type = 'table'"
+    _begin: ClassVar = {True: "BEGIN IMMEDIATE", False: "BEGIN"}
+
+    def __init__(self, file: str, *, write: bool) -> None:
+        super().__init__()
+        self._file = file
+        source = file if write else f"{Path(file).absolute().as_uri()}?mode=ro"
+        self._raw = sqlite3.connect(
+            source, timeout=SQLITE_WAIT, isolation_level=None, check_same_thread=False, uri=not write
+        )
+        try:
+            self._held = self._found() if write else None
+            if write:
+                _change_to_wal(self._raw)
+                self._raw.execute("PRAGMA synchronous = FULL")  # an intent must outlast a power cut
+            else:
+                self._raw.execute("PRAGMA schema_version")  # the first look into the file
+        except BaseException:
+            self.close()
+            raise
+
+    def stream(self, statement: str, *values: Any) -> Iterator[Row]:
+        self.run()
+        with closing(self._raw.execute(statement, values)) as cursor:
+            yield from cursor
+
+    def close(self) -> None:
+        self._raw.close()
+
+    def is_lost_file(self) -> bool:
+        return self._held is not None and self._found() != self._held
+
+    def rollback(self) -> None:
+        self._waiting.clear()
+        if self._raw.in_transaction:
+            super().rollback()
+
+    def _send(self, statements: Sequence[Statement]) -> list[list[Row]]:
+        return [self._raw.execute(statement, values).fetchall() for statement, values in statements]
+
+    def _found(self) -> tuple[int, ...]:
+        """Device and inode of the file at the path, empty if there is none."""
+        try:
+            return Identity.of(self._file)[:2]
+        except OSError:
+            return ()
+
+
+def open_database(url: str, *, write: bool, create: bool = False) -> Database:
+    """The database of a journal; with ``create``, an SQLite file that does not exist is created.
+
+    ``url`` is the path of an SQLite file, ``sqlite:///PATH`` or ``postgresql://…``.
+    ``InputError`` for another, and for a path without a file.
+    """
+    parts = _URL.fullmatch(url if "://" in url else "")
+    if parts is not None and parts["kind"] == "postgresql":
+        return _server(url, parts)
+    rest = parts is not None and any(parts[name] for name in ("user", "ipv6", "host", "port", "query"))
+    try:
+        file = str(Path(url).expanduser()) if "://" not in url else unquote(parts["dbname"] or "") if parts else ""
+    except RuntimeError:  # ~nobody
+        file = ""
+    if rest or not file:
+        raise InputError(NO_URL, remedy=EXPECTED)
+    if create:
+        try:
+            _create(Path(file))
         except OSError as error:
             problem = Phrase("cannot be a journal: {reason}", reason=reason_of(error))
-            raise InputError(problem, file=parsed.database) from None
-    try:
-        engine = create_engine(parsed, connect_args={"timeout": SQLITE_WAIT})
-    except ValueError:  # an option in the query of the URL
-        raise InputError(NO_URL, remedy=EXPECTED) from None
-    event.listen(engine, "connect", partial(_prepare_sqlite, parsed.database))
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def engine_for_reading(url: str) -> Engine:
-    """Connections that can only read; nothing is created."""
-    parsed = _parsed(url)
-    if parsed.get_backend_name() != "sqlite":
-        return _postgresql(parsed)
-    file = f"{_require(parsed).absolute().as_uri()}?mode=ro"
-    options: dict[str, Any] = {"timeout": SQLITE_WAIT, "uri": True, "isolation_level": None, "check_same_thread": False}
-    engine = create_engine(parsed, creator=lambda: sqlite3.connect(file, **options))
-    event.listen(engine, "begin", _begin_sqlite)
-    return engine
-
-
-def _postgresql(url: URL) -> Engine:
-    try:
-        return create_engine(url)
-    except ValueError:  # an option in the query of the URL
-        raise InputError(NO_URL, remedy=EXPECTED) from None
-    except ModuleNotFoundError as error:
-        missing = Phrase("{name} is not installed", name=error.name or "")
-        raise MissingPart(missing, 'pip install "sscard[postgresql]"') from None
-
-
-def _parsed(url: str) -> URL:
-    """The URL with its driver; ``InputError`` for a database that cannot be a journal."""
-    try:
-        file = None if "://" in url else str(Path(url).expanduser())
-        parsed = URL.create("sqlite", database=file) if file else make_url(url)
-        backend = parsed.get_backend_name()
-        fits = _HOST[backend].fullmatch(parsed.host or "") and (parsed.port or 0) <= 0xFFFF
-    except (ArgumentError, NoSuchModuleError, ValueError, RuntimeError, KeyError):  # as of a port in words, ~nobody
-        fits = None
-    if not fits:
-        raise InputError(NO_URL, remedy=EXPECTED)
-    return parsed.set(drivername="postgresql+psycopg") if backend == "postgresql" else parsed
-
-
-def _require(url: URL) -> Path:
-    """The SQLite file, which must exist and have content."""
-    file = url.database or ""
-    if not (file and mode_of(resolved(Path(file), EXPECTED))):
-        raise InputError(Phrase("there is no journal"), file=file or str(url), remedy=FIRST_CASE)
-    if not Path(file).stat().st_size:
+            raise InputError(problem, file=file) from None
+    elif not mode_of(resolved(Path(file), EXPECTED)):
+        raise InputError(Phrase("there is no journal"), file=file, remedy=FIRST_CASE)
+    elif not Path(file).stat().st_size:
         raise InputError(
             Phrase("is empty, expected the SQLite file of a journal"),
             file=file,
             remedy=Phrase("restore it from a copy, or give another with --journal"),
         )
-    return Path(file)
+    return SqliteFile(file, write=write)
+
+
+def _server(url: str, parts: re.Match[str]) -> Database:
+    """PostgreSQL, with the options that the URL has; the password is not shown."""
+    if int(parts["port"] or 0) > 0xFFFF:
+        raise InputError(NO_URL, remedy=EXPECTED)
+    shown = url.replace(f":{parts['password']}@", "@", 1) if parts["password"] else url
+    shown = re.sub(r"(?<=[?&])(\w*password)=[^&]*", r"\1=***", shown)
+    named = {name: unquote(parts[name] or "") for name in ("host", "user", "password", "port", "dbname")}
+    options = named | {"host": parts["ipv6"] or named["host"]} | dict(parse_qsl(parts["query"] or ""))
+    try:
+        kind = resolve_name("sscard.service.journal.postgresql:PostgresqlServer")  # imports psycopg, an extra
+    except ModuleNotFoundError as error:
+        missing = Phrase("{name} is not installed", name=error.name or "")
+        raise MissingPart(missing, 'pip install "sscard[postgresql]"') from None
+    server: Database = kind(shown, {name: value for name, value in options.items() if value})
+    return server
 
 
 def _create(path: Path) -> None:
@@ -115,23 +278,6 @@ def _create(path: Path) -> None:
         with suppress(FileExistsError):  # another process was first
             os.close(os.open(resolved(path, EXPECTED), os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o600))
     resolved(path, EXPECTED)
-
-
-def is_same_file(db: Connection) -> bool:
-    """Whether the path of an SQLite file still leads to the file that this connection writes."""
-    held = db.info.get(HELD)
-    try:
-        return held is None or Identity.of(str(db.engine.url.database))[:2] == held
-    except OSError:
-        return False
-
-
-def _prepare_sqlite(file: str | None, connection: Any, record: Any) -> None:
-    if file:
-        record.info[HELD] = Identity.of(file)[:2]
-    connection.isolation_level = None  # the driver's own idea of when to begin is not ours
-    _change_to_wal(connection)
-    connection.execute("PRAGMA synchronous = FULL")  # an intent must outlast a power cut
 
 
 def _change_to_wal(connection: sqlite3.Connection) -> None:
@@ -146,8 +292,3 @@ def _change_to_wal(connection: sqlite3.Connection) -> None:
             sleep(0.01)
         else:
             return
-
-
-def _begin_sqlite(db: Connection) -> None:
-    reads = db.get_execution_options().get("sscard_reads")
-    db.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")

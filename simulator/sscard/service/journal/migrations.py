@@ -2,46 +2,68 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final
-
-from sqlalchemy import Connection, inspect, select, text
 
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
-from sscard.service.journal.chain import Head, key_check
-from sscard.service.journal.schema import JOURNAL, LANE, METADATA
+from sscard.service.journal import schema
+from sscard.service.journal.chain import START, Head, key_check
+from sscard.service.journal.engine import Connection
+from sscard.service.journal.schema import INDICES, TABLES
+from sscard.service.journal.summary import summaries
 
-logger = logging.getLogger("sscard.service")
-
-LANES: Final = {"sqlite": 1}
-"""SQLite has one writer at a time anyway."""
 SHARED_LANES: Final = 64
-LOCK: Final = 0x55CA2D
-"""The number of the advisory lock under which PostgreSQL migrates."""
+VERSION_1: Final = "head"
+"""The name under the seal of a lane's head in version 1."""
 
 Step = Callable[[Connection, bytes], None]
 
 
 def _create(db: Connection, key: bytes) -> None:
-    """0 → 1: all tables, every lane empty."""
-    METADATA.create_all(db)
-    lanes = LANES.get(db.dialect.name, SHARED_LANES)
-    db.execute(JOURNAL.insert().values(version=0, lanes=lanes, key_check=key_check(key)))
-    heads = [Head(lane) for lane in range(lanes)]
-    rows = [{"lane": head.lane, "events": 0, "cases": 0, "last": head.last, "seal": head.sealed(key)} for head in heads]
-    db.execute(LANE.insert(), rows)
+    """0 → 1: the tables of version 1, every lane empty."""
+    _create_tables(db, ("journal", "lane", "event", "opening"))
+    db.rows(schema.NEW_JOURNAL, db.lanes, key_check(key))
+    for lane in range(db.lanes):
+        db.later(schema.NEW_LANE, lane, START, Head(lane).sealed(key, VERSION_1))
 
 
-STEPS: Final[Mapping[int, Step]] = {0: _create}
+def _summarise(db: Connection, key: bytes) -> None:
+    """1 → 2: the summary of each case.
+
+    The seals of the lane heads change, so that a process of an older sscard,
+    which would write events without summary, refuses to write. A head that was
+    tampered with is left as it is.
+    """
+    heads = db.rows(schema.HEADS + db.lock)  # waits for every writer
+    _create_tables(db, ("summary",))
+    for count, (summary, _, _) in enumerate(summaries(db.stream(schema.SUMMARISED)), start=1):
+        db.later(schema.NEW_SUMMARY, *summary)
+        if not count % 1000:
+            db.run()
+    for row in heads:
+        head = Head.of(row)
+        if head.sealed(key, VERSION_1) == row[-1]:
+            db.later(schema.SEAL_HEAD, head.sealed(key), head.lane)
+
+
+def _create_tables(db: Connection, names: Iterable[str]) -> None:
+    for name in names:
+        columns = ", ".join(f'"{column}" {kind}' for column, kind in TABLES[name].items())
+        db.later(f"CREATE TABLE {name} ({columns})")
+        for index in INDICES.get(name, ()):
+            db.later(index)
+    db.run()
+
+
+STEPS: Final[Mapping[int, Step]] = {0: _create, 1: _summarise}
 """Migration steps by the version they start from."""
 
 
 LAST: Final = max(STEPS) + 1
 """The version of the tables in ``schema``."""
 
-_TABLES: Final = ", ".join(sorted(METADATA.tables))
+_TABLES: Final = ", ".join(sorted(TABLES))
 _REMEDY: Final = Phrase("give the journal with --journal, or restore it from a copy")
 
 
@@ -50,14 +72,15 @@ def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = 
 
     Nothing is written to a foreign SQLite file. A PostgreSQL database may hold other tables beside the journal's.
     """
-    if db.dialect.name == "postgresql":
-        db.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
+    db.run(*db.schema_lock)
     found = version_of(db, shown, max(steps) + 1)
-    if not found and db.dialect.name == "sqlite" and inspect(db).get_table_names():
+    if not found and db.private and db.rows(db.columns):
         raise not_a_journal(shown)
+    if found:
+        lanes_of(db, key, shown)  # another key would seal what it cannot verify
     for version in range(found, max(steps) + 1):
         steps[version](db, key)
-        db.execute(JOURNAL.update().values(version=version + 1))
+        db.rows(schema.SET_VERSION, version + 1)
 
 
 def version_of(db: Connection, shown: str, last: int = LAST) -> int:
@@ -66,18 +89,19 @@ def version_of(db: Connection, shown: str, last: int = LAST) -> int:
     ``InputError``, with the name ``shown``, if a table or column is missing,
     or if a newer sscard wrote the journal.
     """
-    columns: dict[str, set[str]] = {name: set() for name in METADATA.tables}
-    for (_schema, name), found_columns in inspect(db).get_multi_columns(filter_names=list(columns)).items():
-        columns[name] = {column["name"] for column in found_columns}
+    columns: dict[str, set[str]] = {name: set() for name in TABLES}
+    for table, column in db.rows(db.columns):
+        if table in columns:
+            columns[table].add(column)
     if not any(columns.values()):
         return 0
-    rows = db.execute(select(JOURNAL.c.version)).scalars().all() if "version" in columns[JOURNAL.name] else []
-    found = rows[0] if len(rows) == 1 else None
+    rows = db.rows(schema.VERSION) if "version" in columns["journal"] else []
+    found = rows[0][0] if len(rows) == 1 else None
     if isinstance(found, int) and found > last:
         problem = Phrase("is a journal of version {found}, this sscard knows up to {last}", found=found, last=last)
         raise InputError(problem, file=shown, remedy=Phrase("use a newer sscard"))
-    for name, table in METADATA.tables.items():
-        missing = sorted({column.name for column in table.columns} - columns[name])
+    for name, table in TABLES.items():
+        missing = sorted(table.keys() - columns[name])
         if found in (None, LAST) and missing:
             lacks = Phrase("it has no table {table}", table=name)
             if columns[name]:
@@ -90,8 +114,8 @@ def version_of(db: Connection, shown: str, last: int = LAST) -> int:
 
 
 def lanes_of(db: Connection, key: bytes, shown: str) -> int:
-    """The number of lanes of a journal of the last version; ``InputError`` if another key seals it."""
-    lanes, check = db.execute(select(JOURNAL.c.lanes, JOURNAL.c.key_check)).one()
+    """The number of lanes of a journal; ``InputError`` if another key seals it."""
+    lanes, check = db.rows(schema.LANES)[0]
     if check != key_check(key):
         raise InputError(
             Phrase("is sealed with another key"), file=shown, remedy=Phrase("give its key file with --journal-key")
@@ -99,8 +123,6 @@ def lanes_of(db: Connection, key: bytes, shown: str) -> int:
     if lanes not in range(1, SHARED_LANES + 1):
         lacks = Phrase("it has no valid number of lanes, expected 1 to {most}", most=SHARED_LANES)
         raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=_REMEDY)
-    url = db.engine.url
-    logger.info("journal opened", extra={"kind": url.get_backend_name(), "database": url.database})
     return int(lanes)
 
 

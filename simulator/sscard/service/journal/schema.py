@@ -1,60 +1,118 @@
-"""The tables of a journal in a database, and the messages for errors of the database."""
+"""The tables of a journal in a database, its statements, and the messages for errors of the database.
+
+In a statement, ``?`` is a value. "case" is quoted because it is a word of SQL.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Final
-
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table, Text
 
 from sscard.i18n.phrase import Phrase, Sayable
 
-METADATA: Final = MetaData()
+TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "journal": {
+        "version": "INTEGER NOT NULL",
+        "lanes": "INTEGER NOT NULL",
+        "key_check": "VARCHAR(16) NOT NULL",
+    },
+    "lane": {
+        "lane": "INTEGER NOT NULL PRIMARY KEY",
+        "events": "INTEGER NOT NULL",
+        "cases": "INTEGER NOT NULL",
+        "last": "VARCHAR(64) NOT NULL",
+        "seal": "VARCHAR(64) NOT NULL",
+    },
+    "event": {
+        "lane": "INTEGER NOT NULL",
+        "position": "INTEGER NOT NULL",
+        "case": "VARCHAR(20) NOT NULL",
+        "place": "INTEGER NOT NULL",
+        "time": "VARCHAR(40) NOT NULL",
+        "stage": "VARCHAR(20) NOT NULL",
+        "act": "VARCHAR(20) NOT NULL",
+        "text": "TEXT NOT NULL",
+        "facts": "TEXT NOT NULL",
+        "seal": "VARCHAR(64) NOT NULL, PRIMARY KEY (lane, position)",
+    },
+    "opening": {
+        "key": "VARCHAR(200) NOT NULL PRIMARY KEY",
+        "case": "VARCHAR(20) NOT NULL",
+    },
+    "summary": {
+        "case": "VARCHAR(20) NOT NULL PRIMARY KEY",
+        "stage": "VARCHAR(20) NOT NULL",
+        "opened": "VARCHAR(26) NOT NULL",
+        "due": "VARCHAR(10) NOT NULL",
+    },
+}
+"""The columns of each table.
 
-JOURNAL: Final = Table(
-    "journal",
-    METADATA,
-    Column("version", Integer, nullable=False),
-    Column("lanes", Integer, nullable=False),
-    Column("key_check", String(16), nullable=False),
-)
-"""One row: schema version, number of lanes, check value of the key."""
+- journal: one row with schema version, number of lanes, check value of the key.
+- lane: the head of each lane.
+- event: the events; rows are only inserted.
+- opening: the case of each idempotency key. The first event of the case contains the key too, under its seal.
+- summary: stage, time of opening (UTC) and due day of each case, so that a list reads only the events of its cases.
+  It has no seal: verification compares it with the events, which are sealed.
+"""
+INDICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "event": ('CREATE UNIQUE INDEX event_of_case ON event ("case", place)',),
+    "summary": (
+        "CREATE INDEX summary_by_stage ON summary (stage, due)",
+        "CREATE INDEX summary_by_day ON summary (opened)",
+    ),
+}
+"""Further indices of a table."""
 
-LANE: Final = Table(
-    "lane",
-    METADATA,
-    Column("lane", Integer, primary_key=True, autoincrement=False),
-    Column("events", Integer, nullable=False),
-    Column("cases", Integer, nullable=False),
-    Column("last", String(64), nullable=False),
-    Column("seal", String(64), nullable=False),
-)
-"""The head of each lane: the only rows that are ever updated."""
+VERSION: Final = "SELECT version FROM journal"
+SET_VERSION: Final = "UPDATE journal SET version = ?"
+LANES: Final = "SELECT lanes, key_check FROM journal"
+NEW_JOURNAL: Final = "INSERT INTO journal (version, lanes, key_check) VALUES (0, ?, ?)"
+NEW_LANE: Final = "INSERT INTO lane (lane, events, cases, last, seal) VALUES (?, 0, 0, ?, ?)"
 
-EVENT: Final = Table(
-    "event",
-    METADATA,
-    Column("lane", Integer, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False),
-    Column("case", String(20), nullable=False),
-    Column("place", Integer, nullable=False),
-    Column("time", String(40), nullable=False),
-    Column("stage", String(20), nullable=False),
-    Column("act", String(20), nullable=False),
-    Column("text", Text, nullable=False),
-    Column("facts", Text, nullable=False),
-    Column("seal", String(64), nullable=False),
-    Index("event_of_case", "case", "place", unique=True),
-)
-"""The events; rows are only inserted."""
+HEADS: Final = "SELECT lane, events, cases, last, seal FROM lane ORDER BY lane"
+HEAD: Final = "SELECT lane, events, cases, last, seal FROM lane WHERE lane = ?"
+TIME: Final = "SELECT time FROM event WHERE lane = ? AND position = (SELECT events FROM lane WHERE lane = ?)"
+"""The time of the last event of a lane. A join would let PostgreSQL read the whole lane."""
+LANE_OF: Final = 'SELECT lane FROM event WHERE "case" = ? AND place = 1'
+HEAD_OF: Final = HEAD.replace("?", f"({LANE_OF})")
+TIME_OF: Final = TIME.replace("?", f"({LANE_OF})")
+MOVE_HEAD: Final = "UPDATE lane SET events = ?, cases = ?, last = ?, seal = ? WHERE lane = ?"
+SEAL_HEAD: Final = "UPDATE lane SET seal = ? WHERE lane = ?"
+SEAL_AT: Final = "SELECT seal FROM event WHERE lane = ? AND position = ?"
 
-OPENING: Final = Table(
-    "opening",
-    METADATA,
-    Column("key", String(200), primary_key=True),
-    Column("case", String(20), nullable=False),
+NEW_EVENT: Final = (
+    'INSERT INTO event (lane, position, "case", place, time, stage, act, text, facts, seal)'
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-"""The case of each idempotency key; the first event of the case contains the key too, under its seal."""
+EVENTS: Final = 'SELECT lane, position, "case", place, time, stage, act, text, facts, seal FROM event '
+EVENTS_OF_LANE: Final = EVENTS + "WHERE lane = ? ORDER BY position"
+EVENTS_ELSEWHERE: Final = EVENTS + "WHERE lane < 0 OR lane >= ? ORDER BY lane, position"
+EVENTS_OF_CASE: Final = EVENTS + 'WHERE "case" = ? ORDER BY place'
+EVENTS_BY_CASE: Final = EVENTS + 'ORDER BY "case", place'
+EVENTS_OF_SOME: Final = EVENTS + 'WHERE "case" IN ({}) ORDER BY "case", place'
+CASES_WHERE: Final = 'SELECT "case" FROM summary WHERE '
+
+NEW_OPENING: Final = 'INSERT INTO opening (key, "case") VALUES (?, ?)'
+OPENED_WITH: Final = 'SELECT "case" FROM opening WHERE key = ?'
+
+NEW_SUMMARY: Final = 'INSERT INTO summary ("case", stage, opened, due) VALUES (?, ?, ?, ?)'
+SET_STAGE: Final = 'UPDATE summary SET stage = ? WHERE "case" = ?'
+SET_DUE: Final = 'UPDATE summary SET stage = ?, due = ? WHERE "case" = ?'
+SUMMARISED: Final = (
+    "SELECT event.\"case\", place, time, event.stage, act, CASE WHEN place = 1 OR act = 'accepted' THEN facts END"
+    ' FROM event ORDER BY event."case", place'
+)
+"""What the summary of each case follows from."""
+WITH_SUMMARY: Final = SUMMARISED.replace(
+    " FROM event",
+    ", summary.stage, summary.opened, summary.due, opening.key FROM event"
+    ' LEFT JOIN summary ON summary."case" = event."case"'
+    ' LEFT JOIN opening ON opening."case" = event."case" AND place = 1',
+)
+"""The same, beside the summary and the idempotency key."""
+COUNTS: Final = "SELECT (SELECT count(*) FROM summary), (SELECT count(*) FROM opening)"
 
 _SQLITE: Final = {
     sqlite3.SQLITE_BUSY: Phrase("another process writes to it"),

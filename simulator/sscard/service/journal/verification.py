@@ -29,17 +29,15 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
-
-from sqlalchemy import Connection, select
+from typing import Final
 
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
-from sscard.service.case import Act
+from sscard.service.journal import schema
 from sscard.service.journal.chain import START, Entry, Finding, Head, examine, key_check, note_clock
-from sscard.service.journal.schema import EVENT, LANE, OPENING
+from sscard.service.journal.engine import Connection
+from sscard.service.journal.summary import summaries
 
 MARK: Final = 4
 """Digits of a seal in a checkpoint."""
@@ -105,17 +103,14 @@ def verify(db: Connection, key: bytes, lanes: int, since: Checkpoint | None = No
     """Look at every event of every lane, and compare with a checkpoint."""
     findings: list[Finding] = []
     notes: list[Finding] = []
-    cases_by_key: dict[str, str] = {}
-    rows = db.execute(select(LANE).order_by(LANE.c.lane)).all()
-    heads = {head.lane: head for head in (Head.of(row._asdict()) for row in rows)}
-    for row in rows:
-        entries = _with_keys(note_clock(_entries(db, row.lane), notes), cases_by_key)
-        findings += examine(key, Head.of(row._asdict()), str(row.seal), entries)
+    heads: dict[int, Head] = {}
+    for row in db.rows(schema.HEADS):
+        head = heads[row[0]] = Head.of(row)
+        findings += examine(key, head, str(row[-1]), note_clock(_entries(db, schema.EVENTS_OF_LANE, row[0]), notes))
     findings += [Finding(lane, 0, Phrase("the lane's head is gone")) for lane in range(lanes) if lane not in heads]
-    for row in db.execute(select(EVENT).where(~EVENT.c.lane.between(0, lanes - 1))):
-        stray = Entry.of(row._asdict())
+    for stray in _entries(db, schema.EVENTS_ELSEWHERE, lanes):
         findings.append(Finding(stray.lane, stray.position, Phrase("in no lane of this journal"), stray.case))
-    findings += _wrong_keys(db, cases_by_key)
+    findings += _derived(db, whole=not findings)
     if since:
         findings += _changes(db, key, since, heads)
     return Verification(
@@ -130,18 +125,17 @@ def verify(db: Connection, key: bytes, lanes: int, since: Checkpoint | None = No
 def verify_lane(db: Connection, key: bytes, lane: int) -> Verification:
     """Look at every event of one lane."""
     notes: list[Finding] = []
-    row = db.execute(select(LANE).where(LANE.c.lane == lane)).one_or_none()
-    if row is None:
+    rows = db.rows(schema.HEAD, lane)
+    if not rows:
         return Verification(0, 0, (Finding(lane, 0, Phrase("the lane's head is gone")),))
-    head = Head.of(row._asdict())
-    findings = tuple(examine(key, head, str(row.seal), note_clock(_entries(db, lane), notes)))
+    head = Head.of(rows[0])
+    entries = note_clock(_entries(db, schema.EVENTS_OF_LANE, lane), notes)
+    findings = tuple(examine(key, head, str(rows[0][-1]), entries))
     return Verification(head.events, head.cases, findings, tuple(notes))
 
 
-def _entries(db: Connection, lane: int) -> Iterator[Entry]:
-    in_order = select(EVENT).where(EVENT.c.lane == lane).order_by(EVENT.c.position)
-    for row in db.execution_options(yield_per=1000).execute(in_order):
-        yield Entry.of(row._asdict())
+def _entries(db: Connection, statement: str, lane: int) -> Iterator[Entry]:
+    return map(Entry.of, db.stream(statement, lane))
 
 
 def _changes(db: Connection, key: bytes, since: Checkpoint, heads: Mapping[int, Head]) -> Iterator[Finding]:
@@ -153,8 +147,8 @@ def _changes(db: Connection, key: bytes, since: Checkpoint, heads: Mapping[int, 
     ends: list[tuple[int, str]] = []
     whole = True
     for lane, (count, mark) in enumerate(since.lanes):
-        at = select(EVENT.c.seal).where(EVENT.c.lane == lane, EVENT.c.position == count)
-        seal = str(db.execute(at).scalar()) if count else START
+        found = db.rows(schema.SEAL_AT, lane, count)
+        seal = str(found[0][0] if found else None) if count else START
         ends.append((count, seal))
         problem: Phrase | None = None
         if lane not in heads:
@@ -170,19 +164,24 @@ def _changes(db: Connection, key: bytes, since: Checkpoint, heads: Mapping[int, 
         yield Finding(0, 0, Phrase("a lane differs from what it was at the checkpoint; which one is not known"))
 
 
-def _with_keys(entries: Iterator[Entry], keys: dict[str, str]) -> Iterator[Entry]:
-    """Pass entries on and note the case of each idempotency key."""
-    for entry in entries:
-        if entry.act == Act.RECEIVED:
-            with suppress(ValueError, KeyError, TypeError, RecursionError):  # edited facts are found by their seal
-                keys[json.loads(entry.facts)["key"]] = entry.case
-        yield entry
+def _derived(db: Connection, *, whole: bool) -> Iterator[Finding]:
+    """What was not derived from the events of a case: its idempotency key and, if the chain is whole, its summary.
 
-
-def _wrong_keys(db: Connection, keys: dict[str, str]) -> Iterator[Finding]:
-    """Keys that do not lead to the case that was opened with them: pressed again, they would open another."""
-    keys.pop("", None)
-    kept: dict[Any, str] = {row.key: row.case for row in db.execute(select(OPENING))}
-    for key in keys.keys() | kept.keys():
-        if keys.get(key) != kept.get(key):
-            yield Finding(0, 0, Phrase("an idempotency key does not lead to its case"), keys.get(key, ""))
+    A key that does not lead to the case opened with it would open another if it is used again.
+    """
+    summarised, opened = db.rows(schema.COUNTS)[0]
+    astray = False
+    for summary, key, rows in summaries(db.stream(schema.WITH_SUMMARY)):
+        keys = [row[9] for row in rows if row[9] is not None]
+        opened -= len(keys)
+        if keys != [key] * bool(key):
+            astray = True
+            yield Finding(0, 0, Phrase("an idempotency key does not lead to its case"), summary.case)
+        stored = rows[0][6:9]
+        summarised -= stored[0] is not None
+        if whole and stored != summary[1:]:
+            yield Finding(0, 0, Phrase("the list of cases differs from the events of this case"), summary.case)
+    if opened and not astray:
+        yield Finding(0, 0, Phrase("an idempotency key does not lead to its case"))
+    if whole and summarised:
+        yield Finding(0, 0, Phrase("the list of cases has a case without events"))

@@ -1,0 +1,302 @@
+"""Whether costs stay flat: to the millionth command of a session, and to 100,000 cards alive.
+
+    python bench/bench_growth.py [--commands 1000000] [--cards 100000] [--plot bench/plots]
+
+Commands: three sessions with cards of their own take turns of 100 commands, so that a disturbance of the machine
+meets all: a bare chip, a chip behind a recorder that writes a recording as ``sscard record`` does, and one behind a
+recorder that keeps its events. The figure at 10,000 is the median of the turns between 1,000 and 10,000.
+
+Cards: orders with holders are personalised, and each card is powered on and stays. The figure at 10,000 is the
+median of the turns of 100 cards between 1,000 and 10,000, and the memory that they added. Then each of 1,000 random
+cards among those alive answers a VERIFY.
+
+All times are CPU times. The tables go to standard output and, as ``growth.txt``, beside the plots, which are SVG.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import tempfile
+import time
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import count, islice
+from math import log10
+from pathlib import Path
+from random import Random
+from statistics import median
+from xml.sax.saxutils import escape
+
+from rich.console import Console
+from rich.table import Table
+
+import sscard
+from sscard.card import Chip
+from sscard.conversation import Recorder
+from sscard.conversation.recording import RecordingWriter
+from sscard.files import TextFile
+from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
+from sscard.transport import Connection
+
+TURN = 100
+"""Commands or cards that are timed together."""
+ASKED = 1000
+"""Cards among those alive that answer a VERIFY at each count."""
+LEAST = 1000
+"""Cards before their memory is measured: the first ones take what the interpreter has free."""
+WARM_UP = 20
+SELECT_SSSE = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
+VERIFY = bytes.fromhex("0020000003123456")
+COMMANDS = (
+    (SELECT_SSSE, "611B"),
+    (VERIFY, "9000"),
+    (bytes.fromhex("0020000003123457"), "63C5"),
+    (bytes.fromhex("805E010007123456FF123456"), "9000"),
+    (bytes.fromhex("00B2072C0B"), "9000"),
+)
+"""One round: SELECT, a right and a wrong VERIFY, CHANGE, READ RECORD, with the end of each answer."""
+BARE, WRITTEN, KEPT = "chip", "chip and recorder, written to a file", "chip and recorder, kept in memory"
+LAST_KEPT = 100_000
+"""Commands after which the recorder that keeps its events ends, because its memory grows by design."""
+
+
+@dataclass
+class Series:
+    """A figure at growing counts."""
+
+    name: str
+    unit: str
+    points: list[tuple[int, float]]
+
+
+def decades(limit: int) -> list[int]:
+    """100, 1,000 and so on up to the limit, and the limit."""
+    counts = list(islice((10**power for power in count(2)), len(str(limit)) - 2))
+    return [*(each for each in counts if each < limit), limit]
+
+
+def medians(times: Sequence[float], counts: Sequence[int]) -> list[tuple[int, float]]:
+    """The median time of one of the things in each decade, in µs, from the seconds of each turn."""
+    ends = [min(each // TURN, len(times)) for each in counts]
+    starts = [0, *ends[:-1]]
+    return [
+        (counts[place], median(times[start:end]) / TURN * 1e6)
+        for place, (start, end) in enumerate(zip(starts, ends, strict=True))
+        if end > start
+    ]
+
+
+def resident() -> int:
+    """Bytes of memory in use now; the highest so far where the system does not say."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+class Cards:
+    """Issues cards of one personality."""
+
+    def __init__(self) -> None:
+        self._random = Random(20260105)
+        self._keys = builtin_keys()
+        self._personality = preset("v3-sm4")
+
+    def issue(self) -> Card:
+        random = self._random
+        order = make_order(self._personality, random, make_holder(random), "410400", date(2026, 1, 5))
+        return personalise(order, self._keys)
+
+    def chip(self) -> Chip:
+        """A chip whose card has the SSSE selected."""
+        chip = self.issue().chip(self._random)
+        chip.power_on()
+        chip.transmit(SELECT_SSSE)
+        return chip
+
+
+def timed(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
+
+
+def turn_of(connection: Connection) -> Callable[[], None]:
+    """A turn of commands; an answer that is not the expected one ends the benchmark."""
+    rounds = [(command, bytes.fromhex(end)) for command, end in COMMANDS] * (TURN // len(COMMANDS))
+    transmit = connection.transmit
+
+    def turn() -> None:
+        for command, end in rounds:
+            assert transmit(command).endswith(end)
+
+    return turn
+
+
+def grow_commands(limit: int) -> tuple[list[Series], list[Series]]:
+    """Cost per command of the three sessions, and the memory that the recorder's file needs."""
+    cards, counts = Cards(), decades(limit)
+    with tempfile.TemporaryDirectory() as folder, TextFile(Path(folder) / "recording.jsonl") as file:
+        kept = Recorder(cards.chip())
+        turns = {
+            BARE: turn_of(cards.chip()),
+            WRITTEN: turn_of(Recorder(cards.chip(), heard=RecordingWriter(file.write))),
+            KEPT: turn_of(kept),
+        }
+        for turn in (turn_of(cards.chip()), turn_of(Recorder(cards.chip(), heard=str))):
+            for _ in range(WARM_UP):
+                turn()
+        times: dict[str, list[float]] = {name: [] for name in turns}
+        memory: list[tuple[int, float]] = []
+        for done in range(TURN, limit + 1, TURN):
+            for name, turn in turns.items():
+                if name != KEPT or done <= LAST_KEPT:
+                    times[name].append(timed(turn))
+            if done == LAST_KEPT:
+                kept.events.clear()
+            if done > LAST_KEPT and done in counts:
+                memory.append((done, resident() / 2**20))
+    return [Series(name, "µs", medians(times[name], counts)) for name in turns], [Series("resident", "MiB", memory)]
+
+
+def grow_cards(limit: int) -> tuple[list[Series], list[Series]]:
+    """Time of one more card and of a VERIFY among those alive; memory of one more card."""
+    cards, counts, random = Cards(), decades(limit), Random(1)
+    for _ in range(WARM_UP):
+        cards.chip()
+    alive: list[Chip] = []
+    times: list[float] = []
+    verified: list[tuple[int, float]] = []
+    memory: list[tuple[int, float]] = []
+    before, held = 0, resident()
+    for done in range(TURN, limit + 1, TURN):
+        times.append(timed(lambda: alive.extend(cards.chip() for _ in range(TURN))))
+        if counts[bisect_left(counts, done)] == done:
+            if done >= min(LEAST, limit):
+                memory.append((done, (resident() - held) / (done - before) / 1024))
+                before, held = done, resident()
+            verified.append((done, verify_some(random.choices(alive, k=ASKED)) * 1e6))
+    return (
+        [Series("one more card", "µs", medians(times, counts)), Series("VERIFY of one among them", "µs", verified)],
+        [Series("one more card", "KiB", memory)],
+    )
+
+
+def verify_some(chips: Sequence[Chip]) -> float:
+    """Seconds per VERIFY, each to another card: the median of ten turns."""
+
+    def turn() -> None:
+        for chip in chips:
+            assert chip.transmit(VERIFY) == b"\x90\x00"
+
+    return median(timed(turn) for _ in range(10)) / len(chips)
+
+
+# The plots
+
+WIDTH, HEIGHT = 720, 400
+LEFT, RIGHT, TOP, BOTTOM = 70, 24, 84, 52
+COLOURS = ("#0b62a4", "#c44e00", "#3c7d3c", "#7a4fa3")
+TICKS = 5
+
+
+def step_of(highest: float) -> float:
+    """The distance of the grid's lines: 1, 2 or 5 times a power of ten."""
+    rough = highest / TICKS
+    power: float = 10 ** len(str(int(rough))) / 10 if rough >= 1 else 0.1
+    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+
+
+def plot(title: str, what: str, series: Sequence[Series]) -> str:
+    """A self-contained SVG: counts from left to right on a logarithmic scale, figures from zero."""
+    counts = sorted({x for each in series for x, _ in each.points})
+    step = step_of(max(y for each in series for _, y in each.points) * 1.05)
+    top = step * TICKS
+    low, high = len(str(counts[0])) - 1, max(len(str(counts[-1] - 1)), len(str(counts[0])))
+
+    def at(x: float, y: float) -> tuple[float, float]:
+        share = (log10(x) - low) / (high - low)
+        return (
+            LEFT + share * (WIDTH - LEFT - RIGHT),
+            HEIGHT - BOTTOM - y / top * (HEIGHT - TOP - BOTTOM),
+        )
+
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
+        ' font-family="sans-serif" font-size="12" fill="#333">',
+        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
+        text_at(LEFT, 24, title, size=16),
+    ]
+    for place in range(TICKS + 1):
+        _, y = at(10**low, place * step)
+        lines += [
+            line_of([(LEFT, y), (WIDTH - RIGHT, y)], "#ddd", 1),
+            text_at(LEFT - 8, y + 4, f"{place * step:g}", "end"),
+        ]
+    for power in range(low, high + 1):
+        x, y = at(10**power, 0)
+        lines += [line_of([(x, TOP), (x, y)], "#eee", 1), text_at(x, y + 18, f"{10**power:,}", "middle")]
+    lines += [text_at((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, what, "middle")]
+    for place, (each, colour) in enumerate(zip(series, COLOURS, strict=False)):
+        points = [at(x, y) for x, y in each.points]
+        lines.append(line_of(points, colour, 2))
+        lines += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points]
+        x, y = LEFT + place * 240, 52
+        lines += [line_of([(x, y), (x + 18, y)], colour, 3), text_at(x + 24, y + 4, f"{each.name}, {each.unit}")]
+    return "\n".join([*lines, "</svg>\n"])
+
+
+def line_of(points: Sequence[tuple[float, float]], colour: str, width: int) -> str:
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
+
+
+def text_at(x: float, y: float, text: str, anchor: str = "start", size: int = 12) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}">{escape(text)}</text>'
+
+
+def table_of(title: str, first: str, series: Sequence[Series]) -> Table:
+    """The figures by count; behind each how it compares with the first."""
+    table = Table(first, *(f"{each.name}, {each.unit}" for each in series), title=title)
+    for x in sorted({x for each in series for x, _ in each.points}):
+        cells = []
+        for each in series:
+            figures = dict(each.points)
+            cells.append(f"{figures[x]:.2f} ({figures[x] / each.points[0][1]:.2f} ×)" if x in figures else "")
+        table.add_row(f"{x:,}", *cells)
+    return table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--commands", type=int, default=1_000_000, help="commands of a session (default 1000000)")
+    parser.add_argument("--cards", type=int, default=100_000, help="cards alive (default 100000)")
+    parser.add_argument("--plot", type=Path, default=Path(__file__).parent / "plots", help="folder of the plots")
+    given = parser.parse_args()
+    if min(given.commands, given.cards) < TURN:
+        parser.error(f"at least {TURN} commands and cards")
+    given.plot.mkdir(parents=True, exist_ok=True)
+    console = Console(record=True)
+    build = "compiled" if not str(sscard.card.chip.__file__).endswith(".py") else "plain"
+    console.print(f"Python {platform.python_version()}, {build} chip, {os.cpu_count()} CPUs")
+    commands, written = grow_commands(given.commands)
+    cards, memory = grow_cards(given.cards)
+    for name, title, what, series in (
+        ("commands", "CPU time of a command in one session", "commands so far", commands),
+        ("recorder-memory", "Memory of the process while the recording is written", "commands so far", written),
+        ("cards", "CPU time with many cards alive", "cards alive", cards),
+        ("card-memory", "Memory of one more card", "cards alive", memory),
+    ):
+        if series[0].points:
+            (given.plot / f"{name}.svg").write_text(plot(title, what, series), "utf-8")
+            console.print(table_of(title, what, series))
+    (given.plot / "growth.txt").write_text(console.export_text(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

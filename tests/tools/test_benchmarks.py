@@ -1,0 +1,43 @@
+"""The benchmarks that are programs, which no other test runs: each measures what it says, with small numbers."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from xml.etree.ElementTree import parse
+
+import pytest
+
+from kit.programs import run
+
+BENCH = Path(__file__).parents[2] / "bench"
+WIDE = {"COLUMNS": "160"}
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.nightly
+def test_growth_is_plotted(tmp_path: Path) -> None:
+    numbers = ("--commands", 2000, "--cards", 1200, "--plot", tmp_path)
+    done = run(BENCH / "bench_growth.py", *numbers, program=(sys.executable,), **WIDE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for count in ("100", "1,000", "2,000", "1,200"):
+        assert f"│ {count} " in done.stdout, done.stdout
+    assert (tmp_path / "growth.txt").read_text("utf-8") == done.stdout
+    points = {path.name: len([*parse(path).iter(f"{SVG}circle")]) for path in tmp_path.glob("*.svg")}  # noqa: S314
+    assert points == {"commands.svg": 9, "cards.svg": 6, "card-memory.svg": 2}
+
+
+@pytest.mark.nightly
+def test_each_start_is_compared_with_python() -> None:
+    done = run(BENCH / "bench_startup.py", "--rounds", 1, program=(sys.executable,), **WIDE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = [line for line in done.stdout.splitlines() if line.rstrip(" │").endswith(("met", "missed"))]
+    assert len(rows) == 6, done.stdout
+
+
+@pytest.mark.nightly
+def test_a_reset_through_the_http_hsm_is_compared_with_echoes() -> None:
+    done = run(BENCH / "bench_hsm.py", "--samples", 3, program=(sys.executable,), **WIDE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for what in ("two echo requests", "reset, soft HSM", "reset, HTTP HSM", "change, no HSM"):
+        assert f"│ {what} " in done.stdout, done.stdout
