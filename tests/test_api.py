@@ -42,7 +42,25 @@ def test_a_pin_is_verified_in_at_most_six_lines() -> None:
 
 
 def test_importing_it_imports_nothing_of_the_package_but_the_version() -> None:
-    assert python("-c", PROBE).split() == ["sscard", "sscard.version"]
+    assert python("-c", PROBE).split() == ["sscard", "sscard.lazy", "sscard.version"]
+
+
+@pytest.mark.parametrize("package", ["", "hsm", "issuer", "scenario", "terminal", "transport"])
+def test_names_on_use_are_those_that_type_checkers_see(package: str) -> None:
+    path = Path(inspect.getfile(api)).parent / package / "__init__.py"
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    (typed,) = [node for node in tree.body if isinstance(node, ast.If)]
+    imported = {
+        alias.name: node.module for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    (table,) = [node for part in typed.orelse for node in ast.walk(part) if isinstance(node, ast.Dict)]
+    assert {name: home for home, names in ast.literal_eval(table).items() for name in names} == imported
+
+
+def test_a_function_with_the_name_of_its_module_is_the_function() -> None:
+    """The import system sets the name to the module when the module is imported, in whichever order."""
+    for first in ("import sscard.issuer.personalise", "import sscard.issuer.places, sscard.issuer.cardfile"):
+        python("-c", f"{first}; from sscard.issuer import personalise, places; places(), personalise.__code__")
 
 
 def test_every_public_name_is_there_typed_and_documented() -> None:

@@ -19,13 +19,13 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
-from sscard.i18n.language import CHINESE, DOMAIN, LOCALE
+from sscard.i18n.language import CHINESE, DOMAIN, catalog_file
 from sscard.i18n.phrase import EITHER, ROW
 from sscard.service.notices import SENTENCES
 from sscard.standard.choices import CHOICES
 
 PACKAGE = Path(__file__).parents[1] / "simulator" / "sscard"
-PO = LOCALE / CHINESE / "LC_MESSAGES" / f"{DOMAIN}.po"
+PO = catalog_file("po")
 MO = PO.with_suffix(".mo")
 MARKS = ("_", "N_", "Phrase")
 HEADER = "# The Chinese of sscard. The English text is the key: make catalogs brings in what is new.\n"

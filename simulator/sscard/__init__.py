@@ -22,60 +22,65 @@ this machine a ``MissingPart``.
 A name is imported when it is first used, so that ``import sscard`` is cheap.
 """
 
+from sscard.lazy import names_on_use
 from sscard.version import __version__
 
 TYPE_CHECKING = False
-"""True for type checkers; ``typing`` is not imported for it, because that would double the time of the import."""
-
 if TYPE_CHECKING:
     from sscard import testing as testing
     from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
-    from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm
-    from sscard.issuer import Card, KeyHierarchy, issue_card, load_keys
+    from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
+    from sscard.hsm.registry import open_hsm
+    from sscard.hsm.soft import SoftHsm
     from sscard.issuer.cardfile import save_card
-    from sscard.scenario import ScenarioResult, run_scenarios
-    from sscard.terminal import (
+    from sscard.issuer.hierarchy import KeyHierarchy, load_keys
+    from sscard.issuer.issue import issue_card
+    from sscard.issuer.personalise import Card
+    from sscard.scenario.library import run_scenarios
+    from sscard.scenario.runner import ScenarioResult
+    from sscard.terminal.cards import open_card
+    from sscard.terminal.errors import (
+        ApduError,
         AuthenticationFailed,
-        CardSession,
         CardUnusable,
         KeyBlocked,
         PinBlocked,
         UnknownAlgorithm,
         WrongPin,
     )
-    from sscard.terminal.cards import open_card
-    from sscard.terminal.errors import ApduError
-    from sscard.transport import CardMute, Connection
+    from sscard.terminal.session import CardSession
+    from sscard.transport.connection import Connection
+    from sscard.transport.faults import CardMute
 else:
-    _MODULES = {
-        "sscard.errors": ("CardRemoved", "InputError", "MissingPart", "ReaderMissing", "TransportError"),
-        "sscard.hsm": ("Hsm", "HsmError", "HsmUnavailable", "SoftHsm", "open_hsm"),
-        "sscard.issuer": ("Card", "KeyHierarchy", "issue_card", "load_keys"),
-        "sscard.issuer.cardfile": ("save_card",),
-        "sscard.scenario": ("ScenarioResult", "run_scenarios"),
-        "sscard.terminal": (
-            *("AuthenticationFailed", "CardSession", "CardUnusable", "KeyBlocked", "PinBlocked", "UnknownAlgorithm"),
-            "WrongPin",
-        ),
-        "sscard.terminal.cards": ("open_card",),
-        "sscard.terminal.errors": ("ApduError",),
-        "sscard.transport": ("CardMute", "Connection"),
-    }
-
-    def __getattr__(name):
-        """Import a name of ``__all__``, or ``sscard.testing``, when it is first used (PEP 562)."""
-        for module, names in _MODULES.items():
-            if name in names:
-                # Not by importlib, which costs more than all the rest of this module.
-                globals()[name] = getattr(__import__(module, fromlist=(name,)), name)
-                return globals()[name]
-        if name == "testing":
-            return __import__("sscard.testing", fromlist=("testing",))
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-    def __dir__():
-        """The public names beside those of every module."""
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = names_on_use(
+        __name__,
+        {
+            "sscard.errors": ("CardRemoved", "InputError", "MissingPart", "ReaderMissing", "TransportError"),
+            "sscard.hsm.protocol": ("Hsm", "HsmError", "HsmUnavailable"),
+            "sscard.hsm.registry": ("open_hsm",),
+            "sscard.hsm.soft": ("SoftHsm",),
+            "sscard.issuer.cardfile": ("save_card",),
+            "sscard.issuer.hierarchy": ("KeyHierarchy", "load_keys"),
+            "sscard.issuer.issue": ("issue_card",),
+            "sscard.issuer.personalise": ("Card",),
+            "sscard.scenario.library": ("run_scenarios",),
+            "sscard.scenario.runner": ("ScenarioResult",),
+            "sscard.terminal.cards": ("open_card",),
+            "sscard.terminal.errors": (
+                "ApduError",
+                "AuthenticationFailed",
+                "CardUnusable",
+                "KeyBlocked",
+                "PinBlocked",
+                "UnknownAlgorithm",
+                "WrongPin",
+            ),
+            "sscard.terminal.session": ("CardSession",),
+            "sscard": ("testing",),
+            "sscard.transport.connection": ("Connection",),
+            "sscard.transport.faults": ("CardMute",),
+        },
+    )
 
 
 __all__ = [

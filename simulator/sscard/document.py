@@ -7,7 +7,6 @@ so every scalar stays the text that was written, and the model of the document
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -16,7 +15,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from sscard.errors import InputError, said_by, suggestion
+from sscard.errors import InputError, said_by
+from sscard.fields import DOCUMENT, PROBLEMS, Path_, either, missing_field, no_fields, shown, unknown_field, wrong_value
 from sscard.files import read_text
 from sscard.i18n.phrase import Phrase, Sayable
 
@@ -34,7 +34,6 @@ class Place(NamedTuple):
     column: int
 
 
-Path_ = tuple[int | str, ...]
 M = TypeVar("M", bound=BaseModel)
 
 try:
@@ -94,27 +93,15 @@ class Document:
 
     def _explain(self, model: type[BaseModel], detail: ErrorDetails) -> InputError:
         path: Path_ = detail["loc"]
-        field = ".".join(str(part) for part in path)
         if detail["type"] == "extra_forbidden":
-            allowed = _fields_at(model, path[:-1])
-            return self.error(
-                path, Phrase("unknown field {field}", field=shown(path[-1])), suggestion(str(path[-1]), allowed)
-            )
-        if detail["type"] == "missing":
-            return self.error(
-                path, Phrase("field {field!r} is missing", field=field), Phrase("add it: {field}: …", field=path[-1])
-            )
-        if detail["type"] == "model_type":
-            return self.error(
-                path,
-                Phrase("{field}: fields expected", field=field or _DOCUMENT),
-                suggestion("", _fields_at(model, path)),
-            )
-        problem, remedy = problem_in(detail)
-        return self.error(path, Phrase("{field}: {problem}", field=field or _DOCUMENT, problem=problem), remedy)
-
-
-_DOCUMENT: Final = Phrase("document")
+            found = unknown_field(path, _fields_at(model, path[:-1]))
+        elif detail["type"] == "missing":
+            found = missing_field(path)
+        elif detail["type"] == "model_type":
+            found = no_fields(path, _fields_at(model, path))
+        else:
+            found = wrong_value(path, *problem_in(detail))
+        return self.error(path, found.problem, found.remedy)
 
 
 def problem_in(detail: ErrorDetails) -> tuple[Sayable, Sayable]:
@@ -125,9 +112,7 @@ def problem_in(detail: ErrorDetails) -> tuple[Sayable, Sayable]:
         return said_by(error), getattr(error, "remedy", "")
     if detail["type"] == "literal_error":
         first, _, last = facts["expected"].rpartition(" or ")
-        if not first:
-            return Phrase("Input should be {word}", word=last), ""
-        return Phrase("Input should be {first} or {last}", first=first, last=last), ""
+        return either(first, last), ""
     found = PROBLEMS.get(detail["type"])
     if found is None:
         return detail["msg"], ""
@@ -138,71 +123,12 @@ def problem_in(detail: ErrorDetails) -> tuple[Sayable, Sayable]:
 
 
 _LIMITS: Final = ("ge", "gt", "le", "lt", "min_length", "max_length")
-_LIST: Final = Phrase("Input should be a valid list")
-_DICTIONARY: Final = Phrase("Input should be a valid dictionary")
-_DATE: Final = Phrase("Input should be a valid date in the format YYYY-MM-DD")
-PROBLEMS: Final = {
-    "int_type": Phrase("Input should be a valid integer"),
-    "int_parsing": Phrase("Input should be a valid integer, unable to parse string as an integer"),
-    "int_parsing_size": Phrase("Input should be an integer with fewer digits"),
-    "int_from_float": Phrase("Input should be a valid integer, got a number with a fractional part"),
-    "float_type": Phrase("Input should be a valid number"),
-    "float_parsing": Phrase("Input should be a valid number, unable to parse string as a number"),
-    "string_type": Phrase("Input should be a valid string"),
-    "bytes_type": Phrase("Input should be valid bytes"),
-    "list_type": _LIST,
-    "tuple_type": _LIST,
-    "set_type": _LIST,
-    "frozen_set_type": _LIST,
-    "dict_type": _DICTIONARY,
-    "mapping_type": _DICTIONARY,
-    "model_attributes_type": _DICTIONARY,
-    "bool_type": Phrase("Input should be a valid boolean"),
-    "bool_parsing": Phrase("Input should be a valid boolean, unable to interpret input"),
-    "date_type": _DATE,
-    "date_parsing": _DATE,
-    "date_from_datetime_parsing": _DATE,
-    "date_from_datetime_inexact": _DATE,
-    "greater_than": Phrase("Input should be greater than {limit}"),
-    "greater_than_equal": Phrase("Input should be greater than or equal to {limit}"),
-    "less_than": Phrase("Input should be less than {limit}"),
-    "less_than_equal": Phrase("Input should be less than or equal to {limit}"),
-    "string_pattern_mismatch": Phrase("String should match pattern {pattern!r}"),
-    "string_too_short": Phrase.plural(
-        "String should have at least {count} character", "String should have at least {count} characters", count=0
-    ),
-    "string_too_long": Phrase.plural(
-        "String should have at most {count} character", "String should have at most {count} characters", count=0
-    ),
-    "bytes_too_short": Phrase.plural(
-        "Data should have at least {count} byte", "Data should have at least {count} bytes", count=0
-    ),
-    "bytes_too_long": Phrase.plural(
-        "Data should have at most {count} byte", "Data should have at most {count} bytes", count=0
-    ),
-    "too_short": Phrase.plural(
-        "List should have at least {count} item, not {found}",
-        "List should have at least {count} items, not {found}",
-        count=0,
-    ),
-    "too_long": Phrase.plural(
-        "List should have at most {count} item, not {found}",
-        "List should have at most {count} items, not {found}",
-        count=0,
-    ),
-}
-"""What is wrong with a value, by pydantic's name for the kind of error."""
 
 
 def _first(error: ValidationError) -> ErrorDetails:
     """The detail to report: an unknown field before a missing field, which it may be a misspelling of."""
     details = error.errors(include_url=False, include_input=False)
     return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
-
-
-def shown(word: object) -> Sayable:
-    """A word of the document, quoted; a long run of hex digits may be key material and is not repeated."""
-    return Phrase("(hex digits)") if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
 
 
 def read_document(path: Path) -> Document:
@@ -220,11 +146,11 @@ def parse_document(text: str, source: str) -> Document:
         reader = _Reader(source)
         return Document(reader.plain(root, ()), reader.places, source)
     except RecursionError:
-        raise InputError(_too_deep(_DOCUMENT), file=source, remedy=_SPLIT) from None
+        raise InputError(_too_deep(DOCUMENT), file=source, remedy=_SPLIT) from None
     except yaml.YAMLError as error:
         line, column = _place_of(error, text)
         if getattr(error, "problem", "") == _LIBYAML_TOO_DEEP:
-            raise InputError(_too_deep(_DOCUMENT), file=source, line=line, column=column, remedy=_SPLIT) from None
+            raise InputError(_too_deep(DOCUMENT), file=source, line=line, column=column, remedy=_SPLIT) from None
         problem = next(said for kind, said in _NOT_YAML.items() if isinstance(error, kind))
         # YAML has more line ends than these, and then counts more lines.
         if [char for row in text.split("\n")[line - 1 : line] for char in row[column - 1 : column]] == ["\t"]:
@@ -256,7 +182,7 @@ def _check_size(text: str, source: str) -> None:
     parts: list[_Part] = []
     nodes = 0
     for event in yaml.parse(text, Loader=_Loader):
-        height, said = 0, _DOCUMENT
+        height, said = 0, DOCUMENT
         match event:
             case yaml.AliasEvent(anchor=str() as anchor):
                 said = Phrase("alias {name}", name=shown(anchor))

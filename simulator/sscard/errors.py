@@ -8,13 +8,14 @@ when the error is shown.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
-from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.pickling import PortableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 LONGEST_PATH: Final = 240
 """Characters of a path that an error repeats; of a longer one it repeats both ends."""
@@ -103,6 +104,8 @@ def said_by(error: BaseException) -> Sayable:
 
 def suggestion(word: str, allowed: Iterable[str], otherwise: Sayable = "", *, cutoff: float = 0.6) -> Sayable:
     """The nearest allowed word, or what to say otherwise, or all of them; ``cutoff`` is how like it is, 0 to 1."""
+    from difflib import get_close_matches
+
     known = sorted(allowed)
     near = get_close_matches(word, known, n=1, cutoff=cutoff)
     if near:

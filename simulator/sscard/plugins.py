@@ -17,20 +17,23 @@ of the wrong type.
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from importlib.metadata import EntryPoint, entry_points
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from sscard.errors import InputError, MissingPart, PhrasedError
 from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.lazy import Logger
 
-logger = logging.getLogger("sscard.plugins")
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+logger = Logger("sscard.plugins")
 
 T = TypeVar("T", bound=Callable[..., Any])
 
@@ -70,7 +73,13 @@ class Registry(Generic[T]):
 
     def names(self) -> list[str]:
         """Every known name, sorted."""
-        return sorted({*self._builtin, *(point.name for point in entry_points(group=self.group))})
+        return sorted({*self._builtin, *(point.name for point in self._points())})
+
+    def _points(self) -> Iterable[EntryPoint]:
+        """The entry points of installed packages; the module for them takes longer to import than a card to answer."""
+        from importlib.metadata import entry_points
+
+        return entry_points(group=self.group)
 
     def find(self, name: str) -> T:
         """The implementation with this name.
@@ -81,10 +90,12 @@ class Registry(Generic[T]):
         if name in self._builtin:
             found = self._builtin[name]
             if isinstance(found, str):
-                found = EntryPoint(name, found, self.group).load()
+                module, _colon, attribute = found.partition(":")
+                found = getattr(import_module(module), attribute)
             return cast("T", found)
-        for point in entry_points(group=self.group, name=name):
-            return cast("T", _PlugIn(point, self._kind, self._result, self._guard))
+        for point in self._points():
+            if point.name == name:
+                return cast("T", _PlugIn(point, self._kind, self._result, self._guard))
         raise InputError(
             Phrase("unknown {kind} {name!r}", kind=self._kind, name=name),
             remedy=Phrase("expected one of: {words}", words=", ".join(self.names())),
@@ -134,7 +145,7 @@ class _PlugIn:
                 Phrase("{kind} {name!r} cannot be loaded: {error}", kind=kind, name=point.name, error=reason),
                 f"pip install --force-reinstall {self._package}",
             ) from None
-        logger.info("plug-in loaded", extra={"package": self._package, "entry_point": point.name})
+        logger.info("plug-in loaded", package=self._package, entry_point=point.name)
         if not callable(self._function):
             raise self._failure(Phrase("a function was expected, not {type}", type=type(self._function).__name__))
 

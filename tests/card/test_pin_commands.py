@@ -19,7 +19,7 @@ from kit import BK, NAME, ORIGINAL, PIN, PUK, RKSSSE, Desk, change, scripted, sp
 from kit.command_sheet import PIN_SHEET, generic
 from sscard.card import Chip, Personality
 from sscard.card.commands import COMMANDS
-from sscard.issuer import preset
+from sscard.issuer import issue_card, preset
 from sscard.standard.cipher import SUITES_BY_NAME
 
 Send = Callable[[Desk], bytes]
@@ -685,6 +685,17 @@ def test_chip_takes_the_unblock_vectors(algorithm: str, challenge: str, mac: str
 def test_fci_of_ssse(name: str, algorithm: str) -> None:
     answer = Desk(name).send(f"00A404000F{NAME}00")
     assert answer.hex().upper() == f"6F19840F{NAME}A5069F0C038601{algorithm}9000"
+
+
+def test_products_with_one_layout_have_their_own_fci() -> None:
+    plain = preset("v3-sm4")
+    products = (plain, replace(plain, algorithm="DES"))
+    ours, others = (Desk(card=issue_card(personality=product, seed=1)) for product in products)
+    assert ours.card.profile.layout is others.card.profile.layout
+    for _ in range(2):
+        for desk, algorithm in ((ours, "03"), (others, "01")):
+            answer = desk.send(f"00A404000F{NAME}00")
+            assert answer.hex().upper() == f"6F19840F{NAME}A5069F0C038601{algorithm}9000"
 
 
 def test_fci_over_contacts_is_fetched(personality: Personality) -> None:

@@ -10,13 +10,14 @@ import pytest
 
 from kit import NAME, card_of
 from sscard.card import Chip
-from sscard.card.commands import COMMANDS
-from sscard.chip.command import NOTHING, Command, CommandTable
+from sscard.card.commands import COMMANDS, TABLE
+from sscard.chip.command import KEPT_HEADERS, NOTHING, Command, CommandTable
 from sscard.chip.engine import PowerError, get_response
 from sscard.chip.memory import Memory, Moment, PowerLost
 from sscard.issuer import builtin_keys
 from sscard.issuer.psam import issue_psam
 from sscard.psam import PSAM_COMMANDS, PsamChip
+from sscard.psam.commands import TABLE as PSAM_TABLE
 from sscard.psam.layout import BLOCKED
 from sscard.standard.tree import CARD_BLOCKED
 
@@ -52,6 +53,7 @@ KINDS = (
     Kind("card", COMMANDS, card, CARD_BLOCKED, ("0020000003111111",)),
     Kind("PSAM", PSAM_COMMANDS, psam, BLOCKED, (GET_CHALLENGE, WRONG_PROOF)),
 )
+TABLES: dict[str, CommandTable[Any]] = {"card": TABLE, "PSAM": PSAM_TABLE}
 EACH_COMMAND = [
     pytest.param(kind, command, id=f"{kind.name} {command.name}") for kind in KINDS for command in kind.commands
 ]
@@ -310,3 +312,26 @@ def test_commands_that_p1_p2_tell_apart_are_chained() -> None:
     assert table.by_code == {0x0010: second, 0x8010: first}
     assert (second.sibling, first.sibling) == (first, None)
     assert (table.clas, table.instructions) == ({0x00, 0x80}, {0x10})
+
+
+def test_headers_are_kept_for_all_chips_and_only_so_many(powered: Powered) -> None:
+    kept = TABLES[powered.kind.name].headers
+    first = powered.send(GET_CHALLENGE)[1]
+    header = kept[bytes.fromhex(GET_CHALLENGE)]
+    Powered(powered.kind).send(GET_CHALLENGE)
+    assert kept[bytes.fromhex(GET_CHALLENGE)] is header
+    for p1p2 in range(2 * KEPT_HEADERS):
+        powered.send(bytes.fromhex("00B0") + p1p2.to_bytes(2, "big") + b"\x01")
+        assert len(kept) <= KEPT_HEADERS
+    assert kept.get(bytes.fromhex(GET_CHALLENGE)) is not header
+    assert powered.send(GET_CHALLENGE)[1] == first
+
+
+@pytest.mark.parametrize("contact", [True, False])
+@pytest.mark.parametrize("sent", ["0020000000", "00200000", "0084000008", "0020010000", "00B2010012", "9999000000"])
+def test_a_kept_header_answers_as_a_new_one(sent: str, contact: bool) -> None:
+    powered = Powered(KINDS[0], contact=contact)
+    variants = [bytes.fromhex(sent + end) for end in ("", "00", "123456", "123456" * 3)]
+    TABLES["card"].headers.clear()
+    new = [powered.sw(variant) for variant in variants]
+    assert [powered.sw(variant) for variant in variants] == new

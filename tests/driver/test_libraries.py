@@ -184,7 +184,7 @@ def register(monkeypatch: pytest.MonkeyPatch, library: object) -> None:
     module.open = lambda _url: library  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "demo_package", module)
     points = EntryPoints([EntryPoint("demo", "demo_package:open", DRIVERS.group)])
-    monkeypatch.setattr("sscard.plugins.entry_points", points.select)
+    monkeypatch.setattr("importlib.metadata.entry_points", points.select)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -20,10 +21,10 @@ from kit.cards import citizens_card
 from kit.programs import CommandLine, run
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import HsmError, HsmUnavailable, SoftHsm, open_hsm
-from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots, read_key_file
+from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots
 from sscard.issuer import CardReference, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, save_card
-from sscard.issuer.hierarchy import KeyFile
+from sscard.issuer.hierarchy import KeyFile, read_key_file
 from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
 
@@ -44,12 +45,9 @@ NO_TOKEN = "sscard: {module} has no token 'other'\n  pkcs11-tool --module {modul
 CARD = CardReference("510100", bytes.fromhex("8649510100000001"))
 FACTOR, ORIGINAL = bytes(range(8)), bytes(range(8, 16))
 SOFT = SoftHsm(builtin_keys())
-WHOLE = read_key_file(None)
-FILE = WHOLE.model_copy(
-    update={
-        "keys": [key for key in WHOLE.keys if key.name in ("IRK", "STK", "UKSSSE", "BK", "PUK", "RKSSSE", "DPK", "DTK")]
-    }
-)
+WHOLE = read_key_file()
+NAMES = ("IRK", "STK", "UKSSSE", "BK", "PUK", "RKSSSE", "DPK", "DTK")
+FILE = replace(WHOLE, keys=[key for key in WHOLE.keys if key.name in NAMES])
 """Test keys enough for resets and purchases: each takes a file of the token."""
 
 pytestmark = pytest.mark.skipif(
@@ -183,10 +181,10 @@ def test_eight_threads_get_their_own_answers(hsm: Pkcs11Hsm) -> None:
 
 def test_loading_again_replaces_the_roots(module: Path) -> None:
     file = FILE
-    changed = [key.model_copy(update={"des": [bytes(16)]}) if key.name == "PUK" else key for key in file.keys]
+    changed = [replace(key, by_suite={"des": [bytes(16)]}) if key.name == "PUK" else key for key in file.keys]
     asked = (1, SOFT.address_of("PUK"), CARD, FACTOR, ORIGINAL)
     for keys, same in ((changed, False), (file.keys, True)):
-        assert load_roots(module, TOKEN, PIN, file.model_copy(update={"keys": keys})) == len(addresses(file))
+        assert load_roots(module, TOKEN, PIN, replace(file, keys=keys)) == len(addresses(file))
         with Pkcs11Hsm(module, TOKEN, PIN) as hsm:
             assert (hsm.authentication_data(*asked) == SOFT.authentication_data(*asked)) is same
 

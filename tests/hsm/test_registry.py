@@ -211,7 +211,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def install(target: str, scheme: str = "rack") -> None:
         found = EntryPoints([EntryPoint(scheme, target, "sscard.hsms")])
-        monkeypatch.setattr("sscard.plugins.entry_points", found.select)
+        monkeypatch.setattr("importlib.metadata.entry_points", found.select)
 
     monkeypatch.setitem(sys.modules, "rack_hsm", sys.modules[__name__])
     return install

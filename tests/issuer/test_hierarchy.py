@@ -14,7 +14,7 @@ from sscard.errors import InputError
 from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.language import say
 from sscard.issuer import CardReference, KeyHierarchy, builtin_keys, load_keys, personalise, preset
-from sscard.issuer.hierarchy import RootKey
+from sscard.issuer.formats import WrittenRoot
 from sscard.issuer.psam import issue_psam
 from sscard.psam.layout import OWN_KEYS
 from sscard.standard.cipher import DES, SM4, SUITES, Suite
@@ -119,7 +119,11 @@ def test_an_issuer_may_use_one_suite_only(key_file: Path, suite: Suite) -> None:
 
 
 def test_every_suite_has_a_field_for_its_roots() -> None:
-    assert {suite.key_field for suite in SUITES.values()} == set(RootKey.model_fields) - {"name", "use", "addresses"}
+    assert {suite.key_field for suite in SUITES.values()} == set(WrittenRoot.model_fields) - {
+        "name",
+        "use",
+        "addresses",
+    }
 
 
 def test_the_own_keys_of_psams_stand_beside_those_of_cards(key_file: Path) -> None:

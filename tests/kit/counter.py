@@ -6,11 +6,8 @@ The application's part is here too: it carries strings between driver and host, 
 from __future__ import annotations
 
 from dataclasses import replace
-from importlib import resources
 from random import Random
 from typing import Any
-
-import yaml
 
 from kit.cards import PIN, card_of
 from sscard.card import Chip, Personality
@@ -20,7 +17,7 @@ from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
 from sscard.issuer import Card, KeyHierarchy, builtin_keys, preset
-from sscard.issuer.hierarchy import KeyFile
+from sscard.issuer.hierarchy import read_key_file
 from sscard.issuer.psam import Level, issue_psam
 from sscard.standard.encoding import encode_pin
 from sscard.terminal.pinpad import ScriptedPad
@@ -138,16 +135,18 @@ def ok(result: tuple[int, str]) -> str:
 
 def foreign_keys(*names: str) -> KeyHierarchy:
     """The built-in hierarchy with other values at these keys: the addresses lead to another root."""
-    file = yaml.safe_load((resources.files("sscard.issuer") / "test-keys.yaml").read_text(encoding="utf-8"))
-    for key in file["keys"]:
-        if key["name"] in names:
-            key["sm4"], key["des"] = ([_other(str(value)) for value in key[kind]] for kind in ("sm4", "des"))
-        key["addresses"] = [str(address) for address in key["addresses"]]
-    return KeyHierarchy(KeyFile.model_validate({**file, "name": "foreign"}))
+    file = read_key_file()
+    keys = [
+        replace(key, by_suite={suite: [*map(_other, values)] for suite, values in key.by_suite.items()})
+        if key.name in names
+        else key
+        for key in file.keys
+    ]
+    return KeyHierarchy(replace(file, name="foreign", keys=keys))
 
 
-def _other(value: str) -> str:
-    return bytes(byte ^ 0x5A for byte in bytes.fromhex(value)).hex().upper()
+def _other(value: bytes) -> bytes:
+    return bytes(byte ^ 0x5A for byte in value)
 
 
 def varied(base: str = "v3-sm4", **changes: Any) -> Personality:

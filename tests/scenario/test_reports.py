@@ -119,7 +119,7 @@ def test_a_report_that_fails_is_named_and_the_others_are_written(
     module.write = write  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "demo_report", module)
     points = EntryPoints([EntryPoint("demo", "demo_report:write", "sscard.reports")])
-    monkeypatch.setattr("sscard.plugins.entry_points", points.select)
+    monkeypatch.setattr("importlib.metadata.entry_points", points.select)
     asked = [(REPORTS.find(name), tmp_path / name) for name in ("demo", "json", "junit")]
     with pytest.raises(MissingPart) as missing:
         ReportFiles([*asked, (REPORTS.find("json"), tmp_path / "none" / "x")]).finish(results, SEED)

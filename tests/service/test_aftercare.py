@@ -12,6 +12,7 @@ from sscard.card import Personality
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
 from sscard.issuer import Place, builtin_keys
+from sscard.issuer.places import place_of
 from sscard.service import PinService, Reason, ResultNotice
 from sscard.service.aftercare import INITIAL_PIN_USES, try_at_pharmacy
 from sscard.standard.tree import CARD_BLOCKED
@@ -27,7 +28,7 @@ def at_pharmacy(citizen: Citizen) -> CardSession:
 
 
 def place(use: str, initial: str = "123456") -> Place:
-    return Place.model_validate({"name": "somewhere", "initial_pin": initial, "initial_pin_use": use})
+    return place_of({"name": "somewhere", "initial_pin": initial, "initial_pin_use": use})
 
 
 def test_the_new_pin_pays_at_a_pharmacy(

@@ -176,8 +176,7 @@ def stranger() -> KeyHierarchy:
             name=name,
             use="mac and encipher" if name == "STK" else "authenticate",
             addresses=[f"200{place}"],
-            sm4=["11" * 16],  # type: ignore[list-item]
-            des=["11" * 16],  # type: ignore[list-item]
+            by_suite={"sm4": [b"\x11" * 16], "des": [b"\x11" * 16]},
         )
         for place, name in enumerate(names)
     ]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import gc
+import pickle
+
 import pytest
 from Crypto.Cipher import DES as WITNESS
 from Crypto.Cipher import DES3
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sscard.standard import cipher
 from sscard.standard.cipher import (
     ALGORITHM_NAMES,
     DES,
+    KEPT_KEYS,
     SM4,
     SUITES,
     SUITES_BY_NAME,
@@ -399,3 +404,62 @@ def test_equal_compares_bytes() -> None:
     assert equal(b"12", b"12")
     assert not equal(b"12", b"13")
     assert not equal(b"12", b"123")
+
+
+# Keys that are kept
+
+
+def keys_from(first: int) -> list[bytes]:
+    return [number.to_bytes(16, "big") for number in range(first, first + KEPT_KEYS)]
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=str)
+def test_a_key_used_again_keeps_its_context_until_many_others_were_used(suite: Suite) -> None:
+    kept = suite.key(STK16)
+    assert suite.key(STK16) is kept
+    for value in keys_from(1 << 64):
+        suite.key(value)
+    assert suite.key(STK16) is not kept
+    assert suite.key(STK16).encrypt(bytes(suite.block)) == kept.encrypt(bytes(suite.block))
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=str)
+def test_session_keys_do_not_displace_the_keys_of_cards(suite: Suite) -> None:
+    kept = suite.key(STK16)
+    for challenge in range(2 * KEPT_KEYS):
+        suite.session_key(kept, challenge.to_bytes(8, "big"))
+    assert suite.key(STK16) is kept
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=str)
+def test_few_contexts_are_kept_however_many_keys_are_used(suite: Suite) -> None:
+    def alive() -> int:
+        gc.collect()
+        return sum(type(thing) is BlockKey for thing in gc.get_objects())
+
+    for value in keys_from(2 << 64):
+        suite.session_key(suite.key(value), R8)
+    before = alive()
+    for value in keys_from(3 << 64):
+        suite.session_key(suite.key(value), R8)
+    assert alive() == before
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=str)
+def test_a_kept_key_is_not_shown_and_not_pickled(suite: Suite) -> None:
+    key = suite.key(STK16)
+    shown = repr(key) + repr(suite) + repr(vars(cipher))
+    assert STK16.hex() not in shown.lower()
+    assert repr(STK16) not in shown
+    with pytest.raises(TypeError):
+        pickle.dumps(key)
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=str)
+def test_part_of_a_block_is_refused_and_leaves_a_kept_key_as_it_was(suite: Suite) -> None:
+    key = suite.key(STK16)
+    expected = key.encrypt(bytes(suite.block))
+    for length in (1, suite.block - 1, suite.block + 1):
+        with pytest.raises(CipherError, match="whole blocks"):
+            key.encrypt(bytes(length))
+    assert key.encrypt(bytes(suite.block)) == expected

@@ -118,7 +118,7 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> PlugIn:
 
 def registered(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     points = EntryPoints([EntryPoint("demo", value, "sscard.cards")])
-    monkeypatch.setattr("sscard.plugins.entry_points", points.select)
+    monkeypatch.setattr("importlib.metadata.entry_points", points.select)
 
 
 def test_a_scheme_of_a_package_is_called_with_url_and_options(monkeypatch: pytest.MonkeyPatch, plug_in: PlugIn) -> None:

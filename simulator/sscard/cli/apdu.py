@@ -98,7 +98,7 @@ def converse(
 
     Each event is saved as it happens, and forgotten.
     """
-    from sscard.cli.pins import checked_pin
+    from sscard.cli.options import checked_pin
     from sscard.conversation import Recorder
     from sscard.conversation.scripts import powered, read_script
 

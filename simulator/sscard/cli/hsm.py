@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 import click
 
@@ -102,6 +101,8 @@ def serve(
             raise InputError(
                 _("--module excludes --keys and --hsm"), remedy=_("load the keys first: sscard hsm load --help")
             )
+        from urllib.parse import quote
+
         hsm = f"pkcs11:token={quote(label)};module={quote(str(module))}"
     file = token_file or default_token_file()
     try:
@@ -136,8 +137,9 @@ def load(module: Path, label: str, keys: Path | None, as_json: bool) -> None:
     A token computes no SM4, and no TAC of a purchase: that needs the XOR of
     the two halves of a key, which PKCS#11 cannot compute without reading it.
     """
-    from sscard.hsm.pkcs11 import find_token, load_roots, read_key_file, token_pin
+    from sscard.hsm.pkcs11 import find_token, load_roots, token_pin
     from sscard.hsm.protocol import Access
+    from sscard.issuer.hierarchy import read_key_file
 
     with hsm_refusals():
         roots = read_key_file(keys)

@@ -57,7 +57,7 @@ def issue(
     from rich.console import Console
     from rich.progress import track
 
-    from sscard.cli.pins import checked_pin
+    from sscard.cli.options import checked_pin
     from sscard.cli.target import keys_of
     from sscard.issuer import find_personality, find_place, order_card, personalise
     from sscard.issuer.cardfile import save_card

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from collections.abc import Iterable
@@ -18,6 +17,8 @@ from sscard.i18n.language import _
 
 def print_json(name: str, content: dict[str, Any]) -> None:
     """Print JSON for programs, with the schema ``sscard.NAME/1``."""
+    import json
+
     named = {"schema": f"sscard.{name}/1"} | content
     click.echo(json.dumps(named, ensure_ascii=False, indent=1))
 

@@ -28,12 +28,13 @@ def list_presets(as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sscard.issuer import find_place, places, preset, presets
+    from sscard.issuer import find_place, preset, presets
+    from sscard.issuer.places import places
 
     if as_json:
         kinds = {
             "personalities": [asdict(preset(name)) for name in presets()],
-            "places": [find_place(name).model_dump(mode="json") for name in places()],
+            "places": [asdict(find_place(name)) for name in places()],
         }
         print_json("personalities", kinds)
         return

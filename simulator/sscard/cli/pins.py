@@ -12,6 +12,7 @@ import click
 from sscard.cli.hsm import chosen_hsm
 from sscard.cli.options import (
     card_argument,
+    checked_pin,
     hsm_option,
     hsm_token_option,
     json_option,
@@ -24,7 +25,7 @@ from sscard.cli.output import print_json
 from sscard.cli.prompt import ask_secret
 from sscard.cli.target import open_target
 from sscard.cli.usage import command
-from sscard.errors import InputError, said_by
+from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Phrase
 
@@ -94,18 +95,6 @@ def unblock_pin(target: str, keys: Path | None, hsm: str, hsm_token: Path | None
     with _session(target, keys, hsm, hsm_token, as_json=as_json) as session:
         session.unblock_pin()
         _report(_("PIN unblocked"), session.tries_left(), as_json=as_json)
-
-
-def checked_pin(pin: str, option: str) -> str:
-    """A PIN of 4–16 digits; ``InputError`` names the option and never repeats the PIN."""
-    from sscard.standard.encoding import encode_pin
-
-    try:
-        if encode_pin(pin):
-            return pin
-    except ValueError as error:
-        raise InputError(f"{option}: {say(said_by(error))}", remedy=_("for example 123456")) from None
-    raise InputError(_("{option}: a PIN has 4 to 16 digits, got none", option=option))
 
 
 def _given(pin: str, option: str, prompt: str) -> str:

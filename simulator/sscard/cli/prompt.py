@@ -40,7 +40,7 @@ def read_pin(file: Path, option: str) -> str:
     A byte order mark and the line end, of any system, do not count. A warning
     if other users can read the file.
     """
-    from sscard.cli.pins import checked_pin
+    from sscard.cli.options import checked_pin
     from sscard.cli.target import STDIN as STDIN_NAME
     from sscard.cli.target import tell
 

@@ -238,16 +238,16 @@ class File(click.Path):
 
 def personality_names() -> list[str]:
     """The presets."""
-    from sscard.issuer import presets
+    from sscard.issuer.personalities import presets
 
-    return list(presets())
+    return presets()
 
 
 def place_names() -> list[str]:
     """The place policies that come with sscard."""
-    from sscard.issuer import places
+    from sscard.issuer.places import places
 
-    return list(places())
+    return places()
 
 
 FILE: Final = File()

@@ -10,11 +10,11 @@ from typing import NamedTuple, NoReturn
 from sscard.chip.memory import PowerLost
 from sscard.conversation.explain import Selection, Source, explain_command, explain_data
 from sscard.conversation.redaction import blank, masked, pins_in, secret_places
+from sscard.errors import TransportError
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.standard.apdu import status_words
 from sscard.transport.connection import Connection
-from sscard.transport.faults import TransportError
 
 SW_LENGTH = 2
 NO_STATUS = Phrase("no status word")

@@ -30,13 +30,13 @@ BYTES_PER_LINE: Final = 16
 LC: Final = 4
 HEX_REMEDY: Final = Phrase("a command is written like 00A4040000, spaces allowed")
 
-_PARTS: Final = re.compile(r"([^\[\]()]*)(?:\[([^\[\]()]*)\])?\s*(?:\(([^\[\]()]*)\))?")
-_HEX: Final = re.compile(r"(?:[0-9A-F]{2})+")
-_DATA: Final = re.compile(r"(?:[0-9A-FX]{2})+")
-_STATUS: Final = re.compile(r"[0-9A-FX]{4}")
-_PIN: Final = re.compile(r"\{PIN([0-9]*)\}")
-_DATA_UNITS: Final = re.compile(r"[0-9A-FX]{2}")
-_UNITS: Final = re.compile(r"\{PIN[0-9]+\}|[0-9A-F*]{2}")
+_PARTS: Final = r"([^\[\]()]*)(?:\[([^\[\]()]*)\])?\s*(?:\(([^\[\]()]*)\))?"
+_HEX: Final = r"(?:[0-9A-F]{2})+"
+_DATA: Final = r"(?:[0-9A-FX]{2})+"
+_STATUS: Final = r"[0-9A-FX]{4}"
+_PIN: Final = r"\{PIN([0-9]*)\}"
+_DATA_UNITS: Final = r"[0-9A-FX]{2}"
+_UNITS: Final = r"\{PIN[0-9]+\}|[0-9A-F*]{2}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def powered(statements: Iterable[Statement], on: bool = False) -> Iterator[State
 
 def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
     """The bytes to send, with these PINs (4–16 digits each, in the order of their numbers) inserted."""
-    filled = _PIN.sub(lambda found: _pin(int(found[1]), pins, source, statement.line), statement.command)
+    filled = re.sub(_PIN, lambda found: _pin(int(found[1]), pins, source, statement.line), statement.command)
     command = bytes.fromhex(filled)
     if filled != statement.command and command[LC] != len(command) - LC - 1:
         raise InputError(
@@ -176,7 +176,7 @@ def _joined(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def _refuse_other_statements(word: str, source: str, line: int) -> None:
-    if not word.isalpha() or _HEX.fullmatch(word.upper()):
+    if not word.isalpha() or re.fullmatch(_HEX, word.upper()):
         return
     raise InputError(
         Phrase("unknown statement {word!r}", word=word),
@@ -187,7 +187,7 @@ def _refuse_other_statements(word: str, source: str, line: int) -> None:
 
 
 def _send(text: str, source: str, line: int) -> Send:
-    parts = _PARTS.fullmatch(text.strip().upper())
+    parts = re.fullmatch(_PARTS, text.strip().upper())
     if parts is None:
         raise InputError(
             Phrase("not a command with what it expects"),
@@ -205,7 +205,7 @@ def _send(text: str, source: str, line: int) -> Send:
             line=line,
             remedy=Phrase("write X for any digit"),
         )
-    if not all(_STATUS.fullmatch(word) for word in words):
+    if not all(re.fullmatch(_STATUS, word) for word in words):
         remedy = Phrase("write four hex digits, X for any: (9000), (90 00, 61 XX)")
         raise InputError(Phrase("not a status word"), file=source, line=line, remedy=remedy)
     return Send(_template(command, source, line), expected, words, line)
@@ -213,21 +213,21 @@ def _send(text: str, source: str, line: int) -> Send:
 
 def _template(command: str, source: str, line: int) -> str:
     """The bytes of a command, with PINs by number; errors never repeat the input."""
-    named = _PIN.sub(lambda found: f" {{PIN{int(found[1] or 1)}}} ", command)
+    named = re.sub(_PIN, lambda found: f" {{PIN{int(found[1] or 1)}}} ", command)
     if re.sub(_PIN, "", named).count("{"):
         raise InputError(
             Phrase("unknown name in braces"), file=source, line=line, remedy=Phrase("write {pin}, or {pin1}, {pin2}, …")
         )
     words = named.split()
-    if not words or not all(_PIN.fullmatch(word) or _HEX.fullmatch(word) for word in words):
+    if not words or not all(re.fullmatch(_PIN, word) or re.fullmatch(_HEX, word) for word in words):
         raise InputError(Phrase("not hex digits in pairs"), file=source, line=line, remedy=HEX_REMEDY)
     return "".join(words)
 
 
-def _digits(text: str, shape: re.Pattern[str]) -> str:
+def _digits(text: str, shape: str) -> str:
     """The hex digits of words if all match the pattern, otherwise empty."""
     words = text.split()
-    return "".join(words) if all(shape.fullmatch(word) for word in words) else ""
+    return "".join(words) if all(re.fullmatch(shape, word) for word in words) else ""
 
 
 def _pin(number: int, pins: Sequence[str], source: str, line: int) -> str:
@@ -295,8 +295,8 @@ def _scriptor_send(send: Send) -> list[str]:
     return [" ".join(_units(send.command)), *comment]
 
 
-def _units(text: str, shape: re.Pattern[str] = _UNITS) -> list[str]:
-    return [unit.lower() if unit.startswith("{") else unit for unit in shape.findall(text)]
+def _units(text: str, shape: str = _UNITS) -> list[str]:
+    return [unit.lower() if unit.startswith("{") else unit for unit in re.findall(shape, text)]
 
 
 def _rows(units: list[str]) -> list[str]:

@@ -24,14 +24,12 @@ import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from importlib import resources
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Final, get_args
 from urllib.parse import quote, unquote
 
-from sscard.document import parse_document, read_document
 from sscard.errors import InputError, MissingPart, not_loaded
 from sscard.hsm.protocol import Access, CheckedHsm, HsmError, HsmUnavailable
 from sscard.i18n.phrase import Phrase
@@ -260,14 +258,6 @@ def load_roots(module: Path, token: str, pin: str, file: KeyFile) -> int:
                 }
             )
     return len(roots)
-
-
-def read_key_file(path: Path | None) -> KeyFile:
-    """A user's key file, or the test keys that come with sscard."""
-    if path is not None:
-        return read_document(path).as_model(KeyFile)
-    text = (resources.files("sscard.issuer") / "test-keys.yaml").read_text(encoding="utf-8")
-    return parse_document(text, "test-keys.yaml").as_model(KeyFile)
 
 
 def _library() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Final
 
 from sscard.hsm.protocol import Access, Hsm
 from sscard.i18n.phrase import Phrase
+from sscard.lazy import Logger
 from sscard.plugins import Registry
 
-logger = logging.getLogger("sscard.hsm")
+logger = Logger("sscard.hsm")
 
 Opener = Callable[..., Hsm | AbstractContextManager[Hsm]]
 """``opener(url, access=…)``: an HSM, or a context manager that gives one; one without ``access`` takes ``**_``."""
@@ -40,5 +40,5 @@ def open_hsm(url: str, *, token_file: Path | None = None, ask_pin: Callable[[], 
     is not installed, ``HsmUnavailable`` if no HSM can be asked.
     """
     with HSMS.open(url, access=Access(token_file, ask_pin)) as hsm:
-        logger.info("HSM opened", extra={"kind": url.partition(":")[0].lower()})
+        logger.info("HSM opened", kind=url.partition(":")[0].lower())
         yield hsm

@@ -18,23 +18,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from gettext import GNUTranslations, NullTranslations
-from pathlib import Path, PurePath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from unicodedata import east_asian_width
 
 from sscard.i18n.phrase import Phrase, Sayable, Words
 
+if TYPE_CHECKING:
+    from gettext import NullTranslations
+    from pathlib import Path
+
 DOMAIN: Final = "sscard"
-LOCALE: Final = Path(__file__).parent / "locale"
 CHINESE, ENGLISH = "zh", "en"
 LANGUAGES: Final = (CHINESE, ENGLISH)
 VARIABLES: Final = ("LANGUAGE", "LC_ALL", "LC_MESSAGES", "LANG")
 """Environment variables for the language; the first one that is set is used."""
 
 _IN_LINES: Final = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff"
-HIDDEN: Final = re.compile(rf"[\t\n{_IN_LINES}]")
-HIDDEN_IN_LINES: Final = re.compile(f"[{_IN_LINES}]")
+HIDDEN: Final = rf"[\t\n{_IN_LINES}]"
+HIDDEN_IN_LINES: Final = f"[{_IN_LINES}]"
 """What a terminal or a browser would obey, and not show."""
 
 _chosen = ""
@@ -102,7 +103,7 @@ def _filled(message: str, values: Mapping[str, object]) -> str:
         if isinstance(value, Phrase | Words):
             said[name] = say(value)
         else:
-            said[name] = _Value(value) if isinstance(value, str | PurePath) else value
+            said[name] = _Value(value) if isinstance(value, str | os.PathLike) else value
     return message.format(**said) if said else message
 
 
@@ -112,7 +113,7 @@ class _Value(str):
     __slots__ = ()
 
     def __format__(self, form: str) -> str:
-        return format(visible(self), form)
+        return str.__format__(visible(self), form)
 
 
 def visible(text: str) -> str:
@@ -121,12 +122,18 @@ def visible(text: str) -> str:
     Those are C0 with the line end, DEL, C1, what changes the direction of the
     text or ends a line, half a surrogate pair, and what XML does not take.
     """
-    return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _escaped(HIDDEN, text)
 
 
 def visible_lines(text: str) -> str:
     """The same for a text of several lines."""
-    return HIDDEN_IN_LINES.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return _escaped(HIDDEN_IN_LINES, text)
+
+
+def _escaped(hidden: str, text: str) -> str:
+    if text.isprintable():  # the expression is compiled for other texts only, which are rare
+        return text
+    return re.sub(hidden, lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def columns(text: str) -> int:
@@ -151,8 +158,17 @@ def reason_of(error: OSError) -> Sayable:
 
 @cache
 def _catalog() -> NullTranslations:
-    with (LOCALE / CHINESE / "LC_MESSAGES" / f"{DOMAIN}.mo").open("rb") as file:
+    from gettext import GNUTranslations
+
+    with catalog_file("mo").open("rb") as file:
         return GNUTranslations(file)
+
+
+def catalog_file(suffix: str) -> Path:
+    """The Chinese catalog: ``po`` for translators, ``mo`` for programs."""
+    from pathlib import Path
+
+    return Path(__file__).parent / "locale" / CHINESE / "LC_MESSAGES" / f"{DOMAIN}.{suffix}"
 
 
 def _is_chinese(name: str) -> bool:

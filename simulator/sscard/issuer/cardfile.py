@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from random import Random
-from tempfile import TemporaryDirectory
 
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
@@ -37,6 +35,9 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
     A copy of the file is read, so the file may be read-only, and in use by
     another process: then it is the card after the last change.
     """
+    import shutil
+    from tempfile import TemporaryDirectory
+
     target, source = resolved(path, CARD_FILE), str(path)
     check_free(target, source)
     check_kind(target, source)

@@ -8,13 +8,11 @@ log that does not belong to its file is recognised.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 import stat
 import struct
 from contextlib import closing, suppress
-from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
@@ -45,7 +43,7 @@ NOT_NOW: Final = {
 """SQLite's errors that come from the system and not from the content of the file."""
 WAL_HEADER, FRAME_HEADER = 32, 24
 
-SCHEMA: Final = resources.files("sscard.issuer") / "card-file.sql"
+SCHEMA: Final = Path(__file__).parent / "card-file.sql"
 TABLES: Final = ("card", "key", "cell", "number", "string", "log")
 SETTINGS: Final = ("locking_mode = EXCLUSIVE", "trusted_schema = OFF", "cell_size_check = ON")
 """Of every connection."""
@@ -55,6 +53,8 @@ PUT_STRING: Final = "UPDATE string SET value = ? WHERE number = ?"
 
 def new_file(card: Card) -> bytes:
     """The bytes of a new card file, the same ones for the same card."""
+    import hashlib
+
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         fits = len(card.memory.numbers) * ROW < PAGE
         database.execute(f"PRAGMA page_size = {PAGE if fits else LARGE_PAGE}")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import re
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from io import FileIO
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from pydantic import BeforeValidator, Field, create_model, model_validator
-
-from sscard.document import Model, parse_document, read_document
 from sscard.errors import InputError, InvalidValue
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.standard.cipher import SUITES, BlockKey, Suite, city_factor, province_factor
 from sscard.standard.keys import ROOT_OF
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TEST_KEYS: Final = f"{__file__.removesuffix('hierarchy.py')}test-keys.yaml"
+"""The test keys that come with sscard, in the part of YAML that is JSON, which is read without YAML's parser.
+
+Not a ``Path``: a program that issues cards needs no other, and ``pathlib`` takes longer to import than a card to make.
+"""
 
 Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "proof"]
 
@@ -34,46 +41,20 @@ class Address(NamedTuple):
     use: Use
 
 
-def _key_value(text: object) -> bytes:
-    try:
-        return bytes.fromhex(str(text))
-    except ValueError:
-        raise InvalidValue(Phrase("a key is written in hex digits"), Phrase("write two for each byte")) from None
+@dataclass(frozen=True, slots=True)
+class RootKey:
+    """A root key of a key file: per version one address, and one value under each suite that the issuer uses.
 
-
-def _address(text: object) -> object:
-    if not re.fullmatch("[0-9A-F]{4}", str(text)):
-        raise InvalidValue(Phrase("not a key address"), Phrase("write four hex digits, 0 to 9 and A to F: 100A"))
-    return text
-
-
-KeyValue = Annotated[bytes, BeforeValidator(_key_value)]
-KeyAddress = Annotated[str, BeforeValidator(_address)]
-
-
-if TYPE_CHECKING:
-    _RootValues = Model
-else:
-    # One field per suite: another algorithm adds a list to the key file.
-    _RootValues = create_model(
-        "_RootValues",
-        __base__=Model,
-        **{suite.key_field: (list[KeyValue], Field(default=[], repr=False)) for suite in SUITES.values()},
-    )
-
-
-class RootKey(_RootValues):
-    """A root key of the key file: per version one address, and one value under each suite that the issuer uses.
-
-    The field of a suite is its ``key_field``: ``sm4``, ``des``.
+    ``by_suite`` has the values by the ``key_field`` of the suite: ``sm4``,
+    ``des``. ``InvalidValue`` if they do not fit each other.
     """
 
     name: str
     use: Use
-    addresses: list[KeyAddress]
+    addresses: list[str]
+    by_suite: Mapping[str, list[bytes]] = field(repr=False)
 
-    @model_validator(mode="after")
-    def _complete(self) -> RootKey:
+    def __post_init__(self) -> None:
         given = [suite for suite in SUITES.values() if self.values(suite)]
         if not given or any(len(self.values(suite)) != len(self.addresses) for suite in given):
             fields = ", ".join(suite.key_field for suite in given or SUITES.values())
@@ -96,23 +77,24 @@ class RootKey(_RootValues):
                     ),
                     Phrase("write {digits} hex digits", digits=Phrase.joined(EITHER, digits)),
                 )
-        return self
 
     def values(self, suite: Suite) -> list[bytes]:
         """The values under a suite, one per version; empty if the issuer does not use it."""
-        values: list[bytes] = getattr(self, suite.key_field)
-        return values
+        return self.by_suite.get(suite.key_field, [])
 
 
-class KeyFile(Model):
-    """A key file: the roots of an issuer's cards and of its PSAMs' own keys."""
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """A key file: the roots of an issuer's cards and of its PSAMs' own keys.
+
+    ``InvalidValue`` if a name or an address occurs twice.
+    """
 
     name: str
     keys: list[RootKey]
-    psam_keys: tuple[RootKey, ...] = ()
+    psam_keys: list[RootKey] = field(default_factory=list)
 
-    @model_validator(mode="after")
-    def _unambiguous(self) -> KeyFile:
+    def __post_init__(self) -> None:
         every = [*self.keys, *self.psam_keys]
         for problem, given in (
             (Phrase("addresses given twice: {names}"), [address for key in every for address in key.addresses]),
@@ -121,7 +103,6 @@ class KeyFile(Model):
             twice = {word for word in given if given.count(word) > 1}
             if twice:
                 raise InvalidValue(problem.filled(names=", ".join(sorted(twice))), Phrase("keep one of them"))
-        return self
 
 
 class KeyHierarchy:
@@ -133,7 +114,7 @@ class KeyHierarchy:
     def __init__(self, file: KeyFile) -> None:
         self.name = file.name
         self._file = file
-        self.psam_keys = KeyHierarchy(KeyFile(name=file.name, keys=list(file.psam_keys))) if file.psam_keys else None
+        self.psam_keys = KeyHierarchy(KeyFile(file.name, file.psam_keys)) if file.psam_keys else None
         self._roots = {key.name: key for key in file.keys}
         self._addresses = {
             address: Address(key.name, version, key.use)
@@ -194,11 +175,39 @@ class KeyHierarchy:
 
 def load_keys(path: Path | str) -> KeyHierarchy:
     """The root keys of a key file in the format of sscard's test-keys.yaml; ``InputError`` with the line if invalid."""
-    return KeyHierarchy(read_document(Path(path)).as_model(KeyFile))
+    from pathlib import Path
+
+    return KeyHierarchy(read_key_file(Path(path)))
 
 
 @cache
 def builtin_keys() -> KeyHierarchy:
     """The hierarchy of the test keys that come with sscard."""
-    text = (resources.files("sscard.issuer") / "test-keys.yaml").read_text(encoding="utf-8")
-    return KeyHierarchy(parse_document(text, "test-keys.yaml").as_model(KeyFile))
+    return KeyHierarchy(read_key_file())
+
+
+def read_key_file(path: Path | None = None) -> KeyFile:
+    """A user's key file, or the test keys that come with sscard; ``InputError`` with the line if it is invalid."""
+    if path is not None:
+        from sscard.issuer.formats import written_keys
+
+        return written_keys(path)
+    with FileIO(TEST_KEYS) as file:
+        lines = file.read().decode().splitlines()
+    content = json.loads("\n".join(line for line in lines if not line.startswith("#")))
+    return KeyFile(content["name"], _roots(content["keys"]), _roots(content["psam_keys"]))
+
+
+def _roots(written: Iterable[dict[str, Any]]) -> list[RootKey]:
+    return [
+        RootKey(
+            key["name"],
+            key["use"],
+            key["addresses"],
+            {
+                suite.key_field: [bytes.fromhex(value) for value in key.get(suite.key_field, ())]
+                for suite in SUITES.values()
+            },
+        )
+        for key in written
+    ]

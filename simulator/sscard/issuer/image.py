@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
-import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Annotated, Any, TypeVar
-
-from pydantic import AfterValidator, Field, WithJsonSchema
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from sscard.card import Profile
 from sscard.chip.memory import Log, Memory
-from sscard.document import Document, Model, Place, parse_document, shown
 from sscard.errors import InputError, InvalidValue
+from sscard.fields import check_shape, shown
 from sscard.i18n.phrase import EITHER, ROW, Phrase, Sayable
 from sscard.issuer.migrations import VERSION, Notify, ignore, migrate
 from sscard.issuer.personalise import Card, layout_of
-from sscard.issuer.personalities import personality_in, written_fields
+from sscard.issuer.personalities import personality_of, written_fields
 from sscard.issuer.values import check_values
 from sscard.standard.choices import CHOICES, Personality
 from sscard.standard.cipher import SUITES_BY_NAME
@@ -28,51 +26,11 @@ from sscard.standard.tree import CARD_BLOCKED, PIN, Layout
 
 FORMAT = "sscard card image"
 REISSUE = Phrase("take it from a backup, or issue the card again: sscard issue -o FILE")
-NUMBER_LIMIT = 1 << 32
 
-HEX_PAIRS = "^([0-9A-Fa-f]{2})*$"
-NOWHERE: dict[tuple[int | str, ...], Place] = {(): Place(0, 0)}
-"""Line and column of JSON content, which are not useful in messages."""
+SCHEMA: Final = Path(__file__).parent / "card-image.schema.json"
+"""The JSON schema of an image, which is also the check of an image and of the rows of a card file."""
 
 T = TypeVar("T")
-
-
-def _pairs(text: str) -> str:
-    if not re.fullmatch(HEX_PAIRS, text):
-        raise InvalidValue(Phrase("pairs of hex digits expected"))
-    return text
-
-
-Hex = Annotated[str, AfterValidator(_pairs), WithJsonSchema({"type": "string", "pattern": HEX_PAIRS})]
-Number = Annotated[int, Field(strict=True, ge=0, lt=NUMBER_LIMIT)]
-
-
-class LogImage(Model):
-    """The memory's log, if the power was cut during a transaction."""
-
-    complete: Annotated[bool, Field(strict=True)]
-    numbers: dict[str, Number]
-    strings: dict[str, Hex]
-
-
-class MemoryImage(Model):
-    """Every cell by its stable name: numbers, and strings in hex digits."""
-
-    numbers: dict[str, Number]
-    strings: dict[str, Hex]
-    log: LogImage | None
-
-
-class CardImage(Model):
-    """Content of an image."""
-
-    format: str
-    version: int
-    personality: dict[str, Any]
-    historical: str = Field(pattern="^[0-9A-F]{26}$")
-    keys: dict[str, list[Hex]] = Field(repr=False)
-    memory: MemoryImage = Field(repr=False)
-    digest: str
 
 
 def content_of(card: Card) -> dict[str, Any]:
@@ -142,9 +100,9 @@ def card_in(content: dict[str, Any], source: str, notify: Notify = ignore) -> Ca
     called with a message for each of these. Errors: ``InputError`` without
     file, for a field that is wrong or a value that no card has.
     """
-    reading = ImageReading(content, source)
+    reading = ImageReading(content)
     if migrate(content, reading.personality, source, notify):
-        reading = ImageReading(content, source)
+        reading = ImageReading(content)
     card = reading.card()
     check_values(card)
     for message, names in (
@@ -169,6 +127,8 @@ def unsealed_content(text: str, source: str) -> dict[str, Any]:
         problem = Phrase("{whole}: {problem}", whole=whole, problem=Phrase("not valid JSON"))
         raise InputError(problem, file=source, line=error.lineno, column=error.colno, remedy=REISSUE) from None
     except InvalidValue:
+        from sscard.document import parse_document
+
         parse_document(text, source)  # it finds the place of the duplicate
         raise InputError(Phrase("a key occurs twice"), file=source, remedy=REISSUE) from None
     except (ValueError, RecursionError):  # a number that is too long or nesting that is too deep
@@ -191,6 +151,13 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return content
 
 
+@cache
+def image_schema() -> dict[str, Any]:
+    """The JSON schema of an image."""
+    schema: dict[str, Any] = json.loads(SCHEMA.read_text(encoding="utf-8"))
+    return schema
+
+
 def checked_version(version: object, source: str) -> None:
     """``InputError`` if this sscard does not read this version of images and card files."""
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -202,6 +169,8 @@ def checked_version(version: object, source: str) -> None:
 
 def digest_of(content: dict[str, Any]) -> str:
     """SHA-256 over the content without its digest, keys sorted."""
+    import hashlib
+
     body = {key: value for key, value in content.items() if key != "digest"}
     text = json.dumps(body, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
@@ -215,14 +184,16 @@ class ImageReading:
     lacks them.
     """
 
-    def __init__(self, content: dict[str, Any], source: str) -> None:
-        self.image = Document(content, NOWHERE, source).as_model(CardImage)
+    def __init__(self, content: dict[str, Any]) -> None:
+        schema = image_schema()
+        check_shape(content, schema, schema)
+        self.content = content
         self.unknown: list[Sayable] = []
         self.blank: list[Sayable] = []
         self.absent: list[Sayable] = []
-        fields = self.known("personality", self.image.personality, ["name", *CHOICES])
+        fields = self.known("personality", content["personality"], ["name", *CHOICES])
         try:
-            self.personality: Personality = personality_in(Document(written_fields(fields), NOWHERE, source))
+            self.personality: Personality = personality_of(written_fields(fields))
         except InputError as error:
             problem = Phrase("personality: {problem}", problem=error.problem)
             raise InputError(problem, remedy=error.remedy) from None
@@ -237,7 +208,7 @@ class ImageReading:
         """The tree of the card, with the keys and key versions that the image holds."""
         layout = layout_of(self.personality)
         suite = SUITES_BY_NAME[self.personality.algorithm]
-        keys = self.known("keys", self.image.keys, (spec.name for spec in layout.keys))
+        keys = self.known("keys", self.content["keys"], (spec.name for spec in layout.keys))
         held = {}
         for spec in layout.keys:
             field, values = f"keys.{spec.name}", keys.get(spec.name, [])
@@ -255,22 +226,22 @@ class ImageReading:
 
     def card(self) -> Card:
         """The card."""
-        layout, image = self.layout(), self.image.memory
-        keys = [tuple(map(bytes.fromhex, self.image.keys[spec.name][: spec.versions])) for spec in layout.keys]
-        profile = Profile(self.personality, layout, bytes.fromhex(self.image.historical), keys)
+        layout, image = self.layout(), self.content["memory"]
+        keys = [tuple(map(bytes.fromhex, self.content["keys"][spec.name][: spec.versions])) for spec in layout.keys]
+        profile = Profile(self.personality, layout, bytes.fromhex(self.content["historical"]), keys)
         blank, names = profile.new_memory(b"", {}), (layout.number_names(), layout.string_names())
-        strings = {name: bytes.fromhex(value) for name, value in image.strings.items()}
+        strings = {name: bytes.fromhex(value) for name, value in image["strings"].items()}
         memory = Memory(
-            self.cells("memory.numbers", names[0], CARD_BLOCKED + 1, blank.numbers, image.numbers),
+            self.cells("memory.numbers", names[0], CARD_BLOCKED + 1, blank.numbers, image["numbers"]),
             self.cells("memory.strings", names[1], PIN + 1, blank.strings, strings),
         )
-        if image.log is not None:
-            numbers = self.known("memory.log.numbers", image.log.numbers, names[0])
-            written = self.known("memory.log.strings", image.log.strings, names[1])
+        if (log := image["log"]) is not None:
+            numbers = self.known("memory.log.numbers", log["numbers"], names[0])
+            written = self.known("memory.log.strings", log["strings"], names[1])
             memory.log = Log(
                 [(names[0].index(name), value) for name, value in numbers.items()],
                 [(names[1].index(name), bytes.fromhex(value)) for name, value in written.items()],
-                image.log.complete,
+                log["complete"],
             )
         return Card(profile, memory)
 

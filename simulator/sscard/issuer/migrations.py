@@ -8,7 +8,6 @@ from typing import Any
 from sscard.card import Personality, Profile
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
-from sscard.issuer.hierarchy import CardReference, builtin_keys
 from sscard.issuer.personalise import fresh_applications, layout_of
 from sscard.standard.encoding import records
 
@@ -46,6 +45,8 @@ def migrate(content: dict[str, Any], personality: Personality, source: str, noti
 
 def _add_the_whole_tree(content: dict[str, Any], personality: Personality) -> None:
     """1 → 2: version 1 had SSSE's EF05 and EF06 and six keys, always diversified from the built-in roots."""
+    from sscard.issuer.hierarchy import CardReference, builtin_keys
+
     layout = layout_of(personality)
     historical = bytes.fromhex(content["historical"])
     profile = Profile(personality, layout, historical, [])

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import lru_cache
 from random import Random, SystemRandom
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 from sscard.card import Chip, Personality, Profile, Snapshot
 from sscard.card.profile import Diversify
@@ -15,14 +15,16 @@ from sscard.card.snapshot import take_snapshot
 from sscard.chip.memory import Log, Memory
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
-from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys
-from sscard.issuer.holder import Holder, card_number, make_holder
-from sscard.issuer.personalities import DEFAULT, find_personality
-from sscard.issuer.places import Place, find_place
+from sscard.issuer.hierarchy import CardReference, KeyHierarchy
+from sscard.issuer.issue import CITY, DEFAULT
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import PIN, Item, Layout
+
+if TYPE_CHECKING:
+    from sscard.issuer.holder import Holder
+    from sscard.issuer.places import Place
 
 CHIP_MAKER = bytes.fromhex("1234")
 COS = bytes.fromhex("A1B2C3")
@@ -31,7 +33,6 @@ APPLICATION = "D156000005"
 INITIAL_PIN = "123456"
 VALID_YEARS = 10
 IDENTIFICATION_CODE = 0x01
-CITY = "410400"
 CITY_DIGITS = 6
 SERIAL_LENGTH = 8
 SHARED_LIMIT = 256
@@ -109,38 +110,6 @@ class Card:
         return take_snapshot(self.profile, self.memory, None)
 
 
-def issue_card(
-    *,
-    personality: Personality | str = DEFAULT,
-    place: Place | str = "",
-    name: str = "",
-    id_number: str = "",
-    pin: str | None = None,
-    city: str = CITY,
-    issued: date | None = None,
-    seed: int | Random | None = None,
-    keys: KeyHierarchy | None = None,
-) -> Card:
-    """Personalise a card; values that are not given are made up, as by ``order_card``.
-
-    ``keys`` are the root keys, by default the built-in test keys. Errors and
-    source: those of ``order_card``.
-    """
-    return personalise(
-        order_card(
-            personality=personality,
-            place=place,
-            name=name,
-            id_number=id_number,
-            pin=pin,
-            city=city,
-            issued=issued,
-            seed=seed,
-        ),
-        keys or builtin_keys(),
-    )
-
-
 def order_card(
     *,
     personality: Personality | str = DEFAULT,
@@ -170,6 +139,10 @@ def order_card(
     not fit into the card, a wrong ID number or city code; ``ValueError`` for a
     PIN of another form. Source: LD/T 32.6, docs/standard/card-files.md §5.
     """
+    from sscard.issuer.holder import Holder, make_holder
+    from sscard.issuer.personalities import find_personality
+    from sscard.issuer.places import find_place
+
     if len(city) != CITY_DIGITS or not (city.isascii() and city.isdigit()):
         raise InputError(Phrase("a city code has six digits"), remedy=Phrase("for example {city}", city=CITY))
     product = find_personality(personality) if isinstance(personality, str) else personality
@@ -341,6 +314,8 @@ def _application_texts(district: str) -> dict[tuple[int, int], dict[int, str]]:
 
 def _issuer_data(order: Order) -> dict[int, str]:
     """EF05 by tag (card-files.md §5)."""
+    from sscard.issuer.holder import card_number
+
     return {
         IDENTIFICATION_CODE: f"{order.city_code}{APPLICATION}{order.serial:08X}{order.code:08X}",
         0x02: "3",

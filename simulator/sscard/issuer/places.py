@@ -3,43 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal, get_args
 
-from pydantic import AfterValidator, Field
-
-from sscard.card import Personality
-from sscard.document import Model, parse_document, read_document
-from sscard.errors import InputError, suggestion
+from sscard.errors import InputError, said_by, suggestion
+from sscard.fields import PROBLEMS, check_names, one_of, whole_number, wrong_value
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.holder import Holder
+from sscard.standard.choices import CHOICES, Personality
 from sscard.standard.encoding import encode_pin
 
-PRESETS = resources.files("sscard.issuer") / "places"
-DEFAULT_PLACE = "tries-6"
-LAST_6 = "last 6 of ID"
-BIRTH_DATE = "birth date"
+DEFAULT_PLACE: Final = "tries-6"
+LAST_6: Final = "last 6 of ID"
+BIRTH_DATE: Final = "birth date"
+
+InitialUse = Literal["must change", "query only", "off", "free"]
 
 
-def _initial_pin(text: str) -> str:
-    if text not in (LAST_6, BIRTH_DATE):
-        encode_pin(text)
-    return text
-
-
-class Place(Model):
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
     """A place policy.
 
-    ``initial_pin`` is a PIN, ``last 6 of ID`` or ``birth date`` (YYMMDD);
-    ``initial_pin_use`` what a holder may do before changing it: nothing,
-    queries, or all, or the PIN counts as switched off.
+    ``pin_tries`` is the PIN retry limit, 1–15. ``initial_pin`` is a PIN,
+    ``last 6 of ID`` or ``birth date`` (YYMMDD); ``initial_pin_use`` what a
+    holder may do before changing it: nothing, queries, or all, or the PIN
+    counts as switched off. ``FieldError`` for another value.
     """
 
     name: str
-    pin_tries: Annotated[int, Field(ge=1, le=15)] = 6
-    initial_pin: Annotated[str, AfterValidator(_initial_pin)] = "123456"
-    initial_pin_use: Literal["must change", "query only", "off", "free"] = "free"
+    pin_tries: int = 6
+    initial_pin: str = "123456"
+    initial_pin_use: InitialUse = "free"
+
+    def __post_init__(self) -> None:
+        tries = CHOICES["pin_tries"].allowed
+        object.__setattr__(
+            self, "pin_tries", whole_number(("pin_tries",), self.pin_tries, int(tries[0]), int(tries[-1]))
+        )
+        for field in ("name", "initial_pin"):
+            if not isinstance(getattr(self, field), str):
+                raise wrong_value((field,), PROBLEMS["string_type"])
+        if self.initial_pin not in (LAST_6, BIRTH_DATE):
+            try:
+                encode_pin(self.initial_pin)
+            except ValueError as error:
+                raise wrong_value(("initial_pin",), said_by(error)) from None
+        if self.initial_pin_use not in get_args(InitialUse):
+            raise wrong_value(("initial_pin_use",), one_of(get_args(InitialUse)))
 
     def over(self, personality: Personality) -> Personality:
         """The personality with the changes of this policy."""
@@ -54,16 +64,42 @@ class Place(Model):
         return self.initial_pin
 
 
+PRESETS: Final = {
+    place.name: place
+    for place in (
+        # The cautious: three tries, and the initial PIN does nothing until it is changed.
+        Place(name="tries-3", pin_tries=3, initial_pin="123456", initial_pin_use="must change"),
+        # The most common: six tries.
+        Place(name="tries-6", pin_tries=6, initial_pin="123456", initial_pin_use="free"),
+        # Eight tries; with the initial PIN queries work, payment does not.
+        Place(name="tries-8", pin_tries=8, initial_pin=LAST_6, initial_pin_use="query only"),
+        # Ten tries; an initial PIN counts as no PIN.
+        Place(name="tries-10", pin_tries=10, initial_pin="000000", initial_pin_use="off"),
+    )
+}
+"""The place policies that come with sscard."""
+
+
 def places() -> list[str]:
     """The names of the place policies that come with sscard."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in PRESETS.iterdir() if entry.name.endswith(".yaml"))
+    return sorted(PRESETS)
 
 
 def find_place(name: str) -> Place:
     """A place policy by name, or a file by path (anything with a suffix or a slash)."""
+    if name in PRESETS:
+        return PRESETS[name]
+    from pathlib import Path
+
     path = Path(name)
     if path.suffix or len(path.parts) > 1:
-        return read_document(path).as_model(Place)
-    if name not in places():
-        raise InputError(Phrase("no place policy {name!r}", name=name), remedy=suggestion(name, places()))
-    return parse_document((PRESETS / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml").as_model(Place)
+        from sscard.issuer.formats import read_place
+
+        return read_place(path)
+    raise InputError(Phrase("no place policy {name!r}", name=name), remedy=suggestion(name, PRESETS))
+
+
+def place_of(fields: Mapping[str, Any]) -> Place:
+    """The place policy with these fields, in the format of a file; ``FieldError`` if one is unknown, missing, wrong."""
+    check_names(fields, [field.name for field in dataclasses.fields(Place)], ["name"])
+    return Place(**fields)

@@ -88,7 +88,7 @@ def holder_of(path: Path) -> str:
     if not sys.platform.startswith("linux"):
         return ""
     try:
-        import fcntl  # noqa: PLC0415 - Windows has none
+        import fcntl  # Windows has none
 
         with path.open("r+b") as file:
             asked = LINUX_FLOCK.pack(fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)

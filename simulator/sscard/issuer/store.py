@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -161,7 +160,7 @@ class CardStore:
         # First what a process left that was killed, so that the stamp is in the first transaction of a log: then the
         # log fits the file also if this process is killed between copying the stamp and its next change.
         self._copy_log()
-        self._stamp = self._stamp[TOKEN : 2 * TOKEN] + secrets.token_bytes(TOKEN) + bytes(8) + b"\1"
+        self._stamp = self._stamp[TOKEN : 2 * TOKEN] + os.urandom(TOKEN) + bytes(8) + b"\1"
         if stale:
             fill(self._database, self.card, self._stamp)
         else:

@@ -1,8 +1,28 @@
 """The scenario language, its runner and its reports."""
 
-from sscard.scenario.library import builtin_scenarios, find_scenarios, run_scenarios
-from sscard.scenario.reader import Scenario, read_scenario
-from sscard.scenario.runner import DEFAULT_SEED, Connect, ScenarioResult, StepResult, in_process, run_scenario
+from sscard.lazy import names_on_use
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sscard.scenario.library import builtin_scenarios, find_scenarios, run_scenarios
+    from sscard.scenario.reader import Scenario, read_scenario
+    from sscard.scenario.runner import DEFAULT_SEED, Connect, ScenarioResult, StepResult, in_process, run_scenario
+else:
+    __getattr__, __dir__ = names_on_use(
+        __name__,
+        {
+            "sscard.scenario.library": ("builtin_scenarios", "find_scenarios", "run_scenarios"),
+            "sscard.scenario.reader": ("Scenario", "read_scenario"),
+            "sscard.scenario.runner": (
+                "DEFAULT_SEED",
+                "Connect",
+                "ScenarioResult",
+                "StepResult",
+                "in_process",
+                "run_scenario",
+            ),
+        },
+    )
 
 __all__ = [
     "DEFAULT_SEED",

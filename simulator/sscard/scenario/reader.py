@@ -19,8 +19,8 @@ from sscard.document import Document, Model, Place, read_document
 from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Holder, find_personality, vary
+from sscard.issuer.issue import DEFAULT
 from sscard.issuer.personalise import INITIAL_PIN
-from sscard.issuer.personalities import DEFAULT
 from sscard.scenario.power_steps import Insert
 from sscard.scenario.service_steps import Texts
 from sscard.scenario.step import PinOrNone, Step

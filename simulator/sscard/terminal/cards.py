@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -13,13 +12,11 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer import cardfile
 from sscard.issuer.cardfile import FileCard
 from sscard.issuer.migrations import Notify, ignore
+from sscard.lazy import Logger
 from sscard.plugins import Registry
 from sscard.transport.connection import Connection
-from sscard.transport.exec import ExecConnection
-from sscard.transport.pcsc import PcscConnection, cards
-from sscard.transport.tcp import TcpConnection
 
-logger = logging.getLogger("sscard.terminal")
+logger = Logger("sscard.terminal")
 
 IMAGE, PCSC = "image", "pcsc"
 SHORTEST_ANSWER: Final = 2
@@ -38,18 +35,34 @@ def open_image(
 ) -> AbstractContextManager[FileCard]:
     """Hold the card of a card file, ``image:FILE`` or a path; ``InputError`` for any other card."""
     path = image_path(url)
-    logger.debug("card file", extra={"file": str(path)})
+    logger.debug("card file", file=str(path))
     return cardfile.open_card(path, contact=contact, notify=notify, sync=sync)
 
 
 def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connection]:
     """``pcsc:READER``; without READER the first reader with a card, or the first reader if no reader has one."""
+    from sscard.transport.pcsc import PcscConnection, cards
+
     if name := _address(url):
         return PcscConnection(name)
     found = cards()
     if not found:
         raise MissingPart(Phrase("this machine has no reader"), "sscard doctor")
     return PcscConnection(next((name for name, atr in found.items() if atr), next(iter(found))))
+
+
+def _open_tcp(url: str, **_options: object) -> AbstractContextManager[Connection]:
+    """``tcp:HOST:PORT``: the card connects to us, or we to it."""
+    from sscard.transport.tcp import TcpConnection
+
+    return TcpConnection(_address(url))
+
+
+def _open_exec(url: str, **_options: object) -> AbstractContextManager[Connection]:
+    """``exec:COMMAND``: a program answers the commands."""
+    from sscard.transport.exec import ExecConnection
+
+    return ExecConnection(_address(url))
 
 
 def _address(url: str) -> str:
@@ -115,8 +128,8 @@ CARDS: Final[Registry[Opener]] = Registry(
     {
         IMAGE: open_image,
         PCSC: _open_pcsc,
-        "tcp": lambda url, **_options: TcpConnection(_address(url)),
-        "exec": lambda url, **_options: ExecConnection(_address(url)),
+        "tcp": _open_tcp,
+        "exec": _open_exec,
     },
     IMAGE,
     result=Connection,
@@ -145,7 +158,7 @@ def open_card(
             )
         options["sync"] = True
     opened = CARDS.open(str(url), contact=contact, notify=notify, **options)
-    logger.info("card opened", extra={"kind": kind})
+    logger.info("card opened", kind=kind)
     return opened
 
 

@@ -126,6 +126,6 @@ def run(flow: Flow[T], send: Callable[[bytes], Answer], answer: Callable[[Any], 
 
 def checked(answer: Answer, operation: Sayable, error: Callable[[Sayable, int], ApduError] = card_error) -> bytes:
     """The data of an answer; ``error`` is raised for any status word but 9000, with the operation's name."""
-    if answer.sw != SW.OK:
+    if answer.sw != OK:
         raise error(operation, answer.sw)
     return answer.data

@@ -15,6 +15,7 @@ from sscard.standard.tree import SSSE_NAME
 from sscard.terminal.card import BasicData, Identity, IssuerData, OpenedCard
 from sscard.terminal.errors import ApduError, authentication_error, pin_error
 from sscard.terminal.flow import (
+    OK,
     CheckMac2,
     Flow,
     Mac1,
@@ -224,7 +225,7 @@ def is_genuine(card: OpenedCard) -> Flow[bool]:
 def external_authentication(key: str, number: int, proof: bytes) -> Flow[None]:
     """EXTERNAL AUTHENTICATION of a key with authentication data(8) ‖ original data(8)."""
     answer = yield command(0x00, 0x82, 0x00, number, proof)
-    if answer.sw != SW.OK:
+    if answer.sw != OK:
         raise authentication_error(Phrase("authenticate {key}", key=key), answer.sw)
 
 

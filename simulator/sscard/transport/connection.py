@@ -6,7 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from sscard.standard.apdu import GET_RESPONSE_INS, SW, Answer, command, split
 
-WRONG_LE, MORE_DATA = int(SW.WRONG_LE), int(SW.MORE_DATA)
+OK, WRONG_LE, MORE_DATA = int(SW.OK), int(SW.WRONG_LE), int(SW.MORE_DATA)
 """Compared with every answer; plain numbers are faster than an enum."""
 
 
@@ -36,6 +36,8 @@ def exchange(connection: Connection, sent: bytes) -> Answer:
     ISO 7816-3 T=0; answers of a contactless card are returned unchanged.
     """
     answer = split(connection.transmit(sent))
+    if answer.sw == OK:
+        return answer
     if answer.sw & 0xFF00 == WRONG_LE and len(sent) <= 5:
         answer = split(connection.transmit(sent[:4] + bytes((answer.sw & 0xFF,))))
     if answer.sw & 0xFF00 != MORE_DATA:

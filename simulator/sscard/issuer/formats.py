@@ -1,0 +1,131 @@
+"""The files that a person writes for the issuer, in YAML: key files, personalities, place policies."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import BeforeValidator, Field, create_model, model_validator
+
+from sscard.document import Document, Model, read_document
+from sscard.errors import InvalidValue, suggestion
+from sscard.fields import FieldError, no_fields
+from sscard.i18n.phrase import Phrase
+from sscard.issuer.hierarchy import KeyFile, RootKey, Use
+from sscard.issuer.personalities import PRESETS, personality_of, preset, written_fields
+from sscard.issuer.places import Place, place_of
+from sscard.standard.choices import Personality
+from sscard.standard.cipher import SUITES
+
+T = TypeVar("T")
+
+
+def _key_value(text: object) -> bytes:
+    try:
+        return bytes.fromhex(str(text))
+    except ValueError:
+        raise InvalidValue(Phrase("a key is written in hex digits"), Phrase("write two for each byte")) from None
+
+
+def _address(text: object) -> object:
+    if not re.fullmatch("[0-9A-F]{4}", str(text)):
+        raise InvalidValue(Phrase("not a key address"), Phrase("write four hex digits, 0 to 9 and A to F: 100A"))
+    return text
+
+
+KeyValue = Annotated[bytes, BeforeValidator(_key_value)]
+KeyAddress = Annotated[str, BeforeValidator(_address)]
+
+if TYPE_CHECKING:
+    _RootValues = Model
+else:
+    # One field per suite: another algorithm adds a list to the key file.
+    _RootValues = create_model(
+        "_RootValues",
+        __base__=Model,
+        **{suite.key_field: (list[KeyValue], Field(default=[], repr=False)) for suite in SUITES.values()},
+    )
+
+
+class WrittenRoot(_RootValues):
+    """A root key as a key file has it, the values under each suite in a field of their own."""
+
+    name: str
+    use: Use
+    addresses: list[KeyAddress]
+
+    @model_validator(mode="after")
+    def _complete(self) -> WrittenRoot:
+        self.root()  # its error is at this key
+        return self
+
+    def root(self) -> RootKey:
+        """The root key."""
+        by_suite = {suite.key_field: getattr(self, suite.key_field) for suite in SUITES.values()}
+        return RootKey(self.name, self.use, self.addresses, by_suite)
+
+
+class WrittenKeys(Model):
+    """A key file."""
+
+    name: str
+    keys: list[WrittenRoot]
+    psam_keys: tuple[WrittenRoot, ...] = ()
+
+    @model_validator(mode="after")
+    def _unambiguous(self) -> WrittenKeys:
+        self.key_file()
+        return self
+
+    def key_file(self) -> KeyFile:
+        """The roots of the key file."""
+        return KeyFile(self.name, [key.root() for key in self.keys], [key.root() for key in self.psam_keys])
+
+
+def written_keys(path: Path) -> KeyFile:
+    """A key file; ``InputError`` with the line if it is invalid."""
+    return read_document(path).as_model(WrittenKeys).key_file()
+
+
+def read_personality(path: Path) -> Personality:
+    """A user's personality file; fields it does not name come from ``based_on`` or the defaults."""
+    document = read_document(path)
+    content = document.content
+    base = content.pop("based_on", None) if isinstance(content, dict) else None
+    if base is None:
+        return personality_in(document)
+    if base not in PRESETS:
+        problem = Phrase("no personality {base!r}", base=base)
+        raise document.error(("based_on",), problem, suggestion(str(base), PRESETS))
+    for field, value in written_fields(dataclasses.asdict(preset(base))).items():
+        content.setdefault(field, value)
+    return personality_in(document)
+
+
+def vary(base: Personality, changes: Document) -> Personality:
+    """A personality with the fields changed by a document (or a part of one)."""
+    fields = written_fields(dataclasses.asdict(base))
+    return personality_in(Document(fields | changes.content, changes.places, changes.source, changes.root))
+
+
+def personality_in(document: Document) -> Personality:
+    """The personality that a document describes; ``InputError`` if a field is unknown, missing or has no such value."""
+    return _made(document, personality_of, Personality)
+
+
+def read_place(path: Path) -> Place:
+    """A place policy file; ``InputError`` with the line if it is invalid."""
+    return _made(read_document(path), place_of, Place)
+
+
+def _made(document: Document, make: Callable[[Mapping[str, Any]], T], kind: type[Any]) -> T:
+    """What a function makes of the fields of a document; its error gets the place of the field."""
+    try:
+        if not isinstance(document.content, dict):
+            raise no_fields((), [field.name for field in dataclasses.fields(kind)])
+        return make(document.content)
+    except FieldError as error:
+        raise document.error(error.path, error.problem, error.remedy) from None
