@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
 import signal
@@ -11,8 +12,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -22,12 +23,13 @@ import pytest
 from click.testing import CliRunner
 
 import kit
-from kit.programs import ENDS
+from kit.programs import ENDS, CommandLine
 from kit.waiting import PATIENCE, in_thread, until
 from sscard.cli.app import app
 from sscard.errors import InputError
 from sscard.hsm import HsmError, HsmUnavailable, SoftHsm
 from sscard.hsm.http import HttpHsm, read_token
+from sscard.hsm.operations import Reply
 from sscard.hsm.server import HsmServer, service_token
 from sscard.issuer import CardReference, builtin_keys
 from sscard.issuer.cardfile import save_card
@@ -46,6 +48,7 @@ PROOF = {
     "factor": FACTOR.hex(),
     "original": ORIGINAL.hex(),
 }
+UNNAMED = {name: value for name, value in PROOF.items() if name != "address"}
 PURCHASE = {
     **{name: PROOF[name] for name in ("algorithm", "city_code", "serial", "factor")},
     "address": SOFT.address_of("DPK"),
@@ -61,10 +64,10 @@ class Service:
         self.server = HsmServer(SOFT, TOKEN, port=0, log=self.log.append, **limits)
 
     def connected(self) -> socket.socket:
-        return socket.create_connection(self.server.server_address[:2], timeout=PATIENCE)  # type: ignore[arg-type]
+        return socket.create_connection(self.server.socket.getsockname(), timeout=PATIENCE)
 
     def post(self, path: str, body: Any, token: str = TOKEN, **headers: str) -> tuple[int, dict[str, str]]:
-        connection = HTTPConnection(*self.server.server_address[:2], timeout=PATIENCE)  # type: ignore[arg-type]
+        connection = HTTPConnection(*self.server.socket.getsockname(), timeout=PATIENCE)
         text = body if isinstance(body, str) else json.dumps(body)
         connection.request("POST", path, text, {"Authorization": f"Bearer {token}", **headers})
         answer = connection.getresponse()
@@ -72,11 +75,17 @@ class Service:
         connection.close()
         return answer.status, json.loads(body)
 
+    def get(self, path: str) -> tuple[int, Any, str]:
+        with closing(HTTPConnection(*self.server.socket.getsockname(), timeout=PATIENCE)) as connection:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read()), answer.getheader("Content-Type", "")
+
 
 @contextmanager
 def serving(**limits: Any) -> Iterator[Service]:
     made = Service(**limits)
-    with made.server, in_thread(lambda: made.server.serve_forever(0.01), made.server.shutdown):
+    with made.server, in_thread(made.server.serve_forever, made.server.shutdown):
         yield made
 
 
@@ -117,6 +126,115 @@ def test_a_card_is_reset_and_unblocked_through_it(hsm: HttpHsm, personality: str
     session.unblock_pin()
 
 
+def test_a_reset_is_two_requests_on_one_connection(service: Service, hsm: HttpHsm) -> None:
+    session = CardSession.start(kit.card_of("v3-sm4").chip(Random(1)), hsm)
+    session.reset_pin("654321")
+    session.reset_pin("123456")
+    reset = ["authentication-data 1009 510100 200", "safe-message 1004 510100 200"]
+    assert [line.partition(" ")[2] for line in service.log] == reset * 2
+    assert len(service.server.connections) == 1
+
+
+def test_an_older_service_is_asked_by_address() -> None:
+    """One that refuses the name of a key as a field that it does not know; it is offered a name once."""
+    asked: list[str] = []
+    with serving() as service:
+        reply = service.server._operations.reply
+
+        def older(operation: str, body: bytes, charset: str) -> Reply:
+            asked.append(operation)
+            if operation != "address-of" and "key" in json.loads(body):
+                return Reply(400, {"error": "key: Extra inputs are not permitted"}, "- -")
+            return reply(operation, body, charset)
+
+        service.server._operations.reply = older  # type: ignore[method-assign]
+        with HttpHsm(service.server.url, TOKEN) as hsm:
+            session = CardSession.start(kit.card_of("v3-sm4").chip(Random(1)), hsm)
+            session.reset_pin("654321")
+            session.verify_pin("654321")
+    by_address = ["address-of", "authentication-data", "address-of", "safe-message"]
+    assert asked == ["authentication-data", *by_address]
+
+
+def test_a_service_over_a_service_passes_names_on(service: Service, hsm: HttpHsm) -> None:
+    front = HsmServer(hsm, TOKEN, port=0)
+    with front, in_thread(front.serve_forever, front.shutdown), HttpHsm(front.url, TOKEN) as behind:
+        CardSession.start(kit.card_of("v3-sm4").chip(Random(1)), behind).reset_pin("654321")
+    assert [line.split()[1] for line in service.log] == ["authentication-data", "safe-message"]
+
+
+def test_a_connection_that_the_service_closed_is_opened_again(hsm: HttpHsm) -> None:
+    """Idle connections of a service that was restarted; the request that finds it is repeated."""
+    with serving() as first:
+        port = first.server.socket.getsockname()[1]
+        kept = HttpHsm(first.server.url, TOKEN)
+        assert kept.address_of("PUK") == "1009"
+    again = HsmServer(SOFT, TOKEN, port=port)
+    with again, in_thread(again.serve_forever, again.shutdown), kept:
+        assert kept.address_of("PUK") == "1009"
+
+
+def test_a_request_is_repeated_once_only() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken: list[bytes] = []
+
+        def answer_once() -> None:
+            body = b'{"result": "1009"}'
+            head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body)
+            for answers in ([head + body], []):
+                connected, _ = other.accept()
+                with connected:
+                    taken.append(connected.recv(4096))
+                    for answer in answers:
+                        connected.sendall(answer)
+                        taken.append(connected.recv(4096))
+
+        with in_thread(answer_once), HttpHsm(f"http://127.0.0.1:{other.getsockname()[1]}", TOKEN) as hsm:
+            assert hsm.address_of("PUK") == "1009"
+            with pytest.raises(HsmUnavailable, match="does not answer like an HSM service"):
+                hsm.address_of("PUK")
+    assert len(taken) == 3
+
+
+def test_idle_connections_make_room_for_new_ones() -> None:
+    with serving(connections=2) as service:
+        clients = [HttpHsm(service.server.url, TOKEN) for _ in range(5)]
+        assert [client.address_of("PUK") for client in clients * 2] == ["1009"] * 10
+        for client in clients:
+            client.close()
+        assert until(lambda: not service.server.connections)
+
+
+def test_a_client_is_usable_in_another_process(service: Service, hsm: HttpHsm) -> None:
+    """After a fork, with the connection of the parent in its pool, and from a pickle."""
+    assert hsm.address_of("PUK") == "1009"
+    for method in multiprocessing.get_all_start_methods():
+        if method != "forkserver":
+            with ProcessPoolExecutor(1, multiprocessing.get_context(method)) as pool:
+                assert pool.submit(hsm.address_of, "PUK").result(PATIENCE) == "1009"
+    assert hsm.address_of("PUK") == "1009"
+
+
+def test_anybody_may_ask_for_health_and_the_openapi_document(service: Service) -> None:
+    status, health, _ = service.get("/health")
+    assert (status, health) == (200, {"status": "ok"})
+    status, document, head = service.get("/openapi.json")
+    assert (status, head) == (200, "application/json")
+    assert service.log == []
+    schemas = document["components"]["schemas"]
+    operations = {
+        path.removeprefix("/v1/"): spec["post"] for path, spec in document["paths"].items() if path != "/health"
+    }
+    assert service.post("/v1/x", {})[1]["error"].partition("; there are ")[2].split(", ") == list(operations)
+    text = json.dumps(document)
+    assert {name.rpartition("/")[2] for name in re.findall(r'"\$ref": "(#[^"]+)"', text)} == set(schemas)
+    content = operations["authentication-data"]["requestBody"]["content"]["application/json"]
+    schema = schemas[content["schema"]["$ref"].rpartition("/")[2]]
+    assert set(PROOF) | {"key", "version"} == set(schema["properties"])
+    assert schema["properties"]["serial"]["pattern"] == "^([0-9A-Fa-f]{2})*$"
+    assert service.get("/docs")[0] == 404
+
+
 def test_what_the_hsm_refuses_comes_back_in_its_words(hsm: HttpHsm) -> None:
     with pytest.raises(HsmError, match="no key at address FFFF"):
         hsm.authentication_data(3, "FFFF", CARD, FACTOR, ORIGINAL)
@@ -145,6 +263,11 @@ def test_without_its_token_it_does_nothing(service: Service, token: str) -> None
         ("/v1/authentication-data", {**PROOF, "serial": "no hex digits at"}, 400),
         ("/v1/authentication-data", {**PROOF, "city_code": "51010x"}, 400),
         ("/v1/authentication-data", {**PROOF, "more": 1}, 400),
+        ("/v1/authentication-data", {**PROOF, "key": "PUK"}, 400),
+        ("/v1/authentication-data", UNNAMED, 400),
+        ("/v1/authentication-data", {**UNNAMED, "key": "PUK"}, 200),
+        ("/v1/authentication-data", {**UNNAMED, "key": "PUK", "version": 9}, 409),
+        ("/v1/authentication-data", {**UNNAMED, "key": "STK"}, 409),
         ("/v1/authentication-data", {**PROOF, "original": "00"}, 409),
         ("/v1/authentication-data", {**PROOF, "algorithm": 2}, 409),
         ("/v1/authentication-data", {**PROOF, "factor": ""}, 409),
@@ -189,7 +312,7 @@ def test_an_hsm_that_fails_is_a_status_and_its_error_is_not_in_the_log(
 
 @pytest.mark.parametrize("length", ["-1", "x", "99999999999999999999", "1_0"])
 def test_a_length_that_is_none_is_refused(service: Service, length: str) -> None:
-    with socket.create_connection(service.server.server_address[:2], timeout=PATIENCE) as raw:  # type: ignore[arg-type]
+    with service.connected() as raw:
         head = f"POST /v1/address-of HTTP/1.0\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: {length}\r\n\r\n"
         raw.sendall(head.encode())
         assert raw.makefile("rb").readline().split()[1] in (b"400", b"413")
@@ -201,7 +324,7 @@ def test_garbage_and_a_hung_up_client_leave_it_standing(service: Service, hsm: H
         b"POST",
         b"POST /v1/address-of HTTP/1.0\r\nContent-Length: 9\r\n\r\n",
     ):
-        with socket.create_connection(service.server.server_address[:2], timeout=PATIENCE) as raw:  # type: ignore[arg-type]
+        with service.connected() as raw:
             raw.sendall(garbage)
     assert hsm.address_of("PUK") == "1009"
 
@@ -279,6 +402,22 @@ def test_a_client_that_sends_a_byte_at_a_time_is_ended(begun: bytes) -> None:
         assert service.post("/v1/address-of", {"key": "PUK"}) == (200, {"result": "1009"})
 
 
+def test_each_request_of_a_connection_has_its_deadline() -> None:
+    """The part of another request that arrives with a whole one, and one that arrives later."""
+    body = json.dumps({"key": "PUK"})
+    head = HEAD.replace(b"1.0", b"1.1") + b"Host: h\r\n"
+    whole = head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode()
+    with serving(timeout=0.5) as service:
+        for part in (head[:3], head, head + b"Content-Length: 9\r\n\r\n"):
+            for apart in (False, True):
+                with service.connected() as raw, raw.makefile("rb") as answers:
+                    raw.sendall(whole if apart else whole + part)
+                    assert answers.readline() == b"HTTP/1.1 200 OK\r\n"
+                    if apart:
+                        raw.sendall(part)
+                    assert b"\r\n\r\n" + b'{"error": "the request was not complete' in answers.read()
+
+
 def test_a_service_that_sends_a_byte_at_a_time_is_given_up() -> None:
     def answer_slowly() -> None:
         connected, _ = slow.accept()
@@ -315,11 +454,13 @@ def test_connections_beyond_their_number_are_refused_until_one_ends() -> None:
 @pytest.mark.parametrize(
     ("request_", "status"),
     [
-        (b"GET /v1/address-of HTTP/1.0\r\n\r\n", 501),
+        (b"GET /v1/address-of HTTP/1.0\r\n\r\n", 405),
         (b"SECRET\r\n\r\n", 400),
-        (b"POST / HTTP/9.9\r\n\r\n", 505),
-        (b"POST /" + b"a" * 70_000 + b" HTTP/1.0\r\n\r\n", 414),
-        (b"POST / HTTP/1.0\r\n" + b"X: y\r\n" * 200 + b"\r\n", 431),
+        (b"POST / HTTP/next\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\n\r\n", 400),
+        (b"POST / HTTP/1.0\r\n\r\n", 404),
+        (b"POST /" + b"a" * 70_000, 431),
+        (b"POST / HTTP/1.0\r\n" + b"X: y\r\n" * 20_000, 431),
     ],
     ids=lambda value: str(value)[:20],
 )
@@ -439,7 +580,7 @@ def test_what_is_no_url_is_said(url: str) -> None:
 
 def test_a_port_in_use_is_said(service: Service) -> None:
     with pytest.raises(InputError, match="cannot listen on port"):
-        HsmServer(SOFT, TOKEN, port=service.server.server_address[1])
+        HsmServer(SOFT, TOKEN, port=service.server.socket.getsockname()[1])
 
 
 def test_a_token_file_with_a_name_that_is_too_long_is_unusable_input() -> None:
@@ -472,6 +613,23 @@ def test_a_file_without_token_is_said(tmp_path: Path, content: bytes, text: str)
         service_token(file)
 
 
+def test_without_the_server_packages_the_service_ends_with_3_and_the_client_works(
+    service: Service, sscard: CommandLine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    image, token = tmp_path / "card.db", tmp_path / "token"
+    save_card(kit.card_of("v3-sm4"), image)
+    token.write_text(TOKEN)
+    for name in [name for name in sys.modules if name.partition(".")[0] in ("starlette", "uvicorn")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "sscard.hsm.server")
+    monkeypatch.delitem(sys.modules, "sscard.hsm.http")
+    code, out, err = sscard("hsm", "serve", "--port", 0, "--token-file", token)
+    assert (code, out) == (3, "")
+    assert re.fullmatch(r"sscard: (starlette|uvicorn) is not installed\n  pip install 'sscard\[server\]'\n", err)
+    where = ("--hsm", service.server.url, "--hsm-token", token)
+    assert sscard("reset-pin", image, "--new", "654321", *where)[0] == 0
+
+
 @pytest.mark.parametrize("end", ENDS)
 def test_the_command_line_serves_and_a_reset_asks_it(tmp_path: Path, end: signal.Signals) -> None:
     image, token_file = tmp_path / "card.db", tmp_path / "token"
@@ -490,8 +648,6 @@ def test_the_command_line_serves_and_a_reset_asks_it(tmp_path: Path, end: signal
     assert told.output.startswith("PIN reset, 6 tries left")
     assert served.returncode == 0
     assert [line.split()[1:] for line in log.splitlines()] == [
-        ["address-of", "-", "200"],
         ["authentication-data", "1009", "510100", "200"],
-        ["address-of", "-", "200"],
         ["safe-message", "1004", "510100", "200"],
     ]

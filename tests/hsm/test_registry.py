@@ -60,7 +60,7 @@ def server() -> Iterator[HsmServer]:
 
 @contextmanager
 def serving(hsm: Hsm) -> Iterator[HsmServer]:
-    with HsmServer(hsm, TOKEN, port=0) as served, in_thread(lambda: served.serve_forever(0.01), served.shutdown):
+    with HsmServer(hsm, TOKEN, port=0) as served, in_thread(served.serve_forever, served.shutdown):
         yield served
 
 

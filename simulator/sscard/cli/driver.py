@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ import click
 
 from sscard.cli.options import connections_option, json_option, message_timeout_option, sync_option
 from sscard.cli.output import print_json
-from sscard.cli.serving import serve_until_signal
+from sscard.cli.serving import LOOK, serve_until_signal
 from sscard.cli.target import keys_of, open_image, open_target, standard_input, tell
 from sscard.cli.types import CARD, FILE, FOLDER, PLACE, SECONDS, Address, Entries, Number, Program, Text, Words
 from sscard.cli.usage import argument, group, option
@@ -168,7 +169,8 @@ def serve(
         with serve_driver(
             made, listen or "", idle=idle, log=tell, timeout=message_timeout, connections=connections
         ) as server:
-            serve_until_signal(server, _("driver at {place}", place=server.place))
+            serve = partial(server.serve_forever, LOOK)
+            serve_until_signal(serve, server.shutdown, _("driver at {place}", place=server.place))
 
 
 @driver.command("call")

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sscard.hsm import Hsm
 
 DEFAULT_PORT = 8440
+SERVER_EXTRA = "pip install 'sscard[server]'"
 
 label_option = option(
     "--token",
@@ -75,7 +76,8 @@ def serve(
     """Serve the HSM on 127.0.0.1 until Ctrl-C, to programs that have the token of the service.
 
     The log on standard error has time, operation, key address, card district
-    and status of each request. No answer contains a key.
+    and status of each request. No answer contains a key. GET /openapi.json
+    describes the requests, GET /health answers while the service runs.
 
     A program that calls the HSM steps of a driver posts the string of a step
     and gets the pKey of the next one. basic is the output of iReadCardBas:
@@ -94,7 +96,11 @@ def serve(
     A body in GBK needs -H "Content-Type: application/json; charset=GBK".
     """
     from sscard.driver.hoststrings import CardHolderBase, host_operations
-    from sscard.hsm.server import HsmServer, service_token
+
+    try:
+        from sscard.hsm.server import HsmServer, service_token
+    except ModuleNotFoundError as missing:
+        raise MissingPart(_("{package} is not installed", package=missing.name), SERVER_EXTRA) from None
 
     if module is not None:
         if keys is not None or hsm:
@@ -123,7 +129,8 @@ def serve(
             timeout=message_timeout,
             connections=connections,
         ) as server:
-            serve_until_signal(server, _("HSM at {url}, token in {file}", url=server.url, file=file))
+            announcement = _("HSM at {url}, token in {file}", url=server.url, file=file)
+            serve_until_signal(server.serve_forever, server.shutdown, announcement)
 
 
 @hsm.command("load")

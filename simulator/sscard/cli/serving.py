@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
-
-if TYPE_CHECKING:
-    from socketserver import BaseServer
 
 ALWAYS: Final = (signal.SIGINT, signal.SIGTERM)
 HANG_UPS: Final = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name))
@@ -56,15 +53,15 @@ def interruptible() -> Iterator[None]:
             signal.signal(number, before)
 
 
-def serve_until_signal(server: BaseServer, announcement: str = "") -> None:
-    """Print an announcement and serve from a thread; the caller closes the server."""
+def serve_until_signal(serve: Callable[[], object], stop: Callable[[], None], announcement: str) -> None:
+    """Print an announcement and serve from a thread until a signal; ``stop`` ends ``serve``."""
     caught: list[int] = []
     numbers = ends()
     for number in numbers:
         signal.signal(number, lambda number, _: caught.append(number))
     if announcement:
         click.echo(announcement)  # who reads it may send a signal from now on
-    thread = threading.Thread(target=server.serve_forever, args=(LOOK,), daemon=True)
+    thread = threading.Thread(target=serve, daemon=True)
     if hasattr(signal, "pthread_sigmask"):
         # The thread and those it starts inherit the mask: a signal does not interrupt an exchange with the card.
         signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
@@ -74,5 +71,5 @@ def serve_until_signal(server: BaseServer, announcement: str = "") -> None:
         thread.start()
     while thread.is_alive() and not caught:
         thread.join(LOOK)
-    server.shutdown()
+    stop()
     thread.join()

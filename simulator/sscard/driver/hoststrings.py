@@ -18,7 +18,7 @@ from pydantic import Field
 from sscard.driver.fields import join, upper_hex
 from sscard.errors import InputError
 from sscard.hsm import Hsm
-from sscard.hsm.server import Operation, Request
+from sscard.hsm.operations import Operation, Request
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.atr import SERIAL_LENGTH

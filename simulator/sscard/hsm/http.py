@@ -1,19 +1,24 @@
-"""Client of an HSM service: ``sscard hsm serve``, or another service with the protocol of ``sscard.hsm.server``."""
+"""Client of an HSM service: ``sscard hsm serve``, or another service with the protocol of ``sscard.hsm.operations``."""
 
 from __future__ import annotations
 
 import io
 import json
 import logging
+import os
 import re
+from collections import deque
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from pathlib import Path
 from socket import socket
 from time import monotonic
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self
 from urllib.parse import urlsplit
+from weakref import finalize
 
 from sscard.errors import InputError
 from sscard.hsm.protocol import Access, HsmError, HsmUnavailable
@@ -21,19 +26,21 @@ from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, MAC_LENGTH
-from sscard.transport.limits import TIMEOUT, DeadlinePassed, DeadlineReader
+from sscard.transport.limits import TIMEOUT, DeadlinePassed, DeadlineReader, wait_at_most
 
 logger = logging.getLogger("sscard.hsm")
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440
+MOST_IDLE: Final = 8
+"""Connections that a client keeps open between requests."""
+LEAST_WAIT: Final = 0.001
+"""Seconds; a socket takes 0 for "do not wait"."""
 LONGEST_MESSAGE: Final = 4096
 """Bytes of a request or an answer."""
 SERVE: Final = "sscard hsm serve"
 OPTION: Final = "--hsm-token FILE"
-_ADDRESS, _WORDS, _BYTE = "[0-9A-Fa-f]{4}", "(?s:.+)", "[0-9A-Fa-f]{2}"
-"""The form of an answer."""
-_MAC: Final = f"({_BYTE}){{{MAC_LENGTH}}}"
+_DIGITS: Final = re.compile("([0-9A-Fa-f]{2})+")
 SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F]")
 
@@ -47,12 +54,36 @@ class _Response(HTTPResponse):
         self.fp = io.BufferedReader(DeadlineReader(sock, deadline=deadline))
 
 
+class _Form(NamedTuple):
+    """What the bytes of a result must be, so that nothing else is sent to a card: their number, and both ends."""
+
+    length: int
+    begin: bytes = b""
+    end: bytes = b""
+
+    def read(self, text: Any) -> bytes:
+        """The bytes; ``ValueError`` or ``TypeError`` for anything else."""
+        data = bytes.fromhex(text) if _DIGITS.fullmatch(text) else b""
+        if len(data) != self.length or not (data.startswith(self.begin) and data.endswith(self.end)):
+            raise ValueError(self.length)
+        return data
+
+
+_ADDRESS: Final = _Form(2)
+_MAC: Final = _Form(MAC_LENGTH)
+
+
+class _NotUnderstood(HsmError):
+    """The service does not understand the request."""
+
+
 class HttpHsm:
-    """The HSM of the service at ``url``. Each request uses a new connection; thread-safe.
+    """The HSM of the service at ``url``. It keeps its connections; thread-safe, and usable after a fork.
 
     ``timeout`` in seconds from the request to the end of the answer. A refusal of the
     HSM is an ``HsmError``; a service that does not answer, answers something
-    else or does not take the token is ``HsmUnavailable``.
+    else or does not take the token is ``HsmUnavailable``. Connections are closed
+    at the end of a ``with`` statement, or with the object.
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = TIMEOUT) -> None:
@@ -71,28 +102,54 @@ class HttpHsm:
         self._connect = SCHEMES[parts.scheme]
         self._place = place
         self._path = parts.path.rstrip("/")
+        host = place[0].encode("idna").decode("ascii")
+        self._host = (f"[{host}]" if ":" in host else host) + ("" if parts.port is None else f":{parts.port}")
         self._token = token
         self._timeout = timeout
+        self._takes_names = True  # until the service refuses a request with a name and does the one with an address
+        self._idle: deque[HTTPConnection] = deque()
+        self._process = os.getpid()
+        finalize(self, _close_all, self._idle)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Its connections stay in this process."""
+        return partial(HttpHsm, timeout=self._timeout), (self._url, self._token)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections that no request uses; the next request opens a new one."""
+        _close_all(self._idle)
 
     def __repr__(self) -> str:
         return f"<HttpHsm {self._url}>"
 
     def address_of(self, key: str, version: int = 0) -> str:
         """See ``Hsm``."""
-        return self._ask("address-of", {"key": key, "version": version}, _ADDRESS)
+        return self._ask("address-of", {"key": key, "version": version}, _ADDRESS).hex().upper()
+
+    def reference_to(self, key: str, version: int = 0) -> str:
+        """See ``NamesKeys``."""
+        return f"{key}:{version}"
 
     def authentication_data(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
     ) -> bytes:
         """See ``Hsm``."""
-        form = f"({_BYTE}){{{AUTHENTICATION_LENGTH}}}(?i:{original.hex()})"
+        form = _Form(AUTHENTICATION_LENGTH + len(original), end=original)
         return self._compute("authentication-data", form, algorithm, address, card, factor=factor, original=original)
 
     def safe_message(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
     ) -> bytes:
         """See ``Hsm``."""
-        form = f"(?i:{header.hex()})({_BYTE}){{{int.from_bytes(header[-1:])}}}"
+        form = _Form(len(header) + int.from_bytes(header[-1:]), begin=header)
         return self._compute("safe-message", form, algorithm, address, card, factor=factor, header=header, pin=pin)
 
     def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
@@ -104,36 +161,42 @@ class HttpHsm:
         return self._compute("transaction-proof", _MAC, algorithm, address, card, message=message)
 
     def _compute(
-        self, operation: str, form: str, algorithm: int, address: str, card: CardReference, **data: bytes | None
+        self, operation: str, form: _Form, algorithm: int, address: str, card: CardReference, **data: bytes | None
     ) -> bytes:
         fields = {
             "algorithm": algorithm,
-            "address": address,
             "city_code": card.city_code,
             "serial": card.serial.hex(),
             **{name: None if value is None else value.hex() for name, value in data.items()},
         }
-        return bytes.fromhex(self._ask(operation, fields, form))
+        key, by_name, version = address.rpartition(":")
+        if by_name and self._takes_names:
+            with suppress(_NotUnderstood):
+                named = {**fields, "key": key, "version": int(version)}
+                return self._ask(operation, named, form)
+        if by_name:
+            address = self.address_of(key, int(version))
+        result = self._ask(operation, {**fields, "address": address}, form)
+        self._takes_names = self._takes_names and not by_name
+        return result
 
-    def _ask(self, operation: str, fields: dict[str, Any], form: str) -> str:
-        """The result of an operation, checked against its form, so that nothing else is sent to a card."""
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
+    def _ask(self, operation: str, fields: dict[str, Any], form: _Form) -> bytes:
+        """The result of an operation, in its form."""
         deadline = monotonic() + self._timeout
-        connection = self._connect(*self._place, timeout=self._timeout)
-        connection.response_class = partial(_Response, deadline)
         begun, status = monotonic(), 0
         try:
-            connection.request("POST", f"{self._path}/v1/{operation}", json.dumps(fields), headers)
-            answer = connection.getresponse()
+            answer, content = self._exchange(self._request(operation, fields), deadline)
             status = answer.status
-            body = json.loads(answer.read(LONGEST_MESSAGE))
-            if answer.status == HTTPStatus.UNAUTHORIZED:
+            body = json.loads(content)
+            if status == HTTPStatus.UNAUTHORIZED:
                 raise HsmUnavailable(Phrase("the service's token is missing or wrong"), OPTION)
-            if answer.status == HTTPStatus.OK and re.fullmatch(form, body["result"]):
-                return str(body["result"])
-            if answer.status != HTTPStatus.OK and re.fullmatch(_WORDS, body["error"]):
-                gone = answer.status == HTTPStatus.SERVICE_UNAVAILABLE
-                raise HsmUnavailable(body["error"], SERVE) if gone else HsmError(body["error"])
+            if status == HTTPStatus.OK:
+                return form.read(body["result"])
+            if isinstance(body["error"], str) and body["error"]:
+                gone = status == HTTPStatus.SERVICE_UNAVAILABLE
+                if gone:
+                    raise HsmUnavailable(body["error"], SERVE)
+                raise (_NotUnderstood if status == HTTPStatus.BAD_REQUEST else HsmError)(body["error"])
         except (TimeoutError, DeadlinePassed):
             raise HsmUnavailable(
                 Phrase("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout),
@@ -146,10 +209,66 @@ class HttpHsm:
                 Phrase("the HSM at {url} cannot be reached: {reason}", url=self._url, reason=reason_of(error)), SERVE
             ) from None
         finally:
-            connection.close()
             took = round(1000 * (monotonic() - begun), 1)
             logger.info("HSM request", extra={"path": f"/v1/{operation}", "status": status, "duration_ms": took})
         raise HsmUnavailable(Phrase("{url} does not answer like an HSM service", url=self._url), SERVE)
+
+    def _request(self, operation: str, fields: dict[str, Any]) -> bytes:
+        """Head and body in one piece: two would be two packets, and two turns of the service."""
+        body = json.dumps(fields)
+        return (
+            f"POST {self._path}/v1/{operation} HTTP/1.1\r\n"
+            f"Host: {self._host}\r\n"
+            f"Authorization: Bearer {self._token}\r\n"
+            "Content-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n"
+            "\r\n"
+            f"{body}"
+        ).encode("ascii")
+
+    def _exchange(self, request: bytes, deadline: float) -> tuple[HTTPResponse, bytes]:
+        """A request and its answer, on an idle connection if there is one.
+
+        The service may have closed an idle connection, or may be another one
+        by now: if no answer begins, the request is repeated once on a new
+        connection. That is safe even if the service has executed it, because
+        every operation is a pure computation.
+        """
+        if self._process != os.getpid():  # after a fork the connections are those of the other process
+            self._process = os.getpid()
+            self.close()
+        with suppress(IndexError):
+            kept = self._idle.pop()
+            with suppress(ConnectionError):
+                return self._send(kept, request, deadline)
+        return self._send(self._connect(*self._place), request, deadline)
+
+    def _send(self, connection: HTTPConnection, request: bytes, deadline: float) -> tuple[HTTPResponse, bytes]:
+        left = max(deadline - monotonic(), LEAST_WAIT)
+        try:
+            if connection.sock is None:
+                connection.timeout = left
+                connection.connect()
+            wait_at_most(connection.sock, left)
+            connection.sock.sendall(request)
+            answer = _Response(deadline, connection.sock, method="POST")
+            answer.begin()
+            content = answer.read(LONGEST_MESSAGE)
+        except BaseException:
+            connection.close()
+            raise
+        whole = answer.isclosed()
+        if whole and not answer.will_close and len(self._idle) < MOST_IDLE:
+            self._idle.append(connection)
+        else:
+            connection.close()
+        return answer, content
+
+
+def _close_all(connections: deque[HTTPConnection]) -> None:
+    with suppress(IndexError):
+        while True:
+            connections.pop().close()
 
 
 def open_url(url: str, *, access: Access) -> HttpHsm:

@@ -75,6 +75,19 @@ class Hsm(Protocol):
         """TAC, 4 bytes, under DTK itself; on a DES card under its two halves XORed."""
 
 
+@runtime_checkable
+class NamesKeys(Protocol):
+    """An ``Hsm`` that looks up the address of a key during the operation: a remote one saves a request."""
+
+    def reference_to(self, key: str, version: int = 0) -> str:
+        """What the operations take for ``address``: a reference to a key, made without a request."""
+
+
+def locator(hsm: Hsm) -> Callable[[str, int], str]:
+    """The function that finds what the operations of an HSM take for ``address``, with as few requests as it can."""
+    return hsm.reference_to if isinstance(hsm, NamesKeys) else hsm.address_of
+
+
 class CheckedHsm(ABC):
     """The checks of every backend before a key is used; a backend computes for a permitted address."""
 

@@ -1,187 +1,89 @@
-"""The HSM as a service: JSON over HTTP on the loopback interface, for programs in other processes and hosts.
+"""The HSM as a service: JSON over HTTP/1.1 on the loopback interface, for programs in other processes and hosts.
 
 A host elsewhere reaches it through a tunnel (``ssh -L``): it never listens on
-another interface. Every request carries the service's token as
-``Authorization: Bearer …``. A request is ``POST /v1/<operation>`` with a JSON
-object, an answer ``{"result": "<hex>"}`` or ``{"error": "<text>"}``:
+another interface. ``sscard.hsm.operations`` describes the requests. Each
+carries the service's token as ``Authorization: Bearer …``, except for
+``GET /health``, ``{"status": "ok"}`` while the service runs, and
+``GET /openapi.json``, the OpenAPI document.
 
-====================  ==========================================================================
-operation             fields (hex digits where bytes are meant)
-====================  ==========================================================================
-address-of            key, version (from 0)
-authentication-data   algorithm, address, city_code, serial (8), factor (4, 8, 16), original (8)
-safe-message          algorithm, address, city_code, serial, factor, header (5), pin (0–8) or null
-purchase-mac          algorithm, address, city_code, serial, factor, message
-transaction-proof     algorithm, address, city_code, serial, message
-====================  ==========================================================================
+Status 401 wrong token; 404 no such path; 405 another method; 408 the request
+was not complete in time; 413 too much; 400 or 431 no HTTP request; 503 the
+service has too many connections; 500 the HSM failed in another way. Errors are
+JSON as well. A connection is kept open until it was idle for ``IDLE_TIMEOUT``.
 
-The server takes further operations beside these. The body is UTF-8, or in the
-charset that Content-Type names.
-
-Status 200; 400 no such request; 401 wrong token; 404 no such operation; 408
-the request was not complete in time; 409 the HSM refused, with its words; 413
-too much; 503 the HSM behind the service is not available, or the service has
-too many connections; 500 the HSM failed in another way; another one for what
-is no ``POST``. No answer holds a key.
+The server is uvicorn with h11, the application one of starlette: the extra
+``server``.
 """
 
 from __future__ import annotations
 
-import io
+import asyncio
 import json
 import logging
+import os
 import secrets
-import sys
+import socket
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from email.message import Message
+from functools import lru_cache, partial
 from http import HTTPStatus
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from time import monotonic
-from typing import Annotated, Any, Final, NamedTuple
+from sys import exception
+from time import monotonic, time
+from types import TracebackType
+from typing import Any, Final, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+import h11
+import uvicorn
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from sscard.document import Model, problem_in
-from sscard.errors import InputError, InvalidValue
+from sscard.errors import InputError
 from sscard.files import create_private, mode_of, unwritable
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, read_token
-from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
+from sscard.hsm.operations import HEALTH, NO_WORDS, HsmOperations, Operation, Reply
+from sscard.hsm.protocol import Hsm
+from sscard.hsm.soft import SoftHsm
 from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase
-from sscard.issuer.hierarchy import CardReference
 from sscard.standard.cipher import equal
-from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT, BoundedServer, DeadlinePassed, DeadlineReader
+from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT
 
 logger = logging.getLogger("sscard.hsm")
 
 TOKEN_BYTES: Final = 32
 LONGEST_HEAD: Final = 65536
 """Bytes of a request without its body."""
+BACKLOG: Final = 64
+IDLE_TIMEOUT: Final = 60
+"""Seconds; an idle connection is closed earlier if a new one needs its place."""
+JSON: Final = "application/json; charset=utf-8"
+CLOSE: Final = {"Connection": "close"}
+END_TIMEOUT: Final = 1
+"""Seconds that requests have to end when the service ends."""
+_SILENT: Final = logging.Logger("uvicorn", logging.CRITICAL + 1)
+"""uvicorn logs tracebacks of the application and would log what a client sends: nothing of it is wanted."""
+
+_ENCODE: Final = json.JSONEncoder(ensure_ascii=False).encode
 
 Log = Callable[[str], None]
 
 
-def _bytes_of(text: object) -> object:
-    try:
-        return bytes.fromhex(text) if isinstance(text, str) else text
-    except ValueError:
-        raise InvalidValue(Phrase("hex digits expected, two for each byte")) from None
-
-
-Hex = Annotated[bytes, BeforeValidator(_bytes_of)]
-CityCode = Annotated[str, Field(pattern="^[0-9]{6}$")]
-KeyAddress = Annotated[str, Field(pattern="^[0-9A-F]{4}$")]
-
-
-class Request(Model):
-    """The fields of a request; ``words`` are those that may be logged."""
-
-    @property
-    def words(self) -> str:
-        return "- -"
-
-
-class Operation(NamedTuple):
-    """An operation for clients: the fields of its request, and the function that returns the result."""
-
-    request: type[Request]
-    answer: Callable[[Any], str]
-
-
-class _AddressOf(Request):
-    key: Annotated[str, Field(max_length=32)]
-    version: Annotated[int, Field(ge=0)] = 0
-
-    @property
-    def words(self) -> str:
-        return "-"
-
-
-class _OfCard(Request):
-    algorithm: int
-    address: KeyAddress
-    city_code: CityCode
-    serial: Annotated[Hex, Field(min_length=8, max_length=8)]
-
-    @property
-    def card(self) -> CardReference:
-        return CardReference(self.city_code, self.serial)
-
-    @property
-    def words(self) -> str:
-        """The key's address and the card's district."""
-        return f"{self.address} {self.city_code}"
-
-
-class _AuthenticationData(_OfCard):
-    factor: Hex
-    original: Hex
-
-
-class _SafeMessage(_OfCard):
-    factor: Hex
-    header: Hex
-    pin: Hex | None
-
-
-class _PurchaseMac(_OfCard):
-    factor: Hex
-    message: Hex
-
-
-class _TransactionProof(_OfCard):
-    message: Hex
-
-
-def hsm_operations(hsm: Hsm) -> dict[str, Operation]:
-    """The operations of the protocol ``Hsm``."""
-
-    def authentication_data(asked: _AuthenticationData) -> str:
-        return _digits(
-            hsm.authentication_data(asked.algorithm, asked.address, asked.card, asked.factor, asked.original)
-        )
-
-    def safe_message(asked: _SafeMessage) -> str:
-        return _digits(
-            hsm.safe_message(asked.algorithm, asked.address, asked.card, asked.factor, asked.header, asked.pin)
-        )
-
-    def purchase_mac(asked: _PurchaseMac) -> str:
-        return _digits(hsm.purchase_mac(asked.algorithm, asked.address, asked.card, asked.factor, asked.message))
-
-    def transaction_proof(asked: _TransactionProof) -> str:
-        return _digits(hsm.transaction_proof(asked.algorithm, asked.address, asked.card, asked.message))
-
-    return {
-        "address-of": Operation(_AddressOf, lambda asked: hsm.address_of(asked.key, asked.version)),
-        "authentication-data": Operation(_AuthenticationData, authentication_data),
-        "safe-message": Operation(_SafeMessage, safe_message),
-        "purchase-mac": Operation(_PurchaseMac, purchase_mac),
-        "transaction-proof": Operation(_TransactionProof, transaction_proof),
-    }
-
-
-def _digits(data: bytes) -> str:
-    return data.hex().upper()
-
-
-class Reply(NamedTuple):
-    """Status, body, and the log entry of the request: operation, address and district."""
-
-    status: int
-    body: dict[str, str]
-    words: str
-
-
-class HsmServer(BoundedServer, HTTPServer):
+class HsmServer:
     """The service of an HSM; a context manager that serves from ``serve_forever`` to ``shutdown``.
 
     ``further`` operations are offered beside those of the HSM. ``port`` 0
     takes a free one, see ``url``. ``log`` gets a line per request: time,
-    operation, key address, card district, status; from several threads. A
-    request has to be complete within ``timeout`` seconds. ``connections`` are
-    served at a time, as many more are answered with 503, others are closed.
+    operation, key address, card district, status; those for health and the
+    OpenAPI document are not logged. A request has to be complete within
+    ``timeout`` seconds. ``connections`` are served at a time, as many more are
+    answered with 503, others are closed.
     """
 
     def __init__(
@@ -197,124 +99,234 @@ class HsmServer(BoundedServer, HTTPServer):
     ) -> None:
         if not token:
             raise ValueError("the token is empty")
-        self._operations = {**hsm_operations(hsm), **(further or {})}
+        self._operations = HsmOperations(hsm, further)
+        # A token or another service may wait: not on the thread of the other requests. A thread costs SoftHsm more
+        # than it computes.
+        self._waits = not isinstance(hsm, SoftHsm)
+        self._expected = f"Bearer {token}".encode()
         self._log = log
-        self._token = token
-        self.bound(timeout, connections)
+        self.message_timeout = timeout
+        self.most_connections = connections
+        application = Starlette(
+            routes=[
+                Route("/v1/{operation:path}", self._post, methods=["POST"]),
+                Route(HEALTH, self._health),
+                Route("/openapi.json", self._openapi),
+            ],
+            exception_handlers={HTTPException: self._no_route},
+        )
+        application.router.redirect_slashes = False
+        self._server = uvicorn.Server(_Config(self, application))
+        # The protocol is given because asyncio switches Nagle's algorithm off only for sockets that name it: head and
+        # body of an answer are two writes, and with it each answer takes 40 ms.
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         try:
-            super().__init__((LOOPBACK, port), _Handler)
+            if os.name == "posix":
+                self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            self.socket.bind((LOOPBACK, port))
+            self.socket.listen(BACKLOG)
         except OSError as error:
+            self.socket.close()
             raise InputError(
                 Phrase("cannot listen on port {port}: {reason}", port=port, reason=reason_of(error)),
                 remedy=Phrase("choose another one with --port"),
             ) from None
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.socket.close()
+
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.server_address[1]}"
+        return f"http://{LOOPBACK}:{self.socket.getsockname()[1]}"
 
-    def admits(self, authorization: str) -> bool:
-        """Whether a request has the token of the service, compared in constant time."""
-        return equal(authorization.encode(), f"Bearer {self._token}".encode())
+    @property
+    def connections(self) -> tuple[Any, ...]:
+        """The open connections."""
+        return tuple(self._server.server_state.connections)
 
-    def reply(self, operation: str, body: bytes, charset: str = "utf-8") -> Reply:
-        """Do one admitted request."""
-        if operation not in self._operations:
-            return Reply(404, {"error": f"no such operation; there are {', '.join(self._operations)}"}, "- -")
-        wanted, answer = self._operations[operation]
-        try:
-            request = wanted.model_validate_json(body.decode(charset))
-        except ValidationError as error:
-            return Reply(400, {"error": _what_is_wrong(error)}, f"{operation} -")
-        except (LookupError, ValueError):  # a charset with a null character
-            return Reply(400, {"error": "the body is not text in its charset"}, f"{operation} -")
-        words = f"{operation} {request.words}"
-        try:
-            return Reply(200, {"result": answer(request)}, words)
-        except HsmUnavailable as error:
-            return Reply(503, {"error": str(error)}, words)
-        except InputError as error:
-            return Reply(400, {"error": str(error)}, words)
-        except HsmError as error:
-            return Reply(409, {"error": str(error)}, words)
+    def serve_forever(self) -> None:
+        """Serve until ``shutdown``."""
+        self._server.run(sockets=[self.socket])
 
-    def log(self, words: str) -> None:
-        """Write a line to the log, if there is one."""
+    def shutdown(self) -> None:
+        """End ``serve_forever``, from another thread."""
+        self._server.should_exit = True
+
+    def answer(self, reply: Reply, begun: float) -> bytes:
+        """The body of an answer, which is logged."""
         if self._log is not None:
-            self._log(f"{datetime.now().astimezone().isoformat(timespec='seconds')} {words}")
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002 - the names of the base class
-        """Ignore a client that disconnects during a request; log any other error by its class name only."""
-        if not isinstance(sys.exception(), OSError):
-            self.log("- - 500")
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """One request; only the log entry of its ``Reply`` is logged."""
-
-    server: HsmServer
-    server_version = "sscard"
-    sys_version = ""
-    default_request_version = request_version = "HTTP/1.0"  # of the answer to what is no request
-    requestline = ""
-
-    def setup(self) -> None:
-        """Read the whole request with one deadline."""
-        super().setup()
-        self.rfile.close()
-        self._begun = monotonic()
-        deadline = self._begun + self.server.message_timeout
-        reader = DeadlineReader(self.connection, deadline=deadline, most=LONGEST_HEAD + LONGEST_MESSAGE)
-        self.rfile = io.BufferedReader(reader)
-
-    def handle(self) -> None:
-        """Answer one request, or say that it is not complete."""
-        try:
-            self.handle_one_request()
-        except DeadlinePassed:
-            late = Phrase("the request was not complete within {limit:g} s", limit=self.server.message_timeout)
-            self._answer(Reply(408, {"error": say(late)}, "- -"))
-
-    def do_POST(self) -> None:
-        try:
-            reply = self._reply()
-        except (OSError, DeadlinePassed):
-            raise
-        except Exception:  # whatever the HSM behind the service does; its words may hold anything
-            reply = Reply(500, {"error": "the service failed"}, "- -")
-        self._answer(reply)
-
-    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
-        """Answer what is no request, in JSON and without the words of the client."""
-        self._answer(Reply(code, {"error": HTTPStatus(code).phrase}, "- -"))
-
-    def _answer(self, reply: Reply) -> None:
-        self.server.log(f"{reply.words} {reply.status}")
-        took = round(1000 * (monotonic() - self._begun), 1)
+            self._log(f"{_time_of(int(time()))} {reply.words} {reply.status}")
+        took = round(1000 * (monotonic() - begun), 1)
         logger.info("HSM request served", extra={"request": reply.words, "status": reply.status, "duration_ms": took})
-        body = json.dumps(reply.body, ensure_ascii=False).encode()
-        self.connection.settimeout(self.server.message_timeout)
-        self.send_response(reply.status)
-        self.send_header("Content-Type", "application/json; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        return _ENCODE(reply.body).encode()
 
-    def _reply(self) -> Reply:
-        if not self.server.admits(self.headers.get("Authorization", "")):
-            return Reply(401, {"error": "the service's token is missing or wrong"}, "- -")
-        length = self.headers.get("Content-Length", "")
-        if not (length.isascii() and length.isdigit()):
-            return Reply(400, {"error": "Content-Length expected"}, "- -")
-        if len(length) > len(str(LONGEST_MESSAGE)) or int(length) > LONGEST_MESSAGE:
-            return Reply(413, {"error": f"at most {LONGEST_MESSAGE} bytes"}, "- -")
-        body = self.rfile.read(int(length))
-        if not self.server.serves(self.request):
-            return Reply(503, {"error": say(Phrase("too many connections, try again later"))}, "- -")
-        return self.server.reply(self.path.removeprefix("/v1/"), body, self.headers.get_content_charset("utf-8"))
+    async def _post(self, request: Request) -> Response:
+        begun = monotonic()
+        try:
+            reply = await self._reply(request)
+        except ClientDisconnect:
+            return Response()  # nobody reads it
+        except Exception:  # whatever the HSM behind the service does; its words may hold anything
+            reply = Reply(500, {"error": "the service failed"}, NO_WORDS)
+        return Response(self.answer(reply, begun), reply.status, CLOSE if request.scope["state"] else None, JSON)
 
-    def log_message(self, format: str, *args: Any) -> None:
-        """Log nothing: the path in a request may contain anything."""
+    async def _reply(self, request: Request) -> Reply:
+        if not equal(request.headers.get("Authorization", "").encode(), self._expected):
+            return Reply(401, {"error": "the service's token is missing or wrong"}, NO_WORDS)
+        body, more = b"", True
+        fits = int(request.headers.get("Content-Length", 0)) <= LONGEST_MESSAGE
+        while more and fits:
+            part = await request.receive()
+            if part["type"] == "http.disconnect":
+                raise ClientDisconnect
+            body += part["body"]
+            more, fits = part["more_body"], len(body) <= LONGEST_MESSAGE
+        if not fits:
+            return Reply(413, {"error": f"at most {LONGEST_MESSAGE} bytes"}, NO_WORDS)
+        if request.scope["state"]:
+            return Reply(503, {"error": say(Phrase("too many connections, try again later"))}, NO_WORDS)
+        charset = _charset_in(request.headers.get("Content-Type", ""))
+        work = partial(self._operations.reply, request.path_params["operation"], body, charset)
+        return await run_in_threadpool(work) if self._waits else work()
+
+    async def _no_route(self, _request: Request, error: Exception) -> Response:
+        status = error.status_code if isinstance(error, HTTPException) else 500
+        reply = Reply(status, {"error": HTTPStatus(status).phrase}, NO_WORDS)
+        return Response(self.answer(reply, monotonic()), status, getattr(error, "headers", None), JSON)
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "ok"})
+
+    async def _openapi(self, _request: Request) -> Response:
+        return JSONResponse(self._operations.openapi())
+
+
+@lru_cache(maxsize=1)
+def _time_of(second: int) -> str:
+    return datetime.fromtimestamp(second).astimezone().isoformat()
+
+
+def _charset_in(content_type: str) -> str:
+    if "charset" not in content_type:
+        return "utf-8"
+    header = Message()
+    header["Content-Type"] = content_type
+    return header.get_content_charset("utf-8")
+
+
+class _Config(uvicorn.Config):
+    """The settings of uvicorn, and the service, which knows its limits."""
+
+    def __init__(self, service: HsmServer, application: Starlette) -> None:
+        super().__init__(
+            application,
+            loop="asyncio",
+            http=_Connection,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            timeout_keep_alive=IDLE_TIMEOUT,
+            timeout_graceful_shutdown=END_TIMEOUT,
+            h11_max_incomplete_event_size=LONGEST_HEAD,
+        )
+        self.service = service
+
+
+class _Connection(H11Protocol):
+    """A connection with a deadline for each request, in a bounded number of them."""
+
+    config: _Config
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.logger = _SILENT
+        self.access_log = False
+        self.refused = False
+        self.used = monotonic()
+        """When the last request began to arrive or was answered."""
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for another request, of which nothing has arrived."""
+        return self._deadline is None and self.conn.their_state is h11.IDLE
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin; beyond the number of connections the longest idle one makes room, or the new one is refused."""
+        others = [other for other in self.connections if isinstance(other, _Connection)]
+        served = [other for other in others if not other.refused and not other.transport.is_closing()]
+        super().connection_made(transport)
+        self._expect_request()
+        most = self.config.service.most_connections
+        if len(served) < most:
+            return
+        idle = [other for other in served if other.idle]
+        if idle:
+            min(idle, key=lambda other: other.used).transport.close()
+        elif len(others) - len(served) < most:
+            self.refused = True
+            self.app_state = {"refused": True}
+        else:
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take a part of a request; the deadline of a further one begins with its first byte."""
+        super().data_received(data)
+        self._await_rest()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, a part of which may have arrived."""
+        super().on_response_complete()
+        self.used = monotonic()
+        self._await_rest()
+
+    def _await_rest(self) -> None:
+        incomplete = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        if not incomplete:
+            self._expect_nothing()
+        elif self._deadline is None and (self.conn.their_state is h11.SEND_BODY or self.conn.trailing_data[0]):
+            self._expect_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._expect_nothing()
+        super().connection_lost(exc)
+
+    def send_400_response(self, _msg: str) -> None:
+        """Answer what is no request, in JSON and without the words of the client."""
+        wrong = exception()
+        status = wrong.error_status_hint if isinstance(wrong, h11.RemoteProtocolError) else 400
+        self._refuse(status, HTTPStatus(status).phrase)
+
+    def _expect_request(self) -> None:
+        self.used = monotonic()
+        self._deadline = self.loop.call_later(self.config.service.message_timeout, self._give_up)
+
+    def _expect_nothing(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _give_up(self) -> None:
+        late = Phrase("the request was not complete within {limit:g} s", limit=self.config.service.message_timeout)
+        self._refuse(408, say(late))
+
+    def _refuse(self, status: int, error: str) -> None:
+        """Answer, unless the request has its answer, and close."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
+            body = self.config.service.answer(Reply(status, {"error": error}, NO_WORDS), self.used)
+            headers = [("Content-Type", JSON), ("Content-Length", str(len(body))), ("Connection", "close")]
+            events = h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()
+            self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+        self.transport.close()
 
 
 def service_token(file: Path) -> str:
@@ -326,11 +338,3 @@ def service_token(file: Path) -> str:
     except OSError as error:
         raise unwritable(file, error) from None
     return read_token(file)
-
-
-def _what_is_wrong(error: ValidationError) -> str:
-    """The wrong fields and what is expected; never the given values."""
-    wrong = (
-        f"{'.'.join(map(str, detail['loc'])) or 'request'}: {say(problem_in(detail)[0])}" for detail in error.errors()
-    )
-    return "; ".join(wrong)

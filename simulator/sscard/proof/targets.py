@@ -23,7 +23,7 @@ from sscard.driver.api import FUNCTIONS, DriverOptions, Readers, SSCardDriver
 from sscard.driver.server import CHARSETS, HELLO, Conversation, Turns
 from sscard.errors import PhrasedError
 from sscard.hsm import SoftHsm
-from sscard.hsm.server import HsmServer
+from sscard.hsm.operations import HsmOperations
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, builtin_keys, issue_card, presets
 from sscard.issuer.cardfile import load_card, open_card
@@ -271,15 +271,14 @@ def check_line(line: bytes) -> None:
 
 def hsm(_folder: Path) -> Target:
     """The requests to ``sscard hsm serve``."""
-    with HsmServer(SoftHsm(builtin_keys()), "token", port=0) as server:
-        pass  # what it replies needs no connection
+    served = HsmOperations(SoftHsm(builtin_keys()))
     operations = ["address-of", "authentication-data", "safe-message", "purchase-mac", "transaction-proof", "x"]
     charsets = ["utf-8", "gbk", "utf-16", "utf-7", "idna", "hex", "x\0", "unicode_escape"]
 
     def run(data: bytes) -> None:
         chosen = int.from_bytes(data[:1])
         operation, charset = operations[chosen % len(operations)], charsets[chosen // len(operations) % len(charsets)]
-        reply = server.reply(operation, data[1:], charset)
+        reply = served.reply(operation, data[1:], charset)
         if reply.status not in REPLIES:
             raise Wrong(Phrase("status {status}", status=reply.status))
         json.dumps(reply.body, ensure_ascii=False).encode()
@@ -293,7 +292,9 @@ def hsm(_folder: Path) -> Target:
         card | factor | {"message": "00" * 20},
         card | {"message": "00" * 20},
     ]
-    return Target(run, [bytes((number,)) + json.dumps(body).encode() for number, body in enumerate(bodies)], 600)
+    named = {"algorithm": 3, "key": "PUK", "city_code": "510100", "serial": card["serial"], "original": "00" * 8}
+    seeds = [bytes((number,)) + json.dumps(body).encode() for number, body in enumerate(bodies)]
+    return Target(run, [*seeds, b"\1" + json.dumps(named | factor).encode()], 600)
 
 
 class Fuzzed(StrEnum):

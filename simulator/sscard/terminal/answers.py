@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import count
 
 from sscard.hsm import Hsm
+from sscard.hsm.protocol import locator
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
@@ -20,16 +21,17 @@ class HsmAnswers:
 
     def __init__(self, hsm: Hsm, sequences: Iterator[int] | None = None) -> None:
         self._hsm = hsm
+        self._locate = locator(hsm)
         self._sequences = sequences or count(1)
 
     def __call__(self, request: Request) -> object:
         if isinstance(request, Prove):
             card, key, factor, original = request
-            address = self._hsm.address_of(key)
+            address = self._locate(key, 0)
             return self._hsm.authentication_data(card.algorithm, address, card.reference, factor, original)
         if isinstance(request, Seal):
             card, header, pin = request.card, request.header, request.pin
-            address = self._hsm.address_of(request.key)
+            address = self._locate(request.key, 0)
             return self._hsm.safe_message(card.algorithm, address, card.reference, request.factor, header, pin)
         if isinstance(request, PurchaseMac):
             sequence = next(self._sequences).to_bytes(4, "big")
@@ -43,6 +45,6 @@ class HsmAnswers:
 
     def _purchase_mac(self, asked: PurchaseMac, sequence: bytes, message: bytes) -> bytes:
         card = asked.card
-        address = self._hsm.address_of(DPK, asked.key_version - 1)
+        address = self._locate(DPK, asked.key_version - 1)
         factor = asked.random + asked.purchase_count + sequence[2:]
         return self._hsm.purchase_mac(card.algorithm, address, card.reference, factor, message)

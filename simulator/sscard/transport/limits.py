@@ -20,6 +20,13 @@ class DeadlinePassed(PortableError):
     """The message was not complete at the deadline."""
 
 
+def wait_at_most(connection: socket.socket, seconds: float | None) -> None:
+    """Set the timeout of a socket, unless it is within 1 % of it already: setting it is a system call."""
+    now = connection.gettimeout()
+    if seconds is None or now is None or abs(now - seconds) > seconds / 100:
+        connection.settimeout(seconds)
+
+
 class DeadlineReader(io.RawIOBase):
     """Reads from a socket until ``deadline``, a time of ``monotonic``, then raises ``DeadlinePassed``.
 
@@ -43,7 +50,7 @@ class DeadlineReader(io.RawIOBase):
         remaining = None if self.deadline is None else self.deadline - monotonic()
         if remaining is not None and remaining <= 0:
             raise DeadlinePassed
-        self._connection.settimeout(remaining)
+        wait_at_most(self._connection, remaining)
         try:
             count = self._raw.readinto(buffer) or 0
         except TimeoutError:
