@@ -16,10 +16,11 @@ class PortableError(Exception):
     """The base of the package's errors.
 
     By default the constructor of a pickled error is called with its ``args``,
-    which fails, or formats a message twice, if it takes something else. This
-    class is never compiled, so the chip's errors are classes of Python too: a
-    compiled one would lose its attributes and notes.
+    which fails, or formats a message twice, if it takes something else; and of
+    an error of the compiled chip, attributes and notes are lost. This method is
+    not compiled with the chip: a compiled one refuses interpreted subclasses.
     """
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return rebuilt, (type(self), self.args), dict(vars(self))
+        # One of a compiled class has no dictionary until it needs one.
+        return rebuilt, (type(self), self.args), dict(getattr(self, "__dict__", {}))

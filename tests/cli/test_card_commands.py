@@ -85,6 +85,30 @@ def test_many_cards(sscard: CommandLine, tmp_path: Path) -> None:
     assert len({card.profile.historical for card in cards}) == 12
 
 
+def test_a_card_of_a_series_depends_on_seed_and_number_only(sscard: CommandLine, tmp_path: Path) -> None:
+    assert sscard("issue", "-o", tmp_path / "five", "--count", 5, "--seed", 3)[0] == 0
+    assert sscard("issue", "-o", tmp_path / "part", "--count", 3, "--number", 3, "--seed", 3)[0] == 0
+    for number in range(1, 6):
+        alone = tmp_path / f"alone-{number}.db"
+        assert sscard("issue", "-o", alone, "--number", number, "--seed", 3)[0] == 0
+        assert alone.read_bytes() == (tmp_path / "five" / f"card-{number}.db").read_bytes()
+    assert sorted(path.name for path in (tmp_path / "part").iterdir()) == ["card-3.db", "card-4.db", "card-5.db"]
+    for path in (tmp_path / "part").iterdir():
+        assert path.read_bytes() == (tmp_path / "five" / path.name).read_bytes()
+    assert sscard("issue", "-o", tmp_path / "plain.db", "--seed", 3)[0] == 0
+    assert (tmp_path / "plain.db").read_bytes() == (tmp_path / "alone-1.db").read_bytes()
+
+
+def test_the_cards_of_a_series_are_the_same_in_every_release(sscard: CommandLine, tmp_path: Path) -> None:
+    assert sscard("issue", "-o", tmp_path / "cards", "--count", 3, "--seed", 1)[0] == 0
+    cards = [load_card(tmp_path / "cards" / f"card-{number}.db") for number in (1, 2, 3)]
+    assert [card.profile.historical.hex().upper() for card in cards] == [
+        "1234A1B2C38649410418072E8C",
+        "1234A1B2C3864941043D0BFBF9",
+        "1234A1B2C386494104811977C6",
+    ]
+
+
 @pytest.mark.parametrize(
     ("arguments", "check"),
     [
@@ -132,6 +156,8 @@ def test_many_cards_replace_none(sscard: CommandLine, tmp_path: Path) -> None:
         (["--city", "五一〇一〇〇"], "a city code has six digits"),
         (["--count", "2", "--name", "张三"], "--name and --id are for one card"),
         (["--count", "0"], "--count"),
+        (["--number", "2"], "--number needs --seed"),
+        (["--number", "0", "--seed", "1"], "--number"),
         (["--keys", "nowhere.yaml"], "nowhere.yaml: cannot be read"),
         (["--nonsense"], "--nonsense"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +32,11 @@ NO_PIN = "none"
 @pin_option("--pin", text=N_("4 to 16 digits, or 'none'. Default: the initial PIN of the place policy."))
 @option("--city", type=Text(N_("CODE")), default=CITY, help=N_("City code of the issuer, 6 digits."))
 @option("--count", type=Number(1), default=1, help=N_("Number of cards, with made-up holders."))
+@option(
+    "--number",
+    type=Number(1),
+    help=N_("Number of the card, or of the first one, in the series of --seed. Default: 1."),
+)
 @option("--seed", type=SEED, help=N_("Seed of everything made up; it fixes the date of issue too."))
 @option("--keys", type=FILE, help=N_("Root keys. Default: the built-in test keys."))
 @force_option
@@ -46,14 +50,13 @@ def issue(
     pin: str | None,
     city: str,
     count: int,
+    number: int | None,
     seed: int | None,
     keys: Path | None,
     force: bool,
     as_json: bool,
 ) -> None:
     """Personalise a card, or many, into a card file."""
-    from random import Random
-
     from rich.console import Console
     from rich.progress import track
 
@@ -64,6 +67,8 @@ def issue(
 
     if count > 1 and (name or id_number):
         raise InputError(_("--name and --id are for one card"), remedy=_("leave them out, or leave --count out"))
+    if number is not None and seed is None:
+        raise InputError(_("--number needs --seed"), remedy=_("the same seed and number make the same card"))
     if pin == "":
         raise InputError(_("--pin is empty"), remedy=_("4 to 16 digits, or '{none}' for no PIN", none=NO_PIN))
     order = partial(
@@ -74,12 +79,12 @@ def issue(
         id_number=id_number,
         pin="" if pin == NO_PIN else checked_pin(pin, "--pin") if pin is not None else None,
         city=city,
-        issued=date.today() if seed is None else None,  # noqa: DTZ011 - the day at the counter
-        seed=Random(seed),
+        seed=seed,
     )
+    numbers = range(number or 1, (number or 1) + count)
     inputs: list[Path | str] = [personality, *([keys] if keys else [])]
     roots = keys_of(keys)
-    first = order()  # its errors come before a folder is made
+    first = order(number=numbers[0])  # its errors come before a folder is made
     if count == 1:
         check_output(output, inputs, replace=force)
         save_card(personalise(first, roots), output)
@@ -103,12 +108,13 @@ def issue(
             file=str(output),
             remedy=_("with --count, -o is the folder of the cards"),
         ) from None
-    paths = [output / f"card-{number:0{len(str(count))}d}.db" for number in range(1, count + 1)]
+    paths = [output / f"card-{each:0{len(str(numbers[-1]))}d}.db" for each in numbers]
     for path in paths:
         check_output(path, inputs, replace=force)
     cards = []
-    for path in track(paths, description=_("issuing"), console=Console(stderr=as_json)):
-        ordered = first if path is paths[0] else order()
+    issued = zip(numbers, paths, strict=True)
+    for each, path in track(issued, description=_("issuing"), total=count, console=Console(stderr=as_json)):
+        ordered = order(number=each)
         save_card(personalise(ordered, roots), path)
         cards.append(_facts(ordered, path))
     if as_json:

@@ -28,6 +28,7 @@ def issue_card(
     city: str = CITY,
     issued: date | None = None,
     seed: int | Random | None = None,
+    number: int = 1,
     keys: KeyHierarchy | None = None,
 ) -> Card:
     """Personalise a card; values that are not given are made up, as by ``order_card``.
@@ -48,6 +49,7 @@ def issue_card(
             city=city,
             issued=issued,
             seed=seed,
+            number=number,
         ),
         keys or builtin_keys(),
     )

@@ -120,6 +120,7 @@ def order_card(
     city: str = CITY,
     issued: date | None = None,
     seed: int | Random | None = None,
+    number: int = 1,
 ) -> Order:
     """Order a card; values that are not given are made up.
 
@@ -132,8 +133,10 @@ def order_card(
     6 digits (GB/T 2260).
 
     ``seed`` determines all made-up values, and the day of issue unless
-    ``issued`` gives it: the card is that of ``sscard issue --seed``. Pass one
-    ``random.Random`` as the seed of several cards to make them differ.
+    ``issued`` gives it: the card is that of ``sscard issue --seed``. ``number``,
+    from 1, is that of the card in the series of a seed: each is made up from seed
+    and number alone, in any order and in any process. One ``random.Random`` as
+    the seed of several cards makes them differ too.
 
     Errors: ``InputError`` for an unknown personality or place, a name that does
     not fit into the card, a wrong ID number or city code; ``ValueError`` for a
@@ -147,7 +150,7 @@ def order_card(
         raise InputError(Phrase("a city code has six digits"), remedy=Phrase("for example {city}", city=CITY))
     product = find_personality(personality) if isinstance(personality, str) else personality
     policy = find_place(place) if isinstance(place, str) and place else place or None
-    random = seed if isinstance(seed, Random) else Random(seed)
+    random = seed if isinstance(seed, Random) else Random(seed if seed is None or number == 1 else f"{seed}/{number}")
     made_up = make_holder(random)
     order = make_order(
         policy.over(product) if policy else product,

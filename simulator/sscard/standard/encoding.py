@@ -8,6 +8,10 @@ from typing import Final
 from sscard.i18n.phrase import Phrase
 from sscard.pickling import PortableError
 
+_TWO_DIGITS: Final = bytes(high << 4 | low for high in range(10) for low in range(10))
+"""The bytes of two decimal digits."""
+_LAST_DIGITS: Final = bytes(high << 4 | 0xF for high in range(10))
+"""The last bytes of an odd number of digits."""
 PIN_MIN_DIGITS: Final = 4
 PIN_MAX_DIGITS: Final = 16
 
@@ -76,10 +80,10 @@ def digits_in(pin: bytes) -> int:
     """Number of digits in a PIN of 2–8 bytes; 0 if it is not cn (F only as the last nibble) [OC-19]."""
     if not 2 <= len(pin) <= 8:
         return 0
-    digits = pin.hex()
-    if digits.isdecimal():
-        return len(digits)
-    return len(digits) - 1 if digits[-1] == "f" and digits[:-1].isdecimal() else 0
+    rest = pin.lstrip(_TWO_DIGITS)
+    if not rest:
+        return 2 * len(pin)
+    return 2 * len(pin) - 1 if len(rest) == 1 and rest in _LAST_DIGITS else 0
 
 
 def tlv(tag: int, value: bytes) -> bytes:

@@ -110,7 +110,8 @@ def change_pin(session: Session) -> bytes:
         memory.put_number(PIN_TRIES, tries)
         return WRONG_DATA
     memory.put_both(PIN_TRIES, personality.pin_tries, PIN, new)
-    _set_status(session, personality.change_pin_status)
+    if personality.change_pin_status != "keep":
+        _set_status(session, personality.change_pin_status)
     return OK
 
 
