@@ -1,4 +1,4 @@
-"""Resets as a window program does them, by the driver: HSM steps and PSAM; 1,000 of each leave no growth."""
+"""Resets and changes as a window program does them, by the driver; 1,000 resets leave no growth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sscard.terminal.pinpad import ScriptedPad
 from sscard.terminal.psam import Psam
 
 CITY = "410400"
-NEW = "654321"
+OLD, NEW = "123456", "654321"
 ROUNDS = 1000
 GROWTH = 16 * 1024
 """Bytes that 1,000 rounds may keep: less than one of them needs."""
@@ -38,6 +38,7 @@ class Window:
         self.basic = _done(self.driver.iReadCardBas_HSM_Step2(self.host.check_card(asked)))
         told = self.basic.split("|")
         self.card = f"{told[3]}|{told[2]}|"
+        self._old, self._new = OLD, NEW
 
     def reset_by_hsm(self) -> None:
         self.pad.script(NEW, NEW)
@@ -48,6 +49,12 @@ class Window:
     def reset_by_psam(self) -> None:
         self.pad.script(NEW, NEW)
         _done(self.driver.iReloadPIN(1, self.card))
+
+    def change(self) -> None:
+        """There, and with the next one back."""
+        self.pad.script(self._old, self._new, self._new)
+        _done(self.driver.iChangePIN(1))
+        self._old, self._new = self._new, self._old
 
 
 def _done(result: tuple[int, str]) -> str:
@@ -65,6 +72,11 @@ def reset(request: pytest.FixtureRequest, new_card: Callable[[], Card]) -> Calla
 def bench_reset_by_driver(benchmark: BenchmarkFixture, reset: Callable[[], None]) -> None:
     """Open, identify, prove PUK, set the PIN, close; by the HSM's strings or by the PSAM's APDUs."""
     benchmark(reset)
+
+
+def bench_change_by_driver(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
+    """Open, change the PIN by the old one, close."""
+    benchmark(Window(new_card()).change)
 
 
 def bench_thousand_resets(benchmark: BenchmarkFixture, reset: Callable[[], None]) -> None:

@@ -2,13 +2,13 @@
 
     python bench/bench_growth.py [--commands 1000000] [--cards 100000] [--plot bench/plots]
 
-Commands: three sessions with cards of their own take turns of 100 commands, so that a disturbance of the machine
-meets all: a bare chip, a chip behind a recorder that writes a recording as ``sscard record`` does, and one behind a
-recorder that keeps its events. The figure at 10,000 is the median of the turns between 1,000 and 10,000.
+Commands: two sessions with cards of their own take turns of 100 commands, so that a disturbance of the machine meets
+both: a bare chip, and a chip behind a recorder that writes a recording as ``sscard record`` does. The figure at 10,000
+is the median of the turns between 1,000 and 10,000.
 
 Cards: orders with holders are personalised, and each card is powered on and stays. The figure at 10,000 is the
-median of the turns of 100 cards between 1,000 and 10,000, and the memory that they added. Then each of 1,000 random
-cards among those alive answers a VERIFY.
+median of the turns of 100 cards between 1,000 and 10,000, and the memory that they added. Then VERIFY is sent to 100
+of the cards alive in turn, again and again, and to others each time, which are not in the caches of the processor.
 
 All times are CPU times. The tables go to standard output and, as ``growth.txt``, beside the plots, which are SVG.
 """
@@ -25,6 +25,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from itertools import count, islice
 from math import log10
 from pathlib import Path
@@ -45,8 +46,8 @@ from sscard.transport import Connection
 
 TURN = 100
 """Commands or cards that are timed together."""
-ASKED = 1000
-"""Cards among those alive that answer a VERIFY at each count."""
+AGAIN = 10
+"""Turns of VERIFY at each count of cards."""
 LEAST = 1000
 """Cards before their memory is measured: the first ones take what the interpreter has free."""
 WARM_UP = 20
@@ -60,9 +61,7 @@ COMMANDS = (
     (bytes.fromhex("00B2072C0B"), "9000"),
 )
 """One round: SELECT, a right and a wrong VERIFY, CHANGE, READ RECORD, with the end of each answer."""
-BARE, WRITTEN, KEPT = "chip", "chip and recorder, written to a file", "chip and recorder, kept in memory"
-LAST_KEPT = 100_000
-"""Commands after which the recorder that keeps its events ends, because its memory grows by design."""
+BARE, WRITTEN = "chip", "chip and recorder, written to a file"
 
 
 @dataclass
@@ -139,39 +138,35 @@ def turn_of(connection: Connection) -> Callable[[], None]:
 
 
 def grow_commands(limit: int) -> tuple[list[Series], list[Series]]:
-    """Cost per command of the three sessions, and the memory that the recorder's file needs."""
+    """Cost per command of the two sessions, and the memory of the process meanwhile."""
     cards, counts = Cards(), decades(limit)
+    times: dict[str, list[float]] = {BARE: [], WRITTEN: []}
+    memory: list[tuple[int, float]] = []
     with tempfile.TemporaryDirectory() as folder, TextFile(Path(folder) / "recording.jsonl") as file:
-        kept = Recorder(cards.chip())
         turns = {
             BARE: turn_of(cards.chip()),
             WRITTEN: turn_of(Recorder(cards.chip(), heard=RecordingWriter(file.write))),
-            KEPT: turn_of(kept),
         }
         for turn in (turn_of(cards.chip()), turn_of(Recorder(cards.chip(), heard=str))):
             for _ in range(WARM_UP):
                 turn()
-        times: dict[str, list[float]] = {name: [] for name in turns}
-        memory: list[tuple[int, float]] = []
         for done in range(TURN, limit + 1, TURN):
             for name, turn in turns.items():
-                if name != KEPT or done <= LAST_KEPT:
-                    times[name].append(timed(turn))
-            if done == LAST_KEPT:
-                kept.events.clear()
-            if done > LAST_KEPT and done in counts:
+                times[name].append(timed(turn))
+            if done in counts:
                 memory.append((done, resident() / 2**20))
     return [Series(name, "µs", medians(times[name], counts)) for name in turns], [Series("resident", "MiB", memory)]
 
 
-def grow_cards(limit: int) -> tuple[list[Series], list[Series]]:
-    """Time of one more card and of a VERIFY among those alive; memory of one more card."""
+def grow_cards(limit: int) -> tuple[list[Series], list[Series], list[Series]]:
+    """Time of one more card, of a VERIFY to those alive, and the memory of one more card."""
     cards, counts, random = Cards(), decades(limit), Random(1)
     for _ in range(WARM_UP):
         cards.chip()
     alive: list[Chip] = []
     times: list[float] = []
-    verified: list[tuple[int, float]] = []
+    same: list[tuple[int, float]] = []
+    others: list[tuple[int, float]] = []
     memory: list[tuple[int, float]] = []
     before, held = 0, resident()
     for done in range(TURN, limit + 1, TURN):
@@ -180,21 +175,25 @@ def grow_cards(limit: int) -> tuple[list[Series], list[Series]]:
             if done >= min(LEAST, limit):
                 memory.append((done, (resident() - held) / (done - before) / 1024))
                 before, held = done, resident()
-            verified.append((done, verify_some(random.choices(alive, k=ASKED)) * 1e6))
+            some = random.sample(alive, TURN)
+            same.append((done, verify([some] * AGAIN)))
+            others.append((done, verify([random.sample(alive, TURN) for _ in range(AGAIN)])))
     return (
-        [Series("one more card", "µs", medians(times, counts)), Series("VERIFY of one among them", "µs", verified)],
+        [Series("one more card", "µs", medians(times, counts))],
+        [Series("to the same 100 cards", "µs", same), Series("to others each time", "µs", others)],
         [Series("one more card", "KiB", memory)],
     )
 
 
-def verify_some(chips: Sequence[Chip]) -> float:
-    """Seconds per VERIFY, each to another card: the median of ten turns."""
+def verify(turns: Sequence[Sequence[Chip]]) -> float:
+    """The µs of a VERIFY: the median of turns to these cards, after one to the first of them."""
 
-    def turn() -> None:
+    def turn(chips: Sequence[Chip]) -> None:
         for chip in chips:
             assert chip.transmit(VERIFY) == b"\x90\x00"
 
-    return median(timed(turn) for _ in range(10)) / len(chips)
+    turn(turns[0])
+    return median(timed(partial(turn, chips)) for chips in turns) / TURN * 1e6
 
 
 # The plots
@@ -285,16 +284,16 @@ def main() -> None:
     build = "compiled" if not str(sscard.card.chip.__file__).endswith(".py") else "plain"
     console.print(f"Python {platform.python_version()}, {build} chip, {os.cpu_count()} CPUs")
     commands, written = grow_commands(given.commands)
-    cards, memory = grow_cards(given.cards)
+    cards, verified, memory = grow_cards(given.cards)
     for name, title, what, series in (
         ("commands", "CPU time of a command in one session", "commands so far", commands),
         ("recorder-memory", "Memory of the process while the recording is written", "commands so far", written),
-        ("cards", "CPU time with many cards alive", "cards alive", cards),
+        ("cards", "CPU time of one more card", "cards alive", cards),
+        ("verify", "CPU time of a VERIFY with many cards alive", "cards alive", verified),
         ("card-memory", "Memory of one more card", "cards alive", memory),
     ):
-        if series[0].points:
-            (given.plot / f"{name}.svg").write_text(plot(title, what, series), "utf-8")
-            console.print(table_of(title, what, series))
+        (given.plot / f"{name}.svg").write_text(plot(title, what, series), "utf-8")
+        console.print(table_of(title, what, series))
     (given.plot / "growth.txt").write_text(console.export_text(), "utf-8")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import kit
 from sscard.errors import InputError, MissingPart
-from sscard.files import mode_of, read_text, unwritable, write_text
+from sscard.files import TextFile, mode_of, read_text, unwritable, write_text
 from sscard.issuer.cardfile import save_card
 
 OTHER_NAME = "expected a file in {folder}"
@@ -80,3 +80,25 @@ def test_a_loop_of_links_cannot_be_used(tmp_path: Path) -> None:
     loop.symlink_to(loop)
     with pytest.raises(InputError, match="cannot be used: Too many levels"):
         mode_of(loop)
+
+
+def test_a_text_file_is_written_line_by_line_from_its_first_piece(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    path.write_text("of the last run")
+    with TextFile(path) as file:
+        assert path.read_text() == "of the last run"
+        file.write("校验\n")
+        assert path.read_text(encoding="utf-8") == "校验\n"
+        file.write("no end of a line")
+    assert path.read_text(encoding="utf-8") == "校验\nno end of a line"
+
+
+def test_a_text_file_in_no_folder_has_a_remedy(folder: Path) -> None:
+    with TextFile(folder / "no" / "trace") as file, pytest.raises(InputError, match=r"the folder .* does not exist"):
+        file.write("a")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_text_file_on_a_full_disk_is_a_missing_part(folder: Path) -> None:
+    with pytest.raises(MissingPart, match="free space"), TextFile(Path("/dev/full")) as file:
+        file.write("a line\n")

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self, TextIO
 
@@ -74,20 +73,17 @@ class TextFile:
 
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
-            with self._reporting():
+            try:
                 self._file.close()
+            except OSError as error:
+                raise unwritable(self._path, error) from None
 
     def write(self, text: str) -> None:
         """Add a piece."""
-        with self._reporting():
+        try:
             if self._file is None:
                 self._file = self._path.open("w", buffering=1, encoding="utf-8")
             self._file.write(text)
-
-    @contextmanager
-    def _reporting(self) -> Iterator[None]:
-        try:
-            yield
         except OSError as error:
             raise unwritable(self._path, error) from None
 

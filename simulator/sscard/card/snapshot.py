@@ -57,6 +57,7 @@ def take_snapshot(profile: Profile, memory: Memory, session: Session | None) -> 
     layout = profile.layout
     numbers = memory.numbers
     status = session.status if session else 0
+    proven = status & ~PIN_VERIFIED
     return Snapshot(
         pin_tries=numbers[PIN_TRIES],
         pin_tries_max=profile.personality.pin_tries,
@@ -66,7 +67,7 @@ def take_snapshot(profile: Profile, memory: Memory, session: Session | None) -> 
         counters=tuple(numbers[layout.counters[0] : layout.medical]),
         powered=session is not None,
         pin_verified=bool(status & PIN_VERIFIED),
-        authenticated=tuple(layout.statuses(status & ~PIN_VERIFIED)),
+        authenticated=tuple(layout.statuses(proven)) if proven else (),
         challenge_waiting=bool(session and session.challenge),
         current_df=session.df.name if session else "",
         current_ef=session.ef.fid if session and session.ef else 0,

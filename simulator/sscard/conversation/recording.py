@@ -35,6 +35,8 @@ DIGITS: Final = 6
 """Decimal places of a time: microseconds."""
 REMEDY: Final = Phrase("make recordings with: sscard record TARGET -o FILE")
 
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False)
+
 Digits = Annotated[str, Field(pattern="^([0-9A-F]{2})*$")]
 Masked = Annotated[str, Field(pattern=r"^([0-9A-F]{2}|\*\*)*$")]
 
@@ -94,7 +96,7 @@ class RecordingWriter:
         self._line(event_facts(event))
 
     def _line(self, facts: dict[str, Any]) -> None:
-        self._write(json.dumps(facts, ensure_ascii=False) + "\n")
+        self._write(_ENCODER.encode(facts) + "\n")
 
 
 def read_statements(text: str, source: str) -> list[Statement]:
