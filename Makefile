@@ -10,10 +10,10 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-# What mypyc compiles, unchanged.
+# What mypyc compiles, unchanged: the packages that pyproject.toml names.
 COMPILED := build/compiled
-CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix simulator/sscard/, \
-	standard chip card card/commands psam))))
+PACKAGES := $(shell sed -n 's/^compiled = \[\(.*\)\]$$/\1/p' pyproject.toml | tr -d '",')
+CHIP     := $(patsubst simulator/%,%,$(wildcard $(addsuffix /*.py,$(addprefix simulator/sscard/,$(PACKAGES)))))
 CHIP_TESTS := $(addprefix tests/,standard chip card psam model proof terminal driver scenario conversation \
 	issuer/test_image.py issuer/test_personalities.py)
 

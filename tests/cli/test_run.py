@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -124,7 +125,8 @@ def test_without_paths_the_built_in_suite_runs(sscard):
 
 
 def test_the_version(sscard):
-    assert sscard("--version") == (0, f"sscard {__version__}\n", "")
+    chip = "compiled" if "SSCARD_COMPILED" in os.environ else "plain Python"
+    assert sscard("--version") == (0, f"sscard {__version__} ({chip} chip)\n", "")
 
 
 def test_the_item(sscard):

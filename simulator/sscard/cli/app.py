@@ -14,7 +14,7 @@ from sscard.cli.types import FILE, Number, Words
 from sscard.cli.usage import Group, input_error, option
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, ENGLISH, N_, _, choose_language
-from sscard.version import __version__
+from sscard.version import version_and_chip
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -123,7 +123,7 @@ class Root(Group):
 def show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     """Print the version and end."""
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"{PROGRAM} {__version__}")
+        click.echo(f"{PROGRAM} {version_and_chip()}")
         ctx.exit()
 
 

@@ -71,10 +71,10 @@ def doctor(as_json: bool) -> None:
 
 
 def _python() -> Iterator[Finding]:
-    from sscard.version import __version__
+    from sscard.version import version_and_chip
 
     system = f"{platform.system()} {platform.release()}"
-    yield Finding(HERE, "sscard", f"{__version__}, Python {platform.python_version()}, {system}")
+    yield Finding(HERE, "sscard", f"{version_and_chip()}, Python {platform.python_version()}, {system}")
 
 
 def _pyscard() -> Iterator[Finding]:

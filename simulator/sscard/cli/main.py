@@ -15,7 +15,7 @@ import gc
 import os
 import sys
 
-from sscard.version import __version__
+from sscard.version import version_and_chip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         try:
             if words == VERSION:
-                sys.stdout.write(f"sscard {__version__}\n")
+                sys.stdout.write(f"sscard {version_and_chip()}\n")
             else:
                 from sscard.cli.config import find_configuration, option_value
 
