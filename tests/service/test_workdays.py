@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from kit.citizens import Ticking, make_citizen
-from sscard.service import PinService, Reason, Stage
+from sscard.errors import InputError
+from sscard.service import PinService, Reason, Stage, load_policy
 from sscard.service.workdays import Due, day_in_china, due_after
 
 
@@ -23,12 +26,35 @@ from sscard.service.workdays import Due, day_in_china, due_after
     ],
 )
 def test_working_days_are_chinas(start: str, days: int, due: str) -> None:
-    assert due_after(date.fromisoformat(start), days) == Due(date.fromisoformat(due))
+    assert due_after(date.fromisoformat(start), days, {}) == Due(date.fromisoformat(due))
+
+
+def test_the_calendar_of_the_policy_agrees_with_the_package() -> None:
+    """Every day of the years that the built-in policy has; they are there because the package takes long to import."""
+    calendar = load_policy().calendar
+    assert set(calendar) == {2026}
+    for number, year in calendar.items():
+        assert str(number) in year.notice
+        for start in (date(number, 1, 1) + timedelta(days) for days in range(363)):
+            assert due_after(start, 1, calendar) == due_after(start, 1, {}), start
+
+
+def test_a_policy_gives_a_year_that_the_package_does_not_have(tmp_path: Path) -> None:
+    path = tmp_path / "policy.yaml"
+    text = (resources.files("sscard.service") / "policy.yaml").read_text(encoding="utf-8")
+    year = "  2099:\n    notice: a notice\n    off: [2099-10-01, 2099-10-02]\n    worked: [2099-10-03]\n"
+    path.write_text(text + year, encoding="utf-8")
+    calendar = load_policy(path).calendar
+    assert due_after(date(2099, 9, 30), 1, calendar) == Due(date(2099, 10, 3))
+    assert due_after(date(2099, 10, 3), 1, calendar) == Due(date(2099, 10, 5))
+    path.write_text(text + year.replace("2099-10-03", "2100-10-02"), encoding="utf-8")
+    with pytest.raises(InputError, match="calendar: 2100-10-02 is not in 2099"):
+        load_policy(path)
 
 
 def test_a_year_without_a_calendar_counts_weekends_and_says_so() -> None:
-    assert due_after(date(2099, 10, 1), 1) == Due(date(2099, 10, 2), certain=False)
-    assert due_after(date(2099, 10, 2), 1) == Due(date(2099, 10, 5), certain=False)
+    assert due_after(date(2099, 10, 1), 1, {}) == Due(date(2099, 10, 2), certain=False)
+    assert due_after(date(2099, 10, 2), 1, {}) == Due(date(2099, 10, 5), certain=False)
 
 
 def test_an_acceptance_says_that_its_day_is_not_certain() -> None:

@@ -57,9 +57,6 @@ def issue(
     as_json: bool,
 ) -> None:
     """Personalise a card, or many, into a card file."""
-    from rich.console import Console
-    from rich.progress import track
-
     from sscard.cli.options import checked_pin
     from sscard.cli.target import keys_of
     from sscard.issuer import find_personality, find_place, order_card, personalise
@@ -100,6 +97,9 @@ def issue(
             )
         )
         return
+    from rich.console import Console
+    from rich.progress import track
+
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:

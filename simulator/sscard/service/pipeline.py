@@ -239,7 +239,7 @@ class PinService:
         if missing:
             return self._ask_for(case, missing)
         days = self.item.promised_working_days
-        accepted = Acceptance(days, due_after(self._today, days))
+        accepted = Acceptance(days, due_after(self._today, days, self.policy.calendar))
         facts = {"due": accepted.due.day.isoformat(), "certain": accepted.due.certain}
         self._write(case, Stage.ACCEPTED, accepted.said, Act.ACCEPTED, facts)
         return accepted

@@ -13,6 +13,7 @@ from sscard.document import Model, parse_document, read_document
 from sscard.errors import InvalidValue
 from sscard.i18n.phrase import Phrase
 from sscard.service.words import ApplicantKind, Document, Standing
+from sscard.service.workdays import AnnouncedYear
 
 FILE = "policy.yaml"
 
@@ -37,6 +38,18 @@ class Policy(Model):
     adult_age: int = Field(18, ge=1, le=100)
     documents: dict[ApplicantKind, tuple[Document, ...]]
     cards: tuple[ListedCards, ...] = ()
+    calendar: dict[int, AnnouncedYear] = Field({})
+
+    @model_validator(mode="after")
+    def _days_are_of_their_year(self) -> Policy:
+        for number, year in self.calendar.items():
+            for day in (*year.off, *year.worked):
+                if day.year != number:
+                    raise InvalidValue(
+                        Phrase("calendar: {day} is not in {year}", day=day.isoformat(), year=number),
+                        Phrase("write it under the year it is in"),
+                    )
+        return self
 
     @model_validator(mode="after")
     def _everybody_has_a_document(self) -> Policy:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from typing import Final
+from functools import cache
+from typing import Any, Final
+
+from sscard.document import Model
 
 CHINA: Final = timezone(timedelta(hours=8))
 """China's time zone; without daylight saving time since 1991."""
@@ -24,22 +28,42 @@ def day_in_china(time: datetime) -> date:
     return time.astimezone(CHINA).date()
 
 
-def due_after(start: date, working_days: int) -> Due:
+class AnnouncedYear(Model):
+    """A year of the calendar as the notice of the State Council announces it."""
+
+    notice: str
+    off: tuple[date, ...]
+    """Holidays, of which those on a weekend need not be named."""
+    worked: tuple[date, ...] = ()
+    """Saturdays and Sundays that are worked instead (调休)."""
+
+
+def due_after(start: date, working_days: int, calendar: Mapping[int, AnnouncedYear]) -> Due:
     """The last of ``working_days`` after a day, which itself is not counted."""
     day, certain, left = start, True, working_days
     while left:
         day += timedelta(days=1)
-        works, known = _is_workday(day)
+        works, known = _is_workday(day, calendar)
         left -= works
         certain &= known
     return Due(day, certain)
 
 
-def _is_workday(day: date) -> tuple[bool, bool]:
-    """Whether it is a working day, and whether the calendar knows its year; otherwise only weekends are excluded."""
-    from chinese_calendar import is_workday  # noqa: PLC0415 - costs 5 ms, needed for an acceptance only
+def _is_workday(day: date, calendar: Mapping[int, AnnouncedYear]) -> tuple[bool, bool]:
+    """Whether it is a working day, and whether its year is announced; otherwise only weekends are excluded."""
+    weekday = day.weekday() < SATURDAY
+    if year := calendar.get(day.year):
+        return day in year.worked or (weekday and day not in year.off), True
+    known = _year(day.year)
+    # In every announced year days are worked instead; in the years to come the package counts the holidays of the law.
+    if not any(worked.year == day.year for worked in known.weekend_workdays):
+        return weekday, False
+    return bool(known.is_working_day(day)), True
 
-    try:
-        return bool(is_workday(day)), True
-    except NotImplementedError:
-        return day.weekday() < SATURDAY, False
+
+@cache
+def _year(year: int) -> Any:
+    """A year of the package ``holidays``, whose import takes longer than a case: for years the policy does not have."""
+    from holidays import country_holidays
+
+    return country_holidays("CN", years=year)
