@@ -392,7 +392,7 @@ class Stub:
 @contextmanager
 def serving(server: HsmServer) -> Iterator[HsmServer]:
     with server:
-        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread = Thread(target=server.serve_forever)
         thread.start()
         yield server
         server.shutdown()

@@ -66,7 +66,7 @@ IDLE_TIMEOUT: Final = 60
 JSON: Final = "application/json; charset=utf-8"
 CLOSE: Final = {"Connection": "close"}
 END_TIMEOUT: Final = 1
-"""Seconds that requests have to end when the service ends."""
+"""Seconds that requests have to end when the service ends, and a client to hang up after a refusal."""
 _SILENT: Final = logging.Logger("uvicorn", logging.CRITICAL + 1)
 """uvicorn logs tracebacks of the application and would log what a client sends: nothing of it is wanted."""
 
@@ -254,13 +254,14 @@ class _Connection(H11Protocol):
         self.used = monotonic()
         """When the last request began to arrive or was answered."""
         self._deadline: asyncio.TimerHandle | None = None
+        self._ended = False
 
     @property
     def idle(self) -> bool:
         """Whether it waits for another request, of which nothing has arrived."""
         return self._deadline is None and self.conn.their_state is h11.IDLE
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: Any) -> None:
         """Begin; beyond the number of connections the longest idle one makes room, or the new one is refused."""
         others = [other for other in self.connections if isinstance(other, _Connection)]
         served = [other for other in others if not other.refused and not other.transport.is_closing()]
@@ -280,6 +281,8 @@ class _Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take a part of a request; the deadline of a further one begins with its first byte."""
+        if self._ended:
+            return
         super().data_received(data)
         self._await_rest()
 
@@ -326,6 +329,12 @@ class _Connection(H11Protocol):
             headers = [("Content-Type", JSON), ("Content-Length", str(len(body))), ("Connection", "close")]
             events = h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()
             self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
+            # What the client still sends is read: a connection closed over it is reset, and the answer may be lost.
+            self._ended = True
+            self._expect_nothing()
+            self.transport.write_eof()
+            self.loop.call_later(END_TIMEOUT, self.transport.close)
+            return
         self.transport.close()
 
 
