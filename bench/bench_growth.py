@@ -199,7 +199,7 @@ def verify(turns: Sequence[Sequence[Chip]]) -> float:
 # The plots
 
 WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 70, 24, 84, 52
+LEFT, RIGHT, TOP, BOTTOM = 70, 40, 84, 52
 COLOURS = ("#0b62a4", "#c44e00", "#3c7d3c", "#7a4fa3")
 TICKS = 5
 

@@ -1,28 +1,39 @@
 """Whole cases with the journal on disk, and where the time goes: journal, or card, HSM and service.
 
 Every commit waits for the disk, on SQLite (WAL, synchronous FULL) as on PostgreSQL.
+
+Those with ``grown`` use one SQLite journal that grows to 1,000,000 events; they
+take minutes and run with ``-m campaign``: the cost of an append at each size,
+lists at 40,000 cases, verification of all with its peak memory.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
-from time import perf_counter
+from time import perf_counter, process_time
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from kit.databases import copies
 from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, builtin_keys
 from sscard.proof.postgres import PrivatePostgres
 from sscard.service import (
+    Act,
     Applicant,
     Application,
     Case,
@@ -34,7 +45,7 @@ from sscard.service import (
     Reason,
     Stage,
 )
-from sscard.service.journal.database import SqlJournal
+from sscard.service.journal.database import JournalReader, SqlJournal
 from sscard.terminal import CardSession
 
 KEY = bytes(range(32))
@@ -95,7 +106,7 @@ class Timed:
         self.seconds += perf_counter() - begun
 
 
-def run_case(service: PinService, card: Card, hsm: SoftHsm) -> Stage:
+def run_case(service: PinService, card: Card, hsm: SoftHsm) -> Case:
     """A whole case at the window: five events, each on disk before the next step."""
     session = CardSession.start(card.chip(Random(1)), hsm)
     read = session.read_basic()
@@ -106,7 +117,8 @@ def run_case(service: PinService, card: Card, hsm: SoftHsm) -> Stage:
     service.accept(case)
     service.operate(case, session, PIN)
     service.complete(case, session, PIN)
-    return case.stage
+    assert case.stage is Stage.COMPLETED
+    return case
 
 
 def measure(benchmark: BenchmarkFixture, journal: Journal, card: Card) -> None:
@@ -115,7 +127,7 @@ def measure(benchmark: BenchmarkFixture, journal: Journal, card: Card) -> None:
     hsm = SoftHsm(builtin_keys())
     run_case(service, card, hsm)
     timed.seconds, begun = 0.0, perf_counter()
-    assert benchmark.pedantic(run_case, args=(service, card, hsm), rounds=300) is Stage.COMPLETED
+    benchmark.pedantic(run_case, args=(service, card, hsm), rounds=300)
     benchmark.extra_info["journal_share"] = round(timed.seconds / (perf_counter() - begun), 3)
 
 
@@ -167,3 +179,89 @@ def _work(url: str, card: Card) -> None:
     for _ in range(CASES // WORKERS):
         run_case(service, card, hsm)
     journal.close()
+
+
+@dataclass
+class Grown:
+    """An SQLite journal whose cases are copies of one completed case, five events each."""
+
+    journal: SqlJournal
+    case: Case
+    key_file: Path
+    cases: int = 1
+
+    def to(self, events: int) -> SqlJournal:
+        """Fill it up to this number of events."""
+        each = len(self.case.events)
+        copies(self.journal, self.case, range(self.cases, events // each), batch=2000)
+        self.cases = max(self.cases, events // each)
+        return self.journal
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory, new_card: Callable[[], Card]) -> Iterator[Grown]:
+    folder = tmp_path_factory.mktemp("grown")
+    (folder / "key").write_text(KEY.hex())
+    journal = SqlJournal(str(folder / "journal.db"), KEY)
+    case = run_case(PinService(lambda: NOW, journal=journal), new_card(), SoftHsm(builtin_keys()))
+    yield Grown(journal, case, folder / "key")
+    journal.close()
+
+
+def append(benchmark: BenchmarkFixture, grown: Grown, events: int) -> None:
+    """Append to a case of a journal with this number of events; CPU time in microseconds beside the whole."""
+    journal = grown.to(events)
+    case = journal.open_case(grown.case.events[0])
+    journal.append(case, grown.case.events[1])
+    noted = Event(NOW + timedelta(days=400), Stage.ACCEPTED, Phrase("Received: {text}", text="x"), Act.NOTED)
+    before = process_time()
+    benchmark.pedantic(journal.append, args=(case, noted), rounds=500)
+    benchmark.extra_info["cpu_us"] = round((process_time() - before) / 500 * 1e6)
+    journal.append(case, Event(noted.time, Stage.FAILED, Phrase("Received: {text}", text="x"), Act.FAILED))
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("events", [1000, 10_000, 100_000])
+def bench_append_at(benchmark: BenchmarkFixture, grown: Grown, events: int) -> None:
+    append(benchmark, grown, events)
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("what", ["since", "overdue"])
+def bench_list_of_forty_thousand_cases(benchmark: BenchmarkFixture, grown: Grown, what: str) -> None:
+    """Open the journal and list no case."""
+    file = str(grown.to(200_000).file)
+
+    def read() -> int:
+        journal = JournalReader(file, KEY)
+        if what == "since":
+            found = journal.cases(since=NOW + timedelta(days=10_000))
+        else:
+            found = journal.cases([Stage.ACCEPTED, Stage.OPERATED], due_before=date(2099, 1, 1))
+        count = sum(1 for _ in found)
+        journal.close()
+        return count
+
+    assert benchmark.pedantic(read, rounds=20) == 0
+
+
+@pytest.mark.campaign
+def bench_append_at_a_million(benchmark: BenchmarkFixture, grown: Grown) -> None:
+    append(benchmark, grown, 1_000_000)
+
+
+@pytest.mark.campaign
+def bench_verify_of_a_million_events(benchmark: BenchmarkFixture, grown: Grown) -> None:
+    """``sscard case verify`` in a process of its own; peak memory in MiB."""
+    file = str(grown.to(1_000_000).file)
+    command = [sys.executable, "-m", "sscard", "case", "verify", "--journal", file, "--json"]
+
+    def check() -> int:
+        with subprocess.Popen([*command, "--journal-key", str(grown.key_file)], stdout=subprocess.PIPE) as verify:
+            assert verify.stdout is not None
+            events: int = json.loads(verify.stdout.read())["events"]
+            _, verify.returncode, usage = os.wait4(verify.pid, 0)
+        benchmark.extra_info |= {"mib": usage.ru_maxrss // 1024, "cpu_s": round(usage.ru_utime + usage.ru_stime, 1)}
+        return events
+
+    assert benchmark.pedantic(check, rounds=1) >= 1_000_000

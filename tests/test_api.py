@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import subprocess
 import sys
 from datetime import date
@@ -83,7 +84,8 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_python_m_is_the_command_line() -> None:
-    assert python("-m", "sscard", "--version") == f"sscard {api.__version__}\n"
+    chip = "compiled" if "SSCARD_COMPILED" in os.environ else "plain Python"
+    assert python("-m", "sscard", "--version") == f"sscard {api.__version__} ({chip} chip)\n"
 
 
 def test_an_issued_card_is_that_of_the_command_line(sscard: CommandLine, tmp_path: Path) -> None:

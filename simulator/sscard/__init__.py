@@ -28,8 +28,16 @@ from sscard.version import __version__
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sscard import testing as testing
-    from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
-    from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
+    from sscard.errors import (
+        CardRemoved,
+        HsmError,
+        HsmUnavailable,
+        InputError,
+        MissingPart,
+        ReaderMissing,
+        TransportError,
+    )
+    from sscard.hsm.protocol import Hsm
     from sscard.hsm.registry import open_hsm
     from sscard.hsm.soft import SoftHsm
     from sscard.issuer.cardfile import save_card
@@ -55,8 +63,16 @@ else:
     __getattr__, __dir__ = names_on_use(
         __name__,
         {
-            "sscard.errors": ("CardRemoved", "InputError", "MissingPart", "ReaderMissing", "TransportError"),
-            "sscard.hsm.protocol": ("Hsm", "HsmError", "HsmUnavailable"),
+            "sscard.errors": (
+                "CardRemoved",
+                "HsmError",
+                "HsmUnavailable",
+                "InputError",
+                "MissingPart",
+                "ReaderMissing",
+                "TransportError",
+            ),
+            "sscard.hsm.protocol": ("Hsm",),
             "sscard.hsm.registry": ("open_hsm",),
             "sscard.hsm.soft": ("SoftHsm",),
             "sscard.issuer.cardfile": ("save_card",),

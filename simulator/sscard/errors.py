@@ -96,6 +96,22 @@ class CardRemoved(TransportError):
     """The reader has no card, or the card was removed during this command and may have executed it. Exit code 3."""
 
 
+class HsmError(PhrasedError):
+    """The HSM refused. The text is the reason and never contains a key or PIN."""
+
+
+class HsmUnavailable(HsmError):
+    """The HSM cannot be used: not reachable, no such token, wrong token or PIN. Exit code 3.
+
+    ``remedy`` is the command or the setting that helps.
+    """
+
+    def __init__(self, problem: Sayable, remedy: Sayable) -> None:
+        super().__init__(problem)
+        self.args = (problem, remedy)
+        self.remedy = remedy
+
+
 def said_by(error: BaseException) -> Sayable:
     """The message of an error, as a phrase if it has one, otherwise its text."""
     said: Sayable = getattr(error, "said", "") or str(error)

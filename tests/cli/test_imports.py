@@ -37,6 +37,7 @@ STARTS: dict[str, tuple[list[str], frozenset[str]]] = {
         CLICK | CHIP | {"json", "sqlite3", "hashlib", "difflib"},  # click asks difflib about each short option
     ),
     "import sscard": (["-c", "import sscard"], frozenset()),
+    "errors": (["-c", "from sscard import HsmError, InputError, WrongPin"], frozenset()),
     "issue_card": (["-c", "from sscard import issue_card"], frozenset()),
     "first answer": (
         ["-c", "import sscard; c = sscard.issue_card().chip(); c.power_on(); c.transmit(bytes.fromhex('0020000000'))"],

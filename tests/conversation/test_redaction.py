@@ -17,8 +17,10 @@ from sscard.card import Chip, Personality
 from sscard.chip.memory import Memory, Moment, PowerLost
 from sscard.conversation import Exchange, Recorder
 from sscard.conversation.recording import event_facts
+from sscard.conversation.redaction import PSAM_INS
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
+from sscard.psam import PSAM_COMMANDS
 from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
 from sscard.terminal.errors import ApduError
@@ -233,3 +235,7 @@ def test_no_error_shows_a_secret(personality: Personality) -> None:
         texts.append(f"{refused.value!r} {refused.value}")
     assert len(texts) == 8
     assert not [text for text in texts if SECRET in text or OTHER in text]
+
+
+def test_the_commands_of_a_psam_with_secrets_are_known() -> None:
+    assert {command.ins for command in PSAM_COMMANDS if command.secret is not None} == PSAM_INS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -74,6 +75,20 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hsm(module: Path) -> Iterator[Pkcs11Hsm]:
     with Pkcs11Hsm(module, TOKEN, PIN) as opened:
         yield opened
+
+
+def test_a_pickle_names_the_token_and_its_reader_opens_it_with_the_pin_of_its_environment(
+    module: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSCARD_TOKEN_PIN", raising=False)
+    with Pkcs11Hsm(module, TOKEN, PIN) as opened:
+        pickled = pickle.dumps(opened)
+    assert PIN.encode() not in pickled
+    with pytest.raises(HsmUnavailable, match="the token's PIN is not given"):
+        pickle.loads(pickled)  # noqa: S301 - made here
+    monkeypatch.setenv("SSCARD_TOKEN_PIN", PIN)
+    with pickle.loads(pickled) as again:  # noqa: S301 - made here
+        assert again.address_of("PUK") == SOFT.address_of("PUK")
 
 
 def test_it_gives_what_the_software_hsm_gives(hsm: Pkcs11Hsm) -> None:

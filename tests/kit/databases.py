@@ -25,12 +25,11 @@ def execute(url: str, *statements: str) -> list[tuple[Any, ...]]:
         return [row for cursor in cursors if cursor.description for row in cursor]
 
 
-def copies(journal: SqlJournal, case: Case, count: int, *, batch: int = 200) -> None:
-    """Open a case so many times more, each a minute later, with all its events; a batch of cases is a transaction."""
-    first = journal.verify_lane_of(case).cases
-    for start in range(first, first + count, batch):
+def copies(journal: SqlJournal, case: Case, numbers: range, *, batch: int = 200) -> None:
+    """Open a case again, each so many minutes later, with all its events; a batch of cases is a transaction."""
+    for start in range(0, len(numbers), batch):
         with one_transaction(journal):
-            for number in range(start, min(start + batch, first + count)):
+            for number in numbers[start : start + batch]:
                 events = [replace(event, time=event.time + timedelta(minutes=number)) for event in case.events]
                 copy = journal.open_case(events[0])
                 for event in events[1:]:

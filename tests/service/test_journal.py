@@ -327,6 +327,10 @@ def test_only_the_two_databases_are_journals(url: str) -> None:
         "postgresql://h:port/x",
         "postgresql://h:65536/x",
         "sqlite://host/x",
+        "sqlite://",
+        "sqlite:///",
+        "sqlite:///x?mode=ro",
+        "postgresql://h/x?host=a&host=b",
         "sqlite://?timeout=long",
         "~no-such-user/journal.db",
         "nonsense://",
@@ -337,6 +341,36 @@ def test_a_malformed_url_is_unusable_input(url: str) -> None:
     with pytest.raises(InputError, match="not the URL of a journal") as refused:
         SqlJournal(url, JOURNAL_KEY)
     assert "postgresql://user@host/database" in say(refused.value.remedy)
+
+
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("journal.db", "journal.db"),
+        ("sqlite:///journal.db", "journal.db"),
+        ("sqlite+pysqlite:///journal.db", "journal.db"),
+        ("sqlite:////HERE/deep/a%20b@c.db", "deep/a b@c.db"),
+        ("~/journal.db", "journal.db"),
+    ],
+)
+def test_an_sqlite_file_is_named_by_its_path_or_url(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with closing(SqlJournal(url.replace("/HERE", str(tmp_path)), JOURNAL_KEY)) as journal:
+        assert journal.file == journal.shown
+    assert (tmp_path / name).stat().st_size
+
+
+def test_a_server_is_named_by_the_url_with_or_without_driver(postgres: str) -> None:
+    longer = postgres.replace("postgresql://postgres@", "postgresql+psycopg://postgres:hunter2@")
+    with closing(SqlJournal(f"{longer}&application_name=hunter3&sslpassword=hunter4", JOURNAL_KEY)) as journal:
+        assert journal.file is None
+        assert [secret for secret in ("hunter2", "hunter4") if secret in journal.shown] == []
+        assert "postgres@/postgres?host=" in journal.shown
+        assert "application_name=hunter3" in journal.shown
+    JournalReader(postgres, JOURNAL_KEY).close()
 
 
 def test_what_is_no_database_is_unusable_input(tmp_path: Path) -> None:

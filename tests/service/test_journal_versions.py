@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tracemalloc
@@ -15,6 +16,7 @@ import pytest
 from kit.citizens import JOURNAL_KEY, NEW_PIN, OPENING, Citizen, Ticking, run_cases
 from kit.databases import copies, execute
 from kit.programs import CommandLine
+from sscard.cli import case_output
 from sscard.errors import InputError
 from sscard.i18n.language import say
 from sscard.proof.postgres import PrivatePostgres
@@ -211,7 +213,7 @@ def test_lists_and_verification_hold_a_part_of_the_journal_only(
     kept: PinService, journal: SqlJournal, citizen: Citizen
 ) -> None:
     """All events together take 5 MB."""
-    copies(journal, kept.intake(citizen.application(Reason.FORGOTTEN)), 2000)
+    copies(journal, kept.intake(citizen.application(Reason.FORGOTTEN)), range(1, 2001))
     for use in (lambda: sum(1 for _ in journal.cases()), lambda: journal.verify().cases):
         tracemalloc.start()
         assert use() == 2001
@@ -226,3 +228,29 @@ def test_postgresql_sends_rows_in_parts(postgres: str) -> None:
         assert next(rows) == (1,)
         assert db.rows("SELECT name FROM pg_cursors WHERE name = 'rows'") == [("rows",)]
         assert sum(1 for _ in rows) == 2999
+
+
+def test_a_list_as_json_has_the_text_that_one_object_has(old_url: str, sscard: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text(JOURNAL_KEY.hex())
+    SqlJournal(old_url, JOURNAL_KEY).close()
+    options = ("--json", "--journal", old_url, "--journal-key", tmp_path / "key")
+    for choice, count in ((), 4), (("--stage", "accepted"), 1), (("--stage", "operated"), 0):
+        code, out, _ = sscard("case", "list", *choice, *options)
+        content = json.loads(out)
+        assert (code, content["schema"], len(content["cases"])) == (0, "sscard.cases/1", count)
+        assert out == json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def test_a_long_table_is_printed_in_parts(
+    old_url: str, sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "key").write_text(JOURNAL_KEY.hex())
+    SqlJournal(old_url, JOURNAL_KEY).close()
+    monkeypatch.setattr(case_output, "PART", 3)
+    _, out, _ = sscard("case", "list", "--journal", old_url, "--journal-key", tmp_path / "key")
+    assert [line.split()[0] for line in out.splitlines()] == [
+        "case",
+        *(f"2026030200000{number}" for number in (1, 2, 3)),
+        "case",
+        "20260302000004",
+    ]

@@ -19,7 +19,7 @@ def test_the_reference_card_answers_as_the_chip() -> None:
         assert sum(line.startswith(measured) for line in done.stdout.splitlines()) == 1, done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", ["bench_chip.py", "bench_reset.py"])
 def test_each_benchmark_of_the_chip_runs(name: str) -> None:
     done = run("-m", "pytest", BENCH / name, "-q", program=(sys.executable,))

@@ -233,7 +233,7 @@ def overdue(journal: str, journal_key: Path | None, as_json: bool) -> None:
 
     today = day_in_china(now_in_china())
     with open_journal(journal, journal_key) as cases:
-        waiting = cases.cases([Stage.ACCEPTED, Stage.OPERATED])
+        waiting = cases.cases([Stage.ACCEPTED, Stage.OPERATED], due_before=today)
         print_list((found for found in waiting if found.is_overdue(today)), as_json)
 
 

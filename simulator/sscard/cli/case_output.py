@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from sscard.cli.formatter import terminal_width
-from sscard.cli.output import print_json
+from sscard.cli.output import print_json, print_json_list
 from sscard.i18n.language import _, padded, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from sscard.service import Case
     from sscard.service.journal.chain import Finding
     from sscard.service.journal.verification import Verification
+
+PART: Final = 1000
+"""Cases in one table."""
 
 
 def print_answer(found: Case, told: list[str], as_json: bool) -> None:
@@ -47,28 +50,35 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
 
 
 def print_list(cases: Iterable[Case], as_json: bool) -> None:
-    """A table, one case a row."""
+    """A table, one case a row, with a heading for each part of 1,000: no more cases are held."""
     if as_json:
-        print_json("cases", {"cases": [_content(found) for found in cases]})
+        print_json_list("cases", map(_content, cases))
         return
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None)
+    console = Console(highlight=False, width=terminal_width())
     whole, folded = (_("case"), _("opened"), _("due")), (_("stage"), _("channel"), _("reason"), _("applicant"))
-    for heading in (whole[0], *folded, *whole[1:]):
-        table.add_column(heading, no_wrap=heading in whole)
-    for found in cases:
-        stage = say(found.stage.words)
-        stage = _("{stage}, in doubt", stage=stage) if found.in_doubt else stage
-        reason = say(found.reason_given.words) if found.reason_given else ""
-        opened = f"{found.events[0].time:%Y-%m-%d}"
-        due = found.due.day.isoformat() if found.due else ""
-        table.add_row(
-            found.number, stage, say(found.channel.words), reason, Text(visible(found.person.name)), opened, due
-        )
-    Console(highlight=False, width=terminal_width()).print(table)
+    waiting = iter(cases)
+    following = next(waiting, None)
+    while True:
+        table = Table(box=None)
+        for heading in (whole[0], *folded, *whole[1:]):
+            table.add_column(heading, no_wrap=heading in whole)
+        while following and table.row_count < PART:
+            found, following = following, next(waiting, None)
+            stage = say(found.stage.words)
+            stage = _("{stage}, in doubt", stage=stage) if found.in_doubt else stage
+            reason = say(found.reason_given.words) if found.reason_given else ""
+            opened = f"{found.events[0].time:%Y-%m-%d}"
+            due = found.due.day.isoformat() if found.due else ""
+            table.add_row(
+                found.number, stage, say(found.channel.words), reason, Text(visible(found.person.name)), opened, due
+            )
+        console.print(table)
+        if following is None:
+            break
 
 
 def print_whole(found: Case, lane: Verification, as_json: bool) -> None:

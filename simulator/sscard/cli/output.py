@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
@@ -21,6 +22,17 @@ def print_json(name: str, content: dict[str, Any]) -> None:
 
     named = {"schema": f"sscard.{name}/1"} | content
     click.echo(json.dumps(named, ensure_ascii=False, indent=1))
+
+
+def print_json_list(name: str, items: Iterable[dict[str, Any]]) -> None:
+    """Print JSON as ``print_json``, with a list under the name of its schema, one item at a time."""
+    import json
+
+    separator = f'{{\n "schema": "sscard.{name}/1",\n "{name}": ['
+    for item in items:
+        click.echo(separator + indent("\n" + json.dumps(item, ensure_ascii=False, indent=1), "  "), nl=False)
+        separator = ","
+    click.echo("\n ]\n}" if separator == "," else separator + "]\n}")
 
 
 def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool) -> None:

@@ -52,6 +52,12 @@ class Exchange:
     explanation: Explanation | None = None
     at: float = field(default=0.0, compare=False)
 
+    def __reduce__(self) -> tuple[type[Exchange], tuple[object, ...]]:
+        """Pickled with its explanation instead of the file that explains it, which belongs to a card's layout."""
+        explanation = Explanation(self.name, self.meaning, self.details)
+        kept = (self.sent, self.received, self.hidden, None, self.pins, self.failure, explanation, self.at)
+        return Exchange, kept
+
     @property
     def command(self) -> str:
         """The command in hex digits, header and data separated, secret bytes as ``**``."""

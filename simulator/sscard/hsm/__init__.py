@@ -4,14 +4,16 @@ from sscard.lazy import names_on_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable
+    from sscard.errors import HsmError, HsmUnavailable
+    from sscard.hsm.protocol import Hsm
     from sscard.hsm.registry import open_hsm
     from sscard.hsm.soft import SoftHsm
 else:
     __getattr__, __dir__ = names_on_use(
         __name__,
         {
-            "sscard.hsm.protocol": ("Hsm", "HsmError", "HsmUnavailable"),
+            "sscard.errors": ("HsmError", "HsmUnavailable"),
+            "sscard.hsm.protocol": ("Hsm",),
             "sscard.hsm.registry": ("open_hsm",),
             "sscard.hsm.soft": ("SoftHsm",),
         },

@@ -8,29 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from sscard.errors import PhrasedError
-from sscard.i18n.phrase import Phrase, Sayable
+from sscard.errors import HsmError, HsmUnavailable
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import Address, CardReference, Use
 from sscard.standard.cipher import FACTOR_LENGTH, SUITES, SUPPORTED, Suite
 
+__all__ = ["Access", "CheckedHsm", "Hsm", "HsmError", "HsmUnavailable", "factor_refusal"]
+
 HEADER_LENGTH = 5
 PIN_MAX_BYTES = 8
-
-
-class HsmError(PhrasedError):
-    """The HSM refused. The text is the reason and never contains a key or PIN."""
-
-
-class HsmUnavailable(HsmError):
-    """The HSM cannot be used: not reachable, no such token, wrong token or PIN. Exit code 3.
-
-    ``remedy`` is the command or the setting that helps.
-    """
-
-    def __init__(self, problem: Sayable, remedy: Sayable) -> None:
-        super().__init__(problem)
-        self.args = (problem, remedy)
-        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True)

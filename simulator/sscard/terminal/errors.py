@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from sscard.hsm import HsmError
+from sscard.errors import HsmError
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.pickling import PortableError
 from sscard.standard.apdu import SW, named_status, tries_in
-from sscard.standard.cipher import ALGORITHM_NAMES
 
 
 class ApduError(PortableError):
@@ -64,6 +63,8 @@ class UnknownAlgorithm(HsmError):
     """The card names an unknown algorithm; raised before a key is used, so no try is lost."""
 
     def __init__(self, algorithm: int) -> None:
+        from sscard.standard.cipher import ALGORITHM_NAMES
+
         known = ", ".join(f"{known:02X} {name}" for known, name in ALGORITHM_NAMES.items())
         super().__init__(
             Phrase(

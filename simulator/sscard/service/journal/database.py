@@ -262,7 +262,7 @@ class SqlJournal(JournalReader):
         entry = Entry(lane=head.lane, position=head.events + 1, case=number, place=place, **written(event))
         seal = entry.sealed(self.key, head.last)
         db.later(schema.NEW_EVENT, *entry[:-1], seal)
-        moved = replace(head, events=entry.position, last=seal)
+        moved = Head(head.lane, entry.position, head.cases, seal)
         db.later(schema.MOVE_HEAD, moved.events, moved.cases, moved.last, moved.sealed(self.key), moved.lane)
         return event
 

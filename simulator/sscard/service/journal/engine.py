@@ -256,12 +256,13 @@ def open_database(url: str, *, write: bool, create: bool = False) -> Database:
 
 def _server(url: str, parts: re.Match[str]) -> Database:
     """PostgreSQL, with the options that the URL has; the password is not shown."""
-    if int(parts["port"] or 0) > 0xFFFF:
+    query = parse_qsl(parts["query"] or "")
+    if int(parts["port"] or 0) > 0xFFFF or len(dict(query)) < len(query):
         raise InputError(NO_URL, remedy=EXPECTED)
     shown = url.replace(f":{parts['password']}@", "@", 1) if parts["password"] else url
     shown = re.sub(r"(?<=[?&])(\w*password)=[^&]*", r"\1=***", shown)
     named = {name: unquote(parts[name] or "") for name in ("host", "user", "password", "port", "dbname")}
-    options = named | {"host": parts["ipv6"] or named["host"]} | dict(parse_qsl(parts["query"] or ""))
+    options = named | {"host": parts["ipv6"] or named["host"]} | dict(query)
     try:
         kind = resolve_name("sscard.service.journal.postgresql:PostgresqlServer")  # imports psycopg, an extra
     except ModuleNotFoundError as error:
