@@ -21,6 +21,9 @@ FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 LARGEST: Final = 16 << 20
 """Bytes of a text file that is read whole: a document, a recording, a card image."""
 
+BESIDE: Final = ("-wal", "-shm", "-journal")
+"""The endings of the files that SQLite keeps beside a database."""
+
 
 def read_text(path: Path) -> str:
     """The text of a UTF-8 file of at most ``LARGEST`` bytes. Errors: ``InputError``."""
@@ -119,7 +122,7 @@ def _remedy(path: Path, error: OSError) -> Sayable:
         return Phrase("expected the name of a file")
     if error.errno in (errno.EACCES, errno.EPERM):
         return Phrase("look at the permissions: ls -ld {path} {folder}", path=str(path), folder=str(folder))
-    if error.errno == errno.EIO:
+    if error.errno in (errno.EIO, errno.EFBIG):
         return Phrase(
             "the disk is full or damaged, or the size of files is limited; see: df {folder}", folder=str(folder)
         )
@@ -158,6 +161,18 @@ def resolved(path: Path, expected: Sayable) -> Path:
             remedy=Phrase("make a copy with cp, and use the copy"),
         )
     return path.resolve()
+
+
+def check_not_beside(path: Path) -> None:
+    """``InputError`` for a file that SQLite keeps beside an existing database, such as the log of a card file."""
+    real = os.path.realpath(path)
+    for ending in BESIDE:
+        if real.endswith(ending) and os.path.isfile(real.removesuffix(ending)):  # noqa: PTH113 - of a string
+            raise InputError(
+                Phrase("belongs to {database}", database=Path(real).name.removesuffix(ending)),
+                file=str(path),
+                remedy=Phrase("choose another name"),
+            )
 
 
 def create_private(path: Path, content: bytes) -> None:

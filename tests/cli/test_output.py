@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from pathlib import Path
 
@@ -54,6 +55,43 @@ def test_an_output_is_never_an_input_of_the_command(sscard: CommandLine, folder:
     assert "is an input or another output of this command" in err
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert {name: after[name] for name in before} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        f"apdu card.db {TRY} --trace card.db-wal --force",
+        "image export card.db -o card.db-wal --force",
+        "image export card.db -o link-journal --force",
+        "run good.yaml --trace card.db-shm",
+        "case open card.db --journal card.db-wal --new 654321",
+    ],
+)
+def test_an_output_is_never_what_belongs_to_a_card_file(sscard: CommandLine, folder: Path, arguments: str) -> None:
+    Path("link-journal").symlink_to("card.db-journal")
+    code, out, err = sscard(*shlex.split(arguments))
+    assert (code, out) == (2, "")
+    assert "belongs to card.db" in err
+    assert not list(folder.glob("card.db-*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
+def test_an_image_takes_the_place_of_a_regular_file_only(sscard: CommandLine, folder: Path) -> None:
+    os.mkfifo("pipe")
+    code, _, err = sscard("image", "export", "card.db", "-o", "pipe", "--force")
+    assert code == 2
+    assert "pipe: is not a regular file" in err
+    assert Path("pipe").is_fifo()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no modes of files")
+@pytest.mark.parametrize("command", ["issue -o old --force", "image export card.db -o old --force"])
+def test_an_output_that_others_can_read_is_named(sscard: CommandLine, folder: Path, command: str) -> None:
+    Path("old").chmod(0o644)
+    code, _, err = sscard(*command.split())
+    assert code == 0
+    assert "old: " in err
+    assert "chmod" in err
 
 
 @pytest.mark.parametrize("output", ["no/folder", ".", "n" * 300])

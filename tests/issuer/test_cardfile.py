@@ -280,6 +280,63 @@ def test_a_card_that_replaced_one_in_use_can_be_used_afterwards(path: Path) -> N
         assert card.card.profile.personality.name == "v2-3des"
 
 
+def test_a_session_leaves_the_log_of_the_card_that_replaced_its_own(path: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "card.db"
+    other.parent.mkdir()
+    save_card(card_of("v2-3des"), other)
+    crash(other, *[WRONG] * 4)
+    with powered(path) as card:
+        card.transmit(WRONG)
+        wal_of(other).replace(wal_of(path))
+        other.replace(path)
+        with pytest.raises(InputError, match="was replaced"):
+            card.transmit(RIGHT)
+    assert on_disk(path).snapshot().pin_tries == 2
+
+
+def test_an_edited_file_with_a_foreign_log_leaves_what_the_name_leads_to(path: Path, tmp_path: Path) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("yesterday\n", encoding="utf-8")
+    with powered(path) as card:
+        card.transmit(WRONG)
+        wal_of(path).unlink()
+        wal_of(path).symlink_to(victim)
+        os.utime(path, (1, 1))
+        with pytest.raises(InputError, match="was edited"):
+            card.transmit(RIGHT)
+    assert victim.read_text(encoding="utf-8") == "yesterday\n"
+
+
+@pytest.mark.parametrize("meanwhile", [lambda path: os.utime(path, (1, 1)), replaced], ids=["edited", "replaced"])
+def test_a_folder_in_place_of_the_log_ends_no_session_with_a_traceback(
+    path: Path, meanwhile: Callable[[Path], object]
+) -> None:
+    with powered(path) as card:
+        card.transmit(WRONG)
+        wal_of(path).unlink()
+        wal_of(path).mkdir()
+        meanwhile(path)
+        with pytest.raises(InputError, match="while it was in use"):
+            card.transmit(RIGHT)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a limit on the size of files")
+def test_an_opening_without_room_leaves_a_card_that_needs_no_log(path: Path) -> None:
+    import resource
+
+    told = list[Sayable]()
+    room = path.stat().st_size + 1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, room)
+    try:
+        with pytest.raises(InputError, match="File too large"), open_card(path, notify=told.append):
+            pass
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert load_card(path, told.append).snapshot().pin_tries == 6
+    assert told == []
+
+
 def test_a_touched_file_keeps_its_tries(path: Path) -> None:
     with powered(path) as card:
         card.transmit(WRONG)

@@ -11,7 +11,7 @@ from sscard.cli.output import check_output, print_json
 from sscard.cli.target import tell
 from sscard.cli.types import FILE
 from sscard.cli.usage import argument, group, option
-from sscard.files import read_text
+from sscard.files import read_text, resolved
 from sscard.i18n.language import N_, _
 
 json_argument = argument("file", metavar=N_("IMAGE"), type=FILE, help=N_("JSON image file."))
@@ -35,7 +35,8 @@ def export(image: str, output: Path, force: bool) -> None:
 
     path = image_path(image)
     check_output(output, [path], replace=force)
-    write_whole(output.resolve(), write_image(load_card(path, tell)).encode())
+    target = resolved(output, _("expected the name of a JSON image, as in card.json"))
+    write_whole(target, write_image(load_card(path, tell)).encode(), tell)
     click.echo(_("{output}: image of {card}", output=output, card=path))
 
 
@@ -49,7 +50,7 @@ def import_image(file: Path, output: Path, force: bool) -> None:
     from sscard.issuer.image import read_image
 
     check_output(output, [file], replace=force)
-    save_card(read_image(read_text(file), str(file), tell), output)
+    save_card(read_image(read_text(file), str(file), tell), output, tell)
     click.echo(_("{output}: card of {image}; look at it with: sscard show {output}", output=output, image=file))
 
 

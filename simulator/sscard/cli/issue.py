@@ -58,7 +58,7 @@ def issue(
 ) -> None:
     """Personalise a card, or many, into a card file."""
     from sscard.cli.options import checked_pin
-    from sscard.cli.target import keys_of
+    from sscard.cli.target import keys_of, tell
     from sscard.issuer import find_personality, find_place, order_card, personalise
     from sscard.issuer.cardfile import save_card
 
@@ -84,7 +84,7 @@ def issue(
     first = order(number=numbers[0])  # its errors come before a folder is made
     if count == 1:
         check_output(output, inputs, replace=force)
-        save_card(personalise(first, roots), output)
+        save_card(personalise(first, roots), output, tell)
         if as_json:
             print_json("issue", {"cards": [_facts(first, output)]})
             return
@@ -115,7 +115,7 @@ def issue(
     issued = zip(numbers, paths, strict=True)
     for each, path in track(issued, description=_("issuing"), total=count, console=Console(stderr=as_json)):
         ordered = order(number=each)
-        save_card(personalise(ordered, roots), path)
+        save_card(personalise(ordered, roots), path, tell)
         cards.append(_facts(ordered, path))
     if as_json:
         print_json("issue", {"cards": cards})

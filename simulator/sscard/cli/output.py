@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from sscard.errors import InputError
-from sscard.files import unwritable
+from sscard.files import check_not_beside, unwritable
 from sscard.i18n.language import _
 
 
@@ -39,7 +39,8 @@ def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool
     """Check that a file can be written, before the card is touched; no file is changed.
 
     ``inputs`` are what the command reads, its card among them: an output that
-    is one of them is refused, under any name. A regular file that is not empty
+    is one of them is refused, under any name, and what SQLite keeps beside a
+    database. A regular file that is not empty
     is refused too unless ``replace``. Errors: ``InputError``, ``MissingPart``
     if the disk is full.
     """
@@ -55,6 +56,7 @@ def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool
                 file=str(path),
                 remedy=_("choose another name for the output"),
             )
+        check_not_beside(path)
         kind = path.stat() if path.exists() else None
         if kind is None:
             # Created and removed: this also finds a name that is too long and a full or read-only file system.

@@ -59,7 +59,7 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
             raise unreadable(source, system_error(error)) from None
 
 
-def save_card(card: Card, path: Path | str) -> None:
+def save_card(card: Card, path: Path | str, notify: Notify = ignore) -> None:
     """Write a new card file, whole or not at all; it takes the place of an existing file.
 
     A link stays, and its target is written. Errors: ``InputError`` if the file
@@ -69,7 +69,7 @@ def save_card(card: Card, path: Path | str) -> None:
     check_free(target, source)
     if holder_of(target):
         raise in_use(target, source)
-    write_whole(target, new_file(card))
+    write_whole(target, new_file(card), notify)
     with suppress(FileNotFoundError):  # of the card that was replaced; its stamp keeps it from being applied
         wal_of(target).unlink()
 

@@ -119,7 +119,8 @@ def check_kind(path: Path, source: str) -> None:
         raise unreadable(source, error) from None
     if not head.startswith(DATABASE) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
         if head.lstrip().startswith(JSON_STARTS):
-            new = Path(source).with_suffix(".db") if source.endswith(".json") else f"{source}.db"
+            new = Path(source).with_suffix("") if source.endswith((".json", ".db")) else Path(source)
+            new = new.with_name(f"{new.name}-card.db" if source.endswith(".db") else f"{new.name}.db")
             raise InputError(
                 Phrase("is a JSON image, not a card file"),
                 file=source,

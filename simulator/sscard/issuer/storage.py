@@ -99,10 +99,11 @@ def holder_of(path: Path) -> str:
     return str(answered[-1]) if answered[0] != fcntl.F_UNLCK and answered[-1] > 0 else ""
 
 
-def write_whole(target: Path, content: bytes) -> None:
-    """Write a file whole or not at all: a new file beside it, synced, takes its place.
+def write_whole(target: Path, content: bytes, notify: Notify) -> None:
+    """Write a file with secrets whole or not at all: a new file beside it, synced, takes its place.
 
-    A new file has mode 0600, one that is replaced keeps owner, group and mode.
+    A new file has mode 0600, one that is replaced keeps owner, group and mode,
+    with a warning if others can read it. ``target`` is a path as of ``resolved``.
     Errors: ``InputError``, ``MissingPart`` if the disk is full.
     """
     beside = target.with_name(f".{target.name}.new")
@@ -129,3 +130,4 @@ def write_whole(target: Path, content: bytes) -> None:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
         raise unwritable(target, error) from None
+    warn_if_exposed(target, notify)

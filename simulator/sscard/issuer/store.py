@@ -112,8 +112,11 @@ class CardStore:
         self.problem: InputError | MissingPart | None = None
         self._source = source
         self._edited = False
+        self._begun = False
         self._unchanged: tuple[int, ...] = ()
         self._log_seen = False
+        self._log: int | None = None
+        """Our own handle of the log, from the moment the session is in the file."""
         self._frames = 0
         check_free(path, source)
         check_kind(path, source)
@@ -137,15 +140,15 @@ class CardStore:
             self._stamp = stamp_of(self._database)
             self._begin(stale, sync=sync)
         except sqlite3.Error as error:
-            self._end()
+            self._give_up()
             if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 raise in_use(path, source) from None
             raise self._cause(error) from None
         except OSError as error:
-            self._end()
+            self._give_up()
             raise unwritable(Path(source), error) from None
         except BaseException:
-            self._end()
+            self._give_up()
             raise
         self.card.memory.keep_in(self)
 
@@ -161,6 +164,7 @@ class CardStore:
         # log fits the file also if this process is killed between copying the stamp and its next change.
         self._copy_log()
         self._stamp = self._stamp[TOKEN : 2 * TOKEN] + os.urandom(TOKEN) + bytes(8) + b"\1"
+        self._begun = True
         if stale:
             fill(self._database, self.card, self._stamp)
         else:
@@ -171,11 +175,10 @@ class CardStore:
         self._count()
         (page,) = self._database.execute("PRAGMA page_size").fetchone()
         size = WAL_HEADER + (FULL_LOG + COMMAND_FRAMES) * (FRAME_HEADER + page)
-        handle = os.open(wal_of(self.path), os.O_WRONLY | os.O_APPEND | FLAGS)
-        with open(handle, "wb") as wal:  # noqa: PTH123 - of a handle
-            wal.write(bytes(max(0, size - os.fstat(handle).st_size)))
-            wal.flush()
-            self._wal = Identity.of(handle)
+        self._log = os.open(wal_of(self.path), os.O_RDWR | os.O_APPEND | FLAGS)
+        with open(self._log, "wb", closefd=False) as wal:
+            wal.write(bytes(max(0, size - os.fstat(self._log).st_size)))
+        self._wal = Identity.of(self._log)
 
     def commit(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
         self._begin_change()
@@ -236,25 +239,50 @@ class CardStore:
         self.problem = self.problem or InputError(problem, file=self._source, remedy=remedy)
 
     def close(self) -> None:
-        """Copy the log to the file and remove it; after an edit of the file it stays, as after a crash."""
+        """Copy the log to the file and remove it; after an edit of the file it stays, as after a crash.
+
+        A log at its path that is not ours belongs to the file that took the place of ours, and stays.
+        """
         wal = wal_of(self.path)
-        if self._edited:
-            kept = b""
-            with suppress(OSError):
+        if self._edited and self._log is not None:
+            ours, kept = self._is_log(wal), b""
+            if ours:
                 kept = wal.read_bytes()
-                os.truncate(wal, 0)  # so that SQLite has nothing to copy
+            os.ftruncate(self._log, 0)  # so that SQLite has nothing to copy
             self._end()
-            wal.write_bytes(kept)
+            if ours:
+                try:
+                    handle = os.open(wal, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | FLAGS, 0o600)
+                    with open(handle, "wb") as log:  # noqa: PTH123 - of a handle
+                        log.write(kept)
+                except OSError as error:
+                    raise unwritable(wal, error) from None
             return
         with suppress(sqlite3.Error):
             self._stamp = self._stamp[:-1] + b"\0"
             self._database.execute(PUT_NUMBER, (self._stamp, STAMP_ROW))
             self._copy_log()
-            if self._has_moved():  # then SQLite leaves the log, and it keeps others from using the file in its place
+            if self._has_moved() and self._is_log(wal):  # then SQLite leaves it, and it keeps others from the file
                 wal.unlink(missing_ok=True)
         self._end()
 
+    def _is_log(self, wal: Path) -> bool:
+        """Whether a path leads to the log of this session."""
+        try:
+            return self._log is not None and wal.lstat()[1:3] == os.fstat(self._log)[1:3]
+        except OSError:
+            return False
+
+    def _give_up(self) -> None:
+        """End an opening that failed: what it has begun in the file is ended, so that nobody misses its log."""
+        if self._begun:
+            self.close()
+        else:
+            self._end()
+
     def _end(self) -> None:
+        if self._log is not None:
+            os.close(self._log)  # Windows deletes no open file
         self._database.close()
         os.close(self._handle)  # not before: it would drop the locks
         _held.discard(self._held)

@@ -23,7 +23,7 @@ from typing import Any, ClassVar, Final
 from urllib.parse import parse_qsl, unquote
 
 from sscard.errors import InputError, MissingPart
-from sscard.files import FLAGS, mode_of, resolved
+from sscard.files import FLAGS, check_not_beside, mode_of, resolved
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.storage import Identity
@@ -237,6 +237,7 @@ def open_database(url: str, *, write: bool, create: bool = False) -> Database:
         file = ""
     if rest or not file:
         raise InputError(NO_URL, remedy=EXPECTED)
+    check_not_beside(Path(file))
     if create:
         try:
             _create(Path(file))
