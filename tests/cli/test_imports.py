@@ -57,6 +57,12 @@ def test_a_start_imports_only_what_it_needs(name: str, tmp_path: Path) -> None:
     assert (packages | found & SLOW) - allowed == set()
 
 
+def test_a_run_imports_no_package_of_a_report_a_journal_or_a_server(tmp_path: Path) -> None:
+    found = imported(["-m", "sscard", "run", "-k", "verify"], tmp_path)
+    assert "sscard.scenario.runner" in found
+    assert found.isdisjoint({"jinja2", "holidays", "psycopg", "sqlite3", "starlette", "uvicorn"})
+
+
 def test_a_package_too_many_is_found(tmp_path: Path) -> None:
     """The list of a program that imports two more is longer by these."""
     found = imported(["-c", "import sscard, yaml, shutil"], tmp_path)

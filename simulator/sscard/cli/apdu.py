@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from textwrap import indent
 from typing import TYPE_CHECKING
 
 import click
@@ -161,6 +160,8 @@ def show_later(_event: Event) -> None:
 @contextmanager
 def printed_events() -> Iterator[Save]:
     """Print the conversation for programs, event by event, as one JSON object."""
+    from textwrap import indent
+
     from sscard.conversation.recording import event_facts
 
     head = json.dumps({"schema": "sscard.conversation/1", "events": []}, indent=1)

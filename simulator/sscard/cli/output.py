@@ -6,7 +6,6 @@ import os
 import stat
 from collections.abc import Iterable
 from pathlib import Path
-from textwrap import indent
 from typing import Any
 
 import click
@@ -27,6 +26,7 @@ def print_json(name: str, content: dict[str, Any]) -> None:
 def print_json_list(name: str, items: Iterable[dict[str, Any]]) -> None:
     """Print JSON as ``print_json``, with a list under the name of its schema, one item at a time."""
     import json
+    from textwrap import indent
 
     separator = f'{{\n "schema": "sscard.{name}/1",\n "{name}": ['
     for item in items:

@@ -10,8 +10,8 @@ command; nothing shows or pickles them.
 
 from __future__ import annotations
 
+from _operator import _compare_digest as compare_digest  # that of hmac, whose import loads the hashes of OpenSSL
 from functools import lru_cache
-from hmac import compare_digest
 from typing import Final
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from sscard.conversation import Event, Exchange
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
@@ -17,6 +15,8 @@ from sscard.version import __version__
 
 def write(results: Sequence[ScenarioResult], seed: int) -> str:
     """The page; failed scenarios are open, passed ones fold out."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # only a run with this report needs it
+
     environment = Environment(
         loader=PackageLoader("sscard.scenario.reports"),
         autoescape=True,
