@@ -10,6 +10,9 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
+# The tests start hundreds of programs, which compile their sources again each time if Python may not keep the result.
+export PYTHONDONTWRITEBYTECODE :=
+
 # What mypyc compiles, unchanged: the packages that pyproject.toml names.
 COMPILED := build/compiled
 PACKAGES := $(shell sed -n 's/^compiled = \[\(.*\)\]$$/\1/p' pyproject.toml | tr -d '",')
