@@ -27,6 +27,7 @@ from sscard.chip.memory import Moment, PowerLost
 from sscard.cli.usage import BadValue, Unusable
 from sscard.driver.errors import DriverError
 from sscard.errors import InputError, InvalidValue, MissingPart, PhrasedError, TransportError
+from sscard.fields import FieldError
 from sscard.hsm import HsmUnavailable, SoftHsm
 from sscard.hsm.http import HttpHsm
 from sscard.i18n.language import speaking
@@ -90,6 +91,7 @@ MADE: dict[type[Exception], Callable[[Any], Exception]] = {
     TransportError: lambda kind: kind(SAID),
     DaemonFailed: lambda kind: kind(Phrase("pcscd exited on start\n{log}", log="")),
     InputError: lambda kind: kind(SAID, file="card.db", line=3, column=7, remedy=Phrase("keep one of them")),
+    FieldError: lambda kind: kind(("card", "pin"), SAID, Phrase("keep one of them")),
     InvalidValue: lambda kind: kind(SAID, Phrase("keep one of them")),
     MissingPart: lambda kind: kind(Phrase("pcscd is not installed"), "sudo apt-get install pcscd"),
     HsmUnavailable: lambda kind: kind(Phrase("the token's PIN is not given"), "SSCARD_TOKEN_PIN=PIN"),

@@ -15,10 +15,10 @@ from stdnum.cn import ric
 
 import kit
 from sscard.card import Personality
-from sscard.chip.memory import Memory, Moment, PowerLost
+from sscard.chip.memory import Log, Memory, Moment, PowerLost
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
-from sscard.issuer import Card, KeyHierarchy, builtin_keys, make_holder, make_order, personalise
+from sscard.issuer import Card, KeyHierarchy, builtin_keys, issue_card, make_holder, make_order, personalise
 from sscard.issuer.hierarchy import CardReference, KeyFile
 from sscard.issuer.holder import is_id_number
 from sscard.issuer.image import write_image
@@ -220,3 +220,13 @@ def test_an_order_of_another_city_has_the_district_of_that_city(personality: Per
     assert file is not None
     contents = [card.memory.strings[file.cell] for card in cards]
     assert contents[0] == contents[2] != contents[1]
+
+
+def test_a_recovery_changes_no_card_but_its_own() -> None:
+    """The cells of a complete log are written like any change."""
+    one, other = (issue_card(seed=seed) for seed in (1, 2))
+    before = list(other.memory.numbers)
+    one.memory.log = Log([(PIN_TRIES, 1)], [], complete=True)
+    one.memory.recover()
+    assert one.snapshot().pin_tries == 1
+    assert other.memory.numbers == before

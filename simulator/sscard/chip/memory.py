@@ -163,10 +163,6 @@ class Memory:
         return copy
 
     def _write(self, numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
-        if self._shared:
-            self._shared = False
-            self.numbers = self.numbers[:]
-            self._limit = self._next_fault()
         writes = self.writes + 2 + len(numbers) + len(strings)
         if writes > self.fail_at:
             raise MemoryFailure
@@ -189,6 +185,10 @@ class Memory:
         """Write cells: to the store first."""
         if self._store is not None:
             self._store.commit(numbers, strings)
+        if self._shared:
+            self._shared = False
+            self.numbers = self.numbers[:]
+            self._limit = self._next_fault()
         for cell, value in numbers:
             self.numbers[cell] = value
         for place, content in strings:

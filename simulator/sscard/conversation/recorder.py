@@ -46,10 +46,10 @@ class Exchange:
     sent: bytes
     received: bytes
     hidden: Collection[int] = ()
-    source: Source = None
+    source: Source = field(default=None, compare=False)
     pins: tuple[int, ...] = ()
     failure: Sayable = ""
-    explanation: Explanation | None = None
+    explanation: Explanation | None = field(default=None, compare=False)
     at: float = field(default=0.0, compare=False)
 
     def __reduce__(self) -> tuple[type[Exchange], tuple[object, ...]]:

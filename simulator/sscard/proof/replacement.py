@@ -12,7 +12,6 @@ import errno
 import os
 import re
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from itertools import product
@@ -37,9 +36,11 @@ LINE: Final = re.compile(
 )
 RENAMED: Final = re.compile(r', "([^"]*)"')
 FAULTS: Final = {
-    "KILL": f"signal={signal.SIGKILL.name}",
+    "KILL": "signal=SIGKILL",
     **{errno.errorcode[number]: f"error={errno.errorcode[number]}" for number in (errno.ENOSPC, errno.EIO)},
 }
+KILLED: Final = 9
+"""The number of SIGKILL, which Windows does not have."""
 REFUSED: Final = (2, 3)
 """Exit codes of a command that could not replace the file."""
 
@@ -102,7 +103,7 @@ class Replacement:
         )  # fmt: skip
         if after not in (self._old, self._new):
             yield (OLD_OR_NEW if after else FILE_OPENS), happened
-        if code not in (0, -signal.SIGKILL, 128 + signal.SIGKILL, *REFUSED):
+        if code not in (0, -KILLED, 128 + KILLED, *REFUSED):
             yield ANSWER_KEPT, happened
         if code == 0 and after != self._new:  # it said that it had replaced the file
             yield ANSWER_KEPT, happened
