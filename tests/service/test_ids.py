@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from sscard.issuer.holder import has_check_character, is_id_number
 from sscard.service import Document
 from sscard.service.identity import digest, mask
 from sscard.service.ids import age_on, read_id_number
@@ -70,3 +71,11 @@ def test_a_number_is_masked_and_its_digest_needs_the_key() -> None:
     assert mask("E1234567") == "********"
     assert digest("11010519491231002x", b"key") == digest(" 11010519491231002X", b"key")
     assert digest("11010519491231002x", b"key") != digest("11010519491231002X", b"another")
+
+
+@pytest.mark.parametrize("number", ["82080419760202002X", "820804397602020026"])
+def test_a_number_of_a_place_without_districts_is_not_valid(number: str) -> None:
+    """Found by the fuzzer: the library of ID numbers ends in a KeyError."""
+    assert has_check_character(number)
+    assert not is_id_number(number)
+    assert read_id_number(number, date(2026, 1, 5)).problem

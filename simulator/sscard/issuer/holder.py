@@ -90,6 +90,11 @@ def is_id_number(number: str) -> bool:
     """Whether an 18-character number is well-formed, with a real birth date and the right check character."""
     if RESIDENCE_PERMIT.fullmatch(number) or PERMANENT_RESIDENCE.fullmatch(number):
         return has_check_character(number) and _is_date(number[6:14])
+    return is_resident_number(number)
+
+
+def is_resident_number(number: str) -> bool:
+    """Whether a number is that of a resident ID card (GB 11643), of a district that existed in the year of birth."""
     if not RESIDENT_ID.fullmatch(number):
         from stdnum.cn import ric
 
@@ -109,7 +114,7 @@ def _existed(district: str, year: str) -> bool:
 
     try:
         return bool(ric.get_birth_place(f"{district}{year}0101"))
-    except ValidationError:
+    except (ValidationError, KeyError):  # KeyError: the place has no districts, as 8208
         return False
 
 

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from stdnum.cn import ric
-
-from sscard.issuer.holder import PERMANENT_RESIDENCE, RESIDENCE_PERMIT, has_check_character
+from sscard.issuer.holder import PERMANENT_RESIDENCE, RESIDENCE_PERMIT, has_check_character, is_resident_number
 from sscard.service.words import Document
 
 OLD_PERMANENT_RESIDENCE: Final = re.compile(r"[A-Z]{3}\d{12}")
@@ -45,7 +43,7 @@ def read_id_number(number: str, today: date) -> IdNumber:
         return _checked(Document.PERMANENT_RESIDENCE_ID, total % 10 == int(text[-1]), born, today)
     if PASSPORT.fullmatch(text):
         return IdNumber(Document.PASSPORT)
-    return _checked(Document.RESIDENT_ID, ric.is_valid(text), text[6:14], today)
+    return _checked(Document.RESIDENT_ID, is_resident_number(text), text[6:14], today)
 
 
 def age_on(born: date, today: date) -> int:
