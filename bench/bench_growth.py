@@ -1,6 +1,6 @@
 """Whether costs stay flat: to the millionth command of a session, and to 100,000 cards alive.
 
-    python bench/bench_growth.py [--commands 1000000] [--cards 100000] [--plot bench/plots]
+    python bench/bench_growth.py [--commands 1000000] [--cards 100000] [--plot FOLDER]
 
 Commands: two sessions with cards of their own take turns of 100 commands, so that a disturbance of the machine meets
 both: a bare chip, and a chip behind a recorder that writes a recording as ``sscard record`` does. The figure at 10,000
@@ -275,11 +275,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--commands", type=int, default=1_000_000, help="commands of a session (default 1000000)")
     parser.add_argument("--cards", type=int, default=100_000, help="cards alive (default 100000)")
-    parser.add_argument("--plot", type=Path, default=Path(__file__).parent / "plots", help="folder of the plots")
+    parser.add_argument("--plot", type=Path, help="folder for plots and tables, as bench/plots; default: none")
     given = parser.parse_args()
     if min(given.commands, given.cards) < TURN:
         parser.error(f"at least {TURN} commands and cards")
-    given.plot.mkdir(parents=True, exist_ok=True)
     console = Console(record=True)
     build = "compiled" if not str(sscard.card.chip.__file__).endswith(".py") else "plain"
     console.print(f"Python {platform.python_version()}, {build} chip, {os.cpu_count()} CPUs")
@@ -292,9 +291,12 @@ def main() -> None:
         ("verify", "CPU time of a VERIFY with many cards alive", "cards alive", verified),
         ("card-memory", "Memory of one more card", "cards alive", memory),
     ):
-        (given.plot / f"{name}.svg").write_text(plot(title, what, series), "utf-8")
+        if given.plot is not None:
+            given.plot.mkdir(parents=True, exist_ok=True)
+            (given.plot / f"{name}.svg").write_text(plot(title, what, series), "utf-8")
         console.print(table_of(title, what, series))
-    (given.plot / "growth.txt").write_text(console.export_text(), "utf-8")
+    if given.plot is not None:
+        (given.plot / "growth.txt").write_text(console.export_text(), "utf-8")
 
 
 if __name__ == "__main__":

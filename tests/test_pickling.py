@@ -8,7 +8,8 @@ import pickle
 import pkgutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from copy import copy
+from contextlib import suppress
+from copy import copy, deepcopy
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
@@ -32,7 +33,7 @@ from sscard.hsm import HsmUnavailable, SoftHsm
 from sscard.hsm.http import HttpHsm
 from sscard.i18n.language import speaking
 from sscard.i18n.phrase import Phrase
-from sscard.issuer import Card, builtin_keys, load_keys, personalise, preset
+from sscard.issuer import Card, builtin_keys, issue_card, load_keys, personalise, preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
 from sscard.issuer.image import write_image
 from sscard.issuer.psam import issue_psam
@@ -45,7 +46,7 @@ from sscard.service.journal.memory import Overtaken
 from sscard.standard.cipher import SUITES
 from sscard.standard.encoding import InvalidPin
 from sscard.standard.suite import UnknownAlgorithmId
-from sscard.standard.tree import PIN_TRIES
+from sscard.standard.tree import PIN, PIN_TRIES
 from sscard.terminal import AuthenticationFailed, CardSession, UnknownAlgorithm, WrongPin
 from sscard.terminal.errors import ApduError
 from sscard.terminal.psam import PsamError
@@ -354,3 +355,33 @@ def test_a_pool_of_processes_goes_on_after_a_wrong_pin(personality: Personality)
         assert back.profile.layout is card.profile.layout
         reset = processes.submit(pool.reset_pin, order, builtin_keys(), hsm, "654321").result()
     CardSession.start(reset.chip(), hsm).verify_pin("654321")
+
+
+@pytest.mark.parametrize("again_", [again, copy, deepcopy], ids=["pickle", "copy", "deepcopy"])
+@pytest.mark.parametrize(("point", "moment"), [(0, Moment.AFTER), (1, Moment.BEFORE)])
+def test_a_card_with_a_log_that_is_copied_leaves_new_cards_whole(
+    again_: Callable[[Card], Card], point: int, moment: Moment
+) -> None:
+    card = issue_card(seed=1)
+    card.memory.cut_power(point, moment)
+    with suppress(PowerLost):
+        CardSession.start(card.chip(), SoftHsm()).verify_pin("000000")
+    assert card.memory.log is not None
+    copied = again_(card)
+    CardSession.start(copied.chip(), SoftHsm())
+    assert copied.snapshot().pin_tries == 5
+    assert issue_card(seed=2).snapshot().pin_tries == 6
+
+
+def test_a_copy_of_a_memory_is_one_of_its_own() -> None:
+    card = issue_card(seed=1)
+    memory = copy(card.memory)
+    memory.put_number(PIN_TRIES, 0)
+    memory.put_string(PIN, b"")
+    assert card.snapshot().pin_tries == issue_card(seed=2).snapshot().pin_tries == 6
+    assert card.snapshot().pin_set
+
+
+def test_a_chip_is_not_pickled_and_says_what_to_pickle() -> None:
+    with pytest.raises(TypeError, match="pickle the card"):
+        pickle.dumps(issue_card(seed=1).chip())

@@ -24,7 +24,7 @@ SUFFIX = sysconfig.get_config_var("EXT_SUFFIX")
 MYPYC = """\
 import pathlib, sys
 pathlib.Path("group__mypyc{suffix}").touch()
-for name in sys.argv[1:]:
+for name in (word for word in sys.argv[1:] if not word.startswith("-")):
     pathlib.Path(name).with_suffix("{suffix}").touch()
 """
 """What mypyc leaves, without the minutes that it takes."""

@@ -6,7 +6,7 @@ methods of ``Engine`` that they override.
 
 from __future__ import annotations
 
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NoReturn, TypeVar
 
 from sscard.chip.answers import (
     MEMORY_FAILURE,
@@ -107,6 +107,9 @@ class Engine(Generic[S]):
         self._random = random
         self._contact = contact
         self._session: S | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(f"the {self._name} has a session, which stays in its process: pickle the card")
 
     def new_session(self) -> S:
         """The session of a chip that was just powered on."""

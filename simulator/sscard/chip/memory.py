@@ -237,8 +237,8 @@ class Memory:
 
 
 def restored(numbers: list[int], strings: list[bytes], log: Log | None) -> Memory:
-    """The memory with these cells and this log."""
-    memory = Memory(numbers, strings)
+    """A memory with these values of its cells and this log; a copy shares no list with its original."""
+    memory = Memory(numbers[:], strings[:])
     memory.log = log
     return memory
 

@@ -211,7 +211,11 @@ class HsmOperations:
         paths: dict[str, Any] = {HEALTH: {"get": health}}
         for name, (request, _) in self._operations.items():
             schema = request.__name__.removeprefix("_")
-            schemas[schema] = request.model_json_schema() | {"title": schema}
+            schemas[schema] = made = request.model_json_schema() | {"title": schema}
+            if issubclass(request, _OfCard):  # either of them, and no default that a client would send
+                made["oneOf"] = [{"required": ["address"]}, {"required": ["key"]}]
+                for field in ("address", "key"):
+                    del made["properties"][field]["default"]
             post = {"requestBody": {"required": True, "content": _content(schema)}, "responses": _answers("Result")}
             paths[f"/v1/{name}"] = {"post": {"operationId": name, **post}}
         return {

@@ -150,6 +150,8 @@ def order_card(
         raise InputError(Phrase("a city code has six digits"), remedy=Phrase("for example {city}", city=CITY))
     product = find_personality(personality) if isinstance(personality, str) else personality
     policy = find_place(place) if isinstance(place, str) and place else place or None
+    if number < 1:
+        raise InputError(Phrase("a card of a series has a number from 1"))
     random = seed if isinstance(seed, Random) else Random(seed if seed is None or number == 1 else f"{seed}/{number}")
     made_up = make_holder(random)
     order = make_order(

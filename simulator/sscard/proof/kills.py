@@ -169,7 +169,8 @@ def _kill_workers(part: _Part, office: Office, restart: Callable[[], None] | Non
         reason = random.choice(REASONS)
         step, key = random.randrange(steps[reason]), f"kill {number}"
         if restart is not None and random.randrange(RESTART_EVERY) == 0:
-            part.note("server_restarts", office.without_server(step, f"restart {number}", reason, restart))
+            restarts = part.proof.counts.get("server_restarts", 0)
+            part.note("server_restarts", office.without_server(step, f"restart {restarts}", reason, restart))
         elif random.random() < 0.5:
             part.note(kills, office.killed_at(step, key, reason))
         else:

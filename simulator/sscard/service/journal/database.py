@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -91,8 +91,9 @@ class JournalReader:
             conditions["due > '' AND due < ?"] = [due_before.isoformat()]
         some = schema.EVENTS_OF_SOME.format(schema.CASES_WHERE + " AND ".join(conditions))
         statement = some if conditions else schema.EVENTS_BY_CASE
-        with self._reading() as db:
-            rows = db.stream(statement, *(value for values in conditions.values() for value in values))
+        values = (value for some in conditions.values() for value in some)
+        # Closed before the database, also if a case cannot be read.
+        with self._reading() as db, closing(db.stream(statement, *values)) as rows:
             for number, events in groupby(map(Entry.of, rows), attrgetter("case")):
                 yield self._built(number, [*events])
 

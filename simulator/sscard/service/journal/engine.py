@@ -14,7 +14,7 @@ import os
 import re
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from pkgutil import resolve_name
@@ -66,7 +66,7 @@ class Connection(ABC):
         self._waiting: list[Statement] = []
 
     @abstractmethod
-    def stream(self, statement: str, *values: Any) -> Iterator[Row]:
+    def stream(self, statement: str, *values: Any) -> Generator[Row, None, None]:
         """The rows of a SELECT, of which the memory holds at most 500."""
 
     @abstractmethod
@@ -194,7 +194,7 @@ class _Sqlite(Connection):
             self.close()
             raise
 
-    def stream(self, statement: str, *values: Any) -> Iterator[Row]:
+    def stream(self, statement: str, *values: Any) -> Generator[Row, None, None]:
         self.run()
         with closing(self._raw.execute(statement, values)) as cursor:
             yield from cursor

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Generator, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Final
 
@@ -11,6 +12,9 @@ from psycopg.conninfo import make_conninfo
 
 from sscard.errors import InputError
 from sscard.service.journal.engine import EXPECTED, NO_URL, Connection, Database, Row, Statement
+
+# psycopg logs an error while it leaves a pipeline, which it raises too; without a handler Python prints it.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 LOCK: Final = 0x55CA2D
 """The number of the advisory lock under which a journal is migrated."""
@@ -54,7 +58,7 @@ class _Postgresql(Connection):
         super().__init__()
         self._raw = raw
 
-    def stream(self, statement: str, *values: Any) -> Iterator[Row]:
+    def stream(self, statement: str, *values: Any) -> Generator[Row, None, None]:
         self.run()
         with self._raw.cursor(name="rows") as cursor:
             cursor.itersize = 500
