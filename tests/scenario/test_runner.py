@@ -124,7 +124,9 @@ class Wearing:
 
     def transmit(self, command: bytes, /) -> bytes:
         layout = self.chip.profile.layout
-        self.chip.memory.numbers[layout.counter(layout.puk, 0)] -= 1
+        numbers = self.chip.memory.numbers[:]  # those of a new card are shared
+        numbers[layout.counter(layout.puk, 0)] -= 1
+        self.chip.memory.numbers = numbers
         return self.chip.transmit(command)
 
 
