@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing, suppress
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -17,6 +18,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer import builtin_keys
 from sscard.service import Act, Applicant, Application, Case, Channel, Overtaken, PinService, Reason, Stage
 from sscard.service.journal.database import SqlJournal
+from sscard.service.journal.engine import open_database
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN
 from sscard.terminal import CardSession
@@ -156,3 +158,16 @@ def check(url: str, cases: int) -> None:
         if case.key not in shared:
             assert (case.stage, acts[Act.BEGUN], acts[Act.DONE], acts[Act.COMPLETED]) == (Stage.COMPLETED, 1, 1, 1)
     assert (verified.cases, verified.events, verified.findings) == (cases + SHARED, 5 * cases + SHARED, ())
+
+
+def test_a_server_answers_after_statements_that_failed_together(postgres: str) -> None:
+    """Of statements that are sent together, those behind a failure are not executed, and not prepared."""
+    insert, select = "INSERT INTO one VALUES (?)", "SELECT id FROM one"
+    with closing(open_database(postgres, write=True)) as database:
+        with database.transaction(write=True) as db:
+            db.run(("CREATE TABLE one (id int PRIMARY KEY)", ()), (insert, (1,)))
+        for _ in range(10):
+            with suppress(database.integrity_error), database.transaction(write=True) as db:
+                db.run((insert, (1,)), (select, ()))
+            with database.transaction(write=False) as db:
+                assert db.rows(select) == [(1,)]

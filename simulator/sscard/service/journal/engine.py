@@ -52,6 +52,8 @@ class Connection(ABC):
 
     lanes: ClassVar[int]
     """Lanes of a new journal."""
+    reusable: ClassVar[bool] = True
+    """Whether it can be used again after a statement failed."""
     private: ClassVar[bool]
     """Whether the database may hold nothing but a journal."""
     lock: ClassVar[str]
@@ -142,7 +144,10 @@ class Database(ABC):
                 db.close()
                 self.close()
             else:
-                self._idle.append(db)
+                if db.reusable:
+                    self._idle.append(db)
+                else:
+                    db.close()
             raise
         self._idle.append(db)
 

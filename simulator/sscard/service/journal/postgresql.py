@@ -40,6 +40,8 @@ class PostgresqlServer(Database):
 
 class _Postgresql(Connection):
     lanes = 64
+    # Behind a statement that fails, psycopg takes statements for prepared that the server has skipped.
+    reusable = False
     private = False
     lock = " FOR UPDATE"
     schema_lock = (("SELECT pg_advisory_xact_lock(?)", (LOCK,)),)
