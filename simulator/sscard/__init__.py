@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from sscard.hsm.registry import open_hsm
     from sscard.hsm.soft import SoftHsm
     from sscard.issuer.cardfile import save_card
-    from sscard.issuer.hierarchy import KeyHierarchy, load_keys
+    from sscard.issuer.hierarchy import KeyHierarchy
     from sscard.issuer.issue import issue_card
+    from sscard.issuer.lookup import load_keys
     from sscard.issuer.personalise import Card
     from sscard.scenario.library import run_scenarios
     from sscard.scenario.runner import ScenarioResult
@@ -76,8 +77,9 @@ else:
             "sscard.hsm.registry": ("open_hsm",),
             "sscard.hsm.soft": ("SoftHsm",),
             "sscard.issuer.cardfile": ("save_card",),
-            "sscard.issuer.hierarchy": ("KeyHierarchy", "load_keys"),
+            "sscard.issuer.hierarchy": ("KeyHierarchy",),
             "sscard.issuer.issue": ("issue_card",),
+            "sscard.issuer.lookup": ("load_keys",),
             "sscard.issuer.personalise": ("Card",),
             "sscard.scenario.library": ("run_scenarios",),
             "sscard.scenario.runner": ("ScenarioResult",),

@@ -25,7 +25,8 @@ from sscard.hsm import HsmError, HsmUnavailable, SoftHsm, open_hsm
 from sscard.hsm.pkcs11 import Pkcs11Hsm, load_roots
 from sscard.issuer import CardReference, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, save_card
-from sscard.issuer.hierarchy import KeyFile, read_key_file
+from sscard.issuer.hierarchy import KeyFile
+from sscard.issuer.lookup import read_key_file
 from sscard.standard.encoding import encode_pin
 from sscard.terminal import CardSession
 

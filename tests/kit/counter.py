@@ -17,7 +17,7 @@ from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
 from sscard.issuer import Card, KeyHierarchy, builtin_keys, preset
-from sscard.issuer.hierarchy import read_key_file
+from sscard.issuer.lookup import read_key_file
 from sscard.issuer.psam import Level, issue_psam
 from sscard.standard.encoding import encode_pin
 from sscard.terminal.pinpad import ScriptedPad

@@ -345,7 +345,8 @@ def _process(
 
 def _trial(session: CardSession, hsm: Hsm, keypad: Keypad, place: str) -> str:
     from sscard.hsm import HsmError
-    from sscard.issuer.places import DEFAULT_PLACE, find_place
+    from sscard.issuer.lookup import find_place
+    from sscard.issuer.places import DEFAULT_PLACE
     from sscard.service.aftercare import try_at_pharmacy
     from sscard.terminal.errors import ApduError
 

@@ -146,7 +146,7 @@ def load(module: Path, label: str, keys: Path | None, as_json: bool) -> None:
     """
     from sscard.hsm.pkcs11 import find_token, load_roots, token_pin
     from sscard.hsm.protocol import Access
-    from sscard.issuer.hierarchy import read_key_file
+    from sscard.issuer.lookup import read_key_file
 
     with hsm_refusals():
         roots = read_key_file(keys)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sscard.hsm.protocol import CheckedHsm, HsmError
 from sscard.i18n.phrase import Phrase
-from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, builtin_keys, load_keys
+from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, builtin_keys
+from sscard.issuer.lookup import load_keys
 from sscard.standard.cipher import DES, BlockKey, Suite
 
 

@@ -7,15 +7,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from io import FileIO
-from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from sscard.errors import InputError, InvalidValue
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.standard.cipher import SUITES, BlockKey, Suite, city_factor, province_factor
 from sscard.standard.keys import ROOT_OF
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 TEST_KEYS: Final = f"{__file__.removesuffix('hierarchy.py')}test-keys.yaml"
 """The test keys that come with sscard, in the part of YAML that is JSON, which is read without YAML's parser.
@@ -173,25 +170,14 @@ class KeyHierarchy:
         return suite.key(value)
 
 
-def load_keys(path: Path | str) -> KeyHierarchy:
-    """The root keys of a key file in the format of sscard's test-keys.yaml; ``InputError`` with the line if invalid."""
-    from pathlib import Path
-
-    return KeyHierarchy(read_key_file(Path(path)))
-
-
 @cache
 def builtin_keys() -> KeyHierarchy:
     """The hierarchy of the test keys that come with sscard."""
-    return KeyHierarchy(read_key_file())
+    return KeyHierarchy(builtin_key_file())
 
 
-def read_key_file(path: Path | None = None) -> KeyFile:
-    """A user's key file, or the test keys that come with sscard; ``InputError`` with the line if it is invalid."""
-    if path is not None:
-        from sscard.issuer.formats import written_keys
-
-        return written_keys(path)
+def builtin_key_file() -> KeyFile:
+    """The test keys that come with sscard."""
     with FileIO(TEST_KEYS) as file:
         lines = file.read().decode().splitlines()
     content = json.loads("\n".join(line for line in lines if not line.startswith("#")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 from functools import lru_cache
 from random import Random, SystemRandom
@@ -13,10 +13,7 @@ from sscard.card import Chip, Personality, Profile, Snapshot
 from sscard.card.profile import Diversify
 from sscard.card.snapshot import take_snapshot
 from sscard.chip.memory import Log, Memory
-from sscard.errors import InputError
-from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
-from sscard.issuer.issue import CITY, DEFAULT
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.standard.generations import GENERATIONS, build_layout
@@ -24,7 +21,6 @@ from sscard.standard.tree import PIN, Item, Layout
 
 if TYPE_CHECKING:
     from sscard.issuer.holder import Holder
-    from sscard.issuer.places import Place
 
 CHIP_MAKER = bytes.fromhex("1234")
 COS = bytes.fromhex("A1B2C3")
@@ -33,12 +29,9 @@ APPLICATION = "D156000005"
 INITIAL_PIN = "123456"
 VALID_YEARS = 10
 IDENTIFICATION_CODE = 0x01
-CITY_DIGITS = 6
 SERIAL_LENGTH = 8
 SHARED_LIMIT = 256
 """Products, and cities of each, whose blank memory is kept."""
-SEEDED_DATE = date(2026, 1, 5)
-"""The default day of issue if a seed is given, so that the card is reproducible."""
 
 DF01, DF04 = 0xDF01, 0xDF04
 OFF_LINE = "2"
@@ -108,62 +101,6 @@ class Card:
     def snapshot(self) -> Snapshot:
         """Counters and states of the card without power; no secrets."""
         return take_snapshot(self.profile, self.memory, None)
-
-
-def order_card(
-    *,
-    personality: Personality | str = DEFAULT,
-    place: Place | str = "",
-    name: str = "",
-    id_number: str = "",
-    pin: str | None = None,
-    city: str = CITY,
-    issued: date | None = None,
-    seed: int | Random | None = None,
-    number: int = 1,
-) -> Order:
-    """Order a card; values that are not given are made up.
-
-    ``personality`` is a preset (``v1-des``, ``v2-3des``, ``v3-sm4``), the path
-    of a personality file, or a ``Personality``. ``place`` is a place policy by
-    name or path; it sets the PIN retry limit and the initial PIN. ``name`` and
-    ``id_number`` (18 characters, GB 11643) are the holder's. ``pin`` has 4–16
-    digits, is empty for a card without PIN, and defaults to the initial PIN of
-    the place, ``123456`` without a place. ``city`` is the issuer's city code,
-    6 digits (GB/T 2260).
-
-    ``seed`` determines all made-up values, and the day of issue unless
-    ``issued`` gives it: the card is that of ``sscard issue --seed``. ``number``,
-    from 1, is that of the card in the series of a seed: each is made up from seed
-    and number alone, in any order and in any process. One ``random.Random`` as
-    the seed of several cards makes them differ too.
-
-    Errors: ``InputError`` for an unknown personality or place, a name that does
-    not fit into the card, a wrong ID number or city code; ``ValueError`` for a
-    PIN of another form. Source: LD/T 32.6, docs/standard/card-files.md §5.
-    """
-    from sscard.issuer.holder import Holder, make_holder
-    from sscard.issuer.personalities import find_personality
-    from sscard.issuer.places import find_place
-
-    if len(city) != CITY_DIGITS or not (city.isascii() and city.isdigit()):
-        raise InputError(Phrase("a city code has six digits"), remedy=Phrase("for example {city}", city=CITY))
-    product = find_personality(personality) if isinstance(personality, str) else personality
-    policy = find_place(place) if isinstance(place, str) and place else place or None
-    if number < 1:
-        raise InputError(Phrase("a card of a series has a number from 1"))
-    random = seed if isinstance(seed, Random) else Random(seed if seed is None or number == 1 else f"{seed}/{number}")
-    made_up = make_holder(random)
-    order = make_order(
-        policy.over(product) if policy else product,
-        random,
-        Holder(name or made_up.name, id_number or made_up.id_number),
-        city,
-        issued or (date.today() if seed is None else SEEDED_DATE),  # noqa: DTZ011 - the day at the counter
-    )
-    if pin is None:
-        pin = policy.initial_pin_of(order.holder) if policy else INITIAL_PIN
-    return replace(order, pin=pin)
 
 
 def make_order(personality: Personality, random: Random, holder: Holder, city_code: str, issued: date) -> Order:

@@ -38,20 +38,6 @@ def preset(name: str) -> Personality:
     return PRESETS[name]
 
 
-def find_personality(name: str) -> Personality:
-    """A preset by name, or a personality file by path (anything with a suffix or a slash)."""
-    if name in PRESETS:
-        return PRESETS[name]
-    from pathlib import Path
-
-    path = Path(name)
-    if not path.suffix and len(path.parts) < 2:
-        return preset(name)
-    from sscard.issuer.formats import read_personality
-
-    return read_personality(path)
-
-
 def personality_of(fields: Mapping[str, object]) -> Personality:
     """The personality with these fields, in the format of a file.
 

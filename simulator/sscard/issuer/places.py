@@ -85,18 +85,11 @@ def places() -> list[str]:
     return sorted(PRESETS)
 
 
-def find_place(name: str) -> Place:
-    """A place policy by name, or a file by path (anything with a suffix or a slash)."""
-    if name in PRESETS:
-        return PRESETS[name]
-    from pathlib import Path
-
-    path = Path(name)
-    if path.suffix or len(path.parts) > 1:
-        from sscard.issuer.formats import read_place
-
-        return read_place(path)
-    raise InputError(Phrase("no place policy {name!r}", name=name), remedy=suggestion(name, PRESETS))
+def preset_place(name: str) -> Place:
+    """A place policy that comes with sscard, by name."""
+    if name not in PRESETS:
+        raise InputError(Phrase("no place policy {name!r}", name=name), remedy=suggestion(name, PRESETS))
+    return PRESETS[name]
 
 
 def place_of(fields: Mapping[str, Any]) -> Place:
