@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,7 @@ from sscard.cli.options import (
     pins_option,
     sync_option,
 )
-from sscard.cli.output import check_output
+from sscard.cli.output import check_output, printed_json_list
 from sscard.cli.target import image_files, open_target, standard_input
 from sscard.cli.types import FILE
 from sscard.cli.usage import command, option
@@ -97,7 +96,7 @@ def converse(
 
     Each event is saved as it happens, and forgotten.
     """
-    from sscard.cli.options import checked_pin
+    from sscard.cli.prompt import checked_pin
     from sscard.conversation import Recorder
     from sscard.conversation.scripts import powered, read_script
 
@@ -159,25 +158,11 @@ def show_later(_event: Event) -> None:
 
 @contextmanager
 def printed_events() -> Iterator[Save]:
-    """Print the conversation for programs, event by event, as one JSON object."""
-    from textwrap import indent
-
+    """Print the conversation for programs, event by event."""
     from sscard.conversation.recording import event_facts
 
-    head = json.dumps({"schema": "sscard.conversation/1", "events": []}, indent=1)
-    begun = False
-
-    def save(event: Event) -> None:
-        nonlocal begun
-        click.echo("," if begun else head.removesuffix("]\n}"))
-        begun = True
-        click.echo(indent(json.dumps(event_facts(event), ensure_ascii=False, indent=1), "  "), nl=False)
-
-    try:
-        yield save
-    finally:
-        if begun:
-            click.echo("\n ]\n}")
+    with printed_json_list("conversation", "events") as add:
+        yield lambda event: add(event_facts(event))
 
 
 def show_plain(event: Event) -> None:

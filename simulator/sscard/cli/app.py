@@ -11,7 +11,7 @@ import click
 
 from sscard.cli.config import VARIABLE
 from sscard.cli.types import FILE, Number, Words
-from sscard.cli.usage import Group, input_error, option
+from sscard.cli.usage import Group, input_error, log_sources, option
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, ENGLISH, N_, _, choose_language
 from sscard.version import version_and_chip
@@ -154,7 +154,7 @@ def app(ctx: click.Context, lang: str | None, verbose: int, log_format: LogForma
     if lang is not None:
         choose_language(lang)
     if verbose or log_format is LogFormat.JSON:
-        from sscard.cli.logs import log_sources, logging_to_stderr
+        from sscard.cli.logs import logging_to_stderr
 
         ctx.with_resource(logging_to_stderr(verbose, as_json=log_format is LogFormat.JSON))
         log_sources(ctx)

@@ -374,8 +374,8 @@ def _keypad(new: str, old: str) -> Keypad:
     """Options stand for what the citizen types; each PIN is asked for at most once."""
     from functools import cache
 
-    from sscard.cli.options import checked_pin
     from sscard.cli.pins import checked_new_pin
+    from sscard.cli.prompt import checked_pin
     from sscard.service.counter import Keypad
 
     if new:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sscard.cli.formatter import terminal_width
-from sscard.cli.output import print_json, print_json_list
+from sscard.cli.output import print_json, printed_json_list
 from sscard.i18n.language import _, padded, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 
@@ -52,7 +52,9 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
 def print_list(cases: Iterable[Case], as_json: bool) -> None:
     """A table, one case a row, with a heading for each part of 1,000: no more cases are held."""
     if as_json:
-        print_json_list("cases", map(_content, cases))
+        with printed_json_list("cases", "cases") as add:
+            for found in cases:
+                add(_content(found))
         return
     from rich.console import Console
     from rich.table import Table

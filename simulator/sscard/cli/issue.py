@@ -57,7 +57,7 @@ def issue(
     as_json: bool,
 ) -> None:
     """Personalise a card, or many, into a card file."""
-    from sscard.cli.options import checked_pin
+    from sscard.cli.prompt import checked_pin
     from sscard.cli.target import keys_of, tell
     from sscard.issuer import find_personality, find_place, order_card, personalise
     from sscard.issuer.cardfile import save_card

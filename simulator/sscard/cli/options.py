@@ -8,31 +8,16 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from sscard.cli.target import SYNC
 from sscard.cli.types import CARD, DIGITS, FILE, HSM, JOURNAL, PERSONALITY, PLACE, SECONDS, SEED, Number, Text
 from sscard.cli.usage import BadValue, argument, option
-from sscard.errors import InputError, said_by
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import N_, _
 
 CARD_HELP: Final = N_("Card: a card file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in.")
-
-SYNC: Final = "sscard.sync"
-"""What ``open_target`` and ``open_image`` ask the context of the command for."""
 
 
 def _keep_sync(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     ctx.meta[SYNC] = wanted
-
-
-def checked_pin(pin: str, option: str) -> str:
-    """A PIN of 4–16 digits; ``InputError`` names the option and never repeats the PIN."""
-    from sscard.standard.encoding import encode_pin
-
-    try:
-        if encode_pin(pin):
-            return pin
-    except ValueError as error:
-        raise InputError(f"{option}: {say(said_by(error))}", remedy=_("for example 123456")) from None
-    raise InputError(_("{option}: a PIN has 4 to 16 digits, got none", option=option))
 
 
 def pin_option(flag: str, *names: str, text: str, variable: str | None = None, **settings: Any) -> Callable[..., Any]:
@@ -58,6 +43,8 @@ def pin_option(flag: str, *names: str, text: str, variable: str | None = None, *
             found = tuple(read_pin(file, flag) for file in ctx.meta[key])
             return found if multiple else found[0]
         if source is ParameterSource.ENVIRONMENT and variable:
+            from sscard.cli.prompt import checked_pin
+
             for pin in given if multiple else (given,):
                 checked_pin(pin, variable)
         return given

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,30 @@ def print_json(name: str, content: dict[str, Any]) -> None:
     click.echo(json.dumps(named, ensure_ascii=False, indent=1))
 
 
-def print_json_list(name: str, items: Iterable[dict[str, Any]]) -> None:
-    """Print JSON as ``print_json``, with a list under the name of its schema, one item at a time."""
+@contextmanager
+def printed_json_list(name: str, field: str) -> Iterator[Callable[[dict[str, Any]], None]]:
+    """A function that prints one more item of a list, which is the only field of JSON as of ``print_json``.
+
+    After an error the list ends with what was printed; without an item nothing is printed then.
+    """
     import json
     from textwrap import indent
 
-    separator = f'{{\n "schema": "sscard.{name}/1",\n "{name}": ['
-    for item in items:
+    head = f'{{\n "schema": "sscard.{name}/1",\n "{field}": ['
+    separator = head
+
+    def add(item: dict[str, Any]) -> None:
+        nonlocal separator
         click.echo(separator + indent("\n" + json.dumps(item, ensure_ascii=False, indent=1), "  "), nl=False)
         separator = ","
-    click.echo("\n ]\n}" if separator == "," else separator + "]\n}")
+
+    try:
+        yield add
+    except BaseException:
+        if separator != head:
+            click.echo("\n ]\n}")
+        raise
+    click.echo(f"{head}]\n}}" if separator == head else "\n ]\n}")
 
 
 def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool) -> None:

@@ -12,7 +12,6 @@ import click
 from sscard.cli.hsm import chosen_hsm
 from sscard.cli.options import (
     card_argument,
-    checked_pin,
     hsm_option,
     hsm_token_option,
     json_option,
@@ -22,7 +21,7 @@ from sscard.cli.options import (
     sync_option,
 )
 from sscard.cli.output import print_json
-from sscard.cli.prompt import ask_secret
+from sscard.cli.prompt import ask_secret, checked_pin
 from sscard.cli.target import open_target
 from sscard.cli.usage import command
 from sscard.errors import InputError

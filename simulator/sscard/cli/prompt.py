@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import stat
 import sys
-import warnings
 from pathlib import Path
 from typing import Final
 
-from sscard.errors import InputError
+from sscard.cli.target import STDIN as STDIN_NAME
+from sscard.cli.target import tell
+from sscard.errors import InputError, said_by
 from sscard.files import unreadable, warn_if_exposed
-from sscard.i18n.language import _
+from sscard.i18n.language import _, say
 
 STDIN: Final = Path("-")
 LONGEST_LINE: Final = 1000
@@ -21,6 +21,9 @@ LONGEST_LINE: Final = 1000
 
 def ask_secret(prompt: str, remedy: str) -> str:
     """What is typed, never empty. ``InputError`` with the remedy without a terminal, or if the input ends."""
+    import getpass
+    import warnings
+
     with warnings.catch_warnings():
         # getpass warns before it reads with echo; a PIN must not appear on the screen or in a log.
         warnings.simplefilter("error", getpass.GetPassWarning)
@@ -34,16 +37,24 @@ def ask_secret(prompt: str, remedy: str) -> str:
     return typed
 
 
+def checked_pin(pin: str, option: str) -> str:
+    """A PIN of 4–16 digits; ``InputError`` names the option and never repeats the PIN."""
+    from sscard.standard.encoding import encode_pin
+
+    try:
+        if encode_pin(pin):
+            return pin
+    except ValueError as error:
+        raise InputError(f"{option}: {say(said_by(error))}", remedy=_("for example 123456")) from None
+    raise InputError(_("{option}: a PIN has 4 to 16 digits, got none", option=option))
+
+
 def read_pin(file: Path, option: str) -> str:
     """The PIN of an option in the first line of a file, of standard input for ``-``; an error never repeats the line.
 
     A byte order mark and the line end, of any system, do not count. A warning
     if other users can read the file.
     """
-    from sscard.cli.options import checked_pin
-    from sscard.cli.target import STDIN as STDIN_NAME
-    from sscard.cli.target import tell
-
     if file == STDIN:
         if sys.stdin.isatty():
             return checked_pin(ask_secret(_("PIN"), _("give it in a file")), option)

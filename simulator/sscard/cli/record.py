@@ -207,7 +207,7 @@ def _read(file: str) -> list[Statement]:
 
 
 def _checked(pins: tuple[str, ...]) -> list[str]:
-    from sscard.cli.options import checked_pin
+    from sscard.cli.prompt import checked_pin
 
     return [checked_pin(pin, "--pin") for pin in pins]
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from sscard.cli.options import SYNC
 from sscard.errors import InputError
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Sayable
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from sscard.transport import Connection
 
 
+SYNC: Final = "sscard.sync"
+"""Where the context of a command keeps whether it has the option --sync."""
 STDIN: Final = "<stdin>"
 """The name of standard input in errors."""
 

@@ -20,7 +20,10 @@ from sscard.cli.formatter import Formatter
 from sscard.errors import InputError, suggestion
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Sayable
+from sscard.lazy import Logger
 from sscard.pickling import rebuilt
+
+logger = Logger("sscard.cli")
 
 LONGEST_METAVAR: Final = 40
 """Longer choices are listed behind the help of the option."""
@@ -257,10 +260,32 @@ class Page(click.Command):
                     raise BadValue(_("given {times} times", times=times), _("give it once"), parameter)
         rest = super().parse_args(ctx, args)
         if ctx.parent is not None and ctx.find_root().params.get("verbose"):
-            from sscard.cli.logs import log_sources
-
             log_sources(ctx)
         return rest
+
+
+def log_sources(ctx: click.Context) -> None:
+    """Log the configuration file, and the options of a command that are from it or from the environment."""
+    if ctx.obj is not None and ctx.parent is None:
+        logger.info("configuration file", file=ctx.obj.file)
+    for option in ctx.command.params:
+        source = ctx.get_parameter_source(option.name or "")
+        fields = {"command": ctx.command_path, "option": option.get_error_hint(ctx)}
+        if source is ParameterSource.ENVIRONMENT and isinstance(option, Option):
+            logger.info("option from the environment", **fields, variable=option.variable(ctx))
+        if source is ParameterSource.DEFAULT_MAP:
+            shown = _shown(ctx.params.get(option.name or ""))
+            logger.info("option from the configuration file", **fields, value=shown)
+
+
+def _shown(value: Any) -> Any:
+    """A value for the log; of a URL or command only the scheme, it may contain a password."""
+    if isinstance(value, tuple):
+        return [_shown(each) for each in value]
+    if isinstance(value, bool | int | float):
+        return value
+    scheme, colon, _rest = str(value).partition(":")
+    return f"{scheme}:…" if colon else scheme
 
 
 class Command(Page):

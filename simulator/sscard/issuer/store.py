@@ -269,7 +269,7 @@ class CardStore:
     def _is_log(self, wal: Path) -> bool:
         """Whether a path leads to the log of this session."""
         try:
-            return self._log is not None and wal.lstat()[1:3] == os.fstat(self._log)[1:3]
+            return self._log is not None and os.path.samestat(wal.lstat(), os.fstat(self._log))
         except OSError:
             return False
 
