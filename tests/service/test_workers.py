@@ -18,7 +18,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer import builtin_keys
 from sscard.service import Act, Applicant, Application, Case, Channel, Overtaken, PinService, Reason, Stage
 from sscard.service.journal.database import SqlJournal
-from sscard.service.journal.engine import open_database
+from sscard.service.journal.opening import open_database
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN
 from sscard.terminal import CardSession

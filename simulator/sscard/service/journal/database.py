@@ -30,9 +30,10 @@ from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage, WrongStage
 from sscard.service.journal import schema
 from sscard.service.journal.chain import Entry, Head, time_of, written
-from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row, open_database
+from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row
 from sscard.service.journal.memory import JournalUnavailable, Overtaken, case_number
 from sscard.service.journal.migrations import LAST, lanes_of, migrate, not_a_journal, version_of
+from sscard.service.journal.opening import open_database
 from sscard.service.journal.schema import reason_in
 from sscard.service.journal.summary import moment
 from sscard.service.journal.verification import Checkpoint, Verification, verify, verify_lane
