@@ -6,13 +6,13 @@ One round of VERIFY is 500 pairs; the figure per command is the round's by 1,000
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import cycle
 from pathlib import Path
 from random import Random
 
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
+from pipelines import PinOperations
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, builtin_keys
 from sscard.issuer.cardfile import load_card, open_card, save_card
@@ -53,22 +53,11 @@ def bench_operation_in_a_card_file(
     """A new PIN by the old one, and by the issuer's key; both write it."""
     path = tmp_path / "card.db"
     save_card(new_card(), path)
-    pins = cycle(("123456", "654321"))
     with open_card(path, Random(1), sync=sync) as card:
         session = CardSession.start(card, SoftHsm(builtin_keys()))
-        old = next(pins)
-
-        def operate() -> None:
-            nonlocal old
-            new = next(pins)
-            if operation == "change":
-                session.change_pin(old, new)
-            else:
-                session.reset_pin(new)
-            old = new
-
-        benchmark(operate)
-        session.verify_pin(old)
+        pins = PinOperations(session)
+        benchmark(pins.change if operation == "change" else pins.reset)
+        session.verify_pin(pins.pin)
 
 
 def bench_open_a_card_file(benchmark: BenchmarkFixture, new_card: Callable[[], Card], tmp_path: Path) -> None:

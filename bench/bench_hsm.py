@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
-from itertools import cycle
 from pathlib import Path
 from random import Random
 from statistics import median, quantiles
@@ -28,6 +27,7 @@ from urllib.parse import urlsplit
 from rich.console import Console
 from rich.table import Table
 
+from pipelines import PIN, PinOperations
 from sscard import issue_card
 from sscard.hsm import Hsm, SoftHsm, open_hsm
 from sscard.issuer import builtin_keys, presets
@@ -35,7 +35,6 @@ from sscard.terminal import CardSession
 
 HEALTH = "/health"
 """What the echo asks; a service without it answers 404, which is a round trip too."""
-PIN, OTHER_PIN = "123456", "654321"
 WARM_UP = 50
 ECHO, SOFT, HTTP, CHANGE = "two echo requests", "reset, soft HSM", "reset, HTTP HSM", "change, no HSM"
 GOAL = 1.5
@@ -74,16 +73,14 @@ def echo(url: str) -> Callable[[], None]:
 
 def reset(personality: str, hsm: Hsm) -> Callable[[], None]:
     session = CardSession.start(issue_card(personality=personality, seed=1).chip(Random(1)), hsm)
-    pins = cycle((OTHER_PIN, PIN))
-    return lambda: session.reset_pin(next(pins))
+    return PinOperations(session).reset
 
 
 def change(personality: str) -> Callable[[], None]:
     """One change: to another PIN, and with the next one back."""
     card = issue_card(personality=personality, seed=1, pin=PIN)
     session = CardSession.start(card.chip(Random(1)), SoftHsm(builtin_keys()))
-    pins = cycle(((PIN, OTHER_PIN), (OTHER_PIN, PIN)))
-    return lambda: session.change_pin(*next(pins))
+    return PinOperations(session).change
 
 
 def measure(samples: int, personality: str) -> dict[str, list[float]]:

@@ -10,11 +10,11 @@ challenges, reset the PIN over a third, verify it.
 
 from __future__ import annotations
 
-from sscard.terminal import flows
+from sscard.terminal import CardSession, flows
 from sscard.terminal.card import OpenedCard
 from sscard.terminal.flow import Flow
 
-PIN = "123456"
+PIN, OTHER_PIN = "123456", "654321"
 SELECT_SSSE = bytes.fromhex("00A404000F7378312E73682EC9E7BBE1B1A3D5CF")
 SELECT_EF05 = bytes.fromhex("00A4020002EF05")
 READ_CODE = bytes.fromhex("00B2010012")
@@ -32,3 +32,24 @@ def seven_with_keys(card: OpenedCard) -> Flow[None]:
     yield from flows.select_ssse()
     yield from flows.reset_pin(card, flows.encode_given_pin(PIN))
     yield from flows.verify_pin(PIN)
+
+
+class PinOperations:
+    """Changes and resets in one session; each new PIN is another than the one before."""
+
+    def __init__(self, session: CardSession) -> None:
+        self.pin = PIN
+        self._session = session
+
+    def change(self) -> None:
+        new = self._next()
+        self._session.change_pin(self.pin, new)
+        self.pin = new
+
+    def reset(self) -> None:
+        new = self._next()
+        self._session.reset_pin(new)
+        self.pin = new
+
+    def _next(self) -> str:
+        return OTHER_PIN if self.pin == PIN else PIN

@@ -1,12 +1,21 @@
 """The version of sscard, and whether its chip is compiled."""
 
+from __future__ import annotations
+
 from importlib.machinery import ExtensionFileLoader, PathFinder
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from sscard.i18n.phrase import Phrase
 
 __version__ = "0.2.0"
 
 
-def version_and_chip() -> str:
+def version_and_chip() -> Phrase:
     """The version, and which chip Python would load: ``sscard --version`` does not import it."""
+    from sscard.i18n.phrase import Phrase  # not for ``import sscard``
+
     found = PathFinder.find_spec("engine", [__file__.removesuffix("version.py") + "chip"])
-    compiled = found is not None and isinstance(found.loader, ExtensionFileLoader)
-    return f"{__version__} ({'compiled' if compiled else 'plain Python'} chip)"
+    if found is not None and isinstance(found.loader, ExtensionFileLoader):
+        return Phrase("{version} (compiled chip)", version=__version__)
+    return Phrase("{version} (plain Python chip)", version=__version__)

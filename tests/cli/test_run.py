@@ -12,6 +12,7 @@ import pytest
 
 from kit.programs import CommandLine
 from sscard import __version__
+from sscard.i18n.language import speaking
 
 GOOD = "name: good\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
 BAD = "name: bad\nproves: b\nsteps:\n  - verify_pin: 000000\n    sw: 63C5\n    tries: 4\n"
@@ -127,6 +128,8 @@ def test_without_paths_the_built_in_suite_runs(sscard):
 def test_the_version(sscard):
     chip = "compiled" if "SSCARD_COMPILED" in os.environ else "plain Python"
     assert sscard("--version") == (0, f"sscard {__version__} ({chip} chip)\n", "")
+    with speaking("zh"):
+        assert "芯片）" in sscard("--version")[1]
 
 
 def test_the_item(sscard):

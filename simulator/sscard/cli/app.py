@@ -13,7 +13,7 @@ from sscard.cli.config import VARIABLE
 from sscard.cli.types import FILE, Number, Words
 from sscard.cli.usage import Group, input_error, log_sources, option
 from sscard.errors import InputError
-from sscard.i18n.language import CHINESE, ENGLISH, N_, _, choose_language
+from sscard.i18n.language import CHINESE, ENGLISH, N_, _, choose_language, say
 from sscard.version import version_and_chip
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Root(Group):
 def show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     """Print the version and end."""
     if wanted and not ctx.resilient_parsing:
-        click.echo(f"{PROGRAM} {version_and_chip()}")
+        click.echo(f"{PROGRAM} {say(version_and_chip())}")
         ctx.exit()
 
 

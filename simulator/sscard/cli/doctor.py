@@ -74,7 +74,7 @@ def _python() -> Iterator[Finding]:
     from sscard.version import version_and_chip
 
     system = f"{platform.system()} {platform.release()}"
-    yield Finding(HERE, "sscard", f"{version_and_chip()}, Python {platform.python_version()}, {system}")
+    yield Finding(HERE, "sscard", f"{say(version_and_chip())}, Python {platform.python_version()}, {system}")
 
 
 def _pyscard() -> Iterator[Finding]:

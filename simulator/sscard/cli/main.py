@@ -5,7 +5,7 @@ unusable input, or nothing was executed. 3: something is missing in the
 environment (HSM, reader, card, a writable standard output). 130: interrupted
 by Ctrl-C, SIGTERM, SIGHUP or SIGQUIT.
 
-Imports are inside the functions: ``sscard --version`` needs none of them.
+Imports are inside the functions: ``sscard --version`` needs almost none of them.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         try:
             if words == VERSION:
-                sys.stdout.write(f"sscard {version_and_chip()}\n")
+                from sscard.i18n.language import say
+
+                sys.stdout.write(f"sscard {say(version_and_chip())}\n")
             else:
                 from sscard.cli.config import find_configuration, option_value
 
