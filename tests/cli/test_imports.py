@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 import kit
 from kit.waiting import PATIENCE
@@ -23,10 +25,11 @@ SLOW = {
 """Modules of the standard library that take a millisecond or more, or that import such modules."""
 CHIP = frozenset({"cryptography", "inspect", "_cffi_backend"})
 """The cipher library, and what dataclasses need."""
+OLD_CLICK = {"bz2", "lzma", "shutil"} if Version(version("click")) < Version("8.3") else set()
 CLICK = frozenset(
-    {"bz2", "click", "gettext", "inspect", "locale", "platform", "threading", "uuid", "pathlib", "lzma", "shutil"}
+    {"click", "gettext", "inspect", "locale", "pathlib", "platform", "threading", "uuid", *OLD_CLICK},
 )
-"""Click, what it imports (shutil and its compressors before 8.3), and paths."""
+"""Click, what it imports, and paths."""
 OF_PYTHON = frozenset({"_distutils_hack", "sitecustomize", "usercustomize", "org"})
 """Of the environment of Python itself; ``org`` is asked for by ``copy``."""
 

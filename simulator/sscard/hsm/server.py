@@ -42,6 +42,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sscard.errors import InputError
@@ -59,6 +60,9 @@ logger = logging.getLogger("sscard.hsm")
 
 TOKEN_BYTES: Final = 32
 LONGEST_HEAD: Final = 65536
+MOST_HEADERS: Final = 100
+VERSIONS: Final = ("1.0", "1.1")
+"""Of HTTP."""
 """Bytes of a request without its body."""
 BACKLOG: Final = 64
 IDLE_TIMEOUT: Final = 60
@@ -116,7 +120,8 @@ class HsmServer:
             exception_handlers={HTTPException: self._no_route},
         )
         application.router.redirect_slashes = False
-        self._server = uvicorn.Server(_Config(self, application))
+        self._application = application
+        self._server = uvicorn.Server(_Config(self, self._serve))
         # The protocol is given because asyncio switches Nagle's algorithm off only for sockets that name it: head and
         # body of an answer are two writes, and with it each answer takes 40 ms.
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -165,6 +170,15 @@ class HsmServer:
         logger.info("HSM request served", extra={"request": reply.words, "status": reply.status, "duration_ms": took})
         return _ENCODE(reply.body).encode()
 
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request; one with a head beyond the bounds is refused before anything of it is looked at."""
+        status = head_problem(scope)
+        if not status:
+            await self._application(scope, receive, send)
+            return
+        body = self.answer(Reply(status, {"error": HTTPStatus(status).phrase}, NO_WORDS), monotonic())
+        await Response(body, status, CLOSE, JSON)(scope, receive, send)
+
     async def _post(self, request: Request) -> Response:
         begun = monotonic()
         try:
@@ -206,6 +220,19 @@ class HsmServer:
         return JSONResponse(self._operations.openapi())
 
 
+def head_problem(scope: Scope) -> HTTPStatus | None:
+    """Why the head of a request is refused: h11 has bounds only for one that arrives in parts."""
+    if scope["http_version"] not in VERSIONS:
+        return HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+    line = len(scope["raw_path"]) + len(scope["query_string"])
+    if line > LONGEST_HEAD:
+        return HTTPStatus.REQUEST_URI_TOO_LONG
+    headers = scope["headers"]
+    if len(headers) > MOST_HEADERS or line + sum(len(name) + len(value) for name, value in headers) > LONGEST_HEAD:
+        return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    return None
+
+
 @lru_cache(maxsize=1)
 def _time_of(second: int) -> str:
     return datetime.fromtimestamp(second).astimezone().isoformat()
@@ -222,7 +249,7 @@ def _charset_in(content_type: str) -> str:
 class _Config(uvicorn.Config):
     """The settings of uvicorn, and the service, which knows its limits."""
 
-    def __init__(self, service: HsmServer, application: Starlette) -> None:
+    def __init__(self, service: HsmServer, application: ASGIApp) -> None:
         super().__init__(
             application,
             loop="asyncio",
@@ -307,6 +334,8 @@ class _Connection(H11Protocol):
         """Answer what is no request, in JSON and without the words of the client."""
         wrong = exception()
         status = wrong.error_status_hint if isinstance(wrong, h11.RemoteProtocolError) else 400
+        if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE and b"\n" not in self.conn.trailing_data[0]:
+            status = HTTPStatus.REQUEST_URI_TOO_LONG
         self._refuse(status, HTTPStatus(status).phrase)
 
     def _expect_request(self) -> None:

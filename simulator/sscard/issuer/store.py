@@ -274,7 +274,7 @@ class CardStore:
             return False
 
     def _give_up(self) -> None:
-        """End an opening that failed: what it has begun in the file is ended, so that nobody misses its log."""
+        """End an opening that failed; the file does not say any more that a session lasts."""
         if self._begun:
             self.close()
         else:
