@@ -97,10 +97,10 @@ class Replacement:
         inject = f"inject={call.name}:{FAULTS[fault]}:when={call.number}"
         code = self._traced("-e", inject).returncode
         after = self._facts(self._folder / self._kind.name)
+        command = self._kind.arguments[0]
         happened = Phrase(
-            "{command}: {fault} at {call} {number}", command=self._kind.arguments[0], fault=fault, call=call.name,
-            number=call.number,
-        )  # fmt: skip
+            "{command}: {fault} at {call} {number}", command=command, fault=fault, call=call.name, number=call.number
+        )
         if after not in (self._old, self._new):
             yield (OLD_OR_NEW if after else FILE_OPENS), happened
         if code not in (0, -KILLED, 128 + KILLED, *REFUSED):
