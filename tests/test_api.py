@@ -7,15 +7,18 @@ import inspect
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 import sscard as api
 from kit.programs import CommandLine
 from kit.waiting import PATIENCE
+from sscard.issuer import preset
 
 EXAMPLE = """\
 from sscard import CardSession, SoftHsm, issue_card
@@ -107,6 +110,9 @@ def test_cards_of_one_random_differ_and_come_out_the_same_again() -> None:
     assert numbers() == [first, second]
 
 
+CERTIFIED = replace(preset("v3-sm4"), certificate_application="stub")
+
+
 @pytest.mark.parametrize(
     ("wrong", "named"),
     [
@@ -116,17 +122,23 @@ def test_cards_of_one_random_differ_and_come_out_the_same_again() -> None:
         ({"place": "nowhere"}, "no place policy 'nowhere'"),
         ({"id_number": "410402198503150001"}, "not an identity number"),
         ({"name": "A" * 63}, "does not fit"),
+        ({"certificate_pin": "1234"}, "v3-sm4 has no certificate application"),
+        ({"personality": CERTIFIED, "administrator_pin": ""}, "a PIN of the certificate application is empty"),
+        ({"personality": replace(CERTIFIED, generation="1.0")}, "for cards of generation 3.0 only, this one is 1.0"),
     ],
 )
-def test_what_cannot_be_issued_is_an_input_error(wrong: dict[str, str], named: str) -> None:
+def test_what_cannot_be_issued_is_an_input_error(wrong: dict[str, Any], named: str) -> None:
     with pytest.raises(api.InputError, match=named):
-        api.issue_card(**wrong)  # type: ignore[arg-type]
+        api.issue_card(**wrong)
 
 
 @pytest.mark.parametrize("pin", ["123", "1" * 17, "12a4"])
 def test_a_pin_of_another_form_is_refused_without_repeating_it(pin: str) -> None:
     with pytest.raises(ValueError, match="a PIN has") as refused:
         api.issue_card(pin=pin)
+    assert pin not in str(refused.value)
+    with pytest.raises(ValueError, match="a PIN has") as refused:
+        api.issue_card(personality=CERTIFIED, certificate_pin=pin)
     assert pin not in str(refused.value)
 
 

@@ -162,7 +162,8 @@ def test_the_table_has_thousands_of_cells() -> None:
 def test_the_keys_tried_are_all_that_can_be_proved(name: str) -> None:
     layout = Desk(preset(name)).card.profile.layout
     on_card = {key.name for key in layout.keys if key.purpose == Purpose.EXTERNAL}
-    assert on_card == {key for df in dfs(name) for key in provable(name, df)}
+    health = {"UK1DF05"} if name == "v3-sm4" else set()  # its file is read freely (test_files.py)
+    assert on_card == health | {key for df in dfs(name) for key in provable(name, df)}
 
 
 @pytest.mark.parametrize(("name", "df"), ALL_DFS)

@@ -150,7 +150,7 @@ def test_a_blocked_application_answers_nothing_else(any_card: Personality) -> No
         "00A40400" + "06D15600000502",
     ):
         assert desk.sw(select) == 0x9303, select
-    for malformed in ("00A4010002DF01", "00A40000013F", "00A4020000"):
+    for malformed in ("00A4030002DF01", "00A40000013F", "00A4020000"):
         assert desk.sw(malformed) == 0x9303, malformed
 
 

@@ -36,7 +36,7 @@ def write(sfi: int, p1: int, mode: int, record: bytes) -> bytes:
 def fetch(desk: Desk, sfi: int, p1: int, mode: int) -> bytes:
     """A record as a T=0 terminal reads it; the two bytes of a refusal if it does not exist."""
     asked = desk.send(read(sfi, p1, mode))
-    return desk.send(read(sfi, p1, mode, asked[1]))[:-2] if len(asked) == 2 and asked[0] == 0x6C else asked
+    return asked[:-2] if asked[-2:] == b"\x90\x00" else asked
 
 
 # Transparent files: EF16 of DF01, 296 bytes, read free, written with UK7DF01

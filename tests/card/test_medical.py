@@ -176,7 +176,7 @@ def test_a_card_that_keeps_the_account_only(any_card: Personality) -> None:
     """Records of 20 bytes: "the other amounts are sent as zero" and are not recorded."""
     model = Desk(any_card)
     profile = model.card.profile
-    whole = build_layout(any_card.generation)
+    whole = profile.layout
     details = whole.file(0xDF04, 0x08)
     assert details is not None
     shorter = replace(details, items=(Item(0, "b", 20),), size=30 * 20)
@@ -194,7 +194,7 @@ def test_a_card_that_keeps_the_account_only(any_card: Personality) -> None:
     assert model.purchase(100, 0, 0)[-2:] == OK
     record = b"\x00\x00\x02" + bytes.fromhex(TERMINAL + TIME) + amounts(100, 0, 0)[:4]
     assert model.send("00B2014414") == record + OK
-    assert model.send("00B2014400") == b"\x6c\x14"
+    assert model.send("00B2014401") == b"\x6c\x14"
 
 
 # The state machine (card-commands.md §3.1)
@@ -389,7 +389,7 @@ def test_the_details_hold_thirty(desk: Desk) -> None:
     for number in range(33):
         assert desk.purchase(number)[-2:] == OK
     assert [int.from_bytes(record[:2], "big") for record in desk.details()] == list(range(32, 2, -1))
-    assert desk.send("00B2014400") == b"\x6c\x1c"
+    assert desk.send("00B2014401") == b"\x6c\x1c"
     assert desk.send("00B21E441C")[:2] == b"\x00\x03"
     assert desk.sw("00B21F4400") == 0x6A83
 

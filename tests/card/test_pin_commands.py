@@ -413,7 +413,7 @@ GET_CHALLENGE = [
 SELECT = [
     Case("SSSE by name", f"00A404000F{NAME}", 0x9000),
     Case("SSSE by name with Le", f"00A404000F{NAME}00", 0x9000),
-    Case("SSSE by name over contacts: FCI waits", f"00A404000F{NAME}00", 0x611B, contact=True),
+    Case("SSSE by name over contacts: FCI waits", f"00A404000F{NAME}00", 0x611E, contact=True),
     Case("by the beginning of its name", "00A40400057378312E73", 0x9000),
     Case("the next of that name: there is none", "00A40402057378312E73", 0x6A82, lambda desk: desk.send(PARTIAL)),
     Case("MF by FID", "00A40000023F00", 0x9000),
@@ -430,9 +430,19 @@ SELECT = [
     Case("a FID of 1 byte", "00A40000013F", 0x6700),
     Case("a FID of 5 bytes", "00A40000053F003F003F", 0x6700),
     Case("an EF by nothing", "00A4020000", 0x6700),
-    Case("P1", "00A40100023F00", 0x6A86),
+    Case("a child DF", "00A4010002DF03", 0x9000),
+    Case("a child DF over contacts: FCI waits", "00A4010002DF03", 0x610A, contact=True),
+    Case("no such child", "00A4010002DFEE", 0x6A82),
+    Case("the MF is no child", "00A40100023F00", 0x6A82),
+    Case("an EF is no child", "00A4010002EF05", 0x6A82),
+    Case("a child by nothing", "00A4010000", 0x6700),
+    Case("a child by 1 byte", "00A4010001DF", 0x6700),
+    Case("a child with P2", "00A4010202DF03", 0x6A86),
+    Case("[OC-37]", "00A4010002DF03", 0x6A86, switches={"select_child": "6A86"}),
+    Case("P1", "00A40300023F00", 0x6A86),
     Case("P2", f"00A404010F{NAME}", 0x6A86),
-    Case("P1 P2 before length", "00A401000173", 0x6A86),
+    Case("P1 P2 before length", "00A403000173", 0x6A86),
+    Case("P1 P2 before length [OC-37]", "00A401000173", 0x6A86, switches={"select_child": "6A86"}),
     Case("CLA 80", f"80A404000F{NAME}", 0x6E00),
     Case("a blocked card", f"00A404000F{NAME}", 0x6A81, card_blocked),
     Case("a blocked application", f"00A404000F{NAME}", 0x9303, application_blocked),
@@ -453,12 +463,24 @@ READ_RECORD = [
     Case("by number", "00B207040B", 0x9000, ef05),
     Case("the whole file: 05 is current EF, not SFI 05", "00B2010540", 0x9000, ef05),
     Case("by SFI", "00B2012C12", 0x9000),
-    Case("Le=00 tells the length", "00B2010000", 0x6C12, ef05),
-    Case("no Le tells it too", "00B20100", 0x6C12, ef05),
+    Case("Le=00 tells the length", "00B2010000", 0x6C12, ef05, contact=True),
+    Case("no Le tells it too", "00B20100", 0x6C12, ef05, contact=True),
+    Case("[OC-38] Le=00 contactless", "00B2010000", 0x9000, ef05),
+    Case("[OC-38]", "00B2010000", 0x6C12, ef05, switches={"whole_record_contactless": False}),
+    Case("[OC-38]", "00B2010000", 0x9000, ef05, switches={"whole_record_contact": True}, contact=True),
+    Case("[OC-38] whatever contact does", "00B2010000", 0x9000, ef05, switches={"whole_record_contact": False}),
+    Case(
+        "[OC-38] whatever contactless does",
+        "00B2010000",
+        0x6C12,
+        ef05,
+        switches={"whole_record_contactless": True},
+        contact=True,
+    ),
     Case("Le too long", "00B2010013", 0x6C12, ef05),
     Case("Le too short [OC-30]", "00B2010010", 0x6C12, ef05),
     Case("[OC-30]", "00B2010010", 0x9000, ef05, switches={"short_record_le": "truncate"}),
-    Case("the whole file, Le=00", "00B2010500", 0x6C40, ef05),
+    Case("the whole file, Le=00", "00B2010500", 0x6C40, ef05, contact=True),
     Case("no current EF", "00B2010012", 0x6986),
     Case("no such SFI", "00B201EC00", 0x6A82),
     Case("no such tag", "00B2990000", 0x6A83, ef05),
@@ -479,27 +501,27 @@ READ_RECORD = [
 
 
 def waiting(desk: Desk) -> None:
-    assert desk.sw(f"00A404000F{NAME}") == 0x611B
+    assert desk.sw(f"00A404000F{NAME}") == 0x611E
 
 
 GET_RESPONSE = [
-    Case("all", "00C000001B", 0x9000, waiting, contact=True),
-    Case("a part: the rest waits", "00C0000010", 0x610B, waiting, contact=True),
-    Case("Le=00 tells the length", "00C0000000", 0x6C1B, waiting, contact=True),
-    Case("and costs nothing", "00C000001B", 0x9000, lambda d: (waiting(d), d.send("00C0000000")), contact=True),
-    Case("more than waits", "00C000001C", 0x6C1B, waiting, contact=True),
+    Case("all", "00C000001E", 0x9000, waiting, contact=True),
+    Case("a part: the rest waits", "00C0000010", 0x610E, waiting, contact=True),
+    Case("Le=00 tells the length", "00C0000000", 0x6C1E, waiting, contact=True),
+    Case("and costs nothing", "00C000001E", 0x9000, lambda d: (waiting(d), d.send("00C0000000")), contact=True),
+    Case("more than waits", "00C000001F", 0x6C1E, waiting, contact=True),
     Case("nothing waits", "00C0000008", 0x6F00),
     Case("nothing waits, Le=00", "00C0000000", 0x6F00),
-    Case("once fetched", "00C000001B", 0x6F00, lambda d: (waiting(d), d.send("00C000001B")), contact=True),
-    Case("after another command", "00C000001B", 0x6F00, lambda d: (waiting(d), d.verify()), contact=True),
-    Case("after a failed command", "00C000001B", 0x6F00, lambda d: (waiting(d), d.send("0084000005")), contact=True),
-    Case("after an unknown INS", "00C000001B", 0x6F00, lambda d: (waiting(d), d.send("00FF0000")), contact=True),
-    Case("after an unknown CLA", "00C000001B", 0x6F00, lambda d: (waiting(d), d.send("F0A40000")), contact=True),
-    Case("after a reset", "00C000001B", 0x6F00, lambda d: (waiting(d), d.chip.reset()), contact=True),
+    Case("once fetched", "00C000001E", 0x6F00, lambda d: (waiting(d), d.send("00C000001E")), contact=True),
+    Case("after another command", "00C000001E", 0x6F00, lambda d: (waiting(d), d.verify()), contact=True),
+    Case("after a failed command", "00C000001E", 0x6F00, lambda d: (waiting(d), d.send("0084000005")), contact=True),
+    Case("after an unknown INS", "00C000001E", 0x6F00, lambda d: (waiting(d), d.send("00FF0000")), contact=True),
+    Case("after an unknown CLA", "00C000001E", 0x6F00, lambda d: (waiting(d), d.send("F0A40000")), contact=True),
+    Case("after a reset", "00C000001E", 0x6F00, lambda d: (waiting(d), d.chip.reset()), contact=True),
     Case("with data", "00C00000021234", 0x6700, waiting, contact=True),
-    Case("P1", "00C001001B", 0x6A86, waiting, contact=True),
-    Case("P2", "00C000011B", 0x6A86, waiting, contact=True),
-    Case("CLA 80", "80C000001B", 0x6E00, waiting, contact=True),
+    Case("P1", "00C001001E", 0x6A86, waiting, contact=True),
+    Case("P2", "00C000011E", 0x6A86, waiting, contact=True),
+    Case("CLA 80", "80C000001E", 0x6E00, waiting, contact=True),
     Case("a blocked card", "00C0000008", 0x6A81, card_blocked),
     Case("a blocked application", "00C0000008", 0x9303, application_blocked),
 ]
@@ -684,7 +706,7 @@ def test_chip_takes_the_unblock_vectors(algorithm: str, challenge: str, mac: str
 @pytest.mark.parametrize(("name", "algorithm"), [("v3-sm4", "03"), ("v2-3des", "01")])
 def test_fci_of_ssse(name: str, algorithm: str) -> None:
     answer = Desk(name).send(f"00A404000F{NAME}00")
-    assert answer.hex().upper() == f"6F19840F{NAME}A5069F0C038601{algorithm}9000"
+    assert answer.hex().upper() == f"6F1C840F{NAME}A50988011E9F0C038601{algorithm}9000"
 
 
 def test_products_with_one_layout_have_their_own_fci() -> None:
@@ -695,15 +717,15 @@ def test_products_with_one_layout_have_their_own_fci() -> None:
     for _ in range(2):
         for desk, algorithm in ((ours, "03"), (others, "01")):
             answer = desk.send(f"00A404000F{NAME}00")
-            assert answer.hex().upper() == f"6F19840F{NAME}A5069F0C038601{algorithm}9000"
+            assert answer.hex().upper() == f"6F1C840F{NAME}A50988011E9F0C038601{algorithm}9000"
 
 
 def test_fci_over_contacts_is_fetched(personality: Personality) -> None:
     desk = Desk(personality, contact=True)
-    assert desk.send(f"00A404000F{NAME}") == b"\x61\x1b"
+    assert desk.send(f"00A404000F{NAME}") == b"\x61\x1e"
     first = desk.send("00C0000010")
-    assert first[-2:] == b"\x61\x0b"
-    rest = desk.send("00C000000B")
+    assert first[-2:] == b"\x61\x0e"
+    rest = desk.send("00C000000E")
     assert first[:-2] + rest == Desk(personality).send(f"00A404000F{NAME}")
 
 
@@ -742,11 +764,9 @@ def test_holder_data_are_those_of_the_order(desk: Desk) -> None:
 
 
 def read(desk: Desk, p1: int, p2: int) -> bytes:
-    """One record as a T=0 terminal reads it: ask for the length, then for the data."""
+    """What Le=00 reads over contactless [OC-38]: the records, or the error."""
     first = desk.send(bytes((0x00, 0xB2, p1, p2, 0)))
-    if first[0] != 0x6C:
-        return first
-    return desk.send(bytes((0x00, 0xB2, p1, p2, first[1])))[:-2]
+    return first[:-2] if first[-2:] == b"\x90\x00" else first
 
 
 def tags(desk: Desk, *modes: tuple[int, int]) -> list[int]:
@@ -772,8 +792,9 @@ def test_records_are_found_by_identifier(desk: Desk, asked: list[tuple[int, int]
     assert tags(desk, *asked) == found
 
 
-def test_asking_for_the_length_does_not_move_the_record_pointer(desk: Desk) -> None:
+def test_asking_for_the_length_does_not_move_the_record_pointer(personality: Personality) -> None:
     """6Cxx is a transport byte and returns nothing: else a T=0 terminal would skip every other record."""
+    desk = Desk(personality, contact=True)
     ef05(desk)
     assert desk.sw("00B2000200") == 0x6C12
     assert desk.send("00B2000212")[0] == 0x01

@@ -215,9 +215,26 @@ def test_show_for_programs(sscard: CommandLine, image: Path) -> None:
     assert code == 0
     assert content["pin"] == {"set": True, "tries_left": 6, "tries_max": 6}
     assert (content["card_blocked"], content["blocked_applications"]) == (False, [])
+    assert content["certificates"] is None
     assert content["atr"] == card.profile.atr().hex().upper()
     assert len(content["files"]) == len(card.profile.layout.files)
     assert all("value" not in key for key in content["keys"])
+
+
+def test_show_has_the_counters_of_the_certificate_pins(sscard: CommandLine, tmp_path: Path) -> None:
+    card = tmp_path / "new.db"
+    assert sscard("issue", "-o", card, "--certificates", "--seed", 1)[0] == 0
+    wrong = f"0020018110{'00' * 16}"
+    assert sscard("apdu", card, "00A404000C53532E434552542E41444631", "0084000010", wrong)[0] == 1
+    _code, out, _ = sscard("show", card)
+    assert "certificate application: user PIN 5 of 6 tries left, administrator PIN 6 of 6" in out
+    content = json.loads(sscard("show", card, "--json")[1])
+    assert content["certificates"] == {
+        "user": {"tries_left": 5, "tries_max": 6},
+        "administrator": {"tries_left": 6, "tries_max": 6},
+    }
+    assert content["pin"]["tries_left"] == 6
+    assert {file["ef"] for file in content["files"] if file["df"] == "certificates"} >= {"0012", "0019"}
 
 
 def test_revealed_keys_have_the_promised_shape(sscard: CommandLine, image: Path) -> None:

@@ -114,6 +114,11 @@ ROWS = [
         ("-o {folder}/new.db --pin ''", 2, "4 to 16 digits, or 'none'"),
         (f"-o {{folder}}/new.db --name {LONG_NAME}", 2, "--name takes up to 25 Chinese characters or 35 letters"),
         ("-o {folder}/new.db --name 😀", 2, "all of them in GBK"),
+        ("-o {folder}/new.db --certificates", 0, "sscard show"),
+        ("-o {folder}/new.db --certificates --personality v2-3des", 2, "for cards of generation 3.0 only"),
+        ("-o {folder}/new.db --certificate-pin 2468", 2, "sscard issue --certificates"),
+        ("-o {folder}/new.db --certificates --certificate-pin ''", 2, "--certificate-pin: a PIN has 4 to 16 digits"),
+        ("-o {folder}/new.db --certificates --administrator-pin 12", 2, "--administrator-pin: a PIN has 4 to 16"),
         ("-o {folder}/new.db --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
     ),
     *of(

@@ -8,7 +8,7 @@ import pytest
 
 import kit
 from kit.programs import CommandLine
-from sscard.issuer.cardfile import save_card
+from sscard.issuer.cardfile import load_card, save_card
 
 PIN, NEW = "123456", "654321"
 
@@ -120,6 +120,18 @@ def test_an_option_and_its_file_exclude_each_other(
     assert code == 2
     assert f"{flag}: excludes {flag}-file" in errors
     assert PIN not in errors
+
+
+def test_the_pins_of_the_certificate_application_come_from_files(
+    sscard: CommandLine, tmp_path: Path, pin_file: Path
+) -> None:
+    pin_file.write_text(NEW, encoding="ascii")
+    files = ("--certificate-pin-file", pin_file, "--administrator-pin-file", pin_file)
+    code, out, errors = sscard("issue", "-o", tmp_path / "new.db", "--certificates", *files, "--json")
+    assert (code, errors, NEW in out) == (0, "", False)
+    card = load_card(tmp_path / "new.db")
+    first = card.profile.layout.certificate_pins
+    assert card.memory.strings[first : first + 2] == [bytes.fromhex(NEW)] * 2
 
 
 def test_a_card_is_issued_with_the_pin_of_a_file(sscard: CommandLine, tmp_path: Path, pin_file: Path) -> None:

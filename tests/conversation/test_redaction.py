@@ -111,6 +111,25 @@ def test_what_is_no_secret_is_shown() -> None:
     assert "842400010C ****************11223344" in shown[2]
 
 
+@pytest.mark.parametrize(
+    ("command", "shown"),
+    [
+        ("80C4010305C10312345600", "80C4010305 " + "**" * 6),
+        ("0020018110" + "A5" * 16, "0020018110 " + "**" * 16),
+        ("0020010010" + "A5" * 16, "0020010010 " + "**" * 16),
+        ("804A021012C110" + "A5" * 16, "804A021012 " + "**" * 18),
+        ("80C2C00126C2020015CB20" + "A5" * 32, "80C2C00126 " + "**" * 38),
+        ("805E010014" + "A5" * 20, "805E010014 " + "**" * 20),
+    ],
+)
+def test_the_commands_of_the_certificate_application_show_no_secret(command: str, shown: str) -> None:
+    """A PIN to hash, keys, and cryptograms, from which all PINs of six digits can be tried."""
+    recorder = Recorder(Deaf(bytes.fromhex("6D00")))
+    recorder.transmit(bytes.fromhex(command))
+    assert shown in str(recorder.events[0])
+    assert "A5" not in told(recorder)
+
+
 def life(chip: Chip, recorder: Recorder) -> None:
     """Every verb of a session, right and wrong."""
     session = CardSession.start(recorder, SoftHsm(builtin_keys()))

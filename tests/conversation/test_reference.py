@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,6 +19,8 @@ from sscard.cli.app import app
 from sscard.conversation.reference import CARD, PSAM, as_facts, find_commands, markdown, spans
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, ENGLISH, speaking
+from sscard.issuer import preset
+from sscard.standard.certificates import cryptogram
 from sscard.standard.choices import CHOICES
 
 AnyCommand = Command[Any]
@@ -34,8 +37,10 @@ every_command = pytest.mark.parametrize(("chip", "command"), EVERY)
 class CardUnderExample:
     """A card just issued; the computed parts of an example come from its keys."""
 
-    def __init__(self, *, contact: bool) -> None:
-        self.desk = Desk("v3-sm4", contact=contact)
+    def __init__(self, command: AnyCommand, *, contact: bool) -> None:
+        stub = command.section.startswith("certificate-application.md")
+        personality = replace(preset("v3-sm4"), certificate_application="stub" if stub else "absent")
+        self.desk = Desk(personality, contact=contact)
         self.opened = b""
 
     def fill(self, text: str, before: str) -> str:
@@ -43,6 +48,8 @@ class CardUnderExample:
         word, argument = text.split(" ") if " " in text else (text, "")
         if word == "proof":
             return desk.proof(argument)[5:].hex()
+        if word == "cryptogram":
+            return cryptogram(bytes.fromhex(argument), desk.random).hex()
         if word == "enciphered":
             return desk.message(1, desk.block(bytes.fromhex(argument)))[5:-4].hex()
         if word == "mac":
@@ -102,7 +109,8 @@ def filled(text: str, fill: Callable[[str, str], str]) -> bytes:
 def test_an_example_is_answered_as_it_says(chip: Any, command: AnyCommand) -> None:
     assert command.example
     contact = any(step.answer.startswith(("61", "6C")) for step in command.example) and command.ins == 0xC0
-    at = CardUnderExample(contact=contact) if chip is CARD or command.ins == 0xC0 else PsamUnderExample(contact=contact)
+    on_card = chip is CARD or command.ins == 0xC0
+    at = CardUnderExample(command, contact=contact) if on_card else PsamUnderExample(contact=contact)
     sent = []
     for step in command.example:
         apdu = filled(step.command, at.fill)
@@ -134,6 +142,8 @@ def test_every_choice_of_a_command_is_on_some_entry() -> None:
         "ssse_fid": "the tree",
         "optional_applications": "the tree",
         "financial": "the tree",
+        "certificate_application": "the tree",
+        "bank_application": "the tree",
         "an_padding": "written by personalisation",
         "unknown_ins": "no command has that INS",
     }
@@ -144,8 +154,8 @@ def test_every_choice_of_a_command_is_on_some_entry() -> None:
 @pytest.mark.parametrize(
     ("wanted", "names"),
     [
-        ("20", ["VERIFY"]),
-        ("0x20", ["VERIFY"]),
+        ("20", ["VERIFY", "VERIFY CERTIFICATE PIN"]),
+        ("0x20", ["VERIFY", "VERIFY CERTIFICATE PIN"]),
         ("0X5e", ["CHANGE PIN"]),
         ("verify", ["VERIFY"]),
         ("校验个人密码", ["VERIFY"]),

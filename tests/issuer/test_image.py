@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from kit import PIN, card_of
+from kit import NAME, PIN, card_of
 from kit.desk import PURCHASE, Desk
 from sscard.card.commands import COMMANDS
 from sscard.chip.memory import Moment, PowerLost
@@ -245,10 +245,10 @@ def test_an_edit_is_called_one(path: tuple[str, ...]) -> None:
     assert "999999" not in str(caught.value)
 
 
-@pytest.mark.parametrize("version", [3, 99, 10**30])
+@pytest.mark.parametrize("version", [4, 99, 10**30])
 def test_a_newer_image_is_refused(version: int) -> None:
     text = sealed(json.loads(WHOLE) | {"version": version})
-    with pytest.raises(InputError, match=f"of version {version}, this sscard reads up to 2\n  use a newer sscard"):
+    with pytest.raises(InputError, match=f"of version {version}, this sscard reads up to 3\n  use a newer sscard"):
         read_image(text, "card.json")
 
 
@@ -333,7 +333,7 @@ WRONG: list[tuple[Callable[[Content], object], str]] = [
 def test_a_content_that_makes_no_card_is_refused_by_its_field(broken: Callable[[Content], object], says: str) -> None:
     content = json.loads(WHOLE)
     broken(content)
-    with pytest.raises(InputError, match=f"^card.json: is not a card image of version 2: .*{says}") as caught:
+    with pytest.raises(InputError, match=f"^card.json: is not a card image of version 3: .*{says}") as caught:
         read_image(sealed(content), "card.json")
     assert say(caught.value.remedy).startswith("take it from a backup")
 
@@ -410,6 +410,7 @@ def test_an_image_of_an_earlier_tree_is_read() -> None:
     card, told, content = read_tree("earlier")
     layout = card.profile.layout
     assert told == [
+        "is of version 2, migrated to version 3",
         "not in this image, left blank: memory.numbers.'account start day', memory.strings.'DF01 EF15'",
         "not in this image, the card lacks these keys: UK2DF01 3, UK6DF01",
     ]
@@ -419,7 +420,7 @@ def test_an_image_of_an_earlier_tree_is_read() -> None:
     assert (len(education.read), education.write) == (2, ())
     assert card.memory.numbers[layout.medical + Account.START_DAY] == 101
     assert layout.keys[layout.key_named("UK2DF01")].versions == 2
-    assert card.profile.personality == preset("v3-sm4")
+    assert card.profile.personality.select_child == "6A86"
     again = json.loads(write_image(card))
     assert again["keys"] == content["keys"]
     told.clear()
@@ -461,9 +462,10 @@ def test_no_command_needs_a_key_that_may_be_absent() -> None:
 def test_names_of_a_later_tree_are_listed_and_left_out() -> None:
     card, told, content = read_tree("later")
     assert told == [
+        "is of version 2, migrated to version 3",
         "unknown to this sscard, left out: personality.'retries_after_reset', "
         "keys.'UK9DF04', keys.PUK 2, memory.numbers.'UK9DF04 1 tries', memory.strings.'DF04 EF20', "
-        "memory.log.numbers.'UK9DF04 1 tries', memory.log.strings.'DF04 EF20'"
+        "memory.log.numbers.'UK9DF04 1 tries', memory.log.strings.'DF04 EF20'",
     ]
     assert card.memory.log is not None
     assert [value for _, value in card.memory.log.numbers] == [5]
@@ -500,10 +502,10 @@ def test_any_text_is_refused_in_words(text: str) -> None:
 def test_images_of_every_version_load(path: Path) -> None:
     told: list[Sayable] = []
     card = read_image(path.read_text(encoding="utf-8"), str(path), told.append)
-    if path.parent.name == "2":
+    if path.parent.name == "3":
         assert told == []
     else:
-        assert list(map(say, told)) == [f"{path}: is of version 1, migrated to version 2"]
+        assert list(map(say, told)) == [f"{path}: is of version {path.parent.name}, migrated to version 3"]
     content = json.loads(path.read_text(encoding="utf-8"))
     again = json.loads(write_image(card))
     for name, values in content["keys"].items():
@@ -515,9 +517,9 @@ def test_images_of_every_version_load(path: Path) -> None:
     assert again["personality"].items() >= content["personality"].items()
 
 
-def test_there_are_images_of_both_versions_in_every_state() -> None:
+def test_there_are_images_of_all_versions_in_every_state() -> None:
     states = {"fresh", "blocked", "torn"}
-    for version in ("1", "2"):
+    for version in ("1", "2", "3"):
         assert {path.stem.rpartition("-")[2] for path in IMAGES if path.parent.name == version} >= states
 
 
@@ -544,6 +546,19 @@ def test_cards_of_every_version_work(path: Path) -> None:
     desk.select("DF01")
     assert desk.send("00B2243005")[:-2].hex() == "2403410400"
     desk.authenticate("UK1DF01")
+
+
+@pytest.mark.parametrize("path", [path for path in IMAGES if path.parent.name < "3"], ids=lambda path: path.stem)
+def test_a_migrated_card_answers_as_before(path: Path) -> None:
+    """What later versions decide by a choice: FCI, P1=01, Le=00, DF05, unlocks without limit."""
+    desk = Desk(card=image_at(path))
+    algorithm = desk.card.profile.suite.algorithm_id
+    assert desk.send(f"00A404000F{NAME}").hex().upper() == f"6F19840F{NAME}A5069F0C038601{algorithm:02X}9000"
+    assert desk.sw("00A4010002DF03") == 0x6A86
+    assert desk.sw("00B2012C00") == 0x6C12
+    assert desk.sw("00A4000002DF05") == 0x6A82
+    assert desk.card.memory.numbers[desk.card.profile.layout.unlocks] == 0
+    assert desk.card.profile.personality.unlock_limit == 0
 
 
 @pytest.mark.parametrize("path", [path for path in IMAGES if path.parent.name == "1"], ids=lambda path: path.stem)

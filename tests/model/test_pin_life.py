@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict
 from pathlib import Path
 from random import Random
@@ -11,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sscard.issuer import preset
-from sscard.model import oracle
-from sscard.model.oracle import Choices
-from sscard.proof.pinlife import ALTERNATIVES, Fault, Move, PinLife, draw_fault, draw_life, draw_moves
+from sscard.model import choices, files, oracle
+from sscard.model.choices import Choices, choices_of
+from sscard.proof.dice import ALTERNATIVES, draw_fault, draw_life, draw_moves
+from sscard.proof.pinlife import Fault, Move, PinLife
 
 
 @pytest.mark.slow
@@ -30,7 +32,22 @@ def test_the_dice_reach_every_move_and_fault() -> None:
     random = Random(1)
     life = PinLife("v3-sm4", Choices(), bytes.fromhex("123456"))
     moves = {move.name for _ in range(500) for move in draw_moves(random, life.oracle)}
-    assert moves >= {"verify", "change", "challenge", "authenticate", "unblock", "reset", "restart", "unknown-CLA"}
+    assert moves >= {
+        "file",
+        "read",
+        "response",
+        "verify",
+        "change",
+        "challenge",
+        "authenticate",
+        "unblock",
+        "reset",
+        "restart",
+        "unknown-CLA",
+        "verify-own",
+        "select-PKI",
+        "select-ADF",
+    }
     faults = {fault and fault.moment for fault in (draw_fault(random) for _ in range(200))}
     assert len(faults) == 4  # none or a failure, and the three moments
 
@@ -49,15 +66,37 @@ def test_every_open_choice_of_the_oracle_is_varied() -> None:
 
 
 def test_oracle_stands_alone() -> None:
-    """Written from the sheets: the oracle imports nothing of sscard."""
-    assert not [name for name in vars(oracle) if name.startswith("sscard")]
-    source = Path(oracle.__file__).read_text("utf-8")
-    assert "import sscard" not in source
-    assert "from sscard" not in source
+    """Written from the sheets: the oracle imports nothing of sscard but its own parts."""
+    for part in (oracle, files, choices):
+        source = Path(part.__file__).read_text("utf-8")
+        assert "import sscard" not in source
+        assert set(re.findall(r"from (sscard\S*)", source)) <= {"sscard.model.choices", "sscard.model.files"}
 
 
-@pytest.mark.parametrize(("name", "block"), [("v3-sm4", 16), ("v2-3des", 8)])
+@pytest.mark.parametrize(("name", "block"), [("v3-sm4", 16), ("v2-3des", 8), ("v1-des", 8)])
 def test_oracle_and_presets_start_from_the_same_choices(name: str, block: int) -> None:
     personality = preset(name)
-    assert {field: getattr(personality, field) for field in asdict(Choices())} == asdict(Choices())
+    expected = asdict(choices_of(personality.generation))
+    assert {field: getattr(personality, field) for field in expected} == expected
     assert PinLife(name, Choices(), b"").oracle.block == block
+
+
+def test_the_dice_prove_the_pins_of_the_certificate_application() -> None:
+    """Of the cards that have it: right and wrong ones, while the social PIN is set, changed and blocked."""
+    seen = set()
+    for card in range(30):
+        life = draw_life(random := Random(card))
+        for move in (move for _ in range(100) for move in draw_moves(random, life.oracle)):
+            life.play(move)
+            if life.oracle.own_verified:
+                seen.add((*sorted(life.oracle.own_verified), life.oracle.verified))
+            seen |= {name for name, tries in life.oracle.own_tries.items() if tries == 0}
+    assert seen >= {"user", "administrator", ("user", False), ("user", True), ("administrator", False)}
+
+
+def test_a_1_0_or_2_0_card_has_no_certificate_application_in_the_oracle_either() -> None:
+    assert all(
+        life.card.profile.personality.generation == "3.0"
+        for life in (draw_life(Random(seed)) for seed in range(40))
+        if life.oracle.own_tries
+    )

@@ -80,6 +80,21 @@ def two_transactions_for_numbers_and_strings(patch: Patch) -> None:
     patch.setattr(Memory, "put_both", put_both)
 
 
+def new_pin_touches_the_certificate_pins(patch: Patch) -> None:
+    def put_both(memory: Memory, cell: int, value: int, place: int, content: bytes) -> None:
+        memory.commit([(cell, value), (len(memory.numbers) - 1, value)], [(place, content)])
+
+    patch.setattr(Memory, "put_both", put_both)
+
+
+def certificate_pins_touch_the_social_pin(patch: Patch) -> None:
+    def put_number(memory: Memory, cell: int, value: int) -> None:
+        own = len(memory.numbers) - 2
+        memory.commit([(cell, value), *([(PIN_TRIES, value)] if cell >= own else [])], [])
+
+    patch.setattr(Memory, "put_number", put_number)
+
+
 def comparison_before_the_decrement(patch: Patch) -> None:
     def attempt(session: Any, tries: int, given: bytes) -> bool:
         if equal(given, session.memory.strings[PIN]):

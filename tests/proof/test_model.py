@@ -13,7 +13,7 @@ from kit.programs import CommandLine
 from proof import planted
 from sscard.card.session import Session
 from sscard.i18n.language import say
-from sscard.proof.model import Exploration, play_at_random
+from sscard.proof.model import MOVES, Exploration, play_at_random
 from sscard.proof.report import Proof
 
 Patch = pytest.MonkeyPatch
@@ -26,7 +26,7 @@ def test_the_short_form_finds_no_difference(sscard: CommandLine) -> None:
     assert (code, err, found["schema"], found["violations"]) == (0, "", "sscard.proof/1", [])
     assert found["counts"]["commands"] >= 8_000
     assert min(found["counts"][what] for what in ("cuts", "failures", "states")) > 40
-    assert found["counts"]["transitions"] == found["counts"]["states"] * 28
+    assert found["counts"]["transitions"] == found["counts"]["states"] * len(MOVES)
 
 
 def test_commands_depend_on_the_seed_only() -> None:
@@ -65,6 +65,8 @@ def status_after_select(patch: Patch) -> None:
         (planted.comparison_before_the_decrement, "as-the-oracle"),
         (challenge_not_spent, "as-the-oracle"),
         (status_after_select, "as-the-oracle"),
+        (planted.new_pin_touches_the_certificate_pins, "as-the-oracle"),
+        (planted.certificate_pins_touch_the_social_pin, "as-the-oracle"),
     ],
     ids=lambda value: getattr(value, "__name__", value),
 )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from proof import planted
+from sscard.proof.cases import WRONG_ADMINISTRATOR, WRONG_USER
 from sscard.proof.report import Proof
 from sscard.proof.tears import card_sweeps, run_sweep
 
@@ -43,3 +44,24 @@ def test_a_defect_of_the_memory_is_found(
     run_sweep(planted, reduced, recoveries=1)
     assert clean.violations == []
     assert invariant in {found.invariant for found in planted.violations}
+
+
+@pytest.mark.parametrize(
+    "plant", [planted.new_pin_touches_the_certificate_pins, planted.certificate_pins_touch_the_social_pin]
+)
+def test_pins_that_are_not_apart_are_found(
+    monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    """The social PIN and those of the certificate application: a command on one changes the others."""
+    sweep = next(found for found in card_sweeps(1) if found.name.startswith("v3-sm4-certificates"))
+    kept = ("CHANGE-PIN", "VERIFY-right", "VERIFY-of-the-user-PIN", "VERIFY-of-the-administrator-PIN-wrong")
+    reduced = sweep._replace(
+        states={"both-used": (*WRONG_USER, *WRONG_ADMINISTRATOR)},
+        commands=tuple(case._replace(guess="") for case in sweep.commands if case.name in kept),
+    )
+    clean, planted = Proof("tears", 1), Proof("tears", 1)
+    run_sweep(clean, reduced, recoveries=1)
+    plant(monkeypatch)
+    run_sweep(planted, reduced, recoveries=1)
+    assert clean.violations == []
+    assert "pins-apart" in {found.invariant for found in planted.violations}

@@ -23,6 +23,12 @@ WRONG = {
     "tries that stayed": ("- verify_pin: 123456\n  tries: 5\n  state: verified", "tries", "5", "6"),
     "key tries that went": ("- authenticate: {key: PUK, proof: wrong}\n  sw: 63C2", "key_tries", "PUK 3", "PUK 2"),
     "a key that is not there": ("- reset:\n  key_tries: {UKMF: 3}", "key_tries", "UKMF 3", "UKMF: not on this card"),
+    "certificate tries without the application": (
+        "- reset:\n  certificate_tries: 6 6",
+        "certificate_tries",
+        "6 6",
+        "certificate_tries: not on this card",
+    ),
     "state that came": ("- verify_pin: 123456", "state", "ready", "verified"),
     "state that went": ("- reset:\n  state: verified", "state", "verified", "ready"),
     "a challenge taken": ("- get_challenge: 8", "state", "ready", "challenge"),

@@ -25,8 +25,9 @@ from kit.file_sheet import (
 )
 from sscard.card import Personality
 from sscard.errors import InputError
-from sscard.issuer import find_personality
+from sscard.issuer import find_personality, preset
 from sscard.issuer.personalise import layout_of
+from sscard.standard.choices import make_personality
 from sscard.standard.generations import build_layout
 from sscard.standard.tree import (
     CARD_BLOCKED,
@@ -164,8 +165,7 @@ def test_lengths_inside_the_items_agree(generation: str) -> None:
 def test_a_blank_item_is_padded_as_its_type_says() -> None:
     parts = (Item(0x10, "an", 2), Item(0x11, "cn", 1))
     assert Item(0x99, "tlv", 7, parts=parts).blank() == bytes.fromhex("10020000 1101FF")
-    assert Item(0x99, "tlv", 7, parts=parts).blank(0x20) == bytes.fromhex("10022020 1101FF")
-    assert Item(0, "b", 2).blank(0x30) == bytes(2)
+    assert Item(0, "b", 2).blank() == bytes(2)
 
 
 @pytest.mark.parametrize("generation", GENERATIONS)
@@ -217,7 +217,7 @@ def test_memory_cells_never_overlap(generation: str, ssse_fid: int, extra: dict[
     numbers += [
         layout.counter(index, version) for index, key in enumerate(layout.keys) for version in range(key.versions)
     ]
-    numbers += [layout.medical + place for place in Account]
+    numbers += [layout.medical + place for place in Account] + [layout.unlocks]
     strings = [PIN, *(file.cell for file in layout.files), layout.proofs, layout.proofs + 1]
     assert sorted(numbers) == list(range(len(layout.number_names())))
     assert sorted(strings) == list(range(len(layout.string_names())))
@@ -296,9 +296,21 @@ def test_an_application_is_selected_by_fid_and_by_name(whole: kit.Desk, df: str)
     assert whole.chip.snapshot().current_df == (df if present else "SSSE")
 
 
-@pytest.mark.parametrize("df", ["DF05", "DF06"])
-def test_the_annex_is_optional(sm4: Personality, df: str) -> None:
-    assert kit.Desk(sm4).sw(f"00A4000002{df}") == 0x6A82
+@pytest.mark.parametrize(
+    ("generation", "choices", "present"),
+    [
+        ("3.0", {}, ["DF05"]),
+        ("3.0", {"health_application": False}, []),
+        ("3.0", {"health_application": False, "optional_applications": True}, ["DF05", "DF06"]),
+        ("2.0", {}, []),
+        ("2.0", {"health_application": True}, ["DF05"]),
+        ("2.0", {"optional_applications": True}, ["DF05", "DF06"]),
+        ("1.0", {"health_application": True, "optional_applications": True}, []),
+    ],
+)
+def test_the_annex_by_generation(generation: str, choices: dict[str, bool], present: list[str]) -> None:
+    desk = kit.Desk(make_personality(generation, name="own", algorithm="DES", **choices))
+    assert [df for df in ("DF05", "DF06") if desk.sw(f"00A4000002{df}") == 0x9000] == present
 
 
 def test_the_health_file_starts_empty_and_is_read_freely(sm4: Personality) -> None:
@@ -312,25 +324,34 @@ def test_the_health_file_starts_empty_and_is_read_freely(sm4: Personality) -> No
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "dir_sfi", "proprietary"),
-    [("SM4", 0, "A5069F0C03860103"), ("DES", 0, "A5069F0C03860101"), ("SM4", 1, "A5098801019F0C03860103")],
+    ("algorithm", "dir_sfi", "named", "proprietary"),
+    [
+        ("SM4", 0, True, "A5069F0C03860103"),
+        ("DES", 0, True, "A5069F0C03860101"),
+        ("SM4", 1, True, "A5098801019F0C03860103"),
+        ("SM4", 30, True, "A50988011E9F0C03860103"),
+        ("DES", 11, False, "A50388010B"),
+        ("DES", 0, False, "A500"),
+    ],
 )
-def test_fci_of_ssse(sm4: Personality, algorithm: str, dir_sfi: int, proprietary: str) -> None:
-    desk = kit.Desk(replace(sm4, algorithm=algorithm, dir_sfi=dir_sfi))
+def test_fci_of_ssse(sm4: Personality, algorithm: str, dir_sfi: int, named: bool, proprietary: str) -> None:
+    desk = kit.Desk(replace(sm4, algorithm=algorithm, dir_sfi=dir_sfi, fci_algorithm=named))
     expected = bytes.fromhex(f"840F{kit.NAME}{proprietary}")
     assert desk.send(f"00A404000F{kit.NAME}") == bytes((0x6F, len(expected))) + expected + b"\x90\x00"
 
 
 def test_lengths_of_ssse_fci_are_those_of_the_sheet(sm4: Personality) -> None:
-    assert kit.Desk(sm4).send(f"00A404000F{kit.NAME}")[1] == 0x19
-    assert kit.Desk(replace(sm4, dir_sfi=9)).send(f"00A404000F{kit.NAME}")[1] == 0x1C
+    assert kit.Desk(sm4).send(f"00A404000F{kit.NAME}")[1] == 0x1C
+    assert kit.Desk(replace(sm4, dir_sfi=0)).send(f"00A404000F{kit.NAME}")[1] == 0x19
+    assert kit.Desk(preset("v1-des")).send(f"00A404000F{kit.NAME}")[1] == 0x16
+    assert kit.Desk(replace(preset("v1-des"), dir_sfi=0)).send(f"00A404000F{kit.NAME}")[1] == 0x13
 
 
 def test_ssse_below_the_mf(sm4: Personality) -> None:
     desk = kit.Desk(replace(sm4, ssse_fid=0xDDF1))
     assert desk.chip.snapshot().current_df == "SSSE"
     assert desk.sw("00A4000002DF04") == 0x9000
-    assert desk.send("00A4000002DDF1").startswith(bytes.fromhex(f"6F19840F{kit.NAME}"))
+    assert desk.send("00A4000002DDF1").startswith(bytes.fromhex(f"6F1C840F{kit.NAME}"))
     assert desk.sw("00A4000000") == 0x9000
     assert desk.chip.snapshot().current_df == "MF"
 
@@ -354,18 +375,23 @@ def test_the_directory_lists_the_applications(sm4: Personality) -> None:
             ("社会保险信息区1", "DF03"),
             ("社会保险信息区2", "DF04"),
             ("人事人才信息区", "DF07"),
+            ("生命与健康信息区", "DF05"),
         ],
         start=1,
     ):
         text = label.encode("gbk")
-        template = bytes.fromhex("4F06" + APPLICATIONS[df]) + bytes((0x50, len(text))) + text
+        name = bytes.fromhex(APPLICATIONS[df])
+        template = bytes((0x4F, len(name))) + name + bytes((0x50, len(text))) + text
         record = bytes((0x61, len(template))) + template
         assert desk.send(bytes((0x00, 0xB2, number, 0x0C, len(record)))) == record + b"\x90\x00"
-    assert desk.sw("00B2060C00") == 0x6A83
+    assert desk.sw("00B2070C00") == 0x6A83
 
 
-def test_there_is_no_directory_unless_asked_for(sm4: Personality) -> None:
-    assert kit.Desk(sm4).sw("00B2010C00") == 0x6A82
+@pytest.mark.parametrize(("name", "sfi"), [("v1-des", 0x0B), ("v2-3des", 0x1E), ("v3-sm4", 0x1E)])
+def test_each_generation_has_its_directory(name: str, sfi: int) -> None:
+    address = sfi << 3 | 0b100
+    assert kit.Desk(preset(name)).send(f"00B201{address:02X}1A").startswith(bytes.fromhex("61184F06D15600000500"))
+    assert kit.Desk(replace(preset(name), dir_sfi=0)).sw(f"00B201{address:02X}1A") == 0x6A82
 
 
 EF05 = (
@@ -381,7 +407,7 @@ def test_whole_issuer_data_as_terminals_read_it(whole: kit.Desk) -> None:
     expected = bytes.fromhex(EF05.format(version=ord(whole.personality.generation[0])))
     assert len(expected) == 0x40
     assert whole.send("00B2010540") == expected + b"\x90\x00"
-    assert whole.send("00B2010500") == b"\x6c\x40"
+    assert whole.send("00B2010541") == b"\x6c\x40"
 
 
 def test_whole_holder_data_as_terminals_read_it(whole: kit.Desk) -> None:
@@ -422,13 +448,13 @@ def test_a_tag_that_stands_several_times_is_walked_with_next(
 
 
 @pytest.mark.parametrize("padding", [0x00, 0x20, 0x30])
-def test_short_and_unwritten_text_is_padded_alike(des: Personality, padding: int) -> None:
+def test_short_text_is_padded_and_unwritten_text_is_00(des: Personality, padding: int) -> None:
     desk = kit.Desk(replace(des, an_padding=padding))
     desk.sw("00A4020002EF06")
     assert desk.send("00B2090020")[2:-2] == "张三".encode("gbk") + bytes((padding,)) * 26
     desk.verify()
     desk.sw("00A4000002DF01")
-    assert desk.send("00B22E4848") == bytes.fromhex("2E46") + bytes((padding,)) * 0x46 + b"\x90\x00"
+    assert desk.send("00B22E4848") == bytes.fromhex("2E46") + bytes(0x46) + b"\x90\x00"
 
 
 @pytest.mark.parametrize(

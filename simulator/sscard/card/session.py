@@ -33,13 +33,15 @@ class Session(ChipSession):
     """The session of a powered card.
 
     ``status`` is a mask of security statuses (see ``layout``), ``record`` the
-    current record from 1 (0: none).
+    current record from 1 (0: none). ``own_status`` is the mask of the verified
+    PINs of the certificate application: bit 0 the user's, bit 1 the administrator's.
     """
 
     __slots__ = (
         "df",
         "ef",
         "layout",
+        "own_status",
         "partial",
         "personality",
         "profile",
@@ -57,6 +59,7 @@ class Session(ChipSession):
         self.ef: FileSpec | None = None
         self.record = 0
         self.status = 0
+        self.own_status = 0
         self.partial = (b"", 0)
         self.barred = self.block_of(self.df)
         self.transaction: Transaction | None = None
@@ -81,7 +84,8 @@ class Session(ChipSession):
         if keeps == "pin":
             self.status &= PIN_VERIFIED
         elif keeps == "nothing":
-            self.status = 0
+            self.status = self.own_status = 0
+        self.attentive = self.attentive or df.certificates  # so that the chip takes its commands
         self.barred = self.block_of(df)
 
     def open(self, ef: FileSpec, record: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from sscard.card.profile import Profile
+from sscard.card.profile import Profile, certificate_limit
 from sscard.card.session import Session
 from sscard.chip.memory import Memory
 from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, PIN_VERIFIED, Layout
@@ -15,8 +15,11 @@ from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, PIN_VERIFIED, Lay
 class Snapshot:
     """Counters and states of a card.
 
-    ``counters`` are the counters of all keys, ``key_tries`` reads them by name;
-    the fields from ``powered`` on are those of the session, empty without power.
+    ``counters`` are the counters of all keys, ``key_tries`` reads them by name.
+    ``certificate_tries`` are those of the user and the administrator PIN of the
+    certificate application, ``certificate_tries_max`` their limits, both empty if
+    the card lacks it. The fields from ``powered`` on are those of the session,
+    empty without power.
     """
 
     pin_tries: int
@@ -25,8 +28,11 @@ class Snapshot:
     card_blocked: bool
     blocked_applications: tuple[str, ...]
     counters: tuple[int, ...]
+    certificate_tries: tuple[int, ...]
+    certificate_tries_max: tuple[int, ...]
     powered: bool
     pin_verified: bool
+    certificate_verified: tuple[str, ...]
     authenticated: tuple[str, ...]
     challenge_waiting: bool
     current_df: str
@@ -65,8 +71,13 @@ def take_snapshot(profile: Profile, memory: Memory, session: Session | None) -> 
         card_blocked=bool(numbers[CARD_BLOCKED]),
         blocked_applications=tuple(df.name for df in layout.dfs if numbers[df.blocked_cell]),
         counters=tuple(numbers[layout.counters[0] : layout.medical]),
+        certificate_tries=tuple(numbers[layout.certificate_tries + which] for which in layout.own_pins),
+        certificate_tries_max=tuple(certificate_limit(profile.personality, which) for which in layout.own_pins),
         powered=session is not None,
         pin_verified=bool(status & PIN_VERIFIED),
+        certificate_verified=tuple(
+            which.name.lower() for which in layout.own_pins if session and session.own_status >> which & 1
+        ),
         authenticated=tuple(layout.statuses(proven)) if proven else (),
         challenge_waiting=bool(session and session.challenge),
         current_df=session.df.name if session else "",

@@ -258,19 +258,20 @@ KEPT_HEADERS: Final = 1024
 class CommandTable(Generic[S_contra]):
     """The commands of a chip: ``by_code`` by CLA·256+INS; commands that differ in P1 P2 are linked by ``sibling``.
 
+    ``clas`` are CLA that the chip knows besides those of the commands: an INS under them is unknown.
     ``headers`` are the headers that were sent, at most 5 bytes each, for all chips with these commands.
     """
 
     __slots__ = ("by_code", "clas", "headers", "instructions")
 
-    def __init__(self, commands: Iterable[Command[S_contra]]) -> None:
+    def __init__(self, commands: Iterable[Command[S_contra]], clas: Iterable[int] = ()) -> None:
         self.by_code: dict[int, Command[S_contra]] = {}
         for command in commands:
             for cla in command.clas:
                 code = cla << 8 | command.ins
                 command.sibling = self.by_code.get(code)
                 self.by_code[code] = command
-        self.clas = frozenset(code >> 8 for code in self.by_code)
+        self.clas = frozenset((*clas, *(code >> 8 for code in self.by_code)))
         self.instructions = frozenset(code & 0xFF for code in self.by_code)
         self.headers: dict[bytes, Header[S_contra]] = {}
 

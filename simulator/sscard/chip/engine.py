@@ -50,8 +50,9 @@ def get_response(session: ChipSession) -> bytes:
     return waiting[:le] + (MORE_DATA[len(session.pending)] if session.pending else OK)
 
 
-def get_response_command(further: dict[int, Phrase]) -> Command[ChipSession]:
-    """Declare GET RESPONSE for a chip whose engine answers further status words."""
+def get_response_command(select: Sent, further: dict[int, Phrase]) -> Command[ChipSession]:
+    """Declare GET RESPONSE for a chip whose engine answers further status words; ``select`` gives its example data."""
+    waiting = len(select.answer) // 2 - SW_LENGTH
     return Command(
         "GET RESPONSE",
         "获取响应",
@@ -70,9 +71,9 @@ def get_response_command(further: dict[int, Phrase]) -> Command[ChipSession]:
         parameters=(Parameter(0x00, 0x00),),
         answer=(Field(Words("data of the previous command", "上一条命令留下的数据"), range(1, 257)),),
         example=(
-            Sent("00A404000F 7378312E73682EC9E7BBE1B1A3D5CF", "611B"),
-            Sent("00C0000000", "6C1B"),
-            Sent("00C000001B", "6F19840F7378312E73682EC9E7BBE1B1A3D5CFA5069F0C038601XX9000"),
+            Sent(select.command, f"61{waiting:02X}"),
+            Sent("00C0000000", f"6C{waiting:02X}"),
+            Sent(f"00C00000{waiting:02X}", select.answer),
         ),
     )
 

@@ -30,6 +30,16 @@ NO_PIN = "none"
 @option("--name", type=NAME, default="", help=N_("Name of the holder. Default: a made-up name."))
 @option("--id", "id_number", type=Text("ID"), default="", help=N_("ID number of the holder. Default: a made-up one."))
 @pin_option("--pin", text=N_("4 to 16 digits, or 'none'. Default: the initial PIN of the place policy."))
+@option(
+    "--certificates",
+    is_flag=True,
+    help=N_("Add a stub of the certificate application, which has its own PINs (3.0 only)."),
+)
+@pin_option("--certificate-pin", text=N_("User PIN of the certificate application, 4 to 16 digits. Default: 123456."))
+@pin_option(
+    "--administrator-pin",
+    text=N_("Administrator PIN of the certificate application, 4 to 16 digits. Default: 12345678."),
+)
 @option("--city", type=Text(N_("CODE")), default=CITY, help=N_("City code of the issuer, 6 digits."))
 @option("--count", type=Number(1), default=1, help=N_("Number of cards, with made-up holders."))
 @option(
@@ -48,6 +58,9 @@ def issue(
     name: str,
     id_number: str,
     pin: str | None,
+    certificates: bool,
+    certificate_pin: str | None,
+    administrator_pin: str | None,
     city: str,
     count: int,
     number: int | None,
@@ -57,6 +70,8 @@ def issue(
     as_json: bool,
 ) -> None:
     """Personalise a card, or many, into a card file."""
+    from dataclasses import replace
+
     from sscard.cli.prompt import checked_pin
     from sscard.cli.target import keys_of, tell
     from sscard.issuer import find_personality, find_place, order_card, personalise
@@ -68,13 +83,18 @@ def issue(
         raise InputError(_("--number needs --seed"), remedy=_("the same seed and number make the same card"))
     if pin == "":
         raise InputError(_("--pin is empty"), remedy=_("4 to 16 digits, or '{none}' for no PIN", none=NO_PIN))
+    product = find_personality(personality)
+    if certificates:
+        product = replace(product, certificate_application="stub")
     order = partial(
         order_card,
-        personality=find_personality(personality),
+        personality=product,
         place=find_place(place) if place else "",
         name=name,
         id_number=id_number,
         pin="" if pin == NO_PIN else checked_pin(pin, "--pin") if pin is not None else None,
+        certificate_pin=None if certificate_pin is None else checked_pin(certificate_pin, "--certificate-pin"),
+        administrator_pin=None if administrator_pin is None else checked_pin(administrator_pin, "--administrator-pin"),
         city=city,
         seed=seed,
     )

@@ -14,6 +14,7 @@ from sscard.i18n.phrase import Words
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sscard.card import Snapshot
     from sscard.issuer import Card
 
 
@@ -39,11 +40,17 @@ def show(image: str, as_json: bool, show_all: bool, reveal_keys: bool) -> None:
     if as_json:
         from dataclasses import asdict
 
+        from sscard.standard.atr import ats
+
         snapshot = card.snapshot()
         content = {
             "personality": asdict(card.profile.personality),
             "atr": card.profile.atr().hex().upper(),
+            "ats": ats(card.profile.historical).hex().upper(),
+            "uid": _uid(card),
             "pin": {"set": snapshot.pin_set, "tries_left": snapshot.pin_tries, "tries_max": snapshot.pin_tries_max},
+            "unlocks": {"used": _unlocks(card), "limit": card.profile.personality.unlock_limit or None},
+            "certificates": _certificates(snapshot) or None,
             "card_blocked": snapshot.card_blocked,
             "blocked_applications": list(snapshot.blocked_applications),
             "keys": _keys(card, reveal_keys),
@@ -54,6 +61,25 @@ def show(image: str, as_json: bool, show_all: bool, reveal_keys: bool) -> None:
     from rich.console import Console
 
     _render(Console(highlight=False, width=terminal_width()), card, reveal_keys, show_all=show_all or reveal_keys)
+
+
+def _uid(card: Card) -> str:
+    """The UID that a contactless reader returns for the card."""
+    from sscard.standard.atr import uid
+
+    return uid(card.profile.historical, long=card.profile.personality.long_uid).hex().upper()
+
+
+def _unlocks(card: Card) -> int:
+    """How often the PIN was unblocked or reset, counted only under a limit."""
+    return card.memory.numbers[card.profile.layout.unlocks]
+
+
+def _certificates(snapshot: Snapshot) -> dict[str, dict[str, int]]:
+    """The tries of each PIN of the certificate application; empty if the card lacks it."""
+    names = (which.name.lower() for which in snapshot.layout.own_pins)
+    tries = zip(snapshot.certificate_tries, snapshot.certificate_tries_max, strict=True)
+    return {name: {"tries_left": left, "tries_max": limit} for name, (left, limit) in zip(names, tries, strict=True)}
 
 
 def _keys(card: Card, reveal: bool) -> list[dict[str, Any]]:
@@ -81,7 +107,7 @@ def _files(card: Card) -> list[dict[str, Any]]:
     return [
         {
             "df": layout.df_name(file.df),
-            "ef": f"EF{file.sfi:02X}",
+            "ef": f"{file.fid:04X}",
             "name": file.name,
             "chinese": file.chinese,
             "structure": file.structure.name.lower(),
@@ -104,6 +130,7 @@ def _render(console: Console, card: Card, reveal_keys: bool, *, show_all: bool) 
     title = Text(visible(personality.name), style="bold")
     console.print(title, f" {personality.generation}  {personality.algorithm}")
     console.print(f"ATR {card.profile.atr().hex().upper()}")
+    console.print(f"UID {_uid(card)}")
     layout = card.profile.layout
     for holder in (layout.file(layout.ssse.fid, sfi) for sfi in (0x05, 0x06)):
         # From the card's memory: the owner of an image sees its own card.
@@ -118,6 +145,21 @@ def _render(console: Console, card: Card, reveal_keys: bool, *, show_all: bool) 
             limit=snapshot.pin_tries_max,
         )
     )
+    if personality.unlock_limit:
+        console.print(_("unlocks: {used} of {limit}", used=_unlocks(card), limit=personality.unlock_limit))
+    own = _certificates(snapshot)
+    if own:
+        user, administrator = own["user"], own["administrator"]
+        console.print(
+            _(
+                "certificate application: user PIN {user} of {user_limit} tries left, "
+                "administrator PIN {administrator} of {administrator_limit}",
+                user=user["tries_left"],
+                user_limit=user["tries_max"],
+                administrator=administrator["tries_left"],
+                administrator_limit=administrator["tries_max"],
+            )
+        )
     console.print(_("card: locked") if snapshot.card_blocked else _("card: not locked"))
     if snapshot.blocked_applications:
         console.print(_("locked applications: {names}", names=", ".join(snapshot.blocked_applications)))

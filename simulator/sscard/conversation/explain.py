@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Final, Literal
 
-from sscard.card.commands import COMMANDS, TABLE, CardCommand
+from sscard.card.commands import CERTIFICATE_TABLE, DECLARED, TABLE, CardCommand
 from sscard.card.commands.read import READ_RECORD
 from sscard.card.commands.select import BY_NAME, NEXT, SELECT
 from sscard.card.commands.update import UPDATE_RECORD
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.standard.apdu import GET_RESPONSE_INS, SW
+from sscard.standard.certificates import fid_from
 from sscard.standard.cipher import ALGORITHM_NAMES
 from sscard.standard.encoding import decode_an, decode_cn, records
 from sscard.standard.generations import NEWEST, build_layout
@@ -22,7 +23,12 @@ HEADER_LENGTH = 4
 DONE, MORE = SW.OK.to_bytes(2, "big"), bytes((SW.MORE_DATA >> 8,))
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
 
-_BY_INS = {command.ins: command for command in COMMANDS}
+_OF_THE_READER: Final = {
+    bytes.fromhex("FFCA0000"): Phrase("UID of the card, asked of the reader"),
+    bytes.fromhex("FFCA0100"): Phrase("historical bytes of the ATS, asked of the reader"),
+}
+"""Commands that a contactless reader answers, by their first bytes."""
+_BY_INS = {command.ins: command for command in DECLARED}
 
 
 FCI_DATA: Final = "FCI"
@@ -32,7 +38,7 @@ Source = FileSpec | Literal["FCI"] | None
 
 @cache
 def _any_layout() -> Layout:
-    return build_layout(NEWEST, MF, optional_applications=True)
+    return build_layout(NEWEST, MF, optional_applications=True, certificates=True, bank=True)
 
 
 class Selection:
@@ -72,7 +78,8 @@ class Selection:
         if command[2] == BY_NAME:
             found = self._named(data, command[3])
         else:
-            found = next((df for df in self._layout.dfs if df.fid == int.from_bytes(data, "big")), None)
+            fid = fid_from(self._df.certificates, int.from_bytes(data, "big"), self._layout.ssse.fid)
+            found = self._layout.df(fid)
         if found is not None:
             self._df, self._ef, self._selecting = found, None, True
             return
@@ -92,7 +99,7 @@ def explain_command(command: bytes) -> Sayable:
     """A command with its parameters; of secret data only the length counts."""
     declared = find_declaration(command)
     if declared is None:
-        return _name_of_unknown(command)
+        return _OF_THE_READER.get(command[:4]) or _name_of_unknown(command)
     p3 = command[4] if len(command) > 4 else 0
     data, le = (command[5 : 5 + p3], 0) if declared.lengths else (b"", p3)
     words = declared.words(_any_layout(), command[2], command[3], data, le)
@@ -110,11 +117,14 @@ def find_declaration(command: bytes) -> CardCommand | None:
     """The declaration of a command by CLA, INS and, where siblings share them, P1 P2."""
     if len(command) < 4:
         return None
-    first = declared = TABLE.by_code.get(command[0] << 8 | command[1])
-    while declared is not None:
-        if not declared.p1p2 or (command[2] << 8 | command[3]) in declared.p1p2:
-            return declared
-        declared = declared.sibling
+    first = None
+    for table in (TABLE, CERTIFICATE_TABLE):
+        declared = table.by_code.get(command[0] << 8 | command[1])
+        first = first or declared
+        while declared is not None:
+            if not declared.p1p2 or (command[2] << 8 | command[3]) in declared.p1p2:
+                return declared
+            declared = declared.sibling
     return first
 
 

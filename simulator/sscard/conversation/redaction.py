@@ -6,7 +6,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
-from sscard.card.commands import COMMANDS
+from sscard.card.commands import DECLARED
 from sscard.conversation.explain import find_declaration
 
 MASK: Final = "**"
@@ -19,7 +19,11 @@ PIN_INS: Final = frozenset((0x20, 0x21, 0x24, 0x25, 0x26, 0x28, 0x2C))
 """Commands of other cards that carry PINs or PUKs (ISO 7816-4)."""
 PSAM_INS: Final = frozenset((0xD4, 0xFA))
 """Commands of a PSAM with secrets; importing their declarations would take longer than a card to answer."""
-_SECRET_INS: Final = PIN_INS.union(PSAM_INS, (command.ins for command in COMMANDS if command.secret is not None))
+CERTIFICATE_INS: Final = frozenset((0x4A, 0xC2, 0xC4))
+"""Commands of the certificate application, which the stub does not know: load a key, store one, hash a PIN."""
+_SECRET_INS: Final = PIN_INS.union(
+    PSAM_INS, CERTIFICATE_INS, (command.ins for command in DECLARED if command.secret is not None)
+)
 
 
 def redact(command: bytes) -> str:

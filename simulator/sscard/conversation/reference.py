@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from sscard.card.commands import COMMANDS
+from sscard.card.commands import DECLARED
 from sscard.chip.command import Command, Field, total_lengths
 from sscard.errors import InputError, suggestion
 from sscard.i18n.language import _, columns, is_chinese, padded, say
@@ -26,6 +26,9 @@ PLACEHOLDERS: Final = {
     "proof": Phrase("authentication data(8) ‖ original data(8), computed with the key over the last challenge"),
     "enciphered": Phrase("LD ‖ data ‖ padding, enciphered under the session key of the last challenge"),
     "mac": Phrase("MAC(4) over the command, with the key and the last challenge"),
+    "cryptogram": Phrase(
+        "cryptogram(16) of this PIN over the last challenge, on a card with certificate_application: stub"
+    ),
     "MAC1": Phrase("MAC1 of the transaction, computed by the PSAM or HSM"),
     "MAC2": Phrase("MAC2 of the transaction, computed by the HSM (load) or the card (purchase)"),
 }
@@ -48,7 +51,7 @@ CARD: Final = Chip(
     Words("Commands of the card", "卡片命令"),
     "",
     "LD/T 32.5",
-    COMMANDS,
+    DECLARED,
     Phrase("Example, for a card just issued (v3-sm4, PIN 123456)"),
 )
 PSAM: Final = Chip(
@@ -132,7 +135,6 @@ def form(command: AnyCommand) -> str:
 def tables(chip: Chip, command: AnyCommand) -> list[Table]:
     """The tables of an entry."""
     labels = (_("part"), _("bytes"), _("form"))
-    choices = written_fields({name: DEFAULTS[name] for name in command.choices})
     found = [
         Table(
             "P1 P2",
@@ -150,8 +152,8 @@ def tables(chip: Chip, command: AnyCommand) -> list[Table]:
             _("Open choices"),
             (_("choice"), _("default"), _("values"), _("meaning")),
             [
-                (name, str(default), ", ".join(_values(name)), _(CHOICES[name].help))
-                for name, default in choices.items()
+                (name, "; ".join(_defaults(name)), ", ".join(_values(name)), _(CHOICES[name].help))
+                for name in command.choices
             ],
         ),
     ]
@@ -292,6 +294,12 @@ def _parts(fields: Sequence[Field]) -> list[tuple[str, ...]]:
 
 def _facts(part: Field) -> dict[str, Any]:
     return {"name": say(part.name), "lengths": list(part.lengths), "form": part.form}
+
+
+def _defaults(name: str) -> list[str]:
+    """The default of a choice in the format of a personality file, then that of each generation with another one."""
+    older = [f"{generation}: {written_fields({name: value})[name]}" for generation, value in CHOICES[name].older]
+    return [str(written_fields({name: DEFAULTS[name]})[name]), *older]
 
 
 def _values(name: str) -> list[str]:

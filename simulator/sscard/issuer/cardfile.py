@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from random import Random
+from typing import TYPE_CHECKING
 
 from sscard.card import Chip
 from sscard.chip.engine import PowerError
@@ -27,6 +28,9 @@ from sscard.issuer.migrations import Notify, ignore
 from sscard.issuer.personalise import Card
 from sscard.issuer.storage import CARD_FILE, Identity, holder_of, warn_of, write_whole
 from sscard.issuer.store import CardStore, check_free, in_use, system_error
+
+if TYPE_CHECKING:
+    from sscard.transport.connection import Connection
 
 
 def load_card(path: Path, notify: Notify = ignore) -> Card:
@@ -88,6 +92,11 @@ class FileCard:
         self.path = path
         self.contact = contact
         self.chip: Chip = self.card.chip(random, contact=contact)
+        self._reader: Connection = self.chip
+        if not contact:
+            from sscard.transport.contactless import ContactlessReader
+
+            self._reader = ContactlessReader(self.chip)
 
     def power_on(self) -> bytes:
         """The ATR; ``InputError`` or ``MissingPart`` if the file cannot be written."""
@@ -109,7 +118,7 @@ class FileCard:
         """Answer a command; its changes are in the file. ``InputError`` if the file was replaced, deleted or edited."""
         try:
             self.store.reserve()
-            return self.chip.transmit(command)
+            return self._reader.transmit(command)
         except (PowerError, PowerLost):
             raise
         except BaseException as error:

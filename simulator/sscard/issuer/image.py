@@ -15,7 +15,7 @@ from sscard.chip.memory import Log, Memory
 from sscard.errors import InputError, InvalidValue
 from sscard.fields import check_shape, shown
 from sscard.i18n.phrase import EITHER, ROW, Phrase, Sayable
-from sscard.issuer.migrations import VERSION, Notify, ignore, migrate
+from sscard.issuer.migrations import VERSION, Notify, ignore, migrate, personality_before
 from sscard.issuer.personalise import Card, layout_of
 from sscard.issuer.personalities import personality_of, written_fields
 from sscard.issuer.values import check_values
@@ -191,7 +191,8 @@ class ImageReading:
         self.unknown: list[Sayable] = []
         self.blank: list[Sayable] = []
         self.absent: list[Sayable] = []
-        fields = self.known("personality", content["personality"], ["name", *CHOICES])
+        given = personality_before(content["version"]) | content["personality"]
+        fields = self.known("personality", given, ["name", *CHOICES])
         try:
             self.personality: Personality = personality_of(written_fields(fields))
         except InputError as error:

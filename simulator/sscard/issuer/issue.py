@@ -32,6 +32,8 @@ def issue_card(
     name: str = "",
     id_number: str = "",
     pin: str | None = None,
+    certificate_pin: str | None = None,
+    administrator_pin: str | None = None,
     city: str = CITY,
     issued: date | None = None,
     seed: int | Random | None = None,
@@ -53,6 +55,8 @@ def issue_card(
             name=name,
             id_number=id_number,
             pin=pin,
+            certificate_pin=certificate_pin,
+            administrator_pin=administrator_pin,
             city=city,
             issued=issued,
             seed=seed,
@@ -69,6 +73,8 @@ def order_card(
     name: str = "",
     id_number: str = "",
     pin: str | None = None,
+    certificate_pin: str | None = None,
+    administrator_pin: str | None = None,
     city: str = CITY,
     issued: date | None = None,
     seed: int | Random | None = None,
@@ -81,7 +87,9 @@ def order_card(
     name or path; it sets the PIN retry limit and the initial PIN. ``name`` and
     ``id_number`` (18 characters, GB 11643) are the holder's. ``pin`` has 4–16
     digits, is empty for a card without PIN, and defaults to the initial PIN of
-    the place, ``123456`` without a place. ``city`` is the issuer's city code,
+    the place, ``123456`` without a place. ``certificate_pin`` and
+    ``administrator_pin``, 4–16 digits, are those of the certificate application
+    (defaults ``123456`` and ``12345678``), on a card that has it. ``city`` is the issuer's city code,
     6 digits (GB/T 2260).
 
     ``seed`` determines all made-up values, and the day of issue unless
@@ -90,9 +98,10 @@ def order_card(
     and number alone, in any order and in any process. One ``random.Random`` as
     the seed of several cards makes them differ too.
 
-    Errors: ``InputError`` for an unknown personality or place, a name that does
-    not fit into the card, a wrong ID number or city code; ``ValueError`` for a
-    PIN of another form. Source: LD/T 32.6, docs/standard/card-files.md §5.
+    Errors: ``InputError`` for an unknown personality or place, a choice that the
+    generation does not have, a name that does not fit into the card, a wrong ID
+    number or city code, a PIN of a certificate application that the card lacks;
+    ``ValueError`` for a PIN of another form. Source: LD/T 32.6, docs/standard/card-files.md §5.
     """
     from dataclasses import replace
     from datetime import date
@@ -103,10 +112,19 @@ def order_card(
     from sscard.issuer.holder import Holder, make_holder
     from sscard.issuer.lookup import find_personality, find_place
     from sscard.issuer.personalise import INITIAL_PIN, make_order
+    from sscard.issuer.personalities import check_generation
 
     if len(city) != CITY_DIGITS or not (city.isascii() and city.isdigit()):
         raise InputError(Phrase("a city code has six digits"), remedy=Phrase("for example {city}", city=CITY))
     product = find_personality(personality) if isinstance(personality, str) else personality
+    check_generation(product)
+    if product.certificate_application == "absent" and (certificate_pin, administrator_pin) != (None, None):
+        raise InputError(
+            Phrase("{personality} has no certificate application, but its PIN is given", personality=product.name),
+            remedy=Phrase("leave the PIN out, or set certificate_application: stub (sscard issue --certificates)"),
+        )
+    if "" in (certificate_pin, administrator_pin):
+        raise InputError(Phrase("a PIN of the certificate application is empty"), remedy=Phrase("4 to 16 digits"))
     policy = find_place(place) if isinstance(place, str) and place else place or None
     if number < 1:
         raise InputError(Phrase("a card of a series has a number from 1"))
@@ -121,4 +139,9 @@ def order_card(
     )
     if pin is None:
         pin = policy.initial_pin_of(order.holder) if policy else INITIAL_PIN
-    return replace(order, pin=pin)
+    return replace(
+        order,
+        pin=pin,
+        certificate_pin=order.certificate_pin if certificate_pin is None else certificate_pin,
+        administrator_pin=order.administrator_pin if administrator_pin is None else administrator_pin,
+    )

@@ -11,7 +11,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer.personalise import fresh_applications, layout_of
 from sscard.standard.encoding import records
 
-VERSION = 2
+VERSION = 3
 """The version of images and card files that this sscard writes."""
 
 SERIAL_LENGTH = 8
@@ -20,9 +20,27 @@ CITY_CODE_DIGITS = 6
 
 Notify = Callable[[Phrase], None]
 
+BEFORE_3: dict[str, object] = {
+    "optional_applications": False,
+    "health_application": False,
+    "dir_sfi": 0,
+    "fci_algorithm": True,
+    "an_padding": 0x00,
+    "select_child": "6A86",
+    "whole_record_contact": False,
+    "whole_record_contactless": False,
+    "unlock_limit": 0,
+}
+"""What a card before version 3 had or did, by the field of the personality that decides it since."""
+
 
 def ignore(message: Phrase) -> None:
     """Discard a message."""
+
+
+def personality_before(version: int) -> dict[str, object]:
+    """The fields of the personality that an image of this version may lack, and what its card did."""
+    return BEFORE_3 if version < 3 else {}
 
 
 def migrate(content: dict[str, Any], personality: Personality, source: str, notify: Notify) -> bool:
@@ -67,5 +85,11 @@ def _add_the_whole_tree(content: dict[str, Any], personality: Personality) -> No
     cells["strings"] = dict(zip(layout.string_names(), strings, strict=True)) | cells["strings"]
 
 
-_STEPS: dict[int, Callable[[dict[str, Any], Personality], None]] = {1: _add_the_whole_tree}
+def _add_later_choices(content: dict[str, Any], personality: Personality) -> None:
+    """2 → 3: the choices that version 2 did not know, and the count of unlocks."""
+    content["personality"] = personality_before(2) | content["personality"]
+    content["memory"]["numbers"].setdefault("pin unlocks", 0)
+
+
+_STEPS: dict[int, Callable[[dict[str, Any], Personality], None]] = {1: _add_the_whole_tree, 2: _add_later_choices}
 """Migration steps by the version they start from."""

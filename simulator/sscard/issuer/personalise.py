@@ -14,10 +14,11 @@ from sscard.card.profile import Diversify
 from sscard.card.snapshot import take_snapshot
 from sscard.chip.memory import Log, Memory
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
+from sscard.standard.certificates import INITIAL_PINS
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.standard.generations import GENERATIONS, build_layout
-from sscard.standard.tree import PIN, Item, Layout
+from sscard.standard.tree import PIN, CertificatePin, Item, Layout
 
 if TYPE_CHECKING:
     from sscard.issuer.holder import Holder
@@ -50,6 +51,8 @@ class Order:
     issuer's cards and ``code`` is the opaque end of the identification code (each
     0–2³²−1), ``card_body`` is the card number without its check
     character, ``pin`` has 4–16 digits or is empty for a card without PIN.
+    ``certificate_pin`` and ``administrator_pin``, 4–16 digits, are those of the
+    certificate application, if the personality has it.
     """
 
     personality: Personality
@@ -60,6 +63,8 @@ class Order:
     card_body: str
     issued: date
     pin: str = field(default=INITIAL_PIN, repr=False)
+    certificate_pin: str = field(default=INITIAL_PINS[CertificatePin.USER], repr=False)
+    administrator_pin: str = field(default=INITIAL_PINS[CertificatePin.ADMINISTRATOR], repr=False)
 
     @property
     def expires(self) -> date:
@@ -131,6 +136,8 @@ def personalise(order: Order, keys: KeyHierarchy) -> Card:
     strings[PIN] = encode_pin(order.pin)
     for cell, content in _written(layout, texts, personality.an_padding).items():
         strings[cell] = content
+    for which, pin in zip(layout.own_pins, (order.certificate_pin, order.administrator_pin), strict=False):
+        strings[layout.certificate_pins + which] = encode_pin(pin)
     return Card(
         Profile(personality, layout, historical, shared.diversify), Memory(shared.numbers, strings, shared=True)
     )
@@ -206,8 +213,11 @@ def layout_of(personality: Personality, held: Mapping[str, int] | None = None) -
         personality.generation,
         personality.ssse_fid,
         optional_applications=personality.optional_applications,
+        health_application=personality.health_application,
         financial=personality.financial,
         dir_sfi=personality.dir_sfi,
+        certificates=personality.certificate_application == "stub",
+        bank=personality.bank_application,
         held=held,
     )
 
@@ -239,7 +249,7 @@ def _written(layout: Layout, files: dict[tuple[int, int], dict[int, str]], paddi
 def _value(item: Item, texts: dict[int, str], padding: int) -> bytes:
     text = texts.get(item.tag)
     if text is None:
-        return item.blank(padding)
+        return item.blank()
     if item.tag == IDENTIFICATION_CODE:  # of type cn, but contains the hex digit D
         return bytes.fromhex(text)
     return encode_cn(text, item.length) if item.type == "cn" else encode_an(text, item.length, padding)

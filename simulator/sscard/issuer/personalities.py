@@ -9,21 +9,21 @@ from typing import Any, Final
 
 from sscard.errors import InputError, suggestion
 from sscard.fields import PROBLEMS, Path_, check_names, one_of, whole_number, wrong_value, yes_or_no
-from sscard.i18n.phrase import Phrase
-from sscard.standard.choices import CHOICES, Choice, Personality
+from sscard.i18n.phrase import EITHER, Phrase
+from sscard.standard.choices import CHOICES, Choice, Personality, make_personality
 
 PRESETS: Final = {
     preset.name: preset
     for preset in (
         # DES and 3DES: SSSE's files are read freely, rights after part 6.
-        Personality(name="v1-des", generation="1.0", algorithm="DES"),
+        make_personality("1.0", name="v1-des", algorithm="DES"),
         # DES and 3DES: EF06 is read freely.
-        Personality(name="v2-3des", generation="2.0", algorithm="DES"),
+        make_personality("2.0", name="v2-3des", algorithm="DES"),
         # SM4: EF06 is read behind RKSSSE.
-        Personality(name="v3-sm4", generation="3.0", algorithm="SM4"),
+        make_personality("3.0", name="v3-sm4", algorithm="SM4"),
     )
 }
-"""The personalities that come with sscard; fields that are not named have the defaults of the table of choices."""
+"""The personalities that come with sscard; fields that are not named have the defaults of their generation."""
 
 
 def presets() -> list[str]:
@@ -46,7 +46,27 @@ def personality_of(fields: Mapping[str, object]) -> Personality:
     known = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Personality)}
     check_names(fields, known, (name for name, required in known.items() if required))
     values: Any = {name: _value_of(name, fields[name]) for name in known if name in fields}
-    return Personality(**values)
+    personality = make_personality(**values)
+    check_generation(personality)
+    return personality
+
+
+def check_generation(personality: Personality) -> None:
+    """``FieldError`` names the first field whose value no card of this generation can have."""
+    for field in dataclasses.fields(Personality):
+        choice, value = CHOICES.get(field.name), getattr(personality, field.name)
+        if choice is None or not choice.generations or value == field.default:
+            continue
+        if personality.generation not in choice.generations:
+            only = Phrase.joined(EITHER, choice.generations)
+            problem = Phrase(
+                "{value!r} is for cards of generation {generations} only, this one is {generation}",
+                value=value,
+                generations=only,
+                generation=personality.generation,
+            )
+            remedy = Phrase("leave it out, or set generation: {generation}", generation=choice.generations[-1])
+            raise wrong_value((field.name,), problem, remedy)
 
 
 def _value_of(name: str, written: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from sscard.card.profile import certificate_limit
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.personalise import Card
@@ -39,6 +40,10 @@ def check_values(card: Card) -> None:
             raise _error("numbers", name, Phrase("0 to {limit} expected, got {value}", limit=limit, value=value))
     if strings[PIN] and not digits_in(strings[PIN]):
         raise _error("strings", "pin", Phrase("2 to 8 bytes of digits expected"))
+    for which in layout.own_pins:
+        cell = layout.certificate_pins + which
+        if not digits_in(strings[cell]):
+            raise _error("strings", layout.string_names()[cell], Phrase("2 to 8 bytes of digits expected"))
     for file in layout.files:
         if problem := _problem_of(file, strings[file.cell]):
             raise _error("strings", layout.string_names()[file.cell], problem)
@@ -57,6 +62,8 @@ def _limits(card: Card) -> Iterator[int]:
     for key in layout.keys:
         yield from [personality.key_tries if key.counted else 0] * key.versions
     yield from (LARGEST[which] for which in Account)
+    yield personality.unlock_limit
+    yield from (certificate_limit(personality, which) for which in layout.own_pins)
 
 
 def _problem_of(file: FileSpec, content: bytes) -> Sayable:

@@ -23,7 +23,8 @@ class Facts:
     ``blocked`` the flags of card and applications, ``secrets`` the PIN and the
     keys that commands change, ``files`` the other contents. ``money`` is all
     that a transaction changes; ``balance`` is what the account has, ``booked``
-    the sum of its transactions, both in fen.
+    the sum of its transactions, both in fen. The last ``apart`` of ``tries`` and
+    of ``secrets`` are those of the PINs of the certificate application.
     """
 
     tries: tuple[int, ...]
@@ -33,6 +34,18 @@ class Facts:
     money: tuple[Hashable, ...] = field(default=(), repr=False)
     balance: int = 0
     booked: int = 0
+    apart: int = 0
+
+    @property
+    def social(self) -> Hashable:
+        """Tries and values of the social PIN and the keys."""
+        end = -self.apart or None
+        return self.tries[:end], self.secrets[:end]
+
+    @property
+    def own(self) -> Hashable:
+        """Tries and values of the PINs of the certificate application."""
+        return (self.tries[-self.apart :], self.secrets[-self.apart :]) if self.apart else ()
 
 
 @dataclass(frozen=True)
@@ -42,7 +55,8 @@ class Interrupted:
     ``answer`` is the status word under the fault, 0 if there was none, and
     ``whole_answer`` the one without. ``before``, ``whole`` and ``after`` are the
     facts before the command, after it without the fault, and after the fault
-    and all recovery.
+    and all recovery. ``certificates`` is whether the command is on a PIN of the
+    certificate application.
     """
 
     before: Facts
@@ -50,6 +64,7 @@ class Interrupted:
     after: Facts
     answer: int
     whole_answer: int
+    certificates: bool = False
 
     @property
     def succeeds(self) -> bool:
@@ -134,12 +149,22 @@ def an_answer_is_kept(seen: Interrupted) -> Phrase:
     return KEPT if seen.after == seen.whole else Phrase("answers {answer} and is not done", answer=f"{seen.answer:04X}")
 
 
+def pins_apart(seen: Interrupted) -> Phrase:
+    """A command on the social PIN or a key changes no PIN of the certificate application, and the reverse."""
+    if seen.certificates:
+        kept = seen.before.social == seen.whole.social == seen.after.social
+    else:
+        kept = seen.before.own == seen.whole.own == seen.after.own
+    return KEPT if kept else Phrase("a PIN changes that the command is not about")
+
+
 INTERRUPTED: Final[dict[str, Callable[[Interrupted], Phrase]]] = {
     "no-try-given-back": no_try_is_given_back,
     "blocked-stays-blocked": blocked_stays_blocked,
     "old-or-new": old_or_new,
     "money-conserved": money_is_conserved,
     "answer-kept": an_answer_is_kept,
+    "pins-apart": pins_apart,
 }
 """What holds of every command under a fault."""
 
@@ -162,6 +187,7 @@ INVARIANTS: Final = {
     "old-or-new": Phrase("PIN, keys and files are old or new, and new only if the command succeeds."),
     "money-conserved": Phrase("Money is conserved."),
     "answer-kept": Phrase("After 6581 or no answer old and new are possible; any other answer is kept."),
+    "pins-apart": Phrase("A command on the social PIN changes no PIN of the certificate application, and the reverse."),
     SAME_OPERATIONS: Phrase("A right and a wrong guess write the same up to the comparison."),
     SESSION_DIES: Phrase("The session dies with the power."),
     FILE_OPENS: Phrase("The card file opens."),

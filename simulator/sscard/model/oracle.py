@@ -1,7 +1,8 @@
 """The PIN's life as the documents describe it: an oracle for any sequence of its commands.
 
-Written from card-commands.md §0–2, card-security.md §1–6 and §9, and open-choices.md §1 alone; it
-knows nothing of the chip, and no cryptography: the caller says whether a proof or MAC is right and
+Written from card-commands.md §0–2, card-files.md §1 and §3–5, card-security.md §1–6 and §9,
+certificate-application.md §2–5, and open-choices.md §1 alone; it knows nothing of the chip, and no cryptography: the
+caller says whether a proof or MAC is right and
 what the enciphered block holds in plain. Status words are numbers.
 
 Where the sheets leave two readings the one taken here is said beside it.
@@ -10,52 +11,17 @@ Where the sheets leave two readings the one taken here is said beside it.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
 
-Effect = Literal["keep", "set", "clear"]
+from sscard.model.choices import Effect
+from sscard.model.files import OK, Files
 
-OK = 0x9000
 TRIES = 0x63C0
 
 
-@dataclass(frozen=True)
-class Choices:
-    """The open choices these commands meet, by their numbers; the defaults are the sheet's."""
-
-    pin_tries: int = 6  # 1
-    key_tries: int = 3  # 2
-    blocked_query: int = 0x63C0  # 3
-    verified_query_ok: bool = False  # 4
-    empty_pin_counts: bool = True  # 5, 36
-    change_pin_status: Effect = "keep"  # 6
-    reset_pin_status: Effect = "clear"  # 6
-    failed_mac_counts: bool = False  # 7 b
-    failed_mac_clears: bool = False  # 7 c
-    puk_once: bool = False  # 8
-    select_keeps: Literal["pin", "nothing", "all"] = "pin"  # 9
-    uncounted_failure: int = 0x63CF  # 10
-    failed_authentication_clears: bool = True  # 11
-    challenge_lasts: Literal["use", "success", "command"] = "use"  # 12
-    no_challenge: int = 0x6984  # 12b
-    failed_verify_clears: bool = True  # 13
-    empty_pin_without_block: bool = True  # 14 A
-    empty_pin_as_block: bool = True  # 14 B
-    reload_pin: int = 0x6A86  # 15
-    unknown_ins: int = 0x6D00  # 16
-    same_pin_allowed: bool = True  # 19
-    pin_min_digits: int = 4  # 19b
-    two_block_pin: bool = True  # 20
-    no_challenge_external: int = 0x6984  # 28
-    reset_empty_pin: bool = True  # 31
-    absent_old_pin_counts: bool = True  # 35
-
-
 @dataclass
-class Oracle:
-    """A card: ``block`` is 8 (DES) or 16 (SM4); PINs are bytes cn, empty for none."""
+class Oracle(Files):
+    """A card; PINs are bytes cn, empty for none."""
 
-    block: int
-    choices: Choices
     pin: bytes
 
     tries: int = 0
@@ -63,51 +29,52 @@ class Oracle:
     verified: bool = False
     proven: set[str] = field(default_factory=set)
     challenge: bool = False
-    df: str = "SSSE"
+    unlocks: int = 0
+    own_tries: dict[str, int] = field(default_factory=dict)
+    own_verified: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.tries = self.choices.pin_tries
         self.puk_tries = self.choices.key_tries
+        if self.choices.certificate_application == "stub":
+            self.own_tries = self._own_limits()
+        self.restart()
 
     # Power and selection: card-commands.md §1.1, §2, OC-9
 
     def power_on(self) -> None:
         self.verified = False
+        self.own_verified = set()
         self.proven = set()
         self.challenge = False
-        self.df = "SSSE"
+        self.restart()
 
-    def select(self, df: str) -> int:
-        """A DF of the card, by name."""
-        if df != self.df:
-            self.df = df
-            self.challenge = False
-            if self.choices.select_keeps != "all":
-                self.proven = set()
-            if self.choices.select_keeps == "nothing":
-                self.verified = False
-        return self._after(OK)
-
-    def select_ef(self) -> int:
-        return self._after(OK)
-
-    def select_unknown(self) -> int:
-        return self._after(0x6A82)
+    def leave(self) -> None:
+        """Challenge and statuses after the selection of another DF."""
+        self.challenge = False
+        if self.choices.select_keeps != "all":
+            self.proven = set()
+        if self.choices.select_keeps == "nothing":
+            self.verified = False
+            self.own_verified = set()
 
     # Challenge and proof: card-commands.md §1.6, §1.8, OC-10, OC-11, OC-12, OC-28
 
     def get_challenge(self, length: int) -> int:
-        if length not in ((4, 8) if self.block == 8 else (4, 8, 16)):
+        # Its cryptograms are of SM4, whatever the keys of SSSE are.
+        if length not in ((4, 8) if self.block == 8 and not self.inside else (4, 8, 16)):
             return 0x6700
         self.challenge = True
         return OK
 
     def authenticate(self, key: str, right: bool, version: int | None = None) -> int:
         """EXTERNAL AUTHENTICATION with ``PUK``, ``BK`` or a key the card has not."""
+        if self.inside:
+            return self.choices.unknown_ins
         return self._spend(self._authenticate(key, right, version))
 
     def _authenticate(self, key: str, right: bool, version: int | None) -> int:
-        if key not in ("PUK", "BK") or version not in (None, 1):
+        if key not in ("PUK", "BK") or version not in (None, 1) or self.df == "MF":
             return 0x6A88
         if key == "PUK" and self.puk_tries == 0:
             return 0x6983
@@ -128,13 +95,17 @@ class Oracle:
     # VERIFY: card-commands.md §1.9, OC-3, OC-4, OC-5, OC-13
 
     def verify(self, data: bytes) -> int:
-        return self._after(self._verify(data))
+        if self.inside:  # the social PIN is not there, but VERIFY is, and a challenge is for it
+            return self._spend(0x6A86)
+        return self.after(self._verify(data))
 
     def _verify(self, data: bytes) -> int:
         if not data:
             return self._query()
         if not 2 <= len(data) <= 8:
             return 0x6700
+        if self.df == "MF":
+            return 0x6A88
         if self.tries == 0:
             return 0x6983
         if self.pin and data == self.pin:
@@ -148,6 +119,8 @@ class Oracle:
         return TRIES + self.tries
 
     def _query(self) -> int:
+        if self.df == "MF":  # SSSE's PIN is not valid in the MF above it
+            return 0x6A88
         if not self.pin:
             return OK
         # Blocked and verified at once (wrong tries of CHANGE PIN): OC-3 before OC-4.
@@ -165,14 +138,20 @@ class Oracle:
 
     def reload(self) -> int:
         """CHANGE PIN with P1=00."""
-        return self._after(self.choices.reload_pin)
+        if self.inside:
+            return self.choices.unknown_ins
+        return self.after(self.choices.reload_pin)
 
     def change(self, data: bytes) -> int:
-        return self._after(self._change(data))
+        if self.inside:
+            return self.choices.unknown_ins
+        return self.after(self._change(data))
 
     def _change(self, data: bytes) -> int:
         if not 3 <= len(data) <= 17:
             return 0x6700
+        if self.df == "MF":
+            return 0x6A88
         if self.tries == 0:
             return 0x6983
         if b"\xff" not in data:
@@ -194,7 +173,7 @@ class Oracle:
         self._store(new, self.choices.change_pin_status)
         return OK
 
-    # PIN CHANGE/UNBLOCK: card-commands.md §1.11, OC-6, OC-7, OC-8, OC-12, OC-12b, OC-14, OC-19, OC-20, OC-31
+    # PIN CHANGE/UNBLOCK: card-commands.md §1.11, OC-6, OC-7, OC-8, OC-12, OC-12b, OC-14, OC-19, OC-20, OC-31, OC-42
 
     def unblock(self, right: bool) -> int:
         return self._spend(self._protected(None, right))
@@ -224,6 +203,10 @@ class Oracle:
             if pin is None:
                 return 0x6A80
             self._store(pin, self.choices.reset_pin_status)
+        if self.choices.unlock_limit:
+            self.unlocks += 1
+            if self.unlocks == self.choices.unlock_limit:  # the proof of the PUK answers 6983 from now on
+                self.puk_tries = 0
         if self.choices.puk_once:
             self.proven.discard("PUK")
         return OK
@@ -245,6 +228,33 @@ class Oracle:
         if pin == self.pin and not self.choices.same_pin_allowed:
             return None
         return pin
+
+    # The PINs of the certificate application: certificate-application.md §3, §5
+
+    def verify_own(self, which: str, right: bool, length: int) -> int:
+        """VERIFY of the ``user`` or ``administrator`` PIN; ``right`` is whether it fits the last challenge."""
+        if not self.inside:
+            return self.after(0x6A86)
+        return self._spend(self._verify_own(which, right, length))
+
+    def _verify_own(self, which: str, right: bool, length: int) -> int:
+        if length != 16:
+            return 0x6700
+        if self.own_tries[which] == 0:
+            return 0x6983
+        if not self.challenge:
+            return 0x6984
+        if right:
+            self.own_tries[which] = self._own_limits()[which]
+            self.own_verified.add(which)
+            return OK
+        self.own_tries[which] -= 1
+        self.own_verified.discard(which)
+        return TRIES + self.own_tries[which]
+
+    def _own_limits(self) -> dict[str, int]:
+        user, administrator = self.choices.certificate_user_tries, self.choices.certificate_administrator_tries
+        return {"user": user, "administrator": administrator}
 
     # Unknown commands: card-commands.md §0, OC-16
 
@@ -268,7 +278,7 @@ class Oracle:
             self.challenge = False
         return sw
 
-    def _after(self, sw: int) -> int:
+    def after(self, sw: int) -> int:
         """After a command that no challenge is for."""
         if self.choices.challenge_lasts == "command":
             self.challenge = False

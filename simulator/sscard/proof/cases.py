@@ -87,6 +87,30 @@ CARD_COMMANDS: Final = (
     Case("UPDATE-STARTING-DAY", ("00A4000002DF04", *proof("87"), "B0560000020401")),
 )
 
+CERTIFICATES: Final = ("00A404000C53532E434552542E41444631", "0084000010")
+"""The ADF of the certificate application, and a challenge for one of its PINs."""
+USER: Final = "00200181 {cryptogram 123456}"
+ADMINISTRATOR: Final = "00200100 {cryptogram 12345678}"
+WRONG_USER: Final = (*CERTIFICATES, "00200181 {wrong_cryptogram 123456}")
+WRONG_ADMINISTRATOR: Final = (*CERTIFICATES, "00200100 {wrong_cryptogram 12345678}")
+
+CERTIFICATE_STATES: Final[dict[str, tuple[str, ...]]] = {
+    "fresh": (),
+    "user-PIN-used": WRONG_USER * 2,
+    "one-try-of-the-user-PIN-left": WRONG_USER * 5,
+    "user-PIN-blocked": (*WRONG_USER * 6, SSSE, WRONG_VERIFY),
+    "administrator-PIN-blocked": (*WRONG_ADMINISTRATOR * 6, SSSE, *(WRONG_VERIFY,) * 6),
+    "card-locked": (*WRONG_USER, SSSE, *proof("05"), CHALLENGE, "84160000 {mac}"),
+}
+CERTIFICATE_COMMANDS: Final = (
+    *CARD_COMMANDS,
+    Case("VERIFY-of-the-user-PIN", (*CERTIFICATES, USER), "user-PIN"),
+    Case("VERIFY-of-the-user-PIN-wrong", WRONG_USER, "user-PIN", right=False),
+    Case("VERIFY-of-the-administrator-PIN", (*CERTIFICATES, ADMINISTRATOR), "administrator-PIN"),
+    Case("VERIFY-of-the-administrator-PIN-wrong", WRONG_ADMINISTRATOR, "administrator-PIN", right=False),
+)
+"""Those of a card with the certificate application: none on the social PIN may touch its PINs, and the reverse."""
+
 DF01: Final = "00A4040006D15600000590"
 NEW_KEY: Final = (
     *proof("01"),

@@ -29,7 +29,8 @@ def card_facts(profile: Profile, memory: Memory) -> Facts:
         if record[KIND : KIND + 1] not in (b"", b"\0", b"\xff")
     ]
     account = range(layout.medical, layout.medical + Account.START_DAY + 1)
-    medical = {details.cell, layout.proofs, layout.proofs + 1, PIN}
+    own = range(layout.certificate_pins, layout.certificate_pins + len(layout.own_pins))
+    apart = {details.cell, layout.proofs, layout.proofs + 1, PIN, *own}
     return Facts(
         tries=(
             numbers[PIN_TRIES],
@@ -39,13 +40,15 @@ def card_facts(profile: Profile, memory: Memory) -> Facts:
                 if key.counted
                 for version in range(key.versions)
             ),
+            *(numbers[layout.certificate_tries + which] for which in layout.own_pins),
         ),
         blocked=(bool(numbers[CARD_BLOCKED]), *(bool(numbers[df.blocked_cell]) for df in layout.dfs)),
-        secrets=(strings[PIN],),
-        files=tuple(content for cell, content in enumerate(strings) if cell not in medical),
+        secrets=(strings[PIN], *(strings[cell] for cell in own)),
+        files=tuple(content for cell, content in enumerate(strings) if cell not in apart),
         money=(*(numbers[cell] for cell in account), *strings[layout.proofs : layout.proofs + 2], *records),
         balance=numbers[layout.medical + Account.BALANCE],
         booked=sum(amounts),
+        apart=len(own),
     )
 
 

@@ -10,14 +10,17 @@ from typing import Final
 from sscard.chip.memory import Moment
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card
-from sscard.model.oracle import Choices, Oracle, padded
-from sscard.proof.pinlife import Difference, Fault, Move, PinLife, draw_fault, draw_life, draw_moves
+from sscard.model.choices import Choices
+from sscard.model.oracle import Oracle, padded
+from sscard.proof.dice import draw_fault, draw_life, draw_moves
+from sscard.proof.pinlife import Difference, Fault, Move, PinLife
 from sscard.proof.report import Proof
 
 LIFE: Final = 400
 """Commands to one card."""
 PERSONALITY: Final = "v3-sm4"
-REDUCED: Final = Choices(pin_tries=2, key_tries=2)
+REDUCED: Final = Choices(pin_tries=2, key_tries=2, unlock_limit=2)
+CHILD: Final = b"\xdf\x01"
 FIRST, SECOND = bytes.fromhex("123456"), bytes.fromhex("654321")
 MOVES: Final = (
     *(Move("verify", pin) for pin in (b"", FIRST, SECOND)),
@@ -28,9 +31,10 @@ MOVES: Final = (
     *(Move("reset", padded(pin, 16)) for pin in (FIRST, SECOND)),
     Move("reset"),
     Move("reset", padded(FIRST, 16), right=False),
-    *(Move(name) for name in ("select", "select-DF01", "select-EF05", "reload", "restart")),
+    *(Move("file", fid, number=p1p2) for fid, p1p2 in ((CHILD, 0x0100), (b"\xef\x05", 0x0200))),
+    *(Move(name) for name in ("select", "select-DF01", "reload", "restart")),
 )
-"""Every command of the reduced domain: two PINs or none, two tries of each counter."""
+"""Every command of the reduced domain: two PINs or none, two tries of each counter, two unlocks."""
 
 
 def prove_model(proof: Proof, commands: int, *, cuts: bool) -> None:
@@ -110,8 +114,8 @@ class Exploration:
 
 
 def state_of(oracle: Oracle) -> Hashable:
-    """All that the oracle remembers."""
-    kept = oracle.pin, oracle.tries, oracle.puk_tries
+    """All that the oracle remembers and an answer in the reduced domain depends on."""
+    kept = oracle.pin, oracle.tries, oracle.puk_tries, oracle.unlocks
     return (*kept, oracle.verified, frozenset(oracle.proven), oracle.challenge, oracle.df)
 
 

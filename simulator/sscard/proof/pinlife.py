@@ -6,60 +6,23 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
 from random import Random
-from typing import Any, Final, NamedTuple, get_args
+from typing import Final, NamedTuple
 
 from sscard.chip.memory import Moment, PowerLost
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, issue_card, preset
 from sscard.model import invariants
+from sscard.model.choices import Choices
 from sscard.model.invariants import AS_THE_ORACLE, Facts, Interrupted
-from sscard.model.oracle import Choices, Effect, Oracle, digits, padded
+from sscard.model.oracle import Oracle
 from sscard.pickling import PortableError
+from sscard.standard.certificates import INITIAL_PINS, PIN_BY_P1P2, cryptogram
+from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN, PIN_TRIES, SSSE_NAME
 
-PRESETS: Final = ("v3-sm4", "v2-3des")
 ORIGINAL: Final = bytes.fromhex("0102030405060708")
 NUMBERS: Final = {"PUK": 0x06, "BK": 0x05, "none": 0x07}
 """Of keys, the last one of none that the card has."""
-PINS: Final = [
-    bytes.fromhex(pin)
-    for pin in ("123456", "654321", "1234", "12345F", "12345678901234", "123456789012345F", "1234567890123456")
-]
-MALFORMED: Final = [
-    bytes.fromhex(pin) for pin in ("12", "12A4", "123A", "1F34", "123456789012345678", "F1234F", "AAFF")
-]
-NEW_PINS: Final = [*PINS, *PINS, b"", b"\x12\x3f", *MALFORMED]
-EFFECTS: Final = get_args(Effect)
-BOTH: Final = (True, False)
-ALTERNATIVES: Final[dict[str, tuple[Any, ...]]] = {
-    "pin_tries": (1, 2, 3, 6, 15),
-    "key_tries": (1, 2, 3, 15),
-    "blocked_query": (0x63C0, 0x6983),
-    "verified_query_ok": BOTH,
-    "empty_pin_counts": BOTH,
-    "change_pin_status": EFFECTS,
-    "reset_pin_status": EFFECTS,
-    "failed_mac_counts": BOTH,
-    "failed_mac_clears": BOTH,
-    "puk_once": BOTH,
-    "select_keeps": ("pin", "nothing", "all"),
-    "uncounted_failure": (0x63CF, 0x6982, 0x6988),
-    "failed_authentication_clears": BOTH,
-    "challenge_lasts": ("use", "success", "command"),
-    "no_challenge": (0x6984, 0x6985),
-    "failed_verify_clears": BOTH,
-    "empty_pin_without_block": BOTH,
-    "empty_pin_as_block": BOTH,
-    "reload_pin": (0x6A86, 0x6D00, 0x6A81),
-    "unknown_ins": (0x6D00, 0x6A81),
-    "same_pin_allowed": BOTH,
-    "pin_min_digits": (3, 4),
-    "two_block_pin": BOTH,
-    "no_challenge_external": (0x6984, 0x6985),
-    "reset_empty_pin": BOTH,
-    "absent_old_pin_counts": BOTH,
-}
-"""The values of every open choice that the oracle knows."""
 
 
 class Move(NamedTuple):
@@ -93,25 +56,41 @@ class Difference(PortableError):
 class PinLife:
     """A powered card of a preset with these choices and this PIN, and its oracle."""
 
-    def __init__(self, name: str, choices: Choices, pin: bytes, card: Card | None = None) -> None:
+    def __init__(
+        self, name: str, choices: Choices, pin: bytes, card: Card | None = None, *, contact: bool = False
+    ) -> None:
         personality = replace(preset(name), **asdict(choices))
         self.card = card or issue_card(personality=personality, seed=1)
         self.memory = self.card.memory
         self.memory.put_string(PIN, pin)
-        self._chip = self.card.chip(Random(1), contact=False)
+        self._chip = self.card.chip(Random(1), contact=contact)
         self._chip.power_on()
         profile = self.card.profile
         layout = profile.layout
         self._suite = suite = profile.suite
         self._puk_tries = layout.counter(layout.puk, 0)
         self._keys = {name: suite.key(profile.key(layout.key_named(name))) for name in ("PUK", "BK", "STK")}
-        self.oracle = Oracle(suite.block, choices, pin)
+        self._unlocks = layout.unlocks
+        issuer_data = self.memory.strings[layout.files[0].cell]
+        self.oracle = Oracle(
+            suite.block,
+            choices,
+            pin,
+            generation=personality.generation,
+            contact=contact,
+            issuer_data=issuer_data,
+        )
         self._challenge = b""
+        self._data = b""
+        self._own = {which.name.lower(): encode_pin(INITIAL_PINS[which]) for which in layout.own_pins}
+        """The PINs of the certificate application, which no command of the stub changes."""
 
     def play(self, move: Move, fault: Fault | None = None) -> bool:
         """Make a move on both; ``Difference`` if they differ. Returns whether the fault happened."""
         if move.name in ("unblock", "reset") and self.oracle.df != "SSSE":
             return False  # PIN CHANGE/UNBLOCK belongs to SSSE (terminal-flows.md §6)
+        if self.oracle.inside and move.name in NOT_INSIDE and self.oracle.choices.challenge_lasts == "command":
+            return False  # whether a command that the card does not know ends the challenge is not in the sheets
         before = self._expected()
         if move.name == "restart":
             self._restart(move.number)
@@ -119,8 +98,10 @@ class PinLife:
             command = self._command(move)
             expected = self._ask(move)
             if fault is not None:
-                return self._under_fault(fault, command, expected, before)
+                return self._under_fault(fault, command, expected, before, own=move.name == "verify-own")
             self._same(expected, self._send(command))
+            if self.oracle.data not in (None, self._data):
+                raise Difference(AS_THE_ORACLE, Phrase("card and oracle differ in: {names}", names="data"))
         self._compare()
         return False
 
@@ -143,11 +124,12 @@ class PinLife:
 
     def _send(self, command: bytes) -> int:
         answer = self._chip.transmit(command)
+        self._data = answer[:-2]
         if command[1] == 0x84 and len(answer) > 2:
             self._challenge = answer[:-2]
         return int.from_bytes(answer[-2:], "big")
 
-    def _under_fault(self, fault: Fault, command: bytes, expected: int, before: Facts) -> bool:
+    def _under_fault(self, fault: Fault, command: bytes, expected: int, before: Facts, *, own: bool) -> bool:
         if fault.moment is None:
             self.memory.fail(fault.point)
         else:
@@ -169,22 +151,37 @@ class PinLife:
                 self._chip.power_on()
             self.memory.mend()
         self._chip.power_on()
-        after = Facts(self._tries(), secrets=(self.memory.strings[PIN],))
-        for name, happened in invariants.broken(Interrupted(before, self._expected(), after, answer, expected)):
+        secrets = (self.memory.strings[PIN], *self._own_pins())
+        after = Facts(self._tries(), secrets=secrets, files=(self._counted(),), apart=len(self._own))
+        for name, happened in invariants.broken(Interrupted(before, self._expected(), after, answer, expected, own)):
             raise Difference(name, happened)
         # Old and new are both right: the oracle follows the card.
-        self.oracle.tries, self.oracle.puk_tries = self._tries()
+        self.oracle.tries, self.oracle.puk_tries, *own_tries = self._tries()
+        self.oracle.own_tries = dict(zip(self._own, own_tries, strict=True))
         self.oracle.pin = after.secrets[0]
+        self.oracle.unlocks = self.memory.numbers[self._unlocks]
         self.oracle.power_on()
         self._challenge = b""
         self._compare()
         return True
 
-    def _tries(self) -> tuple[int, int]:
-        return self.memory.numbers[PIN_TRIES], self.memory.numbers[self._puk_tries]
+    def _tries(self) -> tuple[int, ...]:
+        numbers, first = self.memory.numbers, self.card.profile.layout.certificate_tries
+        return numbers[PIN_TRIES], numbers[self._puk_tries], *numbers[first : first + len(self._own)]
+
+    def _own_pins(self) -> list[bytes]:
+        first = self.card.profile.layout.certificate_pins
+        return self.memory.strings[first : first + len(self._own)]
+
+    def _counted(self) -> bytes:
+        """The unlocks so far: they change with the PIN and its tries or not at all."""
+        return bytes((self.memory.numbers[self._unlocks],))
 
     def _expected(self) -> Facts:
-        return Facts((self.oracle.tries, self.oracle.puk_tries), secrets=(self.oracle.pin,))
+        oracle = self.oracle
+        tries = oracle.tries, oracle.puk_tries, *oracle.own_tries.values()
+        secrets = (oracle.pin, *self._own.values())
+        return Facts(tries, secrets=secrets, files=(bytes((oracle.unlocks,)),), apart=len(self._own))
 
     def _same(self, expected: int, answered: int) -> None:
         if answered != expected:
@@ -198,12 +195,16 @@ class PinLife:
         oracle, shown = self.oracle, self._chip.snapshot()
         pairs: dict[str, tuple[object, object]] = {
             "PIN": (self.memory.strings[PIN], oracle.pin),
-            "tries": (self._tries(), (oracle.tries, oracle.puk_tries)),
+            "tries": (self._tries(), self._expected().tries),
+            "own PINs": (self._own_pins(), list(self._own.values())),
+            "own PINs verified": (set(shown.certificate_verified), oracle.own_verified),
             "blocked": (shown.pin_blocked, oracle.tries == 0),
             "verified": (shown.pin_verified, oracle.verified),
             "proven": (set(shown.authenticated), oracle.proven),
             "challenge": (shown.challenge_waiting, oracle.challenge),
+            "unlocks": (self._counted(), bytes((oracle.unlocks,))),
             "DF": (shown.current_df, oracle.df),
+            "EF": (shown.current_ef, oracle.ef and 0xEF00 | oracle.ef),
         }
         different = [name for name, (found, expected) in pairs.items() if found != expected]
         if different:
@@ -223,14 +224,24 @@ class PinLife:
             message = bytes((0x84, 0x24, 0x00, move.name == "reset", len(enciphered) + 4)) + enciphered
             mac = self._suite.mac(session, message)
             return message + (mac if right else spoilt(mac))
+        if move.name == "verify-own":
+            pin = self._own.get(move.word, OTHER_PIN) if right else OTHER_PIN
+            data = cryptogram(pin, self._challenge)[: move.number]
+            return bytes((0x00, 0x20, *OWN[move.word].to_bytes(2, "big"), len(data))) + data
         if move.name == "challenge":
             return bytes((0x00, 0x84, 0x00, 0x00, move.number))
+        if move.name == "file":
+            return b"\x00\xa4" + move.number.to_bytes(2, "big") + bytes((len(data),)) + data
+        if move.name in ("read", "response"):
+            return (b"\x00\xb2" + data if data else b"\x00\xc0\x00\x00") + bytes((move.number,))
         header = HEADERS.get(move.name)
         return header + bytes((len(data),)) + data if header else FIXED[move.name]
 
     def _ask(self, move: Move) -> int:
         """What the oracle answers."""
         oracle = self.oracle
+        if move.name != "response":
+            oracle.begin()
         answers: dict[str, Callable[[], int]] = {
             "verify": lambda: oracle.verify(move.data),
             "change": lambda: oracle.change(move.data),
@@ -238,12 +249,15 @@ class PinLife:
             "authenticate": lambda: oracle.authenticate(move.word, move.right, move.number or None),
             "unblock": lambda: oracle.unblock(move.right),
             "reset": lambda: oracle.reset(move.data, move.right),
+            "verify-own": lambda: oracle.verify_own(move.word, move.right, move.number),
             "reload": oracle.reload,
             "select": lambda: oracle.select("SSSE"),
-            "select-MF": lambda: oracle.select("SSSE"),
             "select-DF01": lambda: oracle.select("DF01"),
-            "select-EF05": oracle.select_ef,
-            "select-unknown": oracle.select_unknown,
+            "file": lambda: oracle.select_file(move.number >> 8, move.number & 0xFF, move.data),
+            "read": lambda: oracle.read(move.data[0], move.data[1], move.number),
+            "response": lambda: oracle.get_response(move.number),
+            "select-PKI": lambda: oracle.select("PKI"),
+            "select-ADF": lambda: oracle.select("certificates"),
             "unknown-INS": oracle.unknown_ins,
             "unknown-CLA": oracle.unknown_cla,
         }
@@ -254,81 +268,18 @@ HEADERS: Final = {"verify": bytes.fromhex("00200000"), "change": bytes.fromhex("
 FIXED: Final = {
     "reload": bytes.fromhex("805E000003123456"),
     "select": bytes.fromhex("00A404000F") + SSSE_NAME,
-    "select-MF": bytes.fromhex("00A40000023F00"),
     "select-DF01": bytes.fromhex("00A4040006D15600000500"),
-    "select-EF05": bytes.fromhex("00A4020002EF05"),
-    "select-unknown": bytes.fromhex("00A4020002EF1E"),
+    "select-PKI": bytes.fromhex("00A404000C504B492EC9E7BBE1B1A3D5CF"),
+    "select-ADF": bytes.fromhex("00A404000C53532E434552542E41444631"),
     "unknown-INS": bytes.fromhex("00FF000000"),
     "unknown-CLA": bytes.fromhex("F0FF000000"),
 }
-READY: Final = [
-    Move("select"),
-    Move("challenge", number=8),
-    Move("authenticate", word="PUK"),
-    Move("challenge", number=8),
-]
-"""Straight to where a reset can succeed."""
+OWN: Final = {which.name.lower(): p1p2 for p1p2, which in PIN_BY_P1P2.items()}
+OTHER_PIN: Final = b"\x98\x76\x54"
+NOT_INSIDE: Final = ("change", "authenticate", "reload", "read")
+"""Moves with commands that the certificate application does not know."""
 
 
 def spoilt(data: bytes) -> bytes:
     """The same bytes but for one bit."""
     return bytes((data[0] ^ 1,)) + data[1:]
-
-
-def draw_life(random: Random) -> PinLife:
-    """A card of a preset with the sheet's choices, or with choices made by dice, and any PIN or none."""
-    name = random.choice(PRESETS)
-    choices = Choices()
-    if random.random() < 0.5:
-        choices = Choices(**{field: random.choice(values) for field, values in ALTERNATIVES.items()})
-    return PinLife(name, choices, random.choice([*PINS, b""]))
-
-
-def draw_fault(random: Random) -> Fault | None:
-    """None, or one that happens if the command writes so often."""
-    if random.random() < 0.6:
-        return None
-    moment = random.choice([None, *Moment])
-    again = (random.randrange(4), random.choice(list(Moment))) if random.random() < 0.3 else None
-    return Fault(random.randrange(6), moment, again)
-
-
-def draw_moves(random: Random, oracle: Oracle) -> list[Move]:
-    """The next moves by dice: one, or those that lead to a reset."""
-    often = random.random() < 0.75
-    new, old = random.choice(NEW_PINS), random.choice([*PINS, b"", *MALFORMED])
-    some = bytes(random.randrange(256) for _ in range(random.randrange(1, 19)))
-    plain = padded(new, oracle.block)
-    at = random.randrange(len(plain))
-    moves = {
-        "query": [Move("verify")],
-        "verify-right": [Move("verify", oracle.pin)],
-        "verify-any": [Move("verify", random.choice(PINS))],
-        "verify-bytes": [Move("verify", some[:10])],
-        "change-right": [Move("change", oracle.pin + b"\xff" + new)],
-        "change-any": [Move("change", old + b"\xff" + new)],
-        "change-bytes": [Move("change", some)],
-        "challenge": [Move("challenge", number=random.choice((4, 8, 8, 8, 16)))],
-        "PUK": [Move("authenticate", right=often, word="PUK", number=random.choice((0, 0, 1, 2)))],
-        "BK": [Move("authenticate", right=often, word="BK")],
-        "no-key": [Move("authenticate", right=False, word="none")],
-        "ready": [*READY],
-        "unblock": [Move("unblock", right=often)],
-        "reset": [Move("reset", plain, often)],
-        "reset-none": [Move("reset", b"", often)],
-        "reset-spoilt": [Move("reset", plain[:at] + bytes((plain[at] ^ random.randrange(1, 256),)) + plain[at + 1 :])],
-        "whole-reset": [*READY, Move("reset", random.choice([plain, padded(oracle.pin, oracle.block), b""]))],
-        "whole-unblock": [*READY, Move("unblock")],
-        "restart": [Move("restart", number=random.randrange(2))],
-        **{name: [Move(name)] for name in FIXED},
-    }
-    return [move for move in moves[random.choice(list(moves))] if _is_known(move, oracle)]
-
-
-def _is_known(move: Move, oracle: Oracle) -> bool:
-    """Whether the sheet says what this move does."""
-    if move.name == "reset":
-        return len(move.data) <= 16
-    if move.name == "change":  # the sheet counts the digits of a new PIN; whether of an old one is open [OC-19b]
-        return digits(move.data.partition(b"\xff")[0]) != 3
-    return not move.name.startswith("unknown") or oracle.choices.challenge_lasts != "command"

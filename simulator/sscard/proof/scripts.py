@@ -2,7 +2,7 @@
 
 A command is a header of 8 hex digits and its data, from which Lc follows, or a
 whole command in hex. In braces are computed parts: ``{proof}`` of the key in
-P2, ``{mac}``, ``{enciphered HEX}``, ``{pin}``, ``{load FEN}`` and ``{purchase FEN
+P2, ``{mac}``, ``{enciphered HEX}``, ``{pin}``, ``{cryptogram HEX}`` of a PIN, ``{load FEN}`` and ``{purchase FEN
 FEN FEN}`` for the MAC of a transaction; ``wrong_`` before the word spoils it.
 """
 
@@ -18,6 +18,7 @@ from sscard.issuer import Card, CardReference, builtin_keys
 from sscard.issuer.psam import PsamCard
 from sscard.psam.chaining import chain
 from sscard.psam.keys import record_algorithm
+from sscard.standard.certificates import cryptogram
 from sscard.standard.cipher import BlockKey, Suite, pad
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN
@@ -95,6 +96,8 @@ class CardScript(Script):
         df = next(found.fid for found in layout.dfs if found.name == current)
         if word == "pin":
             return self._card.memory.strings[PIN] or encode_pin(OTHER_PIN)
+        if word == "cryptogram":
+            return cryptogram(bytes.fromhex("".join(arguments)), self._random)
         if word == "proof":
             index = layout.key(df if header[3] & 0x80 else layout.ssse.fid, header[3])
             return suite.authenticate(self._key(index), self._random, ORIGINAL) + ORIGINAL

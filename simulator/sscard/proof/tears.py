@@ -15,12 +15,23 @@ from sscard.issuer import Card, builtin_keys, issue_card, preset, presets
 from sscard.issuer.psam import LEVELS, PsamCard, issue_psam
 from sscard.model import invariants
 from sscard.model.invariants import KEPT, Facts, Interrupted
-from sscard.proof.cases import CARD_COMMANDS, DF01, PSAM_COMMANDS, PSAM_STATES, STATES, Case
+from sscard.proof.cases import (
+    CARD_COMMANDS,
+    CERTIFICATE_COMMANDS,
+    CERTIFICATE_STATES,
+    DF01,
+    PSAM_COMMANDS,
+    PSAM_STATES,
+    STATES,
+    Case,
+)
 from sscard.proof.facts import card_facts, psam_facts
 from sscard.proof.report import Proof
 from sscard.proof.scripts import CardScript, PsamScript, Script
 from sscard.psam.chip import PsamChip
 
+VERIFY_OWN: Final = b"\x00\x20\x01"
+"""VERIFY of a PIN of the certificate application, up to P1."""
 RECOVERIES: Final = 2
 """Cuts of the recovery after a cut of the command."""
 SHORT_SHARE: Final = 0.3
@@ -67,7 +78,10 @@ def prove_tears(proof: Proof, *, short: bool = False) -> None:
 
 
 def personalities(*, short: bool = False) -> list[Personality]:
-    """Every preset, and each with the choices that add writes: updates with a MAC, a counted MAC, the same PIN."""
+    """Every preset, each with the choices that add writes (updates with a MAC, a counted MAC, the same PIN).
+
+    One more has the certificate application.
+    """
     found = [preset(name) for name in presets()]
     varied = [
         replace(
@@ -79,7 +93,8 @@ def personalities(*, short: bool = False) -> list[Personality]:
         )
         for each in found
     ]
-    return found + varied[-1:] if short else found + varied
+    certificates = replace(preset("v3-sm4"), name="v3-sm4-certificates", certificate_application="stub")
+    return [*found, certificates, *(varied[-1:] if short else varied)]
 
 
 def card_sweeps(seed: int, *, short: bool = False) -> Iterator[Sweep]:
@@ -99,7 +114,9 @@ def card_sweeps(seed: int, *, short: bool = False) -> Iterator[Sweep]:
 
             interface = "contact" if contact else "contactless"
             name = f"{personality.name}, {interface}"
-            yield Sweep(name, memory, power, script, facts, card_statuses, STATES, CARD_COMMANDS)
+            own = profile.layout.own_pins
+            states, commands = (CERTIFICATE_STATES, CERTIFICATE_COMMANDS) if own else (STATES, CARD_COMMANDS)
+            yield Sweep(name, memory, power, script, facts, card_statuses, states, commands)
 
 
 def card_statuses(chip: Engine[Any]) -> list[str]:
@@ -107,7 +124,7 @@ def card_statuses(chip: Engine[Any]) -> list[str]:
     assert isinstance(chip, Chip)
     seen = chip.snapshot()
     held = {"PIN": seen.pin_verified, "challenge": seen.challenge_waiting}
-    return [*(name for name, is_held in held.items() if is_held), *seen.authenticated]
+    return [*(name for name, is_held in held.items() if is_held), *seen.certificate_verified, *seen.authenticated]
 
 
 def psam_sweeps(seed: int) -> Iterator[Sweep]:
@@ -260,7 +277,8 @@ class Cut:
         if key in self._seen:
             return
         self._seen.add(key)
-        seen = Interrupted(self._before, self._whole, self._sweep.facts(memory), answer, self._answer)
+        own = self.command[:3] == VERIFY_OWN
+        seen = Interrupted(self._before, self._whole, self._sweep.facts(memory), answer, self._answer, own)
         for name, happened in invariants.broken(seen):
             self._report(name, happened, where)
 

@@ -7,6 +7,7 @@ from typing import Final
 from sscard.chip.command import Command, CommandTable
 from sscard.chip.engine import get_response_command
 from sscard.psam.authenticate import EXTERNAL_AUTHENTICATION, GET_CHALLENGE, INITIALIZE_ENVIRONMENT
+from sscard.psam.declared import SELECT_SM4
 from sscard.psam.files import READ_BINARY, READ_RECORD, SELECT, UPDATE_BINARY
 from sscard.psam.keyfiles import CREATE_OR_CHANGE_KEY
 from sscard.psam.purchase import CREDIT_SAM_FOR_PURCHASE, INIT_SAM_FOR_PURCHASE
@@ -18,7 +19,7 @@ PSAM_COMMANDS: Final[tuple[Command[PsamSession], ...]] = (
     READ_BINARY,
     READ_RECORD,
     UPDATE_BINARY,
-    get_response_command({}),
+    get_response_command(SELECT_SM4, {}),
     GET_CHALLENGE,
     INITIALIZE_ENVIRONMENT,
     EXTERNAL_AUTHENTICATION,

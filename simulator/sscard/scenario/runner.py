@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from time import perf_counter
 
-from sscard.card import Chip
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.conversation import Exchange, PowerEvent, Recorder
@@ -26,6 +25,7 @@ from sscard.standard.apdu import NoStatusWord
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
 from sscard.terminal.errors import ApduError
 from sscard.transport import CardMute, CardRemoved, Connection, FaultyConnection, TransportError
+from sscard.transport.contactless import ContactlessReader
 
 logger = logging.getLogger("sscard.scenario")
 
@@ -34,14 +34,14 @@ FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
 """A Monday in China."""
 CARD_AGE = timedelta(days=400)
 
-Connect = Callable[[Chip], AbstractContextManager[Connection]]
-"""Connects a terminal to a chip; only this depends on the transport."""
+Connect = Callable[[Connection], AbstractContextManager[Connection]]
+"""Connects a terminal to a chip or a contactless reader with it; only this depends on the transport."""
 
 
 @contextmanager
-def in_process(chip: Chip) -> Iterator[Connection]:
-    """Use the chip as the connection."""
-    yield chip
+def in_process(card: Connection) -> Iterator[Connection]:
+    """Use the chip, or the contactless reader with it, as the connection."""
+    yield card
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
         card.memory.put_number(CARD_BLOCKED, 1)
     contact = wanted.interface == "contact"
     chip = card.chip(random, contact=contact)
-    with connect(chip) as connection:
+    with connect(chip if contact else ContactlessReader(chip)) as connection:
         reader = FaultyConnection(connection, keep_power_loss=True)
         bench = Bench(
             connection=Recorder(reader),

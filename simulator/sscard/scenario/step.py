@@ -219,6 +219,7 @@ class Step(Model):
     sw: StatusWord = SW.OK
     tries: Annotated[int, Field(ge=0, le=15)] | None = None
     key_tries: dict[KeyName, KeyTries] = Field(default_factory=dict)
+    certificate_tries: KeyTries | None = None
     state: State | None = None
     stage: Stage | None = None
     data: Pattern | None = None
@@ -258,8 +259,9 @@ class Step(Model):
                 found.append(Mismatch(what, expected, outcome.reported.get(what, "")))
         if self.data is not None and not matches(self.data, outcome.data):
             found.append(Mismatch("data", self.data, show_data(outcome.data)))
-        if after.tries != tries:
-            found.append(Mismatch("tries", str(tries), str(after.tries)))
+        found += wrong_tries("tries", (tries,), (after.tries,))
+        own = before.card.certificate_tries if self.certificate_tries is None else self.certificate_tries
+        found += wrong_tries("certificate_tries", own, after.card.certificate_tries)
         if self.key_tries or after.card.counters != before.card.counters:
             left = after.card.key_tries
             for key, counts in (before.card.key_tries | self.key_tries).items():
@@ -295,6 +297,13 @@ def show_data(data: bytes) -> Sayable:
 def show_tries(key: str, tries: tuple[int, ...]) -> Sayable:
     """Tries left of a key, one number per version."""
     return f"{key} {' '.join(map(str, tries))}".strip() if tries else Phrase("{key}: not on this card", key=key)
+
+
+def wrong_tries(what: str, expected: tuple[int, ...], left: tuple[int, ...]) -> list[Mismatch]:
+    """The mismatch of the tries left of PINs, if there is one."""
+    if left == expected:
+        return []
+    return [Mismatch(what, *(show_tries("" if tries else what, tries) for tries in (expected, left)))]
 
 
 def show_state(words: frozenset[str]) -> str:

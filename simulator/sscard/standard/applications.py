@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from sscard.standard import items
-from sscard.standard.tree import DfSpec, FileSpec, Structure
+from sscard.standard.tree import MF, DfSpec, FileSpec, Structure
 
 AID_PREFIX: Final = "D15600000"
 FINANCIAL_FID: Final = 0xDDF2
@@ -45,7 +45,7 @@ ANNEX_2: Final = tuple(
 )
 """DFs without AID: their label (应用标签, GBK, 16 bytes) is their name."""
 FINANCIAL: Final = DfSpec(
-    FINANCIAL_FID, "financial", "金融应用", FINANCIAL_NAME, ddf=True, financial=True, outside=True
+    FINANCIAL_FID, "financial", "金融应用", FINANCIAL_NAME, ddf=True, financial=True, outside=True, parent=MF
 )
 
 _READ_DF01: Final = "PIN | RK1DF01"

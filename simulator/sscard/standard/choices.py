@@ -10,25 +10,29 @@ numbers, ``0x6984``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from sscard.standard.cipher import SECRET_ALGORITHMS, SUITES_BY_NAME
-from sscard.standard.generations import GENERATIONS, TAKEN_FIDS
+from sscard.standard.generations import GENERATIONS, NEWEST, TAKEN_FIDS
 
 StatusEffect = Literal["keep", "set", "clear"]
 Survivors = Literal["pin", "nothing", "all"]
 Lifetime = Literal["use", "success", "command"]
 KeyVersion = Literal["lowest", "newest"]
 ShortLe = Literal["6Cxx", "truncate"]
+Children = Literal["children", "siblings", "FID", "6A86"]
+CertificateLevel = Literal["absent", "stub"]
 
 
 class Choice(NamedTuple):
     """A row: ``allowed`` values (empty: any), and hex ``digits`` in a file (0: not written in hex).
 
     ``refused`` values have the right form, ``reason`` states why they are not allowed.
+    ``older`` are the defaults of earlier generations that differ from that of the field.
+    ``generations`` are those whose cards may differ from the default (empty: all).
     """
 
     meaning: str
@@ -37,6 +41,8 @@ class Choice(NamedTuple):
     digits: int = 0
     refused: tuple[int | str, ...] = ()
     reason: str = ""
+    older: tuple[tuple[str, int | str], ...] = ()
+    generations: tuple[str, ...] = ()
 
     @property
     def help(self) -> str:
@@ -47,20 +53,38 @@ class Choice(NamedTuple):
 _ROW: Final = "choice"
 
 
-def _flag(numbers: str, meaning: str) -> dict[str, Choice]:
-    return {_ROW: Choice(meaning, numbers, (False, True))}
+def _flag(numbers: str, meaning: str, **older: bool) -> dict[str, Choice]:
+    return {_ROW: Choice(meaning, numbers, (False, True), older=_older(older))}
 
 
 def _number(
-    numbers: str, meaning: str, first: int, last: int, refused: tuple[int, ...] = (), reason: str = ""
+    numbers: str,
+    meaning: str,
+    first: int,
+    last: int,
+    refused: tuple[int, ...] = (),
+    reason: str = "",
+    **older: int,
 ) -> dict[str, Choice]:
-    return {_ROW: Choice(meaning, numbers, tuple(range(first, last + 1)), refused=refused, reason=reason)}
+    allowed = tuple(range(first, last + 1))
+    return {_ROW: Choice(meaning, numbers, allowed, refused=refused, reason=reason, older=_older(older))}
 
 
 def _hex(
-    numbers: str, meaning: str, *allowed: int, digits: int = 4, refused: tuple[int, ...] = (), reason: str = ""
+    numbers: str,
+    meaning: str,
+    *allowed: int,
+    digits: int = 4,
+    refused: tuple[int, ...] = (),
+    reason: str = "",
+    **older: int,
 ) -> dict[str, Choice]:
-    return {_ROW: Choice(meaning, numbers, allowed, digits, refused, reason)}
+    return {_ROW: Choice(meaning, numbers, allowed, digits, refused, reason, _older(older))}
+
+
+def _older(defaults: Mapping[str, int]) -> tuple[tuple[str, int | str], ...]:
+    """The defaults by generation from those named ``v1`` and ``v2``."""
+    return tuple((f"{name[1:]}.0", value) for name, value in defaults.items())
 
 
 def _word(
@@ -111,22 +135,36 @@ class Personality:
             + ").",
         ),
     )
+    health_application: bool = field(
+        default=True,
+        metadata=_flag("OC-40", "DF05 of the annex exists, with DF06 or without (2.0 and 3.0).", v1=False, v2=False),
+    )
     financial: bool = field(
         default=True, metadata=_flag("", "The financial DDF exists behind the application firewall.")
     )
     dir_sfi: int = field(
-        default=0,
+        default=0x1E,
         metadata=_number(
             "OC-21",
             "SFI of the DIR file, given by tag 88 in the FCI of SSSE; 0: neither DIR file nor tag.",
             0,
-            15,
+            30,
             refused=(5, 6, 7, 8),
-            reason="{value} is the SFI of a file of SSSE; use 1 or 9 to 15, 0 for no DIR file",
+            reason="{value} is the SFI of a file of SSSE; use 1 to 4 or 9 to 30, 0 for no DIR file",
+            v1=0x0B,
         ),
     )
+    fci_algorithm: bool = field(
+        default=True,
+        metadata=_flag("OC-39", "The FCI of SSSE names the algorithm, with tag 86 in tag 9F0C.", v1=False),
+    )
     an_padding: int = field(
-        default=0x00, metadata=_hex("OC-22", "Byte that fills short and unwritten an.", 0x00, 0x20, 0x30, digits=2)
+        default=0x00,
+        metadata=_hex("OC-22", "Byte that fills short an; unwritten an is 00.", 0x00, 0x20, 0x30, digits=2, v1=0x20),
+    )
+    long_uid: bool = field(
+        default=False,
+        metadata=_flag("", "The UID that a contactless reader returns (FF CA 00 00 00) has 7 bytes, else 4."),
     )
 
     blocked_query: int = field(
@@ -200,6 +238,15 @@ class Personality:
         default=0x9000,
         metadata=_hex("OC-17", "SELECT with P1=00 and the FID of an EF: 9000 accepts.", 0x9000, 0x6A82, 0x6A86),
     )
+    select_child: Children = field(
+        default="children",
+        metadata=_word(
+            "OC-37",
+            "SELECT with P1=01: among the children of the current DF, also among those of its parent (siblings), "
+            "as with P1=00 (FID), or refused with 6A86.",
+            get_args(Children),
+        ),
+    )
     transaction_type_ascii: bool = field(
         default=False, metadata=_flag("OC-18", "Transaction type as 31/32 in records and MACs, else 01/02.")
     )
@@ -222,6 +269,14 @@ class Personality:
         default="6Cxx",
         metadata=_word("OC-30", "READ RECORD with an Le below the record's length.", get_args(ShortLe)),
     )
+    whole_record_contact: bool = field(
+        default=False,
+        metadata=_flag("OC-38", "READ RECORD with Le=00 over contact returns the whole records, else 6Cxx."),
+    )
+    whole_record_contactless: bool = field(
+        default=True,
+        metadata=_flag("OC-38", "READ RECORD with Le=00 over contactless returns the whole records, else 6Cxx."),
+    )
     reset_empty_pin: bool = field(
         default=True, metadata=_flag("OC-31", "PIN CHANGE/UNBLOCK is allowed while no PIN is set, else 6985.")
     )
@@ -236,6 +291,39 @@ class Personality:
         default=True,
         metadata=_flag("OC-35", "CHANGE PIN without the old PIN while one is set is a wrong try, else 6A80."),
     )
+    certificate_application: CertificateLevel = field(
+        default="absent",
+        metadata={
+            _ROW: Choice(
+                "The certificate application of a 3.0 card (others have none): absent, or a stub with its own PINs.",
+                "OC-41",
+                get_args(CertificateLevel),
+                generations=(NEWEST,),
+            )
+        },
+    )
+    certificate_user_tries: int = field(
+        default=6,
+        metadata=_number("", "Retry limit of the user PIN of the certificate application, 1–15.", 1, 15),
+    )
+    certificate_administrator_tries: int = field(
+        default=6,
+        metadata=_number("", "Retry limit of the administrator PIN of the certificate application, 1–15.", 1, 15),
+    )
+    bank_application: bool = field(
+        default=False,
+        metadata=_flag("", "The bank application A000000333010101 answers SELECT, behind the application firewall."),
+    )
+
+    unlock_limit: int = field(
+        default=0,
+        metadata=_number(
+            "OC-42",
+            "How often PIN CHANGE/UNBLOCK may succeed, 1–99; then the PUK is blocked for ever. 0: no limit.",
+            0,
+            99,
+        ),
+    )
 
     def __reduce__(self) -> tuple[Any, ...]:
         values = ((each.name, getattr(self, each.name), each.default) for each in fields(self))
@@ -246,6 +334,13 @@ class Personality:
 def personality_with(values: tuple[tuple[str, Any], ...]) -> Personality:
     """The personality with these values of fields by name, and else the defaults."""
     return Personality(**dict(values))
+
+
+def make_personality(generation: str, **values: Any) -> Personality:
+    """A personality of a generation; fields that are not given have its defaults."""
+    defaults = {name: dict(choice.older) for name, choice in CHOICES.items()}
+    older = {name: found[generation] for name, found in defaults.items() if generation in found}
+    return Personality(generation=generation, **(older | values))
 
 
 CHOICES: Final[dict[str, Choice]] = {

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
-from sscard.standard.applications import ANNEX_2, ANNEX_FILES_2, DFS_1, DFS_2, FILES_1, FILES_2, FINANCIAL
+from sscard.standard.applications import ANNEX_2, ANNEX_FILES_2, DF05, DFS_1, DFS_2, FILES_1, FILES_2, FINANCIAL
+from sscard.standard.certificates import BANK, CERTIFICATE_DFS, CERTIFICATE_FILES
 from sscard.standard.encoding import tlv
-from sscard.standard.keys import ALL, FIRST, KEYS, LATER, OPTIONAL
-from sscard.standard.tree import MF, SSSE, SSSE_NAME, DfSpec, FileSpec, Item, Layout, Structure
+from sscard.standard.keys import ALL, FIRST, KEYS, LATER
+from sscard.standard.tree import MF, NO_PARENT, SSSE, SSSE_NAME, DfSpec, FileSpec, Item, Layout, Structure
 
 ISSUER: Final = (
     Item(0x01, "cn", 0x10, "identification code", "卡的识别码"),
@@ -37,7 +38,7 @@ VARIABLE: Final = Structure.VARIABLE
 TRANSPARENT: Final = Structure.TRANSPARENT
 
 SSSE_DF: Final = DfSpec(SSSE, "SSSE", "社会保障系统环境", SSSE_NAME, ddf=True)
-MF_DF: Final = DfSpec(MF, "MF", "主控文件", b"\x3f\x00", ddf=True, outside=True)
+MF_DF: Final = DfSpec(MF, "MF", "主控文件", b"\x3f\x00", ddf=True, outside=True, parent=NO_PARENT)
 """The MF of a card whose SSSE is a DDF below it."""
 
 EF_HOLDER: Final = 0x06
@@ -62,7 +63,7 @@ class Generation:
     """A generation of the card (规范版本).
 
     ``key_groups`` selects its rows of ``KEYS``. The DFs and files of the annex
-    are optional. ``fill`` is the padding of an item that was rewritten with the
+    are optional, and so are those of ``certificates``. ``fill`` is the padding of an item that was rewritten with the
     shorter content of a later generation (card-files.md §6).
     """
 
@@ -73,6 +74,8 @@ class Generation:
     key_groups: frozenset[str]
     annex: tuple[DfSpec, ...] = ()
     annex_files: tuple[FileSpec, ...] = ()
+    certificates: tuple[DfSpec, ...] = ()
+    certificate_files: tuple[FileSpec, ...] = ()
     fill: bytes = b""
 
     @property
@@ -118,7 +121,13 @@ GENERATIONS: Final[dict[str, Generation]] = {
             fill=b"\xee",
         ),
         _GENERATION_2,
-        replace(_GENERATION_2, name="3.0", ssse_files=SSSE_FILES_3),
+        replace(
+            _GENERATION_2,
+            name="3.0",
+            ssse_files=SSSE_FILES_3,
+            certificates=CERTIFICATE_DFS,
+            certificate_files=CERTIFICATE_FILES,
+        ),
     )
 }
 """By name, oldest first."""
@@ -143,19 +152,26 @@ def build_layout(
     ssse_fid: int = MF,
     *,
     optional_applications: bool = False,
+    health_application: bool = False,
     financial: bool = True,
     dir_sfi: int = 0,
+    certificates: bool = False,
+    bank: bool = False,
     held: Mapping[str, int] | None = None,
 ) -> Layout:
     """The layout of a generation, by name, built once for all cards of a product.
 
     ``ssse_fid`` is the FID of SSSE: the MF itself or a DDF below it. The flags
-    state whether the applications of the annex and the financial DDF exist,
-    ``dir_sfi`` is the SFI of the DIR file, 0 for no DIR file [OC-21]. ``held``
-    is that of ``Layout``.
+    state whether the applications of the annex (DF05 also with
+    ``health_application`` alone [OC-40]) and the financial DDF exist,
+    ``dir_sfi`` is the SFI of the DIR file, 0 for no DIR file [OC-21].
+    ``certificates`` states whether the certificate application exists, if the
+    generation has one [OC-41], ``bank`` whether the bank application does.
+    ``held`` is that of ``Layout``.
     """
     versions = None if held is None else tuple(each for each in held.items() if each[1])
-    return _built(generation, ssse_fid, optional_applications, financial, dir_sfi, versions)
+    health = optional_applications or health_application
+    return _built(generation, ssse_fid, optional_applications, health, financial, dir_sfi, certificates, bank, versions)
 
 
 @lru_cache(maxsize=LAYOUTS)
@@ -163,25 +179,37 @@ def _built(
     generation: str,
     ssse_fid: int,
     optional_applications: bool,
+    health: bool,
     financial: bool,
     dir_sfi: int,
+    certificates: bool,
+    bank: bool,
     held: tuple[tuple[str, int], ...] | None,
 ) -> Layout:
     made = GENERATIONS[generation]
-    dfs, files, groups = list(made.dfs), list(made.files), made.key_groups
-    if optional_applications and made.annex:
-        dfs += made.annex
-        files += made.annex_files
-        groups |= {OPTIONAL}
+    annex = [df for df in made.annex if optional_applications or (health and df.fid == DF05)]
+    optional = {df.fid for df in annex}
+    dfs = [replace(df, parent=ssse_fid) for df in (*made.dfs, *annex)]
+    files = [*made.files, *(file for file in made.annex_files if file.df in optional)]
     directory = [_directory(dir_sfi, made.holder_file.write_rule, dfs)] if dir_sfi else []
-    ssse = replace(SSSE_DF, fid=ssse_fid)
+    if certificates:
+        files += made.certificate_files
+    ssse = replace(SSSE_DF, fid=ssse_fid, parent=NO_PARENT if ssse_fid == MF else MF)
+    beside = (
+        *([FINANCIAL] if financial else []),
+        *([BANK] if bank else []),
+        *(made.certificates if certificates else ()),
+    )
     return Layout(
         generation,
-        [*([ssse] if ssse_fid == MF else [MF_DF, ssse]), *dfs, *([FINANCIAL] if financial else [])],
-        [replace(key, df=key.df or ssse_fid) for key in KEYS if key.group in groups],
+        [*([ssse] if ssse_fid == MF else [MF_DF, ssse]), *dfs, *beside],
+        [replace(key, df=key.df or ssse_fid) for key in KEYS if key.group in made.key_groups or key.df in optional],
         [replace(file, df=file.df or ssse_fid) for file in (*made.ssse_files, *directory, *files)],
         None if held is None else dict(held),
-        origin=(_built, (generation, ssse_fid, optional_applications, financial, dir_sfi, held)),
+        origin=(
+            _built,
+            (generation, ssse_fid, optional_applications, health, financial, dir_sfi, certificates, bank, held),
+        ),
     )
 
 

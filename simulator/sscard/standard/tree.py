@@ -24,6 +24,8 @@ SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 
 SSSE: Final = 0
 """Placeholder in a row for the FID of SSSE, which the personality defines."""
+NO_PARENT: Final = -1
+"""What the MF has instead of the FID of a parent."""
 
 PIN_VERIFIED: Final = 1
 NAME_LENGTHS: Final = range(5, 17)
@@ -50,6 +52,15 @@ class Account(IntEnum):
     YEAR = 5
     START_DAY = 6
     """年度起始日期, month·100 + day."""
+
+
+class CertificatePin(IntEnum):
+    """The PINs of the certificate application, by cell after ``Layout.certificate_tries`` and ``certificate_pins``."""
+
+    USER = 0
+    """用户PIN."""
+    ADMINISTRATOR = 1
+    """管理员PIN."""
 
 
 class Purpose(IntEnum):
@@ -91,12 +102,11 @@ class Item:
     chinese: str = ""
     parts: tuple[Item, ...] = ()
 
-    def blank(self, padding: int = 0) -> bytes:
-        """The value of an item never written: cn F nibbles, an the padding byte [OC-22], b 00, its parts in TLV."""
+    def blank(self) -> bytes:
+        """The value of an item never written: cn F nibbles, an and b 00 [OC-22], its parts in TLV."""
         if self.type == "tlv":
-            return b"".join(tlv(part.tag, part.blank(padding)) for part in self.parts)
-        fill = 0xFF if self.type == "cn" else padding if self.type == "an" else 0
-        return bytes((fill,)) * self.length
+            return b"".join(tlv(part.tag, part.blank()) for part in self.parts)
+        return (b"\xff" if self.type == "cn" else b"\x00") * self.length
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,10 +129,11 @@ class KeySpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DfSpec:
-    """An application or environment: FID, name or AID (5–16 bytes).
+    """An application or environment: FID, name or AID (5–16 bytes), FID of the DF it lies below.
 
-    ``outside`` states that SSSE's PIN and keys are not valid in it. A layout sets
-    the cell of its "blocked" flag.
+    ``outside`` states that SSSE's PIN and keys are not valid in it, ``certificates``
+    that it is the certificate environment or its ADF, with PINs and commands of
+    its own. A layout sets the cell of its "blocked" flag.
     """
 
     fid: int
@@ -132,6 +143,8 @@ class DfSpec:
     ddf: bool = False
     financial: bool = False
     outside: bool = False
+    parent: int = SSSE
+    certificates: bool = False
     blocked_cell: int = 0
 
 
@@ -142,7 +155,7 @@ class FileSpec:
     ``items`` are the records of a variable or fixed file, which are TLV, and
     the fields of one record of a cyclic file. ``size`` is the size in bytes, by
     default that of the items with their tags and lengths. ``content`` is the
-    initial content instead of blank items.
+    initial content instead of blank items. ``prefix`` is the first byte of the FID.
 
     A layout sets the rest: ``record_length``, that of a fixed (with tag and
     length) or cyclic file, else 0; the memory cell; the rights as masks.
@@ -158,6 +171,7 @@ class FileSpec:
     items: tuple[Item, ...] = ()
     size: int = 0
     content: bytes = b""
+    prefix: int = 0xEF
     record_length: int = 0
     cell: int = 0
     read: tuple[int, ...] = ()
@@ -165,22 +179,22 @@ class FileSpec:
 
     @property
     def fid(self) -> int:
-        return 0xEF00 | self.sfi
+        return self.prefix << 8 | self.sfi
 
-    def blank(self, padding: int = 0) -> bytes:
-        """The contents before anything is written: the same bytes for every card, an filled with ``padding``."""
-        return _blank(self, padding)
+    def blank(self) -> bytes:
+        """The contents before anything is written: the same bytes for every card."""
+        return _blank(self)
 
 
 @lru_cache(maxsize=1024)
-def _blank(file: FileSpec, padding: int) -> bytes:
+def _blank(file: FileSpec) -> bytes:
     if file.content:
         return file.content
     if file.structure == Structure.TRANSPARENT:
         return bytes(file.size)
     if file.structure == Structure.CYCLIC:
         return b""
-    return b"".join(tlv(item.tag, item.blank(padding)) for item in file.items)
+    return b"".join(tlv(item.tag, item.blank()) for item in file.items)
 
 
 class Layout:
@@ -193,8 +207,12 @@ class Layout:
     arguments: what a pickle holds.
 
     ``medical`` is the first of the number cells of the medical account (see
-    ``Account``), ``proofs`` the first of its two string cells, the proof of
-    the last load and of the last purchase.
+    ``Account``), ``unlocks`` the cell with the number of the PIN's unlocks,
+    counted if they are limited [OC-42]. ``proofs`` is the first of the account's
+    two string cells, the proof of the last load and of the last purchase.
+    ``own_pins`` are the PINs of the certificate application, none if the card
+    lacks it, ``certificate_tries`` the first of their number cells,
+    ``certificate_pins`` that of their string cells.
     """
 
     __slots__ = (
@@ -204,16 +222,20 @@ class Layout:
         "_keys",
         "_named",
         "_origin",
+        "certificate_pins",
+        "certificate_tries",
         "counters",
         "dfs",
         "files",
         "generation",
         "keys",
         "medical",
+        "own_pins",
         "proofs",
         "puk",
         "ssse",
         "stk",
+        "unlocks",
     )
 
     def __init__(
@@ -238,8 +260,13 @@ class Layout:
         cells = tuple(accumulate((key.versions for key in self.keys), initial=first + len(self.dfs)))
         self.counters: Final = cells[:-1]
         self.medical: Final = cells[-1]
+        self.unlocks: Final = self.medical + len(Account)
         self.files: Final = tuple(self._place(file, cell) for cell, file in enumerate(files, PIN + 1))
         self.proofs: Final = PIN + 1 + len(self.files)
+        self.own_pins: Final = tuple(CertificatePin) if any(df.certificates for df in dfs) else ()
+        # The last cells of each kind.
+        self.certificate_tries: Final = len(self.number_names()) - len(self.own_pins)
+        self.certificate_pins: Final = len(self.string_names()) - len(self.own_pins)
         self._files: Final = {file.df << 8 | file.sfi: file for file in self.files}
         self._dfs: Final = {df.fid: df for df in reversed(self.dfs)}
         self._named: dict[bytes, tuple[DfSpec, ...]] = {}
@@ -290,12 +317,14 @@ class Layout:
         names = ["pin tries", "card blocked"]
         names += [f"{df.name} blocked" for df in self.dfs]
         names += [f"{key.name} {version + 1} tries" for key in self.keys for version in range(key.versions)]
-        return names + [f"account {which.name.lower().replace('_', ' ')}" for which in Account]
+        names += [f"account {which.name.lower().replace('_', ' ')}" for which in Account]
+        return [*names, "pin unlocks", *(f"certificate {which.name.lower()} tries" for which in self.own_pins)]
 
     def string_names(self) -> list[str]:
         """A stable name for each string cell, by cell."""
         names = ["pin"] + [f"{self.df_name(file.df)} EF{file.sfi:02X}" for file in self.files]
-        return [*names, "load proof", "purchase proof"]
+        own = (f"certificate {which.name.lower()} pin" for which in self.own_pins)
+        return [*names, "load proof", "purchase proof", *own]
 
     def df_name(self, fid: int) -> str:
         """The name of the DF with this FID."""

@@ -6,7 +6,9 @@ from typing import Final
 
 from sscard.card.commands.authenticate import EXTERNAL_AUTHENTICATION, INTERNAL_AUTHENTICATION
 from sscard.card.commands.block import APPLICATION_BLOCK, CARD_BLOCK
+from sscard.card.commands.certificates import VERIFY_CERTIFICATE_PIN
 from sscard.card.commands.challenge import GET_CHALLENGE
+from sscard.card.commands.declared import SELECT_SSSE
 from sscard.card.commands.medical_inquiry import (
     GET_BALANCE,
     GET_STARTING_DAY,
@@ -31,7 +33,9 @@ from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 
 CardCommand = Command[Session]
-GET_RESPONSE: Final = get_response_command({SW.APPLICATION_BLOCKED: Phrase("the current application is locked")})
+GET_RESPONSE: Final = get_response_command(
+    SELECT_SSSE, {SW.APPLICATION_BLOCKED: Phrase("the current application is locked")}
+)
 COMMANDS: Final[tuple[CardCommand, ...]] = (
     SELECT,
     READ_BINARY,
@@ -60,3 +64,14 @@ COMMANDS: Final[tuple[CardCommand, ...]] = (
 )
 
 TABLE: Final = CommandTable(COMMANDS)
+CERTIFICATE_COMMANDS: Final[tuple[CardCommand, ...]] = (
+    SELECT,
+    READ_BINARY,
+    GET_CHALLENGE,
+    VERIFY_CERTIFICATE_PIN,
+    GET_RESPONSE,
+)
+CERTIFICATE_TABLE: Final = CommandTable(CERTIFICATE_COMMANDS, clas=TABLE.clas)
+"""The commands while the certificate environment or its ADF is current; others of the same CLA are unknown there."""
+DECLARED: Final[tuple[CardCommand, ...]] = (*COMMANDS, VERIFY_CERTIFICATE_PIN)
+"""Every command that the card has anywhere."""

@@ -10,13 +10,15 @@ from sscard.chip.answers import OK, WRONG_LENGTH
 from sscard.chip.command import Command, Field
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
+from sscard.standard.cipher import SM4
 from sscard.standard.tree import Layout
 
 
 def get_challenge(session: Session) -> bytes:
     """Answer Le randoms (4, 8, under SM4 also 16) and keep them for one use."""
     le = session.le
-    if le not in session.profile.suite.challenge_lengths:
+    suite = SM4 if session.df.certificates else session.profile.suite
+    if le not in suite.challenge_lengths:
         return WRONG_LENGTH
     return session.give_challenge(le) + OK
 

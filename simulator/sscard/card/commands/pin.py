@@ -150,17 +150,26 @@ def pin_change_unblock(session: Session) -> bytes:
         return WRONG_SECURE_MESSAGE
     if not memory.strings[PIN] and not personality.reset_empty_pin:
         return CONDITIONS_NOT_SATISFIED
-    if p2 == UNBLOCK:
-        memory.put_number(PIN_TRIES, personality.pin_tries)
-    else:
+    contents = []
+    if p2 == RESET:
         new = _new_pin(session, stk, enciphered)
         if new is None:
             return WRONG_DATA
-        memory.put_both(PIN_TRIES, personality.pin_tries, PIN, new)
+        contents.append((PIN, new))
+    memory.commit([(PIN_TRIES, personality.pin_tries), *_counted(session)], contents)
     _set_status(session, personality.reset_pin_status)
     if personality.puk_once:
         session.status &= ~(2 << puk)
     return OK
+
+
+def _counted(session: Session) -> list[tuple[int, int]]:
+    """What an unblock or reset writes under a limit: the count, and after the last one no try for the PUK [OC-42]."""
+    limit, layout = session.personality.unlock_limit, session.layout
+    if not limit:
+        return []
+    unlocks = session.memory.numbers[layout.unlocks] + 1
+    return [(layout.unlocks, unlocks), *([(layout.counter(layout.puk, 0), 0)] if unlocks >= limit else [])]
 
 
 def _new_pin(session: Session, stk: BlockKey, enciphered: bytes) -> bytes | None:
@@ -315,6 +324,7 @@ PIN_CHANGE_UNBLOCK: Final = Command(
         "same_pin_allowed",
         "two_block_pin",
         "reset_empty_pin",
+        "unlock_limit",
     ),
     example=(
         SELECT_SSSE,

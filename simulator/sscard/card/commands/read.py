@@ -102,9 +102,11 @@ def read_record(session: Session) -> bytes:
 
 
 def _deliver(session: Session, found: bytes, le: int) -> bytes:
-    if le == len(found) or (not le and len(found) >= MAX_ANSWER):
+    personality = session.personality
+    whole = personality.whole_record_contact if session.contact else personality.whole_record_contactless
+    if le == len(found) or (not le and (whole or len(found) >= MAX_ANSWER)):
         return found[:MAX_ANSWER] + OK
-    if le and le < len(found) and session.personality.short_record_le == "truncate":
+    if le and le < len(found) and personality.short_record_le == "truncate":
         return found[:le] + OK
     return wrong_le(min(len(found), MAX_ANSWER))
 
@@ -157,7 +159,7 @@ READ_RECORD: Final = Command(
         Parameter("00–FE", "sssss110", Phrase("records from the last to number P1")),
     ),
     answer=(Field(Words("records whole, with tag and length", "完整记录，含标签和长度"), range(1, 257), "TLV"),),
-    choices=("short_record_le",),
+    choices=("short_record_le", "whole_record_contact", "whole_record_contactless"),
     example=(SELECT_SSSE, Sent("00B2072C0B", "0709" + "XX" * 9 + "9000"), Sent("00B2072C00", "6C0B")),
     words=record_words,
 )

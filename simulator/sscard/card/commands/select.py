@@ -7,14 +7,16 @@ from typing import Final
 
 from sscard.card.commands.declared import SELECT_SSSE
 from sscard.card.session import Session
-from sscard.chip.answers import FILE_NOT_FOUND, NOT_SUPPORTED, OK, WRONG_LENGTH, answer
+from sscard.chip.answers import FILE_NOT_FOUND, NOT_SUPPORTED, OK, WRONG_LENGTH, WRONG_P1P2, answer
 from sscard.chip.command import EVERY_COMMAND, Command, Field, Parameter, Sent
 from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
+from sscard.standard.certificates import fid_from
 from sscard.standard.encoding import tlv
 from sscard.standard.tree import MF, NAME_LENGTHS, SSSE_NAME, DfSpec, Layout
 
 BY_FID: Final = 0x00
+CHILD_BY_FID: Final = 0x01
 EF_BY_FID: Final = 0x02
 BY_NAME: Final = 0x04
 NEXT: Final = 0x02
@@ -38,15 +40,24 @@ def select(session: Session) -> bytes:
         answered = _enter(session, matching[place])
         session.partial = (data, place + 1)
         return answered
-    if len(data) != 2 and (data or p1 == EF_BY_FID):
+    children = session.personality.select_child if p1 == CHILD_BY_FID else "FID"
+    if children == "6A86":
+        return WRONG_P1P2
+    if len(data) != 2 and (data or p1 == EF_BY_FID or children != "FID"):
         return WRONG_LENGTH
     if p1 == EF_BY_FID:
         return _ef(session, data)
-    df = session.layout.df(int.from_bytes(data, "big") if data else MF)
+    fid = int.from_bytes(data, "big") if data else MF
+    df = session.layout.df(fid_from(session.df.certificates, fid, session.layout.ssse.fid))
+    if children != "FID":
+        current = session.df
+        parents = (current.fid, current.parent) if children == "siblings" else (current.fid,)
+        return _enter(session, df) if df is not None and df.parent in parents and df.fid != MF else FILE_NOT_FOUND
     if df is not None:
         return _enter(session, df)
     accepted = session.personality.select_ef_as_file
-    return _ef(session, data) if accepted == ACCEPTED else answer(accepted)
+    refused = accepted != ACCEPTED and data[0] == EF_PREFIX and not session.df.certificates
+    return answer(accepted) if refused else _ef(session, data)
 
 
 def _enter(session: Session, df: DfSpec) -> bytes:
@@ -55,15 +66,18 @@ def _enter(session: Session, df: DfSpec) -> bytes:
     if blocked == NOT_SUPPORTED:
         return NOT_SUPPORTED
     session.enter(df)
-    return blocked or _fci(df, session.profile.suite.algorithm_id, session.personality.dir_sfi)
+    if blocked:
+        return blocked
+    personality = session.personality
+    return _fci(df, session.profile.suite.algorithm_id if personality.fci_algorithm else 0, personality.dir_sfi)
 
 
 @lru_cache(maxsize=1024)
 def _fci(df: DfSpec, algorithm_id: int, dir_sfi: int) -> bytes:
-    """6F {84 name [A5 {[88 DIR] 9F0C {86 algorithm}}]} ‖ 9000; the same for all cards of a product."""
+    """6F {84 name [A5 {[88 DIR] [9F0C {86 algorithm}]}]} ‖ 9000 [OC-21, OC-39]; the same for all cards of a product."""
     name = tlv(0x84, df.aid)
     if df.aid == SSSE_NAME:  # drivers search for the text 9F0C038601
-        algorithm = tlv(0x9F0C, tlv(0x86, bytes((algorithm_id,))))
+        algorithm = tlv(0x9F0C, tlv(0x86, bytes((algorithm_id,)))) if algorithm_id else b""
         directory = tlv(0x88, bytes((dir_sfi,))) if dir_sfi else b""
         return tlv(0x6F, name + tlv(0xA5, directory + algorithm)) + OK
     return tlv(0x6F, name + tlv(0xA5, b"") if df.ddf else name) + OK
@@ -72,8 +86,8 @@ def _fci(df: DfSpec, algorithm_id: int, dir_sfi: int) -> bytes:
 def _ef(session: Session, fid: bytes) -> bytes:
     if session.barred:
         return session.barred
-    ef = session.layout.file(session.df.fid, fid[1]) if fid[0] == EF_PREFIX else None
-    if ef is None:
+    ef = session.layout.file(session.df.fid, fid[1])
+    if ef is None or ef.prefix != fid[0]:
         return FILE_NOT_FOUND
     session.ef = ef
     session.record = 0
@@ -86,7 +100,7 @@ def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
         named = _names(found) if found else data.hex().upper()
         return Phrase("next by name {name}", name=named) if p2 == NEXT else Phrase("DF by name {name}", name=named)
     fid = data.hex().upper() or f"{MF:04X}"
-    found = next((df for df in layout.dfs if p1 == BY_FID and df.fid == int(fid, 16)), None)
+    found = next((df for df in layout.dfs if p1 != EF_BY_FID and df.fid == int(fid, 16)), None)
     return Phrase("{fid} {name}", fid=fid, name=_names(found)) if found else Phrase("EF {fid}", fid=fid)
 
 
@@ -110,13 +124,16 @@ SELECT: Final = Command(
     },
     parameters=(
         Parameter(0x00, 0x00, Phrase("MF, DF or EF by FID (Lc 02); without data the MF")),
+        Parameter(0x01, 0x00, Phrase("child DF of the current DF by FID (Lc 02)")),
         Parameter(0x02, 0x00, Phrase("EF of the current DF by FID (Lc 02)")),
         Parameter(0x04, 0x00, Phrase("DF by name, which may be cut short (Lc 05–10)")),
         Parameter(0x04, 0x02, Phrase("next DF with the same beginning of its name")),
     ),
     data=(Field(Words("FID or name", "文件标识符或名称"), (0, 2, *NAME_LENGTHS)),),
     answer=(Field(Words("FCI of a DF", "DF的文件控制信息"), form="TLV"),),
-    choices=("select_ef_as_file", "select_keeps", "dir_sfi"),
+    lc=(0, 2, *NAME_LENGTHS),
+    lengths=range(256),
+    choices=("select_ef_as_file", "select_child", "select_keeps", "dir_sfi", "fci_algorithm"),
     example=(SELECT_SSSE, Sent("00A4020002 EF05")),
     leaves_lock=True,
     words=_words,
