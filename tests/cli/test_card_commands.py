@@ -200,6 +200,19 @@ def test_show_tells_the_state(sscard: CommandLine, image: Path) -> None:
     assert "PUK" in out
 
 
+def test_show_counts_the_unlocks_under_a_limit(sscard: CommandLine, image: Path, tmp_path: Path) -> None:
+    assert "unlocks" not in sscard("show", image)[1]
+    personality = tmp_path / "own.yaml"
+    personality.write_text("based_on: v3-sm4\nname: own\nunlock_limit: 1\n", encoding="utf-8")
+    card = tmp_path / "limited.db"
+    assert sscard("issue", "-o", card, "--personality", personality, "--pin", PIN)[0] == 0
+    assert "unlocks: 0 of 1" in sscard("show", card)[1]
+    assert sscard("reset-pin", card, "--new", "654321")[0] == 0
+    assert "unlocks: 1 of 1" in sscard("show", card)[1]
+    code, _, err = sscard("reset-pin", card, "--new", "123456")
+    assert (code, "6983" in err) == (1, True)
+
+
 def test_tables_that_go_to_no_terminal_are_not_wrapped(image: Path) -> None:
     for language in ("en", "zh"):
         done = in_process_of_its_own("--lang", language, "show", image, "--all")
@@ -217,6 +230,9 @@ def test_show_for_programs(sscard: CommandLine, image: Path) -> None:
     assert (content["card_blocked"], content["blocked_applications"]) == (False, [])
     assert content["certificates"] is None
     assert content["atr"] == card.profile.atr().hex().upper()
+    assert content["ats"] == "127880A002" + card.profile.historical.hex().upper()
+    assert content["uid"] == "00000001"
+    assert content["unlocks"] == {"used": 0, "limit": None}
     assert len(content["files"]) == len(card.profile.layout.files)
     assert all("value" not in key for key in content["keys"])
 
@@ -266,7 +282,7 @@ def test_a_migration_is_reported_beside_the_output(sscard: CommandLine, tmp_path
     code, out, err = sscard("image", "check", IMAGES / "1" / "v3-sm4-fresh.json", "--json")
     assert code == 0
     assert json.loads(out)["personality"] == "v3-sm4"
-    assert "is of version 1, migrated to version 2" in err
+    assert "is of version 1, migrated to version 3" in err
 
 
 # apdu
@@ -294,8 +310,8 @@ def test_apdu_raw_answers_line_by_line(sscard: CommandLine, one: Path) -> None:
 
 def test_apdu_contactless(sscard: CommandLine, one: Path) -> None:
     select = f"00A404000F{kit.NAME}"
-    assert sscard("apdu", one, "--raw", select)[1] == "611B\n"
-    assert sscard("apdu", one, "--raw", "--contactless", select)[1].startswith("6F19840F")
+    assert sscard("apdu", one, "--raw", select)[1] == "611E\n"
+    assert sscard("apdu", one, "--raw", "--contactless", select)[1].startswith("6F1C840F")
 
 
 def test_apdu_explains(sscard: CommandLine, one: Path) -> None:

@@ -19,7 +19,7 @@ SELECT = "00A404000F" + kit.NAME
 TALK = f"""
 RST
 CMD {SELECT} (61 XX)
-00 C0 00 00 1B
+00 C0 00 00 1E
 00 A4 02 00 02 EF 05
 00 B2 01 00 12
 00 84 00 00 08
@@ -84,7 +84,7 @@ class TestRecord:
         lines = [json.loads(line) for line in text.splitlines()]
         assert lines[0]["format"] == "sscard recording"
         assert [line["sw"] for line in lines if line.get("event") == "command"] == [
-            *("611B", "9000", "9000", "9000", "9000", "9000", "63C5", "9000", "9000")
+            *("611E", "9000", "9000", "9000", "9000", "9000", "63C5", "9000", "9000")
         ]
         for pin in ("123456", "999999", "654321"):
             assert pin not in text
@@ -226,7 +226,7 @@ class TestCompare:
         assert rest[-1].endswith("1 difference")
 
     def test_what_the_fci_says_of_the_algorithm_differs(self, sscard, card, other):
-        code, out, _ = sscard("compare", "-", card, other, stdin=f"{SELECT}\n00C000001B\n00B0000000\n")
+        code, out, _ = sscard("compare", "-", card, other, stdin=f"{SELECT}\n00C000001E\n00B0000000\n")
         assert code == 1
         assert "line 2: GET RESPONSE" in out
         assert "algorithm 03 SM4" in out

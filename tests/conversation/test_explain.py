@@ -132,7 +132,7 @@ class Talk:
 @pytest.mark.parametrize(("name", "algorithm"), [("v1-des", "01 DES/3DES"), ("v3-sm4", "03 SM4")])
 @pytest.mark.parametrize("contact", [False, True])
 def test_the_fci_of_ssse(name: str, algorithm: str, contact: bool) -> None:
-    talk = Talk(name, contact=contact, dir_sfi=1)
+    talk = Talk(name, contact=contact, dir_sfi=1, fci_algorithm=True)
     said = talk(f"00A404000F{NAME}")
     if contact:
         assert said == ""
@@ -144,6 +144,37 @@ def test_the_fci_of_ssse(name: str, algorithm: str, contact: bool) -> None:
     ]
 
 
+@pytest.mark.parametrize("contact", [False, True])
+def test_the_fci_of_a_1_0_card_names_no_algorithm(contact: bool) -> None:
+    talk = Talk("v1-des", contact=contact)
+    said = talk(f"00A404000F{NAME}")
+    said = talk("00C0000018") if contact else said
+    assert said.splitlines() == [f"DF name {NAME} ('sx1.sh.社会保障')", "DIR file has SFI 0B"]
+
+
+@pytest.mark.parametrize(
+    ("command", "says", "chinese"),
+    [
+        ("00A4010002DF03", "SELECT (DF03 DF03)", "DF03 社会保险信息区1"),
+        ("FFCA000000", "UID of the card, asked of the reader", "UID"),
+        ("FFCA010000", "historical bytes of the ATS, asked of the reader", "历史字节"),
+    ],
+)
+def test_a_child_df_and_what_the_reader_is_asked(command: str, says: str, chinese: str) -> None:
+    sent = bytes.fromhex(command)
+    assert say(explain_command(sent)) == says
+    with speaking(CHINESE):
+        assert chinese in say(explain_command(sent))
+
+
+def test_records_of_a_child_df_are_explained_by_its_files() -> None:
+    talk = Talk(contact=False)
+    talk("00A4010002DF03")
+    talk.desk.verify()
+    talk("00A4020002EF19")
+    assert talk("00B2790029").startswith("79")
+
+
 def test_the_fci_of_an_application_and_of_the_financial_one() -> None:
     talk = Talk()
     assert talk("00A4000002DF04").startswith("DF name D15600000503")
@@ -151,12 +182,12 @@ def test_the_fci_of_an_application_and_of_the_financial_one() -> None:
     assert talk("00A40000023F00").startswith(f"DF name {NAME}")
 
 
-@pytest.mark.parametrize("length", range(1, 0x1B))
+@pytest.mark.parametrize("length", range(1, 0x1E))
 def test_an_fci_fetched_in_two_parts(length: int) -> None:
     talk = Talk(contact=True)
     talk(f"00A404000F{NAME}")
     talk(bytes((0x00, 0xC0, 0, 0, length)))
-    talk(bytes((0x00, 0xC0, 0, 0, 0x1B - length)))
+    talk(bytes((0x00, 0xC0, 0, 0, 0x1E - length)))
 
 
 def test_records_of_ssse() -> None:

@@ -68,7 +68,7 @@ class TestFile:
         wire.power_on()
         assert len(written) == 2
         wire.transmit(SELECT)
-        assert json.loads(written[2])["sw"] == "611B"
+        assert json.loads(written[2])["sw"] == "611E"
         assert wire.events == []
 
     def test_a_long_conversation_holds_no_more_events_than_a_short_one(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sqlite3
@@ -740,3 +741,39 @@ def test_a_failed_write_leaves_the_old_file(path: Path, where: str, monkeypatch:
             save_card(card_of("v2-3des"), path)
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == ["card.db"]
+
+
+def test_a_card_file_of_version_2_keeps_its_choices_and_gets_a_count_of_unlocks(path: Path) -> None:
+    """As an earlier sscard wrote it: without the later fields of the personality and the last cell."""
+    with closing(sqlite3.connect(path)) as database:
+        (written,) = database.execute("SELECT value FROM card WHERE name = 'personality'").fetchone()
+        earlier = {name: value for name, value in json.loads(written).items() if name not in LATER}
+        earlier |= {"dir_sfi": 0}
+        database.execute("UPDATE card SET value = ? WHERE name = 'personality'", (json.dumps(earlier),))
+        (number,) = database.execute("SELECT number FROM cell WHERE name = 'pin unlocks'").fetchone()
+        database.execute("DELETE FROM number WHERE number = ?", (number,))
+        database.execute("DELETE FROM cell WHERE name = 'pin unlocks'")
+        database.execute("PRAGMA user_version = 2")
+        database.commit()
+    told: list[Sayable] = []
+    with powered(path, notify=told.append) as card:
+        assert card.transmit(bytes.fromhex("00A4010002DF03")) == b"\x6a\x86"
+        assert card.transmit(bytes.fromhex("00B2012C00")) == b"\x6c\x12"
+        assert card.card.profile.personality.unlock_limit == 0
+    assert f"{path}: is of version 2, migrated to version 3" in map(say, told)
+    told.clear()
+    with powered(path, notify=told.append) as card:
+        assert card.transmit(bytes.fromhex("00A4010002DF03")) == b"\x6a\x86"
+        assert card.card.memory.numbers[card.card.profile.layout.unlocks] == 0
+    assert told == []
+
+
+LATER = {
+    "health_application",
+    "fci_algorithm",
+    "long_uid",
+    "select_child",
+    "unlock_limit",
+    "whole_record_contact",
+    "whole_record_contactless",
+}

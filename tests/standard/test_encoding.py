@@ -66,7 +66,11 @@ def test_an_is_gb_text_filled_with_00(text: str, length: int, expected: str) -> 
 def test_an_comes_back(text: str) -> None:
     encoded = encode_an(text, 30)
     assert len(encoded) == 30
-    assert decode_an(encoded) == text
+    assert decode_an(encoded) == text.rstrip(" ")
+
+
+def test_blanks_that_fill_an_are_no_text() -> None:
+    assert decode_an(encode_an("张三", 30, 0x20)) == "张三"
 
 
 def test_an_refuses_text_that_does_not_fit() -> None:

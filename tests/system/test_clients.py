@@ -50,7 +50,7 @@ def run(pcscd: PrivatePcscd, *command: str, given: str = "") -> str:
 def test_a_pyscard_program_of_ten_lines(pcscd: PrivatePcscd, reader_name: str) -> None:
     assert len(TEN_LINES.splitlines()) == 10
     program = (sys.executable, "-c", TEN_LINES, reader_name)
-    assert run(pcscd, *program, SELECT, VERIFY).split() == [ATR, "611B", "9000"]
+    assert run(pcscd, *program, SELECT, VERIFY).split() == [ATR, "611E", "9000"]
 
 
 @pytest.mark.usefixtures("slot")
@@ -70,7 +70,7 @@ def test_opensc_tool_sends_apdus(pcscd: PrivatePcscd, reader_name: str) -> None:
 def test_scriptor_runs_a_script(pcscd: PrivatePcscd, reader_name: str) -> None:
     script = f"reset\n{SELECT}\n{VERIFY}\n"
     said = run(pcscd, "scriptor", "-r", reader_name, given=script)
-    assert "< 61 1B" in said
+    assert "< 61 1E" in said
     assert "< 90 00" in said
 
 

@@ -61,7 +61,7 @@ def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -
         code, rest = farm.end()
     assert code == 0
     wrong = [[f"63C{5 - each}" for each in range(number)] for number in range(4)]
-    assert json.loads(said) == [["611B", "9000", *words] for words in wrong]
+    assert json.loads(said) == [["611E", "9000", *words] for words in wrong]
     rows = [row.replace("│", "").split() for row in rest.splitlines() if "in the reader" in row]
     assert [(row[4], row[-2], row[-1]) for row in rows] == [
         *((f"card-{number}.db", "0", "6") for number in range(4)),  # when it starts

@@ -110,7 +110,7 @@ def test_start_powers_selects_and_identifies(personality: Personality, contact: 
     wire = Wire(Desk(personality, contact=contact).chip)
     session = CardSession.start(wire, SoftHsm(builtin_keys()))
     assert wire.sent[0] == f"00A404000F{NAME}"
-    assert wire.sent[1] == ("00C000001B" if contact else "00A4020002EF05")
+    assert wire.sent[1] == ("00C000001E" if contact else "00A4020002EF05")
     assert (session.identity.identification_code, session.identity.card_number) == (
         "510100D15600000500000001A1B2C3D4",
         "A00000011",

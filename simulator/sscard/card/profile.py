@@ -30,7 +30,7 @@ class Profile:
 
     ``historical`` is the 13 historical bytes of the ATR, ``keys`` the values
     of each key of the layout, one per version, or the function that derives
-    one: a card uses few of its 145 keys, so each is derived on first use.
+    one: a card uses few of its keys, so each is derived on first use.
     """
 
     __slots__ = ("_keys", "_used", "historical", "layout", "personality", "suite")

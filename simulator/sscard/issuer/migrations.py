@@ -88,7 +88,8 @@ def _add_the_whole_tree(content: dict[str, Any], personality: Personality) -> No
 def _add_later_choices(content: dict[str, Any], personality: Personality) -> None:
     """2 → 3: the choices that version 2 did not know, and the count of unlocks."""
     content["personality"] = personality_before(2) | content["personality"]
-    content["memory"]["numbers"].setdefault("pin unlocks", 0)
+    layout = layout_of(personality)
+    content["memory"]["numbers"].setdefault(layout.number_names()[layout.unlocks], 0)
 
 
 _STEPS: dict[int, Callable[[dict[str, Any], Personality], None]] = {1: _add_the_whole_tree, 2: _add_later_choices}

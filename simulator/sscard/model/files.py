@@ -18,11 +18,11 @@ NAMES = {
     "DF03": bytes.fromhex("D15600000502"),
     "DF04": bytes.fromhex("D15600000503"),
     "DF07": bytes.fromhex("D15600000504"),
-    "DF05": "生命与健康信息区".encode("gbk"),
-    "PKI": "PKI.社会保障".encode("gbk"),
-    "certificates": b"SS.CERT.ADF1",
+    "DF05": bytes.fromhex("C9FAC3FCD3EBBDA1BFB5D0C5CFA2C7F8"),
+    "PKI": bytes.fromhex("504B492EC9E7BBE1B1A3D5CF"),
+    "certificates": bytes.fromhex("53532E434552542E41444631"),
 }
-"""card-files.md §1, certificate-application.md §2: name, AID or label."""
+"""card-files.md §1, certificate-application.md §2: name, AID, or label in GB code."""
 CERTIFICATES = ("PKI", "certificates")
 """The certificate environment and its ADF."""
 APPLICATIONS = {"1.0": ("DF01", "DF02", "DF03", "DF04"), "2.0": ("DF01", "DF02", "DF03", "DF04", "DF07")}

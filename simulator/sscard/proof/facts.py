@@ -44,7 +44,10 @@ def card_facts(profile: Profile, memory: Memory) -> Facts:
         ),
         blocked=(bool(numbers[CARD_BLOCKED]), *(bool(numbers[df.blocked_cell]) for df in layout.dfs)),
         secrets=(strings[PIN], *(strings[cell] for cell in own)),
-        files=tuple(content for cell, content in enumerate(strings) if cell not in apart),
+        files=(
+            *(content for cell, content in enumerate(strings) if cell not in apart),
+            bytes((numbers[layout.unlocks],)),  # they change with the PIN and its tries
+        ),
         money=(*(numbers[cell] for cell in account), *strings[layout.proofs : layout.proofs + 2], *records),
         balance=numbers[layout.medical + Account.BALANCE],
         booked=sum(amounts),

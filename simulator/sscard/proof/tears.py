@@ -78,7 +78,7 @@ def prove_tears(proof: Proof, *, short: bool = False) -> None:
 
 
 def personalities(*, short: bool = False) -> list[Personality]:
-    """Every preset, each with the choices that add writes (updates with a MAC, a counted MAC, the same PIN).
+    """Every preset, and each with the choices that add writes: MACs, counted MACs and unlocks, the same PIN.
 
     One more has the certificate application.
     """
@@ -90,6 +90,7 @@ def personalities(*, short: bool = False) -> list[Personality]:
             updates_need_mac=True,
             failed_mac_counts=True,
             same_pin_allowed=False,
+            unlock_limit=1,
         )
         for each in found
     ]

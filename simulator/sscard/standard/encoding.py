@@ -50,8 +50,8 @@ def encode_an(text: str, length: int, padding: int = 0) -> bytes:
 
 
 def decode_an(data: bytes) -> str:
-    """The text of an an field, without its 00 padding."""
-    return data.rstrip(b"\x00").decode("gbk", errors="replace")
+    """The text of an an field, without its padding, 00 or blanks [OC-22]."""
+    return data.rstrip(b"\x00 ").decode("gbk", errors="replace")
 
 
 def encode_pin(digits: str) -> bytes:

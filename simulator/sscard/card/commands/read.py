@@ -160,6 +160,6 @@ READ_RECORD: Final = Command(
     ),
     answer=(Field(Words("records whole, with tag and length", "完整记录，含标签和长度"), range(1, 257), "TLV"),),
     choices=("short_record_le", "whole_record_contact", "whole_record_contactless"),
-    example=(SELECT_SSSE, Sent("00B2072C0B", "0709" + "XX" * 9 + "9000"), Sent("00B2072C00", "6C0B")),
+    example=(SELECT_SSSE, Sent("00B2072C0B", "0709" + "XX" * 9 + "9000"), Sent("00B2072C0C", "6C0B")),
     words=record_words,
 )
