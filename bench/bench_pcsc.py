@@ -253,6 +253,8 @@ def main() -> None:
     given = parser.parse_args()
     if given.serve is not None:
         return serve(given.serve[0], int(given.serve[1]))
+    if given.samples <= SLOW_SHARE:
+        parser.error(f"at least {SLOW_SHARE + 1} samples: the slow card is asked in every {SLOW_SHARE}th turn, twice")
     console = Console()
     try:
         peers = compare(given.samples, console)

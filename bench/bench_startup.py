@@ -3,8 +3,9 @@
     python bench/bench_startup.py [--rounds 25]
 
 Each program is a process of its own. In each round every program runs once, so that a disturbance of the machine
-meets all. The first round, which compiles the modules, does not count. CPU time is user and system time of the
-process, as ``wait4`` reports it; the ratio is the median of the ratios of the rounds. For Unix only.
+meets all. They run in a folder without a configuration file. The first round, which compiles the modules, does not
+count. CPU time is user and system time of the process, as ``wait4`` reports it; the ratio is the median of the ratios
+of the rounds. For Unix only.
 """
 
 from __future__ import annotations
@@ -41,11 +42,11 @@ class Program:
     goal: float
     seconds: list[float] = field(default_factory=list)
 
-    def run(self) -> float:
-        """Run it once; the CPU time. An exit code other than 0 ends the benchmark."""
+    def run(self, folder: Path) -> float:
+        """Run it once, in a folder; the CPU time. An exit code other than 0 ends the benchmark."""
         command = [sys.executable, *self.arguments]
         kept = {"LANGUAGE": "en", "PYTHONDONTWRITEBYTECODE": ""}  # compiled modules, as an installed package has them
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | kept)
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | kept, cwd=folder)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
@@ -67,15 +68,16 @@ def programs(card: Path) -> list[Program]:
 
 
 def measure(rounds: int) -> list[Program]:
-    with tempfile.TemporaryDirectory() as folder:
-        card = Path(folder) / "card.db"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        card = folder / "card.db"
         save_card(issue_card(seed=1), card)
         measured = programs(card)
         for program in measured:
-            program.run()
+            program.run(folder)
         for _ in range(rounds):
             for program in measured:
-                program.seconds.append(program.run())
+                program.seconds.append(program.run(folder))
     return measured
 
 

@@ -60,6 +60,8 @@ def main() -> int:
     parser.add_argument("--floor", type=float, default=0.95, help="lowest ratio accepted (default: 0.95)")
     parser.add_argument("--cpu-time", action="store_true", help="measure CPU time, for a machine with other load")
     given = parser.parse_intermixed_args()
+    if given.rounds < 1:
+        parser.error("at least 1 round")
 
     git = ["git", "-C", str(HERE)]
     known = subprocess.run(

@@ -95,6 +95,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rounds", type=int, default=41)
     rounds = parser.parse_args().rounds
+    if rounds < 1:
+        parser.error("at least 1 round")
     chip = issue_card(seed=1, pin=PIN).chip(Random(1))
     chip.power_on()
     names = {SELECT_SSSE[5:]: chip.transmit(SELECT_SSSE)}

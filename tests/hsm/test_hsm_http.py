@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from random import Random
@@ -203,6 +203,16 @@ def test_idle_connections_make_room_for_new_ones() -> None:
         for client in clients:
             client.close()
         assert until(lambda: not service.server.connections)
+
+
+def test_silent_connections_keep_nobody_out() -> None:
+    """Connections on which nothing was sent make room as those do that were used."""
+    with serving(connections=2) as service, ExitStack() as opened:
+        for _ in range(5):
+            opened.enter_context(service.connected())
+        assert until(lambda: len(service.server.connections) == 2)
+        for _ in range(3):
+            assert service.post("/v1/address-of", {"key": "PUK"}) == (200, {"result": "1009"})
 
 
 def test_a_client_is_usable_in_another_process(service: Service, hsm: HttpHsm) -> None:
@@ -521,6 +531,37 @@ def test_another_service_is_recognised(answer: bytes) -> None:
         HttpHsm(url, TOKEN).address_of("PUK")
 
 
+OK = b"HTTP/1.1 200 OK\r\n"
+RESULT = b'{"result": "1009"}'
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (OK + b"Content-Length: 18\r\n\r\n" + RESULT,),
+        (OK + b"server: x\r\ncontent-length:18\r\nX-Y:\r\n\r\n", RESULT),
+        (OK, b"Content-Length: 18\r\n\r\n" + RESULT[:5], RESULT[5:]),
+        (OK + b"Content-Length: 18\r\n\r\n" + RESULT[:9], RESULT[9:]),
+        (OK + b"Connection: close\r\n\r\n" + RESULT,),
+        (OK + b"Content-Length: 18\r\nConnection: close\r\n\r\n" + RESULT,),
+        (OK + b"Transfer-Encoding: chunked\r\n\r\n8\r\n" + RESULT[:8] + b"\r\na\r\n" + RESULT[8:] + b"\r\n0\r\n\r\n",),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"Content-Length: 18\r\n\r\n", RESULT),
+    ],
+)
+def test_an_answer_is_read_in_each_form_of_http(parts: tuple[bytes, ...]) -> None:
+    with answering(*parts) as url, HttpHsm(url, TOKEN) as hsm:
+        assert hsm.address_of("PUK") == "1009"
+
+
+def test_an_answer_is_read_to_its_length() -> None:
+    for more in (b"", b"Connection: close\r\n"):
+        with (
+            answering(OK + b"Content-Length: 17\r\n" + more + b"\r\n" + RESULT) as url,
+            pytest.raises(HsmUnavailable, match="does not answer like an HSM service"),
+        ):
+            HttpHsm(url, TOKEN).address_of("PUK")
+
+
 @pytest.mark.parametrize(
     "result",
     ["", "AB", "ABC", "AB" * 15, "AB" * 16, "AB" * 17, "AB" * 1900, "8424000004", "8424000004 AABBCCD", "GG" * 4,
@@ -541,14 +582,16 @@ def test_a_result_of_the_wrong_form_is_none(result: str) -> None:
 
 
 @contextmanager
-def answering(answer: bytes) -> Iterator[str]:
-    """A service with one answer; its URL."""
+def answering(*parts: bytes) -> Iterator[str]:
+    """A service with one answer, sent in parts; its URL."""
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def answer_one() -> None:
             connected, _ = other.accept()
             with connected:
-                connected.sendall(answer)
+                connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for part in parts:
+                    connected.sendall(part)
                 connected.shutdown(socket.SHUT_WR)
                 while connected.recv(4096):
                     pass

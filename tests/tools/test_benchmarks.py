@@ -47,3 +47,21 @@ def test_a_reset_through_the_http_hsm_is_compared_with_echoes() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     for what in ("two echo requests", "reset, soft HSM", "reset, HTTP HSM", "change, no HSM"):
         assert f"│ {what} " in done.stdout, done.stdout
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize(
+    ("program", "option", "few"),
+    [
+        ("bench_pcsc.py", "--samples", 20),
+        ("bench_hsm.py", "--samples", 1),
+        ("bench_whole.py", "--samples", 1),
+        ("bench_growth.py", "--cards", 99),
+        ("bench_startup.py", "--rounds", 0),
+        ("floor.py", "--rounds", 0),
+    ],
+)
+def test_too_few_rounds_are_unusable_input(program: str, option: str, few: int) -> None:
+    done = run(BENCH / program, option, few, program=(sys.executable,))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{program}: error: at least " in done.stderr

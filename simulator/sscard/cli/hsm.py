@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,7 +127,7 @@ def serve(
             token,
             further=host_operations(CardHolderBase(behind)),
             port=port,
-            log=tell,
+            log=partial(print, file=sys.stderr),
             timeout=message_timeout,
             connections=connections,
         ) as server:

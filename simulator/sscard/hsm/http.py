@@ -43,15 +43,49 @@ OPTION: Final = "--hsm-token FILE"
 _DIGITS: Final = re.compile("([0-9A-Fa-f]{2})+")
 SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F]")
+_HEADER: Final = r"(?:(?!connection:|content-length:|transfer-encoding:)[!-9;-~]+:[^\r\n]*\r\n)*"
+_PLAIN_HEAD: Final = re.compile(
+    rf"HTTP/1\.1\ (?P<status>200|[45]\d\d)\ [^\r\n]*\r\n {_HEADER} "
+    rf"content-length:\ ?(?P<length>\d{{1,4}})\r\n {_HEADER} \r\n".encode(),
+    re.IGNORECASE | re.VERBOSE,
+)
+"""The head of an answer with a length, and without what changes its meaning."""
+
+
+class _Answer(NamedTuple):
+    """Status and content of an answer, and whether the connection takes another request."""
+
+    status: int
+    content: bytes
+    keep: bool
 
 
 class _Response(HTTPResponse):
-    """An answer that is read with one deadline."""
+    """An answer that the standard library reads."""
 
-    def __init__(self, deadline: float, sock: socket, **settings: Any) -> None:
-        super().__init__(sock, **settings)
+    def __init__(self, sock: socket, reader: io.BufferedReader) -> None:
+        super().__init__(sock, method="POST")
         self.fp.close()
-        self.fp = io.BufferedReader(DeadlineReader(sock, deadline=deadline))
+        self.fp = reader
+
+
+def _read_answer(sock: socket, deadline: float) -> _Answer:
+    """The answer of a service, whole or its first ``LONGEST_MESSAGE`` bytes, before the deadline.
+
+    The standard library needs longer for a head than the service for its
+    answer, so a head that has arrived whole and looks like ours is read here.
+    """
+    reader: io.BufferedReader = io.BufferedReader(DeadlineReader(sock, deadline=deadline))
+    head = _PLAIN_HEAD.match(reader.peek())
+    if head is None:
+        answer = _Response(sock, reader)
+        answer.begin()
+        content = answer.read(LONGEST_MESSAGE)
+        return _Answer(answer.status, content, answer.isclosed() and not answer.will_close)
+    length = int(head["length"])
+    reader.read(head.end())
+    content = reader.read(min(length, LONGEST_MESSAGE))
+    return _Answer(int(head["status"]), content, len(content) == length)
 
 
 class _Form(NamedTuple):
@@ -185,9 +219,9 @@ class HttpHsm:
         deadline = monotonic() + self._timeout
         begun, status = monotonic(), 0
         try:
-            answer, content = self._exchange(self._request(operation, fields), deadline)
+            answer = self._exchange(self._request(operation, fields), deadline)
             status = answer.status
-            body = json.loads(content)
+            body = json.loads(answer.content)
             if status == HTTPStatus.UNAUTHORIZED:
                 raise HsmUnavailable(Phrase("the service's token is missing or wrong"), OPTION)
             if status == HTTPStatus.OK:
@@ -226,7 +260,7 @@ class HttpHsm:
             f"{body}"
         ).encode("ascii")
 
-    def _exchange(self, request: bytes, deadline: float) -> tuple[HTTPResponse, bytes]:
+    def _exchange(self, request: bytes, deadline: float) -> _Answer:
         """A request and its answer, on an idle connection if there is one.
 
         The service may have closed an idle connection, or may be another one
@@ -243,7 +277,7 @@ class HttpHsm:
                 return self._send(kept, request, deadline)
         return self._send(self._connect(*self._place), request, deadline)
 
-    def _send(self, connection: HTTPConnection, request: bytes, deadline: float) -> tuple[HTTPResponse, bytes]:
+    def _send(self, connection: HTTPConnection, request: bytes, deadline: float) -> _Answer:
         left = max(deadline - monotonic(), LEAST_WAIT)
         try:
             if connection.sock is None:
@@ -251,18 +285,15 @@ class HttpHsm:
                 connection.connect()
             wait_at_most(connection.sock, left)
             connection.sock.sendall(request)
-            answer = _Response(deadline, connection.sock, method="POST")
-            answer.begin()
-            content = answer.read(LONGEST_MESSAGE)
+            answer = _read_answer(connection.sock, deadline)
         except BaseException:
             connection.close()
             raise
-        whole = answer.isclosed()
-        if whole and not answer.will_close and len(self._idle) < MOST_IDLE:
+        if answer.keep and len(self._idle) < MOST_IDLE:
             self._idle.append(connection)
         else:
             connection.close()
-        return answer, content
+        return answer
 
 
 def _close_all(connections: deque[HTTPConnection]) -> None:

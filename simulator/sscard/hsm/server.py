@@ -67,6 +67,7 @@ VERSIONS: Final = ("1.0", "1.1")
 BACKLOG: Final = 64
 IDLE_TIMEOUT: Final = 60
 """Seconds; an idle connection is closed earlier if a new one needs its place."""
+OPERATIONS: Final = "/v1/"
 JSON: Final = "application/json; charset=utf-8"
 CLOSE: Final = {"Connection": "close"}
 END_TIMEOUT: Final = 1
@@ -113,7 +114,7 @@ class HsmServer:
         self.most_connections = connections
         application = Starlette(
             routes=[
-                Route("/v1/{operation:path}", self._post, methods=["POST"]),
+                Route(f"{OPERATIONS}{{operation:path}}", self._post, methods=["POST"]),
                 Route(HEALTH, self._health),
                 Route("/openapi.json", self._openapi),
             ],
@@ -173,11 +174,14 @@ class HsmServer:
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; one with a head beyond the bounds is refused before anything of it is looked at."""
         status = head_problem(scope)
-        if not status:
-            await self._application(scope, receive, send)
-            return
-        body = self.answer(Reply(status, {"error": HTTPStatus(status).phrase}, NO_WORDS), monotonic())
-        await Response(body, status, CLOSE, JSON)(scope, receive, send)
+        application: ASGIApp = self._application
+        if status:
+            body = self.answer(Reply(status, {"error": HTTPStatus(status).phrase}, NO_WORDS), monotonic())
+            application = Response(body, status, CLOSE, JSON)
+        elif scope["method"] == "POST" and scope["path"].startswith(OPERATIONS):
+            # Without starlette's router and its middleware, which take longer than most operations.
+            application = await self._post(Request(scope, receive))
+        await application(scope, receive, send)
 
     async def _post(self, request: Request) -> Response:
         begun = monotonic()
@@ -205,7 +209,7 @@ class HsmServer:
         if request.scope["state"]:
             return Reply(503, {"error": say(Phrase("too many connections, try again later"))}, NO_WORDS)
         charset = _charset_in(request.headers.get("Content-Type", ""))
-        work = partial(self._operations.reply, request.path_params["operation"], body, charset)
+        work = partial(self._operations.reply, request.scope["path"].removeprefix(OPERATIONS), body, charset)
         return await run_in_threadpool(work) if self._waits else work()
 
     async def _no_route(self, _request: Request, error: Exception) -> Response:
@@ -286,7 +290,7 @@ class _Connection(H11Protocol):
     @property
     def idle(self) -> bool:
         """Whether it waits for another request, of which nothing has arrived."""
-        return self._deadline is None and self.conn.their_state is h11.IDLE
+        return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
     def connection_made(self, transport: Any) -> None:
         """Begin; beyond the number of connections the longest idle one makes room, or the new one is refused."""

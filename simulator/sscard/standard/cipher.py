@@ -11,15 +11,15 @@ command; nothing shows or pickles them.
 from __future__ import annotations
 
 from _operator import _compare_digest as compare_digest  # that of hmac, whose import loads the hashes of OpenSSL
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
-
-from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
-from cryptography.hazmat.primitives.ciphers import Cipher
-from cryptography.hazmat.primitives.ciphers.algorithms import SM4 as _SM4
-from cryptography.hazmat.primitives.ciphers.modes import ECB
+from typing import TYPE_CHECKING, Final
 
 from sscard.pickling import PortableError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.modes import ECB
 
 MAC_LENGTH: Final = 4
 AUTHENTICATION_LENGTH: Final = 8
@@ -226,18 +226,32 @@ class _Sm4(Suite):
         return key.encrypt(factor + complement(factor))
 
 
+@lru_cache(maxsize=2)
+def _ecb_of(suite: str) -> Callable[[bytes], Cipher[ECB]]:
+    """ECB under a key of TripleDES or SM4. The library is loaded by the first key: a program may need none."""
+    # A compiled module keeps these names as its own, so they are not those of the suites.
+    from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
+    from cryptography.hazmat.primitives.ciphers import Cipher
+    from cryptography.hazmat.primitives.ciphers.algorithms import SM4 as _SM4
+    from cryptography.hazmat.primitives.ciphers.modes import ECB
+
+    algorithm = _SM4 if suite == "SM4" else TripleDES
+    mode = ECB()
+    return lambda key: Cipher(algorithm(key), mode)
+
+
 def _new_des_key(value: bytes) -> BlockKey:
     if len(value) == 8:
-        return BlockKey(Cipher(TripleDES(value * 3), ECB()), 8, 8)
+        return BlockKey(_ecb_of("DES")(value * 3), 8, 8)
     if len(value) == 16:
-        return BlockKey(Cipher(TripleDES(value + value[:8]), ECB()), 16, 8)
+        return BlockKey(_ecb_of("DES")(value + value[:8]), 16, 8)
     raise CipherError(f"a DES key has 8 or 16 bytes, got {len(value)}")
 
 
 def _new_sm4_key(value: bytes) -> BlockKey:
     if len(value) != 16:
         raise CipherError(f"an SM4 key has 16 bytes, got {len(value)}")
-    return BlockKey(Cipher(_SM4(value), ECB()), 16, 16)
+    return BlockKey(_ecb_of("SM4")(value), 16, 16)
 
 
 _des_key: Final = lru_cache(KEPT_KEYS)(_new_des_key)

@@ -203,8 +203,12 @@ def _built(
     return Layout(
         generation,
         [*([ssse] if ssse_fid == MF else [MF_DF, ssse]), *dfs, *beside],
-        [replace(key, df=key.df or ssse_fid) for key in KEYS if key.group in made.key_groups or key.df in optional],
-        [replace(file, df=file.df or ssse_fid) for file in (*made.ssse_files, *directory, *files)],
+        [
+            key if key.df else replace(key, df=ssse_fid)
+            for key in KEYS
+            if key.group in made.key_groups or key.df in optional
+        ],
+        [file if file.df else replace(file, df=ssse_fid) for file in (*made.ssse_files, *directory, *files)],
         None if held is None else dict(held),
         origin=(
             _built,
