@@ -93,6 +93,8 @@ class Document:
 
     def _explain(self, model: type[BaseModel], detail: ErrorDetails) -> InputError:
         path: Path_ = detail["loc"]
+        if path[-1:] == (_OF_A_KEY,):
+            path = path[:-1]
         if detail["type"] == "extra_forbidden":
             found = unknown_field(path, _fields_at(model, path[:-1]))
         elif detail["type"] == "missing":
@@ -122,6 +124,8 @@ def problem_in(detail: ErrorDetails) -> tuple[Sayable, Sayable]:
     return found.filled(limit=limit, pattern=facts.get("pattern", "")), ""
 
 
+_OF_A_KEY: Final = "[key]"
+"""How pydantic ends the path to a key, after the key."""
 _LIMITS: Final = ("ge", "gt", "le", "lt", "min_length", "max_length")
 
 

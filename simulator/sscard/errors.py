@@ -111,6 +111,9 @@ class HsmUnavailable(HsmError):
         self.args = (problem, remedy)
         self.remedy = remedy
 
+    def __str__(self) -> str:
+        return _with_remedy(self.said, self.remedy)
+
 
 def said_by(error: BaseException) -> Sayable:
     """The message of an error, as a phrase if it has one, otherwise its text."""

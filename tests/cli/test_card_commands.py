@@ -77,7 +77,7 @@ def test_many_cards(sscard: CommandLine, tmp_path: Path) -> None:
         code, out, _ = sscard("issue", "-o", tmp_path / folder, "--count", 12, "--seed", 3)
         assert code == 0
         assert f"{tmp_path / folder}: 12 cards" in out
-    names = [f"card-{number:02d}.db" for number in range(1, 13)]
+    names = [f"card-{number:06d}.db" for number in range(1, 13)]
     assert sorted(entry.name for entry in (tmp_path / "cards").iterdir()) == names
     contents = [(tmp_path / "cards" / name).read_bytes() for name in names]
     assert contents == [(tmp_path / "again" / name).read_bytes() for name in names]
@@ -91,17 +91,25 @@ def test_a_card_of_a_series_depends_on_seed_and_number_only(sscard: CommandLine,
     for number in range(1, 6):
         alone = tmp_path / f"alone-{number}.db"
         assert sscard("issue", "-o", alone, "--number", number, "--seed", 3)[0] == 0
-        assert alone.read_bytes() == (tmp_path / "five" / f"card-{number}.db").read_bytes()
-    assert sorted(path.name for path in (tmp_path / "part").iterdir()) == ["card-3.db", "card-4.db", "card-5.db"]
+        assert alone.read_bytes() == (tmp_path / "five" / f"card-{number:06d}.db").read_bytes()
+    names = [f"card-00000{number}.db" for number in (3, 4, 5)]
+    assert sorted(path.name for path in (tmp_path / "part").iterdir()) == names
     for path in (tmp_path / "part").iterdir():
         assert path.read_bytes() == (tmp_path / "five" / path.name).read_bytes()
     assert sscard("issue", "-o", tmp_path / "plain.db", "--seed", 3)[0] == 0
     assert (tmp_path / "plain.db").read_bytes() == (tmp_path / "alone-1.db").read_bytes()
 
 
+def test_a_card_of_a_series_has_one_name_however_many_are_issued(sscard: CommandLine, tmp_path: Path) -> None:
+    for first, names in ((99, ["card-000099.db", "card-000100.db"]), (999_999, ["card-1000000.db", "card-999999.db"])):
+        folder = tmp_path / str(first)
+        assert sscard("issue", "-o", folder, "--count", 2, "--number", first, "--seed", 3)[0] == 0
+        assert sorted(path.name for path in folder.iterdir()) == names
+
+
 def test_the_cards_of_a_series_are_the_same_in_every_release(sscard: CommandLine, tmp_path: Path) -> None:
     assert sscard("issue", "-o", tmp_path / "cards", "--count", 3, "--seed", 1)[0] == 0
-    cards = [load_card(tmp_path / "cards" / f"card-{number}.db") for number in (1, 2, 3)]
+    cards = [load_card(tmp_path / "cards" / f"card-{number:06d}.db") for number in (1, 2, 3)]
     assert [card.profile.historical.hex().upper() for card in cards] == [
         "1234A1B2C38649410418072E8C",
         "1234A1B2C3864941043D0BFBF9",
@@ -136,10 +144,10 @@ def test_issue_replaces_an_image_only_when_told(sscard: CommandLine, one: Path) 
 
 
 def test_many_cards_replace_none(sscard: CommandLine, tmp_path: Path) -> None:
-    (tmp_path / "card-3.db").write_text("mine")
+    (tmp_path / "card-000003.db").write_text("mine")
     code, _, err = sscard("issue", "-o", tmp_path, "--count", 5)
-    assert (code, [entry.name for entry in tmp_path.iterdir()]) == (2, ["card-3.db"])
-    assert "card-3.db: exists already" in err
+    assert (code, [entry.name for entry in tmp_path.iterdir()]) == (2, ["card-000003.db"])
+    assert "card-000003.db: exists already" in err
 
 
 @pytest.mark.parametrize(

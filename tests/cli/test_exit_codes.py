@@ -9,6 +9,7 @@ import io
 import json
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -306,6 +307,7 @@ ROWS = [
         (f"7 {CASE}", 2, "there is no journal"),
     ),
     *of("case verify", (CASE, 0, "the chain is whole", "one case"), (CASE, 2, "there is no journal")),
+    *of("case reindex", (CASE, 0, "the chain is whole", "one case"), (CASE, 2, "there is no journal")),
     *of(
         "hsm serve",
         ("--port 99999", 2, "--port"),
@@ -361,10 +363,11 @@ def test_every_command_has_rows_for_what_ends_well_or_with_a_message() -> None:
 
 
 class Stub:
-    """pyscard's `scard`: a daemon with these readers, all of them empty."""
+    """pyscard's `scard`: a daemon with these readers, all empty. Waiting for a card moves its own clock."""
 
     def __init__(self, *readers: str) -> None:
         self._readers = list(readers)
+        self.now = 0.0
         names = (
             "S_SUCCESS E_NO_SERVICE E_SERVICE_STOPPED E_NO_READERS_AVAILABLE E_UNKNOWN_READER E_TIMEOUT "
             "SHARE_EXCLUSIVE SHARE_SHARED PROTOCOL_T0 PROTOCOL_T1 PCI_T0 PCI_T1 SCOPE_USER UNPOWER_CARD"
@@ -387,8 +390,13 @@ class Stub:
         if any(name not in self._readers for name, _ in states):
             return self.SCARD_E_UNKNOWN_READER, []  # type: ignore[attr-defined]
         if any(state != self.SCARD_STATE_UNAWARE for _, state in states):
+            self.now += timeout / 1000
             return self.SCARD_E_TIMEOUT, []  # type: ignore[attr-defined]
         return 0, [(name, self.SCARD_STATE_EMPTY, []) for name, _ in states]
+
+    def monotonic(self) -> float:
+        """In place of the clock of the machine."""
+        return self.now
 
     def SCardGetErrorMessage(self, result: int) -> str:  # noqa: N802
         return f"error {result}"
@@ -404,12 +412,21 @@ def serving(server: HsmServer) -> Iterator[HsmServer]:
         thread.join()
 
 
-@pytest.fixture
-def places(tmp_path: Path) -> Iterator[dict[str, object]]:
-    """Cards, scenarios, scripts, keys and an HSM, by the names that rows use."""
+@pytest.fixture(scope="module")
+def hsm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
+    """The URL of an HSM service, and the file of its token."""
+    token = tmp_path_factory.mktemp("hsm") / "token"
+    with serving(HsmServer(SoftHsm(builtin_keys()), service_token(token), port=0)) as server:
+        yield server.url, token
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with cards, scenarios, scripts and keys, which each test copies."""
+    folder = tmp_path_factory.mktemp("files")
     order = make_order(preset("v3-sm4"), Random(1), kit.HOLDER, "410400", date(2026, 1, 5))
-    save_card(personalise(replace(order, pin=PIN), builtin_keys()), tmp_path / "card.db")
-    save_card(kit.card_of("v2-3des", PIN), tmp_path / "other.db")
+    save_card(personalise(replace(order, pin=PIN), builtin_keys()), folder / "card.db")
+    save_card(kit.card_of("v2-3des", PIN), folder / "other.db")
     keys = (Path(command_line.__file__).parents[1] / "issuer" / "test-keys.yaml").read_text(encoding="utf-8")
     for name, text in {
         "not.db": "no card\n",
@@ -421,12 +438,18 @@ def places(tmp_path: Path) -> Iterator[dict[str, object]]:
         "holder": "00B2012C12\n",
         "keys.yaml": re.sub('"[0-9A-F]{16,32}"', lambda root: root[0][::-1], keys),
     }.items():
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    (tmp_path / "empty").mkdir()
-    token = tmp_path / "token"
-    service_token(tmp_path / "other_token")
+        (folder / name).write_text(text, encoding="utf-8")
+    (folder / "empty").mkdir()
+    service_token(folder / "other_token")
+    return folder
+
+
+@pytest.fixture
+def places(tmp_path: Path, files: Path, hsm: tuple[str, Path]) -> Iterator[dict[str, object]]:
+    """Cards, scenarios, scripts, keys and an HSM, by the names that rows use."""
+    shutil.copytree(files, tmp_path, dirs_exist_ok=True)
+    url, token = hsm
     with (
-        serving(HsmServer(SoftHsm(builtin_keys()), service_token(token), port=0)) as hsm,
         socket.create_server(("127.0.0.1", 0)) as busy,
         socket.create_server(("127.0.0.1", 0)) as gone,
     ):
@@ -438,7 +461,7 @@ def places(tmp_path: Path) -> Iterator[dict[str, object]]:
             "other": tmp_path / "other.db",
             "token": token,
             "other_token": tmp_path / "other_token",
-            "hsm": hsm.url,
+            "hsm": url,
             "nobody": nobody,
             "busy": busy.getsockname()[1],
         }
@@ -467,6 +490,11 @@ def enter(monkeypatch: pytest.MonkeyPatch, places: dict[str, object], sscard: An
             told = sscard(shlex.split(f"case open {{card}} --old {WRONG} --json {OPEN}".format(**places)))
             places["number"] = json.loads(told[1])["number"]
 
+        def empty_reader() -> None:
+            stub = Stub(READER)
+            monkeypatch.setattr(pcsc, "_scard", lambda: stub)
+            monkeypatch.setattr(pcsc, "time", stub)
+
         def missing(*_arguments: object) -> NoReturn:
             raise MissingPart("pcscd is not installed", "sudo apt-get install pcscd")
 
@@ -481,7 +509,7 @@ def enter(monkeypatch: pytest.MonkeyPatch, places: dict[str, object], sscard: An
             "no pyscard": lambda: monkeypatch.setitem(sys.modules, "smartcard", None),
             "no pcscd": lambda: monkeypatch.setattr(pcscd, "find_pcscd", missing),
             "no reader": lambda: monkeypatch.setattr(pcsc, "_scard", Stub),
-            "empty reader": lambda: monkeypatch.setattr(pcsc, "_scard", lambda: Stub(READER)),
+            "empty reader": empty_reader,
             "held": lambda: held.enter_context(open_card(Path(str(places["card"])))),
             "one case": one_case,
             "Ctrl-C": lambda: press(KeyboardInterrupt),
@@ -580,6 +608,27 @@ def test_an_interrupted_run_has_its_summary_reports_and_trace(tmp_path: Path, en
     assert "Traceback" not in rest
     name = first.partition("✓ ")[2].partition("  ")[0]
     assert [name in path.read_text(encoding="utf-8") for path in reports] == [True, True, True]
+
+
+INTERRUPTS = """
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == interrupted:
+            raise KeyboardInterrupt
+
+interrupted = sys.argv.pop(1)
+sys.meta_path.insert(0, Finder())
+from sscard.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["sscard.cli.main", "sscard.cli.app", "click", "sscard.cli.show", "sscard.errors"])
+def test_an_interrupted_import_ends_quietly(places: dict[str, object], module: str) -> None:
+    done = run(module, "show", places["card"], program=(sys.executable, "-c", INTERRUPTS))
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
 
 
 @pytest.mark.parametrize(

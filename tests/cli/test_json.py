@@ -49,6 +49,7 @@ SCHEMAS = {
     "case list": (CASE, "sscard.cases/1"),
     "case overdue": (CASE, "sscard.cases/1"),
     "case verify": (CASE, "sscard.journal-check/1"),
+    "case reindex": (CASE, "sscard.journal-check/1"),
 }
 ELSEWHERE = {
     "driver build": "sscard.driver-library/1",

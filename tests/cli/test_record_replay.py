@@ -6,13 +6,14 @@ import json
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import kit
-from kit.programs import CommandLine, run
+from kit.programs import SSCARD, CommandLine, run
 from sscard.issuer.cardfile import load_card, save_card
 
 SELECT = "00A404000F" + kit.NAME
@@ -40,12 +41,14 @@ def card(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("text", ["", "\n# nothing\n"])
 @pytest.mark.parametrize("command", ["replay {talk} {card}", "export {talk} --as etsi"])
-def test_a_script_without_a_command_is_unusable(card: Path, tmp_path: Path, text: str, command: str) -> None:
+def test_a_script_without_a_command_is_unusable(
+    card: Path, tmp_path: Path, text: str, command: str, sscard: CommandLine
+) -> None:
     talk = tmp_path / "talk"
     talk.write_text(text)
-    done = run(*command.format(talk=talk, card=card).split())
-    assert (done.returncode, done.stdout) == (2, "")
-    assert f"{talk}: holds no command" in done.stderr
+    code, out, err = sscard(*command.format(talk=talk, card=card).split())
+    assert (code, out) == (2, "")
+    assert f"{talk}: holds no command" in err
 
 
 @pytest.mark.parametrize("closed", ["<&-", "0084000008 >&-", "0084000008 2>&-"])
@@ -101,6 +104,45 @@ class TestRecord:
         assert code == 2
         assert "<stdin>:2: not hex digits in pairs" in error
         assert "0084000008" in (tmp_path / "a").read_text()
+
+    @pytest.mark.parametrize(
+        ("given", "script"),
+        [
+            (("008",), ""),
+            (("0084000008", "zz"), ""),
+            (("0020000003{pin}",), ""),
+            ((), "zz\n0084000008\n"),
+            ((), "0020000003{pin}\n0084000008\n"),
+            ((), "CMD 0\n"),
+        ],
+    )
+    @pytest.mark.parametrize("command", [("record", "-o"), ("apdu", "--trace"), ("apdu", "--json", "--trace")])
+    def test_replaces_no_file_for_a_script_that_cannot_be_used(self, sscard, card, tmp_path, command, given, script):
+        name, *options = command
+        (tmp_path / "kept").write_text("mine")
+        code, out, error = sscard(name, card, *given, *options, tmp_path / "kept", "--force", stdin=script)
+        assert (code, out) == (2, "")
+        assert "Traceback" not in error
+        assert (tmp_path / "kept").read_text() == "mine"
+
+    @pytest.mark.parametrize("script", ["0084000008\nzz\n", "0084000008\n0020000003{pin}\n"])
+    def test_sends_nothing_of_a_script_in_a_file_that_cannot_be_used(self, card, twin, tmp_path, script):
+        (tmp_path / "kept").write_text("mine")
+        (tmp_path / "script").write_text(f"00A40000023F00\n0020000003999999\n{script}")
+        command = [*SSCARD, "apdu", str(card), "--raw", "--trace", str(tmp_path / "kept"), "--force"]
+        with (tmp_path / "script").open() as stdin:
+            done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=False)  # noqa: S603
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "<stdin>:" in done.stderr
+        assert (tmp_path / "kept").read_text() == "mine"
+        assert card.read_bytes() == twin.read_bytes()
+
+    def test_plays_a_script_in_a_file_from_where_it_is_open(self, card, tmp_path):
+        (tmp_path / "script").write_text("zz\n0084000008\n0084000004\n")
+        command = ["bash", "-c", 'read -r line; exec "$@"', "-", *SSCARD, "apdu", str(card), "--raw"]
+        with (tmp_path / "script").open() as stdin:
+            done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=True)  # noqa: S603
+        assert [len(line) for line in done.stdout.splitlines()] == [21, 13]
 
     def test_does_not_touch_the_card_where_it_cannot_write(self, sscard, card, twin, tmp_path):
         code, _, error = sscard("record", card, "-o", tmp_path / "no" / "where", kit.verify("999999").hex())

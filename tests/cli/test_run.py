@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -161,3 +163,31 @@ def test_a_loop_of_links_is_refused(sscard: CommandLine, tmp_path: Path) -> None
     code, _, err = sscard("run", loop)
     assert (code, err.count("Traceback")) == (2, 0)
     assert f"{loop}: cannot be used: Too many levels of symbolic links\n  it is a link" in err
+
+
+@pytest.mark.parametrize(
+    ("interrupted", "said"),
+    [
+        ("sscard.scenario.library:choose_scenarios", "interrupted before the first scenario"),
+        ("sscard.scenario.transports:through_pcsc", "interrupted after 0 of 1 scenario"),
+        ("sscard.scenario.transports:run_scenario", "interrupted after 0 of 1 scenario"),
+    ],
+)
+def test_a_run_interrupted_before_its_first_scenario_says_so_in_every_report(
+    sscard, tmp_path, monkeypatch, interrupted, said
+):
+    def interrupt(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    module, _, name = interrupted.partition(":")
+    monkeypatch.setattr(import_module(module), name, interrupt)
+    files = {name: tmp_path / name for name in ("html", "junit", "json", "trace")}
+    reports = [word for name, file in files.items() for word in ("--report", f"{name}={file}")]
+    transport = "pcsc" if name == "through_pcsc" else "local"
+    code, out, err = sscard("run", "-k", "puk-once", "--transport", transport, *reports)
+    assert (code, err) == (130, f"{said}\n")
+    assert "0 passed, 0 failed" in out
+    assert "0 passed, 0 failed" in files["html"].read_text("utf-8")
+    assert json.loads(files["json"].read_text("utf-8"))["results"] == []
+    assert "<testcase" not in files["junit"].read_text("utf-8")
+    assert files["trace"].read_text("utf-8") == ""

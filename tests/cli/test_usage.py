@@ -100,7 +100,7 @@ def test_a_wrong_command_line_ends_with_2_and_a_remedy(
     ("words", "found"),
     [
         ("sscard ver", {"plain,verify-pin"}),
-        ("sscard case re", {"plain,resume"}),
+        ("sscard case re", {"plain,resume", "plain,reindex"}),
         ("sscard show --re", {"plain,--reveal-keys"}),
         ("sscard run --report ju", {"plain,junit="}),
         ("sscard issue --personality v3", {"plain,v3-sm4"}),
@@ -110,9 +110,13 @@ def test_a_wrong_command_line_ends_with_2_and_a_remedy(
         ("sscard driver build -o fol", {"file,fol"}),
     ],
 )
-def test_the_shell_completes_commands_options_and_values(words: str, found: set[str]) -> None:
-    done = run(_SSCARD_COMPLETE="bash_complete", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1))
-    assert set(done.stdout.splitlines()) == found
+def test_the_shell_completes_commands_options_and_values(
+    words: str, found: set[str], sscard: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_SSCARD_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert set(sscard()[1].splitlines()) == found
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

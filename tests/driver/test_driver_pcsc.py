@@ -5,6 +5,7 @@ pyscard finds its daemon once in a process, so all of it happens in a process of
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from functools import partial
@@ -76,12 +77,28 @@ class Counter:
         return done
 
 
+DAEMONS: list[PrivatePcscd] = []
+"""The daemon of the process that all of it happens in."""
+
+
+def start_daemon() -> None:
+    """Start the daemon of this process."""
+    DAEMONS.append(PrivatePcscd(3, timeout=PATIENCE).__enter__())
+
+
+def stop_daemon() -> None:
+    """Stop it."""
+    DAEMONS.pop().__exit__(None, None, None)
+
+
 def over_pcsc(personality: str, contact: bool) -> Outcome:
-    """Everything of one card, in this process."""
+    """Everything of one card, in this process; at the end all readers are empty."""
+    (daemon,) = DAEMONS
     card = kit.card_of(personality)
     psam = issue_psam(builtin_keys(), level="province")
     with ExitStack() as stack:
-        daemon = stack.enter_context(PrivatePcscd(3, timeout=PATIENCE))
+        for reader in (CARD_READER, PSAM_READER):
+            stack.callback(wait_for_card, daemon.reader_name(reader), present=False, timeout=PATIENCE)
         slots = [
             stack.enter_context(VirtualReaderSlot(daemon.port(reader), chip))
             for reader, chip in (
@@ -98,17 +115,25 @@ def over_pcsc(personality: str, contact: bool) -> Outcome:
         return counter.run(slots[0])
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("contact", [True, False], ids=["contact", "contactless"])
-@pytest.mark.parametrize("personality", ALL)
-def test_a_window_programs_day_over_pcsc(personality: str, contact: bool) -> None:
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """A process with a daemon."""
     try:
         check_private_pcscd()
     except MissingPart as missing:
         pytest.skip(str(missing))
     pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        done = pool.submit(over_pcsc, personality, contact).result()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+        process.submit(start_daemon).result()
+        yield process
+        process.submit(stop_daemon).result()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("contact", [True, False], ids=["contact", "contactless"])
+@pytest.mark.parametrize("personality", ALL)
+def test_a_window_programs_day_over_pcsc(pool: ProcessPoolExecutor, personality: str, contact: bool) -> None:
+    done = pool.submit(over_pcsc, personality, contact).result()
     basic = str(done["basic by HSM"])
     version = {"v1-des": "1.00", "v2-3des": "2.00", "v3-sm4": "3.00"}[personality]
     assert basic.split("|")[4:10] == [

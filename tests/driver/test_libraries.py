@@ -17,7 +17,7 @@ import kit
 from kit import native as native_kit
 from kit.counter import CARD
 from kit.native import command, environment, serving
-from kit.programs import SSCARD, running
+from kit.programs import SSCARD, CommandLine, running
 from kit.waiting import PATIENCE
 from sscard.driver import native
 from sscard.driver.libraries import DRIVERS, NativeLibrary, parameters_of, without_pin
@@ -154,18 +154,18 @@ def test_a_library_that_writes_beyond_its_buffer_is_reported(vendor: Path) -> No
         (["iReadCardBas_HSM_Step2", "\U0001f600"], "cannot be encoded"),
     ],
 )
-def test_what_is_no_call_ends_with_2(vendor: Path, words: list[str], problem: str) -> None:
-    done = call(vendor, *words)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert problem in done.stderr
-    assert "739184" not in done.stderr
+def test_what_is_no_call_ends_with_2(vendor: Path, words: list[str], problem: str, sscard: CommandLine) -> None:
+    code, out, err = sscard("driver", "call", vendor, *words)
+    assert (code, out) == (2, "")
+    assert problem in err
+    assert "739184" not in err
 
 
 @pytest.mark.parametrize("library", ["nowhere.so", __file__])
-def test_what_is_no_library_ends_with_2(library: str) -> None:
-    done = call(library, "iVerifyPIN", 1)
-    assert done.returncode == 2
-    assert "cannot be loaded" in done.stderr
+def test_what_is_no_library_ends_with_2(library: str, sscard: CommandLine) -> None:
+    code, _, err = sscard("driver", "call", library, "iVerifyPIN", 1)
+    assert code == 2
+    assert "cannot be loaded" in err
 
 
 def test_an_unknown_scheme_names_the_known_ones() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from sscard.card.commands import pin
 from sscard.card.session import Session
 from sscard.chip.memory import TORN, Log, Memory
+from sscard.proof.report import Proof
 from sscard.standard.cipher import equal
 from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES
 
@@ -123,3 +126,19 @@ def statuses_survive_the_cut(patch: Patch) -> None:
 
     original = Session.__init__
     patch.setattr(Session, "__init__", begin)
+
+
+class _Found(BaseException):
+    """Ends a proof that has found what it was to find. No ``except Exception`` of the proof catches it."""
+
+
+@contextmanager
+def searching(name: str, invariant: str) -> Iterator[Proof]:
+    """A proof that ends the block at its next step once it has found a violation of this invariant."""
+
+    def look(proof: Proof) -> None:
+        if any(found.invariant == invariant for found in proof.violations):
+            raise _Found
+
+    with suppress(_Found):
+        yield Proof(name, 1, notify=look)

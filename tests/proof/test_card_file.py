@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from proof.planted import searching
 from sscard.chip.memory import MemoryFailure
 from sscard.issuer.store import CardStore
 from sscard.proof.cases import BEGIN_LOAD, CREDIT, MEDICAL, SSSE, VERIFY, WRONG_VERIFY
@@ -98,11 +99,11 @@ def test_a_defect_of_the_store_is_found(
     sync: bool,
     script: tuple[str, ...],
 ) -> None:
-    proof = Proof("tears", 1)
-    run = Run(proof, Play(1, script=script), tmp_path, sync=sync, share=0.5)
-    plant(monkeypatch)
-    run.record()
-    sweep(run)
+    with searching("tears", invariant) as proof:
+        run = Run(proof, Play(1, script=script), tmp_path, sync=sync, share=0.5)
+        plant(monkeypatch)
+        run.record()
+        sweep(run)
     assert invariant in {found.invariant for found in proof.violations}
 
 

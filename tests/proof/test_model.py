@@ -71,9 +71,9 @@ def status_after_select(patch: Patch) -> None:
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_a_planted_defect_is_found(monkeypatch: Patch, plant: Callable[[Patch], None], invariant: str) -> None:
-    proof = Proof("model", 1)
     plant(monkeypatch)
-    play_at_random(proof, 8_000)
+    with planted.searching("model", invariant) as proof:
+        play_at_random(proof, 8_000)
     assert invariant in {found.invariant for found in proof.violations}
     assert all(found.reproduce for found in proof.violations)
 

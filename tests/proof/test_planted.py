@@ -10,9 +10,21 @@ import pytest
 from proof import planted
 from sscard.proof.cases import WRONG_ADMINISTRATOR, WRONG_USER
 from sscard.proof.report import Proof
-from sscard.proof.tears import card_sweeps, run_sweep
+from sscard.proof.tears import Sweep, card_sweeps, run_sweep
 
 pytestmark = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
+
+
+@pytest.fixture(scope="module")
+def sweep() -> Sweep:
+    """The last card in three states, in which the sweep finds nothing without a defect."""
+    whole = list(card_sweeps(1))[-1]
+    kept = ("fresh", "3-tries-used", "application-locked")
+    reduced = whole._replace(states={name: whole.states[name] for name in kept})
+    clean = Proof("tears", 1)
+    run_sweep(clean, reduced, recoveries=1, share=0.2)
+    assert clean.violations == []
+    return reduced
 
 
 @pytest.mark.slow
@@ -33,17 +45,12 @@ pytestmark = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compile
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_a_defect_of_the_memory_is_found(
-    monkeypatch: pytest.MonkeyPatch, plant: Callable[[pytest.MonkeyPatch], None], invariant: str
+    monkeypatch: pytest.MonkeyPatch, sweep: Sweep, plant: Callable[[pytest.MonkeyPatch], None], invariant: str
 ) -> None:
-    sweep = list(card_sweeps(1))[-1]
-    kept = ("fresh", "3-tries-used", "application-locked")
-    reduced = sweep._replace(states={name: sweep.states[name] for name in kept})
-    clean, planted = Proof("tears", 1), Proof("tears", 1)
-    run_sweep(clean, reduced, recoveries=1, share=0.2)
     plant(monkeypatch)
-    run_sweep(planted, reduced, recoveries=1)
-    assert clean.violations == []
-    assert invariant in {found.invariant for found in planted.violations}
+    with planted.searching("tears", invariant) as proof:
+        run_sweep(proof, sweep, recoveries=1)
+    assert invariant in {found.invariant for found in proof.violations}
 
 
 @pytest.mark.parametrize(
@@ -59,9 +66,10 @@ def test_pins_that_are_not_apart_are_found(
         states={"both-used": (*WRONG_USER, *WRONG_ADMINISTRATOR)},
         commands=tuple(case._replace(guess="") for case in sweep.commands if case.name in kept),
     )
-    clean, planted = Proof("tears", 1), Proof("tears", 1)
+    clean = Proof("tears", 1)
     run_sweep(clean, reduced, recoveries=1)
-    plant(monkeypatch)
-    run_sweep(planted, reduced, recoveries=1)
     assert clean.violations == []
-    assert "pins-apart" in {found.invariant for found in planted.violations}
+    plant(monkeypatch)
+    with planted.searching("tears", "pins-apart") as proof:
+        run_sweep(proof, reduced, recoveries=1)
+    assert "pins-apart" in {found.invariant for found in proof.violations}

@@ -254,7 +254,7 @@ def test_an_older_journal_takes_every_step_once_and_keeps_its_events(
 
 @pytest.mark.slow
 def test_processes_that_make_a_journal_at_once_make_one(journal_url: str) -> None:
-    context = get_context("spawn")
+    context = get_context("fork")  # no process has a connection yet
     makers = [context.Process(target=_make, args=(journal_url,)) for _ in range(4)]
     for maker in makers:
         maker.start()

@@ -32,32 +32,53 @@ def key_file(tmp_path: Path) -> Path:
     return file
 
 
-@contextmanager
-def another_process_writes(url: str) -> Iterator[None]:
-    """A process that holds a transaction with changes in every table, until the end."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    writer = context.Process(target=_hold, args=(url, theirs))
-    writer.start()
-    try:
-        assert ours.poll(PATIENCE)
-        assert ours.recv() == "holds"
-        yield
-        assert writer.is_alive()
-    finally:
-        ours.send("end")
-        writer.join()
+class Writer:
+    """A process that writes to journals."""
+
+    def __init__(self) -> None:
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_write, args=(theirs,))
+        self._process.start()
+
+    @contextmanager
+    def writes(self, url: str) -> Iterator[None]:
+        """It holds a transaction with changes in every table of this journal, until the end of the block."""
+        self._pipe.send(url)
+        assert self._pipe.poll(PATIENCE)
+        assert self._pipe.recv() == "holds"
+        try:
+            yield
+            assert self._process.is_alive()
+            assert not self._pipe.poll()
+        finally:
+            self._pipe.send("let go")
+            assert self._pipe.recv() == "let go"
+
+    def end(self) -> None:
+        self._pipe.send("")
+        self._process.join()
 
 
-def _hold(url: str, test: Connection[str, str]) -> None:
-    journal = SqlJournal(url, JOURNAL_KEY)
-    with suppress(EOFError), journal._writing() as db:
-        for table, column in (("journal", "version"), ("lane", "events"), ("event", "place")):
-            db.rows("UPDATE table1 SET column1 = column1 + 100".replace("table1", table).replace("column1", column))
-        test.send("holds")
-        test.recv()
-        raise EOFError
-    journal.close()
+def _write(test: Connection[str, str]) -> None:
+    while url := test.recv():
+        journal = SqlJournal(url, JOURNAL_KEY)
+        with suppress(EOFError), journal._writing() as db:
+            for table, column in (("journal", "version"), ("lane", "events"), ("event", "place")):
+                db.rows("UPDATE table1 SET column1 = column1 + 100".replace("table1", table).replace("column1", column))
+            test.send("holds")
+            told = test.recv()
+            raise EOFError
+        journal.close()
+        test.send(told)
+
+
+@pytest.fixture(scope="module")
+def another_process() -> Iterator[Writer]:
+    """A process that writes to the journals of these tests."""
+    process = Writer()
+    yield process
+    process.end()
 
 
 def impatient(url: str) -> str:
@@ -67,19 +88,27 @@ def impatient(url: str) -> str:
 
 @pytest.mark.parametrize("verb", ["list", "overdue", "show", "verify"])
 def test_looking_waits_for_no_writer(
-    kept: PinService, citizen: Citizen, journal_url: str, key_file: Path, sscard: CommandLine, verb: str
+    kept: PinService,
+    citizen: Citizen,
+    journal_url: str,
+    key_file: Path,
+    sscard: CommandLine,
+    verb: str,
+    another_process: Writer,
 ) -> None:
     case = run_cases(kept, citizen, 1)[0]
     given = [case.number] if verb == "show" else []
     options = ["--journal", impatient(journal_url), "--journal-key", key_file]
-    with another_process_writes(journal_url):
+    with another_process.writes(journal_url):
         code, out, err = sscard("case", verb, *given, *options)
     assert (code, err) == (0, "")
     assert (case.number in out) is (verb in ("list", "show"))
 
 
-def test_opening_a_journal_to_write_waits_for_no_writer_either(journal: SqlJournal, journal_url: str) -> None:
-    with another_process_writes(journal_url):
+def test_opening_a_journal_to_write_waits_for_no_writer_either(
+    journal: SqlJournal, journal_url: str, another_process: Writer
+) -> None:
+    with another_process.writes(journal_url):
         SqlJournal(impatient(journal_url), JOURNAL_KEY).close()
 
 
@@ -90,6 +119,21 @@ def test_a_reader_cannot_write(kept: PinService, citizen: Citizen, journal_url: 
         db.rows("DELETE FROM opening")
     assert reader.verify().findings == ()
     reader.close()
+
+
+def test_looking_leaves_no_file_beside_the_journal(
+    journal: SqlJournal, citizen: Citizen, key_file: Path, sscard: CommandLine
+) -> None:
+    number = run_cases(PinService(Ticking(), journal=journal), citizen, 1)[0].number
+    if journal.file is None:
+        pytest.skip("only SQLite keeps files beside a database")
+    journal.close()
+    file = Path(journal.file)
+    content = file.read_bytes()
+    for verb in (("list",), ("overdue",), ("show", number), ("verify",)):
+        assert sscard("case", *verb, "--journal", file, "--journal-key", key_file)[0] == 0
+        assert sorted(each.name for each in file.parent.iterdir()) == sorted([file.name, key_file.name])
+    assert file.read_bytes() == content
 
 
 @pytest.mark.parametrize("kind", [JournalReader, lambda url, key: SqlJournal(url, key, create=False)])

@@ -74,9 +74,26 @@ def test_reading_an_older_journal_names_the_command_that_migrates_it(
     for verb in (("list",), ("overdue",), ("show", "1"), ("verify",)):
         code, _, err = sscard("case", *verb, "--journal", old_url, "--journal-key", tmp_path / "key")
         assert code == 2
-        assert "version 1, expected 2" in err
-        assert "sscard case open" in err
+        assert "version 1, expected 2\n  migrate it with: sscard case reindex" in err
     assert execute(old_url, "SELECT * FROM lane", "SELECT * FROM journal") == before
+    code, out, _ = sscard("case", "reindex", "--journal", old_url, "--journal-key", tmp_path / "key")
+    assert (code, CHECKPOINT in out) == (0, True)
+    code, out, _ = sscard("case", "list", "--journal", old_url, "--journal-key", tmp_path / "key")
+    assert (code, len(out.splitlines())) == (0, 5)
+
+
+@pytest.mark.parametrize("kind", [JournalReader, SqlJournal])
+def test_a_version_that_the_tables_do_not_have_is_named(
+    old_url: str, kind: Callable[[str, bytes], JournalReader]
+) -> None:
+    SqlJournal(old_url, JOURNAL_KEY).close()
+    execute(old_url, "UPDATE journal SET version = 1")
+    with pytest.raises(InputError, match="its version is 1, but it has table summary of version 2") as refused:
+        kind(old_url, JOURNAL_KEY)
+    assert say(refused.value.remedy)
+    execute(old_url, "DROP TABLE summary", "DROP TABLE opening")
+    with pytest.raises(InputError, match="it has no table opening"):
+        kind(old_url, JOURNAL_KEY)
 
 
 def test_another_key_migrates_nothing(old_url: str) -> None:
@@ -130,16 +147,56 @@ def test_a_case_hidden_from_the_lists_is_found(old_url: str, statement: str) -> 
     with closing(SqlJournal(old_url, JOURNAL_KEY)) as journal:
         execute(old_url, statement)
         (finding,) = journal.verify().findings
-        assert finding.case == "20260302000004"
-        assert "list of cases" in str(finding)
+        assert (finding.lane, finding.position, finding.case) == (None, None, "20260302000004")
+        assert str(finding).startswith("case 20260302000004: the list of cases differs")
+        assert "sscard case reindex" in str(finding)
+        assert journal.reindex().findings == ()
+        assert execute(old_url, ALL_SUMMARIES) == SUMMARIES
+        assert journal.verify(Checkpoint.read(CHECKPOINT)).findings == ()
 
 
 def test_a_summary_without_case_is_found(old_url: str) -> None:
     with closing(SqlJournal(old_url, JOURNAL_KEY)) as journal:
         execute(old_url, "INSERT INTO summary VALUES ('7', 'accepted', '', '')")
-        assert [say(finding.problem) for finding in journal.verify().findings] == [
-            "the list of cases has a case without events"
-        ]
+        (finding,) = journal.verify().findings
+        assert str(finding).startswith("the list of cases has a case without events")
+        assert "sscard case reindex" in str(finding)
+        assert journal.reindex().findings == ()
+        assert execute(old_url, ALL_SUMMARIES) == SUMMARIES
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM opening", "UPDATE opening SET \"case\" = 'x'"])
+def test_idempotency_keys_are_rebuilt_from_the_events(old_url: str, statement: str) -> None:
+    with closing(SqlJournal(old_url, JOURNAL_KEY)) as journal:
+        execute(old_url, statement)
+        assert all("sscard case reindex" in str(finding) for finding in journal.verify().findings)
+        assert journal.reindex().findings == ()
+        case = journal.case_of_key("press 2")
+        assert case is not None
+        assert case.number == "20260302000004"
+
+
+def test_nothing_is_rebuilt_from_events_whose_chain_is_broken(
+    old_url: str, sscard: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text(JOURNAL_KEY.hex())
+    SqlJournal(old_url, JOURNAL_KEY).close()
+    execute(old_url, "UPDATE event SET stage = 'refused' WHERE place = 2", "DELETE FROM opening", "DELETE FROM summary")
+    code, out, err = sscard("case", "reindex", "--journal", old_url, "--journal-key", tmp_path / "key")
+    assert code == 1
+    assert "lane 0, event 2 (case 20260302000001): edited" in out
+    assert "the chain is broken, so nothing was rebuilt" in err
+    assert execute(old_url, ALL_SUMMARIES, "SELECT * FROM opening") == []
+
+
+def test_a_list_longer_than_a_part_is_rebuilt(
+    kept: PinService, journal: SqlJournal, journal_url: str, citizen: Citizen
+) -> None:
+    copies(journal, kept.intake(citizen.application(Reason.FORGOTTEN)), range(1, 1001))
+    execute(journal_url, "DELETE FROM summary")
+    assert len(journal.verify().findings) == 1001
+    assert journal.reindex().findings == ()
+    assert sum(1 for _ in journal.cases([Stage.INTAKE])) == 1001
 
 
 LISTS: dict[str, tuple[Callable[[JournalReader], object], list[int]]] = {

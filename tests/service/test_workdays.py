@@ -10,6 +10,7 @@ import pytest
 
 from kit.citizens import Ticking, make_citizen
 from sscard.errors import InputError
+from sscard.i18n.language import say
 from sscard.service import PinService, Reason, Stage, load_policy
 from sscard.service.workdays import Due, day_in_china, due_after
 
@@ -50,6 +51,34 @@ def test_a_policy_gives_a_year_that_the_package_does_not_have(tmp_path: Path) ->
     path.write_text(text + year.replace("2099-10-03", "2100-10-02"), encoding="utf-8")
     with pytest.raises(InputError, match="calendar: 2100-10-02 is not in 2099"):
         load_policy(path)
+
+
+YEAR = "  2099:\n    notice: n\n"
+
+
+@pytest.mark.parametrize(
+    ("year", "line", "problem"),
+    [
+        ("  26: {notice: n, off: [0026-01-01]}\n", 1, "26 is not a year"),
+        (f"{YEAR}    off:\n      - 2099-10-01\n      - 2098-10-02\n", 0, "2098-10-02 is not in 2099"),
+        (f"{YEAR}    off: []\n    worked:\n      - 2099-10-03\n      - 2099-10-02\n", 6, "neither a Saturday"),
+        (f"{YEAR}    off: [2099-10-03]\n    worked: [2099-10-03]\n", 1, "is under 'off' and under 'worked'"),
+        ("  2099:\n    notice: ' '\n    off: []\n", 2, "notice: is empty"),
+        ("  2099:\n    notice: ''\n    off: []\n", 2, "notice: is empty"),
+    ],
+)
+def test_a_wrong_entry_of_the_calendar_is_named_with_its_line(
+    tmp_path: Path, year: str, line: int, problem: str
+) -> None:
+    path = tmp_path / "policy.yaml"
+    text = (resources.files("sscard.service") / "policy.yaml").read_text(encoding="utf-8")
+    text = text[: text.index("calendar:")] + "calendar:\n"
+    path.write_text(text + year, encoding="utf-8")
+    with pytest.raises(InputError, match=problem) as refused:
+        load_policy(path)
+    assert (refused.value.file, refused.value.line) == (str(path), text.count("\n") + line)
+    assert "[key]" not in str(refused.value)
+    assert say(refused.value.remedy)
 
 
 def test_a_year_without_a_calendar_counts_weekends_and_says_so() -> None:

@@ -16,7 +16,7 @@ from unittest.mock import Mock
 import pytest
 
 import kit
-from kit.programs import run
+from kit.programs import CommandLine
 from sscard.errors import CardRemoved, InputError, MissingPart, TransportError
 from sscard.i18n.language import say
 from sscard.issuer.cardfile import FileCard, load_card, save_card
@@ -271,29 +271,29 @@ def test_a_card_that_answers_something_else_is_named(
     ids=lambda arguments: arguments[0],
 )  # fmt: skip
 def test_a_command_on_a_card_that_is_a_program(
-    image: Path, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image: Path, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sscard: CommandLine
 ) -> None:
     monkeypatch.chdir(tmp_path)
     card = "exec:" + shlex.join([sys.executable, "-m", "sscard.cli.main", "apdu", str(image), "--raw"])
     command, *rest = arguments
-    done = run(command, card, *rest)
+    code, out, err = sscard(command, card, *rest)
     if command == "apdu":
-        assert "63C6" in done.stdout
-    assert (done.returncode, done.stderr.count("sscard:")) == (0, 0), done.stderr
+        assert "63C6" in out
+    assert (code, err.count("sscard:")) == (0, 0), err
     if "654321" in arguments:
         assert load_card(image).memory.strings[0] == bytes.fromhex("654321")
 
 
 @pytest.mark.parametrize("command", ["apdu", "show", "verify-pin", "unblock-pin", "record", "insert"])
-def test_an_unknown_scheme_ends_with_2(command: str, tmp_path: Path) -> None:
+def test_an_unknown_scheme_ends_with_2(command: str, tmp_path: Path, sscard: CommandLine) -> None:
     options = {"verify-pin": ["--pin", kit.PIN], "record": ["-o", tmp_path / "talk.jsonl", TRIES], "apdu": [TRIES]}
-    done = run(command, "usb:1", *options.get(command, []))
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "expected one of: exec, image, pcsc, tcp" in done.stderr
+    code, out, err = sscard(command, "usb:1", *options.get(command, []))
+    assert (code, out) == (2, "")
+    assert "expected one of: exec, image, pcsc, tcp" in err
 
 
-def test_show_looks_into_images_only(image: Path) -> None:
-    assert run("show", f"image:{image}").returncode == 0
-    done = run("show", "exec:true")
-    assert done.returncode == 2
-    assert "the memory of this card cannot be read" in done.stderr
+def test_show_looks_into_images_only(image: Path, sscard: CommandLine) -> None:
+    assert sscard("show", f"image:{image}")[0] == 0
+    code, _, err = sscard("show", "exec:true")
+    assert code == 2
+    assert "the memory of this card cannot be read" in err

@@ -22,7 +22,7 @@ from sscard.cli.options import (
     sync_option,
 )
 from sscard.cli.output import check_output, printed_json_list
-from sscard.cli.target import image_files, open_target, standard_input
+from sscard.cli.target import image_files, is_file, open_target, standard_input
 from sscard.cli.types import FILE
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
@@ -94,28 +94,50 @@ def converse(
 ) -> bool:
     """Send commands, or the script on standard input, showing each exchange; whether one failed.
 
-    Each event is saved as it happens, and forgotten.
+    Each event is saved as it happens, and forgotten. Arguments, and a script
+    in a file, are checked before the card is used; from a pipe each line is, and
+    nothing is saved before the first. So a script that cannot be used replaces no
+    output file.
     """
     from sscard.cli.prompt import checked_pin
     from sscard.conversation import Recorder
-    from sscard.conversation.scripts import powered, read_script
+    from sscard.conversation.scripts import check_pins, powered, read_script
 
     given = [checked_pin(pin, "--pin") for pin in pins]
     source = "" if commands else "<stdin>"
+    if commands:
+        check_pins(read_script(commands, source), given, source)
+    elif is_file(sys.stdin):
+        start = sys.stdin.tell()
+        check_pins(read_script(standard_input(), source), given, source)
+        sys.stdin.seek(start)
     last: deque[Event] = deque(maxlen=1)
+    held: list[Event] = []
+    usable = False
 
     def hear(event: Event) -> None:
         last.append(event)
-        for save in saves:
-            save(event)
+        held.append(event)
+        if usable:
+            release()
+
+    def release() -> None:
+        for event in held:
+            for save in saves:
+                save(event)
+        held.clear()
 
     with open_target(target, contact=not contactless) as connection:
         recorder = Recorder(connection, heard=hear)
         recorder.power_on()
         try:
             failed = False
-            for statement in powered(read_script(list(commands) or standard_input(), source), on=True):
+            for statement in powered(read_script(commands or standard_input(), source), on=True):
+                if not usable:
+                    check_pins([statement], given, source)
+                usable = True
                 failed |= not _play(recorder, statement, given, source, lambda: show(last[-1]))
+            usable = True
             return failed
         finally:
             recorder.power_off()

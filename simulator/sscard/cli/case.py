@@ -1,4 +1,4 @@
-"""``sscard case open|list|show|resume|overdue|verify``: the service's cases in the journal."""
+"""``sscard case open|list|show|resume|overdue``: the service's cases in the journal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sscard.cli.case_output import print_answer, print_list, print_verification, print_whole
+from sscard.cli.case_journal import reindex, verify
+from sscard.cli.case_output import print_answer, print_list, print_whole
 from sscard.cli.hsm import chosen_hsm
 from sscard.cli.journal import case_of, now_in_china, open_journal, open_service
 from sscard.cli.options import (
@@ -252,25 +253,8 @@ def show(number: str, journal: str, journal_key: Path | None, as_json: bool) -> 
         raise SystemExit(1)
 
 
-@case.command("verify")
-@option("--since", type=Text(N_("LINE")), default="", help=N_("Checkpoint line that an earlier verification printed."))
-@journal_option
-@journal_key_option
-@json_option
-def verify(since: str, journal: str, journal_key: Path | None, as_json: bool) -> None:
-    """Check the hash chain of the journal and print a checkpoint, one line to keep elsewhere.
-
-    With --since, report each lane that is missing, shorter or different from
-    the checkpoint, such as after a restored backup. Exits 1 on any finding.
-    """
-    from sscard.service.journal.verification import Checkpoint
-
-    checkpoint = Checkpoint.read(since) if since else None
-    with open_journal(journal, journal_key) as cases:
-        found = cases.verify(checkpoint)
-    print_verification(found, as_json)
-    if found.findings:
-        raise SystemExit(1)
+case.add_command(verify)
+case.add_command(reindex)
 
 
 def _application(file: Path | None, given: dict[str, Any], person: dict[str, Any]) -> ApplicationFile:

@@ -181,7 +181,7 @@ def hsm_refusals() -> Iterator[None]:
     try:
         yield
     except HsmUnavailable as error:
-        raise MissingPart(str(error), error.remedy) from None
+        raise MissingPart(error.said, error.remedy) from None
     except HsmError as error:
         tell(f"sscard: {error}")
         raise SystemExit(1) from None

@@ -41,7 +41,7 @@ NO_PIN = "none"
     text=N_("Administrator PIN of the certificate application, 4 to 16 digits. Default: 12345678."),
 )
 @option("--city", type=Text(N_("CODE")), default=CITY, help=N_("City code of the issuer, 6 digits."))
-@option("--count", type=Number(1), default=1, help=N_("Number of cards, with made-up holders."))
+@option("--count", type=Number(1), default=1, help=N_("Number of cards, with made-up holders: card-000001.db, …"))
 @option(
     "--number",
     type=Number(1),
@@ -128,7 +128,7 @@ def issue(
             file=str(output),
             remedy=_("with --count, -o is the folder of the cards"),
         ) from None
-    paths = [output / f"card-{each:0{len(str(numbers[-1]))}d}.db" for each in numbers]
+    paths = [output / f"card-{each:06d}.db" for each in numbers]
     for path in paths:
         check_output(path, inputs, replace=force)
     cards = []

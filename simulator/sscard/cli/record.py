@@ -116,7 +116,8 @@ def replay(
     (EXTERNAL AUTHENTICATION, commands with a MAC); if commands are left, the
     exit code is 1 too. A script with expected answers can be replayed as well.
     """
-    from sscard.conversation.replay import check_pins, replay
+    from sscard.conversation.replay import replay
+    from sscard.conversation.scripts import check_pins
 
     statements = _read(file)
     given = _checked(pins)
@@ -162,7 +163,8 @@ def compare(
     if Path(script).suffix in SCENARIO_SUFFIXES:
         _compare_scenarios(Path(script), target_a, target_b, seed, show_all, as_json)
         return
-    from sscard.conversation.replay import check_pins, compare
+    from sscard.conversation.replay import compare
+    from sscard.conversation.scripts import check_pins
 
     statements = _read(script)
     given = _checked(pins)

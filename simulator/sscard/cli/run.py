@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,11 +100,14 @@ def run(
     from sscard.issuer import find_personality
     from sscard.scenario.library import SUFFIXES, builtin_folder, choose_scenarios
     from sscard.scenario.reports import REPORTS, ReportFiles
+    from sscard.scenario.reports.console import print_summary
 
     if expression is not None and not expression.strip():
         raise InputError(_("-k is empty"), remedy=_("run without -k to see them all"))
-    forced = find_personality(personality) if personality else None
-    scenarios = choose_scenarios(list(paths), forced, expression or "")
+    scenarios: list[Scenario] = []
+    with suppress(KeyboardInterrupt):  # then summary, reports and trace are those of a run without a scenario
+        forced = find_personality(personality) if personality else None
+        scenarios += choose_scenarios(list(paths), forced, expression or "")
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     inputs = [file for path in paths or [builtin_folder()] for file in (path, *path.rglob("*"))]
     inputs = [file for file in inputs if file in paths or file.suffix in SUFFIXES]
@@ -118,10 +121,16 @@ def run(
         writers.append((write, file))
     files = ReportFiles(writers)
     console = Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json)
-    results = _run(scenarios, seed, transport, console, files)
+    results: list[ScenarioResult] = []
+    with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
+        _run(scenarios, seed, transport, console, files, results)
+    print_summary(console, results)
     if as_json:
         click.echo(REPORTS.find("json")(results, seed), nl=False)
     files.finish(results, seed)
+    if not scenarios:
+        tell(_("interrupted before the first scenario"))
+        raise SystemExit(INTERRUPTED)
     if len(results) < len(scenarios):
         total = len(scenarios)
         tell(
@@ -150,24 +159,24 @@ def _report(asked: str) -> tuple[Report, Path]:
 
 
 def _run(
-    scenarios: list[Scenario], seed: int, transport: Transport, console: Console, files: ReportFiles
-) -> list[ScenarioResult]:
+    scenarios: list[Scenario],
+    seed: int,
+    transport: Transport,
+    console: Console,
+    files: ReportFiles,
+    results: list[ScenarioResult],
+) -> None:
+    """Run scenarios and add the result of each as it ends."""
     from sscard.scenario.reports.console import ConsoleReport
     from sscard.scenario.transports import IN_PROCESS, each_result, through_pcsc
 
-    results = []
     opening = through_pcsc() if transport is Transport.PCSC else nullcontext(IN_PROCESS)
     with (
         opening as link,
         closing(each_result(scenarios, seed, link)) as coming,
         ConsoleReport(console, len(scenarios)) as report,
     ):
-        try:
-            for scenario in scenarios:
-                report.begin(scenario)
-                results.append(files.add(next(coming), seed))
-                report.add(results[-1])
-        except KeyboardInterrupt:
-            pass  # what was done is reported and written like a whole run
-        report.finish()
-    return results
+        for scenario in scenarios:
+            report.begin(scenario)
+            results.append(files.add(next(coming), seed))
+            report.add(results[-1])

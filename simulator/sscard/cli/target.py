@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TextIO
 
 import click
 
@@ -58,6 +60,14 @@ def standard_input() -> Iterator[str]:
         yield from sys.stdin
     except UnicodeDecodeError:
         raise InputError(_("is not UTF-8 text"), file=STDIN) from None
+
+
+def is_file(stream: TextIO) -> bool:
+    """Whether a stream is a regular file, so that it can be read to its end without waiting for anybody."""
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except OSError:  # a stream of a test or a notebook
+        return False
 
 
 def tell(message: Sayable) -> None:

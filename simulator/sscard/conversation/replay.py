@@ -103,15 +103,6 @@ class Played:
     difference: Difference | None = None
 
 
-def check_pins(statements: Iterable[Statement], pins: Sequence[str], source: str) -> None:
-    """Raise ``InputError`` for a missing or unsuitable PIN before sending any command."""
-    for statement in statements:
-        if isinstance(statement, Send):
-            if statement.obstacle:
-                return
-            fill(statement, pins, source)
-
-
 def replay(
     statements: Iterable[Statement], side: Side, pins: Sequence[str], source: str, *, sw_only: bool = False
 ) -> Iterator[Played]:

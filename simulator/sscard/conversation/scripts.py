@@ -101,6 +101,15 @@ def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
                 yield _send(text, source, line)
 
 
+def check_pins(statements: Iterable[Statement], pins: Sequence[str], source: str) -> None:
+    """Raise ``InputError`` for a missing or unsuitable PIN before sending any command."""
+    for statement in statements:
+        if isinstance(statement, Send):
+            if statement.obstacle:
+                return
+            fill(statement, pins, source)
+
+
 def powered(statements: Iterable[Statement], on: bool = False) -> Iterator[Statement]:
     """The same statements, with power on before the first command and instead of a reset of a card without power."""
     for statement in statements:

@@ -39,7 +39,9 @@ LEAST_WAIT: Final = 0.001
 LONGEST_MESSAGE: Final = 4096
 """Bytes of a request or an answer."""
 SERVE: Final = "sscard hsm serve"
-OPTION: Final = "--hsm-token FILE"
+RIGHT_TOKEN: Final = Phrase(
+    "give the token file that the service prints when it starts: --hsm-token FILE, in Python token_file=FILE"
+)
 _DIGITS: Final = re.compile("([0-9A-Fa-f]{2})+")
 SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
 _NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F]")
@@ -223,7 +225,7 @@ class HttpHsm:
             status = answer.status
             body = json.loads(answer.content)
             if status == HTTPStatus.UNAUTHORIZED:
-                raise HsmUnavailable(Phrase("the service's token is missing or wrong"), OPTION)
+                raise HsmUnavailable(Phrase("the HSM at {url} does not accept the token", url=self._url), RIGHT_TOKEN)
             if status == HTTPStatus.OK:
                 return form.read(body["result"])
             if isinstance(body["error"], str) and body["error"]:
@@ -305,7 +307,7 @@ def _close_all(connections: deque[HTTPConnection]) -> None:
 def open_url(url: str, *, access: Access) -> HttpHsm:
     """The HSM service at ``http://HOST:PORT`` or ``https://HOST:PORT``."""
     if access.token_file is None:
-        raise HsmUnavailable(Phrase("an HSM service needs its token, and this user has none"), SERVE)
+        raise HsmUnavailable(Phrase("the HSM at {url} needs a token, and no token file is given", url=url), RIGHT_TOKEN)
     return HttpHsm(url, read_token(access.token_file))
 
 

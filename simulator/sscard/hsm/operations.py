@@ -197,7 +197,7 @@ class HsmOperations:
                 request = request.located(self._locate)
             return Reply(200, {"result": answer(request)}, f"{operation} {request.words}")
         except HsmUnavailable as error:
-            status, refusal = 503, str(error)
+            status, refusal = 503, say(error.said)
         except InputError as error:
             status, refusal = 400, str(error)
         except HsmError as error:

@@ -126,8 +126,12 @@ def order_card(
     if "" in (certificate_pin, administrator_pin):
         raise InputError(Phrase("a PIN of the certificate application is empty"), remedy=Phrase("4 to 16 digits"))
     policy = find_place(place) if isinstance(place, str) and place else place or None
-    if number < 1:
-        raise InputError(Phrase("a card of a series has a number from 1"))
+    given: object = number
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise InputError(
+            Phrase("number: {number} is not the number of a card in a series", number=repr(number)),
+            remedy=Phrase("expected a whole number from 1"),
+        )
     random = seed if isinstance(seed, Random) else Random(seed if seed is None or number == 1 else f"{seed}/{number}")
     made_up = make_holder(random)
     order = make_order(

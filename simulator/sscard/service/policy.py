@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sscard.document import Model, parse_document, read_document
 from sscard.errors import InvalidValue
@@ -16,6 +16,7 @@ from sscard.service.words import ApplicantKind, Document, Standing
 from sscard.service.workdays import AnnouncedYear
 
 FILE = "policy.yaml"
+YEAR_DIGITS = 4
 
 
 class ListedCards(Model):
@@ -30,6 +31,12 @@ class ListedCards(Model):
         return self.first[:-1] <= card_number[:-1] <= (self.last or self.first)[:-1]
 
 
+def _of_four_digits(year: int) -> int:
+    if len(str(year)) != YEAR_DIGITS:
+        raise InvalidValue(Phrase("{year} is not a year", year=year), Phrase("write its four digits: 2026"))
+    return year
+
+
 class Policy(Model):
     """See ``policy.yaml``, which documents each field and the reason for its default."""
 
@@ -38,18 +45,19 @@ class Policy(Model):
     adult_age: int = Field(18, ge=1, le=100)
     documents: dict[ApplicantKind, tuple[Document, ...]]
     cards: tuple[ListedCards, ...] = ()
-    calendar: dict[int, AnnouncedYear] = Field({})
+    calendar: dict[Annotated[int, AfterValidator(_of_four_digits)], AnnouncedYear] = Field({})
 
-    @model_validator(mode="after")
-    def _days_are_of_their_year(self) -> Policy:
-        for number, year in self.calendar.items():
+    @field_validator("calendar")
+    @classmethod
+    def _days_are_of_their_year(cls, calendar: dict[int, AnnouncedYear]) -> dict[int, AnnouncedYear]:
+        for number, year in calendar.items():
             for day in (*year.off, *year.worked):
                 if day.year != number:
                     raise InvalidValue(
-                        Phrase("calendar: {day} is not in {year}", day=day.isoformat(), year=number),
+                        Phrase("{day} is not in {year}", day=day.isoformat(), year=number),
                         Phrase("write it under the year it is in"),
                     )
-        return self
+        return calendar
 
     @model_validator(mode="after")
     def _everybody_has_a_document(self) -> Policy:

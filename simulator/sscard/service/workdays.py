@@ -6,9 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import cache
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+from pydantic import AfterValidator, model_validator
 
 from sscard.document import Model
+from sscard.errors import InvalidValue
+from sscard.i18n.phrase import Phrase
 
 CHINA: Final = timezone(timedelta(hours=8))
 """China's time zone; without daylight saving time since 1991."""
@@ -28,14 +32,37 @@ def day_in_china(time: datetime) -> date:
     return time.astimezone(CHINA).date()
 
 
+def _named(notice: str) -> str:
+    if not notice.strip():
+        raise InvalidValue(Phrase("is empty"), Phrase("name the notice of the State Council, its number and its day"))
+    return notice
+
+
+def _at_a_weekend(day: date) -> date:
+    if day.weekday() < SATURDAY:
+        raise InvalidValue(
+            Phrase("{day} is neither a Saturday nor a Sunday", day=day.isoformat()),
+            Phrase("every other day is worked unless it is named under 'off'"),
+        )
+    return day
+
+
 class AnnouncedYear(Model):
     """A year of the calendar as the notice of the State Council announces it."""
 
-    notice: str
+    notice: Annotated[str, AfterValidator(_named)]
     off: tuple[date, ...]
     """Holidays, of which those on a weekend need not be named."""
-    worked: tuple[date, ...] = ()
+    worked: tuple[Annotated[date, AfterValidator(_at_a_weekend)], ...] = ()
     """Saturdays and Sundays that are worked instead (调休)."""
+
+    @model_validator(mode="after")
+    def _a_day_is_in_one_list(self) -> AnnouncedYear:
+        for day in self.worked:
+            if day in self.off:
+                problem = Phrase("{day} is under 'off' and under 'worked'", day=day.isoformat())
+                raise InvalidValue(problem, Phrase("keep one of them"))
+        return self
 
 
 def due_after(start: date, working_days: int, calendar: Mapping[int, AnnouncedYear]) -> Due:

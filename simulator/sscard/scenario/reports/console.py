@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import StringIO
 
 from rich.console import Console, RenderableType
@@ -54,7 +55,7 @@ def failure_text(result: ScenarioResult) -> str:
 
 
 class ConsoleReport:
-    """A row per scenario as it ends, its group above it; failures in full, and the count at the end."""
+    """A row per scenario as it ends, its group above it, and failures in full."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._console = console
@@ -94,23 +95,18 @@ class ConsoleReport:
         if result.failure is not None:
             self._console.print(_failure(result.scenario, result.failure))
 
-    def finish(self) -> None:
-        """The summary."""
-        failed = [result for result in self._results if not result.passed]
-        passed = len(self._results) - len(failed)
-        commands = sum(result.commands for result in self._results)
-        wire = _(
-            "{commands} to {cards}",
-            commands=Phrase.plural("{count} command", "{count} commands", count=commands),
-            cards=Phrase.plural("{count} card", "{count} cards", count=len(self._results)),
-        )
-        self._console.print(Text(f"\n{wire}", style="dim"))
-        self._console.print(
-            Text(
-                _("{passed} passed, {failed} failed", passed=passed, failed=len(failed)),
-                style="bold red" if failed else "bold green",
-            )
-        )
+
+def print_summary(console: Console, results: Sequence[ScenarioResult]) -> None:
+    """The counts of a run that has ended, or was interrupted."""
+    failed = sum(not result.passed for result in results)
+    wire = _(
+        "{commands} to {cards}",
+        commands=Phrase.plural("{count} command", "{count} commands", count=sum(result.commands for result in results)),
+        cards=Phrase.plural("{count} card", "{count} cards", count=len(results)),
+    )
+    console.print(Text(f"\n{wire}", style="dim"))
+    counts = _("{passed} passed, {failed} failed", passed=len(results) - failed, failed=failed)
+    console.print(Text(counts, style="bold red" if failed else "bold green"))
 
 
 def _failure(scenario: Scenario, step: StepResult) -> RenderableType:

@@ -30,7 +30,7 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
         results=results,
         passed=passed,
         failed=len(results) - passed,
-        share=100 * passed / len(results),
+        share=100 * passed / max(len(results), 1),
         commands=sum(result.commands for result in results),
         seed=seed,
         version=__version__,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import PurePath
 from xml.etree.ElementTree import Element, SubElement, tostring
 
@@ -26,7 +27,7 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
         errors="0",
         skipped="0",
         time=f"{sum(result.seconds for result in results):.3f}",
-        timestamp=min(result.started for result in results).isoformat(timespec="seconds"),
+        timestamp=min((result.started for result in results), default=datetime.now(UTC)).isoformat(timespec="seconds"),
     )
     for result in results:
         scenario = result.scenario

@@ -86,10 +86,14 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A difference from what was written; ``position`` counts in its lane, from 1."""
+    """A difference from what was written.
 
-    lane: int
-    position: int
+    ``position`` counts in its lane, from 1. It is ``None`` if the finding is about no event, and so is ``lane`` if it
+    is about no lane.
+    """
+
+    lane: int | None
+    position: int | None
     problem: Phrase
     case: str = ""
 
@@ -99,7 +103,12 @@ class Finding:
     @property
     def said(self) -> Phrase:
         """Place and problem."""
-        where, problem = {"lane": self.lane, "position": self.position}, self.problem
+        problem = self.problem
+        if self.lane is None:
+            return Phrase("case {number}: {problem}", number=self.case, problem=problem) if self.case else problem
+        if self.position is None:
+            return Phrase("lane {lane}: {problem}", lane=self.lane, problem=problem)
+        where = {"lane": self.lane, "position": self.position}
         if self.case:
             return Phrase(
                 "lane {lane}, event {position} (case {number}): {problem}", **where, number=self.case, problem=problem
@@ -142,11 +151,11 @@ def examine(key: bytes, head: Head, head_seal: str, entries: Iterator[Entry]) ->
         before, expected = entry.seal, entry.position + 1
         cases += entry.place == 1
     if not _equal(head.sealed(key), head_seal):
-        yield Finding(head.lane, head.events, Phrase("the lane's head is not the one that was written"))
+        yield Finding(head.lane, head.events or None, Phrase("the lane's head is not the one that was written"))
     if head.events >= expected:
         yield Finding(head.lane, expected, _gap(expected, head.events + 1))
     elif (head.events, head.cases, head.last) != (expected - 1, cases, before):
-        yield Finding(head.lane, expected - 1, Phrase("the lane does not end as its head says"))
+        yield Finding(head.lane, expected - 1 or None, Phrase("the lane does not end as its head says"))
 
 
 def note_clock(entries: Iterator[Entry], notes: list[Finding]) -> Iterator[Entry]:

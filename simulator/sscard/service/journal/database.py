@@ -30,12 +30,12 @@ from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage, WrongStage
 from sscard.service.journal import schema
 from sscard.service.journal.chain import Entry, Head, time_of, written
-from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row
+from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row, Statement
 from sscard.service.journal.memory import JournalUnavailable, Overtaken, case_number
 from sscard.service.journal.migrations import LAST, lanes_of, migrate, not_a_journal, version_of
 from sscard.service.journal.opening import open_database
 from sscard.service.journal.schema import reason_in
-from sscard.service.journal.summary import moment
+from sscard.service.journal.summary import moment, summaries
 from sscard.service.journal.verification import Checkpoint, Verification, verify, verify_lane
 
 logger = logging.getLogger("sscard.service")
@@ -133,7 +133,7 @@ class JournalReader:
         if not version:
             raise not_a_journal(self.shown)
         problem = Phrase("is a journal of version {found}, expected {last}", found=version, last=LAST)
-        raise InputError(problem, file=self.shown, remedy=Phrase("the next case migrates it: sscard case open"))
+        raise InputError(problem, file=self.shown, remedy=Phrase("migrate it with: sscard case reindex"))
 
     def _load(self, db: Connection, number: str) -> Case | None:
         entries = [*map(Entry.of, db.rows(schema.EVENTS_OF_CASE, number))]
@@ -237,6 +237,28 @@ class SqlJournal(JournalReader):
         except self._database.integrity_error:
             raise Overtaken(case.number) from None
         case.add(event)
+
+    def reindex(self) -> Verification:
+        """Rebuild what follows from the events: the list of cases and the idempotency keys; verify the journal.
+
+        If the chain is broken, nothing is rebuilt. If several cases were opened with one key, which can happen only
+        after its row was removed, it leads to the first.
+        """
+        with self._writing() as db:
+            db.rows(schema.HEADS + db.lock)  # waits for every writer
+            found = verify(db, self.key, self._lanes)
+            if not found.whole or not found.findings:
+                return found
+            db.run(*((statement, ()) for statement in schema.CLEAR_DERIVED))
+            db.run_in_parts(self._derived(db))
+            return verify(db, self.key, self._lanes)
+
+    @staticmethod
+    def _derived(db: Connection) -> Iterator[Statement]:
+        for summary, key, _ in summaries(db.stream(schema.SUMMARISED)):
+            yield schema.NEW_SUMMARY, summary
+            if key:
+                yield schema.SAME_OPENING, (key, summary.case)
 
     def _bring_up(self, version: int) -> None:
         if not (version or self._create):

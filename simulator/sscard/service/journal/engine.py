@@ -3,16 +3,19 @@
 SQLite (one machine) is here, PostgreSQL (several) in ``postgresql``. All that
 differs between them is in these two classes of connections; ``opening`` chooses.
 
-Reading needs no write lock and writes nothing. An SQLite file is opened with
-``mode=ro``: in WAL mode a reader sees the last commit and does not wait for a
-writer. On PostgreSQL the transactions are ``READ ONLY``.
+Reading needs no write lock and changes nothing. In WAL mode a reader of an
+SQLite file sees the last commit and does not wait for a writer; ``query_only``
+lets SQLite refuse its writing statements. The file is opened with ``mode=rw``,
+because a connection of ``mode=ro`` leaves the files ``-wal`` and ``-shm``, which
+the last connection that may write removes. On PostgreSQL the transactions are
+``READ ONLY``.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
@@ -78,6 +81,13 @@ class Connection(ABC):
     def rows(self, statement: str, *values: Any) -> list[Row]:
         """Execute one statement."""
         return self.run((statement, values))[0]
+
+    def run_in_parts(self, statements: Iterable[Statement]) -> None:
+        """Execute any number of statements, of which the memory holds at most 1,000."""
+        for count, (statement, values) in enumerate(statements, start=1):
+            self.later(statement, *values)
+            if not count % 1000:
+                self.run()
 
     def commit(self) -> None:
         self.run(("COMMIT", ()))
@@ -169,7 +179,8 @@ class _Sqlite(Connection):
     def __init__(self, file: str, *, write: bool) -> None:
         super().__init__()
         self._file = file
-        source = file if write else f"{Path(file).absolute().as_uri()}?mode=ro"
+        # A file that the user may not write is opened for reading then.
+        source = file if write else f"{Path(file).absolute().as_uri()}?mode=rw"
         self._raw = sqlite3.connect(
             source, timeout=SQLITE_WAIT, isolation_level=None, check_same_thread=False, uri=not write
         )
@@ -179,6 +190,7 @@ class _Sqlite(Connection):
                 _change_to_wal(self._raw)
                 self._raw.execute("PRAGMA synchronous = FULL")  # an intent must outlast a power cut
             else:
+                self._raw.execute("PRAGMA query_only = ON")
                 self._raw.execute("PRAGMA schema_version")  # the first look into the file
         except BaseException:
             self.close()

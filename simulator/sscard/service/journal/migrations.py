@@ -10,7 +10,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.service.journal import schema
 from sscard.service.journal.chain import START, Head, key_check
 from sscard.service.journal.engine import Connection
-from sscard.service.journal.schema import INDICES, TABLES
+from sscard.service.journal.schema import ADDED, INDICES, TABLES
 from sscard.service.journal.summary import summaries
 
 SHARED_LANES: Final = 64
@@ -22,7 +22,7 @@ Step = Callable[[Connection, bytes], None]
 
 def _create(db: Connection, key: bytes) -> None:
     """0 → 1: the tables of version 1, every lane empty."""
-    _create_tables(db, ("journal", "lane", "event", "opening"))
+    _create_tables(db, TABLES.keys() - ADDED.keys())
     db.rows(schema.NEW_JOURNAL, db.lanes, key_check(key))
     for lane in range(db.lanes):
         db.later(schema.NEW_LANE, lane, START, Head(lane).sealed(key, VERSION_1))
@@ -37,10 +37,7 @@ def _summarise(db: Connection, key: bytes) -> None:
     """
     heads = db.rows(schema.HEADS + db.lock)  # waits for every writer
     _create_tables(db, ("summary",))
-    for count, (summary, _, _) in enumerate(summaries(db.stream(schema.SUMMARISED)), start=1):
-        db.later(schema.NEW_SUMMARY, *summary)
-        if not count % 1000:
-            db.run()
+    db.run_in_parts((schema.NEW_SUMMARY, summary) for summary, _, _ in summaries(db.stream(schema.SUMMARISED)))
     for row in heads:
         head = Head.of(row)
         if head.sealed(key, VERSION_1) == row[-1]:
@@ -102,7 +99,17 @@ def version_of(db: Connection, shown: str, last: int = LAST) -> int:
         raise InputError(problem, file=shown, remedy=Phrase("use a newer sscard"))
     for name, table in TABLES.items():
         missing = sorted(table.keys() - columns[name])
-        if found in (None, LAST) and missing:
+        added = ADDED.get(name, 1)
+        if isinstance(found, int) and 1 <= found < added:
+            if columns[name]:
+                lacks = Phrase(
+                    "its version is {found}, but it has table {table} of version {added}",
+                    found=found,
+                    table=name,
+                    added=added,
+                )
+                raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=_REMEDY)
+        elif missing and (found is None or isinstance(found, int)):
             lacks = Phrase("it has no table {table}", table=name)
             if columns[name]:
                 lacks = Phrase("table {table} has no column {columns}", table=name, columns=", ".join(missing))

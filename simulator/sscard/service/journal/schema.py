@@ -56,6 +56,8 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
 - summary: stage, time of opening (UTC) and due day of each case, so that a list reads only the events of its cases.
   It has no seal: verification compares it with the events, which are sealed.
 """
+ADDED: Final[Mapping[str, int]] = {"summary": 2}
+"""The version that added a table, unless it is version 1."""
 INDICES: Final[Mapping[str, tuple[str, ...]]] = {
     "event": ('CREATE UNIQUE INDEX event_of_case ON event ("case", place)',),
     "summary": (
@@ -97,6 +99,9 @@ CASES_WHERE: Final = 'SELECT "case" FROM summary WHERE '
 NEW_OPENING: Final = 'INSERT INTO opening (key, "case") VALUES (?, ?)'
 OPENED_WITH: Final = 'SELECT "case" FROM opening WHERE key = ?'
 
+SAME_OPENING: Final = NEW_OPENING + " ON CONFLICT DO NOTHING"
+CLEAR_DERIVED: Final = ("DELETE FROM summary", "DELETE FROM opening")
+"""What follows from the events; ``SqlJournal.reindex`` writes it anew."""
 NEW_SUMMARY: Final = 'INSERT INTO summary ("case", stage, opened, due) VALUES (?, ?, ?, ?)'
 SET_STAGE: Final = 'UPDATE summary SET stage = ? WHERE "case" = ?'
 SET_DUE: Final = 'UPDATE summary SET stage = ?, due = ? WHERE "case" = ?'
@@ -115,6 +120,7 @@ WITH_SUMMARY: Final = SUMMARISED.replace(
 COUNTS: Final = "SELECT (SELECT count(*) FROM summary), (SELECT count(*) FROM opening)"
 
 _SQLITE: Final = {
+    sqlite3.SQLITE_ERROR: Phrase("a table of the journal is missing, or is not as sscard creates it"),
     sqlite3.SQLITE_BUSY: Phrase("another process writes to it"),
     sqlite3.SQLITE_LOCKED: Phrase("another process writes to it"),
     sqlite3.SQLITE_READONLY: Phrase("Read-only file system"),

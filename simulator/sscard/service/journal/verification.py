@@ -42,6 +42,14 @@ from sscard.service.journal.summary import summaries
 MARK: Final = 4
 """Digits of a seal in a checkpoint."""
 _CHECKPOINT: Final = re.compile(r"(sscard-journal:1:([0-9a-f]{8}):([0-9a-f.,]+):([0-9a-f]{32}):)([0-9a-f]{4})")
+_NO_HEAD: Final = Phrase("the lane's head is gone")
+_ASTRAY: Final = Phrase("an idempotency key does not lead to its case; rebuild the list of cases: sscard case reindex")
+_DIFFERS: Final = Phrase(
+    "the list of cases differs from the events of this case; rebuild the list of cases: sscard case reindex"
+)
+_WITHOUT_EVENTS: Final = Phrase(
+    "the list of cases has a case without events; rebuild the list of cases: sscard case reindex"
+)
 _LANE_IN_IT: Final = re.compile(r"0|([1-9][0-9]{0,17})\.([0-9a-f]{4})")
 
 
@@ -52,6 +60,8 @@ class Verification:
     ``events`` and ``cases`` count what it looked at, ``findings`` differ from
     what was written, ``notes`` are strange but written so. ``checkpoint`` is
     the line to keep, empty if there are findings or only one lane was verified.
+    ``whole`` says whether the chain is; then ``SqlJournal.reindex`` corrects
+    what else was found, except for a difference from a checkpoint.
     """
 
     events: int
@@ -59,6 +69,7 @@ class Verification:
     findings: tuple[Finding, ...]
     notes: tuple[Finding, ...] = ()
     checkpoint: str = ""
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +118,11 @@ def verify(db: Connection, key: bytes, lanes: int, since: Checkpoint | None = No
     for row in db.rows(schema.HEADS):
         head = heads[row[0]] = Head.of(row)
         findings += examine(key, head, str(row[-1]), note_clock(_entries(db, schema.EVENTS_OF_LANE, row[0]), notes))
-    findings += [Finding(lane, 0, Phrase("the lane's head is gone")) for lane in range(lanes) if lane not in heads]
+    findings += [Finding(lane, None, _NO_HEAD) for lane in range(lanes) if lane not in heads]
     for stray in _entries(db, schema.EVENTS_ELSEWHERE, lanes):
         findings.append(Finding(stray.lane, stray.position, Phrase("in no lane of this journal"), stray.case))
-    findings += _derived(db, whole=not findings)
+    whole = not findings
+    findings += _derived(db, whole=whole)
     if since:
         findings += _changes(db, key, since, heads)
     return Verification(
@@ -119,6 +131,7 @@ def verify(db: Connection, key: bytes, lanes: int, since: Checkpoint | None = No
         tuple(findings),
         tuple(notes),
         "" if findings else str(Checkpoint.of(key, [(head.events, head.last) for head in heads.values()])),
+        whole,
     )
 
 
@@ -127,11 +140,11 @@ def verify_lane(db: Connection, key: bytes, lane: int) -> Verification:
     notes: list[Finding] = []
     rows = db.rows(schema.HEAD, lane)
     if not rows:
-        return Verification(0, 0, (Finding(lane, 0, Phrase("the lane's head is gone")),))
+        return Verification(0, 0, (Finding(lane, None, _NO_HEAD),), whole=False)
     head = Head.of(rows[0])
     entries = note_clock(_entries(db, schema.EVENTS_OF_LANE, lane), notes)
     findings = tuple(examine(key, head, str(rows[0][-1]), entries))
-    return Verification(head.events, head.cases, findings, tuple(notes))
+    return Verification(head.events, head.cases, findings, tuple(notes), whole=not findings)
 
 
 def _entries(db: Connection, statement: str, lane: int) -> Iterator[Entry]:
@@ -142,7 +155,7 @@ def _changes(db: Connection, key: bytes, since: Checkpoint, heads: Mapping[int, 
     """Lanes that do not begin with what they held at a checkpoint."""
     if since.key != key_check(key)[:8]:
         said = Phrase("the checkpoint was made with another key: of another journal, or both were replaced")
-        yield Finding(0, 0, said)
+        yield Finding(None, None, said)
         return
     ends: list[tuple[int, str]] = []
     whole = True
@@ -159,9 +172,9 @@ def _changes(db: Connection, key: bytes, since: Checkpoint, heads: Mapping[int, 
             problem = Phrase("the lane differs from what it was at the checkpoint")
         if problem:
             whole = False
-            yield Finding(lane, min(count, heads[lane].events) if lane in heads else 0, problem)
+            yield Finding(lane, min(count, heads[lane].events) or None if lane in heads else None, problem)
     if whole and Checkpoint.of(key, ends).digest != since.digest:
-        yield Finding(0, 0, Phrase("a lane differs from what it was at the checkpoint; which one is not known"))
+        yield Finding(None, None, Phrase("a lane differs from what it was at the checkpoint; which one is not known"))
 
 
 def _derived(db: Connection, *, whole: bool) -> Iterator[Finding]:
@@ -176,12 +189,12 @@ def _derived(db: Connection, *, whole: bool) -> Iterator[Finding]:
         opened -= len(keys)
         if keys != [key] * bool(key):
             astray = True
-            yield Finding(0, 0, Phrase("an idempotency key does not lead to its case"), summary.case)
+            yield Finding(None, None, _ASTRAY, summary.case)
         stored = rows[0][6:9]
         summarised -= stored[0] is not None
         if whole and stored != summary[1:]:
-            yield Finding(0, 0, Phrase("the list of cases differs from the events of this case"), summary.case)
+            yield Finding(None, None, _DIFFERS, summary.case)
     if opened and not astray:
-        yield Finding(0, 0, Phrase("an idempotency key does not lead to its case"))
+        yield Finding(None, None, _ASTRAY)
     if whole and summarised:
-        yield Finding(0, 0, Phrase("the list of cases has a case without events"))
+        yield Finding(None, None, _WITHOUT_EVENTS)
