@@ -10,6 +10,7 @@ import kit
 from kit.counter import ALL, CARD, Counter, ok, psam_of
 from sscard.driver.api import DriverOptions, Readers, SSCardDriver
 from sscard.driver.hoststrings import CardHolderBase
+from sscard.errors import InputError
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import open_card, save_card
@@ -56,6 +57,52 @@ def test_basic_data_by_the_hsm(personality: str, contact: bool) -> None:
     out = ok(counter.driver.iReadCardBas_HSM_Step2(key))
     assert out == basic_data(personality, "000000000000")
     assert not counter.chip.snapshot().powered
+
+
+@by_personality
+def test_a_device_serial_is_the_ninth_field(personality: str, contact: bool) -> None:
+    """Programs send it to the host as terminal code (driver-api.md §4)."""
+    for serial, last in (("DEV00001", "|DEV00001|"), ("", "||")):
+        counter = Counter(personality, contact=contact, device_serial=serial)
+        asked = ok(counter.driver.iReadCardBas_HSM_Step1(counter.type))
+        assert asked.count("|") == 9
+        assert asked.endswith(last)
+        out = ok(counter.driver.iReadCardBas_HSM_Step2(counter.host.check_card(asked)))
+        assert out == basic_data(personality, "000000000000")
+
+
+@pytest.mark.parametrize("serial", ["a|b", "a\n", "x" * 129])
+def test_a_device_serial_that_would_break_the_string_is_refused(serial: str, contact: bool) -> None:
+    with pytest.raises(InputError, match="a device serial has up to 128 characters"):
+        Counter(contact=contact, device_serial=serial)
+
+
+@pytest.mark.parametrize("given", ["||", "", "|", "0" * 32 + "||"])
+@by_personality
+def test_a_driver_that_authenticates_3_0_cards_only(personality: str, given: str, contact: bool) -> None:
+    """[OC-44]: fields 5 to 8 of 1.0 and 2.0 cards are empty, and Step2 takes any pKey."""
+    counter = Counter(personality, contact=contact, internal_authentication="3.0", device_serial="DEV00001")
+    asked = ok(counter.driver.iReadCardBas_HSM_Step1(counter.type))
+    head = f"510100|{HISTORICAL}|{counter.algorithm}|{CODE}|"
+    genuine = any(name.startswith("INTERNAL AUTHENTICATION") for name in counter.sent())
+    if personality == "v3-sm4":
+        assert genuine
+        assert "||" not in asked
+        assert counter.driver.iReadCardBas_HSM_Step2(given)[0] == -42
+        asked = ok(counter.driver.iReadCardBas_HSM_Step1(counter.type))
+        given = counter.host.check_card(asked)
+    else:
+        assert not genuine
+        assert asked == f"{head}||||DEV00001|"
+        assert counter.host.check_card(asked) == "||"
+    out = ok(counter.driver.iReadCardBas_HSM_Step2(given))
+    assert out == basic_data(personality, "000000000000")
+
+
+def test_a_card_that_was_authenticated_needs_its_proof(contact: bool) -> None:
+    counter = Counter("v2-3des", contact=contact)
+    ok(counter.driver.iReadCardBas_HSM_Step1(counter.type))
+    assert counter.driver.iReadCardBas_HSM_Step2("||")[0] == -42
 
 
 def test_with_a_psam_the_hsm_steps_know_the_terminal(contact: bool) -> None:

@@ -122,7 +122,8 @@ def test_pay_info_is_checked(counter: Counter, pay: str, code: int) -> None:
 
 def test_what_the_host_sends_is_checked(counter: Counter) -> None:
     for key, code in (
-        ("", -14),
+        ("", -42),
+        ("0" * 33, -14),
         ("1|20260105093000|00000000|", -42),
         ("0000000x|20260105093000|00000000|", -41),
         ("00000001|20260199093000|00000000|", -23),

@@ -226,7 +226,7 @@ REACHED: dict[int, Callable[[], Result]] = {
     -11: lambda: opened_by(raising(ReaderError("PC/SC: reader unavailable"))),
     -12: lambda: Counter().driver.iReloadPIN_HSM_Step2("0" * 32),
     -13: lambda: rewritten(0x03, "4.00").driver.iChangePIN(1),
-    -14: lambda: Counter().driver.iVerifyPIN(5),
+    -14: lambda: Counter().driver.iUnblockPIN(1, CARD[:32]),
     -15: wrong_checksum,
     -20: lambda: Counter().driver.iUnblockPIN(1, f"{'0' * 32}|A00000011|"),
     -21: not_genuine,
@@ -364,7 +364,7 @@ def test_a_mistake_in_a_program_passes_and_the_device_is_closed_all_the_same() -
 def test_a_terminal_without_a_reader_of_this_kind() -> None:
     driver = SSCardDriver(Readers(), ScriptedPad())
     assert driver.iVerifyPIN(1)[0] == driver.iVerifyPIN(4)[0] == -12
-    assert driver.iVerifyPIN(0)[0] == -14
+    assert driver.iVerifyPIN(0)[0] == driver.iVerifyPIN(5)[0] == -1
 
 
 def test_the_psam_that_leaves_in_the_middle() -> None:

@@ -163,6 +163,28 @@ def test_ssses_own_files_are_written_too(counter: Counter) -> None:
     assert b"\x0b\x01\x55" in stored(counter, 0x3F00, 0x06)
 
 
+@pytest.mark.parametrize("df", ["3F00", "DDF1"])
+def test_3f00_and_ddf1_name_ssse_and_the_answer_keeps_the_spelling(counter: Counter, df: str) -> None:
+    """A window program reads 3F00EF06|08|09|$ (driver-api.md §2)."""
+    assert read(counter, f"{df}EF06|08|09|$", KEY) == f"{df}EF06|410402198503150009|张三|$"
+    assert read(counter, f"{df}EF05|07|$SSSEEF05|07|$") == f"{df}EF05|A00000011|$SSSEEF05|A00000011|$"
+    ok(write(counter, f"{df}EF06|0B|$", f"{df}EF06|55|$"))
+    assert b"\x0b\x01\x55" in stored(counter, 0x3F00, 0x06)
+    ok(write(counter, f"{df}EF06|0B|$", "SSSEEF06|56|$"))
+    assert b"\x0b\x01\x56" in stored(counter, 0x3F00, 0x06)
+
+
+@pytest.mark.parametrize("df", ["3F00", "DDF1"])
+def test_ssse_has_three_names_in_the_hsm_steps_too(later: Counter, df: str) -> None:
+    counter = Counter(later.personality)
+    key = counter.host.authenticate(counter.basic, ok(counter.driver.iWriteCard_HSM_Step1(1, CARD, f"{df}EF06|0B|$")))
+    ok(counter.driver.iWriteCard_HSM_Step2(key, f"{df}EF06|55|$"))
+    if counter.generation == "3.0":
+        asked = ok(counter.driver.iReadCard_HSM_Step1(1, CARD, f"{df}EF06|0B|$"))
+        key = counter.host.authenticate(counter.basic, asked)
+        assert ok(counter.driver.iReadCard_HSM_Step2(key)) == f"{df}EF06|55|$"
+
+
 def test_only_the_card_writes_its_transactions(counter: Counter) -> None:
     data = "DF04EF08|0001^2^510100000001^20250101120000^00000000^00000001^00000000^|$"
     assert write(counter, "DF04EF08|$", data)[0] == -27010
@@ -215,6 +237,9 @@ def test_nothing_is_written_where_one_of_the_values_does_not_fit(counter: Counte
         ("DF01EF05|0G|$", -14),
         ("DF01EF05|0E:0|$", -14),
         ("DX01EF05|0E|$", -14),
+        ("3F01EF05|0E|$", -14),
+        ("DDF2EF05|0E|$", -14),
+        ("3F00|0E|$", -14),
         ("DF01|0E|$", -14),
         ("SSSEEF07|01|$", -14),
         ("DF01EF05|0E|$" * 90, -42),

@@ -85,11 +85,19 @@ def test_our_library_in_front_of_a_server(ours: Path, place: str, charset: str) 
         assert done.stdout == "0\tSSSEEF05|A00000011|$\n"
 
 
+def test_a_pin_after_the_parameters_calls_the_function_that_takes_it(ours: Path, place: str) -> None:
+    with serving(place) as service:
+        steps = f"iChangePIN\t1\t123456\t654321\niVerifyPIN\t1\t123456\niReloadPIN_HSM_Step2\t{'0' * 32}\t739184\n"
+        done = call(ours, stdin=steps, place=place)
+    assert done.stdout.splitlines() == ["0\t", "-51\t密码错误，剩余5次", "-12\t未建立连接"]
+    assert service.pad.prompts == []
+
+
 def test_json_for_programs(ours: Path, place: str) -> None:
     with serving(place):
         done = call(ours, "iVerifyPIN", 9, "--json", place=place)
     content = json.loads(done.stdout)
-    assert (content["schema"], content["function"], content["code"]) == ("sscard.driver-call/1", "iVerifyPIN", -14)
+    assert (content["schema"], content["function"], content["code"]) == ("sscard.driver-call/1", "iVerifyPIN", -1)
 
 
 def test_the_steps_of_a_group_stay_together_and_no_pin_is_shown(ours: Path, place: str) -> None:
@@ -146,10 +154,11 @@ def test_a_library_that_writes_beyond_its_buffer_is_reported(vendor: Path) -> No
     ("words", "problem"),
     [
         (["iVerifyPin", "1"], "did you mean 'iVerifyPIN'?"),
-        (["iVerifyPIN"], "numbers: 1, then texts: 0"),
-        (["iVerifyPIN", "one"], "numbers: 1, then texts: 0"),
-        (["iVerifyPIN", "--", "--1"], "numbers: 1, then texts: 0"),
-        (["iVerifyPIN", "1", "739184"], "numbers: 1, then texts: 0"),
+        (["iVerifyPIN"], "numbers: 1, then texts: 0/1"),
+        (["iVerifyPIN", "one"], "numbers: 1, then texts: 0/1"),
+        (["iVerifyPIN", "--", "--1"], "numbers: 1, then texts: 0/1"),
+        (["iVerifyPIN", "1", "739184", "739184"], "numbers: 1, then texts: 0/1"),
+        (["iVerifyPIN", "1", "739184"], "has no function iVerifyPIN_Digits"),
         (["iUnblockPIN", "1", "a|b|"], "has no function iUnblockPIN"),
         (["iReadCardBas_HSM_Step2", "\U0001f600"], "cannot be encoded"),
     ],

@@ -44,6 +44,8 @@ NO_ANSWER, LIBRARY, READER, NOT_CONNECTED, UNSUPPORTED, PARAMETER, CHECKSUM, LEN
     -15,
     -42,
 )
+PINS_GIVEN = "_Digits"
+"""End of the names of the functions that take the PINs; the server knows them by the number of parameters."""
 HEADER = (native.source_folder() / native.HEADER).read_text()
 SIGNATURES = {
     name: parameters.split(", ") for name, parameters in re.findall(r"long SSCARD_CALL (\w+)\(([^)]*)\);", HEADER)
@@ -53,6 +55,8 @@ SIZES = {
     "iReadCard_HSM_Step2": 20480,
     "iVerifyPIN": 512,
     "iChangePIN": 512,
+    "iVerifyPIN_Digits": 512,
+    "iChangePIN_Digits": 512,
     "iReloadPIN": 512,
     "iReloadPIN_HSM_Step1": 512,
     "iUnblockPIN": 512,
@@ -132,10 +136,18 @@ def loaded(library: Path) -> Iterator[Any]:
 
 def test_the_header_has_the_functions_of_the_driver() -> None:
     """Name by name, parameter by parameter; the server's table too."""
-    assert set(SIGNATURES) == set(FUNCTIONS) == {name for name in vars(SSCardDriver) if re.match("i[A-Z]", name)}
+    declared = {name for name in SIGNATURES if not name.endswith(PINS_GIVEN)}
+    assert declared == set(FUNCTIONS) == {name for name in vars(SSCardDriver) if re.match("i[A-Z]", name)}
     written = {"int": "int {}", "str": "char *{}"}
-    for name, parameters in SIGNATURES.items():
+    for name in declared:
+        parameters = SIGNATURES[name]
         _, *expected = inspect.signature(getattr(SSCardDriver, name)).parameters.values()
+        pins = [one.name for one in expected if one.default is None]
+        assert list(FUNCTIONS[name].pins) == pins
+        assert (name + PINS_GIVEN in SIGNATURES) == bool(pins)
+        if pins:
+            assert SIGNATURES[name + PINS_GIVEN] == [*parameters[:-1], *map("char *{}".format, pins), "char *pOutInfo"]
+        expected = [one for one in expected if one.default is not None]
         assert parameters == [written[one.annotation].format(one.name) for one in expected] + ["char *pOutInfo"]
         numbers = sum(one.annotation == "int" for one in expected)
         next_step = re.sub(r"\d$", lambda step: str(int(step[0]) + 1), name)
@@ -169,7 +181,7 @@ def test_each_function_hands_its_parameters_over_and_its_answer_back(
     with loaded(library) as opened:
         sent = [value.encode(charset) if isinstance(value, str) else value for value in given]
         assert getattr(opened, name)(*sent, out) == 0
-    assert out.value.decode(charset) == "|".join((name, *map(str, given)))
+    assert out.value.decode(charset) == "|".join((name.removesuffix(PINS_GIVEN), *map(str, given)))
 
 
 @pytest.mark.parametrize("name", SIGNATURES)
@@ -200,6 +212,7 @@ def test_a_null_pointer_is_a_parameter_error(
 def test_a_parameter_has_the_length_of_the_sheet_at_most(call: Path, place: str, echo: Echo) -> None:
     longest = {"iUnblockPIN 1": 128, "iReadCard 1 1 x": 1024, "iWriteCard 1 x x": 20480, "iDoDebit 1 x": 512}
     longest |= {"iReadCard_HSM_Step2": 32, "iReloadPIN_HSM_Step3": 50, "iUnblockPIN_HSM_Step3": 18}
+    longest |= {"iVerifyPIN_Digits 1": 16, "iChangePIN_Digits 1 x": 16, "iReloadPIN_HSM_Step2_Digits x": 16}
     echo.answer = lambda *given: (0, str(len(given[-1])))
     for words, size in longest.items():
         for length, told in ((size, (0, str(size))), (size + 1, (LENGTH, describe(LENGTH)))):
@@ -221,6 +234,15 @@ def test_the_basic_data_and_a_changed_pin(call: Path, service: Service) -> None:
     )
     assert (changed, wrong, right) == ((0, ""), (-51, "密码错误，剩余5次"), (0, ""))
     assert service.functions == ["iReadCardBas 0", "iChangePIN 0", "iVerifyPIN -51", "iVerifyPIN 0"]
+
+
+def test_a_pin_is_a_parameter(call: Path, service: Service) -> None:
+    """driver-api.md §3.1, in C: nothing is entered at the pad."""
+    words = "iVerifyPIN_Digits 1 123456 / iChangePIN_Digits 1 123456 12345F / iVerifyPIN_Digits 1 12345F"
+    assert run(call, service.place, words + " / iVerifyPIN_Digits 1 123456") == [(0, "")] * 3 + [
+        (-51, "密码错误，剩余5次")
+    ]
+    assert service.pad.prompts == []
 
 
 def test_text_is_gbk_unless_the_program_wants_another(call: Path, service: Service) -> None:

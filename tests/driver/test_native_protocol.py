@@ -26,7 +26,7 @@ from sscard.errors import InputError
 from sscard.issuer import Card
 from sscard.version import __version__
 
-READER, NOT_CONNECTED, UNSUPPORTED, PARAMETER, CHARACTERS, LENGTH = -11, -12, -13, -14, -41, -42
+CARD_TYPE, READER, NOT_CONNECTED, UNSUPPORTED, PARAMETER, CHARACTERS, LENGTH = -1, -11, -12, -13, -14, -41, -42
 BUSY = (READER, describe(READER))
 STEP_1 = ("iUnblockPIN_HSM_Step1", "1", CARD)
 STEP_2 = ("iUnblockPIN_HSM_Step2", "0" * 32)
@@ -79,8 +79,11 @@ def test_it_greets_and_answers_at_either_kind_of_place(tmp_path: Path, place: st
         (("iReadCardBas", "1.0"), PARAMETER),
         (("iReadCardBas", "１"), PARAMETER),
         (("iReadCardBas", "99999999999"), PARAMETER),
-        (("iReadCardBas", "5"), PARAMETER),
-        (("iVerifyPIN", "-1"), PARAMETER),
+        (("iReadCardBas", "5"), CARD_TYPE),
+        (("iVerifyPIN", "-1"), CARD_TYPE),
+        (("iVerifyPIN", "1", "123456", "123456"), PARAMETER),
+        (("iChangePIN", "1", "123456"), PARAMETER),
+        (("iReloadPIN_HSM_Step3", "0" * 34, "123456"), PARAMETER),
         (("iUnblockPIN", "1", "%"), PARAMETER),
         (("iUnblockPIN", "1", "%4"), PARAMETER),
         (("iUnblockPIN", "1", "%zz"), PARAMETER),

@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from random import Random
 
 import pytest
 
 import kit
-from kit.programs import running
+from kit.bench import Bench
 from kit.waiting import PATIENCE
 from sscard.card import Chip
-from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import issue_card
 from sscard.terminal import CardSession
-from sscard.transport.connection import Connection
-from sscard.transport.pcsc import wait_for_card
-from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
-from sscard.transport.vpcd import VirtualReaderSlot
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 OTHER_PIN = "2468135"
@@ -42,49 +32,6 @@ class Unnamed:
 
     def transmit(self, command: bytes) -> bytes:
         return self._chip.transmit(command).replace(bytes.fromhex("9F0C038601"), bytes.fromhex("9F0D038601"))
-
-
-@dataclass
-class Bench:
-    """A card in a reader of a private daemon, and the environment of a program that uses it with the HSM."""
-
-    daemon: PrivatePcscd
-    environment: dict[str, str]
-    turns: Iterator[int] = field(default_factory=count)
-
-    @contextmanager
-    def inserted(self, card: Connection) -> Iterator[str]:
-        """The card in the next reader; its name."""
-        number = next(self.turns) % self.daemon.readers
-        reader = self.daemon.reader_name(number)
-        assert wait_for_card(reader, present=False, timeout=PATIENCE)
-        with VirtualReaderSlot(self.daemon.port(number), card):
-            assert wait_for_card(reader, timeout=PATIENCE)
-            yield reader
-
-    def run(self, program: list[str], reader: str, *words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603
-            [*program, reader, *words],
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-
-
-@pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
-    token = tmp_path_factory.mktemp("hsm") / "token"
-    with PrivatePcscd() as daemon, running("hsm", "serve", "--port", 0, "--token-file", token) as service:
-        url = service.line_with("HSM at ").split()[2].rstrip(",")
-        places = {"SSCARD_HSM": url, "SSCARD_HSM_PORT": url.rpartition(":")[2], "SSCARD_HSM_TOKEN": str(token)}
-        yield Bench(daemon, {**os.environ, **daemon.environment, **places})
 
 
 @pytest.fixture(scope="module", params=["pyscard", "winscard", "java", "node"])

@@ -24,6 +24,7 @@ from sscard.errors import InputError
 from sscard.i18n.language import N_, _, visible
 
 if TYPE_CHECKING:
+    from sscard.driver.errors import ErrorTable
     from sscard.driver.station import Reader
     from sscard.terminal.pinpad import PinPad
 
@@ -48,6 +49,13 @@ class PsamLevel(StrEnum):
     national = "national"
     province = "province"
     city = "city"
+
+
+class InternalAuth(StrEnum):
+    """Which cards iReadCardBas_HSM_Step1 authenticates."""
+
+    all = "all"
+    v3 = "3.0"
 
 
 system_option = option(
@@ -122,6 +130,23 @@ def path(system: System, as_json: bool) -> None:
 @option("--keys", type=FILE, help=N_("Key addresses and roots of the PSAM. Default: the built-in test keys."))
 @option("--place", type=PLACE, default="", help=N_("Place policy: what an initial PIN may do."))
 @option(
+    "--errors",
+    type=Words("sscard.driver.errors:ErrorTable"),
+    default="standard",
+    help=N_("Table of return codes: of the test standard, or the alternative one of a control, compiled or as script."),
+)
+@option(
+    "--device-serial",
+    type=Text(N_("TEXT")),
+    help=N_("Device serial, the ninth field of iReadCardBas_HSM_Step1. Default: eight fields."),
+)
+@option(
+    "--internal-auth",
+    type=Words(InternalAuth),
+    default=InternalAuth.all,
+    help=N_("Cards that iReadCardBas_HSM_Step1 authenticates; of the others it leaves fields 5 to 8 empty."),
+)
+@option(
     "--listen",
     type=Address(N_("ADDRESS"), path="(?P<path>(?!tcp:).+)"),
     help=N_("Unix socket, or tcp:PORT. Default: where the library looks for it."),
@@ -140,6 +165,9 @@ def serve(
     terminal: str,
     keys: Path | None,
     place: str,
+    errors: ErrorTable,
+    device_serial: str | None,
+    internal_auth: InternalAuth,
     listen: str | None,
     idle: float | None,
     message_timeout: float,
@@ -155,7 +183,12 @@ def serve(
     from sscard.issuer import find_place
 
     hierarchy = keys_of(keys)
-    options = DriverOptions(place=find_place(place) if place else None)
+    options = DriverOptions(
+        place=find_place(place) if place else None,
+        errors=errors,
+        device_serial=device_serial,
+        internal_authentication=internal_auth.value,
+    )
     with ExitStack() as held, _terminal_kept():
         contact, other = _interfaces(target, held)
         readers = Readers(contact, _interfaces(contactless, held)[1] if contactless else other)

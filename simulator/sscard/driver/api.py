@@ -34,7 +34,7 @@ from sscard.driver.files import (
 )
 from sscard.driver.pins import Use
 from sscard.driver.requests import BeginPurchase, CheckCard, Require, WriteData
-from sscard.driver.station import DriverOptions, KeyAddresses, Readers
+from sscard.driver.station import EVERY_CARD, DriverOptions, KeyAddresses, Readers
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
@@ -70,12 +70,13 @@ class SSCardDriver(DriverCalls):
 
     @function(OUT_1024)
     def iReadCardBas_HSM_Step1(self, iType: int) -> Flow[str]:
-        """What the HSM needs to check the card, and to prove RKSSSE to a 3.0 card (8 fields)."""
+        """What the HSM needs to check the card, and to prove RKSSSE to a 3.0 card (8 fields, or 9 with a serial)."""
         card, issuer = self._open(iType)
-        original, factor = yield from flows.two_challenges()
-        proof = yield from flows.internal_authentication(factor, original)
-        key_original, key_factor = b"", b""
+        original = factor = proof = key_original = key_factor = b""
         holder_key = GENERATIONS[issuer.generation].holder_key
+        if holder_key or self._terminal.options.internal_authentication == EVERY_CARD:
+            original, factor = yield from flows.two_challenges()
+            proof = yield from flows.internal_authentication(factor, original)
         if holder_key:
             key_original, key_factor = yield from flows.two_challenges()
         internal, key_proof = yield CheckCard(card, factor, original, key_factor, key_original)
@@ -95,7 +96,7 @@ class SSCardDriver(DriverCalls):
         """Read items of files in turn: prove the file's key with the PSAM, verify the PIN once, read the items."""
         given, files = fields.card_info(pCardInfo), fields.files(pFileAddr)
         card = self._terminal.open(iType, given)
-        specs = [file_at(card, file.df, file.ef) for file in files]
+        specs = [file_at(card, *file.place) for file in files]
         for spec, file in zip(specs, files, strict=True):
             check_address(spec, file)
         wanted = [read_access(spec.read_rule, iAuthType) for spec in specs]
@@ -119,7 +120,7 @@ class SSCardDriver(DriverCalls):
         """
         given, file = fields.card_info(pCardInfo), fields.files(pFileAddr)[0]
         card = self._terminal.open(iType, given)
-        spec = file_at(card, file.df, file.ef)
+        spec = file_at(card, *file.place)
         check_address(spec, file)
         access = read_access(spec.read_rule, BY_KEY)
         if not access.key:
@@ -176,19 +177,37 @@ class SSCardDriver(DriverCalls):
         return pKey, pWriteData
 
     @function(OUT_512)
-    def iVerifyPIN(self, iType: int) -> Flow[str]:
-        """Ask for the PIN and verify it: −51 with the tries left. No prompt if the card has no PIN."""
-        self._terminal.open(iType)
-        yield from self._verify_pin("verify")
+    def iVerifyPIN(self, iType: int, pin: str | None = None) -> Flow[str]:
+        """Ask for the PIN and verify it: −51 with the tries left. No prompt if the card has no PIN.
+
+        With ``pin`` (driver-api.md §3.1): power-up, SELECT SSSE and VERIFY
+        only, and the card stays powered until the next function.
+        """
+        if pin is None:
+            self._terminal.open(iType)
+            yield from self._verify_pin("verify")
+        else:
+            digits = self._terminal.pins.given(pin)
+            self._terminal.select(iType)
+            yield from flows.verify_pin(digits)
         return ""
 
     @function(OUT_512)
-    def iChangePIN(self, iType: int) -> Flow[str]:
-        """Ask for the old PIN and twice for the new PIN, change it (修改). No prompt for the old one without a PIN."""
+    def iChangePIN(self, iType: int, oldPin: str | None = None, newPin: str | None = None) -> Flow[str]:
+        """Ask for the old PIN and twice for the new PIN, change it (修改). No prompt for the old one without a PIN.
+
+        With ``oldPin`` and ``newPin`` (driver-api.md §3.1): one CHANGE PIN
+        with these, of which an empty one is left out.
+        """
+        pins = self._terminal.pins
         card = self._terminal.open(iType)
         initial = yield from self._terminal.initial_pin(card)
-        old: str = (yield AskPin(ENTER_OLD)) if (yield from _needs_pin()) else ""
-        new = yield from self._terminal.pins.ask_new(initial)
+        if oldPin is None or newPin is None:
+            old: str = (yield AskPin(ENTER_OLD)) if (yield from _needs_pin()) else ""
+            new = yield from pins.ask_new(initial)
+        else:
+            old, new = (pins.given(pin) if pin else "" for pin in (oldPin, newPin))
+            pins.refuse_initial(new, initial)
         yield from flows.change_pin(old, new)
         return ""
 
@@ -203,13 +222,16 @@ class SSCardDriver(DriverCalls):
         return self._reload_pin(iType, pCardInfo)
 
     @step(OUT_1024, key=KEY_PROOF)
-    def iReloadPIN_HSM_Step2(self, pKey: str) -> tuple[str, ...]:
-        """Prove PUK, ask twice for the new PIN; what the HSM needs for the command (5 fields, the PIN among them)."""
-        return (pKey,)
+    def iReloadPIN_HSM_Step2(self, pKey: str, newPin: str | None = None) -> tuple[str, ...]:
+        """Prove PUK, ask twice for the new PIN; what the HSM needs for the command (5 fields, the PIN among them).
+
+        ``newPin`` replaces the prompts (driver-api.md §3.1).
+        """
+        return (pKey,) if newPin is None else (pKey, newPin)
 
     @step(OUT_1024, key=KEY_RESET)
     def iReloadPIN_HSM_Step3(self, pKey: str) -> tuple[str, ...]:
-        """Send the HSM's command to the card."""
+        """Send the HSM's command to the card; a pKey of its data alone gets the header of step 2."""
         return (pKey,)
 
     @function(OUT_512)

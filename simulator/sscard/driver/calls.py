@@ -24,17 +24,32 @@ D = TypeVar("D", bound="DriverCalls")
 
 OUT_512, OUT_1024, OUT_2048, OUT_20480 = 512, 1024, 2048, 20480
 """Sizes of pOutInfo in bytes of GBK, including the terminating zero of C."""
-LONGEST: Final = {"pCardInfo": 128, "pFileAddr": 1024, "pWriteData": 20480, "pPayInfo": 512}
+LONGEST: Final = {
+    "pCardInfo": 128,
+    "pFileAddr": 1024,
+    "pWriteData": 20480,
+    "pPayInfo": 512,
+    "pin": 16,
+    "oldPin": 16,
+    "newPin": 16,
+}
 """Maximum bytes of a text parameter; for pKey see the function."""
 LAST = ""
+GIVEN_PINS: Final = "_Digits"
+"""End of the name of the C function that takes the PINs as parameters, because C has no optional ones."""
 
 
 @dataclass(frozen=True)
 class Function:
-    """A row of the table: parameters in the order of C without pOutInfo, size of pOutInfo, longest pKey."""
+    """A row of the table: parameters in the order of C without pOutInfo, size of pOutInfo, longest pKey.
+
+    ``pins`` are the PINs that may follow, all or none, instead of an entry at
+    the PIN pad (driver-api.md §3.1).
+    """
 
     name: str
     parameters: dict[str, type[int] | type[str]]
+    pins: tuple[str, ...]
     size: int
     key: int
     description: str
@@ -48,6 +63,15 @@ class Function:
     def texts(self) -> int:
         """Number of text parameters."""
         return len(self.parameters) - self.numbers
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """Possible numbers of parameters, without the PINs and with them."""
+        return tuple(sorted({len(self.parameters), len(self.parameters) + len(self.pins)}))
+
+    def exported(self, count: int) -> str:
+        """The name of the C function that takes this number of parameters."""
+        return self.name if count == len(self.parameters) else self.name + GIVEN_PINS
 
     @cached_property
     def next_step(self) -> str:
@@ -103,7 +127,8 @@ def _enter(declared: Callable[..., Any], size: int, key: int = 0) -> Function:
     _, *given = inspect.signature(declared, eval_str=True).parameters.values()
     row = Function(
         declared.__name__,
-        {each.name: each.annotation for each in given},
+        {each.name: each.annotation for each in given if each.default is each.empty},
+        tuple(each.name for each in given if each.default is not each.empty),
         size,
         key,
         inspect.cleandoc(declared.__doc__ or ""),
@@ -117,8 +142,8 @@ class DriverCalls:
 
     ``addresses`` is the operator's key-address map, by default that of the
     built-in test keys. Between the steps of an HSM group the card stays
-    powered; any error, ``close``, or any other function ends the group. A PIN
-    is returned only where the standard requires it: field 5 of
+    powered; any error, ``close``, or any other function ends the group. After
+    iVerifyPIN with a PIN it stays powered too. A PIN is returned only where the standard requires it: field 5 of
     iReloadPIN_HSM_Step2.
     """
 
@@ -166,11 +191,12 @@ class DriverCalls:
             if self._steps is not None and self._steps.waits:
                 self._awaited = row.next_step
         except FAILURES as error:
-            return outcome(error, reversed_tries=self._terminal.options.reversed_tries)
+            options = self._terminal.options
+            return outcome(error, options.errors, row.name, reversed_tries=options.reversed_tries)
         else:
             return int(Code.OK), out
         finally:
-            if self._awaited == LAST:
+            if self._awaited == LAST and not self._terminal.stays_powered:
                 self.close()
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Final
 
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.errors import InputError, MissingPart
 from sscard.pickling import PortableError
-from sscard.standard.apdu import status_words, tries_in
+from sscard.standard.apdu import SW, status_words, tries_in
 from sscard.terminal.errors import ApduError, PinBlocked, UnknownAlgorithm, WrongPin
 from sscard.terminal.psam import PsamError
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
@@ -41,6 +41,8 @@ class Code(IntEnum):
     """The check byte of the ATR (TCK) is wrong."""
     IDENTIFICATION_CODE = -20
     NOT_GENUINE = -21
+    HSM_DIFFERS = -25
+    """Alternative table: ``NOT_GENUINE`` in iReadCardBas_HSM_Step2."""
     OTHER_CARD = -22
     ILLEGAL_DATA = -23
     PSAM_LEVEL = -24
@@ -60,10 +62,25 @@ class Code(IntEnum):
     HSM_NOT_NEEDED = -2204
     KEY_NOT_FOUND = -27272
     """Also ``-SW`` of 6A88."""
+    UNKNOWN = -999
+    """Alternative table: a status word without a code."""
 
 
+LOWEST_STATUS: Final = 0x6000
+"""Smaller numbers are no status words."""
 FALLBACK: Final = frozenset({Code.NO_PSAM, Code.PSAM_ALGORITHM, Code.PSAM_RKSSSE, Code.KEY_NOT_FOUND, Code.PSAM_LEVEL})
 """The five codes on which an application continues with the HSM functions (driver-api.md §5)."""
+
+
+class ErrorTable(StrEnum):
+    """Which table of return codes a driver uses (driver-api.md §7 and §7.1) [OC-43]."""
+
+    STANDARD = "standard"
+    ALTERNATIVE = "alternative"
+    """The control of a program, compiled."""
+    SCRIPT = "alternative-script"
+    """The same control as a script, which knows fewer status words."""
+
 
 TEXT: Final[dict[Code, str]] = {
     Code.CARD_TYPE: "卡类型不对",
@@ -78,6 +95,7 @@ TEXT: Final[dict[Code, str]] = {
     Code.CHECKSUM: "信息校验和出错",
     Code.IDENTIFICATION_CODE: "卡识别码格式错",
     Code.NOT_GENUINE: "内部认证失败，卡片不合法",
+    Code.HSM_DIFFERS: "卡与加密机内部认证结果不一致",
     Code.OTHER_CARD: "传入数据与卡内数据不符",
     Code.ILLEGAL_DATA: "传入数据不合法",
     Code.PSAM_LEVEL: "PSAM卡密钥级别不够",
@@ -96,6 +114,7 @@ TEXT: Final[dict[Code, str]] = {
     Code.PSAM_RKSSSE: "PSAM卡中无RKSSSE密钥",
     Code.HSM_NOT_NEEDED: "读取该文件不需要加密机",
     Code.KEY_NOT_FOUND: "未找到密钥或引用数据",
+    Code.UNKNOWN: "未知错误",
 }
 
 
@@ -112,6 +131,10 @@ class DriverError(PortableError):
         """The description in pOutInfo."""
         text = describe(self.code)
         return f"{text}，{self.detail}" if self.detail else text
+
+
+class ShortKey(DriverError):
+    """A pKey of a second step has too few characters: −42, or −23 by the alternative table."""
 
 
 def describe(code: int) -> str:
@@ -154,8 +177,21 @@ FAILURES: Final[tuple[type[Exception], ...]] = (
 """The errors that become a return code; any other is a programming error and is raised."""
 
 
-def outcome(error: Exception, *, reversed_tries: bool = False) -> tuple[int, str]:
-    """The return code and description of one of ``FAILURES``."""
+def outcome(
+    error: Exception,
+    table: ErrorTable = ErrorTable.STANDARD,
+    function: str = "",
+    *,
+    reversed_tries: bool = False,
+) -> tuple[int, str]:
+    """The return code and description of one of ``FAILURES`` that ended ``function``."""
+    if table != ErrorTable.STANDARD:
+        if isinstance(error, DriverError):
+            return _alternative_code(error, table, function)
+        if isinstance(error, PsamError) and error.code <= -LOWEST_STATUS:  # a status word of the PSAM
+            return _alternative_status(ApduError("PSAM", -error.code), table)
+        if isinstance(error, ApduError):
+            return _alternative_status(error, table)
     if isinstance(error, DriverError):
         return int(error.code), error.description
     if isinstance(error, PsamError):
@@ -170,3 +206,52 @@ def outcome(error: Exception, *, reversed_tries: bool = False) -> tuple[int, str
         return code_of(error.sw, reversed_tries=reversed_tries), status_words(error.sw).chinese
     code = next(code for kind, code in _TRANSPORT if isinstance(error, kind))
     return int(code), TEXT[code]
+
+
+_SAME: Final = frozenset(
+    {0x6981, 0x6982, 0x6983, 0x6984, 0x6988, 0x6A80, 0x6A81, 0x6A82, 0x6A83, 0x6A88, 0x9302, 0x9303, 0x9403, 0x9406}
+)
+"""Status words with the same code in both tables."""
+_UNKNOWN_TO_SCRIPT: Final = frozenset({0x6983, 0x6984, 0x6988, 0x6A80})
+_OTHER: Final = {
+    0x6C00: (-26368, "Lc/Le错误"),
+    0x6700: (-26369, "P1、P2与Lc不一致"),
+    0x6A86: (-26370, "P1、P2错误"),
+    0x6986: (-26881, "无效状态"),
+}
+"""Status words with another code in the alternative table."""
+_CLASS_WRONG: Final = (-26371, "CLA错误")
+_BLOCKED_IN_SCRIPT: Final = -27013
+
+
+def _alternative_code(error: DriverError, table: ErrorTable, function: str) -> tuple[int, str]:
+    """One of the driver's own codes in the alternative table (driver-api.md §7.1)."""
+    code = error.code
+    if isinstance(error, ShortKey):
+        code = Code.ILLEGAL_DATA
+    elif (function, code) == ("iReadCardBas_HSM_Step2", Code.NOT_GENUINE):
+        code = Code.HSM_DIFFERS
+    elif (function, code) == ("iReloadPIN_HSM_Step1", Code.OTHER_CARD):
+        code = Code.PARAMETER
+    elif (table, code) == (ErrorTable.SCRIPT, Code.PIN_BLOCKED):  # 6983 of VERIFY
+        code = Code.UNKNOWN
+    return int(code), describe(code) if code != error.code else error.description
+
+
+def _alternative_status(error: ApduError, table: ErrorTable) -> tuple[int, str]:
+    """A status word in the alternative table: −51 for every 63Cx, −999 for one without a line."""
+    sw, script = error.sw, table == ErrorTable.SCRIPT
+    tries = tries_in(sw)
+    if sw in _OTHER:
+        return _OTHER[sw]
+    if sw >> 8 == SW.UNKNOWN_CLA >> 8:
+        return _CLASS_WRONG
+    if tries is not None and not script:
+        return int(Code.PIN_WRONG), f"{TEXT[Code.PIN_WRONG]}，剩余{tries}次"
+    if isinstance(error, PinBlocked) and not script:
+        return int(Code.PIN_BLOCKED), TEXT[Code.PIN_BLOCKED]
+    if sw == SW.APPLICATION_BLOCKED and script:
+        return _BLOCKED_IN_SCRIPT, status_words(sw).chinese
+    if sw in _SAME and not (script and sw in _UNKNOWN_TO_SCRIPT):
+        return code_of(sw), status_words(sw).chinese
+    return int(Code.UNKNOWN), TEXT[Code.UNKNOWN]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from sscard.driver.errors import Code, DriverError
+from sscard.driver.errors import Code, DriverError, ShortKey
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, FACTOR_LENGTH, MAC_LENGTH
 from sscard.terminal.card import Identity
 from sscard.terminal.flow import Mac1
@@ -23,25 +23,40 @@ WRITE_DATA_LENGTH: Final = 20480
 PAY_INFO_LENGTH: Final = 512
 
 PROOF_LENGTH: Final = AUTHENTICATION_LENGTH + FACTOR_LENGTH
+PROOF_DIGITS: Final = 2 * PROOF_LENGTH
+PROOFS_LENGTH: Final = 2 * PROOF_DIGITS
+PURCHASE_KEY_LENGTH: Final = 8 + 14 + 8 + 3
+"""Characters of a pKey: a proof, two proofs without bars, and that of a purchase with its three bars."""
 CARD_NUMBER_LENGTH: Final = 9
 HEADER_LENGTH: Final = 5
 FILE_END: Final = "|$"
+SSSE: Final = "SSSE"
+SSSE_SPELLINGS: Final = ("3F00", "DDF1")
+"""DF parts of pFileAddr that mean SSSE too: the FID of the MF (program practice) and of SSSE (inferred)."""
 AMOUNT_LIMIT: Final = 0xFFFF_FFFF
 """42949672.95 yuan in fen: upper bound (exclusive) of an amount."""
 
+SERIAL: Final = re.compile(r"[^|\x00-\x1f\x7f]{0,128}")
+"""A device serial: up to 128 characters without bars and control characters."""
+
 _IDENTIFICATION_CODE = re.compile(r"\d{6}D156000005[0-9A-F]{16}", re.ASCII)
 _CARD_NUMBER = re.compile(r"[0-9A-Z]{9}", re.ASCII)
-_FILE = re.compile(r"(SSSE|DF[0-9A-F]{2})(EF[0-9A-F]{2})", re.ASCII)
+_FILE = re.compile(r"(SSSE|3F00|DDF1|DF[0-9A-F]{2})(EF[0-9A-F]{2})", re.ASCII)
 _HEX = re.compile(r"[0-9A-Fa-f]*", re.ASCII)
 _AMOUNT = re.compile(r"\d{1,8}\.\d\d", re.ASCII)
 
 
 class FileFields(NamedTuple):
-    """A file of pFileAddr or pWriteData: where it is and its fields, items or values."""
+    """A file of pFileAddr or pWriteData: where it is, in the spelling of the program, and its items or values."""
 
     df: str
     ef: int
     fields: tuple[str, ...]
+
+    @property
+    def place(self) -> tuple[str, int]:
+        """DF and EF, with one spelling of SSSE."""
+        return (SSSE if self.df in SSSE_SPELLINGS else self.df), self.ef
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,8 +186,21 @@ def proofs(text: str) -> tuple[bytes, bytes]:
     return proof(internal), proof(external) if external else b""
 
 
-def message(text: str, header: bytes) -> bytes:
-    """The pKey with a complete command with MAC; its header (5 bytes) must be the one returned before, else −23."""
+def at_least(key: str, least: int) -> str:
+    """A pKey of a second step unchanged; ``ShortKey`` if it has fewer than ``least`` characters."""
+    if len(key) < least:
+        raise ShortKey(Code.LENGTH)
+    return key
+
+
+def message(text: str, header: bytes, *, may_lack_header: bool) -> bytes:
+    """The pKey with a complete command with MAC; its header (5 bytes) must be the one returned before, else −23.
+
+    With ``may_lack_header`` a pKey of the command's data alone, 24 or 40
+    digits for a reset, gets the header (driver-api.md §3.1).
+    """
+    if may_lack_header and len(text) == 2 * header[-1]:
+        text = upper_hex(header) + text
     command = hexadecimal(text, HEADER_LENGTH + header[-1])
     if command[:HEADER_LENGTH] != header:
         raise DriverError(Code.ILLEGAL_DATA)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from sscard.driver.errors import Code, DriverError
-from sscard.driver.fields import FileFields, any_hexadecimal, file_text, upper_hex
+from sscard.driver.fields import SSSE, FileFields, any_hexadecimal, file_text, upper_hex
 from sscard.standard.apdu import SW, command
 from sscard.standard.encoding import decode_an, decode_cn, encode_an, encode_cn, records, tlv
 from sscard.standard.generations import GENERATIONS
@@ -58,7 +58,7 @@ def check_address(spec: FileSpec, file: FileFields) -> None:
 def file_at(card: OpenedCard, df: str, ef: int) -> FileSpec:
     """The file at an address such as DF01, EF15; fails like a card without the file if the standard has none."""
     layout = card.layout
-    fid = layout.ssse.fid if df == "SSSE" else int(df, 16)
+    fid = layout.ssse.fid if df == SSSE else int(df, 16)
     spec = layout.file(fid, ef & 0xFF)
     if spec is None:
         raise ApduError(f"find {df} EF{ef & 0xFF:02X}", SW.FILE_NOT_FOUND)
@@ -67,7 +67,7 @@ def file_at(card: OpenedCard, df: str, ef: int) -> FileSpec:
 
 def writable_file(card: OpenedCard, file: FileFields) -> FileSpec:
     """The file at an address, for writing; the card's status word if only the card may write it."""
-    spec = file_at(card, file.df, file.ef)
+    spec = file_at(card, *file.place)
     if spec.write_rule == "never":
         raise ApduError(f"write {file.df} EF{file.ef & 0xFF:02X}", SW.SECURITY_NOT_SATISFIED)
     return spec
@@ -122,7 +122,7 @@ def prepare(spec: FileSpec, file: FileFields, values: FileFields) -> list[bytes]
     −14 if the address and −23 if the values do not fit the structure of the
     file, −41 and −42 if a value does not fit its item.
     """
-    if values[:2] != file[:2]:
+    if values.place != file.place:
         raise DriverError(Code.ILLEGAL_DATA)
     if spec.structure in (Structure.TRANSPARENT, Structure.CYCLIC):
         _no_items(file)

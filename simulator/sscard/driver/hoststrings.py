@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import Field
 
-from sscard.driver.fields import join, upper_hex
+from sscard.driver.fields import SERIAL, join, upper_hex
 from sscard.errors import InputError
 from sscard.hsm import Hsm
 from sscard.hsm.operations import Operation, Request
@@ -103,10 +103,10 @@ _CHECK_CARD = _Form(
     _ORIGINAL.or_empty(),
     _PROCESS.or_empty(),
     _ORIGINAL.or_empty(),
-    _Field(Phrase("device serial"), re.compile(r"[^|\n]*"), Phrase()),
+    _Field(Phrase("device serial"), SERIAL, Phrase("up to 128 characters")),
     optional=1,
 )
-"""Output of iReadCardBas_HSM_Step1; existing drivers add a ninth field."""
+"""Output of iReadCardBas_HSM_Step1; existing drivers add a ninth field, or leave fields 5 to 8 empty."""
 _AUTHENTICATE = _Form(_ALGORITHM, _ADDRESS, _PROCESS, _ORIGINAL)
 _PIN = _Field(Phrase("new PIN"), re.compile("(?:[0-9]{2}){1,7}[0-9][0-9Ff]"), Phrase("4 to 16 digits padded with F"))
 _SAFE_MESSAGE = _Form(_ALGORITHM, _ADDRESS, _PROCESS, _digits(Phrase("command header"), 10), _PIN.or_empty())
@@ -153,7 +153,8 @@ class CardHolderBase:
         answers = []
         for number, key in ((5, "IRK"), (7, "RKSSSE")):
             factor, original = proofs[number - 5], proofs[number - 4]
-            if factor:
+            if factor or original:
+                _check(ASKED, number, _PROCESS, factor)
                 _check(ASKED, number + 1, _ORIGINAL, original)
                 answers.append(self._prove(algorithm, self._hsm.address_of(key), card, (number, factor), original))
             else:

@@ -62,9 +62,10 @@ class NativeLibrary:
         """See ``DriverLibrary``."""
         charset = CHARSETS.get(os.environ.get(CHARSET_VARIABLE, ""), CHARSETS["GBK"])
         try:
-            called = self._library[function]
+            name = FUNCTIONS[function].exported(len(parameters))
+            called = self._library[name]
         except AttributeError:
-            raise InputError(Phrase("has no function {function}", function=function), file=str(self._path)) from None
+            raise InputError(Phrase("has no function {function}", function=name), file=str(self._path)) from None
         called.restype = ctypes.c_long
         size = FUNCTIONS[function].size
         out = ctypes.create_string_buffer(size + BEYOND)
@@ -132,14 +133,14 @@ def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:
     """The parameters of a function from words: numbers first, then texts; ``InputError`` never repeats a value."""
     if function not in FUNCTIONS:
         raise InputError(Phrase("no function {function!r}", function=function), remedy=suggestion(function, FUNCTIONS))
-    numbers, texts = FUNCTIONS[function].numbers, FUNCTIONS[function].texts
-    if len(words) != numbers + texts or not all(_NUMBER.fullmatch(word) for word in words[:numbers]):
+    numbers, counts = FUNCTIONS[function].numbers, FUNCTIONS[function].counts
+    if len(words) not in counts or not all(_NUMBER.fullmatch(word) for word in words[:numbers]):
         raise InputError(
             Phrase(
                 "{function} takes numbers: {numbers}, then texts: {texts}",
                 function=function,
                 numbers=numbers,
-                texts=texts,
+                texts="/".join(str(count - numbers) for count in counts),
             ),
             remedy=Phrase("pOutInfo is not given"),
         )

@@ -53,25 +53,42 @@ class PinEntry:
             raise DriverError(Code.CANCELLED) from None
         except EntryTimedOut:
             raise DriverError(Code.TIMED_OUT) from None
-        if not PIN_MIN_DIGITS <= len(pin) <= self._longest:
+        return self._checked(pin)
+
+    def given(self, pin: str) -> str:
+        """The digits of a PIN that the program gives, in place of ``ask``.
+
+        An odd number of digits ends with the program's own F; without it −33,
+        because existing drivers lose the last digit (driver-api.md §3.1).
+        """
+        if len(pin) % 2:
             raise DriverError(Code.PIN_LENGTH)
-        if not (pin.isascii() and pin.isdigit()):
-            raise DriverError(Code.CHARACTERS)
-        return pin
+        return self._checked(pin[:-1] if pin.endswith(("F", "f")) else pin)
 
     def ask_new(self, initial: str) -> Flow[str]:
         """A new PIN entered twice; −34 if the entries differ, −36 if it is the initial PIN."""
         pin: str = yield AskPin(ENTER_NEW)
         if not _same(pin, (yield AskPin(ENTER_AGAIN))):
             raise DriverError(Code.PINS_DIFFER)
-        if _same(pin, initial):
-            raise DriverError(Code.TO_INITIAL_PIN)
+        self.refuse_initial(pin, initial)
         return pin
+
+    def refuse_initial(self, pin: str, initial: str) -> None:
+        """Raise −36 if a new PIN is the initial PIN."""
+        if initial and _same(pin, initial):
+            raise DriverError(Code.TO_INITIAL_PIN)
 
     def permit(self, pin: str, initial: str, use: Use) -> None:
         """Raise −35 if the place forbids this use of the initial PIN."""
         if self._place and use in _FORBIDDEN.get(self._place.initial_pin_use, ()) and _same(pin, initial):
             raise DriverError(Code.INITIAL_PIN)
+
+    def _checked(self, pin: str) -> str:
+        if not PIN_MIN_DIGITS <= len(pin) <= self._longest:
+            raise DriverError(Code.PIN_LENGTH)
+        if not (pin.isascii() and pin.isdigit()):
+            raise DriverError(Code.CHARACTERS)
+        return pin
 
     @property
     def _guards(self) -> bool:

@@ -75,7 +75,7 @@ class Turns:
     def leave(self, caller: socket.socket) -> None:
         """End the group of a closed connection."""
         with self._lock:
-            if self._holder is caller:
+            if self._holder in (None, caller):  # a card may stay powered without a group
                 self._holder = None
                 self._driver.close()
 
@@ -129,8 +129,8 @@ class Conversation:
         return _line(code, DriverError(code).description.encode(self._charset or CHARSETS["UTF-8"]))
 
     def _parameters(self, function: str, given: list[bytes]) -> list[int | str]:
-        numbers, texts = FUNCTIONS[function].numbers, FUNCTIONS[function].texts
-        if len(given) != numbers + texts:
+        numbers = FUNCTIONS[function].numbers
+        if len(given) not in FUNCTIONS[function].counts:
             raise DriverError(Code.PARAMETER)
         words = [self._decode(field) for field in given]
         if not all(_NUMBER.fullmatch(word) for word in words[:numbers]):

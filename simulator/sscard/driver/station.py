@@ -6,15 +6,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from random import SystemRandom
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeVar
 
-from sscard.driver.errors import Code, DriverError
-from sscard.driver.fields import identification_code, join, upper_hex
+from sscard.driver.errors import Code, DriverError, ErrorTable
+from sscard.driver.fields import SERIAL, SSSE, identification_code, join, upper_hex
 from sscard.driver.files import file_at
 from sscard.driver.pins import PinEntry
 from sscard.driver.requests import BeginPurchase, Require
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import HsmError
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import KeyHierarchy, builtin_keys
 from sscard.issuer.places import Place
 from sscard.issuer.psam import DEFAULT_TERMINAL, Level, issue_psam
@@ -31,6 +32,7 @@ from sscard.terminal.psam import Psam, PsamError
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import CardRemoved, TransportError
 
+T = TypeVar("T")
 Reader = Callable[[], Connection]
 """Opens a reader."""
 KeyAddresses = Callable[[str, int], str]
@@ -42,6 +44,9 @@ FIRST_OF_CITY: Final = "000001"
 """The city's own part of a terminal number, 6 digits."""
 AUTOMATIC: Final = 3
 
+InternalAuthentication = Literal["all", "3.0"]
+EVERY_CARD: Final = "all"
+
 
 @dataclass(frozen=True, slots=True)
 class Readers:
@@ -51,7 +56,7 @@ class Readers:
     contactless: Reader | None = None
 
     def by_type(self, reader_type: int) -> list[Reader]:
-        """The readers that ``reader_type`` selects, in order; −14 for an unknown type, −12 if the reader is missing."""
+        """The readers that ``reader_type`` selects, in order; −1 for an unknown type, −12 if the reader is missing."""
         orders = {
             1: (self.contact,),
             2: (self.contactless,),
@@ -59,7 +64,7 @@ class Readers:
             4: (self.contactless, self.contact),
         }
         if reader_type not in orders:
-            raise DriverError(Code.PARAMETER)
+            raise DriverError(Code.CARD_TYPE)
         found = [reader for reader in orders[reader_type] if reader is not None]
         if not found:
             raise DriverError(Code.NOT_CONNECTED)
@@ -78,10 +83,20 @@ class DriverOptions:
     """Whose rules on the initial PIN apply: −35 and −36."""
     device_number: str = ""
     """Field 11 of the basic data."""
+    device_serial: str | None = None
+    """Field 9 of iReadCardBas_HSM_Step1, which programs send to the host as terminal code; ``None``: 8 fields."""
+    internal_authentication: InternalAuthentication = "all"
+    """Cards that iReadCardBas_HSM_Step1 authenticates: all, or 3.0 only, with fields 5–8 empty otherwise [OC-44]."""
+    errors: ErrorTable = ErrorTable.STANDARD
+    """Table of return codes [OC-43]."""
     purchase_key: int = 1
     """Index of DPK in INITIALIZE FOR PURCHASE."""
     purchase_type: int = 2
     """Transaction type byte of a purchase: 02, or 32 in ASCII [OC-18]."""
+
+    def __post_init__(self) -> None:
+        if not SERIAL.fullmatch(self.device_serial or ""):
+            raise InputError(Phrase("a device serial has up to 128 characters, no bar and no control character"))
 
 
 class Terminal:
@@ -100,26 +115,27 @@ class Terminal:
         self.pins = PinEntry(pinpad, self.options.longest_pin, self.options.place)
         self._readers = readers
         self._addresses = addresses or builtin_keys().address_of
+        self.stays_powered = False
         self._device: Connection | None = None
         self._known: tuple[Identity, str] | None = None
 
     def open(self, reader_type: int, expected: Identity | None = None) -> OpenedCard:
         """Power the first card found; −2 without a card, −13 for an unknown version, −22 for an unexpected card."""
-        for reader in self._readers.by_type(reader_type):
-            self._device = reader()
-            with suppress(CardRemoved):
-                card = run(_open(self._device.power_on()), self.send, self.answer)
-                break
-        else:
-            raise DriverError(Code.NO_CARD)
+        card = self._find(reader_type, _open)
         if card.generation not in GENERATIONS:
             raise DriverError(Code.UNSUPPORTED)
         if expected is not None and card.identity != expected:
             raise DriverError(Code.OTHER_CARD)
         return card
 
+    def select(self, reader_type: int) -> None:
+        """Power the first card found and select SSSE; it stays powered after the function."""
+        self._find(reader_type, _select)
+        self.stays_powered = True
+
     def close(self) -> None:
         """Power the card off."""
+        self.stays_powered = False
         device, self._device = self._device, None
         if device is not None:
             with suppress(TransportError):
@@ -160,7 +176,7 @@ class Terminal:
             return self.pins.initial_pin("")
         if self._known is not None and self._known[0] == card.identity:
             return self.pins.initial_pin(self._known[1])
-        if file_at(card, "SSSE", EF_HOLDER).read_rule != "free":
+        if file_at(card, SSSE, EF_HOLDER).read_rule != "free":
             return ""
         id_number, _ = yield from flows.read_holder(card)
         return self.pins.initial_pin(id_number)
@@ -183,6 +199,14 @@ class Terminal:
             terminal,
             self.options.device_number,
         )
+
+    def _find(self, reader_type: int, flow: Callable[[bytes], Flow[T]]) -> T:
+        """The result of a flow over the ATR of the first card found; −2 without a card."""
+        for reader in self._readers.by_type(reader_type):
+            self._device = reader()
+            with suppress(CardRemoved):
+                return run(flow(self._device.power_on()), self.send, self.answer)
+        raise DriverError(Code.NO_CARD)
 
     def number(self) -> str:
         """The terminal number (终端机编号) of the PSAM; zeros without a PSAM."""
@@ -218,6 +242,14 @@ def issue_terminal_psam(readers: Readers, level: Level, keys: KeyHierarchy, term
 
 def _open(atr: bytes) -> Flow[OpenedCard]:
     """Select SSSE and read EF05; −1 if it is not a social security card."""
+    historical, fci = yield from _select(atr)
+    issuer = yield from flows.read_issuer()
+    identification_code(issuer.identity.identification_code)
+    return OpenedCard(historical, fci, issuer.identity, issuer)
+
+
+def _select(atr: bytes) -> Flow[tuple[bytes, bytes]]:
+    """Select SSSE; the historical bytes and the FCI."""
     historical = _historical(atr)
     try:
         fci = yield from flows.select_ssse()
@@ -225,9 +257,7 @@ def _open(atr: bytes) -> Flow[OpenedCard]:
         if error.sw == SW.FILE_NOT_FOUND:
             raise DriverError(Code.CARD_TYPE) from None
         raise
-    issuer = yield from flows.read_issuer()
-    identification_code(issuer.identity.identification_code)
-    return OpenedCard(historical, fci, issuer.identity, issuer)
+    return historical, fci
 
 
 def _historical(atr: bytes) -> bytes:

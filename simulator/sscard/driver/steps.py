@@ -61,7 +61,9 @@ class Steps:
                 identity = card.identity
                 inputs = map(upper_hex, asked[1:])
                 historical = upper_hex(card.historical)
-                return join(identity.city_code, historical, algorithm, identity.identification_code, *inputs)
+                serial = self._terminal.options.device_serial
+                last = () if serial is None else (serial,)
+                return join(identity.city_code, historical, algorithm, identity.identification_code, *inputs, *last)
             case PurchaseMac():
                 address = self._terminal.address(DPK, asked.key_index - 1)
                 inputs = map(upper_hex, (asked.random, asked.purchase_count, asked.amounts[4:], asked.kind))
@@ -75,12 +77,15 @@ class Steps:
         """The answer from a step's pKey."""
         match asked:
             case CheckCard():
-                return fields.proofs(key)
+                if not asked.factor:  # nothing to prove: that driver takes any pKey
+                    return b"", b""
+                least = fields.PROOFS_LENGTH if asked.key_factor else fields.PROOF_DIGITS
+                return fields.proofs(fields.at_least(key, least))
             case Seal():
-                return fields.message(key, asked.header)
+                return fields.message(key, asked.header, may_lack_header=asked.pin is not None)
             case PurchaseMac():
-                return fields.purchase_key(key)
-        return fields.proof(key)
+                return fields.purchase_key(fields.at_least(key, fields.PURCHASE_KEY_LENGTH))
+        return fields.proof(fields.at_least(key, fields.PROOF_DIGITS))
 
     def _answer(self, asked: object) -> object:
         """The answer to a request that does not need the HSM."""
@@ -97,5 +102,6 @@ class Steps:
             case CheckMac2():
                 return False
             case AskPin():
-                return self._terminal.ask(asked)
+                _, *given = self._parameters or ("",)
+                return self._terminal.pins.given(given[0]) if given else self._terminal.ask(asked)
         raise NotImplementedError(type(asked).__name__)

@@ -37,6 +37,9 @@ static long call(char **words, char **text) {
     if (IS(iWriteCard_HSM_Step2)) CALL(1024, iWriteCard_HSM_Step2(T(1), T(2), out));
     if (IS(iVerifyPIN)) CALL(512, iVerifyPIN(N(1), out));
     if (IS(iChangePIN)) CALL(512, iChangePIN(N(1), out));
+    if (IS(iVerifyPIN_Digits)) CALL(512, iVerifyPIN_Digits(N(1), T(2), out));
+    if (IS(iChangePIN_Digits)) CALL(512, iChangePIN_Digits(N(1), T(2), T(3), out));
+    if (IS(iReloadPIN_HSM_Step2_Digits)) CALL(1024, iReloadPIN_HSM_Step2_Digits(T(1), T(2), out));
     if (IS(iReloadPIN)) CALL(512, iReloadPIN(N(1), T(2), out));
     if (IS(iReloadPIN_HSM_Step1)) CALL(512, iReloadPIN_HSM_Step1(N(1), T(2), out));
     if (IS(iReloadPIN_HSM_Step2)) CALL(1024, iReloadPIN_HSM_Step2(T(1), out));

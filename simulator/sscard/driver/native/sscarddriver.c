@@ -46,7 +46,7 @@ enum {
 };
 
 /* Sizes of the standard's buffers, in bytes. */
-enum { CARD_INFO = 128, FILE_ADDRESS = 1024, WRITE_DATA = 20480, PAY_INFO = 512 };
+enum { CARD_INFO = 128, FILE_ADDRESS = 1024, WRITE_DATA = 20480, PAY_INFO = 512, PIN_TEXT = 16 };
 enum { OUT_512 = 512, OUT_1024 = 1024, OUT_2048 = 2048, OUT_20480 = 20480 };
 
 enum { DEFAULT_PORT = 35980, DEFAULT_TIMEOUT = 180, LONGEST_TIMEOUT = 86400, CONNECT_TIMEOUT = 5, START_TIMEOUT = 30 };
@@ -487,8 +487,16 @@ long SSCARD_CALL iVerifyPIN(int iType, char *pOutInfo) {
     return call("iVerifyPIN", NUMBERS(iType), NO_TEXT, pOutInfo, OUT_512);
 }
 
+long SSCARD_CALL iVerifyPIN_Digits(int iType, char *pin, char *pOutInfo) {
+    return call("iVerifyPIN", NUMBERS(iType), TEXTS({pin, PIN_TEXT}), pOutInfo, OUT_512);
+}
+
 long SSCARD_CALL iChangePIN(int iType, char *pOutInfo) {
     return call("iChangePIN", NUMBERS(iType), NO_TEXT, pOutInfo, OUT_512);
+}
+
+long SSCARD_CALL iChangePIN_Digits(int iType, char *oldPin, char *newPin, char *pOutInfo) {
+    return call("iChangePIN", NUMBERS(iType), TEXTS({oldPin, PIN_TEXT}, {newPin, PIN_TEXT}), pOutInfo, OUT_512);
 }
 
 long SSCARD_CALL iReloadPIN(int iType, char *pCardInfo, char *pOutInfo) {
@@ -501,6 +509,10 @@ long SSCARD_CALL iReloadPIN_HSM_Step1(int iType, char *pCardInfo, char *pOutInfo
 
 long SSCARD_CALL iReloadPIN_HSM_Step2(char *pKey, char *pOutInfo) {
     return call("iReloadPIN_HSM_Step2", NO_NUMBER, TEXTS({pKey, 32}), pOutInfo, OUT_1024);
+}
+
+long SSCARD_CALL iReloadPIN_HSM_Step2_Digits(char *pKey, char *newPin, char *pOutInfo) {
+    return call("iReloadPIN_HSM_Step2", NO_NUMBER, TEXTS({pKey, 32}, {newPin, PIN_TEXT}), pOutInfo, OUT_1024);
 }
 
 long SSCARD_CALL iReloadPIN_HSM_Step3(char *pKey, char *pOutInfo) {

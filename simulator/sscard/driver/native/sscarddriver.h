@@ -5,12 +5,18 @@
  * description of the failure. Fields end with '|', the last one too. pOutInfo must have the size named here, the
  * ending zero included; nothing is ever written beyond it. A null pointer is -14.
  *
+ * A function whose name ends with _Digits takes the PINs as parameters, for programs that ask for them, instead of
+ * prompting at the PIN pad: 4 to 16 digits, an odd number of them followed by F. An empty old or new PIN of
+ * iChangePIN_Digits is left out of the command. After iVerifyPIN_Digits the card stays powered.
+ *
  * The work is done by "sscard driver serve"; PROTOCOL.md says how. The environment says where and how:
  *
  *   SSCARD_DRIVER          where it listens: the path of a Unix socket, or tcp:PORT on this machine.
  *                          Else $XDG_RUNTIME_DIR/sscard-driver, $HOME/.sscard-driver; on Windows tcp:35980.
  *   SSCARD_DRIVER_START    a command that starts it where nobody listens (not on Windows), for example:
  *                          sscard driver serve card.db --pins 123456 --idle 5
+ *   SSCARD_DRIVER_SERVE_ERRORS   the table of return codes of a server started so: standard, alternative or
+ *                          alternative-script, as its option --errors
  *   SSCARD_DRIVER_TIMEOUT  seconds a function may take, PIN entry included; 180 unless given
  *   SSCARD_DRIVER_CHARSET  the encoding of all text: GBK unless given, as in the field, or UTF-8
  *
@@ -48,7 +54,7 @@ extern "C" {
 /* Authenticate the card with the PSAM, read the basic data (11 fields). pOutInfo 1024. */
 SSCARD_API long SSCARD_CALL iReadCardBas(int iType, char *pOutInfo);
 
-/* What the HSM needs to check the card, and to prove RKSSSE to a 3.0 card (8 fields). pOutInfo 1024. */
+/* What the HSM needs to check the card, and to prove RKSSSE to a 3.0 card (8 fields, or 9 with a serial). pOutInfo 1024. */
 SSCARD_API long SSCARD_CALL iReadCardBas_HSM_Step1(int iType, char *pOutInfo);
 
 /* Compare the HSM's result with the card's, prove RKSSSE if given, read the basic data. pOutInfo 1024, pKey 128. */
@@ -75,8 +81,14 @@ SSCARD_API long SSCARD_CALL iWriteCard_HSM_Step2(char *pKey, char *pWriteData, c
 /* Ask for the PIN and verify it: −51 with the tries left. No prompt if the card has no PIN. pOutInfo 512. */
 SSCARD_API long SSCARD_CALL iVerifyPIN(int iType, char *pOutInfo);
 
+/* iVerifyPIN with pin in place of the PIN pad. pOutInfo 512, pin 16. */
+SSCARD_API long SSCARD_CALL iVerifyPIN_Digits(int iType, char *pin, char *pOutInfo);
+
 /* Ask for the old PIN and twice for the new PIN, change it (修改). No prompt for the old one without a PIN. pOutInfo 512. */
 SSCARD_API long SSCARD_CALL iChangePIN(int iType, char *pOutInfo);
+
+/* iChangePIN with oldPin and newPin in place of the PIN pad. pOutInfo 512, oldPin 16, newPin 16. */
+SSCARD_API long SSCARD_CALL iChangePIN_Digits(int iType, char *oldPin, char *newPin, char *pOutInfo);
 
 /* Ask twice for a new PIN, set it (重置) by the PSAM. pOutInfo 512, pCardInfo 128. */
 SSCARD_API long SSCARD_CALL iReloadPIN(int iType, char *pCardInfo, char *pOutInfo);
@@ -87,7 +99,10 @@ SSCARD_API long SSCARD_CALL iReloadPIN_HSM_Step1(int iType, char *pCardInfo, cha
 /* Prove PUK, ask twice for the new PIN; what the HSM needs for the command (5 fields, the PIN among them). pOutInfo 1024, pKey 32. */
 SSCARD_API long SSCARD_CALL iReloadPIN_HSM_Step2(char *pKey, char *pOutInfo);
 
-/* Send the HSM's command to the card. pOutInfo 1024, pKey 50. */
+/* iReloadPIN_HSM_Step2 with newPin in place of the PIN pad. pOutInfo 1024, pKey 32, newPin 16. */
+SSCARD_API long SSCARD_CALL iReloadPIN_HSM_Step2_Digits(char *pKey, char *newPin, char *pOutInfo);
+
+/* Send the HSM's command to the card; a pKey of its data alone gets the header of step 2. pOutInfo 1024, pKey 50. */
 SSCARD_API long SSCARD_CALL iReloadPIN_HSM_Step3(char *pKey, char *pOutInfo);
 
 /* Unblock the PIN (解锁) with the PSAM. pOutInfo 512, pCardInfo 128. */
