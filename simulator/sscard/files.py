@@ -6,6 +6,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self, TextIO
 
@@ -15,7 +16,8 @@ from sscard.i18n.phrase import Phrase, Sayable
 
 DATABASE: Final = b"SQLite format 3\0"
 """How an SQLite database begins."""
-FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+BINARY: Final = getattr(os, "O_BINARY", 0)
+FLAGS: Final = getattr(os, "O_NOFOLLOW", 0) | BINARY
 """Of every file that is opened to be written; Unix has the one, Windows the other."""
 FULL: Final = {errno.ENOSPC, errno.EDQUOT}
 LARGEST: Final = 16 << 20
@@ -25,13 +27,17 @@ BESIDE: Final = ("-wal", "-shm", "-journal")
 """The endings of the files that SQLite keeps beside a database."""
 
 
-def read_text(path: Path) -> str:
-    """The text of a UTF-8 file of at most ``LARGEST`` bytes. Errors: ``InputError``."""
+def read_text(path: Path, encoding: str = "utf-8") -> str:
+    """The text of a file of at most ``LARGEST`` bytes, in UTF-8 or else in ``encoding``. Errors: ``InputError``."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
         if len(content) <= LARGEST:
-            return content.decode().replace("\r\n", "\n").replace("\r", "\n")
+            try:
+                text = content.decode()
+            except UnicodeDecodeError:
+                text = content.decode(encoding)
+            return text.replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise unreadable(path, error) from None
     except UnicodeDecodeError as error:
@@ -41,8 +47,11 @@ def read_text(path: Path) -> str:
                 file=str(path),
                 remedy=Phrase("a card as text: {command}", command=f"sscard image export {path} -o FILE.json"),
             ) from None
+        problem = Phrase("is not UTF-8 text (byte {start})", start=error.start)
+        if encoding != "utf-8":
+            problem = Phrase("is neither UTF-8 nor GBK text (byte {start})", start=error.start)
         raise InputError(
-            Phrase("is not UTF-8 text (byte {start})", start=error.start),
+            problem,
             file=str(path),
             line=content[: error.start].count(b"\n") + 1,
             remedy=Phrase("save it as UTF-8"),
@@ -64,7 +73,8 @@ def write_text(path: Path, text: str) -> None:
 class TextFile:
     """A text file that is written piece by piece as UTF-8, created with the first piece. Errors as of ``write_text``.
 
-    Each line reaches the file when it ends, so the file is complete up to the moment a process is killed.
+    Each line reaches the file when it ends, so the file is complete up to the moment a process is killed. Only its
+    owner can read it: traces and recordings hold the data of a holder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -85,7 +95,11 @@ class TextFile:
         """Add a piece."""
         try:
             if self._file is None:
-                self._file = self._path.open("w", buffering=1, encoding="utf-8")
+                handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o600)
+                self._file = os.fdopen(handle, "w", buffering=1, encoding="utf-8")
+                if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(handle).st_mode):
+                    with suppress(PermissionError):  # a file of another user that this one may write
+                        os.fchmod(handle, 0o600)
             self._file.write(text)
         except OSError as error:
             raise unwritable(self._path, error) from None

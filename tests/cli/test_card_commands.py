@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -647,3 +649,80 @@ def test_sync_of_a_card_that_is_no_file_is_an_error(sscard: CommandLine) -> None
     code, _, err = sscard("apdu", "exec:true", "0084000008", "--sync")
     assert code == 2
     assert err == "sscard: exec:true: only the changes of a card file can be synced\n  leave --sync out\n"
+
+
+# --trace and --seed
+
+
+@pytest.mark.parametrize(
+    ("words", "last"),
+    [
+        (f"verify-pin {{card}} --pin {PIN}", "VERIFY: 9000"),
+        (f"verify-pin {{card}} --pin {WRONG}", "63C5"),
+        (f"change-pin {{card}} --old {PIN} --new {NEW}", "9000"),
+        (f"reset-pin {{card}} --new {NEW}", "9000"),
+        ("unblock-pin {card}", "9000"),
+    ],
+)
+def test_pin_commands_write_a_redacted_trace_for_their_user_only(
+    sscard: CommandLine, one: Path, words: str, last: str
+) -> None:
+    trace = one.parent / "trace.txt"
+    arguments = [word.format(card=one) for word in words.split()]
+    assert sscard(*arguments, "--trace", trace)[0] == (1 if WRONG in words else 0)
+    text = trace.read_text("utf-8")
+    assert text.startswith("# power on 3B6D0000")
+    assert last.rpartition(" ")[2] in text
+    assert not any(secret in text for secret in (PIN, NEW, WRONG))
+    assert os.name == "nt" or stat.S_IMODE(trace.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize("command", [f"verify-pin --pin {PIN}", "apdu 0084000008"])
+def test_an_existing_trace_is_kept_unless_forced(sscard: CommandLine, one: Path, command: str) -> None:
+    trace = one.parent / "trace.txt"
+    trace.write_text("the last one\n")
+    trace.chmod(0o644)
+    name, *rest = command.split()
+    code, _, err = sscard(name, one, *rest, "--trace", trace)
+    assert (code, trace.read_text()) == (2, "the last one\n")
+    assert f"{trace}: exists already" in err
+    assert sscard(name, one, *rest, "--trace", trace, "--force")[0] == 0
+    assert "the last one" not in trace.read_text("utf-8")
+    assert os.name == "nt" or stat.S_IMODE(trace.stat().st_mode) == 0o600
+
+
+def test_a_trace_is_no_input_of_its_command(sscard: CommandLine, one: Path) -> None:
+    code, _, err = sscard("verify-pin", one, "--pin", PIN, "--trace", one, "--force")
+    assert code == 2
+    assert f"{one}: is an input or another output" in err
+    assert tries(one) == 6
+
+
+def test_challenges_of_a_seed_are_the_same_in_every_command(sscard: CommandLine, one: Path) -> None:
+    """They differ within a run, and from those of another seed and of none."""
+    asked = ("0084000008", "0084000008")
+    recording = one.parent / "talk.jsonl"
+    out = [sscard("apdu", one, *asked, "--raw", *seed)[1] for seed in (("--seed", "7"), ("--seed", "8"), ())]
+    first = out[0].splitlines()
+    assert len({*first, *out[1].splitlines(), *out[2].splitlines()}) == 6
+    assert sscard("apdu", one, *asked, "--raw", "--seed", "7")[1] == out[0]
+    assert sscard("record", one, *asked, "-o", recording, "--seed", "7")[0] == 0
+    kept = [json.loads(line) for line in recording.read_text("utf-8").splitlines()]
+    assert [f"{line['data']} 9000" for line in kept if line.get("event") == "command"] == first
+
+
+def test_a_cryptogram_made_for_the_challenges_of_a_seed_opens_the_key(sscard: CommandLine, one: Path) -> None:
+    """The proof is computed from the first run, and plays in the next."""
+    steps = ["00A404000F" + kit.NAME, "0084000008"]
+    challenge = bytes.fromhex(sscard("apdu", one, *steps, "--raw", "--seed", "7")[1].splitlines()[1].split()[0])
+    profile = load_card(one).profile
+    key = SM4.key(profile.key(profile.layout.key_named("PUK"), 0))
+    proof = SM4.authenticate(key, challenge, kit.ORIGINAL) + kit.ORIGINAL
+    played = sscard("apdu", one, *steps, f"0082000610{proof.hex()}", "--seed", "7")
+    assert played[0] == 0, played
+
+
+def test_a_seed_of_a_card_that_is_no_file_is_an_error(sscard: CommandLine) -> None:
+    code, _, err = sscard("apdu", "exec:true", "0084000008", "--seed", "1")
+    assert code == 2
+    assert err == "sscard: exec:true: only the challenges of a card file can be fixed\n  leave --seed out\n"

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from sscard.errors import MissingPart
-from sscard.transport import pcscd
+from sscard.transport import pcscd, ports
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def _all_is_here(monkeypatch, tmp_path):
     monkeypatch.setattr(pcscd, "find_driver", lambda: tmp_path / "libifdvpcd.so")
     monkeypatch.setattr(pcscd, "check_private_pcscd", lambda: None)
     monkeypatch.setattr(pcscd, "daemon_answers", lambda: False)
-    monkeypatch.setattr(pcscd, "open_ports", lambda: {22, 35963, 35964})
+    monkeypatch.setattr(ports, "open_ports", lambda: {22, 35963, 35964})
 
 
 @pytest.fixture

@@ -35,6 +35,8 @@ from sscard.hsm import SoftHsm
 from sscard.hsm.server import HsmServer, service_token
 from sscard.issuer import builtin_keys, make_order, personalise, preset
 from sscard.issuer.cardfile import open_card, save_card
+from sscard.issuer.psam import issue_psam
+from sscard.issuer.psamfile import save_psam
 from sscard.transport import pcsc, pcscd
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
@@ -161,11 +163,21 @@ ROWS = [
         ("{folder}/not.db", 2, "is not a card file", "process"),
         ("{card} --port 0", 2, "--port", "process"),
         ("{card} --port 1", 3, "no PC/SC daemon is running", "process"),
+        ("{card} --delay 20", 2, "--delay: no time '20'", "process"),
+        ("{card} --delay 61s", 2, "--delay: 61s: at most 60 s expected", "process"),
+        ("{card} --fault mute", 2, "--fault: 'mute' names no command", "process"),
+        ("{card} --fault slow=x@1", 2, "--fault: slow=x: ", "process"),
+        ("{card} --seed x", 2, "--seed", "process"),
+        ("{card} --record {card} --force", 2, "is an input", "process"),
+        ("{card} --trace {folder}/no/trace", 2, "no/trace: cannot be written", "process"),
     ),
     *of(
         "farm",
         ("{folder}/empty", 2, "no card files here"),
         ("{card}", 3, "sudo apt-get install pcscd", "no pcscd"),
+        ("{card} --readers 257", 2, "--readers: 257 is out of range"),
+        ("{card} --fault mut@1", 2, "did you mean 'mute'?"),
+        ("{card} --record {card}", 2, "card.db: cannot be written"),
     ),
     *of("doctor", ("", 3, "sudo apt-get install pcscd", "no pcscd")),
     *of(
@@ -178,6 +190,7 @@ ROWS = [
         ("{card} 0084000008 --pin 41592x", 2, "--pin: a PIN has decimal digits only"),
         ("{card} 0084000008 --trace {folder}/no/trace", 2, "no/trace: cannot be written"),
         ("{card} 0084000008", 2, "is open in this process already", "held"),
+        ("exec:true 0084000008 --seed 1", 2, "only the challenges of a card file can be fixed"),
         *on_a_card("0084000008"),
     ),
     *of(
@@ -189,6 +202,7 @@ ROWS = [
         ("nowhere.db", 2, "nowhere.db: cannot be read", "end of input"),
         ("{card}", 130, "", "Ctrl-C"),
         (f"{{card}} --pin {PIN} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        (f"{{card}} --pin {PIN} --trace {{folder}}/no/trace", 2, "no/trace: cannot be written"),
         (f"{{card}} --pin {PIN}", 2, "is open in this process already", "held"),
         *on_a_card(f"--pin {PIN}"),
     ),
@@ -331,11 +345,42 @@ ROWS = [
         ("nothing.so iVerifyPIN 1", 2, "nothing.so: cannot be loaded"),
         ("nowhere:1 iVerifyPIN 1", 2, "unknown kind of driver library"),
     ),
+    *of(
+        "psam issue",
+        ("-o {folder}/new-psam.db", 0, "PSAM 410400000001, of its province"),
+        ("-o {folder}/new-psam.db --without sm4 --level national --terminal 510100000007", 0, "national"),
+        ("-o {psam}", 2, "exists already"),
+        ("-o {psam} --force", 0, "PSAM 410400000001"),
+        ("-o {card} --keys {card} --force", 2, "{card}"),
+        ("-o {folder}/new-psam.db --terminal 4104", 2, "not a terminal number"),
+        ("-o {folder}/new-psam.db --level town", 2, "--level"),
+        ("-o {folder}/no/psam.db", 2, "psam.db"),
+        ("-o {folder}/new-psam.db --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("", 2, "-o"),
+    ),
+    *of(
+        "psam show",
+        ("{psam} --all", 0, "47 10 UKSSSE"),
+        ("{psam}", 0, "SM4: next terminal sequence 1"),
+        ("{card}", 2, "is a card file, not a PSAM file"),
+        ("{folder}/not.db", 2, "is not a PSAM file"),
+        ("nowhere.db", 2, "nowhere.db: cannot be read"),
+    ),
     *of("driver path", ("--for win16", 2, "--for"), ("", 2, "sscard driver build", "empty cache")),
     *of(
         "driver serve",
         ("{card} --listen tcp:99999", 2, "tcp:99999: not a port"),
+        ("{card} --listen ws:x", 2, "ws:x: not a port"),
+        ("{card} --listen ws:{busy} --pins 1234", 2, "cannot listen at ws://127.0.0.1:{busy}"),
+        ("{card} --listen ws:0 --pins 1234", 3, "pip install 'sscard[server]'", "no websockets"),
+        ("{card} --listen tcp:0 --origin https://his.example", 2, "--origin is for pages in a browser"),
         ("{card} --listen {folder}/no/socket", 2, "cannot listen at"),
+        ("{card} --listen tcp:0 --psam nation", 2, "no PSAM 'nation'"),
+        ("{card} --listen tcp:0 --psam {folder}/nowhere.db", 2, "nowhere.db: cannot be read"),
+        ("{card} --listen tcp:0 --psam {other}", 2, "is a card file, not a PSAM file"),
+        ("{card} --listen tcp:0 --psam {psam} --terminal 410400000002", 2, "--terminal is the number of a PSAM"),
+        ("{card} --listen tcp:0 --psam city --terminal 1", 2, "not a terminal number"),
+        ("{psam} --listen tcp:0", 2, "is a PSAM file, not a card file"),
         ("{card} --listen tcp:0 --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("{card} --listen tcp:0 --place nowhere", 2, "no place policy 'nowhere'"),
         ("nowhere.db --listen tcp:0", 2, "nowhere.db: cannot be"),
@@ -427,6 +472,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     order = make_order(preset("v3-sm4"), Random(1), kit.HOLDER, "410400", date(2026, 1, 5))
     save_card(personalise(replace(order, pin=PIN), builtin_keys()), folder / "card.db")
     save_card(kit.card_of("v2-3des", PIN), folder / "other.db")
+    save_psam(issue_psam(builtin_keys(), "410400000001", "province"), folder / "psam.db")
     keys = (Path(command_line.__file__).parents[1] / "issuer" / "test-keys.yaml").read_text(encoding="utf-8")
     for name, text in {
         "not.db": "no card\n",
@@ -459,6 +505,7 @@ def places(tmp_path: Path, files: Path, hsm: tuple[str, Path]) -> Iterator[dict[
             "folder": tmp_path,
             "card": tmp_path / "card.db",
             "other": tmp_path / "other.db",
+            "psam": tmp_path / "psam.db",
             "token": token,
             "other_token": tmp_path / "other_token",
             "hsm": url,
@@ -504,9 +551,14 @@ def enter(monkeypatch: pytest.MonkeyPatch, places: dict[str, object], sscard: An
 
             monkeypatch.setattr("getpass.getpass", ask)
 
+        def no_websockets() -> None:
+            monkeypatch.delitem(sys.modules, "sscard.driver.websocket", raising=False)
+            monkeypatch.setitem(sys.modules, "websockets.frames", None)
+
         worlds: dict[str, Callable[[], object]] = {
             "": lambda: None,
             "no pyscard": lambda: monkeypatch.setitem(sys.modules, "smartcard", None),
+            "no websockets": no_websockets,
             "no pcscd": lambda: monkeypatch.setattr(pcscd, "find_pcscd", missing),
             "no reader": lambda: monkeypatch.setattr(pcsc, "_scard", Stub),
             "empty reader": empty_reader,
@@ -637,6 +689,7 @@ def test_an_interrupted_import_ends_quietly(places: dict[str, object], module: s
         ("hsm serve --port 0 --token-file {token}", "HSM at"),
         ("driver serve {card} --listen tcp:0 --pins 1234", "driver at"),
         ("driver serve {card} --listen {folder}/socket --pins 1234", "driver at"),
+        ("driver serve {card} --listen ws:0 --pins 1234", "driver at ws://127.0.0.1:"),
     ],
 )
 def test_ctrl_c_is_how_a_server_ends(places: dict[str, object], arguments: str, ready: str) -> None:

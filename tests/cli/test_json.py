@@ -15,7 +15,10 @@ import kit
 from kit.programs import CommandLine
 from sscard.cli.app import app
 from sscard.i18n.language import speaking
+from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import save_card
+from sscard.issuer.psam import issue_psam
+from sscard.issuer.psamfile import save_psam
 
 PIN, NEW = "739184", "582036"
 CASE = "--journal journal.db --journal-key journal.key"
@@ -25,6 +28,8 @@ IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
     "run": ("-k puk-once", "sscard.run/1"),
     "issue": ("-o new.db", "sscard.issue/1"),
+    "psam issue": ("-o new.db", "sscard.psam-issue/1"),
+    "psam show": ("psam.db", "sscard.psam-show/1"),
     "apdu": (f"card.db 0084000008 0020000003{PIN}", "sscard.conversation/1"),
     "verify-pin": (f"card.db --pin {PIN}", "sscard.pin/1"),
     "change-pin": (f"card.db --old {PIN} --new {NEW}", "sscard.pin/1"),
@@ -103,6 +108,7 @@ def test_json_has_a_schema_name(
     monkeypatch.chdir(tmp_path)
     for name in ("card.db", "other.db"):
         save_card(kit.card_of("v3-sm4", PIN), name)
+    save_psam(issue_psam(builtin_keys()), "psam.db")
     Path("script").write_text("0084000008\n")
     arguments, schema = SCHEMAS[command]
     number = ""

@@ -59,29 +59,35 @@ def test_a_statement_is_there_before_the_next_line_is_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "problem"),
+    ("text", "line", "column", "problem"),
     [
-        ("00A4\n\n0 0A4", 3, "not hex digits in pairs"),
-        ("00A400000", 1, "not hex digits in pairs"),
-        ("\nCMD", 2, "not hex digits in pairs"),
-        ("CMD 00 XX 00 00", 1, "not hex digits in pairs"),
-        ("00 84 \\\n 00 \\\n 0G", 1, "not hex digits in pairs"),
-        ("INI FF FF", 1, "unknown statement 'INI'"),
-        ("RST 3B00", 1, "RST stands alone on its line"),
-        ("0084000008 [XXX]", 1, "expected data are not hex digits in pairs"),
-        ("0084000008 [X X]", 1, "expected data are not hex digits in pairs"),
-        ("0084000008 (900)", 1, "not a status word"),
-        ("0084000008 (9000,)", 1, "not a status word"),
-        ("0084000008 (9000) [00]", 1, "not a command with what it expects"),
-        ("0084000008 [00", 1, "not a command with what it expects"),
-        ("0020000003 {123456}", 1, "unknown name in braces"),
-        ("0020000003 {puk}", 1, "unknown name in braces"),
+        ("00A4\n\n0 0A4", 3, 1, "not hex digits in pairs"),
+        ("00A400000", 1, 9, "not hex digits in pairs"),
+        ("\nCMD", 2, 4, "not hex digits in pairs"),
+        ("CMD 00 XX 00 00", 1, 8, "not hex digits in pairs"),
+        ("00 84 \\\n 00 \\\n 0G", 3, 3, "not hex digits in pairs"),
+        ("\t00 84 \\ # first\n00 00 08 \\\n   [XX XX \\\n  XG]", 4, 4, "expected data are not hex digits in pairs"),
+        ("INI FF FF", 1, 1, "unknown statement 'INI'"),
+        ("  INI FF FF", 1, 3, "unknown statement 'INI'"),
+        ("RST 3B00", 1, 5, "RST stands alone on its line"),
+        ("0084000008 [XXX]", 1, 15, "expected data are not hex digits in pairs"),
+        ("0084000008 [X X]", 1, 13, "expected data are not hex digits in pairs"),
+        ("0084000008 (900)", 1, 13, "not a status word"),
+        ("0084000008 (9000, 63CG)", 1, 19, "not a status word"),
+        ("0084000008 (9000,)", 1, 18, "not a status word"),
+        ("0084000008 (9000) [00]", 1, 19, "not a command with what it expects"),
+        ("0084000008 [00", 1, 12, "not a command with what it expects"),
+        ("0020000003 {123456}", 1, 12, "unknown name in braces"),
+        ("0020000003 {puk}", 1, 12, "unknown name in braces"),
+        ("0020000003 12X456", 1, 15, "not hex digits in pairs"),
+        ("0020000003 （12）", 1, 12, "not hex digits in pairs"),
     ],
 )
-def test_a_mistake_is_told_with_its_line_and_never_with_the_digits(text, line, problem):
+def test_a_mistake_is_told_with_its_place_and_never_with_the_digits(text, line, column, problem):
     with pytest.raises(InputError) as caught:
         read(text)
-    assert (caught.value.file, caught.value.line, say(caught.value.problem)) == ("a.script", line, problem)
+    error = caught.value
+    assert (error.file, error.line, error.column, say(error.problem)) == ("a.script", line, column, problem)
     assert say(caught.value.remedy)
     assert "123456" not in str(caught.value)
 

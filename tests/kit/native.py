@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -88,14 +88,21 @@ def outcome(line: str) -> tuple[int, str]:
 class Service:
     """A server in this process over a card, a scripted pad and the PSAM of the card's province."""
 
-    def __init__(self, place: str, card: Card | None = None, pad: PinPad | None = None, **how: Any) -> None:
+    def __init__(
+        self,
+        place: str | int,
+        card: Card | None = None,
+        pad: PinPad | None = None,
+        serve: Callable[..., DriverServer] = serve_driver,
+        **how: Any,
+    ) -> None:
         self.card = card or card_of("v3-sm4")
         self.pad = ScriptedPad()
         self.log: list[str] = []
         chips = [self.card.chip(Random(1), contact=contact) for contact in (True, False)]
         readers = Readers(lambda: chips[0], lambda: chips[1])
         driver = SSCardDriver(readers, pad or self.pad, psam_of("province"), options=DriverOptions())
-        self.server: DriverServer = serve_driver(driver, place, log=self.log.append, **how)
+        self.server = serve(driver, place, log=self.log.append, **how)
 
     @property
     def place(self) -> str:
@@ -108,7 +115,7 @@ class Service:
 
 
 @contextmanager
-def serving(place: str, card: Card | None = None, **how: Any) -> Iterator[Service]:
+def serving(place: str | int, card: Card | None = None, **how: Any) -> Iterator[Service]:
     """A service that runs meanwhile."""
     service = Service(place, card, **how)
     with service.server, in_thread(lambda: service.server.serve_forever(0.01), service.server.shutdown):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +13,11 @@ from random import Random
 import pytest
 
 import kit
-from kit.programs import ENDS, running
+from kit.programs import ENDS, run, running
 from kit.waiting import PATIENCE
+from sscard.issuer import issue_card
 from sscard.issuer.cardfile import load_card, save_card
+from sscard.transport.pcscd import MAX_READERS, reader_limit
 
 TAKES_ALL = """
 import json, sys
@@ -69,6 +72,136 @@ def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -
     ]
     for number in range(4):
         assert load_card(cards / f"card-{number}.db").chip(Random(1)).snapshot().pin_tries == 6 - number
+
+
+ONE_DAEMON = """
+import json, sys
+from smartcard.System import readers
+
+answers = {}
+for reader in readers():
+    connection = reader.createConnection()
+    connection.connect()
+    answers[str(reader)] = []
+    for apdu in sys.argv[1:]:
+        data, sw1, sw2 = connection.transmit(list(bytes.fromhex(apdu)))
+        answers[str(reader)].append(f"{bytes(data).hex().upper()}{sw1:02X}{sw2:02X}")
+    connection.disconnect()
+print(json.dumps(answers))
+"""
+SWAPPED = """
+import sys
+from sscard.transport import CardRemoved
+from sscard.transport.pcsc import PcscConnection, wait_for_card
+
+with PcscConnection(sys.argv[1], patience=30) as card:
+    first = card.power_on()
+    for command in ("0020000000", "0020000000", "0020000000", "0020000000"):
+        try:
+            print(card.transmit(bytes.fromhex(command)).hex().upper())
+        except CardRemoved:
+            print("gone")
+            card.power_off()
+            if command and not wait_for_card(sys.argv[1], timeout=5):
+                break
+            print("other" if card.power_on() != first else "same")
+"""
+CHALLENGE = "0084000008"
+
+
+def ask(socket: str, *commands: str) -> dict[str, list[str]]:
+    """The answers of the card in each reader of a daemon."""
+    said = run(*commands, program=(sys.executable, "-c", ONE_DAEMON), PCSCLITE_CSOCK_NAME=socket)
+    answers: dict[str, list[str]] = json.loads(said.stdout)
+    return answers
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("as_json", [True, False])
+def test_more_cards_than_a_daemon_has_readers(tmp_path: Path, as_json: bool) -> None:
+    """The table has the socket of each reader; each card has its own identification code."""
+    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    count = MAX_READERS + 2
+    for number in range(1, count + 1):
+        save_card(issue_card(seed=1, number=number), tmp_path / f"card-{number:02d}.db")
+    with running("farm", tmp_path, "--processes", 2, *(["--json"] if as_json else [])) as farm:
+        if as_json:
+            content = json.loads("".join(iter(farm.line, "}\n")) + "}")
+            rows = [(row["reader"], Path(row["card"]).name, row["socket"]) for row in content["readers"]]
+            assert ("environment" in content) == (count <= reader_limit())
+            assert content["without_reader"] == []
+        else:
+            exported = [farm.line().strip().partition("=")[2] for _ in range(-(-count // reader_limit()))]
+            farm.line_with("┡━")
+            cells = [farm.line().strip("│\n").split("│") for _ in range(count)]
+            rows = [(row[0].strip(), row[1].strip(), row[-1].strip()) for row in cells]
+            assert list(dict.fromkeys(socket for _reader, _card, socket in rows)) == exported
+        assert len({reader for reader, _card, _socket in rows}) == count
+        assert [card for _reader, card, _socket in rows] == [f"card-{number:02d}.db" for number in range(1, count + 1)]
+        sockets = dict.fromkeys(socket for _reader, _card, socket in rows)
+        assert len(sockets) == -(-count // reader_limit())
+        found = {socket: ask(socket, "00B2012C12") for socket in sockets}
+        assert sum(map(len, found.values())) == count
+        for reader, card, socket in rows:
+            chip = load_card(tmp_path / card).chip(Random(1))
+            chip.power_on()
+            expected = chip.transmit(bytes.fromhex("00B2012C12")).hex().upper()
+            assert found[socket][reader] == [expected]
+        assert farm.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_seed_fault_and_files_are_those_of_each_card(cards: Path, tmp_path: Path) -> None:
+    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    known = run("apdu", cards / "card-0.db", CHALLENGE, "--raw", "--seed", 7).stdout.replace(" ", "").strip()
+    folder = tmp_path / "talks"
+    arguments = (*(cards / f"card-{number}.db" for number in range(2)), "--seed", 7, "--delay", "card")
+    faults = ("--fault", "corrupted=-1@2", "--fault", "mute@9")
+    with running("farm", *arguments, *faults, "--record", folder, "--trace", folder, "--json") as farm:
+        content = json.loads("".join(iter(farm.line, "}\n")) + "}")
+        answers = ask(content["readers"][0]["socket"], CHALLENGE, "0020000003111109")
+        assert answers == {row["reader"]: [known, "633A"] for row in content["readers"]}
+        lines = {farm.line() for _ in range(2)}
+        assert lines == {f"{row['reader']}: fault corrupted -1: reached at command 2\n" for row in content["readers"]}
+        code, rest = farm.end()
+    assert code == 0
+    assert rest.splitlines() == [
+        f"{row['reader']}: fault mute: not reached, it waits for command 9" for row in content["readers"]
+    ]
+    assert sorted(file.name for file in folder.iterdir()) == [
+        *("card-0.jsonl", "card-0.txt", "card-1.jsonl", "card-1.txt")
+    ]
+    for file in folder.iterdir():
+        text = file.read_text("utf-8")
+        assert known[:16] in text
+        assert "111109" not in text
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    again = run("farm", *arguments, "--trace", folder)
+    assert again.returncode == 2
+    assert "card-0.txt: exists already" in again.stderr
+
+
+@pytest.mark.slow
+def test_a_swap_and_a_removal_in_a_farm(cards: Path) -> None:
+    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    faults = ("--fault", "swapped=v1-des@1", "--fault", "removed=after@3")
+    with running("farm", cards / "card-0.db", *faults, "--json") as farm:
+        content = json.loads("".join(iter(farm.line, "}\n")) + "}")
+        (row,) = content["readers"]
+        said = run(row["reader"], program=(sys.executable, "-c", SWAPPED), **content["environment"])
+        assert said.stdout.split() == ["gone", "other", "63C6", "63C6", "gone"], said.stderr
+        assert farm.line().endswith(": fault swapped v1-des: reached at command 1\n")
+        assert farm.line().endswith(": fault removed after: reached at command 3\n")
+        assert farm.end()[0] == 0
+    assert load_card(cards / "card-0.db").chip(Random(1)).snapshot().pin_tries == 6
+
+
+def test_two_cards_of_one_name_have_no_file_each(cards: Path) -> None:
+    (cards / "more").mkdir()
+    save_card(kit.card_of("v3-sm4"), cards / "more" / "card-0.db")
+    done = run("farm", cards, cards / "more", "--record", cards / "talks")
+    assert done.returncode == 2
+    assert "two cards have this name: their conversations need two files\n  rename one" in done.stderr
 
 
 @pytest.mark.slow

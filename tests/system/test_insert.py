@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import signal
+import stat
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
@@ -11,19 +16,21 @@ import pytest
 
 import kit
 from kit.programs import ENDS, Program, run, running
-from kit.waiting import PATIENCE
+from kit.waiting import PATIENCE, until
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.standard.apdu import split
 from sscard.terminal import CardSession
-from sscard.transport import CardRemoved
+from sscard.transport import CardMute, CardRemoved, TransportError
 from sscard.transport.pcsc import PcscConnection, ReaderError, wait_for_card
 from sscard.transport.pcscd import PrivatePcscd
+from sscard.transport.timing import contact_seconds
 
 SELECT = bytes.fromhex(f"00A404000F{kit.NAME}")
 WRONG = kit.verify("999999")
 ASK_TRIES = bytes.fromhex("0020000000")
+CHALLENGE = bytes.fromhex("0084000008")
 
 
 @pytest.fixture
@@ -187,3 +194,161 @@ def test_without_a_daemon_it_ends_with_3(image: Path, tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "no PC/SC daemon is running" in done.stderr
     assert "sudo systemctl restart pcscd" in done.stderr
+
+
+# Seed, delay, faults, recording and trace
+
+
+def test_challenges_of_a_seed_are_those_of_apdu(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
+) -> None:
+    known = run("apdu", image, CHALLENGE.hex(), CHALLENGE.hex(), "--raw", "--seed", 7).stdout.split()[::2]
+    with running("insert", image, "--port", pcscd.port(reader), "--seed", 7):
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
+        connection.power_on()
+        assert [connection.transmit(CHALLENGE)[:-2].hex().upper() for _ in range(2)] == known
+
+
+@pytest.mark.parametrize(
+    ("delay", "expected"), [("80ms", 0.08), ("0.08s", 0.08), ("card", contact_seconds(WRONG, b"\x63\xc5", 3))]
+)
+def test_a_delay_makes_answers_late(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, delay: str, expected: float
+) -> None:
+    """A wrong PIN writes its counter: log, cell, end of the log."""
+    with running("insert", image, "--port", pcscd.port(reader), "--delay", delay):
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
+        connection.power_on()
+        connection.transmit(SELECT)
+        begun = time.monotonic()
+        assert connection.transmit(WRONG).hex().upper() == "63C5"
+        assert time.monotonic() - begun >= expected
+
+
+def test_a_long_delay_does_not_outlast_the_end(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
+) -> None:
+    with running("insert", image, "--port", pcscd.port(reader), "--delay", "60s") as program:
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
+        connection.power_on()
+        with ThreadPoolExecutor(1) as asking:
+            asked = asking.submit(connection.transmit, WRONG)
+            assert until(lambda: tries_on_disk(image) == 5)
+            begun = time.monotonic()
+            assert program.end()[0] == 0
+            assert time.monotonic() - begun < 30
+            with suppress(TransportError):
+                asked.result()
+
+
+@pytest.mark.parametrize("fault", ["removed=before", "removed=during", "mute", "truncated=1", "corrupted=-1"])
+def test_a_fault_happens_at_its_command_and_is_printed(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, fault: str
+) -> None:
+    name, _, value = fault.partition("=")
+    faults = ("--fault", f"{fault}@2", "--fault", "mute@90")
+    with running("insert", image, "--port", pcscd.port(reader), *faults) as program:
+        program.line_with("all interfaces")
+        connection.power_on()
+        connection.transmit(SELECT)
+        match name:
+            case "removed" | "mute":
+                with pytest.raises(CardRemoved if name == "removed" else CardMute):
+                    connection.transmit(ASK_TRIES)
+            case "truncated":
+                assert connection.transmit(ASK_TRIES) == b"\x63"
+            case "corrupted":
+                assert connection.transmit(ASK_TRIES) == b"\x63\x39"
+        assert program.line() == f"fault {name} {value}".rstrip() + ": reached at command 2\n"
+        connection.power_off()
+        if name == "removed":
+            assert program.line() == "out of the reader\n"
+            program.send(signal.SIGUSR2)
+            assert program.line() == "in the reader\n"
+        assert wrong_pin(connection) == "63C5"
+        code, rest = program.end()
+        assert code == 0
+        assert "fault mute: not reached, it waits for command 90\n" in rest
+
+
+def test_a_slow_fault_and_a_removal_behind_the_answer(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
+) -> None:
+    faults = ("--fault", "slow=0.2@2", "--fault", "removed=after@3")
+    with running("insert", image, "--port", pcscd.port(reader), *faults) as program:
+        program.line_with("all interfaces")
+        connection.power_on()
+        connection.transmit(SELECT)
+        begun = time.monotonic()
+        assert connection.transmit(ASK_TRIES) == b"\x63\xc6"
+        assert time.monotonic() - begun >= 0.2
+        assert connection.transmit(ASK_TRIES) == b"\x63\xc6"
+        with pytest.raises(CardRemoved):
+            connection.transmit(ASK_TRIES)
+        assert [program.line() for _ in range(3)] == [
+            "fault slow 0.2: reached at command 2\n",
+            "fault removed after: reached at command 3\n",
+            "out of the reader\n",
+        ]
+
+
+def test_a_swap_puts_a_card_of_another_personality_into_the_reader(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
+) -> None:
+    with running("insert", image, "--port", pcscd.port(reader), "--fault", "swapped=v1-des@2") as program:
+        program.line_with("all interfaces")
+        before = connection.power_on()
+        connection.transmit(SELECT)
+        with pytest.raises(CardRemoved):
+            connection.transmit(ASK_TRIES)
+        connection.power_off()
+        assert program.line() == "fault swapped v1-des: reached at command 2\n"
+        assert [program.line(), program.line()] == ["out of the reader\n", "in the reader\n"]
+        assert connection.power_on() != before
+        session = CardSession.start(connection, SoftHsm(builtin_keys()))
+        session.verify_pin("123456")
+    assert tries_on_disk(image) == 6
+
+
+def test_the_conversation_is_recorded_and_traced_without_the_pin(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, tmp_path: Path
+) -> None:
+    files = [tmp_path / "talk.jsonl", tmp_path / "trace.txt"]
+    options = ("--record", files[0], "--trace", files[1])
+    with running("insert", image, "--port", pcscd.port(reader), *options, "--fault", "truncated=1@3") as program:
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
+        assert wrong_pin(connection) == "63C5"
+        assert connection.transmit(ASK_TRIES) == b"\x63"
+        assert "0020000003 ******" in files[1].read_text("utf-8")  # as it happens
+        connection.power_off()
+        assert program.end()[0] == 0
+    text, trace = (file.read_text("utf-8") for file in files)
+    assert "999999" not in text + trace
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
+    assert trace.count("# power off\n# power off") == 0
+    assert "< 63  no status word" in trace
+    other = tmp_path / "other.db"
+    save_card(kit.card_of("v3-sm4"), other)
+    played = run("replay", files[0], other, "--pin", "999999", "--json")
+    compared = json.loads(played.stdout)
+    assert (compared["sent"], compared["differences"]) == (2, []), played.stdout
+    assert [each["reason"] for each in compared["not_sent"]] == ["not replayable: no answer was recorded"]
+
+
+@pytest.mark.parametrize("option", ["--record", "--trace"])
+def test_an_existing_recording_is_kept_unless_forced(
+    pcscd: PrivatePcscd, reader: int, image: Path, tmp_path: Path, option: str
+) -> None:
+    kept = tmp_path / "kept"
+    kept.write_text("the last one\n")
+    arguments = ("insert", image, "--port", pcscd.port(reader), option, kept)
+    done = run(*arguments)
+    assert (done.returncode, kept.read_text()) == (2, "the last one\n")
+    assert f"{kept}: exists already" in done.stderr
+    done = run("insert", image, "--record", kept, "--trace", kept, "--force")
+    assert done.returncode == 2
+    assert "is an input or another output of this command" in done.stderr
+    with running(*arguments, "--force") as program:
+        program.line_with("all interfaces")
+        assert program.end()[0] == 0
+    assert "the last one" not in kept.read_text("utf-8")

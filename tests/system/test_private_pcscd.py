@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from kit.waiting import until
-from sscard.transport.pcscd import DaemonFailed, PrivatePcscd, listening_ports
+from sscard.transport.pcscd import DaemonFailed, PrivatePcscd
+from sscard.transport.ports import listening_ports
 
 LONG = 10.0
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from sscard.errors import MissingPart
 from sscard.transport import pcsc, pcscd
+from sscard.transport.ports import listening_ports
 
 LIST = "from sscard.transport.pcsc import readers\ntry: readers()\nexcept Exception as e: print(type(e).__name__, e)"
 
@@ -57,14 +59,33 @@ def test_a_private_daemon_that_cannot_be_had_says_why(
         pcscd.check_private_pcscd()
 
 
-@pytest.mark.parametrize("readers", [0, 17])
-def test_there_are_1_to_16_readers(readers: int) -> None:
-    with pytest.raises(ValueError, match="1 to 16"):
-        pcscd.PrivatePcscd(readers)
+@pytest.mark.skipif(os.name == "nt", reason="a stand-in in the shell's words")
+@pytest.mark.parametrize(
+    ("said", "limit"),
+    [
+        ("MAX_READERNAME: 128, PCSCLITE_MAX_READERS_CONTEXTS: 16", 16),
+        ("PCSCLITE_MAX_READERS_CONTEXTS: 255", 254),
+        ("PCSCLITE_MAX_READERS_CONTEXTS: 1", 2),
+        ("pcsc-lite version 9.9", 16),
+    ],
+)
+def test_a_daemon_has_as_many_readers_as_it_states(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, said: str, limit: int
+) -> None:
+    stand_in = tmp_path / "pcscd"
+    stand_in.write_text(f"#!/bin/sh\necho '{said}'\n")
+    stand_in.chmod(0o755)
+    monkeypatch.setattr(pcscd, "find_pcscd", lambda: stand_in)
+    assert pcscd.reader_limit() == limit
+    most = max(limit, pcscd.MAX_READERS)
+    assert pcscd.PrivatePcscd(most).readers == most
+    for readers in (0, most + 1):
+        with pytest.raises(ValueError, match="1 to 16"):
+            pcscd.PrivatePcscd(readers)
 
 
 def test_pairs_of_ports_are_neighbours_and_free() -> None:
     pairs = pcscd.free_pairs(8)
     ports = {port + slot for port in pairs for slot in (0, 1)}
     assert len(ports) == 16
-    assert not ports & pcscd.listening_ports()
+    assert not ports & listening_ports()

@@ -13,6 +13,7 @@ import click
 
 from sscard.cli.options import (
     card_argument,
+    challenges_option,
     commands_argument,
     contactless_option,
     explain_option,
@@ -20,13 +21,12 @@ from sscard.cli.options import (
     json_option,
     pins_option,
     sync_option,
+    trace_option,
 )
-from sscard.cli.output import check_output, printed_json_list
+from sscard.cli.output import check_output, printed_json_list, written_trace
 from sscard.cli.target import image_files, is_file, open_target, standard_input
-from sscard.cli.types import FILE
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
-from sscard.files import TextFile
 from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
@@ -42,9 +42,10 @@ Save = Callable[["Event"], object]
 @commands_argument
 @explain_option
 @option("--raw", is_flag=True, help=N_("Print one answer line (DATA SW) per input line, for programs."))
-@option("--trace", type=FILE, help=N_("Write the redacted trace to a file."))
+@trace_option
 @force_option
 @contactless_option
+@challenges_option
 @pins_option
 @json_option
 @sync_option
@@ -56,6 +57,7 @@ def apdu(
     trace: Path | None,
     force: bool,
     contactless: bool,
+    seed: int | None,
     pins: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -82,15 +84,21 @@ def apdu(
         if as_json:
             saves.append(outputs.enter_context(printed_events()))
         if trace is not None:
-            write = outputs.enter_context(TextFile(trace)).write
-            saves.append(lambda event: write(f"{event}\n"))
-        failed = converse(target, commands, pins, show, saves, contactless=contactless)
+            saves.append(outputs.enter_context(written_trace(trace)))
+        failed = converse(target, commands, pins, show, saves, contactless=contactless, seed=seed)
     if failed and not raw:
         raise SystemExit(1)
 
 
 def converse(
-    target: str, commands: Sequence[str], pins: Sequence[str], show: Show, saves: Sequence[Save], *, contactless: bool
+    target: str,
+    commands: Sequence[str],
+    pins: Sequence[str],
+    show: Show,
+    saves: Sequence[Save],
+    *,
+    contactless: bool,
+    seed: int | None,
 ) -> bool:
     """Send commands, or the script on standard input, showing each exchange; whether one failed.
 
@@ -127,7 +135,7 @@ def converse(
                 save(event)
         held.clear()
 
-    with open_target(target, contact=not contactless) as connection:
+    with open_target(target, contact=not contactless, seed=seed) as connection:
         recorder = Recorder(connection, heard=hear)
         recorder.power_on()
         try:

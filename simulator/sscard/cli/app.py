@@ -43,6 +43,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "personality": ("sscard.cli.personality:personality", N_("List, show and check personalities.")),
     "case": ("sscard.cli.case:case", N_("Run cases of the PIN service and check their journal.")),
     "hsm": ("sscard.cli.hsm:hsm", N_("Serve the HSM of the issuer, or load its keys into a token.")),
+    "psam": ("sscard.cli.psam:psam", N_("Issue a PSAM into a file, and show it.")),
     "prove": ("sscard.cli.prove:prove", N_("Prove that cards and card files keep their promises.")),
     "driver": ("sscard.cli.driver:driver", N_("Build, serve and call the driver of the terminal.")),
 }

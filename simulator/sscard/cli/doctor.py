@@ -144,7 +144,7 @@ def _daemons() -> Iterator[Finding]:
 
 
 def _network() -> Iterator[Finding]:
-    from sscard.transport.pcscd import open_ports
+    from sscard.transport.ports import open_ports
 
     exposed = sorted(open_ports().intersection(PORTS))
     now = _("; now on {ports}", ports=", ".join(map(str, exposed))) if exposed else ""

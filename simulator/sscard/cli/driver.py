@@ -3,33 +3,49 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from enum import StrEnum
 from functools import partial
-from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sscard.cli.hsm import SERVER_EXTRA
 from sscard.cli.options import connections_option, json_option, message_timeout_option, sync_option
 from sscard.cli.output import print_json
+from sscard.cli.prompt import pin_pad, terminal_kept
+from sscard.cli.psam import PsamLevel
 from sscard.cli.serving import LOOK, serve_until_signal
-from sscard.cli.target import keys_of, open_image, open_target, standard_input, tell
-from sscard.cli.types import CARD, FILE, FOLDER, PLACE, SECONDS, Address, Entries, Number, Program, Text, Words
+from sscard.cli.target import asked_to_sync, keys_of, open_image, open_target, standard_input, tell
+from sscard.cli.types import (
+    CARD,
+    FILE,
+    FOLDER,
+    PLACE,
+    SECONDS,
+    Address,
+    Entries,
+    Number,
+    Program,
+    TerminalPsam,
+    Text,
+    Words,
+)
 from sscard.cli.usage import argument, group, option
-from sscard.errors import InputError
+from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import N_, _, visible
 
 if TYPE_CHECKING:
     from sscard.driver.errors import ErrorTable
-    from sscard.driver.station import Reader
-    from sscard.terminal.pinpad import PinPad
+    from sscard.driver.server import DriverServer
+    from sscard.driver.station import PsamOfCity, Reader
+    from sscard.issuer import KeyHierarchy
+    from sscard.terminal.psam import Psam
 
 PAD_TIMEOUT = 30.0
-CANCEL, TIMEOUT = "cancel", "timeout"
+WEBSOCKET = "ws:"
 CARD_PATIENCE = 1.0
 """Seconds to see a card in a PC/SC reader: pcscd looks every 0.4 s."""
 CALL_SCHEMA = "sscard.driver-call/1"
@@ -41,14 +57,6 @@ class System(StrEnum):
     here = "here"
     win64 = "win64"
     win32 = "win32"
-
-
-class PsamLevel(StrEnum):
-    """Whose PSAM stands in the terminal."""
-
-    national = "national"
-    province = "province"
-    city = "city"
 
 
 class InternalAuth(StrEnum):
@@ -120,12 +128,23 @@ def path(system: System, as_json: bool) -> None:
 )
 @option("--repeat", is_flag=True, help=N_("After the last entry of --pins, start again with the first."))
 @option("--pad-timeout", type=SECONDS, default=PAD_TIMEOUT, help=N_("Seconds the pad waits for each PIN."))
-@option("--psam", type=Words(PsamLevel), help=N_("Put a virtual PSAM with the keys of this level into the terminal."))
+@option(
+    "--psam",
+    type=TerminalPsam(N_("PSAM"), lambda: list(PsamLevel), N_("no PSAM {name!r}"), files=True),
+    default="",
+    help=N_(
+        "PSAM in the terminal: national, province or city (a virtual one with keys of this level), a PSAM file, or "
+        "pcsc:READER. Default: none."
+    ),
+)
 @option(
     "--terminal",
     type=Text(N_("DIGITS")),
     default="",
-    help=N_("Terminal number of the PSAM, 12 digits. Default: 000001 of the city of the card."),
+    help=N_(
+        "Terminal number of a PSAM by its level, 12 digits. Default: 000001 of the city of the card in the reader, "
+        "whichever it is."
+    ),
 )
 @option("--keys", type=FILE, help=N_("Key addresses and roots of the PSAM. Default: the built-in test keys."))
 @option("--place", type=PLACE, default="", help=N_("Place policy: what an initial PIN may do."))
@@ -148,8 +167,20 @@ def path(system: System, as_json: bool) -> None:
 )
 @option(
     "--listen",
-    type=Address(N_("ADDRESS"), path="(?P<path>(?!tcp:).+)"),
-    help=N_("Unix socket, or tcp:PORT. Default: where the library looks for it."),
+    type=Address(N_("ADDRESS"), path="(?P<path>(?!tcp:|ws:).+)"),
+    help=N_(
+        "Unix socket, tcp:PORT, or ws:PORT: a WebSocket for pages in a browser, which look for it at ws:12342. "
+        "Default: where the library looks for it."
+    ),
+)
+@option(
+    "--origin",
+    "origins",
+    type=Text(N_("ORIGIN")),
+    multiple=True,
+    help=N_(
+        "With ws:PORT: pages that may connect besides those of this machine, as https://his.example; * for any page."
+    ),
 )
 @option("--idle", type=Number(1, kind=float), help=N_("Exit after this many seconds without a client."))
 @sync_option
@@ -161,7 +192,7 @@ def serve(
     pins: str | None,
     repeat: bool,
     pad_timeout: float,
-    psam: PsamLevel | None,
+    psam: str,
     terminal: str,
     keys: Path | None,
     place: str,
@@ -169,17 +200,21 @@ def serve(
     device_serial: str | None,
     internal_auth: InternalAuth,
     listen: str | None,
+    origins: tuple[str, ...],
     idle: float | None,
     message_timeout: float,
     connections: int,
 ) -> None:
-    """Serve the functions of the driver until Ctrl-C or SIGTERM; PROTOCOL.md beside the library's source describes it.
+    """Serve the functions of the driver until Ctrl-C or SIGTERM.
+
+    The C library, and programs that speak its line protocol (PROTOCOL.md beside
+    the library's source), connect to a Unix socket or tcp:PORT; pages in a
+    browser to ws:PORT, which needs pip install 'sscard[server]'. Only programs
+    on this machine can connect.
 
     The log on standard error has time, function and return code, never a parameter.
     """
     from sscard.driver.api import DriverOptions, Readers, SSCardDriver
-    from sscard.driver.server import serve_driver
-    from sscard.driver.station import issue_terminal_psam
     from sscard.issuer import find_place
 
     hierarchy = keys_of(keys)
@@ -189,21 +224,36 @@ def serve(
         device_serial=device_serial,
         internal_authentication=internal_auth.value,
     )
-    with ExitStack() as held, _terminal_kept():
+    with ExitStack() as held, terminal_kept():
         contact, other = _interfaces(target, held)
         readers = Readers(contact, _interfaces(contactless, held)[1] if contactless else other)
         made = SSCardDriver(
             readers,
-            _pad(pins, repeat, pad_timeout),
-            issue_terminal_psam(readers, psam.value, hierarchy, terminal) if psam else None,
+            pin_pad(pins, repeat, pad_timeout),
+            _psam(psam, terminal, hierarchy, held),
             hierarchy.address_of,
             options,
         )
-        with serve_driver(
-            made, listen or "", idle=idle, log=tell, timeout=message_timeout, connections=connections
+        with _server(listen or "", origins)(
+            made, idle=idle, log=tell, timeout=message_timeout, connections=connections
         ) as server:
             serve = partial(server.serve_forever, LOOK)
             serve_until_signal(serve, server.shutdown, _("driver at {place}", place=server.place))
+
+
+def _server(listen: str, origins: tuple[str, ...]) -> Callable[..., DriverServer]:
+    """What makes the server that listens at an address."""
+    if listen.startswith(WEBSOCKET):
+        try:
+            from sscard.driver.websocket import serve_websocket
+        except ModuleNotFoundError as missing:
+            raise MissingPart(_("{package} is not installed", package=missing.name), SERVER_EXTRA) from None
+        return partial(serve_websocket, port=int(listen.removeprefix(WEBSOCKET)), origins=origins)
+    if origins:
+        raise InputError(_("--origin is for pages in a browser"), remedy=_("use it with --listen ws:12342"))
+    from sscard.driver.server import serve_driver
+
+    return partial(serve_driver, place=listen)
 
 
 @driver.command("call")
@@ -285,52 +335,26 @@ def _interfaces(url: str, held: ExitStack) -> tuple[Reader, Reader | None]:
     return lambda: connection, lambda: connection
 
 
-def _pad(pins: str | None, repeat: bool, timeout: float) -> PinPad:
-    from sscard.terminal.pinpad import CONTROLLING_TERMINAL, ScriptedPad, TerminalPad
+def _psam(given: str, terminal: str, keys: KeyHierarchy, held: ExitStack) -> Psam | PsamOfCity | None:
+    """The PSAM in the terminal."""
+    from sscard.terminal.cards import IMAGE, image_path, scheme_of
+    from sscard.terminal.psam import Psam
 
-    if pins:
-        entries = pins.split(",")
-        return _ScriptedPad(cycle(entries) if repeat else iter(entries))
-    try:
-        CONTROLLING_TERMINAL.open("rb").close()
-    except OSError:
-        tell(_("no terminal for PIN entry: each entry times out; to script the entries, use --pins"))
-        return ScriptedPad()
-    return TerminalPad(timeout)
+    if given in list(PsamLevel):
+        from sscard.driver.station import following_psam
+        from sscard.issuer.psam import issue_psam
 
+        level = PsamLevel(given)
+        if terminal:
+            return Psam(issue_psam(keys, terminal, level.value).chip())
+        return following_psam(level.value, keys)
+    if terminal:
+        remedy = _("sscard psam issue --terminal gives a PSAM file its number")
+        raise InputError(_("--terminal is the number of a PSAM by its level"), remedy=remedy)
+    if not given:
+        return None
+    if scheme_of(given) == IMAGE:
+        from sscard.issuer.psamfile import open_psam
 
-class _ScriptedPad:
-    """A pad that types what the command line says; nothing of it shows anywhere."""
-
-    def __init__(self, entries: Iterator[str]) -> None:
-        self._entries = entries
-
-    def enter(self, prompt: str) -> str:
-        from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut
-
-        tell(_("pad: {prompt}", prompt=prompt))
-        entry = next(self._entries, TIMEOUT)
-        if entry == CANCEL:
-            raise EntryCancelled
-        if entry == TIMEOUT:
-            raise EntryTimedOut
-        return entry
-
-
-@contextmanager
-def _terminal_kept() -> Iterator[None]:
-    """Whatever a PIN prompt has done to the terminal is undone at the end, also in the middle of one."""
-
-    try:
-        import termios
-    except ImportError:  # Windows
-        yield
-        return
-    if not sys.stdin.isatty():
-        yield
-        return
-    before = termios.tcgetattr(sys.stdin)
-    try:
-        yield
-    finally:
-        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+        return Psam(held.enter_context(open_psam(image_path(given), notify=tell, sync=asked_to_sync())))
+    return Psam(held.enter_context(open_target(given)))

@@ -5,23 +5,36 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from sscard.cli.options import contactless_option, sync_option
+from sscard.cli.options import (
+    challenges_option,
+    contactless_option,
+    delay_option,
+    faults_option,
+    force_option,
+    record_option,
+    sync_option,
+    trace_option,
+)
+from sscard.cli.output import check_output
 from sscard.cli.serving import ends
-from sscard.cli.target import open_image
+from sscard.cli.target import asked_to_sync, challenges, open_image, tell
 from sscard.cli.types import FILE, PORT, Number
 from sscard.cli.usage import argument, command, option
-from sscard.errors import MissingPart
+from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
+    from sscard.cli.readercard import ReaderCard
     from sscard.issuer.cardfile import FileCard
+    from sscard.issuer.psamfile import FilePsam
+    from sscard.scenario.faults import FaultData
     from sscard.transport.vpcd import VirtualReaderSlot
 
 USUAL_PORT: Final = 35963
@@ -39,45 +52,95 @@ OPEN_TO_ALL: Final = N_("the reader's driver (vpcd) listens on all interfaces: k
 
 
 @command("insert")
-@argument("image", metavar=N_("CARD"), type=FILE, help=N_("Card file."))
+@argument("image", metavar=N_("CARD"), type=FILE, help=N_("Card file, or PSAM file."))
 @option("--port", type=PORT, default=USUAL_PORT, help=N_("Port of the reader's driver."))
 @option("--remove-after", type=Number(0), default=0, help=N_("Remove the card after N commands, 0: never."))
 @contactless_option
+@challenges_option
+@delay_option
+@faults_option
+@record_option
+@trace_option
+@force_option
 @sync_option
-def insert(image: Path, port: int, remove_after: int, contactless: bool) -> None:
-    """Put a card into a virtual PC/SC reader until Ctrl-C or SIGTERM.
+def insert(
+    image: Path,
+    port: int,
+    remove_after: int,
+    contactless: bool,
+    seed: int | None,
+    delay: float | str | None,
+    faults: tuple[FaultData, ...],
+    record: Path | None,
+    trace: Path | None,
+    force: bool,
+) -> None:
+    """Put a card, or a PSAM, into a virtual PC/SC reader until Ctrl-C or SIGTERM.
 
     Every change is in the card file before the answer is sent. SIGUSR1 removes
     the card, SIGUSR2 inserts it again. If pcscd restarts, the card reconnects
-    automatically.
+    automatically. Faults happen once each and are printed when a command
+    reaches them, and at the end if none did.
     """
+    from sscard.cli.readercard import ReaderCard, Treatment
+    from sscard.issuer.psamfile import FilePsam
     from sscard.transport.pcscd import demand_unix
 
     demand_unix()
+    outputs = [file for file in (record, trace) if file is not None]
+    for place, file in enumerate(outputs):
+        check_output(file, [image, *outputs[:place]], replace=force)
     # Before any thread begins, so that none of them is interrupted.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*ends(), signal.SIGUSR1, signal.SIGUSR2})
-    with open_image(image, contact=not contactless) as card:
-        _Insertion(card, port, remove_after).serve()
+    ending = threading.Event()
+    with ExitStack() as opened:
+        card = opened.enter_context(_opened(image, contact=not contactless, seed=seed))
+        if outputs and isinstance(card, FilePsam):
+            raise InputError(
+                _("is a PSAM; only a conversation with a card can be recorded, without its secrets"),
+                file=str(image),
+                remedy=_("leave out --record and --trace"),
+            )
+        treated = ReaderCard(card, Treatment(seed, delay, faults), ending)
+        treated.keep(opened, record, trace)
+        _Insertion(card, treated, port, remove_after, ending).serve()
+
+
+def _opened(path: Path, *, contact: bool, seed: int | None) -> AbstractContextManager[FileCard | FilePsam]:
+    """The card of a card file, or the PSAM of a PSAM file."""
+    from sscard.files import resolved
+    from sscard.issuer.database import CARD, PSAM_ID, kind_in
+    from sscard.issuer.psamfile import PSAM, open_psam
+    from sscard.issuer.storage import CARD_FILE
+
+    if kind_in(resolved(path, CARD_FILE), str(path), (CARD, PSAM)).application_id == PSAM_ID:
+        return open_psam(path, challenges(seed), contact=contact, notify=tell, sync=asked_to_sync())
+    return open_image(path, contact=contact, seed=seed)
 
 
 class _Insertion:
-    """A card file in a reader, and its messages for the user."""
+    """A card file, or a PSAM file, in a reader, and its messages for the user."""
 
-    def __init__(self, card: FileCard, port: int, remove_after: int) -> None:
+    def __init__(
+        self, card: FileCard | FilePsam, treated: ReaderCard, port: int, remove_after: int, ending: threading.Event
+    ) -> None:
         from sscard.transport.vpcd import VirtualReaderSlot
 
         self._card = card
+        self._treated = treated
         self._port = port
         self._remove_after = remove_after
         self._commands = 0
-        self._ending = False
-        self._slot: VirtualReaderSlot = VirtualReaderSlot(port, card, after=self._count)
+        self._ending = ending
+        self._slot: VirtualReaderSlot = VirtualReaderSlot(port, treated.connection, after=self._count)
 
     def serve(self) -> None:
         """Serve until a signal ends it, or what ends the slot: no room on the disk, for example."""
+        from sscard.issuer.psamfile import FilePsam
         from sscard.transport.pcsc import cards
 
-        atr = self._card.card.profile.atr(self._card.contact)
+        card = self._card
+        atr = card.card.profile.atr() if isinstance(card, FilePsam) else card.card.profile.atr(card.contact)
         alike: set[str] = set()
         with suppress(MissingPart):
             alike = {name for name, found in cards().items() if found == atr}
@@ -91,11 +154,14 @@ class _Insertion:
                 if caught == signal.SIGUSR1:
                     self._slot.remove()
                     continue
+                self._treated.put_back()
                 with suppress(ValueError):  # it is in
                     self._slot.insert()
                     self._commands = 0
-            self._ending = True
+            self._ending.set()
         teller.join()
+        for line in self._treated.unreached():
+            click.echo(line)
         click.echo(
             _("{path}: out of the reader, {served} commands served", path=self._card.path, served=self._slot.served)
         )
@@ -104,6 +170,9 @@ class _Insertion:
         """Behind every command, before its answer leaves."""
         if not command:
             return
+        for line in self._treated.reached():
+            click.echo(line)
+        self._treated.after(self._slot)
         self._commands += 1
         if self._commands == self._remove_after:
             self._commands = 0
@@ -132,29 +201,38 @@ class _Insertion:
         with suppress(MissingPart):
             found = find_card(atr, besides=alike, timeout=TO_BE_TOLD)
             reader = found or (alike.pop() if len(alike) == 1 else "")
-        card = self._card.card
-        tries = self._card.chip.snapshot().pin_tries
         place = _("reader {reader!r}", reader=reader) if reader else _("a reader")
         asked = f"'pcsc:{reader}'" if reader else "pcsc"
         chosen = f" --reader '{reader}'" if reader else ""
         pid = os.getpid()
+        what, further = self._described()
         lines = [
             _(
-                "{path}: {personality}, {left}, in {place} (port {port})",
+                "{path}: {what}, in {place} (port {port})",
                 path=self._card.path,
-                personality=card.profile.personality.name,
-                left=Phrase.plural("{count} try left", "{count} tries left", count=tries),
+                what=what,
                 place=place,
                 port=self._port,
             ),
             "  " + _("next      {command}", command=f"opensc-tool{chosen} --atr"),
-            f"            sscard apdu {asked} 0020000000 --explain",
+            f"            {further.format(asked)}",
             "  " + _("take out  {command}", command=f"kill -USR1 {pid}"),
             "  " + _("put in    {command}", command=f"kill -USR2 {pid}"),
             "  " + _("end       Ctrl-C"),
             f"  {_(OPEN_TO_ALL)}",
         ]
         click.echo("\n".join(lines))
+
+    def _described(self) -> tuple[str, str]:
+        """What is in the reader, and a command that uses it; {} is the reader."""
+        from sscard.issuer.psamfile import FilePsam
+
+        if isinstance(self._card, FilePsam):
+            return f"PSAM {self._card.chip.snapshot().terminal_number}", "sscard driver serve CARD --psam {}"
+        tries = self._card.chip.snapshot().pin_tries
+        left = Phrase.plural("{count} try left", "{count} tries left", count=tries)
+        name = self._card.card.profile.personality.name
+        return _("{personality}, {left}", personality=name, left=left), "sscard apdu {} 0020000000 --explain"
 
     def _tell_changes(self) -> None:
         from sscard.transport.vpcd import Seat
@@ -169,12 +247,14 @@ class _Insertion:
         }
         told = Seat.SEATED
         try:
-            while not self._ending:
+            while not self._ending.is_set():
                 self._slot.wait_for(*follows[told])
                 seat = self._slot.seat
-                if seat in follows[told] and not self._ending:
+                if seat in follows[told] and not self._ending.is_set():
                     click.echo(_(follows[told][seat]))
                     told = seat
+                    if seat is Seat.EMPTY and self._treated.take_swapped():
+                        self._slot.insert()
         except Exception:  # stop() raises it again where it can be told
             os.kill(os.getpid(), signal.SIGTERM)
 

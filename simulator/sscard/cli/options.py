@@ -9,7 +9,21 @@ import click
 from click.core import ParameterSource
 
 from sscard.cli.target import SYNC
-from sscard.cli.types import CARD, DIGITS, FILE, HSM, JOURNAL, PERSONALITY, PLACE, SECONDS, SEED, Number, Text
+from sscard.cli.types import (
+    CARD,
+    DELAY,
+    DIGITS,
+    FAULT,
+    FILE,
+    HSM,
+    JOURNAL,
+    PERSONALITY,
+    PLACE,
+    SECONDS,
+    SEED,
+    Number,
+    Text,
+)
 from sscard.cli.usage import BadValue, argument, option
 from sscard.i18n.language import N_, _
 
@@ -89,6 +103,25 @@ sync_option: Final = option(
     callback=_keep_sync,
     help=N_("Sync each change of a card file to the disk, so that it survives a power loss."),
 )
+trace_option: Final = option("--trace", type=FILE, help=N_("Write all commands and answers, redacted, to a file."))
+record_option: Final = option(
+    "--record", type=FILE, help=N_("Record the conversation, redacted, to a file that 'sscard replay' plays.")
+)
+delay_option: Final = option(
+    "--delay",
+    type=DELAY,
+    help=N_("Answer each command this late, as in 20ms; card: as a card on a line of 9600 bit/s, with EEPROM."),
+)
+faults_option: Final = option(
+    "--fault",
+    "faults",
+    type=FAULT,
+    multiple=True,
+    help=N_(
+        "Fault at the N-th command: removed=before|during|after, mute, slow=SECONDS, truncated=BYTES, "
+        "corrupted=POSITION, swapped=PERSONALITY."
+    ),
+)
 new_pin_option: Final = pin_option(
     "--new",
     variable="SSCARD_NEW_PIN",
@@ -97,7 +130,9 @@ new_pin_option: Final = pin_option(
 )
 personality_option: Final = option("--personality", type=PERSONALITY, help=N_("Personality: a preset or a file."))
 place_option: Final = option("--place", type=PLACE, default="", help=N_("Place policy: PIN limit and initial PIN."))
-seed_option: Final = option("--seed", type=SEED, help=N_("Seed of challenges, made-up holders and the clock."))
+challenges_option: Final = option(
+    "--seed", type=SEED, help=N_("Seed of the challenges of a card file: the same ones come again.")
+)
 
 keys_option: Final = option(
     "--keys", type=FILE, help=N_("Root keys of the issuer: the HSM soft:FILE. Default: the built-in test keys.")

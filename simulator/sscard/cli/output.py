@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from sscard.errors import InputError
-from sscard.files import check_not_beside, unwritable
+from sscard.files import TextFile, check_not_beside, unwritable
 from sscard.i18n.language import _
 
 
@@ -48,6 +48,13 @@ def printed_json_list(name: str, field: str) -> Iterator[Callable[[dict[str, Any
             click.echo("\n ]\n}")
         raise
     click.echo(f"{head}]\n}}" if separator == head else "\n ]\n}")
+
+
+@contextmanager
+def written_trace(path: Path) -> Iterator[Callable[[object], None]]:
+    """A function that adds an event of a conversation to a trace, as a person reads it."""
+    with TextFile(path) as file:
+        yield lambda event: file.write(f"{event}\n")
 
 
 def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import click
 from sscard.cli.hsm import chosen_hsm
 from sscard.cli.options import (
     card_argument,
+    force_option,
     hsm_option,
     hsm_token_option,
     json_option,
@@ -19,10 +20,11 @@ from sscard.cli.options import (
     new_pin_option,
     pin_option,
     sync_option,
+    trace_option,
 )
-from sscard.cli.output import print_json
+from sscard.cli.output import check_output, print_json, written_trace
 from sscard.cli.prompt import ask_secret, checked_pin
-from sscard.cli.target import open_target
+from sscard.cli.target import image_files, open_target
 from sscard.cli.usage import command
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
@@ -38,11 +40,13 @@ if TYPE_CHECKING:
     "--pin", variable="SSCARD_PIN", default="", text=N_("PIN, 4 to 16 digits. Prompted for if it is not given.")
 )
 @keys_option
+@trace_option
+@force_option
 @json_option
 @sync_option
-def verify_pin(target: str, pin: str, keys: Path | None, as_json: bool) -> None:
+def verify_pin(target: str, pin: str, keys: Path | None, trace: Path | None, force: bool, as_json: bool) -> None:
     """Verify the PIN of a card. Exits 1 if it is wrong, with the tries left."""
-    with _session(target, keys, as_json=as_json) as session:
+    with _session(target, keys, trace=trace, force=force, as_json=as_json) as session:
         session.verify_pin(_given(pin, "--pin", _("PIN")))
         _report(_("PIN is right"), as_json=as_json)
 
@@ -57,11 +61,15 @@ def verify_pin(target: str, pin: str, keys: Path | None, as_json: bool) -> None:
 )
 @new_pin_option
 @keys_option
+@trace_option
+@force_option
 @json_option
 @sync_option
-def change_pin(target: str, old: str, new: str, keys: Path | None, as_json: bool) -> None:
+def change_pin(
+    target: str, old: str, new: str, keys: Path | None, trace: Path | None, force: bool, as_json: bool
+) -> None:
     """Change the PIN: the holder knows the old one."""
-    with _session(target, keys, as_json=as_json) as session:
+    with _session(target, keys, trace=trace, force=force, as_json=as_json) as session:
         before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
         session.change_pin(before, checked_new_pin(new))
         _report(_("PIN changed"), as_json=as_json)
@@ -73,11 +81,22 @@ def change_pin(target: str, old: str, new: str, keys: Path | None, as_json: bool
 @keys_option
 @hsm_option
 @hsm_token_option
+@trace_option
+@force_option
 @json_option
 @sync_option
-def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Path | None, as_json: bool) -> None:
+def reset_pin(
+    target: str,
+    new: str,
+    keys: Path | None,
+    hsm: str,
+    hsm_token: Path | None,
+    trace: Path | None,
+    force: bool,
+    as_json: bool,
+) -> None:
     """Reset the PIN: the issuer sets a new one."""
-    with _session(target, keys, hsm, hsm_token, as_json=as_json) as session:
+    with _session(target, keys, hsm, hsm_token, trace=trace, force=force, as_json=as_json) as session:
         session.reset_pin(checked_new_pin(new))
         _report(_("PIN reset"), session.tries_left(), as_json=as_json)
 
@@ -87,11 +106,15 @@ def reset_pin(target: str, new: str, keys: Path | None, hsm: str, hsm_token: Pat
 @keys_option
 @hsm_option
 @hsm_token_option
+@trace_option
+@force_option
 @json_option
 @sync_option
-def unblock_pin(target: str, keys: Path | None, hsm: str, hsm_token: Path | None, as_json: bool) -> None:
+def unblock_pin(
+    target: str, keys: Path | None, hsm: str, hsm_token: Path | None, trace: Path | None, force: bool, as_json: bool
+) -> None:
     """Unblock the PIN: the old one is valid again."""
-    with _session(target, keys, hsm, hsm_token, as_json=as_json) as session:
+    with _session(target, keys, hsm, hsm_token, trace=trace, force=force, as_json=as_json) as session:
         session.unblock_pin()
         _report(_("PIN unblocked"), session.tries_left(), as_json=as_json)
 
@@ -113,13 +136,29 @@ def checked_new_pin(pin: str) -> str:
 
 @contextmanager
 def _session(
-    target: str, keys: Path | None, hsm: str = "", hsm_token: Path | None = None, *, as_json: bool
+    target: str,
+    keys: Path | None,
+    hsm: str = "",
+    hsm_token: Path | None = None,
+    *,
+    trace: Path | None,
+    force: bool,
+    as_json: bool,
 ) -> Iterator[CardSession]:
     """A card session; if the card or the HSM refuses, print one line and exit with code 1."""
     from sscard.terminal import CardSession
     from sscard.terminal.errors import ApduError
 
-    with chosen_hsm(hsm, keys, hsm_token) as behind, open_target(target) as connection:
+    if trace is not None:
+        inputs = [*image_files(target), *filter(None, (keys, hsm_token))]
+        check_output(trace, inputs, replace=force)
+    with ExitStack() as opened:
+        behind = opened.enter_context(chosen_hsm(hsm, keys, hsm_token))
+        connection = opened.enter_context(open_target(target))
+        if trace is not None:
+            from sscard.conversation import Recorder
+
+            connection = Recorder(connection, heard=opened.enter_context(written_trace(trace)))
         try:
             session = CardSession.start(connection, behind)
             yield session

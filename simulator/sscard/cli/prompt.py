@@ -1,12 +1,15 @@
-"""Ask for a PIN at the terminal, without echo, or read it from a file."""
+"""Ask for a PIN at the terminal, without echo, or read it from a file; the PIN pad of a driver."""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sscard.cli.target import STDIN as STDIN_NAME
 from sscard.cli.target import tell
@@ -14,6 +17,11 @@ from sscard.errors import InputError, said_by
 from sscard.files import unreadable, warn_if_exposed
 from sscard.i18n.language import _, say
 
+if TYPE_CHECKING:
+    from sscard.terminal.pinpad import PinPad
+
+CANCEL: Final = "cancel"
+TIMEOUT: Final = "timeout"
 STDIN: Final = Path("-")
 LONGEST_LINE: Final = 1000
 """Bytes of a file that are read for a PIN."""
@@ -72,3 +80,55 @@ def read_pin(file: Path, option: str) -> str:
     if stat.S_ISREG(mode):
         warn_if_exposed(file, tell)
     return checked_pin(content.decode("utf-8-sig", errors="replace").rstrip("\r\n"), str(file))
+
+
+def pin_pad(pins: str | None, repeat: bool, timeout: float) -> PinPad:
+    """The pad of a driver: scripted entries, else this terminal, which waits ``timeout`` seconds for each."""
+    from sscard.terminal.pinpad import CONTROLLING_TERMINAL, ScriptedPad, TerminalPad
+
+    if pins:
+        entries = pins.split(",")
+        return _ScriptedPad(cycle(entries) if repeat else iter(entries))
+    try:
+        CONTROLLING_TERMINAL.open("rb").close()
+    except OSError:
+        tell(_("no terminal for PIN entry: each entry times out; to script the entries, use --pins"))
+        return ScriptedPad()
+    return TerminalPad(timeout)
+
+
+class _ScriptedPad:
+    """A pad that types what the command line says; nothing of it shows anywhere."""
+
+    def __init__(self, entries: Iterator[str]) -> None:
+        self._entries = entries
+
+    def enter(self, prompt: str) -> str:
+        from sscard.terminal.pinpad import EntryCancelled, EntryTimedOut
+
+        tell(_("pad: {prompt}", prompt=prompt))
+        entry = next(self._entries, TIMEOUT)
+        if entry == CANCEL:
+            raise EntryCancelled
+        if entry == TIMEOUT:
+            raise EntryTimedOut
+        return entry
+
+
+@contextmanager
+def terminal_kept() -> Iterator[None]:
+    """Whatever a PIN prompt has done to the terminal is undone at the end, also in the middle of one."""
+
+    try:
+        import termios
+    except ImportError:  # Windows
+        yield
+        return
+    if not sys.stdin.isatty():
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)

@@ -12,20 +12,29 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.apdu import Save, converse, printed_events, show_explained, show_later, show_plain
+from sscard.cli.hsm import chosen_hsm
 from sscard.cli.options import (
+    CARD_HELP,
     card_argument,
+    challenges_option,
     commands_argument,
     contactless_option,
     explain_option,
     force_option,
+    hsm_option,
+    hsm_token_option,
     json_option,
+    keys_option,
+    personality_option,
+    pin_option,
     pins_option,
     sync_option,
 )
 from sscard.cli.output import check_output, print_json
-from sscard.cli.target import image_files, open_target, standard_input
+from sscard.cli.target import image_files, open_target, standard_input, tell
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
+from sscard.errors import InputError
 from sscard.files import TextFile, read_text, write_text
 from sscard.i18n.language import N_, _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
@@ -43,6 +52,7 @@ class Form(StrEnum):
 
     ETSI = "etsi"
     SCRIPTOR = "scriptor"
+    SCENARIO = "scenario"
 
 
 script_argument = argument("file", metavar=N_("FILE"), type=CARD, help=N_("A recording or a script, - for stdin."))
@@ -53,22 +63,26 @@ all_option = option("--all", "show_all", is_flag=True, help=N_("Show all differe
 
 
 @command("record")
-@card_argument
+@argument("target", metavar=N_("CARD"), type=CARD, required=False, help=CARD_HELP)
 @option("-o", "--output", type=FILE, required=True, help=N_("Recording to write."))
+@option("--from", "log", type=CARD, help=N_("Make the recording of a log in the syntax of scripts, - for stdin."))
 @force_option
 @commands_argument
 @explain_option
 @contactless_option
+@challenges_option
 @pins_option
 @json_option
 @sync_option
 def record(
-    target: str,
+    target: str | None,
     output: Path,
+    log: str | None,
     force: bool,
     commands: tuple[str, ...],
     explain: bool,
     contactless: bool,
+    seed: int | None,
     pins: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -77,16 +91,28 @@ def record(
     Scripts have the syntax of 'sscard apdu'. A recording contains no PIN, only
     which PIN was used where; give the PINs to 'sscard replay' again. It does
     contain what was read from the card, including the holder's data.
-    """
-    from sscard.conversation.recording import RecordingWriter
 
-    check_output(output, image_files(target), replace=force)
+    With --from no card is used: the recording is made of a log with commands
+    and answers, as CMD 00 84 00 00 04 [XXXXXXXX] (90 00). The log may mask
+    digits of answers with X, and bytes of the data of commands with XX; {pin}
+    or {pin2} in place of a PIN says which it was. UTF-8 or GBK.
+    """
+    from sscard.conversation.recording import RecordingWriter, events_of
+
+    if (target is None) == (log is None):
+        raise InputError(_("either CARD or --from FILE expected"), remedy=_("see sscard record --help"))
+    check_output(output, [log] if log else image_files(target or ""), replace=force)
+    logged = list(events_of(_read(log, "gb18030"), _name(log))) if log else []
     show = show_later if as_json else show_explained if explain else show_plain
     with ExitStack() as outputs:
         saves: list[Save] = [RecordingWriter(outputs.enter_context(TextFile(output)).write)]
         if as_json:
             saves.append(outputs.enter_context(printed_events()))
-        converse(target, commands, pins, show, saves, contactless=contactless)
+        for event in logged:
+            for save in saves:
+                save(event)
+        if target is not None:
+            converse(target, commands, pins, show, saves, contactless=contactless, seed=seed)
     click.echo(_("{output}: play it with: sscard replay {output} TARGET", output=output), err=True)
 
 
@@ -94,6 +120,16 @@ def record(
 @script_argument
 @card_argument
 @pins_option
+@pin_option(
+    "--new",
+    "new_pins",
+    variable="SSCARD_NEW_PIN",
+    multiple=True,
+    text=N_("New PIN that the reset in a recording sets; the second time for the second reset, and so on."),
+)
+@keys_option
+@hsm_option
+@hsm_token_option
 @sw_only_option
 @all_option
 @contactless_option
@@ -103,6 +139,10 @@ def replay(
     file: str,
     target: str,
     pins: tuple[str, ...],
+    new_pins: tuple[str, ...],
+    keys: Path | None,
+    hsm: str,
+    hsm_token: Path | None,
     sw_only: bool,
     show_all: bool,
     contactless: bool,
@@ -115,17 +155,35 @@ def replay(
     replayed beyond a command that proves something over a random of the card
     (EXTERNAL AUTHENTICATION, commands with a MAC); if commands are left, the
     exit code is 1 too. A script with expected answers can be replayed as well.
-    """
-    from sscard.conversation.replay import replay
-    from sscard.conversation.scripts import check_pins
 
-    statements = _read(file)
-    given = _checked(pins)
-    check_pins(statements, given, file)
+    With --keys or --hsm (soft: for the built-in test keys) proofs and MACs are
+    computed anew for the card in the reader, which may be of another
+    generation: a recorded reset runs to its end, with the PIN of --new. Then
+    answers are fetched with the lengths of this card, the ATR is not compared,
+    and of an FCI the name of the DF only. Data of another holder differ: use
+    --sw-only.
+    """
+    from sscard.conversation.replay import AsRecorded, replay
+    from sscard.terminal.errors import ApduError
+
+    player = AsRecorded(_checked(pins), file)
     with ExitStack() as stack:
+        if keys is not None or hsm:
+            from sscard.terminal.renewal import Renewed
+
+            behind = stack.enter_context(chosen_hsm(hsm, keys, hsm_token))
+            player = Renewed(behind, _checked(pins), _checked(new_pins, "--new"), file)
+        statements = player.prepare(_read(file))
         side = _side(stack, target, contactless)
-        played = _told(replay(statements, side, given, file, sw_only=sw_only), show_all, as_json)
+        try:
+            player.identify(side.connection)
+        except ApduError as error:
+            tell(_("the card refused: {error}", error=error))
+            raise SystemExit(1) from None
+        played = _told(replay(statements, side, player, sw_only=sw_only), show_all, as_json)
         side.recorder.power_off()
+    if played and played[-1].event is None and keys is None and not hsm:
+        tell(_("to compute proofs and MACs anew, give --keys FILE or --hsm URL"))
     _conclude(played, statements, file, as_json)
 
 
@@ -179,39 +237,68 @@ def compare(
 
 @command("export")
 @script_argument
-@option("--as", "form", type=Words(Form), required=True, help=N_("ETSI TS 101 955 Annex B, or scriptor of pcsc-tools."))
+@option(
+    "--as",
+    "form",
+    type=Words(Form),
+    required=True,
+    help=N_("ETSI TS 101 955 Annex B, scriptor of pcsc-tools, or a scenario."),
+)
 @option("-o", "--output", type=FILE, help=N_("File to write. Default: standard output."))
 @force_option
-def export(file: str, form: Form, output: Path | None, force: bool) -> None:
-    """Write a recording or a script in the syntax of another tool.
+@personality_option
+def export(file: str, form: Form, output: Path | None, force: bool, personality: str | None) -> None:
+    """Write a recording or a script in the syntax of another tool, or as a scenario.
 
     Expected answers are included, with X for random digits. PINs are written
     as {pin1}, {pin2}, to be filled in. Commands that cannot be sent again are
     written as comments.
-    """
-    from sscard.conversation.scripts import write_etsi, write_scriptor
 
+    A scenario has a new card of --personality (default: a preset with the
+    algorithm and version that the recording shows) and made-up PINs; it
+    computes proofs and MACs anew. 'sscard run' runs it. Data of the holder are
+    not checked; tries left and state are those of the personality.
+    """
+    if personality is not None and form is not Form.SCENARIO:
+        raise InputError(_("--personality is for --as scenario only"), remedy=_("leave it out"))
     if output is not None:
         check_output(output, [file], replace=force)
-    text = (write_etsi if form == Form.ETSI else write_scriptor)(_read(file))
+    text = _exported(_read(file), form, file, personality)
     if output is None:
         sys.stdout.write(text)
     else:
         write_text(output, text)
 
 
-def _read(file: str) -> list[Statement]:
+def _exported(statements: list[Statement], form: Form, file: str, personality: str | None) -> str:
+    from sscard.conversation.scripts import write_etsi, write_scriptor
+
+    if form is not Form.SCENARIO:
+        return (write_etsi if form is Form.ETSI else write_scriptor)(statements)
+    from sscard.issuer import find_personality
+    from sscard.scenario.exported import suited_personality, write_scenario
+
+    chosen = find_personality(personality) if personality else suited_personality(statements)
+    # In a scenario a path is relative to its folder.
+    named = str(Path(personality).resolve()) if personality and Path(personality).is_file() else chosen.name
+    return write_scenario(statements, Path(_name(file)).stem, chosen, named)
+
+
+def _read(file: str, encoding: str = "utf-8") -> list[Statement]:
     from sscard.conversation.recording import read_statements
 
-    if file == STDIN:
-        return read_statements("".join(standard_input()), "<stdin>")
-    return read_statements(read_text(Path(file)), file)
+    text = "".join(standard_input()) if file == STDIN else read_text(Path(file), encoding)
+    return read_statements(text.removeprefix("\ufeff"), _name(file))
 
 
-def _checked(pins: tuple[str, ...]) -> list[str]:
+def _name(file: str) -> str:
+    return "<stdin>" if file == STDIN else file
+
+
+def _checked(pins: tuple[str, ...], option: str = "--pin") -> list[str]:
     from sscard.cli.prompt import checked_pin
 
-    return [checked_pin(pin, "--pin") for pin in pins]
+    return [checked_pin(pin, option) for pin in pins]
 
 
 def _side(stack: ExitStack, target: str, contactless: bool) -> Side:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.formatter import WIDEST, terminal_width
-from sscard.cli.options import json_option
+from sscard.cli.options import json_option, trace_option
 from sscard.cli.output import check_output
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, Text, Words
@@ -59,7 +59,7 @@ def report_formats() -> list[str]:
     multiple=True,
     help=N_("Write a report: html, junit, json, trace, or the format of a plug-in."),
 )
-@option("--trace", type=FILE, help=N_("Write all commands and answers, redacted, to a file."))
+@trace_option
 @option("--junit", type=FILE, help=N_("Write the results as JUnit XML."))
 @option("--html", type=FILE, help=N_("Write the results and all traces as one HTML page."))
 @option(

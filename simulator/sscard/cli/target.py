@@ -17,6 +17,8 @@ from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Sayable
 
 if TYPE_CHECKING:
+    from random import Random
+
     from sscard.issuer import KeyHierarchy
     from sscard.issuer.cardfile import FileCard
     from sscard.transport import Connection
@@ -28,18 +30,25 @@ STDIN: Final = "<stdin>"
 """The name of standard input in errors."""
 
 
-def open_target(url: str, *, contact: bool = True) -> AbstractContextManager[Connection]:
+def open_target(url: str, *, contact: bool = True, seed: int | None = None) -> AbstractContextManager[Connection]:
     """A connection to the card at a URL, without power yet; messages go to standard error."""
     from sscard.terminal.cards import open_card
 
-    return open_card(url, contact=contact, notify=tell, sync=asked_to_sync())
+    return open_card(url, contact=contact, notify=tell, sync=asked_to_sync(), random=challenges(seed))
 
 
-def open_image(url: str | Path, *, contact: bool = True) -> AbstractContextManager[FileCard]:
+def open_image(url: str | Path, *, contact: bool = True, seed: int | None = None) -> AbstractContextManager[FileCard]:
     """Hold the card of a card file; messages, as of a migration, go to standard error."""
     from sscard.terminal import cards
 
-    return cards.open_image(str(url), contact=contact, notify=tell, sync=asked_to_sync())
+    return cards.open_image(str(url), contact=contact, notify=tell, sync=asked_to_sync(), random=challenges(seed))
+
+
+def challenges(seed: int | None) -> Random | None:
+    """The source of a card's challenges with ``--seed``: every command makes the same ones of a seed."""
+    from random import Random
+
+    return None if seed is None else Random(seed)
 
 
 def asked_to_sync() -> bool:

@@ -15,7 +15,7 @@ import click
 
 from sscard.cli.usage import LONGEST_METAVAR, BadValue
 from sscard.errors import suggestion
-from sscard.i18n.language import N_, _, reason_of
+from sscard.i18n.language import N_, _, reason_of, say
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -71,6 +71,14 @@ class Preset(Text):
         if text and not path.suffix and len(path.parts) == 1 and text not in (known := list(self._words())):
             raise BadValue(_(self._unknown, name=text), suggestion(text, known))
         return text
+
+
+class TerminalPsam(Preset):
+    """The PSAM of a terminal: the name of a built-in one, the path of a file, or a URL."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it is given."""
+        return str(value) if ":" in str(value) else super().convert(value, param, ctx)
 
 
 class Secret(Text):
@@ -170,6 +178,40 @@ class Day(ParamType):
             raise BadValue(_("no day {text!r}", text=value), _("for example 2026-03-02")) from None
 
 
+class Delay(ParamType):
+    """A delay as ``20ms`` or ``0.5s``, in seconds, or ``card``: the time of a real card."""
+
+    name = N_("TIME|card")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float | str:
+        """Seconds, or ``card``."""
+        text = str(value)
+        number, unit = (text[:-2], 1000) if text.endswith("ms") else (text.removesuffix("s"), 1)
+        if text == CARD_TIME:
+            return text
+        if not text.endswith("s") or not number.replace(".", "", 1).isdecimal() or not number.isascii():
+            raise BadValue(_("no time {text!r}", text=text), _("for example 20ms, 0.5s, or {word}", word=CARD_TIME))
+        if (seconds := float(number) / unit) > LONGEST_DELAY:
+            raise BadValue(_("{text}: at most {most} s expected", text=text, most=LONGEST_DELAY))
+        return seconds
+
+
+class FaultWord(ParamType):
+    """A fault at the reader and its command, as ``mute@5``."""
+
+    name = N_("FAULT@N")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The fault, as a scenario has it."""
+        from sscard.errors import InvalidValue
+        from sscard.scenario.faults import read_fault
+
+        try:
+            return read_fault(value)
+        except InvalidValue as error:
+            raise BadValue(say(error.said), error.remedy) from None
+
+
 def check_path(path: str) -> None:
     """An error if no file can have this path, which many functions of the system do not expect."""
     if not path:
@@ -184,15 +226,15 @@ def check_path(path: str) -> None:
 
 
 class Address(Text):
-    """Where the driver's server listens: ``tcp:PORT`` or the path of a Unix socket."""
+    """Where the driver's server listens: ``tcp:PORT``, ``ws:PORT`` or the path of a Unix socket."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The address."""
         scheme, colon, port = str(value).partition(":")
-        expected = _("tcp:PORT, or the path of a Unix socket: ./{name}", name=value)
-        if scheme == "tcp" and colon:
+        expected = _("tcp:PORT, ws:PORT, or the path of a Unix socket: ./{name}", name=value)
+        if scheme in ("tcp", "ws") and colon:
             if not (port.isascii() and port.isdigit() and len(port) < 6 and int(port) <= 0xFFFF):
-                raise BadValue(_("{place}: not a port", place=value), _("for example tcp:35980"))
+                raise BadValue(_("{place}: not a port", place=value), _("for example tcp:35980 or ws:12342"))
         elif not scheme or (colon and "/" not in scheme):
             raise BadValue(_("no address {text!r}", text=value), expected)
         return str(value)
@@ -250,6 +292,10 @@ def place_names() -> list[str]:
     return places()
 
 
+CARD_TIME: Final = "card"
+LONGEST_DELAY: Final = 60
+"""Seconds: as long as a slow fault."""
+
 FILE: Final = File()
 FOLDER: Final = File(N_("FOLDER"))
 SEED: Final = Number()
@@ -259,6 +305,8 @@ SECONDS: Final = Number(0.1, kind=float)
 DAY: Final = Day()
 CARD: Final = Text(N_("CARD"), files=True, path="(image:)?(?P<path>(?!pcsc$)[^:]+)")
 NAME: Final = Text(N_("NAME"))
+DELAY: Final = Delay()
+FAULT: Final = FaultWord()
 DIGITS: Final = Secret(N_("DIGITS"))
 HSM: Final = Text(N_("URL"), path="soft:(?P<path>.+)")
 JOURNAL: Final = Text(N_("URL"), path="(?P<path>(?!~)(?!.*://).+)")

@@ -54,6 +54,11 @@ class Selection:
         self._selecting = False
         self._walk = (b"", 0)
 
+    @property
+    def df(self) -> int:
+        """The FID of the current DF."""
+        return self._df.fid
+
     def follow(self, command: bytes, answer: bytes) -> Source:
         """Track the selection like the card; return where the data of the answer come from.
 

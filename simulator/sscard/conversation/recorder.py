@@ -40,7 +40,9 @@ class Exchange:
     numbers the PINs in the hidden bytes from 1, in the order in which the
     conversation first used them; 0 is an empty PIN. ``at`` is in seconds since
     the recorder was created. ``explanation`` is that of a recording, ``None`` if
-    it is made from the bytes.
+    it is made from the bytes. ``logged`` are data and status word of an answer in
+    hex digits with X for those that a log has masked, data ``None`` if the log
+    has none of them; then ``received`` is empty.
     """
 
     sent: bytes
@@ -51,12 +53,13 @@ class Exchange:
     failure: Sayable = ""
     explanation: Explanation | None = field(default=None, compare=False)
     at: float = field(default=0.0, compare=False)
+    logged: tuple[str | None, str] | None = None
 
     def __reduce__(self) -> tuple[type[Exchange], tuple[object, ...]]:
         """Pickled with its explanation instead of the file that explains it, which belongs to a card's layout."""
         explanation = Explanation(self.name, self.meaning, self.details)
         kept = (self.sent, self.received, self.hidden, None, self.pins, self.failure, explanation, self.at)
-        return Exchange, kept
+        return Exchange, (*kept, self.logged)
 
     @property
     def command(self) -> str:
@@ -66,12 +69,16 @@ class Exchange:
     @property
     def data(self) -> str:
         """The data of the answer in hex digits."""
+        if self.logged:
+            return self.logged[0] or ""
         whole = len(self.received) >= SW_LENGTH
         return (self.received[:-SW_LENGTH] if whole else self.received).hex().upper()
 
     @property
     def sw(self) -> str:
         """The status word in hex digits, empty without one."""
+        if self.logged:
+            return self.logged[1]
         return self.received[-SW_LENGTH:].hex().upper() if len(self.received) >= SW_LENGTH else ""
 
     @property

@@ -7,19 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from sscard.chip.memory import PowerLost
 from sscard.conversation import Event, Exchange, PowerEvent, Recorder
+from sscard.conversation.explain import explain_command
 from sscard.conversation.recording import event_facts
-from sscard.conversation.scripts import ANY, Power, Send, Statement, fill, fits, meets, powered
+from sscard.conversation.scripts import (
+    ANY,
+    Power,
+    Send,
+    Statement,
+    check_pins,
+    fill,
+    fits,
+    meets,
+    plain_bytes,
+    powered,
+)
 from sscard.conversation.wildcards import Wildcards
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import EITHER, Phrase, Sayable
-from sscard.standard.apdu import status_words
+from sscard.standard.apdu import NoStatusWord, status_words
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_bytes
-from sscard.transport import Connection, TransportError
+from sscard.transport import Connection, TransportError, exchange
 
 BEFORE: Final = 3
 """Number of exchanges reported before a difference."""
@@ -34,6 +46,7 @@ class Side:
 
     def __init__(self, name: str, connection: Connection, state: Callable[[], Sayable] | None = None) -> None:
         self.name = name
+        self.connection = connection
         self.recorder = Recorder(connection)
         self._state = state
 
@@ -56,6 +69,47 @@ class Side:
         event = self.recorder.events[-1]
         assert isinstance(event, Exchange)
         return event
+
+    def complete(self, command: bytes) -> Exchange:
+        """Send a command and fetch the whole answer, with the lengths that the card states in ``61xx`` and ``6Cxx``."""
+        seen, received = len(self.recorder.events), b""
+        with suppress(PowerLost, TransportError, NoStatusWord):
+            data, sw = exchange(self.recorder, command)
+            received = data + sw.to_bytes(2, "big")
+        first, last = self.recorder.events[seen], self.recorder.events[-1]
+        assert isinstance(first, Exchange)
+        assert isinstance(last, Exchange)
+        return replace(first, received=received, source=last.source, failure=last.failure)
+
+
+class AsRecorded:
+    """Plays statements with the bytes that were recorded; ``pins`` in the order of their numbers."""
+
+    any_atr = False
+    """Whether an ATR is not compared."""
+
+    def __init__(self, pins: Sequence[str], source: str) -> None:
+        self._pins = pins
+        self._source = source
+
+    def prepare(self, statements: list[Statement]) -> list[Statement]:
+        """The statements to play, before any command is sent; ``InputError`` if something is missing to play them."""
+        check_pins(statements, self._pins, self._source)
+        return statements
+
+    def identify(self, connection: Connection) -> None:
+        """Read what has to be known of the card, without power before and after."""
+
+    def obstacle(self, statement: Send) -> Sayable:
+        """Why a statement cannot be played; empty if it can."""
+        return statement.obstacle
+
+    def play(self, statement: Send, side: Side) -> tuple[Exchange, Send]:
+        """Send the command; the exchange, and the statement with the answer to expect from this card."""
+        return side.send(fill(statement, self._pins, self._source)), statement
+
+    def powered(self) -> None:
+        """The power went on or off, or the card was reset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +158,7 @@ class Played:
 
 
 def replay(
-    statements: Iterable[Statement], side: Side, pins: Sequence[str], source: str, *, sw_only: bool = False
+    statements: Iterable[Statement], side: Side, player: AsRecorded, *, sw_only: bool = False
 ) -> Iterator[Played]:
     """Run statements on a card and compare each answer with the expected one.
 
@@ -115,14 +169,17 @@ def replay(
         if isinstance(statement, Power):
             power = side.power(statement)
             event: Event = power
-            sides = _atr_sides(Phrase("expected"), statement.atr, side.name, power.atr) if statement.atr else ()
-        elif statement.obstacle:
-            yield Played(statement, None)
+            player.powered()
+            atr = "" if player.any_atr else statement.atr
+            sides = _atr_sides(Phrase("expected"), atr, side.name, power.atr) if atr else ()
+        elif obstacle := player.obstacle(statement):
+            note = statement.note or explain_command(plain_bytes(statement))
+            yield Played(replace(statement, obstacle=obstacle, note=note), None)
             return
         else:
-            exchange = side.send(fill(statement, pins, source))
-            event = exchange
-            sides = _expected_sides(statement, side.name, exchange, sw_only)
+            answered, expected = player.play(statement, side)
+            event = answered
+            sides = _expected_sides(expected, side.name, answered, sw_only)
         states = ((side.name, state),)
         yield Played(statement, event, _difference(statement, event, sides, states, side, seen))
 

@@ -8,7 +8,8 @@ The parser accepts the two common formats, also mixed:
 
 In both, ``\\`` at the end of a line continues it, ``#`` begins a comment, X matches
 any digit of an expected answer, and ``{pin1}``, ``{pin2}`` … (``{pin}`` is the first)
-are replaced by the PINs given when the script is run.
+are replaced by the PINs given when the script is run. ``XX`` or ``**`` in the data of
+a command is a byte that a log has masked: it can be recorded, and not sent.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
+from sscard.conversation.redaction import MASK
 from sscard.errors import InputError
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
@@ -32,11 +34,14 @@ HEX_REMEDY: Final = Phrase("a command is written like 00A4040000, spaces allowed
 
 _PARTS: Final = r"([^\[\]()]*)(?:\[([^\[\]()]*)\])?\s*(?:\(([^\[\]()]*)\))?"
 _HEX: Final = r"(?:[0-9A-F]{2})+"
-_DATA: Final = r"(?:[0-9A-FX]{2})+"
 _STATUS: Final = r"[0-9A-FX]{4}"
 _PIN: Final = r"\{PIN([0-9]*)\}"
 _DATA_UNITS: Final = r"[0-9A-FX]{2}"
 _UNITS: Final = r"\{PIN[0-9]+\}|[0-9A-F*]{2}"
+_MASKED_UNITS: Final = r"[0-9A-F]{2}|XX|\*\*"
+_NOT_HEX: Final = Phrase("not hex digits in pairs")
+HEADER_LENGTH: Final = 5
+"""Bytes of a header with Lc, which cannot be masked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +83,8 @@ Statement = Power | Send
 
 def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
     """The statements of a script, each as soon as its last line is read; ``source`` names the script in errors."""
-    for line, text in _joined(lines):
-        word, __, rest = text.partition(" ")
+    for line in _joined(lines, source):
+        word, __, rest = line.text.partition(" ")
         match word.upper():
             case "EXIT":
                 return
@@ -87,18 +92,22 @@ def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
                 continue
             case "RST" | "RESET" | "OFF":
                 if rest.strip():
-                    raise InputError(
+                    raise line.error(
+                        line.text.index(rest.strip()),
                         Phrase("{word} stands alone on its line", word=word),
-                        file=source,
-                        line=line,
-                        remedy=Phrase("write {word}", word=word),
+                        Phrase("write {word}", word=word),
                     )
-                yield Power("off" if word.upper() == "OFF" else "reset", line)
+                yield Power("off" if word.upper() == "OFF" else "reset", line.number)
             case "CMD":
-                yield _send(rest, source, line)
+                yield _send(line, len(word))
             case _:
-                _refuse_other_statements(word, source, line)
-                yield _send(text, source, line)
+                if word.isalpha() and not re.fullmatch(_HEX, word.upper()):
+                    raise line.error(
+                        0,
+                        Phrase("unknown statement {word!r}", word=word),
+                        Phrase("write CMD, RST, OFF or REM, or a command in hex digits, reset or exit"),
+                    )
+                yield _send(line, 0)
 
 
 def check_pins(statements: Iterable[Statement], pins: Sequence[str], source: str) -> None:
@@ -126,6 +135,13 @@ def powered(statements: Iterable[Statement], on: bool = False) -> Iterator[State
 
 def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
     """The bytes to send, with these PINs (4–16 digits each, in the order of their numbers) inserted."""
+    if MASK in statement.command:
+        raise InputError(
+            Phrase("masked bytes cannot be sent"),
+            file=source,
+            line=statement.line,
+            remedy=Phrase("write the bytes, or {pin} for a PIN; sscard record --from makes a recording of a log"),
+        )
     filled = re.sub(_PIN, lambda found: _pin(int(found[1]), pins, source, statement.line), statement.command)
     command = bytes.fromhex(filled)
     if filled != statement.command and command[LC] != len(command) - LC - 1:
@@ -141,6 +157,16 @@ def fill(statement: Send, pins: Sequence[str], source: str) -> bytes:
             remedy=Phrase("give a PIN with as many digits as the one that stood here"),
         )
     return command
+
+
+def pin_numbers(statement: Send) -> list[int]:
+    """The numbers of the PINs in a command, in their order."""
+    return [int(number) for number in re.findall(_PIN, statement.command)]
+
+
+def plain_bytes(statement: Send) -> bytes:
+    """The bytes of a command without its PINs, zeros in place of masked bytes: for what its header states."""
+    return bytes.fromhex(re.sub(_PIN, "", statement.command).replace(MASK, "00"))
 
 
 def fits(pattern: str, data: bytes) -> bool:
@@ -168,75 +194,104 @@ def write_scriptor(statements: Iterable[Statement]) -> str:
     return _write(statements, COMMENT, _scriptor_power, _scriptor_send)
 
 
-def _joined(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Lines without comments and with continuation lines joined, each with its first line number."""
-    kept, begun = "", 0
+class _Line:
+    """A statement as text, joined of lines of the script that are continued; ``number`` is that of the first."""
+
+    def __init__(self, number: int, source: str) -> None:
+        self.number = number
+        self.text = ""
+        self._source = source
+        self._pieces: list[tuple[int, int, int]] = []
+
+    def add(self, number: int, line: str, text: str) -> None:
+        """Add what a line holds besides blanks, a comment and its continuation."""
+        self._pieces.append((len(self.text), number, len(line) - len(line.lstrip()) + 1))
+        self.text += text.replace("\t", " ")
+
+    def error(self, at: int, problem: Sayable, remedy: Sayable) -> InputError:
+        """The error at a character of the text, with its line and column in the script; it never repeats the input."""
+        start, number, column = next(piece for piece in reversed(self._pieces) if piece[0] <= at or not piece[0])
+        return InputError(problem, file=self._source, line=number, column=column + at - start, remedy=remedy)
+
+
+def _joined(lines: Iterable[str], source: str) -> Iterator[_Line]:
+    """Lines without comments and with continuation lines joined."""
+    held: _Line | None = None
     for number, line in enumerate(lines, 1):
         text = line.partition(COMMENT)[0].strip()
-        begun = begun or number
+        held = held or _Line(number, source)
         if text.endswith(CONTINUED):
-            kept += text.removesuffix(CONTINUED) + " "
+            held.add(number, line, text.removesuffix(CONTINUED) + " ")
             continue
-        if kept + text:
-            yield begun, (kept + text).replace("\t", " ").strip()
-        kept, begun = "", 0
-    if kept.strip():
-        yield begun, kept.strip()
+        held.add(number, line, text)
+        if held.text.strip():
+            yield held
+        held = None
+    if held is not None and held.text.strip():
+        yield held
 
 
-def _refuse_other_statements(word: str, source: str, line: int) -> None:
-    if not word.isalpha() or re.fullmatch(_HEX, word.upper()):
-        return
-    raise InputError(
-        Phrase("unknown statement {word!r}", word=word),
-        file=source,
-        line=line,
-        remedy=Phrase("write CMD, RST, OFF or REM, or a command in hex digits, reset or exit"),
-    )
-
-
-def _send(text: str, source: str, line: int) -> Send:
-    parts = re.fullmatch(_PARTS, text.strip().upper())
+def _send(line: _Line, start: int) -> Send:
+    text = line.text[start:].upper()
+    parts = re.fullmatch(_PARTS, text)
     if parts is None:
-        raise InputError(
+        begun = re.match(rf"{_PARTS}\s*", text)
+        raise line.error(
+            start + (begun.end() if begun else 0),
             Phrase("not a command with what it expects"),
-            file=source,
-            line=line,
-            remedy=Phrase("write bytes, [expected data], (expected status words): 00 84 00 00 04 [XXXXXXXX] (9000)"),
+            Phrase("write bytes, [expected data], (expected status words): 00 84 00 00 04 [XXXXXXXX] (9000)"),
         )
     command, data, sws = parts.groups()
-    expected = None if not data or not data.strip() else _digits(data, _DATA)
-    words = tuple("".join(word.split()) for word in sws.split(",")) if sws and sws.strip() else ()
-    if expected == "":
-        raise InputError(
-            Phrase("expected data are not hex digits in pairs"),
-            file=source,
-            line=line,
-            remedy=Phrase("write X for any digit"),
+    expected = None
+    if data and data.strip():
+        problem, remedy = Phrase("expected data are not hex digits in pairs"), Phrase("write X for any digit")
+        expected = "".join(
+            _pairs(line, start + parts.start(2) + found.start(), found[0], _DATA_UNITS, problem, remedy)
+            for found in re.finditer(r"\S+", data)
         )
-    if not all(re.fullmatch(_STATUS, word) for word in words):
-        remedy = Phrase("write four hex digits, X for any: (9000), (90 00, 61 XX)")
-        raise InputError(Phrase("not a status word"), file=source, line=line, remedy=remedy)
-    return Send(_template(command, source, line), expected, words, line)
+    words = []
+    for found in re.finditer("[^,]+|(?<=,)(?=,|$)", sws if sws and sws.strip() else ""):
+        words.append("".join(found[0].split()))
+        if not re.fullmatch(_STATUS, words[-1]):
+            at = start + parts.start(3) + found.start() + len(found[0]) - len(found[0].lstrip())
+            remedy = Phrase("write four hex digits, X for any: (9000), (90 00, 61 XX)")
+            raise line.error(at, Phrase("not a status word"), remedy)
+    return Send(_template(line, start + parts.start(1), command), expected, tuple(words), line.number)
 
 
-def _template(command: str, source: str, line: int) -> str:
-    """The bytes of a command, with PINs by number; errors never repeat the input."""
-    named = re.sub(_PIN, lambda found: f" {{PIN{int(found[1] or 1)}}} ", command)
-    if re.sub(_PIN, "", named).count("{"):
-        raise InputError(
-            Phrase("unknown name in braces"), file=source, line=line, remedy=Phrase("write {pin}, or {pin1}, {pin2}, …")
-        )
-    words = named.split()
-    if not words or not all(re.fullmatch(_PIN, word) or re.fullmatch(_HEX, word) for word in words):
-        raise InputError(Phrase("not hex digits in pairs"), file=source, line=line, remedy=HEX_REMEDY)
-    return "".join(words)
+def _template(line: _Line, start: int, command: str) -> str:
+    """The bytes of a command, with PINs by number and masked bytes of the data as ``**``."""
+    units, sent = "", 0
+    for found in re.finditer(r"\{[^{}\s]*\}?|[^\s{]+", command):
+        at, word = start + found.start(), found[0]
+        if word.startswith("{"):
+            named = re.fullmatch(_PIN, word)
+            if named is None:
+                raise line.error(at, Phrase("unknown name in braces"), Phrase("write {pin}, or {pin1}, {pin2}, …"))
+            units += f"{{PIN{int(named[1] or 1)}}}"
+            sent += HEADER_LENGTH
+            continue
+        if re.fullmatch(_HEX, word):
+            units, sent = units + word, sent + len(word) // 2
+            continue
+        for place in range(0, len(word), 2):
+            shape = _HEX if sent < HEADER_LENGTH else _MASKED_UNITS
+            unit = _pairs(line, at + place, word[place : place + 2], shape, _NOT_HEX, HEX_REMEDY)
+            units += MASK if ANY in unit else unit
+            sent += 1
+    if not units:
+        raise line.error(start, _NOT_HEX, HEX_REMEDY)
+    return units
 
 
-def _digits(text: str, shape: str) -> str:
-    """The hex digits of words if all match the pattern, otherwise empty."""
-    words = text.split()
-    return "".join(words) if all(re.fullmatch(shape, word) for word in words) else ""
+def _pairs(line: _Line, at: int, word: str, shape: str, problem: Phrase, remedy: Phrase) -> str:
+    """A word of pairs of this shape; else the error at its first character that is wrong."""
+    begun = re.match(f"(?:{shape})*", word)
+    end = begun.end() if begun else 0
+    if end == len(word):
+        return word
+    half = len(word) > end + 1 and re.fullmatch(shape, word[end] * 2)  # the next digit is the wrong one
+    raise line.error(at + end + (1 if half else 0), problem, remedy)
 
 
 def _pin(number: int, pins: Sequence[str], source: str, line: int) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from sscard.driver.errors import FAILURES, Code, DriverError, outcome
 from sscard.driver.fields import fit
-from sscard.driver.station import DriverOptions, KeyAddresses, Readers, Terminal
+from sscard.driver.station import DriverOptions, KeyAddresses, PsamOfCity, Readers, Terminal
 from sscard.driver.steps import Steps
 from sscard.terminal.flow import Flow, run
 from sscard.terminal.pinpad import PinPad
@@ -140,7 +140,8 @@ def _enter(declared: Callable[..., Any], size: int, key: int = 0) -> Function:
 class DriverCalls:
     """The driver of one terminal; one thread at a time may call it.
 
-    ``addresses`` is the operator's key-address map, by default that of the
+    ``psam`` is the PSAM in the terminal, or makes the one for the city of the
+    card. ``addresses`` is the operator's key-address map, by default that of the
     built-in test keys. Between the steps of an HSM group the card stays
     powered; any error, ``close``, or any other function ends the group. After
     iVerifyPIN with a PIN it stays powered too. A PIN is returned only where the standard requires it: field 5 of
@@ -151,7 +152,7 @@ class DriverCalls:
         self,
         readers: Readers,
         pinpad: PinPad,
-        psam: Psam | None = None,
+        psam: Psam | PsamOfCity | None = None,
         addresses: KeyAddresses | None = None,
         options: DriverOptions | None = None,
     ) -> None:

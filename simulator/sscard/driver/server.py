@@ -17,7 +17,7 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from socketserver import StreamRequestHandler, TCPServer
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from sscard.driver.api import FUNCTIONS, Result, SSCardDriver
 from sscard.driver.errors import Code, DriverError
@@ -211,7 +211,7 @@ class _Handler(StreamRequestHandler):
         self.wfile.write(line)
 
 
-class DriverServer(BoundedServer):
+class DriverServer(BoundedServer, TCPServer):
     """Serves one driver; created by ``serve_driver``. ``serve_forever`` runs until ``shutdown``.
 
     With ``idle`` it exits after that many seconds without a connection. ``log``
@@ -269,7 +269,7 @@ class DriverServer(BoundedServer):
         self.turns.close()
 
 
-class _UnixServer(DriverServer, TCPServer):
+class _UnixServer(DriverServer):
     """Listens on a Unix socket that only its user may open."""
 
     def __init__(self, path: str) -> None:
@@ -289,7 +289,7 @@ class _UnixServer(DriverServer, TCPServer):
         Path(str(self.server_address)).unlink(missing_ok=True)
 
 
-class _TcpServer(DriverServer, TCPServer):
+class TcpServer(DriverServer):
     """Listens on a port of the loopback interface."""
 
     allow_reuse_address = True
@@ -301,6 +301,9 @@ class _TcpServer(DriverServer, TCPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         super().process_request(request, client_address)
+
+
+Server = TypeVar("Server", bound=DriverServer)
 
 
 def serve_driver(
@@ -319,17 +322,24 @@ def serve_driver(
     ``InputError`` if it cannot listen, ``MissingPart`` if the system has no Unix sockets.
     """
     where = place or default_place()
-    server: _UnixServer | _TcpServer
+    server: _UnixServer | TcpServer
     if where.startswith(TCP):
         port = where.removeprefix(TCP)
         if not re.fullmatch("[0-9]{1,5}", port) or int(port) > 0xFFFF:
             raise InputError(Phrase("{place}: not a port", place=where), remedy=Phrase("for example tcp:35980"))
-        server = _TcpServer((LOOPBACK, int(port)), _Handler, bind_and_activate=False)
+        server = TcpServer((LOOPBACK, int(port)), _Handler, bind_and_activate=False)
     elif not hasattr(socket, "AF_UNIX"):
         raise MissingPart(Phrase("this system has no Unix sockets"), Phrase("listen on a port: --listen tcp:35980"))
     else:
         _clear(Path(where))
         server = _UnixServer(where)
+    return listening(server, driver, idle=idle, log=log, timeout=timeout, connections=connections)
+
+
+def listening(
+    server: Server, driver: SSCardDriver, *, idle: float | None, log: Log | None, timeout: float, connections: int
+) -> Server:
+    """A server that listens now; the parameters are those of ``serve_driver``. ``InputError`` if it cannot listen."""
     server.prepare(driver, idle, log)
     server.bound(timeout, connections)
     try:
@@ -338,7 +348,7 @@ def serve_driver(
     except OSError as error:
         server.socket.close()
         raise InputError(
-            Phrase("cannot listen at {where}: {reason}", where=where, reason=reason_of(error)),
+            Phrase("cannot listen at {where}: {reason}", where=server.place, reason=reason_of(error)),
             remedy=Phrase("choose another place with --listen"),
         ) from None
     logger.info("driver server listening", extra={"address": server.place})
@@ -372,7 +382,7 @@ def _clear(path: Path) -> None:
 
 def _has_gone(connection: socket.socket) -> bool:
     """Whether the client has disconnected."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # ValueError: it is closed on our side too
         if hasattr(select, "poll"):
             look = select.poll()
             look.register(connection, 0)

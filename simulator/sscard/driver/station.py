@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from random import SystemRandom
+from functools import cache
 from typing import Any, Final, Literal, TypeVar
 
 from sscard.driver.errors import Code, DriverError, ErrorTable
@@ -13,12 +13,12 @@ from sscard.driver.fields import SERIAL, SSSE, identification_code, join, upper_
 from sscard.driver.files import file_at
 from sscard.driver.pins import PinEntry
 from sscard.driver.requests import BeginPurchase, Require
-from sscard.errors import InputError, MissingPart
+from sscard.errors import InputError
 from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import KeyHierarchy, builtin_keys
 from sscard.issuer.places import Place
-from sscard.issuer.psam import DEFAULT_TERMINAL, Level, issue_psam
+from sscard.issuer.psam import Level, issue_psam
 from sscard.standard.apdu import SW, Answer
 from sscard.standard.atr import HISTORICAL_LENGTH, check_byte, historical_bytes
 from sscard.standard.generations import GENERATIONS
@@ -27,7 +27,7 @@ from sscard.terminal.card import Identity, IssuerData, OpenedCard
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import AskPin, Flow, run
 from sscard.terminal.flows import EF_HOLDER
-from sscard.terminal.pinpad import PinPad, ScriptedPad
+from sscard.terminal.pinpad import PinPad
 from sscard.terminal.psam import Psam, PsamError
 from sscard.transport.connection import Connection, exchange
 from sscard.transport.faults import CardRemoved, TransportError
@@ -38,11 +38,13 @@ Reader = Callable[[], Connection]
 KeyAddresses = Callable[[str, int], str]
 """Key name and version (from 0) → address (密钥逻辑地址), four hex digits; ``KeyError`` or ``HsmError`` if missing."""
 
+PsamOfCity = Callable[[str], Psam]
+"""City code, 6 digits → the PSAM for cards of this city."""
+
 DPK: Final = "DPK"
 NO_TERMINAL: Final = "0" * 12
 FIRST_OF_CITY: Final = "000001"
 """The city's own part of a terminal number, 6 digits."""
-AUTOMATIC: Final = 3
 
 InternalAuthentication = Literal["all", "3.0"]
 EVERY_CARD: Final = "all"
@@ -106,12 +108,13 @@ class Terminal:
         self,
         readers: Readers,
         pinpad: PinPad,
-        psam: Psam | None,
+        psam: Psam | PsamOfCity | None,
         addresses: KeyAddresses | None,
         options: DriverOptions | None,
     ) -> None:
         self.options = options or DriverOptions()
-        self.psam = psam or Psam(None)
+        self._psam_of_city = None if isinstance(psam, Psam) else psam
+        self.psam = psam if isinstance(psam, Psam) else Psam(None)
         self.pins = PinEntry(pinpad, self.options.longest_pin, self.options.place)
         self._readers = readers
         self._addresses = addresses or builtin_keys().address_of
@@ -126,6 +129,8 @@ class Terminal:
             raise DriverError(Code.UNSUPPORTED)
         if expected is not None and card.identity != expected:
             raise DriverError(Code.OTHER_CARD)
+        if self._psam_of_city is not None:
+            self.psam = self._psam_of_city(card.identity.city_code)
         return card
 
     def select(self, reader_type: int) -> None:
@@ -223,21 +228,14 @@ class Terminal:
             raise DriverError(Code.KEY_NOT_FOUND) from None
 
 
-def issue_terminal_psam(readers: Readers, level: Level, keys: KeyHierarchy, terminal_number: str = "") -> Psam:
-    """A virtual PSAM for the terminal with these readers; ``terminal_number`` has 12 digits.
+def following_psam(level: Level, keys: KeyHierarchy) -> PsamOfCity:
+    """Virtual PSAMs with number 000001 of the city of each card.
 
-    The number defaults to 000001 of the city of the card in a reader, because
-    the PSAM's STK and DPK work with cards of its own city only. It is
-    ``DEFAULT_TERMINAL`` if no card can be read. Errors: ``InputError`` for a
-    number of another form.
+    A PSAM's STK and DPK work with cards of its own city only, so the terminal
+    gets another PSAM with the first card of another city, and that of a city
+    keeps its counters.
     """
-    number = terminal_number or DEFAULT_TERMINAL
-    if not terminal_number:
-        terminal = Terminal(readers, ScriptedPad(), None, None, None)
-        with suppress(DriverError, ApduError, TransportError, InputError, MissingPart):
-            number = terminal.open(AUTOMATIC).identity.city_code + FIRST_OF_CITY
-        terminal.close()
-    return Psam(issue_psam(keys, number, level).chip(SystemRandom()))
+    return cache(lambda city: Psam(issue_psam(keys, city + FIRST_OF_CITY, level).chip()))
 
 
 def _open(atr: bytes) -> Flow[OpenedCard]:

@@ -8,7 +8,7 @@ operation             fields (hex digits where bytes are meant)
 ====================  ==========================================================================
 address-of            key, version (from 0)
 authentication-data   algorithm, KEY, city_code, serial (8), factor (4, 8, 16), original (8)
-safe-message          algorithm, KEY, city_code, serial, factor, header (5), pin (0–8) or null
+safe-message          algorithm, KEY, city_code, serial, factor, header (5, then data), pin (0–8) or null
 purchase-mac          algorithm, KEY, city_code, serial, factor, message
 transaction-proof     algorithm, KEY, city_code, serial, message
 ====================  ==========================================================================

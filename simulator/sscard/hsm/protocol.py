@@ -46,15 +46,17 @@ class Hsm(Protocol):
     ) -> bytes:
         """The command APDU for a 5-byte header: header ‖ enciphered PIN ‖ MAC(4).
 
-        ``pin`` is 0–8 bytes cn, ``None`` for a command without one. Lc in the
-        header already counts the MAC.
+        ``pin`` is 0–8 bytes cn, ``None`` for a command without one; then plain
+        data may follow the header, and the MAC covers both. Lc in the header
+        already counts the MAC.
         """
 
     def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
-        """MAC1 or MAC2, 4 bytes, under DPK.
+        """MAC1 or MAC2, 4 bytes, of a purchase under DPK or of a load under DLK.
 
-        ``factor`` is random(4) ‖ purchase sequence(2) ‖ last two bytes of the
-        terminal sequence; ``message`` the data of the MAC without a header.
+        ``factor`` is random(4) ‖ card sequence(2) ‖ last two bytes of the
+        terminal sequence, ``8000`` for a load; ``message`` the data of the MAC
+        without a header.
         """
 
     def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
@@ -94,7 +96,7 @@ class CheckedHsm(ABC):
     ) -> bytes:
         """See ``Hsm``."""
         suite = _suite(algorithm)
-        if len(header) != HEADER_LENGTH:
+        if len(header) < HEADER_LENGTH or (pin is not None and len(header) > HEADER_LENGTH):
             raise HsmError(
                 Phrase("a command header has {length} bytes, got {count}", length=HEADER_LENGTH, count=len(header))
             )
@@ -103,16 +105,19 @@ class CheckedHsm(ABC):
         uses: tuple[Use, ...] = ("mac", "mac and encipher") if pin is None else ("mac and encipher",)
         found = self._permitted(address, uses)
         message = self._message(suite, found, card, _factor(suite, factor), header, pin)
-        if header[-1] != len(message) - HEADER_LENGTH:
+        if header[HEADER_LENGTH - 1] != len(message) - HEADER_LENGTH:
             raise HsmError(
-                Phrase("Lc of the header is {length}, the data with its MAC has another length", length=header[-1])
+                Phrase(
+                    "Lc of the header is {length}, the data with its MAC has another length",
+                    length=header[HEADER_LENGTH - 1],
+                )
             )
         return message
 
     def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
         """See ``Hsm``."""
         suite = _suite(algorithm)
-        found = self._permitted(address, ("purchase",))
+        found = self._permitted(address, ("load", "purchase"))
         return self._purchase_mac(suite, found, card, _factor(suite, factor), message)
 
     def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:

@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sscard.card import Chip
-from sscard.chip.engine import PowerError
+from sscard.chip.engine import Engine, PowerError
 from sscard.chip.memory import MemoryFailure, PowerLost
 from sscard.files import resolved, unreadable, warn_if_exposed
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.database import (
+    CARD,
+    Kind,
+    T,
     check_journals,
-    check_kind,
     connect,
     has_lost_log,
+    kind_in,
     lost_log_warning,
     new_file,
     read_card,
@@ -27,10 +30,12 @@ from sscard.issuer.database import (
 from sscard.issuer.migrations import Notify, ignore
 from sscard.issuer.personalise import Card
 from sscard.issuer.storage import CARD_FILE, Identity, holder_of, warn_of, write_whole
-from sscard.issuer.store import CardStore, check_free, in_use, system_error
+from sscard.issuer.store import CardStore, FileStore, check_free, in_use, system_error
 
 if TYPE_CHECKING:
     from sscard.transport.connection import Connection
+
+S = TypeVar("S", bound=FileStore[Any])
 
 
 def load_card(path: Path, notify: Notify = ignore) -> Card:
@@ -39,12 +44,17 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
     A copy of the file is read, so the file may be read-only, and in use by
     another process: then it is the card after the last change.
     """
+    return load_file(CARD, path, notify)
+
+
+def load_file(kind: Kind[T], path: Path, notify: Notify) -> T:
+    """The card or PSAM in a file of this kind, as ``load_card``."""
     import shutil
     from tempfile import TemporaryDirectory
 
     target, source = resolved(path, CARD_FILE), str(path)
     check_free(target, source)
-    check_kind(target, source)
+    kind_in(target, source, (kind,))
     check_journals(target, source)
     warn_if_exposed(target, notify)
     with TemporaryDirectory(prefix="sscard-") as folder:
@@ -58,7 +68,7 @@ def load_card(path: Path, notify: Notify = ignore) -> Card:
             if has_lost_log(copy):
                 notify(lost_log_warning(source))
             with closing(connect(copy, "mode=rw")) as database:
-                return read_card(database, source, notify)[0]
+                return read_card(database, kind, source, notify)[0]
         except (OSError, sqlite3.Error) as error:
             raise unreadable(source, system_error(error)) from None
 
@@ -69,34 +79,37 @@ def save_card(card: Card, path: Path | str, notify: Notify = ignore) -> None:
     A link stays, and its target is written. Errors: ``InputError`` if the file
     cannot be written or is a card in use, and for anything but a regular file.
     """
+    save_file(CARD, card, path, notify)
+
+
+def save_file(kind: Kind[T], card: T, path: Path | str, notify: Notify) -> None:
+    """Write a new file of a card or PSAM, as ``save_card``."""
     target, source = resolved(Path(path), CARD_FILE), str(path)
     check_free(target, source)
     if holder_of(target):
         raise in_use(target, source)
-    write_whole(target, new_file(card), notify)
+    write_whole(target, new_file(kind, card), notify)
     with suppress(FileNotFoundError):  # of the card that was replaced; its stamp keeps it from being applied
         wal_of(target).unlink()
 
 
-class FileCard:
-    """A connection to the card of a card file, made by ``open_card``.
+class FileChip(Generic[T]):
+    """A connection to the card or PSAM of a file.
 
     Several connections, as one for each interface, share the ``store``. If an
     error other than an answer ends a command, the memory may differ from the
     file: then nothing is written until the file is opened again.
     """
 
-    def __init__(self, store: CardStore, path: Path, random: Random | None, *, contact: bool) -> None:
+    chip: Engine[Any]
+
+    def __init__(self, store: FileStore[T], path: Path, random: Random | None, *, contact: bool) -> None:
         self.store = store
         self.card = store.card
         self.path = path
         self.contact = contact
-        self.chip: Chip = self.card.chip(random, contact=contact)
+        self.chip = self.card.chip(random, contact=contact)
         self._reader: Connection = self.chip
-        if not contact:
-            from sscard.transport.contactless import ContactlessReader
-
-            self._reader = ContactlessReader(self.chip)
 
     def power_on(self) -> bytes:
         """The ATR; ``InputError`` or ``MissingPart`` if the file cannot be written."""
@@ -127,6 +140,19 @@ class FileCard:
             raise
 
 
+class FileCard(FileChip[Card]):
+    """A connection to the card of a card file, made by ``open_card``; a contactless reader answers for it too."""
+
+    chip: Chip
+
+    def __init__(self, store: FileStore[Card], path: Path, random: Random | None, *, contact: bool) -> None:
+        super().__init__(store, path, random, contact=contact)
+        if not contact:
+            from sscard.transport.contactless import ContactlessReader
+
+            self._reader = ContactlessReader(self.chip)
+
+
 @contextmanager
 def open_card(
     path: Path, random: Random | None = None, *, contact: bool = True, notify: Notify = ignore, sync: bool = False
@@ -137,10 +163,17 @@ def open_card(
     and a crash of the machine leaves the card in an earlier state that it had.
     With ``sync`` a change survives a crash of the machine too.
     """
+    with open_file(CardStore, path, notify, sync=sync) as store:
+        yield FileCard(store, path, random, contact=contact)
+
+
+@contextmanager
+def open_file(store: type[S], path: Path, notify: Notify, *, sync: bool) -> Iterator[S]:
+    """Hold a file; the parameters are those of ``open_card``."""
     target = resolved(path, CARD_FILE)
-    store = CardStore(target, str(path), notify, sync=sync)
+    opened = store(target, str(path), notify, sync=sync)
     try:
         warn_of(target, notify, sync=sync)
-        yield FileCard(store, path, random, contact=contact)
+        yield opened
     finally:
-        store.close()
+        opened.close()

@@ -1,4 +1,4 @@
-"""The SQLite database in a card file: the cells of a card by their lasting names.
+"""The SQLite database in a card file, or in that of a PSAM: the cells by their lasting names.
 
 The table ``number`` is one page, and its row 0 is the stamp of the file: the
 session before, this session, a count, and whether the session lasts. So every
@@ -12,11 +12,15 @@ import json
 import sqlite3
 import stat
 import struct
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from random import Random
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from sscard.chip.memory import Log
+from sscard.chip.engine import Engine
+from sscard.chip.memory import Log, Memory
 from sscard.errors import InputError
 from sscard.files import DATABASE, unreadable
 from sscard.i18n.phrase import Phrase
@@ -24,8 +28,8 @@ from sscard.issuer.image import FORMAT, REISSUE, card_in, checked_version, conte
 from sscard.issuer.migrations import VERSION, Notify
 from sscard.issuer.personalise import Card
 
-APPLICATION_ID: Final = 0x53534344
-"""``SSCD``."""
+CARD_ID, PSAM_ID = 0x53534344, 0x53535053
+"""Application ids: ``SSCD``, ``SSPS``."""
 JSON_STARTS: Final = (b"{", b"\xef\xbb\xbf{")
 SPARE: Final = 64 * 1024
 """Free bytes in a new file, for files of the card that grow."""
@@ -51,16 +55,87 @@ PUT_NUMBER: Final = "UPDATE number SET value = ? WHERE number = ?"
 PUT_STRING: Final = "UPDATE string SET value = ? WHERE number = ?"
 
 
-def new_file(card: Card) -> bytes:
-    """The bytes of a new card file, the same ones for the same card."""
+class Stored(Protocol):
+    """A card or PSAM without power, as a file holds it."""
+
+    @property
+    def memory(self) -> Memory:
+        """Its non-volatile memory."""
+
+    def chip(self, random: Random | None = None, *, contact: bool = True) -> Engine[Any]:
+        """Its chip, without power."""
+
+
+T = TypeVar("T", bound=Stored)
+Rows = dict[str, Any]
+"""``facts``: the rows of the table ``card``; ``keys`` and ``memory`` as in an image."""
+
+
+@dataclass(frozen=True)
+class Kind(Generic[T]):
+    """What a file holds: cards and PSAMs have the same tables, and another application id.
+
+    ``read`` makes it of its rows; its arguments are rows, version, name of the
+    file, and what gets messages. ``text`` is its whole state, of which the first
+    stamp is made. ``cells`` has the names of its number and string cells.
+    """
+
+    application_id: int
+    version: int
+    not_one: Phrase
+    from_where: Phrase
+    damaged: Phrase
+    reissue: Phrase
+    rows: Callable[[T], Rows]
+    read: Callable[[Rows, int, str, Notify], T]
+    text: Callable[[T], str]
+    cells: Callable[[T], list[list[str]]]
+
+
+def _card_rows(card: Card) -> Rows:
+    content = content_of(card)
+    facts = {"personality": json.dumps(content["personality"]), "historical": content["historical"]}
+    return {"facts": facts, "keys": content["keys"], "memory": content["memory"]}
+
+
+def _card_of(rows: Rows, version: int, source: str, notify: Notify) -> Card:
+    facts = rows.pop("facts")
+    try:
+        known = {"personality": json.loads(facts["personality"]), "historical": facts["historical"]}
+    except (LookupError, TypeError, ValueError, RecursionError):
+        raise InputError(CARD.damaged, file=source, remedy=REISSUE) from None
+    content = {"format": FORMAT, "digest": "", "version": version, **known, **rows}
+    try:
+        return card_in(content, source, notify)
+    except InputError as error:
+        problem = Phrase("is not a card file of version {version}: {problem}", version=version, problem=whole_of(error))
+        raise InputError(problem, file=source, remedy=REISSUE) from None
+
+
+CARD: Final = Kind(
+    CARD_ID,
+    VERSION,
+    Phrase("is not a card file"),
+    Phrase("a card file comes from: sscard issue -o FILE"),
+    Phrase("is a damaged card file"),
+    REISSUE,
+    _card_rows,
+    _card_of,
+    write_image,
+    lambda card: [card.profile.layout.number_names(), card.profile.layout.string_names()],
+)
+
+
+def new_file(kind: Kind[T], card: T) -> bytes:
+    """The bytes of a new file, the same ones for the same card."""
     import hashlib
 
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         fits = len(card.memory.numbers) * ROW < PAGE
         database.execute(f"PRAGMA page_size = {PAGE if fits else LARGE_PAGE}")
-        database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        database.execute(f"PRAGMA application_id = {kind.application_id}")
         database.executescript(SCHEMA.read_text(encoding="utf-8"))
-        fill(database, card, hashlib.sha256(write_image(card).encode()).digest() + bytes(9))
+        fill(database, kind, card, hashlib.sha256(kind.text(card).encode()).digest() + bytes(9))
         database.execute("CREATE TABLE spare (value)")
         database.execute("INSERT INTO spare VALUES (zeroblob(?))", (SPARE,))
         database.execute("DROP TABLE spare")
@@ -69,24 +144,21 @@ def new_file(card: Card) -> bytes:
     return bytes(written)
 
 
-def fill(database: sqlite3.Connection, card: Card, stamp: bytes) -> None:
+def fill(database: sqlite3.Connection, kind: Kind[T], card: T, stamp: bytes) -> None:
     """Replace every row by those of a card."""
-    content = content_of(card)
+    content = kind.rows(card)
     memory = content["memory"]
     database.execute("BEGIN IMMEDIATE")
     for table in TABLES:
         database.execute(f"DELETE FROM {table}")  # noqa: S608 - a constant
-    database.execute(f"PRAGMA user_version = {VERSION}")
-    database.executemany(
-        "INSERT INTO card VALUES (?, ?)",
-        [("personality", json.dumps(content["personality"])), ("historical", content["historical"])],
-    )
+    database.execute(f"PRAGMA user_version = {kind.version}")
+    database.executemany("INSERT INTO card VALUES (?, ?)", list(content["facts"].items()))
     database.executemany(
         "INSERT INTO key VALUES (?, ?, ?)",
         [(name, version, value) for name, values in content["keys"].items() for version, value in enumerate(values, 1)],
     )
-    for kind, names in (("number", memory["numbers"]), ("string", memory["strings"])):
-        cells = [(kind, number, name) for number, name in enumerate(names, 1)]
+    for table, names in (("number", memory["numbers"]), ("string", memory["strings"])):
+        cells = [(table, number, name) for number, name in enumerate(names, 1)]
         database.executemany("INSERT INTO cell VALUES (?, ?, ?)", cells)
     numbers: list[tuple[int, object]] = [(STAMP_ROW, stamp), *enumerate(card.memory.numbers, 1)]
     database.executemany("INSERT INTO number VALUES (?, ?)", numbers)
@@ -110,24 +182,30 @@ def wal_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def check_kind(path: Path, source: str) -> None:
-    """``InputError`` if a file is not a card file; for a JSON image with the command that imports it."""
+def kind_in(path: Path, source: str, kinds: Sequence[Kind[Any]]) -> Kind[Any]:
+    """Which of these kinds a file is; ``InputError`` if none, for a JSON image with the command that imports it."""
     try:
         with path.open("rb") as file:
             head = file.read(100)
     except OSError as error:
         raise unreadable(source, error) from None
-    if not head.startswith(DATABASE) or int.from_bytes(head[68:72], "big") != APPLICATION_ID:
-        if head.lstrip().startswith(JSON_STARTS):
-            new = Path(source).with_suffix("") if source.endswith((".json", ".db")) else Path(source)
-            new = new.with_name(f"{new.name}-card.db" if source.endswith(".db") else f"{new.name}.db")
-            raise InputError(
-                Phrase("is a JSON image, not a card file"),
-                file=source,
-                remedy=Phrase("make a card file of it: {command}", command=f"sscard image import {source} -o {new}"),
-            )
-        remedy = Phrase("a card file comes from: sscard issue -o FILE")
-        raise InputError(Phrase("is not a card file"), file=source, remedy=remedy)
+    found = int.from_bytes(head[68:72], "big") if head.startswith(DATABASE) else 0
+    for kind in kinds:
+        if found == kind.application_id:
+            return kind
+    if CARD in kinds and head.lstrip().startswith(JSON_STARTS):
+        new = Path(source).with_suffix("") if source.endswith((".json", ".db")) else Path(source)
+        new = new.with_name(f"{new.name}-card.db" if source.endswith(".db") else f"{new.name}.db")
+        raise InputError(
+            Phrase("is a JSON image, not a card file"),
+            file=source,
+            remedy=Phrase("make a card file of it: {command}", command=f"sscard image import {source} -o {new}"),
+        )
+    problem = {
+        CARD_ID: Phrase("is a card file, not a PSAM file"),
+        PSAM_ID: Phrase("is a PSAM file, not a card file"),
+    }.get(found, kinds[0].not_one)
+    raise InputError(problem, file=source, remedy=kinds[0].from_where)
 
 
 def check_journals(path: Path, source: str) -> None:
@@ -229,39 +307,33 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     return database
 
 
-def read_card(database: sqlite3.Connection, source: str, notify: Notify) -> tuple[Card, bool]:
-    """The card of a database, and whether its rows are not those that this sscard writes.
+def read_card(database: sqlite3.Connection, kind: Kind[T], source: str, notify: Notify) -> tuple[T, bool]:
+    """The card or PSAM of a database, and whether its rows are not those that this sscard writes.
 
     Errors: ``InputError`` names the cell whose value no card has;
     ``sqlite3.OperationalError`` if the file cannot be read or locked now.
     """
     try:
         (version,) = database.execute("PRAGMA user_version").fetchone()
-        checked_version(version, source)
-        content = _content(database)
+        checked_version(version, source, kind.version, kind.reissue)
+        rows = _rows(database)
     except (sqlite3.DatabaseError, LookupError, TypeError, ValueError, RecursionError) as error:
         if getattr(error, "sqlite_errorcode", 0) & 0xFF in NOT_NOW:
             raise
-        raise InputError(Phrase("is a damaged card file"), file=source, remedy=REISSUE) from None
-    content["version"] = version
-    names = [list(content["memory"][kind]) for kind in ("numbers", "strings")]
-    try:
-        card = card_in(content, source, notify)
-    except InputError as error:
-        problem = Phrase("is not a card file of version {version}: {problem}", version=version, problem=whole_of(error))
-        raise InputError(problem, file=source, remedy=REISSUE) from None
-    layout = card.profile.layout
-    return card, version != VERSION or names != [layout.number_names(), layout.string_names()]
+        raise InputError(kind.damaged, file=source, remedy=kind.reissue) from None
+    names = [list(rows["memory"][table]) for table in ("numbers", "strings")]
+    card = kind.read(rows, version, source, notify)
+    return card, version != kind.version or names != kind.cells(card)
 
 
-def _content(database: sqlite3.Connection) -> dict[str, Any]:
-    """The content of an image from the rows of a card file; ``LookupError`` if it is damaged."""
+def _rows(database: sqlite3.Connection) -> Rows:
+    """The rows of a file; ``LookupError`` if it is damaged."""
     tables = [f"{sql};" for (sql,) in database.execute("SELECT sql FROM sqlite_master WHERE sql NOT NULL")]
     expected = [line for line in SCHEMA.read_text(encoding="utf-8").splitlines() if not line.startswith("--")]
     if database.execute("PRAGMA quick_check").fetchall() != [("ok",)] or tables != expected:
         raise LookupError
     stamp_of(database)
-    card = dict(database.execute("SELECT name, value FROM card"))
+    facts = dict(database.execute("SELECT name, value FROM card"))
     keys: dict[str, list[object]] = {}
     for name, value in database.execute("SELECT name, value FROM key ORDER BY name, version"):
         keys.setdefault(name, []).append(value)
@@ -282,10 +354,7 @@ def _content(database: sqlite3.Connection) -> dict[str, Any]:
             logged[kind][names[kind, number]] = value.hex() if isinstance(value, bytes) else value
     log = {"complete": complete, "numbers": logged["number"], "strings": logged["string"]}
     return {
-        "format": FORMAT,
-        "digest": "",
-        "personality": json.loads(card["personality"]),
-        "historical": card["historical"],
+        "facts": facts,
         "keys": keys,
         "memory": {
             "numbers": cells["number"],

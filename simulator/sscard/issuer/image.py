@@ -35,9 +35,7 @@ T = TypeVar("T")
 
 def content_of(card: Card) -> dict[str, Any]:
     """The content of a card's image, without digest."""
-    profile, memory, log = card.profile, card.memory, card.memory.log
-    layout = profile.layout
-    numbers, strings = layout.number_names(), layout.string_names()
+    profile, layout = card.profile, card.profile.layout
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -47,17 +45,32 @@ def content_of(card: Card) -> dict[str, Any]:
             spec.name: [value.hex().upper() for value in values]
             for spec, values in zip(layout.keys, profile.all_keys(), strict=True)
         },
-        "memory": {
-            "numbers": dict(zip(numbers, memory.numbers, strict=True)),
-            "strings": {name: value.hex().upper() for name, value in zip(strings, memory.strings, strict=True)},
-            "log": log
-            and {
-                "complete": log.complete,
-                "numbers": {numbers[cell]: value for cell, value in log.numbers},
-                "strings": {strings[cell]: value.hex().upper() for cell, value in log.strings},
-            },
+        "memory": memory_content(card.memory, layout.number_names(), layout.string_names()),
+    }
+
+
+def memory_content(memory: Memory, numbers: list[str], strings: list[str]) -> dict[str, Any]:
+    """The content of a memory, by the names of its cells."""
+    log = memory.log
+    return {
+        "numbers": dict(zip(numbers, memory.numbers, strict=True)),
+        "strings": {name: value.hex().upper() for name, value in zip(strings, memory.strings, strict=True)},
+        "log": log
+        and {
+            "complete": log.complete,
+            "numbers": {numbers[cell]: value for cell, value in log.numbers},
+            "strings": {strings[cell]: value.hex().upper() for cell, value in log.strings},
         },
     }
+
+
+def log_in(content: Mapping[str, Any], numbers: list[str], strings: list[str]) -> Log:
+    """The log in the content of a memory; ``ValueError`` for a name that is not among the cells."""
+    return Log(
+        [(numbers.index(name), value) for name, value in content["numbers"].items()],
+        [(strings.index(name), bytes.fromhex(value)) for name, value in content["strings"].items()],
+        content["complete"],
+    )
 
 
 def write_image(card: Card) -> str:
@@ -158,12 +171,12 @@ def image_schema() -> dict[str, Any]:
     return schema
 
 
-def checked_version(version: object, source: str) -> None:
-    """``InputError`` if this sscard does not read this version of images and card files."""
+def checked_version(version: object, source: str, last: int = VERSION, reissue: Phrase = REISSUE) -> None:
+    """``InputError`` if this sscard does not read this version of images and card files, or of another file."""
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise InputError(Phrase("has no version that is a number"), file=source, remedy=REISSUE)
-    if version > VERSION:
-        problem = Phrase("is of version {version}, this sscard reads up to {last}", version=version, last=VERSION)
+        raise InputError(Phrase("has no version that is a number"), file=source, remedy=reissue)
+    if version > last:
+        problem = Phrase("is of version {version}, this sscard reads up to {last}", version=version, last=last)
         raise InputError(problem, file=source, remedy=Phrase("use a newer sscard"))
 
 
@@ -237,13 +250,11 @@ class ImageReading:
             self.cells("memory.strings", names[1], PIN + 1, blank.strings, strings),
         )
         if (log := image["log"]) is not None:
-            numbers = self.known("memory.log.numbers", log["numbers"], names[0])
-            written = self.known("memory.log.strings", log["strings"], names[1])
-            memory.log = Log(
-                [(names[0].index(name), value) for name, value in numbers.items()],
-                [(names[1].index(name), bytes.fromhex(value)) for name, value in written.items()],
-                log["complete"],
-            )
+            written = {
+                part: self.known(f"memory.log.{part}", log[part], known)
+                for part, known in zip(("numbers", "strings"), names, strict=True)
+            }
+            memory.log = log_in({**written, "complete": log["complete"]}, *names)
         return Card(profile, memory)
 
     def cells(self, part: str, names: list[str], needed: int, blank: list[T], given: Mapping[str, T]) -> list[T]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from random import Random
+from random import Random, SystemRandom
 from typing import Final, Literal, NamedTuple
 
 from sscard.chip.memory import Memory
@@ -53,6 +53,8 @@ CHIP_AND_COS: Final = bytes.fromhex("5678B1C2D3")
 SERIAL_LENGTH: Final = 8
 PUBLIC_SERIAL_LENGTH: Final = 10
 
+_SYSTEM: Final = SystemRandom()
+
 
 @dataclass(frozen=True, slots=True)
 class PsamCard:
@@ -61,9 +63,9 @@ class PsamCard:
     profile: PsamProfile
     memory: Memory
 
-    def chip(self, random: Random, *, contact: bool = True) -> PsamChip:
-        """The PSAM's chip, without power; its challenges come from ``random``."""
-        return PsamChip(self.profile, self.memory, random.randbytes, contact=contact)
+    def chip(self, random: Random | None = None, *, contact: bool = True) -> PsamChip:
+        """The PSAM's chip, without power; its challenges come from ``random``, by default from the operating system."""
+        return PsamChip(self.profile, self.memory, (random or _SYSTEM).randbytes, contact=contact)
 
     def snapshot(self) -> PsamSnapshot:
         """Counters and states of the PSAM without power; no secrets."""

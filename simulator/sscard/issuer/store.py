@@ -15,24 +15,27 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic
 
 from sscard.chip.memory import Log, MemoryFailure
 from sscard.errors import InputError, MissingPart
 from sscard.files import FLAGS, unwritable
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.database import (
+    CARD,
     FRAME_HEADER,
     PUT_NUMBER,
     PUT_STRING,
     STAMP_ROW,
     TOKEN,
     WAL_HEADER,
+    Kind,
+    T,
     check_journals,
-    check_kind,
     connect,
     fill,
     has_lost_log,
+    kind_in,
     lost_log_warning,
     put_log,
     read_card,
@@ -40,6 +43,7 @@ from sscard.issuer.database import (
     wal_of,
 )
 from sscard.issuer.migrations import Notify
+from sscard.issuer.personalise import Card
 from sscard.issuer.storage import Identity, holder_of
 
 CAUSES: Final = {
@@ -87,12 +91,14 @@ def in_use(path: Path, source: str) -> InputError:
     )
 
 
-class CardStore:
-    """An open card file: the ``Store`` of the memory of its card.
+class FileStore(Generic[T]):
+    """An open card file, or that of a PSAM: the ``Store`` of the memory of its ``card``.
 
     ``problem`` is why it cannot be written any more. From then on every change
     is a ``MemoryFailure``, until the file is opened again.
     """
+
+    kind: Kind[T]
 
     def __init__(
         self,
@@ -119,7 +125,7 @@ class CardStore:
         """Our own handle of the log, from the moment the session is in the file."""
         self._frames = 0
         check_free(path, source)
-        check_kind(path, source)
+        kind_in(path, source, (self.kind,))
         check_journals(path, source)
         try:
             self._handle = os.open(path, os.O_RDWR | FLAGS)
@@ -136,7 +142,7 @@ class CardStore:
         self._held = self._identity[:2]
         _held.add(self._held)
         try:
-            self.card, stale = read_card(self._database, source, notify)
+            self.card, stale = read_card(self._database, self.kind, source, notify)
             self._stamp = stamp_of(self._database)
             self._begin(stale, sync=sync)
         except sqlite3.Error as error:
@@ -166,7 +172,7 @@ class CardStore:
         self._stamp = self._stamp[TOKEN : 2 * TOKEN] + os.urandom(TOKEN) + bytes(8) + b"\1"
         self._begun = True
         if stale:
-            fill(self._database, self.card, self._stamp)
+            fill(self._database, self.kind, self.card, self._stamp)
         else:
             self._database.execute(PUT_NUMBER, (self._stamp, STAMP_ROW))
         self._checkpoint()
@@ -372,3 +378,9 @@ class CardStore:
     def _cause(self, error: sqlite3.Error) -> InputError | MissingPart:
         """Why the file cannot be written."""
         return unwritable(Path(self._source), system_error(error))
+
+
+class CardStore(FileStore[Card]):
+    """An open card file."""
+
+    kind = CARD

@@ -18,7 +18,7 @@ from typing import Final
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.cardfile import FileCard, open_card
-from sscard.issuer.database import new_file, wal_of
+from sscard.issuer.database import CARD, new_file, wal_of
 from sscard.issuer.migrations import ignore
 from sscard.issuer.store import CardStore
 from sscard.model import invariants
@@ -81,7 +81,7 @@ class Run:
         self._random = Random(f"{proof.seed} {sync}")
         self._share = share
         self._level = "--sync" if sync else "default"
-        self._start = start or {NAME: new_file(play.card)}
+        self._start = start or {NAME: new_file(CARD, play.card)}
         self.killed: dict[str, bytes] = {}
         self.operations: list[Operation] = []
         self._marks: list[int] = []

@@ -27,7 +27,7 @@ from sscard.hsm.operations import HsmOperations
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, builtin_keys, issue_card, presets
 from sscard.issuer.cardfile import load_card, open_card
-from sscard.issuer.database import PAGE, new_file, wal_of
+from sscard.issuer.database import CARD, PAGE, new_file, wal_of
 from sscard.issuer.image import digest_of, read_image, write_image
 from sscard.issuer.psam import issue_psam
 from sscard.proof.fuzz import Target, Wrong
@@ -201,7 +201,7 @@ def change(content: Any, numbers: Iterator[int]) -> None:
 
 def card_file(folder: Path) -> Target:
     """Card files with changed bytes, shown and used."""
-    files = [new_file(issue_card(personality=name, seed=SEED)) for name in presets()]
+    files = [new_file(CARD, issue_card(personality=name, seed=SEED)) for name in presets()]
     path = folder / "card.db"
 
     def run(data: bytes) -> None:

@@ -11,15 +11,16 @@ from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from sscard.chip.memory import Moment
-from sscard.document import Model
+from sscard.document import Model, problem_in
 from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import builtin_keys, make_holder, make_order, personalise, preset, presets
 from sscard.scenario.context import Bench
 from sscard.scenario.step import Hex, Nothing, Outcome, Step
+from sscard.transport.connection import Connection
 from sscard.transport.faults import Corrupted, Fault, Mute, Removal, Slow, Swap, Truncated
 
 ISSUED: Final = date(2025, 1, 6)
@@ -32,20 +33,23 @@ def _preset(name: str) -> str:
     return name
 
 
-def _swap(personality: str, bench: Bench) -> Swap:
+def _other_card(personality: str, bench: Bench) -> Connection:
     """Another holder's card; it runs in this process for every transport."""
     holder = make_holder(bench.random)
     order = make_order(preset(personality), bench.random, holder, bench.reference.city_code, ISSUED)
-    return Swap(personalise(order, builtin_keys()).chip(bench.random, contact=bench.contact))
+    return personalise(order, builtin_keys()).chip(bench.random, contact=bench.contact)
 
 
-FAULTS: Final[dict[str, Callable[[Any, Bench], Fault]]] = {
-    "removed": lambda moment, _bench: Removal(Moment[moment.upper()]),
-    "mute": lambda _value, _bench: Mute(),
-    "slow": lambda seconds, _bench: Slow(seconds),
-    "truncated": lambda length, _bench: Truncated(length),
-    "corrupted": lambda position, _bench: Corrupted(position),
-    "swapped": _swap,
+Issue = Callable[[str], Connection]
+"""Issues a card of a personality, to be swapped in."""
+
+FAULTS: Final[dict[str, Callable[[Any, Issue], Fault]]] = {
+    "removed": lambda moment, _issue: Removal(Moment[moment.upper()]),
+    "mute": lambda _value, _issue: Mute(),
+    "slow": lambda seconds, _issue: Slow(seconds),
+    "truncated": lambda length, _issue: Truncated(length),
+    "corrupted": lambda position, _issue: Corrupted(position),
+    "swapped": lambda personality, issue: Swap(issue(personality)),
 }
 
 
@@ -73,6 +77,15 @@ class FaultData(Model):
         """The name of the fault."""
         return next(name for name in FAULTS if getattr(self, name) is not None)
 
+    @property
+    def label(self) -> str:
+        """The name of the fault and its value."""
+        return f"{self.name} {getattr(self, self.name)}".rstrip()
+
+    def fault(self, issue: Issue) -> Fault:
+        """The fault for a reader; ``issue`` makes the card of a swap."""
+        return FAULTS[self.name](getattr(self, self.name), issue)
+
     @model_validator(mode="after")
     def _is_one(self) -> FaultData:
         if sum(getattr(self, name) is not None for name in FAULTS) != 1:
@@ -83,6 +96,34 @@ class FaultData(Model):
         return self
 
 
+def read_fault(text: str) -> FaultData:
+    """A fault in one word, ``NAME[=VALUE]@N``, as of ``sscard insert --fault``; ``InvalidValue`` if it is none.
+
+    The values are those of a scenario: ``removed=before``, ``mute``, ``slow=2.5``, ``truncated=1``, ``corrupted=-1``,
+    ``swapped=v1-des``. ``N`` is the number of the command, from 1.
+    """
+    fault, at, nth = text.rpartition("@")
+    name, _equals, value = fault.partition("=")
+    if not at:
+        raise InvalidValue(Phrase("{text!r} names no command", text=text), FORMS)
+    if name not in FAULTS:
+        raise InvalidValue(Phrase("no fault {name!r}", name=name), suggestion(name, FAULTS))
+    try:
+        return FaultData.model_validate({name: value, "nth": nth})
+    except ValidationError as error:
+        detail = error.errors(include_url=False, include_input=False)[0]
+        problem, remedy = problem_in(detail)
+        place = nth if "nth" in detail["loc"] else fault
+        raise InvalidValue(Phrase("{place}: {problem}", place=place, problem=problem), remedy or FORMS) from None
+
+
+FORMS: Final = Phrase(
+    "expected one of: {words}",
+    words="removed=before|during|after@N, mute@N, slow=SECONDS@N, truncated=BYTES@N, corrupted=POSITION@N, "
+    "swapped=PERSONALITY@N",
+)
+
+
 class FaultStep(Step):
     """Inject a fault at the reader, at a command of a later step."""
 
@@ -91,13 +132,13 @@ class FaultStep(Step):
 
     def run(self, bench: Bench) -> Outcome:
         wanted = self.fault
-        fault = FAULTS[wanted.name](getattr(wanted, wanted.name), bench)
+        fault = wanted.fault(lambda personality: _other_card(personality, bench))
         bench.armed.append((self, bench.reader.arm(fault, nth=wanted.nth, ins=wanted.ins[0] if wanted.ins else None)))
         return Outcome()
 
     def title(self) -> Sayable:
         wanted = self.fault
-        fault = f"{wanted.name} {getattr(wanted, wanted.name)}".rstrip()
+        fault = wanted.label
         if wanted.ins is None:
             return Phrase("fault {fault} at command {nth} from here", fault=fault, nth=wanted.nth)
         ins = wanted.ins.hex().upper()

@@ -85,6 +85,17 @@ class ScenarioResult:
 def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process) -> ScenarioResult:
     """Run a scenario on a new card; the same seed gives the same bytes on the wire."""
     started, begin = datetime.now(UTC), perf_counter()
+    with bench_of(scenario, seed, connect) as bench:
+        steps = tuple(_run_steps(scenario, bench))
+        commands = sum(isinstance(event, Exchange) for event in bench.connection.events)
+        result = ScenarioResult(scenario, steps, commands, started, perf_counter() - begin)
+    logger.debug("scenario finished", extra={"scenario": scenario.title, "passed": result.passed})
+    return result
+
+
+@contextmanager
+def bench_of(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process) -> Iterator[Bench]:
+    """The new card of a scenario at its terminal, before the first step."""
     random = _random(f"{seed}/{scenario.title}")
     now = FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
     wanted = scenario.card
@@ -100,7 +111,7 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
     chip = card.chip(random, contact=contact)
     with connect(chip if contact else ContactlessReader(chip)) as connection:
         reader = FaultyConnection(connection, keep_power_loss=True)
-        bench = Bench(
+        yield Bench(
             connection=Recorder(reader),
             reader=reader,
             chip=chip,
@@ -111,22 +122,17 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
             random=random,
             contact=contact,
         )
-        steps = tuple(_run_steps(scenario, bench))
-        commands = sum(isinstance(event, Exchange) for event in bench.connection.events)
-        result = ScenarioResult(scenario, steps, commands, started, perf_counter() - begin)
-    logger.debug("scenario finished", extra={"scenario": scenario.title, "passed": result.passed})
-    return result
 
 
 def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
     first = insertion(scenario)
     steps = [(0, first)] if first else []
     steps += enumerate(scenario.steps, 1)
-    before = _view(bench)
+    before = view_at(bench)
     for number, step in steps:
         seen = len(bench.connection.events)
-        outcome = _perform(step, bench)
-        after = _view(bench)
+        outcome = perform(step, bench)
+        after = view_at(bench)
         mismatches = step.check(before, after, outcome)
         yield StepResult(number, step, tuple(bench.connection.events[seen:]), tuple(mismatches))
         if mismatches:
@@ -139,7 +145,8 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
             return
 
 
-def _perform(step: Step, bench: Bench) -> Outcome:
+def perform(step: Step, bench: Bench) -> Outcome:
+    """The outcome of a step, also if the card or the terminal refuses it."""
     try:
         return step.run(bench)
     except ApduError as error:
@@ -154,7 +161,8 @@ def _perform(step: Step, bench: Bench) -> Outcome:
         return Outcome(failure=error.said)
 
 
-def _view(bench: Bench) -> View:
+def view_at(bench: Bench) -> View:
+    """The state that steps are checked against."""
     return view_of(bench.look(), bench.case.stage if bench.case else None)
 
 

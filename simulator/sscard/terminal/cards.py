@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from random import Random
 from typing import Final
 
 from sscard.errors import InputError, MissingPart, TransportError
@@ -26,17 +27,22 @@ Opener = Callable[..., AbstractContextManager[Connection]]
 """``opener(url, contact=…, notify=…)``: a connection without power yet, closed at the end of the ``with`` block.
 
 ``contact`` and ``notify`` are those of ``open_card``; an opener that needs
-neither takes ``**_``. Only the opener of card files gets ``sync``.
+neither takes ``**_``. Only the opener of card files gets ``sync`` and ``random``.
 """
 
 
 def open_image(
-    url: str, *, contact: bool = True, notify: Notify = ignore, sync: bool = False
+    url: str,
+    *,
+    contact: bool = True,
+    notify: Notify = ignore,
+    sync: bool = False,
+    random: Random | None = None,
 ) -> AbstractContextManager[FileCard]:
     """Hold the card of a card file, ``image:FILE`` or a path; ``InputError`` for any other card."""
     path = image_path(url)
     logger.debug("card file", file=str(path))
-    return cardfile.open_card(path, contact=contact, notify=notify, sync=sync)
+    return cardfile.open_card(path, random, contact=contact, notify=notify, sync=sync)
 
 
 def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connection]:
@@ -138,7 +144,12 @@ CARDS: Final[Registry[Opener]] = Registry(
 
 
 def open_card(
-    url: str | Path, *, contact: bool = True, notify: Notify = ignore, sync: bool = False
+    url: str | Path,
+    *,
+    contact: bool = True,
+    notify: Notify = ignore,
+    sync: bool = False,
+    random: Random | None = None,
 ) -> AbstractContextManager[Connection]:
     """A connection to the card at a URL, without power yet.
 
@@ -146,10 +157,12 @@ def open_card(
     ``exec:COMMAND``, or a scheme of an installed package. ``contact`` chooses
     the interface of a card file; ``notify`` gets messages, as of a migrated
     file; ``sync`` makes each change of a card file survive a power loss of the
-    machine. Errors: ``InputError``, also for ``sync`` with any other card,
-    ``MissingPart``, and those of the connection.
+    machine; ``random`` makes the challenges of a card file, by default the
+    operating system. Errors: ``InputError``, also for ``sync`` or ``random``
+    with any other card, ``MissingPart``, and those of the connection.
     """
-    kind, options = scheme_of(str(url)), {}
+    kind = scheme_of(str(url))
+    options: dict[str, object] = {}
     if sync:
         if kind != IMAGE:
             raise InputError(
@@ -157,6 +170,13 @@ def open_card(
                 remedy=Phrase("leave --sync out"),
             )
         options["sync"] = True
+    if random is not None:
+        if kind != IMAGE:
+            raise InputError(
+                Phrase("{url}: only the challenges of a card file can be fixed", url=str(url)),
+                remedy=Phrase("leave --seed out"),
+            )
+        options["random"] = random
     opened = CARDS.open(str(url), contact=contact, notify=notify, **options)
     logger.info("card opened", kind=kind)
     return opened

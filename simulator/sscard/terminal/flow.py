@@ -23,7 +23,7 @@ OK: Final = int(SW.OK)
 
 
 class Prove(NamedTuple):
-    """A proof of a key over process factor(8) and original data(8).
+    """A proof of a key's version (from 0) over process factor(8) and original data(8).
 
     Answer: authentication data(8) ‖ original data(8).
     """
@@ -32,13 +32,14 @@ class Prove(NamedTuple):
     key: str
     factor: bytes
     original: bytes
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """A command with MAC over a process factor(8): header(5), and a PIN (cn) to encipher, ``None`` without a PIN.
+    """A command with MAC over a process factor(8): header(5) with the data to show, if any, and a PIN (cn) to encipher.
 
-    Answer: the command APDU.
+    Without a PIN ``pin`` is ``None``. Answer: the command APDU.
     """
 
     card: OpenedCard

@@ -272,9 +272,7 @@ def reset_pin(card: OpenedCard, new: bytes | Flow[str]) -> Flow[None]:
     """PIN reset (重置): ``new`` is the new PIN (cn), or the request for its digits after the card has accepted PUK."""
     yield from authenticate(card, PUK, PUK_NUMBER)
     pin = new if isinstance(new, bytes) else encode_given_pin((yield from new))
-    block = block_of(card.algorithm)
-    enciphered = (len(pin) + block) // block * block  # LD ‖ PIN in whole blocks
-    yield from safe_message(card, _unblock_header(RESET, enciphered), pin, RESET_PIN)
+    yield from safe_message(card, reset_header(card, pin), pin, RESET_PIN)
 
 
 def unblock_pin(card: OpenedCard) -> Flow[None]:
@@ -288,6 +286,12 @@ def encode_given_pin(pin: str) -> bytes:
     if not pin:
         raise InvalidPin(Phrase("a PIN has 4 to 16 digits, got none"))
     return encode_pin(pin)
+
+
+def reset_header(card: OpenedCard, pin: bytes) -> bytes:
+    """Header(5) of the PIN CHANGE/UNBLOCK that sets this PIN (cn): Lc counts whole blocks of the card's algorithm."""
+    block = block_of(card.algorithm)
+    return _unblock_header(RESET, (len(pin) + block) // block * block)  # LD ‖ PIN in whole blocks
 
 
 def _unblock_header(p2: int, enciphered: int) -> bytes:

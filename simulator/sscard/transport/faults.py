@@ -130,6 +130,11 @@ class FaultyConnection:
         self._lost = False
         self._mute = False
 
+    @property
+    def removed(self) -> bool:
+        """Whether the reader is empty, until ``insert``."""
+        return self._removed
+
     def arm(self, fault: Fault, *, nth: int = 1, ins: int | None = None) -> Armed:
         """Inject the fault once, at the ``nth`` command from now (1 is the next), or the ``nth`` with this INS."""
         if nth < 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import random
+import re
 import select
 import shutil
 import signal
@@ -16,7 +17,6 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,11 +25,12 @@ from typing import Final
 
 from sscard.errors import MissingPart
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.transport.ports import listening_ports
 
 SOCKET_VARIABLE: Final = "PCSCLITE_CSOCK_NAME"
 USUAL_SOCKET: Final = "/run/pcscd/pcscd.comm"
 MAX_READERS: Final = 16
-"""Maximum number of readers in pcscd before version 2.5."""
+"""Maximum number of readers of a daemon that does not state its own, see ``reader_limit``."""
 
 SLOTS: Final = 2
 """Slots per copy of the driver; the second slot listens on the next port."""
@@ -40,8 +41,6 @@ FIRST_PORT, LAST_PORT = 20000, 32000
 LONGEST_SOCKET_NAME: Final = 107
 LOOK: Final = 0.005
 ATTEMPTS: Final = 3
-LISTENING: Final = "0A"
-ALL_INTERFACES: Final = "00000000"
 DRIVER_PLACES: Final = (
     "/usr/lib/pcsc/drivers/serial/libifdvpcd.so",
     "/usr/lib/*/pcsc/drivers/serial/libifdvpcd.so",
@@ -93,8 +92,10 @@ class DaemonFailed(MissingPart):
 
 
 class PrivatePcscd:
-    """A context manager: a private pcscd with ``readers`` (1–16) virtual readers, rounded up to pairs.
+    """A context manager: a private pcscd with ``readers`` virtual readers, rounded up to pairs.
 
+    At most ``reader_limit()`` readers; use several daemons for more, and number
+    their pairs of readers from ``first`` on to give each reader a name of its own.
     The daemon is ready when the context is entered and ends with it, also after
     an exception, a signal or ``kill -9`` of this process. Inside the context,
     ``PCSCLITE_CSOCK_NAME`` of this process is its socket; ``environment``
@@ -110,11 +111,12 @@ class PrivatePcscd:
     configured, so use it only in a trusted network.
     """
 
-    def __init__(self, readers: int = SLOTS, *, name: str = "SSC", timeout: float = 10.0) -> None:
-        if not 1 <= readers <= MAX_READERS:
-            raise ValueError(f"1 to {MAX_READERS} readers, got {readers}")
+    def __init__(self, readers: int = SLOTS, *, name: str = "SSC", first: int = 1, timeout: float = 10.0) -> None:
+        if readers < 1 or (readers > MAX_READERS and readers > reader_limit()):
+            raise ValueError(f"1 to {MAX_READERS} readers, or as many as this pcscd allows, got {readers}")
         self.readers = readers + readers % SLOTS
         self._name = name
+        self._first = first
         self._timeout = timeout
         self._pairs: list[int] = []
         self._folder = Path()
@@ -170,7 +172,7 @@ class PrivatePcscd:
 
     def reader_name(self, reader: int) -> str:
         """The PC/SC name of a reader (from 0)."""
-        return f"{self._name} {reader // SLOTS + 1:02d} 00 {reader % SLOTS:02X}"
+        return f"{self._name} {reader // SLOTS + self._first:02d} 00 {reader % SLOTS:02X}"
 
     def log(self) -> str:
         """The daemon's log."""
@@ -208,9 +210,11 @@ class PrivatePcscd:
             self._pairs = free_pairs(self.readers // SLOTS)
             stanzas = [
                 _STANZA.format(
-                    name=f"{self._name} {pair:02d}", port=port, driver=self._folder / f"libifdvpcd-{pair}.so"
+                    name=f"{self._name} {pair + self._first:02d}",
+                    port=port,
+                    driver=self._folder / f"libifdvpcd-{pair}.so",
                 )
-                for pair, port in enumerate(self._pairs, 1)
+                for pair, port in enumerate(self._pairs)
             ]
             (self._folder / "readers" / "sscard").write_text("\n".join(stanzas))
             if attempt:
@@ -227,13 +231,12 @@ class PrivatePcscd:
         (self._folder / "readers").mkdir()
         (self._folder / "log").touch()
         driver = find_driver()
-        for pair in range(1, self.readers // SLOTS + 1):
+        for pair in range(self.readers // SLOTS):
             shutil.copy(driver, self._folder / f"libifdvpcd-{pair}.so")
         pcscd = find_pcscd()
         logging.getLogger("sscard.transport").debug("pcscd found", extra={"program": str(pcscd), "driver": str(driver)})
         # Newer daemons ask polkit for permission unless disabled; older ones do not know the option.
-        usage = subprocess.run([str(pcscd), "--help"], capture_output=True, text=True, check=False)  # noqa: S603
-        no_polkit = ["--disable-polkit"] if "--disable-polkit" in usage.stdout + usage.stderr else []
+        no_polkit = ["--disable-polkit"] if "--disable-polkit" in _output_of(pcscd, "--help") else []
         self._guard = subprocess.Popen(  # noqa: S603 - our own script
             [
                 *_namespace(),
@@ -318,6 +321,16 @@ def find_pcscd() -> Path:
     return Path(found)
 
 
+def reader_limit() -> int:
+    """The number of readers that one pcscd of this machine can have, an even number.
+
+    pcscd before version 2.5 has 16, unless it was built for more; ``pcscd
+    --version`` prints the number. ``MissingPart`` if pcscd is not installed.
+    """
+    found = re.search(r"PCSCLITE_MAX_READERS_CONTEXTS: ([1-9]\d{0,4})\b", _output_of(find_pcscd(), "--version"))
+    return max(SLOTS, int(found[1]) // SLOTS * SLOTS) if found else MAX_READERS
+
+
 def find_driver() -> Path:
     """The path of the virtual reader's driver; ``MissingPart`` if it is not installed."""
     demand_unix()
@@ -353,23 +366,9 @@ def free_pairs(count: int) -> list[int]:
     )
 
 
-def listening_ports() -> set[int]:
-    """The TCP ports (IPv4) in use by listeners."""
-    return {port for _, port in _listeners()}
-
-
-def open_ports() -> set[int]:
-    """The TCP ports on which a process listens on all interfaces."""
-    return {port for address, port in _listeners() if address == ALL_INTERFACES}
-
-
-def _listeners() -> Iterator[tuple[str, int]]:
-    table = Path("/proc/net/tcp")
-    for row in table.read_text().splitlines()[1:] if table.exists() else ():
-        _, local, _, state, *_ = row.split()
-        if state == LISTENING:
-            address, _, port = local.partition(":")
-            yield address, int(port, 16)
+def _output_of(pcscd: Path, option: str) -> str:
+    said = subprocess.run([str(pcscd), option], capture_output=True, text=True, check=False)  # noqa: S603
+    return said.stdout + said.stderr
 
 
 def _namespace() -> list[str]:

@@ -1,0 +1,351 @@
+"""``sscard driver serve --listen ws:PORT``: the calls of a page (driver-api.md §10), as a program without a browser."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+
+from kit.cards import card_of
+from kit.counter import ALL, CARD, OTHER, Counter
+from kit.native import Service, serving
+from kit.waiting import PATIENCE, in_thread, until
+from sscard.driver.errors import describe
+from sscard.errors import InputError
+
+pytest.importorskip("websockets", reason="websockets is not installed: pip install 'sscard[server]'")
+
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from sscard.driver.websocket import LONGEST_MESSAGE, serve_websocket
+
+BAS = "iReadCardBas"
+
+
+class Page:
+    """What a page does: it sends an object and waits for one."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self.connection = connection
+
+    def send(self, message: str | bytes) -> dict[str, str]:
+        self.connection.send(message)
+        received = self.connection.recv(timeout=PATIENCE)
+        assert isinstance(received, str)  # a text frame
+        answer: dict[str, str] = json.loads(received)
+        assert list(answer) == ["functionName", "success", "pOutInfo"]
+        assert all(isinstance(value, str) for value in answer.values())
+        return answer
+
+    def call(self, function: str, **parameters: object) -> tuple[str, str]:
+        """Call a function by its proper name: ``success`` and ``pOutInfo``."""
+        answer = self.send(json.dumps({"function": function, **parameters}, ensure_ascii=False))
+        assert answer["functionName"] == function
+        return answer["success"], answer["pOutInfo"]
+
+    def ok(self, function: str, **parameters: object) -> str:
+        success, out = self.call(function, **parameters)
+        assert success == "1", (success, out)
+        return out
+
+
+@contextmanager
+def page(service: Service, **how: Any) -> Iterator[Page]:
+    with connect(service.place, **how) as connection:
+        yield Page(connection)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    with serving(0, serve=serve_websocket) as served:
+        yield served
+
+
+@pytest.fixture
+def browser(service: Service) -> Iterator[Page]:
+    with page(service) as opened:
+        yield opened
+
+
+def status_of(service: Service, **how: Any) -> int:
+    """The HTTP status of a refused handshake, 101 if it was accepted."""
+    try:
+        with page(service, **how):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_reads_a_card_of_each_generation(name: str) -> None:
+    with serving(0, card_of(name), serve=serve_websocket) as service, page(service) as browser:
+        fields = browser.ok(BAS, iType=3).split("|")
+        assert (fields[2], fields[4]) == ("A00000011", "张三")
+        read = browser.ok("iReadCard", iType=3, iAuthType=1, pCardInfo=CARD, pFileAddr="SSSEEF06|09|$")
+        assert read == "SSSEEF06|张三|$"
+
+
+def test_a_page_changes_and_resets_the_pin(browser: Page, service: Service) -> None:
+    service.pad.script("123456", "246802", "246802", "246802", "135790", "135790", "135790")
+    assert browser.ok("iChangePIN", iType=3) == ""
+    assert browser.ok("iVerifyPIN", iType=3) == ""
+    assert browser.ok("iReloadPIN", iType=3, pCardInfo=CARD) == ""
+    assert browser.ok("iVerifyPIN", iType=3) == ""
+    assert browser.ok("iUnblockPIN", iType=3, pCardInfo=CARD) == ""
+
+
+def test_an_error_is_its_code_and_text(browser: Page, service: Service) -> None:
+    service.pad.script("000000")
+    assert browser.call("iVerifyPIN", iType=3) == ("-51", "密码错误，剩余5次")
+    assert browser.call("iReadCard", iType=3, iAuthType=1, pCardInfo=OTHER, pFileAddr="SSSEEF06|09|$") == (
+        "-22",
+        describe(-22),
+    )
+
+
+def test_a_page_resets_the_pin_by_the_steps_of_an_hsm(browser: Page, service: Service) -> None:
+    counter = Counter()
+    service.pad.script("246802", "246802", "246802")
+    asked = browser.ok("iReloadPIN_HSM_Step1", iType=3, pCardInfo=CARD)
+    asked = browser.ok("iReloadPIN_HSM_Step2", pKey=counter.host.authenticate(counter.basic, asked))
+    assert browser.ok("iReloadPIN_HSM_Step3", pKey=counter.host.safe_message(counter.basic, asked)) == ""
+    assert browser.ok("iVerifyPIN", iType=3) == ""
+
+
+# What the public caller does otherwise
+
+
+def test_the_key_of_an_unblock_is_written_in_small_letters(browser: Page) -> None:
+    counter = Counter()
+    asked = browser.ok("iUnblockPIN_HSM_Step1", iType=3, pCardInfo=CARD)
+    asked = browser.ok("iUnblockPIN_HSM_Step2", pkey=counter.host.authenticate(counter.basic, asked))
+    assert browser.ok("iUnblockPIN_HSM_Step3", pkey=counter.host.safe_message(counter.basic, asked)) == ""
+
+
+def test_step_2_of_reading_without_its_prefix_is_that_of_the_open_group(browser: Page) -> None:
+    counter = Counter()
+    asked = browser.ok("iReadCardBas_HSM_Step1", iType=3)
+    answer = browser.send(json.dumps({"function": "ReadCard_HSM_Step2", "pKey": counter.host.check_card(asked)}))
+    assert (answer["functionName"], answer["success"]) == ("iReadCardBas_HSM_Step2", "1")
+    assert answer["pOutInfo"].split("|")[4] == "张三"
+    # The first step as iReadCard without iAuthType, of a file that the PIN or a key opens.
+    sent = {"function": "iReadCard", "iType": 3, "pCardInfo": CARD, "pFileAddr": "DF01EF05|0E|$"}
+    answer = browser.send(json.dumps(sent))
+    assert (answer["functionName"], answer["success"]) == ("iReadCard_HSM_Step1", "1")
+    key = counter.host.authenticate(counter.basic, answer["pOutInfo"])
+    answer = browser.send(json.dumps({"function": "ReadCard_HSM_Step2", "pKey": key}))
+    assert (answer["functionName"], answer["success"]) == ("iReadCard_HSM_Step2", "1")
+    assert answer["pOutInfo"].startswith("DF01EF05|510100")
+
+
+def test_step_2_of_reading_without_a_group_has_the_name_that_the_caller_waits_for(browser: Page) -> None:
+    answer = browser.send('{"function":"ReadCard_HSM_Step2","pKey":""}')
+    assert answer == {"functionName": "iReadCardBas_HSM_Step2", "success": "-12", "pOutInfo": describe(-12)}
+
+
+def test_numbers_may_be_text_and_further_fields_are_ignored(browser: Page) -> None:
+    assert browser.ok(BAS, iType="3", pOutInfo="", extra=None).startswith("510100|")
+
+
+# What is wrong with a message
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "code"),
+    [
+        ("", "", -14),
+        ("nonsense", "", -14),
+        ("[]", "", -14),
+        ("1" * 5000, "", -14),
+        ("[" * 50_000, "", -14),
+        ('{"iType":3}', "", -14),
+        ('{"function":3,"iType":3}', "", -14),
+        ('{"function":"iReadICCardNum"}', "iReadICCardNum", -13),
+        ('{"function":"iReadIdentityCard"}', "iReadIdentityCard", -13),
+        ('{"function":"close"}', "close", -13),
+        ('{"function":"__init__"}', "__init__", -13),
+        ('{"function":"\\ud800"}', "?", -13),
+        ('{"function":"iReadCardBas"}', BAS, -14),
+        ('{"function":"iReadCardBas","iType":null}', BAS, -14),
+        ('{"function":"iReadCardBas","iType":true}', BAS, -14),
+        ('{"function":"iReadCardBas","iType":3.5}', BAS, -14),
+        ('{"function":"iReadCardBas","iType":"３"}', BAS, -14),
+        ('{"function":"iReadCardBas","iType":9}', BAS, -14),
+        ('{"function":"iUnblockPIN","iType":3,"pCardInfo":7}', "iUnblockPIN", -14),
+        ('{"function":"iUnblockPIN","iType":3,"pCardInfo":"\\ud800"}', "iUnblockPIN", -41),
+    ],
+)
+def test_a_wrong_message_gets_a_code_and_the_connection_stays(
+    browser: Page, message: str, name: str, code: int
+) -> None:
+    assert browser.send(message) == {"functionName": name, "success": str(code), "pOutInfo": describe(code)}
+    assert browser.ok(BAS, iType=3)
+
+
+def test_a_message_that_is_not_utf_8_gets_a_code(browser: Page) -> None:
+    assert browser.send(b'{"function":"\xff"}')["success"] == "-14"
+
+
+def test_a_message_in_several_frames_is_one_call(browser: Page) -> None:
+    browser.connection.send(iter(['{"function":"iReadCardBas"', ',"iType":', "3}"]))
+    assert json.loads(browser.connection.recv(timeout=PATIENCE))["success"] == "1"
+
+
+def test_a_message_that_is_too_long_ends_the_connection(browser: Page, service: Service) -> None:
+    browser.connection.send("x" * (LONGEST_MESSAGE + 1))
+    with pytest.raises(ConnectionClosed) as closed:
+        browser.connection.recv(timeout=PATIENCE)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1009
+    with page(service) as other:
+        assert other.ok(BAS, iType=3)
+
+
+# Who may call, and when
+
+
+def test_between_the_steps_of_a_group_the_terminal_is_its_pages(service: Service) -> None:
+    with page(service) as mine, page(service) as other:
+        mine.ok("iUnblockPIN_HSM_Step1", iType=3, pCardInfo=CARD)
+        assert other.call(BAS, iType=3) == ("-11", describe(-11))
+        assert mine.call("iUnblockPIN_HSM_Step2", pKey="0" * 32)[0] == str(-0x63C2)
+        assert other.ok(BAS, iType=3)
+
+
+def test_a_page_that_closes_takes_its_group_with_it(service: Service) -> None:
+    with page(service) as mine:
+        mine.ok("iUnblockPIN_HSM_Step1", iType=3, pCardInfo=CARD)
+    with page(service) as other:
+        assert until(lambda: other.call(BAS, iType=3)[0] == "1")
+
+
+@pytest.mark.parametrize(
+    ("origin", "origins", "status"),
+    [
+        (None, (), 101),
+        ("http://localhost:8000", (), 101),
+        ("http://127.0.0.1", (), 101),
+        ("https://[::1]:8443", (), 101),
+        ("https://his.example", (), 403),
+        ("http://localhost.example", (), 403),
+        ("http://127.0.0.1.example:12342", (), 403),
+        ("file://", (), 403),
+        ("null", (), 403),
+        ("http://[", (), 403),
+        ("chrome-extension://localhost", (), 403),
+        ("https://his.example", ("https://his.example/",), 101),
+        ("https://HIS.example", ("https://his.example",), 101),
+        ("http://his.example", ("https://his.example",), 403),
+        ("https://his.example:444", ("https://his.example",), 403),
+        ("null", ("null",), 101),
+        ("https://any.example", ("*",), 101),
+    ],
+)
+def test_only_pages_of_this_machine_or_named_ones_connect(
+    origin: str | None, origins: tuple[str, ...], status: int
+) -> None:
+    with serving(0, serve=serve_websocket, origins=origins) as service:
+        assert status_of(service, origin=origin) == status
+        refusal = f"- a page of {origin} may not connect; to allow it: --origin"
+        assert service.functions == ([refusal] if status == 403 else [])
+
+
+def test_it_listens_on_the_loopback_interface(service: Service) -> None:
+    assert service.place.startswith("ws://127.0.0.1:")
+    assert service.server.socket.getsockname()[0] == "127.0.0.1"
+
+
+def test_a_port_that_is_taken_is_an_error(service: Service) -> None:
+    with pytest.raises(InputError, match=r"cannot listen at ws://127\.0\.0\.1:\d+"):
+        Service(int(service.place.rpartition(":")[2]), serve=serve_websocket)
+
+
+def test_no_pin_is_in_any_log(browser: Page, service: Service, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    service.pad.script("246802", "135791", "135791")
+    browser.call("iVerifyPIN", iType=3)
+    browser.call("iVerifyPIN", iType="246802")
+    browser.call("iVerifyPIN", pin="246802")
+    browser.call("iUnblockPIN_HSM_Step2", pKey="246802")
+    browser.call("246802")
+    counter = Counter()
+    asked = browser.ok("iReloadPIN_HSM_Step1", iType=3, pCardInfo=CARD)
+    assert "135791" in browser.ok("iReloadPIN_HSM_Step2", pKey=counter.host.authenticate(counter.basic, asked))
+    ours = [record for record in caplog.records if not record.name.startswith("websockets.client")]
+    told = "\n".join([*service.log, *(str(vars(record)) for record in ours)])
+    assert "iReloadPIN_HSM_Step2" in told
+    assert "246802" not in told
+    assert "135791" not in told
+    assert service.functions[:5] == [
+        "iVerifyPIN -51",
+        "iVerifyPIN -14",
+        "iVerifyPIN -14",
+        "iUnblockPIN_HSM_Step2 -12",
+        "- -13",
+    ]
+
+
+# Its limits
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_a_handshake_or_message_that_comes_a_byte_at_a_time_is_ended(opened: bool) -> None:
+    with serving(0, serve=serve_websocket, timeout=0.3) as service:
+        address = ("127.0.0.1", int(service.place.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=PATIENCE) as slow:
+            sent = b"GET / HTTP/1.1\r\n"
+            if opened:
+                head = "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+                slow.sendall(sent + f"{head}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+                assert slow.recv(4096).startswith(b"HTTP/1.1 101")
+                sent = b"\x81\xfd\0\0\0\0"  # the head of a text frame of 125 bytes
+            slow.sendall(sent)
+            pause = threading.Event()
+            with suppress(OSError):
+                while not pause.wait(0.02):
+                    slow.sendall(b"x")
+        assert until(lambda: not service.server.connections)
+
+
+def test_a_page_may_be_silent_between_its_calls() -> None:
+    """A shorter limit than the silence, which is as long as another client needs to run into that limit."""
+    with serving(0, serve=serve_websocket, timeout=0.2) as service, page(service) as patient:
+        address = ("127.0.0.1", int(service.place.rpartition(":")[2]))
+        with socket.create_connection(address, timeout=PATIENCE) as slow:
+            slow.sendall(b"G")
+            assert slow.recv(1) == b""
+        assert patient.ok(BAS, iType=3)
+
+
+def test_a_page_beyond_the_number_of_connections_is_refused() -> None:
+    with serving(0, serve=serve_websocket, connections=1) as service:
+        with page(service) as first:
+            assert status_of(service) == 503
+            assert first.ok(BAS, iType=3)
+        assert until(lambda: not service.server.connections)
+        assert status_of(service) == 101
+
+
+def test_it_ends_when_no_page_has_been_connected_for_the_idle_time() -> None:
+    service = Service(0, serve=serve_websocket, idle=0.05)
+    with service.server, in_thread(lambda: service.server.serve_forever(0.01)), page(service) as browser:
+        assert browser.ok(BAS, iType=3)
+
+
+def test_a_mistake_in_the_driver_ends_the_connection_and_nothing_else() -> None:
+    def broken(iType: int) -> tuple[int, str]:  # noqa: N803 - a function of the driver
+        raise KeyError(f"246802 {iType}")
+
+    with serving(0, serve=serve_websocket) as service:
+        service.server.turns._driver.iVerifyPIN = broken  # type: ignore[method-assign]
+        for _ in range(2):
+            with page(service) as browser, pytest.raises(ConnectionClosed):
+                browser.call("iVerifyPIN", iType=3)
+        assert until(lambda: service.functions == ["- KeyError", "- KeyError"])
