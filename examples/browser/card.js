@@ -21,7 +21,7 @@ const TEXTS = {
     iChangePIN: "密码已修改。",
     noControl: `连接不上读卡控件（${CONTROL}），请启动：sscard driver serve --listen ws:12342`,
     error: (text) => text, // the driver's own text is Chinese
-    fields: ["发卡地区", "社会保障号码", "卡号", "卡识别码", "姓名", "", "规范版本", "发卡日期", "有效期至", "终端编号"],
+    fields: ["发卡地区", "社会保障号码", "卡号", "卡识别码", "姓名", "", "规范版本", "发卡日期", "有效期至", "终端机编号"],
   },
   en: {
     title: "Social security card",

@@ -344,6 +344,9 @@ ROWS = [
         "driver call",
         ("nothing.so iVerifyPIN 1", 2, "nothing.so: cannot be loaded"),
         ("nowhere:1 iVerifyPIN 1", 2, "unknown kind of driver library"),
+        ("ws://127.0.0.1:1 iVerifyPIN 1", 3, "sscard driver serve CARD --listen ws:12342"),
+        ("ws://127.0.0.1:1 iVerifyPIN 1", 3, "pip install 'sscard[server]'", "no websockets"),
+        ("ws:12342 iVerifyPIN 1", 2, "for example ws://127.0.0.1:12342"),
     ),
     *of(
         "psam issue",
@@ -552,7 +555,8 @@ def enter(monkeypatch: pytest.MonkeyPatch, places: dict[str, object], sscard: An
             monkeypatch.setattr("getpass.getpass", ask)
 
         def no_websockets() -> None:
-            monkeypatch.delitem(sys.modules, "sscard.driver.websocket", raising=False)
+            for module in ("sscard.driver.control", "sscard.driver.websocket"):
+                monkeypatch.delitem(sys.modules, module, raising=False)
             monkeypatch.setitem(sys.modules, "websockets.frames", None)
 
         worlds: dict[str, Callable[[], object]] = {

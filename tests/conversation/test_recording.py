@@ -247,6 +247,14 @@ class TestStatements:
         assert isinstance(read, Send)
         assert read.data == "XX" * 8
 
+    def test_of_many_pins_the_oldest_is_forgotten_and_no_number_is_given_twice(self, monkeypatch):
+        monkeypatch.setattr("sscard.conversation.recorder.MOST_PINS", 2)
+        wire = recorder()
+        for pin in ("111111", "222222", "111111", "333333", "222222", "111111", "333333"):
+            wire.transmit(kit.verify(pin))
+        used = [event.pins for event in wire.events if isinstance(event, Exchange)][1:]
+        assert used == [(1,), (2,), (1,), (3,), (2,), (4,), (3,)]
+
     def test_pins_are_named(self):
         verify, change, same = self.statements("0020000003123456", "805E010007123456FF654321", "805E010004654321FF")
         assert isinstance(verify, Send)

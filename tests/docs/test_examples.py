@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kit.documents import Block, Document, Reader, blocks, check, commands, documents
-from kit.waiting import PATIENCE
+from kit.waiting import PATIENCE, until
 from sscard.errors import MissingPart
 from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
 
@@ -108,8 +108,16 @@ def test_files_and_programs_of_a_document_share_a_folder(reader: Reader) -> None
 def test_a_block_that_does_not_end_is_ended_with_its_programs(tmp_path: Path) -> None:
     with Reader(tmp_path, {}, patience=0.5) as reader, pytest.raises(AssertionError, match="has not ended"):
         reader.follow(Block(1, "sh", "sleep 600 & echo $! > pid; wait"))
-    with pytest.raises(ProcessLookupError):
-        os.kill(int((tmp_path / "pid").read_text()), 0)
+    pid = int((tmp_path / "pid").read_text())
+    assert until(lambda: not _runs(pid))
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def test_a_background_program_runs_until_the_end(tmp_path: Path) -> None:

@@ -17,12 +17,14 @@ from kit.counter import ALL, CARD, OTHER, Counter
 from kit.native import Service, serving
 from kit.waiting import PATIENCE, in_thread, until
 from sscard.driver.errors import describe
-from sscard.errors import InputError
+from sscard.driver.libraries import DRIVERS
+from sscard.errors import InputError, MissingPart, TransportError
 
 pytest.importorskip("websockets", reason="websockets is not installed: pip install 'sscard[server]'")
 
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
+from websockets.sync.server import serve
 
 from sscard.driver.websocket import LONGEST_MESSAGE, serve_websocket
 
@@ -177,7 +179,6 @@ def test_numbers_may_be_text_and_further_fields_are_ignored(browser: Page) -> No
         ('{"function":"iReadCardBas","iType":true}', BAS, -14),
         ('{"function":"iReadCardBas","iType":3.5}', BAS, -14),
         ('{"function":"iReadCardBas","iType":"３"}', BAS, -14),
-        ('{"function":"iReadCardBas","iType":9}', BAS, -14),
         ('{"function":"iUnblockPIN","iType":3,"pCardInfo":7}', "iUnblockPIN", -14),
         ('{"function":"iUnblockPIN","iType":3,"pCardInfo":"\\ud800"}', "iUnblockPIN", -41),
     ],
@@ -349,3 +350,56 @@ def test_a_mistake_in_the_driver_ends_the_connection_and_nothing_else() -> None:
             with page(service) as browser, pytest.raises(ConnectionClosed):
                 browser.call("iVerifyPIN", iType=3)
         assert until(lambda: service.functions == ["- KeyError", "- KeyError"])
+
+
+# The other side: a control as a driver library
+
+
+def test_a_control_is_called_as_a_driver_library(service: Service) -> None:
+    service.pad.script("000000", "123456")
+    with DRIVERS.open(service.place) as control:
+        assert control.call(BAS, [3])[1].split("|")[4] == "张三"
+        assert control.call("iVerifyPIN", [3]) == (-51, "密码错误，剩余5次")
+        assert control.call("iReadCard", [3, 1, CARD, "SSSEEF06|09|$"]) == (0, "SSSEEF06|张三|$")
+
+
+@pytest.mark.parametrize(
+    ("answer", "result"),
+    [
+        ('{"functionName":"iVerifyPIN","success":1,"pOutInfo":""}', (0, "")),
+        ('{"functionName":"iVerifyPIN","success":-2,"pOutInfo":"无卡"}', (-2, "无卡")),
+        ("", None),
+        ("[]", None),
+        ('{"success":"1"}', None),
+        ('{"success":"246802","pOutInfo":', None),
+        ('{"success":"done 246802","pOutInfo":""}', None),
+        ("[" * 50_000, None),
+    ],
+)
+def test_what_a_vendors_control_answers_is_read_or_reported(answer: str, result: tuple[int, str] | None) -> None:
+    with serve(lambda connection: connection.send(answer) if connection.recv() else None, "127.0.0.1", 0) as vendor:
+        url = f"ws://127.0.0.1:{vendor.socket.getsockname()[1]}"
+        with in_thread(vendor.serve_forever, vendor.shutdown), DRIVERS.open(url) as control:
+            if result is not None:
+                assert control.call("iVerifyPIN", [3]) == result
+                with pytest.raises(TransportError, match="no answer to iVerifyPIN"):  # it has hung up
+                    control.call("iVerifyPIN", [3])
+                return
+            with pytest.raises(TransportError, match="the answer to iVerifyPIN is not one of a control") as refused:
+                control.call("iVerifyPIN", [3])
+            assert "246802" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "error", "problem"),
+    [
+        ("ws://127.0.0.1:1", MissingPart, "no control at ws://127.0.0.1:1: Connection refused"),
+        ("ws://", InputError, "not the URL of a control"),
+        ("ws:12342", InputError, "not the URL of a control"),
+        ("ws://127.0.0.1:port", InputError, "not the URL of a control"),
+        ("ws://127.0.0.1:99999", InputError, "not the URL of a control"),
+    ],
+)
+def test_a_control_that_is_not_there_is_an_error(url: str, error: type[Exception], problem: str) -> None:
+    with pytest.raises(error, match=problem), DRIVERS.open(url):
+        pass

@@ -14,6 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from babel.messages.catalog import Catalog
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -79,8 +80,14 @@ def messages() -> dict[str, str]:
     }
 
 
-def test_the_catalog_holds_what_the_sources_say_and_nothing_else(messages: dict[str, str]) -> None:
-    ids = [message.id for message in catalogs.extracted() if message.id]
+@pytest.fixture(scope="module")
+def extracted() -> Catalog:
+    """What the sources say."""
+    return catalogs.extracted()
+
+
+def test_the_catalog_holds_what_the_sources_say_and_nothing_else(messages: dict[str, str], extracted: Catalog) -> None:
+    ids = [message.id for message in extracted if message.id]
     forms = {form for one in ids for form in ((one,) if isinstance(one, str) else one)}
     assert set(messages) == forms, "make catalogs"
 
@@ -95,9 +102,9 @@ NEVER_ONE = {"{count} hex digits", "{count} digits", "up to {count} characters o
 """Numbers that are fixed."""
 
 
-def test_a_count_before_a_noun_has_a_plural() -> None:
+def test_a_count_before_a_noun_has_a_plural(extracted: Catalog) -> None:
     """The command line shows its own numbers with ``_``."""
-    single = [message for message in catalogs.extracted() if isinstance(message.id, str)]
+    single = [message for message in extracted if isinstance(message.id, str)]
     library = {message.id for message in single if any(not file.startswith("cli/") for file, _ in message.locations)}
     assert {text for text in library if re.search(r"\{count\} [a-z ]+s\b", text)} <= NEVER_ONE
 

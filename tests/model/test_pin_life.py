@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from random import Random
 
@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sscard.issuer import preset
+from sscard.issuer import issue_card, preset
 from sscard.model import choices, files, oracle
 from sscard.model.choices import Choices, choices_of
-from sscard.proof.dice import ALTERNATIVES, draw_fault, draw_life, draw_moves
-from sscard.proof.pinlife import Fault, Move, PinLife
+from sscard.proof.dice import ALTERNATIVES, READY, draw_fault, draw_life, draw_moves
+from sscard.proof.pinlife import Difference, Fault, Move, PinLife
 
 
 @pytest.mark.slow
@@ -63,6 +63,42 @@ def test_a_fault_that_is_reached_is_reported() -> None:
 def test_every_open_choice_of_the_oracle_is_varied() -> None:
     assert set(ALTERNATIVES) == set(asdict(Choices()))
     assert all(value in ALTERNATIVES[name] for name, value in asdict(Choices()).items())
+
+
+def play_all(life: PinLife, moves: list[Move]) -> None:
+    for move in moves:
+        life.play(move)
+
+
+SELECT = Move("select")
+UNLOCK = [*READY, Move("unblock")]
+
+
+@pytest.mark.parametrize(
+    ("choice", "value", "contact", "moves"),
+    [
+        ("select_child", "siblings", False, [Move("select-DF01"), Move("file", b"\xdf\x03", number=0x0100)]),
+        ("select_child", "6A86", False, [Move("file", b"\xdf\x03", number=0x0100)]),
+        ("select_child", "FID", False, [Move("file", b"\xef\x05", number=0x0100)]),
+        ("select_ef_as_file", 0x6A82, False, [Move("file", b"\xef\x05")]),
+        ("fci_algorithm", False, False, [SELECT]),
+        ("fci_algorithm", False, True, [SELECT]),
+        ("dir_sfi", 0x0B, False, [SELECT]),
+        ("dir_sfi", 0x0B, True, [SELECT, Move("response", number=30)]),
+        ("health_application", False, False, [Move("file", b"\xdf\x05")]),
+        ("ssse_fid", 0xDDF1, False, [Move("verify")]),
+        ("whole_record_contactless", False, False, [Move("read", b"\x01\x2c")]),
+        ("whole_record_contact", True, True, [Move("read", b"\x01\x2c")]),
+        ("short_record_le", "truncate", False, [Move("read", b"\x01\x2c", number=5)]),
+        ("unlock_limit", 1, False, UNLOCK),
+    ],
+)
+def test_a_card_with_another_choice_is_noticed(choice: str, value: object, contact: bool, moves: list[Move]) -> None:
+    pin = bytes.fromhex("123456")
+    play_all(PinLife("v3-sm4", Choices(), pin, contact=contact), moves)
+    card = issue_card(personality=replace(preset("v3-sm4"), **{choice: value}), seed=1)
+    with pytest.raises(Difference):
+        play_all(PinLife("v3-sm4", Choices(), pin, card, contact=contact), moves)
 
 
 def test_oracle_stands_alone() -> None:

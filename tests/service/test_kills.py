@@ -44,6 +44,6 @@ def test_a_card_that_keeps_its_change_too_late_is_noticed(tmp_path: Path, monkey
     commit_late(monkeypatch)
     office = Office(str(tmp_path / "journal.db"), tmp_path, main, Random(6))
     steps = office.steps_of(REASONS[0])
-    killed = [office.killed_at(step, f"late {step}", REASONS[0]) for step in range(steps - 12, steps)]
-    found = {say(said) for broken in killed for _, said in broken}
+    killed = (office.killed_at(step, f"late {step}", REASONS[0]) for step in range(steps - 12, steps))
+    found = (say(said) for broken in killed for _, said in broken)
     assert "the case says that the change is done, and the card has the old PIN" in found

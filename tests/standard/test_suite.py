@@ -45,6 +45,17 @@ def test_any_other_id_is_an_error_and_never_a_default(named: str, city: str) -> 
     assert refused.value.algorithm == int(named, 16)
 
 
+@pytest.mark.parametrize("city", ["510100", "110100"])
+@pytest.mark.parametrize("inner", ["9F0C028600", "9F0C0486020303", "9F0C028601", "9F0C06870100860107"])
+def test_an_id_of_another_form_is_an_error_and_never_a_default(inner: str, city: str) -> None:
+    with pytest.raises(UnknownAlgorithmId):
+        algorithm_of(bytes.fromhex(f"6F15{NAME}A505{inner}"), city)
+
+
+def test_the_algorithm_may_follow_other_issuer_data() -> None:
+    assert algorithm_of(bytes.fromhex(f"6F1C{NAME}A5099F0C06870100860103"), "510100") == SM4.algorithm_id
+
+
 def test_a_block_has_the_bytes_of_the_suite() -> None:
     for algorithm, suite in SUITES.items():
         assert block_of(algorithm) == suite.block

@@ -14,6 +14,7 @@ from sscard.cli.case_output import print_answer, print_list, print_whole
 from sscard.cli.hsm import chosen_hsm
 from sscard.cli.journal import case_of, now_in_china, open_journal, open_service
 from sscard.cli.options import (
+    OR_NONE,
     hsm_option,
     hsm_token_option,
     journal_key_option,
@@ -59,6 +60,7 @@ old_option = pin_option(
     variable="SSCARD_PIN",
     default="",
     text=N_("For a change: the present PIN, or 'none'. Prompted for if it is not given."),
+    expected=OR_NONE,
 )
 pharmacy_option = option("--pharmacy", is_flag=True, help=N_("Then try the PIN at a pharmacy terminal."))
 policy_option = option("--policy", type=FILE, help=N_("File with the service rules of the place."))

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.hsm import SERVER_EXTRA
 from sscard.cli.options import connections_option, json_option, message_timeout_option, sync_option
 from sscard.cli.output import print_json
 from sscard.cli.prompt import pin_pad, terminal_kept
@@ -34,7 +33,7 @@ from sscard.cli.types import (
     Words,
 )
 from sscard.cli.usage import argument, group, option
-from sscard.errors import InputError, MissingPart
+from sscard.errors import InputError
 from sscard.i18n.language import N_, _, visible
 
 if TYPE_CHECKING:
@@ -130,7 +129,13 @@ def path(system: System, as_json: bool) -> None:
 @option("--pad-timeout", type=SECONDS, default=PAD_TIMEOUT, help=N_("Seconds the pad waits for each PIN."))
 @option(
     "--psam",
-    type=TerminalPsam(N_("PSAM"), lambda: list(PsamLevel), N_("no PSAM {name!r}"), files=True),
+    type=TerminalPsam(
+        N_("PSAM"),
+        lambda: list(PsamLevel),
+        N_("no PSAM {name!r}"),
+        files=True,
+        path="(image:)?(?P<path>[^:]*[./][^:]*)",
+    ),
     default="",
     help=N_(
         "PSAM in the terminal: national, province or city (a virtual one with keys of this level), a PSAM file, or "
@@ -244,10 +249,8 @@ def serve(
 def _server(listen: str, origins: tuple[str, ...]) -> Callable[..., DriverServer]:
     """What makes the server that listens at an address."""
     if listen.startswith(WEBSOCKET):
-        try:
-            from sscard.driver.websocket import serve_websocket
-        except ModuleNotFoundError as missing:
-            raise MissingPart(_("{package} is not installed", package=missing.name), SERVER_EXTRA) from None
+        from sscard.driver.websocket import serve_websocket
+
         return partial(serve_websocket, port=int(listen.removeprefix(WEBSOCKET)), origins=origins)
     if origins:
         raise InputError(_("--origin is for pages in a browser"), remedy=_("use it with --listen ws:12342"))
@@ -257,7 +260,11 @@ def _server(listen: str, origins: tuple[str, ...]) -> Callable[..., DriverServer
 
 
 @driver.command("call")
-@argument("library", metavar=N_("LIBRARY"), help=N_("Shared library of a driver (.so, .dll), or the URL of a plug-in."))
+@argument(
+    "library",
+    metavar=N_("LIBRARY"),
+    help=N_("Shared library of a driver (.so, .dll), ws://HOST:PORT of a control, or the URL of a plug-in."),
+)
 @argument(
     "function",
     metavar=N_("FUNCTION"),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import force_option, json_option, pin_option, place_option
+from sscard.cli.options import OR_NONE, force_option, json_option, pin_option, place_option
 from sscard.cli.output import check_output, print_json
 from sscard.cli.types import FILE, NAME, PERSONALITY, SEED, Number, Text
 from sscard.cli.usage import command, option
@@ -29,7 +29,9 @@ NO_PIN = "none"
 @place_option
 @option("--name", type=NAME, default="", help=N_("Name of the holder. Default: a made-up name."))
 @option("--id", "id_number", type=Text("ID"), default="", help=N_("ID number of the holder. Default: a made-up one."))
-@pin_option("--pin", text=N_("4 to 16 digits, or 'none'. Default: the initial PIN of the place policy."))
+@pin_option(
+    "--pin", text=N_("4 to 16 digits, or 'none'. Default: the initial PIN of the place policy."), expected=OR_NONE
+)
 @option(
     "--certificates",
     is_flag=True,
@@ -81,8 +83,6 @@ def issue(
         raise InputError(_("--name and --id are for one card"), remedy=_("leave them out, or leave --count out"))
     if number is not None and seed is None:
         raise InputError(_("--number needs --seed"), remedy=_("the same seed and number make the same card"))
-    if pin == "":
-        raise InputError(_("--pin is empty"), remedy=_("4 to 16 digits, or '{none}' for no PIN", none=NO_PIN))
     product = find_personality(personality)
     if certificates:
         product = replace(product, certificate_application="stub")

@@ -34,11 +34,20 @@ def _keep_sync(ctx: click.Context, _parameter: click.Parameter, wanted: bool) ->
     ctx.meta[SYNC] = wanted
 
 
-def pin_option(flag: str, *names: str, text: str, variable: str | None = None, **settings: Any) -> Callable[..., Any]:
+def pin_option(
+    flag: str,
+    *names: str,
+    text: str,
+    variable: str | None = None,
+    expected: str = N_("4 to 16 digits"),
+    **settings: Any,
+) -> Callable[..., Any]:
     """An option for a PIN, and one for the file with it, such as ``--pin-file`` for ``--pin``.
 
     The file counts before the environment variable. Both options together are
-    refused. A PIN from the environment is checked here, to name the variable.
+    refused, and an empty PIN, as of a variable of the shell that is not set:
+    ``expected`` says what the option takes. A PIN from the environment is
+    checked here, to name the variable.
     """
     file_flag = f"{flag}-file"
     key = f"sscard{file_flag}"
@@ -56,6 +65,8 @@ def pin_option(flag: str, *names: str, text: str, variable: str | None = None, *
 
             found = tuple(read_pin(file, flag) for file in ctx.meta[key])
             return found if multiple else found[0]
+        if source is ParameterSource.COMMANDLINE and "" in (given if multiple else (given,)):
+            raise BadValue(_("is empty"), _(expected), parameter)
         if source is ParameterSource.ENVIRONMENT and variable:
             from sscard.cli.prompt import checked_pin
 
@@ -75,6 +86,8 @@ def pin_option(flag: str, *names: str, text: str, variable: str | None = None, *
 
     return both
 
+
+OR_NONE: Final = N_("4 to 16 digits, or 'none' for no PIN")
 
 card_argument: Final = argument("target", metavar=N_("CARD"), type=CARD, help=CARD_HELP)
 image_argument: Final = argument("image", metavar=N_("CARD"), type=CARD, help=N_("Card file."))

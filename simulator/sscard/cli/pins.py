@@ -11,6 +11,7 @@ import click
 
 from sscard.cli.hsm import chosen_hsm
 from sscard.cli.options import (
+    OR_NONE,
     card_argument,
     force_option,
     hsm_option,
@@ -58,6 +59,7 @@ def verify_pin(target: str, pin: str, keys: Path | None, trace: Path | None, for
     variable="SSCARD_PIN",
     default="",
     text=N_("Present PIN, or 'none'. Prompted for if it is not given."),
+    expected=OR_NONE,
 )
 @new_pin_option
 @keys_option

@@ -60,8 +60,16 @@ class Text(ParamType):
 class Preset(Text):
     """The name of a preset, or the path of a file: anything with a suffix or a slash."""
 
-    def __init__(self, name: str, words: Callable[[], Iterable[str]], unknown: str, *, files: bool = False) -> None:
-        super().__init__(name, words, files=files, path="(?P<path>.*[./].*)")
+    def __init__(
+        self,
+        name: str,
+        words: Callable[[], Iterable[str]],
+        unknown: str,
+        *,
+        files: bool = False,
+        path: str = "(?P<path>.*[./].*)",
+    ) -> None:
+        super().__init__(name, words, files=files, path=path)
         self._unknown = unknown
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:

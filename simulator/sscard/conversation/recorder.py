@@ -17,6 +17,8 @@ from sscard.standard.apdu import status_words
 from sscard.transport.connection import Connection
 
 SW_LENGTH = 2
+MOST_PINS = 10_000
+"""PINs that a recorder distinguishes: a program that tries many must not fill the memory."""
 NO_STATUS = Phrase("no status word")
 POWER_ON, POWER_OFF, RESET = Phrase("power on"), Phrase("power off"), Phrase("reset")
 
@@ -150,7 +152,8 @@ class Recorder:
         self._began = self.clock()
         self._note = self.heard or self.events.append
         self._selection = Selection()
-        self._pins: dict[bytes, int] = {b"": 0}
+        self._pins: dict[bytes, int] = {}
+        self._pins_seen = 0
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a recorder knows the PINs it has seen: pickle its events")
@@ -183,11 +186,20 @@ class Recorder:
         self._note(PowerEvent(name, atr.hex().upper(), self.clock() - self._began))
         return atr
 
+    def _number_of(self, pin: bytes) -> int:
+        """The number of a PIN, 0 of an empty one; the oldest of many is forgotten and gets a new number later."""
+        if pin and pin not in self._pins:
+            if len(self._pins) == MOST_PINS:
+                del self._pins[next(iter(self._pins))]
+            self._pins_seen += 1
+            self._pins[pin] = self._pins_seen
+        return self._pins.get(pin, 0)
+
     def _keep(self, command: bytes, answer: bytes, failure: Sayable = "") -> None:
         source = self._selection.follow(command, answer)
         hidden = secret_places(command)
         pins: tuple[int, ...] = ()
         if hidden:
-            pins = tuple(self._pins.setdefault(pin, len(self._pins)) for pin in pins_in(command))
+            pins = tuple(map(self._number_of, pins_in(command)))
             command = blank(command, hidden)
         self._note(Exchange(command, answer, hidden, source, pins, failure, None, self.clock() - self._began))

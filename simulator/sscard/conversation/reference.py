@@ -170,7 +170,12 @@ def index(chip: Chip) -> Table:
 
 def source(chip: Chip, command: AnyCommand) -> str:
     """The sections of the standard and the fact sheets that describe a command."""
-    return ", ".join(filter(None, (chip.standard, command.section)))
+    return ", ".join(filter(None, (standard_of(chip, command), command.section)))
+
+
+def standard_of(chip: Chip, command: AnyCommand) -> str:
+    """The standard that describes a command; none is public for those of the certificate application."""
+    return chip.standard if command.section.startswith("card-commands.md") else ""
 
 
 def entry_lines(chip: Chip, command: AnyCommand) -> list[str]:
@@ -220,7 +225,7 @@ def as_facts(chip: Chip, command: AnyCommand) -> dict[str, Any]:
         "status_words": [
             {"sw": written_sw(word), "meaning": say(meaning)} for word, meaning in command.statuses.items()
         ],
-        "standard": chip.standard,
+        "standard": standard_of(chip, command),
         "section": command.section,
         "choices": [
             {
@@ -250,7 +255,8 @@ def markdown(chips: Sequence[Chip] = (CARD, PSAM)) -> str:
             sheet, _space, number = command.section.partition(" ")
             where = f"[{sheet}](../standard/{sheet}) {number}"
             parts += [f"### {heading(chip, command)}", f"`{form(command)}`"]
-            parts.append(", ".join(filter(None, (chip.standard and f"{chip.standard} {command.name}", where))))
+            standard = standard_of(chip, command)
+            parts.append(", ".join(filter(None, (standard and f"{standard} {command.name}", where))))
             for table in tables(chip, command):
                 parts += [f"**{table.title}**", _markdown_table(table.labels, table.rows)]
             steps = "\n".join(f"> {step.command}\n< {step.answer}" for step in command.example)

@@ -1,4 +1,4 @@
-"""Driver libraries by URL: shared libraries with the C functions of LD/T 33; packages add kinds (``sscard.drivers``).
+"""Driver libraries by URL: shared libraries, controls of browsers; packages add kinds (``sscard.drivers``).
 
 Source: the signatures and the sizes of pOutInfo of driver-api.md §3; text is GBK.
 """
@@ -121,12 +121,15 @@ class PlugInDriver:
 DRIVERS: Final[Registry[Callable[[str], AbstractContextManager[DriverLibrary]]]] = Registry(
     "sscard.drivers",
     Phrase("kind of driver library"),
-    {LIBRARY: lambda url: nullcontext(NativeLibrary(Path(url.partition(":")[2])))},
+    {
+        LIBRARY: lambda url: nullcontext(NativeLibrary(Path(url.partition(":")[2]))),
+        "ws": "sscard.driver.control:open_control",
+    },
     LIBRARY,
     result=DriverLibrary,
     guard=PlugInDriver,
 )
-"""The path of a shared library, or a scheme of an installed package."""
+"""The path of a shared library, ``ws://HOST:PORT``, or a scheme of an installed package."""
 
 
 def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:

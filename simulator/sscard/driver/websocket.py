@@ -18,18 +18,25 @@ from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from websockets.frames import Frame, Opcode
-from websockets.http11 import Request, Response
-from websockets.protocol import State
-from websockets.server import ServerProtocol
-
 from sscard.driver.api import FUNCTIONS, SSCardDriver
 from sscard.driver.calls import LAST
 from sscard.driver.errors import Code, DriverError
 from sscard.driver.server import LOOPBACK, Log, TcpServer, Turns, listening
+from sscard.errors import MissingPart
 from sscard.i18n.language import say, visible
 from sscard.i18n.phrase import Phrase
 from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT, DeadlinePassed, DeadlineReader
+
+ABSENT: Final = Phrase("{package} is not installed", package="websockets")
+EXTRA: Final = "pip install 'sscard[server]'"
+
+try:
+    from websockets.frames import Frame, Opcode
+    from websockets.http11 import Request, Response
+    from websockets.protocol import State
+    from websockets.server import ServerProtocol
+except ModuleNotFoundError:
+    raise MissingPart(ABSENT, EXTRA) from None
 
 logger = logging.getLogger("sscard.driver")
 
@@ -49,7 +56,7 @@ STEPS_2: Final = ("iReadCardBas_HSM_Step2", "iReadCard_HSM_Step2")
 ALIASES: Final = {"pKey": ("pKey", "pkey")}
 """Names of parameters that callers use beside those of the C functions."""
 
-_SILENT: Final = logging.Logger("websockets", logging.CRITICAL + 1)
+SILENT: Final = logging.Logger("websockets", logging.CRITICAL + 1)
 """The package logs frames, and in a frame may be a PIN."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -125,7 +132,7 @@ class _Handler(BaseRequestHandler):
     server: WebSocketServer
 
     def setup(self) -> None:
-        self._protocol = ServerProtocol(max_size=LONGEST_MESSAGE, logger=_SILENT)
+        self._protocol = ServerProtocol(max_size=LONGEST_MESSAGE, logger=SILENT)
         self._calls = Calls(self.server.turns, self.request, self.server.log)
         self._reader = DeadlineReader(self.request)
         self._message = b""

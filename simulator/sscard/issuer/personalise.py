@@ -13,6 +13,8 @@ from sscard.card import Chip, Personality, Profile, Snapshot
 from sscard.card.profile import Diversify
 from sscard.card.snapshot import take_snapshot
 from sscard.chip.memory import Log, Memory
+from sscard.errors import InputError
+from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
 from sscard.standard.certificates import INITIAL_PINS
 from sscard.standard.cipher import SUITES_BY_NAME
@@ -30,6 +32,9 @@ APPLICATION = "D156000005"
 INITIAL_PIN = "123456"
 VALID_YEARS = 10
 IDENTIFICATION_CODE = 0x01
+NAME_CHARACTERS: Final = 15
+"""Of a name in item 09; item 4E holds the rest, if the generation has it."""
+NAME_BYTES: Final = 30
 SERIAL_LENGTH = 8
 SHARED_LIMIT = 256
 """Products, and cities of each, whose blank memory is kept."""
@@ -282,10 +287,17 @@ def _issuer_data(order: Order) -> dict[int, str]:
 def _holder_data(order: Order) -> dict[int, str]:
     """EF06 by tag (card-files.md §5)."""
     holder = order.holder
+    generation = GENERATIONS[order.personality.generation]
+    first = NAME_CHARACTERS if generation.extends_name else len(holder.name)
+    if len(holder.name[:first].encode("gbk")) > NAME_BYTES:
+        raise InputError(
+            Phrase("the holder's name does not fit into a card of generation {generation}", generation=generation.name),
+            remedy=Phrase("--name takes up to 15 Chinese characters or 30 letters there"),
+        )
     return {
         0x08: holder.id_number,
-        0x09: holder.name[:15],
-        0x4E: holder.name[15:],
+        0x09: holder.name[:first],
+        0x4E: holder.name[first:],
         0x0A: holder.sex,
         0x0B: "01",
         0x0C: holder.birthplace,

@@ -22,7 +22,7 @@ from sscard.issuer.database import CARD, new_file, wal_of
 from sscard.issuer.migrations import ignore
 from sscard.issuer.store import CardStore
 from sscard.model import invariants
-from sscard.model.invariants import KEPT, Interrupted
+from sscard.model.invariants import KEPT
 from sscard.proof.cases import SSSE, VERIFY, WRONG_VERIFY
 from sscard.proof.facts import card_facts
 from sscard.proof.play import Play
@@ -121,7 +121,7 @@ class Run:
     def _answer_must_be(self, number: int, answer: int, where: Phrase) -> None:
         step = self._play.step(number)
         if answer != step.answer:
-            seen = Interrupted(step.before, step.whole, step.whole, answer, step.answer)
+            seen = step.under_fault(step.whole, answer)
             self._violate("answer-kept", invariants.an_answer_is_kept(seen), number, where)
 
     def _command_at(self, operation: int) -> int:
@@ -191,7 +191,7 @@ class Run:
             happened = KEPT if after in self._play.had else Phrase("the card never had this state")
             self._violate("old-or-new", happened, number, where)
             return
-        for name, happened in invariants.broken(Interrupted(step.before, step.whole, after, answer, step.answer)):
+        for name, happened in invariants.broken(step.under_fault(after, answer)):
             self._violate(name, happened, number, where)
 
     def fail(self) -> None:

@@ -9,22 +9,26 @@ from sscard.chip.memory import Log, Moment, PowerLost
 from sscard.issuer import Card, issue_card
 from sscard.issuer.cardfile import FileCard
 from sscard.model import invariants
-from sscard.model.invariants import Facts
+from sscard.model.invariants import Facts, Interrupted
 from sscard.proof.cases import (
     BEGIN_LOAD,
     BEGIN_PURCHASE,
+    CERTIFICATES,
     CREDIT,
     DEBIT,
     MEDICAL,
     RESET,
     SSSE,
+    USER,
     VERIFY,
+    WRONG_ADMINISTRATOR,
+    WRONG_USER,
     WRONG_VERIFY,
     proof,
 )
 from sscard.proof.facts import card_facts
 from sscard.proof.scripts import CardScript
-from sscard.proof.tears import copy_of
+from sscard.proof.tears import VERIFY_OWN, copy_of, with_certificates
 
 SOME: Final = (
     SSSE,
@@ -39,6 +43,10 @@ SOME: Final = (
     SSSE,
     *proof("04"),
     "00D6870002AABB",
+    *CERTIFICATES,
+    USER,
+    *WRONG_USER,
+    *WRONG_ADMINISTRATOR,
     *RESET,
     "84240001 {enciphered 2468} {mac}",
     *proof("06", wrong=True),
@@ -66,6 +74,11 @@ class Step(NamedTuple):
     whole: Facts
     cut: tuple[int, Moment] | None = None
     """A power cut of the card, in a place at which the log of the memory is whole."""
+
+    def under_fault(self, after: Facts, answer: int) -> Interrupted:
+        """This command under a fault, with the facts after it, for the invariants."""
+        own = self.command[:3] == VERIFY_OWN
+        return Interrupted(self.before, self.whole, after, answer, self.answer, own)
 
     def send(self, card: FileCard) -> int:
         """Send the command to a card; its status word. After a cut the card is powered on."""
@@ -110,7 +123,7 @@ class Play:
 
     def __init__(self, seed: int, card: Card | None = None, script: tuple[str, ...] = SCRIPT) -> None:
         self.seed = seed
-        self.card = card or issue_card(personality="v3-sm4", seed=seed)
+        self.card = card or issue_card(personality=with_certificates(), seed=seed)
         self.end = memory = Card(self.card.profile, self.card.memory.recovered())
         player = CardScript(memory, seed, contact=True)
         states = States(memory)

@@ -94,8 +94,12 @@ def personalities(*, short: bool = False) -> list[Personality]:
         )
         for each in found
     ]
-    certificates = replace(preset("v3-sm4"), name="v3-sm4-certificates", certificate_application="stub")
-    return [*found, certificates, *(varied[-1:] if short else varied)]
+    return [*found, with_certificates(), *(varied[-1:] if short else varied)]
+
+
+def with_certificates() -> Personality:
+    """A 3.0 card with the certificate application."""
+    return replace(preset("v3-sm4"), name="v3-sm4-certificates", certificate_application="stub")
 
 
 def card_sweeps(seed: int, *, short: bool = False) -> Iterator[Sweep]:

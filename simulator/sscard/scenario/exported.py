@@ -15,7 +15,7 @@ from typing import Any, Final
 from sscard.card import Personality
 from sscard.conversation.explain import explain_command
 from sscard.conversation.redaction import DATA, MASK
-from sscard.conversation.scripts import ANY, Power, Send, Statement, fill, pin_numbers, plain_bytes
+from sscard.conversation.scripts import ANY, Power, Send, Statement, fill, fits, pin_numbers, plain_bytes, powered
 from sscard.document import Document, Place
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
@@ -29,7 +29,7 @@ from sscard.scenario.step import Step, View, show_state
 from sscard.scenario.verbs import VERBS
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.standard.generations import OLDEST
-from sscard.standard.suite import ALGORITHM_MARK
+from sscard.standard.suite import ALGORITHM, ISSUER_DATA
 from sscard.standard.tree import SSSE_NAME
 from sscard.terminal.renewal import DONE, EXTERNAL, LOCAL, WRONG, grouped, is_computed, joined, sets_pin
 
@@ -44,7 +44,7 @@ NEW_PIN: Final = "246810"
 def suited_personality(statements: Iterable[Statement]) -> Personality:
     """The first preset with the algorithm and the specification version that a recording shows, else the default."""
     data = "".join(each.data or "" for each in statements if isinstance(each, Send))
-    algorithm = re.search(f"{ALGORITHM_MARK.hex().upper()}([0-9A-F]{{2}})", data)
+    algorithm = re.search(f"{ISSUER_DATA.hex().upper()}03{ALGORITHM:02X}01([0-9A-F]{{2}})", data)
     version = re.search("03043([1-9])2E3030", data)  # item 03 of EF05, as 1.00
     oldest = not algorithm and f"840F{SSSE_NAME.hex().upper()}" in data  # its FCI names no algorithm
     for found in map(preset, presets()):
@@ -73,7 +73,7 @@ def write_scenario(statements: Sequence[Statement], name: str, personality: Pers
     lines = [f"name: {_text(name)}", f"proves: {_text(proves)}", f"card: {_text(card)}", "steps:"]
     scenario = Scenario(name, proves, (), name, "", made, personality, (), document)
     with bench_of(scenario) as bench:
-        for group in grouped(statements):
+        for group in grouped(powered(statements)):
             for content, note in _steps(group, bench, pins):
                 lines += [f"  # {line}" for line in (say(note),) if line]
                 if content:
@@ -152,7 +152,7 @@ def _steps(group: list[Statement], bench: Bench, pins: _Pins) -> Iterator[tuple[
         if is_computed(each):
             content = _computed_step(each, bench, pins)
             why = Phrase("not exported: a scenario has no verb for it")
-        elif each.sws and not each.obstacle and MASK not in each.command:
+        elif not each.obstacle and MASK not in each.command:
             content, why = {"apdu": fill(each, pins.values(), "").hex().upper()}, ""
         yield content and content | _expected(each), note if content else Phrase("{note}: {why}", note=note, why=why)
 
@@ -182,7 +182,7 @@ def _by_verb(whole: Send) -> dict[str, Any]:
 
 def _expected(statement: Send) -> dict[str, Any]:
     """Status word, and of an FCI the name: other data belong to a holder, or are random."""
-    found: dict[str, Any] = {} if statement.sws[0] == DONE else {"sw": statement.sws[0]}
+    found: dict[str, Any] = {"sw": statement.sws[0]} if statement.sws and statement.sws[0] != DONE else {}
     data = statement.data or ""
     if data.startswith("6F") and data[4:6] == "84" and ANY not in data[6:8]:
         found["data"] = f"6F ?? {bytes.fromhex(data[4 : 8 + 2 * int(data[6:8], 16)]).hex(' ').upper()} ..."
@@ -217,8 +217,12 @@ def _written(content: dict[str, Any], bench: Bench) -> list[str]:
     """The lines of a step, with the tries left and the state that it changes on the card."""
     verb = next(iter(content))
     before = view_at(bench)
-    perform(_step(content, verb), bench)
+    sw = content.get("sw", "")
+    outcome = perform(_step(content | ({"sw": DONE} if ANY in sw else {}), verb), bench)
     after = view_at(bench)
+    if ANY in sw:  # a step names the whole status word
+        known = outcome.sw is not None and fits(sw, outcome.sw.to_bytes(2, "big"))
+        content = content | {"sw": f"{outcome.sw:04X}" if known else sw.replace(ANY, "0")}
     content = content | _changes(content, verb, before, after)
     lines = [f"{field}: {_text(value) if value != '' else ''}".rstrip() for field, value in content.items()]
     return [f"  - {lines[0]}", *(f"    {line}" for line in lines[1:])]

@@ -82,8 +82,8 @@ def _hex(
     return {_ROW: Choice(meaning, numbers, allowed, digits, refused, reason, _older(older))}
 
 
-def _older(defaults: Mapping[str, int]) -> tuple[tuple[str, int | str], ...]:
-    """The defaults by generation from those named ``v1`` and ``v2``."""
+def _older(defaults: Mapping[str, int | str]) -> tuple[tuple[str, int | str], ...]:
+    """The defaults by generation from those named ``v1`` and ``v2``; a flag stays one, which ``int`` would not keep."""
     return tuple((f"{name[1:]}.0", value) for name, value in defaults.items())
 
 

@@ -6,9 +6,11 @@ from typing import Final
 
 from sscard.pickling import PortableError
 from sscard.standard.cipher import ALGORITHM_NAMES, DES, SSF33_ID, SUITES
+from sscard.standard.encoding import records
 
-ALGORITHM_MARK: Final = bytes.fromhex("9F0C038601")
-"""The bytes before the algorithm id in the FCI: tag 9F0C, then tag 86."""
+ISSUER_DATA: Final = bytes.fromhex("9F0C")
+"""Tag of the issuer data in the FCI, which contain the algorithm under tag 86."""
+ALGORITHM: Final = 0x86
 SSF33_CITIES: Final = "11"
 """Prefix of the city codes that mean SSF33 if the FCI names no algorithm."""
 
@@ -25,14 +27,17 @@ def algorithm_of(fci: bytes, city_code: str) -> int:
     """The id of the algorithm of a card with this FCI and city code (6 digits).
 
     The value of tag 86; without the tag SSF33 in city 11, else DES. Raises
-    ``UnknownAlgorithmId`` for an id that is not in ``ALGORITHM_NAMES``.
+    ``UnknownAlgorithmId`` for a value that is not in ``ALGORITHM_NAMES``, or
+    not one byte: a wrong guess costs a try of the key.
     """
-    _, mark, rest = fci.partition(ALGORITHM_MARK)
-    if not mark or not rest:
-        return SSF33_ID if city_code.startswith(SSF33_CITIES) else DES.algorithm_id
-    if rest[0] not in ALGORITHM_NAMES:
-        raise UnknownAlgorithmId(rest[0])
-    return rest[0]
+    rest = fci.partition(ISSUER_DATA)[2]
+    for record in records(rest[1 : 1 + rest[0]] if rest else b""):
+        if record[0] == ALGORITHM:
+            value = int.from_bytes(record[2:], "big")
+            if len(record) != 3 or value not in ALGORITHM_NAMES:
+                raise UnknownAlgorithmId(value)
+            return value
+    return SSF33_ID if city_code.startswith(SSF33_CITIES) else DES.algorithm_id
 
 
 def block_of(algorithm: int) -> int:
