@@ -14,6 +14,7 @@ from kit.programs import CommandLine
 from sscard.card import Personality
 from sscard.i18n.language import choose_language
 from sscard.issuer import Card, preset
+from sscard.standard.cipher import SM4
 
 os.environ["LANGUAGE"] = "en"  # for the programs that tests start, whatever the machine speaks
 
@@ -22,6 +23,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell starts backgrou
 for name in ("SIGHUP", "SIGQUIT"):  # nohup and such a shell
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
+
+# The cipher library knows its classes from their first import, and pytester forgets what its tests import.
+SM4.key(bytes(16))
 
 settings.register_profile("sscard", deadline=None)
 settings.load_profile("sscard")

@@ -13,10 +13,12 @@ import pytest
 import kit
 from kit.desk import Desk
 from kit.programs import CommandLine
+from kit.waiting import in_thread
 from sscard.conversation import Recorder
 from sscard.conversation.recording import RecordingWriter
-from sscard.hsm import SoftHsm
-from sscard.issuer import Holder, KeyHierarchy, personalise, preset
+from sscard.hsm import HsmError, SoftHsm
+from sscard.hsm.server import HsmServer
+from sscard.issuer import CardReference, Holder, KeyHierarchy, personalise, preset
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.issuer.hierarchy import KeyFile, builtin_key_file
 from sscard.standard.tree import Account
@@ -190,6 +192,42 @@ def test_the_mac_of_a_written_record_and_of_a_lock_is_computed_anew(
     save_card(kit.card_of(replace(preset(name), updates_need_mac=True), **OTHERS), target)
     code, out = played(sscard, tmp_path / "talk.jsonl", target)
     assert (code, out) == (0, "9 of 9 commands played, no difference\n")
+
+
+def test_a_service_computes_them(sscard: CommandLine, tmp_path: Path) -> None:
+    """A reset, an UPDATE RECORD with a MAC over plain data, and a load, by an HSM over HTTP."""
+    with_mac = replace(preset("v2-3des"), updates_need_mac=True)
+    desk = RecordedDesk(with_mac)
+    lines = desk.record()
+    desk.authenticate("UKSSSE")
+    desk.challenge()
+    assert desk.sw(desk.sealed("04DC022C", "020134")) == 0x9000
+    desk.authenticate("PUK")
+    desk.challenge()
+    assert desk.sw(desk.message(1, desk.block(bytes.fromhex("654321")))) == 0x9000
+    assert desk.verify("654321") == 0x9000
+    assert desk.select("DF04") == 0x9000
+    assert desk.load(500)[-2:] == b"\x90\x00"
+    (tmp_path / "talk.jsonl").write_text("".join(lines))
+    target, token = tmp_path / "card.db", tmp_path / "token"
+    save_card(kit.card_of(replace(preset("v3-sm4"), updates_need_mac=True), **OTHERS), target)
+    token.write_text("the-token-of-the-tests")
+    options = ("--pin", "808080", "--new", "808080", "--hsm-token", token)
+    with HsmServer(SoftHsm(), token.read_text(), port=0) as server, in_thread(server.serve_forever, server.shutdown):
+        code, out, error = sscard("replay", tmp_path / "talk.jsonl", target, "--hsm", server.url, *options)
+    assert code == 0, out + error
+    assert Desk(card=load_card(target)).account(Account.BALANCE) == 500
+
+
+@pytest.mark.parametrize(
+    ("header", "pin"),
+    [("84240001", None), ("842400011401", b"\x12\x34"), ("04DC022C08020134", None)],
+    ids=["short", "data and a PIN", "Lc"],
+)
+def test_a_message_that_is_none_is_refused(header: str, pin: bytes | None) -> None:
+    hsm, card = SoftHsm(), CardReference("510100", bytes(8))
+    with pytest.raises(HsmError, match="header"):
+        hsm.safe_message(3, hsm.address_of("STK"), card, bytes(8), bytes.fromhex(header), pin)
 
 
 def test_without_keys_it_says_how_to_go_beyond_a_proof(sscard: CommandLine, tmp_path: Path) -> None:

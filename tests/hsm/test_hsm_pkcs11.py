@@ -48,7 +48,7 @@ CARD = CardReference("510100", bytes.fromhex("8649510100000001"))
 FACTOR, ORIGINAL = bytes(range(8)), bytes(range(8, 16))
 SOFT = SoftHsm(builtin_keys())
 WHOLE = read_key_file()
-NAMES = ("IRK", "STK", "UKSSSE", "BK", "PUK", "RKSSSE", "DPK", "DTK")
+NAMES = ("IRK", "STK", "UKSSSE", "BK", "PUK", "RKSSSE", "DLK", "DPK", "DTK")
 FILE = replace(WHOLE, keys=[key for key in WHOLE.keys if key.name in NAMES])
 """Test keys enough for resets and purchases: each takes a file of the token."""
 
@@ -104,7 +104,12 @@ def test_it_gives_what_the_software_hsm_gives(hsm: Pkcs11Hsm) -> None:
         length = 4 if pin is None else (len(pin) + 8) // 8 * 8 + 4
         message = (1, SOFT.address_of("STK"), card, factor, bytes((0x84, 0x24, 0, 1, length)), pin)
         assert hsm.safe_message(*message) == SOFT.safe_message(*message)
-        purchase = (1, SOFT.address_of("DPK", random.randrange(3)), card, random.randbytes(8), random.randbytes(26))
+        plain = random.randbytes(random.randrange(20))
+        header = bytes((0x04, 0xDC, 1, 0x2C, len(plain) + 4)) + plain
+        update = (1, SOFT.address_of("STK"), card, factor, header, None)
+        assert hsm.safe_message(*update) == SOFT.safe_message(*update)
+        root = SOFT.address_of(random.choice(("DPK", "DLK")), random.randrange(3))
+        purchase = (1, root, card, random.randbytes(8), random.randbytes(26))
         assert hsm.purchase_mac(*purchase) == SOFT.purchase_mac(*purchase)
 
 

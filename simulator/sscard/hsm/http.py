@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from weakref import finalize
 
 from sscard.errors import InputError
-from sscard.hsm.protocol import Access, HsmError, HsmUnavailable
+from sscard.hsm.protocol import HEADER_LENGTH, Access, HsmError, HsmUnavailable
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
@@ -185,7 +185,7 @@ class HttpHsm:
         self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
     ) -> bytes:
         """See ``Hsm``."""
-        form = _Form(len(header) + int.from_bytes(header[-1:]), begin=header)
+        form = _Form(HEADER_LENGTH + int.from_bytes(header[HEADER_LENGTH - 1 : HEADER_LENGTH]), begin=header)
         return self._compute("safe-message", form, algorithm, address, card, factor=factor, header=header, pin=pin)
 
     def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:

@@ -226,32 +226,31 @@ class _Sm4(Suite):
         return key.encrypt(factor + complement(factor))
 
 
-@lru_cache(maxsize=2)
-def _ecb_of(suite: str) -> Callable[[bytes], Cipher[ECB]]:
-    """ECB under a key of TripleDES or SM4. The library is loaded by the first key: a program may need none."""
+@lru_cache(maxsize=1)
+def _ecb() -> dict[str, Callable[[bytes], Cipher[ECB]]]:
+    """ECB under a key, by suite. The first key loads the library: a program may need none."""
     # A compiled module keeps these names as its own, so they are not those of the suites.
     from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import SM4 as _SM4
     from cryptography.hazmat.primitives.ciphers.modes import ECB
 
-    algorithm = _SM4 if suite == "SM4" else TripleDES
     mode = ECB()
-    return lambda key: Cipher(algorithm(key), mode)
+    return {"DES": lambda key: Cipher(TripleDES(key), mode), "SM4": lambda key: Cipher(_SM4(key), mode)}
 
 
 def _new_des_key(value: bytes) -> BlockKey:
     if len(value) == 8:
-        return BlockKey(_ecb_of("DES")(value * 3), 8, 8)
+        return BlockKey(_ecb()["DES"](value * 3), 8, 8)
     if len(value) == 16:
-        return BlockKey(_ecb_of("DES")(value + value[:8]), 16, 8)
+        return BlockKey(_ecb()["DES"](value + value[:8]), 16, 8)
     raise CipherError(f"a DES key has 8 or 16 bytes, got {len(value)}")
 
 
 def _new_sm4_key(value: bytes) -> BlockKey:
     if len(value) != 16:
         raise CipherError(f"an SM4 key has 16 bytes, got {len(value)}")
-    return BlockKey(_ecb_of("SM4")(value), 16, 16)
+    return BlockKey(_ecb()["SM4"](value), 16, 16)
 
 
 _des_key: Final = lru_cache(KEPT_KEYS)(_new_des_key)
