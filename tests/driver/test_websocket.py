@@ -103,6 +103,17 @@ def test_a_page_changes_and_resets_the_pin(browser: Page, service: Service) -> N
     assert browser.ok("iUnblockPIN", iType=3, pCardInfo=CARD) == ""
 
 
+def test_a_page_gives_the_pins_itself(browser: Page, service: Service) -> None:
+    """driver-api.md §3.1: no entry at the pad."""
+    service.pad.script()
+    assert browser.call("iVerifyPIN", iType=3, pin="000000")[0] == "-51"
+    assert browser.ok("iVerifyPIN", iType=3, pin="123456") == ""
+    assert browser.ok("iChangePIN", iType=3, oldPin="123456", newPin="24680F") == ""
+    assert browser.ok("iVerifyPIN", iType=3, pin="24680F") == ""
+    assert browser.call("iChangePIN", iType=3, oldPin="24680F")[0] == "-14"
+    assert browser.call("iVerifyPIN", iType=3, pin=24680)[0] == "-14"
+
+
 def test_an_error_is_its_code_and_text(browser: Page, service: Service) -> None:
     service.pad.script("000000")
     assert browser.call("iVerifyPIN", iType=3) == ("-51", "密码错误，剩余5次")
@@ -286,7 +297,7 @@ def test_no_pin_is_in_any_log(browser: Page, service: Service, caplog: pytest.Lo
     assert "135791" not in told
     assert service.functions[:5] == [
         "iVerifyPIN -51",
-        "iVerifyPIN -14",
+        "iVerifyPIN -1",
         "iVerifyPIN -14",
         "iUnblockPIN_HSM_Step2 -12",
         "- -13",

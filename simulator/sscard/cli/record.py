@@ -65,7 +65,7 @@ all_option = option("--all", "show_all", is_flag=True, help=N_("Show all differe
 @command("record")
 @argument("target", metavar=N_("CARD"), type=CARD, required=False, help=CARD_HELP)
 @option("-o", "--output", type=FILE, required=True, help=N_("Recording to write."))
-@option("--from", "log", type=CARD, help=N_("Make the recording of a log in the syntax of scripts, - for stdin."))
+@option("--from", "log", type=FILE, help=N_("Make the recording of a log in the syntax of scripts, - for stdin."))
 @force_option
 @commands_argument
 @explain_option
@@ -77,7 +77,7 @@ all_option = option("--all", "show_all", is_flag=True, help=N_("Show all differe
 def record(
     target: str | None,
     output: Path,
-    log: str | None,
+    log: Path | None,
     force: bool,
     commands: tuple[str, ...],
     explain: bool,
@@ -102,7 +102,7 @@ def record(
     if (target is None) == (log is None):
         raise InputError(_("either CARD or --from FILE expected"), remedy=_("see sscard record --help"))
     check_output(output, [log] if log else image_files(target or ""), replace=force)
-    logged = list(events_of(_read(log, "gb18030"), _name(log))) if log else []
+    logged = list(events_of(_read(str(log), "gb18030"), _name(str(log)))) if log else []
     show = show_later if as_json else show_explained if explain else show_plain
     with ExitStack() as outputs:
         saves: list[Save] = [RecordingWriter(outputs.enter_context(TextFile(output)).write)]

@@ -112,9 +112,14 @@ def _object(message: bytes) -> dict[str, Any]:
 
 
 def _parameters(function: str, given: dict[str, Any]) -> list[int | str]:
-    """The parameters in the order of C; −14 if one is missing or of another type. Others are ignored."""
+    """The parameters in the order of C; −14 if one is missing or of another type. Others are ignored.
+
+    PINs in place of the PIN pad follow if the caller gives one of them; then it must give all.
+    """
+    row = FUNCTIONS[function]
+    pins = row.pins if given.keys() & set(row.pins) else ()
     found: list[int | str] = []
-    for name, kind in FUNCTIONS[function].parameters.items():
+    for name, kind in (*row.parameters.items(), *((pin, str) for pin in pins)):
         value = next((given[written] for written in ALIASES.get(name, (name,)) if written in given), None)
         if kind is int and isinstance(value, str) and _NUMBER.fullmatch(value):
             value = int(value)
