@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from sscard.errors import InputError
+from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
-from sscard.issuer import find_personality, preset, presets
+from sscard.issuer import find_personality, issue_card, preset, presets
+from sscard.terminal import CardSession
 
 OWN = """name: mine
 generation: "3.0"
@@ -87,6 +89,18 @@ def test_secret_algorithms_are_refused_with_the_reason(own: Path, algorithm: str
     own.write_text(OWN.replace("SM4", algorithm))
     with pytest.raises(InputError, match="nothing honest can stand in for it; use DES or SM4"):
         find_personality(str(own))
+
+
+@pytest.mark.parametrize("city", ["110100", "119900"])
+def test_a_card_that_terminals_take_for_ssf33_is_not_issued(city: str) -> None:
+    """In city 11 an FCI without an algorithm means SSF33 (terminal-flows.md §1.3), which no suite computes."""
+    with pytest.raises(InputError, match=f"a card of city {city} for an SSF33 card") as refused:
+        issue_card(personality="v1-des", city=city)
+    assert "fci_algorithm: yes" in say(refused.value.remedy)
+    named = issue_card(personality=replace(preset("v1-des"), fci_algorithm=True), city=city, pin="123456")
+    session = CardSession.start(named.chip(), SoftHsm())
+    session.reset_pin("246802")
+    session.verify_pin("246802")
 
 
 def test_a_preset_that_is_not_there() -> None:

@@ -17,9 +17,10 @@ from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
 from sscard.standard.certificates import INITIAL_PINS
-from sscard.standard.cipher import SUITES_BY_NAME
+from sscard.standard.cipher import SSF33_ID, SUITES_BY_NAME
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
 from sscard.standard.generations import GENERATIONS, build_layout
+from sscard.standard.suite import algorithm_of
 from sscard.standard.tree import PIN, CertificatePin, Item, Layout
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ def make_order(personality: Personality, random: Random, holder: Holder, city_co
 def personalise(order: Order, keys: KeyHierarchy) -> Card:
     """The card of an order, with its data items; each of its keys is diversified on first use.
 
-    ``InputError`` if ``keys`` lacks a root that the card needs.
+    ``InputError`` if ``keys`` lacks a root that the card needs, and for a card
+    that a terminal takes for one with SSF33 (terminal-flows.md §1.3).
     """
     personality = order.personality
     shared = _shared(personality, order.city_code, keys)
@@ -163,6 +165,13 @@ def _shared(personality: Personality, city_code: str, keys: KeyHierarchy) -> _Sh
         reference = CardReference(city_code, profile.historical[-SERIAL_LENGTH:])
         return keys.card_key(profile.suite, profile.layout.keys[index].name, version, reference)
 
+    if not personality.fci_algorithm and algorithm_of(b"", city_code) == SSF33_ID:
+        raise InputError(
+            Phrase(
+                "terminals take a card of city {city} for an SSF33 card if its FCI names no algorithm", city=city_code
+            ),
+            remedy=Phrase("set fci_algorithm: yes in its personality, or choose another city"),
+        )
     layout = layout_of(personality)
     for spec in layout.keys:
         for version in range(spec.versions):

@@ -67,7 +67,7 @@ def personalities(draw: st.DrawFn) -> Personality:
     changes = {
         name: st.sampled_from([value for value in choice.allowed if value not in choice.refused])
         for name, choice in CHOICES.items()
-        if name not in FIXED
+        if name not in FIXED and base.generation in (choice.generations or (base.generation,))
     }
     drawn: dict[str, Any] = draw(st.fixed_dictionaries({}, optional=changes))
     return replace(base, **drawn)
