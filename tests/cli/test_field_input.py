@@ -17,7 +17,7 @@ from kit.programs import ENGLISH, CommandLine
 from kit.waiting import PATIENCE
 from sscard import issue_card
 from sscard.cli.app import app
-from sscard.cli.types import Secret
+from sscard.cli.types import Secret, Text
 from sscard.errors import InputError
 from sscard.i18n.language import _, choose_language, say
 from sscard.i18n.phrase import Phrase
@@ -27,20 +27,21 @@ HEADER = "Content-Type"
 PAPERS = "--channel window --reason leaked --paper id-card --paper social-security-card"
 
 
-def pin_options(group: click.Group, *words: str) -> Iterator[tuple[str, ...]]:
-    """Every option of every command that takes a PIN: the words of the command, then the option."""
+def options_of(kind: type[Text], group: click.Group, *words: str) -> Iterator[tuple[tuple[str, ...], click.Parameter]]:
+    """Every option of every command with a type of this kind: the words of the command and the option, and it."""
     with click.Context(group) as context:
         for name in group.list_commands(context):
             found = group.get_command(context, name)
             if isinstance(found, click.Group):
-                yield from pin_options(found, *words, name)
+                yield from options_of(kind, found, *words, name)
             elif found is not None:
                 for option in found.params:
-                    if isinstance(option.type, Secret):
-                        yield *words, name, option.opts[0]
+                    if isinstance(option, click.Option) and isinstance(option.type, kind):
+                        yield (*words, name, option.opts[0]), option
 
 
-PIN_OPTIONS = list(pin_options(app))
+PIN_OPTIONS = [words for words, _option in options_of(Secret, app)]
+TEXT_OPTIONS = [words for words, option in options_of(Text, app) if not isinstance(option.type, Secret)]
 
 
 def test_the_options_with_a_pin_are_found() -> None:
@@ -61,6 +62,18 @@ def test_a_variable_that_is_not_set_is_no_pin(sscard: CommandLine, words: tuple[
         assert error.startswith(f"sscard: {words[-1]}: is empty\n  4 to 16 digits")
     if words in (("issue", "--pin"), ("change-pin", "--old"), ("case", "open", "--old")):
         assert "4 to 16 digits, or 'none' for no PIN" in error
+
+
+@pytest.mark.parametrize("words", TEXT_OPTIONS, ids=" ".join)
+def test_a_variable_that_is_not_set_is_no_text(sscard: CommandLine, words: tuple[str, ...]) -> None:
+    """``--hsm "$UNSET"``: the default does not take its place."""
+    code, out, error = sscard(*words, "")
+    assert (code, out) == (2, "")
+    assert error.startswith(f"sscard: {words[-1]}: is empty\n")
+
+
+def test_the_options_with_a_text_are_found() -> None:
+    assert {("issue", "--name"), ("reset-pin", "--hsm"), ("driver", "serve", "--psam")} <= set(TEXT_OPTIONS)
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_a_trace_may_go_to_standard_error(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["run", "-k", ""], "-k is empty"),
+        (["run", "-k", ""], "-k: is empty"),
         (["run", "-k", " "], "-k is empty"),
         (["run", ""], "the path is empty"),
         (["run", "a" * 5000], "cannot be a path: File name too long"),

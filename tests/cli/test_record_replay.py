@@ -102,7 +102,7 @@ class TestRecord:
     def test_keeps_what_was_said_before_a_mistake_in_the_script(self, sscard, card, tmp_path):
         code, _, error = sscard("record", card, "-o", tmp_path / "a", stdin="0084000008\nCMD 0\n")
         assert code == 2
-        assert "<stdin>:2: not hex digits in pairs" in error
+        assert "<stdin>:2:5: not hex digits in pairs" in error
         assert "0084000008" in (tmp_path / "a").read_text()
 
     @pytest.mark.parametrize(

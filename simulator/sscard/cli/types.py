@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
+from click.core import ParameterSource
 
 from sscard.cli.usage import LONGEST_METAVAR, BadValue
 from sscard.errors import suggestion
@@ -44,9 +45,11 @@ class Text(ParamType):
         self._files = files
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text; an argument that is a file or card has at least one character."""
-        if self._files and not value and isinstance(param, click.Argument) and param.required:
-            raise BadValue(_("is empty"))
+        """The text; one of the command line is not empty, as that of a shell's variable that is not set."""
+        if value or self.secret or param is None or ctx is None:
+            return str(value)
+        if ctx.get_parameter_source(param.name or "") is ParameterSource.COMMANDLINE:
+            raise BadValue(_("is empty"), "" if param.required else _("leave it out, or give a value"))
         return str(value)
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -238,14 +241,15 @@ class Address(Text):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The address."""
-        scheme, colon, port = str(value).partition(":")
+        text = super().convert(value, param, ctx)
+        scheme, colon, port = text.partition(":")
         expected = _("tcp:PORT, ws:PORT, or the path of a Unix socket: ./{name}", name=value)
         if scheme in ("tcp", "ws") and colon:
             if not (port.isascii() and port.isdigit() and len(port) < 6 and int(port) <= 0xFFFF):
                 raise BadValue(_("{place}: not a port", place=value), _("for example tcp:35980 or ws:12342"))
         elif not scheme or (colon and "/" not in scheme):
             raise BadValue(_("no address {text!r}", text=value), expected)
-        return str(value)
+        return text
 
 
 class Entries(Secret):
@@ -264,11 +268,12 @@ class Program(Text):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The command as it is given."""
+        text = super().convert(value, param, ctx)
         try:
-            shlex.split(str(value))
+            shlex.split(text)
         except ValueError:
             raise BadValue(_("a quotation mark is not closed, or a backslash is at the end")) from None
-        return str(value)
+        return text
 
 
 class File(click.Path):
