@@ -180,7 +180,7 @@ def test_what_is_no_library_ends_with_2(library: str, sscard: CommandLine) -> No
 def test_an_unknown_scheme_names_the_known_ones() -> None:
     with pytest.raises(InputError, match="unknown kind of driver library 'ftp'") as caught:
         DRIVERS.open("ftp://driver")
-    assert say(caught.value.remedy) == "expected one of: library"
+    assert say(caught.value.remedy) == "expected one of: library, ws"
 
 
 def test_parameters_are_numbers_then_texts() -> None:

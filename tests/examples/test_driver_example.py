@@ -18,7 +18,7 @@ from sscard.issuer.cardfile import load_card, save_card
 from sscard.standard.encoding import encode_pin
 
 SOURCE = ROOT / "simulator" / "sscard" / "driver" / "native" / "example.c"
-SERVE = re.compile(r"sscard (driver serve) card\.db (.+)")
+SERVE = re.compile(r"sscard (driver serve) card\.db (--psam \w+ --pins .+)")
 
 
 @pytest.fixture(scope="module")

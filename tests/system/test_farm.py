@@ -124,7 +124,7 @@ def test_more_cards_than_a_daemon_has_readers(tmp_path: Path, as_json: bool) -> 
     count = MAX_READERS + 2
     for number in range(1, count + 1):
         save_card(issue_card(seed=1, number=number), tmp_path / f"card-{number:02d}.db")
-    with running("farm", tmp_path, "--processes", 2, *(["--json"] if as_json else [])) as farm:
+    with running("farm", tmp_path, "--processes", 2, *(["--json"] if as_json else []), COLUMNS="400") as farm:
         if as_json:
             content = json.loads("".join(iter(farm.line, "}\n")) + "}")
             rows = [(row["reader"], Path(row["card"]).name, row["socket"]) for row in content["readers"]]

@@ -112,9 +112,12 @@ def _opened(path: Path, *, contact: bool, seed: int | None) -> AbstractContextMa
     from sscard.issuer.database import CARD, PSAM_ID, kind_in
     from sscard.issuer.psamfile import PSAM, open_psam
     from sscard.issuer.storage import CARD_FILE
+    from sscard.terminal.cards import image_path
 
-    if kind_in(resolved(path, CARD_FILE), str(path), (CARD, PSAM)).application_id == PSAM_ID:
-        return open_psam(path, challenges(seed), contact=contact, notify=tell, sync=asked_to_sync())
+    source = str(path)
+    file = image_path(source)
+    if kind_in(resolved(file, CARD_FILE), source, (CARD, PSAM)).application_id == PSAM_ID:
+        return open_psam(file, challenges(seed), contact=contact, notify=tell, sync=asked_to_sync())
     return open_image(path, contact=contact, seed=seed)
 
 

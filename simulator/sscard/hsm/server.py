@@ -114,7 +114,7 @@ class HsmServer:
         self.most_connections = connections
         application = Starlette(
             routes=[
-                Route(f"{OPERATIONS}{{operation:path}}", self._post, methods=["POST"]),
+                Route("/v1/{operation:path}", self._post, methods=["POST"]),
                 Route(HEALTH, self._health),
                 Route("/openapi.json", self._openapi),
             ],

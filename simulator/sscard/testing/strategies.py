@@ -32,6 +32,8 @@ __all__ = ["cards", "command_apdus", "declared_commands", "holders", "malformed_
 CITIES: Final = ("410400", "510100", "310100", "650100")
 FIXED: Final = ("generation", "algorithm", "ssse_fid", "pin_min_digits")
 """Fields of a personality that keep the value of its preset."""
+UNNAMED: Final = "DES"
+"""The algorithm of a card in ``CITIES`` whose FCI names none."""
 HAN: Final = st.characters(min_codepoint=0x4E00, max_codepoint=0x9FA5)
 """The Chinese characters of GBK."""
 LONGEST_DATA: Final = 255
@@ -62,13 +64,18 @@ def holders(draw: st.DrawFn) -> Holder:
 
 @st.composite
 def personalities(draw: st.DrawFn) -> Personality:
-    """A preset with any of its open choices changed, within what a personality file may state."""
+    """A preset with any of its open choices changed, within what a personality file may state.
+
+    Terminals can use all of them: the FCI of a card with SM4 names its algorithm, because without it they take DES.
+    """
     base = preset(draw(st.sampled_from(presets())))
     changes = {
         name: st.sampled_from([value for value in choice.allowed if value not in choice.refused])
         for name, choice in CHOICES.items()
         if name not in FIXED and base.generation in (choice.generations or (base.generation,))
     }
+    if base.algorithm != UNNAMED:
+        del changes["fci_algorithm"]
     drawn: dict[str, Any] = draw(st.fixed_dictionaries({}, optional=changes))
     return replace(base, **drawn)
 
