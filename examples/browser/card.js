@@ -19,7 +19,7 @@ const TEXTS = {
     iReadCardBas: "读卡成功。",
     iVerifyPIN: "密码正确。",
     iChangePIN: "密码已修改。",
-    noControl: `连接不上读卡控件（${CONTROL}），请启动：sscard driver serve --listen ws:12342`,
+    noControl: `连接不上读卡控件（${CONTROL}），请启动：sscard driver serve CARD --listen ws:12342`,
     error: (text) => text, // the driver's own text is Chinese
     fields: ["发卡地区", "社会保障号码", "卡号", "卡识别码", "姓名", "", "规范版本", "发卡日期", "有效期至", "终端机编号"],
   },
@@ -34,7 +34,7 @@ const TEXTS = {
     iReadCardBas: "Card read.",
     iVerifyPIN: "The PIN is correct.",
     iChangePIN: "PIN changed.",
-    noControl: `No connection to the control at ${CONTROL}. Start it: sscard driver serve --listen ws:12342`,
+    noControl: `No connection to the control at ${CONTROL}. Start it: sscard driver serve CARD --listen ws:12342`,
     error: (text, code) => {
       const left = /剩余(\d+)次/.exec(text);
       const known = ERRORS[code] ?? (code <= -0x6000 ? `Status word ${(-code).toString(16).toUpperCase()}` : text);
@@ -45,27 +45,45 @@ const TEXTS = {
   },
 };
 
-// The codes of driver-api.md §7 that these functions return most.
+// The driver's own codes of driver-api.md §7 and §7.1, and the numbers that the second one has for some status words.
 const ERRORS = {
   "-1": "Not a social security card",
   "-2": "No card",
   "-3": "The card lost power",
   "-4": "The card does not answer",
+  "-5": "The control lacks a part, such as the library of the reader",
   "-11": "The reader is in use or cannot be opened",
   "-12": "Not connected",
   "-13": "The control does not support this function",
   "-14": "Wrong parameter",
+  "-15": "The check byte of the card's ATR is wrong",
+  "-20": "The card's identification code is wrong",
   "-21": "Internal authentication failed: the card is not genuine",
+  "-22": "Another card is in the reader",
+  "-23": "The data are not valid",
   "-24": "The PSAM is not one for this card's district",
+  "-25": "Internal authentication failed: card and HSM differ",
   "-31": "PIN entry cancelled",
   "-32": "PIN entry timed out",
   "-33": "Wrong length of the PIN",
   "-34": "The two new PINs differ",
+  "-35": "The initial PIN has to be changed first",
+  "-36": "The new PIN is the initial PIN",
+  "-41": "Characters that are not allowed",
+  "-42": "Wrong length of the data",
   "-51": "Wrong PIN",
   "-52": "The PIN is blocked",
   "-2201": "No PSAM",
   "-2202": "The PSAM lacks the card's algorithm",
   "-2203": "The PSAM lacks the key RKSSSE",
+  "-2204": "This needs no HSM",
+  "-27272": "Key not found",
+  "-26368": "Wrong length (Lc or Le)",
+  "-26369": "P1, P2 and Lc do not agree",
+  "-26370": "Wrong P1 or P2",
+  "-26371": "Wrong CLA",
+  "-26881": "Invalid state",
+  "-999": "The card refused, for a reason that the control does not know",
 };
 
 class NoControl extends Error {}
@@ -133,6 +151,7 @@ function tell(kind, told) {
 
 async function run(name, waiting) {
   for (const button of buttons) button.disabled = true;
+  if (name === "iReadCardBas") state.card = []; // no data of the card before this one
   tell("", (texts) => texts[waiting]);
   try {
     const { success, pOutInfo } = await control.call(name, { iType: AUTOMATIC });

@@ -95,9 +95,9 @@ def test_the_strings_of_the_sheet_are_understood(host: CardHolderBase, service: 
         ("check_card", 3, "", "field 3 (algorithm): 01, 02 or 03 expected"),
         ("check_card", 3, "SM4", "field 3 (algorithm): 01, 02 or 03 expected"),
         ("check_card", 4, "", "field 4 (identification code): 32 hex digits expected"),
-        ("check_card", 5, "11", "field 5 (process factor): 8/16/32 hex digits, or an empty field expected"),
-        ("check_card", 5, "", "field 5 (process factor): 8/16/32 hex digits expected"),
-        ("check_card", 7, "", "field 7 (process factor): 8/16/32 hex digits expected"),
+        ("check_card", 5, "11", "field 5 (process factor): 8 or 16 or 32 hex digits, or an empty field expected"),
+        ("check_card", 5, "", "field 5 (process factor): 8 or 16 or 32 hex digits expected"),
+        ("check_card", 7, "", "field 7 (process factor): 8 or 16 or 32 hex digits expected"),
         ("check_card", 9, "D\t1", "field 9 (device serial): up to 128 characters expected"),
         ("check_card", 9, "D" * 129, "field 9 (device serial): up to 128 characters expected"),
         ("check_card", 6, "", "field 6 (original data): 16 hex digits expected"),
@@ -105,7 +105,7 @@ def test_the_strings_of_the_sheet_are_understood(host: CardHolderBase, service: 
         ("check_card", 8, "", "field 8 (original data): 16 hex digits expected"),
         ("authenticate", 1, "04", "field 1 (algorithm): 01, 02 or 03 expected"),
         ("authenticate", 2, "109", "field 2 (key address): 4 hex digits expected"),
-        ("authenticate", 3, "", "field 3 (process factor): 8/16/32 hex digits expected"),
+        ("authenticate", 3, "", "field 3 (process factor): 8 or 16 or 32 hex digits expected"),
         ("authenticate", 4, "11223344556677xx", "field 4 (original data): 16 hex digits expected"),
         ("safe_message", 4, "84240001", "field 4 (command header): 10 hex digits expected"),
         ("safe_message", 5, "12", "field 5 (new PIN): 4 to 16 digits padded with F, or an empty field expected"),
@@ -136,7 +136,7 @@ def test_a_des_card_has_no_factor_of_16_bytes(host: CardHolderBase) -> None:
         fields = GOOD[service].replace("|03|", "|01|").split("|")
         fields[0] = fields[0].replace("03", "01")
         fields[number - 1] = "11" * 16
-        with pytest.raises(HostError, match=rf"field {number} \(process factor\): 8/16 hex digits expected"):
+        with pytest.raises(HostError, match=rf"field {number} \(process factor\): 8 or 16 hex digits expected"):
             ask(host, service, "|".join(fields))
 
 
@@ -146,8 +146,8 @@ def test_a_des_card_has_no_factor_of_16_bytes(host: CardHolderBase) -> None:
         ("authenticate", "", "4 fields expected, each ended by a bar, got 0"),
         ("authenticate", GOOD["authenticate"][:-1], "4 fields expected, each ended by a bar, got 3"),
         ("authenticate", GOOD["authenticate"] + "|", "4 fields expected, each ended by a bar, got 5"),
-        ("check_card", GOOD["check_card"] + "more|", "8/9 fields expected, each ended by a bar, got 10"),
-        ("check_card", join("510100", HISTORICAL, "03"), "8/9 fields expected, each ended by a bar, got 3"),
+        ("check_card", GOOD["check_card"] + "more|", "8 or 9 fields expected, each ended by a bar, got 10"),
+        ("check_card", join("510100", HISTORICAL, "03"), "8 or 9 fields expected, each ended by a bar, got 3"),
         ("purchase", "03|1052|A1A2A3A4|0007|", "8 fields expected, each ended by a bar, got 4"),
         ("settle", "03|104F|", "8 fields expected, each ended by a bar, got 2"),
         ("settle", "1|" + GOOD["settle"], "field 1 (MAC2): 8 hex digits expected"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import kit
 from kit.counter import ALL, CARD, Counter, ok
 from kit.native import Line, Service, serving
 from kit.waiting import in_thread, until
+from sscard.driver.api import FUNCTIONS, SSCardDriver
 from sscard.driver.server import serve_driver
 from sscard.issuer import find_place
 
@@ -130,6 +132,12 @@ def test_the_initial_pin_is_refused_as_at_the_pad() -> None:
     asked = ok(counter.driver.iReloadPIN_HSM_Step1(1, CARD))
     assert counter.driver.iReloadPIN_HSM_Step2(counter.host.authenticate(counter.basic, asked), "123456")[0] == -36
     assert counter.has_pin("777777")
+
+
+def test_help_shows_parameters_and_result() -> None:
+    shown = {name: str(inspect.signature(getattr(SSCardDriver, name))) for name in FUNCTIONS}
+    assert all(signature.endswith(" -> tuple[int, str]") for signature in shown.values())
+    assert shown["iVerifyPIN"].startswith("(self, iType: 'int', pin: 'str | None' = None)")
 
 
 # Over the line protocol

@@ -8,6 +8,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -74,6 +75,36 @@ def service() -> Iterator[Service]:
 def browser(service: Service) -> Iterator[Page]:
     with page(service) as opened:
         yield opened
+
+
+def connected(service: Service) -> socket.socket:
+    """A connection without a handshake."""
+    return socket.create_connection(("127.0.0.1", int(service.place.rpartition(":")[2])), timeout=PATIENCE)
+
+
+def opened(service: Service) -> socket.socket:
+    """A connection after the handshake, to send any bytes."""
+    client = connected(service)
+    head = "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    client.sendall(f"GET / HTTP/1.1\r\n{head}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
+    assert client.recv(4096).startswith(b"HTTP/1.1 101")
+    return client
+
+
+def frame(kind: int, content: bytes) -> bytes:
+    """A frame with a mask of zeros."""
+    assert len(content) < 126
+    return bytes((kind, 0x80 | len(content))) + bytes(4) + content
+
+
+def send_until_closed(client: socket.socket, sent: bytes) -> None:
+    """Send the same again and again, or only wait, until the server closes; fail if it does not."""
+    pause, end = threading.Event(), monotonic() + PATIENCE
+    with suppress(ConnectionError):
+        while sent or client.recv(4096):
+            assert monotonic() < end
+            client.sendall(sent)
+            pause.wait(0.02)
 
 
 def status_of(service: Service, **how: Any) -> int:
@@ -238,6 +269,18 @@ def test_a_page_that_closes_takes_its_group_with_it(service: Service) -> None:
         assert until(lambda: other.call(BAS, iType=3)[0] == "1")
 
 
+def test_a_group_ends_with_the_close_frame_not_with_the_connection(service: Service) -> None:
+    with opened(service) as client, page(service) as other:
+        step = json.dumps({"function": "iUnblockPIN_HSM_Step1", "iType": 3, "pCardInfo": CARD}).encode()
+        client.sendall(frame(0x81, step))
+        assert b'"success":"1"' in client.recv(4096)
+        assert other.call(BAS, iType=3)[0] == "-11"
+        client.sendall(frame(0x88, b"\x03\xe8"))
+        assert client.recv(4096) == b"\x88\x02\x03\xe8"
+        assert other.ok(BAS, iType=3)
+        assert len(service.server.connections) == 2
+
+
 @pytest.mark.parametrize(
     ("origin", "origins", "status"),
     [
@@ -258,6 +301,10 @@ def test_a_page_that_closes_takes_its_group_with_it(service: Service) -> None:
         ("https://his.example:444", ("https://his.example",), 403),
         ("null", ("null",), 101),
         ("https://any.example", ("*",), 101),
+        ("https://his.example", ("HTTPS://his.example:443",), 101),
+        ("http://[fe80::1]:81", ("http://[FE80::1]:81/",), 101),
+        ("file://", ("file://",), 101),
+        ("https://a\x9b31m.example", (), 403),
     ],
 )
 def test_only_pages_of_this_machine_or_named_ones_connect(
@@ -265,8 +312,39 @@ def test_only_pages_of_this_machine_or_named_ones_connect(
 ) -> None:
     with serving(0, serve=serve_websocket, origins=origins) as service:
         assert status_of(service, origin=origin) == status
-        refusal = f"- a page of {origin} may not connect; to allow it: --origin"
+        shown = (origin or "").replace("\x9b", r"\x9b")
+        refusal = f"- a page of {shown} may not connect; to allow it: --origin"
         assert service.functions == ([refusal] if status == 403 else [])
+
+
+def test_a_handshake_with_two_origins_is_refused_and_names_none(service: Service) -> None:
+    origins = [("Origin", "http://localhost"), ("Origin", "https://his.example")]
+    assert status_of(service, additional_headers=origins) == 400
+    assert service.functions == ["- a handshake with 2 Origin headers is refused"]
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "his.example",
+        "//his.example",
+        "https://",
+        "https://his.example/path",
+        "https://his.example//",
+        "https://his.example?x",
+        "https://user@his.example",
+        "https://his.example:",
+        "https://his.example:port",
+        "https://his.example https://other.example",
+        "https://医院.example",
+        "*.example",
+        "",
+    ],
+)
+def test_an_origin_that_no_browser_sends_is_refused_at_the_start(origin: str) -> None:
+    with pytest.raises(InputError, match="not an origin") as refused:
+        Service(0, serve=serve_websocket, origins=[origin])
+    assert "SCHEME://HOST[:PORT]" in str(refused.value)
 
 
 def test_it_listens_on_the_loopback_interface(service: Service) -> None:
@@ -307,30 +385,40 @@ def test_no_pin_is_in_any_log(browser: Page, service: Service, caplog: pytest.Lo
 # Its limits
 
 
-@pytest.mark.parametrize("opened", [False, True])
-def test_a_handshake_or_message_that_comes_a_byte_at_a_time_is_ended(opened: bool) -> None:
+@pytest.mark.parametrize("message", [False, True])
+def test_a_handshake_or_message_that_comes_a_byte_at_a_time_is_ended(message: bool) -> None:
     with serving(0, serve=serve_websocket, timeout=0.3) as service:
-        address = ("127.0.0.1", int(service.place.rpartition(":")[2]))
-        with socket.create_connection(address, timeout=PATIENCE) as slow:
-            sent = b"GET / HTTP/1.1\r\n"
-            if opened:
-                head = "Host: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-                slow.sendall(sent + f"{head}Sec-WebSocket-Key: {'A' * 22}==\r\n\r\n".encode())
-                assert slow.recv(4096).startswith(b"HTTP/1.1 101")
-                sent = b"\x81\xfd\0\0\0\0"  # the head of a text frame of 125 bytes
+        with opened(service) if message else connected(service) as slow:
+            # The head of a text frame of 125 bytes.
+            slow.sendall(b"\x81\xfd\0\0\0\0" if message else b"GET / HTTP/1.1\r\n")
+            send_until_closed(slow, b"x")
+        assert until(lambda: not service.server.connections)
+
+
+PING = b"\x89\x80\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    ("sent", "then"),
+    [
+        pytest.param(b"\x01\x81\0\0\0\0{", PING, id="pings after a fragment"),
+        pytest.param(b"\x01\x80\0\0\0\0", PING, id="pings after an empty fragment"),
+        pytest.param(PING + b"\x81", b"", id="the begin of a frame after a ping"),
+        pytest.param(PING + b"\x01\x81\0\0\0\0{", b"", id="a fragment after a ping"),
+    ],
+)
+def test_an_incomplete_message_is_ended_whatever_control_frames_come(sent: bytes, then: bytes) -> None:
+    with serving(0, serve=serve_websocket, timeout=0.3) as service:
+        with opened(service) as slow:
             slow.sendall(sent)
-            pause = threading.Event()
-            with suppress(OSError):
-                while not pause.wait(0.02):
-                    slow.sendall(b"x")
+            send_until_closed(slow, then)
         assert until(lambda: not service.server.connections)
 
 
 def test_a_page_may_be_silent_between_its_calls() -> None:
     """A shorter limit than the silence, which is as long as another client needs to run into that limit."""
     with serving(0, serve=serve_websocket, timeout=0.2) as service, page(service) as patient:
-        address = ("127.0.0.1", int(service.place.rpartition(":")[2]))
-        with socket.create_connection(address, timeout=PATIENCE) as slow:
+        with connected(service) as slow:
             slow.sendall(b"G")
             assert slow.recv(1) == b""
         assert patient.ok(BAS, iType=3)
@@ -372,6 +460,18 @@ def test_a_control_is_called_as_a_driver_library(service: Service) -> None:
         assert control.call(BAS, [3])[1].split("|")[4] == "张三"
         assert control.call("iVerifyPIN", [3]) == (-51, "密码错误，剩余5次")
         assert control.call("iReadCard", [3, 1, CARD, "SSSEEF06|09|$"]) == (0, "SSSEEF06|张三|$")
+
+
+def test_a_control_takes_the_pins_as_a_driver_library_does(service: Service) -> None:
+    counter = Counter()
+    service.pad.script()
+    with DRIVERS.open(service.place) as control:
+        assert control.call("iVerifyPIN", [3, "123456"]) == (0, "")
+        assert control.call("iChangePIN", [3, "123456", "654321"]) == (0, "")
+        asked = control.call("iReloadPIN_HSM_Step1", [3, CARD])[1]
+        key = counter.host.authenticate(counter.basic, asked)
+        assert control.call("iReloadPIN_HSM_Step2", [key, "246802"])[1].split("|")[4] == "246802"
+        assert control.call("iVerifyPIN", [3, "123456"])[0] == -51
 
 
 @pytest.mark.parametrize(

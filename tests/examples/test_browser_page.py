@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ import kit
 from kit.native import serving
 from kit.programs import running
 from kit.waiting import PATIENCE, in_thread
+from sscard.driver.errors import Code
 from sscard.errors import MissingPart
 from sscard.issuer import Card, issue_card
 from sscard.standard.encoding import encode_pin
@@ -71,6 +73,14 @@ def pcscd() -> Iterator[PrivatePcscd]:
         pytest.skip(str(missing))
     with PrivatePcscd(len(PERSONALITIES), timeout=PATIENCE) as daemon:
         yield daemon
+
+
+def test_every_code_of_the_driver_has_words_in_english() -> None:
+    """Also of the alternative tables (driver-api.md §7.1)."""
+    script = (FOLDER / "card.js").read_text(encoding="utf-8")
+    known = re.findall(r'^  "(-\d+)": "[ -~]+",$', script, re.MULTILINE)
+    own = {f"{code:d}" for code in Code if code} | {"-26368", "-26369", "-26370", "-26371", "-26881"}
+    assert sorted(known) == sorted(own)
 
 
 @contextmanager
@@ -142,12 +152,13 @@ def test_a_page_reads_an_inserted_card_and_changes_its_pin(
         slot.remove()
         assert wait_for_card(pcscd.reader_name(number), present=False, timeout=PATIENCE)
         assert told(page, "read", "failed") == "No card (-2)"
+        assert [field(page, number) for number in (1, 5)] == ["", ""], "no data of a card that is not there"
 
 
 @pytest.mark.slow
 def test_a_page_without_control_says_how_to_start_it(chromium: Any, site: str) -> None:
     with page_at(chromium, site, control="ws://127.0.0.1:1", lang="en") as page:
-        assert "sscard driver serve --listen" in told(page, "read", "failed")
+        assert "sscard driver serve CARD --listen" in told(page, "read", "failed")
         page.click("#language")
         assert "连接不上读卡控件" in page.text_content("#status")
 

@@ -170,6 +170,16 @@ def test_a_file_of_a_newer_sscard_is_refused(path: Path) -> None:
         load_psam(path)
 
 
+def test_for_a_path_that_is_no_file_a_psam_file_is_expected(tmp_path: Path) -> None:
+    for use in (
+        load_psam,
+        lambda path: save_psam(issue_psam(builtin_keys()), path),
+        lambda path: open_psam(path).__enter__(),
+    ):
+        with pytest.raises(InputError, match="expected the name of a PSAM file"):
+            use(tmp_path)
+
+
 def test_a_psam_is_no_card(path: Path) -> None:
     for use in (lambda: load_card(path), lambda: open_card(path).__enter__()):
         with pytest.raises(InputError, match="is a PSAM file, not a card file"):

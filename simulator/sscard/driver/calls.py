@@ -98,7 +98,7 @@ def function(size: int) -> Callable[[Callable[Concatenate[D, P], Flow[str]]], Ca
         def call(driver: D, /, *given: P.args, **named: P.kwargs) -> Result:
             return driver.begin(row, operation(driver, *given, **named))
 
-        return call
+        return _returning_result(call)
 
     return enter
 
@@ -118,9 +118,15 @@ def step(
         def call(driver: D, /, *given: P.args, **named: P.kwargs) -> Result:
             return driver.resume(row, *declared(driver, *given, **named))
 
-        return call
+        return _returning_result(call)
 
     return enter
+
+
+def _returning_result(call: Callable[Concatenate[D, P], Result]) -> Callable[Concatenate[D, P], Result]:
+    """The function, which help() shows with what it returns, and not with what the wrapped operation does."""
+    call.__dict__["__signature__"] = inspect.signature(call).replace(return_annotation=Result)
+    return call
 
 
 def _enter(declared: Callable[..., Any], size: int, key: int = 0) -> Function:

@@ -35,7 +35,9 @@ class Control:
 
     def call(self, function: str, parameters: Sequence[int | str]) -> Result:
         """See ``DriverLibrary``."""
-        given = dict(zip(FUNCTIONS[function].parameters, parameters, strict=True))
+        row = FUNCTIONS[function]
+        names = [*row.parameters, *row.pins][: len(parameters)]
+        given = dict(zip(names, parameters, strict=True))
         try:
             self._connection.send(json.dumps({"function": function, **given}, ensure_ascii=False))
             answer = json.loads(self._connection.recv(timeout=LONGEST_CALL))

@@ -19,7 +19,7 @@ from sscard.driver.fields import SERIAL, join, upper_hex
 from sscard.errors import InputError
 from sscard.hsm import Hsm
 from sscard.hsm.operations import Operation, Request
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import EITHER, Phrase
 from sscard.issuer.hierarchy import CardReference
 from sscard.standard.atr import SERIAL_LENGTH
 from sscard.standard.cipher import DES, equal
@@ -65,7 +65,7 @@ class _Form:
             return values
         least, most = len(self.fields) - self.optional, len(self.fields)
         if rest or not least <= len(values) <= most:
-            counts = "/".join(map(str, range(least, most + 1)))
+            counts = Phrase.joined(EITHER, range(least, most + 1))
             raise HostError(
                 Phrase(
                     "{expected} fields expected, each ended by a bar, got {count}", expected=counts, count=len(values)
@@ -79,7 +79,7 @@ class _Form:
 
 def _digits(name: Phrase, *lengths: int) -> _Field:
     shape = "|".join(f"[0-9A-Fa-f]{{{length}}}" for length in lengths)
-    return _Field(name, re.compile(shape), Phrase("{count} hex digits", count="/".join(map(str, lengths))))
+    return _Field(name, re.compile(shape), Phrase("{count} hex digits", count=Phrase.joined(EITHER, lengths)))
 
 
 def _decimal(name: Phrase, length: int) -> _Field:

@@ -17,7 +17,7 @@ from typing import Final, Protocol, runtime_checkable
 from sscard.driver.api import FUNCTIONS, Result
 from sscard.driver.server import CHARSETS
 from sscard.errors import InputError, MissingPart, TransportError, not_loaded, suggestion
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import EITHER, Phrase
 from sscard.plugins import Registry
 
 logger = logging.getLogger("sscard.driver")
@@ -143,7 +143,7 @@ def parameters_of(function: str, words: Sequence[str]) -> list[int | str]:
                 "{function} takes numbers: {numbers}, then texts: {texts}",
                 function=function,
                 numbers=numbers,
-                texts="/".join(str(count - numbers) for count in counts),
+                texts=Phrase.joined(EITHER, [count - numbers for count in counts]),
             ),
             remedy=Phrase("pOutInfo is not given"),
         )

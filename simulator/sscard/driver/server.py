@@ -72,6 +72,11 @@ class Turns:
         finally:
             self._lock.release()
 
+    def end_group(self, caller: socket.socket) -> None:
+        """End the group of a connection, if it has one; otherwise wait for nothing."""
+        if self._holder is caller:
+            self.leave(caller)
+
     def leave(self, caller: socket.socket) -> None:
         """End the group of a closed connection."""
         with self._lock:

@@ -22,8 +22,8 @@ from sscard.driver.api import FUNCTIONS, SSCardDriver
 from sscard.driver.calls import LAST
 from sscard.driver.errors import Code, DriverError
 from sscard.driver.server import LOOPBACK, Log, TcpServer, Turns, listening
-from sscard.errors import MissingPart
-from sscard.i18n.language import say, visible
+from sscard.errors import InputError, MissingPart
+from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
 from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT, DeadlinePassed, DeadlineReader
 
@@ -43,6 +43,10 @@ logger = logging.getLogger("sscard.driver")
 PORT: Final = 12342
 """Where the pages of the field look for the control."""
 ANY_ORIGIN: Final = "*"
+NAMELESS: Final = frozenset({ANY_ORIGIN, "null", "file://"})
+"""Any origin, and those of a page opened as a file."""
+DEFAULT_PORTS: Final = {"http": ":80", "https": ":443"}
+"""Ports that a browser leaves out."""
 HERE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 """Hosts of the pages that may connect without being named."""
 LONGEST_MESSAGE: Final = 65536
@@ -59,6 +63,8 @@ ALIASES: Final = {"pKey": ("pKey", "pkey")}
 SILENT: Final = logging.Logger("websockets", logging.CRITICAL + 1)
 """The package logs frames, and in a frame may be a PIN."""
 _NUMBER: Final = re.compile(r"-?[0-9]{1,9}")
+_ORIGIN: Final = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
+"""In small letters; a name with other letters is sent as xn--."""
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -140,7 +146,7 @@ class _Handler(BaseRequestHandler):
         self._protocol = ServerProtocol(max_size=LONGEST_MESSAGE, logger=SILENT)
         self._calls = Calls(self.server.turns, self.request, self.server.log)
         self._reader = DeadlineReader(self.request)
-        self._message = b""
+        self._message: bytes | None = None
 
     def finish(self) -> None:
         self.server.turns.leave(self.request)
@@ -150,14 +156,19 @@ class _Handler(BaseRequestHandler):
         """Serve until either side closes, or a handshake or message is not complete in time."""
         self._reader.deadline = monotonic() + self.server.message_timeout
         while data := self._receive():
-            self._protocol.receive_data(data)
-            complete = False
-            for event in self._protocol.events_received():
-                complete |= self._take(event)
+            # The last byte separately: if it completes nothing, the next message or frame has begun.
+            completes = False
+            for part in (data[:-1], data[-1:]):
+                self._protocol.receive_data(part)
+                completed = [self._take(event) for event in self._protocol.events_received()]
+                rests = any(completed)
+                completes |= rests
+            if self._protocol.close_expected():
+                self.server.turns.end_group(self.request)  # before the client sees that it is closed
             ended = self._send()
-            if complete and not ended:
+            if rests and not ended:
                 self._reader.deadline = None
-            elif self._reader.deadline is None or ended:
+            elif completes or ended or self._reader.deadline is None:
                 self._reader.deadline = monotonic() + self.server.message_timeout
 
     def _receive(self) -> bytes:
@@ -168,31 +179,37 @@ class _Handler(BaseRequestHandler):
             return b""
 
     def _take(self, event: Any) -> bool:
-        """Take what has arrived; whether it was complete."""
+        """Take what has arrived; whether no message is incomplete now."""
         if isinstance(event, Request):
             self._open(event)
         elif isinstance(event, Frame) and event.opcode in (Opcode.TEXT, Opcode.BINARY, Opcode.CONT):
-            self._message += event.data
+            self._message = (self._message or b"") + event.data
             if not event.fin:
                 return False
-            message, self._message = self._message, b""
+            message, self._message = self._message, None
             if self._protocol.state is State.OPEN:  # else the client has closed and waits for no answer
                 self._protocol.send_text(self._calls.answer(message))
-        return True
+        return self._message is None
 
     def _open(self, request: Request) -> None:
         """Accept or reject a handshake."""
         origins = request.headers.get_all("Origin")
         if not self.server.serves(self.request):
             answer = self._reject(HTTPStatus.SERVICE_UNAVAILABLE, Phrase("too many connections, try again later"))
-        elif not all(self.server.allows(origin) for origin in origins):
-            # The page itself does not get to see why.
-            told = Phrase("a page of {origin} may not connect; to allow it: --origin", origin=visible(origins[0]))
-            self.server.log(f"- {say(told)}")
-            answer = self._reject(HTTPStatus.FORBIDDEN, told)
+        elif len(origins) > 1:
+            problem = Phrase("a handshake with {count} Origin headers is refused", count=len(origins))
+            answer = self._refuse(HTTPStatus.BAD_REQUEST, problem)
+        elif origins and not self.server.allows(origins[0]):
+            problem = Phrase("a page of {origin} may not connect; to allow it: --origin", origin=origins[0])
+            answer = self._refuse(HTTPStatus.FORBIDDEN, problem)
         else:
             answer = self._protocol.accept(request)
         self._protocol.send_response(answer)
+
+    def _refuse(self, status: HTTPStatus, reason: Phrase) -> Response:
+        """Reject a page, with a line in the log: the page itself does not get to see why."""
+        self.server.log(f"- {say(reason)}")
+        return self._reject(status, reason)
 
     def _reject(self, status: HTTPStatus, reason: Phrase) -> Response:
         return self._protocol.reject(status, f"{say(reason)}\n")
@@ -212,8 +229,8 @@ class WebSocketServer(TcpServer):
     """Serves one driver to pages; created by ``serve_websocket``."""
 
     def __init__(self, port: int, origins: Iterable[str]) -> None:
+        self._origins = set(map(_origin, origins))
         super().__init__((LOOPBACK, port), _Handler, bind_and_activate=False)
-        self._origins = {origin.rstrip("/").lower() for origin in origins}
 
     @property
     def place(self) -> str:
@@ -228,6 +245,18 @@ class WebSocketServer(TcpServer):
         except ValueError:
             return False
         return parts.scheme in ("http", "https") and parts.hostname in HERE
+
+
+def _origin(given: str) -> str:
+    """An origin in the form that browsers send; ``InputError`` for a text that none sends."""
+    if given in NAMELESS:
+        return given
+    origin = given.lower().removesuffix("/")
+    found = _ORIGIN.fullmatch(origin)
+    if not found:
+        problem = Phrase("{origin}: not an origin", origin=given)
+        raise InputError(problem, remedy=Phrase("expected SCHEME://HOST[:PORT] without a path, or *"))
+    return origin.removesuffix(DEFAULT_PORTS.get(found["scheme"], ""))
 
 
 def serve_websocket(
@@ -246,7 +275,8 @@ def serve_websocket(
     ``https://his.example``, ``null`` (a page without origin), ``*`` (any). A
     program that sends no origin may connect too: it could use the driver
     anyway. ``timeout`` counts for the handshake and for each message; a
-    connection too many gets HTTP 503. ``InputError`` if it cannot listen.
+    connection too many gets HTTP 503. ``InputError`` if it cannot listen, or
+    for an origin of another form.
     """
     server = WebSocketServer(port, origins)
     return listening(server, driver, idle=idle, log=log, timeout=timeout, connections=connections)

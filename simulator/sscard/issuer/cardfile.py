@@ -29,7 +29,7 @@ from sscard.issuer.database import (
 )
 from sscard.issuer.migrations import Notify, ignore
 from sscard.issuer.personalise import Card
-from sscard.issuer.storage import CARD_FILE, Identity, holder_of, warn_of, write_whole
+from sscard.issuer.storage import Identity, holder_of, warn_of, write_whole
 from sscard.issuer.store import CardStore, FileStore, check_free, in_use, system_error
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def load_file(kind: Kind[T], path: Path, notify: Notify) -> T:
     import shutil
     from tempfile import TemporaryDirectory
 
-    target, source = resolved(path, CARD_FILE), str(path)
+    target, source = resolved(path, kind.file), str(path)
     check_free(target, source)
     kind_in(target, source, (kind,))
     check_journals(target, source)
@@ -84,7 +84,7 @@ def save_card(card: Card, path: Path | str, notify: Notify = ignore) -> None:
 
 def save_file(kind: Kind[T], card: T, path: Path | str, notify: Notify) -> None:
     """Write a new file of a card or PSAM, as ``save_card``."""
-    target, source = resolved(Path(path), CARD_FILE), str(path)
+    target, source = resolved(Path(path), kind.file), str(path)
     check_free(target, source)
     if holder_of(target):
         raise in_use(target, source)
@@ -170,7 +170,7 @@ def open_card(
 @contextmanager
 def open_file(store: type[S], path: Path, notify: Notify, *, sync: bool) -> Iterator[S]:
     """Hold a file; the parameters are those of ``open_card``."""
-    target = resolved(path, CARD_FILE)
+    target = resolved(path, store.kind.file)
     opened = store(target, str(path), notify, sync=sync)
     try:
         warn_of(target, notify, sync=sync)

@@ -27,6 +27,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer.image import FORMAT, REISSUE, card_in, checked_version, content_of, whole_of, write_image
 from sscard.issuer.migrations import VERSION, Notify
 from sscard.issuer.personalise import Card
+from sscard.issuer.storage import CARD_FILE
 
 CARD_ID, PSAM_ID = 0x53534344, 0x53535053
 """Application ids: ``SSCD``, ``SSPS``."""
@@ -77,11 +78,13 @@ class Kind(Generic[T]):
 
     ``read`` makes it of its rows; its arguments are rows, version, name of the
     file, and what gets messages. ``text`` is its whole state, of which the first
-    stamp is made. ``cells`` has the names of its number and string cells.
+    stamp is made. ``cells`` has the names of its number and string cells,
+    ``file`` says that a path to one is expected.
     """
 
     application_id: int
     version: int
+    file: Phrase
     not_one: Phrase
     from_where: Phrase
     damaged: Phrase
@@ -115,6 +118,7 @@ def _card_of(rows: Rows, version: int, source: str, notify: Notify) -> Card:
 CARD: Final = Kind(
     CARD_ID,
     VERSION,
+    CARD_FILE,
     Phrase("is not a card file"),
     Phrase("a card file comes from: sscard issue -o FILE"),
     Phrase("is a damaged card file"),

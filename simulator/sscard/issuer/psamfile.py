@@ -121,6 +121,7 @@ def _holds_records(content: bytes, most: int) -> bool:
 PSAM: Final = Kind(
     PSAM_ID,
     VERSION,
+    Phrase("expected the name of a PSAM file, as in psam.db"),
     Phrase("is not a PSAM file"),
     Phrase("a PSAM file comes from: sscard psam issue -o FILE"),
     DAMAGED,
