@@ -51,6 +51,7 @@ from sscard.terminal import AuthenticationFailed, CardSession, UnknownAlgorithm,
 from sscard.terminal.errors import ApduError
 from sscard.terminal.psam import PsamError
 from sscard.testing.plugin import StepFailed
+from sscard.transport.connection import ShortAnswer
 from sscard.transport.pcscd import DaemonFailed
 
 LIMIT = 4096
@@ -90,6 +91,7 @@ MADE: dict[type[Exception], Callable[[Any], Exception]] = {
     Exception: lambda kind: kind("reader 1"),
     PhrasedError: lambda kind: kind(SAID),
     TransportError: lambda kind: kind(SAID),
+    ShortAnswer: lambda kind: kind(1),
     DaemonFailed: lambda kind: kind(Phrase("pcscd exited on start\n{log}", log="")),
     InputError: lambda kind: kind(SAID, file="card.db", line=3, column=7, remedy=Phrase("keep one of them")),
     FieldError: lambda kind: kind(("card", "pin"), SAID, Phrase("keep one of them")),

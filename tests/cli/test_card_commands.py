@@ -19,7 +19,7 @@ from kit.programs import CommandLine
 from kit.programs import run as in_process_of_its_own
 from sscard.card import Chip
 from sscard.issuer import storage
-from sscard.issuer.cardfile import load_card, open_card, save_card
+from sscard.issuer.cardfile import FileCard, load_card, open_card, save_card
 from sscard.standard.cipher import SM4
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
@@ -54,6 +54,14 @@ def test_issue_makes_a_card_that_works(sscard: CommandLine, tmp_path: Path, name
     assert f"sscard show {path}" in out
     assert load_card(path).profile.personality.name == name
     assert sscard("verify-pin", path, "--pin", PIN)[0] == 0
+
+
+def test_with_a_count_the_output_is_a_folder_also_for_one_card(sscard: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "cards"
+    code, out, _ = sscard("issue", "-o", folder, "--count", 1, "--seed", 3)
+    assert (code, out.splitlines()[-1]) == (0, f"{folder}: 1 card")
+    assert [path.name for path in folder.iterdir()] == ["card-000001.db"]
+    assert sscard("issue", "-o", folder / "card-000001.db", "--count", 1, "--force")[0] == 2
 
 
 def test_issue_for_a_given_holder(sscard: CommandLine, tmp_path: Path) -> None:
@@ -726,3 +734,44 @@ def test_a_seed_of_a_card_that_is_no_file_is_an_error(sscard: CommandLine) -> No
     code, _, err = sscard("apdu", "exec:true", "0084000008", "--seed", "1")
     assert code == 2
     assert err == "sscard: exec:true: only the challenges of a card file can be fixed\n  leave --seed out\n"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"verify-pin {{card}} --pin {PIN}",
+        f"change-pin {{card}} --old {PIN} --new {NEW}",
+        f"reset-pin {{card}} --new {NEW}",
+        "unblock-pin {card}",
+        f"case open {{card}} --old {PIN} --new {NEW} --channel window --reason leaked --paper id-card"
+        " --paper social-security-card --journal {folder}/journal.db --journal-key {folder}/journal.key",
+        "apdu {card} 0084000008",
+        "apdu {card} 0084000008 --raw",
+        "apdu {card} 0084000008 --json",
+        "apdu {card} 0084000008 --explain",
+        "record {card} 0084000008 -o {folder}/new.rec",
+        "replay {folder}/talk.rec {card} --hsm soft:",
+    ],
+)
+def test_half_a_status_word_is_no_answer_to_any_command(
+    sscard: CommandLine, one: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    talk = ("00A404000F7378312E73682EC9E7BBE1B1A3D5CF", "0084000008")
+    assert sscard("record", one, "-o", one.parent / "talk.rec", *talk)[0] == 0
+    monkeypatch.setattr(FileCard, "transmit", lambda *_: b"\x63")
+    code, out, err = sscard(*(word.format(card=one, folder=one.parent) for word in command.split()))
+    assert code == 1
+    assert "the card answered 1 byte, at least 2 expected" in out + err
+
+
+def test_half_a_status_word_is_in_the_recording(
+    sscard: CommandLine, one: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = one.parent / "talk.rec", one.parent / "talk.txt"
+    monkeypatch.setattr(FileCard, "transmit", lambda *_: b"\x63")
+    assert sscard("record", one, "-o", files[0], "0084000008")[0] == 1
+    assert sscard("apdu", one, "--trace", files[1], "0084000008")[0] == 1
+    for file in files:
+        text = file.read_text("utf-8")
+        assert "no status word" in text
+        assert "power off" in text

@@ -187,6 +187,10 @@ class TestReplay:
         code, _, error = sscard("replay", recording, twin, "--pin", "123456", "--pin", "999999")
         assert code == 2
         assert f"{recording}:11: PIN 3 is needed here, PINs given: 2" in error
+        needed = len(PINS) // 2
+        code, _, error = sscard("replay", recording, twin)
+        assert code == 2
+        assert f"PIN 1 is needed here, PINs given: 0\n  give --pin {needed} times" in error
         assert twin.read_bytes() == before
 
     def test_a_pin_of_another_length_is_told(self, sscard, recording, twin):

@@ -162,7 +162,18 @@ def test_what_is_no_url_of_an_hsm_is_refused_and_not_repeated(url: str, says: st
 RIGHT_TOKEN = "give the token file that the service prints when it starts: --hsm-token FILE, in Python token_file=FILE"
 
 
+def test_a_client_whose_token_file_is_empty_is_not_advised_to_make_a_token(tmp_path: Path) -> None:
+    (tmp_path / "token").touch()
+    with pytest.raises(InputError) as refused, open_hsm("http://127.0.0.1:8440", token_file=tmp_path / "token"):
+        pass
+    assert str(refused.value) == (
+        f"{tmp_path / 'token'}: holds no token: one line without spaces is expected\n  {RIGHT_TOKEN}"
+    )
+
+
 def test_a_service_needs_its_token() -> None:
+    with pytest.raises(InputError, match="not the URL of an HSM service"), open_hsm("http:/127.0.0.1:8440"):
+        raise AssertionError
     with pytest.raises(HsmUnavailable, match="needs a token") as missing, open_hsm("http://127.0.0.1:8440"):
         pass
     assert str(missing.value) == (

@@ -41,15 +41,26 @@ def test_a_word_is_the_fault_of_a_scenario(name: str) -> None:
         ("mute", "'mute' names no command", "mute@N"),
         ("mut@1", "no fault 'mut'", "did you mean 'mute'?"),
         ("@1", "no fault ''", "removed"),
-        ("mute@0", "0: ", "mute@N"),
-        ("mute@x", "x: ", "mute@N"),
-        ("mute=2@1", "mute=2: this verb takes no value", ""),
-        ("removed@1", "removed: Input should be 'before', 'during' or 'after'", "mute@N"),
-        ("removed=never@1", "removed=never: Input should be 'before', 'during' or 'after'", "mute@N"),
-        ("slow=0@1", "slow=0: ", "SECONDS"),
-        ("slow=61@1", "slow=61: ", "SECONDS"),
-        ("truncated=0@1", "truncated=0: ", "BYTES"),
-        ("corrupted=300@1", "corrupted=300: ", "POSITION"),
+        *(
+            (f"mute@{nth}", f"{nth}: the number of a command expected", "mute@N")
+            for nth in ("0", "x", "1_0", "²", "+1")
+        ),
+        ("mute@", ": the number of a command expected", "mute@N"),
+        ("mute=2@1", "mute=2: takes no value", "mute@N"),
+        ("removed@1", "removed: before, during or after expected", "mute@N"),
+        ("removed=never@1", "removed=never: before, during or after expected", "mute@N"),
+        *(
+            (f"slow={text}@1", f"slow={text}: seconds expected", "SECONDS")
+            for text in ("0", "61", "1e1", "x", "nan", "")
+        ),
+        *(
+            (f"truncated={text}@1", f"truncated={text}: a number of bytes", "BYTES")
+            for text in ("0", "258", "1_0", "x")
+        ),
+        *(
+            (f"corrupted={text}@1", f"corrupted={text}: the position", "POSITION")
+            for text in ("300", "-300", "1_0", "+1")
+        ),
         ("swapped=v9@1", "no personality 'v9'", "v1-des"),
     ],
 )

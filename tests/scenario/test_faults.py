@@ -67,9 +67,14 @@ def test_a_slow_answer_takes_its_time(run, monkeypatch):
     assert waited == [0.5]
 
 
-def test_a_byte_that_the_answer_has_not_fails_the_step_and_no_traceback(run):
-    failure = run("- fault: {corrupted: 2}\n- verify_pin: 123456\n  state: verified").failure
-    assert "no byte 2 to corrupt" in say(failure.mismatches[0].actual)
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [("corrupted: 2", "no byte 2 to corrupt"), ("truncated: 2", "the answer has only 2 bytes")],
+)
+def test_a_fault_that_cannot_damage_its_answer_fails_its_own_step(run, fault, why):
+    failure = run(f"- fault: {{{fault}}}\n- verify_pin: 123456\n  state: verified").failure
+    assert failure.number == 1
+    assert why in say(failure.mismatches[0].actual)
 
 
 @pytest.mark.parametrize(

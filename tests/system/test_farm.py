@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -107,11 +108,13 @@ with PcscConnection(sys.argv[1], patience=30) as card:
             print("other" if card.power_on() != first else "same")
 """
 CHALLENGE = "0084000008"
+IN_ITS_GROUP = (sys.executable, "-c", "import os, sys; os.setpgid(0, 0); from sscard.cli.main import main; main()")
 
 
 def ask(socket: str, *commands: str) -> dict[str, list[str]]:
     """The answers of the card in each reader of a daemon."""
     said = run(*commands, program=(sys.executable, "-c", ONE_DAEMON), PCSCLITE_CSOCK_NAME=socket)
+    assert not said.stderr, said.stderr
     answers: dict[str, list[str]] = json.loads(said.stdout)
     return answers
 
@@ -194,6 +197,34 @@ def test_a_swap_and_a_removal_in_a_farm(cards: Path) -> None:
         assert farm.line().endswith(": fault removed after: reached at command 3\n")
         assert farm.end()[0] == 0
     assert load_card(cards / "card-0.db").chip(Random(1)).snapshot().pin_tries == 6
+
+
+@pytest.mark.slow
+def test_a_fault_that_cannot_damage_its_answer_is_reported_and_the_farm_serves_on(cards: Path) -> None:
+    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    faults = ("--fault", "corrupted=200@1", "--fault", "truncated=257@2")
+    with running("farm", cards, "--readers", 2, *faults, "--json") as farm:
+        content = json.loads("".join(iter(farm.line, "}\n")) + "}")
+        answers = ask(content["readers"][0]["socket"], "0020000000", "0020000000", "0020000000")
+        assert list(answers.values()) == [["63C6"] * 3] * 2
+        said = "".join(farm.line() for _ in range(4))
+        assert said.count("corrupted 200: reached at command 1, without effect: the answer has no byte 200") == 2
+        assert said.count("truncated 257: reached at command 2, without effect: the answer has only 2") == 2
+        assert farm.end() == (0, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("end", ENDS)
+def test_a_signal_to_the_group_of_the_farm_ends_it_with_its_report(cards: Path, end: signal.Signals) -> None:
+    """As of `timeout`, a service manager, or Ctrl-C in a terminal."""
+    with running("farm", cards, "--processes", 3, "--fault", "mute@9", program=IN_ITS_GROUP) as farm:
+        farm.line_with("└")
+        os.killpg(farm.process.pid, end)
+        assert farm.process.wait(PATIENCE) == 0
+        farm.join()
+        rest = [farm.line() for _ in range(4 + 8)]
+    assert len([line for line in rest if "fault mute: not reached" in line]) == 4
+    assert len([line for line in rest if "in the reader" in line]) == 4
 
 
 def test_two_cards_of_one_name_have_no_file_each(cards: Path) -> None:

@@ -145,6 +145,16 @@ def test_signals_take_it_out_and_put_it_in(inserted: Program, reader_name: str, 
     assert wrong_pin(connection) == "63C4"
 
 
+@pytest.mark.parametrize("end", ENDS)
+def test_it_ends_while_the_card_is_out(inserted: Program, reader_name: str, end: signal.Signals) -> None:
+    inserted.line_with("all interfaces")
+    inserted.send(signal.SIGUSR1)
+    assert inserted.line() == "out of the reader\n"
+    code, rest = inserted.end(end)
+    assert (code, rest.count("out of the reader")) == (0, 1)
+    assert wait_for_card(reader_name, present=False, timeout=PATIENCE)
+
+
 def test_remove_after_takes_it_out_once_the_answer_has_left(
     pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
 ) -> None:

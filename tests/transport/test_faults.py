@@ -10,10 +10,12 @@ import pytest
 import kit
 from kit.vpcd_driver import ATR, EchoCard
 from sscard.chip.memory import Moment
+from sscard.i18n.language import say
 from sscard.transport.faults import (
     CardMute,
     CardRemoved,
     Corrupted,
+    Fault,
     FaultyConnection,
     Mute,
     Removal,
@@ -154,6 +156,15 @@ def test_a_damaged_answer(fault: Truncated | Corrupted, expected: str) -> None:
     connection = powered(EchoCard(lambda _command: answer))
     connection.arm(fault)
     assert connection.transmit(ONE) == bytes.fromhex(expected)
+
+
+@pytest.mark.parametrize("fault", [Truncated(2), Truncated(257), Corrupted(2), Corrupted(-3), Corrupted(200)], ids=str)
+def test_an_answer_too_short_for_its_fault_arrives_unchanged_and_the_fault_says_why(fault: Fault) -> None:
+    connection = powered(EchoCard(lambda _command: b"\x90\x00"))
+    armed = connection.arm(fault)
+    assert connection.transmit(ONE) == b"\x90\x00"
+    assert armed.happened
+    assert "the answer has " in say(armed.obstacle)
 
 
 @pytest.mark.parametrize("length", [0, -1])

@@ -290,6 +290,18 @@ def test_a_hook_may_end_the_stay_after_this_answer(driver: FakeDriver, slot_with
     assert slot.served == 1
 
 
+def test_who_waits_for_a_slot_is_told_that_it_was_stopped(driver: FakeDriver, slot_with: Slots) -> None:
+    slot = slot_with(EchoCard())
+    driver.accept()
+    slot.remove()
+    waited: list[bool] = []
+    waiting = threading.Thread(target=lambda: waited.append(slot.wait_for(Seat.SEATED)), daemon=True)
+    waiting.start()
+    slot.stop()
+    waiting.join(PATIENCE)
+    assert waited == [False]
+
+
 def test_stopping_twice_or_before_the_start_does_no_harm(driver: FakeDriver) -> None:
     VirtualReaderSlot(driver.port, EchoCard()).stop()
     with VirtualReaderSlot(driver.port, EchoCard()) as slot:

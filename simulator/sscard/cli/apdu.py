@@ -154,6 +154,7 @@ def converse(
 def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: str, show: Callable[[], None]) -> bool:
     """Send one statement; whether the card answered as it should."""
     from sscard.conversation.scripts import Power, fill, meets
+    from sscard.transport.connection import ShortAnswer
 
     if isinstance(statement, Power):
         {"on": recorder.power_on, "off": recorder.power_off, "reset": recorder.reset}[statement.action]()
@@ -162,6 +163,8 @@ def _play(recorder: Recorder, statement: Power | Send, pins: list[str], source: 
     command = fill(statement, pins, source)
     answer = recorder.transmit(command)
     show()
+    if len(answer) < 2:
+        raise ShortAnswer(len(answer))
     if not statement.expects:
         asks_tries = command[1:2] == b"\x20" and len(command) <= 5  # then 63Cx is the tries left, and no refusal
         return answer[-2] in ((0x90, 0x61, 0x6C, 0x63) if asks_tries else (0x90, 0x61, 0x6C))

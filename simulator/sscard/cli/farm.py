@@ -331,8 +331,8 @@ def _work(share: list[Place], pipe: Pipe, treatment: Treatment, sync: bool) -> N
         slot = VirtualReaderSlot(place.port, treated.connection, after=lambda _command: treated.after(slot))
         return card, treated, held.enter_context(slot)
 
-    for number in (signal.SIGINT, *HANG_UPS):
-        signal.signal(number, signal.SIG_IGN)  # those of the terminal reach us too, but the farm decides
+    for number in (*ALWAYS, *HANG_UPS):
+        signal.signal(number, signal.SIG_IGN)  # those for the group of the farm reach us too, but the farm decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ALWAYS)
     try:
         end = threading.Event()

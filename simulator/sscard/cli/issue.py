@@ -43,7 +43,7 @@ NO_PIN = "none"
     text=N_("Administrator PIN of the certificate application, 4 to 16 digits. Default: 12345678."),
 )
 @option("--city", type=Text(N_("CODE")), default=CITY, help=N_("City code of the issuer, 6 digits."))
-@option("--count", type=Number(1), default=1, help=N_("Number of cards, with made-up holders: card-000001.db, …"))
+@option("--count", type=Number(1), help=N_("Number of cards, with made-up holders: card-000001.db, …"))
 @option(
     "--number",
     type=Number(1),
@@ -64,7 +64,7 @@ def issue(
     certificate_pin: str | None,
     administrator_pin: str | None,
     city: str,
-    count: int,
+    count: int | None,
     number: int | None,
     seed: int | None,
     keys: Path | None,
@@ -79,7 +79,7 @@ def issue(
     from sscard.issuer import find_personality, find_place, order_card, personalise
     from sscard.issuer.cardfile import save_card
 
-    if count > 1 and (name or id_number):
+    if count is not None and count > 1 and (name or id_number):
         raise InputError(_("--name and --id are for one card"), remedy=_("leave them out, or leave --count out"))
     if number is not None and seed is None:
         raise InputError(_("--number needs --seed"), remedy=_("the same seed and number make the same card"))
@@ -98,11 +98,11 @@ def issue(
         city=city,
         seed=seed,
     )
-    numbers = range(number or 1, (number or 1) + count)
+    numbers = range(number or 1, (number or 1) + (count or 1))
     inputs: list[Path | str] = [personality, *([keys] if keys else [])]
     roots = keys_of(keys)
     first = order(number=numbers[0])  # its errors come before a folder is made
-    if count == 1:
+    if count is None:
         check_output(output, inputs, replace=force)
         save_card(personalise(first, roots), output, tell)
         if as_json:
@@ -133,14 +133,16 @@ def issue(
         check_output(path, inputs, replace=force)
     cards = []
     issued = zip(numbers, paths, strict=True)
-    for each, path in track(issued, description=_("issuing"), total=count, console=Console(stderr=as_json)):
+    for each, path in track(issued, description=_("issuing"), total=len(paths), console=Console(stderr=as_json)):
         ordered = order(number=each)
         save_card(personalise(ordered, roots), path, tell)
         cards.append(_facts(ordered, path))
     if as_json:
         print_json("issue", {"cards": cards})
         return
-    click.echo(_("{folder}: {cards}", folder=output, cards=Phrase.plural("{count} card", "{count} cards", count=count)))
+    click.echo(
+        _("{folder}: {cards}", folder=output, cards=Phrase.plural("{count} card", "{count} cards", count=len(paths)))
+    )
 
 
 def _facts(order: Order, path: Path) -> dict[str, str]:

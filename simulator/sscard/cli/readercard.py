@@ -87,7 +87,10 @@ class ReaderCard:
             if armed.happened:
                 self._awaited.remove((fault, armed))
                 self._swapped |= isinstance(armed.fault, Swap)
-                yield _("fault {fault}: reached at command {nth}", fault=fault.label, nth=fault.nth)
+                line = _("fault {fault}: reached at command {nth}", fault=fault.label, nth=fault.nth)
+                if armed.obstacle:
+                    line += _(", without effect: {obstacle}", obstacle=armed.obstacle)
+                yield line
 
     def unreached(self) -> Iterator[str]:
         """A line for each fault that no command has reached."""

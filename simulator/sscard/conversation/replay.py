@@ -29,7 +29,7 @@ from sscard.conversation.scripts import (
 from sscard.conversation.wildcards import Wildcards
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import EITHER, Phrase, Sayable
-from sscard.standard.apdu import NoStatusWord, status_words
+from sscard.standard.apdu import status_words
 from sscard.standard.atr import HISTORICAL_LENGTH, SERIAL_LENGTH, historical_bytes
 from sscard.transport import Connection, TransportError, exchange
 
@@ -73,7 +73,7 @@ class Side:
     def complete(self, command: bytes) -> Exchange:
         """Send a command and fetch the whole answer, with the lengths that the card states in ``61xx`` and ``6Cxx``."""
         seen, received = len(self.recorder.events), b""
-        with suppress(PowerLost, TransportError, NoStatusWord):
+        with suppress(PowerLost, TransportError):
             data, sw = exchange(self.recorder, command)
             received = data + sw.to_bytes(2, "big")
         first, last = self.recorder.events[seen], self.recorder.events[-1]

@@ -112,11 +112,20 @@ def read_script(lines: Iterable[str], source: str) -> Iterator[Statement]:
 
 def check_pins(statements: Iterable[Statement], pins: Sequence[str], source: str) -> None:
     """Raise ``InputError`` for a missing or unsuitable PIN before sending any command."""
+    lacking: Send | None = None
+    needed = 0
     for statement in statements:
-        if isinstance(statement, Send):
-            if statement.obstacle:
-                return
+        if not isinstance(statement, Send):
+            continue
+        if statement.obstacle:
+            break
+        needed = max([needed, *pin_numbers(statement)])
+        if needed <= len(pins):
             fill(statement, pins, source)
+        lacking = lacking or (statement if needed > len(pins) else None)
+    if lacking is not None:
+        number = next(number for number in pin_numbers(lacking) if number > len(pins))
+        raise _pin_missing(number, pins, source, lacking.line, needed)
 
 
 def powered(statements: Iterable[Statement], on: bool = False) -> Iterator[Statement]:
@@ -298,17 +307,22 @@ def _pin(number: int, pins: Sequence[str], source: str, line: int) -> str:
     if number == 0:
         return ""
     if number > len(pins):
-        raise InputError(
-            Phrase("PIN {number} is needed here, PINs given: {count}", number=number, count=len(pins)),
-            file=source,
-            line=line,
-            remedy=Phrase.plural(
-                "give --pin {count} time: the PINs in the order in which they first appear",
-                "give --pin {count} times: the PINs in the order in which they first appear",
-                count=number,
-            ),
-        )
+        raise _pin_missing(number, pins, source, line, number)
     return encode_pin(pins[number - 1]).hex().upper()
+
+
+def _pin_missing(number: int, pins: Sequence[str], source: str, line: int, needed: int) -> InputError:
+    """The error at the first PIN that is missing; ``needed`` is the number of all PINs."""
+    return InputError(
+        Phrase("PIN {number} is needed here, PINs given: {count}", number=number, count=len(pins)),
+        file=source,
+        line=line,
+        remedy=Phrase.plural(
+            "give --pin {count} time: the PINs in the order in which they first appear",
+            "give --pin {count} times: the PINs in the order in which they first appear",
+            count=needed,
+        ),
+    )
 
 
 def _write(

@@ -12,6 +12,7 @@ from sscard.pickling import PortableError
 from sscard.standard.apdu import SW, status_words, tries_in
 from sscard.terminal.errors import ApduError, PinBlocked, UnknownAlgorithm, WrongPin
 from sscard.terminal.psam import PsamError
+from sscard.transport.connection import ShortAnswer
 from sscard.transport.faults import CardMute, CardRemoved, TransportError
 from sscard.transport.pcsc import CardReset
 
@@ -162,6 +163,7 @@ _TRANSPORT: Final[tuple[tuple[type[Exception], Code], ...]] = (
     (CardRemoved, Code.NO_CARD),
     (PowerLost, Code.NO_CARD),
     (CardMute, Code.NO_ANSWER),
+    (ShortAnswer, Code.NO_ANSWER),
     (CardReset, Code.NO_POWER),
     (PowerError, Code.NO_POWER),
     (TransportError, Code.READER),

@@ -147,13 +147,10 @@ class Terminal:
                 device.power_off()
 
     def send(self, command: bytes) -> Answer:
-        """Send a command to the open card; −4 if the answer is shorter than a status word."""
+        """Send a command to the open card."""
         if self._device is None:
             raise DriverError(Code.NOT_CONNECTED)
-        try:
-            return exchange(self._device, command)
-        except ValueError:
-            raise DriverError(Code.NO_ANSWER) from None
+        return exchange(self._device, command)
 
     def answer(self, asked: Any) -> object:
         """Answer a request of an operation with the PSAM."""

@@ -17,7 +17,7 @@ from socket import socket
 from time import monotonic
 from types import TracebackType
 from typing import Any, Final, NamedTuple, Self
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 from weakref import finalize
 
 from sscard.errors import InputError
@@ -39,6 +39,7 @@ LEAST_WAIT: Final = 0.001
 LONGEST_MESSAGE: Final = 4096
 """Bytes of a request or an answer."""
 SERVE: Final = "sscard hsm serve"
+NEW_TOKEN: Final = Phrase("remove the file, and a new token is made")
 RIGHT_TOKEN: Final = Phrase(
     "give the token file that the service prints when it starts: --hsm-token FILE, in Python token_file=FILE"
 )
@@ -113,6 +114,22 @@ class _NotUnderstood(HsmError):
     """The service does not understand the request."""
 
 
+def _check_url(url: str) -> tuple[SplitResult, tuple[str, int | None]]:
+    """The parts of a URL, and host and port; ``InputError`` if it is not that of a service."""
+    try:
+        parts = urlsplit(url)
+        place = (parts.hostname, parts.port) if parts.hostname and "@" not in parts.netloc else None
+        (parts.hostname or "").encode("idna")  # as the look-up of the host does
+    except ValueError:
+        place = None
+    if place is None or parts.scheme not in SCHEMES or _NOT_IN_URL.search(url) or not parts.path.isascii():
+        raise InputError(
+            Phrase("not the URL of an HSM service"),
+            remedy=Phrase("for example http://{host}:{port}", host=LOOPBACK, port=DEFAULT_PORT),
+        )
+    return parts, place
+
+
 class HttpHsm:
     """The HSM of the service at ``url``. It keeps its connections; thread-safe, and usable after a fork.
 
@@ -123,17 +140,7 @@ class HttpHsm:
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = TIMEOUT) -> None:
-        try:
-            parts = urlsplit(url)
-            place = (parts.hostname, parts.port) if parts.hostname and "@" not in parts.netloc else None
-            (parts.hostname or "").encode("idna")  # as the look-up of the host does
-        except ValueError:
-            place = None
-        if place is None or parts.scheme not in SCHEMES or _NOT_IN_URL.search(url) or not parts.path.isascii():
-            raise InputError(
-                Phrase("not the URL of an HSM service"),
-                remedy=Phrase("for example http://{host}:{port}", host=LOOPBACK, port=DEFAULT_PORT),
-            )
+        parts, place = _check_url(url)
         self._url = url
         self._connect = SCHEMES[parts.scheme]
         self._place = place
@@ -306,13 +313,14 @@ def _close_all(connections: deque[HTTPConnection]) -> None:
 
 def open_url(url: str, *, access: Access) -> HttpHsm:
     """The HSM service at ``http://HOST:PORT`` or ``https://HOST:PORT``."""
+    _check_url(url)  # before the token: a wrong URL needs none
     if access.token_file is None:
         raise HsmUnavailable(Phrase("the HSM at {url} needs a token, and no token file is given", url=url), RIGHT_TOKEN)
-    return HttpHsm(url, read_token(access.token_file))
+    return HttpHsm(url, read_token(access.token_file, RIGHT_TOKEN))
 
 
-def read_token(file: Path) -> str:
-    """The token in a file."""
+def read_token(file: Path, remedy: Phrase = NEW_TOKEN) -> str:
+    """The token in a file; ``remedy`` if it holds none."""
     try:
         token = file.read_text(encoding="ascii").strip()
     except (OSError, UnicodeDecodeError):
@@ -323,6 +331,6 @@ def read_token(file: Path) -> str:
         raise InputError(
             Phrase("holds no token: one line without spaces is expected"),
             file=str(file),
-            remedy=Phrase("remove the file, and a new token is made"),
+            remedy=remedy,
         )
     return token

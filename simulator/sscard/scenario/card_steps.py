@@ -12,11 +12,11 @@ from sscard.errors import InvalidValue
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.context import CHALLENGE_LENGTH, Bench, NotPossible
 from sscard.scenario.step import Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step
-from sscard.standard.apdu import command, split
+from sscard.standard.apdu import command
 from sscard.standard.cipher import MAC_LENGTH
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import MF, SSSE_NAME
-from sscard.transport import exchange
+from sscard.transport.connection import answer_to, exchange
 
 ChallengeUse = Literal["fresh", "last", "none"]
 """Get a new challenge; use the last one; use no challenge."""
@@ -60,7 +60,7 @@ class Apdu(Step):
     apdu: Annotated[Hex, Field(repr=False)]
 
     def run(self, bench: Bench) -> Outcome:
-        data, sw = split(bench.connection.transmit(self.apdu))
+        data, sw = answer_to(bench.connection, self.apdu)
         return Outcome(sw, data)
 
     def title(self) -> Sayable:
@@ -104,7 +104,7 @@ class GetChallenge(Step):
     get_challenge: Annotated[int, Field(ge=0, le=255)]
 
     def run(self, bench: Bench) -> Outcome:
-        data, sw = split(bench.connection.transmit(command(0x00, 0x84, 0x00, 0x00, le=self.get_challenge)))
+        data, sw = answer_to(bench.connection, command(0x00, 0x84, 0x00, 0x00, le=self.get_challenge))
         bench.challenge = data or bench.challenge
         return Outcome(sw, data)
 
@@ -140,7 +140,7 @@ class Authenticate(Step):
         )
         if asked.proof == "wrong":
             proof = bytes((proof[0] ^ 1,)) + proof[1:]
-        data, sw = split(bench.connection.transmit(command(0x00, 0x82, 0x00, number, proof)))
+        data, sw = answer_to(bench.connection, command(0x00, 0x82, 0x00, number, proof))
         return Outcome(sw, data)
 
     def title(self) -> Sayable:
@@ -324,7 +324,7 @@ def _send_safely(
     message = bench.hsm.safe_message(algorithm, address, bench.reference, factor, header, pin)
     if asked.mac == "wrong":
         message = message[:-1] + bytes((message[-1] ^ 1,))
-    data, sw = split(bench.connection.transmit(message))
+    data, sw = answer_to(bench.connection, message)
     return Outcome(sw, data)
 
 

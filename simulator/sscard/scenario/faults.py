@@ -7,6 +7,7 @@ a field to ``FaultData`` and a row to ``FAULTS``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -108,14 +109,27 @@ def read_fault(text: str) -> FaultData:
         raise InvalidValue(Phrase("{text!r} names no command", text=text), FORMS)
     if name not in FAULTS:
         raise InvalidValue(Phrase("no fault {name!r}", name=name), suggestion(name, FAULTS))
+    if not re.fullmatch("[0-9]{1,9}", nth) or not int(nth):
+        raise InvalidValue(Phrase("{place}: the number of a command expected, from 1", place=nth), FORMS)
+    form, expected = _VALUES.get(name, ("(?s).*", ""))
+    if not re.fullmatch(form, value):
+        raise InvalidValue(Phrase("{place}: {problem}", place=fault, problem=expected), FORMS)
     try:
         return FaultData.model_validate({name: value, "nth": nth})
     except ValidationError as error:
-        detail = error.errors(include_url=False, include_input=False)[0]
-        problem, remedy = problem_in(detail)
-        place = nth if "nth" in detail["loc"] else fault
-        raise InvalidValue(Phrase("{place}: {problem}", place=place, problem=problem), remedy or FORMS) from None
+        problem, remedy = problem_in(error.errors(include_url=False, include_input=False)[0])
+        problem = Phrase("{place}: {problem}", place=fault, problem=expected or problem)
+        raise InvalidValue(problem, remedy or FORMS) from None
 
+
+_VALUES: Final[dict[str, tuple[str, Phrase]]] = {
+    "removed": (r"before|during|after", Phrase("before, during or after expected")),
+    "mute": (r"", Phrase("takes no value")),
+    "slow": (r"[0-9]+(\.[0-9]+)?", Phrase("seconds expected, more than 0 and at most 60")),
+    "truncated": (r"[0-9]{1,9}", Phrase("a number of bytes expected, 1 to 257")),
+    "corrupted": (r"-?[0-9]{1,9}", Phrase("the position of a byte expected, -258 to 257")),
+}
+"""What a value in one word looks like, and what is expected of it; the personality has its own error."""
 
 FORMS: Final = Phrase(
     "expected one of: {words}",

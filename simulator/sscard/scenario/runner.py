@@ -21,10 +21,10 @@ from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.service import PinService
-from sscard.standard.apdu import NoStatusWord
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
 from sscard.terminal.errors import ApduError
 from sscard.transport import CardMute, CardRemoved, Connection, FaultyConnection, TransportError
+from sscard.transport.connection import ShortAnswer
 from sscard.transport.contactless import ContactlessReader
 
 logger = logging.getLogger("sscard.scenario")
@@ -139,10 +139,12 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
             return
         before = after
     for number, step in steps:
-        if any(owner is step and not armed.happened for owner, armed in bench.armed):
-            missed = Mismatch(step.verb, Phrase("a command meets the fault"), Phrase("no command reached it"))
-            yield StepResult(number, step, (), (missed,))
-            return
+        for owner, armed in bench.armed:
+            if owner is step and (armed.obstacle or not armed.happened):
+                actual = armed.obstacle or Phrase("no command reached it")
+                missed = Mismatch(step.verb, Phrase("a command meets the fault"), actual)
+                yield StepResult(number, step, (), (missed,))
+                return
 
 
 def perform(step: Step, bench: Bench) -> Outcome:
@@ -151,7 +153,7 @@ def perform(step: Step, bench: Bench) -> Outcome:
         return step.run(bench)
     except ApduError as error:
         return Outcome(error.sw, error.data)
-    except (PowerLost, CardRemoved, CardMute, NoStatusWord):
+    except (PowerLost, CardRemoved, CardMute, ShortAnswer):
         return Outcome(None)
     except PowerError:
         return Outcome(failure=Phrase("the card has no power: add a step `power_on:` before this one"))

@@ -75,7 +75,7 @@ _WITHOUT_REMEDY = (PinBlocked, AuthenticationFailed, KeyBlocked, CardUnusable)
 """Refusals of the card that end a case, besides a wrong PIN that leaves no try."""
 _KNOWN: Final = frozenset(SW)
 _UNANSWERED = (TransportError, ValueError)
-"""No answer, or less than a status word (``ValueError``): whether the card did it is unknown."""
+"""No answer, or one that makes no sense (``ValueError``): whether the card did it is unknown."""
 
 
 class PinService:

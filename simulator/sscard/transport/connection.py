@@ -4,10 +4,26 @@ from __future__ import annotations
 
 from typing import Protocol, runtime_checkable
 
-from sscard.standard.apdu import GET_RESPONSE_INS, SW, Answer, command, split
+from sscard.errors import TransportError
+from sscard.i18n.phrase import Phrase
+from sscard.standard.apdu import GET_RESPONSE_INS, SW, Answer, NoStatusWord, command, split
 
 OK, WRONG_LE, MORE_DATA = int(SW.OK), int(SW.WRONG_LE), int(SW.MORE_DATA)
 """Compared with every answer; plain numbers are faster than an enum."""
+
+
+class ShortAnswer(TransportError):
+    """The card answered less than a status word, so whether it executed the command is unknown."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(
+            Phrase.plural(
+                "the card answered {count} byte, at least 2 expected",
+                "the card answered {count} bytes, at least 2 expected",
+                count=length,
+            )
+        )
+        self.args = (length,)
 
 
 @runtime_checkable
@@ -30,20 +46,29 @@ class Connection(Protocol):
         """Send one command APDU; return data ‖ SW, 2–258 bytes."""
 
 
+def answer_to(connection: Connection, sent: bytes) -> Answer:
+    """The answer to one command, as the card gives it; ``ShortAnswer`` if it has no status word."""
+    answer = connection.transmit(sent)
+    try:
+        return split(answer)
+    except NoStatusWord:
+        raise ShortAnswer(len(answer)) from None
+
+
 def exchange(connection: Connection, sent: bytes) -> Answer:
     """Send a command and complete the exchange: repeat it on ``6Cxx``, fetch the data after ``61xx``.
 
-    ISO 7816-3 T=0; answers of a contactless card are returned unchanged.
+    ISO 7816-3 T=0; answers of a contactless card are returned unchanged. ``ShortAnswer`` if one has no status word.
     """
-    answer = split(connection.transmit(sent))
+    answer = answer_to(connection, sent)
     if answer.sw == OK:
         return answer
     if answer.sw & 0xFF00 == WRONG_LE and len(sent) <= 5:
-        answer = split(connection.transmit(sent[:4] + bytes((answer.sw & 0xFF,))))
+        answer = answer_to(connection, sent[:4] + bytes((answer.sw & 0xFF,)))
     if answer.sw & 0xFF00 != MORE_DATA:
         return answer
     data, sw = answer
     while sw & 0xFF00 == MORE_DATA:
-        more, sw = split(connection.transmit(command(0x00, GET_RESPONSE_INS, 0, 0, le=sw & 0xFF)))
+        more, sw = answer_to(connection, command(0x00, GET_RESPONSE_INS, 0, 0, le=sw & 0xFF))
         data += more
     return Answer(data, sw)

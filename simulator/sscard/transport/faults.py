@@ -9,7 +9,7 @@ from typing import Final
 
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import CardRemoved, TransportError
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.transport.connection import Connection
 
 __all__ = [
@@ -94,12 +94,16 @@ Fault = Removal | Mute | Slow | Truncated | Corrupted | Swap
 
 @dataclass(slots=True)
 class Armed:
-    """A fault that waits for its command; ``happened`` is set when the command arrives."""
+    """A fault that waits for its command; ``happened`` is set when the command arrives.
+
+    ``obstacle`` says why the fault cannot damage the answer it met: the answer is too short and arrives unchanged.
+    """
 
     fault: Fault
     ins: int | None
     left: int
     happened: bool = False
+    obstacle: Sayable = ""
 
     def counts(self, command: bytes) -> bool:
         return self.ins is None or command[INS : INS + 1] == bytes((self.ins,))
@@ -198,11 +202,17 @@ class FaultyConnection:
                 self._wait(seconds)
                 return answer
             case Truncated(length):
-                return self._ask(command)[:length]
+                answer = self._ask(command)
+                if length >= len(answer):
+                    due.obstacle = Phrase.plural(
+                        "the answer has only {count} byte", "the answer has only {count} bytes", count=len(answer)
+                    )
+                return answer[:length]
             case Corrupted(position, mask):
                 damaged = bytearray(self._ask(command))
                 if not -len(damaged) <= position < len(damaged):
-                    raise TransportError(Phrase("the answer has no byte {position} to corrupt", position=position))
+                    due.obstacle = Phrase("the answer has no byte {position} to corrupt", position=position)
+                    return bytes(damaged)
                 damaged[position] ^= mask
                 return bytes(damaged)
             case Swap(other):

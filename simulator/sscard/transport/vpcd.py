@@ -140,7 +140,7 @@ class VirtualReaderSlot:
         self._seat = Seat.EMPTY
         self._empty_until = 0.0
         self._connected: socket.socket | None = None
-        self._stopping = False
+        self._stopping = self._ended = False
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, name=f"vpcd {port}", daemon=True)
 
@@ -194,9 +194,13 @@ class VirtualReaderSlot:
             self.wait_for(Seat.EMPTY)
 
     def wait_for(self, *seats: Seat, timeout: float | None = None) -> bool:
-        """Wait until the slot is in one of these states; return False after ``timeout`` seconds."""
+        """Wait until the slot is in one of these states.
+
+        Return False after ``timeout`` seconds, or if the slot was stopped in another state: it reaches none any more.
+        """
         with self._changed:
-            done = self._changed.wait_for(lambda: self._failure is not None or self._seat in seats, timeout)
+            self._changed.wait_for(lambda: self._ended or self._seat in seats, timeout)
+            done = self._seat in seats
         self._raise_failure()
         return done
 
@@ -206,6 +210,7 @@ class VirtualReaderSlot:
                 self._serve(inserted)
         except Exception as error:
             self._failure = error  # raised by wait_for or stop
+        self._ended = True
         self._sit(Seat.EMPTY)
 
     def _next(self) -> _Insertion | None:
