@@ -128,7 +128,7 @@ CERTIFIED = replace(preset("v3-sm4"), certificate_application="stub")
         ({"name": "A" * 63}, "does not fit"),
         ({"certificate_pin": "1234"}, "v3-sm4 has no certificate application"),
         ({"personality": CERTIFIED, "administrator_pin": ""}, "a PIN of the certificate application is empty"),
-        ({"personality": replace(CERTIFIED, generation="1.0")}, "for cards of generation 3.0 only, this one is 1.0"),
+        ({"personality": replace(CERTIFIED, generation="2.0")}, "for cards of generation 3.0 only, this one is 2.0"),
     ],
 )
 def test_what_cannot_be_issued_is_an_input_error(wrong: dict[str, Any], named: str) -> None:

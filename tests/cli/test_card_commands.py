@@ -229,6 +229,19 @@ def test_show_counts_the_unlocks_under_a_limit(sscard: CommandLine, image: Path,
     assert "unlocks: 1 of 1" in sscard("show", card)[1]
     code, _, err = sscard("reset-pin", card, "--new", "123456")
     assert (code, "6983" in err) == (1, True)
+    assert "unlocks: 1 of 1 (unlock_limit), the PUK is blocked for ever" in sscard("show", card)[1]
+
+
+def test_a_short_name_leaves_its_extension_unwritten_whatever_fills_a_text(sscard: CommandLine, tmp_path: Path) -> None:
+    """Unwritten an is 00 [OC-22]."""
+    personality, card = tmp_path / "own.yaml", tmp_path / "card.db"
+    personality.write_text("based_on: v3-sm4\nname: own\nan_padding: 20\n", encoding="utf-8")
+    assert sscard("issue", "-o", card, "--personality", personality, "--name", "张三")[0] == 0
+    holder = load_card(card).profile.layout.ssse.fid
+    file = load_card(card).profile.layout.file(holder, 0x06)
+    assert bytes((0x4E, 20)) + bytes(20) in load_card(card).memory.strings[file.cell]
+    lines = [line for line in sscard("show", card, "--all")[1].splitlines() if "4E" in line]
+    assert ["not written" in line for line in lines] == [True]
 
 
 def test_tables_that_go_to_no_terminal_are_not_wrapped(image: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+import yaml
 
 import kit
 from kit.desk import Desk
@@ -177,6 +178,27 @@ def test_a_masked_log_becomes_a_scenario_on_the_personality_that_it_shows(sscard
     assert sscard("export", talk, "--as", "scenario", "-o", scenario)[0] == 0
     assert '"personality": "v1-des"' in scenario.read_text()
     assert sscard("run", scenario, "--personality", "v3-sm4")[0] == 0
+
+
+PKI, BANK = "00A404000C504B492EC9E7BBE1B1A3D5CF", "00A4040008A000000333010101"
+
+
+@pytest.mark.parametrize(
+    ("script", "choices"),
+    [
+        (f"{PKI} (61 12)\n", {"certificate_application": "stub"}),
+        (f"{BANK} (61 0C)\n", {"bank_application": "yes"}),
+        (f"{PKI} (6A 82)\n{BANK} (6A 82)\n", None),
+    ],
+)
+def test_a_scenario_has_the_choices_that_the_recording_shows(
+    sscard: CommandLine, tmp_path: Path, script: str, choices: dict[str, str] | None
+) -> None:
+    scenario, ssse = tmp_path / "talk.yaml", "00A404000F7378312E73682EC9E7BBE1B1A3D5CF (61 1E)\n"
+    assert sscard("export", "-", "--as", "scenario", "-o", scenario, stdin=ssse + script)[0] == 0
+    card = yaml.safe_load(scenario.read_text())["card"]
+    assert (card["personality"], card.get("choices")) == ("v3-sm4", choices)
+    assert sscard("run", scenario)[0] == 0
 
 
 def test_a_command_without_a_verb_is_a_comment(sscard: CommandLine) -> None:

@@ -18,7 +18,7 @@ from sscard.conversation import Recorder
 from sscard.conversation.recording import RecordingWriter
 from sscard.hsm import HsmError, SoftHsm
 from sscard.hsm.server import HsmServer
-from sscard.issuer import CardReference, Holder, KeyHierarchy, personalise, preset
+from sscard.issuer import CardReference, Holder, KeyHierarchy, builtin_keys, personalise, preset
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.issuer.hierarchy import KeyFile, builtin_key_file
 from sscard.standard.tree import Account
@@ -259,6 +259,19 @@ def test_a_card_that_cannot_be_identified_ends_with_1(sscard: CommandLine, tmp_p
     )
     assert (code, out) == (1, "")
     assert "the card refused: SELECT SSSE: 6A81" in error
+
+
+def test_masked_data_that_no_key_computes_are_not_replayable(sscard: CommandLine, tmp_path: Path) -> None:
+    """VERIFY CERTIFICATE PIN: its cryptogram is none of the issuer's."""
+    card = replace(preset("v3-sm4"), certificate_application="stub")
+    save_card(personalise(kit.order_of(card), builtin_keys()), tmp_path / "card.db")
+    script = "00A404000C504B492EC9E7BBE1B1A3D5CF\n0084000010\n0020018110" + 16 * "00" + "\n0084000008\n"
+    talk = tmp_path / "talk.jsonl"
+    assert sscard("record", tmp_path / "card.db", "-o", talk, stdin=script)[0] == 0
+    plain, computed = (sscard("replay", talk, tmp_path / "card.db", *keys) for keys in ((), KEYS))
+    assert (plain[0], computed[0]) == (1, 1)
+    for out in (plain[1], computed[1]):
+        assert f"{talk}:5: VERIFY CERTIFICATE PIN (user PIN): not replayable" in out
 
 
 def test_a_key_that_no_card_has_is_named(sscard: CommandLine, tmp_path: Path) -> None:

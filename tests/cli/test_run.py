@@ -121,6 +121,43 @@ def test_a_forced_personality_takes_the_place_of_those_named(sscard, folder):
     assert "v3-sm4" not in out
 
 
+STUB = """name: Certificates
+proves: The stub is there.
+card: {personality: v3-sm4, choices: {certificate_application: stub}}
+steps: [{select: 53532E434552542E41444631}]
+"""
+
+
+def test_a_scenario_that_fits_no_card_of_the_forced_personality_is_left_out(sscard, folder):
+    (folder / "stub.yaml").write_text(STUB)
+    report, junit, html, trace = (folder / f"report.{kind}" for kind in ("json", "xml", "html", "txt"))
+    files = (*("--report", f"json={report}", "--junit", junit, "--html", html), "--trace", trace)
+    code, out, _ = sscard("run", folder / "good.yaml", folder / "stub.yaml", "--personality", "v1-des", *files)
+    assert (code, out.splitlines()[-1]) == (0, "1 passed, 0 failed, 1 not applicable")
+    good, stub = json.loads(report.read_text())["results"]
+    assert (good["verdict"], good["reason"]) == ("passed", "")
+    assert (stub["verdict"], stub["personality"]) == ("not applicable", "v1-des")
+    assert "'stub' is for cards of generation 3.0 only" in stub["reason"]
+    assert 'skipped="1"' in junit.read_text()
+    for text in (out, html.read_text(), trace.read_text()):
+        assert "stub.yaml:3:" in text
+        assert "not applicable: " in text
+
+
+def test_a_run_of_only_left_out_scenarios_is_an_error(sscard, folder):
+    (folder / "stub.yaml").write_text(STUB)
+    code, _, err = sscard("run", folder / "stub.yaml", "--personality", "v1-des")
+    assert code == 2
+    assert "stub.yaml:3:" in err
+
+
+def test_a_choice_that_no_card_has_is_an_error_with_a_forced_personality_too(sscard, folder):
+    (folder / "stub.yaml").write_text(STUB.replace("certificate_application: stub", "certificate_aplication: stub"))
+    code, _, err = sscard("run", folder / "good.yaml", folder / "stub.yaml", "--personality", "v1-des")
+    assert code == 2
+    assert "did you mean 'certificate_application'?" in err
+
+
 def test_without_paths_the_built_in_suite_runs(sscard):
     code, out, _ = sscard("run", "-k", "window and leaked")
     assert code == 0

@@ -253,6 +253,15 @@ def test_a_walk_over_names_is_followed() -> None:
     assert "card mode" in talk("00B28F2803")
 
 
+def test_ssse_below_the_mf_is_named() -> None:
+    select = bytes.fromhex("00A4000002DDF1")
+    assert say(explain_command(select)) == "SELECT (DDF1 SSSE)"
+    selection = Selection()
+    selection.follow(bytes.fromhex("00A4000002DF01"), b"\x90\x00")
+    selection.follow(select, b"\x90\x00")
+    assert selection.df == build_layout("3.0").ssse.fid
+
+
 def test_a_card_of_the_first_generation_is_explained_by_its_own_files() -> None:
     talk = Talk("v1-des")
     talk.desk.verify()

@@ -209,6 +209,7 @@ AS_IT_IS = {
     "must change": "a word of place policies",
     "query only": "a word of place policies",
     "not valid": "a fact of the journal",
+    "not applicable": "a verdict",
     "sscard card image": "a format",
     "sscard recording": "a format",
     "sscard journal": "what a key is checked with",

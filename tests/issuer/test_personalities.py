@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from kit.programs import CommandLine
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
@@ -58,6 +60,20 @@ WRONG = [
     ("a list of words", "algorithm: SM4", "algorithm: SM4\nblocked_query: [6983]", (4, 1), "four hex digits"),
     ("a FID too long", "algorithm: SM4", "algorithm: SM4\nssse_fid: 3F0000", (4, 1), "four hex digits"),
     ("a FID below zero", "algorithm: SM4", "algorithm: SM4\nssse_fid: -001", (4, 1), "four hex digits"),
+    (
+        "a FID of a file",
+        "algorithm: SM4",
+        "algorithm: SM4\nssse_fid: EF05",
+        (4, 1),
+        "EF05 belongs to an application, or is no FID of a DF",
+    ),
+    (
+        "a FID of nothing",
+        "algorithm: SM4",
+        "algorithm: SM4\nssse_fid: FFFF",
+        (4, 1),
+        "FFFF belongs to an application, or is no FID of a DF",
+    ),
     ("a field twice", "algorithm: SM4", "algorithm: SM4\nalgorithm: DES", (4, 1), "given twice"),
     ("a generation not there", '"3.0"', '"4.0"', (2, 1), "'1.0', '2.0' or '3.0'"),
     (
@@ -66,6 +82,20 @@ WRONG = [
         'generation: "2.0"\ncertificate_application: stub\n',
         (3, 1),
         "certificate_application: 'stub' is for cards of generation 3.0 only, this one is 2.0",
+    ),
+    (
+        "the applications of the annex on a 1.0 card",
+        '"3.0"',
+        '"1.0"\noptional_applications: yes',
+        (3, 1),
+        "optional_applications: 'yes' is for cards of generation 2.0 or 3.0 only, this one is 1.0",
+    ),
+    (
+        "the health application on a 1.0 card",
+        '"3.0"',
+        '"1.0"\nhealth_application: yes',
+        (3, 1),
+        "health_application: 'yes' is for cards of generation 2.0 or 3.0 only, this one is 1.0",
     ),
     ("a level not there", "algorithm: SM4", "algorithm: SM4\ncertificate_application: full", (4, 1), "'stub'"),
     ("a field left out", "algorithm: SM4\n", "", (1, 1), "'algorithm' is missing"),
@@ -82,6 +112,39 @@ def test_wrong_personalities(own: Path, was: str, now: str, place: tuple[int, in
         find_personality(str(own))
     assert str(refused.value).startswith(f"{own}:{place[0]}:{place[1]}: ")
     assert says in str(refused.value)
+
+
+def test_a_choice_of_the_base_is_not_inherited_by_a_generation_without_it(own: Path) -> None:
+    own.write_text('based_on: v3-sm4\nname: mine\ngeneration: "1.0"\n')
+    assert not find_personality(str(own)).health_application
+
+
+@pytest.mark.parametrize("fields", ["based_on: v3-sm4\nfci_algorithm: no", 'generation: "1.0"\nalgorithm: SM4'])
+def test_a_card_whose_algorithm_no_terminal_takes_is_issued_with_a_warning(
+    sscard: CommandLine, tmp_path: Path, fields: str
+) -> None:
+    own, card = tmp_path / "own.yaml", tmp_path / "card.db"
+    own.write_text(f"{fields}\nname: own\n")
+    warning = (
+        "warning: fci_algorithm: no: terminals take DES/3DES for a card whose FCI names no algorithm, this one has SM4"
+    )
+    code, out, error = sscard("personality", "check", own, "--json")
+    assert (code, json.loads(out)["warnings"]) == (0, [error.removesuffix("\n")])
+    assert error.startswith(warning)
+    assert error.endswith("set fci_algorithm: yes\n")
+    code, _, error = sscard("issue", "--personality", own, "-o", card)
+    assert code == 0
+    assert error.startswith(warning)
+    code, _, error = sscard("reset-pin", card, "--new", "654321")
+    assert code == 1
+    assert "2 tries left" in error
+
+
+@pytest.mark.parametrize("fields", ["", "fci_algorithm: yes", "algorithm: SM4\nfci_algorithm: yes"])
+def test_no_warning_for_a_card_that_terminals_use(sscard: CommandLine, tmp_path: Path, fields: str) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text(f"based_on: v1-des\n{fields}\nname: own\n")
+    assert sscard("personality", "check", own)[0::2] == (0, "")
 
 
 @pytest.mark.parametrize("algorithm", ["SSF33", "SM1"])

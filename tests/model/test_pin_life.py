@@ -114,7 +114,7 @@ def test_oracle_and_presets_start_from_the_same_choices(name: str, block: int) -
     personality = preset(name)
     expected = asdict(choices_of(personality.generation))
     assert {field: getattr(personality, field) for field in expected} == expected
-    assert PinLife(name, Choices(), b"").oracle.block == block
+    assert PinLife(name, choices_of(personality.generation), b"").oracle.block == block
 
 
 def test_the_dice_prove_the_pins_of_the_certificate_application() -> None:

@@ -88,6 +88,8 @@ def test_any_word_has_both_texts(sw: int) -> None:
         (0x6101, "1 byte waiting"),
         (0x6119, "25 bytes"),
         (0x6C0B, "11 is right"),
+        (0x6C00, "256 is right"),
+        (0x6282, "fewer bytes than Le"),
         (0x6983, "blocked"),
     ],
 )

@@ -169,6 +169,22 @@ def test_remove_after_takes_it_out_once_the_answer_has_left(
         assert wrong_pin(connection) == "63C4"
 
 
+def test_remove_after_counts_only_what_reaches_the_card(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
+) -> None:
+    options = ("--contactless", "--remove-after", 2)
+    with running("insert", image, "--port", pcscd.port(reader), *options) as program:
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
+        connection.power_on()
+        for _turn in range(3):
+            assert split(connection.transmit(bytes.fromhex("FFCA000000"))).sw == 0x9000
+        assert split(connection.transmit(SELECT)).sw == 0x9000
+        with suppress(CardRemoved):
+            connection.transmit(ASK_TRIES)
+        connection.power_off()
+        assert program.line_with("out of the reader")
+
+
 def test_the_contactless_side(pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection) -> None:
     with running("insert", image, "--port", pcscd.port(reader), "--contactless"):
         assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)

@@ -318,7 +318,7 @@ class OtherFci(Wire):
 CASES = {
     "07": ("510100", "the card names algorithm 07, which is unknown; known are 01 DES/3DES, 02 SSF33, 03 SM4"),
     "02": ("510100", "algorithm 02 is not supported; supported: 01 DES, 03 SM4"),
-    "": ("110100", "algorithm 02 is not supported; supported: 01 DES, 03 SM4"),
+    "": ("110100", "(an FCI without an algorithm means 02 on a card of city 11)"),
 }
 
 

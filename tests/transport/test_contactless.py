@@ -13,8 +13,10 @@ from sscard.chip.engine import PowerError
 from sscard.issuer import preset
 from sscard.issuer.cardfile import open_card, save_card
 from sscard.standard.atr import historical_bytes
+from sscard.transport import CardMute
 from sscard.transport.connection import Connection
 from sscard.transport.contactless import ContactlessReader
+from sscard.transport.faults import FaultyConnection, Mute
 
 UID = bytes.fromhex("FFCA000000")
 
@@ -87,3 +89,24 @@ def test_a_card_file_keeps_its_uid_and_shows_none_over_contact(tmp_path: Path) -
     with open_card(tmp_path / "card.db", Random(1)) as card:
         card.power_on()
         assert card.transmit(UID) == b"\x6e\x00"
+
+
+def test_a_fault_waits_for_a_command_that_reaches_the_card() -> None:
+    faulty = FaultyConnection(reader_of(), contact=False)
+    faulty.power_on()
+    armed = faulty.arm(Mute(), nth=2)
+    for _turn in range(3):
+        assert faulty.transmit(UID)[-2:] == b"\x90\x00"
+    faulty.transmit(bytes.fromhex("0084000008"))
+    faulty.transmit(UID)
+    assert not armed.happened
+    with pytest.raises(CardMute):
+        faulty.transmit(bytes.fromhex("0084000008"))
+
+
+def test_a_contact_card_gets_every_command_and_all_count() -> None:
+    faulty = FaultyConnection(card_of("v3-sm4").chip(Random(1)))
+    faulty.power_on()
+    faulty.arm(Mute())
+    with pytest.raises(CardMute):
+        faulty.transmit(UID)

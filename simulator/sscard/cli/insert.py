@@ -29,6 +29,7 @@ from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Phrase
+from sscard.transport.connection import GET_DATA
 
 if TYPE_CHECKING:
     from sscard.cli.readercard import ReaderCard
@@ -176,6 +177,8 @@ class _Insertion:
         for line in self._treated.reached():
             click.echo(line)
         self._treated.after(self._slot)
+        if not self._card.contact and command[: len(GET_DATA)] == GET_DATA:
+            return  # the reader answered
         self._commands += 1
         if self._commands == self._remove_after:
             self._commands = 0

@@ -78,6 +78,7 @@ def issue(
     from sscard.cli.target import keys_of, tell
     from sscard.issuer import find_personality, find_place, order_card, personalise
     from sscard.issuer.cardfile import save_card
+    from sscard.issuer.personalities import served_as
 
     if count is not None and count > 1 and (name or id_number):
         raise InputError(_("--name and --id are for one card"), remedy=_("leave them out, or leave --count out"))
@@ -102,6 +103,9 @@ def issue(
     inputs: list[Path | str] = [personality, *([keys] if keys else [])]
     roots = keys_of(keys)
     first = order(number=numbers[0])  # its errors come before a folder is made
+    warning = served_as(product, city)
+    if warning:
+        tell(warning)
     if count is None:
         check_output(output, inputs, replace=force)
         save_card(personalise(first, roots), output, tell)

@@ -9,7 +9,7 @@ from sscard.cli.options import json_option
 from sscard.cli.output import print_json
 from sscard.cli.types import PERSONALITY
 from sscard.cli.usage import argument, group
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import N_, _, say
 
 which_argument = argument("which", type=PERSONALITY, help=N_("A preset or a personality file."))
 
@@ -76,11 +76,17 @@ def show(which: str, as_json: bool) -> None:
 @which_argument
 @json_option
 def check(which: str, as_json: bool) -> None:
-    """Check a personality file and report the first error with its line."""
+    """Check a personality file: report the first error with its line, and what terminals cannot use."""
+    from sscard.cli.target import tell
     from sscard.issuer import find_personality
+    from sscard.issuer.issue import CITY
+    from sscard.issuer.personalities import served_as
 
-    name = find_personality(which).name
+    found = find_personality(which)
+    name, warning = found.name, served_as(found, CITY)
+    if warning:
+        tell(warning)
     if as_json:
-        print_json("personality-check", {"file": which, "name": name})
+        print_json("personality-check", {"file": which, "name": name, "warnings": [say(warning)] if warning else []})
     else:
         click.echo(_("{file}: {name} is good", file=which, name=name))

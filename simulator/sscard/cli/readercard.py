@@ -43,7 +43,7 @@ class ReaderCard:
         self._treatment = treatment
         self._wait = ending.wait
         self._contact = card.contact
-        self._faulty = FaultyConnection(self._timed(card, card.card), wait=self._wait)
+        self._faulty = FaultyConnection(self._timed(card, card.card), wait=self._wait, contact=card.contact)
         self.connection: Connection = self._faulty
         self._awaited: list[tuple[FaultData, Armed]] = [
             (fault, self._faulty.arm(fault.fault(self._issue), nth=fault.nth)) for fault in treatment.faults

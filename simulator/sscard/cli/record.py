@@ -368,7 +368,11 @@ def _compare_scenarios(path: Path, left: str, right: str, seed: int, show_all: b
     from sscard.scenario import find_scenarios, run_scenario
     from sscard.scenario.side_by_side import differing_steps
 
-    one, other = (run_scenario(find_scenarios([path], find_personality(name))[0], seed) for name in (left, right))
+    scenarios = [find_scenarios([path], find_personality(name))[0] for name in (left, right)]
+    for scenario in scenarios:
+        if scenario.misfit:
+            raise scenario.misfit
+    one, other = (run_scenario(scenario, seed) for scenario in scenarios)
     found = differing_steps(one, other, (left, right))
     shown = found if show_all else found[:1]
     if as_json:

@@ -146,7 +146,11 @@ def _render(console: Console, card: Card, reveal_keys: bool, *, show_all: bool) 
         )
     )
     if personality.unlock_limit:
-        console.print(_("unlocks: {used} of {limit}", used=_unlocks(card), limit=personality.unlock_limit))
+        used, limit = _unlocks(card), personality.unlock_limit
+        text = _("unlocks: {used} of {limit}", used=used, limit=limit)
+        if used >= limit:
+            text = _("unlocks: {used} of {limit} (unlock_limit), the PUK is blocked for ever", used=used, limit=limit)
+        console.print(text)
     own = _certificates(snapshot)
     if own:
         user, administrator = own["user"], own["administrator"]

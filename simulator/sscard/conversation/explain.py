@@ -15,7 +15,7 @@ from sscard.standard.certificates import fid_from
 from sscard.standard.cipher import ALGORITHM_NAMES
 from sscard.standard.encoding import decode_an, decode_cn, records
 from sscard.standard.generations import NEWEST, build_layout
-from sscard.standard.tree import MF, DfSpec, FileSpec, Item, Layout, Structure
+from sscard.standard.tree import MF, SSSE_BELOW_MF, DfSpec, FileSpec, Item, Layout, Structure
 
 SELECT_INS, READ_RECORD_INS = SELECT.ins, READ_RECORD.ins
 RECORD_INS = (READ_RECORD_INS, UPDATE_RECORD.ins)
@@ -84,7 +84,7 @@ class Selection:
             found = self._named(data, command[3])
         else:
             fid = fid_from(self._df.certificates, int.from_bytes(data, "big"), self._layout.ssse.fid)
-            found = self._layout.df(fid)
+            found = self._layout.df(self._layout.ssse.fid if fid == SSSE_BELOW_MF else fid)
         if found is not None:
             self._df, self._ef, self._selecting = found, None, True
             return

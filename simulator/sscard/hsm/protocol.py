@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from sscard.errors import HsmError, HsmUnavailable
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.hierarchy import Address, CardReference, Use
-from sscard.standard.cipher import FACTOR_LENGTH, SUITES, SUPPORTED, Suite
+from sscard.standard.cipher import FACTOR_LENGTH, SSF33_ID, SUITES, SUPPORTED, Suite
+from sscard.standard.suite import SSF33_CITIES
 
 __all__ = ["Access", "CheckedHsm", "Hsm", "HsmError", "HsmUnavailable", "factor_refusal"]
 
@@ -167,11 +168,16 @@ def _suite(algorithm: int) -> Suite:
     try:
         return SUITES[algorithm]
     except KeyError:
-        raise HsmError(
-            Phrase(
-                "algorithm {algorithm:02X} is not supported; supported: {names}", algorithm=algorithm, names=SUPPORTED
+        values: dict[str, Sayable] = {"algorithm": algorithm, "names": SUPPORTED}
+        problem = Phrase("algorithm {algorithm:02X} is not supported; supported: {names}", **values)
+        if algorithm == SSF33_ID:
+            problem = Phrase(
+                "algorithm {algorithm:02X} is not supported; supported: {names} "
+                "(an FCI without an algorithm means {algorithm:02X} on a card of city {city})",
+                **values,
+                city=SSF33_CITIES,
             )
-        ) from None
+        raise HsmError(problem) from None
 
 
 def factor_refusal(suite: Suite, factor: bytes) -> Phrase:

@@ -17,7 +17,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import KeyFile, RootKey, Use
 from sscard.issuer.personalities import PRESETS, personality_of, preset, written_fields
 from sscard.issuer.places import Place, place_of
-from sscard.standard.choices import Personality
+from sscard.standard.choices import CHOICES, Personality
 from sscard.standard.cipher import SUITES
 
 T = TypeVar("T")
@@ -100,14 +100,18 @@ def read_personality(path: Path) -> Personality:
     if base not in PRESETS:
         problem = Phrase("no personality {base!r}", base=base)
         raise document.error(("based_on",), problem, suggestion(str(base), PRESETS))
-    for field, value in written_fields(dataclasses.asdict(preset(base))).items():
-        content.setdefault(field, value)
-    return personality_in(document)
+    return vary(preset(base), document)
 
 
 def vary(base: Personality, changes: Document) -> Personality:
     """A personality with the fields changed by a document (or a part of one)."""
-    fields = written_fields(dataclasses.asdict(base))
+    generation = changes.content.get("generation", base.generation)
+    fields = {
+        name: value
+        for name, value in written_fields(dataclasses.asdict(base)).items()
+        # A choice of some generations is not that of a card of another one, which has its own default.
+        if generation == base.generation or name not in CHOICES or not CHOICES[name].generations
+    }
     return personality_in(Document(fields | changes.content, changes.places, changes.source, changes.root))
 
 

@@ -262,7 +262,7 @@ def _written(layout: Layout, files: dict[tuple[int, int], dict[int, str]], paddi
 
 def _value(item: Item, texts: dict[int, str], padding: int) -> bytes:
     text = texts.get(item.tag)
-    if text is None:
+    if not text:
         return item.blank()
     if item.tag == IDENTIFICATION_CODE:  # of type cn, but contains the hex digit D
         return bytes.fromhex(text)

@@ -11,6 +11,8 @@ from sscard.errors import InputError, suggestion
 from sscard.fields import PROBLEMS, Path_, check_names, one_of, whole_number, wrong_value, yes_or_no
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.standard.choices import CHOICES, Choice, Personality, make_personality
+from sscard.standard.cipher import ALGORITHM_NAMES, SUITES_BY_NAME
+from sscard.standard.suite import algorithm_of
 
 PRESETS: Final = {
     preset.name: preset
@@ -53,20 +55,35 @@ def personality_of(fields: Mapping[str, object]) -> Personality:
 
 def check_generation(personality: Personality) -> None:
     """``FieldError`` names the first field whose value no card of this generation can have."""
+    generation = personality.generation
     for field in dataclasses.fields(Personality):
         choice, value = CHOICES.get(field.name), getattr(personality, field.name)
-        if choice is None or not choice.generations or value == field.default:
+        if choice is None or not choice.generations or value == dict(choice.older).get(generation, field.default):
             continue
-        if personality.generation not in choice.generations:
+        if generation not in choice.generations:
             only = Phrase.joined(EITHER, choice.generations)
             problem = Phrase(
                 "{value!r} is for cards of generation {generations} only, this one is {generation}",
-                value=value,
+                value=("no", "yes")[value] if isinstance(value, bool) else value,
                 generations=only,
-                generation=personality.generation,
+                generation=generation,
             )
             remedy = Phrase("leave it out, or set generation: {generation}", generation=choice.generations[-1])
             raise wrong_value((field.name,), problem, remedy)
+
+
+def served_as(personality: Personality, city_code: str) -> Phrase | None:
+    """What a terminal takes a card of this product for, if it is another algorithm than its own."""
+    own = SUITES_BY_NAME[personality.algorithm]
+    taken = own.algorithm_id if personality.fci_algorithm else algorithm_of(b"", city_code)
+    if taken == own.algorithm_id:
+        return None
+    return Phrase(
+        "warning: fci_algorithm: no: terminals take {taken} for a card whose FCI names no algorithm, this one has "
+        "{own}; each reset and unblock will cost a try of the PUK; set fci_algorithm: yes",
+        taken=ALGORITHM_NAMES[taken],
+        own=own.name,
+    )
 
 
 def _value_of(name: str, written: object) -> object:
@@ -100,7 +117,7 @@ def _hex(path: Path_, written: object, choice: Choice) -> int:
             path, Phrase("two hex digits expected") if digits == 2 else Phrase("four hex digits expected")
         )
     number = int(written, 16)
-    if choice.allowed and number not in choice.allowed:
+    if choice.allowed and number not in (*choice.allowed, *choice.refused):
         choices = ", ".join(f"{each:0{digits}X}" for each in choice.allowed)
         raise wrong_value(
             path, Phrase("{value} is not open here", value=written), Phrase("expected one of: {words}", words=choices)

@@ -13,11 +13,9 @@ from sscard.model.files import records
 from sscard.model.oracle import Oracle, digits, padded
 from sscard.proof.pinlife import FIXED, OWN, Fault, Move, PinLife
 from sscard.standard.certificates import CRYPTOGRAM_LENGTH
-from sscard.standard.choices import CertificateLevel
+from sscard.standard.choices import CHOICES, CertificateLevel
 
 PRESETS: Final = ("v3-sm4", "v2-3des", "v1-des")
-CERTIFICATES_ON: Final = "v3-sm4"
-"""The preset whose generation has the certificate application."""
 PINS: Final = [
     bytes.fromhex(pin)
     for pin in ("123456", "654321", "1234", "12345F", "12345678901234", "123456789012345F", "1234567890123456")
@@ -85,12 +83,14 @@ def draw_life(random: Random) -> PinLife:
     Half of the cards that can have it have the certificate application.
     """
     name = random.choice(PRESETS)
-    choices = choices_of(preset(name).generation)
+    generation = preset(name).generation
+    own = choices = choices_of(generation)
     choices = replace(choices, certificate_application=random.choice(get_args(CertificateLevel)))
     if random.random() < 0.5:
         choices = Choices(**{field: random.choice(values) for field, values in ALTERNATIVES.items()})
-    if name != CERTIFICATES_ON:
-        choices = replace(choices, certificate_application="absent")
+    # Of a choice that cards of other generations only have, the card has the default.
+    foreign = (field for field in ALTERNATIVES if generation not in (CHOICES[field].generations or generation))
+    choices = replace(choices, **{field: getattr(own, field) for field in foreign})
     return PinLife(name, choices, random.choice([*PINS, b""]), contact=random.random() < 0.5)
 
 

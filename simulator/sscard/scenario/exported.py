@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from sscard.card import Personality
 from sscard.conversation.explain import explain_command
-from sscard.conversation.redaction import DATA, MASK
+from sscard.conversation.redaction import DATA, LC, MASK
 from sscard.conversation.scripts import ANY, Power, Send, Statement, fill, fits, pin_numbers, plain_bytes, powered
 from sscard.document import Document, Place
 from sscard.i18n.language import say
@@ -27,32 +28,56 @@ from sscard.scenario.reader import CardData, Scenario
 from sscard.scenario.runner import bench_of, perform, view_at
 from sscard.scenario.step import Step, View, show_state
 from sscard.scenario.verbs import VERBS
+from sscard.standard.certificates import BANK, CERTIFICATE_DFS
+from sscard.standard.choices import CHOICES
 from sscard.standard.cipher import SUITES_BY_NAME
-from sscard.standard.generations import OLDEST
+from sscard.standard.generations import NEWEST, OLDEST, build_layout
 from sscard.standard.suite import ALGORITHM, ISSUER_DATA
-from sscard.standard.tree import SSSE_NAME
-from sscard.terminal.renewal import DONE, EXTERNAL, LOCAL, WRONG, grouped, is_computed, joined, sets_pin
+from sscard.standard.tree import SSSE_NAME, DfSpec
+from sscard.terminal.renewal import DONE, EXTERNAL, FETCHED, LOCAL, WRONG, grouped, is_computed, joined, sets_pin
 
 POWER: Final = {"on": "power_on", "off": "power_off", "reset": "reset"}
 BY_NAME, BY_EF, BY_FID = "00A40400", "00A40200", "00A40000"
 READ_TAG = re.compile("00B2([0-9A-F]{2})00")
 VERIFY, CHANGE, CHALLENGE = "00200000", "805E0100", "00840000"
+SELECTED: Final[dict[str, tuple[tuple[DfSpec, ...], Any]]] = {
+    "certificate_application": (CERTIFICATE_DFS, "stub"),
+    "bank_application": ((BANK,), True),
+}
+"""The DFs that exist on a card with this choice only."""
 NEW_PIN: Final = "246810"
 """The PIN that a reset sets if nothing verifies it later."""
 
 
-def suited_personality(statements: Iterable[Statement]) -> Personality:
+def suited_personality(statements: Sequence[Statement]) -> Personality:
     """The first preset with the algorithm and the specification version that a recording shows, else the default."""
     data = "".join(each.data or "" for each in statements if isinstance(each, Send))
     algorithm = re.search(f"{ISSUER_DATA.hex().upper()}03{ALGORITHM:02X}01([0-9A-F]{{2}})", data)
     version = re.search("03043([1-9])2E3030", data)  # item 03 of EF05, as 1.00
     oldest = not algorithm and f"840F{SSSE_NAME.hex().upper()}" in data  # its FCI names no algorithm
+    if "certificate_application" in shown_choices(statements) or not (algorithm or version or oldest):
+        return preset(DEFAULT)
     for found in map(preset, presets()):
         if algorithm and int(algorithm[1], 16) != SUITES_BY_NAME[found.algorithm].algorithm_id:
             continue
         if found.generation == f"{version[1]}.0" if version else (found.generation == OLDEST) == oldest:
             return found
     return preset(DEFAULT)
+
+
+def shown_choices(statements: Iterable[Statement], generation: str = NEWEST) -> dict[str, Any]:
+    """The choices without which no card of a generation selects the DFs that a recording shows."""
+    sends = (each for each in statements if isinstance(each, Send) and each.command.startswith(BY_NAME))
+    done = [plain_bytes(each) for each in sends if each.sws and each.sws[0].startswith((DONE, FETCHED))]
+    known = build_layout(generation).dfs
+    names = [sent[DATA : DATA + sent[LC]] for sent in done]
+    names = [name for name in names if not any(df.aid.startswith(name) for df in known)]
+    return {
+        choice: value
+        for choice, (dfs, value) in SELECTED.items()
+        if generation in (CHOICES[choice].generations or generation)
+        if any(df.aid.startswith(name) for df in dfs for name in names)
+    }
 
 
 def write_scenario(statements: Sequence[Statement], name: str, personality: Personality, named: str) -> str:
@@ -67,6 +92,10 @@ def write_scenario(statements: Sequence[Statement], name: str, personality: Pers
         card["tries_left"] = pins.tries
     if not {"61", "6C"}.intersection(words):
         card["interface"] = "contactless"
+    choices = shown_choices(statements, personality.generation)
+    personality = replace(personality, **choices)
+    if choices:
+        card["choices"] = {choice: "yes" if value is True else value for choice, value in choices.items()}
     document = Document(card, {(): Place(1, 1)}, name)
     made = document.as_model(CardData)
     proves = say(Phrase("The card answers the recorded commands as it was recorded."))

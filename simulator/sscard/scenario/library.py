@@ -64,8 +64,9 @@ def run_scenarios(
     ``paths`` are scenario files and folders, by default the built-in suite.
     ``select`` is an expression of words with ``and``, ``or``, ``not`` and
     parentheses, as of ``sscard run -k``. ``personality``, a preset or a path,
-    replaces those that the scenarios name. The same ``seed`` gives the same
-    bytes on the wire.
+    replaces those that the scenarios name; the result of a scenario whose
+    ``choices`` no such card can have is ``not applicable``. The same ``seed``
+    gives the same bytes on the wire.
 
     A scenario that fails is a result whose ``passed`` is false and whose
     ``failure`` is the step. Errors: ``InputError`` with file, line and column
@@ -84,6 +85,8 @@ def choose_scenarios(paths: list[Path], personality: Personality | None, select:
             Phrase("no scenario fits -k {expression!r}", expression=select),
             remedy=Phrase("run without -k to see them all"),
         )
+    if all(scenario.misfit for scenario in chosen) and chosen[0].misfit:
+        raise chosen[0].misfit
     return chosen
 
 

@@ -90,7 +90,9 @@ class Scenario:
     """A scenario ready to run on one personality.
 
     ``source`` is the file name for reports, ``group`` the name of its folder;
-    ``places`` are the positions of the steps in the file.
+    ``places`` are the positions of the steps in the file. ``misfit`` says why no
+    card of a personality that was given can be the one of the scenario, which
+    then does not run.
     """
 
     name: str
@@ -102,6 +104,7 @@ class Scenario:
     personality: Personality
     steps: tuple[Step, ...]
     document: Document = field(compare=False)
+    misfit: InputError | None = field(default=None, compare=False)
 
     @property
     def title(self) -> str:
@@ -119,6 +122,8 @@ def read_scenario(
 ) -> list[Scenario]:
     """The scenarios of a file: one for each personality it names, or for the one given.
 
+    A scenario whose choices are right for the personalities it names, but not for
+    the one given, has a ``misfit``.
     ``source`` names the file in reports and errors; if empty, the path is used.
     """
     document = read_document(path)
@@ -128,21 +133,20 @@ def read_scenario(
     written = document.as_model(Written)
     steps = tuple(_step(document.part(("steps", place))) for place in range(len(written.steps)))
     named = written.card.personality
-    bases = [personality] if personality else [_personality(document, name, path.parent) for name in named]
-    return [
-        Scenario(
-            written.name,
-            written.proves,
-            written.tags,
-            document.source,
-            group,
-            written.card,
-            _suited(document, written, base),
-            steps,
-            document,
-        )
-        for base in bases
-    ]
+
+    def own() -> list[Personality]:
+        return [_suited(document, written, _personality(document, name, path.parent)) for name in named]
+
+    misfit = None
+    try:
+        cards = [_suited(document, written, personality)] if personality else own()
+    except InputError as error:
+        if personality is None:
+            raise
+        own()  # what is wrong on every card is an error
+        cards, misfit = [personality], error
+    texts = (written.name, written.proves, written.tags, document.source, group)
+    return [Scenario(*texts, written.card, card, steps, document, misfit) for card in cards]
 
 
 def insertion(scenario: Scenario) -> Step | None:

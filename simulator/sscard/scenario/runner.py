@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from random import Random
 from time import perf_counter
+from typing import Final
 
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
@@ -33,6 +34,7 @@ DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
 """A Monday in China."""
 CARD_AGE = timedelta(days=400)
+NOT_APPLICABLE: Final = "not applicable"
 
 Connect = Callable[[Connection], AbstractContextManager[Connection]]
 """Connects a terminal to a chip or a contactless reader with it; only this depends on the transport."""
@@ -58,6 +60,7 @@ class StepResult:
 class ScenarioResult:
     """Result of a scenario, up to its first failing step; ``commands`` is the number of command APDUs sent to the card.
 
+    A scenario that fits no card of its personality has no steps, and passes as ``not applicable``.
     ``started`` (UTC) and ``seconds`` are those of the machine, not of the
     scenario's clock. Results that differ only in them are equal.
     """
@@ -71,11 +74,18 @@ class ScenarioResult:
     @property
     def failure(self) -> StepResult | None:
         """The failed step."""
-        return self.steps[-1] if self.steps[-1].mismatches else None
+        return self.steps[-1] if self.steps and self.steps[-1].mismatches else None
 
     @property
     def passed(self) -> bool:
         return self.failure is None
+
+    @property
+    def verdict(self) -> str:
+        """``passed``, ``failed``, or ``not applicable`` for a scenario that was not run."""
+        if self.scenario.misfit:
+            return NOT_APPLICABLE
+        return "passed" if self.passed else "failed"
 
     def without_events(self) -> ScenarioResult:
         """The same result without the exchanges of its steps, which need most of its memory."""
@@ -85,6 +95,8 @@ class ScenarioResult:
 def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process) -> ScenarioResult:
     """Run a scenario on a new card; the same seed gives the same bytes on the wire."""
     started, begin = datetime.now(UTC), perf_counter()
+    if scenario.misfit:
+        return ScenarioResult(scenario, (), 0, started, 0.0)
     with bench_of(scenario, seed, connect) as bench:
         steps = tuple(_run_steps(scenario, bench))
         commands = sum(isinstance(event, Exchange) for event in bench.connection.events)
@@ -110,7 +122,7 @@ def bench_of(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in
     contact = wanted.interface == "contact"
     chip = card.chip(random, contact=contact)
     with connect(chip if contact else ContactlessReader(chip)) as connection:
-        reader = FaultyConnection(connection, keep_power_loss=True)
+        reader = FaultyConnection(connection, keep_power_loss=True, contact=contact)
         yield Bench(
             connection=Recorder(reader),
             reader=reader,

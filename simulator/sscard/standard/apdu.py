@@ -57,8 +57,11 @@ class SW(IntEnum):
     MAC_NOT_AVAILABLE = 0x9406
 
 
+LESS_THAN_LE: Final = 0x6282
+"""An answer of a contactless reader; the card has none."""
 _TEXT: Final[dict[int, Words]] = {
     SW.OK: Words("done", "成功"),
+    LESS_THAN_LE: Words("fewer bytes than Le", "数据少于Le"),
     SW.MEMORY_FAILURE: Words("memory failure", "存储器故障"),
     SW.WRONG_LENGTH: Words("wrong length", "长度错误"),
     SW.WRONG_STATE: Words("not accepted in this state", "命令不接受（无效状态）"),
@@ -136,7 +139,7 @@ def status_words(sw: int) -> Words:
     if sw & 0xFF00 == SW.MORE_DATA:
         return Words(f"done, {low} {'byte' if low == 1 else 'bytes'} waiting", f"还有{low}字节数据")
     if sw & 0xFF00 == SW.WRONG_LE:
-        return Words(f"wrong Le, {low} is right", f"Le错误，应为{low}")
+        return Words(f"wrong Le, {low or 256} is right", f"Le错误，应为{low or 256}")
     return _TEXT.get(sw, _UNKNOWN)
 
 

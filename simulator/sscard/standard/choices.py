@@ -51,10 +51,11 @@ class Choice(NamedTuple):
 
 
 _ROW: Final = "choice"
+_ANNEX: Final = tuple(made.name for made in GENERATIONS.values() if made.annex)
 
 
-def _flag(numbers: str, meaning: str, **older: bool) -> dict[str, Choice]:
-    return {_ROW: Choice(meaning, numbers, (False, True), older=_older(older))}
+def _flag(numbers: str, meaning: str, generations: tuple[str, ...] = (), **older: bool) -> dict[str, Choice]:
+    return {_ROW: Choice(meaning, numbers, (False, True), older=_older(older), generations=generations)}
 
 
 def _number(
@@ -123,21 +124,22 @@ class Personality:
             "",
             "FID of SSSE: 3F00 where it is the MF itself, else a DDF below it (DDF1).",
             refused=TAKEN_FIDS,
-            reason="{value:04X} belongs to an application; use 3F00 or DDF1",
+            reason="{value:04X} belongs to an application, or is no FID of a DF; use 3F00 or DDF1",
         ),
     )
     optional_applications: bool = field(
         default=False,
         metadata=_flag(
             "",
-            "DF05 and DF06 of the annex exist ("
-            + " and ".join(made.name for made in GENERATIONS.values() if made.annex)
-            + ").",
+            "DF05 and DF06 of the annex exist (" + " and ".join(_ANNEX) + ").",
+            _ANNEX,
         ),
     )
     health_application: bool = field(
         default=True,
-        metadata=_flag("OC-40", "DF05 of the annex exists, with DF06 or without (2.0 and 3.0).", v1=False, v2=False),
+        metadata=_flag(
+            "OC-40", "DF05 of the annex exists, with DF06 or without (2.0 and 3.0).", _ANNEX, v1=False, v2=False
+        ),
     )
     financial: bool = field(
         default=True, metadata=_flag("", "The financial DDF exists behind the application firewall.")
@@ -146,7 +148,7 @@ class Personality:
         default=0x1E,
         metadata=_number(
             "OC-21",
-            "SFI of the DIR file, given by tag 88 in the FCI of SSSE; 0: neither DIR file nor tag.",
+            "SFI of the DIR file in decimal, given by tag 88 in the FCI of SSSE; 0: neither DIR file nor tag.",
             0,
             30,
             refused=(5, 6, 7, 8),

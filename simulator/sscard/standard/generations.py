@@ -136,10 +136,12 @@ NEWEST: Final = next(reversed(GENERATIONS))
 
 LAYOUTS: Final = 256
 """Layouts that are kept."""
-TAKEN_FIDS: Final = tuple(
-    sorted({df.fid for made in GENERATIONS.values() for df in (*made.dfs, *made.annex, FINANCIAL)})
+TAKEN_FIDS: Final = (
+    *sorted({df.fid for made in GENERATIONS.values() for df in (*made.dfs, *made.annex, FINANCIAL)}),
+    *range(0xEF00, 0xF000),
+    *(0x0000, 0x3FFF, 0xFFFF),
 )
-"""FIDs that an application has in some generation."""
+"""FIDs that an application has in some generation, those of files, and those that ISO/IEC 7816-4 gives to no DF."""
 
 
 def generation_in(version: str) -> Generation | None:

@@ -24,6 +24,8 @@ SSSE_NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
 
 SSSE: Final = 0
 """Placeholder in a row for the FID of SSSE, which the personality defines."""
+SSSE_BELOW_MF: Final = 0xDDF1
+"""The FID of SSSE on a card that has it below the MF."""
 NO_PARENT: Final = -1
 """What the MF has instead of the FID of a parent."""
 

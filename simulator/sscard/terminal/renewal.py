@@ -32,6 +32,8 @@ from sscard.transport.connection import Connection
 
 GET_CHALLENGE, INTERNAL, EXTERNAL, PIN_CHANGE_UNBLOCK = 0x84, 0x88, 0x82, 0x24
 APPLICATION_BLOCK, INITIALIZE, CREDIT, DEBIT, TRANSACTION_PROOF = 0x1E, 0x28, 0x2A, 0x2C, 0x2E
+SECURED: Final = 0x04
+"""Bit of CLA: the data end in a MAC."""
 UPDATE_CLA: Final = 0x04
 VARYING: Final = (GET_CHALLENGE, CREDIT, TRANSACTION_PROOF)
 """Commands with an answer that is random, or that the card computes with keys for others than the terminal."""
@@ -262,9 +264,11 @@ def _ends_with(statement: Send, first: str) -> bool:
 
 
 def is_computed(statement: Send) -> bool:
-    """Whether the data of a command are computed over a random number of the card."""
-    declared = find_declaration(plain_bytes(statement))
-    return declared is not None and declared.bound_to_random
+    """Whether the data of a command are computed over a random number of the card, in a way that is known here."""
+    sent = plain_bytes(statement)
+    declared = find_declaration(sent)
+    known = bool(sent[0] & SECURED) or sent[1] in NEEDED
+    return declared is not None and declared.bound_to_random and known
 
 
 def sets_pin(statement: Send) -> bool:

@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 
 from sscard.card import Personality
 from sscard.card.commands import COMMANDS, CardCommand
-from sscard.issuer import Card, Holder, issue_card, make_holder, preset, presets
+from sscard.issuer import Card, Holder, find_personality, issue_card, make_holder, preset, presets
 from sscard.issuer.holder import has_check_character
-from sscard.issuer.personalise import layout_of
+from sscard.issuer.personalise import NAME_CHARACTERS, layout_of
 from sscard.standard.choices import CHOICES
 from sscard.standard.encoding import PIN_MAX_DIGITS, PIN_MIN_DIGITS, encode_pin
+from sscard.standard.generations import GENERATIONS
 
 __all__ = ["cards", "command_apdus", "declared_commands", "holders", "malformed_apdus", "personalities", "pins"]
 
@@ -88,9 +89,12 @@ def cards(draw: st.DrawFn, /, **given: Any) -> Card:
     ``cards(personality="v3-sm4", pin="0000")``.
     """
     holder = draw(holders())
+    personality = given.get("personality") or draw(personalities())
+    product = find_personality(personality) if isinstance(personality, str) else personality
+    extends = GENERATIONS[product.generation].extends_name
     drawn = {
-        "personality": draw(personalities()),
-        "name": holder.name,
+        "personality": product,
+        "name": holder.name if extends else holder.name[:NAME_CHARACTERS].rstrip(),
         "id_number": holder.id_number,
         "city": draw(st.sampled_from(CITIES)),
         "seed": draw(st.integers(0, 2**32 - 1)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Final, Protocol, runtime_checkable
 
 from sscard.errors import TransportError
 from sscard.i18n.phrase import Phrase
@@ -10,6 +10,9 @@ from sscard.standard.apdu import GET_RESPONSE_INS, SW, Answer, NoStatusWord, com
 
 OK, WRONG_LE, MORE_DATA = int(SW.OK), int(SW.WRONG_LE), int(SW.MORE_DATA)
 """Compared with every answer; plain numbers are faster than an enum."""
+
+GET_DATA: Final = b"\xff\xca"
+"""CLA INS of the command that a contactless reader answers itself; the card never gets it."""
 
 
 class ShortAnswer(TransportError):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from sscard.card import Chip
 from sscard.chip.answers import NOT_SUPPORTED, OK, WRONG_LENGTH, wrong_le
 from sscard.chip.engine import PowerError
+from sscard.standard.apdu import LESS_THAN_LE
 from sscard.standard.atr import uid
+from sscard.transport.connection import GET_DATA
 
-GET_DATA: Final = b"\xff\xca"
 UID, HISTORICAL_BYTES = b"\x00\x00", b"\x01\x00"
 """P1 P2 of GET DATA."""
-LESS_THAN_LE: Final = b"\x62\x82"
 
 
 class ContactlessReader:
@@ -54,4 +52,4 @@ class ContactlessReader:
         le = command[4] or len(data)
         if le < len(data):
             return wrong_le(len(data))
-        return data + (OK if le == len(data) else LESS_THAN_LE)
+        return data + (OK if le == len(data) else LESS_THAN_LE.to_bytes(2, "big"))

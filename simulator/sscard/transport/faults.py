@@ -10,7 +10,7 @@ from typing import Final
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import CardRemoved, TransportError
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.transport.connection import Connection
+from sscard.transport.connection import GET_DATA, Connection
 
 __all__ = [
     "Armed",
@@ -116,7 +116,9 @@ class FaultyConnection:
     serves: the terminal sees the same errors. ``wait`` sleeps for ``Slow``. A
     card that loses power at a write point (``PowerLost``) counts as removed
     too, until ``insert``. With ``keep_power_loss`` the error is raised
-    unchanged, and the card stays in the reader.
+    unchanged, and the card stays in the reader. With ``contact=False`` the
+    commands that a contactless reader answers do not count, and no fault meets
+    them.
     """
 
     def __init__(
@@ -125,10 +127,12 @@ class FaultyConnection:
         *,
         wait: Callable[[float], object] = time.sleep,
         keep_power_loss: bool = False,
+        contact: bool = True,
     ) -> None:
         self.connection = connection
         self._wait = wait
         self._keep_power_loss = keep_power_loss
+        self._contact = contact
         self._armed: list[Armed] = []
         self._removed = False
         self._lost = False
@@ -183,7 +187,8 @@ class FaultyConnection:
         self._demand_card()
         if self._mute:
             raise CardMute(Phrase("the card is mute"))
-        counting = [armed for armed in self._armed if armed.counts(command)]
+        reaches = self._contact or command[: len(GET_DATA)] != GET_DATA
+        counting = [armed for armed in self._armed if reaches and armed.counts(command)]
         for armed in counting:
             armed.left -= 1
         due = next((armed for armed in counting if armed.left <= 0), None)

@@ -13,7 +13,7 @@ from sscard.i18n.phrase import Phrase, Words
 from sscard.standard.apdu import SW
 from sscard.standard.certificates import fid_from
 from sscard.standard.encoding import tlv
-from sscard.standard.tree import MF, NAME_LENGTHS, SSSE_NAME, DfSpec, Layout
+from sscard.standard.tree import MF, NAME_LENGTHS, SSSE_BELOW_MF, SSSE_NAME, DfSpec, Layout
 
 BY_FID: Final = 0x00
 CHILD_BY_FID: Final = 0x01
@@ -100,7 +100,8 @@ def _words(layout: Layout, p1: int, p2: int, data: bytes, le: int) -> Phrase:
         named = _names(found) if found else data.hex().upper()
         return Phrase("next by name {name}", name=named) if p2 == NEXT else Phrase("DF by name {name}", name=named)
     fid = data.hex().upper() or f"{MF:04X}"
-    found = next((df for df in layout.dfs if p1 != EF_BY_FID and df.fid == int(fid, 16)), None)
+    number = layout.ssse.fid if int(fid, 16) == SSSE_BELOW_MF else int(fid, 16)
+    found = next((df for df in layout.dfs if p1 != EF_BY_FID and df.fid == number), None)
     return Phrase("{fid} {name}", fid=fid, name=_names(found)) if found else Phrase("EF {fid}", fid=fid)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from io import StringIO
 
@@ -11,14 +12,15 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
+from sscard.errors import InputError
 from sscard.i18n.language import _, padded, say, visible
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import ScenarioResult, StepResult
+from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch
 
-PASSED, FAILED = "✓", "✗"
+PASSED, FAILED, LEFT_OUT = "✓", "✗", "–"
 PERSONALITY, BESIDE_NAME = 8, 28
 """Columns of a row: those of the personality, and all but those of the name."""
 LABEL_WIDTH = 10
@@ -41,6 +43,20 @@ def missed_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
         expected=wrong.expected,
         actual=wrong.actual,
     )
+
+
+def misfit_text(misfit: InputError) -> str:
+    """Why a scenario was not run."""
+    return _("not applicable: {problem}", problem=visible(say(misfit.said)))
+
+
+def counts_text(results: Sequence[ScenarioResult]) -> str:
+    """How many scenarios passed, failed, and were not applicable, if any were not."""
+    counts = Counter(result.verdict for result in results)
+    values = {"passed": counts["passed"], "failed": counts["failed"]}
+    if counts[NOT_APPLICABLE]:
+        return _("{passed} passed, {failed} failed, {left} not applicable", **values, left=counts[NOT_APPLICABLE])
+    return _("{passed} passed, {failed} failed", **values)
 
 
 def failure_text(result: ScenarioResult) -> str:
@@ -85,28 +101,31 @@ class ConsoleReport:
         if result.scenario.group != self._group or len(self._results) == 1:
             self._group = result.scenario.group
             self._console.print(Text(f"\n{say(group_name(self._group))}", style="bold cyan"))
-        mark = (PASSED, "green") if result.passed else (FAILED, "bold red")
+        misfit = result.scenario.misfit
+        mark = (LEFT_OUT, "yellow") if misfit else (PASSED, "green") if result.passed else (FAILED, "bold red")
         steps = say(Phrase.plural("{count} step", "{count} steps", count=len(result.scenario.steps)))
         # Columns on a terminal only: a log is not padded.
         name, personality = visible(result.scenario.name), visible(result.scenario.personality.name)
         if self._console.is_terminal:
             name, personality = padded(name, self._console.width - BESIDE_NAME), padded(personality, PERSONALITY)
         self._console.print(Text.assemble("  ", mark, " ", name, Text(f"  {personality}  {steps}", style="dim")))
+        if misfit:
+            self._console.print(Text(f"    {misfit_text(misfit)}", style="dim"))
         if result.failure is not None:
             self._console.print(_failure(result.scenario, result.failure))
 
 
 def print_summary(console: Console, results: Sequence[ScenarioResult]) -> None:
     """The counts of a run that has ended, or was interrupted."""
-    failed = sum(not result.passed for result in results)
+    failed = not all(result.passed for result in results)
+    run = [result for result in results if result.verdict != NOT_APPLICABLE]
     wire = _(
         "{commands} to {cards}",
         commands=Phrase.plural("{count} command", "{count} commands", count=sum(result.commands for result in results)),
-        cards=Phrase.plural("{count} card", "{count} cards", count=len(results)),
+        cards=Phrase.plural("{count} card", "{count} cards", count=len(run)),
     )
     console.print(Text(f"\n{wire}", style="dim"))
-    counts = _("{passed} passed, {failed} failed", passed=len(results) - failed, failed=failed)
-    console.print(Text(counts, style="bold red" if failed else "bold green"))
+    console.print(Text(counts_text(results), style="bold red" if failed else "bold green"))
 
 
 def _failure(scenario: Scenario, step: StepResult) -> RenderableType:

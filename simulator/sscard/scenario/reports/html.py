@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from sscard.conversation import Event, Exchange
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
-from sscard.scenario.reports.console import missed_text, step_name
-from sscard.scenario.runner import ScenarioResult
+from sscard.scenario.reports.console import counts_text, misfit_text, missed_text, step_name
+from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult
 from sscard.version import __version__
 
 
@@ -25,17 +26,21 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    passed = sum(result.passed for result in results)
+    counts = Counter(result.verdict for result in results)
+    passed, failed, left_out = counts["passed"], counts["failed"], counts[NOT_APPLICABLE]
     return environment.get_template("report.html.j2").render(
         results=results,
         passed=passed,
-        failed=len(results) - passed,
-        share=100 * passed / max(len(results), 1),
+        failed=failed,
+        left_out=left_out,
+        counts=counts_text(results),
+        share=100 * passed / max(passed + failed, 1),
         commands=sum(result.commands for result in results),
         seed=seed,
         version=__version__,
         step_name=step_name,
         missed_text=missed_text,
+        misfit_text=misfit_text,
         language=CHINESE if is_chinese() else ENGLISH,
         group_name=lambda group: say(group_name(group)),
         _=_,

@@ -14,7 +14,8 @@ SCHEMA = "sscard.run/1"
 
 
 def write(results: Sequence[ScenarioResult], seed: int) -> str:
-    """One object: ``results`` has an entry per scenario with its ``verdict``, ``passed`` or ``failed``.
+    """One object: ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``
+    or ``not applicable``, with the ``reason`` (else empty).
 
     ``failure`` is ``None``, or the step that failed: ``line`` in the file,
     ``step`` and each expectation with its own ``line``, ``field``, ``expected`` and ``actual``.
@@ -42,7 +43,8 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
                 "file": scenario.source,
                 "personality": scenario.personality.name,
                 "tags": list(scenario.tags),
-                "verdict": "passed" if result.passed else "failed",
+                "verdict": result.verdict,
+                "reason": say(scenario.misfit.problem) if scenario.misfit else "",
                 "commands": result.commands,
                 "failure": failure,
             }

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from pathlib import PurePath
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from sscard.i18n.language import visible
+from sscard.i18n.language import say, visible
 from sscard.scenario.reports.console import failure_text, missed_text
-from sscard.scenario.runner import ScenarioResult
+from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult
 
 
 def write(results: Sequence[ScenarioResult], _seed: int) -> str:
@@ -25,7 +25,7 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
         tests=str(len(results)),
         failures=str(failed),
         errors="0",
-        skipped="0",
+        skipped=str(sum(result.verdict == NOT_APPLICABLE for result in results)),
         time=f"{sum(result.seconds for result in results):.3f}",
         timestamp=min((result.started for result in results), default=datetime.now(UTC)).isoformat(timespec="seconds"),
     )
@@ -41,6 +41,8 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
             file=file,
             time=f"{result.seconds:.3f}",
         )
+        if scenario.misfit:
+            SubElement(case, "skipped", message=visible(say(scenario.misfit.problem)))
         if result.failure is not None:
             message = missed_text(scenario, result.failure, result.failure.mismatches[0])
             SubElement(case, "failure", message=message).text = failure_text(result)
