@@ -187,7 +187,7 @@ def test_a_trace_may_go_to_standard_error(folder: Path) -> None:
         (["driver", "build", "--cc", "gcc 'x"], "--cc: a quotation mark is not closed"),
         (["driver", "serve", "card.db", "--listen", "foo:1"], "--listen: no address 'foo:1'"),
         (["driver", "serve", "card.db", "--listen", "tcp:65536"], "--listen: tcp:65536: not a port"),
-        (["driver", "serve", "card.db", "--listen", ""], "--listen: no address ''"),
+        (["driver", "serve", "card.db", "--listen", ""], "--listen: is empty"),
         (["driver", "serve", "card.db", "--pins", "12,abc"], "--pins: entry 2 is not digits, 'cancel' or 'timeout'"),
         (["driver", "serve", "card.db", "--pins", ""], "--pins: entry 1 is not digits"),
     ],

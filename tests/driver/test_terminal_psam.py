@@ -23,7 +23,6 @@ from sscard.issuer.psam import issue_psam
 from sscard.issuer.psamfile import load_psam, save_psam
 from sscard.terminal.pinpad import ScriptedPad
 from sscard.transport.connection import Connection
-from sscard.transport.pcsc import wait_for_card
 from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
 
 CITIES = ("410400", "510100", "410400", "110100")
@@ -106,15 +105,14 @@ def test_a_psam_file_in_a_pc_sc_reader_serves_a_driver(card: Path, psam: Path) -
     with PrivatePcscd(2, timeout=PATIENCE) as daemon:
         ports = [daemon.port(number) for number in range(2)]
         with (
-            running("insert", card, "--port", ports[0], **daemon.environment),
+            running("insert", card, "--port", ports[0], **daemon.environment) as first,
             running("insert", psam, "--port", ports[1], **daemon.environment) as inserted,
         ):
             readers = [daemon.reader_name(number) for number in range(2)]
             said = inserted.line_with("psam.db")
             assert said.startswith(f"{psam}: PSAM 410400000007, in reader '{readers[1]}'")
             assert inserted.line_with("driver serve").strip() == f"sscard driver serve CARD --psam 'pcsc:{readers[1]}'"
-            for reader in readers:
-                assert wait_for_card(reader, timeout=PATIENCE)
+            first.line_with(f"in reader '{readers[0]}'")
             urls = [f"pcsc:{reader}" for reader in readers]
             with driver_of(*urls, kit.PIN, kit.PIN, kit.PIN, **daemon.environment) as line:
                 assert buy_and_reset(line) == "00000001"

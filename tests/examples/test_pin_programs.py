@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -15,7 +16,7 @@ from kit.bench import Bench
 from kit.waiting import PATIENCE
 from sscard.card import Chip
 from sscard.hsm import SoftHsm
-from sscard.issuer import issue_card
+from sscard.issuer import issue_card, preset
 from sscard.terminal import CardSession
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -94,7 +95,8 @@ def test_a_program_changes_and_resets_the_pin(bench: Bench, program: list[str], 
 
 
 def test_a_program_costs_a_card_of_a_secret_algorithm_no_try(bench: Bench, program: list[str]) -> None:
-    card = issue_card(personality="v1-des", city="110100", seed=1)
+    named = replace(preset("v1-des"), fci_algorithm=True)
+    card = issue_card(personality=named, city="110100", seed=1)
     with bench.inserted(Unnamed(card.chip(Random(1)))) as reader:
         refused = bench.run(program, reader, "reset", "7391")
     assert refused.returncode == 1
