@@ -13,7 +13,7 @@ from kit.programs import CommandLine
 from proof import planted
 from sscard.card.session import Session
 from sscard.i18n.language import say
-from sscard.proof.model import MOVES, Exploration, play_at_random
+from sscard.proof.model import MOVES, NO_LIMIT, Exploration, play_at_random
 from sscard.proof.report import Proof
 
 Patch = pytest.MonkeyPatch
@@ -82,7 +82,7 @@ def test_a_planted_defect_is_found(monkeypatch: Patch, plant: Callable[[Patch], 
 def test_a_difference_has_the_moves_that_lead_to_it(monkeypatch: Patch) -> None:
     challenge_not_spent(monkeypatch)
     proof = Proof("model", 1)
-    Exploration(proof, cuts=False).run()
+    Exploration(proof, NO_LIMIT, cuts=False).run()
     # The challenge is still there, although the card spent it on the authentication.
     assert proof.violations[0].invariant == "as-the-oracle"
     assert say(proof.violations[0].reproduce) == "on a new card: challenge 8, authenticate PUK"

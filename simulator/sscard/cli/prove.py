@@ -112,7 +112,7 @@ def tears(seed: int, short: bool, only: Part | None, as_json: bool) -> None:
 @prove.command("model")
 @seed_option
 @option("--commands", type=Number(1), default=COMMANDS, help=N_("Number of random commands."))
-@option("--short", is_flag=True, help=N_("Explore the states without power cuts."))
+@option("--short", is_flag=True, help=N_("Explore the states without power cuts and without a limit of unlocks."))
 @json_option
 def model(seed: int, commands: int, short: bool, as_json: bool) -> None:
     """Compare the card with an oracle that was written from the documents.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Hashable
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -20,6 +21,8 @@ LIFE: Final = 400
 """Commands to one card."""
 PERSONALITY: Final = "v3-sm4"
 REDUCED: Final = Choices(pin_tries=2, key_tries=2, unlock_limit=2)
+NO_LIMIT: Final = replace(REDUCED, unlock_limit=0)
+"""With a third of the states."""
 CHILD: Final = b"\xdf\x01"
 FIRST, SECOND = bytes.fromhex("123456"), bytes.fromhex("654321")
 MOVES: Final = (
@@ -38,9 +41,12 @@ MOVES: Final = (
 
 
 def prove_model(proof: Proof, commands: int, *, cuts: bool) -> None:
-    """Random commands, then every state; with ``cuts`` each command there also under each power cut."""
+    """Random commands, then every state; with ``cuts`` each command there also under each power cut.
+
+    Without ``cuts`` the card explored has no limit of unlocks, which the random commands have.
+    """
     play_at_random(proof, commands)
-    Exploration(proof, cuts=cuts).run()
+    Exploration(proof, REDUCED if cuts else NO_LIMIT, cuts=cuts).run()
 
 
 def play_at_random(proof: Proof, commands: int) -> None:
@@ -68,10 +74,11 @@ def play_at_random(proof: Proof, commands: int) -> None:
 class Exploration:
     """Breadth first, every state that the reduced domain has, and every command in it."""
 
-    def __init__(self, proof: Proof, *, cuts: bool) -> None:
+    def __init__(self, proof: Proof, choices: Choices, *, cuts: bool) -> None:
         self._proof = proof
         self._cuts = cuts
-        self._profile = PinLife(PERSONALITY, REDUCED, FIRST).card.profile
+        self._choices = choices
+        self._profile = PinLife(PERSONALITY, choices, FIRST).card.profile
         self._paths: dict[Hashable, list[Move]] = {}
         self._waiting: deque[Hashable] = deque()
 
@@ -93,7 +100,7 @@ class Exploration:
                         self._play(self._life(path), path, move, Fault(point, moment))
 
     def _life(self, path: list[Move]) -> PinLife:
-        life = PinLife(PERSONALITY, REDUCED, FIRST, Card(self._profile, self._profile.new_memory(FIRST, {})))
+        life = PinLife(PERSONALITY, self._choices, FIRST, Card(self._profile, self._profile.new_memory(FIRST, {})))
         life.lead(path)
         return life
 
