@@ -164,6 +164,7 @@ def test_a_page_without_control_says_how_to_start_it(chromium: Any, site: str) -
 
 
 @pytest.mark.slow
+@pytest.mark.nightly
 @pytest.mark.parametrize("named", [True, False])
 def test_a_page_of_another_host_reads_the_card_only_if_it_is_named(chromium: Any, site: str, named: bool) -> None:
     other = site.replace("127.0.0.1", HOST)

@@ -65,7 +65,7 @@ def basic_data(personality: str, terminal: str) -> str:
     ("options", "terminal", "read_by", "reset_by"),
     [
         ([], NO_TERMINAL, "HSM", "HSM"),
-        (OTHER_DRIVER, NO_TERMINAL, "HSM", "HSM"),
+        pytest.param(OTHER_DRIVER, NO_TERMINAL, "HSM", "HSM", marks=pytest.mark.nightly),
         (["--psam", "national"], "510100000001", "PSAM", "HSM"),
         (["--psam", "province", "--pins", f"{NEW},{NEW}"], "510100000001", "PSAM", "PSAM"),
     ],

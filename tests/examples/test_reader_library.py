@@ -70,7 +70,7 @@ def run(bench: Bench, program: list[str], reader: str, *words: str) -> tuple[int
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("interface", ["contact", "contactless"])
+@pytest.mark.parametrize("interface", ["contact", pytest.param("contactless", marks=pytest.mark.nightly)])
 @pytest.mark.parametrize("personality", READING)
 def test_a_card_is_read_and_its_pin_verified_changed_and_reset(
     bench: Bench, program: list[str], personality: str, interface: str

@@ -214,7 +214,9 @@ def test_a_fault_that_cannot_damage_its_answer_is_reported_and_the_farm_serves_o
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    "end", [pytest.param(end, marks=() if end == signal.SIGTERM else pytest.mark.nightly) for end in ENDS]
+)
 def test_a_signal_to_the_group_of_the_farm_ends_it_with_its_report(cards: Path, end: signal.Signals) -> None:
     """As of `timeout`, a service manager, or Ctrl-C in a terminal."""
     with running("farm", cards, "--processes", 3, "--fault", "mute@9", program=IN_ITS_GROUP) as farm:

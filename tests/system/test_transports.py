@@ -31,9 +31,11 @@ def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
         yield opened
 
 
-@pytest.mark.parametrize("share", [pytest.param(5, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.nightly)])
+@pytest.mark.parametrize(
+    "share", [pytest.param(10, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.nightly)]
+)
 def test_the_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, pool: ReaderPool, share: int) -> None:
-    """Each fifth scenario with each change, all of them at night."""
+    """Each tenth scenario with each change, all of them at night."""
     scenarios = list(builtin_scenarios())[::share]
     through = list(each_result(scenarios, link=Link(pool.connect, pcscd.readers)))
     in_process = list(each_result(scenarios))
