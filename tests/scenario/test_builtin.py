@@ -11,7 +11,7 @@ from sscard.card.commands.pin import CHANGE_PIN, PIN_CHANGE_UNBLOCK, VERIFY
 from sscard.conversation import Exchange
 from sscard.i18n.language import say
 from sscard.scenario import ScenarioResult, builtin_scenarios, run_scenario
-from sscard.scenario.library import builtin_folder
+from sscard.scenario.library import GROUPS, builtin_folder
 from sscard.service import Reason, Rule
 
 SCENARIOS = builtin_scenarios()
@@ -56,6 +56,10 @@ def test_every_rule_refuses_somewhere():
 
 def test_all_generations_are_run():
     assert {scenario.personality.name for scenario in SCENARIOS} == {"v3-sm4", "v2-3des", "v1-des"}
+
+
+def test_every_group_has_a_name_in_both_languages():
+    assert {scenario.group for scenario in SCENARIOS} == set(GROUPS)
 
 
 def _exchanges(results: list[ScenarioResult]) -> list[Exchange]:

@@ -22,6 +22,7 @@ FOLDER = "scenarios"
 SUFFIXES = (".yaml", ".yml")
 
 GROUPS: Final = {
+    "certificates": Words("certificates", "数字证书应用"),
     "change": Words("change", "修改"),
     "faults": Words("faults", "读写故障"),
     "refusals": Words("refusals", "拒绝"),
