@@ -163,10 +163,10 @@ def test_the_source_distribution_can_be_tested_and_read(tmp_path: Path) -> None:
     with tarfile.open(next(tmp_path.glob("*.tar.gz"))) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
     needed = ("Makefile", "NOTICE", "LICENSE", "README.zh-CN.md", "docs/README.md", "docs/images/report.png", ".ci/run")
-    assert {*needed, "hatch_build.py", "tests/conftest.py", "tools/plain.py", "scenarios/verify"} - names <= {
-        "scenarios/verify"
+    assert {*needed, "hatch_build.py", "tests/conftest.py", "tools/plain.py", "scenarios/01-function"} - names <= {
+        "scenarios/01-function"
     }
-    assert any(name.startswith("scenarios/verify/") for name in names)
+    assert any(name.startswith("scenarios/01-function/") for name in names)
 
 
 def test_classifiers_name_the_pythons_that_ci_runs() -> None:

@@ -18,6 +18,7 @@ SCENARIOS = builtin_scenarios()
 # No scenario reaches these: VERIFY uses no challenge, and the item offers every channel there is.
 UNREACHABLE = {"VERIFY": {0x6984}}
 UNREACHABLE_RULES = {Rule.CHANNEL}
+SERVICE = ("11-service-window", "12-service-terminal", "13-service-online")
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +46,12 @@ def test_every_status_word_of_a_pin_command_is_met(results, command):
 
 
 def test_every_reason_comes_to_completion():
-    completed = " ".join(_text("window"))
+    completed = " ".join(text for group in SERVICE for text in _text(group))
     assert all(f"reason: {reason}" in completed for reason in Reason)
 
 
 def test_every_rule_refuses_somewhere():
-    grounds = " ".join(re.findall(r"grounds: \[(.*)\]", "\n".join(_text("refusals"))))
+    grounds = " ".join(re.findall(r"grounds: \[(.*)\]", "\n".join(_text("11-service-window/refusals"))))
     assert {rule for rule in Rule if rule in grounds} == set(Rule) - UNREACHABLE_RULES
 
 

@@ -22,19 +22,21 @@ FOLDER = "scenarios"
 SUFFIXES = (".yaml", ".yml")
 
 GROUPS: Final = {
-    "certificates": Words("certificates", "数字证书应用"),
-    "change": Words("change", "修改"),
-    "faults": Words("faults", "读写故障"),
-    "refusals": Words("refusals", "拒绝"),
-    "regressions": Words("regressions", "回归"),
-    "reset": Words("reset", "重置"),
-    "tearing": Words("tearing", "防拔"),
-    "terminal": Words("terminal", "终端"),
-    "unblock": Words("unblock", "解锁"),
-    "verify": Words("verify", "校验"),
-    "window": Words("window", "窗口"),
+    "01-function/verify": Words("command function: VERIFY", "命令功能：校验"),
+    "01-function/change": Words("command function: CHANGE PIN", "命令功能：修改"),
+    "01-function/reset": Words("command function: PIN reset", "命令功能：重置"),
+    "01-function/unblock": Words("command function: PIN unblock", "命令功能：解锁"),
+    "01-function/terminal": Words("command function: terminal", "命令功能：终端"),
+    "04-tear": Words("tear-off", "防拔"),
+    "04-tear/reader": Words("tear-off: faults at the reader", "防拔：读写故障"),
+    "10-certificate": Words("certificate application", "数字证书应用"),
+    "11-service-window": Words("service at the window", "窗口办理"),
+    "11-service-window/refusals": Words("service at the window: refusals", "窗口办理：不予受理"),
+    "12-service-terminal": Words("service at the self-service terminal", "自助终端办理"),
+    "13-service-online": Words("service online", "网上办理"),
+    "15-bugs": Words("public bugs and traces", "公开缺陷与记录"),
 }
-"""The folders of the built-in suite."""
+"""The folders of the built-in suite, in the order of the test standard (docs/standard/test-standard.md)."""
 
 
 def group_name(group: str) -> Sayable:
