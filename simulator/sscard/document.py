@@ -7,7 +7,7 @@ so every scalar stays the text that was written, and the model of the document
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -35,6 +35,8 @@ class Place(NamedTuple):
 
 
 M = TypeVar("M", bound=BaseModel)
+Report = Callable[[InputError], None]
+"""Gets the errors of a document that is read on to find them all."""
 
 try:
     _Loader: Any = yaml.CSafeLoader
@@ -81,15 +83,21 @@ class Document:
         line, column = self.place(path)
         return InputError(problem, file=self.source, line=line, column=column, remedy=remedy)
 
-    def as_model(self, model: type[M]) -> M:
+    def as_model(self, model: type[M], context: object = None, report: Report | None = None) -> M:
         """The content as a model; ``InputError`` with file, line, column and remedy where it does not fit.
 
-        A validator raises ``InvalidValue``, which may have a remedy.
+        A validator raises ``InvalidValue``, which may have a remedy, and gets the ``context``. The
+        first error is raised; ``report`` gets the others.
         """
         try:
-            return model.model_validate(self.content)
+            return model.model_validate(self.content, context=context)
         except ValidationError as error:
-            raise self._explain(model, _first(error)) from None
+            details = sorted(error.errors(include_url=False, include_input=False), key=_is_follow_up)
+            first, *others = (self._explain(model, detail) for detail in details)
+            if report is not None:
+                for other in others:
+                    report(other)
+            raise first from None
 
     def _explain(self, model: type[BaseModel], detail: ErrorDetails) -> InputError:
         path: Path_ = detail["loc"]
@@ -129,10 +137,9 @@ _OF_A_KEY: Final = "[key]"
 _LIMITS: Final = ("ge", "gt", "le", "lt", "min_length", "max_length")
 
 
-def _first(error: ValidationError) -> ErrorDetails:
-    """The detail to report: an unknown field before a missing field, which it may be a misspelling of."""
-    details = error.errors(include_url=False, include_input=False)
-    return next((detail for detail in details if detail["type"] == "extra_forbidden"), details[0])
+def _is_follow_up(detail: ErrorDetails) -> bool:
+    """Whether an error may come from another one: an unknown field may be the missing one, misspelled."""
+    return detail["type"] != "extra_forbidden"
 
 
 def read_document(path: Path) -> Document:

@@ -238,6 +238,8 @@ AS_IT_IS = {
     PROGRAM: "a program",
     **{rule.chinese: "a field of the item" for rule in Rule},
     **{text: "a word in both languages" for channel in Channel for text in (channel.chinese, channel.english)},
+    "known issue": "a verdict",
+    "power cut": "a word of needs:",
     "bold red": "a style",
     "bold green": "a style",
     "bold cyan": "a style",
@@ -246,6 +248,7 @@ AS_IT_IS = {
 """Literals that look like text and are none, or are no message of ours."""
 NAMES = {"sscard", "pyscard", "pcscd", "vpcd", "based_on", "card", "personality", "tries_left", "tries", "told"}
 NAMES |= {"says", "data", "key_tries", "state", "stage", "grounds", "missing"}
+NAMES |= {"groups", "steps", "variables", "capture", "needs", "within"}
 """Fields and programs."""
 
 

@@ -47,7 +47,7 @@ def personality_of(fields: Mapping[str, object]) -> Personality:
     """
     known = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Personality)}
     check_names(fields, known, (name for name, required in known.items() if required))
-    values: Any = {name: _value_of(name, fields[name]) for name in known if name in fields}
+    values: Any = {name: choice_value(name, fields[name]) for name in known if name in fields}
     personality = make_personality(**values)
     check_generation(personality)
     return personality
@@ -86,7 +86,7 @@ def served_as(personality: Personality, city_code: str) -> Phrase | None:
     )
 
 
-def _value_of(name: str, written: object) -> object:
+def choice_value(name: str, written: object) -> object:
     """The value of a field: a number in hex or decimal digits, yes or no, or one of a set of words."""
     choice, path = CHOICES.get(name), (name,)
     if choice is None:

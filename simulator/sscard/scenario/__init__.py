@@ -4,23 +4,18 @@ from sscard.lazy import names_on_use
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from sscard.scenario.cards import DEFAULT_SEED, Connect, in_process
     from sscard.scenario.library import builtin_scenarios, find_scenarios, run_scenarios
     from sscard.scenario.reader import Scenario, read_scenario
-    from sscard.scenario.runner import DEFAULT_SEED, Connect, ScenarioResult, StepResult, in_process, run_scenario
+    from sscard.scenario.runner import ScenarioResult, StepResult, run_scenario
 else:
     __getattr__, __dir__ = names_on_use(
         __name__,
         {
             "sscard.scenario.library": ("builtin_scenarios", "find_scenarios", "run_scenarios"),
             "sscard.scenario.reader": ("Scenario", "read_scenario"),
-            "sscard.scenario.runner": (
-                "DEFAULT_SEED",
-                "Connect",
-                "ScenarioResult",
-                "StepResult",
-                "in_process",
-                "run_scenario",
-            ),
+            "sscard.scenario.cards": ("DEFAULT_SEED", "Connect", "in_process"),
+            "sscard.scenario.runner": ("ScenarioResult", "StepResult", "run_scenario"),
         },
     )
 

@@ -23,9 +23,9 @@ from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.issue import DEFAULT
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.issuer.personalities import preset, presets
+from sscard.scenario.cards import CardData, bench_of
 from sscard.scenario.context import Bench
-from sscard.scenario.reader import CardData, Scenario
-from sscard.scenario.runner import bench_of, perform, view_at
+from sscard.scenario.runner import perform, view_at
 from sscard.scenario.step import Step, View, show_state
 from sscard.scenario.verbs import VERBS
 from sscard.standard.certificates import BANK, CERTIFICATE_DFS
@@ -96,12 +96,10 @@ def write_scenario(statements: Sequence[Statement], name: str, personality: Pers
     personality = replace(personality, **choices)
     if choices:
         card["choices"] = {choice: "yes" if value is True else value for choice, value in choices.items()}
-    document = Document(card, {(): Place(1, 1)}, name)
-    made = document.as_model(CardData)
+    made = Document(card, {(): Place(1, 1)}, name).as_model(CardData)
     proves = say(Phrase("The card answers the recorded commands as it was recorded."))
     lines = [f"name: {_text(name)}", f"proves: {_text(proves)}", f"card: {_text(card)}", "steps:"]
-    scenario = Scenario(name, proves, (), name, "", made, personality, (), document)
-    with bench_of(scenario) as bench:
+    with bench_of(made, personality, name) as bench:
         for group in grouped(powered(statements)):
             for content, note in _steps(group, bench, pins):
                 lines += [f"  # {line}" for line in (say(note),) if line]

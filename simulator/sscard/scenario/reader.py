@@ -1,109 +1,105 @@
 """The scenario language: one YAML file, one scenario.
 
-A scenario states what it proves (``name``, ``proves``, ``tags``), the card at
-the beginning (``card``) and the operations (``steps``). Unless its first step
-inserts the card, the card is inserted before it.
+A scenario states what it proves (``name``, ``proves``, ``tags``, ``covers``), the
+card at the beginning (``card``), what it relies on (``needs``) and the operations
+(``steps``). Unless its first step inserts the card, the card is inserted before
+it. It runs once for each personality it names, and for each row of ``with``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, create_model
 
 from sscard.card import Personality
-from sscard.document import Document, Model, Place, read_document
-from sscard.errors import InputError, InvalidValue, suggestion
-from sscard.i18n.phrase import Phrase
-from sscard.issuer import Holder, find_personality, vary
+from sscard.document import Document, Model, Place, Report, read_document
+from sscard.errors import InputError, suggestion
+from sscard.i18n.phrase import Phrase, Sayable, Words
+from sscard.issuer import find_personality, preset, vary
 from sscard.issuer.issue import DEFAULT
-from sscard.issuer.personalise import INITIAL_PIN
+from sscard.scenario.cards import CardData
+from sscard.scenario.expansion import (
+    Expansion,
+    GroupAt,
+    Part,
+    Row,
+    Variables,
+    in_languages,
+    read_groups,
+    read_variables,
+    replaced,
+    table_rows,
+    within,
+)
+from sscard.scenario.expressions import Names
+from sscard.scenario.needs import Needs, read_needs
 from sscard.scenario.power_steps import Insert
-from sscard.scenario.service_steps import Texts
-from sscard.scenario.step import PinOrNone, Step
+from sscard.scenario.step import Step, Texts
 from sscard.scenario.verbs import VERBS
-from sscard.standard.encoding import encode_an
 
-CITY_CODE = "410402"
-NAME_LENGTHS = (15, 10)
-"""Characters of the name that fit into items 09 and 4E."""
-
-
-class HolderData(Model):
-    """The made-up card holder."""
-
-    name: str
-    id_number: str = Field(repr=False)
-
-    @field_validator("name")
-    @classmethod
-    def _fits_the_card(cls, name: str) -> str:
-        first, second = NAME_LENGTHS
-        try:
-            encode_an(name[:first], 2 * first)
-            encode_an(name[first:], 2 * second)
-        except ValueError:
-            raise InvalidValue(
-                Phrase("does not fit the card"), Phrase("up to {count} characters of GBK", count=first + second)
-            ) from None
-        return name
-
-    @field_validator("id_number")
-    @classmethod
-    def _valid(cls, number: str) -> str:
-        try:
-            Holder("", number)
-        except InputError as error:
-            raise InvalidValue(error.problem, error.remedy) from None
-        return number
+Severity = Literal["blocker", "critical", "normal", "minor"]
+EXAMPLES: Final = ("00" * 8, "0000", "1", "123456")
+"""Values that stand in for a captured one while a file is read; a step must accept one of them."""
 
 
-class CardData(Model):
-    """The card at the beginning of a scenario; the scenario runs once for each personality."""
-
-    personality: Texts = (DEFAULT,)
-    choices: dict[str, str] = Field(default_factory=dict)
-    pin: Annotated[PinOrNone, Field(repr=False)] = INITIAL_PIN
-    tries_left: Annotated[int, Field(ge=0, le=15)] | None = None
-    card_blocked: bool = False
-    interface: Literal["contact", "contactless"] = "contact"
-    holder: HolderData | None = None
-    city_code: Annotated[str, Field(pattern="^[1-9][0-9]{5}$")] = CITY_CODE
-    issued: date | None = None
+def _list_of_words(tags: object) -> object:
+    return tags.split() if isinstance(tags, str) else tags
 
 
-class Written(Model):
-    """A scenario file as written; its steps are parsed by their verbs."""
+class _Written(Model):
+    """A scenario file as written; the sections are read on their own."""
 
-    name: Annotated[str, Field(min_length=1)]
-    proves: Annotated[str, Field(min_length=1)]
-    tags: Annotated[tuple[str, ...], BeforeValidator(lambda tags: tags.split() if isinstance(tags, str) else tags)] = ()
-    card: CardData = CardData()
+    name: Any
+    proves: Any
+    tags: Annotated[tuple[str, ...], BeforeValidator(_list_of_words)] = ()
+    covers: Texts = ()
+    severity: Severity = "normal"
+    known_issue: Annotated[str, Field(min_length=1)] = ""
+    needs: Any = None
+    card: Any = None
+    variables: Any = None
+    groups: Any = None
+    include: Any = None
     steps: Annotated[list[Any], Field(min_length=1)]
 
 
-@dataclass(frozen=True, slots=True)
+Written = create_model("Written", __base__=_Written, **{"with": (Any, None)})  # type: ignore[call-overload]
+"""The top-level fields of a scenario file; ``with`` is a word of Python."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """A scenario ready to run on one personality.
 
-    ``source`` is the file name for reports, ``group`` the name of its folder;
-    ``places`` are the positions of the steps in the file. ``misfit`` says why no
-    card of a personality that was given can be the one of the scenario, which
-    then does not run.
+    ``name`` identifies it (the English name, with the row of a table in
+    parentheses); ``label`` is the name in both languages. ``source`` is the file
+    name for reports, ``group`` the name of its folder; ``parts`` are the steps as
+    written, with their places. ``misfit`` says why no card of a personality that
+    was given can be the one of the scenario, which then does not run.
     """
 
     name: str
-    proves: str
-    tags: tuple[str, ...]
+    label: Sayable
+    proves: Sayable
+    tags: tuple[str, ...] = ()
+    covers: tuple[str, ...] = ()
+    severity: Severity = "normal"
+    known_issue: str = ""
+    needs: Needs = field(default_factory=Needs)
+    row: str = ""
     source: str
     group: str
     card: CardData
     personality: Personality
     steps: tuple[Step, ...]
-    document: Document = field(compare=False)
+    parts: tuple[Part, ...] = field(compare=False, repr=False)
+    document: Document = field(compare=False, repr=False)
+    names: Names | None = field(default=None, compare=False, repr=False)
     misfit: InputError | None = field(default=None, compare=False)
 
     @property
@@ -114,39 +110,37 @@ class Scenario:
         """The position of a step (numbered from 1, 0 for the insertion before them) or of its field."""
         if number == 0:
             return self.document.place(("steps",))
-        return self.document.place(("steps", number - 1, field) if field else ("steps", number - 1))
+        return self.parts[number - 1].document.place((field,) if field else ())
+
+    def file(self, number: int) -> str:
+        """The file that has a step: another one for a step group that is included."""
+        return self.parts[number - 1].document.source if number else self.source
+
+    def step(self, number: int, captured: Variables) -> Step:
+        """A step to run, with the values that earlier steps captured."""
+        part = self.parts[number - 1]
+        if not part.late:
+            return self.steps[number - 1]
+        return read_step(replaced(part.document, captured).document, self.names)
 
 
 def read_scenario(
-    path: Path, source: str = "", group: str = "", personality: Personality | None = None
+    path: Path, source: str = "", group: str = "", personality: Personality | None = None, report: Report | None = None
 ) -> list[Scenario]:
-    """The scenarios of a file: one for each personality it names, or for the one given.
+    """The scenarios of a file: one for each row and each personality it names, or for the one given.
 
-    A scenario whose choices are right for the personalities it names, but not for
-    the one given, has a ``misfit``.
+    A scenario whose needs and choices are right for the personalities it names,
+    but not for the one given, has a ``misfit``. A file with ``groups:`` alone has no scenario.
     ``source`` names the file in reports and errors; if empty, the path is used.
+    The first error is raised, or ``report`` gets them all.
     """
-    document = read_document(path)
-    document.source = source or str(path)
-    if not isinstance(document.content, dict):
-        raise document.error((), Phrase("not a scenario"), Phrase("write name:, proves: and steps: at the left margin"))
-    written = document.as_model(Written)
-    steps = tuple(_step(document.part(("steps", place))) for place in range(len(written.steps)))
-    named = written.card.personality
-
-    def own() -> list[Personality]:
-        return [_suited(document, written, _personality(document, name, path.parent)) for name in named]
-
-    misfit = None
-    try:
-        cards = [_suited(document, written, personality)] if personality else own()
-    except InputError as error:
-        if personality is None:
-            raise
-        own()  # what is wrong on every card is an error
-        cards, misfit = [personality], error
-    texts = (written.name, written.proves, written.tags, document.source, group)
-    return [Scenario(*texts, written.card, card, steps, document, misfit) for card in cards]
+    reading = _Reading(path.parent, group, personality, report)
+    found: list[Scenario] = []
+    with reading.caught():
+        document = read_document(path)
+        document.source = source or str(path)
+        found += reading.scenarios(document)
+    return found
 
 
 def insertion(scenario: Scenario) -> Step | None:
@@ -154,7 +148,191 @@ def insertion(scenario: Scenario) -> Step | None:
     return Insert() if scenario.steps[0].inserts else None
 
 
-def _step(document: Document) -> Step:
+@dataclass(slots=True)
+class _Reading:
+    """Reads one file."""
+
+    folder: Path
+    group: str
+    forced: Personality | None
+    report: Report | None
+    known: set[tuple[str, int, int, str]] = field(default_factory=set)
+
+    @contextmanager
+    def caught(self, *places: Sayable) -> Iterator[None]:
+        """Raise the error of a part of the file with more places, or report it and go on after the part."""
+        try:
+            yield
+        except InputError as error:
+            located = within(error, places) if places else error
+            if self.report is None:
+                raise located from None
+            self._report(located)
+
+    def _report(self, error: InputError) -> None:
+        """Report an error; the same step of other rows and personalities repeats it."""
+        assert self.report is not None
+        key = (error.file, error.line, error.column, str(error.remedy))
+        if key not in self.known:
+            self.known.add(key)
+            self.report(error)
+
+    def scenarios(self, document: Document) -> Iterable[Scenario]:
+        """The scenarios of the file."""
+        if not isinstance(document.content, dict):
+            remedy = Phrase("write name:, proves: and steps: at the left margin")
+            raise document.error((), Phrase("not a scenario"), remedy)
+        groups: dict[str, GroupAt] = {}
+        if document.content.keys() == {"groups"}:
+            read_groups(document, self.folder)
+            return
+        written = None
+        with self.caught():
+            written = document.as_model(Written, report=self._reporting)
+        with self.caught():
+            groups = read_groups(document, self.folder)
+        variables = read_variables(document)
+        needs = Needs()
+        with self.caught():
+            needs = read_needs(document.part(("needs",))) if "needs" in document.content else needs
+        rows: list[Row | None] = [None]
+        if "with" in document.content:
+            rows = [*table_rows(document.part(("with",)), self.folder)]
+        head = _Head(document, written, needs, groups)
+        for row in rows:
+            places = [Phrase("row {row}, {place}", row=row.name, place=row.place)] if row else []
+            errors = len(self.known)
+            with self.caught(*places):
+                if written is not None:
+                    yield from self._of_row(head, variables, row)
+            if (written is None or len(self.known) > errors) and isinstance(document.content.get("steps"), list):
+                with self.caught(*places):  # the steps too, on the default card
+                    self._steps(head, _scope(variables, row), Names(preset(DEFAULT)))
+
+    def _of_row(self, head: _Head, variables: Variables, row: Row | None) -> Iterator[Scenario]:
+        """The scenarios of a row: one per personality. What is wrong on the cards that the file names is an error."""
+        for name in row.fields if row else ():
+            if name in variables:
+                problem = Phrase("{name!r} is a field of the table too", name=name)
+                raise head.document.error(("variables", name), problem, Phrase("rename one of them"))
+        scope = _scope(variables, row)
+        section = head.section("card", scope)
+        card = section.as_model(CardData, Names(preset(DEFAULT)), self._reporting)
+        own: list[Scenario] = []
+        for base in card.personality:
+            own.append(self._on(head, section, scope, row, self._named(section, base), own))
+            if own[-1].misfit:
+                raise own[-1].misfit
+        if self.forced is None:
+            yield from own
+            return
+        try:
+            yield self._on(head, section, scope, row, self.forced, [])
+        except InputError as error:
+            yield replace(own[0], personality=self.forced, misfit=error)
+
+    def _on(
+        self,
+        head: _Head,
+        section: Document,
+        scope: Variables,
+        row: Row | None,
+        base: Personality,
+        others: list[Scenario],
+    ) -> Scenario:
+        """The scenario on one personality; ``others`` are the same scenario on other personalities."""
+        draft = section.as_model(CardData, Names(base))
+        product = vary(base, section.part(("choices",))) if draft.choices else base
+        names = Names(product)
+        card = section.as_model(CardData, names)
+        if card.tries_left is not None and card.tries_left > product.pin_tries:
+            limit = Phrase("write 0 to {limit}, or raise choices: pin_tries", limit=product.pin_tries)
+            raise section.error(("tries_left",), Phrase("more tries left than the card's limit"), limit)
+        unmet = head.needs.unmet(product, card.interface)
+        same = next((other for other in others if other.names and not other.names.used), None)
+        parts, steps = (same.parts, same.steps) if same else self._steps(head, scope, names)
+        written = head.written
+        label: Sayable = head.label
+        name = label.english if isinstance(label, Words) else str(label)
+        if row is not None:
+            label = Phrase("{name} ({row})", name=label, row=row.name)
+            name = f"{name} ({row.name.english if isinstance(row.name, Words) else row.name})"
+        return Scenario(
+            name=name,
+            label=label,
+            proves=head.proves,
+            tags=written.tags,
+            covers=written.covers,
+            severity=written.severity,
+            known_issue=written.known_issue,
+            needs=head.needs,
+            row=str(row.name if row else ""),
+            source=head.document.source,
+            group=self.group,
+            card=card,
+            personality=product,
+            steps=steps,
+            parts=parts,
+            document=head.document,
+            names=names,
+            misfit=head.document.error(("needs",), unmet, _OTHER_CARD) if unmet else None,
+        )
+
+    def _steps(self, head: _Head, scope: Variables, names: Names) -> tuple[tuple[Part, ...], tuple[Step, ...]]:
+        parts: list[Part] = []
+        steps: list[Step] = []
+        for part in Expansion(head.groups).parts(head.document.part(("steps",)), scope):
+            with self.caught(*(Phrase("used at {place}", place=place) for place in part.used)):
+                steps.append(_example(part, names) if part.late else read_step(part.document, names, self._reporting))
+                parts.append(part)
+        return tuple(parts), tuple(steps)
+
+    def _named(self, section: Document, name: str) -> Personality:
+        """A preset, or a file with a path relative to the scenario's folder."""
+        is_path = Path(name).suffix != "" or "/" in name
+        try:
+            return find_personality(str(self.folder / name) if is_path else name)
+        except InputError as error:
+            if error.file:
+                raise
+            raise section.error(("personality",), error.problem, error.remedy) from None
+
+    @property
+    def _reporting(self) -> Report | None:
+        return self._report if self.report else None
+
+
+def _scope(variables: Variables, row: Row | None) -> Variables:
+    return {**variables, **(row.fields if row else {})}
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """What all rows of a file share."""
+
+    document: Document
+    written: Any  # None if its fields are wrong
+    needs: Needs
+    groups: dict[str, GroupAt]
+
+    @property
+    def label(self) -> Sayable:
+        return in_languages(self.document.part(("name",)))
+
+    @property
+    def proves(self) -> Sayable:
+        return in_languages(self.document.part(("proves",)))
+
+    def section(self, name: str, scope: Variables) -> Document:
+        """A section of the file with its variables replaced; empty if the file has none."""
+        document = self.document
+        if name not in document.content:
+            return Document({}, document.places, document.source, (name,))
+        return replaced(document.part((name,)), scope).document
+
+
+def read_step(document: Document, names: Names | None = None, report: Report | None = None) -> Step:
+    """A step from its fields, of which one is a verb; ``names`` are the numbers of the card's choices."""
     content = document.content
     if not isinstance(content, dict):
         raise document.error((), Phrase("a step is a verb, a colon and its value"), Phrase("write it as `- insert:`"))
@@ -166,7 +344,7 @@ def _step(document: Document) -> Step:
             Phrase("write a separate step for each"),
         )
     if verbs:
-        return document.as_model(VERBS[verbs[0]])
+        return document.as_model(VERBS[verbs[0]], names, report)
     unknown = [key for key in content if key not in Step.model_fields]
     if not unknown:
         raise document.error(
@@ -175,22 +353,30 @@ def _step(document: Document) -> Step:
     raise document.error((unknown[0],), Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
 
 
-def _personality(document: Document, name: str, folder: Path) -> Personality:
-    """A preset, or a file with a path relative to the scenario's folder."""
-    is_path = Path(name).suffix != "" or "/" in name
-    try:
-        return find_personality(str(folder / name) if is_path else name)
-    except InputError as error:
-        if error.file:
-            raise
-        raise document.error(("card", "personality"), error.problem, error.remedy) from None
+def _example(part: Part, names: Names) -> Step:
+    """A step with examples of the values that are captured when it runs."""
+    first: InputError | None = None
+    for example in EXAMPLES:
+        try:
+            return read_step(replaced(part.document, _Examples(example)).document, names)
+        except InputError as error:
+            first = first or error
+    assert first is not None
+    raise first
 
 
-def _suited(document: Document, written: Written, base: Personality) -> Personality:
-    """The personality with the scenario's choices, checked against its other fields."""
-    card = written.card
-    personality = vary(base, document.part(("card", "choices"))) if card.choices else base
-    if card.tries_left is not None and card.tries_left > personality.pin_tries:
-        limit = Phrase("write 0 to {limit}, or raise choices: pin_tries", limit=personality.pin_tries)
-        raise document.error(("card", "tries_left"), Phrase("more tries left than the card's limit"), limit)
-    return personality
+class _Examples(dict[str, str]):
+    """The same example for every name."""
+
+    def __init__(self, example: str) -> None:
+        super().__init__()
+        self._example = example
+
+    def __contains__(self, _name: object) -> bool:
+        return True
+
+    def __getitem__(self, _name: str) -> str:
+        return self._example
+
+
+_OTHER_CARD: Final = Phrase("change needs:, or the personalities of the card")

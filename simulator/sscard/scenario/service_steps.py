@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from sscard.document import Model
 from sscard.i18n.language import CHINESE, speaking
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench, NotPossible
-from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, View
+from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, Texts, View
 from sscard.service import (
     Acceptance,
     Applicant,
@@ -32,14 +32,6 @@ from sscard.terminal import BasicData
 from sscard.terminal.errors import ApduError
 
 Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice
-
-
-def _list(value: object) -> object:
-    return value if isinstance(value, list) else [value]
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
-"""One text or a list of them."""
 
 
 class ServiceStep(Step):

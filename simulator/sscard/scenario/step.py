@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, Final, NamedTuple
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from sscard.card import Snapshot
 from sscard.document import Model
 from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
+from sscard.scenario.expressions import NAME, Number, Tries, computed
 from sscard.service import Stage
 from sscard.standard.apdu import SW, named_status
+from sscard.standard.choices import CHOICES
 from sscard.standard.encoding import InvalidPin, encode_pin
 from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import MF, Layout, Purpose
@@ -26,6 +29,9 @@ SOME_WORDS = Phrase(
 )
 BYTES = Phrase("write bytes as pairs of hex digits: 00 A4 02 00")
 NO_ANSWER = "none"
+_COUNTED: Final = re.compile(r"([0-9A-Fa-f]{3})\((.+)\)")
+_DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s)\s*")
+_SOURCE: Final = re.compile(r"([a-z_]+)(?:\[(-?[0-9]{1,5})?(?:(:)(-?[0-9]{1,5})?)?\])?")
 ANY_BYTE, ANY_REST = "??", "..."
 
 
@@ -92,24 +98,34 @@ def _given_pin(digits: str) -> str:
     return _pin(digits)
 
 
-def _status_word(text: object) -> int | None:
+def _status_word(text: object, info: ValidationInfo) -> int | None:
     if text == NO_ANSWER:
         return None
     digits = str(text)
+    if counted := _COUNTED.fullmatch(digits):
+        count = computed(counted[2], info)
+        if not 0 <= count <= 15:
+            raise InvalidValue(Phrase("a status word counts 0 to 15 tries, not {count}", count=count))
+        return int(counted[1], 16) << 4 | count
+    if digits in CHOICES and CHOICES[digits].digits == 4:
+        return computed(digits, info)
     if len(digits) != 4:
         raise InvalidValue(
-            Phrase("not a status word"), Phrase("write four hex digits, as in 63C5, or none if the power is cut")
+            Phrase("not a status word"),
+            Phrase("write four hex digits, as in 63C5, 63C(max - 1), or none if the power is cut"),
         )
     return int.from_bytes(_bytes(digits), "big")
 
 
-def _tries(text: object) -> tuple[int, ...]:
-    counts = str(text).split()
-    if not counts or not all(count.isdecimal() for count in counts):
-        raise InvalidValue(
-            Phrase("not a count"), Phrase("write the tries left of each version of the key: 3, or 3 2 3")
-        )
-    return tuple(map(int, counts))
+def _tries(given: object, info: ValidationInfo) -> tuple[int, ...]:
+    counts = given if isinstance(given, list) else [given]
+    if isinstance(given, str) and re.fullmatch("[0-9 ]+", given):
+        counts = given.split()
+    try:
+        return tuple(computed(str(count), info) for count in counts)
+    except InvalidValue as error:
+        counted = Phrase("write the tries left of each version of the key: 3, or 3 2 3")
+        raise InvalidValue(Phrase("not a count"), error.remedy or counted) from None
 
 
 def _words(value: object) -> frozenset[str]:
@@ -139,6 +155,38 @@ def _nothing(text: str) -> str:
     return text
 
 
+def _list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+def _seconds(text: object) -> float:
+    found = _DURATION.fullmatch(str(text))
+    if not found:
+        raise InvalidValue(Phrase("not a time"), Phrase("write milliseconds or seconds: 200 ms, 1.5 s"))
+    return float(found[1]) * (0.001 if found[2] == "ms" else 1)
+
+
+def _captures(given: object) -> object:
+    for name, source in given.items() if isinstance(given, dict) else ():
+        if not NAME.fullmatch(name):
+            raise InvalidValue(
+                Phrase("not a name: {name!r}", name=name),
+                Phrase("write letters, digits and underscores, a letter first"),
+            )
+        if not isinstance(source, str) or not _SOURCE.fullmatch(source):
+            raise InvalidValue(
+                Phrase("nothing to capture: {source!r}", source=str(source)),
+                Phrase("write data, data[0:8], sw, tries, or the name of a value that the step reports"),
+            )
+    return given
+
+
+Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
+"""One text or a list of them."""
+Duration = Annotated[float, BeforeValidator(_seconds)]
+"""Seconds, written as ``200 ms`` or ``1.5 s``."""
+Captures = Annotated[dict[str, str], BeforeValidator(_captures)]
+"""Names of captured values, and the part of the outcome that each has."""
 Hex = Annotated[bytes, BeforeValidator(_bytes)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Pin = Annotated[str, AfterValidator(_given_pin)]
@@ -150,7 +198,7 @@ KeyName = Annotated[str, AfterValidator(_key)]
 KeyTries = Annotated[tuple[int, ...], BeforeValidator(_tries)]
 State = Annotated[frozenset[str], BeforeValidator(_words)]
 Nothing = Annotated[str, AfterValidator(_nothing)]
-Count = Annotated[int, Field(ge=0)]
+Count = Annotated[Number, Field(ge=0)]
 
 
 class View(NamedTuple):
@@ -190,7 +238,7 @@ class Outcome:
     """Outcome of a step: status word (``None``: no answer), data, values that the terminal or the service reported.
 
     ``notice`` is the service's text for the citizen; ``failure`` is set if the
-    step could not be executed.
+    step could not be executed, ``inconclusive`` if this is not the card's doing.
     """
 
     sw: int | None = SW.OK
@@ -198,6 +246,22 @@ class Outcome:
     reported: dict[str, str] = field(default_factory=dict)
     notice: str = ""
     failure: Sayable = ""
+    inconclusive: bool = False
+
+    def captured(self, source: str, tries: int) -> str | None:
+        """A value as text to use in later steps: bytes in hex digits; ``None`` if the outcome has none."""
+        found = _SOURCE.fullmatch(source)
+        assert found is not None
+        name, first, colon, last = found.groups()
+        if name == "data":
+            data = self.data
+            if "[" in source:
+                start = int(first) if first else 0
+                data = data[start : int(last) if last else None] if colon else data[start:][:1]
+            return data.hex().upper() or None
+        if name == "sw":
+            return None if self.sw is None else f"{self.sw:04X}"
+        return str(tries) if name == "tries" else self.reported.get(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +281,14 @@ class Step(Model):
     """Whether the card is inserted first if a scenario begins with this step."""
 
     sw: StatusWord = SW.OK
-    tries: Annotated[int, Field(ge=0, le=15)] | None = None
+    tries: Tries | None = None
     key_tries: dict[KeyName, KeyTries] = Field(default_factory=dict)
     certificate_tries: KeyTries | None = None
     state: State | None = None
     stage: Stage | None = None
     data: Pattern | None = None
+    within: Duration | None = None
+    capture: Captures = Field(default_factory=dict)
     note: str = ""
 
     def run(self, bench: Bench) -> Outcome:

@@ -13,8 +13,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.scenario.card_steps import NO_PIN_NEEDED, asked_tries
 from sscard.scenario.context import Bench
 from sscard.scenario.power_steps import PowerStep
-from sscard.scenario.service_steps import Texts
-from sscard.scenario.step import Count, Outcome, PinOrNone, Step
+from sscard.scenario.step import Count, Outcome, PinOrNone, Step, Texts
 from sscard.terminal import (
     Blacklist,
     Finding,

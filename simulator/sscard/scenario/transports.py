@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple
 
+from sscard.scenario.cards import DEFAULT_SEED, Connect, in_process
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import DEFAULT_SEED, Connect, ScenarioResult, in_process, run_scenario
+from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.readerpool import ReaderPool
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from io import StringIO
+from typing import Final
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -12,15 +13,21 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from sscard.errors import InputError
 from sscard.i18n.language import _, padded, say, visible
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import ROW, Phrase
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult, StepResult
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch
 
-PASSED, FAILED, LEFT_OUT = "✓", "✗", "–"
+MARKS: Final = {
+    "passed": ("✓", "green"),
+    "failed": ("✗", "bold red"),
+    INCONCLUSIVE: ("?", "bold red"),
+    NOT_APPLICABLE: ("–", "yellow"),
+    KNOWN_ISSUE: ("!", "yellow"),
+}
+"""The mark of each verdict, and its style."""
 PERSONALITY, BESIDE_NAME = 8, 28
 """Columns of a row: those of the personality, and all but those of the name."""
 LABEL_WIDTH = 10
@@ -45,18 +52,28 @@ def missed_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
     )
 
 
-def misfit_text(misfit: InputError) -> str:
-    """Why a scenario was not run."""
-    return _("not applicable: {problem}", problem=visible(say(misfit.said)))
+def reason_text(result: ScenarioResult) -> str:
+    """Why the verdict is not that of the steps: the missing need or the known issue; empty if it is."""
+    if misfit := result.scenario.misfit:
+        return _("not applicable: {problem}", problem=visible(say(misfit.said)))
+    return visible(say(result.reason))
+
+
+COUNTS: Final = {
+    "passed": Phrase("{count} passed"),
+    "failed": Phrase("{count} failed"),
+    INCONCLUSIVE: Phrase("{count} inconclusive"),
+    KNOWN_ISSUE: Phrase.plural("{count} known issue", "{count} known issues", count=0),
+    NOT_APPLICABLE: Phrase("{count} not applicable"),
+}
+"""How many scenarios have a verdict."""
 
 
 def counts_text(results: Sequence[ScenarioResult]) -> str:
-    """How many scenarios passed, failed, and were not applicable, if any were not."""
+    """How many scenarios passed and failed, and of the other verdicts those that there were."""
     counts = Counter(result.verdict for result in results)
-    values = {"passed": counts["passed"], "failed": counts["failed"]}
-    if counts[NOT_APPLICABLE]:
-        return _("{passed} passed, {failed} failed, {left} not applicable", **values, left=counts[NOT_APPLICABLE])
-    return _("{passed} passed, {failed} failed", **values)
+    named = [verdict for verdict in COUNTS if counts[verdict] or verdict in ("passed", "failed")]
+    return say(Phrase.joined(ROW, [COUNTS[verdict].filled(count=counts[verdict]) for verdict in named]))
 
 
 def failure_text(result: ScenarioResult) -> str:
@@ -93,7 +110,7 @@ class ConsoleReport:
     def begin(self, scenario: Scenario) -> None:
         """A scenario begins."""
         if self._status is not None:
-            self._status.update(Text(f"{len(self._results) + 1}/{self._total} {visible(scenario.name)}"))
+            self._status.update(Text(f"{len(self._results) + 1}/{self._total} {visible(say(scenario.label))}"))
 
     def add(self, result: ScenarioResult) -> None:
         """A scenario has ended."""
@@ -101,16 +118,15 @@ class ConsoleReport:
         if result.scenario.group != self._group or len(self._results) == 1:
             self._group = result.scenario.group
             self._console.print(Text(f"\n{say(group_name(self._group))}", style="bold cyan"))
-        misfit = result.scenario.misfit
-        mark = (LEFT_OUT, "yellow") if misfit else (PASSED, "green") if result.passed else (FAILED, "bold red")
+        mark = MARKS[result.verdict]
         steps = say(Phrase.plural("{count} step", "{count} steps", count=len(result.scenario.steps)))
         # Columns on a terminal only: a log is not padded.
-        name, personality = visible(result.scenario.name), visible(result.scenario.personality.name)
+        name, personality = visible(say(result.scenario.label)), visible(result.scenario.personality.name)
         if self._console.is_terminal:
             name, personality = padded(name, self._console.width - BESIDE_NAME), padded(personality, PERSONALITY)
         self._console.print(Text.assemble("  ", mark, " ", name, Text(f"  {personality}  {steps}", style="dim")))
-        if misfit:
-            self._console.print(Text(f"    {misfit_text(misfit)}", style="dim"))
+        if reason := reason_text(result):
+            self._console.print(Text(f"    {reason}", style="dim"))
         if result.failure is not None:
             self._console.print(_failure(result.scenario, result.failure))
 
@@ -135,12 +151,14 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
     table.add_column(overflow="fold")
     for mistake in step.mismatches:
         place = scenario.place(step.number, mistake.field)
-        table.add_row(_("at"), Text(f"{visible(scenario.source)}:{place.line}  {say(step.step.title())}", style="bold"))
+        table.add_row(
+            _("at"), Text(f"{visible(scenario.file(step.number))}:{place.line}  {say(step.step.title())}", style="bold")
+        )
         table.add_row(
             Text(visible(mistake.field)), Text(_("expected  {expected}", expected=mistake.expected), style="green")
         )
         table.add_row("", Text(_("got       {actual}", actual=mistake.actual), style="red"))
-    table.add_row(_("proves"), Text(visible(scenario.proves)))
+    table.add_row(_("proves"), Text(visible(say(scenario.proves))))
     if step.step.note:
         table.add_row(_("note"), Text(visible(step.step.note)))
     for event in step.events:

@@ -9,7 +9,7 @@ from sscard.conversation import Event, Exchange
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
-from sscard.scenario.reports.console import counts_text, misfit_text, missed_text, step_name
+from sscard.scenario.reports.console import MARKS, counts_text, missed_text, reason_text, step_name
 from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult
 from sscard.version import __version__
 
@@ -40,7 +40,9 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
         version=__version__,
         step_name=step_name,
         missed_text=missed_text,
-        misfit_text=misfit_text,
+        reason_text=reason_text,
+        marks=MARKS,
+        say=say,
         language=CHINESE if is_chinese() else ENGLISH,
         group_name=lambda group: say(group_name(group)),
         _=_,

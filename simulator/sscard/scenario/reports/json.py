@@ -14,8 +14,8 @@ SCHEMA = "sscard.run/1"
 
 
 def write(results: Sequence[ScenarioResult], seed: int) -> str:
-    """One object: ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``
-    or ``not applicable``, with the ``reason`` (else empty).
+    """One object: ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``,
+    ``inconclusive``, ``not applicable`` or ``known issue``, the last two with the ``reason``.
 
     ``failure`` is ``None``, or the step that failed: ``line`` in the file,
     ``step`` and each expectation with its own ``line``, ``field``, ``expected`` and ``actual``.
@@ -43,8 +43,10 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
                 "file": scenario.source,
                 "personality": scenario.personality.name,
                 "tags": list(scenario.tags),
+                "covers": list(scenario.covers),
+                "severity": scenario.severity,
                 "verdict": result.verdict,
-                "reason": say(scenario.misfit.problem) if scenario.misfit else "",
+                "reason": say(result.reason),
                 "commands": result.commands,
                 "failure": failure,
             }

@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from sscard.i18n.language import say, visible
 from sscard.scenario.reports.console import failure_text, missed_text
-from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult
+from sscard.scenario.runner import KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
 
 
 def write(results: Sequence[ScenarioResult], _seed: int) -> str:
@@ -25,8 +25,8 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
         tests=str(len(results)),
         failures=str(failed),
         errors="0",
-        skipped=str(sum(result.verdict == NOT_APPLICABLE for result in results)),
-        time=f"{sum(result.seconds for result in results):.3f}",
+        skipped=str(sum(result.verdict in (NOT_APPLICABLE, KNOWN_ISSUE) for result in results)),
+        time=f"{sum(result.seconds for result in results):.6f}",
         timestamp=min((result.started for result in results), default=datetime.now(UTC)).isoformat(timespec="seconds"),
     )
     for result in results:
@@ -39,13 +39,15 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
             classname=".".join(part for part in path.relative_to(path.anchor).parts if part != ".."),
             name=visible(scenario.title),
             file=file,
-            time=f"{result.seconds:.3f}",
+            time=f"{result.seconds:.6f}",
         )
-        if scenario.misfit:
-            SubElement(case, "skipped", message=visible(say(scenario.misfit.problem)))
-        if result.failure is not None:
+        if result.verdict in (NOT_APPLICABLE, KNOWN_ISSUE):
+            SubElement(case, "skipped", message=visible(say(result.reason)))
+        elif result.failure is not None:
             message = missed_text(scenario, result.failure, result.failure.mismatches[0])
             SubElement(case, "failure", message=message).text = failure_text(result)
+        elif not result.passed:
+            SubElement(case, "failure", message=visible(say(result.reason)))
     root = Element("testsuites")
     root.append(suite)
     return tostring(root, encoding="unicode", xml_declaration=True) + "\n"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sscard.i18n.language import visible, visible_lines
-from sscard.scenario.reports.console import misfit_text, missed_text, step_name
+from sscard.scenario.reports.console import missed_text, reason_text, step_name
 from sscard.scenario.runner import ScenarioResult
 
 
@@ -14,8 +14,8 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
     lines = []
     for result in results:
         lines += [f"== {visible(result.scenario.title)}", f"   {visible(result.scenario.source)}"]
-        if result.scenario.misfit:
-            lines.append(misfit_text(result.scenario.misfit))
+        if reason := reason_text(result):
+            lines.append(reason)
         for step in result.steps:
             lines.append(f"-- {step_name(result.scenario, step)}")
             lines += (visible_lines(str(event)) for event in step.events)

@@ -1,0 +1,123 @@
+"""What a scenario relies on: choices, interface, keys, applications and faults.
+
+A scenario is not applicable to a card product without them. The names of
+``needs:`` are the choices of a personality, each with the values that fit
+(one, a list, or a range of numbers as 4-15), and ``interface``, ``keys``,
+``applications`` and ``faults``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from sscard.card import Personality
+from sscard.document import Document
+from sscard.errors import suggestion
+from sscard.fields import FieldError, shown
+from sscard.i18n.phrase import EITHER, Phrase
+from sscard.issuer.personalise import layout_of
+from sscard.issuer.personalities import choice_value, written_fields
+from sscard.scenario.faults import FAULTS
+from sscard.scenario.step import authenticated_keys, lasting_words
+from sscard.standard.choices import CHOICES
+
+INTERFACES: Final = ("contact", "contactless")
+MEMORY_FAULTS: Final = ("power cut", "memory")
+"""Faults inside the card, which only a card whose memory the bench owns can have."""
+_BLOCKED: Final = "-blocked"
+_RANGE: Final = re.compile(r"\s*([0-9]{1,9})\s*-\s*([0-9]{1,9})\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The needs of a scenario: values that fit by choice, and the names of keys, applications and faults."""
+
+    choices: dict[str, tuple[int | str, ...]] = field(default_factory=dict)
+    interface: tuple[str, ...] = INTERFACES
+    keys: tuple[str, ...] = ()
+    applications: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+
+    def unmet(self, personality: Personality, interface: str) -> Phrase | None:
+        """The first need that a card product over an interface does not meet."""
+        for name, fitting in self.choices.items():
+            value = getattr(personality, name)
+            if value not in fitting:
+                texts = tuple(_text(name, fit) for fit in fitting)
+                needed = texts[0] if len(texts) == 1 else Phrase.joined(EITHER, texts)
+                return Phrase(
+                    "needs {choice}: {needed}, this card has {value}",
+                    choice=name,
+                    needed=needed,
+                    value=_text(name, value),
+                )
+        if interface not in self.interface:
+            return Phrase("needs the interface {interface}", interface=self.interface[0])
+        layout = layout_of(personality)
+        keys = {key.name for key in layout.keys}
+        for key in self.keys:
+            if key not in keys:
+                return Phrase("needs the key {key}, which this card has not", key=key)
+        applications = {df.name for df in layout.dfs}
+        for name in self.applications:
+            if name not in applications:
+                return Phrase("needs the application {name}, which this card has not", name=name)
+        return None
+
+
+def read_needs(document: Document) -> Needs:
+    """The needs of a scenario file; ``InputError`` with the place of a need that no card can meet."""
+    content = document.content
+    if not isinstance(content, dict):
+        remedy = Phrase("write it as {form}", form="{generation: 3.0, keys: [PUK]}")
+        raise document.error((), Phrase("needs: fields expected"), remedy)
+    choices: dict[str, tuple[int | str, ...]] = {}
+    others: dict[str, tuple[str, ...]] = {}
+    for name, value in content.items():
+        texts = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+        if name in CHOICES:
+            choices[name] = tuple(fit for text in texts for fit in _values(document, name, text))
+            continue
+        known = _WORDS.get(name)
+        if known is None:
+            problem = Phrase("unknown need {name}", name=shown(name))
+            raise document.error((name,), problem, suggestion(name, (*CHOICES, *_WORDS)))
+        for text in texts:
+            if text not in known():
+                problem = Phrase("{need}: {word} is not known", need=name, word=shown(text))
+                raise document.error((name,), problem, suggestion(text, known()))
+        others[name] = tuple(texts)
+    return Needs(choices, **others)
+
+
+_WORDS: Final[dict[str, Any]] = {
+    "interface": lambda: INTERFACES,
+    "keys": authenticated_keys,
+    "applications": lambda: [word.removesuffix(_BLOCKED) for word in lasting_words() if word.startswith("DF")],
+    "faults": lambda: (*MEMORY_FAULTS, *FAULTS),
+}
+
+
+def _values(document: Document, name: str, text: str) -> list[int | str]:
+    numbers = _RANGE.fullmatch(text)
+    allowed = CHOICES[name].allowed
+    if numbers and type(allowed[0]) is int and not CHOICES[name].digits:
+        first, last = int(numbers[1]), int(numbers[2])
+        fitting = [value for value in allowed if isinstance(value, int) and first <= value <= last]
+        if not fitting:
+            raise document.error((name,), Phrase("{name}: no value of the choice is in this range", name=name))
+        return list(fitting)
+    try:
+        value = choice_value(name, text)
+    except FieldError as error:
+        raise document.error((name,), error.problem, error.remedy) from None
+    assert isinstance(value, int | str)
+    return [value]
+
+
+def _text(name: str, value: int | str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(written_fields({name: value})[name])
