@@ -27,7 +27,7 @@ NATIVE_TESTS := tests/driver/test_native.py tests/driver/test_native_protocol.py
 # A second environment, with each dependency at the lower bound of pyproject.toml.
 LOWEST := build/lowest
 
-.PHONY: demo test quick check lint types layers shape plain tests collected catalogs nightly nightly-compiled \
+.PHONY: demo test quick check lint types layers shape plain tests collected defects catalogs nightly nightly-compiled \
 	nightly-pcsc nightly-examples compilers lowest campaign compiled sample compiled-sample bench bench-compare bench-compiled system \
 	venv clean
 
@@ -69,6 +69,10 @@ collected: $(VENV)/developer
 
 quick: $(VENV)/developer
 	$(BIN)/pytest -n 2 -m "not slow and not campaign and not nightly"
+
+# Which scenarios of the built-in suite notice which of the planted defects.
+defects: $(VENV)/developer
+	PYTHONPATH=tests $(BIN)/python -m defects
 
 # Messages: new ones from the sources into the Chinese catalog, and the catalog compiled.
 catalogs: $(VENV)/developer

@@ -28,38 +28,52 @@ BESIDE: Final = ("-wal", "-shm", "-journal")
 
 
 def read_text(path: Path, encoding: str = "utf-8") -> str:
-    """The text of a file of at most ``LARGEST`` bytes, in UTF-8 or else in ``encoding``. Errors: ``InputError``."""
+    """The text of a file, as ``decoded`` gives it. Errors: ``InputError``."""
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
-        if len(content) <= LARGEST:
-            try:
-                text = content.decode()
-            except UnicodeDecodeError:
-                text = content.decode(encoding)
-            return text.replace("\r\n", "\n").replace("\r", "\n")
     except OSError as error:
         raise unreadable(path, error) from None
+    return decoded(content, str(path), encoding)
+
+
+def decoded(content: bytes, source: str, encoding: str = "utf-8") -> str:
+    """Text of at most ``LARGEST`` bytes, in UTF-8 or else in ``encoding``; line ends are those of Unix.
+
+    ``source`` is the name of the file in errors. Errors: ``InputError``.
+    """
+    if len(content) > LARGEST:
+        limit = LARGEST >> 20
+        raise InputError(
+            Phrase("larger than {limit} MiB", limit=limit), file=source, remedy=Phrase("expected a smaller file")
+        )
+    try:
+        try:
+            text = content.decode()
+        except UnicodeDecodeError:
+            text = content.decode(encoding)
     except UnicodeDecodeError as error:
         if content.startswith(DATABASE):
             raise InputError(
                 Phrase("is a card file or another database, not text"),
-                file=str(path),
-                remedy=Phrase("a card as text: {command}", command=f"sscard image export {path} -o FILE.json"),
+                file=source,
+                remedy=Phrase("a card as text: {command}", command=f"sscard image export {source} -o FILE.json"),
             ) from None
         problem = Phrase("is not UTF-8 text (byte {start})", start=error.start)
         if encoding != "utf-8":
             problem = Phrase("is neither UTF-8 nor GBK text (byte {start})", start=error.start)
         raise InputError(
             problem,
-            file=str(path),
+            file=source,
             line=content[: error.start].count(b"\n") + 1,
             remedy=Phrase("save it as UTF-8"),
         ) from None
-    limit = LARGEST >> 20
-    raise InputError(
-        Phrase("larger than {limit} MiB", limit=limit), file=str(path), remedy=Phrase("expected a smaller file")
-    )
+    return without_mark(text).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def without_mark(text: str) -> str:
+    """A text without the byte order mark that editors of Windows put before it."""
+    return text.removeprefix("\ufeff")
 
 
 def write_text(path: Path, text: str) -> None:

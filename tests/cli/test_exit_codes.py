@@ -5,7 +5,6 @@ A command of `sscard` without a row fails the test.
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shlex
@@ -27,7 +26,7 @@ import click
 import pytest
 
 import kit
-from kit.programs import ENDS, SSCARD, run, running
+from kit.programs import ENDS, SSCARD, run, running, standard_input
 from sscard.cli import main as command_line
 from sscard.cli.app import app
 from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
@@ -116,7 +115,7 @@ ROWS = [
         ("-o {folder}/new.db --personality v1-des --city 110100", 2, "set fci_algorithm: yes"),
         ("-o {folder}/new.db --pin 415", 2, "--pin: a PIN has 4 to 16 digits"),
         ("-o {folder}/new.db --pin ''", 2, "4 to 16 digits, or 'none'"),
-        (f"-o {{folder}}/new.db --name {LONG_NAME}", 2, "--name takes up to 25 Chinese characters or 35 letters"),
+        (f"-o {{folder}}/new.db --name {LONG_NAME}", 2, "up to 25 Chinese characters or 35 letters"),
         ("-o {folder}/new.db --name 😀", 2, "all of them in GBK"),
         ("-o {folder}/new.db --certificates", 0, "sscard show"),
         ("-o {folder}/new.db --certificates --personality v2-3des", 2, "for cards of generation 3.0 only"),
@@ -582,7 +581,7 @@ def test_the_exit_code(
     row: Row, places: dict[str, object], enter: Any, sscard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.setattr("sys.stdin", io.StringIO(row.stdin))
+    monkeypatch.setattr("sys.stdin", standard_input(row.stdin))
     if row.world == "process":
         arguments = shlex.split(f"{row.command} {row.arguments}".format(**places))
         done = run(*arguments, PCSCLITE_CSOCK_NAME="/nonexistent/pcscd.comm")

@@ -74,9 +74,20 @@ def test_a_masked_log_of_a_reset_becomes_a_recording_that_plays_on_a_card_of_eac
         assert Desk(card=load_card(target)).verify("808080") == 0x9000
 
 
-def test_a_log_from_standard_input(sscard: CommandLine, tmp_path: Path) -> None:
-    assert sscard("record", "--from", "-", "-o", tmp_path / "talk.jsonl", stdin=LOG)[0] == 0
-    assert '"842400010C' in (tmp_path / "talk.jsonl").read_text()
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gbk"])
+def test_a_log_from_standard_input(sscard: CommandLine, tmp_path: Path, encoding: str) -> None:
+    log = tmp_path / "log.txt"
+    log.write_bytes(LOG.replace("\n", "\r\n").encode(encoding))
+    for source, name in ((log, "file"), ("-", "input")):
+        code, _, error = sscard("record", "--from", source, "-o", tmp_path / name, stdin=log.read_bytes())
+        assert code == 0, error
+    assert '"842400010C' in (tmp_path / "file").read_text()
+    assert (tmp_path / "input").read_bytes() == (tmp_path / "file").read_bytes()
+
+
+def test_a_log_in_another_encoding_is_refused_with_its_line(sscard: CommandLine, tmp_path: Path) -> None:
+    code, _, error = sscard("record", "--from", "-", "-o", tmp_path / "talk.jsonl", stdin=b"RST\n# \xff\xff\n")
+    assert (code, error) == (2, "sscard: <stdin>:2: is neither UTF-8 nor GBK text (byte 6)\n  save it as UTF-8\n")
 
 
 def test_a_recording_of_a_log_holds_no_pin(sscard: CommandLine, tmp_path: Path) -> None:

@@ -141,7 +141,7 @@ def test_a_name_is_on_the_card_or_refused(
         assert f": {name[:15]}" in sscard("show", "new.db")[1]
         return
     assert error.startswith("sscard: the holder's name does not fit into ")
-    assert "--name takes up to " in error
+    assert "\n  up to " in error
     assert not (folder / "new.db").exists()
     with pytest.raises(InputError, match="does not fit"):
         issue_card(personality=personality, name=name)

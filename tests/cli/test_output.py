@@ -220,12 +220,46 @@ def test_standard_input_that_is_not_utf_8_ends_with_2(folder: Path) -> None:
     assert "<stdin>: is not UTF-8 text" in _shell("apdu card.db < latin")[1]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "apdu card.db < script",
+        "cat script | {sscard} apdu card.db",
+        "record card.db -o new < script",
+        "replay script card.db",
+        "replay - card.db < script",
+        "record --from script -o new",
+        "record --from - -o new < script",
+        "driver call nothing.so < script",
+        "image check card.json",
+        "run good.yaml",
+        "run good.yaml --personality mine.yaml",
+        "verify-pin card.db --pin-file pin",
+        "verify-pin card.db --pin-file - < pin",
+        "--config options.toml show card.db",
+    ],
+)
+def test_a_byte_order_mark_counts_in_no_input(sscard: CommandLine, folder: Path, arguments: str) -> None:
+    assert sscard("image", "export", "card.db", "-o", "card.json")[0] == 0
+    Path("pin").write_text(f"{PIN}\n")
+    Path("options.toml").write_text("[show]\n")
+    before = _shell(arguments)
+    Path("new").unlink(missing_ok=True)
+    for name in ("script", "card.json", "good.yaml", "mine.yaml", "pin", "options.toml"):
+        Path(name).write_bytes(b"\xef\xbb\xbf" + Path(name).read_bytes())
+    assert _shell(arguments) == before
+    assert "byte order" not in before[1]
+
+
 def _shell(command: str) -> tuple[int, str]:
     import subprocess
     import sys
 
+    program = f"{sys.executable} -m sscard"
+    if "{sscard}" not in command:
+        command = f"{program} {command}"
     done = subprocess.run(  # noqa: S602
-        f"{sys.executable} -m sscard {command}", shell=True, capture_output=True, text=True, check=False
+        command.replace("{sscard}", program), shell=True, capture_output=True, text=True, check=False
     )
     return done.returncode, done.stderr
 

@@ -52,6 +52,19 @@ def test_a_file_with_anything_else_is_refused_and_not_repeated(
     assert "4 to 16" in errors or "digits" in errors
 
 
+@pytest.mark.parametrize("command", ["apdu {card}", "replay - {card}", "record {card} -o {talk}"])
+def test_a_script_may_follow_the_pin_on_standard_input(
+    sscard: CommandLine, card: Path, tmp_path: Path, command: str
+) -> None:
+    arguments = command.format(card=card, talk=tmp_path / "talk.jsonl").split()
+    script = f"{PIN}\n00A404000F{kit.NAME}\n0020000003{{pin}} (9000)\n0084000008 (9000)\n"
+    code, out, errors = sscard(*arguments, "--pin-file", "-", stdin=script)
+    assert code == 0, out + errors
+    assert PIN not in out + errors
+    if arguments[0] == "replay":
+        assert "3 of 3 commands played" in out
+
+
 def test_a_file_that_cannot_be_read_is_named(sscard: CommandLine, card: Path, tmp_path: Path) -> None:
     for file, reason in ((tmp_path / "none", "No such file"), (tmp_path, "Is a directory")):
         code, _, errors = sscard("verify-pin", card, "--pin-file", file)

@@ -144,6 +144,17 @@ class TestRecord:
             done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=True)  # noqa: S603
         assert [len(line) for line in done.stdout.splitlines()] == [21, 13]
 
+    @pytest.mark.parametrize("options", [("apdu", "--trace"), ("record", "-o")])
+    @pytest.mark.parametrize("end", ["exit\n", "exit", "EXIT\nnot a command\n"])
+    def test_ends_at_exit_in_a_script_in_a_file(self, card, tmp_path, options, end):
+        name, output = options
+        (tmp_path / "script").write_text(f"0084000008\n{end}")
+        with (tmp_path / "script").open() as stdin:
+            command = [*SSCARD, name, str(card), output, str(tmp_path / "kept")]
+            done = subprocess.run(command, stdin=stdin, capture_output=True, text=True, check=False)  # noqa: S603
+        assert (done.returncode, "Traceback" in done.stderr) == (0, False), done.stderr
+        assert (tmp_path / "kept").read_text().count("GET CHALLENGE") == 1
+
     def test_does_not_touch_the_card_where_it_cannot_write(self, sscard, card, twin, tmp_path):
         code, _, error = sscard("record", card, "-o", tmp_path / "no" / "where", kit.verify("999999").hex())
         assert code == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,6 +49,23 @@ def test_help_that_goes_to_no_terminal_is_not_wrapped(monkeypatch: pytest.Monkey
     monkeypatch.delenv("COLUMNS", raising=False)
     page = run("driver", "serve", "--help").stdout
     assert max(map(columns, page.splitlines())) > 120
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "values"),
+    [
+        ("driver serve", "--errors", "standard|alternative|alternative-script"),
+        ("case open", "--kind", "citizen, hong-kong-macao-taiwan, overseas-chinese, foreigner"),
+    ],
+)
+def test_the_values_of_an_option_are_printed_once(
+    command: str, option: str, values: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    page = run(*command.split(), "--help").stdout
+    [line] = [line for line in page.splitlines() if f" {option} " in line]
+    assert values in line
+    assert len(re.findall(r"alternative-script|overseas-chinese", line)) == 1
 
 
 @pytest.mark.parametrize(

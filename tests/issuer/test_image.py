@@ -183,11 +183,6 @@ def test_a_key_that_occurs_twice_is_refused_with_its_place() -> None:
         read_image(text, "card.json")
 
 
-def test_a_byte_order_mark_is_refused_with_its_place() -> None:
-    with pytest.raises(InputError, match=r"card\.json:1:1: starts with a byte order mark"):
-        read_image("\ufeff" + WHOLE, "card.json")
-
-
 @pytest.mark.parametrize(
     ("kind", "name", "value", "problem"),
     [

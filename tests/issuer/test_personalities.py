@@ -12,7 +12,7 @@ from kit.programs import CommandLine
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
-from sscard.issuer import find_personality, issue_card, preset, presets
+from sscard.issuer import Personality, find_personality, issue_card, make_personality, preset, presets
 from sscard.terminal import CardSession
 
 OWN = """name: mine
@@ -44,6 +44,19 @@ def test_an_own_personality_is_based_on_another(own: Path) -> None:
     own.write_text("based_on: v2-3des\nname: mine\npin_tries: 10\nblocked_query: 6983\nverified_query_ok: yes\n")
     expected = {"name": "mine", "pin_tries": 10, "blocked_query": 0x6983, "verified_query_ok": True}
     assert asdict(find_personality(str(own))) == {**asdict(preset("v2-3des")), **expected}
+
+
+@pytest.mark.parametrize("generation", ["1.0", "2.0", "3.0"])
+def test_a_personality_made_in_python_has_the_defaults_of_its_generation(own: Path, generation: str) -> None:
+    own.write_text(OWN.replace("3.0", generation))
+    made = make_personality(generation, name="mine", algorithm="SM4")
+    assert made == find_personality(str(own))
+    assert issue_card(personality=made).profile.personality is made
+
+
+def test_a_personality_built_without_the_defaults_of_its_generation_is_refused() -> None:
+    with pytest.raises(InputError, match="health_application: 'yes' is for cards of generation"):
+        issue_card(personality=Personality(name="mine", generation="1.0", algorithm="DES"))
 
 
 WRONG = [
@@ -164,6 +177,13 @@ def test_a_card_that_terminals_take_for_ssf33_is_not_issued(city: str) -> None:
     session = CardSession.start(named.chip(), SoftHsm())
     session.reset_pin("246802")
     session.verify_pin("246802")
+
+
+def test_a_card_that_terminals_take_for_ssf33_is_refused_in_one_wording(sscard: CommandLine, tmp_path: Path) -> None:
+    code, out, error = sscard("issue", "--personality", "v1-des", "--city", "110100", "-o", tmp_path / "card.db")
+    assert (code, out) == (2, "")
+    assert "for an SSF33 card" in error
+    assert "warning" not in error
 
 
 def test_a_preset_that_is_not_there() -> None:

@@ -33,15 +33,20 @@ class CommandLine:
         self._monkeypatch = monkeypatch
         self.said = ""
 
-    def __call__(self, *arguments: object, stdin: str = "") -> tuple[int, str, str]:
+    def __call__(self, *arguments: object, stdin: str | bytes = "") -> tuple[int, str, str]:
         from sscard.cli.main import main  # kept out of the tests that do not need it
 
-        self._monkeypatch.setattr("sys.stdin", io.StringIO(stdin))
+        self._monkeypatch.setattr("sys.stdin", standard_input(stdin))
         with pytest.raises(SystemExit) as ended:
             main([str(argument) for argument in arguments])
         output = self._capsys.readouterr()
         self.said += output.out + output.err
         return int(ended.value.code or 0), output.out, output.err
+
+
+def standard_input(content: str | bytes) -> io.TextIOWrapper:
+    """A standard input with this content, without a file behind it."""
+    return io.TextIOWrapper(io.BytesIO(content.encode() if isinstance(content, str) else content), encoding="utf-8")
 
 
 class Program:

@@ -153,6 +153,7 @@ REFUSED = {
     "a need of an unknown key": ("needs: {keys: PUKK}\nsteps:\n  - reset:\n", 3, "'PUKK'", "'PUK'"),
     "a need that the card has not": ("needs: {generation: 1.0}\nsteps:\n  - reset:\n", 3, "needs generation", "needs:"),
     "an unknown severity": ("severity: high\nsteps:\n  - reset:\n", 3, "'critical'", ""),
+    "an unknown mark": ("covers: [OC-1, LD/T 6001.3 7.9]\nsteps:\n  - reset:\n", 3, "'LD/T 6001.3 7.9'", "LD/T 6001.3"),
     "a name in one language": ("needs: {}\nsteps:\n  - reset:\n", 1, "not a text", "{en: …, zh: …}"),
 }
 

@@ -103,3 +103,10 @@ def test_what_is_no_fault_is_refused_with_its_line(read, fault, problem):
 def test_the_title_says_fault_and_command(read):
     [scenario] = read("name: a\nproves: b\nsteps:\n  - fault: {removed: during, ins: '5e', nth: 2}\n  - reset:\n")
     assert say(scenario.steps[0].title()) == "fault removed during at command 2 with INS 5E"
+
+
+def test_the_contactless_reader_answers_for_the_card_of_a_swap_too(run):
+    swap = "- fault: {swapped: v2-3des}\n- verify_pin: 123456\n  sw: none\n  state: 'off'\n- power_on:\n  state: 'off'"
+    uid = "- apdu: FFCA000004\n  sw: 9000"
+    result = run(f"{uid}\n{swap}\n{uid}", "card: {interface: contactless}")
+    assert result.passed, [step.mismatches for step in result.steps]

@@ -58,6 +58,13 @@ REFUSED = {
         "does not fit",
         "GBK",
     ),
+    "a name with a tab": (
+        f'{HEAD}card:\n  holder:\n    name: "A\\tB"\n    id_number: 1\nsteps:\n  - reset:\n',
+        5,
+        5,
+        "control characters",
+        "without line breaks",
+    ),
     "a step that is no mapping": (f"{STEPS}  - insert\n", 4, 5, "colon", "insert:"),
     "a list of scenarios": ("- name: a\n", 1, 1, "not a scenario", "left margin"),
     "plain text": ("just text\n", 1, 1, "not a scenario", "left margin"),

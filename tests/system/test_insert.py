@@ -336,6 +336,23 @@ def test_a_swap_puts_a_card_of_another_personality_into_the_reader(
     assert tries_on_disk(image) == 6
 
 
+def test_a_contactless_reader_answers_for_the_card_of_a_swap_too(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
+) -> None:
+    uid = bytes.fromhex("FFCA000000")
+    options = ("--contactless", "--fault", "swapped=v1-des@1")
+    with running("insert", image, "--port", pcscd.port(reader), *options) as program:
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
+        connection.power_on()
+        assert connection.transmit(uid)[4:] == b"\x90\x00"
+        with pytest.raises(CardRemoved):
+            connection.transmit(SELECT)
+        connection.power_off()
+        assert program.line_with("in the reader")
+        connection.power_on()
+        assert connection.transmit(uid)[4:] == b"\x90\x00"
+
+
 def test_the_conversation_is_recorded_and_traced_without_the_pin(
     pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, tmp_path: Path
 ) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,7 +25,7 @@ from sscard.cli.options import (
     trace_option,
 )
 from sscard.cli.output import check_output, printed_json_list, written_trace
-from sscard.cli.target import image_files, is_file, open_target, standard_input
+from sscard.cli.target import STDIN, image_files, is_file, open_target, standard_input
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
@@ -103,16 +104,15 @@ def converse(
     """Send commands, or the script on standard input, showing each exchange; whether one failed.
 
     Each event is saved as it happens, and forgotten. Arguments, and a script
-    in a file, are checked before the card is used; from a pipe each line is, and
-    nothing is saved before the first. So a script that cannot be used replaces no
-    output file.
+    in a file, are checked before the card is used, of a pipe the first line
+    before the card gets power: a script that cannot be used replaces no output file.
     """
     from sscard.cli.prompt import checked_pin
     from sscard.conversation import Recorder
     from sscard.conversation.scripts import check_pins, powered, read_script
 
     given = [checked_pin(pin, "--pin") for pin in pins]
-    source = "" if commands else "<stdin>"
+    source = "" if commands else STDIN
     if commands:
         check_pins(read_script(commands, source), given, source)
     elif is_file(sys.stdin):
@@ -120,32 +120,22 @@ def converse(
         check_pins(read_script(standard_input(), source), given, source)
         sys.stdin.seek(start)
     last: deque[Event] = deque(maxlen=1)
-    held: list[Event] = []
-    usable = False
 
     def hear(event: Event) -> None:
         last.append(event)
-        held.append(event)
-        if usable:
-            release()
-
-    def release() -> None:
-        for event in held:
-            for save in saves:
-                save(event)
-        held.clear()
+        for save in saves:
+            save(event)
 
     with open_target(target, contact=not contactless, seed=seed) as connection:
+        statements = powered(read_script(commands or standard_input(), source), on=True)
+        first = list(islice(statements, 1))
+        check_pins(first, given, source)
         recorder = Recorder(connection, heard=hear)
         recorder.power_on()
         try:
             failed = False
-            for statement in powered(read_script(commands or standard_input(), source), on=True):
-                if not usable:
-                    check_pins([statement], given, source)
-                usable = True
+            for statement in chain(first, statements):
                 failed |= not _play(recorder, statement, given, source, lambda: show(last[-1]))
-            usable = True
             return failed
         finally:
             recorder.power_off()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sscard.errors import InputError, suggestion
-from sscard.files import unreadable
+from sscard.files import decoded, unreadable
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
@@ -201,10 +201,7 @@ def _read(file: str, *, searched: bool = False) -> Configuration | None:
     project = Path(file).name == PROJECT_FILE
     if project and searched and b"sscard" not in data:
         return None  # not parsed: most projects
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(_("is not UTF-8 text (byte {start})", start=error.start), file=file) from None
+    text = decoded(data, file)
     content: Any = _parsed(text, file)
     above = ("tool", "sscard") if project else ()
     for name in above:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from sscard.cli.target import STDIN as STDIN_NAME
 from sscard.cli.target import tell
 from sscard.errors import InputError, said_by
-from sscard.files import unreadable, warn_if_exposed
+from sscard.files import unreadable, warn_if_exposed, without_mark
 from sscard.i18n.language import _, say
 
 if TYPE_CHECKING:
@@ -66,11 +66,8 @@ def read_pin(file: Path, option: str) -> str:
     if file == STDIN:
         if sys.stdin.isatty():
             return checked_pin(ask_secret(_("PIN"), _("give it in a file")), option)
-        try:
-            line = sys.stdin.readline(LONGEST_LINE)
-        except UnicodeDecodeError:
-            raise InputError(_("is not UTF-8 text"), file=STDIN_NAME) from None
-        return checked_pin(line.removeprefix("\ufeff").rstrip("\r\n"), f"{STDIN_NAME}, {option}")
+        # The bytes, because decoding would read ahead, and a script may follow.
+        return _pin_in(sys.stdin.buffer.readline(LONGEST_LINE), f"{STDIN_NAME}, {option}")
     try:
         with file.open("rb") as opened:
             mode = os.fstat(opened.fileno()).st_mode
@@ -79,7 +76,11 @@ def read_pin(file: Path, option: str) -> str:
         raise unreadable(file, error) from None
     if stat.S_ISREG(mode):
         warn_if_exposed(file, tell)
-    return checked_pin(content.decode("utf-8-sig", errors="replace").rstrip("\r\n"), str(file))
+    return _pin_in(content, str(file))
+
+
+def _pin_in(line: bytes, source: str) -> str:
+    return checked_pin(without_mark(line.decode(errors="replace")).rstrip("\r\n"), source)
 
 
 def pin_pad(pins: str | None, repeat: bool, timeout: float) -> PinPad:

@@ -110,9 +110,11 @@ class ReaderCard:
     def _issue(self, personality: str) -> Connection:
         """A card in memory for a swap, with the same treatment."""
         from sscard.issuer import issue_card
+        from sscard.transport.contactless import in_reader
 
         card = issue_card(personality=personality, seed=self._treatment.seed)
-        return self._timed(card.chip(challenges(self._treatment.seed), contact=self._contact), card)
+        chip = card.chip(challenges(self._treatment.seed), contact=self._contact)
+        return self._timed(in_reader(chip, contact=self._contact), card)
 
     def _timed(self, connection: Connection, card: Card | PsamCard) -> Connection:
         delay, memory = self._treatment.delay, card.memory

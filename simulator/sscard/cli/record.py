@@ -31,11 +31,12 @@ from sscard.cli.options import (
     sync_option,
 )
 from sscard.cli.output import check_output, print_json
-from sscard.cli.target import image_files, open_target, standard_input, tell
+from sscard.cli.target import STDIN as STDIN_NAME
+from sscard.cli.target import image_files, open_target, tell
 from sscard.cli.types import CARD, FILE, SEED, Words
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
-from sscard.files import TextFile, read_text, write_text
+from sscard.files import LARGEST, TextFile, decoded, read_text, write_text
 from sscard.i18n.language import N_, _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 
@@ -287,12 +288,15 @@ def _exported(statements: list[Statement], form: Form, file: str, personality: s
 def _read(file: str, encoding: str = "utf-8") -> list[Statement]:
     from sscard.conversation.recording import read_statements
 
-    text = "".join(standard_input()) if file == STDIN else read_text(Path(file), encoding)
-    return read_statements(text.removeprefix("\ufeff"), _name(file))
+    if file == STDIN:
+        text = decoded(sys.stdin.buffer.read(LARGEST + 1), _name(file), encoding)
+    else:
+        text = read_text(Path(file), encoding)
+    return read_statements(text, _name(file))
 
 
 def _name(file: str) -> str:
-    return "<stdin>" if file == STDIN else file
+    return STDIN_NAME if file == STDIN else file
 
 
 def _checked(pins: tuple[str, ...], option: str = "--pin") -> list[str]:

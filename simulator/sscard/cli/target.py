@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 import click
 
 from sscard.errors import InputError
+from sscard.files import without_mark
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Sayable
 
@@ -64,9 +65,11 @@ def image_files(*urls: str) -> list[Path]:
 
 
 def standard_input() -> Iterator[str]:
-    """The lines of standard input; ``InputError`` if it is not UTF-8."""
+    """The lines of standard input as they come; ``InputError`` if it is not UTF-8."""
     try:
-        yield from sys.stdin
+        # Not "yield from", which closes standard input with this generator: a script is read twice.
+        for number, line in enumerate(sys.stdin):
+            yield line if number else without_mark(line)
     except UnicodeDecodeError:
         raise InputError(_("is not UTF-8 text"), file=STDIN) from None
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 from click.core import ParameterSource
 
-from sscard.cli.usage import LONGEST_METAVAR, BadValue
+from sscard.cli.usage import BadValue, metavar_from
 from sscard.errors import suggestion
 from sscard.i18n.language import N_, _, reason_of, say
 
@@ -123,8 +123,7 @@ class Words(ParamType):
     @property
     def limits(self) -> str:
         """The values for the help, if they are too long for a metavar."""
-        values = ", ".join(self.choices)
-        return values if len(values) > LONGEST_METAVAR else ""
+        return "" if metavar_from(self.choices) else ", ".join(self.choices)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> StrEnum:
         """The member."""
@@ -207,18 +206,25 @@ class Delay(ParamType):
         return seconds
 
 
-class FaultWord(ParamType):
-    """A fault at the reader and its command, as ``mute@5``."""
+class Parsed(ParamType):
+    """What a function makes of a text, such as a fault; ``place`` is ``module:function``, imported when it is needed.
 
-    name = N_("FAULT@N")
+    The function raises ``InvalidValue``.
+    """
+
+    def __init__(self, name: str, place: str) -> None:
+        self.name = name
+        self._place = place
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The fault, as a scenario has it."""
+        """The value that the function returns."""
         from sscard.errors import InvalidValue
-        from sscard.scenario.faults import read_fault
 
+        if not isinstance(value, str):
+            return value
+        module, _colon, function = self._place.partition(":")
         try:
-            return read_fault(value)
+            return getattr(import_module(module), function)(value)
         except InvalidValue as error:
             raise BadValue(say(error.said), error.remedy) from None
 
@@ -319,7 +325,8 @@ DAY: Final = Day()
 CARD: Final = Text(N_("CARD"), files=True, path="(image:)?(?P<path>(?!pcsc$)[^:]+)")
 NAME: Final = Text(N_("NAME"))
 DELAY: Final = Delay()
-FAULT: Final = FaultWord()
+FAULT: Final = Parsed(N_("FAULT@N"), "sscard.scenario.faults:read_fault")
+THRESHOLD: Final = Parsed(N_("[DIM=]PERCENT"), "sscard.scenario.coverage.measure:read_threshold")
 DIGITS: Final = Secret(N_("DIGITS"))
 HSM: Final = Text(N_("URL"), path="soft:(?P<path>.+)")
 JOURNAL: Final = Text(N_("URL"), path="(?P<path>(?!~)(?!.*://).+)")

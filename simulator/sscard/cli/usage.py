@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from inspect import cleandoc
 from typing import Any, Final
@@ -180,8 +180,13 @@ class Argument(click.Argument):
 
 def metavar_of(parameter: click.Parameter) -> str:
     """The metavar in the user's language: the parameter's own, or its type's, or the type's choices."""
-    choices = "|".join(getattr(parameter.type, "choices", ()))
-    return choices if 0 < len(choices) <= LONGEST_METAVAR else _(parameter.metavar or parameter.type.name)
+    return metavar_from(getattr(parameter.type, "choices", ())) or _(parameter.metavar or parameter.type.name)
+
+
+def metavar_from(choices: Iterable[str]) -> str:
+    """The choices as a metavar; empty if that is too long."""
+    text = "|".join(choices)
+    return text if len(text) <= LONGEST_METAVAR else ""
 
 
 option: Final = partial(click.option, cls=Option)

@@ -59,6 +59,16 @@ class Selection:
         """The FID of the current DF."""
         return self._df.fid
 
+    @property
+    def current(self) -> DfSpec:
+        """The current DF."""
+        return self._df
+
+    @property
+    def file(self) -> FileSpec | None:
+        """The current EF."""
+        return self._ef
+
     def follow(self, command: bytes, answer: bytes) -> Source:
         """Track the selection like the card; return where the data of the answer come from.
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sscard.issuer.personalise import Card, Order, make_order, personalise
     from sscard.issuer.personalities import preset, presets
     from sscard.issuer.places import Place, places
+    from sscard.standard.choices import Personality, make_personality
 else:
     __getattr__, __dir__ = names_on_use(
         __name__,
@@ -24,6 +25,7 @@ else:
             "sscard.issuer.formats": ("vary",),
             "sscard.issuer.personalities": ("preset", "presets"),
             "sscard.issuer.places": ("Place", "places"),
+            "sscard.standard.choices": ("Personality", "make_personality"),
         },
     )
 
@@ -33,6 +35,7 @@ __all__ = [
     "Holder",
     "KeyHierarchy",
     "Order",
+    "Personality",
     "Place",
     "builtin_keys",
     "find_personality",
@@ -41,6 +44,7 @@ __all__ = [
     "load_keys",
     "make_holder",
     "make_order",
+    "make_personality",
     "order_card",
     "personalise",
     "places",

@@ -146,11 +146,10 @@ class FileCard(FileChip[Card]):
     chip: Chip
 
     def __init__(self, store: FileStore[Card], path: Path, random: Random | None, *, contact: bool) -> None:
-        super().__init__(store, path, random, contact=contact)
-        if not contact:
-            from sscard.transport.contactless import ContactlessReader
+        from sscard.transport.contactless import in_reader
 
-            self._reader = ContactlessReader(self.chip)
+        super().__init__(store, path, random, contact=contact)
+        self._reader = in_reader(self.chip, contact=contact)
 
 
 @contextmanager

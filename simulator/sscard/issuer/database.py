@@ -24,7 +24,7 @@ from sscard.chip.memory import Log, Memory
 from sscard.errors import InputError
 from sscard.files import DATABASE, unreadable
 from sscard.i18n.phrase import Phrase
-from sscard.issuer.image import FORMAT, REISSUE, card_in, checked_version, content_of, whole_of, write_image
+from sscard.issuer.image import FORMAT, REISSUE, card_in, checked_version, content_of, whole_of
 from sscard.issuer.migrations import VERSION, Notify
 from sscard.issuer.personalise import Card
 from sscard.issuer.storage import CARD_FILE
@@ -72,14 +72,13 @@ Rows = dict[str, Any]
 """``facts``: the rows of the table ``card``; ``keys`` and ``memory`` as in an image."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Kind(Generic[T]):
     """What a file holds: cards and PSAMs have the same tables, and another application id.
 
     ``read`` makes it of its rows; its arguments are rows, version, name of the
-    file, and what gets messages. ``text`` is its whole state, of which the first
-    stamp is made. ``cells`` has the names of its number and string cells,
-    ``file`` says that a path to one is expected.
+    file, and what gets messages. ``cells`` has the names of its number and string
+    cells, ``file`` says that a path to one is expected.
     """
 
     application_id: int
@@ -91,7 +90,6 @@ class Kind(Generic[T]):
     reissue: Phrase
     rows: Callable[[T], Rows]
     read: Callable[[Rows, int, str, Notify], T]
-    text: Callable[[T], str]
     cells: Callable[[T], list[list[str]]]
 
 
@@ -116,17 +114,16 @@ def _card_of(rows: Rows, version: int, source: str, notify: Notify) -> Card:
 
 
 CARD: Final = Kind(
-    CARD_ID,
-    VERSION,
-    CARD_FILE,
-    Phrase("is not a card file"),
-    Phrase("a card file comes from: sscard issue -o FILE"),
-    Phrase("is a damaged card file"),
-    REISSUE,
-    _card_rows,
-    _card_of,
-    write_image,
-    lambda card: [card.profile.layout.number_names(), card.profile.layout.string_names()],
+    application_id=CARD_ID,
+    version=VERSION,
+    file=CARD_FILE,
+    not_one=Phrase("is not a card file"),
+    from_where=Phrase("a card file comes from: sscard issue -o FILE"),
+    damaged=Phrase("is a damaged card file"),
+    reissue=REISSUE,
+    rows=_card_rows,
+    read=_card_of,
+    cells=lambda card: [card.profile.layout.number_names(), card.profile.layout.string_names()],
 )
 
 
@@ -134,12 +131,13 @@ def new_file(kind: Kind[T], card: T) -> bytes:
     """The bytes of a new file, the same ones for the same card."""
     import hashlib
 
+    whole = json.dumps(kind.rows(card)).encode()
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
         fits = len(card.memory.numbers) * ROW < PAGE
         database.execute(f"PRAGMA page_size = {PAGE if fits else LARGE_PAGE}")
         database.execute(f"PRAGMA application_id = {kind.application_id}")
         database.executescript(SCHEMA.read_text(encoding="utf-8"))
-        fill(database, kind, card, hashlib.sha256(kind.text(card).encode()).digest() + bytes(9))
+        fill(database, kind, card, hashlib.sha256(whole).digest() + bytes(9))
         database.execute("CREATE TABLE spare (value)")
         database.execute("INSERT INTO spare VALUES (zeroblob(?))", (SPARE,))
         database.execute("DROP TABLE spare")

@@ -9,12 +9,18 @@ from datetime import date, timedelta
 from functools import lru_cache
 from operator import mul
 from random import Random
+from typing import Final
 
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 
 WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+NAME_CHARACTERS: Final = 15
+"""Of a name in item 09; item 4E holds the rest, if the generation has it."""
+NAME_BYTES: Final = 30
+EXTENSION_BYTES: Final = 20
 
 RESIDENT_ID = re.compile(r"[0-9]{17}[0-9X]")
 """GB 11643: district(6), birth date(8), order(3), check character."""
@@ -47,20 +53,7 @@ class Holder:
     id_number: str = field(repr=False)
 
     def __post_init__(self) -> None:
-        try:
-            fits = len(self.name.encode("gbk")) - len(self.name[:15].encode("gbk")) <= 20
-        except UnicodeEncodeError:
-            fits = False
-        if not fits:
-            raise InputError(
-                Phrase("the holder's name does not fit into the card"),
-                remedy=Phrase("--name takes up to 25 Chinese characters or 35 letters, all of them in GBK"),
-            )
-        if any(unicodedata.category(char) == "Cc" for char in self.name):
-            raise InputError(
-                Phrase("the holder's name has control characters"),
-                remedy=Phrase("--name takes letters, without line breaks"),
-            )
+        check_name(self.name)
         if not is_id_number(self.id_number):
             raise InputError(
                 Phrase("not an identity number"),
@@ -84,6 +77,24 @@ class Holder:
     def sex(self) -> str:
         """Item 0A: 1 male, 2 female, from the parity of the order code."""
         return "1" if int(self.id_number[16]) % 2 else "2"
+
+
+def check_name(name: str) -> None:
+    """``InputError`` for a name that items 09 and 4E do not hold, or with control characters."""
+    try:
+        fits = len(name.encode("gbk")) - len(name[:NAME_CHARACTERS].encode("gbk")) <= EXTENSION_BYTES
+    except UnicodeEncodeError:
+        fits = False
+    if not fits:
+        raise InputError(
+            Phrase("the holder's name does not fit into the card"),
+            remedy=Phrase("up to 25 Chinese characters or 35 letters, all of them in GBK"),
+        )
+    if any(unicodedata.category(char) == "Cc" for char in name):
+        raise InputError(
+            Phrase("the holder's name has control characters"),
+            remedy=Phrase("write letters, without line breaks"),
+        )
 
 
 def is_id_number(number: str) -> bool:

@@ -130,9 +130,6 @@ def card_in(content: dict[str, Any], source: str, notify: Notify = ignore) -> Ca
 
 def unsealed_content(text: str, source: str) -> dict[str, Any]:
     """The content of an image of a supported version, checked for integrity; its fields are not checked."""
-    if text.startswith("\ufeff"):
-        problem = Phrase("starts with a byte order mark, which JSON does not allow")
-        raise InputError(problem, file=source, line=1, column=1, remedy=Phrase("save it as UTF-8 without BOM"))
     try:
         content = json.loads(text, object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:

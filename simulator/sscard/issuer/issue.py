@@ -83,14 +83,14 @@ def order_card(
     """Order a card; values that are not given are made up.
 
     ``personality`` is a preset (``v1-des``, ``v2-3des``, ``v3-sm4``), the path
-    of a personality file, or a ``Personality``. ``place`` is a place policy by
-    name or path; it sets the PIN retry limit and the initial PIN. ``name`` and
-    ``id_number`` (18 characters, GB 11643) are the holder's. ``pin`` has 4–16
-    digits, is empty for a card without PIN, and defaults to the initial PIN of
-    the place, ``123456`` without a place. ``certificate_pin`` and
-    ``administrator_pin``, 4–16 digits, are those of the certificate application
-    (defaults ``123456`` and ``12345678``), on a card that has it. ``city`` is the issuer's city code,
-    6 digits (GB/T 2260).
+    of a personality file, or a ``Personality``, as ``make_personality`` makes it.
+    ``place`` is a place policy by name or path; it sets the PIN retry limit and
+    the initial PIN. ``name`` and ``id_number`` (18 characters, GB 11643) are the
+    holder's. ``pin`` has 4–16 digits, is empty for a card without PIN, and
+    defaults to the initial PIN of the place, ``123456`` without a place.
+    ``certificate_pin`` and ``administrator_pin``, 4–16 digits, are those of the
+    certificate application (defaults ``123456`` and ``12345678``), on a card that
+    has it. ``city`` is the issuer's city code, 6 digits (GB/T 2260).
 
     ``seed`` determines all made-up values, and the day of issue unless
     ``issued`` gives it: the card is that of ``sscard issue --seed``. ``number``,

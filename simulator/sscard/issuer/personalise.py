@@ -33,9 +33,6 @@ APPLICATION = "D156000005"
 INITIAL_PIN = "123456"
 VALID_YEARS = 10
 IDENTIFICATION_CODE = 0x01
-NAME_CHARACTERS: Final = 15
-"""Of a name in item 09; item 4E holds the rest, if the generation has it."""
-NAME_BYTES: Final = 30
 SERIAL_LENGTH = 8
 SHARED_LIMIT = 256
 """Products, and cities of each, whose blank memory is kept."""
@@ -295,13 +292,15 @@ def _issuer_data(order: Order) -> dict[int, str]:
 
 def _holder_data(order: Order) -> dict[int, str]:
     """EF06 by tag (card-files.md §5)."""
+    from sscard.issuer.holder import NAME_BYTES, NAME_CHARACTERS
+
     holder = order.holder
     generation = GENERATIONS[order.personality.generation]
     first = NAME_CHARACTERS if generation.extends_name else len(holder.name)
     if len(holder.name[:first].encode("gbk")) > NAME_BYTES:
         raise InputError(
             Phrase("the holder's name does not fit into a card of generation {generation}", generation=generation.name),
-            remedy=Phrase("--name takes up to 15 Chinese characters or 30 letters there"),
+            remedy=Phrase("up to 15 Chinese characters or 30 letters there"),
         )
     return {
         0x08: holder.id_number,

@@ -11,7 +11,7 @@ from sscard.errors import InputError, suggestion
 from sscard.fields import PROBLEMS, Path_, check_names, one_of, whole_number, wrong_value, yes_or_no
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.standard.choices import CHOICES, Choice, Personality, make_personality
-from sscard.standard.cipher import ALGORITHM_NAMES, SUITES_BY_NAME
+from sscard.standard.cipher import ALGORITHM_NAMES, SSF33_ID, SUITES_BY_NAME
 from sscard.standard.suite import algorithm_of
 
 PRESETS: Final = {
@@ -26,6 +26,13 @@ PRESETS: Final = {
     )
 }
 """The personalities that come with sscard; fields that are not named have the defaults of their generation."""
+
+_LIMITED: Final = tuple(
+    (field.name, field.default, CHOICES[field.name])
+    for field in dataclasses.fields(Personality)
+    if field.name in CHOICES and CHOICES[field.name].generations
+)
+"""The choices that cards of some generations do not have, with their defaults."""
 
 
 def presets() -> list[str]:
@@ -56,11 +63,9 @@ def personality_of(fields: Mapping[str, object]) -> Personality:
 def check_generation(personality: Personality) -> None:
     """``FieldError`` names the first field whose value no card of this generation can have."""
     generation = personality.generation
-    for field in dataclasses.fields(Personality):
-        choice, value = CHOICES.get(field.name), getattr(personality, field.name)
-        if choice is None or not choice.generations or value == dict(choice.older).get(generation, field.default):
-            continue
-        if generation not in choice.generations:
+    for name, default, choice in _LIMITED:
+        value = getattr(personality, name)
+        if generation not in choice.generations and value != dict(choice.older).get(generation, default):
             only = Phrase.joined(EITHER, choice.generations)
             problem = Phrase(
                 "{value!r} is for cards of generation {generations} only, this one is {generation}",
@@ -69,14 +74,17 @@ def check_generation(personality: Personality) -> None:
                 generation=generation,
             )
             remedy = Phrase("leave it out, or set generation: {generation}", generation=choice.generations[-1])
-            raise wrong_value((field.name,), problem, remedy)
+            raise wrong_value((name,), problem, remedy)
 
 
 def served_as(personality: Personality, city_code: str) -> Phrase | None:
-    """What a terminal takes a card of this product for, if it is another algorithm than its own."""
+    """A warning if a terminal takes a card of this product for one with another algorithm.
+
+    None for SSF33: ``personalise`` refuses such a card.
+    """
     own = SUITES_BY_NAME[personality.algorithm]
     taken = own.algorithm_id if personality.fci_algorithm else algorithm_of(b"", city_code)
-    if taken == own.algorithm_id:
+    if taken in (own.algorithm_id, SSF33_ID):
         return None
     return Phrase(
         "warning: fci_algorithm: no: terminals take {taken} for a card whose FCI names no algorithm, this one has "

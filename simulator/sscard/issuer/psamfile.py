@@ -119,17 +119,16 @@ def _holds_records(content: bytes, most: int) -> bool:
 
 
 PSAM: Final = Kind(
-    PSAM_ID,
-    VERSION,
-    Phrase("expected the name of a PSAM file, as in psam.db"),
-    Phrase("is not a PSAM file"),
-    Phrase("a PSAM file comes from: sscard psam issue -o FILE"),
-    DAMAGED,
-    REISSUE,
-    _rows,
-    _psam_of,
-    lambda psam: json.dumps(_rows(psam)),
-    _cells,
+    application_id=PSAM_ID,
+    version=VERSION,
+    file=Phrase("expected the name of a PSAM file, as in psam.db"),
+    not_one=Phrase("is not a PSAM file"),
+    from_where=Phrase("a PSAM file comes from: sscard psam issue -o FILE"),
+    damaged=DAMAGED,
+    reissue=REISSUE,
+    rows=_rows,
+    read=_psam_of,
+    cells=_cells,
 )
 
 

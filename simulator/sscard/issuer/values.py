@@ -45,7 +45,7 @@ def check_values(card: Card) -> None:
         if not digits_in(strings[cell]):
             raise _error("strings", layout.string_names()[cell], Phrase("2 to 8 bytes of digits expected"))
     for file in layout.files:
-        if problem := _problem_of(file, strings[file.cell]):
+        if problem := content_problem(file, strings[file.cell]):
             raise _error("strings", layout.string_names()[file.cell], problem)
     for cell in (layout.proofs, layout.proofs + 1):
         if len(strings[cell]) not in (0, PROOF_LENGTH):
@@ -66,7 +66,7 @@ def _limits(card: Card) -> Iterator[int]:
     yield from (certificate_limit(personality, which) for which in layout.own_pins)
 
 
-def _problem_of(file: FileSpec, content: bytes) -> Sayable:
+def content_problem(file: FileSpec, content: bytes) -> Sayable:
     """Why an EF cannot have this content; empty if it can."""
     if len(content) > file.size:
         return Phrase("at most {size} bytes expected, got {length}", size=file.size, length=len(content))

@@ -91,6 +91,8 @@ CERTIFICATES: Final = ("00A404000C53532E434552542E41444631", "0084000010")
 """The ADF of the certificate application, and a challenge for one of its PINs."""
 USER: Final = "00200181 {cryptogram 123456}"
 ADMINISTRATOR: Final = "00200100 {cryptogram 12345678}"
+VERIFY_OWN: Final = b"\x00\x20\x01"
+"""VERIFY of one of these PINs, up to P1."""
 WRONG_USER: Final = (*CERTIFICATES, "00200181 {wrong_cryptogram 123456}")
 WRONG_ADMINISTRATOR: Final = (*CERTIFICATES, "00200100 {wrong_cryptogram 12345678}")
 
@@ -110,6 +112,12 @@ CERTIFICATE_COMMANDS: Final = (
     Case("VERIFY-of-the-administrator-PIN-wrong", WRONG_ADMINISTRATOR, "administrator-PIN", right=False),
 )
 """Those of a card with the certificate application: none on the social PIN may touch its PINs, and the reverse."""
+
+
+def is_on_own_pin(command: bytes) -> bool:
+    """Whether a command is on a PIN of the certificate application."""
+    return command.startswith(VERIFY_OWN)
+
 
 DF01: Final = "00A4040006D15600000590"
 NEW_KEY: Final = (

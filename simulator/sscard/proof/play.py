@@ -24,11 +24,12 @@ from sscard.proof.cases import (
     WRONG_ADMINISTRATOR,
     WRONG_USER,
     WRONG_VERIFY,
+    is_on_own_pin,
     proof,
 )
 from sscard.proof.facts import card_facts
 from sscard.proof.scripts import CardScript
-from sscard.proof.tears import VERIFY_OWN, copy_of, with_certificates
+from sscard.proof.tears import copy_of, with_certificates
 
 SOME: Final = (
     SSSE,
@@ -77,8 +78,7 @@ class Step(NamedTuple):
 
     def under_fault(self, after: Facts, answer: int) -> Interrupted:
         """This command under a fault, with the facts after it, for the invariants."""
-        own = self.command[:3] == VERIFY_OWN
-        return Interrupted(self.before, self.whole, after, answer, self.answer, own)
+        return Interrupted(self.before, self.whole, after, answer, self.answer, is_on_own_pin(self.command))
 
     def send(self, card: FileCard) -> int:
         """Send the command to a card; its status word. After a cut the card is powered on."""

@@ -24,14 +24,13 @@ from sscard.proof.cases import (
     PSAM_STATES,
     STATES,
     Case,
+    is_on_own_pin,
 )
 from sscard.proof.facts import card_facts, psam_facts
 from sscard.proof.report import Proof
 from sscard.proof.scripts import CardScript, PsamScript, Script
 from sscard.psam.chip import PsamChip
 
-VERIFY_OWN: Final = b"\x00\x20\x01"
-"""VERIFY of a PIN of the certificate application, up to P1."""
 RECOVERIES: Final = 2
 """Cuts of the recovery after a cut of the command."""
 SHORT_SHARE: Final = 0.3
@@ -282,8 +281,8 @@ class Cut:
         if key in self._seen:
             return
         self._seen.add(key)
-        own = self.command[:3] == VERIFY_OWN
-        seen = Interrupted(self._before, self._whole, self._sweep.facts(memory), answer, self._answer, own)
+        own, facts = is_on_own_pin(self.command), self._sweep.facts(memory)
+        seen = Interrupted(self._before, self._whole, facts, answer, self._answer, own)
         for name, happened in invariants.broken(seen):
             self._report(name, happened, where)
 

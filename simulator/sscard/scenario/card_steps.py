@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from sscard.conversation.redaction import redact
 from sscard.document import Model
 from sscard.errors import InvalidValue
-from sscard.i18n.phrase import ROW, Phrase, Sayable
-from sscard.scenario.context import CHALLENGE_LENGTH, Bench, NotPossible
-from sscard.scenario.step import Hex, KeyName, Nothing, Outcome, Pin, PinOrNone, Step
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.context import Bench
+from sscard.scenario.secure_steps import RIGHT, ChallengeData, Right
+from sscard.scenario.step import Hex, Nothing, Outcome, Pin, PinOrNone, Step
 from sscard.standard.apdu import command
-from sscard.standard.cipher import MAC_LENGTH
+from sscard.standard.certificates import VERIFY_ADMINISTRATOR, VERIFY_USER, cryptogram
 from sscard.standard.encoding import encode_pin
-from sscard.standard.tree import MF, SSSE_NAME
-from sscard.transport.connection import answer_to, exchange
+from sscard.transport.connection import answer_to
 
-ChallengeUse = Literal["fresh", "last", "none"]
-"""Get a new challenge; use the last one; use no challenge."""
-Right = Literal["right", "wrong"]
-
-WRITTEN_FILES = {"MF": MF.to_bytes(2, "big"), "SSSE": SSSE_NAME}
 NO_PIN_NEEDED = "none"
-
-
-def _file(text: str) -> str:
-    _fid(text)
-    return text
-
-
-def _fid(text: str) -> bytes:
-    """The FID, name or AID in a SELECT."""
-    if text in WRITTEN_FILES:
-        return WRITTEN_FILES[text]
-    digits = f"EF{text[2:]}" if text.startswith("EF") and len(text) == 4 else text
-    try:
-        return bytes.fromhex(digits)
-    except ValueError:
-        raise InvalidValue(
-            Phrase("not a file"), Phrase("write MF, SSSE, an EF as EF05, or a FID or AID in hex digits")
-        ) from None
 
 
 def asked_tries(text: str) -> str:
@@ -67,36 +44,6 @@ class Apdu(Step):
         return f"apdu {redact(self.apdu)}"
 
 
-class Select(Step):
-    """SELECT the MF, SSSE, an EF (EF05), or a FID or AID."""
-
-    verb: ClassVar[str] = "select"
-    select: Annotated[str, AfterValidator(_file)]
-
-    def run(self, bench: Bench) -> Outcome:
-        fid = _fid(self.select)
-        p1 = 0x04 if len(fid) > 2 else 0x02 if fid[0] == 0xEF else 0x00
-        data, sw = exchange(bench.connection, command(0x00, 0xA4, p1, 0x00, fid))
-        return Outcome(sw, data)
-
-    def title(self) -> Sayable:
-        return f"select {self.select}"
-
-
-class ReadRecord(Step):
-    """READ RECORD of the current EF by tag; ``data`` is the record with tag and length."""
-
-    verb: ClassVar[str] = "read_record"
-    read_record: Annotated[Hex, Field(min_length=1, max_length=1)]
-
-    def run(self, bench: Bench) -> Outcome:
-        data, sw = exchange(bench.connection, command(0x00, 0xB2, self.read_record[0], 0x00, le=0))
-        return Outcome(sw, data)
-
-    def title(self) -> Sayable:
-        return f"read_record {self.read_record.hex().upper()}"
-
-
 class GetChallenge(Step):
     """GET CHALLENGE with this number of bytes."""
 
@@ -109,109 +56,88 @@ class GetChallenge(Step):
         return Outcome(sw, data)
 
 
-class Authentication(Model):
-    """Which key to prove, with right or wrong authentication data, over which challenge."""
+class GetResponse(Step):
+    """GET RESPONSE with this Le: data that an ``apdu:`` left waiting (``61xx``)."""
 
-    key: KeyName
-    proof: Right = "right"
-    challenge: ChallengeUse = "fresh"
-
-
-class Authenticate(Step):
-    """EXTERNAL AUTHENTICATION of one of the issuer's keys."""
-
-    verb: ClassVar[str] = "authenticate"
-    authenticate: Authentication
+    verb: ClassVar[str] = "get_response"
+    get_response: Annotated[int, Field(ge=0, le=255)]
 
     def run(self, bench: Bench) -> Outcome:
-        asked = self.authenticate
-        layout = bench.chip.profile.layout
-        try:
-            number = layout.keys[layout.key_named(asked.key)].number
-        except KeyError:
-            raise NotPossible(Phrase("this card has no {key}", key=asked.key)) from None
-        factor = _challenge(bench, asked.challenge)
-        proof = bench.hsm.authentication_data(
-            bench.suite.algorithm_id,
-            bench.hsm.address_of(asked.key),
-            bench.reference,
-            factor,
-            bench.random.randbytes(CHALLENGE_LENGTH),
-        )
-        if asked.proof == "wrong":
-            proof = bytes((proof[0] ^ 1,)) + proof[1:]
-        data, sw = answer_to(bench.connection, command(0x00, 0x82, 0x00, number, proof))
+        data, sw = answer_to(bench.connection, command(0x00, 0xC0, 0x00, 0x00, le=self.get_response))
+        return Outcome(sw, data)
+
+
+class Verify(Step):
+    """VERIFY with these bytes, as they are; no bytes ask the tries left."""
+
+    verb: ClassVar[str] = "verify"
+    verify: Annotated[Hex, Field(max_length=255, repr=False)]
+
+    def run(self, bench: Bench) -> Outcome:
+        sent = bytes((0x00, 0x20, 0x00, 0x00, len(self.verify))) + self.verify
+        data, sw = answer_to(bench.connection, sent)
         return Outcome(sw, data)
 
     def title(self) -> Sayable:
-        asked = self.authenticate
-        return _title(f"authenticate {asked.key}", asked.proof, asked.challenge)
+        return _counted(self.verb, self.verify)
 
 
-class SafeMessage(Model):
-    """How a command with a MAC is made: right or wrong, over which challenge."""
+class Change(Step):
+    """CHANGE PIN with these data, as they are: old PIN, FF, new PIN."""
 
-    mac: Right = "right"
-    challenge: ChallengeUse = "fresh"
+    verb: ClassVar[str] = "change"
+    change: Annotated[Hex, Field(min_length=1, max_length=255, repr=False)]
+
+    def run(self, bench: Bench) -> Outcome:
+        data, sw = answer_to(bench.connection, command(0x80, 0x5E, 0x01, 0x00, self.change))
+        return Outcome(sw, data)
+
+    def title(self) -> Sayable:
+        return _counted(self.verb, self.change)
 
 
-class ResetOrUnblock(SafeMessage):
-    """The parts of a PIN CHANGE/UNBLOCK.
+def _counted(verb: str, data: bytes) -> Phrase:
+    return Phrase.plural("{verb} ({count} byte)", "{verb} ({count} bytes)", count=len(data), verb=verb)
 
-    ``pin`` is 4–16 digits or empty (a block without a PIN), ``pin_bytes`` is up
-    to 8 arbitrary bytes; without both the command has no enciphered part.
+
+class CertificatePinProof(ChallengeData):
+    """A PIN of the certificate application, of the ``user`` or the ``administrator``, and a right or wrong cryptogram.
+
+    The cryptogram is computed over the card's challenge.
     """
 
-    p2: Annotated[Hex, Field(min_length=1, max_length=1)]
-    pin: PinOrNone | None = Field(default=None, repr=False)
-    pin_bytes: Annotated[Hex, Field(max_length=8)] | None = Field(default=None, repr=False)
+    user: Pin | None = Field(default=None, repr=False)
+    administrator: Pin | None = Field(default=None, repr=False)
+    cryptogram: Right = "right"
 
-    def plain(self) -> bytes | None:
-        """The content of the block; ``None`` for no block."""
-        return self.pin_bytes if self.pin is None else encode_pin(self.pin)
-
-
-class PinChangeUnblock(Step):
-    """Only PIN CHANGE/UNBLOCK, without authenticating the PUK first."""
-
-    verb: ClassVar[str] = "pin_change_unblock"
-    pin_change_unblock: ResetOrUnblock
-
-    def run(self, bench: Bench) -> Outcome:
-        asked = self.pin_change_unblock
-        return _send_safely(bench, bytes((0x84, 0x24, 0x00, asked.p2[0])), asked, asked.plain())
-
-    def title(self) -> Sayable:
-        asked = self.pin_change_unblock
-        return _title(f"pin_change_unblock P2={asked.p2.hex()}", f"{asked.mac} MAC", asked.challenge)
+    @model_validator(mode="after")
+    def _is_one(self) -> Self:
+        if (self.user is None) is (self.administrator is None):
+            raise InvalidValue(
+                Phrase("a step proves one PIN"), Phrase("write one of {words}", words="user, administrator")
+            )
+        return self
 
 
-class CardBlock(Step):
-    """Only CARD BLOCK (卡片锁定), without authenticating BK first."""
+class VerifyCertificatePin(Step):
+    """VERIFY CERTIFICATE PIN, in the certificate application."""
 
-    verb: ClassVar[str] = "card_block"
-    card_block: SafeMessage
+    verb: ClassVar[str] = "verify_certificate_pin"
+    verify_certificate_pin: CertificatePinProof
 
     def run(self, bench: Bench) -> Outcome:
-        return _send_safely(bench, bytes((0x84, 0x16, 0x00, 0x00)), self.card_block)
+        asked = self.verify_certificate_pin
+        parameters = VERIFY_ADMINISTRATOR if asked.user is None else VERIFY_USER
+        proof = cryptogram(encode_pin(asked.user or asked.administrator or ""), asked.factor(bench))
+        if asked.cryptogram != RIGHT:
+            proof = proof[:-1] + bytes((proof[-1] ^ 1,))
+        data, sw = answer_to(bench.connection, command(0x00, 0x20, parameters >> 8, parameters & 0xFF, proof))
+        return Outcome(sw, data)
 
     def title(self) -> Sayable:
-        return _title("card_block", f"{self.card_block.mac} MAC", self.card_block.challenge)
-
-
-class ApplicationBlock(Step):
-    """Only APPLICATION BLOCK (应用锁定) of the current DF, without authenticating its lock key first."""
-
-    verb: ClassVar[str] = "application_block"
-    application_block: SafeMessage
-
-    def run(self, bench: Bench) -> Outcome:
-        stk = f"STK{bench.chip.snapshot().current_df}"
-        return _send_safely(bench, bytes((0x84, 0x1E, 0x00, 0x01)), self.application_block, stk=stk)
-
-    def title(self) -> Sayable:
-        asked = self.application_block
-        return _title("application_block", f"{asked.mac} MAC", asked.challenge)
+        asked = self.verify_certificate_pin
+        whose = "administrator" if asked.user is None else "user"
+        return f"{self.verb} {whose}" + ("" if asked.cryptogram == RIGHT else f" ({asked.cryptogram})")
 
 
 class TriesLeft(Step):
@@ -303,34 +229,3 @@ class ReadBasic(Step):
 
     def answers(self) -> dict[str, str]:
         return self.read_basic.model_dump(exclude_none=True)
-
-
-def _challenge(bench: Bench, use: ChallengeUse) -> bytes:
-    """The challenge for the computation; a new one sends GET CHALLENGE."""
-    if use == "fresh":
-        bench.challenge = exchange(bench.connection, command(0x00, 0x84, 0x00, 0x00, le=CHALLENGE_LENGTH)).data
-    return bench.challenge if use != "none" else bytes(CHALLENGE_LENGTH)
-
-
-def _send_safely(
-    bench: Bench, command: bytes, asked: SafeMessage, pin: bytes | None = None, stk: str = "STK"
-) -> Outcome:
-    """A command (4-byte header) with its MAC, and with the enciphered PIN if given."""
-    factor = _challenge(bench, asked.challenge)
-    block = bench.suite.block
-    enciphered = 0 if pin is None else -(-(len(pin) + 1) // block) * block
-    header = command + bytes((enciphered + MAC_LENGTH,))
-    algorithm, address = bench.suite.algorithm_id, bench.hsm.address_of(stk)
-    message = bench.hsm.safe_message(algorithm, address, bench.reference, factor, header, pin)
-    if asked.mac == "wrong":
-        message = message[:-1] + bytes((message[-1] ^ 1,))
-    data, sw = answer_to(bench.connection, message)
-    return Outcome(sw, data)
-
-
-def _title(done: str, proof: str, challenge: ChallengeUse) -> Sayable:
-    """The operation, and what is wrong in it."""
-    words: list[Sayable] = [] if proof.startswith("right") else [proof]
-    if challenge != "fresh":
-        words.append(Phrase("last challenge") if challenge == "last" else Phrase("no challenge"))
-    return Phrase("{command} ({words})", command=done, words=Phrase.joined(ROW, words)) if words else done

@@ -6,33 +6,61 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
+from functools import partial
+from pathlib import Path
 from random import Random
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self, TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
-from sscard.card import Personality
+from sscard.card import Personality, Profile
 from sscard.conversation import Recorder
-from sscard.document import Model
+from sscard.document import Document, Model
 from sscard.errors import InputError, InvalidValue
+from sscard.fields import FieldError
+from sscard.files import read_text
 from sscard.hsm import SoftHsm
 from sscard.i18n.phrase import Phrase
-from sscard.issuer import Holder, builtin_keys, make_holder, make_order, personalise
-from sscard.issuer.issue import DEFAULT
-from sscard.issuer.personalise import INITIAL_PIN, card_reference
+from sscard.issuer import (
+    Card,
+    CardReference,
+    Holder,
+    builtin_keys,
+    find_personality,
+    find_place,
+    make_holder,
+    make_order,
+    personalise,
+    vary,
+)
+from sscard.issuer.holder import check_name
+from sscard.issuer.image import read_image
+from sscard.issuer.issue import CITY_DIGITS, DEFAULT
+from sscard.issuer.personalise import (
+    IDENTIFICATION_CODE,
+    INITIAL_PIN,
+    SERIAL_LENGTH,
+    card_reference,
+    layout_of,
+)
 from sscard.scenario.context import Bench
-from sscard.scenario.expressions import Tries
+from sscard.scenario.coverage.facts import Fact, NotedConnection
+from sscard.scenario.prior_state import PriorState, prior_cells
+from sscard.scenario.service_faults import FaultyHsm
+from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData, service_host
 from sscard.scenario.step import PinOrNone, Texts
-from sscard.service import PinService
-from sscard.standard.encoding import encode_an
-from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
+from sscard.standard.encoding import decode_an, records
+from sscard.standard.generations import EF_HOLDER, NAME_EXTENSION
 from sscard.transport import Connection, FaultyConnection
-from sscard.transport.contactless import ContactlessReader
+from sscard.transport.contactless import in_reader
 
 DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
 """A Monday in China."""
 CARD_AGE = timedelta(days=400)
+EF_ISSUER: Final = 0x05
+ID_NUMBER, NAME = 0x08, 0x09
+"""Items of EF06."""
 Connect = Callable[[Connection], AbstractContextManager[Connection]]
 """Connects a terminal to a chip or a contactless reader with it; only this depends on the transport."""
 
@@ -44,8 +72,6 @@ def in_process(card: Connection) -> Iterator[Connection]:
 
 
 CITY_CODE = "410402"
-NAME_LENGTHS = (15, 10)
-"""Characters of the name that fit into items 09 and 4E."""
 
 
 class HolderData(Model):
@@ -57,14 +83,10 @@ class HolderData(Model):
     @field_validator("name")
     @classmethod
     def _fits_the_card(cls, name: str) -> str:
-        first, second = NAME_LENGTHS
         try:
-            encode_an(name[:first], 2 * first)
-            encode_an(name[first:], 2 * second)
-        except ValueError:
-            raise InvalidValue(
-                Phrase("does not fit the card"), Phrase("up to {count} characters of GBK", count=first + second)
-            ) from None
+            check_name(name)
+        except InputError as error:
+            raise InvalidValue(error.problem, error.remedy) from None
         return name
 
     @field_validator("id_number")
@@ -77,50 +99,168 @@ class HolderData(Model):
         return number
 
 
-class CardData(Model):
-    """The card at the beginning of a scenario; the scenario runs once for each personality."""
+class CardData(PriorState):
+    """The card at the beginning of a scenario; the scenario runs once for each personality.
+
+    ``image`` is the path of a card image instead, from ``sscard image export``, issued with the keys of the HSM;
+    ``place`` a place policy by name or path, which sets the PIN retry limit and the initial PIN.
+    """
 
     personality: Texts = (DEFAULT,)
+    image: str = ""
+    place: str = ""
     choices: dict[str, str] = Field(default_factory=dict)
     pin: Annotated[PinOrNone, Field(repr=False)] = INITIAL_PIN
-    tries_left: Tries | None = None
-    card_blocked: bool = False
     interface: Literal["contact", "contactless"] = "contact"
     holder: HolderData | None = None
     city_code: Annotated[str, Field(pattern="^[1-9][0-9]{5}$")] = CITY_CODE
     issued: date | None = None
 
+    @model_validator(mode="after")
+    def _issued_once(self) -> Self:
+        if self.image and (twice := self.model_fields_set.intersection(OF_AN_ORDER)):
+            names = ", ".join(sorted(twice))
+            raise InvalidValue(
+                Phrase("the card of an image has its own {names}", names=names),
+                Phrase("leave out {names}, or leave out image", names=names),
+            )
+        return self
+
+    def beside(self, folder: Path) -> CardData:
+        """The same, with the paths of image and place policy from the scenario's folder."""
+        paths = {name: str(folder / path) for name in ("image", "place") if _is_path(path := getattr(self, name))}
+        return self.model_copy(update=paths)
+
+
+OF_AN_ORDER: Final = ("personality", "place", "choices", "pin", "holder", "city_code", "issued")
+"""The fields of a card that is issued for the scenario."""
+
+
+def _is_path(name: str) -> bool:
+    """A name with a suffix or a slash; others are those of presets."""
+    return Path(name).suffix != "" or "/" in name
+
+
+def own_personalities(section: Document, wanted: CardData, folder: Path) -> list[Personality]:
+    """The personalities that the section ``card:`` of a scenario names, or that of its image."""
+    if wanted.image:
+        return [_within(section, "image", lambda: image_of(wanted)).profile.personality]
+    names = [str(folder / name) if _is_path(name) else name for name in wanted.personality]
+    return [_within(section, "personality", partial(find_personality, name)) for name in names]
+
+
+def product_of(section: Document, wanted: CardData, base: Personality) -> Personality:
+    """A personality with the place policy and the choices of a scenario, or that of the image."""
+    if wanted.image:
+        personality = _within(section, "image", lambda: image_of(wanted)).profile.personality
+        if personality != base:
+            own = Phrase("the card of the image is {name}", name=personality.name)
+            raise section.error(("image",), own, Phrase("leave the personality out"))
+        return personality
+    if wanted.place:
+        base = _within(section, "place", partial(find_place, wanted.place)).over(base)
+    return vary(base, section.part(("choices",))) if wanted.choices else base
+
+
+def check_state(section: Document, wanted: CardData, personality: Personality) -> None:
+    """Check the prior state against the card; ``InputError`` at the part of the section that no such card can have."""
+    if wanted.image:
+        card = image_of(wanted)
+        layout, strings = card.profile.layout, card.memory.strings
+    else:
+        layout = layout_of(personality)
+        strings = Profile(personality, layout, b"", []).new_memory(b"", {}).strings
+    try:
+        prior_cells(wanted, personality, layout, strings)
+    except FieldError as error:
+        raise section.error(error.path, error.problem, error.remedy) from None
+
+
+T = TypeVar("T")
+
+
+def _within(section: Document, field: str, find: Callable[[], T]) -> T:
+    """What a field of the card names; an error in a file that it names has the place in that file."""
+    try:
+        return find()
+    except InputError as error:
+        if error.file:
+            raise
+        raise section.error((field,), error.problem, error.remedy) from None
+
+
+def image_of(wanted: CardData) -> Card:
+    """The card of the scenario's image."""
+    return read_image(read_text(Path(wanted.image)), wanted.image)
+
 
 @contextmanager
 def bench_of(
-    wanted: CardData, personality: Personality, title: str, seed: int = DEFAULT_SEED, connect: Connect = in_process
+    wanted: CardData,
+    personality: Personality,
+    title: str,
+    seed: int = DEFAULT_SEED,
+    connect: Connect = in_process,
+    service: ServiceData = BUILTIN_SERVICE,
 ) -> Iterator[Bench]:
     """The new card of a scenario at its terminal, before the first step; ``title`` and ``seed`` fix its randomness."""
     random = _random(f"{seed}/{title}")
-    now = FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
-    holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
-    issued = wanted.issued or (now - CARD_AGE).date()
-    order = replace(make_order(personality, random, holder, wanted.city_code, issued), pin=wanted.pin)
-    card = personalise(order, builtin_keys())
-    if wanted.tries_left is not None:
-        card.memory.put_number(PIN_TRIES, wanted.tries_left)
-    if wanted.card_blocked:
-        card.memory.put_number(CARD_BLOCKED, 1)
+    now = service.clock or FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
+    if wanted.image:
+        card = image_of(wanted)
+        reference, holder = _reference_on(card), _holder_on(card)
+    else:
+        holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
+        issued = wanted.issued or (now - CARD_AGE).date()
+        order = make_order(personality, random, holder, wanted.city_code, issued)
+        card = personalise(replace(order, pin=_pin_of(wanted, holder)), builtin_keys())
+        reference = card_reference(order)
+    cells = prior_cells(wanted, personality, card.profile.layout, card.memory.strings)
+    card.memory.commit(*cells)
     contact = wanted.interface == "contact"
     chip = card.chip(random, contact=contact)
-    with connect(chip if contact else ContactlessReader(chip)) as connection:
-        reader = FaultyConnection(connection, keep_power_loss=True, contact=contact)
+    with connect(in_reader(chip, contact=contact)) as connection, service_host(service, now) as host:
+        facts: set[Fact] = set()
+        noted = NotedConnection(connection, chip.profile, facts)
+        reader = FaultyConnection(noted, keep_power_loss=True, contact=contact)
         yield Bench(
             connection=Recorder(reader),
+            own_card=connection,
             reader=reader,
             chip=chip,
-            hsm=SoftHsm(builtin_keys()),
-            reference=card_reference(order),
-            holder=order.holder,
-            service=PinService(lambda: now),
+            hsm=FaultyHsm(SoftHsm(builtin_keys())),
+            reference=reference,
+            holder=holder,
+            host=host,
             random=random,
             contact=contact,
+            facts=facts,
         )
+
+
+def _pin_of(wanted: CardData, holder: Holder) -> str:
+    """The PIN of a new card: the one given, else the initial one of its place."""
+    if wanted.place and "pin" not in wanted.model_fields_set:
+        return find_place(wanted.place).initial_pin_of(holder)
+    return wanted.pin
+
+
+def _reference_on(card: Card) -> CardReference:
+    city = _item_on(card, EF_ISSUER, IDENTIFICATION_CODE).hex()[:CITY_DIGITS]
+    return CardReference(city, card.profile.historical[-SERIAL_LENGTH:])
+
+
+def _holder_on(card: Card) -> Holder:
+    number, name, rest = (decode_an(_item_on(card, EF_HOLDER, tag)) for tag in (ID_NUMBER, NAME, NAME_EXTENSION))
+    return Holder(name + rest, number)
+
+
+def _item_on(card: Card, sfi: int, tag: int) -> bytes:
+    """The value of an item of SSSE on a card, empty if the file lacks it."""
+    layout = card.profile.layout
+    file = layout.file(layout.ssse.fid, sfi)
+    held = records(card.memory.strings[file.cell]) if file else ()
+    return next((record[2:] for record in held if record[0] == tag), b"")
 
 
 def _random(seed: str) -> Random:

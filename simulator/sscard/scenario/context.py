@@ -3,25 +3,62 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from random import Random
+from typing import Protocol
 
 from sscard.card import Chip, Snapshot
 from sscard.card.snapshot import take_snapshot
 from sscard.conversation import Recorder
+from sscard.driver.api import DriverOptions
 from sscard.errors import PhrasedError
-from sscard.hsm import Hsm
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import CardReference, Holder
+from sscard.scenario.coverage.facts import Fact
+from sscard.scenario.service_faults import FaultyHsm
+from sscard.scenario.service_host import ServiceHost
+from sscard.scenario.station import Station
 from sscard.service import Case, PinService
 from sscard.standard.cipher import Suite
-from sscard.terminal import CardSession
-from sscard.transport.faults import Armed, FaultyConnection
+from sscard.standard.encoding import decode_an, records
+from sscard.terminal import CardSession, Identity
+from sscard.terminal.flows import EF_ISSUER
+from sscard.terminal.session import PURCHASE_TYPES
+from sscard.transport.connection import Connection
+from sscard.transport.faults import FaultyConnection
 
 CHALLENGE_LENGTH = 8
 
 
+class Awaited(Protocol):
+    """A fault that must be reached: ``happened`` if it was, ``obstacle`` why it had no effect."""
+
+    @property
+    def happened(self) -> bool: ...
+
+    @property
+    def obstacle(self) -> Sayable: ...
+
+
 class NotPossible(PhrasedError):
     """A step cannot be executed in the current state; the text contains the reason and the remedy."""
+
+
+@dataclass
+class Transaction:
+    """A transaction of the medical account as its terminal sees it.
+
+    ``opening`` ends the card's answer to an INITIALIZE: count(2) ‖ key version(1)
+    ‖ algorithm id(1) ‖ random(4). ``entry`` is amounts ‖ type ‖ terminal number,
+    as the MACs cover it. ``proof`` is MAC(4) ‖ TAC(4) of the transaction that was
+    posted last.
+    """
+
+    opening: bytes = field(default=bytes(8), repr=False)
+    amounts: bytes = bytes(12)
+    entry: bytes = bytes(19)
+    balance: int = 0
+    proof: bytes = field(default=bytes(8), repr=False)
 
 
 @dataclass(kw_only=True)
@@ -30,27 +67,36 @@ class Bench:
 
     Steps use the card only through ``connection``; ``chip`` is for snapshots
     and memory failures. ``reader`` is below ``connection`` and injects faults;
-    ``armed`` holds the faults with their steps. ``challenge`` is the last
-    challenge of a step, ``case`` the case opened last.
+    ``own_card`` is the connection of the scenario's card, which another may
+    replace in the reader. ``armed`` holds the faults with their steps.
+    ``challenge`` is the last challenge of a step, ``case`` the case opened last, ``facts``
+    what the scenario covers so far.
     """
 
     connection: Recorder
+    own_card: Connection
     reader: FaultyConnection
     chip: Chip
-    hsm: Hsm
+    hsm: FaultyHsm
     reference: CardReference
     holder: Holder
-    service: PinService
+    host: ServiceHost
     random: Random
     contact: bool
     session: CardSession | None = None
     case: Case | None = None
     challenge: bytes = field(default=bytes(CHALLENGE_LENGTH), repr=False)
-    armed: list[tuple[object, Armed]] = field(default_factory=list)
+    armed: list[tuple[object, Awaited]] = field(default_factory=list)
+    facts: set[Fact] = field(default_factory=set)
 
     @property
     def suite(self) -> Suite:
         return self.chip.profile.suite
+
+    @property
+    def service(self) -> PinService:
+        """The PIN service, until its process is killed."""
+        return self.host.service
 
     @property
     def terminal(self) -> CardSession:
@@ -58,6 +104,34 @@ class Bench:
         if self.session is None:
             raise NotPossible(Phrase("the card is not in the terminal: add a step `insert:` before this one"))
         return self.session
+
+    @cached_property
+    def station(self) -> Station:
+        """The terminal of the driver, with a PSAM of the city of the card."""
+        kind = PURCHASE_TYPES[self.chip.profile.personality.transaction_type_ascii][0]
+        return Station(
+            self.connection,
+            self.reference,
+            self.contact,
+            lambda: self.hsm,
+            self.random,
+            DriverOptions(purchase_type=kind),
+        )
+
+    @cached_property
+    def transaction(self) -> Transaction:
+        """The transaction of the medical account that a step has begun last."""
+        return Transaction()
+
+    @property
+    def identity(self) -> Identity:
+        """The card that the terminal has read, or the card of the scenario if it has read none."""
+        if self.session is not None:
+            return self.session.identity
+        profile, memory = self.chip.profile, self.chip.memory
+        issuer = profile.layout.file(profile.layout.ssse.fid, EF_ISSUER & 0xFF)
+        held = {record[0]: record[2:] for record in records(memory.strings[issuer.cell])} if issuer else {}
+        return Identity(held.get(0x01, b"").hex().upper(), decode_an(held.get(0x07, b"")))
 
     def insert(self) -> None:
         """Insert the card into the terminal, also after a removal: power on, SELECT SSSE, read its identity."""
@@ -68,6 +142,11 @@ class Bench:
         """Remove the card from the terminal."""
         self.connection.power_off()
         self.session = None
+
+    def restart_service(self) -> None:
+        """Start the service again after its process was killed: the card lost its power, the case is loaded again."""
+        self.remove()
+        self.case = self.host.restart() or self.case
 
     def look(self) -> Snapshot:
         """The current state of the card; without power, the state after the recovery of its memory."""

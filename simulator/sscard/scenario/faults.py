@@ -20,8 +20,10 @@ from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import builtin_keys, make_holder, make_order, personalise, preset, presets
 from sscard.scenario.context import Bench
+from sscard.scenario.service_faults import SERVICE_FAULTS
 from sscard.scenario.step import Hex, Nothing, Outcome, Step
 from sscard.transport.connection import Connection
+from sscard.transport.contactless import in_reader
 from sscard.transport.faults import Corrupted, Fault, Mute, Removal, Slow, Swap, Truncated
 
 ISSUED: Final = date(2025, 1, 6)
@@ -34,11 +36,12 @@ def _preset(name: str) -> str:
     return name
 
 
-def _other_card(personality: str, bench: Bench) -> Connection:
+def other_card(personality: str, bench: Bench) -> Connection:
     """Another holder's card; it runs in this process for every transport."""
     holder = make_holder(bench.random)
     order = make_order(preset(personality), bench.random, holder, bench.reference.city_code, ISSUED)
-    return personalise(order, builtin_keys()).chip(bench.random, contact=bench.contact)
+    chip = personalise(order, builtin_keys()).chip(bench.random, contact=bench.contact)
+    return in_reader(chip, contact=bench.contact)
 
 
 Issue = Callable[[str], Connection]
@@ -54,6 +57,9 @@ FAULTS: Final[dict[str, Callable[[Any, Issue], Fault]]] = {
 }
 
 
+ALL_FAULTS: Final = (*FAULTS, *SERVICE_FAULTS)
+
+
 class FaultData(Model):
     """One fault, and the command it waits for: the ``nth`` from here, or the ``nth`` with this INS.
 
@@ -62,6 +68,12 @@ class FaultData(Model):
     delay of the answer in seconds. ``truncated``: number of bytes that arrive.
     ``corrupted``: the bits of the byte at this position are inverted, -1 is the
     last. ``swapped``: the card is replaced by one of this personality.
+
+    ``hsm_down``, ``hsm_slow`` (seconds) and ``hsm_wrong_key`` wait for the
+    ``nth`` operation of the HSM; ``journal_locked`` and ``overtaken`` (another
+    process writes to the case first) for the ``nth`` event of the journal.
+    ``killed``: the process of the service ends before or after an event or a
+    command, and all that it had in memory is lost.
     """
 
     removed: Literal["before", "during", "after"] | None = None
@@ -70,13 +82,19 @@ class FaultData(Model):
     truncated: Annotated[int, Field(ge=1, le=257)] | None = None
     corrupted: Annotated[int, Field(ge=-258, le=257)] | None = None
     swapped: Annotated[str, AfterValidator(_preset)] | None = None
+    hsm_down: Nothing | None = None
+    hsm_slow: Annotated[float, Field(gt=0, le=60)] | None = None
+    hsm_wrong_key: Nothing | None = None
+    journal_locked: Nothing | None = None
+    overtaken: Nothing | None = None
+    killed: Literal["before-event", "after-event", "before-command", "after-command"] | None = None
     nth: Annotated[int, Field(ge=1)] = 1
     ins: Annotated[Hex, Field(min_length=1, max_length=1)] | None = None
 
     @property
     def name(self) -> str:
         """The name of the fault."""
-        return next(name for name in FAULTS if getattr(self, name) is not None)
+        return next(name for name in ALL_FAULTS if getattr(self, name) is not None)
 
     @property
     def label(self) -> str:
@@ -87,12 +105,25 @@ class FaultData(Model):
         """The fault for a reader; ``issue`` makes the card of a swap."""
         return FAULTS[self.name](getattr(self, self.name), issue)
 
+    @property
+    def waits_for(self) -> Literal["command", "operation", "event"]:
+        """What ``nth`` counts: commands at the reader, operations of the HSM, events of the journal."""
+        if self.name.startswith("hsm_"):
+            return "operation"
+        at_journal = self.name in ("journal_locked", "overtaken") or (self.killed or "").endswith("event")
+        return "event" if at_journal else "command"
+
     @model_validator(mode="after")
     def _is_one(self) -> FaultData:
-        if sum(getattr(self, name) is not None for name in FAULTS) != 1:
+        if sum(getattr(self, name) is not None for name in ALL_FAULTS) != 1:
             raise InvalidValue(
                 Phrase("a step injects one fault"),
-                Phrase("expected one of: {words}", words=", ".join(sorted(FAULTS))),
+                Phrase("expected one of: {words}", words=", ".join(sorted(ALL_FAULTS))),
+            )
+        if self.ins is not None and self.waits_for != "command":
+            raise InvalidValue(
+                Phrase("{fault} does not wait for a command", fault=self.label),
+                Phrase("remove ins: nth counts the operations of the HSM or the events of the journal"),
             )
         return self
 
@@ -138,6 +169,13 @@ FORMS: Final = Phrase(
 )
 
 
+AT: Final = {
+    "command": Phrase("fault {fault} at command {nth} from here"),
+    "operation": Phrase("fault {fault} at operation {nth} of the HSM from here"),
+    "event": Phrase("fault {fault} at event {nth} of the journal from here"),
+}
+
+
 class FaultStep(Step):
     """Inject a fault at the reader, at a command of a later step."""
 
@@ -146,14 +184,19 @@ class FaultStep(Step):
 
     def run(self, bench: Bench) -> Outcome:
         wanted = self.fault
-        fault = wanted.fault(lambda personality: _other_card(personality, bench))
-        bench.armed.append((self, bench.reader.arm(fault, nth=wanted.nth, ins=wanted.ins[0] if wanted.ins else None)))
+        ins = wanted.ins[0] if wanted.ins else None
+        if wanted.name in SERVICE_FAULTS:
+            armed = SERVICE_FAULTS[wanted.name](bench, getattr(wanted, wanted.name), wanted.nth, ins)
+        else:
+            fault = wanted.fault(lambda personality: other_card(personality, bench))
+            armed = bench.reader.arm(fault, nth=wanted.nth, ins=ins)
+        bench.armed.append((self, armed))
         return Outcome()
 
     def title(self) -> Sayable:
         wanted = self.fault
         fault = wanted.label
         if wanted.ins is None:
-            return Phrase("fault {fault} at command {nth} from here", fault=fault, nth=wanted.nth)
+            return AT[wanted.waits_for].filled(fault=fault, nth=wanted.nth)
         ins = wanted.ins.hex().upper()
         return Phrase("fault {fault} at command {nth} with INS {ins}", fault=fault, nth=wanted.nth, ins=ins)

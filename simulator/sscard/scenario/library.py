@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
 from stat import S_ISDIR
-from typing import Final
+from typing import Final, NamedTuple
 
 from sscard.card import Personality
+from sscard.document import Report
 from sscard.errors import InputError, MissingPart
 from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable, Words
@@ -57,7 +58,7 @@ def builtin_folder() -> Path:
 
 def builtin_scenarios(personality: Personality | None = None) -> list[Scenario]:
     """The built-in suite, on its own personalities or on the one given."""
-    return _read_folder(builtin_folder(), FOLDER, personality)
+    return find_scenarios((), personality)
 
 
 def run_scenarios(
@@ -82,7 +83,7 @@ def run_scenarios(
 
 def choose_scenarios(paths: list[Path], personality: Personality | None, select: str = "") -> list[Scenario]:
     """The scenarios of these paths, by default the built-in suite, that an expression selects; at least one."""
-    found = find_scenarios(paths, personality) if paths else builtin_scenarios(personality)
+    found = find_scenarios(paths, personality)
     chosen = selected(found, select) if select else found
     if not chosen:
         raise InputError(
@@ -94,30 +95,50 @@ def choose_scenarios(paths: list[Path], personality: Personality | None, select:
     return chosen
 
 
-def find_scenarios(paths: Iterable[Path], personality: Personality | None = None) -> list[Scenario]:
-    """The scenarios of these files and folders, in their order, each once; folders are searched for ``*.yaml``."""
-    named = {Path(os.path.realpath(path)): path for path in paths}  # Path.resolve raises for a loop of links
+def find_scenarios(
+    paths: Iterable[Path], personality: Personality | None = None, report: Report | None = None
+) -> list[Scenario]:
+    """The scenarios of these files and folders, in their order, each once; folders are searched for ``*.yaml``.
+
+    The first error is raised, or ``report`` gets them all.
+    """
     found: list[Scenario] = []
+    for file in find_files(paths):
+        found += read_scenario(file.path, file.source, file.group, personality, report)
+    return found
+
+
+class ScenarioFile(NamedTuple):
+    """A scenario file: its path, its name in reports, and the name of its folder."""
+
+    path: Path
+    source: str
+    group: str
+
+
+def find_files(paths: Iterable[Path]) -> list[ScenarioFile]:
+    """The scenario files of these files and folders, in their order, each once; without paths the built-in suite."""
+    named = {Path(os.path.realpath(path)): path for path in paths}  # Path.resolve raises for a loop of links
+    if not named:
+        return _files_of(builtin_folder(), FOLDER)
+    found: list[ScenarioFile] = []
     for place, path in named.items():
         folder = S_ISDIR(mode_of(path))
         if not named.keys().isdisjoint(place.parents) and (folder or path.suffix in SUFFIXES):
             continue  # its folder is named too
-        if folder:
-            found += _read_folder(path, str(path), personality)
-        else:
-            found += read_scenario(path, str(path), place.parent.name, personality)
+        found += _files_of(path, str(path)) if folder else [ScenarioFile(path, str(path), place.parent.name)]
     return found
 
 
-def _read_folder(folder: Path, shown: str, personality: Personality | None) -> list[Scenario]:
+def _files_of(folder: Path, shown: str) -> list[ScenarioFile]:
     files = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
     if not files:
         raise InputError(
             Phrase("no scenarios here"), file=shown, remedy=Phrase("a scenario is a file that ends in .yaml")
         )
-    found: list[Scenario] = []
+    found: list[ScenarioFile] = []
     for path in files:
         inside = path.relative_to(folder)
         group = inside.parent.as_posix() if len(inside.parts) > 1 else folder.resolve().name
-        found += read_scenario(path, str(Path(shown) / inside), group, personality)
+        found.append(ScenarioFile(path, str(Path(shown) / inside), group))
     return found

@@ -18,11 +18,12 @@ from pydantic import BeforeValidator, Field, create_model
 
 from sscard.card import Personality
 from sscard.document import Document, Model, Place, Report, read_document
-from sscard.errors import InputError, suggestion
+from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable, Words
-from sscard.issuer import find_personality, preset, vary
+from sscard.issuer import preset
 from sscard.issuer.issue import DEFAULT
-from sscard.scenario.cards import CardData
+from sscard.scenario.cards import CardData, check_state, own_personalities, product_of
+from sscard.scenario.covers import check_mark
 from sscard.scenario.expansion import (
     Expansion,
     GroupAt,
@@ -39,6 +40,7 @@ from sscard.scenario.expansion import (
 from sscard.scenario.expressions import Names
 from sscard.scenario.needs import Needs, read_needs
 from sscard.scenario.power_steps import Insert
+from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData
 from sscard.scenario.step import Step, Texts
 from sscard.scenario.verbs import VERBS
 
@@ -62,6 +64,7 @@ class _Written(Model):
     known_issue: Annotated[str, Field(min_length=1)] = ""
     needs: Any = None
     card: Any = None
+    service: Any = None
     variables: Any = None
     groups: Any = None
     include: Any = None
@@ -100,6 +103,7 @@ class Scenario:
     parts: tuple[Part, ...] = field(compare=False, repr=False)
     document: Document = field(compare=False, repr=False)
     names: Names | None = field(default=None, compare=False, repr=False)
+    service: ServiceData = BUILTIN_SERVICE
     misfit: InputError | None = field(default=None, compare=False)
 
     @property
@@ -189,6 +193,7 @@ class _Reading:
         written = None
         with self.caught():
             written = document.as_model(Written, report=self._reporting)
+            self._check_covers(document, written.covers)
         with self.caught():
             groups = read_groups(document, self.folder)
         variables = read_variables(document)
@@ -209,6 +214,14 @@ class _Reading:
                 with self.caught(*places):  # the steps too, on the default card
                     self._steps(head, _scope(variables, row), Names(preset(DEFAULT)))
 
+    def _check_covers(self, document: Document, marks: tuple[str, ...]) -> None:
+        for place, mark in enumerate(marks):
+            is_list = isinstance(document.content["covers"], list)
+            try:
+                check_mark(mark)
+            except InvalidValue as error:
+                raise document.error(("covers", place) if is_list else ("covers",), error.said, error.remedy) from None
+
     def _of_row(self, head: _Head, variables: Variables, row: Row | None) -> Iterator[Scenario]:
         """The scenarios of a row: one per personality. What is wrong on the cards that the file names is an error."""
         for name in row.fields if row else ():
@@ -217,10 +230,10 @@ class _Reading:
                 raise head.document.error(("variables", name), problem, Phrase("rename one of them"))
         scope = _scope(variables, row)
         section = head.section("card", scope)
-        card = section.as_model(CardData, Names(preset(DEFAULT)), self._reporting)
+        card = section.as_model(CardData, Names(preset(DEFAULT)), self._reporting).beside(self.folder)
         own: list[Scenario] = []
-        for base in card.personality:
-            own.append(self._on(head, section, scope, row, self._named(section, base), own))
+        for base in own_personalities(section, card, self.folder):
+            own.append(self._on(head, section, scope, row, base, own))
             if own[-1].misfit:
                 raise own[-1].misfit
         if self.forced is None:
@@ -241,13 +254,10 @@ class _Reading:
         others: list[Scenario],
     ) -> Scenario:
         """The scenario on one personality; ``others`` are the same scenario on other personalities."""
-        draft = section.as_model(CardData, Names(base))
-        product = vary(base, section.part(("choices",))) if draft.choices else base
+        product = product_of(section, section.as_model(CardData, Names(base)).beside(self.folder), base)
         names = Names(product)
-        card = section.as_model(CardData, names)
-        if card.tries_left is not None and card.tries_left > product.pin_tries:
-            limit = Phrase("write 0 to {limit}, or raise choices: pin_tries", limit=product.pin_tries)
-            raise section.error(("tries_left",), Phrase("more tries left than the card's limit"), limit)
+        card = section.as_model(CardData, names).beside(self.folder)
+        check_state(section, card, product)
         unmet = head.needs.unmet(product, card.interface)
         same = next((other for other in others if other.names and not other.names.used), None)
         parts, steps = (same.parts, same.steps) if same else self._steps(head, scope, names)
@@ -275,6 +285,7 @@ class _Reading:
             parts=parts,
             document=head.document,
             names=names,
+            service=head.section("service", scope).as_model(ServiceData, report=self._reporting).loaded(self.folder),
             misfit=head.document.error(("needs",), unmet, _OTHER_CARD) if unmet else None,
         )
 
@@ -286,16 +297,6 @@ class _Reading:
                 steps.append(_example(part, names) if part.late else read_step(part.document, names, self._reporting))
                 parts.append(part)
         return tuple(parts), tuple(steps)
-
-    def _named(self, section: Document, name: str) -> Personality:
-        """A preset, or a file with a path relative to the scenario's folder."""
-        is_path = Path(name).suffix != "" or "/" in name
-        try:
-            return find_personality(str(self.folder / name) if is_path else name)
-        except InputError as error:
-            if error.file:
-                raise
-            raise section.error(("personality",), error.problem, error.remedy) from None
 
     @property
     def _reporting(self) -> Report | None:

@@ -17,7 +17,10 @@ from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.cards import DEFAULT_SEED, Connect, bench_of, in_process
 from sscard.scenario.context import Bench, NotPossible
+from sscard.scenario.coverage.facts import Fact
+from sscard.scenario.coverage.watch import facts_of_faults, facts_of_step
 from sscard.scenario.reader import Scenario, insertion
+from sscard.scenario.service_faults import ProcessKilled
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
 from sscard.terminal.errors import ApduError
 from sscard.transport import CardMute, CardRemoved, TransportError
@@ -58,6 +61,7 @@ class ScenarioResult:
     commands: int
     started: datetime = field(compare=False)
     seconds: float = field(compare=False)
+    facts: frozenset[Fact] = frozenset()
 
     @property
     def failure(self) -> StepResult | None:
@@ -105,10 +109,11 @@ def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect 
     started, begin = datetime.now(UTC), perf_counter()
     if scenario.misfit:
         return ScenarioResult(scenario, (), 0, started, 0.0)
-    with bench_of(scenario.card, scenario.personality, scenario.title, seed, connect) as bench:
+    with bench_of(scenario.card, scenario.personality, scenario.title, seed, connect, scenario.service) as bench:
         steps = tuple(_run_steps(scenario, bench))
         commands = sum(isinstance(event, Exchange) for event in bench.connection.events)
-        result = ScenarioResult(scenario, steps, commands, started, perf_counter() - begin)
+        facts = frozenset((*bench.facts, *facts_of_faults(bench)))
+        result = ScenarioResult(scenario, steps, commands, started, perf_counter() - begin, facts)
     logger.debug("scenario finished", extra={"scenario": scenario.title, "passed": result.passed})
     return result
 
@@ -129,6 +134,7 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         except InputError as error:
             outcome = Outcome(failure=Phrase("a captured value does not fit: {problem}", problem=error.problem))
         seconds = perf_counter() - begin
+        bench.facts.update(facts_of_step(bench, outcome))
         after = view_at(bench)
         mismatches = step.check(before, after, outcome)
         mismatches += _late(step, seconds) if not outcome.failure else []
@@ -164,6 +170,9 @@ def perform(step: Step, bench: Bench) -> Outcome:
     except ApduError as error:
         return Outcome(error.sw, error.data)
     except (PowerLost, CardRemoved, CardMute, ShortAnswer):
+        return Outcome(None)
+    except ProcessKilled:
+        bench.restart_service()
         return Outcome(None)
     except PowerError:
         return Outcome(failure=Phrase("the card has no power: add a step `power_on:` before this one"))

@@ -1,92 +1,104 @@
-"""The verbs of the service: a case from application to completion."""
+"""The verbs of the service: a case from application to completion, and what happens around it."""
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+import re
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from sscard.document import Model
+from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.language import CHINESE, speaking
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench, NotPossible
-from sscard.scenario.step import Mismatch, Outcome, Pin, PinOrNone, Step, Texts, View
+from sscard.scenario.faults import other_card
+from sscard.scenario.service_host import read_time
+from sscard.scenario.service_step import (
+    Examined,
+    ServiceStep,
+    examined,
+    facts_of,
+    nothing_found,
+    notice,
+    show,
+    status_word,
+)
+from sscard.scenario.step import Nothing, Outcome, Pin, PinOrNone, without_power
 from sscard.service import (
-    Acceptance,
     Applicant,
     Application,
     Case,
     Channel,
-    NotDone,
-    Operated,
     Paper,
     Reason,
-    Refusal,
-    ResultNotice,
-    Rule,
     Stage,
-    SupplementNotice,
+    load_item,
 )
+from sscard.service.aftercare import try_at_pharmacy
+from sscard.service.counter import Keypad, advance, told_of
 from sscard.standard.apdu import SW
 from sscard.terminal import BasicData
 from sscard.terminal.errors import ApduError
 
-Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice
-
-
-class ServiceStep(Step):
-    """A step of the service; ``says`` are texts that the notice for the citizen must contain."""
-
-    inserts: ClassVar[bool] = False
-    says: Texts = ()
-
-    def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
-        found = super().check(before, after, outcome)
-        unsaid = [words for words in self.says if words not in outcome.notice]
-        return found + [
-            Mismatch("says", words, outcome.notice or Phrase("nothing")) for words in unsaid if not outcome.failure
-        ]
-
-
-class Examined(ServiceStep):
-    """A step that ends in acceptance (受理), a supplement notice (一次性告知补正) or a refusal (不予受理)."""
-
-    stage: Stage | None = Stage.ACCEPTED
-    grounds: tuple[Rule, ...] = ()
-    missing: tuple[Paper, ...] = ()
-
-    def answers(self) -> dict[str, str]:
-        return {"grounds": _show(self.grounds), "missing": _show(self.missing)}
+UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
+LABELS: Final = Phrase("write a label of the page, as sscard item shows it")
+NO_TIME: Final = Phrase("write a time to pass: +3d, +2h or +30m; or a date: 2026-02-13, 2026-02-13 16:30")
 
 
 class ApplicationData(Model):
-    """The application; without ``reason``, the item does not accept the stated reason."""
+    """The application; without ``reason``, the item does not accept the stated reason.
+
+    ``handling`` is the channel that operates the card, if it is another one.
+    ``key`` is the idempotency key. ``card`` says whether the card, if it is one
+    of the papers, is read; ``unread`` as of a citizen who applies from home.
+    """
 
     channel: Channel = Channel.WINDOW
+    handling: Channel | None = None
     reason: Reason | None = None
     papers: tuple[Paper, ...] = tuple(Paper)
     applicant: Applicant = Applicant()
+    key: Annotated[str, Field(max_length=200)] = ""
+    card: Literal["read", "unread"] = "read"
 
 
 class Apply(Examined):
-    """收件 and 受理: the card, if it is one of the papers, is read and removed again."""
+    """收件 and 受理: the card, if it is one of the papers, is read and removed again.
+
+    With the key of a case that was opened before, that case is continued.
+    """
 
     verb: ClassVar[str] = "apply"
     apply: ApplicationData
 
-    def run(self, bench: Bench) -> Outcome:
+    def serve(self, bench: Bench) -> Outcome:
         handed_in = self.apply
         applicant = handed_in.applicant.completed(bench.holder.name, bench.holder.id_number)
         papers = handed_in.papers
-        card = _read(bench, papers)
-        application = Application(applicant, handed_in.channel, handed_in.reason, frozenset(papers), card)
-        bench.case = bench.service.intake(application)
-        return _examined(bench.service.accept(bench.case))
+        card = _read(bench, papers) if handed_in.card == "read" else None
+        application = Application(
+            applicant, handed_in.channel, handed_in.reason, frozenset(papers), card, handed_in.handling
+        )
+        bench.case = bench.service.intake(application, key=handed_in.key)
+        return _accepted(bench)
 
     def title(self) -> Sayable:
         if self.apply.reason is None:
             return Phrase("apply {channel} no reason", channel=self.apply.channel)
         return f"apply {self.apply.channel} {self.apply.reason}"
+
+
+class Accept(Examined):
+    """受理: examine a case that was received, as after an interruption between intake and acceptance."""
+
+    verb: ClassVar[str] = "accept"
+    accept: Nothing = ""
+
+    def serve(self, bench: Bench) -> Outcome:
+        return examined(bench.service.accept(_case(bench)))
 
 
 class Supplemented(Model):
@@ -101,33 +113,91 @@ class Supplement(Examined):
     verb: ClassVar[str] = "supplement"
     supplement: Supplemented
 
-    def run(self, bench: Bench) -> Outcome:
+    def serve(self, bench: Bench) -> Outcome:
         papers = self.supplement.papers
-        return _examined(bench.service.supplement(_case(bench), papers, _read(bench, papers)))
+        return examined(bench.service.supplement(_case(bench), papers, _read(bench, papers)))
 
     def title(self) -> Sayable:
-        return f"supplement {_show(self.supplement.papers)}"
+        return f"supplement {show(self.supplement.papers)}"
+
+
+class HandOver(ServiceStep):
+    """转办: let another channel operate the card; ``possible: no`` if the case's channel may not hand over to it."""
+
+    verb: ClassVar[str] = "hand_over"
+    hand_over: Channel
+    possible: bool = True
+
+    def answers(self) -> dict[str, str]:
+        done = {} if self.error or self.sw is None else {"possible": "yes" if self.possible else "no"}
+        return super().answers() | done
+
+    def serve(self, bench: Bench) -> Outcome:
+        done = bench.service.hand_over(_case(bench), self.hand_over)
+        return Outcome(reported={"possible": "yes" if done else "no"})
+
+    def title(self) -> Sayable:
+        return f"hand_over {self.hand_over}"
+
+
+class Present(Examined):
+    """Present the card of a case that was accepted without reading it; ``grounds`` against the card end the case."""
+
+    verb: ClassVar[str] = "present"
+    present: Nothing = ""
+    stage: Stage | None = None
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        card = _read(bench, tuple(Paper))
+        if card is None:
+            raise NotPossible(Phrase("the card cannot be read, so it cannot be presented"))
+        refusal = bench.service.present(case, card)
+        return examined(refusal) if refusal else Outcome(reported=nothing_found())
 
 
 class NewPin(Model):
-    """The new PIN, and for a change the old one."""
+    """The new PIN, for a change the old one, and the idempotency key of the operation."""
 
     new: Pin = Field(repr=False)
     old: PinOrNone = Field(default="", repr=False)
+    key: Annotated[str, Field(max_length=200)] = ""
 
 
 class Operate(ServiceStep):
-    """Change or reset the PIN on the card, which is inserted into the terminal if necessary."""
+    """Change or reset the PIN on the card, which is inserted into the terminal if necessary.
+
+    An operation whose result is not known is resolved first.
+    """
 
     verb: ClassVar[str] = "operate"
     operate: NewPin
     stage: Stage | None = Stage.OPERATED
 
-    def run(self, bench: Bench) -> Outcome:
+    def serve(self, bench: Bench) -> Outcome:
         case = _case(bench)
         _put_in(bench)
-        answer = bench.service.operate(case, bench.terminal, self.operate.new, self.operate.old)
-        return Outcome(_status_word(answer), notice=_notice(answer))
+        pins = self.operate
+        answer = bench.service.operate(case, bench.terminal, pins.new, pins.old, key=pins.key)
+        return Outcome(status_word(answer), notice=notice(answer))
+
+
+class Resume(ServiceStep):
+    """Continue the case in a new process from the stage it is at, as ``sscard case resume`` with card and PINs."""
+
+    verb: ClassVar[str] = "resume"
+    resume: NewPin
+    stage: Stage | None = Stage.COMPLETED
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        bench.restart_service()
+        bench.case = bench.host.load(case.number) or case
+        _put_in(bench)
+        pins = self.resume
+        keypad = Keypad(lambda: pins.new, lambda: pins.old)
+        with speaking(CHINESE):
+            return Outcome(notice=advance(bench.service, bench.case, bench.terminal, keypad, key=pins.key))
 
 
 class Complete(ServiceStep):
@@ -137,11 +207,160 @@ class Complete(ServiceStep):
     complete: Annotated[Pin, Field(repr=False)]
     stage: Stage | None = Stage.COMPLETED
 
-    def run(self, bench: Bench) -> Outcome:
+    def serve(self, bench: Bench) -> Outcome:
         case = _case(bench)
         _put_in(bench)
         answer = bench.service.complete(case, bench.terminal, self.complete)
-        return Outcome(_status_word(answer), notice=_notice(answer))
+        return Outcome(status_word(answer), notice=notice(answer))
+
+
+class Abandon(ServiceStep):
+    """Close a case that is not continued."""
+
+    verb: ClassVar[str] = "abandon"
+    abandon: Nothing = ""
+    stage: Stage | None = Stage.FAILED
+
+    def serve(self, bench: Bench) -> Outcome:
+        return Outcome(notice=notice(bench.service.abandon(_case(bench))))
+
+
+class Pharmacy(ServiceStep):
+    """Try the PIN at a pharmacy (到药店测试密码): pay one fen with it; ``passed: no`` if an initial PIN may not pay."""
+
+    verb: ClassVar[str] = "pharmacy"
+    pharmacy: Annotated[Pin, Field(repr=False)]
+    passed: bool = True
+
+    def answers(self) -> dict[str, str]:
+        tried = {} if self.error or self.sw != SW.OK else {"passed": "yes" if self.passed else "no"}
+        return super().answers() | tried
+
+    def serve(self, bench: Bench) -> Outcome:
+        bench.insert()
+        host = bench.host
+        trial = try_at_pharmacy(bench.terminal, bench.hsm, host.place, self.pharmacy, host.now)
+        with speaking(CHINESE):
+            return Outcome(reported={"passed": "yes" if trial.passed else "no"}, notice=trial.text)
+
+
+class ReadCase(ServiceStep):
+    """Read the case from the journal, which is verified, and compare it with the one in memory."""
+
+    verb: ClassVar[str] = "case"
+    case: Nothing = ""
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        stored = bench.host.load(case.number)
+        if stored is None or stored.events != case.events:
+            raise NotPossible(Phrase("the journal has other events of case {number}", number=case.number))
+        findings = bench.host.findings()
+        if findings:
+            raise NotPossible(Phrase("the journal was tampered with: {finding}", finding=findings[0]))
+        with speaking(CHINESE):
+            return Outcome(notice=told_of(bench.service, stored), reported=facts_of(bench, 0))
+
+
+class Consult(ServiceStep):
+    """咨询: the questions and answers of the item, without a case."""
+
+    verb: ClassVar[str] = "consult"
+    consult: Nothing = ""
+
+    def serve(self, bench: Bench) -> Outcome:
+        return Outcome(notice=" ".join(f"{asked.question} {asked.answer}" for asked in bench.service.consult()))
+
+
+def _label(label: str) -> str:
+    if label not in _labels():
+        raise InvalidValue(Phrase("the item has no field {label!r}", label=label), suggestion(label, _labels(), LABELS))
+    return label
+
+
+@cache
+def _labels() -> frozenset[str]:
+    """The labels of the page, of its sections and their fields."""
+    page = load_item().model_dump(mode="json", by_alias=True)
+    inner = [part for value in page.values() for part in (value if isinstance(value, list) else [value])]
+    return frozenset(page).union(*(part for part in inner if isinstance(part, dict)))
+
+
+class ReadItem(ServiceStep):
+    """Read a field of the item by its label; ``says`` is what the page states."""
+
+    verb: ClassVar[str] = "item"
+    item: Annotated[str, AfterValidator(_label)]
+
+    def serve(self, bench: Bench) -> Outcome:
+        page = bench.service.item.model_dump(mode="json", by_alias=True)
+        return Outcome(notice=" ".join(_labelled(page, self.item)))
+
+    def title(self) -> Sayable:
+        return f"item {self.item}"
+
+
+def _labelled(page: Any, label: str) -> list[str]:
+    """The texts under a label, wherever it stands on the page."""
+    if isinstance(page, list):
+        return [text for part in page for text in _labelled(part, label)]
+    if not isinstance(page, dict):
+        return []
+    return [
+        text for name, value in page.items() for text in (_texts(value) if name == label else _labelled(value, label))
+    ]
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    return [text for part in (value.values() if isinstance(value, dict) else value) for text in _texts(part)]
+
+
+def _passing(text: object) -> timedelta | datetime:
+    """``+3d``, ``+2h``, ``+30m``, or a date, or date and time."""
+    passed = re.fullmatch(r"\+([0-9]{1,5})([dhm])", str(text).strip())
+    if passed:
+        return timedelta(**{UNITS[passed[2]]: int(passed[1])})
+    try:
+        return read_time(text)
+    except InvalidValue as error:
+        raise InvalidValue(error.said, NO_TIME) from None
+
+
+class PassTime(ServiceStep):
+    """Let time pass at the service: ``+3d``, ``+2h``, ``+30m``, or until a date, or a date and time, in China."""
+
+    verb: ClassVar[str] = "clock"
+    clock: Annotated[timedelta | datetime, BeforeValidator(_passing)]
+
+    def serve(self, bench: Bench) -> Outcome:
+        wanted = self.clock
+        bench.host.now = bench.host.now + wanted if isinstance(wanted, timedelta) else wanted
+        return Outcome()
+
+    def title(self) -> Sayable:
+        return f"clock {self.clock}"
+
+
+class TakeCard(ServiceStep):
+    """Take another holder's card, ``another``, or the scenario's own for the next steps; it has no power yet."""
+
+    verb: ClassVar[str] = "take_card"
+    take_card: Literal["own", "another"]
+
+    def serve(self, bench: Bench) -> Outcome:
+        bench.remove()
+        personality = bench.chip.profile.personality.name
+        own = self.take_card == "own"
+        bench.reader.insert(bench.own_card if own else other_card(personality, bench))
+        return Outcome()
+
+    def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
+        return self.state if self.state is not None else without_power(super().expected_state(before, tries))
+
+    def title(self) -> Sayable:
+        return f"take_card {self.take_card}"
 
 
 def _read(bench: Bench, papers: tuple[Paper, ...]) -> BasicData | None:
@@ -168,21 +387,10 @@ def _case(bench: Bench) -> Case:
     return bench.case
 
 
-def _examined(answer: Acceptance | SupplementNotice | Refusal) -> Outcome:
-    grounds = tuple(ground.rule for ground in answer.grounds) if isinstance(answer, Refusal) else ()
-    missing = answer.papers if isinstance(answer, SupplementNotice) else ()
-    return Outcome(reported={"grounds": _show(grounds), "missing": _show(missing)}, notice=_notice(answer))
-
-
-def _notice(answer: Answer) -> str:
-    """The text for the citizen, always in Chinese: scenarios compare it."""
+def _accepted(bench: Bench) -> Outcome:
+    """The examination of the case, or what is known of one that was opened before with the same key."""
+    case = _case(bench)
+    if case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
+        return examined(bench.service.accept(case))
     with speaking(CHINESE):
-        return answer.text
-
-
-def _status_word(answer: object) -> int:
-    return answer.sw or SW.OK if isinstance(answer, NotDone) else SW.OK
-
-
-def _show(words: tuple[Rule, ...] | tuple[Paper, ...]) -> str:
-    return " ".join(sorted(words)) or "none"
+        return Outcome(reported=nothing_found(), notice=told_of(bench.service, case))

@@ -79,7 +79,11 @@ def load_policy(path: Path | None = None) -> Policy:
     return read_document(path).as_model(Policy) if path else _default()
 
 
+def builtin_policy_text() -> str:
+    """The file of the built-in policy."""
+    return (resources.files("sscard.service") / FILE).read_text(encoding="utf-8")
+
+
 @cache
 def _default() -> Policy:
-    text = (resources.files("sscard.service") / FILE).read_text(encoding="utf-8")
-    return parse_document(text, FILE).as_model(Policy)
+    return parse_document(builtin_policy_text(), FILE).as_model(Policy)

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, Final, Literal, NamedTuple, get_args
 
 from sscard.standard.cipher import SECRET_ALGORITHMS, SUITES_BY_NAME
-from sscard.standard.generations import GENERATIONS, NEWEST, TAKEN_FIDS
+from sscard.standard.generations import GENERATIONS, TAKEN_FIDS
 
 StatusEffect = Literal["keep", "set", "clear"]
 Survivors = Literal["pin", "nothing", "all"]
@@ -52,6 +52,7 @@ class Choice(NamedTuple):
 
 _ROW: Final = "choice"
 _ANNEX: Final = tuple(made.name for made in GENERATIONS.values() if made.annex)
+_CERTIFICATES: Final = tuple(made.name for made in GENERATIONS.values() if made.certificates)
 
 
 def _flag(numbers: str, meaning: str, generations: tuple[str, ...] = (), **older: bool) -> dict[str, Choice]:
@@ -96,7 +97,7 @@ def _word(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Personality:
-    """One card product, immutable; the defaults are those of the open choices.
+    """One card product, immutable. The defaults are those of a 3.0 card; ``make_personality`` has them by generation.
 
     Pickled as what differs from the defaults. Equal ones are the same object again when they are loaded.
     """
@@ -131,14 +132,18 @@ class Personality:
         default=False,
         metadata=_flag(
             "",
-            "DF05 and DF06 of the annex exist (" + " and ".join(_ANNEX) + ").",
+            f"DF05 and DF06 of the annex exist ({' and '.join(_ANNEX)}).",
             _ANNEX,
         ),
     )
     health_application: bool = field(
         default=True,
         metadata=_flag(
-            "OC-40", "DF05 of the annex exists, with DF06 or without (2.0 and 3.0).", _ANNEX, v1=False, v2=False
+            "OC-40",
+            f"DF05 of the annex exists, with DF06 or without ({' and '.join(_ANNEX)}).",
+            _ANNEX,
+            v1=False,
+            v2=False,
         ),
     )
     financial: bool = field(
@@ -297,10 +302,11 @@ class Personality:
         default="absent",
         metadata={
             _ROW: Choice(
-                "The certificate application of a 3.0 card (others have none): absent, or a stub with its own PINs.",
+                f"The certificate application of a {' or '.join(_CERTIFICATES)} card (others have none): absent, or a "
+                "stub with its own PINs.",
                 "OC-41",
                 get_args(CertificateLevel),
-                generations=(NEWEST,),
+                generations=_CERTIFICATES,
             )
         },
     )
@@ -339,7 +345,10 @@ def personality_with(values: tuple[tuple[str, Any], ...]) -> Personality:
 
 
 def make_personality(generation: str, **values: Any) -> Personality:
-    """A personality of a generation; fields that are not given have its defaults."""
+    """A personality of a generation ("1.0", "2.0", "3.0"); fields that are not given have its defaults.
+
+    ``name`` and ``algorithm`` ("DES", "SM4") must be given.
+    """
     defaults = {name: dict(choice.older) for name, choice in CHOICES.items()}
     older = {name: found[generation] for name, found in defaults.items() if generation in found}
     return Personality(generation=generation, **(older | values))

@@ -266,9 +266,8 @@ class Layout:
         self.files: Final = tuple(self._place(file, cell) for cell, file in enumerate(files, PIN + 1))
         self.proofs: Final = PIN + 1 + len(self.files)
         self.own_pins: Final = tuple(CertificatePin) if any(df.certificates for df in dfs) else ()
-        # The last cells of each kind.
-        self.certificate_tries: Final = len(self.number_names()) - len(self.own_pins)
-        self.certificate_pins: Final = len(self.string_names()) - len(self.own_pins)
+        self.certificate_tries: Final = self.unlocks + 1
+        self.certificate_pins: Final = self.proofs + 2
         self._files: Final = {file.df << 8 | file.sfi: file for file in self.files}
         self._dfs: Final = {df.fid: df for df in reversed(self.dfs)}
         self._named: dict[bytes, tuple[DfSpec, ...]] = {}

@@ -22,8 +22,8 @@ from hypothesis import strategies as st
 from sscard.card import Personality
 from sscard.card.commands import COMMANDS, CardCommand
 from sscard.issuer import Card, Holder, find_personality, issue_card, make_holder, preset, presets
-from sscard.issuer.holder import has_check_character
-from sscard.issuer.personalise import NAME_CHARACTERS, layout_of
+from sscard.issuer.holder import NAME_CHARACTERS, has_check_character
+from sscard.issuer.personalise import layout_of
 from sscard.standard.choices import CHOICES
 from sscard.standard.encoding import PIN_MAX_DIGITS, PIN_MIN_DIGITS, encode_pin
 from sscard.standard.generations import GENERATIONS

@@ -7,10 +7,15 @@ from sscard.chip.answers import NOT_SUPPORTED, OK, WRONG_LENGTH, wrong_le
 from sscard.chip.engine import PowerError
 from sscard.standard.apdu import LESS_THAN_LE
 from sscard.standard.atr import uid
-from sscard.transport.connection import GET_DATA
+from sscard.transport.connection import GET_DATA, Connection
 
 UID, HISTORICAL_BYTES = b"\x00\x00", b"\x01\x00"
 """P1 P2 of GET DATA."""
+
+
+def in_reader(chip: Chip, *, contact: bool) -> Connection:
+    """What a terminal is connected to: the chip, or a contactless reader with it."""
+    return chip if contact else ContactlessReader(chip)
 
 
 class ContactlessReader:

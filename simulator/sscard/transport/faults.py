@@ -44,7 +44,9 @@ class Removal:
     ``partial(memory.cut_power, point, moment)``), without it the card executes
     the command and only the answer is lost. ``AFTER``: the answer arrives, the
     next command finds no card (a ``VirtualReaderSlot`` around it notices the
-    removal only then; to remove an idle card, use the slot's ``remove``).
+    removal only then; to remove an idle card, use the slot's ``remove``);
+    ``interrupt`` is called when the card is gone. An error that it raises ends
+    the command in the place of the removal.
     """
 
     moment: Moment = Moment.BEFORE
@@ -235,6 +237,8 @@ class FaultyConnection:
         self.remove()
         if fault.moment == Moment.DURING:
             raise CardRemoved(Phrase("the card was taken out during the command"))
+        if fault.interrupt is not None:
+            fault.interrupt()
         return answer
 
     def _ask(self, command: bytes) -> bytes:

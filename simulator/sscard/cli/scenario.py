@@ -1,0 +1,159 @@
+"""``sscard scenario check|list|schema``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sscard.cli.formatter import terminal_width
+from sscard.cli.options import json_option
+from sscard.cli.output import print_json
+from sscard.cli.types import FILE
+from sscard.cli.usage import argument, group
+from sscard.i18n.language import N_, _, say, visible, visible_lines
+from sscard.i18n.phrase import Phrase
+
+if TYPE_CHECKING:
+    from sscard.errors import InputError
+    from sscard.scenario import Scenario
+
+paths_argument = argument(
+    "paths",
+    metavar=N_("PATH"),
+    type=FILE,
+    nargs=-1,
+    help=N_("Scenario files and folders. Default: the built-in suite."),
+)
+
+
+@group("scenario")
+def scenario() -> None:
+    """Write scenarios: start, check, list and explain them."""
+
+
+@scenario.command("check")
+@paths_argument
+@json_option
+def check(paths: tuple[Path, ...], as_json: bool) -> None:
+    """Check scenario files without running them, and report every error.
+
+    Each error has the form FILE:LINE:COLUMN: PROBLEM, with the remedy below it.
+    Exits 2 if there is one.
+    """
+    from sscard.errors import InputError
+    from sscard.scenario.library import find_files, find_scenarios
+
+    errors: list[InputError] = []
+    scenarios: list[Scenario] = []
+    files = 0
+    for path in paths or [None]:
+        try:
+            found = find_files([path] if path else [])
+        except InputError as error:
+            errors.append(error)
+            continue
+        files += len(found)
+        for file in found:
+            mine: list[InputError] = []
+            scenarios += find_scenarios([file.path], report=mine.append)
+            errors += sorted(mine, key=lambda each: (each.line, each.column))
+    if as_json:
+        print_json("scenario-check", {"files": files, "scenarios": len(scenarios), "errors": [*map(_entry, errors)]})
+    else:
+        for wrong in errors:
+            click.echo(visible_lines(str(wrong)))
+        _print_counts(files, len(scenarios), len(errors))
+    if errors:
+        raise SystemExit(2)
+
+
+def _entry(error: InputError) -> dict[str, Any]:
+    return {
+        "file": error.file,
+        "line": error.line,
+        "column": error.column,
+        "problem": say(error.problem),
+        "remedy": say(error.remedy),
+    }
+
+
+def _print_counts(files: int, scenarios: int, errors: int) -> None:
+    many = Phrase.plural("{count} file", "{count} files", count=files)
+    if errors:
+        wrong = Phrase.plural("{count} error", "{count} errors", count=errors)
+        click.echo(_("{files}: {errors}", files=many, errors=wrong))
+        return
+    runs = Phrase.plural("{count} scenario", "{count} scenarios", count=scenarios)
+    click.echo(_("{files}, {scenarios}: no errors", files=many, scenarios=runs))
+
+
+@scenario.command("list")
+@paths_argument
+@json_option
+def list_(paths: tuple[Path, ...], as_json: bool) -> None:
+    """List scenarios with what they prove, their personalities, tags and marks."""
+    from sscard.scenario.library import find_scenarios, group_name
+
+    scenarios = find_scenarios(paths)
+    by_name: dict[tuple[str, str], list[Scenario]] = {}
+    for each in scenarios:
+        by_name.setdefault((each.source, each.name), []).append(each)
+    if as_json:
+        entries = [
+            {
+                "name": runs[0].name,
+                "proves": say(runs[0].proves),
+                "group": runs[0].group,
+                "file": runs[0].source,
+                "personalities": [run.personality.name for run in runs],
+                "tags": list(runs[0].tags),
+                "covers": list(runs[0].covers),
+                "severity": runs[0].severity,
+                "known_issue": runs[0].known_issue,
+                "steps": len(runs[0].steps),
+            }
+            for runs in by_name.values()
+        ]
+        print_json("scenarios", {"scenarios": entries})
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, width=terminal_width())
+    shown = ""
+    for number, runs in enumerate(by_name.values()):
+        first = runs[0]
+        if first.group != shown or not number:
+            shown = first.group
+            console.print(Text(f"\n{say(group_name(shown))}", style="bold cyan"))
+        on = " ".join(run.personality.name for run in runs)
+        console.print(Text.assemble("  ", visible(say(first.label)), Text(f"  {on}", style="dim")))
+        marks = ", ".join(filter(None, (" ".join(first.tags), *first.covers)))
+        for line in (say(first.proves), marks, first.source):
+            if line:
+                console.print(Text(f"    {visible(line)}", style="dim"))
+    console.print(Text(f"\n{say(_counted(len(by_name), len(scenarios)))}", style="bold"))
+
+
+def _counted(names: int, runs: int) -> Phrase:
+    return Phrase(
+        "{scenarios}, {runs}",
+        scenarios=Phrase.plural("{count} scenario", "{count} scenarios", count=names),
+        runs=Phrase.plural("{count} run", "{count} runs", count=runs),
+    )
+
+
+@scenario.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for completion in an editor.
+
+    For example write it to scenario.schema.json and begin a scenario with the
+    line: # yaml-language-server: $schema=scenario.schema.json
+    """
+    import json
+
+    from sscard.scenario.schema import scenario_schema
+
+    click.echo(json.dumps(scenario_schema(), ensure_ascii=False, indent=1))

@@ -1,0 +1,35 @@
+"""What a scenario does besides the exchanges with its card: cases of the service, driver functions, faults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from sscard.scenario.context import Bench
+from sscard.scenario.coverage.facts import APPLICANTS, FAULTS, GROUNDS, HAND_OVERS, Fact
+from sscard.scenario.faults import FaultStep
+from sscard.scenario.step import Outcome
+from sscard.service import Rule, Stage
+
+OPERATED: Final = (Stage.OPERATED, Stage.COMPLETED)
+HANDED_OVER: Final = (Stage.ACCEPTED, *OPERATED)
+
+
+def facts_of_step(bench: Bench, outcome: Outcome) -> Iterator[Fact]:
+    """The facts of a step that was done: grounds of refusal, and what the case is after it."""
+    grounds = outcome.reported.get("grounds", "").split()
+    yield from (Fact(GROUNDS, (rule.value,)) for rule in Rule if rule.value in grounds)
+    case = bench.case
+    if case is None:
+        return
+    if case.stage in OPERATED:
+        yield Fact(APPLICANTS, (case.channel.value, case.operation.value, case.person.kind.value))
+    if case.handling is not case.channel and case.stage in HANDED_OVER:
+        yield Fact(HAND_OVERS, (case.channel.value, case.handling.value))
+
+
+def facts_of_faults(bench: Bench) -> Iterator[Fact]:
+    """The faults that happened."""
+    for step, armed in bench.armed:
+        if isinstance(step, FaultStep) and armed.happened:
+            yield Fact(FAULTS, (step.fault.name,))

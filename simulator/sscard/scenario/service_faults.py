@@ -1,0 +1,215 @@
+"""Faults of the service's environment: HSM, journal, process. ``faults`` gives them to the verb ``fault``.
+
+To add a fault, add a field to ``faults.FaultData`` and a row to ``SERVICE_FAULTS``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from sscard.chip.memory import Moment
+from sscard.hsm import Hsm, HsmUnavailable, SoftHsm
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.issuer import CardReference
+from sscard.issuer.hierarchy import KeyFile, KeyHierarchy, builtin_key_file
+from sscard.service import Case, Event, JournalUnavailable, MemoryJournal
+from sscard.service.journal.database import SqlJournal
+from sscard.transport.faults import Armed, Removal
+
+if TYPE_CHECKING:
+    from sscard.scenario.context import Bench
+
+T = TypeVar("T")
+LOCKED: Final = Phrase("journal {shown}: {problem}", shown="journal.db", problem=Phrase("another process writes to it"))
+DOWN: Final = Phrase("the HSM cannot be reached")
+START: Final = Phrase("start the HSM")
+IN_A_FILE: Final = Phrase("only a journal in a file has other processes: write journal: sqlite under service:")
+
+
+class ProcessKilled(BaseException):
+    """The process of the service was killed: nothing between its start and now is in memory any more."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A fault of journal or HSM that waits for the ``left``-th event or operation from now; as ``transport.Armed``."""
+
+    name: str
+    left: int
+    value: Any = None
+    happened: bool = False
+    obstacle: Sayable = ""
+
+
+class Waits:
+    """Faults that wait; each happens once."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Waiting] = []
+
+    def arm(self, fault: Waiting) -> Waiting:
+        self._waiting.append(fault)
+        return fault
+
+    def due(self) -> Waiting | None:
+        """Count one event; the fault that is due at it."""
+        for fault in self._waiting:
+            fault.left -= 1
+        found = next((fault for fault in self._waiting if fault.left <= 0), None)
+        if found is not None:
+            self._waiting.remove(found)
+            found.happened = True
+        return found
+
+
+class FaultyJournal(Waits):
+    """A journal that injects faults, and knows the cases that were opened."""
+
+    def __init__(self, journal: MemoryJournal | SqlJournal) -> None:
+        super().__init__()
+        self.inner: MemoryJournal | SqlJournal = journal
+        self.cases: dict[str, Case] = {}
+        """The cases by number, the one written to last at the end."""
+
+    @property
+    def key(self) -> bytes:
+        return self.inner.key
+
+    def open_case(self, event: Event) -> Case:
+        """See ``Journal``."""
+
+        def write() -> Case:
+            case = self.inner.open_case(event)
+            self.cases[case.number] = case
+            return case
+
+        return self._written(write, None)
+
+    def append(self, case: Case, event: Event) -> None:
+        """See ``Journal``."""
+        self.cases.pop(case.number, None)
+        self.cases[case.number] = case
+        self._written(lambda: self.inner.append(case, event), case)
+
+    def _written(self, write: Callable[[], T], case: Case | None) -> T:
+        fault = self.due()
+        match fault:
+            case Waiting(name="journal_locked"):
+                raise JournalUnavailable(LOCKED)
+            case Waiting(name="killed", value="before-event"):
+                raise ProcessKilled
+            case Waiting(name="overtaken"):
+                self._overtake(fault, case)
+        written = write()
+        if fault is not None and fault.name == "killed":
+            raise ProcessKilled
+        return written
+
+    def _overtake(self, fault: Waiting, case: Case | None) -> None:
+        other = self.inner.case(case.number) if case and isinstance(self.inner, SqlJournal) else None
+        if other is None:
+            fault.obstacle = fault.obstacle or Phrase("the event opened a case, in which no other process can be first")
+            return
+        last = other.events[-1]
+        self.inner.append(other, Event(last.time, other.stage, Phrase("Continued elsewhere")))
+
+
+class FaultyHsm(Waits):
+    """An HSM that injects faults. Each operation with a key counts, the look-up of an address does not."""
+
+    def __init__(self, hsm: Hsm, *, wait: Callable[[float], object] = time.sleep) -> None:
+        super().__init__()
+        self.inner = hsm
+        self._wait = wait
+
+    def address_of(self, key: str, version: int = 0) -> str:
+        """See ``Hsm``."""
+        return self.inner.address_of(key, version)
+
+    def authentication_data(
+        self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
+    ) -> bytes:
+        """See ``Hsm``."""
+        return self._for_operation().authentication_data(algorithm, address, card, factor, original)
+
+    def safe_message(
+        self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
+    ) -> bytes:
+        """See ``Hsm``."""
+        return self._for_operation().safe_message(algorithm, address, card, factor, header, pin)
+
+    def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
+        """See ``Hsm``."""
+        return self._for_operation().purchase_mac(algorithm, address, card, factor, message)
+
+    def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
+        """See ``Hsm``."""
+        return self._for_operation().transaction_proof(algorithm, address, card, message)
+
+    def _for_operation(self) -> Hsm:
+        """The HSM that does the next operation."""
+        match self.due():
+            case Waiting(name="hsm_down"):
+                raise HsmUnavailable(DOWN, START)
+            case Waiting(name="hsm_slow", value=seconds):
+                self._wait(seconds)
+            case Waiting(name="hsm_wrong_key"):
+                return _wrong_hsm()
+        return self.inner
+
+
+@cache
+def _wrong_hsm() -> Hsm:
+    """An HSM with the addresses of the built-in one and other keys."""
+    file = builtin_key_file()
+    others = [
+        replace(
+            root,
+            by_suite={
+                suite: [bytes(byte ^ 0xFF for byte in value) for value in root.by_suite[suite]]
+                for suite in root.by_suite
+            },
+        )
+        for root in file.keys
+    ]
+    return SoftHsm(KeyHierarchy(KeyFile(file.name, others)))
+
+
+def _at_hsm(name: str) -> Callable[[Bench, Any, int, int | None], Waiting]:
+    return lambda bench, value, nth, __: bench.hsm.arm(Waiting(name, nth, value))
+
+
+def _at_journal(bench: Bench, nth: int, name: str, value: Any = None) -> Waiting:
+    return bench.host.journal.arm(Waiting(name, nth, value))
+
+
+def _overtaken(bench: Bench, nth: int) -> Waiting:
+    waiting = _at_journal(bench, nth, "overtaken")
+    waiting.obstacle = "" if bench.host.durable else IN_A_FILE
+    return waiting
+
+
+def _killed(bench: Bench, when: str, nth: int, ins: int | None) -> Armed | Waiting:
+    if when.endswith("event"):
+        return _at_journal(bench, nth, "killed", when)
+    moment = Moment.AFTER if when == "after-command" else Moment.DURING
+    return bench.reader.arm(Removal(moment, interrupt=_kill), nth=nth, ins=ins)
+
+
+def _kill() -> None:
+    raise ProcessKilled
+
+
+SERVICE_FAULTS: Final[dict[str, Callable[[Bench, Any, int, int | None], Armed | Waiting]]] = {
+    "hsm_down": _at_hsm("hsm_down"),
+    "hsm_slow": _at_hsm("hsm_slow"),
+    "hsm_wrong_key": _at_hsm("hsm_wrong_key"),
+    "journal_locked": lambda bench, _, nth, __: _at_journal(bench, nth, "journal_locked"),
+    "overtaken": lambda bench, _, nth, __: _overtaken(bench, nth),
+    "killed": _killed,
+}
+"""How each fault is armed: for a bench, its value, the nth operation, event or command, and the INS if it is stated."""

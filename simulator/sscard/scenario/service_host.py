@@ -1,0 +1,155 @@
+"""The service of a scenario: how a file states it, and the process it runs in, which a fault can kill."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, WrapValidator
+
+from sscard.document import Model, parse_document
+from sscard.errors import InvalidValue, suggestion
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.issuer import Place
+from sscard.issuer.lookup import find_place
+from sscard.issuer.places import places
+from sscard.scenario.service_faults import FaultyJournal
+from sscard.service import Case, MemoryJournal, PinService, Policy, load_policy
+from sscard.service.journal.database import SqlJournal
+from sscard.service.policy import builtin_policy_text
+from sscard.service.workdays import CHINA
+
+JOURNAL_KEY: Final = bytes(range(32))
+TIME: Final = Phrase("write a date and a time: 2026-02-13 16:30, or the date alone for nine in the morning")
+NINE: Final = "09:00"
+
+
+def read_time(text: object) -> datetime:
+    """A date, or date and time, in China."""
+    day, _, hour = str(text).strip().replace("T", " ").partition(" ")
+    try:
+        return datetime.fromisoformat(f"{day} {hour or NINE}").replace(tzinfo=CHINA)
+    except ValueError:
+        raise InvalidValue(Phrase("not a time"), TIME) from None
+
+
+def _over_builtin(value: Any, _handler: object) -> Policy | str:
+    """Inline fields replace those of the built-in policy; a text is the path of a policy file."""
+    if isinstance(value, str | Policy):
+        return value
+    if not isinstance(value, dict):
+        raise InvalidValue(Phrase("not a policy"), Phrase("write the path of a policy file, or fields of the policy"))
+    builtin = parse_document(builtin_policy_text(), "policy.yaml").content
+    merged = builtin | value
+    for field in ("documents", "calendar"):
+        if isinstance(value.get(field), dict):
+            merged[field] = builtin[field] | value[field]
+    return Policy.model_validate(merged)
+
+
+def _place(name: str) -> str:
+    if not Path(name).suffix and name not in places():
+        raise InvalidValue(Phrase("no place policy {name!r}", name=name), suggestion(name, places()))
+    return name
+
+
+class ServiceData(Model):
+    """The service of a scenario.
+
+    ``policy`` is the path of a policy file, or fields that replace those of the
+    built-in policy; ``place`` the name or file of a place policy. ``clock`` is
+    the time in China at the beginning, which only the verb ``clock`` changes.
+    ``journal`` is in memory, or an SQLite file that is removed afterwards.
+    """
+
+    policy: Annotated[Policy | str, WrapValidator(_over_builtin)] | None = None
+    place: Annotated[str, AfterValidator(_place)] | None = None
+    clock: Annotated[datetime, BeforeValidator(read_time)] | None = None
+    journal: Literal["memory", "sqlite"] = "memory"
+
+    def loaded(self, folder: Path) -> ServiceData:
+        """The data with the policy file, whose path is relative to ``folder``, read and the place file found."""
+        changes: dict[str, Any] = {}
+        if isinstance(self.policy, str):
+            changes["policy"] = load_policy(folder / self.policy)
+        if self.place is not None and Path(self.place).suffix:
+            changes["place"] = str(folder / self.place)
+            find_place(changes["place"])
+        return self.model_copy(update=changes)
+
+
+BUILTIN_SERVICE: Final = ServiceData()
+"""The service of a scenario that does not state one."""
+
+
+class ServiceHost:
+    """The process of the service, with its clock, its journal, its policy and its place."""
+
+    def __init__(self, data: ServiceData, now: datetime, folder: Path | None) -> None:
+        self.now = now
+        self.place = find_place(data.place) if data.place else Place(name="")
+        self._policy = data.policy if isinstance(data.policy, Policy) else None
+        self._file = folder / "journal.db" if folder else None
+        self.journal = FaultyJournal(self._opened())
+        self.service = self._service()
+
+    @property
+    def durable(self) -> bool:
+        """Whether the journal is a file."""
+        return self._file is not None
+
+    def load(self, number: str) -> Case | None:
+        """The case of a number as a new process finds it."""
+        known = self.journal.cases.get(number)
+        if isinstance(self.journal.inner, SqlJournal):
+            return self.journal.inner.case(number)
+        return Case(number, known.events) if known else None
+
+    def findings(self) -> tuple[Sayable, ...]:
+        """What a verification of the journal finds; a journal in memory has nothing to verify."""
+        inner = self.journal.inner
+        return tuple(found.said for found in inner.verify().findings) if isinstance(inner, SqlJournal) else ()
+
+    def restart(self) -> Case | None:
+        """A new process with the same journal; the case that was written to last, as it finds it.
+
+        A journal in memory is taken over, as if it were on a disk.
+        """
+        if isinstance(self.journal.inner, SqlJournal):
+            self.journal.inner.close()
+            self.journal.inner = self._opened()
+        self.service = self._service()
+        loaded = {number: self.load(number) for number in self.journal.cases}
+        self.journal.cases = {number: case for number, case in loaded.items() if case}
+        return next(reversed(self.journal.cases.values()), None)
+
+    def close(self) -> None:
+        """Give the journal back."""
+        if isinstance(self.journal.inner, SqlJournal):
+            self.journal.inner.close()
+
+    def _opened(self) -> MemoryJournal | SqlJournal:
+        return SqlJournal(str(self._file), JOURNAL_KEY) if self._file else MemoryJournal()
+
+    def _service(self) -> PinService:
+        return PinService(lambda: self.now, journal=self.journal, policy=self._policy, place=self.place)
+
+
+@contextmanager
+def service_host(data: ServiceData, now: datetime) -> Iterator[ServiceHost]:
+    """The service as stated, at a time, until the scenario ends."""
+    with TemporaryDirectory(prefix="sscard-journal-") if data.journal == "sqlite" else _nowhere() as folder:
+        host = ServiceHost(data, now, Path(folder) if folder else None)
+        try:
+            yield host
+        finally:
+            host.close()
+
+
+@contextmanager
+def _nowhere() -> Iterator[None]:
+    yield None

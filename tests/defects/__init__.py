@@ -1,0 +1,29 @@
+"""Defects to plant in the product: one small wrong change each, which the built-in suite has to notice.
+
+``catalogue``   what a defect is, how it is planted and taken out again, and the scenarios that notice it
+``pins``        defects of the card: the PIN commands
+``keys``        defects of the card: challenges, keys, locks
+``files``       defects of the card: selection, rights, reading and writing, memory
+``medical``     defects of the card: the medical account
+``terminal``    defects of terminal, driver and HSM
+``acceptance``  defects of the service: who and what is accepted
+``operation``   defects of the service: the operation on the card, the end of a case
+
+``make defects`` prints which scenarios notice which defect.
+"""
+
+from defects import acceptance, files, keys, medical, operation, pins, terminal
+from defects.catalogue import Defect
+
+__all__ = ["DEFECTS", "Defect"]
+
+DEFECTS: tuple[Defect, ...] = (
+    *pins.DEFECTS,
+    *keys.DEFECTS,
+    *files.DEFECTS,
+    *medical.DEFECTS,
+    *terminal.DEFECTS,
+    *acceptance.DEFECTS,
+    *operation.DEFECTS,
+)
+"""The catalogue, in the order of the parts of the chain."""

@@ -1,0 +1,298 @@
+"""Defects of the card: the PIN commands VERIFY, CHANGE PIN, PIN CHANGE/UNBLOCK."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from defects.catalogue import Catalogue, Patch
+from kit.desk import Desk, change, verify
+from sscard.card.commands import pin
+from sscard.card.session import Session
+from sscard.chip.answers import OK, answer
+from sscard.chip.engine import Engine
+from sscard.chip.memory import Memory, Moment, PowerLost
+from sscard.standard.cipher import equal
+from sscard.standard.encoding import encode_pin
+from sscard.standard.tree import PIN, PIN_TRIES, PIN_VERIFIED
+
+RIGHT, WRONG, NEW = "123456", "999999", "654321"
+UNBLOCK, RESET = 0x00, 0x01
+
+catalogue = Catalogue("card")
+
+
+def answers(*commands: bytes | str, desk: Desk | None = None) -> list[str]:
+    """What a card answers to these commands."""
+    sent = (bytes.fromhex(each) if isinstance(each, str) else each for each in commands)
+    chip = (desk or Desk()).chip
+    return [chip.transmit(each).hex() for each in sent]
+
+
+def _after_reset(new: str, *, right: bool = True, old: str = RIGHT, wrong_pins: int = 0) -> tuple[str, str, int]:
+    """The answers to a reset and to a VERIFY of its PIN, and the tries left between them."""
+    desk = Desk(pin=old)
+    for __ in range(wrong_pins):
+        desk.verify(WRONG)
+    desk.authenticate()
+    desk.challenge()
+    (first,) = answers(desk.message(RESET, desk.block(encode_pin(new)), right=right), desk=desk)
+    tries = desk.tries
+    (second,) = answers(verify(new), desk=desk)
+    return first, second, tries
+
+
+def _tries_after_cut(point: int) -> int:
+    """The tries left after the power was cut at a write point of a wrong VERIFY."""
+    desk = Desk()
+    desk.memory.cut_power(point, Moment.BEFORE)
+    with contextlib.suppress(PowerLost):
+        desk.verify(WRONG)
+    desk.repower()
+    return desk.tries
+
+
+def _after_warm_reset() -> bool:
+    desk = Desk()
+    desk.verify()
+    desk.chip.reset()
+    return desk.chip.snapshot().pin_verified
+
+
+def _tries_after_power_on() -> int:
+    desk = Desk()
+    desk.verify(WRONG)
+    desk.repower()
+    return desk.tries
+
+
+def _tries_after(*commands: bytes) -> int:
+    desk = Desk()
+    answers(*commands, desk=desk)
+    return desk.tries
+
+
+def _reset_with_blocked_puk() -> list[str]:
+    desk = Desk()
+    desk.authenticate()
+    desk.memory.put_number(desk.card.profile.layout.counter(desk.card.profile.layout.puk, 0), 0)
+    desk.challenge()
+    return answers(desk.message(UNBLOCK), desk=desk)
+
+
+@catalogue.add(
+    "card-commands.md §1.10: the old PIN is compared with the stored one at each change",
+    lambda: answers(verify(RIGHT), change(WRONG, NEW)),
+    "change",
+)
+def change_pin_takes_any_old_pin_after_verify(patch: Patch) -> None:
+    def attempt(session: Session, tries: int, given: bytes) -> bool:
+        known = pin.SEPARATOR in session.data and bool(session.status & PIN_VERIFIED)
+        return known or bool(original(session, tries, given))
+
+    original = patch.attribute(pin, "_attempt", attempt)
+
+
+@catalogue.add(
+    "card-commands.md §1.11: PIN CHANGE/UNBLOCK needs a PUK that is proven and not blocked",
+    _reset_with_blocked_puk,
+    "puk",
+)
+def blocked_puk_still_resets(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        counter = session.layout.counter(session.layout.puk, 0)
+        left = session.memory.numbers[counter]
+        if left:
+            return original(session)
+        session.memory.put_number(counter, 1)
+        answered = original(session)
+        session.memory.put_number(counter, 0)
+        return answered
+
+    original = pin.PIN_CHANGE_UNBLOCK.run
+    patch.command(pin.PIN_CHANGE_UNBLOCK, run)
+
+
+@catalogue.add(
+    "onomondo-uicc#150: CHANGE PIN does not restore the retry counter",
+    lambda: _tries_after(verify(WRONG), change(RIGHT, NEW)),
+    "change",
+)
+def change_pin_does_not_restore_the_tries(patch: Patch) -> None:
+    def put_both(memory: Memory, cell: int, value: int, place: int, content: bytes) -> None:
+        original(memory, cell, memory.numbers[cell] + 1, place, content)
+
+    original = patch.attribute(Memory, "put_both", put_both)
+
+
+@catalogue.add(
+    "opcard-rs#158: after a reset to a shorter PIN the length of the old one is still in use",
+    lambda: _after_reset("1234", old="12345678"),
+    "reset",
+)
+def length_of_the_old_pin_stays_after_reset(patch: Patch) -> None:
+    def new_pin(session: Session, *given: Any) -> bytes | None:
+        new: bytes | None = original(session, *given)
+        return new and new + session.memory.strings[PIN][len(new) :]
+
+    original = patch.attribute(pin, "_new_pin", new_pin)
+
+
+@catalogue.add(
+    "status-keycard#37: a wrong PIN of another length than the stored one is refused, but not counted",
+    lambda: _tries_after(verify("99999999")),
+    "verify",
+)
+def pin_of_another_length_is_not_counted(patch: Patch) -> None:
+    def attempt(session: Session, tries: int, given: bytes) -> bool:
+        same = len(given) == len(session.memory.strings[PIN])
+        return same and bool(original(session, tries, given))
+
+    original = patch.attribute(pin, "_attempt", attempt)
+
+
+@catalogue.add(
+    "specter-diy#229, card-security.md §10.3: the comparison precedes the decrement, so a power cut restores the try",
+    lambda: _tries_after_cut(1),
+    "tear",
+)
+def a_power_cut_restores_the_try(patch: Patch) -> None:
+    def attempt(session: Session, tries: int, given: bytes) -> bool:
+        if equal(given, session.memory.strings[PIN]):
+            return True
+        session.memory.put_string(PIN, session.memory.strings[PIN])
+        session.memory.put_number(PIN_TRIES, tries - 1)
+        return False
+
+    patch.attribute(pin, "_attempt", attempt)
+
+
+@catalogue.add(
+    "OpenSC#530: a wrong PIN is answered with 630x instead of 63Cx", lambda: answers(verify(WRONG)), "verify"
+)
+def wrong_pin_answers_630x(patch: Patch) -> None:
+    patch.attribute(pin, "TRIES", [answer(0x6300 | tries) for tries in range(16)])
+
+
+@catalogue.add(
+    "jcardsim#67: the PIN is still verified after a warm reset of the card", _after_warm_reset, "reset or power"
+)
+def pin_stays_verified_over_a_warm_reset(patch: Patch) -> None:
+    def power_on(chip: Engine[Session]) -> bytes:
+        before = chip._session
+        atr: bytes = original(chip)
+        if before is not None and chip._session is not None and hasattr(before, "status"):
+            chip._session.status = before.status & PIN_VERIFIED
+        return atr
+
+    original = patch.attribute(Engine, "power_on", power_on)
+
+
+@catalogue.add("canokey-core#116: a card returns to its first state at every start", _tries_after_power_on, "lasting")
+def power_on_restores_the_tries(patch: Patch) -> None:
+    def new_session(chip: Any) -> Session:
+        if chip.memory.numbers[PIN_TRIES]:
+            chip.memory.put_number(PIN_TRIES, chip.profile.personality.pin_tries)
+        session: Session = original(chip)
+        return session
+
+    from sscard.card.chip import Chip
+
+    original = patch.attribute(Chip, "new_session", new_session)
+
+
+@catalogue.add("vicc: a VERIFY without data costs a try", lambda: _tries_after(bytes.fromhex("0020000000")), "empty")
+def empty_verify_costs_a_try(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        tries = session.memory.numbers[PIN_TRIES]
+        if not session.data and tries and session.memory.strings[PIN]:
+            session.memory.put_number(PIN_TRIES, tries - 1)
+        return original(session)
+
+    original = pin.VERIFY.run
+    patch.command(pin.VERIFY, run)
+
+
+@catalogue.add(
+    "SmartPGP#13: an empty PIN is refused, but not counted",
+    lambda: (desk := Desk()) and (answers(change("", NEW), desk=desk), desk.tries),
+    "off-and-on or absent-old",
+)
+def empty_old_pin_is_not_counted(patch: Patch) -> None:
+    def attempt(session: Session, tries: int, given: bytes) -> bool:
+        return bool(given) and bool(original(session, tries, given))
+
+    original = patch.attribute(pin, "_attempt", attempt)
+
+
+@catalogue.add(
+    "card-commands.md §1.9: a right PIN restores the retry counter",
+    lambda: _tries_after(verify(WRONG), verify(RIGHT)),
+    "verify",
+)
+def right_pin_does_not_restore_the_tries(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        before = session.memory.numbers[PIN_TRIES]
+        answered = original(session)
+        if session.data and answered == OK:
+            session.memory.put_number(PIN_TRIES, before)
+        return answered
+
+    original = pin.VERIFY.run
+    patch.command(pin.VERIFY, run)
+
+
+@catalogue.add(
+    "card-commands.md §1.11: a reset restores the retry counter of the PIN",
+    lambda: _after_reset(NEW, wrong_pins=2),
+    "reset",
+)
+def reset_does_not_restore_the_tries(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        before = session.memory.numbers[PIN_TRIES]
+        answered = original(session)
+        if session.p2 == RESET and answered == OK:
+            session.memory.put_number(PIN_TRIES, before)
+        return answered
+
+    original = pin.PIN_CHANGE_UNBLOCK.run
+    patch.command(pin.PIN_CHANGE_UNBLOCK, run)
+
+
+@catalogue.add(
+    "card-commands.md §1.11, card-security.md §6: PIN CHANGE/UNBLOCK is done only with the right MAC",
+    lambda: _after_reset(NEW, right=False),
+    "reset",
+)
+def reset_takes_a_wrong_mac(patch: Patch) -> None:
+    patch.attribute(pin, "mac_is_right", lambda *_: True)
+
+
+@catalogue.add(
+    "card-commands.md §1.9: the PIN of a wrong VERIFY that leaves no try is blocked; the answer is 63C0, then 6983",
+    lambda: answers(*[verify(WRONG)] * 7, desk=Desk()),
+    "blocked",
+)
+def the_last_try_is_never_used(patch: Patch) -> None:
+    def attempt(session: Session, tries: int, given: bytes) -> bool:
+        right = bool(original(session, tries, given))
+        if not right and not session.memory.numbers[PIN_TRIES]:
+            session.memory.put_number(PIN_TRIES, 1)
+        return right
+
+    original = patch.attribute(pin, "_attempt", attempt)
+
+
+@catalogue.add(
+    "card-commands.md §1.9: a PIN is right only as a whole, card-security.md §10.3",
+    lambda: answers(verify("1234569999")),
+    "verify",
+)
+def verify_compares_only_the_length_of_the_stored_pin(patch: Patch) -> None:
+    def attempt(session: Session, tries: int, given: bytes) -> bool:
+        return bool(original(session, tries, given[: len(session.memory.strings[PIN])]))
+
+    original = patch.attribute(pin, "_attempt", attempt)
+
+
+DEFECTS = tuple(catalogue.defects)
