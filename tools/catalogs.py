@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po, write_po
 
 from sscard.i18n.language import CHINESE, DOMAIN, catalog_file
 from sscard.i18n.phrase import EITHER, ROW
+from sscard.scenario.reference import documentation
 from sscard.service.notices import SENTENCES
 from sscard.standard.choices import CHOICES
 
@@ -39,7 +40,7 @@ Message = tuple[str, str | tuple[str, ...]]
 def extracted() -> Catalog:
     """Every message of the sources, the help of the commands and the choices of a personality among them."""
     catalog = Catalog(domain=DOMAIN)
-    for file, message in (*_marked(), *_joined(), *_templates(), *_helps(), *_choices()):
+    for file, message in (*_marked(), *_joined(), *_templates(), *_helps(), *_choices(), *_verbs()):
         catalog.add(message, locations=[(file, None)])
     return catalog
 
@@ -132,6 +133,11 @@ def _choices() -> Iterator[Message]:
     for choice in CHOICES.values():
         for message in filter(None, (choice.help, choice.reason)):
             yield "standard/choices.py", message
+
+
+def _verbs() -> Iterator[Message]:
+    """The docstrings of the scenario language that its reference prints."""
+    yield from (("scenario/reference.py", text) for text in documentation())
 
 
 def main() -> int:

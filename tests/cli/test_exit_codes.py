@@ -105,6 +105,18 @@ ROWS = [
         ("{folder}/good.yaml --transport pcsc", 3, "sudo apt-get install pcscd", "no pcscd"),
     ),
     *of(
+        "coverage",
+        ("{folder}/good.yaml", 0, "Coverage of 1 scenario that passed"),
+        ("{folder}/good.yaml {folder}/bad.yaml", 1, "1 scenario failed and covers nothing"),
+        ("{folder}/good.yaml --fail-under faults=50", 1, "faults: 0.0 % covered, at least 50 % expected"),
+        ("{folder}/good.yaml --fail-under command_status=0.1 --fail-under 0", 0),
+        ("--fail-under fault=50", 2, "did you mean 'faults'?"),
+        ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("-k zzz", 2, "no scenario fits -k 'zzz'"),
+        ("{folder}/good.yaml --html {folder}/no/page", 2, "no/page: cannot be written"),
+        ("{folder}/good.yaml --html {folder}/good.yaml", 2, "is an input or another output"),
+    ),
+    *of(
         "issue",
         ("-o {folder}/new.db", 0, "sscard show"),
         ("", 2, "--output"),

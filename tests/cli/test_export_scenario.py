@@ -85,6 +85,31 @@ def test_a_log_from_standard_input(sscard: CommandLine, tmp_path: Path, encoding
     assert (tmp_path / "input").read_bytes() == (tmp_path / "file").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        ("--contactless", "--contactless"),
+        ("--seed 1", "--seed"),
+        ("--pin 123456", "--pin"),
+        ("--pin-file pin", "--pin-file"),
+        ("--sync", "--sync"),
+        ("--explain --sync", "--explain, --sync"),
+    ],
+)
+def test_what_a_log_cannot_use_is_refused(
+    sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pin").write_text("123456\n")
+    Path("log").write_text(LOG, encoding="utf-8")
+    code, out, error = sscard("record", "--from", "log", "-o", "talk.jsonl", *options.split())
+    assert (code, out) == (2, "")
+    assert f"no effect with --from: {name}\n" in error
+    assert not Path("talk.jsonl").exists()
+    monkeypatch.setenv("SSCARD_PIN", "123456")
+    assert sscard("record", "--from", "log", "-o", "talk.jsonl", "--json")[0] == 0
+
+
 def test_a_log_in_another_encoding_is_refused_with_its_line(sscard: CommandLine, tmp_path: Path) -> None:
     code, _, error = sscard("record", "--from", "-", "-o", tmp_path / "talk.jsonl", stdin=b"RST\n# \xff\xff\n")
     assert (code, error) == (2, "sscard: <stdin>:2: is neither UTF-8 nor GBK text (byte 6)\n  save it as UTF-8\n")

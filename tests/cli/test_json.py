@@ -27,6 +27,7 @@ OPEN = f"--channel window --reason leaked --paper id-card --paper social-securit
 IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
     "run": ("-k puk-once", "sscard.run/1"),
+    "coverage": ("-k puk-once", "sscard.coverage/1"),
     "issue": ("-o new.db", "sscard.issue/1"),
     "psam issue": ("-o new.db", "sscard.psam-issue/1"),
     "psam show": ("psam.db", "sscard.psam-show/1"),

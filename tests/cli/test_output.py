@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 
 import kit
 from kit.programs import CommandLine, run
+from sscard.cli.app import app
 from sscard.issuer.cardfile import load_card, save_card
+from sscard.issuer.hierarchy import TEST_KEYS
 
 PIN, WRONG = "739184", "415926"
 SCENARIO = f"name: good\nproves: b\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n    state: verified\n"
@@ -55,6 +60,108 @@ def test_an_output_is_never_an_input_of_the_command(sscard: CommandLine, folder:
     assert "is an input or another output of this command" in err
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert {name: after[name] for name in before} == before
+
+
+OUTPUTS = {
+    "apdu": (f"apdu card.db {TRY} --force", "--trace"),
+    "record": (f"record card.db {TRY} --force", "-o"),
+    "export": ("export script --as scenario --force", "-o"),
+    "verify-pin": ("verify-pin card.db --force", "--trace"),
+    "change-pin": ("change-pin card.db --force", "--trace"),
+    "reset-pin": ("reset-pin card.db --force", "--trace"),
+    "unblock-pin": ("unblock-pin card.db --force", "--trace"),
+    "issue": ("issue --certificates --force", "-o"),
+    "psam issue": ("psam issue --force", "-o"),
+    "image export": ("image export card.db --force", "-o"),
+    "image import": ("image import card.json --force", "-o"),
+    "insert": ("insert card.db --force", "--record", "--trace"),
+    "farm": ("farm card.db --force",),
+    "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html="),
+}
+"""Commands that write files: how they are called, and their options for a file."""
+NAMED = {
+    "CARD": "card.db",
+    "IMAGE": "card.json",
+    "PATH": "good.yaml",
+    "FILE": "script",
+    "--from": "script",
+    "--personality": "mine.yaml",
+    "--place": "place.yaml",
+    "--keys": "keys.yaml",
+    "--hsm": "soft:keys.yaml",
+    "--hsm-token": "token",
+}
+"""What the other parameters of these commands can name; files of PINs are besides."""
+
+
+def inputs() -> Iterator[tuple[str, str]]:
+    """A command line with each output that a command has, as each file that it reads."""
+    for name, (line, *outputs) in OUTPUTS.items():
+        command: Any = app
+        for word in name.split():
+            command = command.get_command(click.Context(app), word)
+        written = {output.split()[0] for output in outputs}
+        for parameter in command.params:
+            if not getattr(parameter.type, "path", "") or written & {*parameter.opts}:
+                continue
+            flag = parameter.get_error_hint(None)
+            value = NAMED.get(flag, "pin" if flag.endswith("-file") else "old")
+            given = f"{line} {flag} {value}" if flag.startswith("-") else line
+            if flag == "--from":
+                given = "record --from script --force"
+            for output in outputs:
+                file = value.removeprefix("soft:")
+                yield given, f"{output}{'' if output.endswith('=') else ' '}{file}"
+        for output in outputs:
+            yield f"--config options.toml {line}", f"{output}{'' if output.endswith('=') else ' '}options.toml"
+
+
+def test_each_command_with_outputs_is_in_the_table() -> None:
+    def forced(group: Any, *names: str) -> Iterator[str]:
+        for name in group.list_commands(click.Context(group)):
+            command = group.get_command(click.Context(group), name)
+            if isinstance(command, click.Group):
+                yield from forced(command, *names, name)
+            elif any("--force" in parameter.opts for parameter in command.params):
+                yield " ".join((*names, name))
+
+    assert {*forced(app), "run"} == OUTPUTS.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        *inputs(),
+        ("insert image:card.db --force", "--trace card.db"),
+        ("insert IMAGE:card.db --force", "--record link"),
+        ("apdu IMAGE:card.db 00 --force", "--trace card.db"),
+        ("apdu 'exec:sh program' 00 --force", "--trace program"),
+        ("reset-pin card.db --hsm 'pkcs11:token=a;module=./library.so' --force", "--trace library.so"),
+        ("farm card.jsonl --force", "--record ."),
+        ("farm one.jsonl folder --force", "--record ."),
+        ("farm card.txt --force", "--trace ."),
+        ("apdu card.db 00 --force", "--trace sscard.toml"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_no_file_that_a_command_line_names_is_an_output(
+    sscard: CommandLine, folder: Path, arguments: str, output: str
+) -> None:
+    for name in ("card.jsonl", "card.txt", "one.jsonl"):
+        Path(name).write_bytes(Path("card.db").read_bytes())
+    Path("folder").mkdir()
+    Path("folder/two.db").write_bytes(Path("card.db").read_bytes())
+    Path("keys.yaml").write_bytes(Path(TEST_KEYS).read_bytes())
+    Path("place.yaml").write_text("name: mine\n")
+    Path("pin").write_text(f"{PIN}\n")
+    for name in ("token", "program", "library.so", "options.toml", "sscard.toml"):
+        Path(name).write_text("")
+    assert sscard("image", "export", "card.db", "-o", "card.json")[0] == 0
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    code, out, err = sscard(*shlex.split(f"{arguments} {output}"))
+    assert (code, out) == (2, ""), err
+    assert "is an input or another output of this command" in err
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.parametrize(

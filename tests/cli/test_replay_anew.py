@@ -172,17 +172,22 @@ def test_macs_of_the_medical_account_are_computed_anew(sscard: CommandLine, tmp_
     assert [replayed.account(which) for which in (Account.BALANCE, Account.SELF_PAID)] == [900, 20]
 
 
+def recorded_update() -> tuple[RecordedDesk, list[str]]:
+    """A desk that has written a record of SSSE with a MAC, and the lines of its recording, which grow."""
+    desk = RecordedDesk(replace(preset("v2-3des"), updates_need_mac=True))
+    lines = desk.record()
+    desk.authenticate("UKSSSE")
+    desk.challenge()
+    assert desk.sw(desk.sealed("04DC022C", "020134")) == 0x9000
+    return desk, lines
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_mac_of_a_written_record_and_of_a_lock_is_computed_anew(
     sscard: CommandLine, tmp_path: Path, name: str
 ) -> None:
     """An UPDATE RECORD with a MAC in SSSE and in DF03, then the locking of DF03."""
-    with_mac = replace(preset("v2-3des"), updates_need_mac=True)
-    desk = RecordedDesk(with_mac)
-    lines = desk.record()
-    desk.authenticate("UKSSSE")
-    desk.challenge()
-    assert desk.sw(desk.sealed("04DC022C", "020134")) == 0x9000
+    desk, lines = recorded_update()
     assert desk.select("DF03") == 0x9000
     desk.authenticate("LKDF03")
     desk.challenge()
@@ -196,12 +201,7 @@ def test_the_mac_of_a_written_record_and_of_a_lock_is_computed_anew(
 
 def test_a_service_computes_them(sscard: CommandLine, tmp_path: Path) -> None:
     """A reset, an UPDATE RECORD with a MAC over plain data, and a load, by an HSM over HTTP."""
-    with_mac = replace(preset("v2-3des"), updates_need_mac=True)
-    desk = RecordedDesk(with_mac)
-    lines = desk.record()
-    desk.authenticate("UKSSSE")
-    desk.challenge()
-    assert desk.sw(desk.sealed("04DC022C", "020134")) == 0x9000
+    desk, lines = recorded_update()
     desk.authenticate("PUK")
     desk.challenge()
     assert desk.sw(desk.message(1, desk.block(bytes.fromhex("654321")))) == 0x9000
@@ -237,6 +237,24 @@ def test_without_keys_it_says_how_to_go_beyond_a_proof(sscard: CommandLine, tmp_
     assert code == 1
     assert "not replayable" in out
     assert "--keys FILE or --hsm URL" in error
+
+
+@pytest.mark.parametrize("option", [("--new", "654321"), ("--new-file", "pin")])
+def test_a_new_pin_without_keys_is_refused(
+    sscard: CommandLine, tmp_path: Path, option: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pin").write_text("654321\n")
+    talk = recorded(Path("talk.jsonl"), lambda session: session.verify_pin(kit.PIN))
+    save_card(kit.card_of("v2-3des"), "card.db")
+    before = Path("card.db").read_bytes()
+    pin = ("--pin", kit.PIN)
+    code, out, error = sscard("replay", talk, "card.db", *pin, *option)
+    assert (code, out) == (2, "")
+    assert "give --keys FILE or --hsm URL" in error
+    assert Path("card.db").read_bytes() == before
+    monkeypatch.setenv("SSCARD_NEW_PIN", "654321")  # for other calls
+    assert sscard("replay", talk, "card.db", *pin)[0] == 0
 
 
 def test_json_names_what_was_compared(sscard: CommandLine, tmp_path: Path) -> None:

@@ -166,3 +166,16 @@ def test_the_card_stays_powered_until_the_connection_ends(counter: Counter, tmp_
             assert line.call("iVerifyPIN", "1", kit.PIN) == (0, "")
             assert counter.chip.snapshot().powered
         assert until(lambda: not counter.chip.snapshot().powered)
+
+
+def test_the_end_of_a_connection_that_called_nothing_or_earlier_leaves_the_card_powered(
+    counter: Counter, tmp_path: Path
+) -> None:
+    server = serve_driver(counter.driver, str(tmp_path / "driver"))
+    with server, in_thread(lambda: server.serve_forever(0.01), server.shutdown), Line(server.place) as line:
+        with Line(server.place), Line(server.place) as earlier:
+            assert earlier.call("iVerifyPIN", "1", "000000")[0] == -51
+            assert line.call("iVerifyPIN", "1", kit.PIN) == (0, "")
+        assert until(lambda: len(server.connections) == 1)
+        assert counter.chip.snapshot().powered
+        assert counter.chip.snapshot().pin_verified

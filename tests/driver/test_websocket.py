@@ -189,6 +189,16 @@ def test_step_2_of_reading_without_its_prefix_is_that_of_the_open_group(browser:
     assert answer["pOutInfo"].startswith("DF01EF05|510100")
 
 
+@pytest.mark.parametrize("message", ["[]", '{"function":"iReadCardBas"}', '{"function":"iReadICCardNum"}'])
+def test_a_message_that_is_no_call_leaves_the_open_group_as_it_is(browser: Page, message: str) -> None:
+    counter = Counter()
+    asked = browser.ok("iReadCard_HSM_Step1", iType=3, pCardInfo=CARD, pFileAddr="DF01EF05|0E|$")
+    assert browser.send(message)["success"] in ("-13", "-14")
+    key = counter.host.authenticate(counter.basic, asked)
+    answer = browser.send(json.dumps({"function": "ReadCard_HSM_Step2", "pKey": key}))
+    assert (answer["functionName"], answer["success"]) == ("iReadCard_HSM_Step2", "1")
+
+
 def test_step_2_of_reading_without_a_group_has_the_name_that_the_caller_waits_for(browser: Page) -> None:
     answer = browser.send('{"function":"ReadCard_HSM_Step2","pKey":""}')
     assert answer == {"functionName": "iReadCardBas_HSM_Step2", "success": "-12", "pOutInfo": describe(-12)}
@@ -481,6 +491,9 @@ def test_a_control_takes_the_pins_as_a_driver_library_does(service: Service) -> 
         ('{"functionName":"iVerifyPIN","success":-2,"pOutInfo":"无卡"}', (-2, "无卡")),
         ("", None),
         ("[]", None),
+        ('{"success":"0","pOutInfo":""}', None),
+        ('{"success":0,"pOutInfo":""}', None),
+        ('{"success":"2","pOutInfo":""}', None),
         ('{"success":"1"}', None),
         ('{"success":"246802","pOutInfo":', None),
         ('{"success":"done 246802","pOutInfo":""}', None),

@@ -338,8 +338,9 @@ def test_the_search_for_untranslated_text_finds_it(source: str, found: bool) -> 
     assert bool(untranslated(source)) is found
 
 
-def test_the_page_of_a_report_says_nothing_by_itself() -> None:
-    text = (PACKAGE / "scenario" / "reports" / "templates" / "report.html.j2").read_text("utf-8")
+@pytest.mark.parametrize("name", ["report", "coverage"])
+def test_the_page_of_a_report_says_nothing_by_itself(name: str) -> None:
+    text = (PACKAGE / "scenario" / "reports" / "templates" / f"{name}.html.j2").read_text("utf-8")
     for ignored in (r"<style>.*?</style>", r"\{\{.*?\}\}", r"\{%.*?%\}", r"<[^>]*>", "sscard:"):
         text = re.sub(ignored, "", text, flags=re.DOTALL)
     assert not WORD.search(text)

@@ -116,4 +116,4 @@ def test_the_clauses_are_numbered_as_the_page() -> None:
         assert len(rows) == len(page[title])
         for number, row in zip(rows, page[title], strict=True):
             if isinstance(page[title], dict):
-                assert CLAUSES[number].title.chinese.startswith(row)
+                assert CLAUSES[number].chinese.startswith(row)

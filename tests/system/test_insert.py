@@ -251,16 +251,23 @@ def test_a_delay_makes_answers_late(
         assert time.monotonic() - begun >= expected
 
 
-def test_a_long_delay_does_not_outlast_the_end(
-    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection
+@pytest.mark.parametrize("taken_out", [False, True])
+@pytest.mark.parametrize("late", [("--delay", "60s"), ("--fault", "slow=60@1")], ids=["delay", "fault"])
+def test_a_long_delay_does_not_outlast_the_end_or_the_removal(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, taken_out: bool, late: tuple[str, str]
 ) -> None:
-    with running("insert", image, "--port", pcscd.port(reader), "--delay", "60s") as program:
+    with running("insert", image, "--port", pcscd.port(reader), *late) as program:
         assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
         connection.power_on()
         with ThreadPoolExecutor(1) as asking:
             asked = asking.submit(connection.transmit, WRONG)
             assert until(lambda: tries_on_disk(image) == 5)
             begun = time.monotonic()
+            if taken_out:
+                program.send(signal.SIGUSR1)
+                program.line_with("out of the reader")
+                with pytest.raises(TransportError):
+                    asked.result()
             assert program.end()[0] == 0
             assert time.monotonic() - begun < 30
             with suppress(TransportError):

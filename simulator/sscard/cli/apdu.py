@@ -25,7 +25,7 @@ from sscard.cli.options import (
     trace_option,
 )
 from sscard.cli.output import check_output, printed_json_list, written_trace
-from sscard.cli.target import STDIN, image_files, is_file, open_target, standard_input
+from sscard.cli.target import STDIN, is_file, open_target, standard_input
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
@@ -76,7 +76,7 @@ def apdu(
       CMD 00 84 00 00 04 [XXXXXXXX] (90 00)
     """
     if trace is not None:
-        check_output(trace, image_files(target), replace=force)
+        check_output(trace, replace=force)
     if raw and as_json:
         raise InputError(_("--raw and --json exclude each other"), remedy=_("choose one of them"))
     show: Show = show_later if as_json else show_raw if raw else show_explained if explain else show_plain

@@ -60,8 +60,8 @@ def coverage(
     """
     from sscard.issuer import find_personality
     from sscard.scenario.coverage.measure import Coverage
-    from sscard.scenario.coverage.output import as_facts, html_page, text_lines
     from sscard.scenario.library import builtin_folder, choose_scenarios
+    from sscard.scenario.reports.coverage import as_facts, html_page, text_lines
     from sscard.scenario.runner import run_scenario
 
     if html:

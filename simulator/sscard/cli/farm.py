@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-import threading
 from contextlib import ExitStack, nullcontext
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection as Pipe
@@ -122,8 +121,8 @@ def farm(
     inserted, with --json as one object. For more readers than a daemon can have
     there are several daemons: the table has the socket of each reader.
 
-    Seed, delay and faults are those of each card. Faults are printed on
-    standard error when a command reaches them, and at the end if none did.
+    Seed, delay and faults apply to each card. A fault is printed on standard
+    error when a command reaches it, or at the end if no command did.
     """
     from sscard.cli.readercard import Treatment
 
@@ -314,7 +313,7 @@ def _work(share: list[Place], pipe: Pipe, treatment: Treatment, sync: bool) -> N
     """Serve the cards of a share in a process, and report them whenever something changed."""
     from sscard.cli.readercard import ReaderCard
     from sscard.issuer.cardfile import open_card
-    from sscard.transport.vpcd import Seat, VirtualReaderSlot
+    from sscard.transport.vpcd import Seat
 
     def status(card: FileCard, slot: VirtualReaderSlot) -> Status:
         slot.wait_for(timeout=0)  # raises what ended it
@@ -326,19 +325,16 @@ def _work(share: list[Place], pipe: Pipe, treatment: Treatment, sync: bool) -> N
         card = held.enter_context(
             open_card(place.image, challenges(treatment.seed), notify=tell, sync=sync),
         )
-        treated = ReaderCard(card, treatment, end)
+        treated = ReaderCard(card, treatment)
         treated.keep(held, place.record, place.trace)
-        slot = VirtualReaderSlot(place.port, treated.connection, after=lambda _command: treated.after(slot))
-        return card, treated, held.enter_context(slot)
+        return card, treated, held.enter_context(treated.inserted(place.port, treated.after))
 
     for number in (*ALWAYS, *HANG_UPS):
         signal.signal(number, signal.SIG_IGN)  # those for the group of the farm reach us too, but the farm decides
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ALWAYS)
     try:
-        end = threading.Event()
         with ExitStack() as held:
             slots = [put_in(place) for place in share]
-            held.callback(end.set)
             reported: list[Status] = []
             ending = False
             while not ending:

@@ -34,7 +34,7 @@ def export(image: str, output: Path, force: bool) -> None:
     from sscard.terminal.cards import image_path
 
     path = image_path(image)
-    check_output(output, [path], replace=force)
+    check_output(output, replace=force)
     target = resolved(output, _("expected the name of a JSON image, as in card.json"))
     write_whole(target, write_image(load_card(path, tell)).encode(), tell)
     click.echo(_("{output}: image of {card}", output=output, card=path))
@@ -49,7 +49,7 @@ def import_image(file: Path, output: Path, force: bool) -> None:
     from sscard.issuer.cardfile import save_card
     from sscard.issuer.image import read_image
 
-    check_output(output, [file], replace=force)
+    check_output(output, replace=force)
     save_card(read_image(read_text(file), str(file), tell), output, tell)
     click.echo(_("{output}: card of {image}; look at it with: sscard show {output}", output=output, image=file))
 

@@ -24,12 +24,12 @@ from sscard.cli.options import (
 from sscard.cli.output import check_output
 from sscard.cli.serving import ends
 from sscard.cli.target import asked_to_sync, challenges, open_image, tell
-from sscard.cli.types import FILE, PORT, Number
+from sscard.cli.types import CARD, PORT, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Phrase
-from sscard.transport.connection import GET_DATA
+from sscard.transport.connection import reader_answers
 
 if TYPE_CHECKING:
     from sscard.cli.readercard import ReaderCard
@@ -53,7 +53,7 @@ OPEN_TO_ALL: Final = N_("the reader's driver (vpcd) listens on all interfaces: k
 
 
 @command("insert")
-@argument("image", metavar=N_("CARD"), type=FILE, help=N_("Card file, or PSAM file."))
+@argument("image", metavar=N_("CARD"), type=CARD, help=N_("Card file, or PSAM file."))
 @option("--port", type=PORT, default=USUAL_PORT, help=N_("Port of the reader's driver."))
 @option("--remove-after", type=Number(0), default=0, help=N_("Remove the card after N commands, 0: never."))
 @contactless_option
@@ -65,7 +65,7 @@ OPEN_TO_ALL: Final = N_("the reader's driver (vpcd) listens on all interfaces: k
 @force_option
 @sync_option
 def insert(
-    image: Path,
+    image: str,
     port: int,
     remove_after: int,
     contactless: bool,
@@ -80,8 +80,8 @@ def insert(
 
     Every change is in the card file before the answer is sent. SIGUSR1 removes
     the card, SIGUSR2 inserts it again. If pcscd restarts, the card reconnects
-    automatically. Faults happen once each and are printed when a command
-    reaches them, and at the end if none did.
+    automatically. Each fault happens once. It is printed when a command reaches
+    it, or at the end if no command did.
     """
     from sscard.cli.readercard import ReaderCard, Treatment
     from sscard.issuer.psamfile import FilePsam
@@ -89,54 +89,48 @@ def insert(
 
     demand_unix()
     outputs = [file for file in (record, trace) if file is not None]
-    for place, file in enumerate(outputs):
-        check_output(file, [image, *outputs[:place]], replace=force)
+    for file in outputs:
+        check_output(file, replace=force)
     # Before any thread begins, so that none of them is interrupted.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*ends(), signal.SIGUSR1, signal.SIGUSR2})
-    ending = threading.Event()
     with ExitStack() as opened:
         card = opened.enter_context(_opened(image, contact=not contactless, seed=seed))
         if outputs and isinstance(card, FilePsam):
             raise InputError(
                 _("is a PSAM; only a conversation with a card can be recorded, without its secrets"),
-                file=str(image),
+                file=image,
                 remedy=_("leave out --record and --trace"),
             )
-        treated = ReaderCard(card, Treatment(seed, delay, faults), ending)
+        treated = ReaderCard(card, Treatment(seed, delay, faults))
         treated.keep(opened, record, trace)
-        _Insertion(card, treated, port, remove_after, ending).serve()
+        _Insertion(card, treated, port, remove_after).serve()
 
 
-def _opened(path: Path, *, contact: bool, seed: int | None) -> AbstractContextManager[FileCard | FilePsam]:
+def _opened(url: str, *, contact: bool, seed: int | None) -> AbstractContextManager[FileCard | FilePsam]:
     """The card of a card file, or the PSAM of a PSAM file."""
     from sscard.files import resolved
-    from sscard.issuer.database import CARD, PSAM_ID, kind_in
+    from sscard.issuer import database
     from sscard.issuer.psamfile import PSAM, open_psam
     from sscard.issuer.storage import CARD_FILE
     from sscard.terminal.cards import image_path
 
-    source = str(path)
-    file = image_path(source)
-    if kind_in(resolved(file, CARD_FILE), source, (CARD, PSAM)).application_id == PSAM_ID:
+    file = image_path(url)
+    if database.kind_in(resolved(file, CARD_FILE), url, (database.CARD, PSAM)).application_id == database.PSAM_ID:
         return open_psam(file, challenges(seed), contact=contact, notify=tell, sync=asked_to_sync())
-    return open_image(path, contact=contact, seed=seed)
+    return open_image(url, contact=contact, seed=seed)
 
 
 class _Insertion:
     """A card file, or a PSAM file, in a reader, and its messages for the user."""
 
-    def __init__(
-        self, card: FileCard | FilePsam, treated: ReaderCard, port: int, remove_after: int, ending: threading.Event
-    ) -> None:
-        from sscard.transport.vpcd import VirtualReaderSlot
-
+    def __init__(self, card: FileCard | FilePsam, treated: ReaderCard, port: int, remove_after: int) -> None:
         self._card = card
         self._treated = treated
         self._port = port
         self._remove_after = remove_after
         self._commands = 0
-        self._ending = ending
-        self._slot: VirtualReaderSlot = VirtualReaderSlot(port, treated.connection, after=self._count)
+        self._ending = threading.Event()
+        self._slot: VirtualReaderSlot = treated.inserted(port, self._count)
 
     def serve(self) -> None:
         """Serve until a signal ends it, or what ends the slot: no room on the disk, for example."""
@@ -176,9 +170,9 @@ class _Insertion:
             return
         for line in self._treated.reached():
             click.echo(line)
-        self._treated.after(self._slot)
-        if not self._card.contact and command[: len(GET_DATA)] == GET_DATA:
-            return  # the reader answered
+        self._treated.after(command)
+        if reader_answers(command, contact=self._card.contact):
+            return
         self._commands += 1
         if self._commands == self._remove_after:
             self._commands = 0

@@ -100,14 +100,13 @@ def issue(
         seed=seed,
     )
     numbers = range(number or 1, (number or 1) + (count or 1))
-    inputs: list[Path | str] = [personality, *([keys] if keys else [])]
     roots = keys_of(keys)
     first = order(number=numbers[0])  # its errors come before a folder is made
     warning = served_as(product, city)
     if warning:
         tell(warning)
     if count is None:
-        check_output(output, inputs, replace=force)
+        check_output(output, replace=force)
         save_card(personalise(first, roots), output, tell)
         if as_json:
             print_json("issue", {"cards": [_facts(first, output)]})
@@ -134,7 +133,7 @@ def issue(
         ) from None
     paths = [output / f"card-{each:06d}.db" for each in numbers]
     for path in paths:
-        check_output(path, inputs, replace=force)
+        check_output(path, replace=force)
     cards = []
     issued = zip(numbers, paths, strict=True)
     for each, path in track(issued, description=_("issuing"), total=len(paths), console=Console(stderr=as_json)):

@@ -8,6 +8,7 @@ from typing import Any, Final
 import click
 from click.core import ParameterSource
 
+from sscard.cli.output import PIN_FILES
 from sscard.cli.target import SYNC
 from sscard.cli.types import (
     CARD,
@@ -50,20 +51,19 @@ def pin_option(
     checked here, to name the variable.
     """
     file_flag = f"{flag}-file"
-    key = f"sscard{file_flag}"
     multiple = settings.get("multiple", False)
 
     def keep(ctx: click.Context, _parameter: click.Parameter, files: Any) -> None:
-        ctx.meta[key] = files if multiple else (files,) if files else ()
+        ctx.meta.setdefault(PIN_FILES, {})[file_flag] = files if multiple else (files,) if files else ()
 
     def choose(ctx: click.Context, parameter: click.Parameter, given: Any) -> Any:
         source = ctx.get_parameter_source(parameter.name or "")
-        if ctx.meta.get(key) and not ctx.resilient_parsing:
+        if (with_pins := ctx.meta[PIN_FILES][file_flag]) and not ctx.resilient_parsing:
             if source is ParameterSource.COMMANDLINE:
                 raise BadValue(_("excludes {option}", option=file_flag), _("choose one of them"), parameter)
             from sscard.cli.prompt import read_pin
 
-            found = tuple(read_pin(file, flag) for file in ctx.meta[key])
+            found = tuple(read_pin(file, flag) for file in with_pins)
             return found if multiple else found[0]
         if source is ParameterSource.COMMANDLINE and "" in (given if multiple else (given,)):
             raise BadValue(_("is empty"), _(expected), parameter)
@@ -123,7 +123,7 @@ record_option: Final = option(
 delay_option: Final = option(
     "--delay",
     type=DELAY,
-    help=N_("Answer each command this late, as in 20ms; card: as a card on a line of 9600 bit/s, with EEPROM."),
+    help=N_("Delay each answer: 20ms, 0.5s (at most 60s), or card for the time of a real card. Default: no delay."),
 )
 faults_option: Final = option(
     "--fault",

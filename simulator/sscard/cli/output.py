@@ -6,14 +6,18 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from sscard.errors import InputError
 from sscard.files import TextFile, check_not_beside, unwritable
 from sscard.i18n.language import _
+
+PIN_FILES: Final = "sscard.pin-files"
+"""Where the context of a command keeps the files of its PIN options, by option."""
 
 
 def print_json(name: str, content: dict[str, Any]) -> None:
@@ -57,21 +61,38 @@ def written_trace(path: Path) -> Iterator[Callable[[object], None]]:
         yield lambda event: file.write(f"{event}\n")
 
 
-def check_output(path: Path, inputs: Iterable[Path | str] = (), *, replace: bool) -> None:
+def named_files() -> list[Path]:
+    """The files that the command line of the command that runs names, inputs and outputs, and its configuration."""
+    context = click.get_current_context(silent=True)
+    if context is None:
+        return []
+    found = [Path(context.obj.file)] if context.obj else []
+    found += chain.from_iterable(context.meta.get(PIN_FILES, {}).values())
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if value and hasattr(parameter.type, "named_files"):
+            for each in value if isinstance(value, tuple) else (value,):
+                found += map(Path, parameter.type.named_files(each))
+    return found
+
+
+def check_output(path: Path, further: Iterable[Path] = (), *, replace: bool) -> None:
     """Check that a file can be written, before the card is touched; no file is changed.
 
-    ``inputs`` are what the command reads, its card among them: an output that
-    is one of them is refused, under any name, and what SQLite keeps beside a
-    database. A regular file that is not empty
-    is refused too unless ``replace``. Errors: ``InputError``, ``MissingPart``
-    if the disk is full.
+    An output that is another file of the command is refused, under any name:
+    one that its command line names, or one of ``further``. So is what SQLite
+    keeps beside a database, and a regular file that is not empty unless
+    ``replace``. Errors: ``InputError``, ``MissingPart`` if the disk is full.
     """
+    others = named_files()
+    if path in others:
+        others.remove(path)  # the output itself, once
     try:
         # A hard link has another real path, a file that is not written yet has no inode.
-        if any(
+        if not path.is_char_device() and any(
             os.path.realpath(each) == os.path.realpath(path)
-            or (path.exists() and Path(each).exists() and path.samefile(each))
-            for each in inputs
+            or (path.exists() and os.path.exists(each) and path.samefile(each))  # noqa: PTH110 - Path raises for a name too long
+            for each in (*others, *further)
         ):
             raise InputError(
                 _("is an input or another output of this command"),

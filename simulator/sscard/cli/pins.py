@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.hsm import chosen_hsm
+from sscard.cli.hsm import chosen_hsm, default_token_file
 from sscard.cli.options import (
     OR_NONE,
     card_argument,
@@ -25,7 +25,7 @@ from sscard.cli.options import (
 )
 from sscard.cli.output import check_output, print_json, written_trace
 from sscard.cli.prompt import ask_secret, checked_pin
-from sscard.cli.target import image_files, open_target
+from sscard.cli.target import open_target
 from sscard.cli.usage import command
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
@@ -152,8 +152,7 @@ def _session(
     from sscard.terminal.errors import ApduError
 
     if trace is not None:
-        inputs = [*image_files(target), *filter(None, (keys, hsm_token))]
-        check_output(trace, inputs, replace=force)
+        check_output(trace, [default_token_file()], replace=force)
     with ExitStack() as opened:
         behind = opened.enter_context(chosen_hsm(hsm, keys, hsm_token))
         connection = opened.enter_context(open_target(target))

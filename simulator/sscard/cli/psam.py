@@ -79,7 +79,7 @@ def issue(
     from sscard.issuer.psam import issue_psam
     from sscard.issuer.psamfile import save_psam
 
-    check_output(output, [keys] if keys else [], replace=force)
+    check_output(output, replace=force)
     made = issue_psam(
         keys_of(keys),
         terminal,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -34,17 +33,16 @@ class Treatment(NamedTuple):
 
 
 class ReaderCard:
-    """The connection that a slot serves: ``connection``, with the faults of the treatment around ``card``.
+    """A card with the treatment around it, for the slot of ``inserted``.
 
-    Call ``after`` behind each command. ``ending`` cuts a delay short.
+    Call ``after`` behind each command. A delay ends when the card is removed or the slot stopped.
     """
 
-    def __init__(self, card: FileCard | FilePsam, treatment: Treatment, ending: threading.Event) -> None:
+    def __init__(self, card: FileCard | FilePsam, treatment: Treatment) -> None:
         self._treatment = treatment
-        self._wait = ending.wait
         self._contact = card.contact
         self._faulty = FaultyConnection(self._timed(card, card.card), wait=self._wait, contact=card.contact)
-        self.connection: Connection = self._faulty
+        self._connection: Connection = self._faulty
         self._awaited: list[tuple[FaultData, Armed]] = [
             (fault, self._faulty.arm(fault.fault(self._issue), nth=fault.nth)) for fault in treatment.faults
         ]
@@ -74,12 +72,19 @@ class ReaderCard:
                 for save in saves:
                     save(event)
 
-        self.connection = Recorder(self._faulty, heard=hear)
+        self._connection = Recorder(self._faulty, heard=hear)
 
-    def after(self, slot: VirtualReaderSlot) -> None:
+    def inserted(self, port: int, after: Callable[[bytes], object]) -> VirtualReaderSlot:
+        """The slot on a port with this card in it, not started yet."""
+        from sscard.transport.vpcd import VirtualReaderSlot
+
+        self._slot = VirtualReaderSlot(port, self._connection, after=after)
+        return self._slot
+
+    def after(self, _command: bytes) -> None:
         """Take the card out of its slot if a fault removed it behind this command."""
         if self._faulty.removed:
-            slot.remove()
+            self._slot.remove()
 
     def reached(self) -> Iterator[str]:
         """A line for each fault that has happened since the last call."""
@@ -106,6 +111,9 @@ class ReaderCard:
         """Whether a swap has put another card into the empty reader, once."""
         swapped, self._swapped = self._swapped, False
         return swapped
+
+    def _wait(self, seconds: float) -> None:
+        self._slot.pause(seconds)
 
     def _issue(self, personality: str) -> Connection:
         """A card in memory for a swap, with the same treatment."""

@@ -32,9 +32,9 @@ from sscard.cli.options import (
 )
 from sscard.cli.output import check_output, print_json
 from sscard.cli.target import STDIN as STDIN_NAME
-from sscard.cli.target import image_files, open_target, tell
+from sscard.cli.target import open_target, tell
 from sscard.cli.types import CARD, FILE, SEED, Words
-from sscard.cli.usage import argument, command, option
+from sscard.cli.usage import argument, command, given_names, option
 from sscard.errors import InputError
 from sscard.files import LARGEST, TextFile, decoded, read_text, write_text
 from sscard.i18n.language import N_, _, say, visible, visible_lines
@@ -102,7 +102,10 @@ def record(
 
     if (target is None) == (log is None):
         raise InputError(_("either CARD or --from FILE expected"), remedy=_("see sscard record --help"))
-    check_output(output, [log] if log else image_files(target or ""), replace=force)
+    useless = [name for name in given_names() if name not in ("--from", "--output", "--force", "--json")]
+    if log is not None and useless:
+        raise InputError(_("no effect with --from: {names}", names=", ".join(useless)), remedy=_("leave it out"))
+    check_output(output, replace=force)
     logged = list(events_of(_read(str(log), "gb18030"), _name(str(log)))) if log else []
     show = show_later if as_json else show_explained if explain else show_plain
     with ExitStack() as outputs:
@@ -167,9 +170,15 @@ def replay(
     from sscard.conversation.replay import AsRecorded, replay
     from sscard.terminal.errors import ApduError
 
-    player = AsRecorded(_checked(pins), file)
+    anew = keys is not None or bool(hsm)
+    if not anew and {"--new", "--new-file"}.intersection(given_names()):
+        raise InputError(
+            _("--new is the PIN of a reset that is computed anew"),
+            remedy=_("give --keys FILE or --hsm URL, soft: for the built-in test keys"),
+        )
     with ExitStack() as stack:
-        if keys is not None or hsm:
+        player = AsRecorded(_checked(pins), file)
+        if anew:
             from sscard.terminal.renewal import Renewed
 
             behind = stack.enter_context(chosen_hsm(hsm, keys, hsm_token))
@@ -183,7 +192,7 @@ def replay(
             raise SystemExit(1) from None
         played = _told(replay(statements, side, player, sw_only=sw_only), show_all, as_json)
         side.recorder.power_off()
-    if played and played[-1].event is None and keys is None and not hsm:
+    if not anew and played and played[-1].event is None:
         tell(_("to compute proofs and MACs anew, give --keys FILE or --hsm URL"))
     _conclude(played, statements, file, as_json)
 
@@ -263,7 +272,7 @@ def export(file: str, form: Form, output: Path | None, force: bool, personality:
     if personality is not None and form is not Form.SCENARIO:
         raise InputError(_("--personality is for --as scenario only"), remedy=_("leave it out"))
     if output is not None:
-        check_output(output, [file], replace=force)
+        check_output(output, replace=force)
     text = _exported(_read(file), form, file, personality)
     if output is None:
         sys.stdout.write(text)

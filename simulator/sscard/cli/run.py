@@ -75,6 +75,7 @@ def report_formats() -> list[str]:
     help=N_("Select scenarios, as in: 'blocked and not v2-3des'."),
 )
 @option("--personality", type=PERSONALITY, default="", help=N_("Run all on this personality: a preset or a file."))
+@option("--coverage", is_flag=True, help=N_("Print what the scenarios that passed cover, after the summary."))
 @json_option
 def run(
     paths: tuple[Path, ...],
@@ -86,6 +87,7 @@ def run(
     transport: Transport,
     expression: str | None,
     personality: str,
+    coverage: bool,
     as_json: bool,
 ) -> None:
     """Run scenarios: the built-in suite, or the given files and folders.
@@ -125,6 +127,11 @@ def run(
     with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
         _run(scenarios, seed, transport, console, files, results)
     print_summary(console, results)
+    if coverage:
+        from sscard.scenario.coverage.measure import coverage_of
+        from sscard.scenario.reports.coverage import text_lines
+
+        click.echo("\n".join(["", *text_lines(coverage_of(results, transport))]), err=as_json)
     if as_json:
         click.echo(REPORTS.find("json")(results, seed), nl=False)
     files.finish(results, seed)

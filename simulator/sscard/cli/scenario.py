@@ -1,4 +1,4 @@
-"""``sscard scenario check|list|schema``."""
+"""``sscard scenario check|list|explain|verbs|schema``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import click
 from sscard.cli.formatter import terminal_width
 from sscard.cli.options import json_option
 from sscard.cli.output import print_json
-from sscard.cli.types import FILE
+from sscard.cli.types import FILE, Text
 from sscard.cli.usage import argument, group
+from sscard.errors import InputError, suggestion
 from sscard.i18n.language import N_, _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
-    from sscard.errors import InputError
     from sscard.scenario import Scenario
 
 paths_argument = argument(
@@ -42,7 +42,6 @@ def check(paths: tuple[Path, ...], as_json: bool) -> None:
     Each error has the form FILE:LINE:COLUMN: PROBLEM, with the remedy below it.
     Exits 2 if there is one.
     """
-    from sscard.errors import InputError
     from sscard.scenario.library import find_files, find_scenarios
 
     errors: list[InputError] = []
@@ -157,3 +156,34 @@ def schema() -> None:
     from sscard.scenario.schema import scenario_schema
 
     click.echo(json.dumps(scenario_schema(), ensure_ascii=False, indent=1))
+
+
+@scenario.command("explain")
+@paths_argument
+def explain(paths: tuple[Path, ...]) -> None:
+    """Explain scenarios in sentences: their card, and what each step does and expects."""
+    from sscard.scenario.explained import explained
+    from sscard.scenario.library import find_scenarios
+
+    for each in find_scenarios(paths):
+        click.echo(visible(f"{say(each.label)} [{each.personality.name}]"))
+        for sentence in explained(each):
+            click.echo(f"  {visible(say(sentence))}")
+        click.echo()
+
+
+@scenario.command("verbs")
+@argument("verb", metavar=N_("VERB"), type=Text(N_("VERB")), required=False, help=N_("The verb. Default: list all."))
+def verbs(verb: str | None) -> None:
+    """List the verbs of scenarios, or show the fields, values and defaults of one."""
+    from sscard.scenario.reference import summary, verb_page
+    from sscard.scenario.verbs import VERBS
+
+    if verb is None:
+        width = max(map(len, VERBS))
+        for name, found in VERBS.items():
+            click.echo(f"{name:{width}}  {summary(found)}")
+        return
+    if verb not in VERBS:
+        raise InputError(Phrase("no verb {verb!r}", verb=verb), remedy=suggestion(verb, VERBS))
+    click.echo(verb_page(VERBS[verb]), nl=False)

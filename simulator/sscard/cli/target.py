@@ -57,13 +57,6 @@ def asked_to_sync() -> bool:
     return bool(click.get_current_context().meta.get(SYNC))
 
 
-def image_files(*urls: str) -> list[Path]:
-    """The card files among these cards."""
-    from sscard.terminal.cards import IMAGE, image_path, scheme_of
-
-    return [image_path(url) for url in urls if scheme_of(url) == IMAGE]
-
-
 def standard_input() -> Iterator[str]:
     """The lines of standard input as they come; ``InputError`` if it is not UTF-8."""
     try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import shlex
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -52,12 +54,26 @@ class Text(ParamType):
             raise BadValue(_("is empty"), "" if param.required else _("leave it out, or give a value"))
         return str(value)
 
+    def named_files(self, value: str) -> list[str]:
+        """The paths of the files that a value names."""
+        found = re.fullmatch(self.path, value)
+        return [found["path"]] if found else []
+
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The words that begin so."""
         from click.shell_completion import CompletionItem
 
         found = [CompletionItem(word) for word in self._words() if word.startswith(incomplete)]
         return found if found or not self._files else [CompletionItem(incomplete, type="file")]
+
+
+class Url(Text):
+    """The URL of a card or an HSM, or a path."""
+
+    def named_files(self, value: str) -> list[str]:
+        """The existing files among the value, what follows its scheme, and the words of that: a program, a library."""
+        rest = value.partition(":")[2]
+        return [each for each in (value, rest, *re.split(r"[\s;=]+", rest)) if os.path.isfile(each)]  # noqa: PTH113
 
 
 class Preset(Text):
@@ -296,6 +312,10 @@ class File(click.Path):
         check_path(str(value))
         return Path(value)
 
+    def named_files(self, value: Path) -> list[str]:
+        """The path."""
+        return [str(value)]
+
 
 def personality_names() -> list[str]:
     """The presets."""
@@ -322,13 +342,13 @@ PORT: Final = Number(1, 65535)
 FREE_PORT: Final = Number(0, 65535)
 SECONDS: Final = Number(0.1, kind=float)
 DAY: Final = Day()
-CARD: Final = Text(N_("CARD"), files=True, path="(image:)?(?P<path>(?!pcsc$)[^:]+)")
+CARD: Final = Url(N_("CARD"), files=True, path="(image:)?(?P<path>(?!pcsc$)[^:]+)")
 NAME: Final = Text(N_("NAME"))
 DELAY: Final = Delay()
 FAULT: Final = Parsed(N_("FAULT@N"), "sscard.scenario.faults:read_fault")
 THRESHOLD: Final = Parsed(N_("[DIM=]PERCENT"), "sscard.scenario.coverage.measure:read_threshold")
 DIGITS: Final = Secret(N_("DIGITS"))
-HSM: Final = Text(N_("URL"), path="soft:(?P<path>.+)")
+HSM: Final = Url(N_("URL"), path="soft:(?P<path>.+)")
 JOURNAL: Final = Text(N_("URL"), path="(?P<path>(?!~)(?!.*://).+)")
 PERSONALITY: Final = Preset(N_("PERSONALITY"), personality_names, N_("no personality {name!r}"), files=True)
 PLACE: Final = Preset(N_("POLICY"), place_names, N_("no place policy {name!r}"))

@@ -283,6 +283,16 @@ def log_sources(ctx: click.Context) -> None:
             logger.info("option from the configuration file", **fields, value=shown)
 
 
+def given_names() -> list[str]:
+    """The options, by their long names, and arguments that the command line of the command that runs has.
+
+    Neither the environment nor a configuration file counts: these hold for other calls too.
+    """
+    ctx = click.get_current_context()
+    names = {each.get_error_hint(ctx): ctx.get_parameter_source(each.name or "") for each in ctx.command.params}
+    return [name for name, source in names.items() if source is ParameterSource.COMMANDLINE]
+
+
 def _shown(value: Any) -> Any:
     """A value for the log; of a URL or command only the scheme, it may contain a password."""
     if isinstance(value, tuple):

@@ -7,18 +7,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
+from websockets.exceptions import InvalidURI, WebSocketException
+from websockets.sync.client import ClientConnection, connect
+
 from sscard.driver.calls import FUNCTIONS, Result
-from sscard.driver.websocket import ABSENT, DONE, EXTRA, SILENT
+from sscard.driver.errors import Code
+from sscard.driver.websocket import DONE, SILENT
 from sscard.errors import InputError, MissingPart, TransportError
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.transport.limits import TIMEOUT
-
-try:
-    from websockets.exceptions import InvalidURI, WebSocketException
-    from websockets.sync.client import ClientConnection, connect
-except ModuleNotFoundError:
-    raise MissingPart(ABSENT, EXTRA) from None
 
 LONGEST_ANSWER: Final = 1 << 20
 """Bytes."""
@@ -41,8 +39,7 @@ class Control:
         try:
             self._connection.send(json.dumps({"function": function, **given}, ensure_ascii=False))
             answer = json.loads(self._connection.recv(timeout=LONGEST_CALL))
-            success, out = str(answer["success"]), answer["pOutInfo"]
-            return (0 if success == DONE else int(success)), str(out)
+            return _code(str(answer["success"])), str(answer["pOutInfo"])
         except (OSError, WebSocketException):  # TimeoutError is an OSError
             raise TransportError(Phrase("{url}: no answer to {function}", url=self._url, function=function)) from None
         except (LookupError, TypeError, ValueError, RecursionError):
@@ -51,6 +48,16 @@ class Control:
                 "{url}: the answer to {function} is not one of a control", url=self._url, function=function
             )
             raise TransportError(problem) from None
+
+
+def _code(success: str) -> int:
+    """The return code of the C function; ``ValueError`` for a text that is neither success nor an error."""
+    if success == DONE:
+        return Code.OK
+    code = int(success)
+    if code >= 0:
+        raise ValueError(code)
+    return code
 
 
 @contextmanager

@@ -51,12 +51,12 @@ _NUMBER = re.compile(r"-?[0-9]{1,10}")
 
 
 class Turns:
-    """One driver for many connections: one function at a time, the steps of a group uninterrupted."""
+    """One driver for many connections: one function at a time, the steps of a group uninterrupted by others."""
 
     def __init__(self, driver: SSCardDriver) -> None:
-        self._driver = driver
-        self._lock = threading.Lock()
+        self._driver, self._lock = driver, threading.Lock()
         self._holder: object | None = None
+        self._last: object | None = None  # a card may stay powered for it without a group
 
     def call(self, caller: socket.socket, name: str, parameters: list[int | str]) -> Result:
         """Call a function for a connection; −11 if another one uses the terminal or the caller has disconnected."""
@@ -65,7 +65,7 @@ class Turns:
         try:
             if self._holder not in (None, caller) or _has_gone(caller):
                 raise DriverError(Code.READER)
-            self._holder = None
+            self._holder, self._last = None, caller
             code, out = getattr(self._driver, name)(*parameters)
             self._holder = caller if FUNCTIONS[name].has_next_step and code == Code.OK else None
             return code, out
@@ -78,10 +78,10 @@ class Turns:
             self.leave(caller)
 
     def leave(self, caller: socket.socket) -> None:
-        """End the group of a closed connection."""
+        """Power the card off if a closed connection was the last that called; this ends its group."""
         with self._lock:
-            if self._holder in (None, caller):  # a card may stay powered without a group
-                self._holder = None
+            if self._last is caller:
+                self._holder = self._last = None
                 self._driver.close()
 
     def close(self) -> None:

@@ -85,9 +85,10 @@ class Calls:
             name = given["function"]
             known = self._function(name, given)
             code, out = self._turns.call(self._connection, known, _parameters(known, given))
+            # Only now: a message that never reached the driver leaves its group open.
+            self._next = FUNCTIONS[known].next_step if code == Code.OK else LAST
         except DriverError as error:
             code, out = error.code, error.description
-        self._next = FUNCTIONS[known].next_step if known and code == Code.OK else LAST
         # The name that the caller sent may be anything, so it is in the answer but in no log.
         self._log(f"{known or '-'} {code:d}")
         logger.debug("driver function", extra={"function": known, "code": int(code)})

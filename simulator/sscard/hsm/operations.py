@@ -37,6 +37,7 @@ from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable, locator
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
+from sscard.standard.cipher import equal
 from sscard.version import __version__
 
 HEALTH: Final = "/health"
@@ -175,11 +176,20 @@ class Reply(NamedTuple):
 
 
 class HsmOperations:
-    """What a service does: the operations of an HSM, and ``further`` ones."""
+    """What a service does for clients with its token: the operations of an HSM, and ``further`` ones."""
 
-    def __init__(self, hsm: Hsm, further: Mapping[str, Operation] | None = None) -> None:
+    def __init__(self, hsm: Hsm, token: str, further: Mapping[str, Operation] | None = None) -> None:
+        if not token:
+            raise ValueError("the token is empty")
+        self._expected = f"Bearer {token}".encode()
         self._locate = locator(hsm)
         self._operations = {**hsm_operations(hsm), **(further or {})}
+
+    def refusal(self, authorization: str) -> Reply | None:
+        """The answer to a client whose header ``Authorization`` lacks the token; ``None`` for an admitted one."""
+        if equal(authorization.encode(), self._expected):
+            return None
+        return Reply(401, {"error": "the service's token is missing or wrong"}, NO_WORDS)
 
     def reply(self, operation: str, body: bytes, charset: str = "utf-8") -> Reply:
         """Do one request of an admitted client."""

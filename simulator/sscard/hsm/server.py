@@ -53,7 +53,6 @@ from sscard.hsm.protocol import Hsm
 from sscard.hsm.soft import SoftHsm
 from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase
-from sscard.standard.cipher import equal
 from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT
 
 logger = logging.getLogger("sscard.hsm")
@@ -102,13 +101,10 @@ class HsmServer:
         timeout: float = TIMEOUT,
         connections: int = MOST_CONNECTIONS,
     ) -> None:
-        if not token:
-            raise ValueError("the token is empty")
-        self._operations = HsmOperations(hsm, further)
+        self._operations = HsmOperations(hsm, token, further)
         # A token or another service may wait: not on the thread of the other requests. A thread costs SoftHsm more
         # than it computes.
         self._waits = not isinstance(hsm, SoftHsm)
-        self._expected = f"Bearer {token}".encode()
         self._log = log
         self.message_timeout = timeout
         self.most_connections = connections
@@ -194,8 +190,9 @@ class HsmServer:
         return Response(self.answer(reply, begun), reply.status, CLOSE if request.scope["state"] else None, JSON)
 
     async def _reply(self, request: Request) -> Reply:
-        if not equal(request.headers.get("Authorization", "").encode(), self._expected):
-            return Reply(401, {"error": "the service's token is missing or wrong"}, NO_WORDS)
+        refusal = self._operations.refusal(request.headers.get("Authorization", ""))
+        if refusal:
+            return refusal
         body, more = b"", True
         fits = int(request.headers.get("Content-Length", 0)) <= LONGEST_MESSAGE
         while more and fits:

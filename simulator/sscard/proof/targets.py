@@ -271,7 +271,7 @@ def check_line(line: bytes) -> None:
 
 def hsm(_folder: Path) -> Target:
     """The requests to ``sscard hsm serve``."""
-    served = HsmOperations(SoftHsm(builtin_keys()))
+    served = HsmOperations(SoftHsm(builtin_keys()), "token")
     operations = ["address-of", "authentication-data", "safe-message", "purchase-mac", "transaction-proof", "x"]
     charsets = ["utf-8", "gbk", "utf-16", "utf-7", "idna", "hex", "x\0", "unicode_escape"]
 

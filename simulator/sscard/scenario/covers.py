@@ -15,11 +15,16 @@ from sscard.scenario.coverage.sheets import OPEN_CHOICES, SECTIONS, STEPS
 SEED: Final = "seed "
 STANDARDS: Final = "LD/T "
 CHOICE: Final = "OC-"
-FORMS: Final = Phrase(
-    "expected one of: {words}",
-    words="seed 4.3, card-commands.md §1.9, OC-12, LD/T 6001.3 7.1, LD/T 6001.2 function, "
-    "LD/T 6001.5 iReloadPIN (PSAM), LD/T 32.5 7.3, bug opcard-rs#158",
+EXAMPLES: Final = (
+    f"{SEED}4.3",
+    "card-commands.md §1.9",
+    f"{CHOICE}12",
+    f"{STANDARDS}6001.3 7.1",
+    f"{STANDARDS}6001.5 iReloadPIN (PSAM)",
+    f"{STANDARDS}32.5 7.3",
+    "opcard-rs#158",
 )
+FORMS: Final = Phrase("expected one of: {words}", words=", ".join(EXAMPLES))
 _SECTION: Final = re.compile(r"([\w-]+\.md) §(\S+)")
 _BUG: Final = re.compile(r"bug [\w./-]+(#\d+)?|[\w./-]+#\d+")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from sscard.chip.memory import NEVER, Memory, Moment
 from sscard.document import Model
@@ -23,13 +23,13 @@ EVERY = "every"
 PIN = "PIN"
 
 
-def _step(content: Any) -> Step:
+def _step(content: Any, info: ValidationInfo) -> Step:
     """A step within a step."""
     from sscard.scenario.verbs import VERBS  # noqa: PLC0415 - it imports this module
 
     verbs = [key for key in content if key in VERBS] if isinstance(content, dict) else []
     if len(verbs) == 1:
-        return VERBS[verbs[0]].model_validate(content)
+        return VERBS[verbs[0]].model_validate(content, context=info.context)
     if isinstance(content, dict) and (unknown := [key for key in content if key not in Step.model_fields]):
         raise InvalidValue(Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
     raise InvalidValue(

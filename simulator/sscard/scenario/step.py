@@ -37,7 +37,7 @@ ANY_BYTE, ANY_REST = "??", "..."
 
 @cache
 def _layouts() -> tuple[Layout, ...]:
-    return tuple(build_layout(generation, MF) for generation in GENERATIONS)
+    return tuple(build_layout(generation, MF, optional_applications=True) for generation in GENERATIONS)
 
 
 @cache
@@ -266,11 +266,17 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """An unmet expectation; ``field`` is the step's field that states it."""
+    """An unmet expectation; ``field`` is the step's field that states it.
+
+    ``write`` is the value of the field that would meet it, as a scenario file has it; empty if none would.
+    ``key`` is the key whose value it is, if the field has one value per key.
+    """
 
     field: str
     expected: Sayable
     actual: Sayable
+    write: str = ""
+    key: str = ""
 
 
 class Step(Model):
@@ -319,12 +325,14 @@ class Step(Model):
         stage = self.stage or before.stage
         found: list[Mismatch] = []
         if outcome.sw != self.sw:
-            found.append(Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw)))
+            written = NO_ANSWER if outcome.sw is None else f"{outcome.sw:04X}"
+            found.append(Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw), written))
         for what, expected in self.answers().items():
-            if outcome.reported.get(what, "") != expected:
-                found.append(Mismatch(what, expected, outcome.reported.get(what, "")))
+            actual = outcome.reported.get(what, "")
+            if actual != expected:
+                found.append(Mismatch(what, expected, actual))
         if self.data is not None and not matches(self.data, outcome.data):
-            found.append(Mismatch("data", self.data, show_data(outcome.data)))
+            found.append(Mismatch("data", self.data, show_data(outcome.data), outcome.data.hex(" ").upper()))
         found += wrong_tries("tries", (tries,), (after.tries,))
         own = before.card.certificate_tries if self.certificate_tries is None else self.certificate_tries
         found += wrong_tries("certificate_tries", own, after.card.certificate_tries)
@@ -332,11 +340,15 @@ class Step(Model):
             left = after.card.key_tries
             for key, counts in (before.card.key_tries | self.key_tries).items():
                 if left.get(key, ()) != counts:
-                    found.append(Mismatch("key_tries", show_tries(key, counts), show_tries(key, left.get(key, ()))))
+                    actual_tries = left.get(key, ())
+                    shown = show_tries(key, counts), show_tries(key, actual_tries)
+                    found.append(Mismatch("key_tries", *shown, " ".join(map(str, actual_tries)), key))
         if after.state != state:
-            found.append(Mismatch("state", show_state(state), show_state(after.state)))
+            words = show_state(after.state)
+            found.append(Mismatch("state", show_state(state), words, f"[{words.replace(' ', ', ')}]"))
         if after.stage != stage:
-            found.append(Mismatch("stage", show_stage(stage), show_stage(after.stage)))
+            written = after.stage.value if after.stage else ""
+            found.append(Mismatch("stage", show_stage(stage), show_stage(after.stage), written))
         return found
 
 
@@ -369,7 +381,8 @@ def wrong_tries(what: str, expected: tuple[int, ...], left: tuple[int, ...]) -> 
     """The mismatch of the tries left of PINs, if there is one."""
     if left == expected:
         return []
-    return [Mismatch(what, *(show_tries("" if tries else what, tries) for tries in (expected, left)))]
+    wanted, found = (show_tries("" if tries else what, tries) for tries in (expected, left))
+    return [Mismatch(what, wanted, found, " ".join(map(str, left)))]
 
 
 def show_state(words: frozenset[str]) -> str:

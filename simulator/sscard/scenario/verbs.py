@@ -6,6 +6,7 @@ from typing import Final
 
 from sscard.scenario import account_steps as account
 from sscard.scenario import card_steps as card
+from sscard.scenario import disclosure_steps as disclosure
 from sscard.scenario import driver_call_steps as driver_call
 from sscard.scenario import driver_steps as driver
 from sscard.scenario import file_steps as file
@@ -79,6 +80,8 @@ STEPS: Final[tuple[type[Step], ...]] = (
     driver.DriverPurchaseRecords,
     driver_call.Driver,
     driver_call.DriverOptionsStep,
+    disclosure.TraceHides,
+    disclosure.HsmRequest,
     service.Apply,
     service.Supplement,
     service.Operate,

@@ -15,6 +15,11 @@ GET_DATA: Final = b"\xff\xca"
 """CLA INS of the command that a contactless reader answers itself; the card never gets it."""
 
 
+def reader_answers(command: bytes, *, contact: bool) -> bool:
+    """Whether the reader answers a command itself, on this interface of the card."""
+    return not contact and command.startswith(GET_DATA)
+
+
 class ShortAnswer(TransportError):
     """The card answered less than a status word, so whether it executed the command is unknown."""
 

@@ -7,7 +7,7 @@ from sscard.chip.answers import NOT_SUPPORTED, OK, WRONG_LENGTH, wrong_le
 from sscard.chip.engine import PowerError
 from sscard.standard.apdu import LESS_THAN_LE
 from sscard.standard.atr import uid
-from sscard.transport.connection import GET_DATA, Connection
+from sscard.transport.connection import Connection, reader_answers
 
 UID, HISTORICAL_BYTES = b"\x00\x00", b"\x01\x00"
 """P1 P2 of GET DATA."""
@@ -45,7 +45,7 @@ class ContactlessReader:
 
     def transmit(self, command: bytes) -> bytes:
         """Data ‖ SW, of the reader or the chip."""
-        if command[:2] != GET_DATA:
+        if not reader_answers(command, contact=False):
             return self.chip.transmit(command)
         if not self.chip.snapshot().powered:
             raise PowerError("the card has no power: call power_on() first")

@@ -10,7 +10,7 @@ from typing import Final
 from sscard.chip.memory import Moment, PowerLost
 from sscard.errors import CardRemoved, TransportError
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.transport.connection import GET_DATA, Connection
+from sscard.transport.connection import Connection, reader_answers
 
 __all__ = [
     "Armed",
@@ -189,7 +189,7 @@ class FaultyConnection:
         self._demand_card()
         if self._mute:
             raise CardMute(Phrase("the card is mute"))
-        reaches = self._contact or command[: len(GET_DATA)] != GET_DATA
+        reaches = not reader_answers(command, contact=self._contact)
         counting = [armed for armed in self._armed if reaches and armed.counts(command)]
         for armed in counting:
             armed.left -= 1

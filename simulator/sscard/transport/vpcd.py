@@ -193,6 +193,11 @@ class VirtualReaderSlot:
         if not self._on_own_thread():
             self.wait_for(Seat.EMPTY)
 
+    def pause(self, seconds: float) -> None:
+        """Wait as a slow card does, on the slot's own thread; less if the card is removed or the slot stopped."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._inserted is None or self._stopping, seconds)
+
     def wait_for(self, *seats: Seat, timeout: float | None = None) -> bool:
         """Wait until the slot is in one of these states.
 

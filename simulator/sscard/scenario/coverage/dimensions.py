@@ -21,7 +21,7 @@ from sscard.scenario.coverage.facts import (
     GROUNDS,
     HAND_OVERS,
     KEY_VERSIONS,
-    MEMORY_WORN,
+    MEMORY,
     POWER_CUT,
     READ_GRANTED,
     READ_REFUSED,
@@ -136,44 +136,67 @@ def dimensions() -> tuple[Dimension, ...]:
     """Every dimension, in the order of reports."""
     kinds = (Channel, Operation, ApplicantKind)
     return (
-        _dimension(COMMAND_STATUS, Phrase("command × status word"), "command sw", _command_status()),
-        _dimension(KEY_VERSIONS, Phrase("keys × versions"), "key version", _key_versions()),
-        _dimension(FILE_RIGHTS, Phrase("files × rights"), "generation file right", _file_rights()),
-        _dimension(CHOICE_VALUES, Phrase("choices and their values"), "choice value", _choice_values()),
+        _dimension(
+            COMMAND_STATUS,
+            Phrase("command × status word"),
+            ("command", "sw"),
+            _command_status(),
+        ),
+        _dimension(
+            KEY_VERSIONS,
+            Phrase("keys × versions"),
+            ("key", "version"),
+            _key_versions(),
+        ),
+        _dimension(
+            FILE_RIGHTS,
+            Phrase("files × rights"),
+            ("generation", "file", "right"),
+            _file_rights(),
+        ),
+        _dimension(
+            CHOICE_VALUES,
+            Phrase("choices and their values"),
+            ("choice", "value"),
+            _choice_values(),
+        ),
         _dimension(
             TRANSPORTS,
             Phrase("personality × interface × transport"),
-            "personality interface transport",
+            ("personality", "interface", "transport"),
             product(sorted(PRESETS), INTERFACES, TRANSPORT_NAMES),
         ),
         _dimension(
             APPLICANTS,
             Phrase("channel × operation × applicant"),
-            "channel operation applicant",
+            ("channel", "operation", "applicant"),
             product(*([word.value for word in kind] for kind in kinds)),
         ),
-        _dimension(FAULTS, Phrase("faults"), "fault", ((name,) for name in (POWER_CUT, MEMORY_WORN, *READER_FAULTS))),
-        _dimension(GROUNDS, Phrase("grounds of refusal"), "ground", ((rule.value,) for rule in Rule)),
+        _dimension(FAULTS, Phrase("faults"), ("fault",), ((name,) for name in (POWER_CUT, MEMORY, *READER_FAULTS))),
+        _dimension(GROUNDS, Phrase("grounds of refusal"), ("ground",), ((rule.value,) for rule in Rule)),
         _dimension(
             HAND_OVERS,
             Phrase("hand-overs"),
-            "from to",
+            ("from", "to"),
             ((channel.value, to.value) for channel in Channel for to in Channel if _hands_over(channel, to)),
         ),
         _dimension(
-            DRIVER_FUNCTIONS, Phrase("driver functions by PSAM and HSM"), "function by result", _driver_functions()
+            DRIVER_FUNCTIONS,
+            Phrase("driver functions by PSAM and HSM"),
+            ("function", "by", "result"),
+            _driver_functions(),
         ),
         _dimension(
             SEED_CLAUSES,
             Phrase("clauses of the service item"),
-            "clause",
+            ("clause",),
             ((number,) for number in CLAUSES),
             {(number,): title for number, title in CLAUSES.items()},
         ),
         _dimension(
             STANDARD_ITEMS,
             Phrase("items of the test standard"),
-            "item",
+            ("item",),
             ((mark,) for mark in ITEMS),
             {(mark,): item.title for mark, item in ITEMS.items()},
         ),
@@ -185,6 +208,10 @@ def _hands_over(channel: Channel, to: Channel) -> bool:
 
 
 def _dimension(
-    name: str, title: Phrase, axes: str, keys: Iterator[Key] | product[Key], titles: dict[Key, Sayable] | None = None
+    name: str,
+    title: Phrase,
+    axes: tuple[str, ...],
+    keys: Iterator[Key] | product[Key],
+    titles: dict[Key, Sayable] | None = None,
 ) -> Dimension:
-    return Dimension(name, title, tuple(axes.split()), tuple(dict.fromkeys(keys)), titles or {})
+    return Dimension(name, title, axes, tuple(dict.fromkeys(keys)), titles or {})

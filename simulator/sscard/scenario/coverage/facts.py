@@ -58,9 +58,9 @@ UNDECLARED: Final = "undeclared"
 """Not a dimension: a status word that the command does not declare."""
 
 POWER_CUT: Final = "power cut"
-MEMORY_WORN: Final = "memory worn"
-READ_GRANTED, READ_REFUSED = "read granted", "read refused"
-WRITE_GRANTED, WRITE_REFUSED = "write granted", "write refused"
+MEMORY: Final = "memory"
+READ_GRANTED, READ_REFUSED = "read-granted", "read-refused"
+WRITE_GRANTED, WRITE_REFUSED = "write-granted", "write-refused"
 
 FIRST_DATA: Final = 5
 """Index of the first byte of a command's data."""
@@ -183,7 +183,7 @@ class NotedConnection:
             dimension = COMMAND_STATUS if sw in declared.statuses else UNDECLARED
             self.facts.add(Fact(dimension, (command_name(declared), written_word(sw))))
         if sw == SW.MEMORY_FAILURE:
-            self.facts.add(Fact(FAULTS, (MEMORY_WORN,)))
+            self.facts.add(Fact(FAULTS, (MEMORY,)))
         if found.only:
             return
         declared, personality = found.commands[0], self._profile.personality

@@ -79,10 +79,10 @@ BY_PSAM_ONLY: Final = ("iVerifyPIN", "iChangePIN", "iReadDebitRecord")
 
 
 def _driver_items() -> Iterator[StandardItem]:
-    for way, chinese in (("PSAM", "基于PSAM卡"), ("HSM", "基于加密机")):
+    for way, by in (("PSAM", Words("by PSAM", "基于PSAM卡")), ("HSM", Words("by HSM", "基于加密机"))):
         for name, title in DRIVER_TITLES.items():
             if way == "PSAM" or name not in BY_PSAM_ONLY:
-                words = Words(f"{title.english}, by {way}", f"{title.chinese}（{chinese}）")
+                words = Words(f"{title.english}, {by.english}", f"{title.chinese}（{by.chinese}）")
                 yield StandardItem(f"LD/T 6001.5 {name} ({way})", words)
     for name, title in (
         ("PKI_SignData", Words("sign", "签名")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -138,6 +138,14 @@ class Coverage:
         if limit is not None:
             return Entry(key, "partly", count, limit, possible=False)
         return Entry(key, "covered", count)
+
+
+def coverage_of(results: Iterable[ScenarioResult], transport: str) -> Coverage:
+    """The coverage of results that a run had over a transport."""
+    coverage = Coverage(transport)
+    for result in results:
+        coverage.add(result)
+    return coverage
 
 
 @dataclass(frozen=True, slots=True)

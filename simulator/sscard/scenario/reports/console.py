@@ -15,6 +15,7 @@ from rich.text import Text
 
 from sscard.i18n.language import _, padded, say, visible
 from sscard.i18n.phrase import ROW, Phrase
+from sscard.scenario.acceptance import observed, where
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult, StepResult
@@ -50,6 +51,18 @@ def missed_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
         expected=wrong.expected,
         actual=wrong.actual,
     )
+
+
+def remedy_text(step: StepResult, wrong: Mismatch) -> str:
+    """What to write if the observed value is right; empty if no value of the field states it."""
+    value = observed(step.step, wrong)
+    if not value:
+        return ""
+    *outer, name = where(step.step, wrong)
+    stated = f"{name}: {value}"
+    for field in reversed(outer):
+        stated = f"{field}: {{{stated}}}"
+    return _("if this is right, write  {stated}", stated=visible(stated))
 
 
 def reason_text(result: ScenarioResult) -> str:
@@ -158,6 +171,8 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
             Text(visible(mistake.field)), Text(_("expected  {expected}", expected=mistake.expected), style="green")
         )
         table.add_row("", Text(_("got       {actual}", actual=mistake.actual), style="red"))
+        if remedy := remedy_text(step, mistake):
+            table.add_row("", Text(remedy, style="dim"))
     table.add_row(_("proves"), Text(visible(say(scenario.proves))))
     if step.step.note:
         table.add_row(_("note"), Text(visible(step.step.note)))

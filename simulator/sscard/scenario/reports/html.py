@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from sscard.conversation import Event, Exchange
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, visible_lines
@@ -13,22 +14,15 @@ from sscard.scenario.reports.console import MARKS, counts_text, missed_text, rea
 from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult
 from sscard.version import __version__
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 
 def write(results: Sequence[ScenarioResult], seed: int) -> str:
     """The page; failed scenarios are open, passed ones fold out."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # only a run with this report needs it
-
-    environment = Environment(
-        loader=PackageLoader("sscard.scenario.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     counts = Counter(result.verdict for result in results)
     passed, failed, left_out = counts["passed"], counts["failed"], counts[NOT_APPLICABLE]
-    return environment.get_template("report.html.j2").render(
+    return page_template("report.html.j2", _shown).render(
         results=results,
         passed=passed,
         failed=failed,
@@ -49,6 +43,21 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
         plural=Phrase.plural,
         details_of=_details,
     )
+
+
+def page_template(name: str, finalize: Callable[[object], object]) -> Template:
+    """A template of this package; ``finalize`` makes the text of every value."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # only a run with such a report needs it
+
+    environment = Environment(
+        loader=PackageLoader("sscard.scenario.reports"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
 
 
 def _details(event: Event) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from sscard.i18n.phrase import Phrase, Words
 from sscard.scenario.coverage.dimensions import Key
 from sscard.scenario.coverage.facts import COMMAND_STATUS, FILE_RIGHTS, STANDARD_ITEMS
 from sscard.scenario.coverage.measure import Coverage, Entry, Measured, Status
+from sscard.scenario.reports.html import page_template
 from sscard.version import __version__
 
 SIGNS: Final[dict[Status, str]] = {"covered": "✓", "partly": "~", "missing": "✗", "unreachable": "–"}
@@ -146,17 +147,7 @@ def heat(entry: Entry) -> str:
 
 def html_page(coverage: Coverage) -> str:
     """The heat map: one page that needs no network."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # only a run with this report needs it
-
-    environment = Environment(
-        loader=PackageLoader("sscard.scenario.coverage"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=_shown,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("coverage.html.j2").render(
+    return page_template("coverage.html.j2", _shown).render(
         grids=[Grid(part) for part in coverage.measured()],
         coverage=coverage,
         version=__version__,

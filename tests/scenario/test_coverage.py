@@ -1,0 +1,310 @@
+"""What a run covers: exact attribution, the figures of the built-in suite, thresholds, text, JSON and heat map."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import re
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from card import test_pin_commands, test_status_words
+from kit.programs import CommandLine
+from sscard.errors import InvalidValue
+from sscard.i18n.language import speaking
+from sscard.scenario import Scenario, ScenarioResult, run_scenario, run_scenarios
+from sscard.scenario.coverage.dimensions import dimensions
+from sscard.scenario.coverage.facts import MEMORY, POWER_CUT, Fact, addressed, command_name
+from sscard.scenario.coverage.items import ITEMS
+from sscard.scenario.coverage.measure import Coverage, Measured, coverage_of, read_threshold
+from sscard.scenario.coverage.unreachable import PARTLY, UNREACHABLE
+from sscard.scenario.library import FOLDER, builtin_folder
+from sscard.scenario.needs import MEMORY_FAULTS
+from sscard.scenario.reports.coverage import html_page, text_lines
+
+Read = Callable[[str], list[Scenario]]
+NAMES = tuple(dimension.name for dimension in dimensions())
+
+FIGURES = {
+    "command_status": 62,
+    "key_versions": 7,
+    "file_rights": 11,
+    "choice_values": 78,
+    "transports": 5,
+    "applicants": 4,
+    "faults": 8,
+    "grounds": 7,
+    "hand_overs": 0,
+    "driver_functions": 0,
+    "seed_clauses": 17,
+    "standard_items": 0,
+}
+"""What the built-in suite covers, in this process."""
+HEAD = "name: a\nproves: b\n"
+
+
+@pytest.fixture(scope="module")
+def suite() -> list[ScenarioResult]:
+    return run_scenarios()
+
+
+def part(coverage: Coverage, name: str) -> Measured:
+    return next(measured for measured in coverage.measured() if measured.dimension.name == name)
+
+
+def covered(coverage: Coverage, name: str) -> set[tuple[str, ...]]:
+    return {entry.key for entry in part(coverage, name).having("covered")}
+
+
+@pytest.fixture
+def of(read: Read) -> Callable[..., Coverage]:
+    """The coverage of steps; ``head`` are further lines of the scenario."""
+
+    def of(steps: str, head: str = "", transport: str = "local") -> Coverage:
+        return coverage_of(map(run_scenario, read(f"{HEAD}{head}\nsteps:\n{steps}\n")), transport)
+
+    return of
+
+
+# Attribution
+
+
+@pytest.mark.parametrize(
+    ("header", "certificates", "commands", "only"),
+    [
+        ("00200000", False, ["VERIFY (00 20)"], 0),
+        ("00200001", False, ["VERIFY (00 20)"], 0x6A86),
+        ("80200000", False, ["VERIFY (00 20)"], 0x6E00),
+        ("00200181", True, ["VERIFY CERTIFICATE PIN (00 20)"], 0),
+        ("00200000", True, ["VERIFY CERTIFICATE PIN (00 20)"], 0x6A86),
+        ("00D68500", False, ["UPDATE BINARY (00 D6)"], 0),
+        ("04D68500", False, ["UPDATE BINARY (04 D6)"], 0),
+        ("80D68500", False, ["UPDATE BINARY (00 D6)", "UPDATE BINARY (04 D6)"], 0x6E00),
+        ("B0280001", False, ["INITIALIZE FOR LOAD (B0 28)"], 0),
+        ("B0280101", False, ["INITIALIZE FOR PURCHASE (B0 28)"], 0),
+        ("B0280909", False, ["INITIALIZE FOR LOAD (B0 28)", "INITIALIZE FOR PURCHASE (B0 28)"], 0x6A86),
+        ("B0280000", True, [], 0x6E00),
+        ("00FE0000", False, [], 0x6E00),
+    ],
+)
+def test_a_header_belongs_to_the_command_that_it_addresses(
+    header: str, certificates: bool, commands: list[str], only: int
+) -> None:
+    found = addressed(bytes.fromhex(header), certificates)
+    assert sorted(map(command_name, found.commands)) == commands
+    assert found.only == only
+
+
+def test_a_pair_is_covered_by_the_answer_of_the_card(of: Callable[..., Coverage]) -> None:
+    pairs = covered(of("  - verify_pin: 654321\n    sw: 63C5\n    tries: 5"), "command_status")
+    assert ("VERIFY (00 20)", "63Cx") in pairs
+    assert ("VERIFY (00 20)", "9000") not in pairs
+
+
+def test_an_answer_that_the_reader_corrupts_is_the_one_of_the_card(of: Callable[..., Coverage]) -> None:
+    fault = "  - insert:\n  - fault: {corrupted: -2, ins: '84'}\n"
+    steps = f"{fault}  - apdu: 00 84 00 00 08\n    sw: 6F00\n    state: challenge"
+    found = of(steps)
+    assert ("GET CHALLENGE (00 84)", "9000") in covered(found, "command_status")
+    assert ("corrupted",) in covered(found, "faults")
+
+
+def test_another_card_covers_nothing(of: Callable[..., Coverage]) -> None:
+    steps = """  - insert:
+  - fault: {swapped: v1-des}
+  - apdu: 00 84 00 00 08
+    sw: none
+  - power_on:
+  - apdu: 00 B2 01 2C 12
+    data: ...
+"""
+    assert not {key for key in covered(of(steps), "file_rights") if key[0] == "1.0"}
+
+
+def test_a_scenario_that_fails_covers_nothing(of: Callable[..., Coverage]) -> None:
+    found = of("  - verify_pin: 654321")
+    assert found.scenarios == 0
+    assert sum(measured.covered for measured in found.measured()) == 0
+
+
+def test_a_known_issue_covers_nothing(of: Callable[..., Coverage]) -> None:
+    assert of("  - verify_pin: 654321", "known_issue: ABC-1").scenarios == 0
+
+
+def test_keys_rights_and_choices_are_those_of_the_exchanges(of: Callable[..., Coverage]) -> None:
+    found = of("  - read_basic: {version: 3.00}\n    state: RKSSSE", "card: {choices: {key_tries: 15}}")
+    assert covered(found, "key_versions") == {("RKSSSE", "1")}
+    assert ("3.0", "SSSE EF06", "read-granted") in covered(found, "file_rights")
+    assert ("3.0", "SSSE EF06", "read-refused") not in covered(found, "file_rights")
+    values = covered(found, "choice_values")
+    assert ("key_tries", "15") in values
+    assert ("generation", "3.0") in values
+    assert not {value for value in values if value[0] == "reset_pin_status"}  # no reset was sent
+
+
+def test_the_transport_is_that_of_the_run(of: Callable[..., Coverage]) -> None:
+    found = of("  - verify_pin: 123456\n    state: verified", "card: {interface: contactless}", "pcsc")
+    assert covered(found, "transports") == {("v3-sm4", "contactless", "pcsc")}
+
+
+def test_an_item_is_covered_on_every_generation_that_has_it(of: Callable[..., Coverage]) -> None:
+    steps = "  - verify_pin: 123456\n    state: verified"
+    head = "covers: [LD/T 6001.2 function, LD/T 6001.3 10.1, LD/T 32.5 7.3.5, seed 4.3]\n"
+    one = part(of(steps, head), "standard_items")
+    assert {entry.key[0] for entry in one.having("partly")} == {
+        "LD/T 6001.2 function",
+        "LD/T 6001.3 10.1",
+        "LD/T 32.5 7.3",
+    }
+    every = of(steps, head + "card: {personality: [v1-des, v2-3des, v3-sm4]}")
+    assert covered(every, "standard_items") == {("LD/T 6001.2 function",), ("LD/T 32.5 7.3",)}
+    assert [entry.key[0] for entry in part(every, "standard_items").having("partly")] == ["LD/T 6001.3 10.1"]
+    assert covered(every, "seed_clauses") == {("4.3",)}
+
+
+def test_facts_are_kept_without_exchanges_and_through_a_pickle(suite: list[ScenarioResult]) -> None:
+    for result in suite[:20]:
+        again = pickle.loads(pickle.dumps(result.facts))  # noqa: S301 - of this process
+        assert result.without_events().facts == again == result.facts
+        assert all(isinstance(fact, Fact) for fact in again)
+
+
+# The tables
+
+
+def test_the_memory_faults_are_those_of_the_language() -> None:
+    assert (POWER_CUT, MEMORY) == MEMORY_FAULTS
+
+
+def test_what_cannot_be_reached_is_a_key_with_a_reason_in_both_languages() -> None:
+    keys = {dimension.name: set(dimension.keys) for dimension in dimensions()}
+    for name, reasons in UNREACHABLE.items():
+        assert reasons.keys() <= keys[name]
+    assert PARTLY.keys() <= {(mark,) for mark in ITEMS}
+    for reasons in (*UNREACHABLE.values(), PARTLY):
+        assert all(reason.english and reason.chinese for reason in reasons.values())
+
+
+def test_the_unreachable_pairs_are_those_of_the_tests_of_the_card() -> None:
+    tested = {*test_pin_commands.UNREACHABLE, *test_status_words.UNREACHABLE}
+    assert {(command.split(" (")[0], int(sw, 16)) for command, sw in UNREACHABLE["command_status"]} == tested
+
+
+# The built-in suite
+
+
+def test_the_figures_of_the_built_in_suite(suite: list[ScenarioResult]) -> None:
+    found = {measured.dimension.name: measured.covered for measured in coverage_of(suite, "local").measured()}
+    assert found == FIGURES, f"write into FIGURES of {Path(__file__).name}: {json.dumps(found, indent=4)}"
+
+
+def test_nothing_is_reached_that_cannot_be(suite: list[ScenarioResult]) -> None:
+    facts = {fact for result in suite for fact in result.facts}
+    assert not facts & {Fact(name, key) for name, reasons in UNREACHABLE.items() for key in reasons}
+
+
+def test_deleting_a_scenario_lowers_the_figures(tmp_path: Path, suite: list[ScenarioResult]) -> None:
+    files: dict[Fact, set[str]] = {}
+    for result in suite:
+        for fact in result.facts:
+            files.setdefault(fact, set()).add(result.scenario.source)
+    members = Counter(folder_of(source) for source in {result.scenario.source for result in suite})
+    alone, source = next(
+        (fact, source)
+        for fact, (source, *others) in sorted((fact, sorted(sources)) for fact, sources in files.items())
+        if not others and members[folder_of(source)] > 1
+    )
+    shutil.copytree(builtin_folder(), tmp_path / FOLDER)
+    group = tmp_path / folder_of(source)
+    before = coverage_of(run_scenarios(group), "local")
+    (tmp_path / source).unlink()
+    after = coverage_of(run_scenarios(group), "local")
+    assert alone.key in covered(before, alone.dimension) - covered(after, alone.dimension)
+    assert part(after, alone.dimension).covered < part(before, alone.dimension).covered
+
+
+def folder_of(source: str) -> Path:
+    return Path(*Path(source).parts[:2])
+
+
+# Thresholds
+
+
+@pytest.mark.parametrize(
+    ("text", "problem", "remedy"),
+    [
+        ("commandstatus=5", "no dimension 'commandstatus'", "did you mean 'command_status'?"),
+        ("=5", "no dimension ''", "expected one of: "),
+        ("many", "a percentage expected, 0 to 100", "write it as 80 or command_status=80"),
+        ("101", "a percentage expected, 0 to 100", "write it as 80 or command_status=80"),
+        ("faults=nan", "a percentage expected, 0 to 100", "write it as 80 or command_status=80"),
+    ],
+)
+def test_a_threshold_is_a_percentage(text: str, problem: str, remedy: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        read_threshold(text)
+    assert str(caught.value).startswith(f"{problem}\n  {remedy}")
+
+
+def test_a_threshold_counts_what_can_be_covered(suite: list[ScenarioResult]) -> None:
+    measured = coverage_of(suite, "local").measured()
+    status = next(each for each in measured if each.dimension.name == "command_status")
+    assert status.reachable == status.total - len(UNREACHABLE["command_status"])
+    assert read_threshold(f"command_status={status.percent:.4f}").missed(measured) in (
+        None,
+        pytest.approx(status.percent),
+    )
+    assert read_threshold("command_status=100").missed(measured) == pytest.approx(status.percent)
+    assert read_threshold("0").missed(measured) is None
+
+
+# Output
+
+
+def test_the_text_has_every_dimension_and_every_item(suite: list[ScenarioResult]) -> None:
+    text = "\n".join(text_lines(coverage_of(suite, "local")))
+    for dimension in dimensions():
+        assert dimension.title.text in text
+    for mark in ITEMS:
+        assert re.search(rf"^  [✓~✗–] {re.escape(mark)} ", text, re.MULTILINE)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_heat_map_is_one_page_without_network(suite: list[ScenarioResult], language: str) -> None:
+    with speaking(language):
+        page = html_page(coverage_of(suite, "local"))
+    assert f'lang="{language}"' in page
+    assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?![#"'])[^"' >]+""", page)
+    assert "prefers-color-scheme: dark" in page
+    for name in NAMES:
+        assert f'id="{name}"' in page
+    assert ("不可能" in page or "无法覆盖" in page) is (language == "zh")
+
+
+def test_json_has_covered_and_total_of_each_dimension(sscard: CommandLine, tmp_path: Path) -> None:
+    page = tmp_path / "map.html"
+    code, out, err = sscard("coverage", "-k", "puk-once", "--json", "--html", page)
+    content = json.loads(out)
+    assert (code, err, content["schema"]) == (0, "", "sscard.coverage/1")
+    assert page.read_text("utf-8").startswith("<!doctype html>")
+    for name in NAMES:
+        found = content[name]
+        counts = [len(found[status]) for status in ("missing", "partly", "unreachable")]
+        assert found["covered"] + sum(counts) == found["total"] > 0
+    assert {"command": "VERIFY (00 20)", "sw": "6581"} in content["command_status"]["missing"]
+    assert all(entry["reason"] for name in NAMES for entry in content[name]["unreachable"])
+
+
+def test_a_run_prints_the_same_coverage(sscard: CommandLine) -> None:
+    code, alone, _err = sscard("coverage", "-k", "puk-once")
+    assert code == 0
+    code, out, _err = sscard("run", "-k", "puk-once", "--coverage")
+    assert code == 0
+    assert out.endswith(f"\n{alone}")
+    code, out, err = sscard("run", "-k", "puk-once", "--coverage", "--json")
+    assert json.loads(out)["schema"] == "sscard.run/1"
+    assert err.endswith(f"\n{alone}")
