@@ -203,6 +203,14 @@ def check_not_beside(path: Path) -> None:
             )
 
 
+def make_folder(folder: Path) -> None:
+    """Create a folder unless it exists, with those above it; ``InputError`` if that is not possible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
 def create_private(path: Path, content: bytes) -> None:
     """Create a file with a secret for its owner only, with its folder, unless it exists; whole or not at all.
 

@@ -76,6 +76,7 @@ OUTPUTS = {
     "image import": ("image import card.json --force", "-o"),
     "insert": ("insert card.db --force", "--record", "--trace"),
     "farm": ("farm card.db --force",),
+    "coverage": ("coverage good.yaml", "--html"),
     "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html="),
 }
 """Commands that write files: how they are called, and their options for a file."""
@@ -125,7 +126,7 @@ def test_each_command_with_outputs_is_in_the_table() -> None:
             elif any("--force" in parameter.opts for parameter in command.params):
                 yield " ".join((*names, name))
 
-    assert {*forced(app), "run"} == OUTPUTS.keys()
+    assert {*forced(app), "coverage", "run"} == OUTPUTS.keys()
 
 
 @pytest.mark.parametrize(
@@ -141,6 +142,7 @@ def test_each_command_with_outputs_is_in_the_table() -> None:
         ("farm one.jsonl folder --force", "--record ."),
         ("farm card.txt --force", "--trace ."),
         ("apdu card.db 00 --force", "--trace sscard.toml"),
+        ("coverage suite", "--html suite/good.yaml"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

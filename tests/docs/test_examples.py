@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from kit.documents import Block, Document, Reader, blocks, check, commands, documents
+from kit.pcsc import demand_pcsc
 from kit.waiting import PATIENCE, until
-from sscard.errors import MissingPart
-from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
+from sscard.transport.pcscd import PrivatePcscd
 
 WITH_BLOCKS = [document for document in documents() if document.blocks() and not document.name.startswith("examples/")]
 """``tests/examples`` runs the examples."""
@@ -31,11 +31,7 @@ def replaced(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     if not any(block.mark == "pcscd" for block in document.blocks()):
         yield hsm
         return
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
+    demand_pcsc()
     with PrivatePcscd(name="Virtual PCD", timeout=PATIENCE) as daemon:
         port = daemon.port(0)
         yield {"Virtual PCD 00 00": daemon.reader_name(0), "sscard insert": f"sscard insert --port {port}"}

@@ -10,6 +10,7 @@ import kit
 from kit.counter import ALL, CARD, Counter, ok, psam_of
 from sscard.driver.api import DriverOptions, Readers, SSCardDriver
 from sscard.driver.hoststrings import CardHolderBase
+from sscard.driver.station import InternalAuth
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
@@ -81,7 +82,9 @@ def test_a_device_serial_that_would_break_the_string_is_refused(serial: str, con
 @by_personality
 def test_a_driver_that_authenticates_3_0_cards_only(personality: str, given: str, contact: bool) -> None:
     """[OC-44]: fields 5 to 8 of 1.0 and 2.0 cards are empty, and Step2 takes any pKey."""
-    counter = Counter(personality, contact=contact, internal_authentication="3.0", device_serial="DEV00001")
+    counter = Counter(
+        personality, contact=contact, internal_authentication=InternalAuth.ONLY_3, device_serial="DEV00001"
+    )
     asked = ok(counter.driver.iReadCardBas_HSM_Step1(counter.type))
     head = f"510100|{HISTORICAL}|{counter.algorithm}|{CODE}|"
     genuine = any(name.startswith("INTERNAL AUTHENTICATION") for name in counter.sent())

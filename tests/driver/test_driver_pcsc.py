@@ -16,17 +16,17 @@ import pytest
 
 import kit
 from kit.counter import ALL, CARD, PAY, ok
+from kit.pcsc import demand_pcsc
 from kit.waiting import PATIENCE
 from sscard.driver.api import Readers, SSCardDriver
 from sscard.driver.hoststrings import CardHolderBase
-from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
 from sscard.issuer.psam import issue_psam
 from sscard.terminal.pinpad import ScriptedPad
 from sscard.terminal.psam import Psam
 from sscard.transport.pcsc import PcscConnection, wait_for_card
-from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
+from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.vpcd import VirtualReaderSlot
 
 CARD_READER, PSAM_READER, SPARE_READER = 0, 1, 2
@@ -118,11 +118,7 @@ def over_pcsc(personality: str, contact: bool) -> Outcome:
 @pytest.fixture(scope="module")
 def pool() -> Iterator[ProcessPoolExecutor]:
     """A process with a daemon."""
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pcsc()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
         process.submit(start_daemon).result()
         yield process

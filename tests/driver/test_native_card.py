@@ -20,15 +20,16 @@ from click.testing import CliRunner
 import kit
 from kit import native as native_kit
 from kit.native import command, run
+from kit.pcsc import demand_pcsc
 from kit.programs import ENDS
 from kit.waiting import PATIENCE
 from sscard.cli.app import app
 from sscard.driver import native
 from sscard.driver.errors import describe
-from sscard.errors import InputError, MissingPart
+from sscard.errors import InputError
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.standard.encoding import encode_pin
-from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
+from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.vpcd import Seat, VirtualReaderSlot
 
 pytestmark = pytest.mark.skipif(
@@ -217,11 +218,7 @@ def test_a_server_that_listens_elsewhere_is_not_found(image: Path, place: str, c
 @pytest.fixture
 def reader() -> Iterator[str]:
     """A reader of a private daemon, with a card in it."""
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
+    demand_pcsc()
     with PrivatePcscd() as pcscd, VirtualReaderSlot(pcscd.port(0), kit.card_of("v3-sm4").chip(Random(1))) as slot:
         assert slot.wait_for(Seat.SEATED, timeout=PATIENCE)
         yield pcscd.reader_name(0)

@@ -236,6 +236,8 @@ def test_text_longer_than_its_buffer_in_the_chosen_encoding_is_refused(place: st
     """512 bytes hold it in GBK and not in UTF-8: it is never cut."""
 
     class Wordy:
+        reason = ""
+
         def iVerifyPIN(self, iType: int) -> tuple[int, str]:  # noqa: N802, N803 - a function of the driver
             return 0, "张" * (200 + iType)
 
@@ -243,13 +245,12 @@ def test_text_longer_than_its_buffer_in_the_chosen_encoding_is_refused(place: st
             pass
 
     server = serve_driver(Wordy(), place)  # type: ignore[arg-type]
-    with server, in_thread(lambda: server.serve_forever(0.01)):
+    with server, in_thread(lambda: server.serve_forever(0.01), server.shutdown):
         for charset, longest in (("GBK", 255), ("UTF-8", 170)):
             with Line(place, f"sscard-driver\t1\t{charset}\n".encode()) as line:
                 for count in (longest, longest + 1):
                     answer = line.ask(f"iVerifyPIN\t{count - 200}\n".encode()).decode(charset)
                     assert answer == (f"0\t{'张' * count}\n" if count == longest else f"-42\t{describe(LENGTH)}\n")
-        server.shutdown()
 
 
 def test_a_mistake_in_the_driver_ends_the_connection_and_nothing_else(place: str) -> None:

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
 import kit
 from kit.counter import ok
 from kit.native import Line
+from kit.pcsc import demand_pcsc
 from kit.programs import running
 from kit.waiting import PATIENCE
 from sscard.driver.api import Readers, SSCardDriver
+from sscard.driver.libraries import DRIVERS
 from sscard.driver.station import following_psam
-from sscard.errors import MissingPart
 from sscard.issuer import builtin_keys, issue_card
 from sscard.issuer.cardfile import save_card
 from sscard.issuer.psam import issue_psam
 from sscard.issuer.psamfile import load_psam, save_psam
 from sscard.terminal.pinpad import ScriptedPad
 from sscard.transport.connection import Connection
-from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
+from sscard.transport.pcscd import PrivatePcscd
 
 CITIES = ("410400", "510100", "410400", "110100")
 
@@ -97,11 +99,7 @@ def test_a_psam_file_keeps_its_counters_from_one_service_to_the_next(card: Path,
 @pytest.mark.slow
 def test_a_psam_file_in_a_pc_sc_reader_serves_a_driver(card: Path, psam: Path) -> None:
     """Card and PSAM in two readers by ``sscard insert``."""
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
+    demand_pcsc()
     with PrivatePcscd(2, timeout=PATIENCE) as daemon:
         ports = [daemon.port(number) for number in range(2)]
         with (
@@ -117,3 +115,22 @@ def test_a_psam_file_in_a_pc_sc_reader_serves_a_driver(card: Path, psam: Path) -
             with driver_of(*urls, kit.PIN, kit.PIN, kit.PIN, **daemon.environment) as line:
                 assert buy_and_reset(line) == "00000001"
     assert load_psam(psam).snapshot().sequences["SM4"] == 2
+
+
+@pytest.mark.parametrize("moved", ["card.db", "psam.db"])
+@pytest.mark.parametrize(
+    ("listen", "opened", "parameters"), [("tcp:0", Line, ("3",)), ("ws:0", DRIVERS.open, ([3],))], ids=["tcp", "ws"]
+)
+def test_the_log_states_why_a_file_that_was_moved_cannot_be_used(
+    card: Path, psam: Path, moved: str, listen: str, opened: Callable[[str], Any], parameters: tuple[Any, ...]
+) -> None:
+    with running("driver", "serve", card, "--psam", psam, "--listen", listen) as program:
+        with opened(program.line_with("driver at ").split()[-1]) as driver:
+            assert ok(driver.call("iReadCardBas", *parameters))
+            (card.parent / moved).rename(card.parent / "moved.db")
+            assert driver.call("iReadCardBas", *parameters)[0] == -11
+        lines = program.end()[1].splitlines()
+    assert [line.partition(" ")[2] for line in lines if "iReadCardBas" in line] == [
+        "iReadCardBas 0",
+        f"iReadCardBas -11 {card.parent / moved}: was deleted or moved while it was in use",
+    ]

@@ -8,18 +8,14 @@ from collections.abc import Iterator
 import pytest
 
 from kit.bench import Bench
+from kit.pcsc import demand_pcsc
 from kit.programs import running
-from sscard.errors import MissingPart
-from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
+from sscard.transport.pcscd import PrivatePcscd
 
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
+    demand_pcsc()
     token = tmp_path_factory.mktemp("hsm") / "token"
     with PrivatePcscd() as daemon, running("hsm", "serve", "--port", 0, "--token-file", token) as service:
         url = service.line_with("HSM at ").split()[2].rstrip(",")

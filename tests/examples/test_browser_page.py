@@ -17,14 +17,14 @@ import pytest
 
 import kit
 from kit.native import serving
+from kit.pcsc import demand_pcsc
 from kit.programs import running
 from kit.waiting import PATIENCE, in_thread
 from sscard.driver.errors import Code
-from sscard.errors import MissingPart
 from sscard.issuer import Card, issue_card
 from sscard.standard.encoding import encode_pin
 from sscard.transport.pcsc import wait_for_card
-from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
+from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.vpcd import VirtualReaderSlot
 
 pytest.importorskip("websockets", reason="websockets is not installed: pip install 'sscard[server]'")
@@ -66,11 +66,7 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def pcscd() -> Iterator[PrivatePcscd]:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
+    demand_pcsc()
     with PrivatePcscd(len(PERSONALITIES), timeout=PATIENCE) as daemon:
         yield daemon
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from kit.pcsc import demand_pcsc
 from kit.waiting import PATIENCE
-from sscard.errors import MissingPart
 from sscard.hsm import SoftHsm
 from sscard.issuer.cardfile import load_card
 from sscard.terminal import CardSession, WrongPin
 from sscard.transport.pcsc import PcscConnection, wait_for_card
-from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
+from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.virtualsmartcard import FOLDER
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -31,14 +31,10 @@ def test_the_pytest_suite_passes(pytester: pytest.Pytester) -> None:
 
 
 def test_our_card_is_served_by_the_virtual_icc_and_stays_in_its_file(tmp_path: Path) -> None:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
     pytest.importorskip("Crypto", reason="pip install 'sscard[virtualsmartcard]'")
     if not Path(FOLDER).exists():
         pytest.skip("the virtualsmartcard package is not installed: sudo apt-get install vsmartcard-vpicc")
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
+    demand_pcsc()
     file = tmp_path / "card.db"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([FOLDER, os.environ.get("PYTHONPATH", "")])}
     with PrivatePcscd() as daemon:

@@ -219,9 +219,9 @@ AS_IT_IS = {
     "<ScriptedPad, {} entries left>": "for programmers",
     "no such operation; there are {}": "for programs, over HTTP",
     "the service's token is missing or wrong": "for programs, over HTTP",
-    "POST {}/v1/{} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
+    "POST {}{}{} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nContent-Type: application/json\r\n"
     "Content-Length: {}\r\n\r\n{}": "HTTP",
-    "/v1/{operation:path}": "a path of HTTP",
+    "{}{operation:path}": "a path of HTTP",
     "whether the service runs": "of the OpenAPI document",
     "refused, with the reason": "of the OpenAPI document",
     "at most {} bytes": "for programs, over HTTP",

@@ -57,6 +57,7 @@ def test_a_psam_comes_back_from_its_file_as_it_was_issued(tmp_path: Path, level:
     save_psam(issued, tmp_path / "psam.db")
     loaded = load_psam(tmp_path / "psam.db")
     assert loaded.snapshot() == issued.snapshot()
+    assert loaded.level == issued.level == level
     assert (loaded.memory.numbers, loaded.memory.strings) == (issued.memory.numbers, issued.memory.strings)
     assert loaded.profile.__reduce__() == issued.profile.__reduce__()
 

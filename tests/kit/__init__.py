@@ -10,6 +10,7 @@
 ``waiting``          waiting for a condition, work in a thread
 ``documents``        the Markdown files, and a reader who types their commands
 ``vpcd_driver``      the reader's end of the vpcd wire, and a card that echoes
+``pcsc``             what a test with PC/SC needs on this machine
 ``fake_scard``       pyscard with one reader, whose answers a test chooses
 ``command_sheet``    the status words of each command, from the sheet
 ``file_sheet``       files, rights and keys, from the sheet

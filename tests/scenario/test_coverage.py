@@ -30,10 +30,10 @@ Read = Callable[[str], list[Scenario]]
 NAMES = tuple(dimension.name for dimension in dimensions())
 
 FIGURES = {
-    "command_status": 62,
-    "key_versions": 7,
-    "file_rights": 11,
-    "choice_values": 78,
+    "command_status": 219,
+    "key_versions": 153,
+    "file_rights": 377,
+    "choice_values": 97,
     "transports": 5,
     "applicants": 4,
     "faults": 8,
@@ -41,7 +41,7 @@ FIGURES = {
     "hand_overs": 0,
     "driver_functions": 0,
     "seed_clauses": 17,
-    "standard_items": 0,
+    "standard_items": 25,
 }
 """What the built-in suite covers, in this process."""
 HEAD = "name: a\nproves: b\n"
@@ -144,6 +144,42 @@ def test_keys_rights_and_choices_are_those_of_the_exchanges(of: Callable[..., Co
     assert ("key_tries", "15") in values
     assert ("generation", "3.0") in values
     assert not {value for value in values if value[0] == "reset_pin_status"}  # no reset was sent
+
+
+def test_an_ef_that_a_binary_command_names_is_the_current_one(of: Callable[..., Coverage]) -> None:
+    steps = """  - authenticate: {key: RKSSSE}
+    state: RKSSSE
+  - apdu: 00 B0 87 00 02
+    data: ...
+  - apdu: 00 B0 00 00 02
+    data: ...
+  - apdu: 00 D6 00 00 01 00
+    sw: 6982
+"""
+    rights = covered(of(steps), "file_rights")
+    assert {("3.0", "SSSE EF07", "read-granted"), ("3.0", "SSSE EF07", "write-refused")} <= rights
+    assert not {key for key in rights if key[2] == "write-refused" and key[1] != "SSSE EF07"}
+
+
+def test_a_driver_function_succeeds_with_its_last_step_and_is_refused_by_its_code(of: Callable[..., Coverage]) -> None:
+    steps = """  - driver_unblock_pin: {by: hsm}
+    tries: 6
+  - driver_unblock_pin: {card: other}
+    code: -22
+"""
+    assert covered(of(steps, "card: {tries_left: 0}"), "driver_functions") == {
+        ("iUnblockPIN", "HSM", "success"),
+        ("iUnblockPIN", "PSAM", "refusal"),
+    }
+
+
+def test_a_case_covers_its_applicant_once_it_is_operated_and_a_refusal_its_grounds(of: Callable[..., Coverage]) -> None:
+    accepted = "  - apply: {channel: online, reason: forgotten}\n"
+    assert not covered(of(accepted), "applicants")
+    operated = accepted + "  - operate: {new: 246810}\n    state: PUK\n"
+    assert covered(of(operated), "applicants") == {("online", "reset", "citizen")}
+    refused = "  - apply: {channel: window}\n    stage: refused\n    grounds: [reason]\n"
+    assert covered(of(refused), "grounds") == {("reason",)}
 
 
 def test_the_transport_is_that_of_the_run(of: Callable[..., Coverage]) -> None:

@@ -7,22 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from kit.broken import EXPANSION, GROUP, HEAD, expanded
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, say, speaking
 from sscard.issuer import preset
 from sscard.scenario import read_scenario, run_scenario
 from sscard.scenario.expansion import MOST_STEPS
 from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE
-
-HEAD = "name: a\nproves: b\n"
-GROUP = """groups:
-  wrong:
-    parameters: [pin]
-    steps:
-      - verify_pin: ${pin}
-        sw: 63C(max - 1)
-        tries: max - 1
-"""
 
 
 def results(path: Path, **given):
@@ -109,59 +100,10 @@ def test_captured_values_are_used_by_later_steps(run):
     assert result.verdict == "passed"
 
 
-REFUSED = {
-    "an unknown variable": ("variables: {pin: 123456}\nsteps:\n  - verify_pin: ${pim}\n", 5, "'pim'", "'pin'"),
-    "a variable captured later": (
-        "steps:\n  - apdu: ${rnd}\n  - get_challenge: 8\n    state: challenge\n    capture: {rnd: data}\n",
-        4,
-        "'rnd'",
-        "variables",
-    ),
-    "an unknown name in an expression": ("steps:\n  - reset:\n    tries: maxi - 1\n", 5, "'maxi'", "'max'"),
-    "an expression below zero": ("steps:\n  - reset:\n    tries: max - 7\n", 5, "greater than or equal to 0", ""),
-    "a call in an expression": ("steps:\n  - reset:\n    tries: open(1)\n", 5, "no expression", "max - 1"),
-    "a status word of 16 tries": ("steps:\n  - reset:\n    sw: 63C(max + 10)\n", 5, "not 16", ""),
-    "no rows": ("with: []\nsteps:\n  - reset:\n", 3, "no rows", "list of rows"),
-    "rows with other fields": ("with: [{a: 1}, {b: 1}]\nsteps:\n  - reset:\n", 3, "first row", "same fields"),
-    "a table of another kind": ("with: rows.xlsx\nsteps:\n  - reset:\n", 3, "no table", ".csv"),
-    "a field of the table that is a variable": (
-        "variables: {a: 1}\nwith: [{a: 1}]\nsteps:\n  - reset:\n",
-        3,
-        "'a' is a field",
-        "rename",
-    ),
-    "an unknown group": (f"{GROUP}steps:\n  - use: wong\n", 11, "'wong'", "'wrong'"),
-    "a group without its parameter": (f"{GROUP}steps:\n  - use: wrong\n", 11, "needs the parameter 'pin'", "pin: …"),
-    "an unknown parameter": (
-        f"{GROUP}steps:\n  - use: wrong\n    with: {{pin: 1234, pim: 1}}\n",
-        12,
-        "'pim'",
-        "'pin'",
-    ),
-    "an expectation at a group": (f"{GROUP}steps:\n  - use: wrong\n    sw: 9000\n", 12, "'sw'", "steps of the group"),
-    "a group that uses itself": ("groups: {a: {steps: [{use: a}]}}\nsteps:\n  - use: a\n", 3, "uses itself", ""),
-    "a capture of no value": (
-        "steps:\n  - reset:\n    capture: {a: 'data[x]'}\n",
-        5,
-        "nothing to capture",
-        "data[0:8]",
-    ),
-    "a capture without a name": ("steps:\n  - reset:\n    capture: {1a: data}\n", 5, "not a name", "letters"),
-    "a time without a unit": ("steps:\n  - reset:\n    within: 200\n", 5, "not a time", "200 ms"),
-    "an unknown need": ("needs: {pin_trys: 3}\nsteps:\n  - reset:\n", 3, "'pin_trys'", "'pin_tries'"),
-    "a need without a value": ("needs: {pin_tries: 90-95}\nsteps:\n  - reset:\n", 3, "no value of the choice", ""),
-    "a need of an unknown key": ("needs: {keys: PUKK}\nsteps:\n  - reset:\n", 3, "'PUKK'", "'PUK'"),
-    "a need that the card has not": ("needs: {generation: 1.0}\nsteps:\n  - reset:\n", 3, "needs generation", "needs:"),
-    "an unknown severity": ("severity: high\nsteps:\n  - reset:\n", 3, "'critical'", ""),
-    "an unknown mark": ("covers: [OC-1, LD/T 6001.3 7.9]\nsteps:\n  - reset:\n", 3, "'LD/T 6001.3 7.9'", "LD/T 6001.3"),
-    "a name in one language": ("needs: {}\nsteps:\n  - reset:\n", 1, "not a text", "{en: …, zh: …}"),
-}
-
-
-@pytest.mark.parametrize(("text", "line", "problem", "remedy"), REFUSED.values(), ids=REFUSED)
-def test_refuses(write, text, line, problem, remedy):
-    head = HEAD if problem != "not a text" else "name: {en: a}\nproves: b\n"
-    error = error_of(write, head + text)
+@pytest.mark.parametrize("name", EXPANSION)
+def test_refuses(write, name):
+    _text, line, problem, remedy = EXPANSION[name]
+    error = error_of(write, expanded(name))
     assert error.file.endswith("scenario.yaml")
     assert error.line == line
     assert error.column

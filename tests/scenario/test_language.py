@@ -4,77 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from kit.broken import HEAD, STRUCTURE
 from sscard.errors import InputError
 from sscard.i18n.language import say
 
-HEAD = "name: a\nproves: b\n"
-STEPS = f"{HEAD}steps:\n"
 
-REFUSED = {
-    "unknown field of a step": (f"{STEPS}  - verify_pin: 123456\n    trys: 5\n", 5, 5, "'trys'", "'tries'"),
-    "unknown field of a scenario": ("name: a\nprooves: b\nsteps: []\n", 2, 1, "'prooves'", "'proves'"),
-    "unknown field of a card": (f"{HEAD}card:\n  pins: 1\nsteps: [x]\n", 4, 3, "'pins'", "'pin'"),
-    "unknown field of an argument": (f"{STEPS}  - change_pin: {{odl: 1}}\n", 4, 18, "'odl'", "'old'"),
-    "unknown verb": (f"{STEPS}  - verify_pn: 123456\n", 4, 5, "'verify_pn'", "'verify_pin'"),
-    "two verbs": (f"{STEPS}  - reset:\n    insert:\n", 5, 5, "reset, insert", "a separate step for each"),
-    "no verb": (f"{STEPS}  - sw: 9000\n", 4, 5, "without a verb", "verify_pin"),
-    "a value for a verb that takes none": (f"{STEPS}  - insert: now\n", 4, 5, "takes no value", "colon only"),
-    "no steps": (f"{HEAD}steps: []\n", 3, 1, "at least 1", ""),
-    "a field missing": ("name: a\nsteps: [x]\n", 1, 1, "'proves' is missing", "proves:"),
-    "an argument missing": (f"{STEPS}  - change_pin: {{old: 123456}}\n", 4, 5, "change_pin.new", "new:"),
-    "a duplicate key": (f"{STEPS}  - reset:\n    sw: 9000\n    sw: 6982\n", 6, 5, "'sw' is given twice", "keep one"),
-    "a hex digit that is none": (f"{STEPS}  - apdu: 00 20 0G\n", 4, 5, "position 6", "pairs of hex"),
-    "an odd hex digit": (f"{STEPS}  - apdu: 00 2\n", 4, 5, "3 hex digits", "pairs of hex"),
-    "a status word too short": (f"{STEPS}  - reset:\n    sw: 63\n", 5, 5, "status word", "63C5"),
-    "a status word in letters": (f"{STEPS}  - reset:\n    sw: 63CX\n", 5, 5, "position 4", "hex"),
-    "data that is no pattern": (f"{STEPS}  - reset:\n    data: 3B ?\n", 5, 5, "data", "hex"),
-    "tries in words": (f"{STEPS}  - reset:\n    tries: six\n", 5, 5, "integer", ""),
-    "an unknown state": (f"{STEPS}  - reset:\n    state: verifed\n", 5, 5, "'verifed'", "'verified'"),
-    "ready and not": (f"{STEPS}  - reset:\n    state: [ready, verified]\n", 5, 5, "not a state", "ready alone"),
-    "an unknown key": (f"{STEPS}  - authenticate: {{key: PUKK}}\n", 4, 20, "'PUKK'", "'PUK'"),
-    "text for fields": (f"{STEPS}  - authenticate: PUK\n", 4, 5, "fields expected", "key"),
-    "an unknown reason": (f"{STEPS}  - apply: {{reason: lost}}\n", 4, 13, "'leaked', 'forgotten' or 'locked'", ""),
-    "an unknown personality": (f"{HEAD}card: {{personality: v3-sm5}}\nsteps:\n  - reset:\n", 3, 8, "v3-sm5", "v3-sm4"),
-    "an unknown choice": (
-        f"{HEAD}card:\n  choices:\n    pin_trys: 3\nsteps:\n  - reset:\n",
-        5,
-        5,
-        "pin_trys",
-        "pin_tries",
-    ),
-    "a choice out of range": (f"{HEAD}card:\n  choices:\n    pin_tries: 99\nsteps:\n  - reset:\n", 5, 5, "15", ""),
-    "too many tries left": (f"{HEAD}card:\n  tries_left: 7\nsteps:\n  - reset:\n", 4, 3, "limit", "0 to 6"),
-    "a false ID number": (
-        f"{HEAD}card:\n  holder:\n    name: 试\n    id_number: 1\nsteps:\n  - reset:\n",
-        6,
-        5,
-        "identity number",
-        "GB 11643",
-    ),
-    "a name the card cannot hold": (
-        f"{HEAD}card:\n  holder:\n    name: 😀\n    id_number: 1\nsteps:\n  - reset:\n",
-        5,
-        5,
-        "does not fit",
-        "GBK",
-    ),
-    "a name with a tab": (
-        f'{HEAD}card:\n  holder:\n    name: "A\\tB"\n    id_number: 1\nsteps:\n  - reset:\n',
-        5,
-        5,
-        "control characters",
-        "without line breaks",
-    ),
-    "a step that is no mapping": (f"{STEPS}  - insert\n", 4, 5, "colon", "insert:"),
-    "a list of scenarios": ("- name: a\n", 1, 1, "not a scenario", "left margin"),
-    "plain text": ("just text\n", 1, 1, "not a scenario", "left margin"),
-    "not YAML": (f"{STEPS}  - [x\n", 5, 1, "not valid YAML", ""),
-    "an empty file": ("", 0, 0, "is empty", ""),
-    "a file that refers to itself": ("name: &a [*a]\n", 1, 11, "refers to itself", "aliases"),
-}
-
-
-@pytest.mark.parametrize(("text", "line", "column", "problem", "remedy"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize(("text", "line", "column", "problem", "remedy"), STRUCTURE.values(), ids=STRUCTURE)
 def test_refuses(read, text, line, column, problem, remedy):
     with pytest.raises(InputError) as caught:
         read(text)

@@ -51,6 +51,11 @@ def test_a_try_that_is_spent_must_be_named(run: Run) -> None:
     assert "PIN: expected 6 tries, got 5" in problem(run(CHANGE.replace("    spends: [PIN]\n", "")))
 
 
+def test_the_steps_within_may_compute_numbers(run: Run) -> None:
+    changed = CHANGE.replace("tries: 6", "tries: max").replace("tries_left: 6", "tries_left: max")
+    assert run(changed).passed
+
+
 def test_each_alternative_must_occur(run: Run) -> None:
     added = "      third: [{verify_pin: 111111, state: verified}]\n- verify_pin"
     assert problem(run(CHANGE.replace("- verify_pin", added, 1))) == "after no cut the card is as in third"

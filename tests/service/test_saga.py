@@ -114,6 +114,18 @@ def test_a_memory_that_fails_leaves_the_case_in_doubt_until_the_card_is_read(rea
     assert at.acts.count(Act.RESUMED) == 1
 
 
+@pytest.mark.parametrize(("position", "sw"), [(0, 0x6F00), (1, 0x90FF)])
+def test_an_answer_that_says_nothing_about_the_pin_leaves_the_case_in_doubt(position: int, sw: int) -> None:
+    """6F00 is a general error besides the answer to GET RESPONSE; the change was done here."""
+    at = Counter(Reason.LEAKED)
+    at.reader.arm(Corrupted(position), ins=0x5E)
+    answer = at.operate()
+    assert isinstance(answer, NotDone)
+    assert (answer.sw, at.changed) == (sw, True)
+    assert (at.case.in_doubt, at.acts[-1]) == (True, Act.NOTED)
+    assert at.operate() == Operated(Reason.LEAKED.operation)
+
+
 @pytest.mark.parametrize("used", range(6))
 @pytest.mark.parametrize("happened", [True, False])
 def test_a_change_in_doubt_never_costs_the_last_try(used: int, happened: bool) -> None:

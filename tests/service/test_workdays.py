@@ -60,6 +60,8 @@ YEAR = "  2099:\n    notice: n\n"
     ("year", "line", "problem"),
     [
         ("  26: {notice: n, off: [0026-01-01]}\n", 1, "26 is not a year"),
+        ("  -999: {notice: n}\n", 1, "-999 is not a year"),
+        ("  10000: {notice: n}\n", 1, "10000 is not a year"),
         (f"{YEAR}    off:\n      - 2099-10-01\n      - 2098-10-02\n", 0, "2098-10-02 is not in 2099"),
         (f"{YEAR}    off: []\n    worked:\n      - 2099-10-03\n      - 2099-10-02\n", 6, "neither a Saturday"),
         (f"{YEAR}    off: [2099-10-03]\n    worked: [2099-10-03]\n", 1, "is under 'off' and under 'worked'"),

@@ -10,12 +10,12 @@ from random import Random
 import pytest
 
 import kit
+from kit.pcsc import demand_pcscd, demand_pyscard
 from kit.waiting import PATIENCE
-from sscard.errors import MissingPart
 from sscard.issuer import Card
 from sscard.transport.connection import Connection
 from sscard.transport.pcsc import PcscConnection, wait_for_card
-from sscard.transport.pcscd import MAX_READERS, PrivatePcscd, check_private_pcscd
+from sscard.transport.pcscd import MAX_READERS, PrivatePcscd
 from sscard.transport.vpcd import VirtualReaderSlot
 
 _turns = count()
@@ -23,16 +23,13 @@ _turns = count()
 
 @pytest.fixture(scope="session", autouse=True)
 def _private_pcscd_can_be_had() -> None:
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
+    demand_pcscd()
 
 
 @pytest.fixture(scope="session")
 def pcscd(_private_pcscd_can_be_had: None) -> Iterator[PrivatePcscd]:
     """A private daemon with 16 readers and pyscard to talk to it."""
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pyscard()
     with PrivatePcscd(MAX_READERS, timeout=PATIENCE) as daemon:
         yield daemon
 

@@ -14,6 +14,7 @@ from random import Random
 import pytest
 
 import kit
+from kit.pcsc import demand_pyscard
 from kit.programs import ENDS, run, running
 from kit.waiting import PATIENCE
 from sscard.issuer import issue_card
@@ -54,7 +55,7 @@ def cards(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize("processes", [1, 3])
 def test_four_readers_are_used_at_once_by_pyscard(cards: Path, processes: int) -> None:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pyscard()
     pins = [f"11110{number}" for number in range(4)]
     with running("farm", cards, "--readers", 4, "--processes", processes) as farm:
         word, _, setting = farm.line().strip().partition(" ")
@@ -123,7 +124,7 @@ def ask(socket: str, *commands: str) -> dict[str, list[str]]:
 @pytest.mark.parametrize("as_json", [True, False])
 def test_more_cards_than_a_daemon_has_readers(tmp_path: Path, as_json: bool) -> None:
     """The table has the socket of each reader; each card has its own identification code."""
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pyscard()
     count = MAX_READERS + 2
     for number in range(1, count + 1):
         save_card(issue_card(seed=1, number=number), tmp_path / f"card-{number:02d}.db")
@@ -155,7 +156,7 @@ def test_more_cards_than_a_daemon_has_readers(tmp_path: Path, as_json: bool) -> 
 
 @pytest.mark.slow
 def test_seed_fault_and_files_are_those_of_each_card(cards: Path, tmp_path: Path) -> None:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pyscard()
     known = run("apdu", cards / "card-0.db", CHALLENGE, "--raw", "--seed", 7).stdout.replace(" ", "").strip()
     folder = tmp_path / "talks"
     arguments = (*(cards / f"card-{number}.db" for number in range(2)), "--seed", 7, "--delay", "card")
@@ -186,7 +187,7 @@ def test_seed_fault_and_files_are_those_of_each_card(cards: Path, tmp_path: Path
 
 @pytest.mark.slow
 def test_a_swap_and_a_removal_in_a_farm(cards: Path) -> None:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pyscard()
     faults = ("--fault", "swapped=v1-des@1", "--fault", "removed=after@3")
     with running("farm", cards / "card-0.db", *faults, "--json") as farm:
         content = json.loads("".join(iter(farm.line, "}\n")) + "}")
@@ -201,7 +202,7 @@ def test_a_swap_and_a_removal_in_a_farm(cards: Path) -> None:
 
 @pytest.mark.slow
 def test_a_fault_that_cannot_damage_its_answer_is_reported_and_the_farm_serves_on(cards: Path) -> None:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pyscard()
     faults = ("--fault", "corrupted=200@1", "--fault", "truncated=257@2")
     with running("farm", cards, "--readers", 2, *faults, "--json") as farm:
         content = json.loads("".join(iter(farm.line, "}\n")) + "}")
@@ -240,7 +241,7 @@ def test_two_cards_of_one_name_have_no_file_each(cards: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("end", ENDS)
 def test_a_program_reads_which_reader_has_which_card(cards: Path, end: signal.Signals) -> None:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pyscard()
     with running("farm", cards, "--readers", 2, "--json") as farm:
         content = json.loads("".join(iter(farm.line, "}\n")) + "}")
         assert content["schema"] == "sscard.farm/1"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.pcsc import demand_pyscard
 from kit.waiting import until
 from sscard.transport.pcscd import DaemonFailed, PrivatePcscd
 from sscard.transport.ports import listening_ports
@@ -125,7 +126,7 @@ def test_a_killed_daemon_starts_again_in_the_same_place() -> None:
 
 
 def test_daemons_one_after_another_serve_one_process() -> None:
-    pytest.importorskip("smartcard", reason="pyscard is not installed: pip install 'sscard[pcsc]'")
+    demand_pyscard()
     said = subprocess.check_output([sys.executable, "-c", ONE_AFTER_ANOTHER], text=True).splitlines()  # noqa: S603
     assert [line.split(",")[:2] for line in said] == [[f"{name} 01 00 00", f"{name} 01 00 01"] for name in "ABC"]
 

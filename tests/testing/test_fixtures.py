@@ -7,9 +7,8 @@ from importlib import resources
 
 import pytest
 
+from kit.pcsc import demand_pcsc, demand_pyscard
 from kit.waiting import PATIENCE
-from sscard.errors import MissingPart
-from sscard.transport.pcscd import check_private_pcscd
 
 IN_PROCESS = """
 import pytest
@@ -132,11 +131,7 @@ def test_an_unknown_option_of_the_marker_is_an_error_of_the_test(pytester: pytes
 
 @pytest.mark.slow
 def test_a_card_in_a_reader(pytester: pytest.Pytester) -> None:
-    pytest.importorskip("smartcard", reason="pip install 'sscard[pcsc]'")
-    try:
-        check_private_pcscd()
-    except MissingPart as missing:
-        pytest.skip(str(missing))
+    demand_pcsc()
     pytester.makepyfile(IN_A_READER)
     # A process of its own: PC/SC finds its daemon once in a process.
     pytester.runpytest_subprocess("-p", "no:cacheprovider", timeout=PATIENCE).assert_outcomes(passed=3)
@@ -145,7 +140,7 @@ def test_a_card_in_a_reader(pytester: pytest.Pytester) -> None:
 def test_a_reader_that_cannot_be_had_skips_with_the_reason(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("smartcard", reason="pip install 'sscard[pcsc]'")
+    demand_pyscard()
     monkeypatch.setenv("PATH", str(pytester.path))
     result = run(pytester, "def test_it(virtual_reader): ...", "-rs")
     result.assert_outcomes(skipped=1)

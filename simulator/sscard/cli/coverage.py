@@ -60,14 +60,14 @@ def coverage(
     """
     from sscard.issuer import find_personality
     from sscard.scenario.coverage.measure import Coverage
-    from sscard.scenario.library import builtin_folder, choose_scenarios
+    from sscard.scenario.library import choose_scenarios, input_files
     from sscard.scenario.reports.coverage import as_facts, html_page, text_lines
     from sscard.scenario.runner import run_scenario
 
-    if html:
-        check_output(html, list(paths) or [builtin_folder()], replace=True)
     forced = find_personality(personality) if personality else None
     scenarios = choose_scenarios(list(paths), forced, expression or "")
+    if html:
+        check_output(html, input_files(paths, scenarios), replace=True)
     found, failed, done = Coverage(), 0, 0
     with suppress(KeyboardInterrupt):  # what was done is printed like a whole run
         for scenario in scenarios:

@@ -39,7 +39,7 @@ from sscard.i18n.language import N_, _, visible
 if TYPE_CHECKING:
     from sscard.driver.errors import ErrorTable
     from sscard.driver.server import DriverServer
-    from sscard.driver.station import PsamOfCity, Reader
+    from sscard.driver.station import InternalAuth, PsamOfCity, Reader
     from sscard.issuer import KeyHierarchy
     from sscard.terminal.psam import Psam
 
@@ -56,13 +56,6 @@ class System(StrEnum):
     here = "here"
     win64 = "win64"
     win32 = "win32"
-
-
-class InternalAuth(StrEnum):
-    """Which cards iReadCardBas_HSM_Step1 authenticates."""
-
-    all = "all"
-    v3 = "3.0"
 
 
 system_option = option(
@@ -147,8 +140,7 @@ def path(system: System, as_json: bool) -> None:
     type=Text(N_("DIGITS")),
     default="",
     help=N_(
-        "Terminal number of a PSAM by its level, 12 digits. Default: 000001 of the city of the card in the reader, "
-        "whichever it is."
+        "Terminal number of the virtual PSAM, 12 digits. Default: the city code of the card in the reader, then 000001."
     ),
 )
 @option("--keys", type=FILE, help=N_("Key addresses and roots of the PSAM. Default: the built-in test keys."))
@@ -166,8 +158,8 @@ def path(system: System, as_json: bool) -> None:
 )
 @option(
     "--internal-auth",
-    type=Words(InternalAuth),
-    default=InternalAuth.all,
+    type=Words("sscard.driver.station:InternalAuth"),
+    default="all",
     help=N_("Cards that iReadCardBas_HSM_Step1 authenticates; of the others it leaves fields 5 to 8 empty."),
 )
 @option(
@@ -227,7 +219,7 @@ def serve(
         place=find_place(place) if place else None,
         errors=errors,
         device_serial=device_serial,
-        internal_authentication=internal_auth.value,
+        internal_authentication=internal_auth,
     )
     with ExitStack() as held, terminal_kept():
         contact, other = _interfaces(target, held)

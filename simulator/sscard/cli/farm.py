@@ -29,7 +29,7 @@ from sscard.cli.target import asked_to_sync, challenges, tell
 from sscard.cli.types import FILE, FOLDER, Number
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
-from sscard.files import unwritable
+from sscard.files import make_folder
 from sscard.i18n.language import N_, _, say, visible
 from sscard.i18n.phrase import Sayable
 
@@ -170,10 +170,7 @@ def _files(images: list[Path], folder: Path | None, suffix: str, inputs: list[Pa
     """A file in the folder for each card, named after it."""
     if folder is None:
         return [None] * len(images)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from None
+    make_folder(folder)
     files = [folder / f"{image.stem}{suffix}" for image in images]
     for place, file in enumerate(files):
         if file in files[:place]:

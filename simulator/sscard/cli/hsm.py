@@ -152,7 +152,7 @@ def load(module: Path, label: str, keys: Path | None, as_json: bool) -> None:
 
     with hsm_refusals():
         roots = read_key_file(keys)
-        find_token(module, label)  # before anybody types a PIN in vain
+        find_token(module, label)  # reports a wrong module or label before the prompt for the PIN
         count = load_roots(module, label, token_pin(Access(ask_pin=_ask_pin)), roots)
         if as_json:
             print_json("hsm-load", {"token": label, "keys": count})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,9 +15,6 @@ from sscard.cli.target import keys_of, tell
 from sscard.cli.types import FILE, Text, Words
 from sscard.cli.usage import argument, group, option
 from sscard.i18n.language import N_, _
-
-if TYPE_CHECKING:
-    from sscard.psam.snapshot import PsamSnapshot
 
 FIRST_TERMINAL = f"{CITY}000001"
 
@@ -120,10 +117,10 @@ def show(file: Path, show_all: bool, as_json: bool) -> None:
         for algorithm, sequence in snapshot.sequences.items()
     ]
     if as_json:
-        content = {"terminal_number": snapshot.terminal_number, "level": _level_in(snapshot), "atr": atr}
+        content = {"terminal_number": snapshot.terminal_number, "level": held.level, "atr": atr}
         print_json("psam-show", content | {"blocked": snapshot.blocked, "environments": environments})
         return
-    click.echo(_("PSAM {terminal}, {level}", terminal=snapshot.terminal_number, level=_level(_level_in(snapshot))))
+    click.echo(_("PSAM {terminal}, {level}", terminal=snapshot.terminal_number, level=_level(held.level)))
     click.echo(f"ATR {atr}")
     click.echo(_("PSAM: locked") if snapshot.blocked else _("PSAM: not locked"))
     for environment in environments:
@@ -153,18 +150,6 @@ def _key(record: str) -> dict[str, str]:
     names = {key.id: name for name, key in CARD_KEYS.items()}
     purchase = int(usage, 16) & TYPE_MASK == KeyType.PURCHASE
     return {"name": PURCHASE_KEY if purchase else names.get(int(id_, 16), ""), "usage": usage, "id": id_}
-
-
-def _level_in(snapshot: PsamSnapshot) -> str:
-    """The level of a PSAM: how many levels of diversification its IRK has below it; empty without IRK."""
-    from sscard.issuer.psam import LEVELS
-    from sscard.psam.keys import CARD_KEYS, LEVELS_SHIFT
-
-    id_ = f"/{CARD_KEYS['IRK'].id:02X}"
-    for record in (record for records in snapshot.keys.values() for record in records if record.endswith(id_)):
-        levels = int(record[:2], 16) >> LEVELS_SHIFT
-        return next((level for level, count in LEVELS.items() if count == levels), "")
-    return ""
 
 
 def _level(level: str) -> str:

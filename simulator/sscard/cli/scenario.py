@@ -1,4 +1,4 @@
-"""``sscard scenario check|list|explain|verbs|schema``."""
+"""``sscard scenario new|check|list|explain|verbs|schema``."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sscard.cli.formatter import terminal_width
-from sscard.cli.options import json_option
-from sscard.cli.output import print_json
+from sscard.cli.options import force_option, json_option
+from sscard.cli.output import check_output, print_json
 from sscard.cli.types import FILE, Text
-from sscard.cli.usage import argument, group
+from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError, suggestion
 from sscard.i18n.language import N_, _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
@@ -31,6 +31,44 @@ paths_argument = argument(
 @group("scenario")
 def scenario() -> None:
     """Write scenarios: start, check, list and explain them."""
+
+
+@scenario.command("new")
+@argument("path", metavar=N_("FILE"), type=FILE, required=False, help=N_("The scenario file. Default: scenario.yaml."))
+@option(
+    "--project",
+    type=FILE,
+    metavar=N_("FOLDER"),
+    help=N_("Write a project instead: a suite, its schema, the configuration of pytest, and CI files."),
+)
+@force_option
+def new(path: Path | None, project: Path | None, force: bool) -> None:
+    """Write a scenario that passes, to begin with, or a project with one.
+
+    The project runs with sscard run and with pytest; its CI files are for GitHub and GitLab.
+    """
+    import json
+
+    from sscard.files import make_folder, write_text
+    from sscard.scenario.schema import scenario_schema
+    from sscard.scenario.start import SUITE, new_project, new_scenario
+
+    if project is None:
+        path = path or Path("scenario.yaml")
+        files = {path: new_scenario()}
+    elif path is not None:
+        raise InputError(Phrase("FILE and --project exclude each other"), remedy=Phrase("leave one of them out"))
+    else:
+        texts = new_project(json.dumps(scenario_schema(), ensure_ascii=False, indent=1) + "\n")
+        files = {project / name: text for name, text in texts.items()}
+    for file in files:
+        if project is not None:
+            make_folder(file.parent)
+        check_output(file, replace=force)
+    for file, text in files.items():
+        write_text(file, text)
+        click.echo(str(file))
+    click.echo(_("run it with: {command}", command=f"sscard run {project / SUITE if project else path}"))
 
 
 @scenario.command("check")

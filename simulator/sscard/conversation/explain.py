@@ -6,10 +6,11 @@ from functools import cache
 from typing import Final, Literal
 
 from sscard.card.commands import CERTIFICATE_TABLE, DECLARED, TABLE, CardCommand
-from sscard.card.commands.read import READ_RECORD
+from sscard.card.commands.read import READ_BINARY, READ_RECORD
 from sscard.card.commands.select import BY_NAME, NEXT, SELECT
-from sscard.card.commands.update import UPDATE_RECORD
+from sscard.card.commands.update import UPDATE_BINARY, UPDATE_RECORD
 from sscard.i18n.phrase import Phrase, Sayable, Words
+from sscard.standard.addressing import binary_address
 from sscard.standard.apdu import GET_RESPONSE_INS, SW
 from sscard.standard.certificates import fid_from
 from sscard.standard.cipher import ALGORITHM_NAMES
@@ -19,6 +20,7 @@ from sscard.standard.tree import MF, SSSE_BELOW_MF, DfSpec, FileSpec, Item, Layo
 
 SELECT_INS, READ_RECORD_INS = SELECT.ins, READ_RECORD.ins
 RECORD_INS = (READ_RECORD_INS, UPDATE_RECORD.ins)
+BINARY_INS = (READ_BINARY.ins, UPDATE_BINARY.ins)
 HEADER_LENGTH = 4
 DONE, MORE = SW.OK.to_bytes(2, "big"), bytes((SW.MORE_DATA >> 8,))
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
@@ -84,6 +86,8 @@ class Selection:
                 self._selecting = False
             if ins in RECORD_INS and command[3] >> 3:
                 self._ef = self._layout.file(self._df.fid, command[3] >> 3)
+            if ins in BINARY_INS and binary_address(command[2], command[3])[0] > 0:
+                self._ef = self._layout.file(self._df.fid, binary_address(command[2], command[3])[0])
         if ins == READ_RECORD_INS:
             return self._ef
         return FCI_DATA if ins == SELECT_INS or (ins == GET_RESPONSE_INS and self._selecting) else None

@@ -2,5 +2,6 @@
 
 from sscard.driver.api import DriverOptions, KeyAddresses, Readers, Result, SSCardDriver
 from sscard.driver.errors import ErrorTable
+from sscard.driver.station import InternalAuth
 
-__all__ = ["DriverOptions", "ErrorTable", "KeyAddresses", "Readers", "Result", "SSCardDriver"]
+__all__ = ["DriverOptions", "ErrorTable", "InternalAuth", "KeyAddresses", "Readers", "Result", "SSCardDriver"]

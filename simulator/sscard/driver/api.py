@@ -34,7 +34,7 @@ from sscard.driver.files import (
 )
 from sscard.driver.pins import Use
 from sscard.driver.requests import BeginPurchase, CheckCard, Require, WriteData
-from sscard.driver.station import EVERY_CARD, DriverOptions, KeyAddresses, Readers
+from sscard.driver.station import DriverOptions, InternalAuth, KeyAddresses, Readers
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
@@ -70,11 +70,11 @@ class SSCardDriver(DriverCalls):
 
     @function(OUT_1024)
     def iReadCardBas_HSM_Step1(self, iType: int) -> Flow[str]:
-        """What the HSM needs to check the card, and to prove RKSSSE to a 3.0 card (8 fields, or 9 with a serial)."""
+        """What the HSM needs to check the card, and for the proof of RKSSSE on a 3.0 card (8 or 9 fields)."""
         card, issuer = self._open(iType)
         original = factor = proof = key_original = key_factor = b""
         holder_key = GENERATIONS[issuer.generation].holder_key
-        if holder_key or self._terminal.options.internal_authentication == EVERY_CARD:
+        if holder_key or self._terminal.options.internal_authentication == InternalAuth.ALL:
             original, factor = yield from flows.two_challenges()
             proof = yield from flows.internal_authentication(factor, original)
         if holder_key:
@@ -88,7 +88,7 @@ class SSCardDriver(DriverCalls):
 
     @step(OUT_1024, key=KEY_PROOFS)
     def iReadCardBas_HSM_Step2(self, pKey: str) -> tuple[str, ...]:
-        """Compare the HSM's result with the card's, prove RKSSSE if given, read the basic data."""
+        """Compare the HSM's result with the card's, send the proof of RKSSSE if given, read the basic data."""
         return (pKey,)
 
     @function(OUT_20480)

@@ -13,6 +13,8 @@ from sscard.driver.errors import FAILURES, Code, DriverError, outcome
 from sscard.driver.fields import fit
 from sscard.driver.station import DriverOptions, KeyAddresses, PsamOfCity, Readers, Terminal
 from sscard.driver.steps import Steps
+from sscard.errors import InputError, MissingPart
+from sscard.i18n.phrase import Sayable
 from sscard.terminal.flow import Flow, run
 from sscard.terminal.pinpad import PinPad
 from sscard.terminal.psam import Psam
@@ -165,6 +167,8 @@ class DriverCalls:
         self._terminal = Terminal(readers, pinpad, psam, addresses, options)
         self._steps: Steps | None = None
         self._awaited = LAST
+        self.reason: Sayable = ""
+        """Why the last function could not use the card or PSAM, if no return code states it: its file was moved."""
 
     def close(self) -> None:
         """End an open group and power the card off."""
@@ -192,12 +196,14 @@ class DriverCalls:
 
     def _call(self, row: Function, work: Callable[[], str]) -> Result:
         """One call; the device is closed afterwards, also on errors, unless the group waits for a further step."""
-        self._awaited = LAST
+        self._awaited, self.reason = LAST, ""
         try:
             out = fit(work(), row.size - 1)
             if self._steps is not None and self._steps.waits:
                 self._awaited = row.next_step
         except FAILURES as error:
+            if isinstance(error, InputError | MissingPart):
+                self.reason = error.said
             options = self._terminal.options
             return outcome(error, options.errors, row.name, reversed_tries=options.reversed_tries)
         else:

@@ -19,12 +19,12 @@ from pathlib import Path
 from socketserver import StreamRequestHandler, TCPServer
 from typing import Any, Final, TypeVar, cast
 
-from sscard.driver.api import FUNCTIONS, Result, SSCardDriver
+from sscard.driver.api import FUNCTIONS, SSCardDriver
 from sscard.driver.errors import Code, DriverError
 from sscard.errors import InputError, MissingPart
 from sscard.files import mode_of
-from sscard.i18n.language import reason_of
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.language import reason_of, say
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT, BoundedServer, DeadlinePassed, DeadlineReader
 from sscard.version import __version__
 
@@ -58,8 +58,8 @@ class Turns:
         self._holder: object | None = None
         self._last: object | None = None  # a card may stay powered for it without a group
 
-    def call(self, caller: socket.socket, name: str, parameters: list[int | str]) -> Result:
-        """Call a function for a connection; −11 if another one uses the terminal or the caller has disconnected."""
+    def call(self, caller: socket.socket, name: str, parameters: list[int | str]) -> tuple[int, str, Sayable]:
+        """Code, pOutInfo, reason of a function; −11 if another one uses the terminal or the caller has disconnected."""
         if not self._lock.acquire(timeout=LONGEST_WAIT):
             raise DriverError(Code.READER)
         try:
@@ -68,7 +68,7 @@ class Turns:
             self._holder, self._last = None, caller
             code, out = getattr(self._driver, name)(*parameters)
             self._holder = caller if FUNCTIONS[name].has_next_step and code == Code.OK else None
-            return code, out
+            return code, out, self._driver.reason
         finally:
             self._lock.release()
 
@@ -120,11 +120,11 @@ class Conversation:
         if function not in FUNCTIONS:
             return self.refusal(Code.UNSUPPORTED)
         try:
-            code, out = self._turns.call(self._connection, function, self._parameters(function, given))
+            code, out, reason = self._turns.call(self._connection, function, self._parameters(function, given))
             text = self._encode(out, FUNCTIONS[function].size)
         except DriverError as error:
-            code, text = error.code, error.description.encode(self._charset)
-        self._log(f"{function} {code:d}")
+            code, text, reason = error.code, error.description.encode(self._charset), ""
+        self._log(f"{function} {code:d} {say(reason)}".rstrip())
         logger.debug("driver function", extra={"function": function, "code": int(code)})
         return _line(code, text)
 
@@ -221,7 +221,7 @@ class DriverServer(BoundedServer, TCPServer):
 
     With ``idle`` it exits after that many seconds without a connection. ``log``
     gets a line per function, from several threads: time, function, return
-    code; never a parameter.
+    code, reason if the card or PSAM cannot be used; never a parameter.
     """
 
     def prepare(self, driver: SSCardDriver, idle: float | None, log: Log | None) -> None:

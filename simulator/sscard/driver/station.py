@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 from sscard.driver.errors import Code, DriverError, ErrorTable
 from sscard.driver.fields import SERIAL, SSSE, identification_code, join, upper_hex
@@ -46,8 +47,12 @@ NO_TERMINAL: Final = "0" * 12
 FIRST_OF_CITY: Final = "000001"
 """The city's own part of a terminal number, 6 digits."""
 
-InternalAuthentication = Literal["all", "3.0"]
-EVERY_CARD: Final = "all"
+
+class InternalAuth(StrEnum):
+    """Which cards iReadCardBas_HSM_Step1 authenticates."""
+
+    ALL = "all"
+    ONLY_3 = "3.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class DriverOptions:
     """Field 11 of the basic data."""
     device_serial: str | None = None
     """Field 9 of iReadCardBas_HSM_Step1, which programs send to the host as terminal code; ``None``: 8 fields."""
-    internal_authentication: InternalAuthentication = "all"
+    internal_authentication: InternalAuth = InternalAuth.ALL
     """Cards that iReadCardBas_HSM_Step1 authenticates: all, or 3.0 only, with fields 5–8 empty otherwise [OC-44]."""
     errors: ErrorTable = ErrorTable.STANDARD
     """Table of return codes [OC-43]."""

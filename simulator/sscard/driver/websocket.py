@@ -24,7 +24,7 @@ from sscard.driver.errors import Code, DriverError
 from sscard.driver.server import LOOPBACK, Log, TcpServer, Turns, listening
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import say
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT, DeadlinePassed, DeadlineReader
 
 ABSENT: Final = Phrase("{package} is not installed", package="websockets")
@@ -80,17 +80,18 @@ class Calls:
     def answer(self, message: bytes) -> bytes:
         """The answer to a message, whatever it is."""
         name, known = "", ""
+        reason: Sayable = ""
         try:
             given = _object(message)
             name = given["function"]
             known = self._function(name, given)
-            code, out = self._turns.call(self._connection, known, _parameters(known, given))
+            code, out, reason = self._turns.call(self._connection, known, _parameters(known, given))
             # Only now: a message that never reached the driver leaves its group open.
             self._next = FUNCTIONS[known].next_step if code == Code.OK else LAST
         except DriverError as error:
             code, out = error.code, error.description
         # The name that the caller sent may be anything, so it is in the answer but in no log.
-        self._log(f"{known or '-'} {code:d}")
+        self._log(f"{known or '-'} {code:d} {say(reason)}".rstrip())
         logger.debug("driver function", extra={"function": known, "code": int(code)})
         success = DONE if code == Code.OK else f"{code:d}"
         answered = {"functionName": known or name, "success": success, "pOutInfo": out}

@@ -36,6 +36,8 @@ MOST_IDLE: Final = 8
 """Connections that a client keeps open between requests."""
 LEAST_WAIT: Final = 0.001
 """Seconds; a socket takes 0 for "do not wait"."""
+OPERATIONS_PATH: Final = "/v1/"
+"""The path of an operation is this and its name."""
 LONGEST_MESSAGE: Final = 4096
 """Bytes of a request or an answer."""
 SERVE: Final = "sscard hsm serve"
@@ -253,14 +255,16 @@ class HttpHsm:
             ) from None
         finally:
             took = round(1000 * (monotonic() - begun), 1)
-            logger.info("HSM request", extra={"path": f"/v1/{operation}", "status": status, "duration_ms": took})
+            logger.info(
+                "HSM request", extra={"path": f"{OPERATIONS_PATH}{operation}", "status": status, "duration_ms": took}
+            )
         raise HsmUnavailable(Phrase("{url} does not answer like an HSM service", url=self._url), SERVE)
 
     def _request(self, operation: str, fields: dict[str, Any]) -> bytes:
         """Head and body in one piece: two would be two packets, and two turns of the service."""
         body = json.dumps(fields)
         return (
-            f"POST {self._path}/v1/{operation} HTTP/1.1\r\n"
+            f"POST {self._path}{OPERATIONS_PATH}{operation} HTTP/1.1\r\n"
             f"Host: {self._host}\r\n"
             f"Authorization: Bearer {self._token}\r\n"
             "Content-Type: application/json\r\n"

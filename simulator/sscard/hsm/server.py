@@ -6,10 +6,11 @@ carries the service's token as ``Authorization: Bearer …``, except for
 ``GET /health``, ``{"status": "ok"}`` while the service runs, and
 ``GET /openapi.json``, the OpenAPI document.
 
-Status 401 wrong token; 404 no such path; 405 another method; 408 the request
-was not complete in time; 413 too much; 400 or 431 no HTTP request; 503 the
-service has too many connections; 500 the HSM failed in another way. Errors are
-JSON as well. A connection is kept open until it was idle for ``IDLE_TIMEOUT``.
+Status 401 wrong token; 404 unknown path; 405 wrong method; 408 the request was
+not complete in time; 413 the body is too long; 414 or 431 the head is too
+long; 505 another version of HTTP; 400 not an HTTP request; 503 too many
+connections; 500 the HSM failed in another way. Errors are JSON as well. A
+connection is closed after ``IDLE_TIMEOUT`` without a request.
 
 The server is uvicorn with h11, the application one of starlette: the extra
 ``server``.
@@ -47,7 +48,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sscard.errors import InputError
 from sscard.files import create_private, mode_of, unwritable
-from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, read_token
+from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, OPERATIONS_PATH, read_token
 from sscard.hsm.operations import HEALTH, NO_WORDS, HsmOperations, Operation, Reply
 from sscard.hsm.protocol import Hsm
 from sscard.hsm.soft import SoftHsm
@@ -59,20 +60,18 @@ logger = logging.getLogger("sscard.hsm")
 
 TOKEN_BYTES: Final = 32
 LONGEST_HEAD: Final = 65536
-MOST_HEADERS: Final = 100
-VERSIONS: Final = ("1.0", "1.1")
-"""Of HTTP."""
 """Bytes of a request without its body."""
+MOST_HEADERS: Final = 100
+HTTP_VERSIONS: Final = ("1.0", "1.1")
 BACKLOG: Final = 64
 IDLE_TIMEOUT: Final = 60
 """Seconds; an idle connection is closed earlier if a new one needs its place."""
-OPERATIONS: Final = "/v1/"
 JSON: Final = "application/json; charset=utf-8"
 CLOSE: Final = {"Connection": "close"}
 END_TIMEOUT: Final = 1
-"""Seconds that requests have to end when the service ends, and a client to hang up after a refusal."""
+"""Seconds that requests have to end when the service ends, and a client to disconnect after a refusal."""
 _SILENT: Final = logging.Logger("uvicorn", logging.CRITICAL + 1)
-"""uvicorn logs tracebacks of the application and would log what a client sends: nothing of it is wanted."""
+"""For uvicorn, which would log tracebacks and what clients send."""
 
 _ENCODE: Final = json.JSONEncoder(ensure_ascii=False).encode
 
@@ -110,7 +109,7 @@ class HsmServer:
         self.most_connections = connections
         application = Starlette(
             routes=[
-                Route("/v1/{operation:path}", self._post, methods=["POST"]),
+                Route(f"{OPERATIONS_PATH}{{operation:path}}", self._post, methods=["POST"]),
                 Route(HEALTH, self._health),
                 Route("/openapi.json", self._openapi),
             ],
@@ -168,13 +167,13 @@ class HsmServer:
         return _ENCODE(reply.body).encode()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request; one with a head beyond the bounds is refused before anything of it is looked at."""
-        status = head_problem(scope)
+        """Serve one request; its head is checked against the limits first."""
+        status = _head_problem(scope)
         application: ASGIApp = self._application
         if status:
-            body = self.answer(Reply(status, {"error": HTTPStatus(status).phrase}, NO_WORDS), monotonic())
+            body = self.answer(Reply(status, {"error": status.phrase}, NO_WORDS), monotonic())
             application = Response(body, status, CLOSE, JSON)
-        elif scope["method"] == "POST" and scope["path"].startswith(OPERATIONS):
+        elif scope["method"] == "POST" and scope["path"].startswith(OPERATIONS_PATH):
             # Without starlette's router and its middleware, which take longer than most operations.
             application = await self._post(Request(scope, receive))
         await application(scope, receive, send)
@@ -185,7 +184,7 @@ class HsmServer:
             reply = await self._reply(request)
         except ClientDisconnect:
             return Response()  # nobody reads it
-        except Exception:  # whatever the HSM behind the service does; its words may hold anything
+        except Exception:  # of the HSM behind the service; its text may contain a secret
             reply = Reply(500, {"error": "the service failed"}, NO_WORDS)
         return Response(self.answer(reply, begun), reply.status, CLOSE if request.scope["state"] else None, JSON)
 
@@ -206,7 +205,7 @@ class HsmServer:
         if request.scope["state"]:
             return Reply(503, {"error": say(Phrase("too many connections, try again later"))}, NO_WORDS)
         charset = _charset_in(request.headers.get("Content-Type", ""))
-        work = partial(self._operations.reply, request.scope["path"].removeprefix(OPERATIONS), body, charset)
+        work = partial(self._operations.reply, request.scope["path"].removeprefix(OPERATIONS_PATH), body, charset)
         return await run_in_threadpool(work) if self._waits else work()
 
     async def _no_route(self, _request: Request, error: Exception) -> Response:
@@ -221,9 +220,9 @@ class HsmServer:
         return JSONResponse(self._operations.openapi())
 
 
-def head_problem(scope: Scope) -> HTTPStatus | None:
-    """Why the head of a request is refused: h11 has bounds only for one that arrives in parts."""
-    if scope["http_version"] not in VERSIONS:
+def _head_problem(scope: Scope) -> HTTPStatus | None:
+    """Why the head of a request is refused: h11 limits only one that arrives in parts."""
+    if scope["http_version"] not in HTTP_VERSIONS:
         return HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
     line = len(scope["raw_path"]) + len(scope["query_string"])
     if line > LONGEST_HEAD:
@@ -290,7 +289,7 @@ class _Connection(H11Protocol):
         return self.conn.their_state is h11.IDLE and not self.conn.trailing_data[0]
 
     def connection_made(self, transport: Any) -> None:
-        """Begin; beyond the number of connections the longest idle one makes room, or the new one is refused."""
+        """Begin. Beyond the limit of connections the longest idle one is closed, else the new one is refused."""
         others = [other for other in self.connections if isinstance(other, _Connection)]
         served = [other for other in others if not other.refused and not other.transport.is_closing()]
         super().connection_made(transport)
@@ -308,7 +307,7 @@ class _Connection(H11Protocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request; the deadline of a further one begins with its first byte."""
+        """Take a part of a request. The deadline of a further request begins with its first byte."""
         if self._ended:
             return
         super().data_received(data)
@@ -332,7 +331,7 @@ class _Connection(H11Protocol):
         super().connection_lost(exc)
 
     def send_400_response(self, _msg: str) -> None:
-        """Answer what is no request, in JSON and without the words of the client."""
+        """Answer bytes that are not an HTTP request, in JSON; the answer repeats nothing of them."""
         wrong = exception()
         status = wrong.error_status_hint if isinstance(wrong, h11.RemoteProtocolError) else 400
         if status == HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE and b"\n" not in self.conn.trailing_data[0]:
@@ -353,13 +352,13 @@ class _Connection(H11Protocol):
         self._refuse(408, say(late))
 
     def _refuse(self, status: int, error: str) -> None:
-        """Answer, unless the request has its answer, and close."""
+        """Answer, unless the request was answered already, and close."""
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE) and not self.transport.is_closing():
             body = self.config.service.answer(Reply(status, {"error": error}, NO_WORDS), self.used)
             headers = [("Content-Type", JSON), ("Content-Length", str(len(body))), ("Connection", "close")]
             events = h11.Response(status_code=status, headers=headers), h11.Data(data=body), h11.EndOfMessage()
             self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
-            # What the client still sends is read: a connection closed over it is reset, and the answer may be lost.
+            # What the client still sends is read: closing before that is a reset, and the answer may be lost.
             self._ended = True
             self._expect_nothing()
             self.transport.write_eof()

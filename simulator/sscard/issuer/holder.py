@@ -13,6 +13,7 @@ from typing import Final
 
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
+from sscard.standard.generations import GENERATIONS
 
 WEIGHTS = (3, 7, 9, 10, 5, 8, 4, 2)
 DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -77,6 +78,17 @@ class Holder:
     def sex(self) -> str:
         """Item 0A: 1 male, 2 female, from the parity of the order code."""
         return "1" if int(self.id_number[16]) % 2 else "2"
+
+
+def name_parts(name: str, generation: str) -> tuple[str, str]:
+    """The name as cards of a generation hold it, in items 09 and 4E; ``InputError`` if it does not fit."""
+    first = NAME_CHARACTERS if GENERATIONS[generation].extends_name else len(name)
+    if len(name[:first].encode("gbk")) > NAME_BYTES:
+        raise InputError(
+            Phrase("the holder's name does not fit into a card of generation {generation}", generation=generation),
+            remedy=Phrase("up to 15 Chinese characters or 30 letters there"),
+        )
+    return name[:first], name[first:]
 
 
 def check_name(name: str) -> None:

@@ -292,20 +292,14 @@ def _issuer_data(order: Order) -> dict[int, str]:
 
 def _holder_data(order: Order) -> dict[int, str]:
     """EF06 by tag (card-files.md §5)."""
-    from sscard.issuer.holder import NAME_BYTES, NAME_CHARACTERS
+    from sscard.issuer.holder import name_parts
 
     holder = order.holder
-    generation = GENERATIONS[order.personality.generation]
-    first = NAME_CHARACTERS if generation.extends_name else len(holder.name)
-    if len(holder.name[:first].encode("gbk")) > NAME_BYTES:
-        raise InputError(
-            Phrase("the holder's name does not fit into a card of generation {generation}", generation=generation.name),
-            remedy=Phrase("up to 15 Chinese characters or 30 letters there"),
-        )
+    first, extension = name_parts(holder.name, order.personality.generation)
     return {
         0x08: holder.id_number,
-        0x09: holder.name[:first],
-        0x4E: holder.name[first:],
+        0x09: first,
+        0x4E: extension,
         0x0A: holder.sex,
         0x0B: "01",
         0x0C: holder.birthplace,

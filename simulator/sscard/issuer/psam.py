@@ -22,6 +22,7 @@ from sscard.psam.keys import (
     PURCHASE_VERSIONS,
     KeyRecord,
     KeyType,
+    read_records,
     record_algorithm,
 )
 from sscard.psam.layout import (
@@ -33,6 +34,7 @@ from sscard.psam.layout import (
     TERMINAL_INFO,
     TERMINAL_SEQUENCE,
     Environment,
+    file_cell,
 )
 from sscard.psam.session import OwnKeys, PsamProfile
 from sscard.psam.snapshot import PsamSnapshot, take_snapshot
@@ -66,6 +68,18 @@ class PsamCard:
     def chip(self, random: Random | None = None, *, contact: bool = True) -> PsamChip:
         """The PSAM's chip, without power; its challenges come from ``random``, by default from the operating system."""
         return PsamChip(self.profile, self.memory, (random or _SYSTEM).randbytes, contact=contact)
+
+    @property
+    def level(self) -> str:
+        """How far its keys reach, by the levels of diversification of its IRK; empty without IRK."""
+        records = (
+            record
+            for place in range(len(self.profile.environments))
+            for record in read_records(self.memory.strings[file_cell(place, NATIONAL_FILE)])
+            if record.id == CARD_KEYS["IRK"].id
+        )
+        levels = next((record.levels for record in records), 0)
+        return next((level for level, count in LEVELS.items() if count == levels), "")
 
     def snapshot(self) -> PsamSnapshot:
         """Counters and states of the PSAM without power; no secrets."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from sscard.conversation.redaction import redact
 from sscard.document import Model
 from sscard.errors import InvalidValue
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
+from sscard.scenario.expressions import computed
 from sscard.scenario.secure_steps import RIGHT, ChallengeData, Right
 from sscard.scenario.step import Hex, Nothing, Outcome, Pin, PinOrNone, Step
 from sscard.standard.apdu import command
@@ -21,13 +22,15 @@ from sscard.transport.connection import answer_to
 NO_PIN_NEEDED = "none"
 
 
-def asked_tries(text: str) -> str:
+def asked_tries(text: str, info: ValidationInfo) -> str:
     """The expected tries left, or ``none``; ``ValueError`` for anything else."""
-    if text != NO_PIN_NEEDED and not text.isdecimal():
-        raise InvalidValue(
-            Phrase("not a count"), Phrase("write the tries that the terminal must read, or {none}", none=NO_PIN_NEEDED)
-        )
-    return text
+    if text == NO_PIN_NEEDED:
+        return text
+    try:
+        return str(computed(text, info))
+    except InvalidValue as error:
+        expected = Phrase("write the tries that the terminal must read, or {none}", none=NO_PIN_NEEDED)
+        raise InvalidValue(Phrase("not a count"), error.remedy or expected) from None
 
 
 class Apdu(Step):

@@ -33,7 +33,7 @@ from sscard.issuer import (
     personalise,
     vary,
 )
-from sscard.issuer.holder import check_name
+from sscard.issuer.holder import check_name, name_parts
 from sscard.issuer.image import read_image
 from sscard.issuer.issue import CITY_DIGITS, DEFAULT
 from sscard.issuer.personalise import (
@@ -128,7 +128,7 @@ class CardData(PriorState):
 
     def beside(self, folder: Path) -> CardData:
         """The same, with the paths of image and place policy from the scenario's folder."""
-        paths = {name: str(folder / path) for name in ("image", "place") if _is_path(path := getattr(self, name))}
+        paths = {name: str(folder / path) for name in ("image", "place") if is_path(path := getattr(self, name))}
         return self.model_copy(update=paths)
 
 
@@ -136,8 +136,8 @@ OF_AN_ORDER: Final = ("personality", "place", "choices", "pin", "holder", "city_
 """The fields of a card that is issued for the scenario."""
 
 
-def _is_path(name: str) -> bool:
-    """A name with a suffix or a slash; others are those of presets."""
+def is_path(name: str) -> bool:
+    """Whether a name has a suffix or a slash; others are those of presets."""
     return Path(name).suffix != "" or "/" in name
 
 
@@ -145,7 +145,7 @@ def own_personalities(section: Document, wanted: CardData, folder: Path) -> list
     """The personalities that the section ``card:`` of a scenario names, or that of its image."""
     if wanted.image:
         return [_within(section, "image", lambda: image_of(wanted)).profile.personality]
-    names = [str(folder / name) if _is_path(name) else name for name in wanted.personality]
+    names = [str(folder / name) if is_path(name) else name for name in wanted.personality]
     return [_within(section, "personality", partial(find_personality, name)) for name in names]
 
 
@@ -170,6 +170,9 @@ def check_state(section: Document, wanted: CardData, personality: Personality) -
     else:
         layout = layout_of(personality)
         strings = Profile(personality, layout, b"", []).new_memory(b"", {}).strings
+    if wanted.holder:
+        name = wanted.holder.name
+        _within(section, "holder", lambda: name_parts(name, personality.generation))
     try:
         prior_cells(wanted, personality, layout, strings)
     except FieldError as error:
@@ -225,7 +228,7 @@ def bench_of(
         reader = FaultyConnection(noted, keep_power_loss=True, contact=contact)
         yield Bench(
             connection=Recorder(reader),
-            own_card=connection,
+            own_card=noted,
             reader=reader,
             chip=chip,
             hsm=FaultyHsm(SoftHsm(builtin_keys())),

@@ -24,23 +24,30 @@ FOLDER = "scenarios"
 SUFFIXES = (".yaml", ".yml")
 
 GROUPS: Final = {
-    "01-function/verify": Words("command function: VERIFY", "命令功能：校验"),
-    "01-function/change": Words("command function: CHANGE PIN", "命令功能：修改"),
-    "01-function/reset": Words("command function: PIN reset", "命令功能：重置"),
-    "01-function/unblock": Words("command function: PIN unblock", "命令功能：解锁"),
-    "01-function/files": Words("command function: files", "命令功能：文件"),
     "01-function/authentication": Words("command function: authentication", "命令功能：鉴别"),
     "01-function/block": Words("command function: locking", "命令功能：锁定"),
+    "01-function/change": Words("command function: CHANGE PIN", "命令功能：修改"),
+    "01-function/files": Words("command function: files", "命令功能：文件"),
+    "01-function/medical": Words("command function: medical account", "命令功能：医疗账户"),
+    "01-function/reset": Words("command function: PIN reset", "命令功能：重置"),
     "01-function/terminal": Words("command function: terminal", "命令功能：终端"),
+    "01-function/unblock": Words("command function: PIN unblock", "命令功能：解锁"),
+    "01-function/verify": Words("command function: VERIFY", "命令功能：校验"),
+    "02-parameters": Words("command parameters", "命令参数"),
     "03-firewall": Words("firewall", "防火墙"),
     "04-tear": Words("tear-off", "防拔"),
     "04-tear/reader": Words("tear-off: faults at the reader", "防拔：读写故障"),
+    "05-record": Words("records of the applications", "记录规范性"),
+    "06-safety": Words("safety of reading and writing", "读写安全性"),
+    "07-key-versions": Words("key versions", "密钥多版本"),
+    "08-driver-psam": Words("driver by PSAM", "驱动：PSAM"),
     "09-driver-hsm": Words("driver by HSM", "驱动：加密机"),
     "10-certificate": Words("certificate application", "数字证书应用"),
     "11-service-window": Words("service at the window", "窗口办理"),
     "11-service-window/refusals": Words("service at the window: refusals", "窗口办理：不予受理"),
     "12-service-terminal": Words("service at the self-service terminal", "自助终端办理"),
     "13-service-online": Words("service online", "网上办理"),
+    "14-service-faults": Words("service: faults", "服务故障"),
     "15-bugs": Words("public bugs and traces", "公开缺陷与记录"),
 }
 """The folders of the built-in suite, in the order of the test standard (docs/standard/test-standard.md)."""
@@ -111,6 +118,13 @@ def find_scenarios(
     for file in find_files(paths):
         found += read_scenario(file.path, file.source, file.group, personality, report)
     return found
+
+
+def input_files(paths: Iterable[Path], scenarios: Iterable[Scenario]) -> list[Path]:
+    """The files of these paths, by default of the built-in suite, and those that scenarios name besides their own."""
+    folders = [*paths] or [builtin_folder()]
+    inside = (file for folder in folders for file in folder.rglob("*") if file.suffix in SUFFIXES)
+    return [*folders, *inside, *(file for scenario in scenarios for file in scenario.files)]
 
 
 class ScenarioFile(NamedTuple):

@@ -22,7 +22,7 @@ from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.issuer import preset
 from sscard.issuer.issue import DEFAULT
-from sscard.scenario.cards import CardData, check_state, own_personalities, product_of
+from sscard.scenario.cards import CardData, check_state, is_path, own_personalities, product_of
 from sscard.scenario.covers import check_mark
 from sscard.scenario.expansion import (
     Expansion,
@@ -82,8 +82,9 @@ class Scenario:
     ``name`` identifies it (the English name, with the row of a table in
     parentheses); ``label`` is the name in both languages. ``source`` is the file
     name for reports, ``group`` the name of its folder; ``parts`` are the steps as
-    written, with their places. ``misfit`` says why no card of a personality that
-    was given can be the one of the scenario, which then does not run.
+    written, with their places; ``files`` are the other files that the file names.
+    ``misfit`` says why no card of a personality that was given can be the one of
+    the scenario, which then does not run.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Scenario:
     parts: tuple[Part, ...] = field(compare=False, repr=False)
     document: Document = field(compare=False, repr=False)
     names: Names | None = field(default=None, compare=False, repr=False)
+    files: tuple[Path, ...] = field(default=(), compare=False, repr=False)
     service: ServiceData = BUILTIN_SERVICE
     misfit: InputError | None = field(default=None, compare=False)
 
@@ -261,7 +263,7 @@ class _Reading:
         unmet = head.needs.unmet(product, card.interface)
         same = next((other for other in others if other.names and not other.names.used), None)
         parts, steps = (same.parts, same.steps) if same else self._steps(head, scope, names)
-        written = head.written
+        written, service = head.written, head.section("service", scope)
         label: Sayable = head.label
         name = label.english if isinstance(label, Words) else str(label)
         if row is not None:
@@ -285,7 +287,8 @@ class _Reading:
             parts=parts,
             document=head.document,
             names=names,
-            service=head.section("service", scope).as_model(ServiceData, report=self._reporting).loaded(self.folder),
+            service=service.as_model(ServiceData, report=self._reporting).loaded(self.folder),
+            files=tuple(self.folder / name for name in head.files(section, service)),
             misfit=head.document.error(("needs",), unmet, _OTHER_CARD) if unmet else None,
         )
 
@@ -323,6 +326,16 @@ class _Head:
     @property
     def proves(self) -> Sayable:
         return in_languages(self.document.part(("proves",)))
+
+    def files(self, *sections: Document) -> Iterator[str]:
+        """The names of the files that the scenario reads besides its own."""
+        own = self.document.content
+        fields = [own.get("with"), own.get("include")]
+        fields += [section.content.get(name) for section in sections for name in _FILES]
+        for given in fields:
+            for name in given if isinstance(given, list) else (given,):
+                if isinstance(name, str) and is_path(name):
+                    yield name
 
     def section(self, name: str, scope: Variables) -> Document:
         """A section of the file with its variables replaced; empty if the file has none."""
@@ -380,4 +393,6 @@ class _Examples(dict[str, str]):
         return self._example
 
 
+_FILES: Final = ("personality", "image", "place", "policy")
+"""Fields of the card and the service that may name a file."""
 _OTHER_CARD: Final = Phrase("change needs:, or the personalities of the card")

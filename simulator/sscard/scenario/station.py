@@ -81,7 +81,7 @@ class Station:
     ``hsm`` returns the HSM of the bench, which a step may replace. The driver is
     made when it is first called, with the PSAM and the ``options`` of that
     moment. Between the steps of an HSM group it keeps the string for the host,
-    ``asked``.
+    ``asked``. ``called`` are the functions with their return codes.
     """
 
     connection: Connection
@@ -93,6 +93,7 @@ class Station:
     readers: Collection[ReaderName] = ("contact", "contactless")
     pad: ScriptedPad = field(default_factory=ScriptedPad)
     asked: str = field(default="", repr=False)
+    called: set[tuple[str, int]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.sequences = count(1)
@@ -164,6 +165,7 @@ class Station:
                 Readers(**{name: given[name] for name in self.readers}), self.pad, psam, options=self.options
             )
         result: Result = getattr(self._driver, function)(*parameters)
+        self.called.add((function, result[0]))
         self.asked = result[1] if not result[0] and FUNCTIONS[function].has_next_step else ""
         return result
 

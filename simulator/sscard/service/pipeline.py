@@ -74,8 +74,8 @@ _FOUND: tuple[tuple[type[ApduError], Phrase], ...] = (
 _WITHOUT_REMEDY = (PinBlocked, AuthenticationFailed, KeyBlocked, CardUnusable)
 """Refusals of the card that end a case, besides a wrong PIN that leaves no try."""
 _KNOWN: Final = frozenset(SW)
-_UNANSWERED = (TransportError, ValueError)
-"""No answer, or one that makes no sense (``ValueError``): whether the card did it is unknown."""
+_UNCLEAR: Final = (SW.MEMORY_FAILURE, SW.NO_DATA_PENDING)
+"""Answers that say nothing about the PIN: 6F00 belongs to GET RESPONSE, and to any command as a general error."""
 
 
 class PinService:
@@ -195,7 +195,7 @@ class PinService:
             initial = is_initial(self._place, session, pin)
         except ApduError as error:
             return self._refused(case, error)
-        except _UNANSWERED:
+        except TransportError:
             return self._note(
                 case, NotDone(Phrase("the card gave no answer: put the same card back and try the new PIN"))
             )
@@ -260,7 +260,7 @@ class PinService:
             tries = session.tries_left() if operation is Operation.CHANGE else None
         except ApduError as error:
             return self._refused(case, error)
-        except _UNANSWERED:
+        except TransportError:
             return self._note(case, NotDone(Phrase("the card gave no answer; the PIN is unchanged")))
         attempt = Attempt(key or f"{case.number}-{case.length}", tries)
         facts = {"key": attempt.key, "tries": tries}
@@ -300,15 +300,15 @@ class PinService:
         try:
             work()
         except ApduError as error:
-            # After an unknown status word or a memory failure, the result is unknown.
+            # After an unknown status word, a memory failure or a general error, the result is unknown.
             known = error.sw in _KNOWN or tries_in(error.sw) is not None
-            if resumed or not known or error.sw == SW.MEMORY_FAILURE:
+            if resumed or not known or error.sw in _UNCLEAR:
                 return self._refused(case, error, pin=OPEN)
             return self._refused(case, error, attempt)
         except HsmError as error:
             answer = NotDone(Phrase("the HSM could not do it; {pin} ({error})", pin=pin, error=error.said))
             return self._note(case, answer) if resumed else self._not_done(case, answer, attempt)
-        except _UNANSWERED:
+        except TransportError:
             return self._note(case, NotDone(NO_ANSWER))
         done = Operated(case.operation)
         self._write(case, Stage.OPERATED, done.said, Act.DONE, {"key": attempt.key})

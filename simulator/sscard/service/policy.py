@@ -16,7 +16,7 @@ from sscard.service.words import ApplicantKind, Document, Standing
 from sscard.service.workdays import AnnouncedYear
 
 FILE = "policy.yaml"
-YEAR_DIGITS = 4
+YEARS = range(1000, 10_000)
 
 
 class ListedCards(Model):
@@ -32,7 +32,7 @@ class ListedCards(Model):
 
 
 def _of_four_digits(year: int) -> int:
-    if len(str(year)) != YEAR_DIGITS:
+    if year not in YEARS:
         raise InvalidValue(Phrase("{year} is not a year", year=year), Phrase("write its four digits: 2026"))
     return year
 

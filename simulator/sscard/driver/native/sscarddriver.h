@@ -54,10 +54,10 @@ extern "C" {
 /* Authenticate the card with the PSAM, read the basic data (11 fields). pOutInfo 1024. */
 SSCARD_API long SSCARD_CALL iReadCardBas(int iType, char *pOutInfo);
 
-/* What the HSM needs to check the card, and to prove RKSSSE to a 3.0 card (8 fields, or 9 with a serial). pOutInfo 1024. */
+/* What the HSM needs to check the card, and for the proof of RKSSSE on a 3.0 card (8 or 9 fields). pOutInfo 1024. */
 SSCARD_API long SSCARD_CALL iReadCardBas_HSM_Step1(int iType, char *pOutInfo);
 
-/* Compare the HSM's result with the card's, prove RKSSSE if given, read the basic data. pOutInfo 1024, pKey 128. */
+/* Compare the HSM's result with the card's, send the proof of RKSSSE if given, read the basic data. pOutInfo 1024, pKey 128. */
 SSCARD_API long SSCARD_CALL iReadCardBas_HSM_Step2(char *pKey, char *pOutInfo);
 
 /* Read items of files in turn: prove the file's key with the PSAM, verify the PIN once, read the items. pOutInfo 20480, pCardInfo 128, pFileAddr 1024. */

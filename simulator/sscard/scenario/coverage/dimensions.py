@@ -25,8 +25,10 @@ from sscard.scenario.coverage.facts import (
     POWER_CUT,
     READ_GRANTED,
     READ_REFUSED,
+    REFUSAL,
     SEED_CLAUSES,
     STANDARD_ITEMS,
+    SUCCESS,
     TRANSPORTS,
     WRITE_GRANTED,
     WRITE_REFUSED,
@@ -37,7 +39,7 @@ from sscard.scenario.coverage.facts import (
 )
 from sscard.scenario.coverage.items import BY_PSAM_ONLY, DRIVER_TITLES, ITEMS
 from sscard.scenario.coverage.seed import CLAUSES
-from sscard.scenario.faults import FAULTS as READER_FAULTS
+from sscard.scenario.faults import ALL_FAULTS
 from sscard.service import Channel, Rule
 from sscard.service.channels import CHANNEL_RULES
 from sscard.service.words import ApplicantKind, Operation
@@ -48,7 +50,6 @@ from sscard.standard.tree import Layout
 Key = tuple[str, ...]
 INTERFACES: Final = ("contact", "contactless")
 TRANSPORT_NAMES: Final = ("local", "pcsc")
-SUCCESS, REFUSAL = "success", "refusal"
 FEW: Final = 4
 """Values of a number that are all keys; of more, the limits and the defaults are."""
 OTHER: Final = "other"
@@ -172,13 +173,17 @@ def dimensions() -> tuple[Dimension, ...]:
             ("channel", "operation", "applicant"),
             product(*([word.value for word in kind] for kind in kinds)),
         ),
-        _dimension(FAULTS, Phrase("faults"), ("fault",), ((name,) for name in (POWER_CUT, MEMORY, *READER_FAULTS))),
+        _dimension(FAULTS, Phrase("faults"), ("fault",), ((name,) for name in (POWER_CUT, MEMORY, *ALL_FAULTS))),
         _dimension(GROUNDS, Phrase("grounds of refusal"), ("ground",), ((rule.value,) for rule in Rule)),
         _dimension(
             HAND_OVERS,
             Phrase("hand-overs"),
             ("from", "to"),
-            ((channel.value, to.value) for channel in Channel for to in Channel if _hands_over(channel, to)),
+            (
+                (channel.value, to.value)
+                for channel, to in product(Channel, Channel)
+                if to in CHANNEL_RULES[channel].hands_over_to
+            ),
         ),
         _dimension(
             DRIVER_FUNCTIONS,
@@ -201,10 +206,6 @@ def dimensions() -> tuple[Dimension, ...]:
             {(mark,): item.title for mark, item in ITEMS.items()},
         ),
     )
-
-
-def _hands_over(channel: Channel, to: Channel) -> bool:
-    return to in CHANNEL_RULES[channel].hands_over_to
 
 
 def _dimension(

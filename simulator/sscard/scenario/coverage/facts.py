@@ -57,6 +57,7 @@ STANDARD_ITEMS: Final = "standard_items"
 UNDECLARED: Final = "undeclared"
 """Not a dimension: a status word that the command does not declare."""
 
+SUCCESS, REFUSAL = "success", "refusal"
 POWER_CUT: Final = "power cut"
 MEMORY: Final = "memory"
 READ_GRANTED, READ_REFUSED = "read-granted", "read-refused"

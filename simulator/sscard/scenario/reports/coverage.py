@@ -96,25 +96,21 @@ def as_facts(coverage: Coverage) -> dict[str, Any]:
 
 
 def _dimension_facts(part: Measured) -> dict[str, Any]:
-    def entries(status: Status) -> list[dict[str, str]]:
-        return [_entry_facts(part, entry) for entry in part.having(status)]
+    def entries(status: Status) -> Iterator[dict[str, str]]:
+        for entry in part.having(status):
+            title = part.dimension.titles.get(entry.key, "")
+            texts = {name: say(text) for name, text in (("title", title), ("reason", entry.reason)) if text}
+            yield dict(zip(part.dimension.axes, entry.key, strict=True)) | texts
 
     return {
         "covered": part.covered,
         "total": part.total,
         "reachable": part.reachable,
         "percent": round(part.percent, 1),
-        "missing": entries("missing"),
-        "partly": entries("partly"),
-        "unreachable": entries("unreachable"),
+        "missing": [*entries("missing")],
+        "partly": [*entries("partly")],
+        "unreachable": [*entries("unreachable")],
     }
-
-
-def _entry_facts(part: Measured, entry: Entry) -> dict[str, str]:
-    facts = dict(zip(part.dimension.axes, entry.key, strict=True))
-    if title := part.dimension.titles.get(entry.key):
-        facts["title"] = say(title)
-    return facts | ({"reason": say(entry.reason)} if entry.reason else {})
 
 
 class Grid:

@@ -1,14 +1,14 @@
 """The database of a journal: connections and transactions, the same for both kinds of database.
 
-SQLite (one machine) is here, PostgreSQL (several) in ``postgresql``. All that
-differs between them is in these two classes of connections; ``opening`` chooses.
+SQLite (one machine) is here, PostgreSQL (several machines) in ``postgresql``. The
+two classes of connections contain all differences; ``opening`` chooses one.
 
 Reading needs no write lock and changes nothing. In WAL mode a reader of an
-SQLite file sees the last commit and does not wait for a writer; ``query_only``
-lets SQLite refuse its writing statements. The file is opened with ``mode=rw``,
-because a connection of ``mode=ro`` leaves the files ``-wal`` and ``-shm``, which
-the last connection that may write removes. On PostgreSQL the transactions are
-``READ ONLY``.
+SQLite file sees the last commit and does not wait for a writer; with
+``query_only`` SQLite refuses its writing statements. A reader opens the file
+with ``mode=rw``: the last connection that may write removes the files ``-wal``
+and ``-shm``, one with ``mode=ro`` leaves them. On PostgreSQL the transactions
+are ``READ ONLY``.
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ class Connection(ABC):
     lanes: ClassVar[int]
     """Lanes of a new journal."""
     reusable: ClassVar[bool] = True
-    """Whether it can be used again after a statement failed."""
+    """Whether the connection can be used again after a statement failed."""
     private: ClassVar[bool]
-    """Whether the database may hold nothing but a journal."""
+    """Whether the database may contain a journal only."""
     lock: ClassVar[str]
-    """The end of a SELECT that locks its rows until the transaction ends."""
+    """End of a SELECT that locks its rows until the end of the transaction."""
     schema_lock: ClassVar[Sequence[Statement]]
-    """What makes other processes wait with a migration."""
+    """Statements that make other processes wait with a migration."""
     columns: ClassVar[str]
     """The statement that returns table and name of each column."""
     _begin: ClassVar[dict[bool, str]]
@@ -104,9 +104,9 @@ class Database(ABC):
     """A database and its connections that are not in use."""
 
     error: type[Exception]
-    """What the driver raises."""
+    """The base class of the driver's errors."""
     integrity_error: type[Exception]
-    """What it raises for a key that exists."""
+    """The error for a key that exists already."""
 
     kind: ClassVar[str]
     file: str | None = None

@@ -13,7 +13,7 @@ from psycopg.conninfo import make_conninfo
 from sscard.errors import InputError
 from sscard.service.journal.engine import EXPECTED, NO_URL, Connection, Database, Row, Statement
 
-# psycopg logs an error while it leaves a pipeline, which it raises too; without a handler Python prints it.
+# psycopg raises an error of a pipeline and logs it too. Without a handler, Python prints the log message.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 LOCK: Final = 0x55CA2D
@@ -40,7 +40,7 @@ class PostgresqlServer(Database):
 
 class _Postgresql(Connection):
     lanes = 64
-    # Behind a statement that fails, psycopg takes statements for prepared that the server has skipped.
+    # After a statement fails, psycopg treats later ones as prepared although the server has skipped them.
     reusable = False
     private = False
     lock = " FOR UPDATE"

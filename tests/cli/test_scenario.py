@@ -1,0 +1,124 @@
+"""sscard scenario: what a user of its commands sees."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from kit.broken import EXPANSION, STRUCTURE, expanded
+
+HAN = re.compile("[\u4e00-\u9fff]")
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> dict[str, int]:
+    """A folder of broken scenario files; the line of the error by file."""
+    texts = {f"structure-{n:02}.yaml": (text, line) for n, (text, line, *_rest) in enumerate(STRUCTURE.values())}
+    texts |= {f"expansion-{n:02}.yaml": (expanded(name), EXPANSION[name][1]) for n, name in enumerate(EXPANSION)}
+    assert len(texts) >= 60
+    for name, (text, _line) in texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return {str(tmp_path / name): line for name, (_text, line) in texts.items()}
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_one_check_reports_every_broken_file_with_its_place_and_a_remedy(sscard, broken, tmp_path, language):
+    code, out, _ = sscard("--lang", language, "scenario", "check", tmp_path, "--json")
+    assert code == 2
+    errors = json.loads(out)["errors"]
+    by_file = {file: [error for error in errors if error["file"] == file] for file in broken}
+    for file, line in broken.items():
+        assert line in [error["line"] for error in by_file[file]], file
+        assert all(error["problem"] for error in by_file[file])
+        assert not line or all(error["column"] for error in by_file[file])
+    if language == "zh":
+        assert all(HAN.search(error["problem"]) for error in errors)
+
+
+def test_check_prints_the_form_that_editors_read(sscard, broken, tmp_path):
+    code, out, _ = sscard("--lang", "en", "scenario", "check", tmp_path)
+    assert code == 2
+    places = [line.partition(": ")[0] for line in out.splitlines() if not line.startswith(" ")]
+    assert places[-1] == f"{len(broken)} files"
+    with_line = {file for file, line in broken.items() if line}
+    assert {place.rsplit(":", 2)[0] for place in places[:-1] if place.count(":") >= 2} == with_line
+
+
+def test_check_of_good_files_counts_them(sscard, tmp_path):
+    assert sscard("--lang", "en", "scenario", "new", tmp_path / "a.yaml")[0] == 0
+    assert sscard("--lang", "en", "scenario", "check", tmp_path)[:2] == (0, "1 file, 2 scenarios: no errors\n")
+
+
+def test_a_new_scenario_passes_and_is_not_replaced(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    for language in ("en", "zh"):
+        assert sscard("--lang", language, "scenario", "new", path, "--force")[0] == 0
+        assert sscard("--lang", "en", "run", path)[0] == 0
+    text = path.read_text("utf-8")
+    code, _out, err = sscard("--lang", "en", "scenario", "new", path)
+    assert (code, path.read_text("utf-8")) == (2, text)
+    assert "--force" in err
+
+
+def test_a_new_project_runs_and_nothing_of_it_is_replaced(sscard, tmp_path):
+    folder = tmp_path / "project"
+    assert sscard("--lang", "en", "scenario", "new", "--project", folder)[0] == 0
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == {
+        "scenarios/wrong-pin.yaml",
+        "scenarios/scenario.schema.json",
+        "pytest.ini",
+        ".github/workflows/scenarios.yml",
+        ".gitlab-ci.yml",
+    }
+    assert sscard("--lang", "en", "run", folder / "scenarios")[0] == 0
+    (folder / "pytest.ini").write_text("mine", encoding="utf-8")
+    assert sscard("--lang", "en", "scenario", "new", "--project", folder)[0] == 2
+    assert (folder / "pytest.ini").read_text("utf-8") == "mine"
+
+
+def test_file_and_project_exclude_each_other(sscard, tmp_path):
+    assert sscard("--lang", "en", "scenario", "new", tmp_path / "a.yaml", "--project", tmp_path / "p")[0] == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_list_names_runs_tags_and_marks(sscard, tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "name: {en: Right, zh: 正确}\nproves: {en: It works., zh: 可用。}\ntags: pin\ncovers: OC-1\n"
+        "card: {personality: [v3-sm4, v1-des]}\nsteps:\n  - reset:\n",
+        encoding="utf-8",
+    )
+    _code, out, _ = sscard("--lang", "en", "scenario", "list", tmp_path)
+    assert "Right  v3-sm4 v1-des" in out
+    assert "pin, OC-1" in out
+    assert "1 scenario, 2 runs" in out
+    assert "正确" in sscard("--lang", "zh", "scenario", "list", tmp_path)[1]
+    [entry] = json.loads(sscard("--lang", "en", "scenario", "list", tmp_path, "--json")[1])["scenarios"]
+    assert (entry["personalities"], entry["covers"]) == (["v3-sm4", "v1-des"], ["OC-1"])
+
+
+def test_explain_states_card_steps_and_expectations(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\nproves: b\ncard: {tries_left: 2}\nsteps:\n  - verify_pin: 999999\n    sw: 63C(1)\n    tries: 1\n",
+        encoding="utf-8",
+    )
+    code, out, _ = sscard("--lang", "en", "scenario", "explain", path)
+    assert code == 0
+    assert "over the contact interface: 2 tries left" in out
+    assert "line 5: verify_pin. Expected: 63C1 verification failed, 1 try left, 1 try left." in out
+    assert "999999" not in out
+
+
+def test_verbs_shows_the_fields_of_one_and_suggests_a_known_one(sscard):
+    assert "authenticate.key" in sscard("--lang", "en", "scenario", "verbs", "authenticate")[1]
+    assert len(sscard("--lang", "en", "scenario", "verbs")[1].splitlines()) > 60
+    code, _out, err = sscard("--lang", "en", "scenario", "verbs", "autenticate")
+    assert code == 2
+    assert "'authenticate'" in err
+
+
+def test_the_schema_is_json(sscard):
+    assert json.loads(sscard("--lang", "en", "scenario", "schema")[1])["$schema"].startswith("https://json-schema.org/")

@@ -1,0 +1,118 @@
+"""Observed values in the place of unmet expectations: where they are written, and what stays as it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sscard.i18n.language import say
+from sscard.scenario import find_scenarios, run_scenario
+from sscard.scenario.acceptance import Acceptance, with_value
+
+HEAD = "name: a\nproves: b\n"
+
+
+def accept(path: Path) -> Acceptance:
+    acceptance = Acceptance()
+    acceptance.accept(lambda: map(run_scenario, find_scenarios([path])), {str(path): path})
+    return acceptance
+
+
+WRITTEN = {
+    "a status word and the tries": (
+        "steps:\n  - verify_pin: 999999  # wrong\n  - reset:\n",
+        "steps:\n  - verify_pin: 999999  # wrong\n    sw: 63C5\n    tries: 5\n  - reset:\n",
+    ),
+    "a status word that is stated": (
+        "steps:\n  - verify_pin: 999999\n    sw: 6983  # no\n    tries: 5\n",
+        "steps:\n  - verify_pin: 999999\n    sw: 63C5  # no\n    tries: 5\n",
+    ),
+    "a step in flow style": (
+        "steps: [{verify_pin: 123456}, {reset: }]\n",
+        "steps: [{verify_pin: 123456, state: [verified]}, {reset: }]\n",
+    ),
+    "data": (
+        "steps:\n  - select: EF05\n  - read_record: 03\n    data: 00\n",
+        "steps:\n  - select: EF05\n  - read_record: 03\n    data: 03 04 33 2E 30 30\n",
+    ),
+    "tries left of a key": (
+        "steps:\n  - authenticate: {key: PUK, proof: wrong}\n    sw: 63C2\n",
+        "steps:\n  - authenticate: {key: PUK, proof: wrong}\n    sw: 63C2\n    key_tries: {PUK: 2}\n",
+    ),
+    "a value that the terminal reports": ("steps:\n  - tries_left: 5\n", "steps:\n  - tries_left: 6\n"),
+    "a value within the verb": (
+        "steps:\n  - read_basic: {version: 2.00, sex: 1}\n",
+        None,
+    ),
+    "a list of findings": (
+        "steps:\n  - pre_process: {today: 2099-01-01}\n",
+        "steps:\n  - pre_process: {today: 2099-01-01, findings: [expired]}\n    state: [challenge]\n",
+    ),
+    "the state": ("steps:\n  - verify_pin: 123456\n    state: ready\n", None),
+    "a step of a group": (
+        "groups:\n  g:\n    steps:\n      - verify_pin: 999999\nsteps:\n  - use: g\n",
+        "groups:\n  g:\n    steps:\n      - verify_pin: 999999\n        sw: 63C5\n        tries: 5\n"
+        "steps:\n  - use: g\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), WRITTEN.values(), ids=WRITTEN)
+def test_writes(write, before, after):
+    path = write(HEAD + before)
+    acceptance = accept(path)
+    assert acceptance.before == {path: HEAD + before}
+    assert not acceptance.left
+    if after is not None:
+        assert path.read_text("utf-8") == HEAD + after
+    assert all(run_scenario(scenario).verdict == "passed" for scenario in find_scenarios([path]))
+
+
+LEFT = {
+    "an expression": ("steps:\n  - verify_pin: 999999\n    sw: 63C(max - 2)\n    tries: 5\n", "computes the value"),
+    "a variable": (
+        "variables: {word: 9000}\nsteps:\n  - verify_pin: 999999\n    sw: ${word}\n    tries: 5\n",
+        "computes",
+    ),
+    "different values of the runs": (
+        "card: {personality: [v3-sm4, v2-3des]}\nsteps:\n  - select: EF05\n  - read_record: 03\n    data: 00\n",
+        "an expression or a table",
+    ),
+    "a step that was not executed": ("steps:\n  - complete: 123456\n", "cannot be stated"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), LEFT.values(), ids=LEFT)
+def test_leaves(write, text, reason):
+    path = write(HEAD + text)
+    [left] = accept(path).left
+    assert left.place.startswith(str(path))
+    assert reason in say(left.reason)
+
+
+def test_a_passing_file_is_not_written(write):
+    path = write(f"{HEAD}steps:\n  - reset:\n")
+    changed = path.stat().st_mtime_ns
+    assert accept(path).before == {}
+    assert path.stat().st_mtime_ns == changed
+
+
+PLACES = {
+    "at the end without a line end": ("a:\n  b: 1", ("a", "c"), "2", "a:\n  b: 1\n  c: 2"),
+    "after a nested block": (
+        "- a:\n    b: 1\n\n# end\n- d: 1\n",
+        (0, "c"),
+        "2",
+        "- a:\n    b: 1\n  c: 2\n\n# end\n- d: 1\n",
+    ),
+    "a block in the place of one": ("- s:\n    - a\n    - b\n  t: 1\n", (0, "s"), "[c]", "- s:\n    [c]\n  t: 1\n"),
+    "into no value": ("- {a: }\n", (0, "a"), "1", "- {a: 1 }\n"),
+    "a field of a field that is missing": ("- a: 1\n", (0, "k", "PUK"), "2", "- a: 1\n  k: {PUK: 2}\n"),
+    "quoted": ("- a: 'x y'  # c\n", (0, "a"), "z", "- a: z  # c\n"),
+}
+
+
+@pytest.mark.parametrize(("text", "path", "value", "expected"), PLACES.values(), ids=PLACES)
+def test_a_value_is_written_in_its_place(text, path, value, expected):
+    assert with_value(text, path, value) == expected
