@@ -7,6 +7,7 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+import yaml
 from hypothesis import settings
 
 import kit
@@ -24,8 +25,10 @@ for name in ("SIGHUP", "SIGQUIT"):  # nohup and such a shell
     if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
 
-# The cipher library knows its classes from their first import, and pytester forgets what its tests import.
+# The cipher library and the YAML parser in C know their classes from the first import, and pytester forgets what its
+# tests import.
 SM4.key(bytes(16))
+yaml.safe_load("")
 
 settings.register_profile("sscard", deadline=None)
 settings.load_profile("sscard")

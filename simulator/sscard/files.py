@@ -211,6 +211,11 @@ def make_folder(folder: Path) -> None:
         raise unwritable(folder, error) from None
 
 
+def cache_folder() -> Path:
+    """The folder for what sscard can make again: in XDG_CACHE_HOME, by default ``~/.cache``. It may not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sscard"
+
+
 def create_private(path: Path, content: bytes) -> None:
     """Create a file with a secret for its owner only, with its folder, unless it exists; whole or not at all.
 

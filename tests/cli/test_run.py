@@ -205,7 +205,7 @@ def test_a_loop_of_links_is_refused(sscard: CommandLine, tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("interrupted", "said"),
     [
-        ("sscard.scenario.library:choose_scenarios", "interrupted before the first scenario"),
+        ("sscard.scenario.library:find_scenarios", "interrupted before the first scenario"),
         ("sscard.scenario.transports:through_pcsc", "interrupted after 0 of 1 scenario"),
         ("sscard.scenario.transports:run_scenario", "interrupted after 0 of 1 scenario"),
     ],

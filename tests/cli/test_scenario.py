@@ -122,3 +122,37 @@ def test_verbs_shows_the_fields_of_one_and_suggests_a_known_one(sscard):
 
 def test_the_schema_is_json(sscard):
     assert json.loads(sscard("--lang", "en", "scenario", "schema")[1])["$schema"].startswith("https://json-schema.org/")
+
+
+ACCEPTED = "name: a\nproves: b\nsteps:\n  - verify_pin: 999999\n    sw: 63C5\n    tries: 5\n"
+
+
+def test_accept_writes_what_was_observed_and_shows_the_change(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text("name: a\nproves: b\nsteps:\n  - verify_pin: 999999\n", encoding="utf-8")
+    code, out, _ = sscard("--lang", "en", "run", "--accept", path)
+    assert (code, path.read_text("utf-8")) == (0, ACCEPTED)
+    assert "+    sw: 63C5" in out.splitlines()
+    assert "1 passed, 0 failed" in out
+
+
+def test_accept_changes_the_selected_scenarios_only(sscard, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(
+            f"name: {name}\nproves: b\ntags: {name}\nsteps:\n  - verify_pin: 999999\n", encoding="utf-8"
+        )
+    assert sscard("--lang", "en", "run", "--accept", tmp_path, "-m", "a")[0] == 0
+    assert "sw" in (tmp_path / "a.yaml").read_text("utf-8")
+    assert "sw" not in (tmp_path / "b.yaml").read_text("utf-8")
+
+
+def test_accept_needs_a_file_and_leaves_expressions(sscard, tmp_path):
+    code, _out, err = sscard("--lang", "en", "run", "--accept")
+    assert code == 2
+    assert "sscard run --accept scenarios" in err
+    path = tmp_path / "a.yaml"
+    text = ACCEPTED.replace("63C5", "63C(max - 2)")
+    path.write_text(text, encoding="utf-8")
+    code, out, _ = sscard("--lang", "en", "run", "--accept", path)
+    assert (code, path.read_text("utf-8")) == (1, text)
+    assert f"{path}:5: sw: '63C(max - 2)' computes the value" in out

@@ -8,6 +8,7 @@
 ``terminal``    defects of terminal, driver and HSM
 ``acceptance``  defects of the service: who and what is accepted
 ``operation``   defects of the service: the operation on the card, the end of a case
+``witnesses``   a direct check for each defect that it changes something
 
 ``make defects`` prints which scenarios notice which defect.
 """

@@ -71,16 +71,14 @@ class Defect:
     """One small change to a part of the chain.
 
     ``source`` says where the right behaviour is stated, or whose bug it was.
-    ``witness`` observes something that the defect changes: what it returns is
-    always the same without the defect, and something else with it. ``hint``
-    selects the scenarios that are most likely to notice it, as ``sscard run -k``.
+    ``hint`` selects the scenarios that are most likely to notice it, as
+    ``sscard run -k``.
     """
 
     name: str
     part: Part
     source: str
     plant: Plant
-    witness: Callable[[], object]
     hint: str
 
     @contextmanager
@@ -100,7 +98,7 @@ class Defect:
         failed: list[Scenario] = []
         with self.planted():
             for scenario in [*likely, *(each for each in scenarios if id(each) not in known)]:
-                if not run_scenario(scenario).passed:
+                if run_scenario(scenario).verdict == "failed":
                     failed.append(scenario)
                 if len(failed) == most:
                     break
@@ -112,7 +110,7 @@ class Defect:
 
 
 class Catalogue:
-    """Collects the defects of a module: ``@catalogue.add(source, witness, hint)`` above the function that plants one.
+    """Collects the defects of a module: ``@catalogue.add(source, hint)`` above the function that plants one.
 
     The name of the defect is that of the function, with hyphens.
     """
@@ -121,14 +119,12 @@ class Catalogue:
         self.part = part
         self.defects: list[Defect] = []
 
-    def add(
-        self, source: str, witness: Callable[[], object], hint: str, part: Part | None = None
-    ) -> Callable[[Plant], Plant]:
+    def add(self, source: str, hint: str, part: Part | None = None) -> Callable[[Plant], Plant]:
         """Add the defect that a function plants."""
 
         def enter(plant: Plant) -> Plant:
             name = plant.__name__.replace("_", "-")
-            self.defects.append(Defect(name, part or self.part, source, plant, witness, hint))
+            self.defects.append(Defect(name, part or self.part, source, plant, hint))
             return plant
 
         return enter

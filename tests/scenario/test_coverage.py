@@ -30,18 +30,18 @@ Read = Callable[[str], list[Scenario]]
 NAMES = tuple(dimension.name for dimension in dimensions())
 
 FIGURES = {
-    "command_status": 219,
-    "key_versions": 153,
-    "file_rights": 377,
-    "choice_values": 97,
-    "transports": 5,
-    "applicants": 4,
-    "faults": 8,
-    "grounds": 7,
-    "hand_overs": 0,
-    "driver_functions": 0,
-    "seed_clauses": 17,
-    "standard_items": 25,
+    "command_status": 270,
+    "key_versions": 173,
+    "file_rights": 390,
+    "choice_values": 120,
+    "transports": 6,
+    "applicants": 24,
+    "faults": 14,
+    "grounds": 8,
+    "hand_overs": 3,
+    "driver_functions": 30,
+    "seed_clauses": 65,
+    "standard_items": 52,
 }
 """What the built-in suite covers, in this process."""
 HEAD = "name: a\nproves: b\n"
@@ -50,6 +50,12 @@ HEAD = "name: a\nproves: b\n"
 @pytest.fixture(scope="module")
 def suite() -> list[ScenarioResult]:
     return run_scenarios()
+
+
+@pytest.fixture(scope="module")
+def some() -> list[ScenarioResult]:
+    """The results of one group of the suite."""
+    return run_scenarios(builtin_folder() / "10-certificate")
 
 
 def part(coverage: Coverage, name: str) -> Measured:
@@ -202,8 +208,8 @@ def test_an_item_is_covered_on_every_generation_that_has_it(of: Callable[..., Co
     assert covered(every, "seed_clauses") == {("4.3",)}
 
 
-def test_facts_are_kept_without_exchanges_and_through_a_pickle(suite: list[ScenarioResult]) -> None:
-    for result in suite[:20]:
+def test_facts_are_kept_without_exchanges_and_through_a_pickle(some: list[ScenarioResult]) -> None:
+    for result in some:
         again = pickle.loads(pickle.dumps(result.facts))  # noqa: S301 - of this process
         assert result.without_events().facts == again == result.facts
         assert all(isinstance(fact, Fact) for fact in again)
@@ -227,22 +233,27 @@ def test_what_cannot_be_reached_is_a_key_with_a_reason_in_both_languages() -> No
 
 def test_the_unreachable_pairs_are_those_of_the_tests_of_the_card() -> None:
     tested = {*test_pin_commands.UNREACHABLE, *test_status_words.UNREACHABLE}
-    assert {(command.split(" (")[0], int(sw, 16)) for command, sw in UNREACHABLE["command_status"]} == tested
+    found = {(command.split(" (")[0], int(sw, 16)) for command, sw in UNREACHABLE["command_status"]}
+    # There another command with the same INS stands for this one.
+    assert found - {("VERIFY CERTIFICATE PIN", 0x6A81), ("VERIFY CERTIFICATE PIN", 0x9303)} == tested
 
 
 # The built-in suite
 
 
+@pytest.mark.slow
 def test_the_figures_of_the_built_in_suite(suite: list[ScenarioResult]) -> None:
     found = {measured.dimension.name: measured.covered for measured in coverage_of(suite, "local").measured()}
     assert found == FIGURES, f"write into FIGURES of {Path(__file__).name}: {json.dumps(found, indent=4)}"
 
 
+@pytest.mark.slow
 def test_nothing_is_reached_that_cannot_be(suite: list[ScenarioResult]) -> None:
     facts = {fact for result in suite for fact in result.facts}
     assert not facts & {Fact(name, key) for name, reasons in UNREACHABLE.items() for key in reasons}
 
 
+@pytest.mark.slow
 def test_deleting_a_scenario_lowers_the_figures(tmp_path: Path, suite: list[ScenarioResult]) -> None:
     files: dict[Fact, set[str]] = {}
     for result in suite:
@@ -286,14 +297,12 @@ def test_a_threshold_is_a_percentage(text: str, problem: str, remedy: str) -> No
     assert str(caught.value).startswith(f"{problem}\n  {remedy}")
 
 
-def test_a_threshold_counts_what_can_be_covered(suite: list[ScenarioResult]) -> None:
-    measured = coverage_of(suite, "local").measured()
+def test_a_threshold_counts_what_can_be_covered(some: list[ScenarioResult]) -> None:
+    measured = coverage_of(some, "local").measured()
     status = next(each for each in measured if each.dimension.name == "command_status")
     assert status.reachable == status.total - len(UNREACHABLE["command_status"])
-    assert read_threshold(f"command_status={status.percent:.4f}").missed(measured) in (
-        None,
-        pytest.approx(status.percent),
-    )
+    assert 0 < status.percent < 100
+    assert read_threshold(f"command_status={status.percent - 0.1}").missed(measured) is None
     assert read_threshold("command_status=100").missed(measured) == pytest.approx(status.percent)
     assert read_threshold("0").missed(measured) is None
 
@@ -301,8 +310,8 @@ def test_a_threshold_counts_what_can_be_covered(suite: list[ScenarioResult]) -> 
 # Output
 
 
-def test_the_text_has_every_dimension_and_every_item(suite: list[ScenarioResult]) -> None:
-    text = "\n".join(text_lines(coverage_of(suite, "local")))
+def test_the_text_has_every_dimension_and_every_item(some: list[ScenarioResult]) -> None:
+    text = "\n".join(text_lines(coverage_of(some, "local")))
     for dimension in dimensions():
         assert dimension.title.text in text
     for mark in ITEMS:
@@ -310,9 +319,9 @@ def test_the_text_has_every_dimension_and_every_item(suite: list[ScenarioResult]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_the_heat_map_is_one_page_without_network(suite: list[ScenarioResult], language: str) -> None:
+def test_the_heat_map_is_one_page_without_network(some: list[ScenarioResult], language: str) -> None:
     with speaking(language):
-        page = html_page(coverage_of(suite, "local"))
+        page = html_page(coverage_of(some, "local"))
     assert f'lang="{language}"' in page
     assert not re.findall(r"""(?:src|href|url)\s*[=(]\s*["']?(?![#"'])[^"' >]+""", page)
     assert "prefers-color-scheme: dark" in page
@@ -322,8 +331,8 @@ def test_the_heat_map_is_one_page_without_network(suite: list[ScenarioResult], l
 
 
 def test_json_has_covered_and_total_of_each_dimension(sscard: CommandLine, tmp_path: Path) -> None:
-    page = tmp_path / "map.html"
-    code, out, err = sscard("coverage", "-k", "puk-once", "--json", "--html", page)
+    page, group = tmp_path / "map.html", builtin_folder() / "10-certificate"
+    code, out, err = sscard("coverage", group, "--json", "--html", page)
     content = json.loads(out)
     assert (code, err, content["schema"]) == (0, "", "sscard.coverage/1")
     assert page.read_text("utf-8").startswith("<!doctype html>")
@@ -336,11 +345,12 @@ def test_json_has_covered_and_total_of_each_dimension(sscard: CommandLine, tmp_p
 
 
 def test_a_run_prints_the_same_coverage(sscard: CommandLine) -> None:
-    code, alone, _err = sscard("coverage", "-k", "puk-once")
+    group = builtin_folder() / "10-certificate"
+    code, alone, _err = sscard("coverage", group)
     assert code == 0
-    code, out, _err = sscard("run", "-k", "puk-once", "--coverage")
+    code, out, _err = sscard("run", group, "--coverage")
     assert code == 0
     assert out.endswith(f"\n{alone}")
-    code, out, err = sscard("run", "-k", "puk-once", "--coverage", "--json")
+    code, out, err = sscard("run", group, "--coverage", "--json")
     assert json.loads(out)["schema"] == "sscard.run/1"
     assert err.endswith(f"\n{alone}")

@@ -144,7 +144,7 @@ def test_what_is_no_service_is_refused_with_its_line(read, head, problem, line):
         ("abandon: yes", "this verb takes no value"),
         ("case: 1", "this verb takes no value"),
         ("case:\n    acts: [begin]", "acts"),
-        ("case:\n    error: none", "error"),
+        ("case:\n    error: other", "error"),
         ("case:\n    due: tomorrow", "due"),
     ],
 )
@@ -162,3 +162,15 @@ def test_no_title_shows_a_pin(read):
     )
     shown = [text for step in scenario.steps for text in (say(step.title()), repr(step))]
     assert not [text for text in shown if "246810" in text or "123456" in text]
+
+
+@pytest.mark.parametrize("clock", ["+3d", "+2h", "+30m", "2026-02-13 16:30"])
+def test_the_title_of_a_clock_is_its_time(read, clock):
+    [scenario] = read(f"name: a\nproves: b\nsteps:\n- clock: {clock}\n")
+    assert say(scenario.steps[0].title()) == f"clock {clock}"
+
+
+def test_an_error_that_is_not_expected_says_what_to_write(run):
+    failure = run("- fault: {journal_locked: }\n- apply: {reason: leaked}\n  stage: refused").failure
+    [wrong] = [wrong for wrong in failure.mismatches if wrong.field == "error"]
+    assert (wrong.expected, wrong.actual, wrong.write) == ("none", "journal", "journal")

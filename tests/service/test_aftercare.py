@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -14,7 +15,7 @@ from sscard.i18n.language import say
 from sscard.issuer import Place, builtin_keys
 from sscard.issuer.places import place_of
 from sscard.service import PinService, Reason, ResultNotice
-from sscard.service.aftercare import INITIAL_PIN_USES, try_at_pharmacy
+from sscard.service.aftercare import INITIAL_PIN_USES, is_initial, try_at_pharmacy
 from sscard.standard.tree import CARD_BLOCKED
 from sscard.terminal import CardSession, CardUnusable, PinBlocked, WrongPin
 
@@ -111,6 +112,17 @@ def test_the_result_notice_reminds_of_an_initial_pin_and_its_limits(use: str, pi
     assert ("please change it soon" in notice.text) is initial
     told = say(INITIAL_PIN_USES[use].notice or "")
     assert (bool(told) and told in notice.text) is (initial and use != "free")
+
+
+@pytest.mark.parametrize("initial", ["last 6 of ID", "birth date"])
+def test_a_card_with_a_false_id_number_has_no_initial_pin_that_depends_on_it(
+    initial: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    citizen = make_citizen()
+    session = at_pharmacy(citizen)
+    read = session.read_basic()
+    monkeypatch.setattr(session, "read_basic", lambda: replace(read, social_security_number="410402198503150000"))
+    assert not is_initial(place("must change", initial), session, "150000")
 
 
 def test_every_use_a_place_can_choose_is_known() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
@@ -37,7 +38,7 @@ def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
 def test_the_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, pool: ReaderPool, share: int) -> None:
     """Each tenth scenario with each change, all of them at night."""
     scenarios = list(builtin_scenarios())[::share]
-    through = list(each_result(scenarios, link=Link(pool.connect, pcscd.readers)))
+    through = list(each_result(scenarios, link=Link(partial(run_scenario, connect=pool.connect), pcscd.readers)))
     in_process = list(each_result(scenarios))
     assert [result.scenario.title for result in through if not result.passed] == []
     assert trace.write(through, 1) == trace.write(in_process, 1)

@@ -1,8 +1,20 @@
-"""The pytest plugin: a project's scenario files run as its tests."""
+"""The pytest plugin: a project's scenario files run as its tests, and a configured suite is always among them."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
 import pytest
+
+from kit.documents import ROOT
+from kit.waiting import PATIENCE
+from sscard.errors import MissingPart
+from sscard.transport.pcscd import check_private_pcscd
 
 PASSES = """
 name: The right PIN
@@ -59,3 +71,263 @@ def test_an_unusable_file_is_an_error_with_its_place(project: pytest.Pytester) -
     result = run(project, "--scenarios", "scenarios", "scenarios")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*typo.yaml:3:1: unknown field 'provs'*", "*did you mean 'proves'*"])
+
+
+# A configured suite is always collected
+
+
+TEST = "def test_it(): ...\n"
+
+
+@pytest.fixture
+def configured(project: pytest.Pytester) -> pytest.Pytester:
+    """A project with its suite in the configuration, and tests in folders of their own."""
+    project.makeini("[pytest]\nsscard_scenarios = scenarios\n")
+    for folder in ("tests", "more"):
+        project.mkdir(folder)
+        (project.path / folder / f"test_{folder}.py").write_text(TEST, encoding="utf-8")
+    return project
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        ([], 4),
+        (["tests"], 3),
+        (["tests", "more"], 4),
+        pytest.param(["tests", "-n", "2"], 3, marks=pytest.mark.slow),
+        ([".", "scenarios"], 4),
+        (["scenarios"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_folders_as_arguments_do_not_leave_the_suite_out(
+    configured: pytest.Pytester, arguments: list[str], passed: int
+) -> None:
+    result = run(configured, *arguments)
+    result.assert_outcomes(passed=passed)
+    result.stdout.fnmatch_lines(["sscard: scenarios of scenarios"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "passed"),
+    [
+        (["tests/test_tests.py"], 1),
+        (["tests/test_tests.py::test_it"], 1),
+        (["scenarios/right.yaml"], 2),
+        (["scenarios/right.yaml::The right PIN [v2-3des]"], 1),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_arguments_that_name_files_or_tests_are_taken_as_they_are_and_the_header_says_so(
+    configured: pytest.Pytester, arguments: list[str], passed: int
+) -> None:
+    result = run(configured, *arguments)
+    result.assert_outcomes(passed=passed)
+    result.stdout.fnmatch_lines(["sscard: the arguments name files or tests: of scenarios only those"])
+
+
+def test_the_option_collects_with_any_argument(configured: pytest.Pytester) -> None:
+    run(configured, "--scenarios", "scenarios", "tests/test_tests.py").assert_outcomes(passed=3)
+
+
+def test_a_suite_outside_of_testpaths_and_of_the_project_is_collected(configured: pytest.Pytester) -> None:
+    outside = configured.path.parent / f"{configured.path.name}-suite"
+    (configured.path / "scenarios").rename(outside)
+    configured.makeini(f"[pytest]\ntestpaths = tests\nsscard_scenarios = ../{outside.name}\n")
+    run(configured).assert_outcomes(passed=3)
+    result = run(configured, "more", "-k", "v3")
+    result.assert_outcomes(passed=1, deselected=2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hidden", ["norecursedirs = scenarios deeper", "collect_ignore", "pytest_ignore_collect"])
+def test_a_suite_that_the_configuration_leaves_out_fails_the_run(configured: pytest.Pytester, hidden: str) -> None:
+    deeper = configured.path / "scenarios" / "deeper"
+    deeper.mkdir()
+    (deeper / "left.yaml").write_text(PASSES, encoding="utf-8")
+    if "=" in hidden:
+        configured.makeini(f"[pytest]\nsscard_scenarios = scenarios\n{hidden}\n")
+    elif hidden == "collect_ignore":
+        (configured.path / "scenarios" / "conftest.py").write_text('collect_ignore = ["deeper"]\n')
+    else:
+        code = "def pytest_ignore_collect(collection_path): return collection_path.name == 'deeper' or None\n"
+        (configured.path / "conftest.py").write_text(code)
+    for options in ([], ["-n", "2"]):
+        result = configured.runpytest_subprocess("-p", "no:cacheprovider", *options, timeout=PATIENCE)
+        assert result.ret != 0
+        result.stdout.fnmatch_lines(["*scenarios/deeper/left.yaml*", "*was not collected*", "*norecursedirs*--ignore*"])
+
+
+def test_ignore_on_the_command_line_is_a_choice(configured: pytest.Pytester) -> None:
+    run(configured, "--ignore", "scenarios/right.yaml").assert_outcomes(passed=2)
+    run(configured, "--ignore-glob", "scenarios/*").assert_outcomes(passed=2)
+
+
+@pytest.mark.parametrize("options", [[], ["tests"], ["-n", "2"], ["--collect-only"]], ids=" ".join)
+@pytest.mark.parametrize("folder", ["nowhere", "empty"])
+def test_a_folder_without_scenarios_fails_the_run_with_the_remedy(
+    configured: pytest.Pytester, folder: str, options: list[str]
+) -> None:
+    configured.mkdir("empty")
+    configured.makeini(f"[pytest]\nsscard_scenarios = scenarios {folder}\n")
+    result = run(configured, *options)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"ERROR: no scenarios: *{folder}*", "*correct sscard_scenarios*"])
+
+
+# Tags, verdicts, summary
+
+
+TAGGED = PASSES.replace("steps:", "tags: [verify, slow-one, 基本, skip, 'LD/T 32', 'a:b']\nsteps:")
+KNOWN = FAILS.replace("proves", "known_issue: SSC-17\nproves")
+HEALED = PASSES.replace("The right PIN", "Healed").replace("steps:", "known_issue: SSC-18\nsteps:")
+NEEDS = (
+    PASSES.replace("The right PIN", "Needs")
+    .replace("steps:", "needs: {generation: '3.0'}\nsteps:")
+    .replace("[v3-sm4, v2-3des]", "v3-sm4")
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "passed"),
+    [
+        (["-m", "verify"], 2),
+        (["-m", "slow-one and 基本"], 2),
+        (["-m", "not verify"], 2),
+        (["-k", "a:b and v3-sm4"], 1),
+        (["-k", "normal"], 4),
+        (["-k", "skip"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_tags_are_registered_markers_and_keywords(project: pytest.Pytester, options: list[str], passed: int) -> None:
+    project.makeini("[pytest]\nsscard_scenarios = scenarios\naddopts = --strict-markers\n")
+    (project.path / "scenarios" / "tagged.yaml").write_text(TAGGED.replace("The right PIN", "Tagged"), "utf-8")
+    result = run(project, *options)
+    assert result.parseoutcomes()["passed"] == passed
+    listed = run(project, "--markers").stdout.str()
+    assert "@pytest.mark.slow-one: tag of scenarios" in listed
+    assert "@pytest.mark.a:b" not in listed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_verdicts_of_pytest_and_its_junit_report(configured: pytest.Pytester, options: list[str]) -> None:
+    suite = configured.path / "scenarios"
+    for name, text in {"known": KNOWN, "healed": HEALED, "needs": NEEDS, "wrong": FAILS}.items():
+        (suite / f"{name}.yaml").write_text(text, encoding="utf-8")
+    given = ("--sscard-personality", "v1-des", "--junit-xml", "junit.xml", "-rsxX", *options)
+    result = configured.runpytest_subprocess("-p", "no:cacheprovider", *given, timeout=PATIENCE)
+    result.assert_outcomes(passed=3, failed=2, skipped=1, xfailed=1)
+    text = result.stdout.str()
+    assert "not applicable: needs generation: 3.0, this card has 1.0" in text
+    assert "known issue SSC-17" in text
+    assert "[XPASS(strict)] known issue SSC-18" in text
+    cases = {case.get("name"): case for case in ET.parse(configured.path / "junit.xml").iter("testcase")}  # noqa: S314
+    failure = cases["A wrong claim [v1-des]"].find("failure")
+    assert failure is not None
+    assert str(failure.get("message")).startswith("scenarios/wrong.yaml:5: sw: expected 9000 done, got 63C5")
+    assert cases["Needs [v1-des]"].find("skipped") is not None
+    assert "00200000036543" not in text + (configured.path / "junit.xml").read_text("utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_the_summary_names_file_line_field_expected_and_got(
+    configured: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    text = FAILS.replace("steps:", "card: {personality: [v3-sm4, v2-3des, v1-des]}\nsteps:")
+    (configured.path / "scenarios" / "wrong.yaml").write_text(text, encoding="utf-8")
+    result = configured.runpytest_subprocess("-p", "no:cacheprovider", *options, timeout=PATIENCE)
+    line = "scenarios/wrong.yaml:6: sw: expected 9000 done, got 63C5 verification failed, 5 tries left; and 1 more"
+    assert f"\n{line} (3 scenarios)\n" in result.stdout.str()
+    result.stdout.fnmatch_lines(
+        ["FAILED scenarios/wrong.yaml::A wrong claim [[]v3-sm4] - scenarios/wrong.yaml:6: sw:*"]
+    )
+
+
+@pytest.mark.parametrize("option", ["--sscard-seed", "--scenario-seed"])
+def test_the_seed_has_two_names(configured: pytest.Pytester, option: str) -> None:
+    run(configured, option, "5").assert_outcomes(passed=4)
+
+
+def test_an_unknown_personality_is_an_error_of_the_command_line(configured: pytest.Pytester) -> None:
+    result = run(configured, "--sscard-personality", "v9")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: no personality 'v9'"])
+
+
+def test_a_crash_is_an_error_even_with_a_known_issue(configured: pytest.Pytester) -> None:
+    (configured.path / "scenarios" / "known.yaml").write_text(KNOWN, encoding="utf-8")
+    code = """
+        from sscard.scenario.card_steps import VerifyPin
+        def broken(*_): raise KeyError("654321")
+        VerifyPin.run = broken
+    """
+    configured.makeconftest(code)
+    result = configured.runpytest_subprocess("-p", "no:cacheprovider", "-k", "wrong", timeout=PATIENCE)
+    result.assert_outcomes(failed=1, deselected=4)
+    result.stdout.fnmatch_lines(["*KeyError in conftest.py:2*"])
+    assert "654321" not in result.stdout.str()
+
+
+# PC/SC and an installed wheel
+
+
+def pcsc_is_missing() -> str:
+    try:
+        check_private_pcscd()
+    except MissingPart as missing:
+        return str(missing)
+    return ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_the_suite_through_pcsc_beside_the_fixture_of_a_reader(configured: pytest.Pytester, options: list[str]) -> None:
+    pytest.importorskip("smartcard", reason="pip install 'sscard[pcsc]'")
+    if reason := pcsc_is_missing():
+        pytest.skip(reason)
+    (configured.path / "scenarios" / "wrong.yaml").write_text(FAILS, encoding="utf-8")
+    (configured.path / "tests" / "test_tests.py").write_text(
+        "def test_it(virtual_reader): assert virtual_reader.card.snapshot().pin_tries == 6\n"
+    )
+    given = ("-p", "no:cacheprovider", "--sscard-transport", "pcsc", *options)
+    result = configured.runpytest_subprocess(*given, timeout=PATIENCE)
+    result.assert_outcomes(passed=4, failed=1)
+    result.stdout.fnmatch_lines(["*> 0020000003 ******  VERIFY*"])
+
+
+def test_pcsc_that_cannot_run_here_fails_the_run_with_the_remedy(
+    configured: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("smartcard", reason="pip install 'sscard[pcsc]'")
+    monkeypatch.setenv("PATH", str(configured.path))
+    result = run(configured, "--sscard-transport", "pcsc")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: a private pcscd needs unshare*"])
+
+
+@pytest.mark.slow
+def test_an_installed_wheel_brings_the_plugin(configured: pytest.Pytester, tmp_path: Path) -> None:
+    """The wheel as pip unpacks it: packages and entry points, without a configuration of paths."""
+    built = tmp_path / "built"
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(built)]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=5 * PATIENCE)  # noqa: S603
+    [wheel] = built.glob("*.whl")
+    installed = tmp_path / "site-packages"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n", "2", "--junit-xml", "junit.xml", "tests"]
+    done = subprocess.run(  # noqa: S603
+        command, cwd=configured.path, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "3 passed" in done.stdout
+    place = "import sscard.testing.plugin as plugin; print(plugin.__file__)"
+    found = subprocess.run([sys.executable, "-c", place], env=environment, capture_output=True, text=True, check=True)  # noqa: S603
+    assert found.stdout.startswith(str(installed))
+    assert (configured.path / "junit.xml").read_text("utf-8").count("<testcase") == 3

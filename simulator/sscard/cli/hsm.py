@@ -32,6 +32,7 @@ from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.hsm import Hsm
+    from sscard.scenario.issuing import Issuing
 
 DEFAULT_PORT = 8440
 SERVER_EXTRA = "pip install 'sscard[server]'"
@@ -167,10 +168,32 @@ def chosen_hsm(url: str, keys: Path | None, token_file: Path | None = None) -> I
 
     if url and keys is not None:
         raise InputError(_("--keys and --hsm exclude each other"), remedy=_("--keys FILE means --hsm soft:FILE"))
-    own = default_token_file()
-    token = token_file or (own if os.path.exists(own) else None)  # noqa: PTH110 - Path raises for a name too long
+    token = token_file or _own_token_file()
     with hsm_refusals(), open_hsm(url or f"soft:{keys or ''}", token_file=token, ask_pin=_ask_pin) as opened:
         yield opened
+
+
+def chosen_issuing(url: str, keys: Path | None, token_file: Path | None) -> Issuing:
+    """The root keys of the cards and the HSM that ``--keys`` and ``--hsm`` choose; the HSM is asked once."""
+    from sscard.scenario.issuing import Issuing
+
+    if not url:
+        return Issuing(keys)
+    token = token_file or _own_token_file()
+    typed: list[str] = []
+
+    def ask_pin() -> str:
+        typed.append(_ask_pin())
+        return typed[-1]
+
+    with hsm_refusals():
+        Issuing(keys, url, token).check(ask_pin)
+    return Issuing(keys, url, token, "".join(typed[-1:]))
+
+
+def _own_token_file() -> Path | None:
+    own = default_token_file()
+    return own if os.path.exists(own) else None  # noqa: PTH110 - Path raises for a name too long
 
 
 @contextmanager

@@ -2,31 +2,37 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, closing, suppress
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from sscard.cli.formatter import WIDEST, terminal_width
-from sscard.cli.options import json_option, trace_option
-from sscard.cli.output import check_output
+from sscard.cli.hsm import chosen_issuing, hsm_refusals
+from sscard.cli.options import hsm_option, hsm_token_option, json_option, trace_option
+from sscard.cli.output import check_output, print_json
 from sscard.cli.target import tell
-from sscard.cli.types import FILE, PERSONALITY, SEED, Text, Words
+from sscard.cli.types import FILE, PERSONALITY, SEED, SEEDS, Number, Text, Words
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import N_, _, say, visible
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from sscard.scenario import Scenario, ScenarioResult
+    from sscard.scenario.comparison import Earlier
+    from sscard.scenario.issuing import Issuing
     from sscard.scenario.reports import Report, ReportFiles
+    from sscard.scenario.transports import Link
 
 DEFAULT_SEED = 1
 INTERRUPTED = 130
+MOST_WORKERS = 64
 
 
 class Transport(StrEnum):
@@ -51,7 +57,40 @@ def report_formats() -> list[str]:
     nargs=-1,
     help=N_("Scenario files and folders. Default: the built-in suite."),
 )
+@option(
+    "-k",
+    "expression",
+    type=Text(N_("EXPR")),
+    help=N_("Select scenarios by words of name, personality, folder, file and tags: 'blocked and not v2-3des'."),
+)
+@option("-m", "tags", type=Text(N_("EXPR")), help=N_("Select scenarios by their tags: 'verify and not slow'."))
+@option("--last-failed", is_flag=True, help=N_("Select those that failed when they were run last, from this folder."))
+@option("--list", "only_list", is_flag=True, help=N_("Print the selected scenarios and run none."))
+@option("-x", "stop", is_flag=True, help=N_("Stop at the first failure, short for --maxfail 1."))
+@option("--maxfail", type=Number(1), help=N_("Stop after so many failures."))
+@option(
+    "-n",
+    "workers",
+    type=Number(1, MOST_WORKERS),
+    help=N_("Processes, or readers with --transport pcsc. The results are the same. Default: 1, or 8 readers."),
+)
 @option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges, made-up holders and the clock."))
+@option("--seeds", type=SEEDS, help=N_("Run each scenario with each of these seeds."))
+@option("--personality", type=PERSONALITY, default="", help=N_("Run all on this personality: a preset or a file."))
+@option(
+    "--transport",
+    type=Words(Transport),
+    default=Transport.LOCAL,
+    help=N_("In this process, or through PC/SC with a private pcscd and virtual readers."),
+)
+@hsm_option
+@hsm_token_option
+@option(
+    "--keys",
+    type=FILE,
+    help=N_("Root keys that the cards are issued under, those of the HSM. Default: the built-in test keys."),
+)
+@option("--against", type=FILE, help=N_("Compare with an earlier run: a report of --report json=FILE."))
 @option(
     "--report",
     "reports",
@@ -63,127 +102,287 @@ def report_formats() -> list[str]:
 @option("--junit", type=FILE, help=N_("Write the results as JUnit XML."))
 @option("--html", type=FILE, help=N_("Write the results and all traces as one HTML page."))
 @option(
-    "--transport",
-    type=Words(Transport),
-    default=Transport.LOCAL,
-    help=N_("In this process, or through PC/SC with a private pcscd and virtual readers."),
+    "--accept",
+    is_flag=True,
+    help=N_("Write observed values into the scenario files in the place of unmet expectations, and show the changes."),
 )
-@option(
-    "-k",
-    "expression",
-    type=Text(N_("EXPR")),
-    help=N_("Select scenarios, as in: 'blocked and not v2-3des'."),
-)
-@option("--personality", type=PERSONALITY, default="", help=N_("Run all on this personality: a preset or a file."))
 @option("--coverage", is_flag=True, help=N_("Print what the scenarios that passed cover, after the summary."))
 @json_option
 def run(
     paths: tuple[Path, ...],
+    expression: str | None,
+    tags: str | None,
+    last_failed: bool,
+    only_list: bool,
+    stop: bool,
+    maxfail: int | None,
+    workers: int | None,
     seed: int,
+    seeds: tuple[int, ...] | None,
+    personality: str,
+    transport: Transport,
+    hsm: str,
+    hsm_token: Path | None,
+    keys: Path | None,
+    against: Path | None,
     reports: tuple[str, ...],
     trace: Path | None,
     junit: Path | None,
     html: Path | None,
-    transport: Transport,
-    expression: str | None,
-    personality: str,
+    accept: bool,
     coverage: bool,
     as_json: bool,
 ) -> None:
     """Run scenarios: the built-in suite, or the given files and folders.
 
-    Exits 1 if a scenario fails, 2 if no scenario can be run, 130 on Ctrl-C; then
-    the summary, the reports and the trace cover the scenarios that were run.
-    Existing reports and traces are replaced. With --json the results are printed
-    as in --report json=FILE, and the table goes to standard error.
+    Exits 1 if a scenario fails or is inconclusive, 2 if no scenario can be run,
+    130 on Ctrl-C; then the summary, the reports and the trace cover the
+    scenarios that were run. Existing reports and traces are replaced. With
+    --json the results are printed as in --report json=FILE, and the table goes
+    to standard error.
     """
     from rich.console import Console
 
-    from sscard.issuer import find_personality
-    from sscard.scenario.library import SUFFIXES, builtin_folder, choose_scenarios
-    from sscard.scenario.reports import REPORTS, ReportFiles
-    from sscard.scenario.reports.console import print_summary
+    from sscard.scenario.comparison import Earlier
+    from sscard.scenario.lastfailed import LastFailed
+    from sscard.scenario.reports import ReportFiles
+    from sscard.scenario.reports.summary import print_list
 
-    if expression is not None and not expression.strip():
-        raise InputError(_("-k is empty"), remedy=_("run without -k to see them all"))
-    scenarios: list[Scenario] = []
-    with suppress(KeyboardInterrupt):  # then summary, reports and trace are those of a run without a scenario
-        forced = find_personality(personality) if personality else None
-        scenarios += choose_scenarios(list(paths), forced, expression or "")
-    short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
-    inputs = [file for path in paths or [builtin_folder()] for file in (path, *path.rglob("*"))]
-    inputs = [file for file in inputs if file in paths or file.suffix in SUFFIXES]
-    if personality:
-        inputs.append(Path(personality))
-    writers: list[tuple[Report, Path]] = []
-    for asked in (*reports, *short):
-        write, file = _report(asked)
-        # A report of the last run is replaced; a report of this run is not.
-        check_output(file, [*inputs, *(other for _write, other in writers)], replace=True)
-        writers.append((write, file))
-    files = ReportFiles(writers)
-    console = Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json)
-    results: list[ScenarioResult] = []
-    with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
-        _run(scenarios, seed, transport, console, files, results)
-    print_summary(console, results)
-    if coverage:
-        from sscard.scenario.coverage.measure import coverage_of
-        from sscard.scenario.reports.coverage import text_lines
-
-        click.echo("\n".join(["", *text_lines(coverage_of(results, transport))]), err=as_json)
-    if as_json:
-        click.echo(REPORTS.find("json")(results, seed), nl=False)
-    files.finish(results, seed)
-    if not scenarios:
-        tell(_("interrupted before the first scenario"))
-        raise SystemExit(INTERRUPTED)
-    if len(results) < len(scenarios):
-        total = len(scenarios)
-        tell(
-            Phrase.plural(
-                "interrupted after {done} of {count} scenario",
-                "interrupted after {done} of {count} scenarios",
-                count=total,
-                done=len(results),
-            )
+    if accept and not paths:
+        raise InputError(
+            _("--accept writes into files, and none is named"),
+            remedy=_("name them: {example}", example="sscard run --accept scenarios"),
         )
-        raise SystemExit(INTERRUPTED)
-    if not all(result.passed for result in results):
-        raise SystemExit(1)
+    earlier = Earlier(against) if against else None
+    known: list[Scenario] = []
+    chosen: list[Scenario] = []
+    with suppress(KeyboardInterrupt):  # then summary, reports and trace are those of a run without a scenario
+        known, chosen = _select(paths, personality, expression, tags, last_failed=last_failed)
+    console = Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json)
+    if only_list:
+        if as_json:
+            print_json("run-list", {"scenarios": list(map(_listed, chosen))})
+        else:
+            print_list(console, chosen)
+        return
+    issuing = chosen_issuing(hsm, keys, hsm_token)
+    short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
+    writers = _writers((*reports, *short), paths, [Path(file) for file in (personality, keys, against) if file])
+    files = ReportFiles(writers)
+    if accept:
+        known, chosen = _accept(
+            console,
+            paths,
+            lambda: _select(paths, personality, expression, tags, last_failed=last_failed),
+            lambda scenarios: _results(scenarios, seeds or (seed,), _link(transport, workers, issuing, events=False)),
+        )
+    running = _Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files)
+    try:
+        with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
+            running.run(_link(transport, workers, issuing, events=files.need_events))
+        running.report(earlier, known, transport if coverage else None, as_json=as_json)
+    except BaseException:
+        running.say_incomplete()
+        raise
+    finally:
+        LastFailed().update(running.results)
+        files.finish(running.results, running.seeds[0])
+    running.exit()
 
 
-def _report(asked: str) -> tuple[Report, Path]:
-    """A report format and its file."""
+def _select(
+    paths: Sequence[Path], personality: str, expression: str | None, tags: str | None, *, last_failed: bool
+) -> tuple[list[Scenario], list[Scenario]]:
+    """All scenarios of the paths, and those that are selected."""
+    from sscard.issuer import find_personality
+    from sscard.scenario.lastfailed import LastFailed
+    from sscard.scenario.library import find_scenarios, narrow
+
+    for name, words in (("-k", expression), ("-m", tags)):
+        if words is not None and not words.strip():
+            raise InputError(_("{option} is empty", option=name), remedy=_("without it all scenarios are run"))
+    known = find_scenarios(list(paths), find_personality(personality) if personality else None)
+    chosen = narrow(known, expression or "", tags or "")
+    failed = LastFailed().among(chosen) if last_failed else chosen
+    if not failed:
+        tell(_("no failure of these scenarios is recorded: all are run"))
+    return known, failed or chosen
+
+
+def _results(
+    scenarios: list[Scenario], seeds: Sequence[int], opening: AbstractContextManager[Link]
+) -> list[ScenarioResult]:
+    from sscard.scenario.transports import each_result
+
+    with hsm_refusals(), opening as link:
+        return list(each_result(scenarios, seeds, link))
+
+
+def _accept(
+    console: Console,
+    paths: Sequence[Path],
+    select: Callable[[], tuple[list[Scenario], list[Scenario]]],
+    run_all: Callable[[list[Scenario]], list[ScenarioResult]],
+) -> tuple[list[Scenario], list[Scenario]]:
+    """Write observed values into the files, print the changes; the scenarios as they are then."""
+    from difflib import unified_diff
+
+    from rich.text import Text
+
+    from sscard.files import read_text
+    from sscard.scenario.acceptance import Acceptance
+    from sscard.scenario.library import find_files
+
+    acceptance = Acceptance()
+    try:
+        acceptance.accept(lambda: run_all(select()[1]), {file.source: file.path for file in find_files(paths)})
+    finally:
+        for path, before in acceptance.before.items():
+            for line in unified_diff(
+                before.splitlines(), read_text(path).splitlines(), str(path), str(path), lineterm=""
+            ):
+                console.print(Text(visible(line), style=_DIFF.get(line[:1], "")))
+        for left in acceptance.left:
+            console.print(Text(visible(f"{left.place}: {say(left.reason)}"), style="yellow"))
+    return select()
+
+
+_DIFF: Final = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def _listed(scenario: Scenario) -> dict[str, object]:
+    """A scenario of ``--list`` as JSON."""
+    return {
+        "name": scenario.name,
+        "label": say(scenario.label),
+        "group": scenario.group,
+        "file": scenario.source,
+        "line": scenario.document.place(("name",)).line,
+        "personality": scenario.personality.name,
+        "tags": list(scenario.tags),
+        "severity": scenario.severity,
+        "reason": say(scenario.misfit.problem) if scenario.misfit else "",
+    }
+
+
+def _writers(asked: Sequence[str], paths: Sequence[Path], others: list[Path]) -> list[tuple[Report, Path]]:
+    """The report formats and their files, checked."""
+    from sscard.scenario.library import SUFFIXES, builtin_folder
     from sscard.scenario.reports import REPORTS
 
-    name, __, file = asked.partition("=")
-    if not file:
-        raise InputError(
-            _("--report {asked}: no file is named", asked=asked), remedy=_("for example --report html=report.html")
-        )
-    return REPORTS.find(name), Path(file)
+    inputs = [file for path in paths or [builtin_folder()] for file in (path, *path.rglob("*"))]
+    inputs = [file for file in inputs if file in paths or file.suffix in SUFFIXES] + others
+    writers: list[tuple[Report, Path]] = []
+    for each in asked:
+        name, __, file = each.partition("=")
+        if not file:
+            raise InputError(
+                _("--report {asked}: no file is named", asked=each), remedy=_("for example --report html=report.html")
+            )
+        # A report of the last run is replaced; a report of this run is not.
+        writer = REPORTS.find(name)
+        check_output(Path(file), [*inputs, *(path for __, path in writers)], replace=True)
+        writers.append((writer, Path(file)))
+    return writers
 
 
-def _run(
-    scenarios: list[Scenario],
-    seed: int,
-    transport: Transport,
-    console: Console,
-    files: ReportFiles,
-    results: list[ScenarioResult],
-) -> None:
-    """Run scenarios and add the result of each as it ends."""
-    from sscard.scenario.reports.console import ConsoleReport
-    from sscard.scenario.transports import IN_PROCESS, each_result, through_pcsc
+def _link(transport: Transport, workers: int | None, issuing: Issuing, *, events: bool) -> AbstractContextManager[Link]:
+    from sscard.scenario.transports import READERS, in_process, in_workers, through_pcsc
 
-    opening = through_pcsc() if transport is Transport.PCSC else nullcontext(IN_PROCESS)
-    with (
-        opening as link,
-        closing(each_result(scenarios, seed, link)) as coming,
-        ConsoleReport(console, len(scenarios)) as report,
-    ):
-        for scenario in scenarios:
-            report.begin(scenario)
-            results.append(files.add(next(coming), seed))
-            report.add(results[-1])
+    if transport is Transport.PCSC:
+        return through_pcsc(workers or READERS, issuing)
+    return in_workers(workers, issuing, events=events) if workers and workers > 1 else in_process(issuing)
+
+
+class _Running:
+    """A run: its results so far, and how it ends."""
+
+    def __init__(
+        self, console: Console, scenarios: list[Scenario], seeds: Sequence[int], maxfail: int | None, files: ReportFiles
+    ) -> None:
+        self.results: list[ScenarioResult] = []
+        self.seeds = seeds
+        self._console = console
+        self._scenarios = scenarios
+        self._left = maxfail or -1
+        self._files = files
+        self._seconds = 0.0
+
+    def run(self, opening: AbstractContextManager[Link]) -> None:
+        """Run the scenarios and add the result of each as it ends."""
+        from sscard.scenario.reports.console import ConsoleReport
+        from sscard.scenario.transports import each_result
+
+        shown = ConsoleReport(self._console, self._total, seeds=len(self.seeds) > 1)
+        try:
+            with (
+                hsm_refusals(),
+                opening as link,
+                closing(each_result(self._scenarios, self.seeds, link)) as coming,
+                shown,
+            ):
+                for scenario in (scenario for scenario in self._scenarios for _seed in self.seeds):
+                    shown.begin(scenario)
+                    result = self._files.add(next(coming), self.seeds[0])
+                    self.results.append(result)
+                    shown.add(result)
+                    self._left -= not result.passed
+                    if not self._left:
+                        return
+        finally:
+            self._seconds = shown.seconds
+
+    @property
+    def _total(self) -> int:
+        return len(self._scenarios) * len(self.seeds)
+
+    def report(
+        self, earlier: Earlier | None, known: list[Scenario], covered_over: Transport | None, *, as_json: bool
+    ) -> None:
+        """Print the summary, the coverage over a transport if it is asked for, and with ``as_json`` the results."""
+        from sscard.scenario.reports import json
+        from sscard.scenario.reports.console import print_summary
+        from sscard.scenario.reports.summary import print_comparison, print_failures
+
+        print_failures(self._console, self.results)
+        comparison = earlier.compared(self.results, known) if earlier else None
+        if earlier and comparison:
+            print_comparison(self._console, comparison, earlier.file)
+        print_summary(self._console, self.results, self._seconds)
+        if covered_over:
+            from sscard.scenario.coverage.measure import coverage_of
+            from sscard.scenario.reports.coverage import text_lines
+
+            click.echo("\n".join(["", *text_lines(coverage_of(self.results, covered_over))]), err=as_json)
+        if as_json:
+            content = json.content(self.results, self.seeds[0])
+            click.echo(
+                json.text(content | ({"against": comparison.facts(earlier.file)} if earlier and comparison else {})),
+                nl=False,
+            )
+
+    def say_incomplete(self) -> None:
+        """Say how far the run came before an error that ends it."""
+        if len(self.results) < self._total:
+            tell(_("the run ended after {done} of {count} scenarios", done=len(self.results), count=self._total))
+
+    def exit(self) -> None:
+        """End with the exit code of the run, if it is not 0."""
+        done = len(self.results)
+        if not self._scenarios:
+            tell(_("interrupted before the first scenario"))
+            raise SystemExit(INTERRUPTED)
+        if done < self._total and not self._left:
+            tell(_("stopped at a failure after {done} of {count} scenarios", done=done, count=self._total))
+        elif done < self._total:
+            tell(
+                Phrase.plural(
+                    "interrupted after {done} of {count} scenario",
+                    "interrupted after {done} of {count} scenarios",
+                    count=self._total,
+                    done=done,
+                )
+            )
+            raise SystemExit(INTERRUPTED)
+        if not all(result.passed for result in self.results):
+            raise SystemExit(1)

@@ -132,26 +132,28 @@ def _print_counts(files: int, scenarios: int, errors: int) -> None:
 def list_(paths: tuple[Path, ...], as_json: bool) -> None:
     """List scenarios with what they prove, their personalities, tags and marks."""
     from sscard.scenario.library import find_scenarios, group_name
+    from sscard.scenario.reader import identity
 
     scenarios = find_scenarios(paths)
-    by_name: dict[tuple[str, str], list[Scenario]] = {}
+    by_file: dict[str, list[Scenario]] = {}
     for each in scenarios:
-        by_name.setdefault((each.source, each.name), []).append(each)
+        by_file.setdefault(each.source, []).append(each)
     if as_json:
         entries = [
             {
-                "name": runs[0].name,
+                "name": identity(runs[0].own_label),
                 "proves": say(runs[0].proves),
                 "group": runs[0].group,
                 "file": runs[0].source,
-                "personalities": [run.personality.name for run in runs],
+                "rows": list(dict.fromkeys(say(run.row) for run in runs if run.row)),
+                "personalities": list(dict.fromkeys(run.personality.name for run in runs)),
                 "tags": list(runs[0].tags),
                 "covers": list(runs[0].covers),
                 "severity": runs[0].severity,
                 "known_issue": runs[0].known_issue,
-                "steps": len(runs[0].steps),
+                "runs": len(runs),
             }
-            for runs in by_name.values()
+            for runs in by_file.values()
         ]
         print_json("scenarios", {"scenarios": entries})
         return
@@ -160,18 +162,19 @@ def list_(paths: tuple[Path, ...], as_json: bool) -> None:
 
     console = Console(highlight=False, width=terminal_width())
     shown = ""
-    for number, runs in enumerate(by_name.values()):
+    for number, runs in enumerate(by_file.values()):
         first = runs[0]
         if first.group != shown or not number:
             shown = first.group
             console.print(Text(f"\n{say(group_name(shown))}", style="bold cyan"))
-        on = " ".join(run.personality.name for run in runs)
-        console.print(Text.assemble("  ", visible(say(first.label)), Text(f"  {on}", style="dim")))
+        on = " ".join(dict.fromkeys(run.personality.name for run in runs))
+        console.print(Text.assemble("  ", visible(say(first.own_label)), Text(f"  {on}", style="dim")))
+        rows = ", ".join(dict.fromkeys(say(run.row) for run in runs if run.row))
         marks = ", ".join(filter(None, (" ".join(first.tags), *first.covers)))
-        for line in (say(first.proves), marks, first.source):
+        for line in (say(first.proves), rows and _("rows: {rows}", rows=rows), marks, first.source):
             if line:
                 console.print(Text(f"    {visible(line)}", style="dim"))
-    console.print(Text(f"\n{say(_counted(len(by_name), len(scenarios)))}", style="bold"))
+    console.print(Text(f"\n{say(_counted(len(by_file), len(scenarios)))}", style="bold"))
 
 
 def _counted(names: int, runs: int) -> Phrase:

@@ -187,6 +187,30 @@ class Number(ParamType):
         return number
 
 
+class Seeds(ParamType):
+    """Seeds: numbers and ranges, as ``1,7`` or ``1-5``."""
+
+    name = N_("N,M|N-M")
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """The seeds, each once."""
+        if isinstance(value, tuple):
+            return value
+        seeds: dict[int, None] = {}
+        for part in str(value).split(","):
+            first, dash, last = part.strip().partition("-")
+            ends = (first, last) if dash else (first, first)
+            if not all(end.isascii() and end.isdecimal() and len(end) <= LONGEST_SEED for end in ends):
+                raise BadValue(_("no seeds {text!r}", text=part), _("for example 1,7 or 1-5"))
+            numbers = range(int(ends[0]), int(ends[1]) + 1)
+            if not numbers or len(seeds) + len(numbers) > MOST_SEEDS:
+                raise BadValue(
+                    _("{value} is out of range", value=part), _("from the smaller seed to the larger, at most 10000")
+                )
+            seeds.update(dict.fromkeys(numbers))
+        return tuple(seeds)
+
+
 class Day(ParamType):
     """A day as YYYY-MM-DD: its beginning in China."""
 
@@ -332,12 +356,16 @@ def place_names() -> list[str]:
 
 
 CARD_TIME: Final = "card"
+LONGEST_SEED: Final = 18
+"""Digits."""
+MOST_SEEDS: Final = 10_000
 LONGEST_DELAY: Final = 60
 """Seconds: as long as a slow fault."""
 
 FILE: Final = File()
 FOLDER: Final = File(N_("FOLDER"))
 SEED: Final = Number()
+SEEDS: Final = Seeds()
 PORT: Final = Number(1, 65535)
 FREE_PORT: Final = Number(0, 65535)
 SECONDS: Final = Number(0.1, kind=float)

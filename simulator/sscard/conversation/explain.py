@@ -23,6 +23,7 @@ RECORD_INS = (READ_RECORD_INS, UPDATE_RECORD.ins)
 BINARY_INS = (READ_BINARY.ins, UPDATE_BINARY.ins)
 HEADER_LENGTH = 4
 DONE, MORE = SW.OK.to_bytes(2, "big"), bytes((SW.MORE_DATA >> 8,))
+LOCKED = SW.APPLICATION_BLOCKED.to_bytes(2, "big")
 FCI, NAME, PROPRIETARY, ISSUER_DATA, ALGORITHM, DIRECTORY = "6F", "84", "A5", "9F0C", "86", "88"
 
 _OF_THE_READER: Final = {
@@ -79,7 +80,9 @@ class Selection:
         if len(command) < HEADER_LENGTH or command[0] << 8 | command[1] not in TABLE.by_code:
             return None
         ins = command[1]
-        if answer[-2:] == DONE or answer[-2:-1] == MORE:
+        if answer[-2:] == LOCKED and ins == SELECT_INS:
+            self._select(command)  # the locked application is the current one
+        elif answer[-2:] == DONE or answer[-2:-1] == MORE:
             if ins == SELECT_INS:
                 self._select(command)
             elif ins != GET_RESPONSE_INS:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal
 
 from sscard.driver.errors import Code, DriverError
-from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
-from sscard.issuer.holder import Holder
 from sscard.issuer.places import BIRTH_DATE, LAST_6, Place
 from sscard.standard.cipher import equal
 from sscard.standard.encoding import PIN_MIN_DIGITS
@@ -38,12 +36,7 @@ class PinEntry:
         """The holder's initial PIN if the place restricts it; empty if it does not or the PIN cannot be determined."""
         if self._place is None or not self._guards:
             return ""
-        if not self.needs_id_number:
-            return self._place.initial_pin
-        try:
-            return self._place.initial_pin_of(Holder("", id_number))
-        except InputError:
-            return ""
+        return self._place.initial_pin_by(id_number)
 
     def ask(self, prompt: Phrase) -> str:
         """A PIN as entered; −31 cancelled, −32 timed out, −41 invalid characters, −33 wrong length."""

@@ -110,7 +110,7 @@ class KeyHierarchy:
 
     def __init__(self, file: KeyFile) -> None:
         self.name = file.name
-        self._file = file
+        self.file = file
         self.psam_keys = KeyHierarchy(KeyFile(file.name, file.psam_keys)) if file.psam_keys else None
         self._roots = {key.name: key for key in file.keys}
         self._addresses = {
@@ -125,7 +125,7 @@ class KeyHierarchy:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # The built-in test keys by reference; a pickle of others holds the roots.
-        return (builtin_keys, ()) if self is builtin_keys() else (type(self), (self._file,))
+        return (builtin_keys, ()) if self is builtin_keys() else (type(self), (self.file,))
 
     def at(self, address: str) -> Address | None:
         """The key at a key address, ``None`` if there is no key."""

@@ -63,6 +63,15 @@ class Place:
             return f"{holder.birth_date:%y%m%d}"
         return self.initial_pin
 
+    def initial_pin_by(self, id_number: str) -> str:
+        """The initial PIN of the card with an ID number; empty if it depends on the number, which is not valid."""
+        if self.initial_pin.isdigit():
+            return self.initial_pin
+        try:
+            return self.initial_pin_of(Holder("", id_number))
+        except InputError:
+            return ""
+
 
 PRESETS: Final = {
     place.name: place

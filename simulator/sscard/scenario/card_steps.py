@@ -23,7 +23,7 @@ NO_PIN_NEEDED = "none"
 
 
 def asked_tries(text: str, info: ValidationInfo) -> str:
-    """The expected tries left, or ``none``; ``ValueError`` for anything else."""
+    """The expected tries left, a number or an expression, or ``none``; ``InvalidValue`` for anything else."""
     if text == NO_PIN_NEEDED:
         return text
     try:

@@ -45,6 +45,7 @@ from sscard.issuer.personalise import (
 )
 from sscard.scenario.context import Bench
 from sscard.scenario.coverage.facts import Fact, NotedConnection
+from sscard.scenario.issuing import Issuer
 from sscard.scenario.prior_state import PriorState, prior_cells
 from sscard.scenario.service_faults import FaultyHsm
 from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData, service_host
@@ -138,7 +139,7 @@ OF_AN_ORDER: Final = ("personality", "place", "choices", "pin", "holder", "city_
 
 def is_path(name: str) -> bool:
     """Whether a name has a suffix or a slash; others are those of presets."""
-    return Path(name).suffix != "" or "/" in name
+    return "/" in name or ("." in name and Path(name).suffix != "")
 
 
 def own_personalities(section: Document, wanted: CardData, folder: Path) -> list[Personality]:
@@ -205,8 +206,13 @@ def bench_of(
     seed: int = DEFAULT_SEED,
     connect: Connect = in_process,
     service: ServiceData = BUILTIN_SERVICE,
+    issuer: Issuer | None = None,
 ) -> Iterator[Bench]:
-    """The new card of a scenario at its terminal, before the first step; ``title`` and ``seed`` fix its randomness."""
+    """The new card of a scenario at its terminal, before the first step; ``title`` and ``seed`` fix its randomness.
+
+    ``issuer`` has the root keys and the HSM, by default the built-in test keys and an HSM with them.
+    """
+    keys, hsm = issuer or Issuer(builtin_keys(), SoftHsm())
     random = _random(f"{seed}/{title}")
     now = service.clock or FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
     if wanted.image:
@@ -216,7 +222,7 @@ def bench_of(
         holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
         issued = wanted.issued or (now - CARD_AGE).date()
         order = make_order(personality, random, holder, wanted.city_code, issued)
-        card = personalise(replace(order, pin=_pin_of(wanted, holder)), builtin_keys())
+        card = personalise(replace(order, pin=_pin_of(wanted, holder)), keys)
         reference = card_reference(order)
     cells = prior_cells(wanted, personality, card.profile.layout, card.memory.strings)
     card.memory.commit(*cells)
@@ -231,7 +237,8 @@ def bench_of(
             own_card=noted,
             reader=reader,
             chip=chip,
-            hsm=FaultyHsm(SoftHsm(builtin_keys())),
+            keys=keys,
+            hsm=FaultyHsm(hsm, keys),
             reference=reference,
             holder=holder,
             host=host,

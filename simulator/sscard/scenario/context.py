@@ -13,7 +13,7 @@ from sscard.conversation import Recorder
 from sscard.driver.api import DriverOptions
 from sscard.errors import PhrasedError
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.issuer import CardReference, Holder
+from sscard.issuer import CardReference, Holder, KeyHierarchy
 from sscard.scenario.coverage.facts import Fact
 from sscard.scenario.service_faults import FaultyHsm
 from sscard.scenario.service_host import ServiceHost
@@ -70,13 +70,15 @@ class Bench:
     ``own_card`` is the connection of the scenario's card, which another may
     replace in the reader. ``armed`` holds the faults with their steps.
     ``challenge`` is the last challenge of a step, ``case`` the case opened last, ``facts``
-    what the scenario covers so far.
+    what the scenario covers so far. ``keys`` are the root keys of the issuer, for a
+    further card or PSAM.
     """
 
     connection: Recorder
     own_card: Connection
     reader: FaultyConnection
     chip: Chip
+    keys: KeyHierarchy
     hsm: FaultyHsm
     reference: CardReference
     holder: Holder
@@ -113,6 +115,7 @@ class Bench:
             self.connection,
             self.reference,
             self.contact,
+            self.keys,
             lambda: self.hsm,
             self.random,
             DriverOptions(purchase_type=kind),

@@ -18,7 +18,7 @@ from sscard.chip.memory import Moment
 from sscard.document import Model, problem_in
 from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.issuer import builtin_keys, make_holder, make_order, personalise, preset, presets
+from sscard.issuer import make_holder, make_order, personalise, preset, presets
 from sscard.scenario.context import Bench
 from sscard.scenario.service_faults import SERVICE_FAULTS
 from sscard.scenario.step import Hex, Nothing, Outcome, Step
@@ -40,7 +40,7 @@ def other_card(personality: str, bench: Bench) -> Connection:
     """Another holder's card; it runs in this process for every transport."""
     holder = make_holder(bench.random)
     order = make_order(preset(personality), bench.random, holder, bench.reference.city_code, ISSUED)
-    chip = personalise(order, builtin_keys()).chip(bench.random, contact=bench.contact)
+    chip = personalise(order, bench.keys).chip(bench.random, contact=bench.contact)
     return in_reader(chip, contact=bench.contact)
 
 

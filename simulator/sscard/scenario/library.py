@@ -19,6 +19,7 @@ from sscard.scenario.cards import DEFAULT_SEED
 from sscard.scenario.reader import Scenario, read_scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.scenario.selection import select as selected
+from sscard.scenario.selection import select_tags
 
 FOLDER = "scenarios"
 SUFFIXES = (".yaml", ".yml")
@@ -27,8 +28,10 @@ GROUPS: Final = {
     "01-function/authentication": Words("command function: authentication", "命令功能：鉴别"),
     "01-function/block": Words("command function: locking", "命令功能：锁定"),
     "01-function/change": Words("command function: CHANGE PIN", "命令功能：修改"),
+    "01-function/choices": Words("command function: choices of a product", "命令功能：未定项"),
     "01-function/files": Words("command function: files", "命令功能：文件"),
     "01-function/medical": Words("command function: medical account", "命令功能：医疗账户"),
+    "01-function/power-on": Words("command function: answer to reset", "命令功能：复位应答"),
     "01-function/reset": Words("command function: PIN reset", "命令功能：重置"),
     "01-function/terminal": Words("command function: terminal", "命令功能：终端"),
     "01-function/unblock": Words("command function: PIN unblock", "命令功能：解锁"),
@@ -95,12 +98,17 @@ def run_scenarios(
 
 def choose_scenarios(paths: list[Path], personality: Personality | None, select: str = "") -> list[Scenario]:
     """The scenarios of these paths, by default the built-in suite, that an expression selects; at least one."""
-    found = find_scenarios(paths, personality)
-    chosen = selected(found, select) if select else found
+    return narrow(find_scenarios(paths, personality), select)
+
+
+def narrow(found: list[Scenario], select: str = "", tags: str = "") -> list[Scenario]:
+    """The scenarios that an expression of words (``-k``) and one of tags (``-m``) select; at least one that can run."""
+    tagged = select_tags(found, tags) if tags else found
+    chosen = selected(tagged, select) if select else tagged
     if not chosen:
+        asked = " ".join(f"{option} {words!r}" for option, words in (("-k", select), ("-m", tags)) if words)
         raise InputError(
-            Phrase("no scenario fits -k {expression!r}", expression=select),
-            remedy=Phrase("run without -k to see them all"),
+            Phrase("no scenario fits {options}", options=asked), remedy=Phrase("without it all scenarios are run")
         )
     if all(scenario.misfit for scenario in chosen) and chosen[0].misfit:
         raise chosen[0].misfit

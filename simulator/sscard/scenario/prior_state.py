@@ -167,7 +167,7 @@ def _needs_certificates(path: Path_, layout: Layout) -> None:
 def _files(
     wanted: PriorState, personality: Personality, layout: Layout, strings: list[bytes]
 ) -> Iterator[tuple[int, bytes]]:
-    known = {_file_name(layout, file): file for file in layout.files}
+    known = {_file_name(layout, file): file for file in layout.files} if wanted.files else {}
     for name, given in wanted.files.items():
         file = known.get(name)
         path = ("files", name)

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, create_model
 
 from sscard.card import Personality
 from sscard.document import Document, Model, Place, Report, read_document
-from sscard.errors import InputError, InvalidValue, suggestion
+from sscard.errors import InputError, InvalidValue
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.issuer import preset
 from sscard.issuer.issue import DEFAULT
@@ -42,11 +42,9 @@ from sscard.scenario.needs import Needs, read_needs
 from sscard.scenario.power_steps import Insert
 from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData
 from sscard.scenario.step import Step, Texts
-from sscard.scenario.verbs import VERBS
+from sscard.scenario.verbs import example_of, read_step
 
 Severity = Literal["blocker", "critical", "normal", "minor"]
-EXAMPLES: Final = ("00" * 8, "0000", "1", "123456")
-"""Values that stand in for a captured one while a file is read; a step must accept one of them."""
 
 
 def _list_of_words(tags: object) -> object:
@@ -80,7 +78,7 @@ class Scenario:
     """A scenario ready to run on one personality.
 
     ``name`` identifies it (the English name, with the row of a table in
-    parentheses); ``label`` is the name in both languages. ``source`` is the file
+    parentheses); ``label`` is the name in both languages, ``own_label`` the one without the row. ``source`` is the file
     name for reports, ``group`` the name of its folder; ``parts`` are the steps as
     written, with their places; ``files`` are the other files that the file names.
     ``misfit`` says why no card of a personality that was given can be the one of
@@ -89,13 +87,14 @@ class Scenario:
 
     name: str
     label: Sayable
+    own_label: Sayable
     proves: Sayable
     tags: tuple[str, ...] = ()
     covers: tuple[str, ...] = ()
     severity: Severity = "normal"
     known_issue: str = ""
     needs: Needs = field(default_factory=Needs)
-    row: str = ""
+    row: Sayable = ""
     source: str
     group: str
     card: CardData
@@ -152,6 +151,11 @@ def read_scenario(
 def insertion(scenario: Scenario) -> Step | None:
     """The insertion before the first step, if that step needs an inserted card."""
     return Insert() if scenario.steps[0].inserts else None
+
+
+def identity(label: Sayable) -> str:
+    """A name that does not depend on the language: the English one."""
+    return label.english if isinstance(label, Words) else str(label)
 
 
 @dataclass(slots=True)
@@ -265,20 +269,21 @@ class _Reading:
         parts, steps = (same.parts, same.steps) if same else self._steps(head, scope, names)
         written, service = head.written, head.section("service", scope)
         label: Sayable = head.label
-        name = label.english if isinstance(label, Words) else str(label)
+        name = identity(label)
         if row is not None:
             label = Phrase("{name} ({row})", name=label, row=row.name)
-            name = f"{name} ({row.name.english if isinstance(row.name, Words) else row.name})"
+            name = f"{name} ({identity(row.name)})"
         return Scenario(
             name=name,
             label=label,
+            own_label=head.label,
             proves=head.proves,
             tags=written.tags,
             covers=written.covers,
             severity=written.severity,
             known_issue=written.known_issue,
             needs=head.needs,
-            row=str(row.name if row else ""),
+            row=row.name if row else "",
             source=head.document.source,
             group=self.group,
             card=card,
@@ -297,7 +302,7 @@ class _Reading:
         steps: list[Step] = []
         for part in Expansion(head.groups).parts(head.document.part(("steps",)), scope):
             with self.caught(*(Phrase("used at {place}", place=place) for place in part.used)):
-                steps.append(_example(part, names) if part.late else read_step(part.document, names, self._reporting))
+                steps.append(example_of(part, names) if part.late else read_step(part.document, names, self._reporting))
                 parts.append(part)
         return tuple(parts), tuple(steps)
 
@@ -343,54 +348,6 @@ class _Head:
         if name not in document.content:
             return Document({}, document.places, document.source, (name,))
         return replaced(document.part((name,)), scope).document
-
-
-def read_step(document: Document, names: Names | None = None, report: Report | None = None) -> Step:
-    """A step from its fields, of which one is a verb; ``names`` are the numbers of the card's choices."""
-    content = document.content
-    if not isinstance(content, dict):
-        raise document.error((), Phrase("a step is a verb, a colon and its value"), Phrase("write it as `- insert:`"))
-    verbs = [key for key in content if key in VERBS]
-    if len(verbs) > 1:
-        raise document.error(
-            (verbs[1],),
-            Phrase("two verbs in one step: {verbs}", verbs=", ".join(verbs)),
-            Phrase("write a separate step for each"),
-        )
-    if verbs:
-        return document.as_model(VERBS[verbs[0]], names, report)
-    unknown = [key for key in content if key not in Step.model_fields]
-    if not unknown:
-        raise document.error(
-            (), Phrase("a step without a verb"), Phrase("add one of: {verbs}", verbs=", ".join(sorted(VERBS)))
-        )
-    raise document.error((unknown[0],), Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
-
-
-def _example(part: Part, names: Names) -> Step:
-    """A step with examples of the values that are captured when it runs."""
-    first: InputError | None = None
-    for example in EXAMPLES:
-        try:
-            return read_step(replaced(part.document, _Examples(example)).document, names)
-        except InputError as error:
-            first = first or error
-    assert first is not None
-    raise first
-
-
-class _Examples(dict[str, str]):
-    """The same example for every name."""
-
-    def __init__(self, example: str) -> None:
-        super().__init__()
-        self._example = example
-
-    def __contains__(self, _name: object) -> bool:
-        return True
-
-    def __getitem__(self, _name: str) -> str:
-        return self._example
 
 
 _FILES: Final = ("personality", "image", "place", "policy")

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from time import perf_counter
 from typing import Final
 
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.conversation import Exchange, PowerEvent
-from sscard.errors import InputError
+from sscard.errors import InputError, PhrasedError
 from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.cards import DEFAULT_SEED, Connect, bench_of, in_process
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.coverage.facts import Fact
 from sscard.scenario.coverage.watch import facts_of_faults, facts_of_step
+from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.service_faults import ProcessKilled
 from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
@@ -52,8 +55,9 @@ class ScenarioResult:
     """Result of a scenario, up to its first failing step; ``commands`` is the number of command APDUs sent to the card.
 
     A scenario that fits no card of its personality has no steps, and passes as ``not applicable``.
-    ``started`` (UTC) and ``seconds`` are those of the machine, not of the
-    scenario's clock. Results that differ only in them are equal.
+    ``crash`` says why a scenario did not get to its end; then it is
+    ``inconclusive``. ``started`` (UTC) and ``seconds`` are those of the machine,
+    not of the scenario's clock. Results that differ only in them are equal.
     """
 
     scenario: Scenario
@@ -62,6 +66,8 @@ class ScenarioResult:
     started: datetime = field(compare=False)
     seconds: float = field(compare=False)
     facts: frozenset[Fact] = frozenset()
+    seed: int = DEFAULT_SEED
+    crash: Sayable = ""
 
     @property
     def failure(self) -> StepResult | None:
@@ -81,7 +87,7 @@ class ScenarioResult:
         """
         if self.scenario.misfit:
             return NOT_APPLICABLE
-        if self.failure and self.failure.inconclusive:
+        if self.crash or (self.failure and self.failure.inconclusive):
             return INCONCLUSIVE
         if self.scenario.known_issue:
             return KNOWN_ISSUE if self.failure else "failed"
@@ -89,12 +95,12 @@ class ScenarioResult:
 
     @property
     def reason(self) -> Sayable:
-        """Why the verdict is not that of the steps: the missing need, the ticket of a known issue; else empty."""
+        """Why the verdict is not that of the steps: the missing need, the crash, the ticket of a known issue."""
         if self.scenario.misfit:
             return self.scenario.misfit.problem
         ticket = self.scenario.known_issue
-        if not ticket:
-            return ""
+        if self.crash or not ticket:
+            return self.crash
         if self.failure:
             return Phrase("known issue {ticket}", ticket=ticket)
         return Phrase("known issue {ticket}: the scenario passes, remove known_issue:", ticket=ticket)
@@ -104,18 +110,48 @@ class ScenarioResult:
         return replace(self, steps=tuple(replace(step, events=()) for step in self.steps))
 
 
-def run_scenario(scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process) -> ScenarioResult:
-    """Run a scenario on a new card; the same seed gives the same bytes on the wire."""
+def run_scenario(
+    scenario: Scenario, seed: int = DEFAULT_SEED, connect: Connect = in_process, issuer: Issuer | None = None
+) -> ScenarioResult:
+    """Run a scenario on a new card; the same seed gives the same bytes on the wire.
+
+    An exception that no step expects makes the result ``inconclusive``, with the steps before it.
+    """
     started, begin = datetime.now(UTC), perf_counter()
     if scenario.misfit:
-        return ScenarioResult(scenario, (), 0, started, 0.0)
-    with bench_of(scenario.card, scenario.personality, scenario.title, seed, connect, scenario.service) as bench:
-        steps = tuple(_run_steps(scenario, bench))
-        commands = sum(isinstance(event, Exchange) for event in bench.connection.events)
-        facts = frozenset((*bench.facts, *facts_of_faults(bench)))
-        result = ScenarioResult(scenario, steps, commands, started, perf_counter() - begin, facts)
+        return ScenarioResult(scenario, (), 0, started, 0.0, seed=seed)
+    steps: list[StepResult] = []
+    commands = 0
+    facts: frozenset[Fact] = frozenset()
+    crash: Sayable = ""
+    try:
+        card = scenario.card, scenario.personality, scenario.title
+        with bench_of(*card, seed, connect, scenario.service, issuer) as bench:
+            try:
+                steps.extend(_run_steps(scenario, bench))  # those before an exception stay
+            finally:
+                commands = sum(isinstance(event, Exchange) for event in bench.connection.events)
+                facts = frozenset((*bench.facts, *facts_of_faults(bench)))
+    except Exception as error:
+        crash = crash_of(error)
+    seconds = perf_counter() - begin
+    result = ScenarioResult(scenario, tuple(steps), commands, started, seconds, facts, seed, crash)
     logger.debug("scenario finished", extra={"scenario": scenario.title, "passed": result.passed})
     return result
+
+
+def crashed(scenario: Scenario, seed: int, error: Exception) -> ScenarioResult:
+    """The result of a scenario without steps, because its process died."""
+    return ScenarioResult(scenario, (), 0, datetime.now(UTC), 0.0, seed=seed, crash=crash_of(error))
+
+
+def crash_of(error: Exception) -> Sayable:
+    """What an exception is, without its text unless it is one of sscard: other texts may contain a PIN or key."""
+    if isinstance(error, PhrasedError):
+        return error.said
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return Phrase("{kind} in {place}", kind=type(error).__name__, place=place)
 
 
 def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:

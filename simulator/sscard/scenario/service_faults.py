@@ -8,14 +8,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sscard.chip.memory import Moment
 from sscard.hsm import Hsm, HsmUnavailable, SoftHsm
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import CardReference
-from sscard.issuer.hierarchy import KeyFile, KeyHierarchy, builtin_key_file
+from sscard.issuer.hierarchy import KeyFile, KeyHierarchy, builtin_keys
 from sscard.service import Case, Event, JournalUnavailable, MemoryJournal
 from sscard.service.journal.database import SqlJournal
 from sscard.transport.faults import Armed, Removal
@@ -119,11 +118,17 @@ class FaultyJournal(Waits):
 
 
 class FaultyHsm(Waits):
-    """An HSM that injects faults. Each operation with a key counts, the look-up of an address does not."""
+    """An HSM that injects faults. Each operation with a key counts, the look-up of an address does not.
 
-    def __init__(self, hsm: Hsm, *, wait: Callable[[float], object] = time.sleep) -> None:
+    ``keys`` are those of the issuer: the HSM with wrong keys has their addresses.
+    """
+
+    def __init__(
+        self, hsm: Hsm, keys: KeyHierarchy | None = None, *, wait: Callable[[float], object] = time.sleep
+    ) -> None:
         super().__init__()
         self.inner = hsm
+        self._keys = keys
         self._wait = wait
 
     def address_of(self, key: str, version: int = 0) -> str:
@@ -158,14 +163,12 @@ class FaultyHsm(Waits):
             case Waiting(name="hsm_slow", value=seconds):
                 self._wait(seconds)
             case Waiting(name="hsm_wrong_key"):
-                return _wrong_hsm()
+                return _wrong_hsm((self._keys or builtin_keys()).file)
         return self.inner
 
 
-@cache
-def _wrong_hsm() -> Hsm:
-    """An HSM with the addresses of the built-in one and other keys."""
-    file = builtin_key_file()
+def _wrong_hsm(file: KeyFile) -> Hsm:
+    """An HSM with the addresses of a key file and other keys."""
     others = [
         replace(
             root,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,6 +26,8 @@ from sscard.service.workdays import CHINA
 
 JOURNAL_KEY: Final = bytes(range(32))
 TIME: Final = Phrase("write a date and a time: 2026-02-13 16:30, or the date alone for nine in the morning")
+IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108
+"""A file system in memory, if there is one: the journal of a scenario need not outlast a power cut of this machine."""
 NINE: Final = "09:00"
 
 
@@ -142,14 +145,11 @@ class ServiceHost:
 @contextmanager
 def service_host(data: ServiceData, now: datetime) -> Iterator[ServiceHost]:
     """The service as stated, at a time, until the scenario ends."""
-    with TemporaryDirectory(prefix="sscard-journal-") if data.journal == "sqlite" else _nowhere() as folder:
-        host = ServiceHost(data, now, Path(folder) if folder else None)
-        try:
-            yield host
-        finally:
-            host.close()
-
-
-@contextmanager
-def _nowhere() -> Iterator[None]:
-    yield None
+    with ExitStack() as ends:
+        folder = None
+        if data.journal == "sqlite":
+            where = str(IN_MEMORY) if os.access(IN_MEMORY, os.W_OK) else None
+            folder = Path(ends.enter_context(TemporaryDirectory(prefix="sscard-journal-", dir=where)))
+        host = ServiceHost(data, now, folder)
+        ends.callback(host.close)
+        yield host

@@ -38,7 +38,7 @@ from sscard.transport import CardMute, CardRemoved
 from sscard.transport.connection import ShortAnswer
 
 Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice
-ServiceError = Literal["wrong-stage", "overtaken", "journal", "hsm"]
+ServiceError = Literal["none", "wrong-stage", "overtaken", "journal", "hsm"]
 ERRORS: Final[dict[type[Exception], ServiceError]] = {
     WrongStage: "wrong-stage",
     Overtaken: "overtaken",
@@ -58,7 +58,7 @@ class ServiceStep(Step):
 
     inserts: ClassVar[bool] = False
     says: Texts = ()
-    error: ServiceError | None = None
+    error: ServiceError = "none"
     in_doubt: bool | None = None
     due: date | None = None
     certain: bool | None = None
@@ -71,8 +71,13 @@ class ServiceStep(Step):
     @classmethod
     def _without_result(cls, content: Any) -> Any:
         """Without an answer or after an error, the stage is expected to be as before."""
-        failed = isinstance(content, dict) and ("error" in content or content.get("sw") == "none")
+        failed = isinstance(content, dict) and (content.get("error", "none") != "none" or content.get("sw") == "none")
         return {"stage": None} | content if failed else content
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error of the service is expected."""
+        return self.error != "none"
 
     def run(self, bench: Bench) -> Outcome:
         """Execute the step; a kill of the process is followed by a new one, which loads the case again."""
@@ -100,6 +105,7 @@ class ServiceStep(Step):
 
     def answers(self) -> dict[str, str]:
         stated: dict[str, str | None] = {
+            "error": self.error if self.failed else None,
             "in_doubt": _yes(self.in_doubt),
             "due": self.due.isoformat() if self.due else None,
             "certain": _yes(self.certain),
@@ -108,11 +114,13 @@ class ServiceStep(Step):
             "acts": None if self.acts is None else " ".join(self.acts),
             "cases": None if self.cases is None else str(self.cases),
         }
-        expected = {what: value for what, value in stated.items() if value is not None}
-        return {"error": self.error or "none", **expected}
+        return {what: value for what, value in stated.items() if value is not None}
 
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
         found = super().check(before, after, outcome)
+        error = outcome.reported.get("error", "none")
+        if not self.failed and error != "none":
+            found.append(Mismatch("error", "none", error, write=error))
         unsaid = [words for words in self.says if words not in outcome.notice]
         return found + [
             Mismatch("says", words, outcome.notice or Phrase("nothing")) for words in unsaid if not outcome.failure
@@ -149,7 +157,7 @@ class Examined(ServiceStep):
 
     def answers(self) -> dict[str, str]:
         examined = {"grounds": show(self.grounds), "missing": show(self.missing)}
-        return super().answers() | ({} if self.error or self.sw is None else examined)
+        return super().answers() | ({} if self.failed or self.sw is None else examined)
 
 
 def examined(answer: Acceptance | SupplementNotice | Refusal) -> Outcome:

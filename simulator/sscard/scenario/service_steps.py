@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from functools import cache
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from sscard.document import Model
-from sscard.errors import InvalidValue, suggestion
+from sscard.errors import InvalidValue
 from sscard.i18n.language import CHINESE, speaking
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench, NotPossible
@@ -35,7 +34,6 @@ from sscard.service import (
     Paper,
     Reason,
     Stage,
-    load_item,
 )
 from sscard.service.aftercare import try_at_pharmacy
 from sscard.service.counter import Keypad, advance, told_of
@@ -44,7 +42,6 @@ from sscard.terminal import BasicData
 from sscard.terminal.errors import ApduError
 
 UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
-LABELS: Final = Phrase("write a label of the page, as sscard item shows it")
 NO_TIME: Final = Phrase("write a time to pass: +3d, +2h or +30m; or a date: 2026-02-13, 2026-02-13 16:30")
 
 
@@ -129,7 +126,7 @@ class HandOver(ServiceStep):
     possible: bool = True
 
     def answers(self) -> dict[str, str]:
-        done = {} if self.error or self.sw is None else {"possible": "yes" if self.possible else "no"}
+        done = {} if self.failed or self.sw is None else {"possible": "yes" if self.possible else "no"}
         return super().answers() | done
 
     def serve(self, bench: Bench) -> Outcome:
@@ -233,7 +230,7 @@ class Pharmacy(ServiceStep):
     passed: bool = True
 
     def answers(self) -> dict[str, str]:
-        tried = {} if self.error or self.sw != SW.OK else {"passed": "yes" if self.passed else "no"}
+        tried = {} if self.failed or self.sw != SW.OK else {"passed": "yes" if self.passed else "no"}
         return super().answers() | tried
 
     def serve(self, bench: Bench) -> Outcome:
@@ -262,61 +259,6 @@ class ReadCase(ServiceStep):
             return Outcome(notice=told_of(bench.service, stored), reported=facts_of(bench, 0))
 
 
-class Consult(ServiceStep):
-    """咨询: the questions and answers of the item, without a case."""
-
-    verb: ClassVar[str] = "consult"
-    consult: Nothing = ""
-
-    def serve(self, bench: Bench) -> Outcome:
-        return Outcome(notice=" ".join(f"{asked.question} {asked.answer}" for asked in bench.service.consult()))
-
-
-def _label(label: str) -> str:
-    if label not in _labels():
-        raise InvalidValue(Phrase("the item has no field {label!r}", label=label), suggestion(label, _labels(), LABELS))
-    return label
-
-
-@cache
-def _labels() -> frozenset[str]:
-    """The labels of the page, of its sections and their fields."""
-    page = load_item().model_dump(mode="json", by_alias=True)
-    inner = [part for value in page.values() for part in (value if isinstance(value, list) else [value])]
-    return frozenset(page).union(*(part for part in inner if isinstance(part, dict)))
-
-
-class ReadItem(ServiceStep):
-    """Read a field of the item by its label; ``says`` is what the page states."""
-
-    verb: ClassVar[str] = "item"
-    item: Annotated[str, AfterValidator(_label)]
-
-    def serve(self, bench: Bench) -> Outcome:
-        page = bench.service.item.model_dump(mode="json", by_alias=True)
-        return Outcome(notice=" ".join(_labelled(page, self.item)))
-
-    def title(self) -> Sayable:
-        return f"item {self.item}"
-
-
-def _labelled(page: Any, label: str) -> list[str]:
-    """The texts under a label, wherever it stands on the page."""
-    if isinstance(page, list):
-        return [text for part in page for text in _labelled(part, label)]
-    if not isinstance(page, dict):
-        return []
-    return [
-        text for name, value in page.items() for text in (_texts(value) if name == label else _labelled(value, label))
-    ]
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    return [text for part in (value.values() if isinstance(value, dict) else value) for text in _texts(part)]
-
-
 def _passing(text: object) -> timedelta | datetime:
     """``+3d``, ``+2h``, ``+30m``, or a date, or date and time."""
     passed = re.fullmatch(r"\+([0-9]{1,5})([dhm])", str(text).strip())
@@ -340,7 +282,13 @@ class PassTime(ServiceStep):
         return Outcome()
 
     def title(self) -> Sayable:
-        return f"clock {self.clock}"
+        if isinstance(self.clock, datetime):
+            return f"clock {self.clock:%Y-%m-%d %H:%M}"
+        minutes = self.clock // timedelta(minutes=1)
+        unit, length = next(
+            (unit, length) for unit, length in (("d", 1440), ("h", 60), ("m", 1)) if not minutes % length
+        )
+        return f"clock +{minutes // length}{unit}"
 
 
 class TakeCard(ServiceStep):

@@ -14,7 +14,6 @@ from sscard.driver.hoststrings import CardHolderBase
 from sscard.hsm import Hsm
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import CardReference, KeyHierarchy
-from sscard.issuer.hierarchy import builtin_key_file
 from sscard.issuer.psam import Level, issue_psam
 from sscard.psam import PsamChip
 from sscard.terminal.pinpad import ScriptedPad
@@ -55,9 +54,9 @@ class PsamKeys:
     missing: Collection[str] = ()
     foreign: Collection[str] = ()
 
-    def hierarchy(self) -> KeyHierarchy:
-        """The roots of the test keys with these changes."""
-        file = builtin_key_file()
+    def of(self, issuer: KeyHierarchy) -> KeyHierarchy:
+        """The roots of an issuer with these changes."""
+        file = issuer.file
         keys = [
             replace(
                 key,
@@ -78,15 +77,17 @@ class PsamKeys:
 class Station:
     """The terminal of the driver; ``connection`` is the reader with the card.
 
-    ``hsm`` returns the HSM of the bench, which a step may replace. The driver is
-    made when it is first called, with the PSAM and the ``options`` of that
-    moment. Between the steps of an HSM group it keeps the string for the host,
-    ``asked``. ``called`` are the functions with their return codes.
+    ``issuer`` has the root keys of its PSAMs. ``hsm`` returns the HSM of the
+    bench, which a step may replace. The driver is made when it is first called,
+    with the PSAM and the ``options`` of that moment. Between the steps of an HSM
+    group it keeps the string for the host, ``asked``. ``called`` are the
+    functions with their return codes.
     """
 
     connection: Connection
     reference: CardReference
     contact: bool
+    issuer: KeyHierarchy
     hsm: Callable[[], Hsm]
     random: Random
     options: DriverOptions = field(default_factory=DriverOptions)
@@ -130,7 +131,7 @@ class Station:
         self._chip = None
         if level != "none":
             self._chip = issue_psam(
-                (keys or PsamKeys()).hierarchy(),
+                (keys or PsamKeys()).of(self.issuer),
                 terminal_number or self.city_terminal,
                 level,
                 sm4=sm4,

@@ -1,50 +1,72 @@
-"""The transports between terminal and card: in process, or through PC/SC."""
+"""How scenarios are run: in this process, in worker processes, or through PC/SC."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple
 
-from sscard.scenario.cards import DEFAULT_SEED, Connect, in_process
+from sscard.scenario.cards import DEFAULT_SEED
+from sscard.scenario.issuing import Issuing
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario
+from sscard.scenario.workers import Run, Workers
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.readerpool import ReaderPool
 
 READERS: Final = 8
 """Number of virtual readers: after a power cut a reader waits for the next poll, others work meanwhile."""
+OWN: Final = Issuing()
+"""The built-in test keys, and the HSM with them."""
 
 
 class Link(NamedTuple):
-    """How terminals connect to chips, and how many can do so in parallel."""
+    """The function that runs a scenario, and how many threads can call it in parallel."""
 
-    connect: Connect
-    parallel: int
-
-
-IN_PROCESS: Final = Link(in_process, 1)
+    run: Run
+    parallel: int = 1
 
 
 @contextmanager
-def through_pcsc() -> Iterator[Link]:
+def in_process(issuing: Issuing = OWN) -> Iterator[Link]:
+    """In this process, one scenario after another."""
+    with _runner(issuing) as run:
+        yield Link(run)
+
+
+@contextmanager
+def in_workers(count: int, issuing: Issuing = OWN, *, events: bool = True) -> Iterator[Link]:
+    """In ``count`` processes; without ``events``, results that passed come without their exchanges."""
+    with Workers(partial(_runner, issuing), events=events) as workers:
+        yield Link(workers.run, count)
+
+
+@contextmanager
+def through_pcsc(readers: int = READERS, issuing: Issuing = OWN) -> Iterator[Link]:
     """Through PC/SC and the virtual readers of a private daemon; ``MissingPart`` if the daemon cannot run here."""
-    with PrivatePcscd(READERS) as daemon, ReaderPool(daemon) as pool:
-        yield Link(pool.connect, daemon.readers)
+    with issuing.open() as issuer, PrivatePcscd(readers) as daemon, ReaderPool(daemon) as pool:
+        yield Link(partial(run_scenario, connect=pool.connect, issuer=issuer), readers)
+
+
+@contextmanager
+def _runner(issuing: Issuing) -> Iterator[Run]:
+    with issuing.open() as issuer:
+        yield partial(run_scenario, issuer=issuer)
 
 
 def each_result(
-    scenarios: Iterable[Scenario], seed: int = DEFAULT_SEED, link: Link = IN_PROCESS
+    scenarios: Iterable[Scenario], seeds: Sequence[int] = (DEFAULT_SEED,), link: Link | None = None
 ) -> Generator[ScenarioResult]:
-    """The results in the order of the scenarios, each as soon as it and those before it are complete."""
-    run = partial(run_scenario, seed=seed, connect=link.connect)
-    if link.parallel == 1:
-        yield from map(run, scenarios)
+    """The results in the order of the scenarios and seeds, each as soon as it and those before it are complete."""
+    run, parallel = link or Link(run_scenario)
+    jobs = [(scenario, seed) for scenario in scenarios for seed in seeds]
+    if parallel == 1:
+        yield from (run(scenario, seed) for scenario, seed in jobs)
         return
-    threads = ThreadPoolExecutor(link.parallel)
+    threads = ThreadPoolExecutor(parallel)
     try:
-        yield from threads.map(run, scenarios)
+        yield from threads.map(run, *zip(*jobs, strict=True))
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)  # scenarios still running end when the daemon ends
+        threads.shutdown(wait=False, cancel_futures=True)  # scenarios still running end when daemon or workers end

@@ -9,7 +9,7 @@ from typing import Final
 from sscard.hsm import Hsm
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
-from sscard.issuer import Holder, Place
+from sscard.issuer import Place
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
 from sscard.terminal import CardSession, Receipt
@@ -65,10 +65,9 @@ class Trial:
 
 def is_initial(place: Place, session: CardSession, pin: str) -> bool:
     """Whether a PIN is the initial PIN of the place; the card is read only if the PIN depends on the holder."""
-    if place.initial_pin.isdigit():
-        return equal(pin.encode(), place.initial_pin.encode())
-    card = session.read_basic()
-    return equal(pin.encode(), place.initial_pin_of(Holder(card.name, card.social_security_number)).encode())
+    number = "" if place.initial_pin.isdigit() else session.read_basic().social_security_number
+    initial = place.initial_pin_by(number)
+    return bool(initial) and equal(pin.encode(), initial.encode())
 
 
 def try_at_pharmacy(session: CardSession, hsm: Hsm, place: Place, pin: str, now: datetime) -> Trial:

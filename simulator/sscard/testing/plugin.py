@@ -1,8 +1,10 @@
-"""The pytest plugin: scenario files as test items, so that ``-k``, ``-n``, JUnit XML and every reporter work; fixtures.
+"""The pytest plugin: scenario files as test items, so that ``-k``, ``-m``, ``-n``, JUnit XML and every reporter work.
 
-It collects files only if a project names its scenarios in its pytest
-configuration, ``sscard_scenarios = scenarios``, or on the command line,
-``pytest --scenarios FOLDER FOLDER``. ``sscard.testing`` describes the fixtures.
+A project names its scenarios in its pytest configuration, ``sscard_scenarios = scenarios``,
+or on the command line, ``pytest --scenarios FOLDER``. They are always
+collected: a folder without scenarios, or one that pytest is configured to leave
+out, fails the run. Only arguments that name files or tests, and ``--ignore``,
+select without them. ``sscard.testing`` describes the fixtures.
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ import pytest
 
 from sscard.i18n.language import _
 from sscard.pickling import PortableError
+from sscard.testing.suite import READERS, SCENARIO_READERS, SUFFIXES, Suite, shown
 
 if TYPE_CHECKING:
-    from _pytest._code.code import TerminalRepr
+    from _pytest._code.code import ExceptionChainRepr, TerminalRepr
 
     from sscard.issuer import Card
     from sscard.scenario.reader import Scenario
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
     from sscard.testing import VirtualReader
     from sscard.transport.pcscd import PrivatePcscd
 
-SUFFIXES = (".yaml", ".yml")
 READER_TIMEOUT: Final = 60.0
 """Seconds to wait until pcscd has noticed a card, far more than the 0.4 s it takes on an idle machine."""
 
@@ -36,17 +38,80 @@ _turns = count()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--scenarios``, ``--scenario-seed`` and the ini option ``sscard_scenarios``."""
+    """The options, and the ini option ``sscard_scenarios``."""
     group = parser.getgroup("sscard", _("scenarios of the virtual social security card"))
     group.addoption("--scenarios", action="append", default=[], metavar="PATH", help=_("collect YAML files there"))
-    group.addoption("--scenario-seed", type=int, default=1, metavar="N", help=_("fixes challenges, holders, clock"))
+    group.addoption(
+        "--sscard-seed", "--scenario-seed", type=int, default=1, metavar="N", help=_("fixes challenges, holders, clock")
+    )
+    group.addoption(
+        "--sscard-transport",
+        choices=("local", "pcsc"),
+        default="local",
+        help=_("run scenarios in this process, or through PC/SC with a private pcscd"),
+    )
+    group.addoption(
+        "--sscard-personality", default="", metavar="P", help=_("run all scenarios on this personality: preset or file")
+    )
     parser.addini("sscard_scenarios", _("folders whose YAML files are scenarios"), type="paths", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register the marker of the fixtures."""
+    """Register the marker of the fixtures, and prepare the suite."""
     marker = _("social_card(**options): the card of the fixture social_card, by the parameters of sscard.issue_card")
     config.addinivalue_line("markers", marker)
+    config.stash[SUITE] = Suite(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the private pcscd."""
+    if SUITE in config.stash:
+        config.stash[SUITE].close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """``pytest --markers`` lists the tags too."""
+    if config.option.markers:
+        Suite(config).register_all()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Check the suite and add it to what is collected."""
+    session.config.stash[SUITE].start()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Whether the suite is part of the run."""
+    return config.stash[SUITE].header()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(session: pytest.Session) -> None:
+    """Fail the run for a scenario file that was not collected, whatever the reason."""
+    for file in session.config.stash[SUITE].left_out():
+        problem = _("this scenario file of sscard_scenarios was not collected")
+        remedy = _("change norecursedirs, collect_ignore or conftest.py, which leave it out; to skip it, use --ignore")
+        report = pytest.CollectReport(shown(file, session.config), "failed", f"{problem}\n  {remedy}", None)
+        session.ihook.pytest_collectreport(report=report)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The failures of scenarios in whole lines, equal ones once: those of pytest's own summary are cut to the width."""
+    lines: dict[str, int] = {}
+    for report in terminalreporter.stats.get("failed", []):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        if Path(report.location[0]).suffix in SUFFIXES and crash is not None:
+            lines[crash.message] = lines.get(crash.message, 0) + 1
+    if lines:
+        terminalreporter.section(_("failed scenarios"))
+    for line, times in lines.items():
+        terminalreporter.line(line if times == 1 else _("{line} ({times} scenarios)", line=line, times=times))
+
+
+SUITE: Final = pytest.StashKey[Suite]()
 
 
 @pytest.fixture
@@ -69,17 +134,16 @@ def card_session(social_card: Card, request: pytest.FixtureRequest) -> Iterator[
 
 
 @pytest.fixture(scope="session")
-def _private_pcscd() -> Iterator[PrivatePcscd]:
+def _private_pcscd(request: pytest.FixtureRequest) -> PrivatePcscd:
     from sscard.errors import MissingPart
-    from sscard.transport.pcscd import PrivatePcscd, check_private_pcscd
+    from sscard.transport.pcscd import check_private_pcscd
 
     pytest.importorskip("smartcard", reason="pip install 'sscard[pcsc]'")
     try:
         check_private_pcscd()
     except MissingPart as missing:
         pytest.skip(str(missing))
-    with PrivatePcscd() as daemon:
-        yield daemon
+    return request.config.stash[SUITE].daemon()
 
 
 @pytest.fixture
@@ -91,7 +155,8 @@ def virtual_reader(
     from sscard.transport.pcsc import wait_for_card
     from sscard.transport.vpcd import VirtualReaderSlot
 
-    number = next(_turns) % _private_pcscd.readers  # pcscd needs 0.4 s to notice that the card before has left
+    # In turns: pcscd needs 0.4 s to notice that the card before has left.
+    number = len(SCENARIO_READERS) + next(_turns) % (READERS - len(SCENARIO_READERS))
     name = _private_pcscd.reader_name(number)
     assert wait_for_card(name, present=False, timeout=READER_TIMEOUT)
     with VirtualReaderSlot(_private_pcscd.port(number), social_card.chip(Random(_seed(request)))) as slot:
@@ -100,7 +165,7 @@ def virtual_reader(
 
 
 def _seed(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--scenario-seed"))
+    return int(request.config.getoption("--sscard-seed"))
 
 
 def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
@@ -113,46 +178,58 @@ def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
     """A YAML file in one of the named folders is a scenario file."""
-    if file_path.suffix not in SUFFIXES or not _is_named(file_path, parent.config):
+    suite = parent.config.stash[SUITE]
+    if not suite.includes(file_path):
         return None
+    suite.collected.add(file_path)
     return ScenarioFile.from_parent(parent, path=file_path)
 
 
 class ScenarioFile(pytest.File):
-    """One scenario file; each personality it names is an item."""
+    """One scenario file; each personality it names, and each row of its table, is an item."""
 
     def collect(self) -> Iterator[ScenarioItem]:
         """The items of the file; a file that cannot be read is an error with its place."""
         from sscard.errors import InputError
-        from sscard.scenario import find_scenarios
 
         try:
-            scenarios = find_scenarios([self.path])
+            scenarios = self.config.stash[SUITE].read(self.path)
         except InputError as error:
             raise self.CollectError(str(error)) from None
         for scenario in scenarios:
-            yield ScenarioItem.from_parent(self, name=scenario.title, scenario=scenario)
+            yield ScenarioItem.from_parent(self, name=scenario.title.replace("::", ":"), scenario=scenario)
 
 
 class ScenarioItem(pytest.Item):
-    """One scenario on one personality."""
+    """One scenario on one personality. Its tags are markers and keywords."""
 
     def __init__(self, *, scenario: Scenario, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
         self.scenario = scenario
+        self.extra_keyword_matches |= {*scenario.tags, scenario.severity}
+        for tag in self.config.stash[SUITE].register(scenario):
+            self.add_marker(tag)
+        if scenario.misfit is not None:
+            self.add_marker(pytest.mark.skip(reason=_("not applicable: {problem}", problem=scenario.misfit.problem)))
+        if scenario.known_issue:
+            reason = _("known issue {ticket}", ticket=scenario.known_issue)
+            self.add_marker(pytest.mark.xfail(reason=reason, raises=StepFailed, strict=True))
 
     def runtest(self) -> None:
         """Run it; a step that is not as stated fails the item."""
         from sscard.scenario import run_scenario
+        from sscard.scenario.runner import INCONCLUSIVE
 
-        result = run_scenario(self.scenario, self.config.getoption("--scenario-seed"))
-        if not result.passed:
+        result = run_scenario(self.scenario, self.config.getoption("--sscard-seed"), self.config.stash[SUITE].connect())
+        if result.verdict == INCONCLUSIVE:
+            raise Inconclusive(result)
+        if result.failure is not None:
             raise StepFailed(result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str | TerminalRepr:  # type: ignore[override]
         """The failing step with its decoded, redacted trace instead of a traceback."""
-        if isinstance(excinfo.value, StepFailed):
-            return str(excinfo.value)
+        if isinstance(excinfo.value, _Failed):
+            return excinfo.value.representation()
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, int, str]:
@@ -160,15 +237,30 @@ class ScenarioItem(pytest.Item):
         return self.path, 0, self.name
 
 
-class StepFailed(PortableError):
-    """A step was not as its scenario states; the text is the report of it."""
+class _Failed(PortableError):
+    """A scenario that did not pass: its place, one line for summaries, and the report of the failing step."""
 
     def __init__(self, result: ScenarioResult) -> None:
-        from sscard.scenario.reports.console import failure_text
+        from sscard.scenario.reports.console import failure_text, reason_text
+        from sscard.scenario.reports.summary import failure_place, missed_texts
 
-        super().__init__(failure_text(result))
+        super().__init__(failure_text(result) or reason_text(result))
+        self.file, self.number = failure_place(result)
+        self.missed = missed_texts(result)
+
+    def representation(self) -> ExceptionChainRepr:
+        """What pytest and pytest-xdist show and send: the text, and the line in the short summary."""
+        from _pytest._code.code import ExceptionChainRepr, ReprEntryNative, ReprFileLocation, ReprTraceback
+
+        entry = ReprEntryNative([f"{line}\n" for line in str(self).splitlines()])
+        more = _("; and {count} more", count=len(self.missed) - 1) if len(self.missed) > 1 else ""
+        location = ReprFileLocation(self.file, self.number, f"{self.file}:{self.number}: {self.missed[0]}{more}")
+        return ExceptionChainRepr([(ReprTraceback([entry], None, "native"), location, None)])
 
 
-def _is_named(path: Path, config: pytest.Config) -> bool:
-    named = [*config.getini("sscard_scenarios"), *(Path(given).resolve() for given in config.getoption("--scenarios"))]
-    return any(path.is_relative_to(folder) for folder in named)
+class StepFailed(_Failed):
+    """A step was not as its scenario states."""
+
+
+class Inconclusive(_Failed):
+    """A step could not be judged. A known issue does not excuse it."""

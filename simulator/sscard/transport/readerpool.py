@@ -6,7 +6,7 @@ The path between the two is the real PC/SC library, pcscd and the reader's drive
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from queue import LifoQueue
 from types import TracebackType
@@ -39,14 +39,16 @@ class ReaderPool:
     an empty reader in between, which would cost 0.8 s per card.
     """
 
-    def __init__(self, daemon: PrivatePcscd) -> None:
+    def __init__(self, daemon: PrivatePcscd, readers: Iterable[int] | None = None) -> None:
+        """``readers`` are the numbers of those to use, by default all."""
         self._daemon = daemon
+        self._readers = range(daemon.readers) if readers is None else readers
         self._open = ExitStack()
         self._free: LifoQueue[_Place] = LifoQueue()
 
     def __enter__(self) -> ReaderPool:
         with ExitStack() as opening:
-            for reader in range(self._daemon.readers):
+            for reader in self._readers:
                 slot = opening.enter_context(VirtualReaderSlot(self._daemon.port(reader), hold_off=0.0))
                 self._free.put(_Place(slot, self._daemon.reader_name(reader)))
             self._open = opening.pop_all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import shutil
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sscard.errors import InputError, MissingPart
-from sscard.files import unwritable
+from sscard.files import cache_folder, unwritable
 from sscard.i18n.phrase import Phrase
 
 HEADER: Final = "sscarddriver.h"
@@ -76,5 +75,4 @@ def build(folder: Path, system: System = UNIX, *, compiler: str = "", options: t
 
 def cached_library(version: str, system: str = "here") -> Path:
     """The path of this user's library of a version, for one of ``SYSTEMS``."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return caches / "sscard" / version / system / SYSTEMS[system].library
+    return cache_folder() / version / system / SYSTEMS[system].library

@@ -13,6 +13,7 @@ from sscard.standard.generations import GENERATIONS, NEWEST, OLDEST
 
 ALL: Final = tuple(GENERATIONS)
 """The generations in the order of the standard's versions."""
+EARLIER: Final = tuple(name for name in ALL if name != NEWEST)
 LATER: Final = tuple(name for name in ALL if name != OLDEST)
 
 
@@ -60,7 +61,7 @@ _DATA: Final = (
     StandardItem("LD/T 6001.3 10.1", Words("files of the certificate application", "ACSE_RECORD"), (NEWEST,)),
     StandardItem("LD/T 6001.3 10.2", Words("rights of the certificate application", "ACSE_SAFETY"), (NEWEST,)),
     StandardItem("LD/T 6001.3 10.3", Words("certificates", "CHECK_CERT"), (NEWEST,)),
-    StandardItem("LD/T 6001.3 11.1", Words("items of 1.0 and 2.0 cards", "社会保障卡1.0版本和2.0版本")),
+    StandardItem("LD/T 6001.3 11.1", Words("items of 1.0 and 2.0 cards", "社会保障卡1.0版本和2.0版本"), EARLIER),
 )
 DRIVER_TITLES: Final = {
     "iReadCardBas": Words("read basic data", "读基本信息"),

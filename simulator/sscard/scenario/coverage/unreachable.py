@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.i18n.phrase import Words
-from sscard.scenario.coverage.facts import COMMAND_STATUS, KEY_VERSIONS, SEED_CLAUSES, STANDARD_ITEMS
+from sscard.scenario.coverage.facts import COMMAND_STATUS, FILE_RIGHTS, KEY_VERSIONS, STANDARD_ITEMS
 
 Reasons = dict[tuple[str, ...], Words]
 """Reasons by key of a dimension."""
 
-_PAGE: Final = Words("a description that `sscard item` prints", "说明性内容，由 `sscard item` 显示")
-_EMPTY: Final = Words("the page leaves it empty", "页面此项为“无”")
-_NOT_SHOWN: Final = Words("the public contents do not show it", "公开的目录未显示该项")
+_DIVISION: Final = Words("the public contents do not show which items it names", "公开的目录未显示其所列项目")
 _PHYSICS: Final = Words("physical properties: not a matter of software", "物理特性，软件无法检测")
 _PKI: Final = Words("the commands that it sends to the card are not public", "其发往卡片的命令未公开")
 
@@ -22,12 +20,13 @@ _NO_CHALLENGE: Final = Words(
 _NO_WRITE: Final = Words("it writes nothing", "不写入任何数据")
 _NO_KEY: Final = Words("only the update asks for DSK", "仅更新要求DSK")
 
+_LOCKED_OUTSIDE: Final = Words(
+    "a locked card does not select the environment of the PIN", "卡片锁定后不能选择该PIN所在的环境"
+)
+_NO_LOCK: Final = Words("no command locks the certificate application", "没有命令可锁定数字证书应用")
+_NO_UPDATE: Final = Words("the environment of the file has no command that writes", "该文件所在环境没有写命令")
 _FIRST_DTK: Final = Words("the TAC is computed with the first version", "TAC始终用第一版本计算")
 
-_DESCRIPTIONS: Final = (
-    "1.1 1.2 1.3 1.7 1.8 1.9 1.10 1.11 1.16 1.21 1.22 2.1 2.2 2.4 2.5 2.12 2.14 2.15 2.17 2.18 3.1 3.2 3.3 3.4 5"
-)
-_EMPTY_CLAUSES: Final = "1.20 1.24 2.3 2.7 2.8 2.9 2.10 2.11 2.13 2.16 7.1 7.2 7.3 7.4 7.5"
 _PKI_FUNCTIONS: Final = ("PKI_SignData", "PKI_VerifySign", "envelope")
 
 UNREACHABLE: Final[dict[str, Reasons]] = {
@@ -36,15 +35,16 @@ UNREACHABLE: Final[dict[str, Reasons]] = {
         ("INITIALIZE FOR LOAD (B0 28)", "6581"): _NO_WRITE,
         ("INITIALIZE FOR PURCHASE (B0 28)", "6581"): _NO_WRITE,
         ("GET STARTING DAY (B0 56)", "6982"): _NO_KEY,
+        ("VERIFY CERTIFICATE PIN (00 20)", "6A81"): _LOCKED_OUTSIDE,
+        ("VERIFY CERTIFICATE PIN (00 20)", "9303"): _NO_LOCK,
+    },
+    FILE_RIGHTS: {
+        ("3.0", f"certificates EF{sfi}", "write-refused"): _NO_UPDATE for sfi in ("12", "13", "14", "15", "18", "19")
     },
     KEY_VERSIONS: {("DTK", "2"): _FIRST_DTK, ("DTK", "3"): _FIRST_DTK},
-    SEED_CLAUSES: {
-        **{(number,): _PAGE for number in _DESCRIPTIONS.split()},
-        **{(number,): _EMPTY for number in _EMPTY_CLAUSES.split()},
-    },
     STANDARD_ITEMS: {
         ("LD/T 6001.1",): _PHYSICS,
-        ("LD/T 6001.3 11.1",): _NOT_SHOWN,
+        ("LD/T 6001.3 11.1",): _DIVISION,
         **{(f"LD/T 6001.5 {name}",): _PKI for name in _PKI_FUNCTIONS},
     },
 }

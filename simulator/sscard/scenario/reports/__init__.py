@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from sscard.errors import InputError, MissingPart, TransportError
 from sscard.files import TextFile, write_text
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
@@ -42,6 +41,11 @@ class ReportFiles:
         self._show_passed = any(write not in (json.write, junit.write) for write, _ in self._others)
         self._errors: list[Exception] = []
 
+    @property
+    def need_events(self) -> bool:
+        """Whether a report shows the exchanges of scenarios that passed."""
+        return bool(self._traces) or self._show_passed
+
     def add(self, result: ScenarioResult, seed: int) -> ScenarioResult:
         """Write a result to the traces; return it, without its exchanges if no other report shows them."""
         text = trace.write([result], seed)
@@ -65,5 +69,5 @@ class ReportFiles:
     def _noting(self) -> Iterator[None]:
         try:
             yield
-        except (InputError, MissingPart, TransportError) as error:
+        except Exception as error:  # one report must not cost the others
             self._errors.append(error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from io import StringIO
+from time import monotonic
 from typing import Final
 
 from rich.console import Console, RenderableType
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sscard.i18n.language import _, padded, say, visible
-from sscard.i18n.phrase import ROW, Phrase
+from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.acceptance import observed, where
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
@@ -101,18 +102,24 @@ def failure_text(result: ScenarioResult) -> str:
 
 
 class ConsoleReport:
-    """A row per scenario as it ends, its group above it, and failures in full."""
+    """A row per scenario as it ends, its group above it, and failures in full; on a terminal the progress below.
 
-    def __init__(self, console: Console, total: int) -> None:
+    With ``seeds`` a row has the seed of the scenario.
+    """
+
+    def __init__(self, console: Console, total: int, *, seeds: bool = False) -> None:
         self._console = console
         self._total = total
-        self._results: list[ScenarioResult] = []
+        self._seeds = seeds
+        self._done = self._failed = 0
         self._group = ""
+        self._name: Sayable = ""
+        self._begin = monotonic()
         self._status: Status | None = None
 
     def __enter__(self) -> ConsoleReport:
         if self._console.is_terminal:
-            self._status = self._console.status("")
+            self._status = self._console.status(self)
             self._status.start()
         return self
 
@@ -120,15 +127,28 @@ class ConsoleReport:
         if self._status is not None:
             self._status.stop()
 
+    @property
+    def seconds(self) -> float:
+        """The time of the run up to now."""
+        return monotonic() - self._begin
+
+    def __rich__(self) -> Text:
+        """The progress: scenarios, failures, elapsed time, and the scenario that is running."""
+        minutes, seconds = divmod(int(self.seconds), 60)
+        mark, style = MARKS["failed"]
+        failures = Text(f"  {mark} {self._failed}" if self._failed else "", style=style)
+        count = f"{min(self._done + 1, self._total)}/{self._total}"
+        return Text.assemble(count, failures, f"  {minutes}:{seconds:02}  ", visible(say(self._name)))
+
     def begin(self, scenario: Scenario) -> None:
         """A scenario begins."""
-        if self._status is not None:
-            self._status.update(Text(f"{len(self._results) + 1}/{self._total} {visible(say(scenario.label))}"))
+        self._name = scenario.label
 
     def add(self, result: ScenarioResult) -> None:
         """A scenario has ended."""
-        self._results.append(result)
-        if result.scenario.group != self._group or len(self._results) == 1:
+        self._done += 1
+        self._failed += not result.passed
+        if result.scenario.group != self._group or self._done == 1:
             self._group = result.scenario.group
             self._console.print(Text(f"\n{say(group_name(self._group))}", style="bold cyan"))
         mark = MARKS[result.verdict]
@@ -137,19 +157,21 @@ class ConsoleReport:
         name, personality = visible(say(result.scenario.label)), visible(result.scenario.personality.name)
         if self._console.is_terminal:
             name, personality = padded(name, self._console.width - BESIDE_NAME), padded(personality, PERSONALITY)
-        self._console.print(Text.assemble("  ", mark, " ", name, Text(f"  {personality}  {steps}", style="dim")))
+        facts = f"  {personality}  {steps}" + (f"  {_('seed {seed}', seed=result.seed)}" if self._seeds else "")
+        self._console.print(Text.assemble("  ", mark, " ", name, Text(facts, style="dim")))
         if reason := reason_text(result):
             self._console.print(Text(f"    {reason}", style="dim"))
         if result.failure is not None:
             self._console.print(_failure(result.scenario, result.failure))
 
 
-def print_summary(console: Console, results: Sequence[ScenarioResult]) -> None:
-    """The counts of a run that has ended, or was interrupted."""
+def print_summary(console: Console, results: Sequence[ScenarioResult], seconds: float) -> None:
+    """The counts of a run that has ended, or was interrupted, and how long it took."""
     failed = not all(result.passed for result in results)
     run = [result for result in results if result.verdict != NOT_APPLICABLE]
     wire = _(
-        "{commands} to {cards}",
+        "{commands} to {cards} in {seconds} s",
+        seconds=f"{seconds:.1f}",
         commands=Phrase.plural("{count} command", "{count} commands", count=sum(result.commands for result in results)),
         cards=Phrase.plural("{count} card", "{count} cards", count=len(run)),
     )

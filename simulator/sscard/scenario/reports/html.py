@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 def write(results: Sequence[ScenarioResult], seed: int) -> str:
     """The page; failed scenarios are open, passed ones fold out."""
     counts = Counter(result.verdict for result in results)
-    passed, failed, left_out = counts["passed"], counts["failed"], counts[NOT_APPLICABLE]
+    passed, run = counts["passed"], len(results) - counts[NOT_APPLICABLE]
     return page_template("report.html.j2", _shown).render(
         results=results,
         passed=passed,
-        failed=failed,
-        left_out=left_out,
+        run=run,
+        several=len({result.seed for result in results}) > 1,
         counts=counts_text(results),
-        share=100 * passed / max(passed + failed, 1),
+        share=100 * passed / max(run, 1),
         commands=sum(result.commands for result in results),
         seed=seed,
         version=__version__,

@@ -14,8 +14,19 @@ SCHEMA = "sscard.run/1"
 
 
 def write(results: Sequence[ScenarioResult], seed: int) -> str:
+    """The text of ``content``."""
+    return text(content(results, seed))
+
+
+def text(content: dict[str, Any]) -> str:
+    """JSON, indented."""
+    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+
+
+def content(results: Sequence[ScenarioResult], seed: int) -> dict[str, Any]:
     """One object: ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``,
-    ``inconclusive``, ``not applicable`` or ``known issue``, the last two with the ``reason``.
+    ``inconclusive``, ``not applicable`` or ``known issue``, with the ``reason`` if it is not a step's,
+    its ``seed`` and the ``seconds`` it took.
 
     ``failure`` is ``None``, or the step that failed: ``line`` in the file,
     ``step`` and each expectation with its own ``line``, ``field``, ``expected`` and ``actual``.
@@ -47,9 +58,10 @@ def write(results: Sequence[ScenarioResult], seed: int) -> str:
                 "severity": scenario.severity,
                 "verdict": result.verdict,
                 "reason": say(result.reason),
+                "seed": result.seed,
+                "seconds": round(result.seconds, 3),
                 "commands": result.commands,
                 "failure": failure,
             }
         )
-    content = {"schema": SCHEMA, "version": __version__, "seed": seed, "results": entries}
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    return {"schema": SCHEMA, "version": __version__, "seed": seed, "results": entries}

@@ -9,11 +9,12 @@ from sscard.scenario.reports.console import missed_text, reason_text, step_name
 from sscard.scenario.runner import ScenarioResult
 
 
-def write(results: Sequence[ScenarioResult], _seed: int) -> str:
-    """The trace; the same seed gives the same text."""
+def write(results: Sequence[ScenarioResult], seed: int) -> str:
+    """The trace; the same seed gives the same text. A seed that is not the first one of the run is named."""
     lines = []
     for result in results:
-        lines += [f"== {visible(result.scenario.title)}", f"   {visible(result.scenario.source)}"]
+        other = f" seed {result.seed}" if result.seed != seed else ""
+        lines += [f"== {visible(result.scenario.title)}{other}", f"   {visible(result.scenario.source)}"]
         if reason := reason_text(result):
             lines.append(reason)
         for step in result.steps:

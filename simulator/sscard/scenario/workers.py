@@ -1,0 +1,179 @@
+"""Worker processes: scenarios in parallel, in processes of their own. One that dies costs only its scenario."""
+
+from __future__ import annotations
+
+import multiprocessing
+import pickle
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from io import BytesIO
+from multiprocessing import resource_tracker
+from typing import TYPE_CHECKING, Final
+
+from sscard.errors import PhrasedError
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.reader import Scenario
+from sscard.scenario.runner import ScenarioResult, crashed
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection as Pipe
+
+Run = Callable[[Scenario, int], ScenarioResult]
+"""Runs a scenario under a seed."""
+Opened = Callable[[], AbstractContextManager[Run]]
+"""Opens what scenarios run with. Each process does; so it can be pickled, as a function of a module can."""
+
+PATIENCE: Final = 5.0
+"""Seconds in which a worker without work ends."""
+SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
+"""What ends a run. They reach a worker of the same process group too, but the run decides."""
+
+
+class WorkerDied(PhrasedError):
+    """The process of a scenario has ended before the scenario."""
+
+
+class Workers:
+    """Worker processes, started when they are needed: one for each thread that calls ``run`` at a time.
+
+    Without ``events``, a result that passed comes without the exchanges of its
+    steps. Leaving the context ends the processes, also those that are at work.
+    """
+
+    def __init__(self, opened: Opened, *, events: bool) -> None:
+        self._opened = opened
+        self._events = events
+        self._idle: list[_Worker] = []
+        self._busy: set[_Worker] = set()
+        self._lock = threading.Lock()
+        self._ended = False
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._ended = True
+            for worker in self._busy:
+                worker.kill()
+            for worker in self._idle:
+                worker.end()
+
+    def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
+        """The result of a scenario; ``inconclusive`` if its process died, the next scenario then has another one."""
+        with self._lock:
+            if self._ended:
+                raise WorkerDied(Phrase("the run has ended"))
+            self._idle = [worker for worker in self._idle if worker.alive]
+            worker = self._idle.pop() if self._idle else _Worker(self._opened, events=self._events)
+            self._busy.add(worker)
+        result = None
+        try:
+            result = worker.run(scenario, seed)
+        except WorkerDied as died:
+            return crashed(scenario, seed, died)
+        finally:
+            with self._lock:
+                self._busy.discard(worker)
+                if result is not None and not self._ended:
+                    self._idle.append(worker)
+        return result
+
+
+class _Worker:
+    """A process that runs one scenario at a time. It ends when its pipe is closed: with this process at the latest."""
+
+    def __init__(self, opened: Opened, *, events: bool) -> None:
+        spawning = multiprocessing.get_context("spawn")
+        self._pipe, theirs = spawning.Pipe()
+        self._process = spawning.Process(target=_work, args=(theirs, opened, events), daemon=True)
+        with _signals_blocked():
+            self._process.start()
+        theirs.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.is_alive()
+
+    def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
+        """The result of a scenario. Errors: ``WorkerDied``."""
+        try:
+            self._pipe.send((scenario, seed))
+            answer = unpickled(self._pipe.recv_bytes(), scenario)
+        except (EOFError, OSError):
+            self._process.join()
+            code = self._process.exitcode or 0
+            cause: Sayable = signal.Signals(-code).name if code < 0 else Phrase("exit code {code}", code=code)
+            if cause == "SIGKILL":
+                cause = Phrase("SIGKILL, as the system sends if memory is exhausted")
+            raise WorkerDied(Phrase("its process died: {cause}", cause=cause)) from None
+        return answer
+
+    def end(self) -> None:
+        """End the process, which has no work."""
+        self._pipe.close()
+        self._process.join(PATIENCE)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the process at its work: the thread that waits for it gets ``WorkerDied``."""
+        self._process.kill()
+        self._process.join()
+
+
+@contextmanager
+def _signals_blocked() -> Iterator[None]:
+    """Let a process that is started ignore the signals also before its first line."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # it is started with the first process, and unblocks signals then
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _work(pipe: Pipe, opened: Opened, events: bool) -> None:
+    """Run scenarios until the pipe is closed."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(EOFError, OSError), opened() as run:
+        while True:
+            scenario, seed = pipe.recv()
+            result = run(scenario, seed)
+            if result.passed and not events:
+                result = result.without_events()
+            try:
+                answer = pickled(result)
+            except Exception as error:  # of a value in it that cannot be pickled
+                answer = pickled(crashed(scenario, seed, error))
+            pipe.send_bytes(answer)
+
+
+SCENARIO: Final = -1
+"""What the pickle of a result has in place of its scenario; in place of a step it has the number of the step."""
+
+
+def pickled(result: ScenarioResult) -> bytes:
+    """A result without its scenario, which the process that asked for it has."""
+    scenario = result.scenario
+    known = {id(scenario): SCENARIO} | {id(step): number for number, step in enumerate(scenario.steps)}
+    buffer = BytesIO()
+    pickler = pickle.Pickler(buffer)
+    pickler.persistent_id = lambda part: known.get(id(part))  # type: ignore[method-assign]
+    pickler.dump(result)
+    return buffer.getvalue()
+
+
+def unpickled(content: bytes, scenario: Scenario) -> ScenarioResult:
+    """A result of this scenario."""
+    unpickler = pickle.Unpickler(BytesIO(content))  # noqa: S301 - of a process of our own
+    unpickler.persistent_load = lambda place: scenario if place == SCENARIO else scenario.steps[place]  # type: ignore[method-assign]
+    result: ScenarioResult = unpickler.load()
+    return result

@@ -1,0 +1,188 @@
+"""The scenarios of a project under pytest: which files they are, and how they are run."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from sscard.i18n.language import _
+
+if TYPE_CHECKING:
+    from sscard.card import Personality
+    from sscard.scenario.cards import Connect
+    from sscard.scenario.reader import Scenario
+    from sscard.transport.pcscd import PrivatePcscd
+
+SUFFIXES = (".yaml", ".yml")
+READERS: Final = 4
+"""Virtual readers of the private pcscd: the first ones for scenarios, the others for the fixture."""
+SCENARIO_READERS: Final = (0, 1)
+MARKER: Final = re.compile(r"[^\W_][\w.+/-]*")
+"""A tag that pytest takes for a marker; any other tag is a keyword only."""
+NO_MARKERS: Final = (*("skip", "skipif", "xfail", "usefixtures", "parametrize", "filterwarnings"), "social_card")
+"""Markers with a meaning of their own, which a tag must not have."""
+
+
+class Suite:
+    """The scenarios of a project: which files they are, and how they are run."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.collected: set[Path] = set()
+        self._config = config
+        start = config.invocation_params.dir
+        # As pytest names files: absolute, links kept.
+        self._configured = [Path(os.path.abspath(folder)) for folder in config.getini("sscard_scenarios")]  # noqa: PTH100
+        self._asked = [Path(os.path.abspath(start / given)) for given in config.getoption("--scenarios")]  # noqa: PTH100
+        # An argument of the command line that names a file or a test: then the arguments are taken as they are.
+        given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+        self._explicit = any("::" in arg or (start / arg).is_file() for arg in given)
+        self._open = ExitStack()
+        self._daemon: PrivatePcscd | None = None
+        self._connect: Connect | None = None
+
+    def start(self) -> None:
+        """Add the folders to the arguments of pytest, and check them. Errors: ``pytest.UsageError``."""
+        for folder in self._named:
+            if not folder.exists():
+                remedy = _(
+                    "correct sscard_scenarios in {file}, or --scenarios", file=self._config.inipath or "pytest.ini"
+                )
+                raise pytest.UsageError(_("no scenarios: {folder} does not exist", folder=folder), remedy)
+            if not yaml_files(folder):
+                remedy = _("add a scenario, a file that ends in .yaml, or correct sscard_scenarios or --scenarios")
+                raise pytest.UsageError(_("no scenarios: {folder} has no YAML file", folder=folder), remedy)
+            self._config.args.append(str(folder))
+        if self._config.getoption("--sscard-transport") == "pcsc":
+            from importlib.util import find_spec
+
+            from sscard.transport.pcscd import check_private_pcscd
+
+            if find_spec("smartcard") is None:
+                raise pytest.UsageError(_("--sscard-transport pcsc needs pyscard"), "pip install 'sscard[pcsc]'")
+            with usage_errors():
+                check_private_pcscd()
+        if self._config.getoption("--sscard-personality"):
+            with usage_errors():
+                self.personality()
+
+    @property
+    def _named(self) -> list[Path]:
+        """The folders that this run collects."""
+        return self._asked + ([] if self._explicit else self._configured)
+
+    def header(self) -> list[str]:
+        """A line for each configured folder."""
+        if not self._configured:
+            return []
+        folders = ", ".join(shown(folder, self._config) for folder in self._configured)
+        if self._explicit:
+            return [_("sscard: the arguments name files or tests: of {folders} only those", folders=folders)]
+        return [_("sscard: scenarios of {folders}", folders=folders)]
+
+    def includes(self, path: Path) -> bool:
+        """Whether a file is one of the scenarios, if it is collected."""
+        if path.suffix not in SUFFIXES:
+            return False
+        return any(path.is_relative_to(folder) for folder in (*self._asked, *self._configured))
+
+    def left_out(self) -> list[Path]:
+        """The files that should have been collected."""
+        wanted = [file for folder in self._named for file in yaml_files(folder)]
+        return [file for file in dict.fromkeys(wanted) if file not in self.collected and not self._ignored(file)]
+
+    def _ignored(self, file: Path) -> bool:
+        """Whether --ignore or --ignore-glob leaves a file out."""
+        config = self._config
+        start = config.invocation_params.dir
+        paths = [start / given for given in config.getoption("--ignore") or ()]
+        globs = [str(start / given) for given in config.getoption("--ignore-glob") or ()]
+        parts = (file, *file.parents)
+        return any(part in paths or any(fnmatch(str(part), glob) for glob in globs) for part in parts)
+
+    def personality(self) -> Personality | None:
+        """The personality of --sscard-personality. Errors: ``InputError``."""
+        from sscard.issuer import find_personality
+
+        asked = self._config.getoption("--sscard-personality")
+        return find_personality(asked) if asked else None
+
+    def read(self, file: Path) -> list[Scenario]:
+        """The scenarios of a file. Errors: ``InputError``."""
+        from sscard.scenario import read_scenario
+
+        return read_scenario(file, shown(file, self._config), file.parent.name, self.personality())
+
+    def register(self, scenario: Scenario) -> list[str]:
+        """Register the tags that can be markers, and return them."""
+        tags = [tag for tag in scenario.tags if MARKER.fullmatch(tag) and tag not in NO_MARKERS]
+        known = {re.split("[:(]", line)[0].strip() for line in self._config.getini("markers")}
+        for tag in tags:
+            if tag not in known:
+                self._config.addinivalue_line("markers", _("{tag}: tag of scenarios", tag=tag))
+        return tags
+
+    def register_all(self) -> None:
+        """Register the tags of all scenarios that can be read."""
+        from sscard.errors import InputError
+
+        for file in (file for folder in (*self._asked, *self._configured) for file in yaml_files(folder)):
+            with suppress(InputError):
+                for scenario in self.read(file):
+                    self.register(scenario)
+
+    def connect(self) -> Connect:
+        """How terminals reach cards."""
+        from sscard.scenario.cards import in_process
+
+        if self._config.getoption("--sscard-transport") == "local":
+            return in_process
+        if self._connect is None:
+            from sscard.transport.readerpool import ReaderPool
+
+            self._connect = self._open.enter_context(ReaderPool(self.daemon(), SCENARIO_READERS)).connect
+        return self._connect
+
+    def daemon(self) -> PrivatePcscd:
+        """The private pcscd of this process, which can have one only."""
+        if self._daemon is None:
+            from sscard.transport.pcscd import PrivatePcscd
+
+            self._daemon = self._open.enter_context(PrivatePcscd(READERS))
+        return self._daemon
+
+    def close(self) -> None:
+        """End the daemon."""
+        self._open.close()
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Unusable input and missing parts as errors of the command line."""
+    from sscard.errors import InputError, MissingPart
+
+    try:
+        yield
+    except (InputError, MissingPart) as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def yaml_files(folder: Path) -> list[Path]:
+    """The scenario files of a folder; a file is one itself."""
+    if folder.is_file():
+        return [folder]
+    return sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
+
+
+def shown(path: Path, config: pytest.Config) -> str:
+    """A path from the folder of the call on, as short as a terminal can open it."""
+    try:
+        return path.relative_to(config.invocation_params.dir).as_posix()
+    except ValueError:
+        return os.path.relpath(path, config.invocation_params.dir)

@@ -1,0 +1,278 @@
+"""`sscard run` in worker processes, with another HSM, and however it ends: signals, kills, full disks, exceptions."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from kit.programs import ENDS, SSCARD, CommandLine, run, running
+from kit.waiting import PATIENCE, in_thread, until
+from sscard.hsm import SoftHsm
+from sscard.hsm.server import HsmServer, service_token
+from sscard.issuer.hierarchy import TEST_KEYS
+from sscard.issuer.lookup import load_keys
+from sscard.scenario.card_steps import GetChallenge
+
+GOOD = "name: {name}\nproves: b\nsteps:\n  - reset_pin: 654321\n    tries: 6\n    state: PUK\n"
+BAD = "name: {name}\nproves: b\nsteps:\n  - verify_pin: 000000\n    sw: 63C5\n    tries: 4\n"
+HANGS = "name: {name}\nproves: b\nsteps:\n  - fault: {{slow: 60}}\n  - get_challenge: 8\n    state: challenge\n"
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    folder = tmp_path / "suite"
+    folder.mkdir()
+    return folder
+
+
+def write(suite: Path, *texts: str) -> None:
+    for number, text in enumerate(texts):
+        (suite / f"{number}.yaml").write_text(text.format(name=f"scenario {number}"))
+
+
+def verdicts(report: Path) -> list[str]:
+    return [entry["verdict"] for entry in json.loads(report.read_text("utf-8"))["results"]]
+
+
+def children(pid: int) -> list[int]:
+    """The worker processes of a run; its resource tracker is none."""
+    listed = Path(f"/proc/{pid}/task")
+    found = [int(child) for task in listed.iterdir() for child in (task / "children").read_text().split()]
+    return [child for child in found if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def gone(pid: int) -> bool:
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True
+
+
+# Worker processes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("selected", [["-k", "verify or unblock"], ["--personality", "v1-des", "-k", "reset"]])
+def test_workers_give_the_results_of_one_process_in_the_same_order(
+    sscard: CommandLine, tmp_path: Path, selected: list[str]
+) -> None:
+    reports = {}
+    for workers in ("1", "2", "3"):
+        report, trace = tmp_path / f"{workers}.json", tmp_path / f"{workers}.txt"
+        options = (*selected, "-n", workers, "--seeds", "1,2", "--report", f"json={report}", "--trace", trace)
+        code, out, _ = sscard("run", *options)
+        entries = json.loads(report.read_text("utf-8"))["results"]
+        for entry in entries:
+            del entry["seconds"]
+        lines = [line for line in out.splitlines() if " commands to " not in line]
+        reports[workers] = (code, lines, entries, trace.read_text("utf-8"))
+    assert reports["1"] == reports["2"] == reports["3"]
+    assert len(reports["1"][2]) > 20
+
+
+def test_failures_in_workers_are_shown_with_their_trace(sscard: CommandLine, suite: Path) -> None:
+    write(suite, GOOD, BAD, BAD, GOOD)
+    code, out, _ = sscard("run", suite, "-n", "2")
+    assert code == 1
+    assert out.splitlines()[-1] == "2 passed, 2 failed"
+    assert "1.yaml:6  verify_pin" in out
+    assert "> 0020000003 ******  VERIFY" in out
+
+
+@LINUX
+@pytest.mark.slow
+def test_a_killed_worker_costs_its_scenario_only(suite: Path, tmp_path: Path) -> None:
+    write(suite, HANGS, HANGS, GOOD, BAD, GOOD)
+    report, junit = tmp_path / "report.json", tmp_path / "junit.xml"
+    with running("run", suite, "-n", "2", "--report", f"json={report}", "--junit", junit) as program:
+        assert until(lambda: len(children(program.process.pid)) == 2)
+        for worker in children(program.process.pid):
+            os.kill(worker, signal.SIGKILL)
+        program.line_with("? scenario 0")
+        assert "its process died: SIGKILL" in program.line()
+        assert program.process.wait(PATIENCE) == 1
+        program.join()
+    assert verdicts(report) == ["inconclusive", "inconclusive", "passed", "failed", "passed"]
+    cases = list(ET.fromstring(junit.read_text("utf-8")).iter("testcase"))  # noqa: S314 - our own text
+    assert [case.find("error") is not None for case in cases] == [True, True, False, False, False]
+
+
+@LINUX
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGINT), *(("2", number) for number in ENDS)], ids=str)
+def test_a_signal_writes_what_was_run_and_leaves_no_process(
+    suite: Path, tmp_path: Path, workers: str, number: signal.Signals
+) -> None:
+    write(suite, GOOD, BAD, HANGS, GOOD)
+    files = {name: tmp_path / name for name in ("json", "junit", "html", "trace")}
+    reports = [word for name, file in files.items() for word in ("--report", f"{name}={file}")]
+    with running("run", suite, "-n", workers, *reports) as program:
+        program.line_with("✗ scenario 1")
+        started = children(program.process.pid)
+        code, rest = program.end(number)
+    assert code == 130
+    assert "1 passed, 1 failed" in rest
+    assert rest.endswith("interrupted after 2 of 4 scenarios\n")
+    assert "Traceback" not in rest
+    assert verdicts(files["json"]) == ["passed", "failed"]
+    assert files["junit"].read_text("utf-8").count("<testcase") == 2
+    assert "1 passed, 1 failed" in files["html"].read_text("utf-8")
+    assert files["trace"].read_text("utf-8").count("\n== ") + 1 == 2
+    assert len(started) == (2 if workers == "2" else 0)
+    assert until(lambda: all(map(gone, started)))
+
+
+@LINUX
+@pytest.mark.slow
+def test_ctrl_c_reaches_the_workers_too_and_none_of_them_prints(suite: Path) -> None:
+    """A terminal sends it to all processes of the group, also to one that has just been started."""
+    write(suite, GOOD, HANGS, HANGS)
+    command = [*SSCARD, "run", str(suite), "-n", "2"]
+    environment = {**os.environ, "LANGUAGE": "en"}
+    with subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
+    ) as process:
+        assert until(lambda: len(children(process.pid)) == 2)
+        os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "Traceback" not in out
+    assert "of 3 scenarios\n" in out
+
+
+@LINUX
+@pytest.mark.slow
+def test_workers_end_with_a_run_that_is_killed(suite: Path, tmp_path: Path) -> None:
+    write(suite, GOOD, HANGS.replace("60", "1"), GOOD)
+    with running("run", suite, "-n", "2", "--trace", tmp_path / "trace") as program:
+        assert until(lambda: len(children(program.process.pid)) == 2)
+        started = children(program.process.pid)
+        program.line_with("✓ scenario 0")
+        program.end(signal.SIGKILL)
+    assert until(lambda: all(map(gone, started)))
+    assert (tmp_path / "trace").read_text("utf-8").startswith("== scenario 0")
+
+
+# Exceptions and full disks
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError("123456"), MemoryError(), RecursionError("123456")], ids=repr)
+def test_an_exception_in_a_scenario_makes_it_inconclusive_without_its_text(
+    sscard: CommandLine, suite: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def broken(*_: object) -> Any:
+        raise error
+
+    monkeypatch.setattr(GetChallenge, "run", broken)
+    write(suite, GOOD, HANGS, GOOD)
+    files = {name: suite / name for name in ("json", "junit", "html", "trace")}
+    reports = [word for name, file in files.items() for word in ("--report", f"{name}={file}")]
+    code, out, err = sscard("run", suite, *reports)
+    assert (code, err) == (1, "")
+    assert out.splitlines()[-1] == "2 passed, 0 failed, 1 inconclusive"
+    assert f"{type(error).__name__} in test_run_ends.py:" in out
+    assert verdicts(files["json"]) == ["passed", "inconclusive", "passed"]
+    assert "123456" not in out + "".join(file.read_text("utf-8") for file in files.values())
+    assert 'errors="1"' in files["junit"].read_text("utf-8")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("full", ["junit", "trace", "html"])
+def test_a_full_disk_of_one_report_does_not_cost_the_others(suite: Path, tmp_path: Path, full: str) -> None:
+    write(suite, GOOD, BAD)
+    report = tmp_path / "report.json"
+    done = run("run", suite, "--report", f"{full}=/dev/full", "--report", f"json={report}")
+    assert done.returncode == 3
+    assert "/dev/full: cannot be written: No space left on device" in done.stderr
+    assert "1 passed, 1 failed" in done.stdout
+    assert verdicts(report) == ["passed", "failed"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_full_disk_of_the_output_leaves_the_reports(suite: Path, tmp_path: Path, workers: str) -> None:
+    write(suite, *[BAD] * 40)
+    report = tmp_path / "report.json"
+    command = [*SSCARD, "run", str(suite), "-n", workers, "--report", f"json={report}"]
+    environment = {**os.environ, "LANGUAGE": "en"}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False
+        )
+    assert done.returncode == 3
+    assert "standard output cannot be written" in done.stderr
+    assert set(verdicts(report)) == {"failed"}
+    assert f"the run ended after {len(verdicts(report))} of 40 scenarios\n" in done.stderr
+
+
+# HSM
+
+
+@contextmanager
+def hsm_service(hsm: SoftHsm, token: Path) -> Iterator[tuple[str, list[str]]]:
+    """The URL of an HSM service, and its log."""
+    log: list[str] = []
+    server = HsmServer(hsm, service_token(token), port=0, log=log.append)
+    with server, in_thread(server.serve_forever, server.shutdown):
+        yield server.url, log
+
+
+@pytest.fixture
+def other_keys(tmp_path: Path) -> Path:
+    """A key file with values of its own."""
+    file = tmp_path / "other.yaml"
+    text = Path(TEST_KEYS).read_text("utf-8")
+    file.write_text(re.sub("[0-9A-F]{32}", lambda found: found[0][::-1], text), encoding="utf-8")
+    return file
+
+
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("own", [False, True], ids=["built-in keys", "own keys"])
+def test_the_terminal_uses_the_hsm_with_the_keys_of_the_cards(
+    sscard: CommandLine, tmp_path: Path, other_keys: Path, own: bool, workers: str
+) -> None:
+    keys = load_keys(other_keys) if own else None
+    options = ("--keys", other_keys) if own else ()
+    token, trace, soft = tmp_path / "token", tmp_path / "hsm.txt", tmp_path / "soft.txt"
+    selected = ("run", "-k", "(reset or unblock or medical) and v3-sm4", "-n", workers, *options)
+    with hsm_service(SoftHsm(keys), token) as (url, log):
+        code, out, err = sscard(*selected, "--hsm", url, "--hsm-token", token, "--trace", trace)
+    assert (code, err, out.splitlines()[-1].endswith("passed, 0 failed")) == (0, "", True), out
+    assert len(log) > 50
+    assert sscard(*selected, "--trace", soft)[0] == 0
+    assert trace.read_text("utf-8") == soft.read_text("utf-8")
+
+
+def test_an_hsm_with_other_keys_is_refused_before_the_first_scenario(
+    sscard: CommandLine, tmp_path: Path, other_keys: Path
+) -> None:
+    with hsm_service(SoftHsm(load_keys(other_keys)), tmp_path / "token") as (url, log):
+        code, out, err = sscard("run", "--hsm", url, "--hsm-token", tmp_path / "token", "--junit", tmp_path / "junit")
+    assert (code, out.count("✓")) == (2, 0)
+    assert "the HSM has other keys than the cards" in err
+    assert "--keys FILE" in err
+    assert len(log) <= 3
+
+
+def test_an_hsm_that_is_not_there_ends_with_3(sscard: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("secret")
+    code, out, err = sscard("run", "--hsm", "http://127.0.0.1:9", "--hsm-token", tmp_path / "token")
+    assert (code, out.count("✓")) == (3, 0)
+    assert "127.0.0.1:9" in err

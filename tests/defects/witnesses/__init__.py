@@ -1,0 +1,21 @@
+"""A witness for each defect, by its name; they use the cards and terminals of ``kit``.
+
+The modules are named after those of ``defects``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from defects.witnesses import acceptance, files, keys, medical, operation, pins, terminal
+from defects.witnesses.witness import Witness
+
+WITNESSES: Mapping[str, Witness] = {
+    **pins.WITNESSES,
+    **keys.WITNESSES,
+    **files.WITNESSES,
+    **medical.WITNESSES,
+    **terminal.WITNESSES,
+    **acceptance.WITNESSES,
+    **operation.WITNESSES,
+}

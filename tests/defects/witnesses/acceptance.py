@@ -1,0 +1,86 @@
+"""Observations that change with the defects of ``defects.acceptance``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from defects.witnesses.witness import Witness
+from kit.citizens import Ticking, make_citizen
+from sscard.service import (
+    Applicant,
+    Application,
+    Channel,
+    Paper,
+    PinService,
+    Reason,
+)
+from sscard.service.policy import ListedCards, Policy, load_policy
+from sscard.service.words import ApplicantKind, Presence, Standing
+
+PASSPORT = "E12345678"
+
+
+def _answer(
+    *,
+    channel: Channel = Channel.WINDOW,
+    policy: Policy | None = None,
+    papers: frozenset[Paper] = frozenset(Paper),
+    city: str = "410400",
+    expires: str = "",
+    **of: Any,
+) -> list[str]:
+    """The stages of a case up to the answer to the application, and the text of the answer."""
+    citizen = make_citizen(city=city)
+    applicant = Applicant(name=citizen.holder.name, id_number=citizen.holder.id_number).model_copy(update=of)
+    card = replace(citizen.basic, expires=expires or citizen.basic.expires)
+    service = PinService(Ticking(), policy=policy)
+    case = service.intake(Application(applicant, channel, Reason.LEAKED, papers, card))
+    answer = service.accept(case)
+    return [*(event.stage for event in case.events), answer.text]
+
+
+def _hand_over() -> bool:
+    service = PinService(Ticking())
+    case = service.intake(make_citizen().application(Reason.LEAKED, Channel.ONLINE))
+    service.accept(case)
+    return service.hand_over(case, Channel.WINDOW)
+
+
+def _second_notice() -> list[str]:
+    citizen = make_citizen()
+    service = PinService(Ticking())
+    application = citizen.application(Reason.LEAKED)
+    case = service.intake(replace(application, papers=frozenset(), card=None))
+    service.accept(case)
+    answer = service.supplement(case, [Paper.ID_CARD])
+    return [answer.text]
+
+
+WITNESSES: Mapping[str, Witness] = {
+    "expired-id-is-accepted": lambda: _answer(id_expires=date(2020, 1, 1)),
+    "lost-card-is-accepted": lambda: _answer(
+        policy=load_policy().model_copy(
+            update={"cards": (ListedCards(first="000000000", last="ZZZZZZZZZ", standing=Standing.LOST),)}
+        )
+    ),
+    "expired-card-is-accepted": lambda: _answer(expires="20200101"),
+    "wrong-document-for-the-kind-of-applicant-is-accepted": lambda: _answer(id_number=PASSPORT),
+    "passport-is-accepted-at-the-self-service-terminal": lambda: _answer(
+        channel=Channel.SELF_SERVICE,
+        id_number=PASSPORT,
+        kind=ApplicantKind.FOREIGNER,
+        works_or_insured_in_province=True,
+    ),
+    "no-pre-review-online": lambda: _answer(channel=Channel.ONLINE),
+    "hand-over-is-impossible": _hand_over,
+    "proxy-is-accepted": lambda: _answer(presence=Presence.PROXY),
+    "card-of-another-province-is-accepted": lambda: _answer(city="510100"),
+    "card-of-another-person-is-accepted": lambda: _answer(id_number="410403199001010023"),
+    "refusal-states-the-first-ground-only": lambda: _answer(lives_in_province=False, presence=Presence.PROXY),
+    "supplement-notice-names-the-first-paper-only": lambda: _answer(papers=frozenset()),
+    "second-supplement-notice": _second_notice,
+    "due-date-is-one-day-late": _answer,
+}

@@ -1,0 +1,145 @@
+"""Observations that change with the defects of ``defects.operation``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from defects.witnesses.witness import Witness
+from kit.citizens import Citizen, Ticking, make_citizen
+from sscard.chip.memory import Moment
+from sscard.hsm import HsmError, SoftHsm
+from sscard.i18n.phrase import Phrase
+from sscard.issuer import builtin_keys
+from sscard.service import (
+    Act,
+    Case,
+    PinService,
+    Reason,
+)
+from sscard.terminal import CardSession
+from sscard.transport.faults import FaultyConnection, Removal
+
+NEW, WRONG = "80264153", "999999"
+
+
+class _Counter:
+    """A citizen with an accepted case, the card in a reader that can fail."""
+
+    def __init__(self, reason: Reason = Reason.LEAKED) -> None:
+        self.citizen: Citizen = make_citizen()
+        self.reader = FaultyConnection(self.citizen.chip)
+        self.service = PinService(Ticking())
+        self.case: Case = self.service.intake(self.citizen.application(reason))
+        self.service.accept(self.case)
+        self.insert()
+
+    def insert(self, hsm: SoftHsm | None = None) -> None:
+        self.reader.insert()
+        self.session = CardSession.start(self.reader, hsm or SoftHsm(builtin_keys()))
+
+    def operate(self, **how: Any) -> str:
+        return type(self.service.operate(self.case, self.session, NEW, self.citizen.pin, **how)).__name__
+
+    @property
+    def acts(self) -> list[Act]:
+        return [event.act for event in self.case.events]
+
+
+class _BrokenHsm(SoftHsm):
+    def safe_message(self, *_given: Any, **_named: Any) -> bytes:
+        raise HsmError(Phrase("down"))
+
+
+def _another_card() -> str:
+    at = _Counter()
+    other = make_citizen(id_number="410403199001010023")
+    at.session = other.session
+    return at.operate()
+
+
+def _hsm_down() -> list[object]:
+    at = _Counter(Reason.FORGOTTEN)
+    at.insert(_BrokenHsm(builtin_keys()))
+    return [at.operate(), at.case.stage]
+
+
+def _torn_change(moment: Moment) -> _Counter:
+    at = _Counter()
+    at.reader.arm(Removal(moment), nth=2)
+    at.operate()
+    at.insert()
+    return at
+
+
+def _tries_after_resume() -> object:
+    """The commands that a resumed change sends: the new PIN is tried first."""
+    at = _torn_change(Moment.DURING)
+    before = at.citizen.chip.memory.writes
+    at.operate()
+    return at.citizen.chip.memory.writes - before
+
+
+def _resumed() -> list[Act]:
+    at = _torn_change(Moment.DURING)
+    at.operate()
+    return at.acts
+
+
+def _acts_when_the_card_is_changed() -> list[Act]:
+    at = _Counter()
+    seen: list[Act] = []
+    watched = SimpleNamespace(
+        identity=at.session.identity, tries_left=at.session.tries_left, change_pin=lambda *_: seen.extend(at.acts)
+    )
+    at.service.operate(at.case, watched, NEW, at.citizen.pin)  # type: ignore[arg-type]
+    return seen
+
+
+def _same_key_twice() -> list[str]:
+    at = _Counter()
+    first = at.operate(key="k")
+    try:
+        return [first, at.operate(key="k")]
+    except Exception as error:
+        return [first, type(error).__name__]
+
+
+def _after_memory_failure() -> object:
+    at = _Counter()
+    at.citizen.chip.memory.fail(0)
+    at.operate()
+    return at.case.in_doubt
+
+
+def _completion(pin: str) -> list[object]:
+    at = _Counter()
+    at.operate()
+    answer = at.service.complete(at.case, at.session, pin)
+    return [at.case.stage, answer.text]
+
+
+def _completion_with_initial() -> str:
+    at = _Counter(Reason.FORGOTTEN)
+    at.service.operate(at.case, at.session, "123456")
+    return at.service.complete(at.case, at.session, "123456").text
+
+
+def _abandoned() -> str:
+    at = _torn_change(Moment.DURING)
+    return at.service.abandon(at.case).text
+
+
+WITNESSES: Mapping[str, Witness] = {
+    "another-card-is-operated": _another_card,
+    "done-is-reported-while-the-hsm-is-down": _hsm_down,
+    "in-doubt-the-new-pin-is-tried-last": _tries_after_resume,
+    "intent-is-journalled-after-the-card": _acts_when_the_card_is_changed,
+    "idempotency-key-of-an-operation-is-ignored": _same_key_twice,
+    "resume-writes-no-event": _resumed,
+    "memory-failure-is-taken-for-a-clear-refusal": _after_memory_failure,
+    "a-case-is-completed-with-a-wrong-pin": lambda: _completion(WRONG),
+    "result-notice-does-not-name-the-initial-pin": _completion_with_initial,
+    "abandoned-case-in-doubt-says-unchanged": _abandoned,
+}
