@@ -10,9 +10,12 @@ that the commands it sends there declare.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 from commands_page import write
 from sscard.conversation import Exchange
@@ -22,6 +25,7 @@ from sscard.i18n.language import CHINESE, ENGLISH, speaking
 from sscard.scenario import Scenario, ScenarioResult, builtin_scenarios, run_scenario
 from sscard.scenario.library import builtin_folder
 from sscard.scenario.reference import markdown
+from sscard.transport import Connection
 
 FOLDER = Path(__file__).parents[1] / "docs" / "reference"
 PAGES = {ENGLISH: FOLDER / "scenarios.md", CHINESE: FOLDER / "scenarios.zh.md"}
@@ -32,13 +36,46 @@ HEADER = 8
 def generated() -> dict[Path, str]:
     """Each page as it should be."""
     scenarios = builtin_scenarios()
-    statuses = statuses_by_verb(map(run_scenario, scenarios))
+    points: dict[str, int] = {}
+    statuses = statuses_by_verb(run_scenario(each, connect=partial(_counting, points)) for each in scenarios)
+    return pages(scenarios, statuses, {name: str(points[name]) for name in sorted(points)})
+
+
+def pages(scenarios: list[Scenario], statuses: dict[str, str], points: dict[str, str]) -> dict[Path, str]:
+    """Each page with what a run of the suite has shown."""
     examples = examples_by_verb(scenarios)
-    pages = {}
+    found = {}
     for language, path in PAGES.items():
         with speaking(language):
-            pages[path] = markdown(examples, statuses)
-    return pages
+            found[path] = markdown(examples, statuses, points)
+    return found
+
+
+@contextmanager
+def _counting(points: dict[str, int], card: Connection) -> Iterator[Connection]:
+    yield _Counting(card, points)
+
+
+class _Counting:
+    """A card that notes the write points of each command in ``points``: the most for one command, by its name."""
+
+    def __init__(self, card: Any, points: dict[str, int]) -> None:
+        self.inner = card
+        self.memory = getattr(card, "chip", card).memory
+        self.points = points
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def transmit(self, sent: bytes) -> bytes:
+        """Send a command."""
+        before = self.memory.writes
+        answer: bytes = self.inner.transmit(sent)
+        declaration = find_declaration(sent)
+        if declaration and self.memory.writes > before:
+            most = max(self.points.get(declaration.name, 0), self.memory.writes - before)
+            self.points[declaration.name] = most
+        return answer
 
 
 def statuses_by_verb(results: Iterable[ScenarioResult]) -> dict[str, str]:

@@ -120,7 +120,7 @@ def problem_in(detail: ErrorDetails) -> tuple[Sayable, Sayable]:
     if detail["type"] == "value_error":
         error = facts["error"]
         return said_by(error), getattr(error, "remedy", "")
-    if detail["type"] == "literal_error":
+    if detail["type"] in ("literal_error", "enum"):
         first, _, last = facts["expected"].rpartition(" or ")
         return either(first, last), ""
     found = PROBLEMS.get(detail["type"])

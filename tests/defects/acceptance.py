@@ -44,12 +44,12 @@ def _with_channel(patch: Patch, channel: Channel, **changes: Any) -> None:
     patch.row(CHANNEL_RULES, channel, replace(CHANNEL_RULES[channel], **changes))
 
 
-@catalogue.add("item.yaml, acceptance: the identity document is valid on the day of the application", "id or genuine")
+@catalogue.add("item.yaml, acceptance: the identity document is valid on the day of the application", "expired-id")
 def expired_id_is_accepted(patch: Patch) -> None:
     _replace_check(patch, conditions._valid_id, _no_ground)
 
 
-@catalogue.add("open-choices.md §3.5: a card that was reported as lost is refused", "lost or standing or card")
+@catalogue.add("open-choices.md §3.5: a card that was reported as lost is refused", "card-standing")
 def lost_card_is_accepted(patch: Patch) -> None:
     def standing_of(policy: Policy, number: str) -> Standing:
         found: Standing = original(policy, number)
@@ -58,16 +58,16 @@ def lost_card_is_accepted(patch: Patch) -> None:
     original = patch.attribute(Policy, "standing_of", standing_of)
 
 
-@catalogue.add(
-    "item.yaml, acceptance: the social security card is valid on the day of the application", "expired or card"
-)
+@catalogue.add("item.yaml, acceptance: the social security card is valid on the day of the application", "expired-card")
 def expired_card_is_accepted(patch: Patch) -> None:
     long_ago = date(1900, 1, 1)
     old = conditions._valid_card
     _replace_check(patch, old, lambda rules, case: old(replace(rules, today=long_ago), case))
 
 
-@catalogue.add("open-choices.md §3.2: each kind of applicant has its identity documents", "document or applicant")
+@catalogue.add(
+    "open-choices.md §3.2: each kind of applicant has its identity documents", "wrong-document or local-documents"
+)
 def wrong_document_for_the_kind_of_applicant_is_accepted(patch: Patch) -> None:
     every = {kind: tuple(Document) for kind in ApplicantKind}
     old = conditions._genuine_id
@@ -80,39 +80,39 @@ def wrong_document_for_the_kind_of_applicant_is_accepted(patch: Patch) -> None:
 
 @catalogue.add(
     "open-choices.md §3.6: a self-service terminal reads chips only, and a passport has none that it reads",
-    "self-service or passport",
+    "passport",
 )
 def passport_is_accepted_at_the_self_service_terminal(patch: Patch) -> None:
     _with_channel(patch, Channel.SELF_SERVICE, reads=frozenset(Document))
 
 
-@catalogue.add("item.yaml, forms: an application online is pre-reviewed", "online")
+@catalogue.add("item.yaml, forms: an application online is pre-reviewed", "pre-review")
 def no_pre_review_online(patch: Patch) -> None:
     _with_channel(patch, Channel.ONLINE, pre_review=False)
 
 
-@catalogue.add("item.yaml, forms: a case opened online is handed over to the window", "online or hand")
+@catalogue.add("item.yaml, forms: a case opened online is handed over to the window", "handed-over")
 def hand_over_is_impossible(patch: Patch) -> None:
     for channel in Channel:
         _with_channel(patch, channel, hands_over_to=frozenset())
 
 
-@catalogue.add("item.yaml, conditions: a proxy may not apply", "proxy or presence")
+@catalogue.add("item.yaml, conditions: a proxy may not apply", "proxy")
 def proxy_is_accepted(patch: Patch) -> None:
     _replace_check(patch, conditions._presence, _no_ground)
 
 
-@catalogue.add("item.yaml, conditions: the card was issued in the province", "province or card")
+@catalogue.add("item.yaml, conditions: the card was issued in the province", "another-province")
 def card_of_another_province_is_accepted(patch: Patch) -> None:
     _replace_check(patch, conditions._card, _no_ground)
 
 
-@catalogue.add("item.yaml, acceptance: identity document and card are of the same person", "person")
+@catalogue.add("item.yaml, acceptance: identity document and card are of the same person", "another-persons")
 def card_of_another_person_is_accepted(patch: Patch) -> None:
     _replace_check(patch, conditions._same_person, _no_ground)
 
 
-@catalogue.add("item.yaml: a refusal states every ground", "ground or refusal")
+@catalogue.add("item.yaml: a refusal states every ground", "all-grounds")
 def refusal_states_the_first_ground_only(patch: Patch) -> None:
     def begin(refusal: Refusal, grounds: tuple[Ground, ...]) -> None:
         original(refusal, grounds[:1])
@@ -120,13 +120,13 @@ def refusal_states_the_first_ground_only(patch: Patch) -> None:
     original = patch.attribute(Refusal, "__init__", begin)
 
 
-@catalogue.add("item.yaml: missing papers are named once, all of them (一次性告知)", "papers or supplement or missing")
+@catalogue.add("item.yaml: missing papers are named once, all of them (一次性告知)", "papers-missing")
 def supplement_notice_names_the_first_paper_only(patch: Patch) -> None:
     original = conditions.missing_papers
     patch.function(original, lambda item, case: original(item, case)[:1])
 
 
-@catalogue.add("item.yaml: a case has one supplement notice", "supplement or papers")
+@catalogue.add("item.yaml: a case has one supplement notice", "brought-nothing or papers-missing")
 def second_supplement_notice(patch: Patch) -> None:
     def ask_for(service: PinService, case: Case, missing: tuple[Paper, ...]) -> Any:
         case.notice = None
@@ -136,7 +136,7 @@ def second_supplement_notice(patch: Patch) -> None:
 
 
 @catalogue.add(
-    "item.yaml, promised limit: working days after the day of acceptance, which is not counted", "due or accepted"
+    "item.yaml, promised limit: working days after the day of acceptance, which is not counted", "due.yaml or due-from"
 )
 def due_date_is_one_day_late(patch: Patch) -> None:
     original = pipeline.due_after

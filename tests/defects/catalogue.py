@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -88,7 +88,7 @@ class Defect:
             self.plant(patch)
             yield
 
-    def noticed_by(self, scenarios: list[Scenario], most: int = 1) -> list[Scenario]:
+    def noticed_by(self, scenarios: Sequence[Scenario], most: int = 1) -> list[Scenario]:
         """The first scenarios, at most so many, that pass without the defect and do not pass with it.
 
         Those that ``hint`` selects are tried first.
@@ -104,9 +104,9 @@ class Defect:
                     break
         return [scenario for scenario in failed if run_scenario(scenario).passed]
 
-    def likely(self, scenarios: list[Scenario]) -> list[Scenario]:
+    def likely(self, scenarios: Sequence[Scenario]) -> list[Scenario]:
         """The scenarios that ``hint`` selects."""
-        return select(scenarios, self.hint)
+        return select(list(scenarios), self.hint)
 
 
 class Catalogue:

@@ -17,7 +17,7 @@ FINGERPRINT, PHOTO = 0x07, 0x08
 
 @catalogue.add(
     "card-files.md §6: the pension insurance of a 1.0 card is read with PIN and RK, one of them is not enough",
-    "right or v1",
+    "and-rule",
 )
 def access_rule_and_is_treated_as_or(patch: Patch) -> None:
     def allows(session: Session, rule: tuple[int, ...]) -> bool:
@@ -27,7 +27,9 @@ def access_rule_and_is_treated_as_or(patch: Patch) -> None:
     patch.attribute(Session, "allows", allows)
 
 
-@catalogue.add("card-files.md §5: EF07 of SSSE is read with RKSSSE and written with UKSSSE", "right or binary or file")
+@catalogue.add(
+    "card-files.md §5: EF07 of SSSE is read with RKSSSE and written with UKSSSE", "rights.yaml and fingerprint"
+)
 def read_and_write_right_of_the_fingerprint_are_swapped(patch: Patch) -> None:
     def swapped(session: Session, sfi: int, transparent: bool) -> FileSpec | bytes:
         wanted = sfi == FINGERPRINT and session.df is session.layout.ssse
@@ -42,25 +44,24 @@ def read_and_write_right_of_the_fingerprint_are_swapped(patch: Patch) -> None:
     patch.attribute(update, "writable", swapped_back)
 
 
-@catalogue.add(
-    "card-commands.md §1.4: UPDATE BINARY and UPDATE RECORD need the right to write the file", "update or right or file"
-)
+@catalogue.add("card-commands.md §1.4: UPDATE BINARY and UPDATE RECORD need the right to write the file", "rights.yaml")
 def update_without_the_right(patch: Patch) -> None:
     patch.attribute(update, "writable", addressing._located)
 
 
-@catalogue.add("card-files.md §5: the holder's photo is read with RKSSSE only", "read or right or file")
+@catalogue.add("card-files.md §5: the holder's photo is read with RKSSSE only", "rights.yaml")
 def read_without_the_right(patch: Patch) -> None:
     patch.attribute(read, "readable", addressing._located)
 
 
-@catalogue.add("card-commands.md §1.2: P2 is the offset of READ BINARY", "binary")
+@catalogue.add("card-commands.md §1.2: P2 is the offset of READ BINARY", "rights.yaml or read-binary")
 def read_binary_ignores_the_offset(patch: Patch) -> None:
     original = patch.attribute(read, "binary_address", lambda p1, p2: (original(p1, p2)[0], 0))
 
 
 @catalogue.add(
-    "card-commands.md §1.4: UPDATE BINARY beyond the end of the file is refused, and nothing is written", "binary"
+    "card-commands.md §1.4: UPDATE BINARY beyond the end of the file is refused, and nothing is written",
+    "beyond-the-end",
 )
 def update_binary_writes_up_to_the_end(patch: Patch) -> None:
     def run(session: Session) -> bytes:
@@ -75,12 +76,12 @@ def update_binary_writes_up_to_the_end(patch: Patch) -> None:
     patch.command(update.UPDATE_BINARY, run)
 
 
-@catalogue.add("card-commands.md §1.5: the newest record of a cyclic file is number 1", "cyclic or record")
+@catalogue.add("card-commands.md §1.5: the newest record of a cyclic file is number 1", "update-cyclic")
 def cyclic_file_counts_from_the_oldest_record(patch: Patch) -> None:
     patch.attribute(update, "cycle", lambda ef, content, record: (content + record)[-ef.size :])
 
 
-@catalogue.add("card-commands.md §1.3: 6Cxx returns no data and does not move the record pointer", "record")
+@catalogue.add("card-commands.md §1.3: 6Cxx returns no data and does not move the record pointer", "record-pointer")
 def wrong_le_moves_the_record_pointer(patch: Patch) -> None:
     def deliver(session: Session, found: bytes, le: int) -> bytes:
         answered: bytes = original(session, found, le)
@@ -91,7 +92,7 @@ def wrong_le_moves_the_record_pointer(patch: Patch) -> None:
     original = patch.attribute(read, "_deliver", deliver)
 
 
-@catalogue.add("card-commands.md §1.3: READ RECORD with an unknown identifier answers 6A83", "record")
+@catalogue.add("card-commands.md §1.3: READ RECORD with an unknown identifier answers 6A83", "record-pointer")
 def unknown_record_answers_the_first(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         answered = original(session)
@@ -104,7 +105,7 @@ def unknown_record_answers_the_first(patch: Patch) -> None:
     patch.command(read.READ_RECORD, run)
 
 
-@catalogue.add("public reports (anchors.md): SELECT of a child DF, P1=01, is refused", "child")
+@catalogue.add("public reports (anchors.md): SELECT of a child DF, P1=01, is refused", "child-df")
 def select_of_a_child_df_is_refused(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         return FILE_NOT_FOUND if session.p1 == select.CHILD_BY_FID else original(session)
@@ -113,12 +114,14 @@ def select_of_a_child_df_is_refused(patch: Patch) -> None:
     patch.command(select.SELECT, run)
 
 
-@catalogue.add("card-files.md §3: the FCI of SSSE names the algorithm (9F0C 03 86 01)", "fci or select")
+@catalogue.add("card-files.md §3: the FCI of SSSE names the algorithm (9F0C 03 86 01)", "fci or child-df")
 def fci_names_no_algorithm(patch: Patch) -> None:
     original = patch.attribute(select, "_fci", lambda df, _algorithm, directory: original(df, 0, directory))
 
 
-@catalogue.add("card-commands.md §1.1: a SELECT that fails leaves the current DF as it was", "select")
+@catalogue.add(
+    "card-commands.md §1.1: a SELECT that fails leaves the current DF as it was", "select-failed or child-df"
+)
 def failed_select_returns_to_ssse(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         answered = original(session)
@@ -130,7 +133,9 @@ def failed_select_returns_to_ssse(patch: Patch) -> None:
     patch.command(select.SELECT, run)
 
 
-@catalogue.add("card-security.md §10: after a power cut a file holds its old contents or the new ones", "tear or cut")
+@catalogue.add(
+    "card-security.md §10: after a power cut a file holds its old contents or the new ones", "04-tear and update-binary"
+)
 def a_power_cut_leaves_half_of_a_file(patch: Patch) -> None:
     def recover(memory: Memory) -> None:
         log: Log | None = memory.log
@@ -141,7 +146,10 @@ def a_power_cut_leaves_half_of_a_file(patch: Patch) -> None:
     original = patch.attribute(Memory, "recover", recover)
 
 
-@catalogue.add("card-security.md §9: the PIN is verified until power-off; a wrong PIN later ends that [OC-5]", "verify")
+@catalogue.add(
+    "card-security.md §9: the PIN is verified until power-off; a wrong PIN later ends that [OC-5]",
+    "state-verified or long-and-odd",
+)
 def wrong_pin_leaves_the_pin_verified(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         before = session.status & PIN_VERIFIED

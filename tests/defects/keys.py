@@ -18,13 +18,14 @@ VERSION = slice(16, 17)
 
 
 @catalogue.add(
-    "card-commands.md §1.8: authentication data have 8 bytes, and all of them are compared", "authentication"
+    "card-commands.md §1.8: authentication data have 8 bytes, and all of them are compared",
+    "every-byte or external-bytes",
 )
 def external_authentication_compares_7_of_8_bytes(patch: Patch) -> None:
     patch.attribute(authenticate, "equal", lambda one, other: equal(one[:7], other[:7]))
 
 
-@catalogue.add("card-commands.md §1.6: a challenge is valid within the current DF", "challenge")
+@catalogue.add("card-commands.md §1.6: a challenge is valid within the current DF", "03-firewall and challenge")
 def challenge_survives_a_change_of_df(patch: Patch) -> None:
     def enter(session: Session, df: Any) -> None:
         challenge = session.challenge
@@ -34,7 +35,7 @@ def challenge_survives_a_change_of_df(patch: Patch) -> None:
     original = patch.attribute(Session, "enter", enter)
 
 
-@catalogue.add("card-commands.md §1.6: a challenge is good for one use", "replay or challenge")
+@catalogue.add("card-commands.md §1.6: a challenge is good for one use", "challenge-once or replay")
 def challenge_is_good_for_many_uses(patch: Patch) -> None:
     def look_after(chip: Engine[Session], session: Session, *given: Any) -> None:
         challenge = session.challenge
@@ -44,7 +45,10 @@ def challenge_is_good_for_many_uses(patch: Patch) -> None:
     original = patch.attribute(Engine, "look_after", look_after)
 
 
-@catalogue.add("card-commands.md §1.8, OC-23: the last byte of the data is the version of the key", "version")
+@catalogue.add(
+    "card-commands.md §1.8, OC-23: the last byte of the data is the version of the key",
+    "versions.yaml",
+)
 def key_version_of_external_authentication_is_ignored(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         session.data = session.data[: VERSION.start]
@@ -54,7 +58,7 @@ def key_version_of_external_authentication_is_ignored(patch: Patch) -> None:
     patch.command(authenticate.EXTERNAL_AUTHENTICATION, run)
 
 
-@catalogue.add("card-security.md §2: each version of a key has its own retry counter", "version")
+@catalogue.add("card-security.md §2: each version of a key has its own retry counter", "versions.yaml or own-counters")
 def all_key_versions_use_the_counter_of_version_1(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         layout, named = session.layout, session.data[VERSION]
@@ -76,7 +80,9 @@ def _swap(session: Session, one: int, other: int) -> None:
     session.memory.commit([(one, numbers[other]), (other, numbers[one])], [])
 
 
-@catalogue.add("PivApplet#67: a proof that was right once opens the door to a wrong one", "puk or authentication")
+@catalogue.add(
+    "PivApplet#67: a proof that was right once opens the door to a wrong one", "external-clears or puk-blocked"
+)
 def a_right_proof_makes_a_wrong_one_right(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         before = session.status
@@ -89,12 +95,12 @@ def a_right_proof_makes_a_wrong_one_right(patch: Patch) -> None:
     patch.command(authenticate.EXTERNAL_AUTHENTICATION, run)
 
 
-@catalogue.add("card-commands.md §1.8: a blocked key cannot be proven (6983)", "puk or authentication")
+@catalogue.add("card-commands.md §1.8: a blocked key cannot be proven (6983)", "blocked-puk or external-limits")
 def a_blocked_key_can_be_proven(patch: Patch) -> None:
     patch.attribute(authenticate, "METHOD_BLOCKED", OK)
 
 
-@catalogue.add("status-keycard#37: a wrong proof does not cost a try of its key", "puk or authentication")
+@catalogue.add("status-keycard#37: a wrong proof does not cost a try of its key", "external-counts or every-byte")
 def wrong_proof_is_not_counted(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         before = session.memory.numbers[:]
@@ -110,7 +116,7 @@ def wrong_proof_is_not_counted(patch: Patch) -> None:
 
 @catalogue.add(
     "card-security.md §9, OC-9: the keys of an application are proven until another DF is selected",
-    "firewall or select",
+    "keys-end-with-application",
 )
 def keys_stay_proven_in_another_df(patch: Patch) -> None:
     def enter(session: Session, df: Any) -> None:
@@ -121,7 +127,9 @@ def keys_stay_proven_in_another_df(patch: Patch) -> None:
     original = patch.attribute(Session, "enter", enter)
 
 
-@catalogue.add("card-commands.md §1.7: the card proves IRK over the terminal's data", "pre-process or internal")
+@catalogue.add(
+    "card-commands.md §1.7: the card proves IRK over the terminal's data", "internal-versions or pre-process"
+)
 def internal_authentication_answers_zeros(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         answered = original(session)
@@ -131,7 +139,7 @@ def internal_authentication_answers_zeros(patch: Patch) -> None:
     patch.command(authenticate.INTERNAL_AUTHENTICATION, run)
 
 
-@catalogue.add("card-commands.md §1.7, OC-23: the last byte of the data is the version of IRK", "internal")
+@catalogue.add("card-commands.md §1.7, OC-23: the last byte of the data is the version of IRK", "internal-versions")
 def internal_authentication_uses_version_1_only(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         session.data = session.data[: VERSION.start]
@@ -141,7 +149,10 @@ def internal_authentication_uses_version_1_only(patch: Patch) -> None:
     patch.command(authenticate.INTERNAL_AUTHENTICATION, run)
 
 
-@catalogue.add("card-commands.md §1.12: APPLICATION BLOCK needs the lock key of the application", "lock or block")
+@catalogue.add(
+    "card-commands.md §1.12: APPLICATION BLOCK needs the lock key of the application",
+    "application-refused or (block and application.yaml)",
+)
 def application_block_without_its_lock_key(patch: Patch) -> None:
     def refusal(session: Session, lock: int | None, stk: int | None, header: bytes) -> bytes:
         before = session.status
@@ -154,7 +165,7 @@ def application_block_without_its_lock_key(patch: Patch) -> None:
     original = patch.attribute(block, "_refusal", refusal)
 
 
-@catalogue.add("card-commands.md §1.13: CARD BLOCK needs the right MAC", "lock or block")
+@catalogue.add("card-commands.md §1.13: CARD BLOCK needs the right MAC", "card-refused")
 def card_block_takes_a_wrong_mac(patch: Patch) -> None:
     def mac_is_right(session: Session, key: Any, header: bytes) -> bool:
         return header[1] == block.CARD_BLOCK.ins or bool(original(session, key, header))
@@ -162,7 +173,7 @@ def card_block_takes_a_wrong_mac(patch: Patch) -> None:
     original = patch.attribute(block, "mac_is_right", mac_is_right)
 
 
-@catalogue.add("card-commands.md §1.12: APPLICATION BLOCK needs the right MAC", "lock or block")
+@catalogue.add("card-commands.md §1.12: APPLICATION BLOCK needs the right MAC", "application-refused")
 def application_block_takes_a_wrong_mac(patch: Patch) -> None:
     def mac_is_right(session: Session, key: Any, header: bytes) -> bool:
         return header[1] == block.APPLICATION_BLOCK.ins or bool(original(session, key, header))
@@ -170,7 +181,7 @@ def application_block_takes_a_wrong_mac(patch: Patch) -> None:
     original = patch.attribute(block, "mac_is_right", mac_is_right)
 
 
-@catalogue.add("card-commands.md §1.13: a locked card answers 6A81 to every command", "lock or block")
+@catalogue.add("card-commands.md §1.13: a locked card answers 6A81 to every command", "card-for-ever or card-blocked")
 def a_locked_card_works_after_a_power_cycle(patch: Patch) -> None:
     def new_session(chip: Chip) -> Session:
         session: Session = original(chip)
@@ -180,7 +191,9 @@ def a_locked_card_works_after_a_power_cycle(patch: Patch) -> None:
     original = patch.attribute(Chip, "new_session", new_session)
 
 
-@catalogue.add("card-commands.md §1.12: a locked application answers 9303 and gives no data", "lock or block")
+@catalogue.add(
+    "card-commands.md §1.12: a locked application answers 9303 and gives no data", "block and application.yaml"
+)
 def a_locked_application_still_works(patch: Patch) -> None:
     def enter(session: Session, df: Any) -> None:
         original(session, df)
@@ -192,7 +205,7 @@ def a_locked_application_still_works(patch: Patch) -> None:
 
 @catalogue.add(
     "certificate-application.md §3: the PINs of the certificate application have their own retry counters",
-    "certificate",
+    "own-pins",
 )
 def certificate_pins_share_a_retry_counter(patch: Patch) -> None:
     def run(session: Session) -> bytes:

@@ -13,20 +13,19 @@ from sscard.chip.answers import AMOUNT_INSUFFICIENT, OK
 from sscard.standard.tree import PIN_VERIFIED, Account
 
 catalogue = Catalogue("card")
-HINT = "medical or load or purchase"
 
 
-@catalogue.add("card-commands.md §3.2: CREDIT FOR LOAD checks MAC2 of the host", HINT)
+@catalogue.add("card-commands.md §3.2: CREDIT FOR LOAD checks MAC2 of the host", "load-wrong-mac")
 def credit_for_load_without_checking_mac2(patch: Patch) -> None:
     patch.attribute(medical_load, "equal", lambda *_: True)
 
 
-@catalogue.add("card-commands.md §3.2: DEBIT FOR PURCHASE checks MAC1 of the terminal", HINT)
+@catalogue.add("card-commands.md §3.2: DEBIT FOR PURCHASE checks MAC1 of the terminal", "purchase-wrong-mac")
 def debit_without_checking_mac1(patch: Patch) -> None:
     patch.attribute(medical_purchase, "equal", lambda *_: True)
 
 
-@catalogue.add("card-commands.md §3.2: a purchase may take the whole balance, not more", HINT)
+@catalogue.add("card-commands.md §3.2: a purchase may take the whole balance, not more", "whole-balance")
 def purchase_of_the_whole_balance_is_refused(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         whole = session.data[1:5] == medical_account.amount_bytes(session, Account.BALANCE) != bytes(4)
@@ -37,7 +36,7 @@ def purchase_of_the_whole_balance_is_refused(patch: Patch) -> None:
     patch.command(medical_purchase.INITIALIZE_FOR_PURCHASE, run)
 
 
-@catalogue.add("card-commands.md §3.2: a purchase needs the PIN, if one is set", HINT)
+@catalogue.add("card-commands.md §3.2: a purchase needs the PIN, if one is set", "without-pin")
 def purchase_without_pin(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         before = session.status
@@ -50,7 +49,7 @@ def purchase_without_pin(patch: Patch) -> None:
     patch.command(medical_purchase.INITIALIZE_FOR_PURCHASE, run)
 
 
-@catalogue.add("card-commands.md §3.1: any command but the expected one ends the transaction", HINT)
+@catalogue.add("card-commands.md §3.1: any command but the expected one ends the transaction", "foreign-command")
 def medical_transaction_survives_foreign_commands(patch: Patch) -> None:
     def look_after(chip: Chip, session: Session, declared: Any, answered: bytes) -> None:
         transaction = session.transaction
@@ -61,7 +60,9 @@ def medical_transaction_survives_foreign_commands(patch: Patch) -> None:
     original = patch.attribute(Chip, "look_after", look_after)
 
 
-@catalogue.add("card-commands.md §3.2: the yearly totals begin at zero on the first day of the settlement year", HINT)
+@catalogue.add(
+    "card-commands.md §3.2: the yearly totals begin at zero on the first day of the settlement year", "yearly-totals"
+)
 def yearly_totals_restart_a_day_late(patch: Patch) -> None:
     def number(session: Session, which: Account) -> int:
         return int(original(session, which)) + (which is Account.START_DAY)
@@ -69,7 +70,9 @@ def yearly_totals_restart_a_day_late(patch: Patch) -> None:
     original = patch.attribute(medical_purchase, "number", number)
 
 
-@catalogue.add("card-commands.md §3.2, card-security.md §10: a purchase is one transaction of the memory", HINT)
+@catalogue.add(
+    "card-commands.md §3.2, card-security.md §10: a purchase is one transaction of the memory", "torn-purchase"
+)
 def purchase_in_two_transactions(patch: Patch) -> None:
     def post(session: Session, *given: Any) -> None:
         def commit(numbers: list[tuple[int, int]], strings: list[tuple[int, bytes]]) -> None:
@@ -88,7 +91,7 @@ def purchase_in_two_transactions(patch: Patch) -> None:
 
 @catalogue.add(
     "card-commands.md §3.2: GET TRANSACTION PROOF answers for the last sequence number only, else 9406",
-    "proof or medical",
+    "medical and proof",
 )
 def transaction_proof_of_any_number(patch: Patch) -> None:
     def run(session: Session) -> bytes:
@@ -100,7 +103,7 @@ def transaction_proof_of_any_number(patch: Patch) -> None:
     patch.command(medical_inquiry.GET_TRANSACTION_PROOF, run)
 
 
-@catalogue.add("card-commands.md §3.2: UPDATE STARTING DAY needs DSK", "starting or medical")
+@catalogue.add("card-commands.md §3.2: UPDATE STARTING DAY needs DSK", "starting-day")
 def starting_day_is_written_without_its_key(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         before = session.status
@@ -113,7 +116,9 @@ def starting_day_is_written_without_its_key(patch: Patch) -> None:
     patch.command(medical_inquiry.UPDATE_STARTING_DAY, run)
 
 
-@catalogue.add("card-commands.md §3.2: each transaction adds a record to the details (EF08)", HINT)
+@catalogue.add(
+    "card-commands.md §3.2: each transaction adds a record to the details (EF08)", "load.yaml or thirty-records"
+)
 def a_load_is_not_in_the_details(patch: Patch) -> None:
     original = patch.attribute(
         medical_account,
@@ -122,7 +127,7 @@ def a_load_is_not_in_the_details(patch: Patch) -> None:
     )
 
 
-@catalogue.add("card-commands.md §3.2: the sequence number of loads counts each load", HINT)
+@catalogue.add("card-commands.md §3.2: the sequence number of loads counts each load", "load.yaml")
 def load_count_stays(patch: Patch) -> None:
     def post(session: Session, kind: int, changes: list[tuple[Account, int]], *given: Any) -> None:
         original(session, kind, [each for each in changes if each[0] is not Account.LOAD_COUNT], *given)

@@ -24,12 +24,12 @@ from sscard.terminal.flow import Flow
 catalogue = Catalogue("service")
 
 
-@catalogue.add("the case: only its own card is operated", "another or other")
+@catalogue.add("the case: only its own card is operated", "another-card or swapped")
 def another_card_is_operated(patch: Patch) -> None:
     patch.attribute(pipeline, "_is_card_of", lambda case, _session: case.card is not None)
 
 
-@catalogue.add("the saga of the case: without the HSM nothing is done", "hsm")
+@catalogue.add("the saga of the case: without the HSM nothing is done", "hsm-down")
 def done_is_reported_while_the_hsm_is_down(patch: Patch) -> None:
     def carry_out(service: PinService, case: Case, attempt: Any, work: Callable[[], None], **how: Any) -> Any:
         def quiet() -> None:
@@ -41,9 +41,7 @@ def done_is_reported_while_the_hsm_is_down(patch: Patch) -> None:
     original = patch.attribute(PinService, "_carry_out", carry_out)
 
 
-@catalogue.add(
-    "terminal-flows.md §8: after a change without an answer the new PIN is tried first", "resume or doubt or cut"
-)
+@catalogue.add("terminal-flows.md §8: after a change without an answer the new PIN is tried first", "doubt-new-first")
 def in_doubt_the_new_pin_is_tried_last(patch: Patch) -> None:
     original = pipeline.finish_change
 
@@ -53,7 +51,7 @@ def in_doubt_the_new_pin_is_tried_last(patch: Patch) -> None:
     patch.function(original, finish_change)
 
 
-@catalogue.add("the saga of the case: the intent is in the journal before the card is changed", "kill or doubt")
+@catalogue.add("the saga of the case: the intent is in the journal before the card is changed", "killed-change-command")
 def intent_is_journalled_after_the_card(patch: Patch) -> None:
     held: list[tuple[Any, ...]] = []
 
@@ -69,7 +67,7 @@ def intent_is_journalled_after_the_card(patch: Patch) -> None:
 
 
 @catalogue.add(
-    "the pipeline: an operation with a known idempotency key is not repeated, its result is returned", "key or idempot"
+    "the pipeline: an operation with a known idempotency key is not repeated, its result is returned", "operation-key"
 )
 def idempotency_key_of_an_operation_is_ignored(patch: Patch) -> None:
     def operate(*given: Any, key: str = "") -> Any:
@@ -78,7 +76,7 @@ def idempotency_key_of_an_operation_is_ignored(patch: Patch) -> None:
     original = patch.attribute(PinService, "operate", operate)
 
 
-@catalogue.add("the saga of the case: resuming is an event of its own", "resume or doubt or cut")
+@catalogue.add("the saga of the case: resuming is an event of its own", "doubt or no-answer")
 def resume_writes_no_event(patch: Patch) -> None:
     def write(service: PinService, case: Case, stage: Stage, said: Phrase, act: Act = Act.NOTED, *facts: Any) -> None:
         if act is not Act.RESUMED:
@@ -87,7 +85,10 @@ def resume_writes_no_event(patch: Patch) -> None:
     original = patch.attribute(PinService, "_write", write)
 
 
-@catalogue.add("card-commands.md §0.1: after 6581 it is not known whether the card did it", "memory or 6581")
+@catalogue.add(
+    "card-commands.md §0.1: after 6581 it is not known whether the card did it",
+    "memory-worn-change or memory-worn-reset",
+)
 def memory_failure_is_taken_for_a_clear_refusal(patch: Patch) -> None:
     def refused(service: PinService, case: Case, error: ApduError, attempt: Any = None, *pin: Any, **named: Any) -> Any:
         if error.sw == SW.MEMORY_FAILURE and case.attempt is not None:
@@ -97,7 +98,7 @@ def memory_failure_is_taken_for_a_clear_refusal(patch: Patch) -> None:
     original = patch.attribute(PinService, "_refused", refused)
 
 
-@catalogue.add("item.yaml: the citizen tries the new PIN before completion", "trial or complete")
+@catalogue.add("item.yaml: the citizen tries the new PIN before completion", "wrong-trial or trial-blocks")
 def a_case_is_completed_with_a_wrong_pin(patch: Patch) -> None:
     def complete(service: PinService, case: Case, session: CardSession, pin: str) -> Any:
         return original(service, case, _Agreeable(session), pin)
@@ -119,12 +120,12 @@ class _Agreeable:
         return getattr(self._session, name)
 
 
-@catalogue.add("item.yaml, result notice: a PIN that is still the initial one is named", "initial")
+@catalogue.add("item.yaml, result notice: a PIN that is still the initial one is named", "initial-pin")
 def result_notice_does_not_name_the_initial_pin(patch: Patch) -> None:
     patch.attribute(pipeline, "is_initial", lambda *_: False)
 
 
-@catalogue.add("the saga of the case: an abandoned case in doubt says that the result is unknown", "abandon")
+@catalogue.add("the saga of the case: an abandoned case in doubt says that the result is unknown", "doubt-abandoned")
 def abandoned_case_in_doubt_says_unchanged(patch: Patch) -> None:
     def abandon(service: PinService, case: Case) -> Any:
         case.attempt = None

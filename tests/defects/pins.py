@@ -19,7 +19,10 @@ UNBLOCK, RESET = 0x00, 0x01
 catalogue = Catalogue("card")
 
 
-@catalogue.add("card-commands.md §1.10: the old PIN is compared with the stored one at each change", "change")
+@catalogue.add(
+    "card-commands.md §1.10: the old PIN is compared with the stored one at each change",
+    "change-after-verify or state-verified-last-try",
+)
 def change_pin_takes_any_old_pin_after_verify(patch: Patch) -> None:
     def attempt(session: Session, tries: int, given: bytes) -> bool:
         known = pin.SEPARATOR in session.data and bool(session.status & PIN_VERIFIED)
@@ -28,7 +31,10 @@ def change_pin_takes_any_old_pin_after_verify(patch: Patch) -> None:
     original = patch.attribute(pin, "_attempt", attempt)
 
 
-@catalogue.add("card-commands.md §1.11: PIN CHANGE/UNBLOCK needs a PUK that is proven and not blocked", "puk")
+@catalogue.add(
+    "card-commands.md §1.11: PIN CHANGE/UNBLOCK needs a PUK that is proven and not blocked",
+    "unlock-limit or puk-blocks-itself",
+)
 def blocked_puk_still_resets(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         counter = session.layout.counter(session.layout.puk, 0)
@@ -44,7 +50,7 @@ def blocked_puk_still_resets(patch: Patch) -> None:
     patch.command(pin.PIN_CHANGE_UNBLOCK, run)
 
 
-@catalogue.add("onomondo-uicc#150: CHANGE PIN does not restore the retry counter", "change")
+@catalogue.add("onomondo-uicc#150: CHANGE PIN does not restore the retry counter", "change-restores-counter")
 def change_pin_does_not_restore_the_tries(patch: Patch) -> None:
     def put_both(memory: Memory, cell: int, value: int, place: int, content: bytes) -> None:
         original(memory, cell, memory.numbers[cell] + 1, place, content)
@@ -52,7 +58,10 @@ def change_pin_does_not_restore_the_tries(patch: Patch) -> None:
     original = patch.attribute(Memory, "put_both", put_both)
 
 
-@catalogue.add("opcard-rs#158: after a reset to a shorter PIN the length of the old one is still in use", "reset")
+@catalogue.add(
+    "opcard-rs#158: after a reset to a shorter PIN the length of the old one is still in use",
+    "stale-length or sixteen-digits",
+)
 def length_of_the_old_pin_stays_after_reset(patch: Patch) -> None:
     def new_pin(session: Session, *given: Any) -> bytes | None:
         new: bytes | None = original(session, *given)
@@ -62,7 +71,7 @@ def length_of_the_old_pin_stays_after_reset(patch: Patch) -> None:
 
 
 @catalogue.add(
-    "status-keycard#37: a wrong PIN of another length than the stored one is refused, but not counted", "verify"
+    "status-keycard#37: a wrong PIN of another length than the stored one is refused, but not counted", "other-lengths"
 )
 def pin_of_another_length_is_not_counted(patch: Patch) -> None:
     def attempt(session: Session, tries: int, given: bytes) -> bool:
@@ -74,7 +83,7 @@ def pin_of_another_length_is_not_counted(patch: Patch) -> None:
 
 @catalogue.add(
     "specter-diy#229, card-security.md §10.3: the comparison precedes the decrement, so a power cut restores the try",
-    "tear",
+    "wrong-pin.yaml or right-pin.yaml",
 )
 def a_power_cut_restores_the_try(patch: Patch) -> None:
     def attempt(session: Session, tries: int, given: bytes) -> bool:
@@ -87,12 +96,15 @@ def a_power_cut_restores_the_try(patch: Patch) -> None:
     patch.attribute(pin, "_attempt", attempt)
 
 
-@catalogue.add("OpenSC#530: a wrong PIN is answered with 630x instead of 63Cx", "verify")
+@catalogue.add("OpenSC#530: a wrong PIN is answered with 630x instead of 63Cx", "counts-down")
 def wrong_pin_answers_630x(patch: Patch) -> None:
     patch.attribute(pin, "TRIES", [answer(0x6300 | tries) for tries in range(16)])
 
 
-@catalogue.add("jcardsim#67: the PIN is still verified after a warm reset of the card", "reset or power")
+@catalogue.add(
+    "jcardsim#67: the PIN is still verified after a warm reset of the card",
+    "verified-dies-with-power or state-verified-power",
+)
 def pin_stays_verified_over_a_warm_reset(patch: Patch) -> None:
     def power_on(chip: Engine[Session]) -> bytes:
         before = chip._session
@@ -104,7 +116,7 @@ def pin_stays_verified_over_a_warm_reset(patch: Patch) -> None:
     original = patch.attribute(Engine, "power_on", power_on)
 
 
-@catalogue.add("canokey-core#116: a card returns to its first state at every start", "lasting")
+@catalogue.add("canokey-core#116: a card returns to its first state at every start", "lasting-state")
 def power_on_restores_the_tries(patch: Patch) -> None:
     def new_session(chip: Any) -> Session:
         if chip.memory.numbers[PIN_TRIES]:
@@ -115,7 +127,7 @@ def power_on_restores_the_tries(patch: Patch) -> None:
     original = patch.attribute(Chip, "new_session", new_session)
 
 
-@catalogue.add("vicc: a VERIFY without data costs a try", "empty")
+@catalogue.add("vicc: a VERIFY without data costs a try", "empty-verify")
 def empty_verify_costs_a_try(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         tries = session.memory.numbers[PIN_TRIES]
@@ -135,7 +147,7 @@ def empty_old_pin_is_not_counted(patch: Patch) -> None:
     original = patch.attribute(pin, "_attempt", attempt)
 
 
-@catalogue.add("card-commands.md §1.9: a right PIN restores the retry counter", "verify")
+@catalogue.add("card-commands.md §1.9: a right PIN restores the retry counter", "right-pin-restores")
 def right_pin_does_not_restore_the_tries(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         before = session.memory.numbers[PIN_TRIES]
@@ -148,7 +160,9 @@ def right_pin_does_not_restore_the_tries(patch: Patch) -> None:
     patch.command(pin.VERIFY, run)
 
 
-@catalogue.add("card-commands.md §1.11: a reset restores the retry counter of the PIN", "reset")
+@catalogue.add(
+    "card-commands.md §1.11: a reset restores the retry counter of the PIN", "blocked-and-back or state-blocked"
+)
 def reset_does_not_restore_the_tries(patch: Patch) -> None:
     def run(session: Session) -> bytes:
         before = session.memory.numbers[PIN_TRIES]
@@ -162,7 +176,8 @@ def reset_does_not_restore_the_tries(patch: Patch) -> None:
 
 
 @catalogue.add(
-    "card-commands.md §1.11, card-security.md §6: PIN CHANGE/UNBLOCK is done only with the right MAC", "reset"
+    "card-commands.md §1.11, card-security.md §6: PIN CHANGE/UNBLOCK is done only with the right MAC",
+    "wrong-mac-counts or replay",
 )
 def reset_takes_a_wrong_mac(patch: Patch) -> None:
     patch.attribute(pin, "mac_is_right", lambda *_: True)
@@ -170,7 +185,7 @@ def reset_takes_a_wrong_mac(patch: Patch) -> None:
 
 @catalogue.add(
     "card-commands.md §1.9: the PIN of a wrong VERIFY that leaves no try is blocked; the answer is 63C0, then 6983",
-    "blocked",
+    "counts-down",
 )
 def the_last_try_is_never_used(patch: Patch) -> None:
     def attempt(session: Session, tries: int, given: bytes) -> bool:
@@ -182,7 +197,7 @@ def the_last_try_is_never_used(patch: Patch) -> None:
     original = patch.attribute(pin, "_attempt", attempt)
 
 
-@catalogue.add("card-commands.md §1.9: a PIN is right only as a whole, card-security.md §10.3", "verify")
+@catalogue.add("card-commands.md §1.9: a PIN is right only as a whole, card-security.md §10.3", "other-lengths")
 def verify_compares_only_the_length_of_the_stored_pin(patch: Patch) -> None:
     def attempt(session: Session, tries: int, given: bytes) -> bool:
         return bool(original(session, tries, given[: len(session.memory.strings[PIN])]))

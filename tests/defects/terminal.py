@@ -29,7 +29,7 @@ catalogue = Catalogue("terminal")
 # The terminal
 
 
-@catalogue.add("terminal-flows.md §8: after a tear the same card must be put back", "other-card")
+@catalogue.add("terminal-flows.md §8: after a tear the same card must be put back", "other-card.yaml")
 def terminal_recovers_another_card(patch: Patch) -> None:
     for original in (
         recovery.recover_change,
@@ -44,7 +44,7 @@ def _of_any_card(recover: Callable[..., Flow[Recovery]]) -> Callable[..., Flow[R
     return lambda card, _expected, *given: recover(card, card.identity, *given)
 
 
-@catalogue.add("terminal-flows.md §8: the terminal uses no try that could block the PIN", "last-try")
+@catalogue.add("terminal-flows.md §8: the terminal uses no try that could block the PIN", "terminal and last-try")
 def recovery_spends_the_last_try(patch: Patch) -> None:
     def is_pin(pin: str) -> Flow[bool]:
         try:
@@ -56,7 +56,7 @@ def recovery_spends_the_last_try(patch: Patch) -> None:
     patch.attribute(recovery, "_is_pin", is_pin)
 
 
-@catalogue.add("card-security.md §1: a PIN is never in a trace", "trace")
+@catalogue.add("card-security.md §1: a PIN is never in a trace", "trace.yaml")
 def verify_is_not_masked_in_a_trace(patch: Patch) -> None:
     def places(command: bytes) -> range:
         return redaction.NOWHERE if command[1:2] == b"\x20" else original(command)
@@ -65,7 +65,10 @@ def verify_is_not_masked_in_a_trace(patch: Patch) -> None:
     patch.attribute(recorder, "secret_places", places)
 
 
-@catalogue.add("terminal-flows.md §6.1: a wrong proof of PUK ends the reset after one try", "reset and (hsm or key)")
+@catalogue.add(
+    "terminal-flows.md §6.1: a wrong proof of PUK ends the reset after one try",
+    "reset-foreign-puk or puk-not-repeated or hsm-wrong-key",
+)
 def wrong_puk_proof_is_repeated_until_blocked(patch: Patch) -> None:
     def authenticate(card: OpenedCard, key: str, number: int) -> Flow[None]:
         while True:
@@ -80,12 +83,12 @@ def wrong_puk_proof_is_repeated_until_blocked(patch: Patch) -> None:
     original = patch.attribute(flows, "authenticate", authenticate)
 
 
-@catalogue.add("OpenSC#3470: the tries left are parsed one byte off", "tries")
+@catalogue.add("OpenSC#3470: the tries left are parsed one byte off", "status-word-form or limit-of-fifteen")
 def tries_left_are_parsed_one_byte_off(patch: Patch) -> None:
     patch.attribute(flows, "tries_in", lambda sw: sw & 0xFF if sw >> 8 == SW.TRIES_LEFT >> 8 else None)
 
 
-@catalogue.add("terminal-flows.md §1.4a: a card that cannot prove IRK is not served", "pre-process or genuine")
+@catalogue.add("terminal-flows.md §1.4a: a card that cannot prove IRK is not served", "genuine")
 def a_card_that_is_not_genuine_is_served(patch: Patch) -> None:
     def is_genuine(card: OpenedCard) -> Flow[bool]:
         yield from original(card)
@@ -120,14 +123,14 @@ def terminal_reports_one_try_too_many(patch: Patch) -> None:
 
 @catalogue.add(
     "driver-api.md §3: iReloadPIN with the pCardInfo of another card is refused (−22)",
-    "driver and (card or reload)",
+    "card-info or reset-refused",
     "driver",
 )
 def driver_resets_another_card_than_the_one_it_read(patch: Patch) -> None:
     original = patch.attribute(Terminal, "open", lambda terminal, reader, *_: original(terminal, reader))
 
 
-@catalogue.add("driver-api.md §3: a new PIN is entered twice, −34 if the entries differ", "driver and pin", "driver")
+@catalogue.add("driver-api.md §3: a new PIN is entered twice, −34 if the entries differ", "reset-unequal", "driver")
 def unequal_double_entry_of_a_pin_is_accepted(patch: Patch) -> None:
     def ask_new(pins: PinEntry, initial: str) -> Flow[str]:
         pin: str = yield AskPin(ENTER_NEW)
@@ -139,7 +142,9 @@ def unequal_double_entry_of_a_pin_is_accepted(patch: Patch) -> None:
 
 
 @catalogue.add(
-    "terminal-flows.md §1.6, driver-api.md §3: no prompt for the PIN if the card has none", "driver and pin", "driver"
+    "terminal-flows.md §1.6, driver-api.md §3: no prompt for the PIN if the card has none",
+    "driver and no-pin",
+    "driver",
 )
 def driver_asks_for_a_pin_that_is_not_set(patch: Patch) -> None:
     def needs_pin() -> Flow[bool]:
@@ -149,7 +154,7 @@ def driver_asks_for_a_pin_that_is_not_set(patch: Patch) -> None:
     original = patch.attribute(api, "_needs_pin", needs_pin)
 
 
-@catalogue.add("driver-api.md §3: iReadCardBas refuses a card that cannot prove IRK (−21)", "driver", "driver")
+@catalogue.add("driver-api.md §3: iReadCardBas refuses a card that cannot prove IRK (−21)", "not-genuine", "driver")
 def driver_reads_a_card_that_is_not_genuine(patch: Patch) -> None:
     def is_genuine(card: OpenedCard) -> Flow[bool]:
         yield from original(card)
@@ -160,7 +165,7 @@ def driver_reads_a_card_that_is_not_genuine(patch: Patch) -> None:
 
 
 @catalogue.add(
-    "open-choices.md §3: where the initial PIN must be changed, it is no new PIN (−36)", "driver and initial", "driver"
+    "open-choices.md §3: where the initial PIN must be changed, it is no new PIN (−36)", "initial-pin", "driver"
 )
 def driver_sets_the_initial_pin_where_it_is_forbidden(patch: Patch) -> None:
     patch.attribute(PinEntry, "refuse_initial", lambda *_: None)
@@ -169,14 +174,14 @@ def driver_sets_the_initial_pin_where_it_is_forbidden(patch: Patch) -> None:
 # The HSM
 
 
-@catalogue.add("hsm/operations.py: each request needs the token of the service, else 401", "hsm", "hsm")
+@catalogue.add("hsm/operations.py: each request needs the token of the service, else 401", "service-token", "hsm")
 def hsm_service_accepts_any_token(patch: Patch) -> None:
     patch.attribute(operations, "equal", lambda *_: True)
 
 
 @catalogue.add(
     "driver-api.md §9: each version of a key has an address, and the HSM uses the version at the address",
-    "version",
+    "versions.yaml",
     "hsm",
 )
 def hsm_uses_version_1_of_every_key(patch: Patch) -> None:

@@ -5,10 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from sscard.scenario import Scenario, ScenarioResult, read_scenario, run_scenario
+from sscard.scenario import Scenario, ScenarioResult, builtin_scenarios, read_scenario, run_scenario
 
 Write = Callable[[str], Path]
 Run = Callable[[str], ScenarioResult]
+
+
+@pytest.fixture(scope="session")
+def suite() -> list[ScenarioResult]:
+    """The results of the built-in suite; tests with it are of the group ``suite``, so that one worker runs it."""
+    return [result.without_events() for result in map(run_scenario, builtin_scenarios())]
 
 
 @pytest.fixture

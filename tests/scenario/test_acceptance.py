@@ -49,6 +49,23 @@ WRITTEN = {
         "steps:\n  - pre_process: {today: 2099-01-01}\n",
         "steps:\n  - pre_process: {today: 2099-01-01, findings: [expired]}\n    state: [challenge]\n",
     ),
+    "the return code, the output and the tries of a driver function": (
+        "steps:\n  - driver_verify_pin: {}\n    entries: 123457\n"
+        "  - driver_read: {files: DF01EF05|0E|$}\n    entries: 123456\n    tries: 6\n    out: '1'\n",
+        "steps:\n  - driver_verify_pin: {}\n    entries: 123457\n    code: -51\n    tries: 5\n"
+        "  - driver_read: {files: DF01EF05|0E|$}\n    entries: 123456\n    tries: 6\n"
+        '    out: "DF01EF05|410402|$"\n',
+    ),
+    "amounts and records of the account": (
+        "card: {pin: ''}\nsteps:\n  - select: DF04\n  - load: {amount: 1.00}\n  - get_balance: {account: 2.00}\n"
+        "  - transaction_records: []\n",
+        "card: {pin: ''}\nsteps:\n  - select: DF04\n  - load: {amount: 1.00}\n  - get_balance: {account: 1.00}\n"
+        "  - transaction_records: [{kind: load, count: 0, account: 1.00, self_paid: 0.00, pool: 0.00}]\n",
+    ),
+    "values of a file": (
+        "steps:\n  - read_file: {file: SSSE EF05, items: [03], values: [2.00]}\n",
+        'steps:\n  - read_file: {file: SSSE EF05, items: [03], values: ["3.00"]}\n',
+    ),
     "the state": ("steps:\n  - verify_pin: 123456\n    state: ready\n", None),
     "a step of a group": (
         "groups:\n  g:\n    steps:\n      - verify_pin: 999999\nsteps:\n  - use: g\n",
@@ -78,6 +95,10 @@ LEFT = {
     "different values of the runs": (
         "card: {personality: [v3-sm4, v2-3des]}\nsteps:\n  - select: EF05\n  - read_record: 03\n    data: 00\n",
         "an expression or a table",
+    ),
+    "an entry that nobody asked for": (
+        "steps:\n  - driver_verify_pin: {}\n    entries: [123456, 123456]\n",
+        "entries: what was observed cannot be stated",
     ),
     "a step that was not executed": ("steps:\n  - complete: 123456\n", "cannot be stated"),
 }

@@ -3,38 +3,29 @@
 from __future__ import annotations
 
 import os
+from typing import get_args
 
 import pytest
 
 from defects import DEFECTS, Defect
+from defects.catalogue import Part
 from defects.witnesses import WITNESSES
 from kit.programs import CommandLine
-from sscard.scenario import builtin_scenarios
+from sscard.scenario import Scenario, builtin_scenarios
+from sscard.scenario.library import builtin_folder
 
-pytestmark = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
+pytestmark = [
+    pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced"),
+    pytest.mark.xdist_group("defects"),
+]
 
-SCENARIOS = builtin_scenarios()
-UNNOTICED = frozenset(
-    (
-        "expired-id-is-accepted",
-        "lost-card-is-accepted",
-        "expired-card-is-accepted",
-        "wrong-document-for-the-kind-of-applicant-is-accepted",
-        "passport-is-accepted-at-the-self-service-terminal",
-        "no-pre-review-online",
-        "hand-over-is-impossible",
-        "due-date-is-one-day-late",
-        "done-is-reported-while-the-hsm-is-down",
-        "in-doubt-the-new-pin-is-tried-last",
-        "intent-is-journalled-after-the-card",
-        "idempotency-key-of-an-operation-is-ignored",
-        "resume-writes-no-event",
-        "memory-failure-is-taken-for-a-clear-refusal",
-        "abandoned-case-in-doubt-says-unchanged",
-    )
-)
-"""Defects that no scenario can notice yet, because the language has no verbs for them."""
 each_defect = pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
+
+
+@pytest.fixture(scope="module")
+def scenarios() -> list[Scenario]:
+    """The built-in suite, which takes seconds to read."""
+    return builtin_scenarios()
 
 
 def test_every_defect_has_a_name_of_its_own_and_a_witness() -> None:
@@ -52,17 +43,17 @@ def test_the_defect_changes_what_its_witness_observes(defect: Defect) -> None:
     assert witness() == before
 
 
-@pytest.mark.parametrize(
-    "defect", [each for each in DEFECTS if each.name not in UNNOTICED], ids=lambda defect: defect.name
-)
-def test_the_suite_notices_the_defect(defect: Defect) -> None:
-    assert defect.noticed_by(defect.likely(SCENARIOS))
+@each_defect
+def test_the_suite_notices_the_defect(scenarios: list[Scenario], defect: Defect) -> None:
+    assert defect.noticed_by(defect.likely(scenarios))
 
 
-@pytest.mark.parametrize("part", ["card", "terminal", "service"])
-def test_sscard_run_ends_with_1_if_there_is_a_defect(sscard: CommandLine, part: str) -> None:
+@pytest.mark.parametrize("part", get_args(Part))
+def test_sscard_run_ends_with_1_if_there_is_a_defect(sscard: CommandLine, scenarios: list[Scenario], part: str) -> None:
     """The form in which a user meets it: the command line, and its exit code."""
-    defect = next(defect for defect in DEFECTS if defect.part == part and defect.name not in UNNOTICED)
-    assert sscard("run", "-k", defect.hint)[0] == 0
+    defect = next(defect for defect in DEFECTS if defect.part == part)
+    [noticing] = defect.noticed_by(defect.likely(scenarios))
+    file = builtin_folder().parent / noticing.source
+    assert sscard("run", file)[0] == 0
     with defect.planted():
-        assert sscard("run", "-k", defect.hint)[0] == 1
+        assert sscard("run", file)[0] == 1

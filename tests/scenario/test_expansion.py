@@ -190,3 +190,19 @@ def test_name_and_proves_are_shown_in_the_language(write):
 def test_a_dollar_sign_before_a_placeholder_keeps_it(write):
     [scenario] = read_scenario(write(f"{HEAD}steps:\n  - reset:\n    note: costs $${{pin}}\n"))
     assert scenario.steps[0].note == "costs ${pin}"
+
+
+def test_a_row_may_need_another_product(write):
+    path = write("""
+name: a
+proves: b
+card: {personality: "${card}"}
+needs: {generation: "${generation}"}
+with:
+  - {card: v1-des, generation: "1.0"}
+  - {card: v3-sm4, generation: "3.0"}
+steps:
+  - tries_left: 6
+""")
+    assert [scenario.misfit for scenario in read_scenario(path)] == [None, None]
+    assert [bool(each.misfit) for each in read_scenario(path, personality=preset("v3-sm4"))] == [True, False]

@@ -38,7 +38,7 @@ def missed(result):
         (OPEN + "  - get_starting_day: 0401", ["day"]),
         (OPEN + "  - update_starting_day: 0401\n    sw: 6982", []),
         (LOADED + RECORDS, []),
-        (LOADED + RECORDS.replace("10.00", "9.00"), ["records"]),
+        (LOADED + RECORDS.replace("10.00", "9.00"), ["transaction_records"]),
         (LOADED + "  - purchase: {account: 10.01}\n    sw: 9401", []),
         ("  - purchase: {self_paid: 1.00}\n    sw: 6982", []),
         (OPEN + "  - psam: {missing: DPK}\n  - purchase: {self_paid: 1.00}\n    psam_code: -27272", []),

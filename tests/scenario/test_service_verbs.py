@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sscard.errors import InputError
-from sscard.i18n.language import say
+from sscard.i18n.language import CHINESE, say, speaking
 from sscard.scenario import read_scenario, run_scenario
 from sscard.service.policy import builtin_policy_text
 
@@ -116,6 +116,8 @@ def test_policy_and_place_may_be_files_beside_the_scenario(tmp_path: Path) -> No
         ("service:\n  policy:\n    cards:\n      - {first: 1, standing: lost}", "first", 6),
         ("service:\n  policy: [1]", "not a policy", 4),
         ("service: {policys: a}", "unknown field 'policys'", 3),
+        ("service:\n  policy: nowhere.yaml", "nowhere.yaml: cannot be read", 4),
+        ("service:\n  place: nowhere.place", "nowhere.place: cannot be read", 4),
     ],
 )
 def test_what_is_no_service_is_refused_with_its_line(read, head, problem, line):
@@ -174,3 +176,10 @@ def test_an_error_that_is_not_expected_says_what_to_write(run):
     failure = run("- fault: {journal_locked: }\n- apply: {reason: leaked}\n  stage: refused").failure
     [wrong] = [wrong for wrong in failure.mismatches if wrong.field == "error"]
     assert (wrong.expected, wrong.actual, wrong.write) == ("none", "journal", "journal")
+
+
+def test_a_word_that_is_none_of_several_is_refused_in_the_language_of_the_user(read):
+    with pytest.raises(InputError) as caught:
+        read("name: a\nproves: b\nsteps:\n- apply: {channel: phone}\n")
+    with speaking(CHINESE):
+        assert "应为'window', 'self-service'或'online'" in str(caught.value)

@@ -174,12 +174,14 @@ def run(
             console,
             paths,
             lambda: _select(paths, personality, expression, tags, last_failed=last_failed),
-            lambda scenarios: _results(scenarios, seeds or (seed,), _link(transport, workers, issuing, events=False)),
+            lambda scenarios: _results(
+                scenarios, seeds or (seed,), _link(transport, workers, scenarios, issuing, events=False)
+            ),
         )
     running = _Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files)
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
-            running.run(_link(transport, workers, issuing, events=files.need_events))
+            running.run(_link(transport, workers, chosen, issuing, events=files.need_events))
         running.report(earlier, known, transport if coverage else None, as_json=as_json)
     except BaseException:
         running.say_incomplete()
@@ -286,12 +288,16 @@ def _writers(asked: Sequence[str], paths: Sequence[Path], others: list[Path]) ->
     return writers
 
 
-def _link(transport: Transport, workers: int | None, issuing: Issuing, *, events: bool) -> AbstractContextManager[Link]:
+def _link(
+    transport: Transport, workers: int | None, scenarios: list[Scenario], issuing: Issuing, *, events: bool
+) -> AbstractContextManager[Link]:
     from sscard.scenario.transports import READERS, in_process, in_workers, through_pcsc
 
     if transport is Transport.PCSC:
         return through_pcsc(workers or READERS, issuing)
-    return in_workers(workers, issuing, events=events) if workers and workers > 1 else in_process(issuing)
+    if workers and workers > 1:
+        return in_workers(workers, scenarios, issuing, events=events)
+    return in_process(issuing)
 
 
 class _Running:

@@ -216,8 +216,8 @@ def explain(paths: tuple[Path, ...]) -> None:
 @scenario.command("verbs")
 @argument("verb", metavar=N_("VERB"), type=Text(N_("VERB")), required=False, help=N_("The verb. Default: list all."))
 def verbs(verb: str | None) -> None:
-    """List the verbs of scenarios, or show the fields, values and defaults of one."""
-    from sscard.scenario.reference import summary, verb_page
+    """List the verbs of scenarios, or show the fields, values and defaults of one and what it may expect."""
+    from sscard.scenario.reference import common_page, summary, verb_page
     from sscard.scenario.verbs import VERBS
 
     if verb is None:
@@ -227,4 +227,5 @@ def verbs(verb: str | None) -> None:
         return
     if verb not in VERBS:
         raise InputError(Phrase("no verb {verb!r}", verb=verb), remedy=suggestion(verb, VERBS))
-    click.echo(verb_page(VERBS[verb]), nl=False)
+    click.echo(verb_page(VERBS[verb]))
+    click.echo(common_page(VERBS[verb]), nl=False)

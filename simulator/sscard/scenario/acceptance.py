@@ -117,6 +117,8 @@ def observed(step: Step, wrong: Mismatch) -> str:
     if wrong.field not in step.answers() or not isinstance(wrong.actual, str):
         return wrong.write
     owner = step if wrong.field in type(step).model_fields else getattr(step, step.verb)
+    if isinstance(owner, Model) and wrong.field not in type(owner).model_fields:
+        return ""  # such as a MAC that the HSM has checked
     if isinstance(owner, Model) and isinstance(getattr(owner, wrong.field, None), tuple):
         words = get_args(type(owner).model_fields[wrong.field].annotation)[0]
         separator = ", " if get_origin(words) is Literal else " "

@@ -13,7 +13,7 @@ from sscard.errors import InvalidValue
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.medical_steps import LOAD, PURCHASE, Amount, MedicalStep, Time, Year, amount_text, stated, verdict
-from sscard.scenario.step import Count, Outcome
+from sscard.scenario.step import Count, Mismatch, Outcome, View
 from sscard.standard.apdu import SW, command
 from sscard.standard.cipher import equal
 from sscard.terminal import flows
@@ -24,6 +24,9 @@ from sscard.transport.connection import exchange
 KINDS: Final = {"load": LOAD, "purchase": PURCHASE}
 Kind = Literal["load", "purchase"]
 DETAILS: Final = 0xEF08
+FIELDS: Final = ("kind", "count", "account", "self_paid", "pool", "time")
+"""The fields of a record in the order of a report."""
+NO_RECORD: Final = Phrase("no record")
 
 
 def _day(text: str) -> str:
@@ -79,7 +82,7 @@ class ProofOf(Model):
 
 
 class GetTransactionProof(MedicalStep):
-    """GET TRANSACTION PROOF (取交易认证码): it must repeat MAC and TAC of the last transaction."""
+    """GET TRANSACTION PROOF (取交易认证码); after ``9000`` it must repeat MAC and TAC of the last transaction."""
 
     verb: ClassVar[str] = "get_transaction_proof"
     proofs: ClassVar[tuple[str, ...]] = ("proof",)
@@ -133,7 +136,7 @@ def _records(value: object) -> object:
 
 
 class TransactionRecords(MedicalStep):
-    """Read the transaction records (DF04 EF08), the newest first; DF04 selected, PIN verified."""
+    """Read the transaction records (交易明细, DF04 EF08), the newest first; no value: the card has none."""
 
     verb: ClassVar[str] = "transaction_records"
     transaction_records: Annotated[tuple[Record, ...], BeforeValidator(_records)]
@@ -151,15 +154,20 @@ class TransactionRecords(MedicalStep):
         shown += [_record_text(record, timed=False) for record in held[len(shown) :]]
         return Outcome(reported={"records": "; ".join(shown)})
 
-    def answers(self) -> dict[str, str]:
-        if self.sw != SW.OK:
-            return {}
-        return {
-            "records": "; ".join(
-                " ".join((one.kind, str(one.count), one.account, one.self_paid, one.pool, one.time or "")).rstrip()
-                for one in self.transaction_records
-            )
-        }
+    def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
+        found = super().check(before, after, outcome)
+        expected = "; ".join(
+            " ".join((one.kind, str(one.count), one.account, one.self_paid, one.pool, one.time or "")).rstrip()
+            for one in self.transaction_records
+        )
+        held = outcome.reported.get("records", expected)
+        if held != expected:
+            fields = [
+                f"{{{', '.join(map(': '.join, zip(FIELDS, one.split(), strict=False)))}}}" for one in held.split("; ")
+            ]
+            write = f"[{', '.join(fields if held else [])}]"
+            found.append(Mismatch(self.verb, expected or NO_RECORD, held or NO_RECORD, write=write))
+        return found
 
 
 def _record_text(record: bytes, *, timed: bool) -> str:

@@ -33,8 +33,12 @@ def asked_tries(text: str, info: ValidationInfo) -> str:
         raise InvalidValue(Phrase("not a count"), error.remedy or expected) from None
 
 
+AskedTries = Annotated[str, AfterValidator(asked_tries)]
+"""The tries left that the terminal must read, or ``none``."""
+
+
 class Apdu(Step):
-    """Send these bytes unchanged; ``61xx`` and ``6Cxx`` are not handled."""
+    """Send these bytes to the card unchanged; ``61xx`` and ``6Cxx`` are not handled."""
 
     verb: ClassVar[str] = "apdu"
     apdu: Annotated[Hex, Field(repr=False)]
@@ -48,7 +52,7 @@ class Apdu(Step):
 
 
 class GetChallenge(Step):
-    """GET CHALLENGE with this number of bytes."""
+    """GET CHALLENGE (取随机数) with this Le in bytes; ``data`` is the challenge."""
 
     verb: ClassVar[str] = "get_challenge"
     get_challenge: Annotated[int, Field(ge=0, le=255)]
@@ -60,7 +64,7 @@ class GetChallenge(Step):
 
 
 class GetResponse(Step):
-    """GET RESPONSE with this Le: data that an ``apdu:`` left waiting (``61xx``)."""
+    """GET RESPONSE (取响应数据) with this Le in bytes: data that an ``apdu:`` left waiting (``61xx``)."""
 
     verb: ClassVar[str] = "get_response"
     get_response: Annotated[int, Field(ge=0, le=255)]
@@ -71,7 +75,7 @@ class GetResponse(Step):
 
 
 class Verify(Step):
-    """VERIFY with these bytes, as they are; no bytes ask the tries left."""
+    """VERIFY (校验) with these bytes, unchanged, also if they are no PIN; without bytes it asks the tries left."""
 
     verb: ClassVar[str] = "verify"
     verify: Annotated[Hex, Field(max_length=255, repr=False)]
@@ -86,7 +90,7 @@ class Verify(Step):
 
 
 class Change(Step):
-    """CHANGE PIN with these data, as they are: old PIN, FF, new PIN."""
+    """CHANGE PIN (修改) with these bytes, unchanged: old PIN, FF, new PIN."""
 
     verb: ClassVar[str] = "change"
     change: Annotated[Hex, Field(min_length=1, max_length=255, repr=False)]
@@ -106,7 +110,7 @@ def _counted(verb: str, data: bytes) -> Phrase:
 class CertificatePinProof(ChallengeData):
     """A PIN of the certificate application, of the ``user`` or the ``administrator``, and a right or wrong cryptogram.
 
-    The cryptogram is computed over the card's challenge.
+    The cryptogram is computed over the challenge; in a wrong one the last byte differs.
     """
 
     user: Pin | None = Field(default=None, repr=False)
@@ -123,7 +127,7 @@ class CertificatePinProof(ChallengeData):
 
 
 class VerifyCertificatePin(Step):
-    """VERIFY CERTIFICATE PIN, in the certificate application."""
+    """VERIFY CERTIFICATE PIN (证书PIN校验), in the certificate application, which is selected."""
 
     verb: ClassVar[str] = "verify_certificate_pin"
     verify_certificate_pin: CertificatePinProof
@@ -147,7 +151,7 @@ class TriesLeft(Step):
     """Read the tries left at the terminal and compare them with the value (``none``: no PIN is required)."""
 
     verb: ClassVar[str] = "tries_left"
-    tries_left: Annotated[str, AfterValidator(asked_tries)]
+    tries_left: AskedTries
 
     def run(self, bench: Bench) -> Outcome:
         tries = bench.terminal.tries_left()
@@ -158,7 +162,7 @@ class TriesLeft(Step):
 
 
 class VerifyPin(Step):
-    """VERIFY at the terminal."""
+    """Verify the PIN (校验) at the terminal."""
 
     verb: ClassVar[str] = "verify_pin"
     verify_pin: Annotated[Pin, Field(repr=False)]
@@ -169,14 +173,14 @@ class VerifyPin(Step):
 
 
 class OldAndNew(Model):
-    """The PINs of a change; an empty one means no PIN."""
+    """The PINs of a change; an empty one is no PIN."""
 
     old: PinOrNone = Field(repr=False)
     new: PinOrNone = Field(repr=False)
 
 
 class ChangePin(Step):
-    """CHANGE PIN (修改) at the terminal."""
+    """Change the PIN (修改) at the terminal."""
 
     verb: ClassVar[str] = "change_pin"
     change_pin: OldAndNew
@@ -187,7 +191,7 @@ class ChangePin(Step):
 
 
 class ResetPin(Step):
-    """PIN reset (重置) at the terminal: PUK authentication and the new PIN under STK."""
+    """Reset the PIN (重置) at the terminal: PUK authentication, and the new PIN enciphered under STK."""
 
     verb: ClassVar[str] = "reset_pin"
     reset_pin: Annotated[Pin, Field(repr=False)]
@@ -198,7 +202,7 @@ class ResetPin(Step):
 
 
 class UnblockPin(Step):
-    """PIN unblock (解锁) at the terminal."""
+    """Unblock the PIN (解锁) at the terminal: PUK authentication; the old PIN stays valid."""
 
     verb: ClassVar[str] = "unblock_pin"
     unblock_pin: Nothing = ""
@@ -209,7 +213,7 @@ class UnblockPin(Step):
 
 
 class WrittenData(Model):
-    """The expected basic data; omitted fields are not checked."""
+    """The expected basic data; omitted fields are not checked. Days are YYYYMMDD, the sex is 1 or 2."""
 
     name: str | None = None
     social_security_number: str | None = None
@@ -221,7 +225,7 @@ class WrittenData(Model):
 
 
 class ReadBasic(Step):
-    """Read the basic data (EF05 and EF06) at the terminal."""
+    """Read the basic data (基本信息, EF05 and EF06) at the terminal."""
 
     verb: ClassVar[str] = "read_basic"
     read_basic: WrittenData

@@ -50,7 +50,7 @@ class TraceHides(Step):
 
 
 class HsmRequestData(Model):
-    """A request to an HSM service: key and version (from 1), the token of the client, the expected HTTP status."""
+    """A request to an HSM service: key and version (from 1), the token of the client, and the HTTP status to expect."""
 
     operation: Literal["address-of", "authentication-data"] = "address-of"
     key: KeyName
@@ -60,9 +60,9 @@ class HsmRequestData(Model):
 
 
 class HsmRequest(Step):
-    """Ask the HSM as a client of ``sscard hsm serve`` does, without a network; ``data`` is the result.
+    """Send the HSM (加密机) a request as a client of ``sscard hsm serve`` does; ``data`` is the result.
 
-    Authentication data are computed over the last challenge of the scenario, with zeros as original data.
+    Authentication data is computed over the last challenge of the scenario, with zeros as original data.
     """
 
     verb: ClassVar[str] = "hsm_request"

@@ -26,6 +26,9 @@ def _function(name: str) -> str:
     return name
 
 
+FunctionName = Annotated[str, AfterValidator(_function)]
+
+
 class Call(Model):
     """A function of the driver with its strings.
 
@@ -34,7 +37,7 @@ class Call(Model):
     the HSM to the step before (``wrong``: one digit differs).
     """
 
-    call: Annotated[str, AfterValidator(_function)]
+    call: FunctionName
     parameters: dict[str, str] = Field(default_factory=dict, repr=False)
 
     @model_validator(mode="after")
@@ -104,7 +107,14 @@ def _place(name: str) -> str:
 
 
 class Options(Model):
-    """How this driver differs from the default one; ``place`` is a place policy, whose initial PIN is restricted."""
+    """How this driver differs from the default one.
+
+    ``place`` is a place policy, whose rules on the initial PIN the driver applies (codes -35 and -36).
+    ``longest_pin`` is in digits. ``reversed_tries: yes``: -25536, -25537 and -25538 mean 2, 1 and 0 tries left instead
+    of 0, 1 and 2. ``errors`` is the table of return codes. ``purchase_key`` is the index of DPK. ``device_number`` is
+    field 11 of the basic data, ``device_serial`` field 9 of iReadCardBas_HSM_Step1. ``internal_authentication`` names
+    the cards that iReadCardBas_HSM_Step1 authenticates. ``readers`` are those of the terminal.
+    """
 
     place: Annotated[str, AfterValidator(_place)] | None = None
     longest_pin: Literal["12", "16"] = "16"

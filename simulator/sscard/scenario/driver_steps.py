@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -14,7 +15,7 @@ from sscard.driver.errors import outcome as error_of
 from sscard.driver.fields import join, yuan
 from sscard.driver.libraries import without_pin
 from sscard.errors import InvalidValue
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.expressions import Number
 from sscard.scenario.medical_steps import Time, Yuan
@@ -52,13 +53,14 @@ ReturnCode = Annotated[Number, BeforeValidator(_minus), Field(ge=-0xFFFF, le=0)]
 
 
 class DriverStep(Step):
-    """A call of the driver; afterwards the card has no power, unless ``state`` is stated.
+    """Steps of the driver call functions of LD/T 33; afterwards the card has no power, unless ``state`` is stated.
 
     ``entries`` is what the holder does at the PIN pad in turn: digits,
     ``cancelled`` or ``timed-out``; an entry that the driver does not ask for
     fails the step. ``prompts`` are the prompts of the pad. ``code`` is the
-    return code, ``error`` its text (by default, that of -51 names the tries left).
-    ``out`` is pOutInfo. ``*`` in both is any text up to the next bar.
+    return code, 0 for success, ``error`` its text (by default, that of -51
+    names the tries left). ``out`` is pOutInfo. ``*`` in ``error`` and ``out``
+    is any text up to the next bar.
     """
 
     inserts: ClassVar[bool] = False
@@ -79,8 +81,16 @@ class DriverStep(Step):
         """The outcome of the driver calls."""
         raise NotImplementedError
 
+    def title(self) -> Sayable:
+        how = getattr(self, self.verb)
+        if not isinstance(how, Operated):
+            return self.verb
+        if how.wrong_step is None:
+            return f"{self.verb} {how.by}"
+        return Phrase("{verb} {by} (wrong pKey of step {step})", verb=self.verb, by=how.by, step=how.wrong_step)
+
     def answers(self) -> dict[str, str]:
-        answers = {"code": str(self.code), "entries": str(len(self.entries))}
+        answers = {"code": str(self.code)}
         return answers if self.prompts is None else answers | {"prompts": " ".join(self.prompts)}
 
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
@@ -88,10 +98,16 @@ class DriverStep(Step):
         error = self.error
         if error is None and self.code == Code.PIN_WRONG:
             _, error = error_of(WrongPin("", SW.TRIES_LEFT + after.tries))
+        if outcome.failure:
+            return found
+        entered = outcome.reported["entries"]
+        if entered != str(len(self.entries)):
+            found.append(Mismatch("entries", str(len(self.entries)), entered))
         for what, pattern in (("error", error), ("out", self.out)):
-            text = outcome.reported.get(what, "")
-            if pattern is not None and not outcome.failure and not _fits(pattern, text):
-                found.append(Mismatch(what, pattern, text or Phrase("nothing")))
+            text = outcome.reported[what]
+            if pattern is not None and not _fits(pattern, text):
+                quoted = json.dumps(text, ensure_ascii=False)
+                found.append(Mismatch(what, pattern, text or Phrase("nothing"), write=quoted))
         return found
 
     def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
@@ -124,7 +140,7 @@ class Operated(Model):
     """How an operation of the driver is called.
 
     ``by``: with the PSAM, or by the steps for an HSM, which the HSM of the bench
-    answers. ``card`` is pCardInfo: that of the card (``own``), of ``other``, or
+    answers. ``reader`` is iType. ``card`` is pCardInfo: that of the card (``own``), of ``other``, or
     a text. ``wrong_step`` is a step (2 or 3) for which the HSM gives a wrong
     proof or MAC: one digit differs.
     """
@@ -179,7 +195,7 @@ def card_info(bench: Bench, card: str) -> str:
 
 
 class ReadBasicData(Operated):
-    """``as_issued`` states whether the identity, the holder and the version are compared with those of the card."""
+    """``as_issued: no`` does not compare identity and holder with those of the card."""
 
     as_issued: bool = True
 
@@ -194,8 +210,13 @@ class DriverReadBasic(DriverStep):
         asked, identity = self.driver_read_basic, bench.identity
         outcome = _operate(bench, "iReadCardBas", asked, [READER_TYPES[asked.reader]])
         fields = outcome.reported["out"].split("|")
-        issued = (identity.city_code, bench.holder.id_number, identity.card_number, identity.identification_code)
-        right = not asked.as_issued or (*issued, bench.holder.name) == tuple(fields[:5])
+        # A card that fills a name with digits (choice an_padding) cannot show where it ends.
+        fill = chr(bench.chip.profile.personality.an_padding)
+        issued = [identity.city_code, bench.holder.id_number, identity.card_number, identity.identification_code]
+        right = not asked.as_issued or [*issued, bench.holder.name.rstrip(fill)] == [
+            *fields[:4],
+            *(name.rstrip(fill) for name in fields[4:5]),
+        ]
         return Outcome(reported=outcome.reported | {"holder": "issued" if right else "other"})
 
     def answers(self) -> dict[str, str]:
@@ -203,7 +224,7 @@ class DriverReadBasic(DriverStep):
 
 
 class ReadFiles(Operated):
-    """pFileAddr as the driver takes it, and what proves the right if a file leaves a choice: ``pin`` or ``key``."""
+    """``files`` is pFileAddr; ``right`` is what to prove if a file leaves a choice, ``pin`` or ``key`` (iAuthType)."""
 
     files: str
     right: Literal["pin", "key"] = "pin"
@@ -223,7 +244,7 @@ class DriverRead(DriverStep):
 
 
 class WriteFiles(Operated):
-    """pFileAddr and pWriteData as the driver takes them."""
+    """``files`` is pFileAddr, ``values`` is pWriteData."""
 
     files: str
     values: str
@@ -241,7 +262,7 @@ class DriverWrite(DriverStep):
 
 
 class OnReader(Model):
-    """The reader that iType names."""
+    """``reader`` is iType."""
 
     reader: ReaderType = "contact-first"
 
@@ -281,7 +302,7 @@ class DriverResetPin(DriverStep):
 
 
 class DriverUnblockPin(DriverStep):
-    """iUnblockPIN (PIN解锁)."""
+    """iUnblockPIN (PIN解锁): the old PIN stays valid."""
 
     verb: ClassVar[str] = "driver_unblock_pin"
     driver_unblock_pin: Operated
@@ -291,7 +312,7 @@ class DriverUnblockPin(DriverStep):
 
 
 class Payment(Operated):
-    """Amounts in yuan: the total, and what the account and the pool pay; the time YYYYMMDDhhmmss."""
+    """Amounts in yuan: the total, and what the account and the pool pay; the time is YYYYMMDDhhmmss."""
 
     total: Yuan
     account_and_pool: Yuan = 0

@@ -1,4 +1,4 @@
-"""Faults at the reader that a scenario injects: the verb ``fault`` and its vocabulary.
+"""Faults that a scenario injects: the verb ``fault`` and its vocabulary.
 
 A fault waits for a command and happens once. If no command reaches it, the
 scenario fails at its end. To add a fault, add a class to ``transport.faults``,
@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from sscard.card import Personality
 from sscard.chip.memory import Moment
 from sscard.document import Model, problem_in
 from sscard.errors import InvalidValue, suggestion
@@ -36,10 +37,14 @@ def _preset(name: str) -> str:
     return name
 
 
-def other_card(personality: str, bench: Bench) -> Connection:
+Preset = Annotated[str, AfterValidator(_preset)]
+"""The name of a built-in personality."""
+
+
+def other_card(personality: Personality, bench: Bench) -> Connection:
     """Another holder's card; it runs in this process for every transport."""
     holder = make_holder(bench.random)
-    order = make_order(preset(personality), bench.random, holder, bench.reference.city_code, ISSUED)
+    order = make_order(personality, bench.random, holder, bench.reference.city_code, ISSUED)
     chip = personalise(order, bench.keys).chip(bench.random, contact=bench.contact)
     return in_reader(chip, contact=bench.contact)
 
@@ -61,7 +66,7 @@ ALL_FAULTS: Final = (*FAULTS, *SERVICE_FAULTS)
 
 
 class FaultData(Model):
-    """One fault, and the command it waits for: the ``nth`` from here, or the ``nth`` with this INS.
+    """One fault, and the command it waits for: the ``nth`` from here, or the ``nth`` with this INS (one byte).
 
     ``removed``: the card is removed before the command, during it (the answer
     is lost), or after its answer. ``mute``: no answer until a reset. ``slow``:
@@ -81,7 +86,7 @@ class FaultData(Model):
     slow: Annotated[float, Field(gt=0, le=60)] | None = None
     truncated: Annotated[int, Field(ge=1, le=257)] | None = None
     corrupted: Annotated[int, Field(ge=-258, le=257)] | None = None
-    swapped: Annotated[str, AfterValidator(_preset)] | None = None
+    swapped: Preset | None = None
     hsm_down: Nothing | None = None
     hsm_slow: Annotated[float, Field(gt=0, le=60)] | None = None
     hsm_wrong_key: Nothing | None = None
@@ -177,7 +182,7 @@ AT: Final = {
 
 
 class FaultStep(Step):
-    """Inject a fault at the reader, at a command of a later step."""
+    """Inject a fault, at a command, an operation of the HSM or an event of the journal of a later step."""
 
     verb: ClassVar[str] = "fault"
     fault: FaultData
@@ -188,7 +193,7 @@ class FaultStep(Step):
         if wanted.name in SERVICE_FAULTS:
             armed = SERVICE_FAULTS[wanted.name](bench, getattr(wanted, wanted.name), wanted.nth, ins)
         else:
-            fault = wanted.fault(lambda personality: other_card(personality, bench))
+            fault = wanted.fault(lambda name: other_card(preset(name), bench))
             armed = bench.reader.arm(fault, nth=wanted.nth, ins=ins)
         bench.armed.append((self, armed))
         return Outcome()

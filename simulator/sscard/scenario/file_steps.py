@@ -61,6 +61,8 @@ def _sfi(text: str) -> int:
         return -1
 
 
+File = Annotated[str, AfterValidator(_file)]
+"""A file as SELECT names it."""
 Length = Annotated[int, Field(ge=0, le=255)]
 Content = Annotated[Hex, Field(min_length=1, max_length=255, repr=False)]
 Ef = Annotated[str, AfterValidator(_ef)]
@@ -75,7 +77,7 @@ class Selection(Model):
     its name in ``file``.
     """
 
-    file: Annotated[str, AfterValidator(_file)]
+    file: File
     by: Literal["fid", "child", "ef", "name"] | None = None
     next: bool = False
 
@@ -93,7 +95,7 @@ class Selection(Model):
 
 
 class Select(Step):
-    """SELECT the MF, SSSE, an EF (EF05), a FID, AID or label; ``data`` is the FCI of a DF."""
+    """SELECT (选择) the MF, SSSE, an EF (EF05), a FID, AID or label; ``data`` is the FCI of a DF."""
 
     verb: ClassVar[str] = "select"
     select: Annotated[Selection, BeforeValidator(from_word("file"))]
@@ -111,7 +113,7 @@ class Select(Step):
 
 
 class Part(Model):
-    """A part of a transparent EF: ``file`` names the EF by its SFI; without it the current EF is meant."""
+    """A part of a transparent EF, from ``offset`` in bytes; ``file`` is the EF, by default the current one."""
 
     file: Ef = ""
     offset: Annotated[int, Field(ge=0, le=0x7FFF)] = 0
@@ -139,7 +141,7 @@ class Part(Model):
 
 
 class PartToRead(Part):
-    """Which part to read; ``length`` is Le, sent as it is.
+    """Which part to read; ``length`` is Le in bytes, sent as it is.
 
     Without ``length`` the terminal asks with Le=00, and again with the length that the card names (6Cxx).
     """
@@ -148,7 +150,7 @@ class PartToRead(Part):
 
 
 class ReadBinary(Step):
-    """READ BINARY of a transparent EF."""
+    """READ BINARY (读二进制) of a transparent EF; ``data`` is the content."""
 
     verb: ClassVar[str] = "read_binary"
     read_binary: Annotated[PartToRead, BeforeValidator(from_word("file"))]
@@ -164,7 +166,7 @@ class ReadBinary(Step):
 class Record(Model):
     """Which record: by ``tag`` (with ``order``; 00: any tag), or by ``number`` (00: the current one, or a run from it).
 
-    ``file`` names the EF by its SFI; without it the current EF is meant.
+    ``file`` is the EF, by default the current one.
     """
 
     file: Ef = ""
@@ -198,8 +200,8 @@ class Record(Model):
 class ReadData(Record):
     """Which record, or with ``run`` the records from ``number`` ``to last``, or ``from last`` down to it.
 
-    ``length`` is Le, sent as it is; without it the terminal asks with Le=00, and again with the length that the card
-    names (6Cxx).
+    ``length`` is Le in bytes, sent as it is; without it the terminal asks with Le=00, and again with the length that
+    the card names (6Cxx).
     """
 
     run: Literal["to last", "from last"] | None = None
@@ -207,7 +209,7 @@ class ReadData(Record):
 
 
 class ReadRecord(Step):
-    """READ RECORD by tag, as ``read_record: 08`` or with its fields; ``data`` is the record with tag and length."""
+    """READ RECORD (读记录) by tag, as ``read_record: 08``, or with its fields; ``data`` has tag and length too."""
 
     verb: ClassVar[str] = "read_record"
     read_record: Annotated[ReadData, BeforeValidator(from_word("tag"))]
@@ -231,7 +233,7 @@ class PartToWrite(Part):
 
 
 class UpdateBinary(Step):
-    """UPDATE BINARY of a transparent EF."""
+    """UPDATE BINARY (写二进制) of a transparent EF."""
 
     verb: ClassVar[str] = "update_binary"
     update_binary: PartToWrite
@@ -253,7 +255,7 @@ class RecordToWrite(Record):
 
 
 class UpdateRecord(Step):
-    """UPDATE RECORD; a number or tag that the file does not have yet appends the record."""
+    """UPDATE RECORD (写记录); a number or tag that the file does not have yet appends the record."""
 
     verb: ClassVar[str] = "update_record"
     update_record: RecordToWrite

@@ -18,7 +18,7 @@ LABELS: Final = Phrase("write a label of the page, as sscard item shows it")
 
 
 class Consult(ServiceStep):
-    """咨询: the questions and answers of the item, without a case."""
+    """Get the questions and answers of the item, without a case."""
 
     verb: ClassVar[str] = "consult"
     consult: Nothing = ""

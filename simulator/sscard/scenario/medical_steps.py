@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from sscard.document import Model
 from sscard.driver.fields import yuan
 from sscard.errors import InvalidValue
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.expressions import Number
 from sscard.scenario.step import Count, Outcome, PinOrNone, Step
@@ -106,19 +106,28 @@ Amount = Annotated[str, BeforeValidator(_yuan_text)]
 
 
 class MedicalStep(Step):
-    """A command of the medical account; proofs of the card are checked if it accepts the command."""
+    """DF04 is selected, and the PIN verified if the card has one. Times are YYYYMMDDhhmmss, amounts yuan."""
 
     proofs: ClassVar[tuple[str, ...]] = ()
 
     def answers(self) -> dict[str, str]:
         return dict.fromkeys(self.proofs, "right") if self.sw == SW.OK else {}
 
+    def title(self) -> Sayable:
+        asked = getattr(self, self.verb)
+        amounts = [getattr(asked, name, 0) for name in ("amount", "account", "self_paid", "pool")]
+        said = " ".join((self.verb, *(yuan(amount) for amount in amounts if isinstance(amount, int) and amount)))
+        return Phrase("{command} (wrong MAC)", command=said) if getattr(asked, "mac", "right") != "right" else said
+
 
 # Load
 
 
 class LoadBegun(Model):
-    """The amount of a load in yuan, and the expected balance and load count before it."""
+    """The amount of a load in yuan, and the expected balance and load count before it.
+
+    ``key_index`` is the index of DLK in the command, ``terminal`` the terminal number.
+    """
 
     amount: Yuan
     key_index: KeyIndex = 1
@@ -128,7 +137,7 @@ class LoadBegun(Model):
 
 
 class InitializeForLoad(MedicalStep):
-    """INITIALIZE FOR LOAD (帐户划入初始化); the HSM checks MAC1."""
+    """INITIALIZE FOR LOAD (帐户划入初始化); after ``9000`` the HSM checks MAC1."""
 
     verb: ClassVar[str] = "initialize_for_load"
     proofs: ClassVar[tuple[str, ...]] = ("mac1",)
@@ -149,7 +158,7 @@ class Ending(Model):
 
 
 class CreditForLoad(MedicalStep):
-    """CREDIT FOR LOAD (帐户划入); the HSM checks the TAC."""
+    """CREDIT FOR LOAD (帐户划入); after ``9000`` the HSM checks the TAC."""
 
     verb: ClassVar[str] = "credit_for_load"
     proofs: ClassVar[tuple[str, ...]] = ("tac",)
@@ -168,7 +177,7 @@ class WholeLoad(Model):
 
 
 class Load(MedicalStep):
-    """A whole load (圈存) in DF04, selected, with the PIN verified."""
+    """A whole load (圈存): INITIALIZE FOR LOAD and CREDIT FOR LOAD."""
 
     verb: ClassVar[str] = "load"
     proofs: ClassVar[tuple[str, ...]] = ("mac1", "tac")
@@ -224,7 +233,11 @@ def _chosen(mac: bytes, which: Mac) -> bytes:
 
 
 class PurchaseBegun(Model):
-    """The amounts of a purchase in yuan; expected balance, yearly totals, settlement year and count before it."""
+    """The amounts of a purchase in yuan; expected balance, yearly totals, settlement year and count before it.
+
+    ``account`` is paid by the account (个人账户), ``self_paid`` by the holder (个人自付), ``pool`` by the fund (统筹).
+    ``key_index`` is the index of DPK in the command, ``terminal`` the terminal number.
+    """
 
     account: Yuan = 0
     self_paid: Yuan = 0
@@ -270,7 +283,7 @@ class TerminalEnding(Ending):
 
 
 class DebitForPurchase(MedicalStep):
-    """DEBIT FOR PURCHASE (医疗消费); the HSM checks TAC and MAC2."""
+    """DEBIT FOR PURCHASE (医疗消费); after ``9000`` the HSM checks TAC and MAC2."""
 
     verb: ClassVar[str] = "debit_for_purchase"
     proofs: ClassVar[tuple[str, ...]] = ("tac", "mac2")
@@ -294,7 +307,10 @@ class DebitForPurchase(MedicalStep):
 
 
 class WholePurchase(Model):
-    """The amounts of a purchase in yuan, who makes and checks the MACs, and the PIN if it must be verified."""
+    """The amounts of a purchase in yuan, who makes and checks the MACs, and the PIN if it must be verified.
+
+    ``count`` is the expected purchase count before it.
+    """
 
     account: Yuan = 0
     self_paid: Yuan = 0
@@ -309,7 +325,7 @@ class WholePurchase(Model):
 class Purchase(MedicalStep):
     """A whole purchase at a terminal (医疗消费): DF04, PIN, INITIALIZE, MAC1, DEBIT, check of MAC2 and TAC.
 
-    ``psam_code`` is the code of the PSAM's refusal, 0 for none.
+    ``psam_code`` is the code with which the PSAM refuses, 0 if it does not.
     """
 
     verb: ClassVar[str] = "purchase"

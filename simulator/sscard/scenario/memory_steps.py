@@ -51,7 +51,12 @@ def _counter(name: str) -> str:
     return name
 
 
-Steps = Annotated[list[Annotated[Any, AfterValidator(_step)]], Field(min_length=1)]
+InnerStep = Annotated[Any, AfterValidator(_step)]
+Steps = Annotated[list[InnerStep], Field(min_length=1)]
+WritePoint = Annotated[int | str, BeforeValidator(_point)]
+"""The number of a write point from now, or ``every``."""
+Counter = Annotated[str, AfterValidator(_counter)]
+"""PIN, or the name of a key."""
 
 
 class Cut(Model):
@@ -66,12 +71,12 @@ class Cut(Model):
     inserted.
     """
 
-    point: Annotated[int | str, BeforeValidator(_point)]
+    point: WritePoint
     moment: Literal["before", "during", "after"] | None = None
     first: Steps | None = None
     steps: Steps | None = None
     after: Annotated[dict[str, Steps], Field(min_length=1)] | None = None
-    spends: tuple[Annotated[str, AfterValidator(_counter)], ...] = ()
+    spends: tuple[Counter, ...] = ()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

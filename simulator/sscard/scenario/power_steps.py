@@ -9,7 +9,7 @@ from sscard.scenario.step import Nothing, Outcome, Step, without_power
 
 
 class PowerStep(Step):
-    """A step that switches the power: unless ``state`` is stated, the session's state must be reset."""
+    """Unless ``state`` is stated, the card must have forgotten what it keeps only under power: PIN, keys, challenge."""
 
     def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
         if self.state is not None or self.sw is None:
@@ -30,7 +30,7 @@ class Insert(PowerStep):
 
 
 class PowerOn(PowerStep):
-    """Only power the card on; ``data`` is the ATR."""
+    """Power the card on, and select nothing; ``data`` is the ATR."""
 
     verb: ClassVar[str] = "power_on"
     inserts: ClassVar[bool] = False

@@ -40,8 +40,12 @@ def _application(name: str) -> str:
     return name
 
 
+Application = Annotated[str, AfterValidator(_application)]
+"""The name of an application, DF01."""
+
+
 class AccountData(Model):
-    """The medical account: amounts in fen, counts, the year of the totals, the day on which a year starts (mmdd)."""
+    """The medical account: amounts in fen, counts, the year of the totals, the day on which a year starts (MMDD)."""
 
     load_count: Annotated[int, Field(ge=0, le=0xFFFF)] | None = None
     purchase_count: Annotated[int, Field(ge=0, le=0xFFFF)] | None = None
@@ -56,15 +60,15 @@ class PriorState(Model):
     """The state of the card before the first step; what is not given is that of a new card.
 
     ``tries_left`` are those of the PIN, ``key_tries`` those of the keys, one number for all versions or one for each.
-    ``card_blocked`` locks the card, ``locked`` applications. ``files`` are contents by file, ``EF07`` of SSSE or
-    ``DF03/EF05``: values by tag (``40:2`` is the second item 40), a list of records in hex, or the bytes of a
-    transparent file in hex. ``certificate_tries`` are those of the user and the administrator PIN.
+    ``card_blocked`` locks the card (卡片锁定), ``locked`` applications (应用锁定). ``files`` are contents by file,
+    ``EF07`` of SSSE or ``DF03/EF05``: values by tag (``40:2`` is the second item 40), a list of records in hex, or the
+    bytes of a transparent file in hex. ``certificate_tries`` are those of the user and the administrator PIN.
     """
 
     tries_left: Tries | None = None
     key_tries: dict[KeyName, KeyTries] = Field(default_factory=dict)
     card_blocked: bool = False
-    locked: tuple[Annotated[str, AfterValidator(_application)], ...] = ()
+    locked: tuple[Application, ...] = ()
     files: dict[str, Any] = Field(default_factory=dict)
     account: AccountData = AccountData()
     certificate_tries: KeyTries | None = None

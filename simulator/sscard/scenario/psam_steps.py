@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from functools import partial
 from typing import Annotated, ClassVar, Literal
@@ -19,7 +20,7 @@ from sscard.psam.keys import CARD_KEYS, PURCHASE_KEY
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.medical_steps import PsamCode
 from sscard.scenario.station import PsamKeys
-from sscard.scenario.step import Hex, Outcome, PinOrNone, Step, Texts
+from sscard.scenario.step import Hex, Mismatch, Outcome, PinOrNone, Step, Texts, View
 from sscard.standard.apdu import SW, split
 from sscard.standard.tree import FileSpec, Structure
 from sscard.terminal import flows
@@ -49,9 +50,11 @@ KeyNames = Annotated[Texts, AfterValidator(_key_names)]
 class PsamData(Model):
     """The PSAM in the terminal's slot; ``none`` is an empty slot.
 
-    ``terminal_number`` begins with the city code of the PSAM; default: the city
-    of the card. ``missing`` are keys of the card that the PSAM lacks,
-    ``foreign`` those that come from another issuer.
+    ``level`` is that of its keys (部级, 省级, 市级). ``terminal_number`` begins
+    with the city code of the PSAM; default: the city of the card. ``missing``
+    are keys of the card that the PSAM lacks, ``foreign`` those that come from
+    another issuer. ``sm4: no``: it computes 3DES only. ``stk_enciphers: no``:
+    its STK makes MACs only, so that it cannot reset a PIN.
     """
 
     level: Level | Literal["none"] = "province"
@@ -96,12 +99,16 @@ class PsamApdu(Step):
 
 
 class RightsStep(Step):
-    """A step whose keys are proven by HSM or PSAM; ``psam_code`` is the code of the PSAM's refusal, 0 for none."""
+    """``psam_code`` is the code with which the PSAM refuses, 0 if it does not."""
 
     psam_code: PsamCode = 0
 
     def answers(self) -> dict[str, str]:
         return {"psam_code": str(self.psam_code)}
+
+    def title(self) -> Sayable:
+        asked = getattr(self, self.verb)
+        return f"{self.verb} {asked.file} {asked.by}" if isinstance(asked, FileData) else f"{self.verb} {asked}"
 
     def ask(self, bench: Bench, by: By, flow: Flow[dict[str, str]]) -> Outcome:
         """The outcome of a flow on the inserted card."""
@@ -120,7 +127,7 @@ class RightsStep(Step):
 
 
 class InternalAuthentication(RightsStep):
-    """Internal authentication (内部认证) at the terminal: ``genuine`` or ``not genuine``."""
+    """Internal authentication (内部认证) at the terminal: the HSM or the PSAM finds the card ``genuine`` or not."""
 
     verb: ClassVar[str] = "check_genuine"
     check_genuine: Literal["hsm", "psam"]
@@ -145,8 +152,12 @@ def _file(name: str) -> str:
     return name.replace(" ", "")
 
 
+DfAndEf = Annotated[str, AfterValidator(_file)]
+"""A file as DF03 EF05."""
+
+
 class FileData(Model):
-    """A file and the rights to use it.
+    """A file, as DF03 EF05, and the rights to use it, proven ``by`` the HSM or the PSAM.
 
     ``rights`` are what the terminal proves: ``none``, ``pin``, ``key``, or both
     in this order; by default what the file requires, with its key if there is a
@@ -155,7 +166,7 @@ class FileData(Model):
     file has none.
     """
 
-    file: Annotated[str, AfterValidator(_file)]
+    file: DfAndEf
     by: By = "hsm"
     rights: Rights | None = None
     key: str = ""
@@ -227,17 +238,21 @@ class ReadFile(RightsStep):
             yield from asked.prove(bench, read_access(spec.read_rule, by))
             text = yield from read_file(bench.terminal.card, spec, asked.address())
             found = text.removesuffix("|$").split("|")[1:]
-            shown = [
-                expected if expected == ANY else value for expected, value in zip(asked.values, found, strict=False)
-            ]
-            return {"values": "|".join([*shown, *found[len(shown) :]]) if asked.values != (ANY,) else ANY}
+            return {"values": "|".join(found)}
 
         return self.ask(bench, asked.by, read())
 
-    def answers(self) -> dict[str, str]:
-        answers = super().answers()
-        refused = self.psam_code or self.sw != SW.OK
-        return answers if refused else answers | {"values": "|".join(self.read_file.values)}
+    def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
+        found = super().check(before, after, outcome)
+        expected = self.read_file.values
+        if "values" not in outcome.reported or expected == (ANY,):
+            return found
+        held = outcome.reported["values"].split("|")
+        fits = [one in (ANY, other) for one, other in zip(expected, held, strict=False)]
+        if len(expected) != len(held) or not all(fits):
+            write = json.dumps(held, ensure_ascii=False)
+            found.append(Mismatch("values", "|".join(expected), "|".join(held) or Phrase("nothing"), write=write))
+        return found
 
 
 class WriteData(FileData):

@@ -203,13 +203,10 @@ class _Reading:
         with self.caught():
             groups = read_groups(document, self.folder)
         variables = read_variables(document)
-        needs = Needs()
-        with self.caught():
-            needs = read_needs(document.part(("needs",))) if "needs" in document.content else needs
         rows: list[Row | None] = [None]
         if "with" in document.content:
             rows = [*table_rows(document.part(("with",)), self.folder)]
-        head = _Head(document, written, needs, groups)
+        head = _Head(document, written, groups)
         for row in rows:
             places = [Phrase("row {row}, {place}", row=row.name, place=row.place)] if row else []
             errors = len(self.known)
@@ -264,7 +261,8 @@ class _Reading:
         names = Names(product)
         card = section.as_model(CardData, names).beside(self.folder)
         check_state(section, card, product)
-        unmet = head.needs.unmet(product, card.interface)
+        needs = read_needs(head.section("needs", scope))
+        unmet = needs.unmet(product, card.interface)
         same = next((other for other in others if other.names and not other.names.used), None)
         parts, steps = (same.parts, same.steps) if same else self._steps(head, scope, names)
         written, service = head.written, head.section("service", scope)
@@ -282,7 +280,7 @@ class _Reading:
             covers=written.covers,
             severity=written.severity,
             known_issue=written.known_issue,
-            needs=head.needs,
+            needs=needs,
             row=row.name if row else "",
             source=head.document.source,
             group=self.group,
@@ -292,7 +290,7 @@ class _Reading:
             parts=parts,
             document=head.document,
             names=names,
-            service=service.as_model(ServiceData, report=self._reporting).loaded(self.folder),
+            service=service.as_model(ServiceData, report=self._reporting).loaded(self.folder, service),
             files=tuple(self.folder / name for name in head.files(section, service)),
             misfit=head.document.error(("needs",), unmet, _OTHER_CARD) if unmet else None,
         )
@@ -321,7 +319,6 @@ class _Head:
 
     document: Document
     written: Any  # None if its fields are wrong
-    needs: Needs
     groups: dict[str, GroupAt]
 
     @property

@@ -7,7 +7,8 @@ arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from inspect import cleandoc
 from types import UnionType
@@ -16,12 +17,23 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Union, get_args, 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from sscard.document import Model
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import EITHER, Phrase, Sayable
+from sscard.scenario.account_steps import Day
+from sscard.scenario.card_steps import AskedTries
 from sscard.scenario.cards import CardData
+from sscard.scenario.driver_call_steps import FunctionName
+from sscard.scenario.driver_steps import DriverStep
 from sscard.scenario.expressions import Number, number_names
-from sscard.scenario.faults import ALL_FAULTS, FaultData
+from sscard.scenario.faults import ALL_FAULTS, FaultData, Preset
+from sscard.scenario.file_steps import Ef, File
+from sscard.scenario.medical_steps import Amount, Time, Yuan
+from sscard.scenario.memory_steps import Counter, InnerStep, WritePoint
+from sscard.scenario.prior_state import Application
+from sscard.scenario.psam_steps import DfAndEf
 from sscard.scenario.service_host import ServiceData
+from sscard.scenario.service_step import ServiceStep
 from sscard.scenario.step import (
     Captures,
     Duration,
@@ -35,7 +47,6 @@ from sscard.scenario.step import (
     State,
     StatusWord,
     Step,
-    all_words,
     authenticated_keys,
 )
 from sscard.scenario.verbs import STEPS
@@ -51,13 +62,18 @@ class Row(NamedTuple):
 
 def documentation() -> Iterator[str]:
     """Every text of the reference that is translated, for the catalog."""
-    models: tuple[type[BaseModel], ...] = (*STEPS, Step, CardData, ServiceData, FaultData)
+    models: tuple[type[BaseModel], ...] = (*STEPS, *SHARED, Step, CardData, ServiceData, FaultData)
     for model in models:
         yield from _docs(model)
 
 
 def _docs(model: type[BaseModel]) -> Iterator[str]:
-    yield _doc(model)
+    """The texts of a model, of the models that it extends up to those of ``SHARED``, and of those of its fields."""
+    for extended in model.__mro__:
+        if extended is not model and extended in ENDS:
+            break
+        if extended.__dict__.get("__doc__"):
+            yield _doc(extended)
     for found in model.model_fields.values():
         for inner in _models(found.annotation):
             yield from _docs(inner)
@@ -111,12 +127,19 @@ def _kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> Sayable:
         kinds = [_kind(each, metadata) for each in arguments if each is not type(None)]
         return Phrase.joined(EITHER, kinds)
     known = next((NAMED[function] for function in map(_function, metadata) if function in NAMED), None)
-    kind = known or _plain(annotation, origin, arguments)
+    kind = known or _digits(metadata) or _plain(annotation, origin, arguments)
     limits = {name: getattr(each, name) for each in _flat(metadata) for name in (*LOW, *HIGH) if hasattr(each, name)}
     low, high = (next((limits[name] for name in names if name in limits), None) for names in (LOW, HIGH))
     if low is None or high is None:
         return kind
     return Phrase("{kind}, {low}–{high}", kind=kind, low=str(low), high=str(high))
+
+
+def _digits(metadata: tuple[Any, ...]) -> Phrase | None:
+    """The number of digits that a pattern demands."""
+    patterns = [pattern for each in _flat(metadata) if (pattern := getattr(each, "pattern", None))]
+    found = DIGITS.search(patterns[0]) if patterns else None
+    return Phrase("{count} digits", count=int(found[1]) + patterns[0].count("[1-9]")) if found else None
 
 
 def _plain(annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Sayable:
@@ -153,16 +176,32 @@ _TYPES: Final[tuple[tuple[Any, Phrase], ...]] = (
     (StatusWord, Phrase("status word, 63C(max - 1), a choice, or none")),
     (KeyName, Phrase("name of a key")),
     (KeyTries, Phrase("tries left, one number per version")),
+    (AskedTries, Phrase("tries left, or none")),
     (State, Phrase("words of a state")),
     (Nothing, Phrase("no value")),
     (Captures, Phrase("names, each with data[0:8], sw, tries or a reported value")),
     (Duration, Phrase("time, 200 ms or 1.5 s")),
     (Number, Phrase("whole number, or an expression")),
+    (Yuan, Phrase("amount in yuan, 12.34")),
+    (Amount, Phrase("amount in yuan, 12.34")),
+    (Time, Phrase("time, YYYYMMDDhhmmss")),
+    (Day, Phrase("day, MMDD")),
+    (File, Phrase("MF, SSSE, an EF, a FID or AID in hex digits, or the label of an application")),
+    (Ef, Phrase("EF01 to EF1E")),
+    (DfAndEf, Phrase("DF and EF, DF03 EF05")),
+    (InnerStep, Phrase("step")),
+    (WritePoint, Phrase("whole number from 0, or every")),
+    (Counter, Phrase("PIN, or the name of a key")),
+    (Preset, Phrase("name of a personality")),
+    (Application, Phrase("name of an application, DF01")),
+    (FunctionName, Phrase("function of LD/T 33")),
 )
 NAMED: Final[dict[Any, Phrase]] = {_mark(annotated): said for annotated, said in _TYPES}
 """What a field is, by the function that validates it."""
 LOW: Final = ("ge", "gt", "min_length")
 HIGH: Final = ("le", "lt", "max_length")
+DIGITS: Final = re.compile(r"\[[01]-9\]\{([0-9]+)\}")
+"""The part of a pattern that demands digits."""
 PLAIN: Final = {
     "int": Phrase("whole number"),
     "float": Phrase("number"),
@@ -179,16 +218,20 @@ def summary(verb: type[Step]) -> str:
     return say(Phrase(_doc(verb))).partition("\n\n")[0].replace("\n", " ")
 
 
-def verb_rows(verb: type[Step]) -> list[Row]:
-    """The fields of a verb that not every step has; the verb itself first."""
-    own = [name for name in verb.model_fields if name not in Step.model_fields]
-    return rows_of(verb, tuple(sorted(own, key=lambda name: name != verb.verb)))
+def shared_model(verb: type[Step]) -> type[Step] | None:
+    """The model with the expectations that a verb shares with others, besides those of every step."""
+    return next((model for model in SHARED if issubclass(verb, model)), None)
 
 
 def verb_page(verb: type[Step], example: str = "", statuses: str = "") -> str:
     """A verb in Markdown: what it does, its fields, an example and the status words of the commands it sends."""
+    shared = shared_model(verb)
+    known = {*Step.model_fields, *(shared.model_fields if shared else ())}
+    own = sorted((name for name in verb.model_fields if name not in known), key=lambda name: name != verb.verb)
     texts = [f"### {verb.verb}", *dict.fromkeys(say(Phrase(text)) for text in _docs(verb))]
-    texts.append(table(verb_rows(verb)))
+    texts.append(_table(rows_of(verb, tuple(own))))
+    if shared:
+        texts.append(_("Expects too: {fields}", fields=_code(_own_fields(shared))))
     if example:
         texts.append(f"```yaml\n{example}\n```")
     if statuses:
@@ -196,38 +239,95 @@ def verb_page(verb: type[Step], example: str = "", statuses: str = "") -> str:
     return "\n\n".join(texts) + "\n"
 
 
-def markdown(examples: dict[str, str], statuses: dict[str, str]) -> str:
-    """The whole reference; ``examples`` and ``statuses`` by verb."""
-    common = rows_of(Step, tuple(Step.model_fields))
+def common_page(verb: type[Step]) -> str:
+    """What every step with a verb may expect, in Markdown."""
+    return "\n\n".join(_expectations(model) for model in (shared_model(verb), Step) if model) + "\n"
+
+
+def _own_fields(model: type[Step]) -> list[str]:
+    return [name for name in model.model_fields if model is Step or name not in Step.model_fields]
+
+
+def _expectations(model: type[Step]) -> str:
+    title = say(SHARED.get(model, EVERY))
+    return "\n\n".join((f"## {title}", say(Phrase(_doc(model))), _table(rows_of(model, tuple(_own_fields(model))))))
+
+
+def markdown(examples: dict[str, str], statuses: dict[str, str], points: dict[str, str]) -> str:
+    """The whole reference; ``examples`` and ``statuses`` by verb, ``points`` (write points) by command."""
+    written = [f"| {command} | {count} |" for command, count in points.items()]
     parts = [
         f"# {_('Scenario language: reference')}",
         _("Generated from the models of the steps: `python tools/scenarios_page.py`."),
-        f"## {_('Expectations of every step')}",
-        say(Phrase(_doc(Step))),
-        table(common),
+        _("`sscard scenario verbs VERB` prints the part of a verb."),
+        f"## {_('Verbs')}",
+        "\n".join(
+            [f"| {_('verb')} | {_('what it does')} |", "|---|---|"]
+            + [f"| [`{verb.verb}`](#{verb.verb}) | {summary(verb)} |" for verb in STEPS]
+        ),
+        _expectations(Step),
+        *map(_expectations, SHARED),
         f"## {_('Words of a state')}",
-        ", ".join(f"`{word}`" for word in all_words()),
+        "\n".join(
+            [f"| {_('word')} | {_('meaning')} |", "|---|---|"]
+            + [f"| {word} | {say(meaning)} |" for word, meaning in STATE_WORDS.items()]
+        ),
         f"## {_('Names in expressions')}",
-        ", ".join(f"`{name}`" for name in number_names()),
+        say(IN_EXPRESSIONS),
+        _code(number_names()),
         f"## {_('Keys')}",
-        ", ".join(f"`{key}`" for key in authenticated_keys()),
-        f"## {_('The card')}",
-        say(Phrase(_doc(CardData))),
-        table(rows_of(CardData, tuple(CardData.model_fields))),
-        f"## {_('The service')}",
-        say(Phrase(_doc(ServiceData))),
-        table(rows_of(ServiceData, tuple(ServiceData.model_fields))),
+        _code(authenticated_keys()),
+        *_section(_("The card"), CardData),
+        *_section(_("The service"), ServiceData),
+        f"## {_('Write points')}",
+        say(AT_WRITE_POINTS),
+        "\n".join([f"| {_('command')} | {_('write points')} |", "|---|---|", *written]),
         f"## {_('Faults')}",
         say(Phrase(_doc(FaultData))),
-        ", ".join(f"`{name}`" for name in ALL_FAULTS),
-        f"## {_('Verbs')}",
+        _code(ALL_FAULTS),
+        f"## {_('Fields of each verb')}",
     ]
     parts += [verb_page(verb, examples.get(verb.verb, ""), statuses.get(verb.verb, "")).rstrip() for verb in STEPS]
     return "\n\n".join(parts) + "\n"
 
 
-def table(rows: list[Row]) -> str:
-    """Fields as a table in Markdown."""
+def _section(title: str, model: type[BaseModel]) -> tuple[str, ...]:
+    texts = [say(Phrase(text)) for text in _docs(model)]
+    return (f"## {title}", *dict.fromkeys(texts), _table(rows_of(model, tuple(model.model_fields))))
+
+
+def _code(words: Iterable[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)
+
+
+def _table(rows: list[Row]) -> str:
     head = [f"| {_('field')} | {_('value')} | {_('default')} |", "|---|---|---|"]
     lines = [f"| `{row.name}` | {say(row.kind)} | {row.default or _('required')} |" for row in rows]
     return "\n".join([*head, *lines])
+
+
+EVERY: Final = Phrase("Expectations of every step")
+SHARED: Final[dict[type[Step], Phrase]] = {
+    ServiceStep: Phrase("Expectations of the steps of the service"),
+    DriverStep: Phrase("Expectations of the steps of the driver"),
+}
+"""The models of steps with expectations that many verbs share, and the titles of their parts."""
+ENDS: Final = (Model, Step, *SHARED)
+IN_EXPRESSIONS: Final = Phrase(
+    "A number may be computed with `+`, `-`, `*` and parentheses from the choices of the card; `max` is `pin_tries`."
+)
+AT_WRITE_POINTS: Final = Phrase(
+    "Non-volatile memory changes in write points. `cut_power` and `fail_memory` count them from 0, over all "
+    "commands that follow. The table has the most that one command reaches in the built-in suite."
+)
+STATE_WORDS: Final[dict[str, Phrase]] = {
+    "`off`": Phrase("the card has no power"),
+    "`no-pin`": Phrase("no PIN is set"),
+    "`blocked`": Phrase("the PIN is blocked: no tries left"),
+    "`card-blocked`": Phrase("the card is locked (卡片锁定)"),
+    "`DF01-blocked`": Phrase("an application is locked (应用锁定), here DF01"),
+    "`verified`": Phrase("the PIN is verified"),
+    "`challenge`": Phrase("a challenge of GET CHALLENGE waits for its use"),
+    "`PUK`": Phrase("a key is authenticated, here PUK; every name under Keys"),
+    "`ready`": Phrase("under power, and no other word applies; never with other words"),
+}

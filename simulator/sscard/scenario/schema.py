@@ -17,6 +17,7 @@ from sscard.scenario.cards import CardData
 from sscard.scenario.faults import FAULTS
 from sscard.scenario.needs import INTERFACES, MEMORY_FAULTS
 from sscard.scenario.reader import Written
+from sscard.scenario.service_host import ServiceData
 from sscard.scenario.step import READY, KeyName, State, Step, all_words, authenticated_keys
 from sscard.scenario.verbs import VERBS
 from sscard.standard.choices import CHOICES
@@ -39,6 +40,7 @@ def scenario_schema() -> Schema:
         "proves": both,
         "tags": _one_or_more({"type": "string"}),
         "card": _model(CardData),
+        "service": _service(),
         "needs": _needs(),
         "variables": {"type": "object"},
         "groups": {"type": "object", "additionalProperties": group},
@@ -86,10 +88,10 @@ def of_type(annotation: Any, *metadata: Any) -> Schema:
         return {"type": "array"}
     if origin is dict:
         names = of_type(arguments[0])
-        return {"type": "object", **({"propertyNames": names} if names != SCALAR else {})}
+        return {"anyOf": [{"type": "object", **({"propertyNames": names} if names != SCALAR else {})}, PLACEHOLDER]}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         has_short_form = any(isinstance(each, BeforeValidator) for each in metadata)
-        return {"anyOf": [_model(annotation), SCALAR]} if has_short_form else _model(annotation)
+        return {"anyOf": [_model(annotation), SCALAR if has_short_form else PLACEHOLDER]}
     if isinstance(annotation, type) and issubclass(annotation, StrEnum):
         return _words([each.value for each in annotation])
     return SCALAR
@@ -101,6 +103,13 @@ def _state() -> Schema:
 
 _KNOWN: Final = ((State, "state"), (KeyName, "key"))
 """Types that are checked by functions, and where the schema has the words that these allow."""
+
+
+def _service() -> Schema:
+    """Without the fields of the policy, of which a scenario states some and the built-in policy has the others."""
+    schema = _model(ServiceData)
+    schema["properties"]["policy"] = {"type": ["object", "string"]}
+    return schema
 
 
 def _needs() -> Schema:

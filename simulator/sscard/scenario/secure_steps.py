@@ -35,7 +35,11 @@ def from_word(field: str) -> Callable[[Any], Any]:
 
 
 class ChallengeData(Model):
-    """Over which challenge of the card a proof or a MAC is computed: a new one of ``challenge_length`` bytes."""
+    """Over which challenge of the card a proof or a MAC is computed.
+
+    ``fresh``: a new one of ``challenge_length`` bytes, by GET CHALLENGE; ``last``: the last one again; ``none``: eight
+    zero bytes, without GET CHALLENGE.
+    """
 
     challenge: ChallengeUse = "fresh"
     challenge_length: Annotated[int, Field(ge=0, le=255)] = CHALLENGE_LENGTH
@@ -65,7 +69,7 @@ class Authentication(ChallengeData):
 
 
 class Authenticate(Step):
-    """EXTERNAL AUTHENTICATION of one of the issuer's keys."""
+    """EXTERNAL AUTHENTICATION (外部认证): prove one of the issuer's keys to the card."""
 
     verb: ClassVar[str] = "authenticate"
     authenticate: Authentication
@@ -121,14 +125,14 @@ def _altered(data: bytes, place: int) -> bytes:
 
 
 class CardProof(Model):
-    """How the card proves itself: the key version in the 17th byte, left out by default, and whether it succeeds."""
+    """The key version in the 17th byte, left out by default, and whether the proof of the card is right."""
 
     version: Version | None = None
     proof: Right = "right"
 
 
 class InternalAuthenticate(Step):
-    """INTERNAL AUTHENTICATION: the card proves IRK, and the HSM checks its answer, if it is ``9000``."""
+    """INTERNAL AUTHENTICATION (内部认证): the card proves its key IRK; after ``9000`` the HSM checks the proof."""
 
     verb: ClassVar[str] = "internal_authenticate"
     internal_authenticate: Annotated[CardProof, BeforeValidator(from_word("version"))]
@@ -159,7 +163,7 @@ class InternalAuthenticate(Step):
 
 
 class SafeMessage(ChallengeData):
-    """How a command with a MAC is made.
+    """How the MAC of a command is made.
 
     ``key`` is the STK that makes the MAC, by default that of the current DF or of SSSE as the command demands.
     ``wrong_byte`` is the byte of a wrong MAC that differs, from 1 to 4.
@@ -173,9 +177,9 @@ class SafeMessage(ChallengeData):
 class ResetOrUnblock(SafeMessage):
     """The parts of a PIN CHANGE/UNBLOCK.
 
-    ``pin`` is 4–16 digits or empty (a block without a PIN), ``pin_bytes`` is up
-    to 8 arbitrary bytes, ``enciphered`` is sent in place of the enciphered block; without them the command has no
-    enciphered part.
+    ``p2`` is 00 to unblock (解锁), 01 to reset (重置) with a new PIN. ``pin`` is 4–16 digits or empty (a block without
+    a PIN), ``pin_bytes`` up to 8 arbitrary bytes, ``enciphered`` is sent in place of the enciphered block; without
+    them the command has no enciphered part.
     """
 
     p2: Annotated[Hex, Field(min_length=1, max_length=1)]
@@ -198,7 +202,7 @@ class ResetOrUnblock(SafeMessage):
 
 
 class PinChangeUnblock(Step):
-    """Only PIN CHANGE/UNBLOCK, without authenticating the PUK first."""
+    """Only PIN CHANGE/UNBLOCK (个人密码修改/解锁), without authenticating the PUK first."""
 
     verb: ClassVar[str] = "pin_change_unblock"
     pin_change_unblock: ResetOrUnblock

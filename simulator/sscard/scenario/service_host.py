@@ -12,8 +12,8 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, WrapValidator
 
-from sscard.document import Model, parse_document
-from sscard.errors import InvalidValue, suggestion
+from sscard.document import Document, Model, parse_document
+from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Place
 from sscard.issuer.lookup import find_place
@@ -74,15 +74,31 @@ class ServiceData(Model):
     clock: Annotated[datetime, BeforeValidator(read_time)] | None = None
     journal: Literal["memory", "sqlite"] = "memory"
 
-    def loaded(self, folder: Path) -> ServiceData:
-        """The data with the policy file, whose path is relative to ``folder``, read and the place file found."""
+    def loaded(self, folder: Path, section: Document) -> ServiceData:
+        """The data with the policy file read and the place file found, whose paths are relative to ``folder``.
+
+        ``section`` is the part of the scenario file that names them, for the place of an error.
+        """
         changes: dict[str, Any] = {}
         if isinstance(self.policy, str):
-            changes["policy"] = load_policy(folder / self.policy)
+            with _named_in(section, "policy"):
+                changes["policy"] = load_policy(folder / self.policy)
         if self.place is not None and Path(self.place).suffix:
             changes["place"] = str(folder / self.place)
-            find_place(changes["place"])
+            with _named_in(section, "place"):
+                find_place(changes["place"])
         return self.model_copy(update=changes)
+
+
+@contextmanager
+def _named_in(section: Document, field: str) -> Iterator[None]:
+    """Give the error of a file that cannot be read the place that names the file."""
+    try:
+        yield
+    except InputError as error:
+        if error.line:
+            raise
+        raise section.error((field,), error.said, error.remedy) from None
 
 
 BUILTIN_SERVICE: Final = ServiceData()

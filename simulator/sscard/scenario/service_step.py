@@ -48,10 +48,13 @@ ERRORS: Final[dict[type[Exception], ServiceError]] = {
 
 
 class ServiceStep(Step):
-    """A step of the service, and what it expects of the case besides its stage; what is not stated is not compared.
+    """Steps of the service expect of the case, besides its stage, what they state; nothing else is compared.
 
     ``says`` are texts that the notice for the citizen must contain. ``acts``
-    are the kinds of the events that the step writes. ``error`` is why the
+    are the events that the step writes into the journal, in order. ``due`` is
+    the day of the deadline, ``certain`` if the calendar of its year is known,
+    ``overdue`` if it has passed. ``handling`` is the channel that operates the
+    card; ``in_doubt``: the result of an operation is not known. ``error`` is why the
     service did nothing: ``wrong-stage``, ``overtaken`` by another process,
     ``journal`` or ``hsm`` not available. ``cases`` counts the cases so far.
     """
@@ -149,7 +152,7 @@ def _yes(value: bool | None) -> str | None:
 
 
 class Examined(ServiceStep):
-    """A step that ends in acceptance (受理), a supplement notice (一次性告知补正) or a refusal (不予受理)."""
+    """Ends in acceptance (受理), a notice of ``missing`` papers (补正), or a refusal (不予受理) for ``grounds``."""
 
     stage: Stage | None = Stage.ACCEPTED
     grounds: tuple[Rule, ...] = ()

@@ -46,9 +46,9 @@ NO_TIME: Final = Phrase("write a time to pass: +3d, +2h or +30m; or a date: 2026
 
 
 class ApplicationData(Model):
-    """The application; without ``reason``, the item does not accept the stated reason.
+    """The application. Without ``reason``, the applicant states one that the item does not accept.
 
-    ``handling`` is the channel that operates the card, if it is another one.
+    ``handling`` is the channel that operates the card, by default ``channel``.
     ``key`` is the idempotency key. ``card`` says whether the card, if it is one
     of the papers, is read; ``unread`` as of a citizen who applies from home.
     """
@@ -63,7 +63,7 @@ class ApplicationData(Model):
 
 
 class Apply(Examined):
-    """收件 and 受理: the card, if it is one of the papers, is read and removed again.
+    """Submit an application; the card, if it is one of the papers, is read and removed again.
 
     With the key of a case that was opened before, that case is continued.
     """
@@ -89,7 +89,7 @@ class Apply(Examined):
 
 
 class Accept(Examined):
-    """受理: examine a case that was received, as after an interruption between intake and acceptance."""
+    """Examine a case that was received, as after an interruption between intake and acceptance."""
 
     verb: ClassVar[str] = "accept"
     accept: Nothing = ""
@@ -105,7 +105,7 @@ class Supplemented(Model):
 
 
 class Supplement(Examined):
-    """补正: submit missing papers."""
+    """Submit missing papers."""
 
     verb: ClassVar[str] = "supplement"
     supplement: Supplemented
@@ -119,7 +119,7 @@ class Supplement(Examined):
 
 
 class HandOver(ServiceStep):
-    """转办: let another channel operate the card; ``possible: no`` if the case's channel may not hand over to it."""
+    """Let another channel operate the card; ``possible: no`` if the case's channel may not hand over to it."""
 
     verb: ClassVar[str] = "hand_over"
     hand_over: Channel
@@ -154,7 +154,7 @@ class Present(Examined):
 
 
 class NewPin(Model):
-    """The new PIN, for a change the old one, and the idempotency key of the operation."""
+    """The new PIN, for a change also the old one, and the idempotency key of the operation."""
 
     new: Pin = Field(repr=False)
     old: PinOrNone = Field(default="", repr=False)
@@ -198,7 +198,7 @@ class Resume(ServiceStep):
 
 
 class Complete(ServiceStep):
-    """办结: the citizen tries the new PIN and gets the result notice."""
+    """Complete the case: the citizen tries the new PIN and gets the result notice."""
 
     verb: ClassVar[str] = "complete"
     complete: Annotated[Pin, Field(repr=False)]
@@ -212,7 +212,7 @@ class Complete(ServiceStep):
 
 
 class Abandon(ServiceStep):
-    """Close a case that is not continued."""
+    """Close a case that is not continued (终止)."""
 
     verb: ClassVar[str] = "abandon"
     abandon: Nothing = ""
@@ -223,7 +223,7 @@ class Abandon(ServiceStep):
 
 
 class Pharmacy(ServiceStep):
-    """Try the PIN at a pharmacy (到药店测试密码): pay one fen with it; ``passed: no`` if an initial PIN may not pay."""
+    """Try the PIN at a pharmacy: pay one fen with it; ``passed: no`` if an initial PIN may not pay."""
 
     verb: ClassVar[str] = "pharmacy"
     pharmacy: Annotated[Pin, Field(repr=False)]
@@ -299,7 +299,7 @@ class TakeCard(ServiceStep):
 
     def serve(self, bench: Bench) -> Outcome:
         bench.remove()
-        personality = bench.chip.profile.personality.name
+        personality = bench.chip.profile.personality
         own = self.take_card == "own"
         bench.reader.insert(bench.own_card if own else other_card(personality, bench))
         return Outcome()

@@ -280,7 +280,12 @@ class Mismatch:
 
 
 class Step(Model):
-    """A step with the expectations common to all steps."""
+    """What a step expects: success (9000) unless it states ``sw``, and that what it does not mention stays as it was.
+
+    ``sw`` is ``none`` if the card must not answer. ``tries`` are those left of the PIN, ``key_tries`` of keys,
+    ``certificate_tries`` of the user and the administrator PIN, ``state`` is the whole state, all after the step.
+    ``capture`` keeps values under names, which later steps write as `${name}`. ``note`` is a comment.
+    """
 
     verb: ClassVar[str]
     inserts: ClassVar[bool] = True

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from sscard.document import Model
 from sscard.errors import InvalidValue
 from sscard.i18n.phrase import Phrase
-from sscard.scenario.card_steps import NO_PIN_NEEDED, asked_tries
+from sscard.scenario.card_steps import NO_PIN_NEEDED, AskedTries
 from sscard.scenario.context import Bench
 from sscard.scenario.power_steps import PowerStep
 from sscard.scenario.step import Count, Outcome, PinOrNone, Step, Texts
@@ -45,7 +45,9 @@ class Rules(Model):
     """Which cards the terminal serves (default: all) and the expected findings (default: no findings).
 
     ``blacklisted`` are ranges of card numbers, such as A00000000-A00000099.
-    ``today`` is the day at the terminal.
+    ``bodies`` (发卡机构), ``categories`` and ``versions`` are those that the
+    terminal accepts, as in EF05. ``today`` is the day at the terminal,
+    ``tries_left`` the tries that it must read.
     """
 
     blacklisted: tuple[Annotated[str, Field(pattern="^[0-9A-Z]{9}-[0-9A-Z]{9}$")], ...] = ()
@@ -54,7 +56,7 @@ class Rules(Model):
     versions: Texts | None = None
     today: date = TODAY
     findings: tuple[FindingName, ...] = ()
-    tries_left: Annotated[str, AfterValidator(asked_tries)] | None = None
+    tries_left: AskedTries | None = None
 
     def terminal_rules(self) -> TerminalRules:
         """The rules in the terminal's form."""
@@ -91,7 +93,9 @@ class Torn(Model):
     """The operation without an answer, and the expected result of recovery.
 
     ``old`` and ``new`` are the PINs of a change, ``new`` that of a reset,
-    ``count`` is the count of a purchase.
+    ``count`` is the count of a purchase. ``standing``: the operation is
+    ``done`` or ``not done``, the PIN is blocked, another card was inserted, or
+    the card cannot show which (``undecided``).
     """
 
     operation: Literal["change", "reset", "unblock", "purchase"]
@@ -119,7 +123,7 @@ class Torn(Model):
 
 
 class Recover(PowerStep):
-    """Re-insert the card after a tear (防拔) and let the terminal determine the result."""
+    """Insert the card again after a tear (防拔); the terminal finds out whether the operation was done."""
 
     verb: ClassVar[str] = "recover"
     recover: Torn

@@ -37,9 +37,15 @@ def in_process(issuing: Issuing = OWN) -> Iterator[Link]:
 
 
 @contextmanager
-def in_workers(count: int, issuing: Issuing = OWN, *, events: bool = True) -> Iterator[Link]:
-    """In ``count`` processes; without ``events``, results that passed come without their exchanges."""
-    with Workers(partial(_runner, issuing), events=events) as workers:
+def in_workers(
+    count: int, scenarios: Sequence[Scenario], issuing: Issuing = OWN, *, events: bool = True
+) -> Iterator[Link]:
+    """In ``count`` processes; without ``events``, results that passed come without their exchanges.
+
+    A process with an HSM is no copy of this one, because libraries of tokens cannot be copied.
+    """
+    opened = partial(_runner, issuing)
+    with Workers(count, scenarios, opened, events=events, fork=not issuing.hsm) as workers:
         yield Link(workers.run, count)
 
 

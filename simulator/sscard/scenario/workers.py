@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import pickle
 import signal
+import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from io import BytesIO
 from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sscard.errors import PhrasedError
 from sscard.i18n.phrase import Phrase, Sayable
@@ -38,21 +40,37 @@ class WorkerDied(PhrasedError):
 
 
 class Workers:
-    """Worker processes, started when they are needed: one for each thread that calls ``run`` at a time.
+    """Worker processes: one for each thread that calls ``run`` at a time.
 
-    Without ``events``, a result that passed comes without the exchanges of its
-    steps. Leaving the context ends the processes, also those that are at work.
+    ``scenarios`` are those that will be run. Without ``events``, a result that
+    passed comes without the exchanges of its steps. Leaving the context ends the
+    processes, also those that are at work.
+
+    If ``fork`` is set, and this process has no other thread, Linux starts
+    ``count`` processes as copies of it, which have imported everything and know
+    the scenarios. Otherwise, and in place of one that died, a new process is
+    started when it is needed.
     """
 
-    def __init__(self, opened: Opened, *, events: bool) -> None:
+    def __init__(
+        self, count: int, scenarios: Sequence[Scenario], opened: Opened, *, events: bool, fork: bool = False
+    ) -> None:
+        self._count = count
+        self._scenarios = scenarios
         self._opened = opened
         self._events = events
+        self._fork = fork and sys.platform == "linux"
         self._idle: list[_Worker] = []
         self._busy: set[_Worker] = set()
         self._lock = threading.Lock()
         self._ended = False
 
     def __enter__(self) -> Workers:
+        if self._fork and threading.active_count() == 1:
+            for _number in range(self._count):
+                pipes = [worker.pipe for worker in self._idle]
+                worker = _Worker("fork", self._opened, self._scenarios, events=self._events, inherited=pipes)
+                self._idle.append(worker)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,7 +87,7 @@ class Workers:
             if self._ended:
                 raise WorkerDied(Phrase("the run has ended"))
             self._idle = [worker for worker in self._idle if worker.alive]
-            worker = self._idle.pop() if self._idle else _Worker(self._opened, events=self._events)
+            worker = self._idle.pop() if self._idle else _Worker("spawn", self._opened, (), events=self._events)
             self._busy.add(worker)
         result = None
         try:
@@ -87,23 +105,37 @@ class Workers:
 class _Worker:
     """A process that runs one scenario at a time. It ends when its pipe is closed: with this process at the latest."""
 
-    def __init__(self, opened: Opened, *, events: bool) -> None:
-        spawning = multiprocessing.get_context("spawn")
-        self._pipe, theirs = spawning.Pipe()
-        self._process = spawning.Process(target=_work, args=(theirs, opened, events), daemon=True)
+    def __init__(
+        self,
+        start: Literal["fork", "spawn"],
+        opened: Opened,
+        scenarios: Sequence[Scenario],
+        *,
+        events: bool,
+        inherited: Sequence[Pipe] = (),
+    ) -> None:
+        """``scenarios`` are those that the process knows; of ``inherited`` pipes it closes its copy."""
+        context: Any = multiprocessing.get_context(start)  # the classes of both have no common one
+        self.pipe, theirs = context.Pipe()
+        self._known = {id(scenario): number for number, scenario in enumerate(scenarios)}
+        ours = [*inherited, self.pipe] if start == "fork" else []
+        self._process = context.Process(target=_work, args=(theirs, opened, scenarios, events, ours), daemon=True)
+        if start == "spawn":
+            resource_tracker.ensure_running()  # it is started with the first process, and unblocks signals then
         with _signals_blocked():
             self._process.start()
         theirs.close()
 
     @property
     def alive(self) -> bool:
-        return self._process.is_alive()
+        alive: bool = self._process.is_alive()
+        return alive
 
     def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
         """The result of a scenario. Errors: ``WorkerDied``."""
         try:
-            self._pipe.send((scenario, seed))
-            answer = unpickled(self._pipe.recv_bytes(), scenario)
+            self.pipe.send((self._known.get(id(scenario), scenario), seed))
+            answer = unpickled(self.pipe.recv_bytes(), scenario)
         except (EOFError, OSError):
             self._process.join()
             code = self._process.exitcode or 0
@@ -115,7 +147,7 @@ class _Worker:
 
     def end(self) -> None:
         """End the process, which has no work."""
-        self._pipe.close()
+        self.pipe.close()
         self._process.join(PATIENCE)
         self.kill()
 
@@ -131,7 +163,6 @@ def _signals_blocked() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    resource_tracker.ensure_running()  # it is started with the first process, and unblocks signals then
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
@@ -139,13 +170,17 @@ def _signals_blocked() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _work(pipe: Pipe, opened: Opened, events: bool) -> None:
+def _work(pipe: Pipe, opened: Opened, scenarios: Sequence[Scenario], events: bool, inherited: Sequence[Pipe]) -> None:
     """Run scenarios until the pipe is closed."""
     for number in SIGNALS:
         signal.signal(number, signal.SIG_IGN)
+    for other in inherited:
+        other.close()
+    gc.freeze()  # what a copy of the run has, which is never unused
     with suppress(EOFError, OSError), opened() as run:
         while True:
-            scenario, seed = pipe.recv()
+            asked, seed = pipe.recv()
+            scenario = scenarios[asked] if isinstance(asked, int) else asked
             result = run(scenario, seed)
             if result.passed and not events:
                 result = result.without_events()

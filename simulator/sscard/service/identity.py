@@ -25,7 +25,7 @@ class Applicant(Model):
 
     ``id_number`` is the number of the identity document and is never shown. In a file, a name and number that are
     left out are the card holder's: see ``completed``. ``id_expires`` is the document's last day, ``None`` if it
-    never expires (长期) or was not given.
+    never expires or was not given.
     """
 
     name: str = ""

@@ -181,8 +181,10 @@ class NotedConnection:
         df = self._selection.current
         found = addressed(command[:HEADER_LENGTH], df.certificates)
         for declared in found.commands if found.only in (0, sw) else ():
-            dimension = COMMAND_STATUS if sw in declared.statuses else UNDECLARED
-            self.facts.add(Fact(dimension, (command_name(declared), written_word(sw))))
+            if sw in declared.statuses:
+                self.facts.add(Fact(COMMAND_STATUS, (command_name(declared), written_word(sw))))
+            elif sw not in [getattr(self._profile.personality, name) for name in declared.choices]:
+                self.facts.add(Fact(UNDECLARED, (command_name(declared), written_word(sw))))
         if sw == SW.MEMORY_FAILURE:
             self.facts.add(Fact(FAULTS, (MEMORY,)))
         if found.only:

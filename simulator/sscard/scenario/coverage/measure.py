@@ -103,7 +103,8 @@ class Coverage:
         personality = scenario.personality
         for name in WITHOUT_COMMAND:
             yield Fact(CHOICE_VALUES, value_key(name, getattr(personality, name)))
-        if personality.name in PRESETS:
+        preset = PRESETS.get(personality.name, personality)
+        if (preset.generation, preset.algorithm) == (personality.generation, personality.algorithm):
             yield Fact(TRANSPORTS, (personality.name, scenario.card.interface, self.transport))
         for mark in scenario.covers:
             if mark.startswith(SEED):
