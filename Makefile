@@ -60,7 +60,7 @@ plain: $(VENV)/developer
 	$(BIN)/python tools/plain.py
 
 tests: $(VENV)/developer
-	$(BIN)/pytest -n 3 --dist loadgroup
+	$(BIN)/pytest -n 3
 
 # pytest rewrites the assertions of each test module and keeps the result. Without it, each worker of `tests` would do
 # that with all of them, which takes twice as long as the rest of the collection.
@@ -130,7 +130,7 @@ compiled-sample: sample
 compiled: $(COMPILED)/chip
 	cp -R simulator/sscard $(COMPILED)
 	cp -R scenarios $(COMPILED)/sscard
-	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 2 --dist loadgroup --ignore tests/driver/test_driver_pcsc.py $(CHIP_TESTS)
+	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 2 --ignore tests/driver/test_driver_pcsc.py $(CHIP_TESTS)
 	PYTHONPATH=$(COMPILED) $(BIN)/sscard run -n 2 --seed 20260105
 
 bench: $(VENV)/developer

@@ -40,6 +40,8 @@ from sscard.issuer.psam import issue_psam
 from sscard.proof.fuzz import Wrong
 from sscard.proof.pinlife import Difference
 from sscard.scenario import run_scenarios
+from sscard.scenario.step import Outcome
+from sscard.scenario.steps.memory import SweepFailed
 from sscard.service import PinService
 from sscard.service.case import Stage, WrongStage
 from sscard.service.journal.memory import Overtaken
@@ -50,7 +52,7 @@ from sscard.standard.tree import PIN, PIN_TRIES
 from sscard.terminal import AuthenticationFailed, CardSession, UnknownAlgorithm, WrongPin
 from sscard.terminal.errors import ApduError
 from sscard.terminal.psam import PsamError
-from sscard.testing.plugin import StepFailed
+from sscard.testing.plugin import ScenarioFailed, StepFailed
 from sscard.transport.connection import ShortAnswer
 from sscard.transport.pcscd import DaemonFailed
 
@@ -112,7 +114,8 @@ MADE: dict[type[Exception], Callable[[Any], Exception]] = {
     Difference: lambda kind: kind("one answer", SAID),
     Unusable: lambda kind: kind("no such command", "sscard --help", click.Context(click.Command("apdu"))),
     BadValue: lambda kind: kind("no number", "write 1", click.Option(["--count"])),
-    StepFailed: failed_step,
+    ScenarioFailed: failed_step,
+    SweepFailed: lambda kind: kind(SAID, Outcome(failure=SAID)),
 }
 """How to make an error of a class: that of the class itself, or of the class whose constructor it inherits."""
 

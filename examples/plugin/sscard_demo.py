@@ -47,6 +47,5 @@ def write_csv(results: Sequence[ScenarioResult], _seed: int) -> str:
     writer.writerow(("group", "name", "personality", "verdict"))
     for result in results:
         scenario = result.scenario
-        verdict = "passed" if result.passed else "failed"
-        writer.writerow((scenario.group, scenario.name, scenario.personality.name, verdict))
+        writer.writerow((scenario.group, scenario.name, scenario.personality.name, result.verdict))
     return text.getvalue()

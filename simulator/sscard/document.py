@@ -36,7 +36,7 @@ class Place(NamedTuple):
 
 M = TypeVar("M", bound=BaseModel)
 Report = Callable[[InputError], None]
-"""Gets the errors of a document that is read on to find them all."""
+"""Receives every error of a document."""
 
 try:
     _Loader: Any = yaml.CSafeLoader

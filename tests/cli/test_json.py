@@ -28,6 +28,8 @@ IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
     "run": ("-k puk-once", "sscard.run/1"),
     "coverage": ("-k puk-once", "sscard.coverage/1"),
+    "scenario check": ("one.yaml", "sscard.scenario-check/1"),
+    "scenario list": ("one.yaml", "sscard.scenarios/1"),
     "issue": ("-o new.db", "sscard.issue/1"),
     "psam issue": ("-o new.db", "sscard.psam-issue/1"),
     "psam show": ("psam.db", "sscard.psam-show/1"),
@@ -76,6 +78,10 @@ WITHOUT = {
     "export": "its output is the script",
     "image export": "its output is the image",
     "image import": "its output is the card file",
+    "scenario new": "its output is the files",
+    "scenario explain": "its output is sentences",
+    "scenario verbs": "its output is a page",
+    "scenario schema": "its output is the schema",
 }
 """Commands that report nothing, and why."""
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
@@ -112,6 +118,7 @@ def test_json_has_a_schema_name(
         save_card(kit.card_of("v3-sm4", PIN), name)
     save_psam(issue_psam(builtin_keys()), "psam.db")
     Path("script").write_text("0084000008\n")
+    Path("one.yaml").write_text(f"name: n\nproves: p\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n")
     arguments, schema = SCHEMAS[command]
     number = ""
     if CASE in arguments and command != "case open":

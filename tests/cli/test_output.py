@@ -76,6 +76,7 @@ OUTPUTS = {
     "image import": ("image import card.json --force", "-o"),
     "insert": ("insert card.db --force", "--record", "--trace"),
     "farm": ("farm card.db --force",),
+    "scenario new": ("scenario new --force",),
     "coverage": ("coverage good.yaml", "--html"),
     "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html="),
 }

@@ -108,6 +108,16 @@ def test_a_report_that_cannot_be_written_is_an_error_before_the_run(sscard, fold
     assert problem in err
 
 
+def test_a_report_in_place_of_a_table_is_refused(sscard, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "t.json").write_text('[{"row": "a", "pin": "123456"}]')
+    (folder / "good.yaml").write_text(GOOD.replace("steps:", "with: t.json\nsteps:").replace("123456", "${pin}"))
+    code, _, err = sscard("run", ".", "--report", "json=t.json")
+    assert code == 2
+    assert err.startswith("sscard: t.json: is an input or another output of this command\n")
+    assert (folder / "t.json").read_text() == '[{"row": "a", "pin": "123456"}]'
+
+
 def test_a_report_that_is_there_stays_until_the_run_has_ended(sscard, folder):
     (folder / "report.html").write_text("yesterday's")
     (folder / "typo.yaml").write_text("nonsense")
@@ -221,10 +231,29 @@ def test_a_run_interrupted_before_its_first_scenario_says_so_in_every_report(
     files = {name: tmp_path / name for name in ("html", "junit", "json", "trace")}
     reports = [word for name, file in files.items() for word in ("--report", f"{name}={file}")]
     transport = "pcsc" if name == "through_pcsc" else "local"
-    code, out, err = sscard("run", "-k", "puk-once", "--transport", transport, *reports)
+    (tmp_path / "good.yaml").write_text(GOOD)
+    code, out, err = sscard("run", tmp_path / "good.yaml", "--transport", transport, *reports)
     assert (code, err) == (130, f"{said}\n")
     assert "0 passed, 0 failed" in out
     assert "0 passed, 0 failed" in files["html"].read_text("utf-8")
     assert json.loads(files["json"].read_text("utf-8"))["results"] == []
     assert "<testcase" not in files["junit"].read_text("utf-8")
     assert files["trace"].read_text("utf-8") == ""
+
+
+@pytest.mark.parametrize("option", ["--accept", "--list"])
+def test_what_is_interrupted_before_its_first_scenario_neither_writes_nor_lists(sscard, folder, monkeypatch, option):
+    from sscard.scenario import library
+
+    calls, find = [], library.find_scenarios
+
+    def interrupt_once(*arguments: object) -> object:
+        calls.append(arguments)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return find(*arguments)
+
+    monkeypatch.setattr(library, "find_scenarios", interrupt_once)
+    code, out, err = sscard("run", folder, option)
+    assert (code, out, err) == (130, "", "interrupted before the first scenario\n")
+    assert (folder / "bad.yaml").read_text() == BAD

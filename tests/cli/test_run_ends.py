@@ -22,8 +22,8 @@ from sscard.hsm import SoftHsm
 from sscard.hsm.server import HsmServer, service_token
 from sscard.issuer.hierarchy import TEST_KEYS
 from sscard.issuer.lookup import load_keys
-from sscard.scenario.card_steps import GetChallenge
 from sscard.scenario.library import builtin_folder
+from sscard.scenario.steps.card import GetChallenge
 
 GOOD = "name: {name}\nproves: b\nsteps:\n  - reset_pin: 654321\n    tries: 6\n    state: PUK\n"
 BAD = "name: {name}\nproves: b\nsteps:\n  - verify_pin: 000000\n    sw: 63C5\n    tries: 4\n"

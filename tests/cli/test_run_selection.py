@@ -138,7 +138,7 @@ def test_seeds_run_each_scenario_with_each_seed_as_seed_does(sscard: CommandLine
 @pytest.mark.usefixtures("folder")
 def test_last_failed_runs_what_failed_until_it_passes(sscard: CommandLine, folder: Path) -> None:
     _, _, err = sscard("run", "suite", "--last-failed")
-    assert err == "no failure of these scenarios is recorded: all are run\n"
+    assert err == "No recorded failures: running all scenarios\n"
     assert names(sscard, "--last-failed") == ["bad1", "bad2"]
     (folder / "bad1.yaml").write_text(BAD.format(name="bad1").replace("tries: 4", "tries: 5"))
     assert [entry["verdict"] for entry in results(sscard, "--last-failed")] == ["passed", "failed"]
@@ -154,7 +154,7 @@ def test_last_failed_is_kept_per_working_folder_and_by_file(
     sscard("run", "suite")
     assert names(sscard, "--last-failed", folder) == ["bad1", "bad2"]  # the same files under another path
     monkeypatch.chdir(tmp_path)
-    assert sscard("run", folder, "--last-failed")[2] == "no failure of these scenarios is recorded: all are run\n"
+    assert sscard("run", folder, "--last-failed")[2] == "No recorded failures: running all scenarios\n"
     assert [path.name for path in (tmp_path / "work").iterdir()] == ["suite"]
 
 
@@ -211,9 +211,26 @@ def test_against_lists_newly_failing_fixed_missing_new_and_slower(sscard: Comman
         "newly_failing": ["good", "late"],
         "fixed": ["bad1"],
         "missing": ["left"],
+        "no_longer_applicable": [],
         "new": ["fresh", "late"],
         "slower": ["challenge"],
     }
+
+
+def test_neither_a_known_issue_nor_what_is_not_applicable_is_fixed(sscard: CommandLine, before: Path) -> None:
+    (before / "left.yaml").write_text(GOOD.replace("name: good", "name: left"))
+    (before / "bad1.yaml").write_text(BAD.format(name="bad1").replace("steps:", "known_issue: T-1\nsteps:"))
+    for name, text in (("bad2", BAD.format(name="bad2")), ("good", GOOD)):
+        (before / f"{name}.yaml").write_text(text.replace("steps:", "needs: {generation: 3.0}\nsteps:"))
+    report = json.loads(Path("before.json").read_text("utf-8"))
+    for entry in report["results"]:
+        entry["personality"] = "v2-3des"
+    Path("before.json").write_text(json.dumps(report), "utf-8")
+    options = ("--personality", "v2-3des", "--against", "before.json")
+    facts = json.loads(sscard("run", "suite", *options, "--json")[1])["against"]
+    assert facts["fixed"] == []
+    assert [entry["name"] for entry in facts["no_longer_applicable"]] == ["bad2", "good"]
+    assert "no longer applicable: 2\n    bad2  v2-3des  suite/bad2.yaml\n" in sscard("run", "suite", *options)[1]
 
 
 def without_times() -> None:

@@ -49,7 +49,7 @@ def test_check_prints_the_form_that_editors_read(sscard, broken, tmp_path):
 
 def test_check_of_good_files_counts_them(sscard, tmp_path):
     assert sscard("--lang", "en", "scenario", "new", tmp_path / "a.yaml")[0] == 0
-    assert sscard("--lang", "en", "scenario", "check", tmp_path)[:2] == (0, "1 file, 2 scenarios: no errors\n")
+    assert sscard("--lang", "en", "scenario", "check", tmp_path)[:2] == (0, "1 file, 1 scenario, 2 runs: no errors\n")
 
 
 def test_a_new_scenario_passes_and_is_not_replaced(sscard, tmp_path):
@@ -73,7 +73,9 @@ def test_a_new_project_runs_and_nothing_of_it_is_replaced(sscard, tmp_path):
         ".github/workflows/scenarios.yml",
         ".gitlab-ci.yml",
     }
-    assert sscard("--lang", "en", "run", folder / "scenarios")[0] == 0
+    for paths in (folder, folder / "scenarios"):
+        assert sscard("--lang", "en", "run", paths)[0] == 0
+        assert sscard("--lang", "en", "scenario", "check", paths)[0] == 0
     (folder / "pytest.ini").write_text("mine", encoding="utf-8")
     assert sscard("--lang", "en", "scenario", "new", "--project", folder)[0] == 2
     assert (folder / "pytest.ini").read_text("utf-8") == "mine"
@@ -144,6 +146,25 @@ def test_accept_changes_the_selected_scenarios_only(sscard, tmp_path):
     assert sscard("--lang", "en", "run", "--accept", tmp_path, "-m", "a")[0] == 0
     assert "sw" in (tmp_path / "a.yaml").read_text("utf-8")
     assert "sw" not in (tmp_path / "b.yaml").read_text("utf-8")
+
+
+def test_accept_hides_pins_in_the_changes_that_it_shows(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\nproves: b\ncard: {pin: 73918264}\nsteps:\n  - {verify_pin: 99887766}\n"
+        "  - apdu: 00 20 00 00 04 73 91 82 64\n  - change_pin: {old: 73918264, new: 11223344}\n",
+        encoding="utf-8",
+    )
+    _code, out, _ = sscard("--lang", "en", "run", "--accept", path)
+    assert "63C5" in out
+    assert not [secret for secret in ("73918264", "99887766", "73 91 82 64", "11223344") if secret in out]
+
+
+def test_accept_is_for_the_cards_of_the_files(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(ACCEPTED, encoding="utf-8")
+    for options in (("--personality", "v1-des"), ("--seeds", "1-3")):
+        assert sscard("--lang", "en", "run", "--accept", path, *options)[0] == 2
 
 
 def test_accept_needs_a_file_and_leaves_expressions(sscard, tmp_path):

@@ -1,11 +1,13 @@
 """Defects to plant in the product: one small wrong change each, which the built-in suite has to notice.
 
 ``catalogue``   what a defect is, how it is planted and taken out again, and the scenarios that notice it
+``chip``        defects of the card: what all commands share
 ``pins``        defects of the card: the PIN commands
 ``keys``        defects of the card: challenges, keys, locks
 ``files``       defects of the card: selection, rights, reading and writing, memory
 ``medical``     defects of the card: the medical account
 ``terminal``    defects of terminal, driver and HSM
+``driver``      defects of the driver's calls and of the PSAM
 ``acceptance``  defects of the service: who and what is accepted
 ``operation``   defects of the service: the operation on the card, the end of a case
 ``witnesses``   a direct check for each defect that it changes something
@@ -13,17 +15,19 @@
 ``make defects`` prints which scenarios notice which defect.
 """
 
-from defects import acceptance, files, keys, medical, operation, pins, terminal
+from defects import acceptance, chip, driver, files, keys, medical, operation, pins, terminal
 from defects.catalogue import Defect
 
 __all__ = ["DEFECTS", "Defect"]
 
 DEFECTS: tuple[Defect, ...] = (
+    *chip.DEFECTS,
     *pins.DEFECTS,
     *keys.DEFECTS,
     *files.DEFECTS,
     *medical.DEFECTS,
     *terminal.DEFECTS,
+    *driver.DEFECTS,
     *acceptance.DEFECTS,
     *operation.DEFECTS,
 )

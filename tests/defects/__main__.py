@@ -2,7 +2,7 @@
 
 ``PYTHONPATH=tests python -m defects [WORD …] [--most N] [--suite PATH …]`` prints a
 line per defect with a WORD in its name, by default per defect: part, name and
-the first N scenarios of the suite that notice it (default: 3). PATH is a suite
+the first N scenarios of the suite that notice it (default: 1). PATH is a suite
 of one's own in place of the built-in one. The last line counts the noticed
 ones. Exits 1 if a defect is not noticed, 2 if no name has a WORD.
 """
@@ -21,7 +21,7 @@ def main() -> int:
     """Print the matrix."""
     options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     options.add_argument("words", nargs="*", metavar="WORD")
-    options.add_argument("--most", type=int, default=3, metavar="N")
+    options.add_argument("--most", type=int, default=1, metavar="N")
     options.add_argument("--suite", type=Path, nargs="+", default=[], metavar="PATH")
     given = options.parse_args()
     scenarios = find_scenarios(given.suite) if given.suite else builtin_scenarios()

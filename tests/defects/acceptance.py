@@ -8,6 +8,7 @@ from typing import Any
 
 from defects.catalogue import Catalogue, Patch
 from sscard.service import (
+    Application,
     Case,
     Channel,
     Paper,
@@ -146,6 +147,24 @@ def due_date_is_one_day_late(patch: Patch) -> None:
         return replace(due, day=due.day + timedelta(days=1))
 
     patch.function(original, due_after)
+
+
+@catalogue.add("open-choices.md §3.2: a minor may not apply, by default", "minor")
+def minor_is_accepted(patch: Patch) -> None:
+    _replace_check(patch, conditions._age, _no_ground)
+
+
+@catalogue.add("item.yaml, conditions: who lives elsewhere may not apply", "not-in-province or foreigner")
+def applicant_from_elsewhere_is_accepted(patch: Patch) -> None:
+    _replace_check(patch, conditions._person, _no_ground)
+
+
+@catalogue.add("the pipeline: an application with a known key opens no second case", "case-key")
+def key_of_an_application_is_ignored(patch: Patch) -> None:
+    def intake(service: PinService, application: Application, *, key: str = "") -> Case:
+        return original(service, application)  # type: ignore[no-any-return]
+
+    original = patch.attribute(PinService, "intake", intake)
 
 
 DEFECTS = tuple(catalogue.defects)

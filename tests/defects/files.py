@@ -8,7 +8,7 @@ from sscard.card.session import Session
 from sscard.chip.answers import FILE_NOT_FOUND, OK, RECORD_NOT_FOUND, WRONG_LENGTH
 from sscard.chip.memory import Log, Memory
 from sscard.standard import tree
-from sscard.standard.addressing import NEXT
+from sscard.standard.addressing import FROM_NUMBER, NEXT
 from sscard.standard.tree import PIN_VERIFIED, FileSpec
 
 catalogue = Catalogue("card")
@@ -160,6 +160,17 @@ def wrong_pin_leaves_the_pin_verified(patch: Patch) -> None:
 
     original = pin.VERIFY.run
     patch.command(pin.VERIFY, run)
+
+
+@catalogue.add("card-commands.md §1.3: number 00 of a run of records is the current one", "run-from-current")
+def records_from_the_current_one_begin_at_the_first(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        if session.p2 & 0b111 == FROM_NUMBER:
+            session.p1 = session.p1 or 1
+        return original(session)
+
+    original = read.READ_RECORD.run
+    patch.command(read.READ_RECORD, run)
 
 
 DEFECTS = tuple(catalogue.defects)

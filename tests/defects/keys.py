@@ -8,12 +8,13 @@ from defects.catalogue import Catalogue, Patch
 from sscard.card.chip import Chip
 from sscard.card.commands import authenticate, block, certificates
 from sscard.card.session import Session
-from sscard.chip.answers import APPLICATION_BLOCKED, OK
+from sscard.chip.answers import APPLICATION_BLOCKED, METHOD_BLOCKED, OK
 from sscard.chip.engine import Engine
 from sscard.standard.cipher import equal
-from sscard.standard.tree import CertificatePin
+from sscard.standard.tree import PIN_TRIES, CertificatePin
 
 catalogue = Catalogue("card")
+PUK_NUMBER = 0x06
 VERSION = slice(16, 17)
 
 
@@ -218,6 +219,32 @@ def certificate_pins_share_a_retry_counter(patch: Patch) -> None:
 
     original = certificates.VERIFY_CERTIFICATE_PIN.run
     patch.command(certificates.VERIFY_CERTIFICATE_PIN, run)
+
+
+@catalogue.add("card-security.md §2, OC-2: a right proof restores the limit of the product", "external-limits")
+def right_proof_restores_three_tries_whatever_the_limit(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        answered = original(session)
+        if answered == OK and session.p2 == PUK_NUMBER:
+            session.memory.put_number(session.layout.counter(session.layout.puk, 0), 3)
+        return answered
+
+    original = authenticate.EXTERNAL_AUTHENTICATION.run
+    patch.command(authenticate.EXTERNAL_AUTHENTICATION, run)
+
+
+@catalogue.add("certificate-application.md §3: a right PIN restores the limit of its own", "limits or certificate")
+def right_certificate_pin_restores_six_tries(patch: Patch) -> None:
+    patch.attribute(certificates, "certificate_limit", lambda *_: 6)
+
+
+@catalogue.add("card-security.md §2: BK and the lock keys have no retry counter, nor that of the PIN", "pin-blocked")
+def a_blocked_pin_blocks_keys_without_a_counter(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        return original(session) if session.memory.numbers[PIN_TRIES] else METHOD_BLOCKED
+
+    original = authenticate.EXTERNAL_AUTHENTICATION.run
+    patch.command(authenticate.EXTERNAL_AUTHENTICATION, run)
 
 
 DEFECTS = tuple(catalogue.defects)

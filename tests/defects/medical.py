@@ -135,4 +135,56 @@ def load_count_stays(patch: Patch) -> None:
     original = patch.attribute(medical_load, "post", post)
 
 
+@catalogue.add("card-commands.md §3: the account is used with off-line mode only (item 8F is 2)", "on-line-card")
+def a_card_used_on_line_pays(patch: Patch) -> None:
+    patch.attribute(medical_account, "_card_mode", lambda _session: medical_account.OFF_LINE)
+
+
+@catalogue.add("card-commands.md §3.2: an unknown key index is refused (9403)", "unknown-key-index")
+def unknown_key_index_means_the_first_key(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        if session.data[0] > 3:
+            session.data = b"\x01" + session.data[1:]
+        return original(session)
+
+    original = medical_purchase.INITIALIZE_FOR_PURCHASE.run
+    patch.command(medical_purchase.INITIALIZE_FOR_PURCHASE, run)
+
+
+@catalogue.add(
+    "card-commands.md §3.2: a sequence number at FFFF ends the transactions (9402)", "counter-full or counters-full"
+)
+def a_full_sequence_number_is_used(patch: Patch) -> None:
+    patch.attribute(medical_account, "MAX_COUNT", medical_account.MAX_COUNT + 1)
+
+
+@catalogue.add("card-commands.md §3.3: self-paid and pool amount are added to their own totals", "yearly-totals")
+def self_paid_and_pool_total_are_swapped(patch: Patch) -> None:
+    def settle(*given: Any) -> list[tuple[Account, int]]:
+        other = {Account.SELF_PAID: Account.POOL_PAID, Account.POOL_PAID: Account.SELF_PAID}
+        return [(other.get(which, which), value) for which, value in original(*given)]
+
+    original = patch.attribute(medical_purchase, "_settle", settle)
+
+
+@catalogue.add(
+    "card-commands.md §3.3: TAC of a purchase covers the sequence number of the terminal", "medical and purchase.yaml"
+)
+def tac_of_a_purchase_leaves_out_the_terminal_sequence(patch: Patch) -> None:
+    original = patch.attribute(
+        medical_purchase, "proof_of", lambda session, message: original(session, message[:-11] + message[-7:])
+    )
+
+
+@catalogue.add("card-commands.md §3.3: the card proves a purchase to the PSAM with MAC2", "medical and purchase.yaml")
+def mac2_of_a_purchase_is_mac1(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        mac1 = session.data[11:]
+        answered = original(session)
+        return answered[:4] + mac1 + OK if answered.endswith(OK) else answered
+
+    original = medical_purchase.DEBIT_FOR_PURCHASE.run
+    patch.command(medical_purchase.DEBIT_FOR_PURCHASE, run)
+
+
 DEFECTS = tuple(catalogue.defects)

@@ -16,6 +16,7 @@ from sscard.service import (
     Stage,
     pipeline,
 )
+from sscard.service.aftercare import INITIAL_PIN_USES
 from sscard.standard.apdu import SW
 from sscard.terminal import CardSession
 from sscard.terminal.errors import ApduError
@@ -132,6 +133,18 @@ def abandoned_case_in_doubt_says_unchanged(patch: Patch) -> None:
         return original(service, case)
 
     original = patch.attribute(PinService, "abandon", abandon)
+
+
+@catalogue.add("the saga of the case: a refusal without remedy ends the case", "blocked-during-change or puk-blocked")
+def case_without_remedy_stays_open(patch: Patch) -> None:
+    patch.attribute(PinService, "_fail", PinService._note)
+
+
+@catalogue.add(
+    "open-choices.md §3.1: an initial PIN that is for queries only does not pay", "pharmacy or initial-pin-use"
+)
+def initial_pin_for_queries_pays(patch: Patch) -> None:
+    patch.row(INITIAL_PIN_USES, "query only", INITIAL_PIN_USES["free"])
 
 
 DEFECTS = tuple(catalogue.defects)

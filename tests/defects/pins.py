@@ -205,4 +205,30 @@ def verify_compares_only_the_length_of_the_stored_pin(patch: Patch) -> None:
     original = patch.attribute(pin, "_attempt", attempt)
 
 
+@catalogue.add("card-security.md §1, OC-1: a right PIN restores the limit of the product", "limit-of-fifteen")
+def right_pin_restores_six_tries_whatever_the_limit(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        answered = original(session)
+        if session.data and answered == OK:
+            session.memory.put_number(PIN_TRIES, 6)
+        return answered
+
+    original = pin.VERIFY.run
+    patch.command(pin.VERIFY, run)
+
+
+@catalogue.add(
+    "card-commands.md §1.10, OC-19: a product that refuses the same PIN takes every other one", "choices and ordinary"
+)
+def product_that_refuses_the_same_pin_refuses_every_pin(patch: Patch) -> None:
+    def run(session: Session) -> bytes:
+        old, __, new = session.data.partition(pin.SEPARATOR)
+        if not session.personality.same_pin_allowed and new:
+            session.data = old + pin.SEPARATOR + old
+        return original(session)
+
+    original = pin.CHANGE_PIN.run
+    patch.command(pin.CHANGE_PIN, run)
+
+
 DEFECTS = tuple(catalogue.defects)

@@ -114,6 +114,34 @@ EXPANSION = {
         "nothing to capture",
         "data[0:8]",
     ),
+    "a capture of a part of a status word": (
+        "steps:\n  - reset:\n    capture: {a: 'sw[1:2]'}\n",
+        5,
+        "nothing to capture",
+        "data[0:8]",
+    ),
+    "a placeholder of no captured name": (
+        "steps:\n  - get_challenge: 8\n    state: challenge\n    capture: {rnd: data}\n"
+        "  - reset:\n    note: ${rnd} ${rdn}\n",
+        8,
+        "'rdn'",
+        "'rnd'",
+    ),
+    "a placeholder in a value beside a captured one": (
+        "variables: {a: '${b}'}\nsteps:\n  - get_challenge: 8\n    state: challenge\n    capture: {rnd: data}\n"
+        "  - reset:\n    note: ${rnd} ${a}\n",
+        9,
+        "'b'",
+        "expected one of: rnd",
+    ),
+    "two rows of one name": (
+        "with: [{row: a, n: 1}, {row: {en: a, zh: b}, n: 2}]\nsteps:\n  - reset:\n",
+        3,
+        "row a is named twice",
+        "rename",
+    ),
+    "a need of no interface": ("needs: {interface: []}\nsteps:\n  - reset:\n", 3, "a value expected", "leave"),
+    "a need of no generation": ("needs: {generation: []}\nsteps:\n  - reset:\n", 3, "a value expected", "leave"),
     "a capture without a name": ("steps:\n  - reset:\n    capture: {1a: data}\n", 5, "not a name", "letters"),
     "a time without a unit": ("steps:\n  - reset:\n    within: 200\n", 5, "not a time", "200 ms"),
     "an unknown need": ("needs: {pin_trys: 3}\nsteps:\n  - reset:\n", 3, "'pin_trys'", "'pin_tries'"),

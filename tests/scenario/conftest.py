@@ -13,7 +13,7 @@ Run = Callable[[str], ScenarioResult]
 
 @pytest.fixture(scope="session")
 def suite() -> list[ScenarioResult]:
-    """The results of the built-in suite; tests with it are of the group ``suite``, so that one worker runs it."""
+    """The results of the built-in suite, run once by each worker that has a test of them."""
     return [result.without_events() for result in map(run_scenario, builtin_scenarios())]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ WRITTEN = {
     ),
     "a step in flow style": (
         "steps: [{verify_pin: 123456}, {reset: }]\n",
-        "steps: [{verify_pin: 123456, state: [verified]}, {reset: }]\n",
+        "steps: [{verify_pin: 123456, state: verified}, {reset: }]\n",
     ),
     "data": (
         "steps:\n  - select: EF05\n  - read_record: 03\n    data: 00\n",
@@ -47,7 +48,7 @@ WRITTEN = {
     ),
     "a list of findings": (
         "steps:\n  - pre_process: {today: 2099-01-01}\n",
-        "steps:\n  - pre_process: {today: 2099-01-01, findings: [expired]}\n    state: [challenge]\n",
+        "steps:\n  - pre_process: {today: 2099-01-01, findings: [expired]}\n    state: challenge\n",
     ),
     "the return code, the output and the tries of a driver function": (
         "steps:\n  - driver_verify_pin: {}\n    entries: 123457\n"
@@ -100,6 +101,14 @@ LEFT = {
         "steps:\n  - driver_verify_pin: {}\n    entries: [123456, 123456]\n",
         "entries: what was observed cannot be stated",
     ),
+    "a step through an alias": (
+        "steps:\n  - &s\n    tries_left: 6\n  - {verify_pin: 999999, sw: 63C5, tries: 5}\n  - *s\n",
+        "tries_left: shared by an alias",
+    ),
+    "a field through an alias": (
+        "steps:\n  - verify_pin: 999999\n    sw: &w 63C5\n    tries: 5\n  - {verify_pin: 999999, sw: *w, tries: 4}\n",
+        "sw: shared by an alias",
+    ),
     "a step that was not executed": ("steps:\n  - complete: 123456\n", "cannot be stated"),
 }
 
@@ -110,6 +119,68 @@ def test_leaves(write, text, reason):
     [left] = accept(path).left
     assert left.place.startswith(str(path))
     assert reason in say(left.reason)
+
+
+UNTOUCHED = {
+    "rows that observe different values": (
+        "with: [{pin: 999999}, {pin: 123456}]\nsteps:\n  - verify_pin: ${pin}\n",
+        "an expression or a table",
+    ),
+    "uses of a group that observe different values": (
+        "groups: {g: {parameters: [pin], steps: [{verify_pin: '${pin}'}]}}\nsteps:\n"
+        "  - use: g\n    with: {pin: 999999}\n  - use: g\n    with: {pin: 999999}\n",
+        "an expression or a table",
+    ),
+    "a brace behind a comment": ("steps:\n  - {\n    verify_pin: 999999, # c\n    }\n", "by hand"),
+    "a comment within the value": (
+        "steps:\n  - verify_pin: 123456\n    state: [\n      challenge, # why\n      PUK]\n",
+        "by hand",
+    ),
+    "an anchor that is used later": ("steps:\n  - tries_left: &t 5\n  - tries_left: *t\n", "by hand"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), UNTOUCHED.values(), ids=UNTOUCHED)
+def test_a_file_stays_as_it_is_if_a_value_would_not_be_right_for_all_or_the_form_is_lost(write, text, reason):
+    path = write(HEAD + text)
+    acceptance = accept(path)
+    assert path.read_text("utf-8") == HEAD + text
+    assert acceptance.before == {}
+    assert all(reason in say(left.reason) for left in acceptance.left)
+    assert acceptance.left
+
+
+@pytest.mark.parametrize("before", ["data: >\n      00 11\n    sw: 6A82", "sw: >-\n      6A82"])
+def test_a_value_in_several_lines_leaves_a_file_that_can_be_read(write, before):
+    path = write(f"{HEAD}steps:\n  - select: EF05\n  - read_record: 03\n    {before}\n")
+    accept(path)
+    assert find_scenarios([path])
+
+
+def test_line_ends_and_byte_order_mark_are_kept(write):
+    path = write("")
+    path.write_bytes(b"\xef\xbb\xbf" + f"{HEAD}steps:\n  - tries_left: 5\n".replace("\n", "\r\n").encode())
+    accept(path)
+    expected = f"{HEAD}steps:\n  - tries_left: 6\n".replace("\n", "\r\n").encode()
+    assert path.read_bytes() == b"\xef\xbb\xbf" + expected
+
+
+def test_a_scenario_in_json_stays_json(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('{"name": "a", "proves": "b", "steps": [{"verify_pin": 999999}]}', encoding="utf-8")
+    accept(path)
+    assert json.loads(path.read_text("utf-8"))
+
+
+def test_one_file_that_stays_does_not_keep_others(write, tmp_path):
+    stays, path = write(HEAD + LEFT["an expression"][0]), tmp_path / "other.yaml"
+    path.write_text(f"{HEAD}steps:\n  - tries_left: 5\n", encoding="utf-8")
+    acceptance = Acceptance()
+    sources = {str(each): each for each in (stays, path)}
+    acceptance.accept(lambda: map(run_scenario, find_scenarios([stays, path])), sources)
+    assert list(acceptance.before) == [path]
+    assert "tries_left: 6" in path.read_text("utf-8")
+    assert len(acceptance.left) == 1
 
 
 def test_a_passing_file_is_not_written(write):

@@ -24,8 +24,6 @@ SERVICE = ("11-service-window", "12-service-terminal", "13-service-online", "14-
 V1_RUNS, NAMES = 60, 300
 """At least so many runs on a 1.0 card, and scenario names; the rows of a table count once."""
 
-pytestmark = pytest.mark.xdist_group("suite")
-
 
 def test_passes(suite: list[ScenarioResult]) -> None:
     assert [result.scenario.title for result in suite if result.verdict != "passed"] == []

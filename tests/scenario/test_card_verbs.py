@@ -114,6 +114,7 @@ def test_a_pin_of_the_certificate_application_is_proven(run: Run) -> None:
         """
 - select: SS.CERT.ADF1
 - verify_certificate_pin: {user: 123456}
+  state: certificate-user
 - verify_certificate_pin: {user: 123456, challenge: last}
   sw: 6984
 - verify_certificate_pin: {administrator: 12345678, cryptogram: wrong, challenge_length: 16}

@@ -237,21 +237,18 @@ def test_the_unreachable_pairs_are_those_of_the_tests_of_the_card() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("suite")
 def test_the_figures_of_the_built_in_suite(suite: list[ScenarioResult]) -> None:
     found = {measured.dimension.name: measured.covered for measured in coverage_of(suite, "local").measured()}
     assert found == FIGURES, f"write into FIGURES of {Path(__file__).name}: {json.dumps(found, indent=4)}"
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("suite")
 def test_nothing_is_reached_that_cannot_be(suite: list[ScenarioResult]) -> None:
     facts = {fact for result in suite for fact in result.facts}
     assert not facts & {Fact(name, key) for name, reasons in UNREACHABLE.items() for key in reasons}
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("suite")
 def test_deleting_a_scenario_lowers_the_figures(tmp_path: Path, suite: list[ScenarioResult]) -> None:
     files: dict[Fact, set[str]] = {}
     for result in suite:

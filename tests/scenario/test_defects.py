@@ -14,10 +14,7 @@ from kit.programs import CommandLine
 from sscard.scenario import Scenario, builtin_scenarios
 from sscard.scenario.library import builtin_folder
 
-pytestmark = [
-    pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced"),
-    pytest.mark.xdist_group("defects"),
-]
+pytestmark = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
 
 each_defect = pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
 

@@ -6,6 +6,7 @@ import pytest
 
 from sscard.errors import InputError
 from sscard.i18n.language import say
+from sscard.scenario import run_scenario
 
 HEAD = "name: a\nproves: b\nsteps:\n"
 ALL = "card: {personality: [v3-sm4, v2-3des, v1-des]}"
@@ -40,6 +41,18 @@ def missed(result):
         ("  - driver_unblock_pin: {card: text}\n    code: -14", []),
         (
             GROUP + "  - driver: {call: iReloadPIN_HSM_Step2, parameters: {pKey: wrong}}\n    code: -25538\n"
+            "    key_tries: {PUK: 2}",
+            [],
+        ),
+        ("  - fault: {hsm_down: }\n  - driver_unblock_pin: {by: hsm}\n    host: fails", []),
+        ("  - fault: {hsm_down: }\n  - driver_unblock_pin: {by: hsm}", ["code", "host"]),
+        (
+            "  - fault: {hsm_down: }\n  - driver_unblock_pin: {by: hsm}\n    host: fails\n    prompts: never",
+            ["prompts"],
+        ),
+        ("  - driver_unblock_pin: {by: hsm}\n    host: fails", ["host"]),
+        (
+            "  - fault: {hsm_wrong_key: }\n  - driver_unblock_pin: {by: hsm}\n    code: -25538\n"
             "    key_tries: {PUK: 2}",
             [],
         ),
@@ -95,3 +108,15 @@ def test_no_entry_of_the_pad_is_shown(read):
         "  - driver: {call: iVerifyPIN, parameters: {pin: 98765432}}\n"
     )
     assert "98765432" not in repr(scenario.steps) + " ".join(str(step.title()) for step in scenario.steps)
+
+
+def test_a_place_policy_is_a_file_beside_the_scenario(read, tmp_path):
+    place = tmp_path / "sub" / "own.yaml"
+    place.parent.mkdir()
+    place.write_text("name: own\npin_tries: 3\ninitial_pin: 123456\n", encoding="utf-8")
+    steps = "  - driver_options: {place: sub/own.yaml, device_number: %s}\n"
+    capture = "  - get_challenge: 8\n    data: ...\n    state: challenge\n    capture: {number: sw}\n"
+    for text in (steps % "1", capture + steps % "'${number}'"):
+        [scenario] = read(HEAD + text)
+        assert scenario.files == (place,)
+        assert run_scenario(scenario).failure is None

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from kit.broken import EXPANSION, GROUP, HEAD, expanded
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, say, speaking
-from sscard.issuer import preset
+from sscard.issuer import builtin_keys, make_holder, make_order, personalise, preset
+from sscard.issuer.image import write_image
 from sscard.scenario import read_scenario, run_scenario
 from sscard.scenario.expansion import MOST_STEPS
+from sscard.scenario.faults import ISSUED
 from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE
+from sscard.service.policy import builtin_policy_text
 
 
 def results(path: Path, **given):
@@ -90,6 +95,12 @@ def test_a_group_of_an_included_file_reports_that_file(write, tmp_path):
     assert read_scenario(tmp_path / "common.yaml") == []
 
 
+def test_a_missing_include_names_the_line_that_includes_it(write):
+    error = error_of(write, f"{HEAD}include: [nothere.yaml]\nsteps:\n  - reset:\n")
+    assert "nothere.yaml" in str(error)
+    assert "scenario.yaml:3" in say(error.problem)
+
+
 def test_captured_values_are_used_by_later_steps(run):
     result = run(
         "  - get_challenge: 8\n    data: ...\n    state: challenge\n    capture: {rnd: 'data[0:4]',"
@@ -139,13 +150,33 @@ def test_a_need_that_a_forced_personality_does_not_meet_makes_the_scenario_not_a
     assert left_out.passed
 
 
-def test_an_expression_that_a_forced_personality_cannot_have_makes_the_scenario_not_applicable(write):
-    path = write(f"{HEAD}steps:\n  - verify_pin: 999999\n    sw: 63C(max - 2)\n    tries: max - 2\n")
+@pytest.mark.parametrize("reported", [False, True])
+def test_an_expression_that_a_forced_personality_cannot_have_is_an_error_unless_needs_exclude_it(write, reported):
+    text = f"{HEAD}%ssteps:\n  - verify_pin: 999999\n    sw: 63C(max - 4)\n"
+    short = replace(preset("v3-sm4"), name="short", pin_tries=3)
+    path = write(text % "")
     [scenario] = read_scenario(path, personality=preset("v3-sm4"))
     assert scenario.misfit is None
-    from dataclasses import replace
+    found: list[InputError] = []
+    if reported:
+        read_scenario(path, personality=short, report=found.append)
+    else:
+        with pytest.raises(InputError) as caught:
+            read_scenario(path, personality=short)
+        found.append(caught.value)
+    [error] = found
+    assert error.line == 5
+    assert "not -1" in say(error.problem)
+    assert "on the personality short" in say(error.problem)
+    assert "{pin_tries: 4-15}" in say(error.remedy)
+    [left_out] = read_scenario(write(text % "needs: {pin_tries: 4-15}\n"), personality=short)
+    assert left_out.misfit is not None
 
-    [scenario] = read_scenario(path, personality=replace(preset("v3-sm4"), pin_tries=1))
+
+@pytest.mark.parametrize("card", ["tries_left: max - 4", "tries_left: 5"])
+def test_a_prior_state_that_a_forced_personality_cannot_have_makes_the_scenario_not_applicable(write, card):
+    path = write(f"{HEAD}card: {{{card}}}\nsteps:\n  - reset:\n")
+    [scenario] = read_scenario(path, personality=replace(preset("v3-sm4"), pin_tries=3))
     assert scenario.misfit is not None
 
 
@@ -159,6 +190,28 @@ def test_a_known_issue_is_an_expected_failure_and_fails_the_run_if_it_passes(wri
     assert "remove known_issue" in say(passing.reason)
 
 
+SWEEP = "- cut_power: {point: every, steps: [{verify_pin: 123456, tries: 6, state: verified}], after: {old: [%s]}}"
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdict"),
+    [
+        ("- power_off:\n  - apdu: 00 84 00 00 08", "failed"),  # the card has no power
+        ("- apdu: 00 84 00 00 08\n    state: challenge\n    capture: {nonce: medical}", "failed"),
+        ("- cut_power: {point: 0}", "failed"),
+        ("- tries_left: 6\n    capture: {pin: tries}\n  - verify_pin: ${pin}", "failed"),
+        (SWEEP % "{power_off: }, {apdu: 00 84 00 00 08}", "failed"),
+        (SWEEP % "{tries_left: 5}", KNOWN_ISSUE),
+        ("- tries_left: 5", KNOWN_ISSUE),
+    ],
+)
+def test_a_known_issue_excuses_unmet_expectations_only(write, steps, verdict):
+    [result] = results(write(f"{HEAD}known_issue: SIM-7\nsteps:\n  {steps}\n"))
+    assert result.failure is not None
+    assert (result.verdict, result.passed) == (verdict, verdict == KNOWN_ISSUE)
+    assert bool(result.reason) == (verdict == KNOWN_ISSUE)
+
+
 def test_a_step_that_takes_longer_than_allowed_fails(run):
     slow = "  - fault: {slow: 0.05}\n  - get_challenge: 8\n    data: ...\n    state: challenge\n    within: %s\n"
     result = run(slow % "1 ms")
@@ -167,7 +220,22 @@ def test_a_step_that_takes_longer_than_allowed_fails(run):
     assert run(slow % "60 s").verdict == "passed"
 
 
-def test_a_step_that_the_hsm_could_not_do_is_inconclusive(write, monkeypatch):
+OPERATED = "  - apply: {reason: leaked}\n  - operate: {new: 246810}\n"
+BY_HSM = "  - driver_unblock_pin: {by: hsm}\n"
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdict"),
+    [
+        ("  - reset_pin: 123456\n", INCONCLUSIVE),
+        (OPERATED, INCONCLUSIVE),
+        (BY_HSM, INCONCLUSIVE),
+        (BY_HSM + "    host: fails\n", "passed"),
+        ("  - fault: {hsm_down: }\n" + BY_HSM, "failed"),
+        ("  - fault: {hsm_down: }\n" + OPERATED, "failed"),
+    ],
+)
+def test_a_step_that_the_hsm_could_not_do_is_inconclusive(write, monkeypatch, steps, verdict):
     from sscard.errors import HsmError
     from sscard.hsm import SoftHsm
 
@@ -175,8 +243,8 @@ def test_a_step_that_the_hsm_could_not_do_is_inconclusive(write, monkeypatch):
         raise HsmError("out of order")
 
     monkeypatch.setattr(SoftHsm, "authentication_data", refuse)
-    [result] = results(write(f"{HEAD}steps:\n  - reset_pin: 123456\n"))
-    assert (result.verdict, result.passed) == (INCONCLUSIVE, False)
+    [result] = results(write(f"{HEAD}steps:\n{steps}"))
+    assert (result.verdict, result.passed) == (verdict, verdict == "passed")
 
 
 def test_name_and_proves_are_shown_in_the_language(write):
@@ -206,3 +274,89 @@ steps:
 """)
     assert [scenario.misfit for scenario in read_scenario(path)] == [None, None]
     assert [bool(each.misfit) for each in read_scenario(path, personality=preset("v3-sm4"))] == [True, False]
+
+
+def test_a_csv_file_with_a_column_twice_is_refused(write, tmp_path):
+    (tmp_path / "rows.csv").write_text("n,m, n\n1,2,3\n", encoding="utf-8")
+    error = error_of(write, f"{HEAD}with: rows.csv\nsteps:\n  - tries_left: ${{n}}\n")
+    assert (Path(error.file).name, error.line) == ("rows.csv", 1)
+    assert "column 'n' is given twice" in say(error.problem)
+
+
+def test_a_row_named_twice_in_a_file_has_its_place_there(write, tmp_path):
+    (tmp_path / "rows.csv").write_text("row,n\na,6\nb,6\na,5\n", encoding="utf-8")
+    error = error_of(write, f"{HEAD}with: rows.csv\nsteps:\n  - tries_left: ${{n}}\n")
+    assert (Path(error.file).name, error.line) == ("rows.csv", 4)
+    assert "row a is named twice" in say(error.problem)
+
+
+def test_a_dollar_sign_keeps_a_placeholder_beside_a_captured_value_and_in_a_parameter(write):
+    path = write(
+        f"{HEAD}variables: {{price: 'costs $${{y}}'}}\n"
+        "groups: {noted: {parameters: [text], steps: [{tries_left: 6, note: '${text}'}]}}\nsteps:\n"
+        "  - get_challenge: 8\n    data: ...\n    state: challenge\n    capture: {rnd: data}\n"
+        "  - tries_left: 6\n    note: '${rnd} $${y} ${price}'\n    state: challenge\n"
+        "  - use: noted\n    with: {text: '${rnd} $${y}'}\n"
+        "  - use: noted\n    with: {text: '$${y}'}\n"
+    )
+    [scenario] = read_scenario(path)
+    notes = [scenario.step(number, {"rnd": "AB"}).note for number in (2, 3, 4)]
+    assert notes == ["AB ${y} costs ${y}", "AB ${y}", "${y}"]
+
+
+@pytest.mark.parametrize("fault", ["hsm_down", "journal_locked", "power cut", "memory", "mute"])
+def test_a_fault_that_the_steps_do_not_inject_is_no_need(write, fault):
+    error = error_of(write, f"{HEAD}needs: {{faults: [{fault}]}}\nsteps:\n  - reset:\n")
+    assert error.line == 3
+    assert f"does not inject the fault {fault!r}" in say(error.problem)
+
+
+@pytest.mark.parametrize(
+    ("fault", "step"),
+    [
+        ("hsm_down", "fault: {hsm_down: }"),
+        ("memory", "fail_memory: 0"),
+        ("power cut", "cut_power: {point: 0}"),
+    ],
+)
+def test_a_fault_that_a_step_injects_is_a_need(write, fault, step):
+    [scenario] = read_scenario(write(f"{HEAD}needs: {{faults: {fault}}}\nsteps:\n  - {step}\n"))
+    assert scenario.needs.faults == (fault,)
+
+
+def test_rows_and_personalities_read_policies_and_images_once(write, tmp_path, monkeypatch):
+    from sscard.scenario import cards, reader, service_host
+
+    counts = dict.fromkeys(("policy", "builtin", "cards"), 0)
+
+    def counted(name, call):
+        def count(*given, **named):
+            counts[name] += 1
+            return call(*given, **named)
+
+        return count
+
+    service_host._builtin_policy.cache_clear()
+    monkeypatch.setattr(reader, "load_policy", counted("policy", reader.load_policy))
+    monkeypatch.setattr(service_host, "parse_document", counted("builtin", service_host.parse_document))
+    monkeypatch.setattr(cards.CardData, "model_validate", counted("cards", cards.CardData.model_validate))
+    (tmp_path / "policy.yaml").write_text(builtin_policy_text(), encoding="utf-8")
+    rows = f"with: {json.dumps([{'n': 6}] * 5)}\ncard: {{personality: [v3-sm4, v2-3des]}}\n"
+    steps = "steps:\n  - tries_left: ${n}\n"
+    assert len(read_scenario(write(f"{HEAD}{rows}service: {{policy: policy.yaml}}\n{steps}"))) == 10
+    assert len(read_scenario(write(f"{HEAD}{rows}service: {{policy: {{}}}}\n{steps}"))) == 10
+    assert counts == {"policy": 1, "builtin": 1, "cards": 10}
+
+
+def test_rows_read_an_image_once(write, tmp_path, monkeypatch):
+    from sscard.scenario import cards
+
+    found = []
+    read = cards.read_text
+    monkeypatch.setattr(cards, "read_text", lambda path: found.append(path) or read(path))
+    order = make_order(preset("v3-sm4"), Random(1), make_holder(Random(1)), "410402", ISSUED)
+    card = personalise(order, builtin_keys())
+    (tmp_path / "card.json").write_text(write_image(card), encoding="utf-8")
+    text = f"{HEAD}with: [{{n: 6}}, {{n: 6}}]\ncard: {{image: card.json}}\nsteps:\n  - tries_left: ${{n}}\n"
+    assert len(read_scenario(write(text))) == 2
+    assert len(found) == 1

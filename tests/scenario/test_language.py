@@ -20,6 +20,32 @@ def test_refuses(read, text, line, column, problem, remedy):
     assert remedy in say(error.remedy)
 
 
+NOT_COMPARED = [
+    ("driver_unblock_pin: {by: hsm}\n    host: fails\n    code: -16", "code", "host"),
+    ("pharmacy: 246810\n    sw: 6983\n    passed: no", "passed", "sw"),
+    ("hand_over: window\n    error: wrong-stage\n    possible: no", "possible", "error"),
+    ("hand_over: window\n    sw: none\n    possible: no", "possible", "sw"),
+    ("apply: {reason: leaked}\n    error: journal\n    grounds: [card]", "grounds", "error"),
+    ("apply: {reason: leaked}\n    error: hsm\n    missing: [id-card]", "missing", "error"),
+    ("check_genuine: psam\n    psam_code: -2201\n    genuine: no", "genuine", "psam_code"),
+    ("check_genuine: hsm\n    sw: 6985\n    genuine: no", "genuine", "sw"),
+    ("purchase: {self_paid: 1.00, count: 7}\n    sw: 6982", "count", "sw"),
+    ("purchase: {self_paid: 1.00, count: 7}\n    psam_code: -2201", "count", "psam_code"),
+    ("internal_authenticate: {proof: wrong}\n    sw: 6985", "proof", "sw"),
+    ("read_file: {file: SSSE EF05, items: [03], values: [1]}\n    sw: 6982", "values", "sw"),
+    ("transaction_records: [{kind: load, count: 0}]\n    sw: 6982", "transaction_records", "sw"),
+]
+
+
+@pytest.mark.parametrize(("step", "field", "other"), NOT_COMPARED)
+def test_an_expectation_that_another_field_rules_out_is_refused(read, step, field, other):
+    with pytest.raises(InputError) as caught:
+        read(f"{HEAD}steps:\n  - {step}\n")
+    assert say(caught.value.problem) == f"{field} is not compared because of {other}"
+    assert say(caught.value.remedy) == f"leave out {field}, or leave out {other}"
+    assert caught.value.line
+
+
 PIN_PLACES = {
     "verify_pin": "steps:\n  - verify_pin: {pin}",
     "reset_pin": "steps:\n  - reset_pin: {pin}",

@@ -6,6 +6,8 @@ import pytest
 
 from sscard.errors import InputError
 from sscard.i18n.language import say
+from sscard.scenario.steps import account
+from sscard.transport.connection import exchange
 
 HEAD = "name: a\nproves: b\nsteps:\n"
 OPEN = "  - verify_pin: 123456\n    state: verified\n  - select: DF04\n"
@@ -28,6 +30,8 @@ def missed(result):
         (LOADED + "  - get_balance: {account: 10.00}", []),
         (LOADED + "  - get_balance: {account: 10.01}", ["account"]),
         (LOADED + "  - get_balance: {year: 0000, pool: 0.00}", []),
+        (LOADED + "  - get_balance: {self_paid: 0.00}\n    capture: {of: year}", []),
+        (LOADED + "  - get_balance: {account: 10.00}\n    capture: {of: year}", ["capture"]),
         (LOADED + "  - get_balance: {}", ["get_balance"]),
         (OPEN + "  - initialize_for_load: {amount: 1.00, balance: 1.00, count: 0}", ["balance"]),
         (OPEN + "  - credit_for_load: {}\n    sw: 6901", []),
@@ -65,6 +69,16 @@ def missed(result):
 )
 def test_a_step_compares_what_the_card_returned(run, steps, fields):
     assert missed(run(steps)) == fields
+
+
+def test_the_year_of_both_totals_is_compared(run, monkeypatch):
+    def answered(connection, apdu):
+        data, sw = exchange(connection, apdu)
+        return (data[:4] + b"\x20\x25", sw) if apdu[1] == 0x26 and apdu[3] == 2 else (data, sw)
+
+    monkeypatch.setattr(account, "exchange", answered)
+    [wrong] = run(LOADED + "  - get_balance: {year: 0000}").failure.mismatches
+    assert (wrong.field, wrong.actual) == ("year", "2025 0000")
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,24 @@ def test_a_try_that_is_spent_must_be_named(run: Run) -> None:
     assert "PIN: expected 6 tries, got 5" in problem(run(CHANGE.replace("    spends: [PIN]\n", "")))
 
 
+CERTIFICATE = """
+- cut_power:
+    point: every
+    first: [{select: SS.CERT.ADF1}]
+    steps: [{verify_certificate_pin: {user: 123456}, certificate_tries: 6 6, state: certificate-user}]
+    spends: [certificate-user]
+    after: {any: [{verify_pin: 123456, state: verified}]}
+"""
+
+
+@pytest.mark.parametrize("spends", ["", "    spends: [certificate-administrator]\n"])
+def test_a_try_of_a_certificate_pin_must_be_named_too(run: Run, spends: str) -> None:
+    card = "card: {personality: v3-sm4, choices: {certificate_application: stub}}"
+    assert run(CERTIFICATE, card).passed
+    changed = CERTIFICATE.replace("    spends: [certificate-user]\n", spends)
+    assert "certificate-user: expected 6 tries, got 5" in problem(run(changed, card))
+
+
 def test_the_steps_within_may_compute_numbers(run: Run) -> None:
     changed = CHANGE.replace("tries: 6", "tries: max").replace("tries_left: 6", "tries_left: max")
     assert run(changed).passed
@@ -93,6 +111,10 @@ def test_the_operation_itself_must_work_and_write(run: Run, steps: str, said: st
         "- cut_power: {point: 0}\n- tries_left: 6",
         "- fail_memory: 0\n- tries_left: 6",
         "- cut_power: {point: 0}\n- mend_memory:\n- verify_pin: 123456\n  state: verified",
+        "- fail_memory: 0\n- mend_memory:\n- fail_memory: 0\n- verify_pin: 111111\n  sw: 6581",
+        "- cut_power: {point: 1}\n- cut_power: {point: 0}\n- verify_pin: 111111\n  sw: none\n- insert:\n"
+        "- verify_pin: 123456\n  state: verified",
+        "- cut_power: {point: 2}\n" + CHANGE.strip(),
     ],
 )
 def test_a_fault_that_no_command_reaches_fails(run: Run, steps: str) -> None:
@@ -111,6 +133,27 @@ WRONG = [
     ("- cut_power: {point: every, steps: [], after: {a: [{tries_left: 6}]}}", "steps"),
     ("- cut_power: {point: every, steps: [{sw: 9000}], after: {a: [{tries_left: 6}]}}", "a step is a verb"),
     ("- cut_power: {point: every, spends: [PIM], steps: [{verify: }], after: {a: [{verify: }]}}", "unknown key 'PIM'"),
+]
+PLACES = ("FIRST", "STEPS", "AFTER")
+
+
+def sweep(place: str, step: str) -> str:
+    """A sweep with this step at this place and another one at the others."""
+    first, steps, after = (step if place == each else "{verify: 123456}" for each in PLACES)
+    return f"- cut_power: {{point: every, first: [{first}], steps: [{steps}], after: {{old: [{after}]}}}}"
+
+
+WRONG += [
+    (sweep(place, step), f"{word} is not possible in a step of point: every")
+    for place in PLACES
+    for word, step in {
+        "within": "{verify: 123456, within: 0 ms}",
+        "capture": "{verify: 123456, capture: {x: sw}}",
+        "fault": "{fault: {slow: 1, nth: 90}}",
+        "cut_power": "{cut_power: {point: 0}}",
+        "fail_memory": "{fail_memory: 0}",
+        "mend_memory": "{mend_memory: }",
+    }.items()
 ]
 
 

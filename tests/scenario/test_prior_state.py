@@ -70,6 +70,7 @@ def test_the_card_has_the_stated_state(run: Run) -> None:
   certificate_tries: 2 0
 - verify_certificate_pin: {user: 654321}
   certificate_tries: 6 0
+  state: verified DF03-blocked certificate-user
 """,
         PRIOR,
     ).passed

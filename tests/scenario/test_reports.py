@@ -70,6 +70,21 @@ def test_every_report_names_the_line_of_the_expectation(tmp_path: Path) -> None:
     assert f"{file}:6" in output.getvalue()
 
 
+def test_every_report_names_the_file_of_an_included_group(tmp_path: Path) -> None:
+    group, file = tmp_path / "common" / "group.yaml", tmp_path / "a.yaml"
+    group.parent.mkdir()
+    group.write_text(
+        "groups:\n  g:\n    steps:\n      - verify_pin: 123456\n        state: blocked\n", encoding="utf-8"
+    )
+    file.write_text("name: n\nproves: p\ninclude: common/group.yaml\nsteps:\n  - use: g\n", encoding="utf-8")
+    results = [run_scenario(scenario, SEED) for scenario in find_scenarios([file])]
+    for write in (html.write, junit.write, trace.write):
+        assert f"{group}:5: state: expected blocked, got verified" in write(results, SEED)
+    assert f"{group}:4: verify_pin" in trace.write(results, SEED)
+    failure = loads(json.write(results, SEED))["results"][0]["failure"]
+    assert (failure["file"], failure["line"], failure["mismatches"][0]["line"]) == (str(group), 4, 5)
+
+
 def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[ScenarioResult]) -> None:
     page = html.write(results, SEED)
     assert "1 passed, 1 failed" in page

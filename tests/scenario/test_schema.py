@@ -69,7 +69,8 @@ def test_the_schema_takes(text):
 
 
 def test_every_verb_and_its_fields_can_be_completed():
-    verbs = {step["required"][0]: step["properties"] for step in SCHEMA["$defs"]["steps"]["items"]["anyOf"]}
+    steps = [step for step in SCHEMA["$defs"]["steps"]["items"]["anyOf"] if "required" in step]
+    verbs = {step["required"][0]: step["properties"] for step in steps}
     assert verbs.keys() == VERBS.keys() | {"use"}
     for name, verb in VERBS.items():
         assert verbs[name].keys() == verb.model_fields.keys() >= Step.model_fields.keys()

@@ -33,6 +33,11 @@ def test_selects(read, expression, found):
     assert len(select(read(FILE), expression)) == found
 
 
+def test_a_word_may_be_of_either_name(read):
+    [scenario] = read("name: {en: Right PIN, zh: 正确的PIN}\nproves: b\nsteps:\n  - reset:\n")
+    assert all(select([scenario], word) == [scenario] for word in ("正确的", "right and pin"))
+
+
 @pytest.mark.parametrize(
     "expression", ["and", "a and", "a or or b", "(a", "a)", "a b", "not", "()", "(" * 5000, "not " * 5000 + "a"]
 )

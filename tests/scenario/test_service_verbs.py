@@ -118,6 +118,7 @@ def test_policy_and_place_may_be_files_beside_the_scenario(tmp_path: Path) -> No
         ("service: {policys: a}", "unknown field 'policys'", 3),
         ("service:\n  policy: nowhere.yaml", "nowhere.yaml: cannot be read", 4),
         ("service:\n  place: nowhere.place", "nowhere.place: cannot be read", 4),
+        ("service:\n  place: sub/own", "sub/own: cannot be read", 4),
     ],
 )
 def test_what_is_no_service_is_refused_with_its_line(read, head, problem, line):

@@ -33,10 +33,10 @@ def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
 
 
 @pytest.mark.parametrize(
-    "share", [pytest.param(10, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.nightly)]
+    "share", [pytest.param(40, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.nightly)]
 )
 def test_the_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, pool: ReaderPool, share: int) -> None:
-    """Each tenth scenario with each change, all of them at night."""
+    """Each fortieth run with each change, all of them at night."""
     scenarios = list(builtin_scenarios())[::share]
     through = list(each_result(scenarios, link=Link(partial(run_scenario, connect=pool.connect), pcscd.readers)))
     in_process = list(each_result(scenarios))

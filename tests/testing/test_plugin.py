@@ -13,7 +13,9 @@ import pytest
 
 from kit.documents import ROOT
 from kit.waiting import PATIENCE
+from sscard import issuer
 from sscard.errors import MissingPart
+from sscard.testing.suite import Suite
 from sscard.transport.pcscd import check_private_pcscd
 
 PASSES = """
@@ -259,10 +261,50 @@ def test_an_unknown_personality_is_an_error_of_the_command_line(configured: pyte
     result.stderr.fnmatch_lines(["ERROR: no personality 'v9'"])
 
 
+def test_a_step_that_cannot_be_done_fails_even_with_a_known_issue(configured: pytest.Pytester) -> None:
+    text = KNOWN.replace("  - verify_pin", "  - power_off:\n  - verify_pin")
+    (configured.path / "scenarios" / "known.yaml").write_text(text, encoding="utf-8")
+    result = run(configured, "-k", "wrong and v3-sm4")
+    result.assert_outcomes(failed=1, deselected=4)
+    result.stdout.fnmatch_lines(["*known.yaml:*the card has no power*"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_a_suite_of_which_no_scenario_is_applicable_fails_the_run(
+    configured: pytest.Pytester, options: list[str]
+) -> None:
+    (configured.path / "scenarios" / "right.yaml").write_text(NEEDS, encoding="utf-8")
+    given = ("-p", "no:cacheprovider", "--sscard-personality", "v1-des", *options)
+    result = configured.runpytest_subprocess(*given, timeout=PATIENCE)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(
+        ["*none of the scenarios is applicable: *needs generation: 3.0, this card has 1.0*", "*choose another*"]
+    )
+
+
+def test_personality_and_markers_are_read_once(configured: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = configured.path / "scenarios"
+    for name in "ab":
+        (folder / f"{name}.yaml").write_text(TAGGED, encoding="utf-8")
+    config = configured.parseconfigure("--sscard-personality", "v1-des")
+    read: list[str] = []
+    getini, find = config.getini, issuer.find_personality
+    monkeypatch.setattr(config, "getini", lambda name: (read.append(name), getini(name))[1])
+    monkeypatch.setattr(issuer, "find_personality", lambda name: (read.append(name), find(name))[1])
+    suite = Suite(config)
+    first, second = (suite.read(folder / f"{name}.yaml")[0] for name in "ab")
+    suite.register(first)
+    assert read.count("v1-des") == 1
+    read.clear()
+    suite.register(second)
+    assert read == []
+
+
 def test_a_crash_is_an_error_even_with_a_known_issue(configured: pytest.Pytester) -> None:
     (configured.path / "scenarios" / "known.yaml").write_text(KNOWN, encoding="utf-8")
     code = """
-        from sscard.scenario.card_steps import VerifyPin
+        from sscard.scenario.steps.card import VerifyPin
         def broken(*_): raise KeyError("654321")
         VerifyPin.run = broken
     """

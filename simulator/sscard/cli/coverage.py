@@ -10,13 +10,14 @@ import click
 
 from sscard.cli.options import json_option
 from sscard.cli.output import check_output, print_json
-from sscard.cli.run import DEFAULT_SEED, INTERRUPTED
+from sscard.cli.run import INTERRUPTED
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, THRESHOLD, Text
 from sscard.cli.usage import argument, command, option
 from sscard.files import write_text
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Phrase
+from sscard.scenario import DEFAULT_SEED
 
 if TYPE_CHECKING:
     from sscard.scenario.coverage.measure import Coverage

@@ -20,6 +20,7 @@ from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say, visible
 from sscard.i18n.phrase import Phrase
+from sscard.scenario import DEFAULT_SEED
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from sscard.scenario.reports import Report, ReportFiles
     from sscard.scenario.transports import Link
 
-DEFAULT_SEED = 1
 INTERRUPTED = 130
 MOST_WORKERS = 64
 
@@ -64,10 +64,10 @@ def report_formats() -> list[str]:
     help=N_("Select scenarios by words of name, personality, folder, file and tags: 'blocked and not v2-3des'."),
 )
 @option("-m", "tags", type=Text(N_("EXPR")), help=N_("Select scenarios by their tags: 'verify and not slow'."))
-@option("--last-failed", is_flag=True, help=N_("Select those that failed when they were run last, from this folder."))
+@option("--last-failed", is_flag=True, help=N_("Select the scenarios that failed in their last run from this folder."))
 @option("--list", "only_list", is_flag=True, help=N_("Print the selected scenarios and run none."))
 @option("-x", "stop", is_flag=True, help=N_("Stop at the first failure, short for --maxfail 1."))
-@option("--maxfail", type=Number(1), help=N_("Stop after so many failures."))
+@option("--maxfail", type=Number(1), help=N_("Stop after N failures."))
 @option(
     "-n",
     "workers",
@@ -145,19 +145,25 @@ def run(
 
     from sscard.scenario.comparison import Earlier
     from sscard.scenario.lastfailed import LastFailed
+    from sscard.scenario.library import input_files
     from sscard.scenario.reports import ReportFiles
     from sscard.scenario.reports.summary import print_list
 
+    if accept and (personality or seeds):
+        remedy = _("leave out --personality and --seeds")
+        raise InputError(_("--accept writes what the cards of the files do"), remedy=remedy)
     if accept and not paths:
         raise InputError(
             _("--accept writes into files, and none is named"),
             remedy=_("name them: {example}", example="sscard run --accept scenarios"),
         )
-    earlier = Earlier(against) if against else None
     known: list[Scenario] = []
     chosen: list[Scenario] = []
     with suppress(KeyboardInterrupt):  # then summary, reports and trace are those of a run without a scenario
         known, chosen = _select(paths, personality, expression, tags, last_failed=last_failed)
+    if not known and (accept or only_list):
+        tell(_("interrupted before the first scenario"))
+        raise SystemExit(INTERRUPTED)
     console = Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json)
     if only_list:
         if as_json:
@@ -167,7 +173,9 @@ def run(
         return
     issuing = chosen_issuing(hsm, keys, hsm_token)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
-    writers = _writers((*reports, *short), paths, [Path(file) for file in (personality, keys, against) if file])
+    inputs = input_files(paths, known) + [Path(file) for file in (personality, keys, against) if file]
+    writers = _writers((*reports, *short), inputs)
+    earlier = Earlier(against) if against else None
     files = ReportFiles(writers)
     if accept:
         known, chosen = _accept(
@@ -207,7 +215,7 @@ def _select(
     chosen = narrow(known, expression or "", tags or "")
     failed = LastFailed().among(chosen) if last_failed else chosen
     if not failed:
-        tell(_("no failure of these scenarios is recorded: all are run"))
+        tell(_("No recorded failures: running all scenarios"))
     return known, failed or chosen
 
 
@@ -232,7 +240,7 @@ def _accept(
     from rich.text import Text
 
     from sscard.files import read_text
-    from sscard.scenario.acceptance import Acceptance
+    from sscard.scenario.acceptance import Acceptance, masked
     from sscard.scenario.library import find_files
 
     acceptance = Acceptance()
@@ -240,9 +248,8 @@ def _accept(
         acceptance.accept(lambda: run_all(select()[1]), {file.source: file.path for file in find_files(paths)})
     finally:
         for path, before in acceptance.before.items():
-            for line in unified_diff(
-                before.splitlines(), read_text(path).splitlines(), str(path), str(path), lineterm=""
-            ):
+            old, new = masked(before).splitlines(), masked(read_text(path)).splitlines()
+            for line in unified_diff(old, new, str(path), str(path), lineterm=""):
                 console.print(Text(visible(line), style=_DIFF.get(line[:1], "")))
         for left in acceptance.left:
             console.print(Text(visible(f"{left.place}: {say(left.reason)}"), style="yellow"))
@@ -267,13 +274,10 @@ def _listed(scenario: Scenario) -> dict[str, object]:
     }
 
 
-def _writers(asked: Sequence[str], paths: Sequence[Path], others: list[Path]) -> list[tuple[Report, Path]]:
-    """The report formats and their files, checked."""
-    from sscard.scenario.library import SUFFIXES, builtin_folder
+def _writers(asked: Sequence[str], inputs: Sequence[Path]) -> list[tuple[Report, Path]]:
+    """The report formats and their files, checked: none is an input."""
     from sscard.scenario.reports import REPORTS
 
-    inputs = [file for path in paths or [builtin_folder()] for file in (path, *path.rglob("*"))]
-    inputs = [file for file in inputs if file in paths or file.suffix in SUFFIXES] + others
     writers: list[tuple[Report, Path]] = []
     for each in asked:
         name, __, file = each.partition("=")

@@ -97,11 +97,12 @@ def check(paths: tuple[Path, ...], as_json: bool) -> None:
             scenarios += find_scenarios([file.path], report=mine.append)
             errors += sorted(mine, key=lambda each: (each.line, each.column))
     if as_json:
-        print_json("scenario-check", {"files": files, "scenarios": len(scenarios), "errors": [*map(_entry, errors)]})
+        counts = {"files": files, "scenarios": _names(scenarios), "runs": len(scenarios)}
+        print_json("scenario-check", {**counts, "errors": [*map(_entry, errors)]})
     else:
         for wrong in errors:
             click.echo(visible_lines(str(wrong)))
-        _print_counts(files, len(scenarios), len(errors))
+        _print_counts(files, scenarios, len(errors))
     if errors:
         raise SystemExit(2)
 
@@ -116,14 +117,19 @@ def _entry(error: InputError) -> dict[str, Any]:
     }
 
 
-def _print_counts(files: int, scenarios: int, errors: int) -> None:
+def _print_counts(files: int, scenarios: list[Scenario], errors: int) -> None:
     many = Phrase.plural("{count} file", "{count} files", count=files)
     if errors:
         wrong = Phrase.plural("{count} error", "{count} errors", count=errors)
         click.echo(_("{files}: {errors}", files=many, errors=wrong))
         return
-    runs = Phrase.plural("{count} scenario", "{count} scenarios", count=scenarios)
-    click.echo(_("{files}, {scenarios}: no errors", files=many, scenarios=runs))
+    counted = _counted(_names(scenarios), len(scenarios))
+    click.echo(_("{files}, {scenarios}: no errors", files=many, scenarios=counted))
+
+
+def _names(scenarios: list[Scenario]) -> int:
+    """A file is one scenario, however many runs its personalities and rows make."""
+    return len({each.source for each in scenarios})
 
 
 @scenario.command("list")
@@ -132,7 +138,7 @@ def _print_counts(files: int, scenarios: int, errors: int) -> None:
 def list_(paths: tuple[Path, ...], as_json: bool) -> None:
     """List scenarios with what they prove, their personalities, tags and marks."""
     from sscard.scenario.library import find_scenarios, group_name
-    from sscard.scenario.reader import identity
+    from sscard.scenario.tables import identity
 
     scenarios = find_scenarios(paths)
     by_file: dict[str, list[Scenario]] = {}
@@ -174,7 +180,7 @@ def list_(paths: tuple[Path, ...], as_json: bool) -> None:
         for line in (say(first.proves), rows and _("rows: {rows}", rows=rows), marks, first.source):
             if line:
                 console.print(Text(f"    {visible(line)}", style="dim"))
-    console.print(Text(f"\n{say(_counted(len(by_file), len(scenarios)))}", style="bold"))
+    console.print(Text(f"\n{say(_counted(_names(scenarios), len(scenarios)))}", style="bold"))
 
 
 def _counted(names: int, runs: int) -> Phrase:

@@ -60,9 +60,15 @@ def read_key_file(path: Path | None = None) -> KeyFile:
     return written_keys(path)
 
 
+def is_path(name: str) -> bool:
+    """Whether a name has a suffix or a slash; others are those of presets."""
+    from pathlib import Path
+
+    return "/" in name or ("." in name and Path(name).suffix != "")
+
+
 def _path(name: str) -> Path | None:
     """The path that a name is; ``None`` if it can only be that of a preset."""
     from pathlib import Path
 
-    path = Path(name)
-    return path if path.suffix or len(path.parts) > 1 else None
+    return Path(name) if is_path(name) else None

@@ -2,9 +2,10 @@
 
 from sscard.lazy import names_on_use
 
+DEFAULT_SEED = 1
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from sscard.scenario.cards import DEFAULT_SEED, Connect, in_process
+    from sscard.scenario.cards import Connect, in_process
     from sscard.scenario.library import builtin_scenarios, find_scenarios, run_scenarios
     from sscard.scenario.reader import Scenario, read_scenario
     from sscard.scenario.runner import ScenarioResult, StepResult, run_scenario
@@ -14,7 +15,7 @@ else:
         {
             "sscard.scenario.library": ("builtin_scenarios", "find_scenarios", "run_scenarios"),
             "sscard.scenario.reader": ("Scenario", "read_scenario"),
-            "sscard.scenario.cards": ("DEFAULT_SEED", "Connect", "in_process"),
+            "sscard.scenario.cards": ("Connect", "in_process"),
             "sscard.scenario.runner": ("ScenarioResult", "StepResult", "run_scenario"),
         },
     )

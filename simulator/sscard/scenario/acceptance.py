@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, get_args, get_origin
+from typing import Any, Final, Literal, NamedTuple, get_args, get_origin
 
 import yaml
 
-from sscard.document import Model, read_document
+from sscard.conversation.redaction import MASK
+from sscard.document import Model
 from sscard.errors import InputError
 from sscard.fields import Path_
 from sscard.files import read_text, write_text
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.scenario.runner import ScenarioResult, StepResult
+from sscard.scenario.runner import ScenarioResult
 from sscard.scenario.step import Mismatch, Step
 
 PLACEHOLDER: Final = "${"
+_SECRET: Final = re.compile(
+    r"\b((?:\w*pin|old|new|user|administrator|verify|change|apdu|pin_bytes|complete|entries)\s*:\s*)"
+    r"(\[[^]]*\]|[^\s,{}\]][^,}\]\n#]*)"
+)
+"""A field with a PIN or with bytes of a command, and its value."""
 _QUOTED: Final = re.compile(r"[:#\[\]{},&*!|>'\"%@`]|^\s|\s$|^$")
 """Text that YAML takes for something else without quotes."""
 
@@ -43,63 +51,177 @@ class Acceptance:
     before: dict[Path, str] = field(default_factory=dict)
     left: list[NotAccepted] = field(default_factory=list)
     _written: set[tuple[str, Path_]] = field(default_factory=set)
+    _differing: set[tuple[str, Path_]] = field(default_factory=set)
 
     def accept(self, run: Callable[[], Iterable[ScenarioResult]], files: dict[str, Path]) -> None:
         """Write and run again until no result changes a file; ``files`` are paths by source."""
         while True:
-            results = [result for result in run() if result.verdict == "failed" and result.failure]
-            if not any([self._take(result, files) for result in results][:1]):
-                seen: set[str] = set()
-                for result in results:
-                    self.left += [each for each in self._left(result) if each.place not in seen]
-                    seen.update(each.place for each in self.left)
+            results = list(run())
+            failed = [result for result in results if result.verdict == "failed" and result.failure]
+            # Of each file the earliest failing step: every run of the file has reached it.
+            failed.sort(key=_number, reverse=True)
+            written = [
+                self._take(result, results, files)
+                for result in {result.scenario.source: result for result in failed}.values()
+            ]
+            if not any(written):
+                if self._withdrawn(failed):
+                    continue
+                for result in reversed(failed):
+                    self._leave(result, results, files)
                 return
 
-    def _take(self, result: ScenarioResult, files: dict[str, Path]) -> bool:
+    def _withdrawn(self, failed: list[ScenarioResult]) -> bool:
+        """Whether files were put back, because a later use of a step observes another value than was written."""
+        found = {
+            (part.source, (*part.root, *where(result.failure.step, wrong)))
+            for result in failed
+            if result.failure and result.failure.number
+            for part in [result.scenario.parts[result.failure.number - 1].document]
+            for wrong in result.failure.mismatches
+        }
+        differing = found & self._written
+        if not differing:
+            return False
+        for path, text in self.before.items():
+            _write_as_it_was(path, text)
+        self.before.clear()
+        self._written.clear()
+        self._differing |= differing
+        return True
+
+    def _take(self, result: ScenarioResult, results: list[ScenarioResult], files: dict[str, Path]) -> bool:
         """Write what one failed step observed; whether anything was written."""
         assert result.failure is not None
         changed = False
         for wrong in result.failure.mismatches:
-            if not self._reason(result, result.failure, wrong):
+            if not self._reason(result, wrong, results, files):
                 part = result.scenario.parts[result.failure.number - 1].document
                 path = files.get(part.source, Path(part.source))
-                text = read_text(path)
-                self.before.setdefault(path, text)
                 path_of = (*part.root, *where(result.failure.step, wrong))
-                write_text(path, with_value(text, path_of, observed(result.failure.step, wrong)))
+                before, after = read_text(path), edited(path, path_of, observed(result.failure.step, wrong))
+                self.before.setdefault(path, before)
+                _write_as_it_was(path, after)
                 self._written.add((part.source, path_of))
                 changed = True
         return changed
 
-    def _left(self, result: ScenarioResult) -> list[NotAccepted]:
+    def _leave(self, result: ScenarioResult, results: list[ScenarioResult], files: dict[str, Path]) -> None:
+        """Note the expectations of a failed step that stay, each place once."""
         assert result.failure is not None
-        scenario, step = result.scenario, result.failure
-        return [
-            NotAccepted(f"{scenario.file(step.number)}:{scenario.place(step.number, wrong.field).line}", reason)
-            for wrong in step.mismatches
-            if (reason := self._reason(result, step, wrong))
-        ]
+        scenario, number = result.scenario, result.failure.number
+        for wrong in result.failure.mismatches:
+            place = f"{scenario.file(number)}:{scenario.place(number, wrong.field).line}"
+            reason = self._reason(result, wrong, results, files)
+            if reason and place not in [left.place for left in self.left]:
+                self.left.append(NotAccepted(place, reason))
 
-    def _reason(self, result: ScenarioResult, step: StepResult, wrong: Mismatch) -> Sayable:
+    def _reason(
+        self, result: ScenarioResult, wrong: Mismatch, results: list[ScenarioResult], files: dict[str, Path]
+    ) -> Sayable:
         """Why an expectation cannot be replaced; empty if it can."""
-        if not observed(step.step, wrong):
+        step = result.failure
+        assert step is not None
+        value = observed(step.step, wrong)
+        if not value:
             return Phrase("{field}: what was observed cannot be stated", field=wrong.field)
         if step.number == 0:
             return Phrase("{field}: the insertion is not in the file, add a step insert:", field=wrong.field)
         part = result.scenario.parts[step.number - 1].document
+        path = files.get(part.source, Path(part.source))
         path_of = (*part.root, *where(step.step, wrong))
-        content = read_document(Path(part.source)).content if Path(part.source).is_file() else None
-        for name in path_of:
-            fits = isinstance(content, list) or (isinstance(content, dict) and name in content)
-            content = content[name] if fits and content is not None else None
-        if isinstance(content, str) and (PLACEHOLDER in content or "(" in content or " - " in content):
-            return Phrase("{field}: {text!r} computes the value", field=wrong.field, text=content)
-        if (part.source, path_of) in self._written:
+        stated = _at(_plain(read_text(path)), path_of)
+        if isinstance(stated, str) and (PLACEHOLDER in stated or "(" in stated or " - " in stated):
+            return Phrase("{field}: {text!r} computes the value", field=wrong.field, text=stated)
+        if is_shared(read_text(path), path_of):
+            return Phrase("{field}: shared by an alias, write it in full here", field=wrong.field)
+        key = part.source, path_of
+        if key in self._written | self._differing or not _agreed(result, wrong, results):
             return Phrase(
                 "{field}: the runs of the scenario observe different values, state them by an expression or a table",
                 field=wrong.field,
             )
+        if not edited(path, path_of, value):
+            return Phrase(
+                "{field}: write {value} by hand, the step has an unusual form", field=wrong.field, value=value
+            )
         return ""
+
+
+def _number(result: ScenarioResult) -> int:
+    return result.failure.number if result.failure else 0
+
+
+def _agreed(result: ScenarioResult, wrong: Mismatch, results: list[ScenarioResult]) -> bool:
+    """Whether all runs that reached a step of the file observed the same there; a step of a group has several uses."""
+    assert result.failure is not None
+    own = result.scenario.parts[result.failure.number - 1].document
+    values = set()
+    for other in results:
+        for step in other.steps:
+            part = other.scenario.parts[step.number - 1].document if step.number else None
+            if part is not None and (part.source, part.root) == (own.source, own.root):
+                same = (each for each in step.mismatches if (each.field, each.key) == (wrong.field, wrong.key))
+                values.add(next((observed(step.step, each) for each in same), None))
+    return len(values) == 1
+
+
+def edited(path: Path, path_of: Path_, value: str) -> str:
+    """The text of a file with a value at a path, nothing else changed; empty if its form does not allow that."""
+    text = read_text(path)
+    try:
+        after = with_value(text, path_of, value)
+        found = _plain(after)
+        if path.suffix == ".json":
+            json.loads(after)
+    except (yaml.YAMLError, ValueError, InputError):
+        return ""
+    same = _common(text, after)
+    removed = text[same : len(text) - _common(text[same:][::-1], after[same:][::-1])]
+    return after if found == _with(_plain(text), path_of, _plain(value)) and "#" not in removed else ""
+
+
+def _common(one: str, other: str) -> int:
+    """Number of characters with which both texts begin."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (left, right) in pairs if left != right), min(len(one), len(other)))
+
+
+def _plain(text: str) -> Any:
+    """YAML as text, lists and mappings, none of them shared by an alias."""
+    return json.loads(json.dumps(yaml.load(text, yaml.BaseLoader)))  # noqa: S506 - it makes text only
+
+
+def _at(content: Any, path: Path_) -> Any:
+    for name in path:
+        fits = isinstance(content, list) or (isinstance(content, dict) and name in content)
+        content = content[name] if fits else None
+    return content
+
+
+def _with(content: Any, path: Path_, value: Any) -> Any:
+    """The same content with a value at a path."""
+    inner = content
+    for name, following in pairwise(path):
+        if isinstance(inner, dict) and name not in inner:
+            inner[name] = [] if isinstance(following, int) else {}
+        inner = inner[name]
+    if isinstance(inner, dict | list):
+        inner[path[-1]] = value  # type: ignore[index]
+    return content
+
+
+def _write_as_it_was(path: Path, text: str) -> None:
+    """Write a file with the line ends and the byte order mark that it has."""
+    before = path.read_bytes()
+    if b"\r\n" in before:
+        text = text.replace("\n", "\r\n")
+    write_text(path, ("\ufeff" if before.startswith(BOM_UTF8) else "") + text)
+
+
+def masked(text: str) -> str:
+    """A scenario file as the changes to it are shown: PINs, and bytes that may hold one, are hidden."""
+    return _SECRET.sub(lambda found: f"{found[1]}{MASK}", text)
 
 
 def where(step: Step, wrong: Mismatch) -> tuple[str, ...]:
@@ -115,7 +237,8 @@ def where(step: Step, wrong: Mismatch) -> tuple[str, ...]:
 def observed(step: Step, wrong: Mismatch) -> str:
     """What was observed as the scenario file states it; empty if no value of the field states it."""
     if wrong.field not in step.answers() or not isinstance(wrong.actual, str):
-        return wrong.write
+        is_word = wrong.field == "state" and "," not in wrong.write
+        return wrong.write.strip("[]") if is_word else wrong.write
     owner = step if wrong.field in type(step).model_fields else getattr(step, step.verb)
     if isinstance(owner, Model) and wrong.field not in type(owner).model_fields:
         return ""  # such as a MAC that the HSM has checked
@@ -123,6 +246,8 @@ def observed(step: Step, wrong: Mismatch) -> str:
         words = get_args(type(owner).model_fields[wrong.field].annotation)[0]
         separator = ", " if get_origin(words) is Literal else " "
         return f"[{', '.join([] if wrong.actual == 'none' else wrong.actual.split(separator))}]"
+    if not wrong.actual:
+        return ""
     return json.dumps(wrong.actual, ensure_ascii=False) if _QUOTED.search(wrong.actual) else wrong.actual
 
 
@@ -145,6 +270,30 @@ def with_value(text: str, path: Path_, value: str) -> str:
     last = _end(node)
     between = "" if text[start.index - 1 : start.index] in (" ", "{", "[") else " "
     return text[: start.index] + between + value + text[max(last, start.index) :]
+
+
+class _Aliases(yaml.SafeLoader):
+    """Composes nodes, and keeps which places are aliases: the anchored node itself stands there."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.found: set[tuple[int, int | str]] = set()
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            self.found.add((id(parent), index.value if isinstance(index, yaml.Node) else index))
+        return super().compose_node(parent, index)
+
+
+def is_shared(text: str, path: Path_) -> bool:
+    """Whether an alias leads to a path of YAML text: what is written there changes other places too."""
+    loader = _Aliases(text)
+    node = loader.get_single_node()
+    for name in path:
+        if (id(node), name) in loader.found:
+            return True
+        node = _child(node, name) if node is not None else None
+    return False
 
 
 def _child(node: yaml.Node, name: int | str) -> yaml.Node | None:

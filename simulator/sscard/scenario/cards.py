@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Annotated, Final, Literal, Self, TypeVar
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -36,6 +36,7 @@ from sscard.issuer import (
 from sscard.issuer.holder import check_name, name_parts
 from sscard.issuer.image import read_image
 from sscard.issuer.issue import CITY_DIGITS, DEFAULT
+from sscard.issuer.lookup import is_path
 from sscard.issuer.personalise import (
     IDENTIFICATION_CODE,
     INITIAL_PIN,
@@ -43,19 +44,19 @@ from sscard.issuer.personalise import (
     card_reference,
     layout_of,
 )
-from sscard.scenario.context import Bench
+from sscard.scenario import DEFAULT_SEED
+from sscard.scenario.context import Bench, item_on
 from sscard.scenario.coverage.facts import Fact, NotedConnection
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.prior_state import PriorState, prior_cells
 from sscard.scenario.service_faults import FaultyHsm
-from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData, service_host
+from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData, named_in, service_host
 from sscard.scenario.step import PinOrNone, Texts
-from sscard.standard.encoding import decode_an, records
+from sscard.standard.encoding import decode_an
 from sscard.standard.generations import EF_HOLDER, NAME_EXTENSION
 from sscard.transport import Connection, FaultyConnection
 from sscard.transport.contactless import in_reader
 
-DEFAULT_SEED = 1
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
 """A Monday in China."""
 CARD_AGE = timedelta(days=400)
@@ -138,65 +139,51 @@ OF_AN_ORDER: Final = ("personality", "place", "choices", "pin", "holder", "city_
 """The fields of a card that is issued for the scenario."""
 
 
-def is_path(name: str) -> bool:
-    """Whether a name has a suffix or a slash; others are those of presets."""
-    return "/" in name or ("." in name and Path(name).suffix != "")
+ReadImage = Callable[[str], Card]
+"""Reads the image of a path; a scenario file reads each once."""
 
 
-def own_personalities(section: Document, wanted: CardData, folder: Path) -> list[Personality]:
+def own_personalities(section: Document, wanted: CardData, folder: Path, read: ReadImage) -> list[Personality]:
     """The personalities that the section ``card:`` of a scenario names, or that of its image."""
     if wanted.image:
-        return [_within(section, "image", lambda: image_of(wanted)).profile.personality]
+        return [named_in(section, "image", partial(read, wanted.image)).profile.personality]
     names = [str(folder / name) if is_path(name) else name for name in wanted.personality]
-    return [_within(section, "personality", partial(find_personality, name)) for name in names]
+    return [named_in(section, "personality", partial(find_personality, name)) for name in names]
 
 
-def product_of(section: Document, wanted: CardData, base: Personality) -> Personality:
+def product_of(section: Document, wanted: CardData, base: Personality, read: ReadImage) -> Personality:
     """A personality with the place policy and the choices of a scenario, or that of the image."""
     if wanted.image:
-        personality = _within(section, "image", lambda: image_of(wanted)).profile.personality
+        personality = named_in(section, "image", partial(read, wanted.image)).profile.personality
         if personality != base:
             own = Phrase("the card of the image is {name}", name=personality.name)
             raise section.error(("image",), own, Phrase("leave the personality out"))
         return personality
     if wanted.place:
-        base = _within(section, "place", partial(find_place, wanted.place)).over(base)
+        base = named_in(section, "place", partial(find_place, wanted.place)).over(base)
     return vary(base, section.part(("choices",))) if wanted.choices else base
 
 
-def check_state(section: Document, wanted: CardData, personality: Personality) -> None:
+def check_state(section: Document, wanted: CardData, personality: Personality, read: ReadImage) -> None:
     """Check the prior state against the card; ``InputError`` at the part of the section that no such card can have."""
     if wanted.image:
-        card = image_of(wanted)
+        card = read(wanted.image)
         layout, strings = card.profile.layout, card.memory.strings
     else:
         layout = layout_of(personality)
         strings = Profile(personality, layout, b"", []).new_memory(b"", {}).strings
     if wanted.holder:
         name = wanted.holder.name
-        _within(section, "holder", lambda: name_parts(name, personality.generation))
+        named_in(section, "holder", lambda: name_parts(name, personality.generation))
     try:
         prior_cells(wanted, personality, layout, strings)
     except FieldError as error:
         raise section.error(error.path, error.problem, error.remedy) from None
 
 
-T = TypeVar("T")
-
-
-def _within(section: Document, field: str, find: Callable[[], T]) -> T:
-    """What a field of the card names; an error in a file that it names has the place in that file."""
-    try:
-        return find()
-    except InputError as error:
-        if error.file:
-            raise
-        raise section.error((field,), error.problem, error.remedy) from None
-
-
-def image_of(wanted: CardData) -> Card:
-    """The card of the scenario's image."""
-    return read_image(read_text(Path(wanted.image)), wanted.image)
+def image_at(path: str) -> Card:
+    """The card of an image."""
+    return read_image(read_text(Path(path)), path)
 
 
 @contextmanager
@@ -217,7 +204,7 @@ def bench_of(
     random = _random(f"{seed}/{title}")
     now = service.clock or FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
     if wanted.image:
-        card = image_of(wanted)
+        card = image_at(wanted.image)
         reference, holder = _reference_on(card), _holder_on(card)
     else:
         holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
@@ -257,21 +244,13 @@ def _pin_of(wanted: CardData, holder: Holder) -> str:
 
 
 def _reference_on(card: Card) -> CardReference:
-    city = _item_on(card, EF_ISSUER, IDENTIFICATION_CODE).hex()[:CITY_DIGITS]
+    city = item_on(card, EF_ISSUER, IDENTIFICATION_CODE).hex()[:CITY_DIGITS]
     return CardReference(city, card.profile.historical[-SERIAL_LENGTH:])
 
 
 def _holder_on(card: Card) -> Holder:
-    number, name, rest = (decode_an(_item_on(card, EF_HOLDER, tag)) for tag in (ID_NUMBER, NAME, NAME_EXTENSION))
+    number, name, rest = (decode_an(item_on(card, EF_HOLDER, tag)) for tag in (ID_NUMBER, NAME, NAME_EXTENSION))
     return Holder(name + rest, number)
-
-
-def _item_on(card: Card, sfi: int, tag: int) -> bytes:
-    """The value of an item of SSSE on a card, empty if the file lacks it."""
-    layout = card.profile.layout
-    file = layout.file(layout.ssse.fid, sfi)
-    held = records(card.memory.strings[file.cell]) if file else ()
-    return next((record[2:] for record in held if record[0] == tag), b"")
 
 
 def _random(seed: str) -> Random:

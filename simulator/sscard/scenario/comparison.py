@@ -1,4 +1,4 @@
-"""Compare a run with the JSON report of an earlier one: newly failing, fixed, missing, new and slower scenarios."""
+"""Compare a run with the JSON report of an earlier one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sscard.errors import InputError
 from sscard.files import read_text
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import ScenarioResult
+from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult
 
 FAILING: Final = ("failed", "inconclusive")
 SLOWER: Final = 2.0
@@ -57,7 +57,7 @@ class Compared(NamedTuple):
 
     @classmethod
     def of_result(cls, result: ScenarioResult) -> Compared:
-        """The scenario of a result of now."""
+        """The scenario of a result of the current run."""
         scenario = result.scenario
         return cls(scenario.name, scenario.personality.name, scenario.source, result.seed, result.seconds)
 
@@ -68,6 +68,7 @@ class Comparison(NamedTuple):
     newly_failing: list[Compared]
     fixed: list[Compared]
     missing: list[Compared]
+    no_longer_applicable: list[Compared]
     new: list[Compared]
     slower: list[Compared]
 
@@ -108,7 +109,7 @@ class Earlier:
         """
         now = [(Compared.of_result(result), result) for result in results]
         matches = same_scenarios([each for each, _entry in self._entries], [each for each, _result in now])
-        found = Comparison([], [], [], [], [])
+        found = Comparison([], [], [], [], [], [])
         for number, (compared, result) in enumerate(now):
             if number not in matches:
                 found.new.append(compared)
@@ -116,8 +117,10 @@ class Earlier:
             failed_before = earlier is not None and earlier.verdict in FAILING
             if not result.passed and not failed_before:
                 found.newly_failing.append(compared)
-            if failed_before and result.passed and result.steps:
+            if failed_before and result.verdict == "passed":
                 found.fixed.append(compared)
+            if earlier is not None and earlier.verdict != NOT_APPLICABLE == result.verdict:
+                found.no_longer_applicable.append(compared)
             took = earlier.seconds if earlier is not None and earlier.seconds is not None else result.seconds
             if result.passed and result.seconds >= max(took * SLOWER, took + LEAST):
                 found.slower.append(compared._replace(before=took))
@@ -129,7 +132,7 @@ class Earlier:
 
 
 def same_scenarios(before: list[Compared], now: list[Compared]) -> dict[int, int]:
-    """The places of the same scenario in both runs, by its place of now."""
+    """The places of the same scenario in both runs, by its place in the current run."""
     seeds = max(len({each.seed for each in run}) for run in (before, now)) > 1
     found: dict[int, int] = {}
     for fields in (("name", "personality", "file"), ("name", "personality")):

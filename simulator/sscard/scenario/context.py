@@ -13,7 +13,7 @@ from sscard.conversation import Recorder
 from sscard.driver.api import DriverOptions
 from sscard.errors import PhrasedError
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.issuer import CardReference, Holder, KeyHierarchy
+from sscard.issuer import Card, CardReference, Holder, KeyHierarchy
 from sscard.scenario.coverage.facts import Fact
 from sscard.scenario.service_faults import FaultyHsm
 from sscard.scenario.service_host import ServiceHost
@@ -131,10 +131,8 @@ class Bench:
         """The card that the terminal has read, or the card of the scenario if it has read none."""
         if self.session is not None:
             return self.session.identity
-        profile, memory = self.chip.profile, self.chip.memory
-        issuer = profile.layout.file(profile.layout.ssse.fid, EF_ISSUER & 0xFF)
-        held = {record[0]: record[2:] for record in records(memory.strings[issuer.cell])} if issuer else {}
-        return Identity(held.get(0x01, b"").hex().upper(), decode_an(held.get(0x07, b"")))
+        code, number = (item_on(self.chip, EF_ISSUER & 0xFF, tag) for tag in (0x01, 0x07))
+        return Identity(code.hex().upper(), decode_an(number))
 
     def insert(self) -> None:
         """Insert the card into the terminal, also after a removal: power on, SELECT SSSE, read its identity."""
@@ -157,3 +155,11 @@ class Bench:
         if seen.powered or self.chip.memory.log is None:
             return seen
         return take_snapshot(self.chip.profile, self.chip.memory.recovered(), None)
+
+
+def item_on(card: Card | Chip, sfi: int, tag: int) -> bytes:
+    """The value of an item of SSSE on a card, empty if the file lacks it."""
+    layout = card.profile.layout
+    file = layout.file(layout.ssse.fid, sfi)
+    held = records(card.memory.strings[file.cell]) if file else ()
+    return next((record[2:] for record in held if record[0] == tag), b"")

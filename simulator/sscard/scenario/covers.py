@@ -15,6 +15,7 @@ from sscard.scenario.coverage.sheets import OPEN_CHOICES, SECTIONS, STEPS
 SEED: Final = "seed "
 STANDARDS: Final = "LD/T "
 CHOICE: Final = "OC-"
+SECTION: Final = "\N{SECTION SIGN}"
 EXAMPLES: Final = (
     f"{SEED}4.3",
     "card-commands.md §1.9",
@@ -25,7 +26,7 @@ EXAMPLES: Final = (
     "opcard-rs#158",
 )
 FORMS: Final = Phrase("expected one of: {words}", words=", ".join(EXAMPLES))
-_SECTION: Final = re.compile(r"([\w-]+\.md) §(\S+)")
+_SECTION: Final = re.compile(rf"([\w-]+\.md) {SECTION}(\S+)")
 _BUG: Final = re.compile(r"bug [\w./-]+(#\d+)?|[\w./-]+#\d+")
 
 
@@ -47,9 +48,9 @@ def check_mark(text: str) -> None:
     elif section := _SECTION.fullmatch(text):
         sheet, number = section.groups()
         _check(text, sheet, SECTIONS)
-        _check(text, number, SECTIONS[sheet] | STEPS.get(sheet, frozenset()), f"{sheet} §")
+        _check(text, number, SECTIONS[sheet] | STEPS.get(sheet, frozenset()), f"{sheet} {SECTION}")
     elif not _BUG.fullmatch(text):
-        raise _unknown(text, (*ITEMS, *(f"{sheet} §1" for sheet in SECTIONS)))
+        raise _unknown(text, (*ITEMS, *(f"{sheet} {SECTION}1" for sheet in SECTIONS)))
 
 
 def _check(text: str, name: str, known: Iterable[str], before: str = "") -> None:

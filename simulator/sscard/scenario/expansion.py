@@ -1,4 +1,4 @@
-"""What a scenario file abbreviates: variables, tables and step groups, expanded to steps that keep their places.
+"""What a scenario file abbreviates: variables and step groups, expanded to steps that keep their places.
 
 ``${name}`` is replaced by a variable, a field of the table's row, a parameter of
 the step group, or a value that an earlier step captures. A value that is written
@@ -7,27 +7,22 @@ as ``${name}`` alone may be a list or have fields. ``$${`` stays ``${``.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from io import StringIO
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pydantic import Field
 
-from sscard.document import Document, Model, Place, read_document
+from sscard.document import Document, Model, read_document
 from sscard.errors import InputError, suggestion
 from sscard.fields import Path_
-from sscard.files import read_text
-from sscard.i18n.phrase import Phrase, Sayable, Words
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.expressions import NAME
 
 USE, GIVEN, NOTE = "use", "with", "note"
 """The fields of a step that is a step group."""
-ROW: Final = "row"
-"""The field of a table's row that names it."""
 MOST_STEPS: Final = 10_000
 """Steps of one scenario, those of step groups included."""
 
@@ -51,14 +46,6 @@ class GroupAt(NamedTuple):
     steps: Document
 
 
-class Row(NamedTuple):
-    """A row of a table: its name in reports, its fields, and its place for errors."""
-
-    name: Sayable
-    fields: Variables
-    place: str
-
-
 @dataclass(frozen=True, slots=True)
 class Part:
     """A step as written, variables replaced; ``late`` if it needs a value that is captured when the scenario runs.
@@ -71,16 +58,19 @@ class Part:
     used: tuple[str, ...] = ()
 
 
-def within(error: InputError, places: tuple[Sayable, ...]) -> InputError:
-    """An error with more places: the row of a table, the use of a step group."""
+def within(error: InputError, places: tuple[Sayable, ...], remedy: Sayable = "") -> InputError:
+    """An error with more places: the row of a table, the use of a step group; and with another remedy."""
     problem = error.problem
     for place in places:
         problem = Phrase("{problem} ({place})", problem=problem, place=place)
-    return InputError(problem, file=error.file, line=error.line, column=error.column, remedy=error.remedy)
+    return InputError(problem, file=error.file, line=error.line, column=error.column, remedy=remedy or error.remedy)
 
 
-def replaced(document: Document, variables: Variables, captured: Collection[str] = ()) -> Part:
-    """A part of a document with its variables replaced; those captured later stay as they are written."""
+def replaced(document: Document, variables: Variables, captured: Collection[str] | None = None) -> Part:
+    """A part of a document with its variables replaced; those captured later stay as they are written.
+
+    Without ``captured`` this is the last time, in which ``$${`` becomes ``${``.
+    """
     replacing = _Replacing(document, variables, captured)
     content = replacing.value(document.content, ())
     if replacing.unchanged:
@@ -91,13 +81,14 @@ def replaced(document: Document, variables: Variables, captured: Collection[str]
 class _Replacing:
     """One pass over a part of a document."""
 
-    def __init__(self, document: Document, variables: Variables, captured: Collection[str]) -> None:
+    def __init__(self, document: Document, variables: Variables, captured: Collection[str] | None) -> None:
         self.places = document.places
         self.unchanged = True
         self.late = False
         self._document = document
         self._variables = variables
-        self._captured = captured
+        self._captured = captured or ()
+        self._is_last = captured is None
 
     def value(self, content: Any, path: Path_) -> Any:
         if isinstance(content, str):
@@ -137,6 +128,8 @@ class _Replacing:
 
         def fill(found: re.Match[str]) -> str:
             if found[1]:
+                if not self._is_last:
+                    return found[0]
                 self.unchanged = False
                 return found[0][1:]
             value = self._named(found[2], path, found[0])
@@ -164,88 +157,6 @@ class _Replacing:
         return value
 
 
-def table_rows(document: Document, folder: Path) -> list[Row]:
-    """The rows of ``with:``, a list in the file, or the path of a CSV or JSON file relative to its folder."""
-    table = document
-    if isinstance(document.content, str):
-        path = folder / document.content
-        if path.suffix not in _READERS:
-            raise document.error((), Phrase("no table"), _TABLE_FILE)
-        table = _READERS[path.suffix](path)  # JSON is YAML, whose values stay text
-        table.source = str(Path(document.source).parent / document.content)
-    if not isinstance(table.content, list) or not table.content:
-        raise table.error((), Phrase("no rows"), Phrase("write a list of rows, each with the same fields"))
-    rows = [_row(table, number) for number in range(len(table.content))]
-    for number, row in enumerate(rows):
-        missing = rows[0].fields.keys() - row.fields.keys()
-        unknown = row.fields.keys() - rows[0].fields.keys()
-        for name in sorted(missing | unknown):
-            raise table.error(
-                (number,),
-                Phrase("not the fields of the first row: {name}", name=name),
-                Phrase("give each row the same fields"),
-            )
-    return rows
-
-
-def _row(table: Document, number: int) -> Row:
-    part = table.part((number,))
-    fields = part.content
-    if not isinstance(fields, dict) or not fields:
-        raise part.error((), Phrase("a row has fields"), Phrase("write it as {form}", form="{pin: 123456, sw: 63C5}"))
-    place = f"{table.source}:{part.place(()).line}"
-    values = {name: value for name, value in fields.items() if name != ROW}
-    _check_names(part, values)
-    name: Sayable = str(number + 1)
-    if ROW in fields:
-        name = in_languages(part.part((ROW,)))
-    return Row(name, values, place)
-
-
-def in_languages(document: Document) -> Sayable:
-    """A text, or a text in both languages: ``{en: …, zh: …}``."""
-    content = document.content
-    if isinstance(content, str) and content.strip():
-        return content
-    if isinstance(content, dict) and content.keys() == {"en", "zh"} and all(map(_is_text, content.values())):
-        return Words(content["en"], content["zh"])
-    raise document.error((), Phrase("not a text"), Phrase("write a text, or {form}", form="{en: …, zh: …}"))
-
-
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _csv(path: Path) -> Document:
-    """A CSV file, its first line the names of the fields, as a document."""
-    reader = csv.reader(StringIO(read_text(path).removeprefix("\ufeff")), strict=True)
-    names: list[str] = []
-    rows: list[dict[str, str]] = []
-    places: dict[Path_, Place] = {(): Place(1, 1)}
-    try:
-        for cells in reader:
-            if not names:
-                names = [cell.strip() for cell in cells]
-                continue
-            if not cells:
-                continue
-            if len(cells) != len(names):
-                raise InputError(
-                    Phrase("{found} values, {count} expected", found=len(cells), count=len(names)),
-                    file=str(path),
-                    line=reader.line_num,
-                    column=1,
-                    remedy=Phrase("put a value with a comma in double quotes"),
-                )
-            places[(len(rows),)] = Place(reader.line_num, 1)
-            rows.append(dict(zip(names, cells, strict=True)))
-    except csv.Error:
-        raise InputError(
-            Phrase("not a CSV file"), file=str(path), line=reader.line_num, column=1, remedy=_TABLE_FILE
-        ) from None
-    return Document(rows, places, str(path))
-
-
 def read_groups(document: Document, folder: Path) -> dict[str, GroupAt]:
     """The step groups of a scenario file: its own, and those of the files that it includes."""
     found: dict[str, GroupAt] = {}
@@ -255,7 +166,11 @@ def read_groups(document: Document, folder: Path) -> dict[str, GroupAt]:
         path = ("include", place) if isinstance(included, list) else ("include",)
         if not isinstance(name, str) or not name:
             raise document.error(path, Phrase("not a file"), Phrase("write the path of a file with groups:"))
-        found |= _groups_of_file(folder / name, str(Path(document.source).parent / name))
+        try:
+            found |= _groups_of_file(folder / name, str(Path(document.source).parent / name))
+        except InputError as error:
+            at = f"{document.source}:{document.place(path).line}"
+            raise within(error, (Phrase("included at {place}", place=at),)) from None
     groups = content.get("groups", {})
     if not isinstance(groups, dict):
         raise document.error(("groups",), Phrase("not step groups"), _GROUPS)
@@ -283,13 +198,14 @@ def _group(document: Document) -> GroupAt:
     group = document.as_model(Group)
     defaults = group.parameters if isinstance(group.parameters, dict) else {}
     required = () if isinstance(group.parameters, dict) else tuple(group.parameters)
-    _check_names(document, [*defaults, *required], "parameters")
+    check_names(document, [*defaults, *required], "parameters")
     if not group.steps:
         raise document.error(("steps",), Phrase("a group without steps"), _GROUPS)
     return GroupAt(defaults, required, document.part(("steps",)))
 
 
-def _check_names(document: Document, names: Collection[str], *path: str) -> None:
+def check_names(document: Document, names: Collection[str], *path: str) -> None:
+    """Check the names of variables, fields of a table or parameters, which stand at a path of the document."""
     for name in names:
         if not NAME.fullmatch(name):
             raise document.error(
@@ -306,7 +222,7 @@ def read_variables(document: Document) -> Variables:
         raise document.error(
             ("variables",), Phrase("not variables"), Phrase("write it as {form}", form="{pin: 123456}")
         )
-    _check_names(document.part(("variables",)) if variables else document, variables)
+    check_names(document.part(("variables",)) if variables else document, variables)
     return variables
 
 
@@ -330,7 +246,7 @@ class Expansion:
             self.count += 1
             if self.count > MOST_STEPS:
                 raise document.error((), Phrase("more than {limit} steps", limit=MOST_STEPS))
-            yield part
+            yield part if part.late else Part(replaced(part.document, {}).document, used=used)
             self._note(part.document, variables)
 
     def _note(self, document: Document, variables: Variables) -> None:
@@ -382,6 +298,4 @@ class Expansion:
         yield from self.parts(group.steps, {**variables, **group.defaults, **given}, used)
 
 
-_READERS: Final = {".csv": _csv, ".json": read_document}
-_TABLE_FILE: Final = Phrase("write a list of rows, or the path of a .csv file with a line of names or a .json file")
 _GROUPS: Final = Phrase("write it as {form}", form="groups: {name: {parameters: [pin], steps: […]}}")

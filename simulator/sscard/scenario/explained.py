@@ -19,10 +19,12 @@ def explained(scenario: Scenario) -> Iterator[Sayable]:
     if insertion(scenario):
         yield Phrase("First the card is inserted into the terminal.")
     for number, step in enumerate(scenario.steps, 1):
-        file, line = scenario.file(number), scenario.place(number).line
-        place = Phrase("line {line}", line=line) if file == scenario.source else f"{file}:{line}"
-        expected = Phrase.joined(ROW, list(expectations(step)))
-        yield Phrase("{place}: {title}. Expected: {expected}.", place=place, title=step.title(), expected=expected)
+        yield Phrase(
+            "{place}: {title}. Expected: {expected}.",
+            place=scenario.shown_place(number),
+            title=step.title(),
+            expected=Phrase.joined(ROW, list(expectations(step))),
+        )
         if step.note:
             yield step.note
     yield Phrase("State that a step does not mention must stay unchanged.")

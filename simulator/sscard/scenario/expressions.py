@@ -59,7 +59,7 @@ class Names:
 
 
 def computed(text: str, info: ValidationInfo) -> int:
-    """The value of an expression with ``+``, ``-``, ``*`` and parentheses; ``InvalidValue`` if it is none."""
+    """The value of an expression with ``+``, ``-``, ``*`` and parentheses; ``InvalidValue`` if the text is not one."""
     if len(text) > LONGEST:
         raise InvalidValue(Phrase("longer than {limit} characters", limit=LONGEST), EXAMPLE)
     try:

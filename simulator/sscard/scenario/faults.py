@@ -134,7 +134,7 @@ class FaultData(Model):
 
 
 def read_fault(text: str) -> FaultData:
-    """A fault in one word, ``NAME[=VALUE]@N``, as of ``sscard insert --fault``; ``InvalidValue`` if it is none.
+    """A fault in one word, ``NAME[=VALUE]@N``, of ``sscard insert --fault``; ``InvalidValue`` if the text is not one.
 
     The values are those of a scenario: ``removed=before``, ``mute``, ``slow=2.5``, ``truncated=1``, ``corrupted=-1``,
     ``swapped=v1-des``. ``N`` is the number of the command, from 1.

@@ -15,7 +15,7 @@ from sscard.errors import InputError, MissingPart
 from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.issuer.lookup import find_personality
-from sscard.scenario.cards import DEFAULT_SEED
+from sscard.scenario import DEFAULT_SEED
 from sscard.scenario.reader import Scenario, read_scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.scenario.selection import select as selected
@@ -68,7 +68,7 @@ def builtin_folder() -> Path:
     for folder in (packaged, beside):
         if folder.is_dir():
             return folder
-    raise MissingPart(Phrase("the built-in scenarios are not there"), "pip install --force-reinstall sscard")
+    raise MissingPart(Phrase("the built-in scenarios are missing"), "pip install --force-reinstall sscard")
 
 
 def builtin_scenarios(personality: Personality | None = None) -> list[Scenario]:
@@ -89,7 +89,8 @@ def run_scenarios(
     gives the same bytes on the wire.
 
     A scenario that fails is a result whose ``passed`` is false and whose
-    ``failure`` is the step. Errors: ``InputError`` with file, line and column
+    ``failure`` is the step; an exception in a scenario makes it ``inconclusive``,
+    with the ``reason``. Errors: ``InputError`` with file, line and column
     for a scenario that cannot be read, and if nothing is selected.
     """
     forced = find_personality(personality) if isinstance(personality, str) and personality else personality or None
@@ -157,8 +158,13 @@ def find_files(paths: Iterable[Path]) -> list[ScenarioFile]:
     return found
 
 
+def _hidden(path: Path, folder: Path) -> bool:
+    """Whether a part of the path below the folder begins with a dot, such as ``.github``."""
+    return any(part.startswith(".") for part in path.relative_to(folder).parts)
+
+
 def _files_of(folder: Path, shown: str) -> list[ScenarioFile]:
-    files = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
+    files = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES and not _hidden(path, folder))
     if not files:
         raise InputError(
             Phrase("no scenarios here"), file=shown, remedy=Phrase("a scenario is a file that ends in .yaml")

@@ -9,6 +9,7 @@ A scenario is not applicable to a card product without them. The names of
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,13 +20,16 @@ from sscard.fields import FieldError, shown
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.issuer.personalise import layout_of
 from sscard.issuer.personalities import choice_value, written_fields
-from sscard.scenario.faults import FAULTS
-from sscard.scenario.step import authenticated_keys, lasting_words
+from sscard.scenario.faults import ALL_FAULTS, FaultStep
+from sscard.scenario.step import Step, authenticated_keys, lasting_words
+from sscard.scenario.steps.memory import CutPower, FailMemory
 from sscard.standard.choices import CHOICES
 
 INTERFACES: Final = ("contact", "contactless")
-MEMORY_FAULTS: Final = ("power cut", "memory")
+POWER_CUT, MEMORY = MEMORY_FAULTS = ("power cut", "memory")
 """Faults inside the card, which only a card whose memory the bench owns can have."""
+FAULTS: Final = "faults"
+"""The field that names faults."""
 _BLOCKED: Final = "-blocked"
 _RANGE: Final = re.compile(r"\s*([0-9]{1,9})\s*-\s*([0-9]{1,9})\s*")
 
@@ -59,11 +63,11 @@ class Needs:
         keys = {key.name for key in layout.keys}
         for key in self.keys:
             if key not in keys:
-                return Phrase("needs the key {key}, which this card has not", key=key)
+                return Phrase("needs the key {key}, which this card does not have", key=key)
         applications = {df.name for df in layout.dfs}
         for name in self.applications:
             if name not in applications:
-                return Phrase("needs the application {name}, which this card has not", name=name)
+                return Phrase("needs the application {name}, which this card does not have", name=name)
         return None
 
 
@@ -77,6 +81,9 @@ def read_needs(document: Document) -> Needs:
     others: dict[str, tuple[str, ...]] = {}
     for name, value in content.items():
         texts = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+        if not texts:
+            problem = Phrase("{need}: a value expected", need=shown(name))
+            raise document.error((name,), problem, Phrase("write a value, or leave {name} out", name=shown(name)))
         if name in CHOICES:
             choices[name] = tuple(fit for text in texts for fit in _values(document, name, text))
             continue
@@ -92,11 +99,31 @@ def read_needs(document: Document) -> Needs:
     return Needs(choices, **others)
 
 
+def check_faults(document: Document, needs: Needs, steps: Iterable[Step]) -> None:
+    """Check that the steps inject the faults of ``needs``, the section ``document``."""
+    injected = {*_injected(steps)}
+    for fault in needs.faults:
+        if fault not in injected:
+            problem = Phrase("the scenario does not inject the fault {fault}", fault=shown(fault))
+            raise document.error((FAULTS,), problem, Phrase("leave it out, or add the step"))
+
+
+def _injected(steps: Iterable[Step]) -> Iterator[str]:
+    """The names of the faults that steps inject."""
+    for step in steps:
+        if isinstance(step, FaultStep):
+            yield step.fault.name
+        elif isinstance(step, FailMemory):
+            yield MEMORY
+        elif isinstance(step, CutPower):
+            yield POWER_CUT
+
+
 _WORDS: Final[dict[str, Any]] = {
     "interface": lambda: INTERFACES,
     "keys": authenticated_keys,
     "applications": lambda: [word.removesuffix(_BLOCKED) for word in lasting_words() if word.startswith("DF")],
-    "faults": lambda: (*MEMORY_FAULTS, *FAULTS),
+    FAULTS: lambda: (*MEMORY_FAULTS, *ALL_FAULTS),
 }
 
 

@@ -60,7 +60,7 @@ class PriorState(Model):
     """The state of the card before the first step; what is not given is that of a new card.
 
     ``tries_left`` are those of the PIN, ``key_tries`` those of the keys, one number for all versions or one for each.
-    ``card_blocked`` locks the card (卡片锁定), ``locked`` applications (应用锁定). ``files`` are contents by file,
+    ``card_blocked`` locks the card, ``locked`` applications. ``files`` are contents by file,
     ``EF07`` of SSSE or ``DF03/EF05``: values by tag (``40:2`` is the second item 40), a list of records in hex, or the
     bytes of a transparent file in hex. ``certificate_tries`` are those of the user and the administrator PIN.
     """
@@ -220,11 +220,11 @@ def _value(path: Path_, item: Item, text: str, padding: int) -> bytes:
         if item.type == "an":
             return encode_an(text, item.length, padding)
     except ValueError:
-        many = Phrase("{type} of up to {count} bytes expected", type=item.type, count=item.length)
+        many = Phrase("{type} of up to {length} bytes expected", type=item.type, length=item.length)
         raise wrong_value(path, many) from None
     content = _hex(path, text)
     if len(content) != item.length:
-        raise wrong_value(path, Phrase("{count} bytes expected, got {found}", count=item.length, found=len(content)))
+        raise wrong_value(path, Phrase("{length} bytes expected, got {found}", length=item.length, found=len(content)))
     return content
 
 

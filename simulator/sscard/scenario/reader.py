@@ -8,41 +8,42 @@ it. It runs once for each personality it names, and for each row of ``with``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BeforeValidator, Field, create_model
 
 from sscard.card import Personality
 from sscard.document import Document, Model, Place, Report, read_document
 from sscard.errors import InputError, InvalidValue
-from sscard.i18n.phrase import Phrase, Sayable, Words
+from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import preset
 from sscard.issuer.issue import DEFAULT
-from sscard.scenario.cards import CardData, check_state, is_path, own_personalities, product_of
+from sscard.issuer.lookup import is_path
+from sscard.scenario.cards import CardData, ReadImage, check_state, image_at, own_personalities, product_of
 from sscard.scenario.covers import check_mark
 from sscard.scenario.expansion import (
     Expansion,
     GroupAt,
     Part,
-    Row,
     Variables,
-    in_languages,
     read_groups,
     read_variables,
     replaced,
-    table_rows,
     within,
 )
 from sscard.scenario.expressions import Names
-from sscard.scenario.needs import Needs, read_needs
-from sscard.scenario.power_steps import Insert
+from sscard.scenario.needs import Needs, check_faults, read_needs
 from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData
 from sscard.scenario.step import Step, Texts
-from sscard.scenario.verbs import example_of, read_step
+from sscard.scenario.steps.power import Insert
+from sscard.scenario.tables import Row, identity, in_languages, table_rows
+from sscard.scenario.verbs import beside, example_of, files_of, read_step
+from sscard.service import Policy, load_policy
 
 Severity = Literal["blocker", "critical", "normal", "minor"]
 
@@ -121,6 +122,11 @@ class Scenario:
         """The file that has a step: another one for a step group that is included."""
         return self.parts[number - 1].document.source if number else self.source
 
+    def shown_place(self, number: int, field: str = "") -> Sayable:
+        """The line of a step or of its field, with the file if it is another one than that of the scenario."""
+        file, line = self.file(number), self.place(number, field).line
+        return Phrase("line {line}", line=line) if file == self.source else f"{file}:{line}"
+
     def step(self, number: int, captured: Variables) -> Step:
         """A step to run, with the values that earlier steps captured."""
         part = self.parts[number - 1]
@@ -134,8 +140,9 @@ def read_scenario(
 ) -> list[Scenario]:
     """The scenarios of a file: one for each row and each personality it names, or for the one given.
 
-    A scenario whose needs and choices are right for the personalities it names,
-    but not for the one given, has a ``misfit``. A file with ``groups:`` alone has no scenario.
+    A scenario whose needs, choices and prior state are right for the personalities
+    it names, but not for the one given, has a ``misfit``; a step that is wrong on the
+    one given is an error. A file with ``groups:`` alone has no scenario.
     ``source`` names the file in reports and errors; if empty, the path is used.
     The first error is raised, or ``report`` gets them all.
     """
@@ -153,11 +160,6 @@ def insertion(scenario: Scenario) -> Step | None:
     return Insert() if scenario.steps[0].inserts else None
 
 
-def identity(label: Sayable) -> str:
-    """A name that does not depend on the language: the English one."""
-    return label.english if isinstance(label, Words) else str(label)
-
-
 @dataclass(slots=True)
 class _Reading:
     """Reads one file."""
@@ -167,6 +169,8 @@ class _Reading:
     forced: Personality | None
     report: Report | None
     known: set[tuple[str, int, int, str]] = field(default_factory=set)
+    image: ReadImage = field(default_factory=lambda: cache(image_at))
+    policy: Callable[[Path], Policy] = field(default_factory=lambda: cache(load_policy))
 
     @contextmanager
     def caught(self, *places: Sayable) -> Iterator[None]:
@@ -233,19 +237,40 @@ class _Reading:
                 raise head.document.error(("variables", name), problem, Phrase("rename one of them"))
         scope = _scope(variables, row)
         section = head.section("card", scope)
-        card = section.as_model(CardData, Names(preset(DEFAULT)), self._reporting).beside(self.folder)
+        names = Names(preset(DEFAULT))
+        card = section.as_model(CardData, names, self._reporting).beside(self.folder)
+        product_on = partial(self._product, head, section, scope, card, names.used)
         own: list[Scenario] = []
-        for base in own_personalities(section, card, self.folder):
-            own.append(self._on(head, section, scope, row, base, own))
-            if own[-1].misfit:
-                raise own[-1].misfit
-        if self.forced is None:
-            yield from own
+        for base in own_personalities(section, card, self.folder, self.image):
+            own.append(self._on(head, section, scope, row, product_on(base), own))
+        if self.forced is None or self.known:
+            yield from own  # with what is wrong on its own cards, the card that is given would repeat it
             return
         try:
-            yield self._on(head, section, scope, row, self.forced, [])
+            product = product_on(self.forced)
         except InputError as error:
             yield replace(own[0], personality=self.forced, misfit=error)
+            return
+        try:
+            yield replace(self, report=None)._on(head, section, scope, row, product, [])
+        except InputError as error:
+            place = Phrase("on the personality {name}", name=self.forced.name)
+            raise within(error, (place,), _STATE_NEEDS) from None
+
+    def _product(
+        self, head: _Head, section: Document, scope: Variables, card: CardData, computes: bool, base: Personality
+    ) -> _Product:
+        """The card of a scenario on a personality; ``InputError`` if no such card is the one that the file asks for."""
+        personality = product_of(section, card, base, self.image)
+        names = Names(personality)
+        if computes:
+            card = section.as_model(CardData, names).beside(self.folder)
+        check_state(section, card, personality, self.image)
+        needs = read_needs(head.section("needs", scope))
+        unmet = needs.unmet(personality, card.interface)
+        if unmet:
+            raise head.document.error(("needs",), unmet, _OTHER_CARD)
+        return _Product(personality, names, card, needs)
 
     def _on(
         self,
@@ -253,18 +278,15 @@ class _Reading:
         section: Document,
         scope: Variables,
         row: Row | None,
-        base: Personality,
+        product: _Product,
         others: list[Scenario],
     ) -> Scenario:
-        """The scenario on one personality; ``others`` are the same scenario on other personalities."""
-        product = product_of(section, section.as_model(CardData, Names(base)).beside(self.folder), base)
-        names = Names(product)
-        card = section.as_model(CardData, names).beside(self.folder)
-        check_state(section, card, product)
-        needs = read_needs(head.section("needs", scope))
-        unmet = needs.unmet(product, card.interface)
+        """The scenario on one card product; ``others`` are the same scenario on other personalities."""
+        names = product.names
         same = next((other for other in others if other.names and not other.names.used), None)
         parts, steps = (same.parts, same.steps) if same else self._steps(head, scope, names)
+        if not self.known:
+            check_faults(head.section("needs", scope), product.needs, steps)
         written, service = head.written, head.section("service", scope)
         label: Sayable = head.label
         name = identity(label)
@@ -280,27 +302,31 @@ class _Reading:
             covers=written.covers,
             severity=written.severity,
             known_issue=written.known_issue,
-            needs=needs,
+            needs=product.needs,
             row=row.name if row else "",
             source=head.document.source,
             group=self.group,
-            card=card,
-            personality=product,
+            card=product.card,
+            personality=product.personality,
             steps=steps,
             parts=parts,
             document=head.document,
             names=names,
-            service=service.as_model(ServiceData, report=self._reporting).loaded(self.folder, service),
-            files=tuple(self.folder / name for name in head.files(section, service)),
-            misfit=head.document.error(("needs",), unmet, _OTHER_CARD) if unmet else None,
+            service=service.as_model(ServiceData, report=self._reporting).loaded(self.folder, service, self.policy),
+            files=(*(self.folder / name for name in head.files(section, service)), *files_of(steps)),
         )
 
     def _steps(self, head: _Head, scope: Variables, names: Names) -> tuple[tuple[Part, ...], tuple[Step, ...]]:
         parts: list[Part] = []
         steps: list[Step] = []
-        for part in Expansion(head.groups).parts(head.document.part(("steps",)), scope):
+        expansion = Expansion(head.groups)
+        for written in expansion.parts(head.document.part(("steps",)), scope):
+            part = beside(written, self.folder)
             with self.caught(*(Phrase("used at {place}", place=place) for place in part.used)):
-                steps.append(example_of(part, names) if part.late else read_step(part.document, names, self._reporting))
+                if part.late:
+                    steps.append(example_of(part, names, expansion.captured))
+                else:
+                    steps.append(read_step(part.document, names, self._reporting))
                 parts.append(part)
         return tuple(parts), tuple(steps)
 
@@ -311,6 +337,15 @@ class _Reading:
 
 def _scope(variables: Variables, row: Row | None) -> Variables:
     return {**variables, **(row.fields if row else {})}
+
+
+class _Product(NamedTuple):
+    """A card product that has what the scenario relies on: its numbers, the section ``card:`` for it, and the needs."""
+
+    personality: Personality
+    names: Names
+    card: CardData
+    needs: Needs
 
 
 @dataclass(frozen=True, slots=True)
@@ -349,4 +384,5 @@ class _Head:
 
 _FILES: Final = ("personality", "image", "place", "policy")
 """Fields of the card and the service that may name a file."""
-_OTHER_CARD: Final = Phrase("change needs:, or the personalities of the card")
+_OTHER_CARD: Final = Phrase("change needs:, the personalities of the card, or --personality")
+_STATE_NEEDS: Final = Phrase("state in needs: what the steps rely on, as {form}", form="{pin_tries: 4-15}")

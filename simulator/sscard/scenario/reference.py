@@ -20,20 +20,11 @@ from pydantic.fields import FieldInfo
 from sscard.document import Model
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import EITHER, Phrase, Sayable
-from sscard.scenario.account_steps import Day
-from sscard.scenario.card_steps import AskedTries
 from sscard.scenario.cards import CardData
-from sscard.scenario.driver_call_steps import FunctionName
-from sscard.scenario.driver_steps import DriverStep
 from sscard.scenario.expressions import Number, number_names
 from sscard.scenario.faults import ALL_FAULTS, FaultData, Preset
-from sscard.scenario.file_steps import Ef, File
-from sscard.scenario.medical_steps import Amount, Time, Yuan
-from sscard.scenario.memory_steps import Counter, InnerStep, WritePoint
 from sscard.scenario.prior_state import Application
-from sscard.scenario.psam_steps import DfAndEf
 from sscard.scenario.service_host import ServiceData
-from sscard.scenario.service_step import ServiceStep
 from sscard.scenario.step import (
     Captures,
     Duration,
@@ -49,6 +40,15 @@ from sscard.scenario.step import (
     Step,
     authenticated_keys,
 )
+from sscard.scenario.steps.account import Day
+from sscard.scenario.steps.card import AskedTries
+from sscard.scenario.steps.driver import DriverStep
+from sscard.scenario.steps.driver_call import FunctionName
+from sscard.scenario.steps.file import Ef, File
+from sscard.scenario.steps.medical import Amount, Time, Yuan
+from sscard.scenario.steps.memory import Counter, InnerStep, WritePoint
+from sscard.scenario.steps.psam import DfAndEf
+from sscard.scenario.steps.service_step import ServiceStep
 from sscard.scenario.verbs import STEPS
 
 
@@ -191,7 +191,7 @@ _TYPES: Final[tuple[tuple[Any, Phrase], ...]] = (
     (DfAndEf, Phrase("DF and EF, DF03 EF05")),
     (InnerStep, Phrase("step")),
     (WritePoint, Phrase("whole number from 0, or every")),
-    (Counter, Phrase("PIN, or the name of a key")),
+    (Counter, Phrase("PIN, certificate-user, certificate-administrator, or the name of a key")),
     (Preset, Phrase("name of a personality")),
     (Application, Phrase("name of an application, DF01")),
     (FunctionName, Phrase("function of LD/T 33")),
@@ -324,8 +324,8 @@ STATE_WORDS: Final[dict[str, Phrase]] = {
     "`off`": Phrase("the card has no power"),
     "`no-pin`": Phrase("no PIN is set"),
     "`blocked`": Phrase("the PIN is blocked: no tries left"),
-    "`card-blocked`": Phrase("the card is locked (卡片锁定)"),
-    "`DF01-blocked`": Phrase("an application is locked (应用锁定), here DF01"),
+    "`card-blocked`": Phrase("the card is locked"),
+    "`DF01-blocked`": Phrase("an application is locked, here DF01"),
     "`verified`": Phrase("the PIN is verified"),
     "`challenge`": Phrase("a challenge of GET CHALLENGE waits for its use"),
     "`PUK`": Phrase("a key is authenticated, here PUK; every name under Keys"),

@@ -17,7 +17,8 @@ from sscard.conversation import Exchange, PowerEvent
 from sscard.errors import InputError, PhrasedError
 from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.scenario.cards import DEFAULT_SEED, Connect, bench_of, in_process
+from sscard.scenario import DEFAULT_SEED
+from sscard.scenario.cards import Connect, bench_of, in_process
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.coverage.facts import Fact
 from sscard.scenario.coverage.watch import facts_of_faults, facts_of_step
@@ -40,7 +41,8 @@ KNOWN_ISSUE: Final = "known issue"
 class StepResult:
     """Result of a step: its number from 1 (0: the insertion before the first), the exchanges, unmet expectations.
 
-    ``inconclusive`` if it could not be judged, because the transport or the HSM failed.
+    ``inconclusive`` if it could not be judged, because the transport or the HSM failed. ``executed`` unless something
+    else than the card kept it from being done as written; then a known issue does not excuse it.
     """
 
     number: int
@@ -48,6 +50,7 @@ class StepResult:
     events: tuple[Exchange | PowerEvent, ...]
     mismatches: tuple[Mismatch, ...]
     inconclusive: bool = False
+    executed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +86,14 @@ class ScenarioResult:
     def verdict(self) -> str:
         """``passed``, ``failed``, ``inconclusive``, ``not applicable`` if it was not run, or ``known issue``.
 
-        A scenario with a known issue fails if all its steps are as stated.
+        A scenario with a known issue fails if all its steps are as stated, or one could not be executed.
         """
         if self.scenario.misfit:
             return NOT_APPLICABLE
         if self.crash or (self.failure and self.failure.inconclusive):
             return INCONCLUSIVE
         if self.scenario.known_issue:
-            return KNOWN_ISSUE if self.failure else "failed"
+            return KNOWN_ISSUE if self.failure and self.failure.executed else "failed"
         return "failed" if self.failure else "passed"
 
     @property
@@ -102,7 +105,7 @@ class ScenarioResult:
         if self.crash or not ticket:
             return self.crash
         if self.failure:
-            return Phrase("known issue {ticket}", ticket=ticket)
+            return Phrase("known issue {ticket}", ticket=ticket) if self.verdict == KNOWN_ISSUE else ""
         return Phrase("known issue {ticket}: the scenario passes, remove known_issue:", ticket=ticket)
 
     def without_events(self) -> ScenarioResult:
@@ -177,10 +180,11 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         for name, source in step.capture.items() if not mismatches else ():
             value = outcome.captured(source, after.tries)
             if value is None:
+                outcome = replace(outcome, failure=Phrase("the step has no such value"))
                 mismatches.append(Mismatch("capture", source, Phrase("the step has no such value")))
             captured[name] = value or ""
         events = tuple(bench.connection.events[seen:])
-        yield StepResult(number, step, events, tuple(mismatches), outcome.inconclusive)
+        yield StepResult(number, step, events, tuple(mismatches), outcome.inconclusive, not outcome.failure)
         if mismatches:
             return
         before = after
@@ -189,7 +193,7 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
             if owner is step and (armed.obstacle or not armed.happened):
                 actual = armed.obstacle or Phrase("no command reached it")
                 missed = Mismatch(step.verb, Phrase("a command meets the fault"), actual)
-                yield StepResult(number, step, (), (missed,))
+                yield StepResult(number, step, (), (missed,), executed=False)
                 return
 
 

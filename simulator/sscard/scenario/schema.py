@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 from pydantic import BaseModel, BeforeValidator
 
 from sscard.scenario.cards import CardData
-from sscard.scenario.faults import FAULTS
+from sscard.scenario.faults import ALL_FAULTS
 from sscard.scenario.needs import INTERFACES, MEMORY_FAULTS
 from sscard.scenario.reader import Written
 from sscard.scenario.service_host import ServiceData
@@ -32,7 +32,7 @@ Schema = dict[str, Any]
 
 def scenario_schema() -> Schema:
     """The schema of a scenario file."""
-    steps = {"type": "array", "minItems": 1, "items": {"anyOf": [*map(_step, VERBS.values()), _USE]}}
+    steps = {"type": "array", "minItems": 1, "items": {"anyOf": [*map(_step, VERBS.values()), _USE, PLACEHOLDER]}}
     both = {"anyOf": [{"type": "string"}, _object({"en": {"type": "string"}, "zh": {"type": "string"}}, ["en", "zh"])]}
     group = _object({"parameters": {"type": ["array", "object"]}, "steps": {"$ref": "#/$defs/steps"}}, ["steps"])
     own: dict[str, Schema] = {
@@ -118,7 +118,7 @@ def _needs() -> Schema:
         "interface": _one_or_more(_words(INTERFACES)),
         "keys": _one_or_more({"$ref": "#/$defs/key"}),
         "applications": _one_or_more({"type": "string"}),
-        "faults": _one_or_more(_words((*MEMORY_FAULTS, *FAULTS))),
+        "faults": _one_or_more(_words((*MEMORY_FAULTS, *ALL_FAULTS))),
     }
     described = {name: {**schema, "description": CHOICES[name].help} for name, schema in values.items()}
     return {"type": "object", "properties": {**described, **words}, "additionalProperties": False}

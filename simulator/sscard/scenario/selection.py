@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from sscard.errors import InputError, suggestion
+from sscard.errors import InputError, PhrasedError, suggestion
+from sscard.i18n.language import CHINESE, say, speaking
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.reader import Scenario
 
@@ -15,10 +16,12 @@ _SYNTAX = ("and", "or", "not", "(", ")")
 
 
 def select(scenarios: list[Scenario], expression: str) -> list[Scenario]:
-    """The scenarios that ``-k`` picks: a word is looked for in name, personality, folder, file and tags."""
+    """The scenarios that ``-k`` picks: a word is looked for in both names, personality, folder, file and tags."""
 
     def fits(scenario: Scenario) -> bool:
-        searched = " ".join((scenario.title, scenario.group, Path(scenario.source).name, *scenario.tags)).lower()
+        with speaking(CHINESE):
+            names = f"{scenario.title} {say(scenario.label)}"
+        searched = " ".join((names, scenario.group, Path(scenario.source).name, *scenario.tags)).lower()
         return _fits(expression, "-k", "'blocked and not v2-3des'", lambda word: word in searched)
 
     return list(filter(fits, scenarios))
@@ -48,17 +51,15 @@ def _fits(expression: str, option: str, example: str, has: Callable[[str], bool]
     except RecursionError:
         problem: Sayable = Phrase("is nested too deeply")
     except _Unreadable as error:
-        problem = error.problem
+        problem = error.said
     raise InputError(
         Phrase("{option}: {problem}", option=option, problem=problem),
         remedy=Phrase("write words with and, or, not and parentheses: {example}", example=example),
     )
 
 
-class _Unreadable(Exception):
-    def __init__(self, problem: Phrase) -> None:
-        super().__init__()
-        self.problem = problem
+class _Unreadable(PhrasedError):
+    pass
 
 
 class _Reader:

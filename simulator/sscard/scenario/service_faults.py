@@ -16,11 +16,11 @@ from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import CardReference
 from sscard.issuer.hierarchy import KeyFile, KeyHierarchy, builtin_keys
 from sscard.service import Case, Event, JournalUnavailable, MemoryJournal
-from sscard.service.journal.database import SqlJournal
 from sscard.transport.faults import Armed, Removal
 
 if TYPE_CHECKING:
     from sscard.scenario.context import Bench
+    from sscard.service.journal.database import SqlJournal
 
 T = TypeVar("T")
 LOCKED: Final = Phrase("journal {shown}: {problem}", shown="journal.db", problem=Phrase("another process writes to it"))
@@ -45,10 +45,11 @@ class Waiting:
 
 
 class Waits:
-    """Faults that wait; each happens once."""
+    """Faults that wait; each happens once. ``happened`` counts those that have."""
 
     def __init__(self) -> None:
         self._waiting: list[Waiting] = []
+        self.happened = 0
 
     def arm(self, fault: Waiting) -> Waiting:
         self._waiting.append(fault)
@@ -62,6 +63,7 @@ class Waits:
         if found is not None:
             self._waiting.remove(found)
             found.happened = True
+            self.happened += 1
         return found
 
 
@@ -109,7 +111,7 @@ class FaultyJournal(Waits):
         return written
 
     def _overtake(self, fault: Waiting, case: Case | None) -> None:
-        other = self.inner.case(case.number) if case and isinstance(self.inner, SqlJournal) else None
+        other = None if case is None or isinstance(self.inner, MemoryJournal) else self.inner.case(case.number)
         if other is None:
             fault.obstacle = fault.obstacle or Phrase("the event opened a case, in which no other process can be first")
             return

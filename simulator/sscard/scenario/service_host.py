@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, WrapValidator
 
@@ -16,14 +17,17 @@ from sscard.document import Document, Model, parse_document
 from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Place
-from sscard.issuer.lookup import find_place
+from sscard.issuer.lookup import find_place, is_path
 from sscard.issuer.places import places
 from sscard.scenario.service_faults import FaultyJournal
-from sscard.service import Case, MemoryJournal, PinService, Policy, load_policy
-from sscard.service.journal.database import SqlJournal
+from sscard.service import Case, MemoryJournal, PinService, Policy
 from sscard.service.policy import builtin_policy_text
 from sscard.service.workdays import CHINA
 
+if TYPE_CHECKING:
+    from sscard.service.journal.database import SqlJournal
+
+T = TypeVar("T")
 JOURNAL_KEY: Final = bytes(range(32))
 TIME: Final = Phrase("write a date and a time: 2026-02-13 16:30, or the date alone for nine in the morning")
 IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108
@@ -40,13 +44,19 @@ def read_time(text: object) -> datetime:
         raise InvalidValue(Phrase("not a time"), TIME) from None
 
 
+@cache
+def _builtin_policy() -> dict[str, Any]:
+    content: dict[str, Any] = parse_document(builtin_policy_text(), "policy.yaml").content
+    return content
+
+
 def _over_builtin(value: Any, _handler: object) -> Policy | str:
     """Inline fields replace those of the built-in policy; a text is the path of a policy file."""
     if isinstance(value, str | Policy):
         return value
     if not isinstance(value, dict):
         raise InvalidValue(Phrase("not a policy"), Phrase("write the path of a policy file, or fields of the policy"))
-    builtin = parse_document(builtin_policy_text(), "policy.yaml").content
+    builtin = _builtin_policy()
     merged = builtin | value
     for field in ("documents", "calendar"):
         if isinstance(value.get(field), dict):
@@ -55,7 +65,7 @@ def _over_builtin(value: Any, _handler: object) -> Policy | str:
 
 
 def _place(name: str) -> str:
-    if not Path(name).suffix and name not in places():
+    if not is_path(name) and name not in places():
         raise InvalidValue(Phrase("no place policy {name!r}", name=name), suggestion(name, places()))
     return name
 
@@ -74,27 +84,24 @@ class ServiceData(Model):
     clock: Annotated[datetime, BeforeValidator(read_time)] | None = None
     journal: Literal["memory", "sqlite"] = "memory"
 
-    def loaded(self, folder: Path, section: Document) -> ServiceData:
+    def loaded(self, folder: Path, section: Document, read_policy: Callable[[Path], Policy]) -> ServiceData:
         """The data with the policy file read and the place file found, whose paths are relative to ``folder``.
 
         ``section`` is the part of the scenario file that names them, for the place of an error.
         """
         changes: dict[str, Any] = {}
         if isinstance(self.policy, str):
-            with _named_in(section, "policy"):
-                changes["policy"] = load_policy(folder / self.policy)
-        if self.place is not None and Path(self.place).suffix:
+            changes["policy"] = named_in(section, "policy", partial(read_policy, folder / self.policy))
+        if self.place is not None and is_path(self.place):
             changes["place"] = str(folder / self.place)
-            with _named_in(section, "place"):
-                find_place(changes["place"])
+            named_in(section, "place", partial(find_place, changes["place"]))
         return self.model_copy(update=changes)
 
 
-@contextmanager
-def _named_in(section: Document, field: str) -> Iterator[None]:
-    """Give the error of a file that cannot be read the place that names the file."""
+def named_in(section: Document, field: str, find: Callable[[], T]) -> T:
+    """What a field names; the error of a file that cannot be read gets the place that names the file."""
     try:
-        yield
+        return find()
     except InputError as error:
         if error.line:
             raise
@@ -113,6 +120,7 @@ class ServiceHost:
         self.place = find_place(data.place) if data.place else Place(name="")
         self._policy = data.policy if isinstance(data.policy, Policy) else None
         self._file = folder / "journal.db" if folder else None
+        self._sql: SqlJournal | None = None
         self.journal = FaultyJournal(self._opened())
         self.service = self._service()
 
@@ -124,22 +132,21 @@ class ServiceHost:
     def load(self, number: str) -> Case | None:
         """The case of a number as a new process finds it."""
         known = self.journal.cases.get(number)
-        if isinstance(self.journal.inner, SqlJournal):
-            return self.journal.inner.case(number)
+        if self._sql:
+            return self._sql.case(number)
         return Case(number, known.events) if known else None
 
     def findings(self) -> tuple[Sayable, ...]:
         """What a verification of the journal finds; a journal in memory has nothing to verify."""
-        inner = self.journal.inner
-        return tuple(found.said for found in inner.verify().findings) if isinstance(inner, SqlJournal) else ()
+        return tuple(found.said for found in self._sql.verify().findings) if self._sql else ()
 
     def restart(self) -> Case | None:
         """A new process with the same journal; the case that was written to last, as it finds it.
 
         A journal in memory is taken over, as if it were on a disk.
         """
-        if isinstance(self.journal.inner, SqlJournal):
-            self.journal.inner.close()
+        if self._sql:
+            self._sql.close()
             self.journal.inner = self._opened()
         self.service = self._service()
         loaded = {number: self.load(number) for number in self.journal.cases}
@@ -148,11 +155,16 @@ class ServiceHost:
 
     def close(self) -> None:
         """Give the journal back."""
-        if isinstance(self.journal.inner, SqlJournal):
-            self.journal.inner.close()
+        if self._sql:
+            self._sql.close()
 
     def _opened(self) -> MemoryJournal | SqlJournal:
-        return SqlJournal(str(self._file), JOURNAL_KEY) if self._file else MemoryJournal()
+        if self._file is None:
+            return MemoryJournal()
+        from sscard.service.journal.database import SqlJournal
+
+        self._sql = SqlJournal(str(self._file), JOURNAL_KEY)
+        return self._sql
 
     def _service(self) -> PinService:
         return PinService(lambda: self.now, journal=self.journal, policy=self._policy, place=self.place)

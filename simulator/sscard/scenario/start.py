@@ -27,6 +27,7 @@ steps:
 """
 _PYTEST: Final = """\
 [pytest]
+required_plugins = sscard
 sscard_scenarios = scenarios
 """
 _GITHUB: Final = """\

@@ -151,7 +151,7 @@ class Station:
         return self._chip.transmit(command)
 
     def rebuild(self) -> None:
-        """End an open group; the next call makes the driver anew."""
+        """End an open group; the next call creates a new driver."""
         driver, self._driver = self._driver, None
         if driver is not None:
             driver.close()

@@ -31,7 +31,7 @@ BYTES = Phrase("write bytes as pairs of hex digits: 00 A4 02 00")
 NO_ANSWER = "none"
 _COUNTED: Final = re.compile(r"([0-9A-Fa-f]{3})\((.+)\)")
 _DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s)\s*")
-_SOURCE: Final = re.compile(r"([a-z_]+)(?:\[(-?[0-9]{1,5})?(?:(:)(-?[0-9]{1,5})?)?\])?")
+_SOURCE: Final = re.compile(r"([a-z_]+)(?:(?<=^data)\[(-?[0-9]{1,5})?(?:(:)(-?[0-9]{1,5})?)?\])?")
 ANY_BYTE, ANY_REST = "??", "..."
 
 
@@ -57,7 +57,8 @@ def lasting_words() -> tuple[str, ...]:
 @cache
 def all_words() -> tuple[str, ...]:
     """Every word of a state except ``ready``, in the order of reports."""
-    return ("off", *lasting_words(), "verified", "challenge", *authenticated_keys())
+    pins = ("verified", "certificate-user", "certificate-administrator")
+    return ("off", *lasting_words(), *pins, "challenge", *authenticated_keys())
 
 
 def _bytes(text: object) -> bytes:
@@ -150,13 +151,9 @@ def _key(name: str) -> str:
 
 
 def _nothing(text: str) -> str:
-    if text:
-        raise InvalidValue(Phrase("this verb takes no value"), Phrase("write the verb and its colon only"))
-    return text
-
-
-def _list(value: object) -> object:
-    return value if isinstance(value, list) else [value]
+    if not text:
+        return text
+    raise InvalidValue(Phrase("this verb takes no value"), Phrase("write the verb and its colon only"))
 
 
 def _seconds(text: object) -> float:
@@ -181,7 +178,7 @@ def _captures(given: object) -> object:
     return given
 
 
-Texts = Annotated[tuple[str, ...], BeforeValidator(_list)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(lambda value: value if isinstance(value, list) else [value])]
 """One text or a list of them."""
 Duration = Annotated[float, BeforeValidator(_seconds)]
 """Seconds, written as ``200 ms`` or ``1.5 s``."""
@@ -225,6 +222,7 @@ def view_of(snapshot: Snapshot, stage: Stage | None) -> View:
     }
     words = [word for word, so in facts.items() if so]
     words += [f"{name}-blocked" for name in snapshot.blocked_applications]
+    words += [f"certificate-{which}" for which in snapshot.certificate_verified]
     return View(snapshot, frozenset((*words, *snapshot.authenticated)), stage)
 
 
@@ -235,10 +233,10 @@ def without_power(state: frozenset[str]) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Outcome of a step: status word (``None``: no answer), data, values that the terminal or the service reported.
+    """Outcome of a step: status word (``None``: no answer), data, and the values that were ``reported``.
 
-    ``notice`` is the service's text for the citizen; ``failure`` is set if the
-    step could not be executed, ``inconclusive`` if this is not the card's doing.
+    ``notice`` is the text for the citizen; ``failure`` is set if the step could not be executed, ``inconclusive`` if
+    this is not the card's doing. ``unmet`` is an expectation that the step itself found to be unmet.
     """
 
     sw: int | None = SW.OK
@@ -247,6 +245,7 @@ class Outcome:
     notice: str = ""
     failure: Sayable = ""
     inconclusive: bool = False
+    unmet: Sayable = ""
 
     def captured(self, source: str, tries: int) -> str | None:
         """A value as text to use in later steps: bytes in hex digits; ``None`` if the outcome has none."""
@@ -266,10 +265,9 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
-    """An unmet expectation; ``field`` is the step's field that states it.
+    """An unmet expectation; ``field`` is the step's field that states it, of ``key`` if it has a value for each.
 
-    ``write`` is the value of the field that would meet it, as a scenario file has it; empty if none would.
-    ``key`` is the key whose value it is, if the field has one value per key.
+    ``write`` is the value that would meet it, as a scenario file has it; empty if none would.
     """
 
     field: str
@@ -314,6 +312,10 @@ class Step(Model):
         """The expected values that the terminal or the service reports."""
         return {}
 
+    def compared(self) -> frozenset[str]:
+        """The names of the reported values that the step compares."""
+        return frozenset(self.answers())
+
     def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
         """The expected state words: those stated, else those before the step; ``blocked`` follows ``tries``."""
         if self.state is not None:
@@ -323,8 +325,8 @@ class Step(Model):
 
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
         """All unmet expectations."""
-        if outcome.failure:
-            return [Mismatch(self.verb, Phrase("the step is done"), outcome.failure)]
+        if problem := outcome.failure or outcome.unmet:
+            return [Mismatch(self.verb, Phrase("the step is done"), problem)]
         tries = before.tries if self.tries is None else self.tries
         state = self.expected_state(before.state, tries)
         stage = self.stage or before.stage
@@ -332,10 +334,8 @@ class Step(Model):
         if outcome.sw != self.sw:
             written = NO_ANSWER if outcome.sw is None else f"{outcome.sw:04X}"
             found.append(Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw), written))
-        for what, expected in self.answers().items():
-            actual = outcome.reported.get(what, "")
-            if actual != expected:
-                found.append(Mismatch(what, expected, actual))
+        reported = {what: (expected, outcome.reported.get(what, "")) for what, expected in self.answers().items()}
+        found += [Mismatch(what, *values) for what, values in reported.items() if values[0] != values[1]]
         if self.data is not None and not matches(self.data, outcome.data):
             found.append(Mismatch("data", self.data, show_data(outcome.data), outcome.data.hex(" ").upper()))
         found += wrong_tries("tries", (tries,), (after.tries,))

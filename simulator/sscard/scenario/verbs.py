@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
-from sscard.document import Document, Report
+from sscard.document import Document, Model, Report
 from sscard.errors import InputError, suggestion
 from sscard.i18n.phrase import Phrase
-from sscard.scenario import account_steps as account
-from sscard.scenario import card_steps as card
-from sscard.scenario import disclosure_steps as disclosure
-from sscard.scenario import driver_call_steps as driver_call
-from sscard.scenario import driver_steps as driver
-from sscard.scenario import file_steps as file
-from sscard.scenario import item_steps as item
-from sscard.scenario import medical_steps as medical
-from sscard.scenario import memory_steps as memory
-from sscard.scenario import power_steps as power
-from sscard.scenario import psam_steps as psam
-from sscard.scenario import secure_steps as secure
-from sscard.scenario import service_steps as service
-from sscard.scenario import terminal_steps as terminal
+from sscard.issuer.lookup import is_path
 from sscard.scenario.expansion import Part, replaced
 from sscard.scenario.expressions import Names
 from sscard.scenario.faults import FaultStep
 from sscard.scenario.step import Step
+from sscard.scenario.steps import (
+    account,
+    card,
+    disclosure,
+    driver,
+    driver_call,
+    file,
+    item,
+    medical,
+    memory,
+    power,
+    psam,
+    secure,
+    service,
+    terminal,
+)
 
 STEPS: Final[tuple[type[Step], ...]] = (
     power.Insert,
@@ -105,6 +111,8 @@ STEPS: Final[tuple[type[Step], ...]] = (
     service.TakeCard,
 )
 VERBS: Final[dict[str, type[Step]]] = {step.verb: step for step in STEPS}
+PATHS: Final = {"driver_options": "place"}
+"""The field of a verb's value that may be a path."""
 EXAMPLES: Final = ("00" * 8, "0000", "1", "123456")
 """Values that stand in for a captured one while a file is read; a step must accept one of them."""
 
@@ -122,7 +130,9 @@ def read_step(document: Document, names: Names | None = None, report: Report | N
             Phrase("write a separate step for each"),
         )
     if verbs:
-        return document.as_model(VERBS[verbs[0]], names, report)
+        step = document.as_model(VERBS[verbs[0]], names, report)
+        _check_compared(document, step)
+        return step
     unknown = [key for key in content if key not in Step.model_fields]
     if not unknown:
         raise document.error(
@@ -131,27 +141,46 @@ def read_step(document: Document, names: Names | None = None, report: Report | N
     raise document.error((unknown[0],), Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
 
 
-def example_of(part: Part, names: Names) -> Step:
-    """A step with examples of the values that are captured when it runs."""
+def beside(part: Part, folder: Path) -> Part:
+    """A step with the path in it from the folder of the scenario."""
+    document, content = part.document, part.document.content
+    for verb in PATHS.keys() & (content if isinstance(content, dict) else {}):
+        name = content[verb].get(PATHS[verb]) if isinstance(content[verb], dict) else None
+        if isinstance(name, str) and is_path(name):
+            content = {**content, verb: {**content[verb], PATHS[verb]: str(folder / name)}}
+            return replace(part, document=Document(content, document.places, document.source, document.root))
+    return part
+
+
+def files_of(steps: Iterable[Step]) -> list[Path]:
+    """The files that steps name."""
+    names = [getattr(getattr(step, step.verb), PATHS[step.verb]) for step in steps if step.verb in PATHS]
+    return [Path(name) for name in names if name and is_path(name)]
+
+
+def _check_compared(document: Document, step: Step) -> None:
+    """An expectation that another field rules out is an error: every outcome would meet it."""
+    value = getattr(step, step.verb)
+    inside = value.model_fields_set if isinstance(value, Model) else set[str]()
+    lacking = (step.model_fields_set | inside) - step.compared()
+    for other in step.model_fields_set - {step.verb}:
+        default = type(step).model_fields[other].get_default(call_default_factory=True)
+        for name in sorted(lacking & step.model_copy(update={other: default}).compared() - {other}):
+            raise document.error(
+                (name,) if name in step.model_fields_set else (step.verb, name),
+                Phrase("{field} is not compared because of {other}", field=name, other=other),
+                Phrase("leave out {field}, or leave out {other}", field=name, other=other),
+            )
+
+
+def example_of(part: Part, names: Names, captured: Iterable[str]) -> Step:
+    """A step with examples of the values that are captured when it runs; ``captured`` are their names."""
+    known = tuple(captured)
     first: InputError | None = None
     for example in EXAMPLES:
         try:
-            return read_step(replaced(part.document, _Examples(example)).document, names)
+            return read_step(replaced(part.document, dict.fromkeys(known, example)).document, names)
         except InputError as error:
             first = first or error
     assert first is not None
     raise first
-
-
-class _Examples(dict[str, str]):
-    """The same example for every name."""
-
-    def __init__(self, example: str) -> None:
-        super().__init__()
-        self._example = example
-
-    def __contains__(self, _name: object) -> bool:
-        return True
-
-    def __getitem__(self, _name: str) -> str:
-        return self._example

@@ -28,7 +28,7 @@ Opened = Callable[[], AbstractContextManager[Run]]
 """Opens what scenarios run with. Each process does; so it can be pickled, as a function of a module can."""
 
 PATIENCE: Final = 5.0
-"""Seconds in which a worker without work ends."""
+"""Timeout in seconds for an idle worker to exit."""
 SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
 )

@@ -21,11 +21,10 @@ DIGEST_CHARACTERS: Final = 32
 
 
 class Applicant(Model):
-    """A natural person who applies; the only model of an applicant's data, also in application files and scenarios.
+    """A natural person who applies.
 
-    ``id_number`` is the number of the identity document and is never shown. In a file, a name and number that are
-    left out are the card holder's: see ``completed``. ``id_expires`` is the document's last day, ``None`` if it
-    never expires or was not given.
+    ``id_number`` is the number of the identity document and is never shown. A name and a number that are left out are
+    the card holder's. ``id_expires`` is the last day of the document, left out if it never expires.
     """
 
     name: str = ""

@@ -5,7 +5,8 @@ journal and the card. The intent is written to the journal (``Act.BEGUN``), the
 card is changed, and the result is written. In between the case is *in doubt*.
 Any process can resume it with the same card, whose state decides:
 
-- a reset is repeated: it is idempotent and costs no try;
+- a reset is repeated: it is idempotent and costs no try; if the card refuses the PIN that it has already, the PIN is
+  tried;
 - a change is completed as after a torn operation (``terminal.recovery``).
 
 A case is never completed before its card accepted the new PIN, and a card is
@@ -46,7 +47,7 @@ from sscard.standard.encoding import encode_pin
 from sscard.terminal import AuthenticationFailed, BasicData, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flows import encode_given_pin
-from sscard.terminal.recovery import finish_change
+from sscard.terminal.recovery import finish_change, finish_reset
 from sscard.transport.faults import TransportError
 
 Clock = Callable[[], datetime]
@@ -283,9 +284,7 @@ class PinService:
         changes = case.operation is Operation.CHANGE
         resumes = Phrase("Resumes the change of the PIN") if changes else Phrase("Resumes the reset of the PIN")
         self._write(case, Stage.ACCEPTED, resumes, Act.RESUMED, {"key": attempt.key})
-        if case.operation is Operation.RESET:
-            return self._carry_out(case, attempt, lambda: session.reset_pin(new_pin), resumed=True)
-        finishing = finish_change(old_pin, new_pin, attempt.tries)
+        finishing = finish_change(old_pin, new_pin, attempt.tries) if changes else finish_reset(session.card, new_pin)
         return self._carry_out(case, attempt, lambda: session.run(finishing), resumed=True)
 
     def _carry_out(

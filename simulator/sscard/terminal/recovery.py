@@ -85,6 +85,15 @@ def finish_change(old: str, new: str, tries_before: int | None) -> Flow[None]:
         yield from second
 
 
+def finish_reset(card: OpenedCard, new: str) -> Flow[None]:
+    """Repeat a PIN reset whose result is not known; a card may refuse it because it has the new PIN already [OC-19]."""
+    try:
+        yield from flows.reset_pin(card, flows.encode_given_pin(new))
+    except ApduError as error:
+        if error.sw != SW.WRONG_DATA or not (yield from _is_pin(new)):
+            raise
+
+
 def recover_reset(card: OpenedCard, expected: Identity, new: str) -> Flow[Recovery]:
     """After a PIN reset (重置): is the new PIN valid? If unknown, report "not done": a repeated reset is harmless."""
     if card.identity != expected:

@@ -6,7 +6,7 @@ nothing of the simulator until a test uses it. The fixtures:
 - ``social_card``: an issued card at rest, a ``sscard.Card``. The marker
   ``@pytest.mark.social_card(personality="v2-3des", pin="654321")`` takes the
   parameters of ``sscard.issue_card``, on a test, a class or a module. The
-  default seed is that of ``--scenario-seed``, so the card is the same in every
+  default seed is that of ``--sscard-seed``, so the card is the same in every
   run. Call ``sscard.issue_card`` for a second card.
 - ``card_session``: a ``sscard.CardSession`` on ``social_card``, in this process,
   with the HSM of its keys.

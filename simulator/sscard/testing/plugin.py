@@ -40,15 +40,22 @@ _turns = count()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The options, and the ini option ``sscard_scenarios``."""
     group = parser.getgroup("sscard", _("scenarios of the virtual social security card"))
-    group.addoption("--scenarios", action="append", default=[], metavar="PATH", help=_("collect YAML files there"))
     group.addoption(
-        "--sscard-seed", "--scenario-seed", type=int, default=1, metavar="N", help=_("fixes challenges, holders, clock")
+        "--scenarios", action="append", default=[], metavar="PATH", help=_("collect scenario files in PATH")
+    )
+    group.addoption(
+        "--sscard-seed",
+        "--scenario-seed",
+        type=int,
+        default=1,
+        metavar="N",
+        help=_("seed of challenges, holders and clock (default: 1)"),
     )
     group.addoption(
         "--sscard-transport",
         choices=("local", "pcsc"),
         default="local",
-        help=_("run scenarios in this process, or through PC/SC with a private pcscd"),
+        help=_("run scenarios in this process, or through PC/SC with a private pcscd (default: local)"),
     )
     group.addoption(
         "--sscard-personality", default="", metavar="P", help=_("run all scenarios on this personality: preset or file")
@@ -88,13 +95,22 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(session: pytest.Session) -> None:
-    """Fail the run for a scenario file that was not collected, whatever the reason."""
+def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
+    """Fail the run for a scenario file that was not collected, whatever the reason, and if no scenario can be run."""
+    problem = _("this scenario file of sscard_scenarios was not collected")
+    remedy = _("change norecursedirs, collect_ignore or conftest.py, which leave it out; to skip it, use --ignore")
     for file in session.config.stash[SUITE].left_out():
-        problem = _("this scenario file of sscard_scenarios was not collected")
-        remedy = _("change norecursedirs, collect_ignore or conftest.py, which leave it out; to skip it, use --ignore")
-        report = pytest.CollectReport(shown(file, session.config), "failed", f"{problem}\n  {remedy}", None)
-        session.ihook.pytest_collectreport(report=report)
+        _fail(session, shown(file, session.config), problem, remedy)
+    misfits = [item.scenario.misfit for item in items if isinstance(item, ScenarioItem)]
+    if misfits and misfits[0] and all(misfits):
+        problem = _("none of the scenarios is applicable: {problem}", problem=misfits[0].said)
+        remedy = _("choose another personality with --sscard-personality, or change needs: of the scenarios")
+        _fail(session, "--sscard-personality", problem, remedy)
+
+
+def _fail(session: pytest.Session, name: str, problem: str, remedy: str) -> None:
+    report = pytest.CollectReport(name, "failed", f"{problem}\n  {remedy}", None)
+    session.ihook.pytest_collectreport(report=report)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -224,11 +240,11 @@ class ScenarioItem(pytest.Item):
         if result.verdict == INCONCLUSIVE:
             raise Inconclusive(result)
         if result.failure is not None:
-            raise StepFailed(result)
+            raise StepFailed(result) if result.failure.executed else ScenarioFailed(result)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException]) -> str | TerminalRepr:  # type: ignore[override]
         """The failing step with its decoded, redacted trace instead of a traceback."""
-        if isinstance(excinfo.value, _Failed):
+        if isinstance(excinfo.value, ScenarioFailed):
             return excinfo.value.representation()
         return super().repr_failure(excinfo)
 
@@ -237,7 +253,7 @@ class ScenarioItem(pytest.Item):
         return self.path, 0, self.name
 
 
-class _Failed(PortableError):
+class ScenarioFailed(PortableError):
     """A scenario that did not pass: its place, one line for summaries, and the report of the failing step."""
 
     def __init__(self, result: ScenarioResult) -> None:
@@ -258,9 +274,9 @@ class _Failed(PortableError):
         return ExceptionChainRepr([(ReprTraceback([entry], None, "native"), location, None)])
 
 
-class StepFailed(_Failed):
+class StepFailed(ScenarioFailed):
     """A step was not as its scenario states."""
 
 
-class Inconclusive(_Failed):
+class Inconclusive(ScenarioFailed):
     """A step could not be judged. A known issue does not excuse it."""

@@ -46,6 +46,8 @@ class Suite:
         self._open = ExitStack()
         self._daemon: PrivatePcscd | None = None
         self._connect: Connect | None = None
+        self._personality: Personality | None = None
+        self._markers: set[str] = set()
 
     def start(self) -> None:
         """Add the folders to the arguments of pytest, and check them. Errors: ``pytest.UsageError``."""
@@ -108,10 +110,11 @@ class Suite:
 
     def personality(self) -> Personality | None:
         """The personality of --sscard-personality. Errors: ``InputError``."""
-        from sscard.issuer import find_personality
+        if self._personality is None and (asked := self._config.getoption("--sscard-personality")):
+            from sscard.issuer import find_personality
 
-        asked = self._config.getoption("--sscard-personality")
-        return find_personality(asked) if asked else None
+            self._personality = find_personality(asked)
+        return self._personality
 
     def read(self, file: Path) -> list[Scenario]:
         """The scenarios of a file. Errors: ``InputError``."""
@@ -122,10 +125,12 @@ class Suite:
     def register(self, scenario: Scenario) -> list[str]:
         """Register the tags that can be markers, and return them."""
         tags = [tag for tag in scenario.tags if MARKER.fullmatch(tag) and tag not in NO_MARKERS]
-        known = {re.split("[:(]", line)[0].strip() for line in self._config.getini("markers")}
+        if not self._markers:
+            self._markers |= {re.split("[:(]", line)[0].strip() for line in self._config.getini("markers")}
         for tag in tags:
-            if tag not in known:
+            if tag not in self._markers:
                 self._config.addinivalue_line("markers", _("{tag}: tag of scenarios", tag=tag))
+                self._markers.add(tag)
         return tags
 
     def register_all(self) -> None:

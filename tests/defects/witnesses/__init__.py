@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from defects.witnesses import acceptance, files, keys, medical, operation, pins, terminal
+from defects.witnesses import acceptance, chip, driver, files, keys, medical, operation, pins, terminal
 from defects.witnesses.witness import Witness
 
 WITNESSES: Mapping[str, Witness] = {
+    **chip.WITNESSES,
     **pins.WITNESSES,
     **keys.WITNESSES,
     **files.WITNESSES,
     **medical.WITNESSES,
     **terminal.WITNESSES,
+    **driver.WITNESSES,
     **acceptance.WITNESSES,
     **operation.WITNESSES,
 }

@@ -59,6 +59,12 @@ def _second_notice() -> list[str]:
     return [answer.text]
 
 
+def _one_key() -> bool:
+    service, citizen = PinService(Ticking()), make_citizen()
+    first, second = (service.intake(citizen.application(Reason.LEAKED), key="k") for __ in range(2))
+    return first is second
+
+
 WITNESSES: Mapping[str, Witness] = {
     "expired-id-is-accepted": lambda: _answer(id_expires=date(2020, 1, 1)),
     "lost-card-is-accepted": lambda: _answer(
@@ -83,4 +89,7 @@ WITNESSES: Mapping[str, Witness] = {
     "supplement-notice-names-the-first-paper-only": lambda: _answer(papers=frozenset()),
     "second-supplement-notice": _second_notice,
     "due-date-is-one-day-late": _answer,
+    "minor-is-accepted": lambda: _answer(id_number="410402201503150003"),
+    "applicant-from-elsewhere-is-accepted": lambda: _answer(lives_in_province=False),
+    "key-of-an-application-is-ignored": _one_key,
 }

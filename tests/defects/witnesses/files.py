@@ -71,4 +71,7 @@ WITNESSES: Mapping[str, Witness] = {
     "wrong-pin-leaves-the-pin-verified": lambda: (
         (desk := Desk()) and (answers(verify(PIN), verify("999999"), desk=desk), desk.chip.snapshot().pin_verified)
     ),
+    "records-from-the-current-one-begin-at-the-first": lambda: _read_with(
+        commands="00A4020002EF05 00B2060006 00B2000500 00B2000511"
+    ),
 }

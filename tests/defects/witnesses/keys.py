@@ -10,6 +10,8 @@ from defects.witnesses.witness import Witness
 from kit.cards import PIN
 from kit.desk import Desk, verify
 from sscard.issuer import preset
+from sscard.standard.certificates import cryptogram
+from sscard.standard.encoding import encode_pin
 
 SELECT_DF03, SELECT_DF01, DF03_KEY = "00A4000002DF03", "00A4000002DF01", "RK1DF03"
 
@@ -117,6 +119,27 @@ def _certificate_tries() -> tuple[int, ...]:
     return desk.chip.snapshot().certificate_tries
 
 
+def _limit_after_right_proof() -> int:
+    desk = Desk(replace(preset("v3-sm4"), key_tries=10))
+    desk.authenticate()
+    return desk.key_tries()
+
+
+def _limit_after_right_certificate_pin() -> tuple[int, ...]:
+    desk = Desk(replace(preset("v3-sm4"), certificate_application="stub", certificate_user_tries=15))
+    answers("00A404000C504B492EC9E7BBE1B1A3D5CF", "00A404000C53532E434552542E41444631", desk=desk)
+    right = cryptogram(encode_pin("123456"), desk.challenge(16))
+    answers(bytes.fromhex("0020018110") + right, desk=desk)
+    return desk.chip.snapshot().certificate_tries
+
+
+def _proof_while_the_pin_is_blocked() -> list[str]:
+    desk = Desk()
+    desk.block_pin()
+    desk.challenge()
+    return answers(desk.proof("BK"), desk=desk)
+
+
 WITNESSES: Mapping[str, Witness] = {
     "external-authentication-compares-7-of-8-bytes": lambda: _proof_with_wrong_byte(7),
     "challenge-survives-a-change-of-df": _proof_over_old_challenge,
@@ -135,4 +158,7 @@ WITNESSES: Mapping[str, Witness] = {
     "a-locked-card-works-after-a-power-cycle": _locked_card,
     "a-locked-application-still-works": _read_in_locked_application,
     "certificate-pins-share-a-retry-counter": _certificate_tries,
+    "right-proof-restores-three-tries-whatever-the-limit": _limit_after_right_proof,
+    "right-certificate-pin-restores-six-tries": _limit_after_right_certificate_pin,
+    "a-blocked-pin-blocks-keys-without-a-counter": _proof_while_the_pin_is_blocked,
 }

@@ -76,6 +76,30 @@ def _counts() -> tuple[int, int]:
     return desk.account(Account.LOAD_COUNT), len(desk.details())
 
 
+def _on_line() -> str:
+    desk = Desk()
+    answers("00A4000002DF04", desk=desk)
+    basic = desk.card.profile.layout.file(0xDF04, 0x05)
+    assert basic is not None
+    content = desk.memory.strings[basic.cell]
+    desk.memory.put_string(basic.cell, content.replace(b"\x8f\x012", b"\x8f\x011"))
+    desk.verify()
+    return desk.begin_purchase(0).hex()
+
+
+def _full_count() -> str:
+    desk = _account()
+    desk.set_account(Account.PURCHASE_COUNT, 0xFFFF)
+    return desk.begin_purchase(1).hex()[:36]
+
+
+def _totals() -> tuple[int, int]:
+    desk = _account()
+    opened = desk.begin_purchase(1, 20, 300)
+    answers(desk.debit(opened, 1, 20, 300), desk=desk)
+    return desk.account(Account.SELF_PAID), desk.account(Account.POOL_PAID)
+
+
 WITNESSES: Mapping[str, Witness] = {
     "credit-for-load-without-checking-mac2": lambda: _load(right=False),
     "debit-without-checking-mac1": lambda: _purchase(right=False),
@@ -88,4 +112,10 @@ WITNESSES: Mapping[str, Witness] = {
     "starting-day-is-written-without-its-key": _starting_day,
     "a-load-is-not-in-the-details": _counts,
     "load-count-stays": _counts,
+    "a-card-used-on-line-pays": _on_line,
+    "unknown-key-index-means-the-first-key": lambda: _account().begin_purchase(1, version=9).hex()[:36],
+    "a-full-sequence-number-is-used": _full_count,
+    "self-paid-and-pool-total-are-swapped": _totals,
+    "tac-of-a-purchase-leaves-out-the-terminal-sequence": _purchase,
+    "mac2-of-a-purchase-is-mac1": _purchase,
 }

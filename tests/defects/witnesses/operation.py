@@ -7,17 +7,18 @@ from types import SimpleNamespace
 from typing import Any
 
 from defects.witnesses.witness import Witness
-from kit.citizens import Citizen, Ticking, make_citizen
+from kit.citizens import OPENING, Citizen, Ticking, make_citizen
 from sscard.chip.memory import Moment
 from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.phrase import Phrase
-from sscard.issuer import builtin_keys
+from sscard.issuer import Place, builtin_keys
 from sscard.service import (
     Act,
     Case,
     PinService,
     Reason,
 )
+from sscard.service.aftercare import try_at_pharmacy
 from sscard.terminal import CardSession
 from sscard.transport.faults import FaultyConnection, Removal
 
@@ -131,6 +132,19 @@ def _abandoned() -> str:
     return at.service.abandon(at.case).text
 
 
+def _without_remedy() -> object:
+    at = _Counter()
+    at.citizen.lock_pin()
+    at.operate()
+    return at.case.stage
+
+
+def _initial_pin_pays() -> bool:
+    citizen = make_citizen(pin="123456")
+    place = Place(name="", initial_pin="123456", initial_pin_use="query only")
+    return try_at_pharmacy(citizen.session, SoftHsm(builtin_keys()), place, "123456", OPENING).receipt is not None
+
+
 WITNESSES: Mapping[str, Witness] = {
     "another-card-is-operated": _another_card,
     "done-is-reported-while-the-hsm-is-down": _hsm_down,
@@ -142,4 +156,6 @@ WITNESSES: Mapping[str, Witness] = {
     "a-case-is-completed-with-a-wrong-pin": lambda: _completion(WRONG),
     "result-notice-does-not-name-the-initial-pin": _completion_with_initial,
     "abandoned-case-in-doubt-says-unchanged": _abandoned,
+    "case-without-remedy-stays-open": _without_remedy,
+    "initial-pin-for-queries-pays": _initial_pin_pays,
 }

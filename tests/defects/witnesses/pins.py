@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 
 from defects.witnesses.witness import Witness
 from kit.desk import Desk, change, verify
 from sscard.chip.memory import Moment, PowerLost
+from sscard.issuer import preset
 from sscard.standard.encoding import encode_pin
 
 RIGHT, WRONG, NEW = "123456", "999999", "654321"
@@ -72,6 +74,16 @@ def _reset_with_blocked_puk() -> list[str]:
     return answers(desk.message(UNBLOCK), desk=desk)
 
 
+def _limit_after_right_pin() -> int:
+    desk = Desk(replace(preset("v3-sm4"), pin_tries=15))
+    desk.verify(RIGHT)
+    return desk.tries
+
+
+def _another_pin() -> list[str]:
+    return answers(change(RIGHT, NEW), desk=Desk(replace(preset("v3-sm4"), same_pin_allowed=False)))
+
+
 WITNESSES: Mapping[str, Witness] = {
     "change-pin-takes-any-old-pin-after-verify": lambda: answers(verify(RIGHT), change(WRONG, NEW)),
     "blocked-puk-still-resets": _reset_with_blocked_puk,
@@ -89,4 +101,6 @@ WITNESSES: Mapping[str, Witness] = {
     "reset-takes-a-wrong-mac": lambda: _after_reset(NEW, right=False),
     "the-last-try-is-never-used": lambda: answers(*[verify(WRONG)] * 7, desk=Desk()),
     "verify-compares-only-the-length-of-the-stored-pin": lambda: answers(verify("1234569999")),
+    "right-pin-restores-six-tries-whatever-the-limit": _limit_after_right_pin,
+    "product-that-refuses-the-same-pin-refuses-every-pin": _another_pin,
 }

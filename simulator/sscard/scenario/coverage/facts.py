@@ -141,6 +141,19 @@ def choice_text(name: str, value: object) -> str:
     return f"{value:0{digits}X}" if digits else str(value)
 
 
+@lru_cache(maxsize=4096)
+def facts_of_answer(found: Addressed, sw: int, chosen: tuple[object, ...]) -> tuple[Fact, ...]:
+    """The pairs of an answer, and the fault that it shows; ``chosen`` are values of choices, which may be answers."""
+    facts = [Fact(FAULTS, (MEMORY,))] if sw == SW.MEMORY_FAILURE else []
+    for command in found.commands if found.only in (0, sw) else ():
+        pair = (command_name(command), written_word(sw))
+        if sw in command.statuses:
+            facts.append(Fact(COMMAND_STATUS, pair))
+        elif sw not in chosen:
+            facts.append(Fact(UNDECLARED, pair))
+    return tuple(facts)
+
+
 class NotedConnection:
     """A connection that notes what the card answered: below the faults of the reader, above the transport.
 
@@ -153,6 +166,7 @@ class NotedConnection:
         self._profile = profile
         self._layout = profile.layout
         self._selection = Selection(profile.layout)
+        self._chosen: dict[CardCommand | None, tuple[object, ...]] = {None: ()}
         self._key_index = 0
 
     def power_on(self) -> bytes:
@@ -178,20 +192,19 @@ class NotedConnection:
         return answer
 
     def _note(self, command: bytes, sw: int) -> None:
-        df = self._selection.current
-        found = addressed(command[:HEADER_LENGTH], df.certificates)
-        for declared in found.commands if found.only in (0, sw) else ():
-            if sw in declared.statuses:
-                self.facts.add(Fact(COMMAND_STATUS, (command_name(declared), written_word(sw))))
-            elif sw not in [getattr(self._profile.personality, name) for name in declared.choices]:
-                self.facts.add(Fact(UNDECLARED, (command_name(declared), written_word(sw))))
-        if sw == SW.MEMORY_FAILURE:
-            self.facts.add(Fact(FAULTS, (MEMORY,)))
-        if found.only:
+        found = addressed(command[:HEADER_LENGTH], self._selection.current.certificates)
+        personality = self._profile.personality
+        declared = None if found.only else found.commands[0]
+        if declared not in self._chosen:
+            names = declared.choices if declared else ()
+            self._chosen[declared] = tuple(getattr(personality, name) for name in names)
+            self.facts.update(
+                Fact(CHOICE_VALUES, (name, choice_text(name, value)))
+                for name, value in zip(names, self._chosen[declared], strict=True)
+            )
+        self.facts.update(facts_of_answer(found, sw, self._chosen[declared]))
+        if declared is None:
             return
-        declared, personality = found.commands[0], self._profile.personality
-        for name in declared.choices:
-            self.facts.add(Fact(CHOICE_VALUES, (name, choice_text(name, getattr(personality, name)))))
         self.facts.update(self._rights(declared, command, sw))
         if sw in DONE:
             for key, version in self._keys(declared, command):

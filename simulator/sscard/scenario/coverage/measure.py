@@ -165,7 +165,7 @@ class Threshold:
 
 
 def read_threshold(text: str) -> Threshold:
-    """A threshold as ``80`` or ``command_status=80``; ``InvalidValue`` if it is none."""
+    """A threshold as ``80`` or ``command_status=80``; ``InvalidValue`` if the text is not one."""
     name, equals, number = text.rpartition("=")
     names = [dimension.name for dimension in dimensions()]
     if equals and name not in names:

@@ -48,7 +48,7 @@ class ReportFiles:
 
     def add(self, result: ScenarioResult, seed: int) -> ScenarioResult:
         """Write a result to the traces; return it, without its exchanges if no other report shows them."""
-        text = trace.write([result], seed)
+        text = trace.write([result], seed) if self._traces else ""
         for file in self._traces:
             with self._noting():
                 file.write(text)

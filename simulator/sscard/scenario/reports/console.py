@@ -37,17 +37,17 @@ TEXT_WIDTH = 120
 
 
 def step_name(scenario: Scenario, step: StepResult) -> str:
-    """A step's line in the file and its title."""
+    """A step's place and its title."""
     if step.number == 0:
         return _("before the first step: insert")
-    return _("line {line}: {title}", line=scenario.place(step.number).line, title=step.step.title())
+    return _("{place}: {title}", place=scenario.shown_place(step.number), title=step.step.title())
 
 
 def missed_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
-    """An expectation that was not met, with its line in the file."""
+    """An expectation that was not met, with its place."""
     return _(
-        "line {line}: {field}: expected {expected}, got {actual}",
-        line=scenario.place(step.number, wrong.field).line,
+        "{place}: {field}: expected {expected}, got {actual}",
+        place=scenario.shown_place(step.number, wrong.field),
         field=wrong.field,
         expected=wrong.expected,
         actual=wrong.actual,
@@ -91,7 +91,7 @@ def counts_text(results: Sequence[ScenarioResult]) -> str:
 
 
 def failure_text(result: ScenarioResult) -> str:
-    """What a failing step did as plain text: place, expectation, what came, the wire; empty where all passed."""
+    """What a failing step did as plain text: place, expectation, what came, the wire; empty if all passed."""
     if result.failure is None:
         return ""
     console = Console(file=StringIO(), width=TEXT_WIDTH, highlight=False)

@@ -28,8 +28,9 @@ def content(results: Sequence[ScenarioResult], seed: int) -> dict[str, Any]:
     ``inconclusive``, ``not applicable`` or ``known issue``, with the ``reason`` if it is not a step's,
     its ``seed`` and the ``seconds`` it took.
 
-    ``failure`` is ``None``, or the step that failed: ``line`` in the file,
-    ``step`` and each expectation with its own ``line``, ``field``, ``expected`` and ``actual``.
+    ``failure`` is ``None``, or the step that failed: ``file`` and ``line``, which for
+    a step of an included group are those of the group, ``step``, and each
+    expectation with its own ``line``, ``field``, ``expected`` and ``actual``.
     """
     entries = []
     for result in results:
@@ -46,7 +47,8 @@ def content(results: Sequence[ScenarioResult], seed: int) -> dict[str, Any]:
                 }
                 for wrong in failed.mismatches
             ]
-            failure = {"line": line, "step": say(failed.step.title()), "mismatches": mismatches}
+            file, title = scenario.file(failed.number), say(failed.step.title())
+            failure = {"file": file, "line": line, "step": title, "mismatches": mismatches}
         entries.append(
             {
                 "name": scenario.name,

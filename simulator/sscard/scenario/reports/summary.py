@@ -82,6 +82,7 @@ def print_comparison(console: Console, comparison: Comparison, file: str) -> Non
         _("newly failing"): comparison.newly_failing,
         _("now fixed"): comparison.fixed,
         _("now missing"): comparison.missing,
+        _("no longer applicable"): comparison.no_longer_applicable,
         _("new"): comparison.new,
         _("slower"): comparison.slower,
     }

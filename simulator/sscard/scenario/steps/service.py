@@ -1,0 +1,344 @@
+"""The verbs of the service: a case from application to completion, and what happens around it."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import BeforeValidator, Field
+
+from sscard.document import Model
+from sscard.errors import InvalidValue
+from sscard.i18n.language import CHINESE, speaking
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.context import Bench, NotPossible
+from sscard.scenario.faults import other_card
+from sscard.scenario.service_host import read_time
+from sscard.scenario.step import Nothing, Outcome, Pin, PinOrNone, without_power
+from sscard.scenario.steps.service_step import (
+    Examined,
+    ServiceStep,
+    examined,
+    facts_of,
+    nothing_found,
+    notice,
+    show,
+    status_word,
+)
+from sscard.service import (
+    Applicant,
+    Application,
+    Case,
+    Channel,
+    Paper,
+    Reason,
+    Stage,
+)
+from sscard.service.aftercare import try_at_pharmacy
+from sscard.service.counter import Keypad, advance, told_of
+from sscard.standard.apdu import SW
+from sscard.terminal import BasicData
+from sscard.terminal.errors import ApduError
+
+UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
+NO_TIME: Final = Phrase("write a time to pass: +3d, +2h or +30m; or a date: 2026-02-13, 2026-02-13 16:30")
+
+
+class ApplicationData(Model):
+    """The application. Without ``reason``, the applicant states one that the item does not accept.
+
+    ``handling`` is the channel that operates the card, by default ``channel``.
+    ``key`` is the idempotency key. ``card`` says whether the card, if it is one
+    of the papers, is read; ``unread`` as of a citizen who applies from home.
+    """
+
+    channel: Channel = Channel.WINDOW
+    handling: Channel | None = None
+    reason: Reason | None = None
+    papers: tuple[Paper, ...] = tuple(Paper)
+    applicant: Applicant = Applicant()
+    key: Annotated[str, Field(max_length=200)] = ""
+    card: Literal["read", "unread"] = "read"
+
+
+class Apply(Examined):
+    """Submit an application; the card, if it is one of the papers, is read and removed again.
+
+    With the key of a case that was opened before, that case is continued.
+    """
+
+    verb: ClassVar[str] = "apply"
+    apply: ApplicationData
+
+    def serve(self, bench: Bench) -> Outcome:
+        handed_in = self.apply
+        applicant = handed_in.applicant.completed(bench.holder.name, bench.holder.id_number)
+        papers = handed_in.papers
+        card = _read(bench, papers) if handed_in.card == "read" else None
+        application = Application(
+            applicant, handed_in.channel, handed_in.reason, frozenset(papers), card, handed_in.handling
+        )
+        bench.case = bench.service.intake(application, key=handed_in.key)
+        return _accepted(bench)
+
+    def title(self) -> Sayable:
+        if self.apply.reason is None:
+            return Phrase("apply {channel} no reason", channel=self.apply.channel)
+        return f"apply {self.apply.channel} {self.apply.reason}"
+
+
+class Accept(Examined):
+    """Examine a case that was received, as after an interruption between intake and acceptance."""
+
+    verb: ClassVar[str] = "accept"
+    accept: Nothing = ""
+
+    def serve(self, bench: Bench) -> Outcome:
+        return examined(bench.service.accept(_case(bench)))
+
+
+class Supplemented(Model):
+    """The papers submitted in this step."""
+
+    papers: tuple[Paper, ...]
+
+
+class Supplement(Examined):
+    """Submit missing papers."""
+
+    verb: ClassVar[str] = "supplement"
+    supplement: Supplemented
+
+    def serve(self, bench: Bench) -> Outcome:
+        papers = self.supplement.papers
+        return examined(bench.service.supplement(_case(bench), papers, _read(bench, papers)))
+
+    def title(self) -> Sayable:
+        return f"supplement {show(self.supplement.papers)}"
+
+
+class HandOver(ServiceStep):
+    """Let another channel operate the card; ``possible: no`` if the case's channel may not hand over to it."""
+
+    verb: ClassVar[str] = "hand_over"
+    hand_over: Channel
+    possible: bool = True
+
+    def answers(self) -> dict[str, str]:
+        done = {} if self.failed or self.sw is None else {"possible": "yes" if self.possible else "no"}
+        return super().answers() | done
+
+    def serve(self, bench: Bench) -> Outcome:
+        done = bench.service.hand_over(_case(bench), self.hand_over)
+        return Outcome(reported={"possible": "yes" if done else "no"})
+
+    def title(self) -> Sayable:
+        return f"hand_over {self.hand_over}"
+
+
+class Present(Examined):
+    """Present the card of a case that was accepted without reading it; ``grounds`` against the card end the case."""
+
+    verb: ClassVar[str] = "present"
+    present: Nothing = ""
+    stage: Stage | None = None
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        card = _read(bench, tuple(Paper))
+        if card is None:
+            raise NotPossible(Phrase("the card cannot be read, so it cannot be presented"))
+        refusal = bench.service.present(case, card)
+        return examined(refusal) if refusal else Outcome(reported=nothing_found())
+
+
+class NewPin(Model):
+    """The new PIN, for a change also the old one, and the idempotency key of the operation."""
+
+    new: Pin = Field(repr=False)
+    old: PinOrNone = Field(default="", repr=False)
+    key: Annotated[str, Field(max_length=200)] = ""
+
+
+class Operate(ServiceStep):
+    """Change or reset the PIN on the card, which is inserted into the terminal if necessary.
+
+    An operation whose result is not known is resolved first.
+    """
+
+    verb: ClassVar[str] = "operate"
+    operate: NewPin
+    stage: Stage | None = Stage.OPERATED
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        _put_in(bench)
+        pins = self.operate
+        answer = bench.service.operate(case, bench.terminal, pins.new, pins.old, key=pins.key)
+        return Outcome(status_word(answer), notice=notice(answer))
+
+
+class Resume(ServiceStep):
+    """Continue the case in a new process from the stage it is at, as ``sscard case resume`` with card and PINs."""
+
+    verb: ClassVar[str] = "resume"
+    resume: NewPin
+    stage: Stage | None = Stage.COMPLETED
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        bench.restart_service()
+        bench.case = bench.host.load(case.number) or case
+        _put_in(bench)
+        pins = self.resume
+        keypad = Keypad(lambda: pins.new, lambda: pins.old)
+        with speaking(CHINESE):
+            return Outcome(notice=advance(bench.service, bench.case, bench.terminal, keypad, key=pins.key))
+
+
+class Complete(ServiceStep):
+    """Complete the case: the citizen tries the new PIN and gets the result notice."""
+
+    verb: ClassVar[str] = "complete"
+    complete: Annotated[Pin, Field(repr=False)]
+    stage: Stage | None = Stage.COMPLETED
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        _put_in(bench)
+        answer = bench.service.complete(case, bench.terminal, self.complete)
+        return Outcome(status_word(answer), notice=notice(answer))
+
+
+class Abandon(ServiceStep):
+    """Close a case that is not continued."""
+
+    verb: ClassVar[str] = "abandon"
+    abandon: Nothing = ""
+    stage: Stage | None = Stage.FAILED
+
+    def serve(self, bench: Bench) -> Outcome:
+        return Outcome(notice=notice(bench.service.abandon(_case(bench))))
+
+
+class Pharmacy(ServiceStep):
+    """Try the PIN at a pharmacy: pay one fen with it; ``passed: no`` if an initial PIN may not pay."""
+
+    verb: ClassVar[str] = "pharmacy"
+    pharmacy: Annotated[Pin, Field(repr=False)]
+    passed: bool = True
+
+    def answers(self) -> dict[str, str]:
+        tried = {} if self.failed or self.sw != SW.OK else {"passed": "yes" if self.passed else "no"}
+        return super().answers() | tried
+
+    def serve(self, bench: Bench) -> Outcome:
+        bench.insert()
+        host = bench.host
+        trial = try_at_pharmacy(bench.terminal, bench.hsm, host.place, self.pharmacy, host.now)
+        with speaking(CHINESE):
+            return Outcome(reported={"passed": "yes" if trial.passed else "no"}, notice=trial.text)
+
+
+class ReadCase(ServiceStep):
+    """Read the case from the journal, which is verified, and compare it with the one in memory."""
+
+    verb: ClassVar[str] = "case"
+    case: Nothing = ""
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        stored = bench.host.load(case.number)
+        if stored is None or stored.events != case.events:
+            raise NotPossible(Phrase("the journal has other events of case {number}", number=case.number))
+        findings = bench.host.findings()
+        if findings:
+            raise NotPossible(Phrase("the journal was tampered with: {finding}", finding=findings[0]))
+        with speaking(CHINESE):
+            return Outcome(notice=told_of(bench.service, stored), reported=facts_of(bench, 0))
+
+
+def _passing(text: object) -> timedelta | datetime:
+    """``+3d``, ``+2h``, ``+30m``, or a date, or date and time."""
+    passed = re.fullmatch(r"\+([0-9]{1,5})([dhm])", str(text).strip())
+    if passed:
+        return timedelta(**{UNITS[passed[2]]: int(passed[1])})
+    try:
+        return read_time(text)
+    except InvalidValue as error:
+        raise InvalidValue(error.said, NO_TIME) from None
+
+
+class PassTime(ServiceStep):
+    """Let time pass at the service: ``+3d``, ``+2h``, ``+30m``, or until a date, or a date and time, in China."""
+
+    verb: ClassVar[str] = "clock"
+    clock: Annotated[timedelta | datetime, BeforeValidator(_passing)]
+
+    def serve(self, bench: Bench) -> Outcome:
+        wanted = self.clock
+        bench.host.now = bench.host.now + wanted if isinstance(wanted, timedelta) else wanted
+        return Outcome()
+
+    def title(self) -> Sayable:
+        if isinstance(self.clock, datetime):
+            return f"clock {self.clock:%Y-%m-%d %H:%M}"
+        minutes = self.clock // timedelta(minutes=1)
+        unit, length = next(
+            (unit, length) for unit, length in (("d", 1440), ("h", 60), ("m", 1)) if not minutes % length
+        )
+        return f"clock +{minutes // length}{unit}"
+
+
+class TakeCard(ServiceStep):
+    """Take another holder's card, ``another``, or the scenario's own for the next steps; it has no power yet."""
+
+    verb: ClassVar[str] = "take_card"
+    take_card: Literal["own", "another"]
+
+    def serve(self, bench: Bench) -> Outcome:
+        bench.remove()
+        personality = bench.chip.profile.personality
+        own = self.take_card == "own"
+        bench.reader.insert(bench.own_card if own else other_card(personality, bench))
+        return Outcome()
+
+    def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
+        return self.state if self.state is not None else without_power(super().expected_state(before, tries))
+
+    def title(self) -> Sayable:
+        return f"take_card {self.take_card}"
+
+
+def _read(bench: Bench, papers: tuple[Paper, ...]) -> BasicData | None:
+    """The basic data of the card, ``None`` if it is not one of the papers or cannot be read."""
+    if Paper.SOCIAL_SECURITY_CARD not in papers:
+        return None
+    try:
+        bench.insert()
+        return bench.terminal.read_basic()
+    except ApduError:
+        return None
+    finally:
+        bench.remove()
+
+
+def _put_in(bench: Bench) -> None:
+    if bench.session is None or not bench.chip.snapshot().powered:
+        bench.insert()
+
+
+def _case(bench: Bench) -> Case:
+    if bench.case is None:
+        raise NotPossible(Phrase("there is no case: add a step `apply:` before this one"))
+    return bench.case
+
+
+def _accepted(bench: Bench) -> Outcome:
+    """The examination of the case, or what is known of one that was opened before with the same key."""
+    case = _case(bench)
+    if case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
+        return examined(bench.service.accept(case))
+    with speaking(CHINESE):
+        return Outcome(reported=nothing_found(), notice=told_of(bench.service, case))

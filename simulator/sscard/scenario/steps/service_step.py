@@ -1,0 +1,193 @@
+"""A step of the service: what it expects of the case, and how the service's answers are compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Annotated, Any, ClassVar, Final, Literal
+
+from pydantic import Field, model_validator
+
+from sscard.chip.memory import PowerLost
+from sscard.hsm import HsmError
+from sscard.i18n.language import CHINESE, speaking
+from sscard.i18n.phrase import Phrase
+from sscard.scenario.context import Bench
+from sscard.scenario.service_faults import ProcessKilled
+from sscard.scenario.step import Mismatch, Outcome, Step, Texts, View
+from sscard.service import (
+    Acceptance,
+    Act,
+    Channel,
+    JournalUnavailable,
+    NotDone,
+    Operated,
+    Overtaken,
+    Paper,
+    Refusal,
+    ResultNotice,
+    Rule,
+    Stage,
+    SupplementNotice,
+    WrongStage,
+)
+from sscard.service.workdays import day_in_china
+from sscard.standard.apdu import SW
+from sscard.terminal.errors import ApduError
+from sscard.transport import CardMute, CardRemoved
+from sscard.transport.connection import ShortAnswer
+
+Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice
+ServiceError = Literal["none", "wrong-stage", "overtaken", "journal", "hsm"]
+ERRORS: Final[dict[type[Exception], ServiceError]] = {
+    WrongStage: "wrong-stage",
+    Overtaken: "overtaken",
+    JournalUnavailable: "journal",
+    HsmError: "hsm",
+}
+
+
+class ServiceStep(Step):
+    """Steps of the service expect of the case, besides its stage, what they state; nothing else is compared.
+
+    ``says`` are texts that the notice for the citizen must contain. ``acts``
+    are the events that the step writes into the journal, in order. ``due`` is
+    the day of the deadline, ``certain`` if the calendar of its year is known,
+    ``overdue`` if it has passed. ``handling`` is the channel that operates the
+    card; ``in_doubt``: the result of an operation is not known. ``error`` is why the
+    service did nothing: ``wrong-stage``, ``overtaken`` by another process,
+    ``journal`` or ``hsm`` not available. ``cases`` counts the cases so far.
+    """
+
+    inserts: ClassVar[bool] = False
+    says: Texts = ()
+    error: ServiceError = "none"
+    in_doubt: bool | None = None
+    due: date | None = None
+    certain: bool | None = None
+    overdue: bool | None = None
+    handling: Channel | None = None
+    acts: tuple[Act, ...] | None = None
+    cases: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_result(cls, content: Any) -> Any:
+        """Without an answer or after an error, the stage is expected to be as before."""
+        failed = isinstance(content, dict) and (content.get("error", "none") != "none" or content.get("sw") == "none")
+        return {"stage": None} | content if failed else content
+
+    @property
+    def failed(self) -> bool:
+        """Whether an error of the service is expected."""
+        return self.error != "none"
+
+    def run(self, bench: Bench) -> Outcome:
+        """Execute the step; a kill of the process is followed by a new one, which loads the case again."""
+        length = bench.case.length if bench.case else 0
+        number = bench.case.number if bench.case else ""
+        error, faults = "none", bench.hsm.happened
+        try:
+            outcome = self.serve(bench)
+        except ProcessKilled:
+            bench.restart_service()
+            outcome = Outcome(None)
+        except (PowerLost, CardRemoved, CardMute, ShortAnswer):
+            outcome = Outcome(None)
+        except ApduError as refused:
+            outcome = Outcome(refused.sw, refused.data)
+        except tuple(ERRORS) as problem:
+            if isinstance(problem, HsmError) and self.error != "hsm" and bench.hsm.happened == faults:
+                raise
+            error = next(word for kind, word in ERRORS.items() if isinstance(problem, kind))
+            outcome = Outcome()
+        seen = length if bench.case and bench.case.number == number else 0
+        return replace(outcome, reported=facts_of(bench, seen) | {"error": error} | outcome.reported)
+
+    def serve(self, bench: Bench) -> Outcome:
+        """What the step asks of the service."""
+        raise NotImplementedError
+
+    def answers(self) -> dict[str, str]:
+        stated: dict[str, str | None] = {
+            "error": self.error if self.failed else None,
+            "in_doubt": _yes(self.in_doubt),
+            "due": self.due.isoformat() if self.due else None,
+            "certain": _yes(self.certain),
+            "overdue": _yes(self.overdue),
+            "handling": self.handling,
+            "acts": None if self.acts is None else " ".join(self.acts),
+            "cases": None if self.cases is None else str(self.cases),
+        }
+        return {what: value for what, value in stated.items() if value is not None}
+
+    def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
+        found = super().check(before, after, outcome)
+        error = outcome.reported.get("error", "none")
+        if not self.failed and error != "none":
+            found.append(Mismatch("error", "none", error, write=error))
+        unsaid = [words for words in self.says if words not in outcome.notice]
+        return found + [
+            Mismatch("says", words, outcome.notice or Phrase("nothing")) for words in unsaid if not outcome.failure
+        ]
+
+
+def facts_of(bench: Bench, seen: int) -> dict[str, str]:
+    """What can be said about the case and the journal; ``seen`` events were there before the step."""
+    facts = {"cases": str(len(bench.host.journal.cases))}
+    case = bench.case
+    if case is None:
+        return facts | {"acts": ""}
+    return facts | {
+        "number": case.number,
+        "in_doubt": "yes" if case.in_doubt else "no",
+        "due": case.due.day.isoformat() if case.due else "",
+        "certain": _yes(case.due.certain if case.due else None) or "",
+        "overdue": "yes" if case.is_overdue(day_in_china(bench.host.now)) else "no",
+        "handling": case.handling,
+        "acts": " ".join(event.act for event in case.events[seen:]),
+    }
+
+
+def _yes(value: bool | None) -> str | None:
+    return None if value is None else "yes" if value else "no"
+
+
+class Examined(ServiceStep):
+    """Ends in acceptance, a notice of ``missing`` papers, or a refusal for ``grounds``."""
+
+    stage: Stage | None = Stage.ACCEPTED
+    grounds: tuple[Rule, ...] = ()
+    missing: tuple[Paper, ...] = ()
+
+    def answers(self) -> dict[str, str]:
+        examined = {"grounds": show(self.grounds), "missing": show(self.missing)}
+        return super().answers() | ({} if self.failed or self.sw is None else examined)
+
+
+def examined(answer: Acceptance | SupplementNotice | Refusal) -> Outcome:
+    """What the examination of an application found."""
+    grounds = tuple(ground.rule for ground in answer.grounds) if isinstance(answer, Refusal) else ()
+    missing = answer.papers if isinstance(answer, SupplementNotice) else ()
+    return Outcome(reported={"grounds": show(grounds), "missing": show(missing)}, notice=notice(answer))
+
+
+def nothing_found() -> dict[str, str]:
+    """What is reported if there is no ground and no paper is missing."""
+    return {"grounds": show(()), "missing": show(())}
+
+
+def notice(answer: Answer) -> str:
+    """The text for the citizen, always in Chinese: scenarios compare it."""
+    with speaking(CHINESE):
+        return answer.text
+
+
+def status_word(answer: object) -> int:
+    """The status word of the card's refusal, 9000 if the card refused nothing."""
+    return answer.sw or SW.OK if isinstance(answer, NotDone) else SW.OK
+
+
+def show(words: tuple[Rule, ...] | tuple[Paper, ...]) -> str:
+    """The words in a fixed order."""
+    return " ".join(sorted(words)) or "none"
