@@ -19,7 +19,8 @@ from sscard.errors import suggestion
 from sscard.fields import FieldError, shown
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.issuer.personalise import layout_of
-from sscard.issuer.personalities import choice_value, written_fields
+from sscard.issuer.personalities import choice_value
+from sscard.scenario.coverage.facts import choice_text
 from sscard.scenario.faults import ALL_FAULTS, FaultStep
 from sscard.scenario.step import Step, authenticated_keys, lasting_words
 from sscard.scenario.steps.memory import CutPower, FailMemory
@@ -49,13 +50,13 @@ class Needs:
         for name, fitting in self.choices.items():
             value = getattr(personality, name)
             if value not in fitting:
-                texts = tuple(_text(name, fit) for fit in fitting)
+                texts = tuple(choice_text(name, fit) for fit in fitting)
                 needed = texts[0] if len(texts) == 1 else Phrase.joined(EITHER, texts)
                 return Phrase(
                     "needs {choice}: {needed}, this card has {value}",
                     choice=name,
                     needed=needed,
-                    value=_text(name, value),
+                    value=choice_text(name, value),
                 )
         if interface not in self.interface:
             return Phrase("needs the interface {interface}", interface=self.interface[0])
@@ -142,9 +143,3 @@ def _values(document: Document, name: str, text: str) -> list[int | str]:
         raise document.error((name,), error.problem, error.remedy) from None
     assert isinstance(value, int | str)
     return [value]
-
-
-def _text(name: str, value: int | str) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(written_fields({name: value})[name])
