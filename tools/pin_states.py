@@ -21,8 +21,8 @@ from sscard.i18n.language import CHINESE, ENGLISH, say, speaking
 from sscard.i18n.phrase import Sayable, Words
 from sscard.scenario import Scenario, builtin_scenarios
 from sscard.scenario.cards import bench_of
+from sscard.scenario.execution import perform, view_at
 from sscard.scenario.reader import insertion
-from sscard.scenario.runner import perform, view_at
 from sscard.scenario.step import Step
 from sscard.scenario.steps.card import ChangePin, Verify, VerifyPin
 from sscard.scenario.steps.file import Select

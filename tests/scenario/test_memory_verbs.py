@@ -132,6 +132,7 @@ WRONG = [
     ("- cut_power: {point: every, steps: [{verify: 1}], after: {a: [{tries_left: 6}]}}", "an odd number"),
     ("- cut_power: {point: every, steps: [], after: {a: [{tries_left: 6}]}}", "steps"),
     ("- cut_power: {point: every, steps: [{sw: 9000}], after: {a: [{tries_left: 6}]}}", "a step is a verb"),
+    ("- cut_power: {point: every, steps: [{verify: , reset: }], after: {a: [{verify: }]}}", "a step is a verb"),
     ("- cut_power: {point: every, spends: [PIM], steps: [{verify: }], after: {a: [{verify: }]}}", "unknown key 'PIM'"),
 ]
 PLACES = ("FIRST", "STEPS", "AFTER")

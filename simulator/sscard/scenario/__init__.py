@@ -2,10 +2,10 @@
 
 from sscard.lazy import names_on_use
 
-DEFAULT_SEED = 1
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from sscard.scenario.cards import Connect, in_process
+    from sscard.scenario.defaults import DEFAULT_SEED
     from sscard.scenario.library import builtin_scenarios, find_scenarios, run_scenarios
     from sscard.scenario.reader import Scenario, read_scenario
     from sscard.scenario.runner import ScenarioResult, StepResult, run_scenario
@@ -13,6 +13,7 @@ else:
     __getattr__, __dir__ = names_on_use(
         __name__,
         {
+            "sscard.scenario.defaults": ("DEFAULT_SEED",),
             "sscard.scenario.library": ("builtin_scenarios", "find_scenarios", "run_scenarios"),
             "sscard.scenario.reader": ("Scenario", "read_scenario"),
             "sscard.scenario.cards": ("Connect", "in_process"),

@@ -44,9 +44,9 @@ from sscard.issuer.personalise import (
     card_reference,
     layout_of,
 )
-from sscard.scenario import DEFAULT_SEED
 from sscard.scenario.context import Bench, item_on
 from sscard.scenario.coverage.facts import Fact, NotedConnection
+from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.prior_state import PriorState, prior_cells
 from sscard.scenario.service_faults import FaultyHsm

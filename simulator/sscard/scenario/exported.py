@@ -25,7 +25,7 @@ from sscard.issuer.personalise import INITIAL_PIN
 from sscard.issuer.personalities import preset, presets
 from sscard.scenario.cards import CardData, bench_of
 from sscard.scenario.context import Bench
-from sscard.scenario.runner import perform, view_at
+from sscard.scenario.execution import perform, view_at
 from sscard.scenario.step import Step, View, show_state
 from sscard.scenario.verbs import VERBS
 from sscard.standard.certificates import BANK, CERTIFICATE_DFS

@@ -1,8 +1,9 @@
 """Faults that a scenario injects: the verb ``fault`` and its vocabulary.
 
 A fault waits for a command and happens once. If no command reaches it, the
-scenario fails at its end. To add a fault, add a class to ``transport.faults``,
-a field to ``FaultData`` and a row to ``FAULTS``.
+scenario fails at its end. To add a fault of the reader, add a class to
+``transport.faults``, a field to ``FaultData`` and a row to ``FAULTS``; for one of
+HSM, journal or process, a field and a row of ``SERVICE_FAULTS``.
 """
 
 from __future__ import annotations
@@ -21,14 +22,15 @@ from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import make_holder, make_order, personalise, preset, presets
 from sscard.scenario.context import Bench
-from sscard.scenario.service_faults import SERVICE_FAULTS
+from sscard.scenario.service_faults import ProcessKilled, Waiting
 from sscard.scenario.step import Hex, Nothing, Outcome, Step
 from sscard.transport.connection import Connection
 from sscard.transport.contactless import in_reader
-from sscard.transport.faults import Corrupted, Fault, Mute, Removal, Slow, Swap, Truncated
+from sscard.transport.faults import Armed, Corrupted, Fault, Mute, Removal, Slow, Swap, Truncated
 
 ISSUED: Final = date(2025, 1, 6)
 """The day of issue of a swapped-in card."""
+IN_A_FILE: Final = Phrase("only a journal in a file has other processes: write journal: sqlite under service:")
 
 
 def _preset(name: str) -> str:
@@ -61,6 +63,41 @@ FAULTS: Final[dict[str, Callable[[Any, Issue], Fault]]] = {
     "swapped": lambda personality, issue: Swap(issue(personality)),
 }
 
+
+def _at_hsm(name: str) -> Callable[[Bench, Any, int, int | None], Waiting]:
+    return lambda bench, value, nth, __: bench.hsm.arm(Waiting(name, nth, value))
+
+
+def _at_journal(bench: Bench, nth: int, name: str, value: Any = None) -> Waiting:
+    return bench.host.journal.arm(Waiting(name, nth, value))
+
+
+def _overtaken(bench: Bench, nth: int) -> Waiting:
+    waiting = _at_journal(bench, nth, "overtaken")
+    waiting.obstacle = "" if bench.host.durable else IN_A_FILE
+    return waiting
+
+
+def _killed(bench: Bench, when: str, nth: int, ins: int | None) -> Armed | Waiting:
+    if when.endswith("event"):
+        return _at_journal(bench, nth, "killed", when)
+    moment = Moment.AFTER if when == "after-command" else Moment.DURING
+    return bench.reader.arm(Removal(moment, interrupt=_kill), nth=nth, ins=ins)
+
+
+def _kill() -> None:
+    raise ProcessKilled
+
+
+SERVICE_FAULTS: Final[dict[str, Callable[[Bench, Any, int, int | None], Armed | Waiting]]] = {
+    "hsm_down": _at_hsm("hsm_down"),
+    "hsm_slow": _at_hsm("hsm_slow"),
+    "hsm_wrong_key": _at_hsm("hsm_wrong_key"),
+    "journal_locked": lambda bench, _, nth, __: _at_journal(bench, nth, "journal_locked"),
+    "overtaken": lambda bench, _, nth, __: _overtaken(bench, nth),
+    "killed": _killed,
+}
+"""How each fault is armed: for a bench, its value, the nth operation, event or command, and the INS if it is stated."""
 
 ALL_FAULTS: Final = (*FAULTS, *SERVICE_FAULTS)
 

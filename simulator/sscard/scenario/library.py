@@ -15,7 +15,7 @@ from sscard.errors import InputError, MissingPart
 from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.issuer.lookup import find_personality
-from sscard.scenario import DEFAULT_SEED
+from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.reader import Scenario, read_scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.scenario.selection import select as selected

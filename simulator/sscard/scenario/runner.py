@@ -11,24 +11,18 @@ from pathlib import Path
 from time import perf_counter
 from typing import Final
 
-from sscard.chip.engine import PowerError
-from sscard.chip.memory import PowerLost
 from sscard.conversation import Exchange, PowerEvent
 from sscard.errors import InputError, PhrasedError
-from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.scenario import DEFAULT_SEED
 from sscard.scenario.cards import Connect, bench_of, in_process
-from sscard.scenario.context import Bench, NotPossible
+from sscard.scenario.context import Bench
 from sscard.scenario.coverage.facts import Fact
 from sscard.scenario.coverage.watch import facts_of_faults, facts_of_step
+from sscard.scenario.defaults import DEFAULT_SEED
+from sscard.scenario.execution import perform, view_at
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario, insertion
-from sscard.scenario.service_faults import ProcessKilled
-from sscard.scenario.step import Mismatch, Outcome, Step, View, view_of
-from sscard.terminal.errors import ApduError
-from sscard.transport import CardMute, CardRemoved, TransportError
-from sscard.transport.connection import ShortAnswer
+from sscard.scenario.step import Mismatch, Outcome, Step
 
 logger = logging.getLogger("sscard.scenario")
 
@@ -201,27 +195,3 @@ def _late(step: Step, seconds: float) -> list[Mismatch]:
     if step.within is None or seconds <= step.within:
         return []
     return [Mismatch("within", f"{step.within * 1000:g} ms", f"{seconds * 1000:.0f} ms")]
-
-
-def perform(step: Step, bench: Bench) -> Outcome:
-    """The outcome of a step, also if the card or the terminal refuses it."""
-    try:
-        return step.run(bench)
-    except ApduError as error:
-        return Outcome(error.sw, error.data)
-    except (PowerLost, CardRemoved, CardMute, ShortAnswer):
-        return Outcome(None)
-    except ProcessKilled:
-        bench.restart_service()
-        return Outcome(None)
-    except PowerError:
-        return Outcome(failure=Phrase("the card has no power: add a step `power_on:` before this one"))
-    except NotPossible as error:
-        return Outcome(failure=error.said)
-    except (TransportError, HsmError) as error:
-        return Outcome(failure=error.said, inconclusive=True)
-
-
-def view_at(bench: Bench) -> View:
-    """The state that steps are checked against."""
-    return view_of(bench.look(), bench.case.stage if bench.case else None)

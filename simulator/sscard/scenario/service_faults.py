@@ -1,7 +1,4 @@
-"""Faults of the service's environment: HSM, journal, process. ``faults`` gives them to the verb ``fault``.
-
-To add a fault, add a field to ``faults.FaultData`` and a row to ``SERVICE_FAULTS``.
-"""
+"""An HSM and a journal that inject faults, and the end of the service's process."""
 
 from __future__ import annotations
 
@@ -10,23 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sscard.chip.memory import Moment
 from sscard.hsm import Hsm, HsmUnavailable, SoftHsm
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import CardReference
 from sscard.issuer.hierarchy import KeyFile, KeyHierarchy, builtin_keys
 from sscard.service import Case, Event, JournalUnavailable, MemoryJournal
-from sscard.transport.faults import Armed, Removal
 
 if TYPE_CHECKING:
-    from sscard.scenario.context import Bench
     from sscard.service.journal.database import SqlJournal
 
 T = TypeVar("T")
 LOCKED: Final = Phrase("journal {shown}: {problem}", shown="journal.db", problem=Phrase("another process writes to it"))
 DOWN: Final = Phrase("the HSM cannot be reached")
 START: Final = Phrase("start the HSM")
-IN_A_FILE: Final = Phrase("only a journal in a file has other processes: write journal: sqlite under service:")
 
 
 class ProcessKilled(BaseException):
@@ -182,39 +175,3 @@ def _wrong_hsm(file: KeyFile) -> Hsm:
         for root in file.keys
     ]
     return SoftHsm(KeyHierarchy(KeyFile(file.name, others)))
-
-
-def _at_hsm(name: str) -> Callable[[Bench, Any, int, int | None], Waiting]:
-    return lambda bench, value, nth, __: bench.hsm.arm(Waiting(name, nth, value))
-
-
-def _at_journal(bench: Bench, nth: int, name: str, value: Any = None) -> Waiting:
-    return bench.host.journal.arm(Waiting(name, nth, value))
-
-
-def _overtaken(bench: Bench, nth: int) -> Waiting:
-    waiting = _at_journal(bench, nth, "overtaken")
-    waiting.obstacle = "" if bench.host.durable else IN_A_FILE
-    return waiting
-
-
-def _killed(bench: Bench, when: str, nth: int, ins: int | None) -> Armed | Waiting:
-    if when.endswith("event"):
-        return _at_journal(bench, nth, "killed", when)
-    moment = Moment.AFTER if when == "after-command" else Moment.DURING
-    return bench.reader.arm(Removal(moment, interrupt=_kill), nth=nth, ins=ins)
-
-
-def _kill() -> None:
-    raise ProcessKilled
-
-
-SERVICE_FAULTS: Final[dict[str, Callable[[Bench, Any, int, int | None], Armed | Waiting]]] = {
-    "hsm_down": _at_hsm("hsm_down"),
-    "hsm_slow": _at_hsm("hsm_slow"),
-    "hsm_wrong_key": _at_hsm("hsm_wrong_key"),
-    "journal_locked": lambda bench, _, nth, __: _at_journal(bench, nth, "journal_locked"),
-    "overtaken": lambda bench, _, nth, __: _overtaken(bench, nth),
-    "killed": _killed,
-}
-"""How each fault is armed: for a bench, its value, the nth operation, event or command, and the INS if it is stated."""

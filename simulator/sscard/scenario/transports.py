@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple
 
-from sscard.scenario import DEFAULT_SEED
+from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.issuing import Issuing
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario

@@ -14,8 +14,10 @@ from sscard.document import Model
 from sscard.errors import InvalidValue, PhrasedError, suggestion
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.context import Bench
+from sscard.scenario.execution import perform, view_at
 from sscard.scenario.step import Count, Nothing, Outcome, Step, View, authenticated_keys, lasting_words, show_state
 from sscard.scenario.steps.power import PowerStep
+from sscard.scenario.steps.repeatable import REPEATABLE_VERBS
 from sscard.standard.apdu import SW
 from sscard.terminal.errors import ApduError
 
@@ -29,19 +31,18 @@ OWN_PINS = ("certificate-user", "certificate-administrator")
 
 def _step(content: Any, info: ValidationInfo) -> Step:
     """A step within a step."""
-    from sscard.scenario.verbs import VERBS  # noqa: PLC0415 - it imports this module
-
-    verbs = [key for key in content if key in VERBS] if isinstance(content, dict) else []
+    fields = content if isinstance(content, dict) else {}
+    for word in _REFUSED:
+        if word in fields:
+            raise InvalidValue(
+                Phrase("{word} is not possible in a step of point: every", word=word),
+                Phrase("write it at a step of the scenario: these steps are repeated"),
+            )
+    verbs = [key for key in fields if key in REPEATABLE_VERBS]
     if len(verbs) == 1:
-        for word in _REFUSED:
-            if word in content:
-                raise InvalidValue(
-                    Phrase("{word} is not possible in a step of point: every", word=word),
-                    Phrase("write it at a step of the scenario: these steps are repeated"),
-                )
-        return VERBS[verbs[0]].model_validate(content, context=info.context)
-    if isinstance(content, dict) and (unknown := [key for key in content if key not in Step.model_fields]):
-        raise InvalidValue(Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
+        return REPEATABLE_VERBS[verbs[0]].model_validate(content, context=info.context)
+    if unknown := [key for key in fields if key not in (*Step.model_fields, *verbs)]:
+        raise InvalidValue(Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], REPEATABLE_VERBS))
     raise InvalidValue(
         Phrase("a step is a verb, a colon and its value"), Phrase("write one verb in each step, as `- insert:`")
     )
@@ -237,9 +238,9 @@ class Sweep:
         self._restore(cells)
         self._insert()
         self._run(self.asked.first or ())
-        before = self._view()
+        before = view_at(self.bench)
         self._run(self.asked.steps or ())
-        return before, self._view()
+        return before, view_at(self.bench)
 
     def _torn(self) -> bool:
         """Run the operation up to the cut; whether it was reached."""
@@ -252,15 +253,13 @@ class Sweep:
 
     def _run(self, steps: Sequence[Step]) -> None:
         """Run steps; ``SweepFailed`` at the first that is not as expected, unless the power was cut in it."""
-        from sscard.scenario.runner import perform  # noqa: PLC0415 - it imports this module
-
         armed = self.memory.cut_at != NEVER
         for step in steps:
-            before = self._view()
+            before = view_at(self.bench)
             outcome = perform(step, self.bench)
             if armed and self.memory.cut_at == NEVER:
                 return
-            for each in step.check(before, self._view(), outcome):
+            for each in step.check(before, view_at(self.bench), outcome):
                 raise SweepFailed(
                     Phrase(
                         "{step}: {field}: expected {expected}, got {actual}",
@@ -274,7 +273,7 @@ class Sweep:
 
     def _check(self, before: View, whole: View) -> None:
         """Counters and locks are those of before or after, and one of the alternatives passes."""
-        now = self._view()
+        now = view_at(self.bench)
         for name, allowed, left in self._counters(before, whole, now):
             if left not in allowed:
                 expected = " / ".join(map(str, sorted(allowed)))
@@ -314,11 +313,6 @@ class Sweep:
 
     def _counter(self, name: str, before: int, whole: int, now: int) -> tuple[str, set[int], int]:
         return name, {before, whole, before - (name in self.asked.spends)}, now
-
-    def _view(self) -> View:
-        from sscard.scenario.runner import view_at  # noqa: PLC0415 - it imports this module
-
-        return view_at(self.bench)
 
     def _cells(self) -> tuple[list[int], list[bytes]]:
         """The cells of the memory, recovered."""
