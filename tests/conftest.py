@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -13,8 +14,10 @@ from hypothesis import settings
 import kit
 from kit.programs import CommandLine
 from sscard.card import Personality
+from sscard.cli.main import COLLECTED
 from sscard.i18n.language import choose_language
 from sscard.issuer import Card, preset
+from sscard.scenario import Scenario, builtin_scenarios
 from sscard.standard.cipher import SM4
 
 os.environ["LANGUAGE"] = "en"  # for the programs that tests start, whatever the machine speaks
@@ -29,6 +32,9 @@ for name in ("SIGHUP", "SIGQUIT"):  # nohup and such a shell
 # tests import.
 SM4.key(bytes(16))
 yaml.safe_load("")
+
+# As the command does: the objects of imports and of the suite stay, and looking through them is a tenth of the time.
+gc.set_threshold(COLLECTED, *gc.get_threshold()[1:])
 
 settings.register_profile("sscard", deadline=None)
 settings.load_profile("sscard")
@@ -74,6 +80,12 @@ def desk(personality: Personality) -> kit.Desk:
 def desk_of() -> Callable[..., kit.Desk]:
     """``desk_of(personality or its name, pin="123456", contact=False, seed=1)``."""
     return kit.Desk
+
+
+@pytest.fixture(scope="session")
+def scenarios() -> list[Scenario]:
+    """The built-in suite, which takes seconds to read."""
+    return builtin_scenarios()
 
 
 @pytest.fixture

@@ -91,7 +91,11 @@ Walked = dict[Transition, Scenario]
 
 def generated() -> dict[Path, str]:
     """Each page and each picture as it should be."""
-    found = walk(scenario for scenario in builtin_scenarios() if TAG in scenario.tags)
+    return pages(walk(scenario for scenario in builtin_scenarios() if TAG in scenario.tags))
+
+
+def pages(found: Walked) -> dict[Path, str]:
+    """The pages and pictures of these transitions."""
     made = {}
     for language, page in PAGES.items():
         with speaking(language):
@@ -220,8 +224,8 @@ TITLE: Final = Words("States of the PIN", "密码的状态")
 INTRODUCTION: Final = Words(
     "Generated from the scenarios with the tag `pin-states`: `python tools/pin_states.py`. "
     "{count} transitions, walked by {scenarios} scenarios; run them with `sscard run -m pin-states`.",
-    "由带有标签`pin-states`的场景生成：`python tools/pin_states.py`。"
-    "共{count}个转换，由{scenarios}个场景走过；运行方式：`sscard run -m pin-states`。",
+    "由带有标签`pin-states`的用例生成：`python tools/pin_states.py`。"
+    "共{count}个转换，由{scenarios}个用例走过；运行方式：`sscard run -m pin-states`。",
 )
 CAPTION: Final = Words(
     "The four states of the PIN and the commands that lead from one to another", "密码的四个状态及其间的转换命令"
@@ -238,10 +242,10 @@ READING: Final = Words(
 )
 COLUMNS: Final = (
     Words("Command", "命令"),
-    Words("Status word", "状态字"),
+    Words("Status word", "状态码"),
     Words("State after", "之后的状态"),
     Words("Choices of the card", "卡片的选择"),
-    Words("Scenario", "场景"),
+    Words("Scenario", "用例"),
 )
 STAYS: Final = Words("the same", "不变")
 

@@ -7,6 +7,7 @@ so every scalar stays the text that was written, and the model of the document
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
@@ -16,7 +17,19 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
 from sscard.errors import InputError, said_by
-from sscard.fields import DOCUMENT, PROBLEMS, Path_, either, missing_field, no_fields, shown, unknown_field, wrong_value
+from sscard.fields import (
+    DOCUMENT,
+    PROBLEMS,
+    REMEDIES,
+    Path_,
+    either,
+    missing_field,
+    nearest,
+    no_fields,
+    shown,
+    unknown_field,
+    wrong_value,
+)
 from sscard.files import read_text
 from sscard.i18n.phrase import Phrase, Sayable
 
@@ -92,12 +105,28 @@ class Document:
         try:
             return model.model_validate(self.content, context=context)
         except ValidationError as error:
-            details = sorted(error.errors(include_url=False, include_input=False), key=_is_follow_up)
-            first, *others = (self._explain(model, detail) for detail in details)
+            first, *others = (self._explain(model, detail) for detail in _details_of(error))
             if report is not None:
                 for other in others:
                     report(other)
             raise first from None
+
+    def errors(self, model: type[BaseModel], context: object, is_open: Callable[[Any], object]) -> list[InputError]:
+        """What is wrong with the content, apart from values that are ``is_open``, or have a part that is."""
+        found: list[InputError] = []
+        try:
+            model.model_validate(self.content, context=context)
+        except ValidationError as error:
+            for detail in _details_of(error):
+                content = self.content
+                for step in detail["loc"]:  # which names kinds of values too
+                    if isinstance(content, dict):
+                        content = content.get(step, content)
+                    elif isinstance(content, list) and isinstance(step, int):
+                        content = content[step]
+                if detail["type"] in _OF_NAMES or not is_open(content):
+                    found.append(self._explain(model, detail))
+        return found
 
     def _explain(self, model: type[BaseModel], detail: ErrorDetails) -> InputError:
         path: Path_ = detail["loc"]
@@ -122,24 +151,29 @@ def problem_in(detail: ErrorDetails) -> tuple[Sayable, Sayable]:
         return said_by(error), getattr(error, "remedy", "")
     if detail["type"] in ("literal_error", "enum"):
         first, _, last = facts["expected"].rpartition(" or ")
-        return either(first, last), ""
-    found = PROBLEMS.get(detail["type"])
+        words = re.findall("'([^']*)'", facts["expected"])
+        return either(first, last), nearest(detail["input"], words)
+    kind = f"bytes_{detail['type']}" if facts.get("field_type") == "Value" else detail["type"]
+    found = PROBLEMS.get(kind)
     if found is None:
-        return detail["msg"], ""
+        return detail["msg"], Phrase("write another value")
+    remedy = REMEDIES[kind]
     limit = next((facts[name] for name in _LIMITS if name in facts), 0)
     if found.many:
-        return found.filled(count=limit, found=facts.get("actual_length") or 0), ""
-    return found.filled(limit=limit, pattern=facts.get("pattern", "")), ""
+        return found.filled(count=limit, found=facts.get("actual_length") or 0), remedy
+    return found.filled(limit=limit, pattern=facts.get("pattern", "")), remedy
 
 
+_OF_NAMES: Final = ("extra_forbidden", "missing")
+"""The errors that do not depend on a value."""
 _OF_A_KEY: Final = "[key]"
 """How pydantic ends the path to a key, after the key."""
 _LIMITS: Final = ("ge", "gt", "le", "lt", "min_length", "max_length")
 
 
-def _is_follow_up(detail: ErrorDetails) -> bool:
-    """Whether an error may come from another one: an unknown field may be the missing one, misspelled."""
-    return detail["type"] != "extra_forbidden"
+def _details_of(error: ValidationError) -> list[ErrorDetails]:
+    """The errors of a validation; an unknown field first, for it may be the missing one, misspelled."""
+    return sorted(error.errors(include_url=False), key=lambda detail: detail["type"] != "extra_forbidden")
 
 
 def read_document(path: Path) -> Document:
@@ -166,7 +200,8 @@ def parse_document(text: str, source: str) -> Document:
         # YAML has more line ends than these, and then counts more lines.
         if [char for row in text.split("\n")[line - 1 : line] for char in row[column - 1 : column]] == ["\t"]:
             problem = Phrase("not valid YAML: a tab, indent with spaces")
-        raise InputError(problem, file=source, line=line, column=column) from error
+        remedy = Phrase("correct this line, or the one before it")
+        raise InputError(problem, file=source, line=line, column=column, remedy=remedy) from error
 
 
 def _place_of(error: yaml.YAMLError, text: str) -> Place:
@@ -239,7 +274,7 @@ def _no_anchor(event: yaml.Event, source: str, alias: Phrase, *, within: bool) -
     """The error of an alias without an anchor before it, or ``within`` the part that has it."""
     if within:
         return _at(event, source, Phrase("{said}: refers to itself", said=alias), _FEWER_ALIASES)
-    return _at(event, source, Phrase("{said}: there is no anchor of this name", said=alias))
+    return _at(event, source, Phrase("{said}: there is no anchor of this name", said=alias), _FEWER_ALIASES)
 
 
 _FIELDS: Final = Phrase("expected fields, for example name: value")

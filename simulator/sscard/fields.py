@@ -11,12 +11,14 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
 from sscard.errors import InputError, suggestion
-from sscard.i18n.phrase import Phrase, Sayable
+from sscard.i18n.phrase import ROW, Phrase, Sayable
 
 Path_ = tuple[int | str, ...]
 """The names and positions that lead to a part of a document."""
 
 DOCUMENT: Final = Phrase("document")
+HIDDEN_DIGITS: Final = "***"
+_SECRETS: Final = re.compile("[0-9A-Fa-f]{16,}|[0-9]{4,}")
 LONGEST_NUMBER: Final = 4300
 """Digits of a number that Python converts."""
 
@@ -37,8 +39,8 @@ def unknown_field(path: Path_, allowed: Iterable[str]) -> FieldError:
 
 def missing_field(path: Path_) -> FieldError:
     """The error of a field that is not given."""
-    problem = Phrase("field {field!r} is missing", field=dotted(path))
-    return FieldError(path, problem, Phrase("add it: {field}: …", field=path[-1]))
+    problem = Phrase("field {field!r} is missing", field=named(path))
+    return FieldError(path, problem, Phrase("add it: {field}: …", field=hidden(path[-1])))
 
 
 def check_names(given: Collection[str], allowed: Collection[str], required: Iterable[str], path: Path_ = ()) -> None:
@@ -53,29 +55,57 @@ def check_names(given: Collection[str], allowed: Collection[str], required: Iter
 
 def no_fields(path: Path_, allowed: Iterable[str]) -> FieldError:
     """The error of a value in the place of fields."""
-    problem = Phrase("{field}: fields expected", field=dotted(path) or DOCUMENT)
+    problem = Phrase("{field}: fields expected", field=named(path) or DOCUMENT)
     return FieldError(path, problem, suggestion("", allowed))
 
 
 def wrong_value(path: Path_, problem: Sayable, remedy: Sayable = "") -> FieldError:
     """The error of a value that its field does not take."""
-    return FieldError(path, Phrase("{field}: {problem}", field=dotted(path) or DOCUMENT, problem=problem), remedy)
+    return FieldError(path, Phrase("{field}: {problem}", field=named(path) or DOCUMENT, problem=problem), remedy)
 
 
-def dotted(path: Path_) -> str:
-    """A path as errors name it: ``keys.0.use``."""
-    return ".".join(str(part) for part in path)
+def wrong_kind(path: Path_, kind: str, **limits: Sayable) -> FieldError:
+    """The error of a value that is wrong in one of the ways of ``PROBLEMS``."""
+    return wrong_value(path, PROBLEMS[kind].filled(**limits), REMEDIES[kind])
+
+
+def named(path: Path_) -> Sayable:
+    """A path as errors name it: ``keys, entry 1, use``; ``service.policy`` without a list in it."""
+    said: Sayable = ""
+    for part, before in zip(path, (None, *path), strict=False):
+        if isinstance(part, int):
+            said = Phrase("{field}, entry {number}", field=said or DOCUMENT, number=part + 1)
+        elif not said:
+            said = hidden(part)
+        else:
+            said = Phrase(ROW if isinstance(before, int) else "{first}.{rest}", first=said, rest=hidden(part))
+    return said
 
 
 def shown(word: object) -> Sayable:
     """A word of the document, quoted; a long run of hex digits may be key material and is not repeated."""
-    return Phrase("(hex digits)") if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(str(word))
+    return Phrase("(hex digits)") if re.fullmatch("[0-9A-Fa-f]{16,}", str(word)) else repr(hidden(word))
+
+
+def hidden(word: object) -> str:
+    """A word of the document without its runs of digits that may be a PIN, and of hex digits that may be a key."""
+    return _SECRETS.sub(HIDDEN_DIGITS, str(word))
 
 
 def one_of(words: Iterable[str]) -> Phrase:
     """What is wrong with a word that is none of these."""
     *first, last = map(repr, words)
     return either(", ".join(first), last)
+
+
+def not_one_of(path: Path_, written: object, words: Collection[str]) -> FieldError:
+    """The error of a word that is none of these."""
+    return wrong_value(path, one_of(words), nearest(written, words))
+
+
+def nearest(written: object, words: Iterable[str]) -> Sayable:
+    """What to write if a word is none of these, which its error names."""
+    return suggestion(str(written), words, Phrase("write one of these words"))
 
 
 def either(first: str, last: str) -> Phrase:
@@ -88,26 +118,26 @@ def either(first: str, last: str) -> Phrase:
 def whole_number(path: Path_, value: object, first: int, last: int) -> int:
     """A whole number from ``first`` to ``last``, also one that is written in decimal digits."""
     if not isinstance(value, int | str) or isinstance(value, bool):
-        raise wrong_value(path, PROBLEMS["int_type"])
+        raise wrong_kind(path, "int_type")
     if isinstance(value, str) and len(value) > LONGEST_NUMBER:
-        raise wrong_value(path, PROBLEMS["int_parsing_size"])
+        raise wrong_kind(path, "int_parsing_size")
     try:
         number = int(value)
     except ValueError:
-        raise wrong_value(path, PROBLEMS["int_parsing"]) from None
+        raise wrong_kind(path, "int_parsing") from None
     if number < first:
-        raise wrong_value(path, PROBLEMS["greater_than_equal"].filled(limit=first))
+        raise wrong_kind(path, "greater_than_equal", limit=first)
     if number > last:
-        raise wrong_value(path, PROBLEMS["less_than_equal"].filled(limit=last))
+        raise wrong_kind(path, "less_than_equal", limit=last)
     return number
 
 
 def yes_or_no(path: Path_, value: object) -> bool:
     """A truth value in one of the words that YAML's writers use."""
     if not isinstance(value, str):
-        raise wrong_value(path, PROBLEMS["bool_type"])
+        raise wrong_kind(path, "bool_type")
     if value.lower() not in TRUTHS:
-        raise wrong_value(path, PROBLEMS["bool_parsing"])
+        raise wrong_kind(path, "bool_parsing")
     return TRUTHS[value.lower()]
 
 
@@ -129,7 +159,7 @@ def check_shape(value: object, schema: Mapping[str, Any], whole: Mapping[str, An
     if type(value) is not kind:  # nor of a derived type: True is no number
         if "properties" in schema:
             raise no_fields(path, schema["properties"])
-        raise wrong_value(path, PROBLEMS[KINDS[schema["type"]][1]])
+        raise wrong_kind(path, KINDS[schema["type"]][1])
     if isinstance(value, dict):
         _check_object(value, schema, whole, path)
     elif isinstance(value, list):
@@ -179,6 +209,7 @@ PROBLEMS: Final = {
     "int_from_float": Phrase("Input should be a valid integer, got a number with a fractional part"),
     "float_type": Phrase("Input should be a valid number"),
     "float_parsing": Phrase("Input should be a valid number, unable to parse string as a number"),
+    "finite_number": Phrase("Input should be a valid number"),
     "string_type": Phrase("Input should be a valid string"),
     "bytes_type": Phrase("Input should be valid bytes"),
     "list_type": _LIST,
@@ -223,3 +254,46 @@ PROBLEMS: Final = {
     ),
 }
 """What is wrong with a value, by pydantic's name for the kind of error."""
+_INTEGER_FORM: Final = Phrase("write a whole number: 5")
+_LIST_FORM: Final = Phrase("write a list: [first, second]")
+_FIELDS_FORM: Final = Phrase("write fields: {form}", form="{key: PUK}")
+_TRUTH_FORM: Final = Phrase("write yes or no")
+_DATE_FORM: Final = Phrase("write year, month and day: 2026-02-13")
+_HIGHER: Final = Phrase("write a higher number")
+_LOWER: Final = Phrase("write a lower number")
+REMEDIES: Final = {
+    "int_type": _INTEGER_FORM,
+    "int_parsing": _INTEGER_FORM,
+    "int_parsing_size": _LOWER,
+    "int_from_float": _INTEGER_FORM,
+    "float_type": Phrase("write a number: 0.5"),
+    "float_parsing": Phrase("write a number: 0.5"),
+    "finite_number": Phrase("write a number: 0.5"),
+    "string_type": Phrase("write a text"),
+    "bytes_type": Phrase("write a text"),
+    "list_type": _LIST_FORM,
+    "tuple_type": _LIST_FORM,
+    "set_type": _LIST_FORM,
+    "frozen_set_type": _LIST_FORM,
+    "dict_type": _FIELDS_FORM,
+    "mapping_type": _FIELDS_FORM,
+    "model_attributes_type": _FIELDS_FORM,
+    "bool_type": _TRUTH_FORM,
+    "bool_parsing": _TRUTH_FORM,
+    "date_type": _DATE_FORM,
+    "date_parsing": _DATE_FORM,
+    "date_from_datetime_parsing": _DATE_FORM,
+    "date_from_datetime_inexact": _DATE_FORM,
+    "greater_than": _HIGHER,
+    "greater_than_equal": _HIGHER,
+    "less_than": _LOWER,
+    "less_than_equal": _LOWER,
+    "string_pattern_mismatch": Phrase("write a text of this form"),
+    "string_too_short": Phrase("write a longer one"),
+    "string_too_long": Phrase("shorten it"),
+    "bytes_too_short": Phrase("write a longer one"),
+    "bytes_too_long": Phrase("shorten it"),
+    "too_short": Phrase("add an entry"),
+    "too_long": Phrase("remove entries"),
+}
+"""What to write instead, by the same names."""

@@ -92,7 +92,7 @@ class TextFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._file: TextIO | None = None
 
     def __enter__(self) -> Self:
@@ -103,20 +103,20 @@ class TextFile:
             try:
                 self._file.close()
             except OSError as error:
-                raise unwritable(self._path, error) from None
+                raise unwritable(self.path, error) from None
 
     def write(self, text: str) -> None:
         """Add a piece."""
         try:
             if self._file is None:
-                handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o600)
+                handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o600)
                 self._file = os.fdopen(handle, "w", buffering=1, encoding="utf-8")
                 if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(handle).st_mode):
                     with suppress(PermissionError):  # a file of another user that this one may write
                         os.fchmod(handle, 0o600)
             self._file.write(text)
         except OSError as error:
-            raise unwritable(self._path, error) from None
+            raise unwritable(self.path, error) from None
 
 
 def unreadable(path: Path | str, error: OSError) -> InputError:

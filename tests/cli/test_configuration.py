@@ -31,6 +31,14 @@ def write(text: str, file: str = "sscard.toml") -> None:
     Path(file).write_text(text, "utf-8")
 
 
+def scenario_files() -> list[Path]:
+    """Two scenarios, of which ``-k good`` selects one."""
+    files = [Path("good.yaml"), Path("other.yaml")]
+    for file in files:
+        file.write_text(f"name: {file.stem}\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n", "utf-8")
+    return files
+
+
 LINE, VARIABLE, FILE = ["-o", "line.json"], {"SSCARD_ISSUE_OUTPUT": "variable.json"}, '[issue]\noutput = "file.json"\n'
 
 
@@ -89,10 +97,11 @@ def test_a_documented_variable_wins_over_the_file(sscard: CommandLine, monkeypat
 
 def test_values_of_every_form(sscard: CommandLine, folder: Path) -> None:
     save_card(kit.card_of("v3-sm4"), Path("card.json"))
-    write('lang = "zh"\n[show]\njson = true\n[run]\nseed = 7\nreport = ["json=a.json", "junit=b.xml"]\nk = "blocked"\n')
+    write('lang = "zh"\n[show]\njson = true\n[run]\nseed = 7\nreport = ["json=a.json", "junit=b.xml"]\nk = "good"\n')
     assert json.loads(sscard("show", "card.json")[1])["schema"] == "sscard.show/1"
-    assert sscard("run")[0] == 0
-    assert json.loads((folder / "a.json").read_text("utf-8"))["seed"] == 7
+    assert sscard("run", *scenario_files())[0] == 0
+    report = json.loads((folder / "a.json").read_text("utf-8"))
+    assert (report["seed"], [each["name"] for each in report["results"]]) == (7, ["good"])
     assert (folder / "b.xml").exists()
 
 
@@ -365,8 +374,8 @@ def test_the_help_shows_the_default_of_the_file_and_paths_start_at_its_folder(
 
 
 def test_the_report_of_a_run_is_written_in_the_folder_of_the_file(sscard: CommandLine) -> None:
-    write('[run]\nreport = ["json=result.json"]\nk = "blocked"', "../sscard.toml")
-    assert sscard("run")[0] == 0
+    write('[run]\nreport = ["json=result.json"]\nk = "good"', "../sscard.toml")
+    assert sscard("run", *scenario_files())[0] == 0
     assert Path("../result.json").is_file()
 
 

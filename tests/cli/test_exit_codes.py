@@ -36,6 +36,7 @@ from sscard.issuer import builtin_keys, make_order, personalise, preset
 from sscard.issuer.cardfile import open_card, save_card
 from sscard.issuer.psam import issue_psam
 from sscard.issuer.psamfile import save_psam
+from sscard.scenario.library import builtin_folder
 from sscard.transport import pcsc, pcscd
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
@@ -97,7 +98,7 @@ ROWS = [
         ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("{folder}/empty", 2, "no scenarios here"),
         ("{folder}/not.db", 2, "not.db"),
-        ("-k zzz", 2, "no scenario fits -k 'zzz'"),
+        ("{folder}/good.yaml -k zzz", 2, "no scenario fits -k 'zzz'"),
         ("{folder}/good.yaml -m zzz", 2, "no scenario has the tag 'zzz'"),
         ("{folder}/good.yaml -n 2", 0, "1 passed"),
         ("{folder}/good.yaml -n many", 2, "-n"),
@@ -165,7 +166,7 @@ ROWS = [
         ("{folder}/good.yaml --fail-under command_status=0.1 --fail-under 0", 0),
         ("--fail-under fault=50", 2, "did you mean 'faults'?"),
         ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
-        ("-k zzz", 2, "no scenario fits -k 'zzz'"),
+        ("{folder}/good.yaml -k zzz", 2, "no scenario fits -k 'zzz'"),
         ("{folder}/good.yaml --html {folder}/no/page", 2, "no/page: cannot be written"),
         ("{folder}/good.yaml --html {folder}/good.yaml", 2, "is an input or another output"),
     ),
@@ -684,7 +685,7 @@ def test_an_error_has_the_code_of_its_nearest_class(
     monkeypatch.setattr("sscard.cli.app.app", fail)
     told = sscard([])
     assert told[0] == code
-    assert told[2] == (f"sscard: {error}\n" if str(error) else "")
+    assert told[2] == (f"sscard: {error}\n" if str(error) else "interrupted\n")
 
 
 # Standard output
@@ -721,7 +722,7 @@ def test_a_closed_pipe_ends_with_3_and_without_a_word(places: dict[str, object])
 def test_an_interrupted_run_has_its_summary_reports_and_trace(tmp_path: Path, end: signal.Signals) -> None:
     reports = [tmp_path / name for name in ("trace", "junit", "html")]
     options = [word for path in reports for word in (f"--{path.name}", path)]
-    with running("run", *options) as program:
+    with running("run", builtin_folder() / "01-function", *options) as program:
         first = program.line_with("✓")
         code, rest = program.end(end)
     assert code == 130
@@ -748,9 +749,9 @@ main()
 
 
 @pytest.mark.parametrize("module", ["sscard.cli.main", "sscard.cli.app", "click", "sscard.cli.show", "sscard.errors"])
-def test_an_interrupted_import_ends_quietly(places: dict[str, object], module: str) -> None:
+def test_an_interrupted_import_ends_with_one_line(places: dict[str, object], module: str) -> None:
     done = run(module, "show", places["card"], program=(sys.executable, "-c", INTERRUPTS))
-    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ OPEN = f"--channel window --reason leaked --paper id-card --paper social-securit
 
 IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
-    "run": ("-k puk-once", "sscard.run/1"),
-    "coverage": ("-k puk-once", "sscard.coverage/1"),
+    "run": ("one.yaml", "sscard.run/1"),
+    "coverage": ("one.yaml", "sscard.coverage/1"),
     "scenario check": ("one.yaml", "sscard.scenario-check/1"),
     "scenario list": ("one.yaml", "sscard.scenarios/1"),
     "issue": ("-o new.db", "sscard.issue/1"),

@@ -15,9 +15,11 @@ import kit
 from kit.programs import CommandLine, running
 from kit.waiting import PATIENCE
 from sscard.issuer.cardfile import save_card
+from sscard.scenario.library import builtin_folder
 
 PIN, NEW, NEXT = "739184", "582036", "617290"
 FORMS = ("text", "json")
+FOLDERS = ("01-function/reset", "09-driver-hsm", "11-service-window", "14-service-faults")
 
 
 @pytest.fixture(autouse=True)
@@ -117,7 +119,7 @@ def test_no_command_logs_a_pin_or_key(sscard: CommandLine, form: str) -> None:
         ["apdu", "new.json", f"00200000{len(NEXT) // 2:02X}{NEXT}"],
         ["case", "open", "new.json", "--reason", "forgotten", "--new", NEW, "--pharmacy", *cases],
         ["case", "list", *cases],
-        ["run", "-k", "blocked"],
+        ["run", *(builtin_folder() / name for name in FOLDERS), "-k", "blocked"],
     ):
         log += sscard("-vv", "--log-format", form, *command)[2]
     check_no_secret(log, Path("key").read_bytes().hex())

@@ -13,6 +13,7 @@ import pytest
 from kit import card_of
 from kit.programs import WINDOWS, run, running
 from sscard.issuer.cardfile import save_card
+from sscard.scenario.library import builtin_folder
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
 REMEDY = "\n  "
@@ -134,7 +135,7 @@ def test_the_driver_is_served_on_a_port(image: Path) -> None:
     [
         ["insert", "{image}"],
         ["farm", "{image}"],
-        ["run", "--transport", "pcsc", "-k", "window and leaked"],
+        ["run", "--transport", "pcsc", "{scenario}"],
         ["driver", "serve", "{image}"],
         ["driver", "serve", "{image}", "--listen", "{folder}/socket"],
         ["doctor"],
@@ -142,7 +143,8 @@ def test_the_driver_is_served_on_a_port(image: Path) -> None:
     ids=" ".join,
 )
 def test_what_cannot_work_ends_with_3_and_a_remedy(image: Path, tmp_path: Path, arguments: list[str]) -> None:
-    done = windows(*(argument.format(image=image, folder=tmp_path) for argument in arguments))
+    scenario = builtin_folder() / "11-service-window/leaked.yaml"
+    done = windows(*(argument.format(image=image, folder=tmp_path, scenario=scenario) for argument in arguments))
     told = done.stdout + done.stderr
     assert done.returncode == 3
     assert "needs" in told or "need Linux" in told or "no Unix sockets" in told

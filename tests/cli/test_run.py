@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from importlib import import_module
@@ -15,6 +16,7 @@ import pytest
 from kit.programs import CommandLine
 from sscard import __version__
 from sscard.i18n.language import speaking
+from sscard.scenario.library import builtin_folder
 
 GOOD = "name: good\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
 BAD = "name: bad\nproves: b\nsteps:\n  - verify_pin: 000000\n    sw: 63C5\n    tries: 4\n"
@@ -55,12 +57,11 @@ def test_input_that_cannot_be_used_ends_with_2_and_no_traceback(sscard, folder):
 
 @pytest.mark.parametrize(
     "arguments",
-    [["nowhere.yaml"], ["-k", "zzz"], ["-k", "a and"], ["--personality", "v9"], ["--trace", "no/folder/trace.txt"]],
-    ids=" ".join,
+    ["nowhere.yaml", "-k zzz", "-k 'a and'", "--personality v9", "--trace no/folder/trace.txt"],
 )
-def test_arguments_that_lead_nowhere_end_with_2(sscard, arguments, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    code, out, err = sscard("run", *arguments)
+def test_arguments_that_lead_nowhere_end_with_2(sscard, arguments, folder, monkeypatch):
+    monkeypatch.chdir(folder)
+    code, out, err = sscard("run", "good.yaml", *shlex.split(arguments))
     assert (code, out) == (2, "")
     assert err.startswith("sscard: ")
 
@@ -73,8 +74,9 @@ def test_a_folder_without_scenarios_ends_with_2(sscard, tmp_path):
 
 def test_two_runs_with_one_seed_write_the_same_trace(sscard, tmp_path):
     first, again, other = (tmp_path / name for name in ("first", "again", "other"))
+    folders = [builtin_folder() / name for name in ("01-function/terminal", "09-driver-hsm", "13-service-online")]
     for path, seed in ((first, 7), (again, 7), (other, 8)):
-        assert sscard("run", "-k", "reset", "--seed", seed, "--trace", path)[0] == 0
+        assert sscard("run", *folders, "-k", "reset", "--seed", seed, "--trace", path)[0] == 0
     assert first.read_bytes() == again.read_bytes()
     assert first.read_bytes() != other.read_bytes()
     assert "8424000114 ********************************" in first.read_text()
@@ -199,7 +201,7 @@ def test_help_loads_neither_card_nor_models():
 
 
 def test_a_pipe_that_closes_leaves_no_traceback(folder):
-    command = f"{sys.executable} -m sscard.cli.main run -k change | head -1"
+    command = f"{sys.executable} -m sscard.cli.main run {builtin_folder() / '01-function/change'} | head -1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602
     assert "Traceback" not in done.stderr
 
@@ -239,6 +241,20 @@ def test_a_run_interrupted_before_its_first_scenario_says_so_in_every_report(
     assert json.loads(files["json"].read_text("utf-8"))["results"] == []
     assert "<testcase" not in files["junit"].read_text("utf-8")
     assert files["trace"].read_text("utf-8") == ""
+
+
+def test_a_run_interrupted_before_its_first_scenario_keeps_the_reports_of_the_last_one(sscard, tmp_path, monkeypatch):
+    def interrupt(*_: object, **__: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    files = [tmp_path / name for name in ("html", "junit", "json", "trace")]
+    reports = [word for file in files for word in ("--report", f"{file.name}={file}")]
+    (tmp_path / "good.yaml").write_text(GOOD)
+    assert sscard("run", tmp_path / "good.yaml", *reports)[0] == 0
+    before = [file.read_bytes() for file in files]
+    monkeypatch.setattr(import_module("sscard.scenario.library"), "find_scenarios", interrupt)
+    assert sscard("run", tmp_path / "good.yaml", *reports)[0] == 130
+    assert [file.read_bytes() for file in files] == before
 
 
 @pytest.mark.parametrize("option", ["--accept", "--list"])

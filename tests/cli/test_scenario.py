@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from kit.broken import EXPANSION, STRUCTURE, expanded
+from sscard.i18n.language import CHINESE, say, speaking
+from sscard.scenario.library import builtin_folder
 
 HAN = re.compile("[\u4e00-\u9fff]")
 
@@ -110,8 +112,66 @@ def test_explain_states_card_steps_and_expectations(sscard, tmp_path):
     code, out, _ = sscard("--lang", "en", "scenario", "explain", path)
     assert code == 0
     assert "over the contact interface: 2 tries left" in out
-    assert "line 5: verify_pin. Expected: 63C1 verification failed, 1 try left, 1 try left." in out
+    assert "line 5: verify_pin. Expected: 63C1 verification failed, 1 try left." in out
     assert "999999" not in out
+
+
+def test_explain_names_in_chinese_what_driver_and_service_report(sscard):
+    from sscard.scenario.explained import REPORTED
+    from sscard.scenario.library import builtin_scenarios
+
+    answers = {name for scenario in builtin_scenarios() for step in scenario.steps for name in step.answers()}
+    assert answers <= REPORTED.keys()
+    with speaking(CHINESE):
+        assert not [name for name, label in REPORTED.items() if not HAN.search(say(label))]
+    folder = builtin_folder() / "11-service-window"
+    assert not re.search("[:：] ?(grounds|missing|acts): ", sscard("--lang", "zh", "scenario", "explain", folder)[1])
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("{verify_pin: 999999, sw: 63C5, tries: 5}", "63C5 verification failed, 5 tries left."),
+        ("{reset: , tries: 6}", "success, 6 tries left."),
+        ("{tries_left: 6, tries: 6}", "success, tries_left: 6."),
+        (
+            "{authenticate: {key: PUK, proof: wrong}, sw: 63C2, tries: 2, key_tries: {PUK: 2}}",
+            "63C2 verification failed, 2 tries left, 2 tries left, tries left of PUK 2.",
+        ),
+    ],
+)
+def test_explain_counts_the_tries_left_once(sscard, tmp_path, step, expected):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"name: a\nproves: b\nsteps:\n  - {step}\n", encoding="utf-8")
+    assert f"Expected: {expected}" in sscard("--lang", "en", "scenario", "explain", path)[1]
+
+
+@pytest.mark.parametrize("tag", ["LD/T 32", "a:b", "and", "Or", "not", "skip", "social_card", "_a", "(a)", "-m", "[a]"])
+def test_a_tag_that_no_expression_can_name_is_refused(sscard, tmp_path, tag):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"name: a\nproves: b\ntags: ['{tag}']\nsteps:\n  - reset:\n", encoding="utf-8")
+    code, out, _err = sscard("--lang", "en", "scenario", "check", path)
+    assert (code, f"{path}:3:8: tags, entry 1: '{tag}' cannot be a tag" in out) == (2, True)
+    assert "write a word of letters" in out
+
+
+@pytest.mark.parametrize(
+    ("text", "written", "change"),
+    [
+        ("variables: {n: 5}\nsteps:\n  - tries_left: ${n}\n", "${n}", "the value of"),
+        ("with: [{n: 5}]\nsteps:\n  - tries_left: ${n}\n", "${n}", "the value of"),
+        ("steps:\n  - reset:\n    tries: max - 1\n", "max - 1", "the expression"),
+        ("steps:\n  - reset:\n    tries: key_tries\n", "key_tries", "the expression"),
+        ("steps:\n  - reset:\n    sw: 63C(max - 1)\n", "63C(max - 1)", "the expression"),
+    ],
+)
+def test_a_mismatch_of_a_computed_value_says_what_to_change(sscard, tmp_path, text, written, change):
+    path = tmp_path / "a.yaml"
+    path.write_text(f"name: a\nproves: b\n{text}", encoding="utf-8")
+    code, out, _err = sscard("--lang", "en", "run", path)
+    assert code == 1
+    assert f"if this is right, change {change} {written}" in " ".join(out.split())
+    assert "if this is right, write" not in out
 
 
 def test_verbs_shows_the_fields_of_one_and_suggests_a_known_one(sscard):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from kit.programs import run
+from sscard.scenario.library import builtin_folder
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "plugin"
 
@@ -51,7 +52,7 @@ def test_a_plug_ins_scheme_is_among_the_known_ones(installed: dict[str, str]) ->
 
 def test_a_report_of_a_plug_in(installed: dict[str, str], tmp_path: Path) -> None:
     report = tmp_path / "results.csv"
-    done = run("run", "-k", "reset and puk-once", "--report", f"csv={report}", **installed)
+    done = run("run", builtin_folder() / "01-function/reset/puk-once.yaml", "--report", f"csv={report}", **installed)
     assert done.returncode == 0, done.stderr
     with report.open(newline="") as file:
         rows = list(csv.DictReader(file))

@@ -172,7 +172,7 @@ WRONG_FILES = [
     ),
     ("no value", f"    sm4: [{ROOT}]\n    des: [{ROOT}]\n", "", (3, 5), "one value of each of des, sm4 expected"),
     ("a typing mistake", "    addresses: [1009]", "    adresses: [1009]", (5, 5), "did you mean 'addresses'?"),
-    ("a field left out", "    use: authenticate\n", "", (3, 5), "'keys.0.use' is missing"),
+    ("a field left out", "    use: authenticate\n", "", (3, 5), "'keys, entry 1, use' is missing"),
     ("a use it does not know", "use: authenticate", "use: sign", (4, 5), "'authenticate'"),
     ("a short address", "[1009]", "[9]", (5, 17), "four hex digits"),
     ("an address twice", "[1004]", "[1009]", (1, 1), "given twice: 1009"),

@@ -8,6 +8,7 @@
 ``programs``         sscard in this process and in one of its own
 ``late``             a card file that gets its changes too late
 ``waiting``          waiting for a condition, work in a thread
+``shared``           what one worker makes for all of them
 ``documents``        the Markdown files, and a reader who types their commands
 ``vpcd_driver``      the reader's end of the vpcd wire, and a card that echoes
 ``pcsc``             what a test with PC/SC needs on this machine

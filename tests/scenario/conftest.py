@@ -1,20 +1,24 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sscard.scenario import Scenario, ScenarioResult, builtin_scenarios, read_scenario, run_scenario
+from kit.shared import made_once
+from sscard.scenario import Scenario, ScenarioResult, read_scenario, run_scenario
 
 Write = Callable[[str], Path]
 Run = Callable[[str], ScenarioResult]
 
 
 @pytest.fixture(scope="session")
-def suite() -> list[ScenarioResult]:
-    """The results of the built-in suite, run once by each worker that has a test of them."""
-    return [result.without_events() for result in map(run_scenario, builtin_scenarios())]
+def suite(tmp_path_factory: pytest.TempPathFactory, scenarios: list[Scenario]) -> list[ScenarioResult]:
+    """The results of the built-in suite, which runs once for all workers."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    return made_once(common, "suite", lambda: [run_scenario(each).without_events() for each in scenarios])
 
 
 @pytest.fixture

@@ -158,6 +158,8 @@ WRONG = [
     ("- verify_certificate_pin: {user: 123456, administrator: 12345678}", "a step proves one PIN"),
     ("- pin_change_unblock: {p2: 01, pin: 123456, pin_bytes: 12 34}", "the enciphered part is given twice"),
     ("- get_response: 256", "get_response: "),
+    ("- get_response: 4\n  data: 00 ?? 0G", "no hex digit at position 6"),
+    ("- get_response: 4\n  data: 00 ?? 0", "5 hex digits, an odd number"),
 ]
 
 

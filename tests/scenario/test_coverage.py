@@ -18,12 +18,11 @@ from sscard.errors import InvalidValue
 from sscard.i18n.language import speaking
 from sscard.scenario import Scenario, ScenarioResult, run_scenario, run_scenarios
 from sscard.scenario.coverage.dimensions import dimensions
-from sscard.scenario.coverage.facts import MEMORY, POWER_CUT, Fact, addressed, command_name
+from sscard.scenario.coverage.facts import Fact, addressed, command_name
 from sscard.scenario.coverage.items import ITEMS
 from sscard.scenario.coverage.measure import Coverage, Measured, coverage_of, read_threshold
 from sscard.scenario.coverage.unreachable import PARTLY, UNREACHABLE
 from sscard.scenario.library import FOLDER, builtin_folder
-from sscard.scenario.needs import MEMORY_FAULTS
 from sscard.scenario.reports.coverage import html_page, text_lines
 
 Read = Callable[[str], list[Scenario]]
@@ -211,10 +210,6 @@ def test_facts_are_kept_without_exchanges_and_through_a_pickle(some: list[Scenar
 
 
 # The tables
-
-
-def test_the_memory_faults_are_those_of_the_language() -> None:
-    assert (POWER_CUT, MEMORY) == MEMORY_FAULTS
 
 
 def test_what_cannot_be_reached_is_a_key_with_a_reason_in_both_languages() -> None:

@@ -11,18 +11,12 @@ from defects import DEFECTS, Defect
 from defects.catalogue import Part
 from defects.witnesses import WITNESSES
 from kit.programs import CommandLine
-from sscard.scenario import Scenario, builtin_scenarios
+from sscard.scenario import Scenario
 from sscard.scenario.library import builtin_folder
 
 pytestmark = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
 
 each_defect = pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
-
-
-@pytest.fixture(scope="module")
-def scenarios() -> list[Scenario]:
-    """The built-in suite, which takes seconds to read."""
-    return builtin_scenarios()
 
 
 def test_every_defect_has_a_name_of_its_own_and_a_witness() -> None:

@@ -11,6 +11,7 @@ from sscard.scenario import run_scenario
 HEAD = "name: a\nproves: b\nsteps:\n"
 ALL = "card: {personality: [v3-sm4, v2-3des, v1-des]}"
 GROUP = "  - driver: {call: iReloadPIN_HSM_Step1}\n"
+KILLED = "  - fault: {killed: before-command, ins: 20}\n  - driver_verify_pin: {}\n    entries: [111111]\n"
 
 
 def missed(result):
@@ -58,8 +59,10 @@ def missed(result):
         ),
         (GROUP + "    state: ready", ["state"]),
         ("  - driver: {call: iReloadPIN_HSM_Step2}", ["driver"]),
-        ("  - driver: {call: iDoDebit}", ["driver"]),
         ("  - driver_options: {readers: [contactless]}\n  - driver_verify_pin: {reader: contact}\n    code: -12", []),
+        (KILLED + "    sw: none\n  - driver_verify_pin: {}\n    entries: [123456]", []),
+        (KILLED + "    code: -1", ["sw", "code", "host"]),
+        ("  - driver_verify_pin: {}\n    entries: [123456]\n    sw: none", ["sw"]),
         ("  - driver_options: {place: tries-3}\n  - driver_change_pin: {}\n    entries: [123456, 654321, 654321]", []),
     ],
 )
@@ -82,6 +85,7 @@ def test_a_pin_in_pOutInfo_is_masked(run):  # noqa: N802 - the name of the param
         ("  - driver: {call: iReadBas}\n", 4, 14, "iReadBas", "iReadCardBas"),
         ("  - driver: {call: iReadCard, parameters: {iTyp: 1}}\n", 4, 5, "iTyp", "iType"),
         ("  - driver: {call: iReadCard, parameters: {iType: x}}\n", 4, 5, "iType is a number", "digits"),
+        ("  - driver: {call: iReadCard}\n", 4, 5, "iReadCard needs the parameter pFileAddr", "parameters"),
         ("  - driver_verify_pin: {}\n    code: minus\n", 5, 5, "minus", ""),
         ("  - driver_verify_pin: {}\n    code: 51\n", 5, 5, "0", ""),
         ("  - driver_verify_pin: {reader: any}\n", 4, 25, "'contact'", ""),
@@ -115,8 +119,12 @@ def test_a_place_policy_is_a_file_beside_the_scenario(read, tmp_path):
     place.parent.mkdir()
     place.write_text("name: own\npin_tries: 3\ninitial_pin: 123456\n", encoding="utf-8")
     steps = "  - driver_options: {place: sub/own.yaml, device_number: %s}\n"
+    sweep = (
+        "  - cut_power:\n      point: every\n      first: [driver_options: {place: sub/own.yaml}]\n"
+        "      steps: [{verify_pin: 111111, sw: 63C5, tries: 5}]\n      after: {any: [insert: ]}\n"
+    )
     capture = "  - get_challenge: 8\n    data: ...\n    state: challenge\n    capture: {number: sw}\n"
-    for text in (steps % "1", capture + steps % "'${number}'"):
+    for text in (steps % "1", capture + steps % "'${number}'", sweep):
         [scenario] = read(HEAD + text)
         assert scenario.files == (place,)
         assert run_scenario(scenario).failure is None

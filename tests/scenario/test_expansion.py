@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from hypothesis import given, strategies
 
 from kit.broken import EXPANSION, GROUP, HEAD, expanded
 from sscard.errors import InputError
@@ -17,6 +18,7 @@ from sscard.issuer.image import write_image
 from sscard.scenario import read_scenario, run_scenario
 from sscard.scenario.expansion import MOST_STEPS
 from sscard.scenario.faults import ISSUED
+from sscard.scenario.json_table import read_json
 from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE
 from sscard.service.policy import builtin_policy_text
 
@@ -128,7 +130,7 @@ def test_all_errors_of_a_file_are_reported_if_asked(write):
     )
     found: list[InputError] = []
     read_scenario(path, report=found.append)
-    assert sorted((error.line, error.column) for error in found) == [(3, 1), (6, 5), (8, 5), (9, 5)]
+    assert sorted((error.line, error.column) for error in found) == [(3, 1), (4, 8), (6, 5), (8, 5), (9, 5)]
     path.write_text(path.read_text().replace("severity: high\n", ""), encoding="utf-8")
     found.clear()
     read_scenario(path, report=found.append)
@@ -345,7 +347,7 @@ def test_rows_and_personalities_read_policies_and_images_once(write, tmp_path, m
     steps = "steps:\n  - tries_left: ${n}\n"
     assert len(read_scenario(write(f"{HEAD}{rows}service: {{policy: policy.yaml}}\n{steps}"))) == 10
     assert len(read_scenario(write(f"{HEAD}{rows}service: {{policy: {{}}}}\n{steps}"))) == 10
-    assert counts == {"policy": 1, "builtin": 1, "cards": 10}
+    assert counts == {"policy": 1, "builtin": 1, "cards": 2}
 
 
 def test_rows_read_an_image_once(write, tmp_path, monkeypatch):
@@ -360,3 +362,157 @@ def test_rows_read_an_image_once(write, tmp_path, monkeypatch):
     text = f"{HEAD}with: [{{n: 6}}, {{n: 6}}]\ncard: {{image: card.json}}\nsteps:\n  - tries_left: ${{n}}\n"
     assert len(read_scenario(write(text))) == 2
     assert len(found) == 1
+
+
+def errors_of(path: Path) -> list[InputError]:
+    found: list[InputError] = []
+    read_scenario(path, report=found.append)
+    return found
+
+
+def test_a_check_reports_the_wrong_values_of_every_row_and_what_does_not_depend_on_it_once(write, tmp_path):
+    (tmp_path / "rows.csv").write_text("pin,sw\n12,9000\n123456,9000\n12,9\n34,9000\n", encoding="utf-8")
+    path = write(
+        f"{HEAD}with: rows.csv\ncard: {{pins: 1}}\nsteps:\n  - verify_pin: ${{pin}}\n    sw: ${{sw}}\n"
+        "  - reset:\n    trys: 1\n  - use: nothing\n  - tries_left: ${left}\n"
+    )
+    found = errors_of(path)
+    assert [(error.line, say(error.problem).partition("row ")[2][:1]) for error in found] == [
+        (4, ""),
+        (6, "1"),
+        (9, ""),
+        (10, ""),
+        (11, ""),
+        (6, "3"),
+        (7, "3"),
+        (6, "4"),
+    ]
+
+
+@pytest.mark.parametrize("rows", ["rows.csv", "rows.json", "inline"])
+def test_a_check_reports_every_wrong_row(write, tmp_path, rows):
+    table = [{"row": "a", "n": "6"}, {"row": "a", "n": "6"}, {"row": "b", "m": "6"}, {"row": "c", "n": "x"}]
+    (tmp_path / "rows.csv").write_text("row,n\na,6\na,6\nb\nc,x\n", encoding="utf-8")
+    (tmp_path / "rows.json").write_text(json.dumps(table, indent=1), encoding="utf-8")
+    given = json.dumps(table) if rows == "inline" else rows
+    found = errors_of(write(f"{HEAD}with: {given}\nsteps:\n  - verify_pin: ${{n}}\n  - reset:\n    tries: ${{n}}\n"))
+    problems = " ".join(say(error.problem) for error in found)
+    assert "row a is named twice" in problems
+    assert ("not the fields of the first row: m" if rows != "rows.csv" else "1 values, 2 expected") in problems
+    assert "row c" in problems or "row 3" in problems
+    assert all(error.line and error.column and error.remedy for error in found)
+
+
+UNUSED = """groups:
+  used: {steps: [{reset: }]}
+  unused:
+    parameters: [pin, word, key]
+    steps:
+      - verify_pin: ${pin}
+        state: ${word}
+      - verify_pn: ${pin}
+      - reset:
+        trys: ${pin}
+        sw: 9
+      - authenticate: {key: "${key}", kay: PUK}
+      - use: used
+        with: {pin: 1}
+"""
+
+
+@pytest.mark.parametrize("rest", ["", f"{HEAD}steps:\n  - use: used\n"])
+def test_a_check_reports_the_errors_of_groups_that_no_step_uses(write, rest):
+    found = errors_of(write(rest + UNUSED))
+    before = rest.count("\n")
+    assert sorted(error.line - before for error in found) == [8, 10, 11, 12, 14]
+    assert all(error.column and error.remedy for error in found)
+
+
+def test_variables_refer_to_variables_fields_of_a_row_and_defaults_of_a_group(write):
+    path = write(
+        f"{HEAD}variables: {{new: '${{start}}${{end}}', end: '${{half}}6', start: 12, pins: ['${{new}}'], half: 5}}\n"
+        "with: [{digits: 34}, {digits: '${start}'}]\n"
+        "groups: {change: {parameters: {old: '${start}${digits}56', new: '${old}'},"
+        " steps: [{change_pin: {old: '${old}', new: '${new}'}}]}}\n"
+        "steps:\n  - use: change\n  - verify_pin: ${new}\n"
+    )
+    first, second = read_scenario(path)
+    assert (first.steps[0].change_pin.old, first.steps[0].change_pin.new) == ("123456", "123456")
+    assert second.steps[0].change_pin.old == "121256"
+    assert first.steps[1].verify_pin == "1256"
+
+
+@pytest.mark.parametrize(
+    "variables",
+    ["{a: '${a}'}", "{a: 'x${b}', b: ['${c}'], c: '${a}'}", "{a: '${b}', b: '1', c: '${d}', d: '${c}'}"],
+)
+def test_variables_in_a_circle_are_refused(write, variables):
+    error = error_of(write, f"{HEAD}variables: {variables}\nsteps:\n  - reset:\n")
+    assert (error.line, "refers to itself" in say(error.problem)) == (3, True)
+    assert error.remedy
+
+
+def test_variables_that_grow_without_end_are_refused(write):
+    names = "".join(f"  v{n}: '${{v{n + 1}}}${{v{n + 1}}}'\n" for n in range(40))
+    error = error_of(write, f"{HEAD}variables:\n{names}  v40: '12'\nsteps:\n  - reset:\n")
+    assert "longer than" in say(error.problem)
+
+
+WRONG_JSON = {
+    "a comma at the end": ('[{"n": "6"},\n]', 1, 12, "a comma before ]"),
+    "a comma at the end of a row": ('[\n {"n": "6",}]', 2, 11, "a comma before }"),
+    "no comma": ('[{"n": "6"}\n {"n": "5"}]', 2, 2, "a comma or ] expected"),
+    "a key twice": ('[{"n": "6",\n  "n": "5"}]', 2, 3, "'n' is given twice"),
+    "NaN": ('[\n{"n": NaN}]', 2, 7, "a value expected"),
+    "Infinity": ('[{"n": -Infinity}]', 1, 8, "a value expected"),
+    "a number with a leading zero": ('[{"n": 06}]', 1, 8, "a value expected"),
+    "single quotes": ("[{'n': '6'}]", 1, 3, "double quotes"),
+    "a text without an end": ('[{"n": "6}]', 1, 8, "a quote is missing"),
+    "an unknown escape": ('[{"n": "\\q"}]', 1, 9, "a quote is missing"),
+    "no colon": ('[{"n" 6}]', 1, 7, "a colon"),
+    "text after the end": ('[{"n": "6"}]\nx', 2, 1, "after the end"),
+    "a comment": ('[{"n": "6"}] # x', 1, 14, "after the end"),
+    "YAML": ("- n: 6\n", 1, 1, "a value expected"),
+    "nothing": ("", 1, 1, "a value expected"),
+    "too deep": ("[" * 2000, 1, 101, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "column", "problem"), WRONG_JSON.values(), ids=WRONG_JSON)
+def test_a_json_table_is_read_as_json(write, tmp_path, text, line, column, problem):
+    (tmp_path / "rows.json").write_text(text, encoding="utf-8")
+    error = error_of(write, f"{HEAD}with: rows.json\nsteps:\n  - tries_left: ${{n}}\n")
+    assert (Path(error.file).name, error.line, error.column) == ("rows.json", line, column)
+    assert problem in say(error.problem)
+    assert error.remedy
+
+
+@given(
+    strategies.lists(
+        strategies.dictionaries(strategies.text(), strategies.text() | strategies.lists(strategies.text())), min_size=1
+    ),
+    strategies.sampled_from([None, 0, 2, "\t"]),
+    strategies.booleans(),
+)
+def test_texts_of_json_are_read_as_json_reads_them(tmp_path_factory, table, indent, ascii_only):
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_bytes(json.dumps(table, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass"))
+    assert read_json(path).content == table
+
+
+def test_numbers_of_json_stay_as_they_are_written(tmp_path):
+    (tmp_path / "a.json").write_text('[{"a": 1.50, "b": -0, "c": 1E+2, "d": true, "e": null}]', encoding="utf-8")
+    assert read_json(tmp_path / "a.json").content == [{"a": "1.50", "b": "-0", "c": "1E+2", "d": "true", "e": "null"}]
+
+
+def test_the_rows_of_a_long_table_share_what_does_not_depend_on_them(write, tmp_path, monkeypatch):
+    from sscard.scenario import products, reader
+
+    calls: list[object] = []
+    read, check = reader.read_step, products.check_state
+    monkeypatch.setattr(reader, "read_step", lambda *given: calls.append(given) or read(*given))
+    monkeypatch.setattr(products, "check_state", lambda *given: calls.append(given) or check(*given))
+    (tmp_path / "rows.csv").write_text("n\n" + "6\n" * 50, encoding="utf-8")
+    text = f"{HEAD}with: rows.csv\ncard: {{pin: 123456}}\nsteps:\n  - tries_left: ${{n}}\n" + "  - reset:\n" * 5
+    assert len(read_scenario(write(text))) == 50
+    assert len(calls) == 50 + 5 + 1

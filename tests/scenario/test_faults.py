@@ -6,13 +6,13 @@ import pytest
 
 from sscard.errors import InputError
 from sscard.i18n.language import say
-from sscard.scenario import builtin_scenarios
+from sscard.scenario import Scenario
 from sscard.scenario.faults import ALL_FAULTS, FaultStep
 from sscard.transport.faults import FaultyConnection
 
 
-def test_every_fault_is_in_the_built_in_suite() -> None:
-    used = {step.fault.name for found in builtin_scenarios() for step in found.steps if isinstance(step, FaultStep)}
+def test_every_fault_is_in_the_built_in_suite(scenarios: list[Scenario]) -> None:
+    used = {step.fault.name for found in scenarios for step in found.steps if isinstance(step, FaultStep)}
     assert used == set(ALL_FAULTS)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +38,7 @@ def test_a_change_is_whole_after_every_cut(run: Run) -> None:
     assert run(CHANGE).passed
 
 
+@pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
 def test_a_torn_change_is_found(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """A memory without a log: the counter is back, the PIN is the old one."""
 

@@ -8,7 +8,7 @@ import pytest
 
 import scenarios_page
 from sscard.i18n.language import CHINESE, ENGLISH, _, speaking
-from sscard.scenario import builtin_scenarios
+from sscard.scenario import Scenario
 from sscard.scenario.reference import common_page, summary, verb_page
 from sscard.scenario.verbs import STEPS
 
@@ -28,8 +28,8 @@ def without_run(page: str) -> list[str]:
     ]
 
 
-def test_the_pages_are_up_to_date() -> None:
-    pages = scenarios_page.pages(builtin_scenarios(), {}, {})
+def test_the_pages_are_up_to_date(scenarios: list[Scenario]) -> None:
+    pages = scenarios_page.pages(scenarios, {}, {})
     differing = [path.name for path, text in pages.items() if without_run(path.read_text("utf-8")) != without_run(text)]
     assert not differing, "python tools/scenarios_page.py"
 
@@ -41,8 +41,8 @@ def test_the_pages_have_what_a_run_shows() -> None:
     assert not differing, "python tools/scenarios_page.py"
 
 
-def test_each_verb_has_an_example_and_is_linked_once() -> None:
-    examples = scenarios_page.examples_by_verb(builtin_scenarios())
+def test_each_verb_has_an_example_and_is_linked_once(scenarios: list[Scenario]) -> None:
+    examples = scenarios_page.examples_by_verb(scenarios)
     assert {verb.verb for verb in STEPS} - examples.keys() == set()
     page = scenarios_page.PAGES[ENGLISH].read_text("utf-8")
     headings = re.findall(r"^### (.*)$", page, re.MULTILINE)

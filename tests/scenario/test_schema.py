@@ -68,6 +68,23 @@ def test_the_schema_takes(text):
     assert not list(VALIDATOR.iter_errors(yaml.load(text, Text)))  # noqa: S506
 
 
+SWEEP = f"{STEPS}  - cut_power: {{point: every, %s}}\n"
+SWEPT = {
+    "right": ("steps: [{change_pin: {old: 1, new: 2}}], after: {old: [{verify_pin: 1, tries: 6}]}", True),
+    "an unknown verb": ("steps: [{change_pn: 1}], after: {old: [{reset: }]}", False),
+    "an unknown verb of first": ("first: [{rest: }], steps: [{reset: }], after: {old: [{reset: }]}", False),
+    "an unknown field": ("steps: [{reset: , trys: 1}], after: {old: [{reset: }]}", False),
+    "an unknown field after": ("steps: [{reset: }], after: {old: [{reset: , trys: 1}]}", False),
+    "a time": ("steps: [{reset: , within: 1 s}], after: {old: [{reset: }]}", False),
+    "a cut in a cut": ("steps: [{cut_power: {point: 1}}], after: {old: [{reset: }]}", False),
+}
+
+
+@pytest.mark.parametrize(("text", "right"), SWEPT.values(), ids=SWEPT)
+def test_the_schema_knows_the_steps_within_cut_power(text, right):
+    assert VALIDATOR.is_valid(yaml.load(SWEEP % text, Text)) is right  # noqa: S506
+
+
 def test_every_verb_and_its_fields_can_be_completed():
     steps = [step for step in SCHEMA["$defs"]["steps"]["items"]["anyOf"] if "required" in step]
     verbs = {step["required"][0]: step["properties"] for step in steps}

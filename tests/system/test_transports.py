@@ -16,7 +16,8 @@ from kit.programs import ENDS, run, running
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import Moment, PowerLost
 from sscard.i18n.language import say
-from sscard.scenario import builtin_scenarios, read_scenario, run_scenario
+from sscard.scenario import Scenario, read_scenario, run_scenario
+from sscard.scenario.library import builtin_folder
 from sscard.scenario.reports import trace
 from sscard.scenario.transports import Link, each_result
 from sscard.transport.pcsc import ReaderError
@@ -35,11 +36,13 @@ def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
 @pytest.mark.parametrize(
     "share", [pytest.param(40, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.nightly)]
 )
-def test_the_suite_has_the_same_verdicts_and_traces(pcscd: PrivatePcscd, pool: ReaderPool, share: int) -> None:
+def test_the_suite_has_the_same_verdicts_and_traces(
+    pcscd: PrivatePcscd, pool: ReaderPool, scenarios: list[Scenario], share: int
+) -> None:
     """Each fortieth run with each change, all of them at night."""
-    scenarios = list(builtin_scenarios())[::share]
-    through = list(each_result(scenarios, link=Link(partial(run_scenario, connect=pool.connect), pcscd.readers)))
-    in_process = list(each_result(scenarios))
+    shared = scenarios[::share]
+    through = list(each_result(shared, link=Link(partial(run_scenario, connect=pool.connect), pcscd.readers)))
+    in_process = list(each_result(shared))
     assert [result.scenario.title for result in through if not result.passed] == []
     assert trace.write(through, 1) == trace.write(in_process, 1)
     assert through == in_process
@@ -115,8 +118,9 @@ def test_a_command_that_cannot_travel_fails_its_step_and_says_why(pool: ReaderPo
 @pytest.mark.slow
 def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
     traces = {transport: tmp_path / transport for transport in ("local", "pcsc")}
+    folders = [builtin_folder() / name for name in ("01-function/power-on", "12-service-terminal")]
     for transport, file in traces.items():
-        done = run("run", "-k", "window or contactless", "--transport", transport, "--trace", file)
+        done = run("run", *folders, "--transport", transport, "--trace", file)
         assert done.returncode == 0, done.stdout + done.stderr
     assert traces["local"].read_bytes() == traces["pcsc"].read_bytes()
 
@@ -124,9 +128,10 @@ def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize("end", ENDS)
 def test_an_interrupted_run_has_its_summary_report_and_trace(tmp_path: Path, end: signal.Signals) -> None:
     trace, junit = tmp_path / "trace", tmp_path / "junit"
+    reports = ("--trace", trace, "--junit", junit)
     with (
         TemporaryDirectory(prefix="s", dir="/tmp") as folder,
-        running("run", "--transport", "pcsc", "--trace", trace, "--junit", junit, TMPDIR=folder) as program,
+        running("run", "--transport", "pcsc", *reports, builtin_folder() / "01-function", TMPDIR=folder) as program,
     ):
         name = program.line_with("✓").split("✓ ")[1].split("  ")[0]
         assert list(Path(folder).iterdir()), "no private daemon"
@@ -141,6 +146,6 @@ def test_an_interrupted_run_has_its_summary_report_and_trace(tmp_path: Path, end
 
 
 def test_run_without_a_daemon_to_be_had_ends_with_3(tmp_path: Path) -> None:
-    done = run("run", "-k", "window", "--transport", "pcsc", PATH=str(tmp_path))
+    done = run("run", builtin_folder() / "11-service-window/leaked.yaml", "--transport", "pcsc", PATH=str(tmp_path))
     assert done.returncode == 3
     assert "util-linux" in done.stderr

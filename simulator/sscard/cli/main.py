@@ -70,13 +70,21 @@ def main(arguments: list[str] | None = None) -> None:
         finally:
             sys.stdout.flush()
     except tuple(exit_codes()) as error:
-        if str(error):
-            sys.stderr.write(f"sscard: {error}\n")
+        sys.stderr.write(_notice(error))
         codes = exit_codes()
         raise SystemExit(next(codes[kind] for kind in type(error).__mro__ if kind in codes)) from None
     finally:
         sys.stdout = plain
     raise SystemExit(0)
+
+
+def _notice(error: BaseException) -> str:
+    """The line about an error that ends the command; empty if it has no text."""
+    if isinstance(error, KeyboardInterrupt):
+        from sscard.i18n.language import _
+
+        return f"{_('interrupted')}\n"
+    return f"sscard: {error}\n" if str(error) else ""
 
 
 def _own_arguments() -> list[str]:

@@ -137,9 +137,9 @@ def run(
 
     Exits 1 if a scenario fails or is inconclusive, 2 if no scenario can be run,
     130 on Ctrl-C; then the summary, the reports and the trace cover the
-    scenarios that were run. Existing reports and traces are replaced. With
-    --json the results are printed as in --report json=FILE, and the table goes
-    to standard error.
+    scenarios that were run. Existing reports and traces are replaced, unless no
+    scenario was run. With --json the results are printed as in --report
+    json=FILE, and the table goes to standard error.
     """
     from rich.console import Console
 

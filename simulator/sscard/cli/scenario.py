@@ -80,11 +80,10 @@ def check(paths: tuple[Path, ...], as_json: bool) -> None:
     Each error has the form FILE:LINE:COLUMN: PROBLEM, with the remedy below it.
     Exits 2 if there is one.
     """
-    from sscard.scenario.library import find_files, find_scenarios
+    from sscard.scenario.library import each_scenario_of, find_files
 
     errors: list[InputError] = []
-    scenarios: list[Scenario] = []
-    files = 0
+    files = scenarios = runs = 0  # a file is one scenario, however many runs its personalities and rows make
     for path in paths or [None]:
         try:
             found = find_files([path] if path else [])
@@ -94,15 +93,17 @@ def check(paths: tuple[Path, ...], as_json: bool) -> None:
         files += len(found)
         for file in found:
             mine: list[InputError] = []
-            scenarios += find_scenarios([file.path], report=mine.append)
+            found_runs = sum(1 for _run in each_scenario_of([file], report=mine.append))
+            runs += found_runs
+            scenarios += found_runs > 0
             errors += sorted(mine, key=lambda each: (each.line, each.column))
     if as_json:
-        counts = {"files": files, "scenarios": _names(scenarios), "runs": len(scenarios)}
+        counts = {"files": files, "scenarios": scenarios, "runs": runs}
         print_json("scenario-check", {**counts, "errors": [*map(_entry, errors)]})
     else:
         for wrong in errors:
             click.echo(visible_lines(str(wrong)))
-        _print_counts(files, scenarios, len(errors))
+        _print_counts(files, _counted(scenarios, runs), len(errors))
     if errors:
         raise SystemExit(2)
 
@@ -117,14 +118,13 @@ def _entry(error: InputError) -> dict[str, Any]:
     }
 
 
-def _print_counts(files: int, scenarios: list[Scenario], errors: int) -> None:
+def _print_counts(files: int, scenarios: Phrase, errors: int) -> None:
     many = Phrase.plural("{count} file", "{count} files", count=files)
     if errors:
         wrong = Phrase.plural("{count} error", "{count} errors", count=errors)
         click.echo(_("{files}: {errors}", files=many, errors=wrong))
         return
-    counted = _counted(_names(scenarios), len(scenarios))
-    click.echo(_("{files}, {scenarios}: no errors", files=many, scenarios=counted))
+    click.echo(_("{files}, {scenarios}: no errors", files=many, scenarios=scenarios))
 
 
 def _names(scenarios: list[Scenario]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -15,7 +16,7 @@ from sscard.errors import InvalidValue, suggestion
 from sscard.fields import FieldError, no_fields
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import KeyFile, RootKey, Use
-from sscard.issuer.personalities import PRESETS, personality_of, preset, written_fields
+from sscard.issuer.personalities import PRESETS, personality_of, preset
 from sscard.issuer.places import Place, place_of
 from sscard.standard.choices import CHOICES, Personality
 from sscard.standard.cipher import SUITES
@@ -106,13 +107,13 @@ def read_personality(path: Path) -> Personality:
 def vary(base: Personality, changes: Document) -> Personality:
     """A personality with the fields changed by a document (or a part of one)."""
     generation = changes.content.get("generation", base.generation)
-    fields = {
-        name: value
-        for name, value in written_fields(dataclasses.asdict(base)).items()
+    kept = {
+        field.name: getattr(base, field.name)
+        for field in dataclasses.fields(base)
         # A choice of some generations is not that of a card of another one, which has its own default.
-        if generation == base.generation or name not in CHOICES or not CHOICES[name].generations
+        if generation == base.generation or field.name not in CHOICES or not CHOICES[field.name].generations
     }
-    return personality_in(Document(fields | changes.content, changes.places, changes.source, changes.root))
+    return _made(changes, partial(personality_of, kept=kept), Personality)
 
 
 def personality_in(document: Document) -> Personality:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from sscard.errors import InputError, suggestion
-from sscard.fields import PROBLEMS, Path_, check_names, one_of, whole_number, wrong_value, yes_or_no
+from sscard.fields import Path_, check_names, hidden, not_one_of, whole_number, wrong_kind, wrong_value, yes_or_no
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.standard.choices import CHOICES, Choice, Personality, make_personality
 from sscard.standard.cipher import ALGORITHM_NAMES, SSF33_ID, SUITES_BY_NAME
@@ -27,6 +28,8 @@ PRESETS: Final = {
 }
 """The personalities that come with sscard; fields that are not named have the defaults of their generation."""
 
+_REQUIRED: Final = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Personality)}
+"""The fields, and whether a personality must state them."""
 _LIMITED: Final = tuple(
     (field.name, field.default, CHOICES[field.name])
     for field in dataclasses.fields(Personality)
@@ -43,19 +46,18 @@ def presets() -> list[str]:
 def preset(name: str) -> Personality:
     """A preset by name."""
     if name not in PRESETS:
-        raise InputError(Phrase("no personality {name!r}", name=name), remedy=suggestion(name, PRESETS))
+        raise InputError(Phrase("no personality {name!r}", name=hidden(name)), remedy=suggestion(name, PRESETS))
     return PRESETS[name]
 
 
-def personality_of(fields: Mapping[str, object]) -> Personality:
-    """The personality with these fields, in the format of a file.
+def personality_of(fields: Mapping[str, object], kept: Mapping[str, Any] = MappingProxyType({})) -> Personality:
+    """The personality with these fields, in the format of a file; the others are those of another one, ``kept``.
 
     ``FieldError`` if a field is unknown, missing or has no such value.
     """
-    known = {field.name: field.default is dataclasses.MISSING for field in dataclasses.fields(Personality)}
-    check_names(fields, known, (name for name, required in known.items() if required))
-    values: Any = {name: choice_value(name, fields[name]) for name in known if name in fields}
-    personality = make_personality(**values)
+    check_names(fields, _REQUIRED, (name for name, required in _REQUIRED.items() if required and name not in kept))
+    values: Any = {name: choice_value(name, fields[name]) for name in _REQUIRED if name in fields}
+    personality = make_personality(**{**kept, **values})
     check_generation(personality)
     return personality
 
@@ -99,7 +101,7 @@ def choice_value(name: str, written: object) -> object:
     choice, path = CHOICES.get(name), (name,)
     if choice is None:
         if not isinstance(written, str):
-            raise wrong_value(path, PROBLEMS["string_type"])
+            raise wrong_kind(path, "string_type")
         return written
     value: object
     if choice.digits:
@@ -111,9 +113,13 @@ def choice_value(name: str, written: object) -> object:
     elif written in (*choice.allowed, *choice.refused):
         value = written
     else:
-        raise wrong_value(path, one_of(map(str, choice.allowed)))
+        raise not_one_of(path, written, [*map(str, choice.allowed)])
     if value in choice.refused:
-        raise wrong_value(path, Phrase(choice.reason, value=value if isinstance(value, int) else str(value)))
+        raise wrong_value(
+            path,
+            Phrase(choice.reason, value=value if isinstance(value, int) else str(value)),
+            Phrase("write another value"),
+        )
     return value
 
 
@@ -122,13 +128,17 @@ def _hex(path: Path_, written: object, choice: Choice) -> int:
     digits = choice.digits
     if not isinstance(written, str) or not re.fullmatch(f"[0-9A-Fa-f]{{{digits}}}", written):
         raise wrong_value(
-            path, Phrase("two hex digits expected") if digits == 2 else Phrase("four hex digits expected")
+            path,
+            Phrase("two hex digits expected") if digits == 2 else Phrase("four hex digits expected"),
+            Phrase("write hex digits: {example}", example="6A88"[4 - digits :]),
         )
     number = int(written, 16)
     if choice.allowed and number not in (*choice.allowed, *choice.refused):
         choices = ", ".join(f"{each:0{digits}X}" for each in choice.allowed)
         raise wrong_value(
-            path, Phrase("{value} is not open here", value=written), Phrase("expected one of: {words}", words=choices)
+            path,
+            Phrase("{value} is not open here", value=hidden(written)),
+            Phrase("expected one of: {words}", words=choices),
         )
     return number
 

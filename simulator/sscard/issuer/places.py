@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Literal, get_args
 
 from sscard.errors import InputError, said_by, suggestion
-from sscard.fields import PROBLEMS, check_names, one_of, whole_number, wrong_value
+from sscard.fields import check_names, hidden, not_one_of, whole_number, wrong_kind, wrong_value
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.holder import Holder
 from sscard.standard.choices import CHOICES, Personality
@@ -42,14 +42,14 @@ class Place:
         )
         for field in ("name", "initial_pin"):
             if not isinstance(getattr(self, field), str):
-                raise wrong_value((field,), PROBLEMS["string_type"])
+                raise wrong_kind((field,), "string_type")
         if self.initial_pin not in (LAST_6, BIRTH_DATE):
             try:
                 encode_pin(self.initial_pin)
             except ValueError as error:
                 raise wrong_value(("initial_pin",), said_by(error)) from None
         if self.initial_pin_use not in get_args(InitialUse):
-            raise wrong_value(("initial_pin_use",), one_of(get_args(InitialUse)))
+            raise not_one_of(("initial_pin_use",), self.initial_pin_use, get_args(InitialUse))
 
     def over(self, personality: Personality) -> Personality:
         """The personality with the changes of this policy."""
@@ -97,7 +97,7 @@ def places() -> list[str]:
 def preset_place(name: str) -> Place:
     """A place policy that comes with sscard, by name."""
     if name not in PRESETS:
-        raise InputError(Phrase("no place policy {name!r}", name=name), remedy=suggestion(name, PRESETS))
+        raise InputError(Phrase("no place policy {name!r}", name=hidden(name)), remedy=suggestion(name, PRESETS))
     return PRESETS[name]
 
 

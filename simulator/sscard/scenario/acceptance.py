@@ -24,8 +24,10 @@ from sscard.errors import InputError
 from sscard.fields import Path_
 from sscard.files import read_text, write_text
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.expressions import NAME, number_names
 from sscard.scenario.runner import ScenarioResult
 from sscard.scenario.step import Mismatch, Step
+from sscard.standard.choices import CHOICES
 
 PLACEHOLDER: Final = "${"
 _SECRET: Final = re.compile(
@@ -130,8 +132,8 @@ class Acceptance:
         part = result.scenario.parts[step.number - 1].document
         path = files.get(part.source, Path(part.source))
         path_of = (*part.root, *where(step.step, wrong))
-        stated = _at(_plain(read_text(path)), path_of)
-        if isinstance(stated, str) and (PLACEHOLDER in stated or "(" in stated or " - " in stated):
+        stated = part_at(_plain(read_text(path)), path_of)
+        if isinstance(stated, str) and computes(stated):
             return Phrase("{field}: {text!r} computes the value", field=wrong.field, text=stated)
         if is_shared(read_text(path), path_of):
             return Phrase("{field}: shared by an alias, write it in full here", field=wrong.field)
@@ -192,7 +194,8 @@ def _plain(text: str) -> Any:
     return json.loads(json.dumps(yaml.load(text, yaml.BaseLoader)))  # noqa: S506 - it makes text only
 
 
-def _at(content: Any, path: Path_) -> Any:
+def part_at(content: Any, path: Path_) -> Any:
+    """The part of a content at a path, ``None`` if there is none."""
     for name in path:
         fits = isinstance(content, list) or (isinstance(content, dict) and name in content)
         content = content[name] if fits else None
@@ -222,6 +225,13 @@ def _write_as_it_was(path: Path, text: str) -> None:
 def masked(text: str) -> str:
     """A scenario file as the changes to it are shown: PINs, and bytes that may hold one, are hidden."""
     return _SECRET.sub(lambda found: f"{found[1]}{MASK}", text)
+
+
+def computes(stated: str) -> bool:
+    """Whether an expectation as it is written computes the value: by a variable or an expression."""
+    return any(sign in stated for sign in (PLACEHOLDER, "(", " - ")) or any(
+        name in number_names() or name in CHOICES for name in NAME.findall(stated)
+    )
 
 
 def where(step: Step, wrong: Mismatch) -> tuple[str, ...]:

@@ -171,7 +171,8 @@ def check_state(section: Document, wanted: CardData, personality: Personality, r
         layout, strings = card.profile.layout, card.memory.strings
     else:
         layout = layout_of(personality)
-        strings = Profile(personality, layout, b"", []).new_memory(b"", {}).strings
+        # Only files refer to the strings of the new card.
+        strings = Profile(personality, layout, b"", []).new_memory(b"", {}).strings if wanted.files else []
     if wanted.holder:
         name = wanted.holder.name
         named_in(section, "holder", lambda: name_parts(name, personality.generation))
@@ -201,8 +202,8 @@ def bench_of(
     ``issuer`` has the root keys and the HSM, by default the built-in test keys and an HSM with them.
     """
     keys, hsm = issuer or Issuer(builtin_keys(), SoftHsm())
-    random = _random(f"{seed}/{title}")
-    now = service.clock or FIRST_MORNING + timedelta(weeks=_random(str(seed)).randrange(52))
+    random = Random(f"{seed}/{title}")
+    now = service.clock or FIRST_MORNING + timedelta(weeks=Random(str(seed)).randrange(52))
     if wanted.image:
         card = image_at(wanted.image)
         reference, holder = _reference_on(card), _holder_on(card)
@@ -251,7 +252,3 @@ def _reference_on(card: Card) -> CardReference:
 def _holder_on(card: Card) -> Holder:
     number, name, rest = (decode_an(item_on(card, EF_HOLDER, tag)) for tag in (ID_NUMBER, NAME, NAME_EXTENSION))
     return Holder(name + rest, number)
-
-
-def _random(seed: str) -> Random:
-    return Random(seed)

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from sscard.errors import InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.coverage.items import COMMAND_NUMBERS, ITEMS, SUB_ITEMS
 from sscard.scenario.coverage.seed import CLAUSES
@@ -62,5 +63,5 @@ def _unknown(text: str, known: Iterable[str]) -> InvalidValue:
     """The error, with the marks of which this is the beginning, or the nearest mark."""
     longer = [mark for mark in known if mark.startswith((f"{text}.", f"{text} "))]
     remedy = Phrase("expected one of: {words}", words=", ".join(longer)) if longer else ""
-    problem = Phrase("covers: {mark!r} is not known", mark=text)
+    problem = Phrase("covers: {mark!r} is not known", mark=hidden(text) if text.isdecimal() else text)
     return InvalidValue(problem, remedy or suggestion(text, known, FORMS, cutoff=0.8))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sscard.chip.engine import PowerError
 from sscard.chip.memory import PowerLost
 from sscard.hsm import HsmError
@@ -14,10 +16,10 @@ from sscard.transport import CardMute, CardRemoved, TransportError
 from sscard.transport.connection import ShortAnswer
 
 
-def perform(step: Step, bench: Bench) -> Outcome:
-    """The outcome of a step, also if the card or the terminal refuses it."""
+def answered(run: Callable[[Bench], Outcome], bench: Bench) -> Outcome:
+    """The outcome of ``run``, also if the card refuses it or does not answer, or the service's process is killed."""
     try:
-        return step.run(bench)
+        return run(bench)
     except ApduError as error:
         return Outcome(error.sw, error.data)
     except (PowerLost, CardRemoved, CardMute, ShortAnswer):
@@ -25,6 +27,12 @@ def perform(step: Step, bench: Bench) -> Outcome:
     except ProcessKilled:
         bench.restart_service()
         return Outcome(None)
+
+
+def perform(step: Step, bench: Bench) -> Outcome:
+    """The outcome of a step, also if it could not be executed."""
+    try:
+        return answered(step.run, bench)
     except PowerError:
         return Outcome(failure=Phrase("the card has no power: add a step `power_on:` before this one"))
     except NotPossible as error:

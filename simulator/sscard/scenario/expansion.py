@@ -8,18 +8,19 @@ as ``${name}`` alone may be a list or have fields. ``$${`` stays ``${``.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from pydantic import Field
 
-from sscard.document import Document, Model, read_document
+from sscard.document import MOST_NESTED, Document, Model, read_document
 from sscard.errors import InputError, suggestion
-from sscard.fields import Path_
+from sscard.fields import Path_, hidden, shown
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.scenario.expressions import NAME
+from sscard.scenario.expressions import NAME, NAME_FORM
 
 USE, GIVEN, NOTE = "use", "with", "note"
 """The fields of a step that is a step group."""
@@ -28,7 +29,17 @@ MOST_STEPS: Final = 10_000
 
 _PLACEHOLDER: Final = re.compile(r"(\$?)\$\{([^{}]*)\}")
 
+MOST_TEXT: Final = 100_000
+"""Characters of a variable, those of the variables in it included."""
+
 Variables = Mapping[str, Any]
+
+
+class Scope(NamedTuple):
+    """Variables with their values; ``of_row`` are those whose values depend on the row of the table."""
+
+    values: Variables
+    of_row: frozenset[str] = frozenset()
 
 
 class Group(Model):
@@ -41,7 +52,7 @@ class Group(Model):
 class GroupAt(NamedTuple):
     """A step group and where its steps are."""
 
-    defaults: dict[str, Any]
+    defaults: dict[str, Document]
     required: tuple[str, ...]
     steps: Document
 
@@ -50,12 +61,21 @@ class GroupAt(NamedTuple):
 class Part:
     """A step as written, variables replaced; ``late`` if it needs a value that is captured when the scenario runs.
 
-    ``used`` are the places of the step groups around it, the outermost first.
+    ``used`` are the places of the step groups around it, the outermost first; ``names`` the variables in it, of which
+    one is ``of_row`` if it differs from row to row.
     """
 
     document: Document
     late: bool = False
     used: tuple[str, ...] = ()
+    names: frozenset[str] = frozenset()
+    of_row: bool = False
+    as_written: Document | None = None
+
+    @property
+    def written(self) -> Document:
+        """The step before its variables were replaced."""
+        return self.as_written or self.document
 
 
 def within(error: InputError, places: tuple[Sayable, ...], remedy: Sayable = "") -> InputError:
@@ -74,8 +94,46 @@ def replaced(document: Document, variables: Variables, captured: Collection[str]
     replacing = _Replacing(document, variables, captured)
     content = replacing.value(document.content, ())
     if replacing.unchanged:
-        return Part(document, replacing.late)
-    return Part(Document(content, replacing.places, document.source, document.root), replacing.late)
+        return Part(document, replacing.late, names=frozenset(replacing.names))
+    replaced_document = Document(content, replacing.places, document.source, document.root)
+    return Part(replaced_document, replacing.late, names=frozenset(replacing.names))
+
+
+def placeholders(content: Any) -> set[str]:
+    """The names in the placeholders of a part of a document."""
+    if isinstance(content, str):
+        return {found[2] for found in _PLACEHOLDER.finditer(content) if not found[1]} if "${" in content else set()
+    inner = (*content, *content.values()) if isinstance(content, dict) else content
+    return set().union(*map(placeholders, inner))
+
+
+def resolved(written: Mapping[str, Document], outer: Scope, row: frozenset[str] = frozenset()) -> Scope:
+    """A scope with more variables, those in their values replaced; ``row`` are those that are fields of the table.
+
+    Names that are no variables stay as they are written, for they may be captured when the scenario runs.
+    """
+    values = {name: value for name, value in outer.values.items() if name not in written}
+    of_row = set(row | outer.of_row - written.keys())
+
+    def settle(name: str, within: tuple[str, ...]) -> None:
+        document = written[name]
+        names = placeholders(document.content)
+        if name in within or len(within) > MOST_NESTED:
+            problem = Phrase("variable {name!r} refers to itself, or through too many others", name=hidden(name))
+            raise document.error((), problem, Phrase("write its value out"))
+        for other in sorted(names & written.keys() - values.keys()):
+            settle(other, (*within, name))
+        values[name] = replaced(document, values, names - values.keys()).document.content
+        if names and len(str(values[name])) > MOST_TEXT:
+            problem = Phrase("longer than {limit} characters", limit=MOST_TEXT)
+            raise document.error((), problem, Phrase("write a shorter value"))
+        if names & of_row:
+            of_row.add(name)
+
+    for name in written:
+        if name not in values:
+            settle(name, ())
+    return Scope(values, frozenset(of_row))
 
 
 class _Replacing:
@@ -85,6 +143,7 @@ class _Replacing:
         self.places = document.places
         self.unchanged = True
         self.late = False
+        self.names: set[str] = set()
         self._document = document
         self._variables = variables
         self._captured = captured or ()
@@ -102,7 +161,7 @@ class _Replacing:
         for key, item in content.items():
             name = self._key(key, path)
             if name in fields:
-                raise self._document.error((*path, key), Phrase("key {key} is given twice", key=repr(name)))
+                raise self._document.error((*path, key), Phrase("key {key} is given twice", key=shown(name)))
             fields[name] = self.value(item, (*path, key))
         return fields
 
@@ -111,7 +170,9 @@ class _Replacing:
             return key
         name = self._text(key, (*path, key))
         if not isinstance(name, str):
-            raise self._document.error((*path, key), Phrase("a key must be a word"))
+            raise self._document.error(
+                (*path, key), Phrase("a key must be a word"), Phrase("write a text in its place")
+            )
         root = (*self._document.root, *path)
         moved = {
             (*root, name, *place[len(root) + 1 :]): found
@@ -150,8 +211,9 @@ class _Replacing:
         if name not in self._variables:
             known = [*self._variables, *self._captured]
             remedy = suggestion(name, known) if known else Phrase("add it to variables:")
-            raise self._document.error(path, Phrase("no variable {name!r}", name=name), remedy)
+            raise self._document.error(path, Phrase("no variable {name!r}", name=hidden(name)), remedy)
         self.unchanged = False
+        self.names.add(name)
         value = self._variables[name]
         self.late = self.late or any(f"${{{late}}}" in str(value) for late in self._captured)
         return value
@@ -177,7 +239,9 @@ def read_groups(document: Document, folder: Path) -> dict[str, GroupAt]:
     for name in groups:
         if name in found:
             raise document.error(
-                ("groups", name), Phrase("group {name!r} is in an included file too", name=name), Phrase("rename it")
+                ("groups", name),
+                Phrase("group {name!r} is in an included file too", name=hidden(name)),
+                Phrase("rename it"),
             )
         found[name] = _group(document.part(("groups", name)))
     return found
@@ -196,7 +260,8 @@ def _groups_of_file(path: Path, source: str) -> dict[str, GroupAt]:
 
 def _group(document: Document) -> GroupAt:
     group = document.as_model(Group)
-    defaults = group.parameters if isinstance(group.parameters, dict) else {}
+    given = group.parameters if isinstance(group.parameters, dict) else {}
+    defaults = {name: document.part(("parameters", name)) for name in given}
     required = () if isinstance(group.parameters, dict) else tuple(group.parameters)
     check_names(document, [*defaults, *required], "parameters")
     if not group.steps:
@@ -210,8 +275,8 @@ def check_names(document: Document, names: Collection[str], *path: str) -> None:
         if not NAME.fullmatch(name):
             raise document.error(
                 path if path else (name,),
-                Phrase("not a name: {name!r}", name=name),
-                Phrase("write letters, digits and underscores, a letter first"),
+                Phrase("not a name: {name!r}", name=hidden(name)),
+                NAME_FORM,
             )
 
 
@@ -228,51 +293,65 @@ def read_variables(document: Document) -> Variables:
 
 @dataclass(slots=True)
 class Expansion:
-    """Expands the steps of one scenario: ``groups`` by name, and the names that steps so far ``captured``."""
+    """Expands the steps of one scenario: ``groups`` by name, and the names that steps so far ``captured``.
+
+    ``caught`` handles the error of a step, or of the use of a group; the others are expanded then.
+    """
 
     groups: Mapping[str, GroupAt]
+    caught: Callable[..., AbstractContextManager[None]] = nullcontext
     captured: set[str] = field(default_factory=set)
     count: int = 0
 
-    def parts(self, steps: Document, variables: Variables, used: tuple[str, ...] = ()) -> Iterator[Part]:
+    def parts(self, steps: Document, scope: Scope, used: tuple[str, ...] = ()) -> Iterator[Part]:
         """The steps of a list, those of step groups in place of their use."""
         for number in range(len(steps.content)):
-            document = steps.part((number,))
-            part = replaced(document, variables, self.captured)
-            part = Part(part.document, part.late, used)
-            if isinstance(document.content, dict) and USE in document.content:
-                yield from self._group(part, variables)
-                continue
-            self.count += 1
             if self.count > MOST_STEPS:
-                raise document.error((), Phrase("more than {limit} steps", limit=MOST_STEPS))
-            yield part if part.late else Part(replaced(part.document, {}).document, used=used)
-            self._note(part.document, variables)
+                return
+            document = steps.part((number,))
+            parts: Iterable[Part] = ()
+            with self.caught():
+                part = replaced(document, scope.values, self.captured)
+                part = replace(part, used=used, of_row=not part.names.isdisjoint(scope.of_row), as_written=document)
+                if isinstance(document.content, dict) and USE in document.content:
+                    parts = self._group(part, scope)
+                else:
+                    parts = self._step(part, scope)
+            yield from parts
 
-    def _note(self, document: Document, variables: Variables) -> None:
-        content = document.content
+    def _step(self, part: Part, scope: Scope) -> Iterable[Part]:
+        self.count += 1
+        if self.count > MOST_STEPS:
+            raise part.document.error(
+                (), Phrase("more than {limit} steps", limit=MOST_STEPS), Phrase("split the scenario")
+            )
+        content = part.document.content
         captured = content.get("capture", {}) if isinstance(content, dict) else {}
         for name in captured if isinstance(captured, dict) else ():
-            if name in variables:
-                raise document.error(
-                    ("capture", name), Phrase("{name!r} is a variable", name=name), Phrase("capture another name")
+            if name in scope.values:
+                raise part.document.error(
+                    ("capture", name),
+                    Phrase("{name!r} is a variable", name=hidden(name)),
+                    Phrase("capture another name"),
                 )
             self.captured.add(name)
+        is_last = not part.late and "${" in repr(content)
+        return [replace(part, document=replaced(part.document, {}).document) if is_last else part]
 
-    def _group(self, part: Part, variables: Variables) -> Iterator[Part]:
-        document = part.document
+    def used_group(self, document: Document) -> tuple[GroupAt, dict[str, Any]]:
+        """The group that a step uses, and the parameters that it gives."""
         content: dict[str, Any] = document.content
         name = content[USE]
         for field_name in content:
             if field_name not in (USE, GIVEN, NOTE):
                 raise document.error(
                     (field_name,),
-                    Phrase("unknown field {field!r}", field=field_name),
+                    Phrase("unknown field {field!r}", field=hidden(field_name)),
                     Phrase("state expectations at the steps of the group"),
                 )
         if not isinstance(name, str) or name not in self.groups:
             remedy = suggestion(str(name), self.groups) if self.groups else Phrase("add it to groups:")
-            raise document.error((USE,), Phrase("no group {name!r}", name=str(name)), remedy)
+            raise document.error((USE,), Phrase("no group {name!r}", name=hidden(name)), remedy)
         group = self.groups[name]
         given = content.get(GIVEN, {})
         if not isinstance(given, dict):
@@ -281,21 +360,36 @@ class Expansion:
             if parameter not in (*group.required, *group.defaults):
                 raise document.error(
                     (GIVEN, parameter),
-                    Phrase("group {name!r} has no parameter {parameter!r}", name=name, parameter=parameter),
+                    Phrase(
+                        "group {name!r} has no parameter {parameter!r}", name=hidden(name), parameter=hidden(parameter)
+                    ),
                     suggestion(parameter, (*group.required, *group.defaults)),
                 )
         for parameter in group.required:
             if parameter not in given:
                 raise document.error(
                     (USE,),
-                    Phrase("group {name!r} needs the parameter {parameter!r}", name=name, parameter=parameter),
+                    Phrase(
+                        "group {name!r} needs the parameter {parameter!r}",
+                        name=hidden(name),
+                        parameter=hidden(parameter),
+                    ),
                     Phrase("add it: {field}: …", field=parameter),
                 )
-        line = document.place(()).line
-        used = (*part.used, f"{document.source}:{line}")
+        return group, given
+
+    def _group(self, part: Part, scope: Scope) -> Iterator[Part]:
+        """The steps of a group that is used."""
+        group, given = self.used_group(part.document)
+        document = part.document
+        used = (*part.used, f"{document.source}:{document.place(()).line}")
         if len(used) > len(self.groups):
-            raise document.error((USE,), Phrase("group {name!r} uses itself", name=name))
-        yield from self.parts(group.steps, {**variables, **group.defaults, **given}, used)
+            problem = Phrase("group {name!r} uses itself", name=hidden(document.content[USE]))
+            raise document.error((USE,), problem, Phrase("write its steps out"))
+        of_row = (scope.of_row - given.keys()) | (given.keys() if part.of_row else set())
+        defaults = {name: default for name, default in group.defaults.items() if name not in given}
+        inner = resolved(defaults, Scope({**scope.values, **given}, of_row))
+        return self.parts(group.steps, inner, used)
 
 
 _GROUPS: Final = Phrase("write it as {form}", form="groups: {name: {parameters: [pin], steps: […]}}")

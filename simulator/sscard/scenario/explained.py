@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.reader import Scenario, insertion
@@ -53,10 +54,11 @@ def expectations(step: Step) -> Iterator[Sayable]:
     if step.sw != SW.OK or "code" not in answers:  # a driver answers with a return code
         yield show_sw(step.sw) if step.sw != SW.OK else Phrase("success")
     for name, value in answers.items():
-        yield Phrase("{name}: {value}", name=name, value=value)
+        yield Phrase("{name}: {value}", name=REPORTED.get(name, name), value=value)
     if step.data is not None:
         yield Phrase("data {data}", data=step.data)
-    if step.tries is not None:
+    counted = step.sw == SW.TRIES_LEFT + (step.tries or 0) and not step.key_tries and step.certificate_tries is None
+    if step.tries is not None and not counted and answers.get("tries_left") != str(step.tries):
         yield Phrase.plural("{count} try left", "{count} tries left", count=step.tries)
     for key, tries in step.key_tries.items():
         yield Phrase("tries left of {key}", key=show_tries(key, tries))
@@ -68,3 +70,53 @@ def expectations(step: Step) -> Iterator[Sayable]:
         yield Phrase("stage of the case: {stage}", stage=show_stage(step.stage))
     if step.within is not None:
         yield Phrase("within {limit} ms", limit=f"{step.within * 1000:g}")
+
+
+REPORTED: Final = {
+    "account": Phrase("account"),
+    "acts": Phrase("acts"),
+    "balance": Phrase("balance"),
+    "birth_date": Phrase("birth_date"),
+    "cases": Phrase("cases"),
+    "certain": Phrase("certain"),
+    "code": Phrase("code"),
+    "count": Phrase("count"),
+    "day": Phrase("day"),
+    "due": Phrase("due"),
+    "error": Phrase("error"),
+    "expires": Phrase("expires"),
+    "findings": Phrase("findings"),
+    "genuine": Phrase("genuine"),
+    "grounds": Phrase("grounds"),
+    "handling": Phrase("handling"),
+    "holder": Phrase("holder"),
+    "host": Phrase("host"),
+    "in_doubt": Phrase("in_doubt"),
+    "issued": Phrase("issued"),
+    "mac1": Phrase("mac1"),
+    "mac2": Phrase("mac2"),
+    "missing": Phrase("missing"),
+    "name": Phrase("name"),
+    "out": Phrase("out"),
+    "overdue": Phrase("overdue"),
+    "passed": Phrase("passed"),
+    "pool": Phrase("pool"),
+    "pool_total": Phrase("pool_total"),
+    "possible": Phrase("possible"),
+    "prompts": Phrase("prompts"),
+    "proof": Phrase("proof"),
+    "psam_code": Phrase("psam_code"),
+    "self_paid": Phrase("self_paid"),
+    "self_paid_total": Phrase("self_paid_total"),
+    "sex": Phrase("sex"),
+    "shown": Phrase("shown"),
+    "social_security_number": Phrase("social_security_number"),
+    "standing": Phrase("standing"),
+    "status": Phrase("status"),
+    "tac": Phrase("tac"),
+    "tries_left": Phrase("tries_left"),
+    "values": Phrase("values"),
+    "version": Phrase("version"),
+    "year": Phrase("year"),
+}
+"""What terminal, driver and service report, by the name of the field that states it."""

@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationInfo
 
 from sscard.card import Personality
 from sscard.errors import InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase
 from sscard.standard.choices import CHOICES
 
@@ -24,6 +25,7 @@ PIN_TRIES: Final = "max"
 """Short for the choice ``pin_tries``."""
 NAME: Final = re.compile("[A-Za-z_][A-Za-z0-9_]*")
 """A name of a variable, a parameter or a captured value."""
+NAME_FORM: Final = Phrase("write letters, digits and underscores, a letter first")
 LONGEST: Final = 80
 """Characters of an expression."""
 _OPERATORS: Final[dict[type[ast.operator], Callable[[int, int], int]]] = {
@@ -51,7 +53,7 @@ class Names:
     def __getitem__(self, name: str) -> int:
         if name not in number_names():
             raise InvalidValue(
-                Phrase("unknown name {name!r}, an integer or a choice expected", name=name),
+                Phrase("unknown name {name!r}, an integer or a choice expected", name=hidden(name)),
                 suggestion(name, number_names(), EXAMPLE),
             )
         self.used = True

@@ -19,6 +19,7 @@ from sscard.card import Personality
 from sscard.chip.memory import Moment
 from sscard.document import Model, problem_in
 from sscard.errors import InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import make_holder, make_order, personalise, preset, presets
 from sscard.scenario.context import Bench
@@ -35,7 +36,7 @@ IN_A_FILE: Final = Phrase("only a journal in a file has other processes: write j
 
 def _preset(name: str) -> str:
     if name not in presets():
-        raise InvalidValue(Phrase("no personality {name!r}", name=name), suggestion(name, presets()))
+        raise InvalidValue(Phrase("no personality {name!r}", name=hidden(name)), suggestion(name, presets()))
     return name
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import resources
 from pathlib import Path
 from stat import S_ISDIR
@@ -16,7 +16,7 @@ from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.issuer.lookup import find_personality
 from sscard.scenario.defaults import DEFAULT_SEED
-from sscard.scenario.reader import Scenario, read_scenario
+from sscard.scenario.reader import Scenario, each_scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.scenario.selection import select as selected
 from sscard.scenario.selection import select_tags
@@ -123,10 +123,15 @@ def find_scenarios(
 
     The first error is raised, or ``report`` gets them all.
     """
-    found: list[Scenario] = []
-    for file in find_files(paths):
-        found += read_scenario(file.path, file.source, file.group, personality, report)
-    return found
+    return [*each_scenario_of(find_files(paths), personality, report)]
+
+
+def each_scenario_of(
+    files: Iterable[ScenarioFile], personality: Personality | None = None, report: Report | None = None
+) -> Iterator[Scenario]:
+    """The scenarios of files, one after the other: a long table needs no memory for all."""
+    for file in files:
+        yield from each_scenario(file.path, file.source, file.group, personality, report)
 
 
 def input_files(paths: Iterable[Path], scenarios: Iterable[Scenario]) -> list[Path]:

@@ -20,18 +20,17 @@ from sscard.fields import FieldError, shown
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.issuer.personalise import layout_of
 from sscard.issuer.personalities import choice_value
-from sscard.scenario.coverage.facts import choice_text
+from sscard.scenario.coverage.facts import MEMORY, POWER_CUT, choice_text
 from sscard.scenario.faults import ALL_FAULTS, FaultStep
-from sscard.scenario.step import Step, authenticated_keys, lasting_words
+from sscard.scenario.step import Step, application_names, authenticated_keys
 from sscard.scenario.steps.memory import CutPower, FailMemory
 from sscard.standard.choices import CHOICES
 
 INTERFACES: Final = ("contact", "contactless")
-POWER_CUT, MEMORY = MEMORY_FAULTS = ("power cut", "memory")
+MEMORY_FAULTS: Final = (POWER_CUT, MEMORY)
 """Faults inside the card, which only a card whose memory the bench owns can have."""
 FAULTS: Final = "faults"
 """The field that names faults."""
-_BLOCKED: Final = "-blocked"
 _RANGE: Final = re.compile(r"\s*([0-9]{1,9})\s*-\s*([0-9]{1,9})\s*")
 
 
@@ -123,7 +122,7 @@ def _injected(steps: Iterable[Step]) -> Iterator[str]:
 _WORDS: Final[dict[str, Any]] = {
     "interface": lambda: INTERFACES,
     "keys": authenticated_keys,
-    "applications": lambda: [word.removesuffix(_BLOCKED) for word in lasting_words() if word.startswith("DF")],
+    "applications": application_names,
     FAULTS: lambda: (*MEMORY_FAULTS, *ALL_FAULTS),
 }
 
@@ -135,7 +134,11 @@ def _values(document: Document, name: str, text: str) -> list[int | str]:
         first, last = int(numbers[1]), int(numbers[2])
         fitting = [value for value in allowed if isinstance(value, int) and first <= value <= last]
         if not fitting:
-            raise document.error((name,), Phrase("{name}: no value of the choice is in this range", name=name))
+            raise document.error(
+                (name,),
+                Phrase("{name}: no value of the choice is in this range", name=name),
+                Phrase("write a range with at least one of: {words}", words=", ".join(map(str, allowed))),
+            )
         return list(fitting)
     try:
         value = choice_value(name, text)

@@ -11,11 +11,11 @@ from pydantic import AfterValidator, Field
 from sscard.card import Personality
 from sscard.document import Model
 from sscard.errors import InvalidValue, suggestion
-from sscard.fields import FieldError, Path_, unknown_field, wrong_value
+from sscard.fields import FieldError, Path_, hidden, unknown_field, wrong_value
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.values import content_problem
 from sscard.scenario.expressions import Tries
-from sscard.scenario.step import KeyName, KeyTries, Pin, lasting_words
+from sscard.scenario.step import BYTES, KeyName, KeyTries, Pin, application_names
 from sscard.standard.encoding import encode_an, encode_cn, encode_pin, records, tlv
 from sscard.standard.tree import (
     CARD_BLOCKED,
@@ -30,13 +30,15 @@ from sscard.standard.tree import (
 
 SSSE: Final = "SSSE"
 OCCURRENCE: Final = ":"
+_TRIES: Final = Phrase("write these numbers in a list: [3, 3]")
+_LENGTH: Final = Phrase("write a value of this length")
+_CONTENT: Final = Phrase("write records or bytes that fit into the file")
 HEX_EXPECTED: Final = Phrase("pairs of hex digits expected")
 
 
 def _application(name: str) -> str:
-    applications = [word.removesuffix("-blocked") for word in lasting_words() if word.startswith("DF")]
-    if name not in applications:
-        raise InvalidValue(Phrase("no application {name!r}", name=name), suggestion(name, applications))
+    if name not in application_names():
+        raise InvalidValue(Phrase("no application {name!r}", name=hidden(name)), suggestion(name, application_names()))
     return name
 
 
@@ -114,7 +116,7 @@ def _key_tries(wanted: PriorState, personality: Personality, layout: Layout) -> 
     for name, given in wanted.key_tries.items():
         path = ("key_tries", name)
         if name not in counted:
-            problem = Phrase("this card has no counted key {name!r}", name=name)
+            problem = Phrase("this card has no counted key {name!r}", name=hidden(name))
             raise FieldError(path, problem, suggestion(name, counted))
         versions = layout.keys[counted[name]].versions
         tries = given * versions if len(given) == 1 else given
@@ -125,7 +127,7 @@ def _key_tries(wanted: PriorState, personality: Personality, layout: Layout) -> 
                 count=versions,
                 limit=personality.key_tries,
             )
-            raise wrong_value(path, many)
+            raise wrong_value(path, many, _TRIES)
         yield from ((layout.counter(counted[name], version), left) for version, left in enumerate(tries))
 
 
@@ -135,7 +137,11 @@ def _locks(wanted: PriorState, layout: Layout) -> Iterator[tuple[int, int]]:
     cells = {df.name: df.blocked_cell for df in layout.dfs}
     for place, name in enumerate(wanted.locked):
         if name not in cells:
-            raise FieldError(("locked", place), Phrase("this card has no application {name!r}", name=name))
+            raise FieldError(
+                ("locked", place),
+                Phrase("this card has no application {name!r}", name=hidden(name)),
+                suggestion(name, cells),
+            )
         yield cells[name], 1
 
 
@@ -146,7 +152,7 @@ def _certificate_tries(wanted: PriorState, personality: Personality, layout: Lay
     _needs_certificates(("certificate_tries",), layout)
     if len(wanted.certificate_tries) != len(limits) or any(map(int.__gt__, wanted.certificate_tries, limits)):
         problem = Phrase("two numbers up to {user} and {administrator} expected")
-        raise wrong_value(("certificate_tries",), problem.filled(user=limits[0], administrator=limits[1]))
+        raise wrong_value(("certificate_tries",), problem.filled(user=limits[0], administrator=limits[1]), _TRIES)
     yield from ((layout.certificate_tries + which, left) for which, left in enumerate(wanted.certificate_tries))
 
 
@@ -184,7 +190,7 @@ def _files(
         else:
             content = _hex(path, given).ljust(file.size if file.structure == Structure.TRANSPARENT else 0, b"\0")
         if problem := content_problem(file, content):
-            raise wrong_value(path, problem)
+            raise wrong_value(path, problem, _CONTENT)
         yield file.cell, content
 
 
@@ -221,10 +227,12 @@ def _value(path: Path_, item: Item, text: str, padding: int) -> bytes:
             return encode_an(text, item.length, padding)
     except ValueError:
         many = Phrase("{type} of up to {length} bytes expected", type=item.type, length=item.length)
-        raise wrong_value(path, many) from None
+        raise wrong_value(path, many, _LENGTH) from None
     content = _hex(path, text)
     if len(content) != item.length:
-        raise wrong_value(path, Phrase("{length} bytes expected, got {found}", length=item.length, found=len(content)))
+        raise wrong_value(
+            path, Phrase("{length} bytes expected, got {found}", length=item.length, found=len(content)), _LENGTH
+        )
     return content
 
 
@@ -232,4 +240,4 @@ def _hex(path: Path_, text: object) -> bytes:
     try:
         return bytes.fromhex(str(text))
     except ValueError:
-        raise wrong_value(path, HEX_EXPECTED) from None
+        raise wrong_value(path, HEX_EXPECTED, BYTES) from None

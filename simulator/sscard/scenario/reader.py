@@ -8,41 +8,47 @@ it. It runs once for each personality it names, and for each row of ``with``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, create_model
+from pydantic import AfterValidator, BeforeValidator, Field, create_model
 
 from sscard.card import Personality
 from sscard.document import Document, Model, Place, Report, read_document
 from sscard.errors import InputError, InvalidValue
+from sscard.fields import hidden, shown
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import preset
 from sscard.issuer.issue import DEFAULT
-from sscard.issuer.lookup import is_path
-from sscard.scenario.cards import CardData, ReadImage, check_state, image_at, own_personalities, product_of
+from sscard.scenario.cards import CardData
 from sscard.scenario.covers import check_mark
 from sscard.scenario.expansion import (
+    USE,
     Expansion,
     GroupAt,
     Part,
+    Scope,
     Variables,
+    placeholders,
     read_groups,
     read_variables,
     replaced,
     within,
 )
 from sscard.scenario.expressions import Names
-from sscard.scenario.needs import Needs, check_faults, read_needs
+from sscard.scenario.needs import Needs, check_faults
+from sscard.scenario.products import Found, Product, Products
+from sscard.scenario.sections import Head
 from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData
 from sscard.scenario.step import Step, Texts
 from sscard.scenario.steps.power import Insert
-from sscard.scenario.tables import Row, identity, in_languages, table_rows
-from sscard.scenario.verbs import beside, example_of, files_of, read_step
+from sscard.scenario.tables import Row, identity, table_rows
+from sscard.scenario.verbs import beside, errors_of, example_of, files_of, read_step
 from sscard.service import Policy, load_policy
 
 Severity = Literal["blocker", "critical", "normal", "minor"]
@@ -52,12 +58,27 @@ def _list_of_words(tags: object) -> object:
     return tags.split() if isinstance(tags, str) else tags
 
 
+TAG: Final = re.compile(r"(?!(?i:and|or|not)$)[^\W_][\w.+/-]*")
+"""A tag that ``-m`` and pytest take for one word."""
+RESERVED: Final = ("skip", "skipif", "xfail", "usefixtures", "parametrize", "filterwarnings", "social_card")
+"""Markers of pytest with a meaning of their own."""
+
+
+def _tag(tag: str) -> str:
+    if TAG.fullmatch(tag) and tag not in RESERVED:
+        return tag
+    raise InvalidValue(
+        Phrase("{tag} cannot be a tag", tag=shown(tag)),
+        Phrase("write a word of letters, digits and . + / - _, no marker of pytest, and not and, or, not: slow-pin"),
+    )
+
+
 class _Written(Model):
     """A scenario file as written; the sections are read on their own."""
 
     name: Any
     proves: Any
-    tags: Annotated[tuple[str, ...], BeforeValidator(_list_of_words)] = ()
+    tags: Annotated[tuple[Annotated[str, AfterValidator(_tag)], ...], BeforeValidator(_list_of_words)] = ()
     covers: Texts = ()
     severity: Severity = "normal"
     known_issue: Annotated[str, Field(min_length=1)] = ""
@@ -146,13 +167,18 @@ def read_scenario(
     ``source`` names the file in reports and errors; if empty, the path is used.
     The first error is raised, or ``report`` gets them all.
     """
-    reading = _Reading(path.parent, group, personality, report)
-    found: list[Scenario] = []
+    return [*each_scenario(path, source, group, personality, report)]
+
+
+def each_scenario(
+    path: Path, source: str = "", group: str = "", personality: Personality | None = None, report: Report | None = None
+) -> Iterator[Scenario]:
+    """The scenarios of a file as ``read_scenario``, one after the other: a long table needs no memory for all."""
+    reading = _Reading(path.parent, group, Products(path.parent, personality), report)
     with reading.caught():
         document = read_document(path)
         document.source = source or str(path)
-        found += reading.scenarios(document)
-    return found
+        yield from reading.scenarios(document)
 
 
 def insertion(scenario: Scenario) -> Step | None:
@@ -162,18 +188,25 @@ def insertion(scenario: Scenario) -> Step | None:
 
 @dataclass(slots=True)
 class _Reading:
-    """Reads one file."""
+    """Reads one file.
+
+    ``wrong`` counts the errors of the row that is being read; ``seen`` are the steps, by content, that do not depend
+    on the row.
+    """
 
     folder: Path
     group: str
-    forced: Personality | None
+    products: Products
     report: Report | None
-    known: set[tuple[str, int, int, str]] = field(default_factory=set)
-    image: ReadImage = field(default_factory=lambda: cache(image_at))
+    row: Row | None = None
+    wrong: int = 0
+    known: set[tuple[str, int, int, str, str]] = field(default_factory=set)
+    seen: dict[tuple[object, ...], Step] = field(default_factory=dict)
+    services: dict[str, tuple[ServiceData, tuple[Path, ...]]] = field(default_factory=dict)
     policy: Callable[[Path], Policy] = field(default_factory=lambda: cache(load_policy))
 
     @contextmanager
-    def caught(self, *places: Sayable) -> Iterator[None]:
+    def caught(self, *places: Sayable, of_row: bool = False) -> Iterator[None]:
         """Raise the error of a part of the file with more places, or report it and go on after the part."""
         try:
             yield
@@ -181,12 +214,15 @@ class _Reading:
             located = within(error, places) if places else error
             if self.report is None:
                 raise located from None
-            self._report(located)
+            self._report(located, of_row=of_row)
 
-    def _report(self, error: InputError) -> None:
-        """Report an error; the same step of other rows and personalities repeats it."""
+    def _report(self, error: InputError, *, of_row: bool) -> None:
+        """Report an error; one that is not ``of_row`` is repeated by other rows and personalities."""
         assert self.report is not None
-        key = (error.file, error.line, error.column, str(error.remedy))
+        self.wrong += 1
+        if of_row and self.row is not None:
+            error = within(error, (self.row.place,))
+        key = (error.file, error.line, error.column, str(error.problem), str(error.remedy))
         if key not in self.known:
             self.known.add(key)
             self.report(error)
@@ -198,28 +234,48 @@ class _Reading:
             raise document.error((), Phrase("not a scenario"), remedy)
         groups: dict[str, GroupAt] = {}
         if document.content.keys() == {"groups"}:
-            read_groups(document, self.folder)
+            self._check_groups(read_groups(document, self.folder))
             return
         written = None
         with self.caught():
-            written = document.as_model(Written, report=self._reporting)
+            written = document.as_model(Written, report=self._reporting())
             self._check_covers(document, written.covers)
         with self.caught():
             groups = read_groups(document, self.folder)
-        variables = read_variables(document)
         rows: list[Row | None] = [None]
-        if "with" in document.content:
-            rows = [*table_rows(document.part(("with",)), self.folder)]
-        head = _Head(document, written, groups)
+        with self.caught():
+            variables = read_variables(document)
+            if "with" in document.content:
+                rows = [*table_rows(document.part(("with",)), self.folder, self.caught)]
+            for name in (*rows[0].fields,) if rows and rows[0] else ():
+                if name in variables:
+                    problem = Phrase("{name!r} is a field of the table too", name=hidden(name))
+                    raise document.error(("variables", name), problem, _RENAME)
+        head = Head(document, written, groups)
         for row in rows:
-            places = [Phrase("row {row}, {place}", row=row.name, place=row.place)] if row else []
-            errors = len(self.known)
-            with self.caught(*places):
-                if written is not None:
-                    yield from self._of_row(head, variables, row)
-            if (written is None or len(self.known) > errors) and isinstance(document.content.get("steps"), list):
-                with self.caught(*places):  # the steps too, on the default card
-                    self._steps(head, _scope(variables, row), Names(preset(DEFAULT)))
+            self.row, self.wrong = row, 0
+            try:
+                yield from self._of_row(head)
+            except InputError as error:
+                if self.report is None:
+                    raise within(error, (row.place,) if row else ()) from None
+                self._report(error, of_row=False)
+        self.row = None
+        self._check_groups(groups)
+
+    def _check_groups(self, groups: dict[str, GroupAt]) -> None:
+        """Report what is wrong in step groups, whatever their parameters are, also if no step uses them."""
+        expansion = Expansion(groups)
+        for group in groups.values() if self.report else ():
+            for number in range(len(group.steps.content)):
+                step = group.steps.part((number,))
+                with self.caught():
+                    if isinstance(step.content, dict) and USE in step.content:
+                        if not placeholders(step.content[USE]):
+                            expansion.used_group(step)
+                        continue
+                    for error in errors_of(step):
+                        self._report(error, of_row=False)
 
     def _check_covers(self, document: Document, marks: tuple[str, ...]) -> None:
         for place, mark in enumerate(marks):
@@ -229,65 +285,51 @@ class _Reading:
             except InvalidValue as error:
                 raise document.error(("covers", place) if is_list else ("covers",), error.said, error.remedy) from None
 
-    def _of_row(self, head: _Head, variables: Variables, row: Row | None) -> Iterator[Scenario]:
+    def _of_row(self, head: Head) -> Iterator[Scenario]:
         """The scenarios of a row: one per personality. What is wrong on the cards that the file names is an error."""
-        for name in row.fields if row else ():
-            if name in variables:
-                problem = Phrase("{name!r} is a field of the table too", name=name)
-                raise head.document.error(("variables", name), problem, Phrase("rename one of them"))
-        scope = _scope(variables, row)
-        section = head.section("card", scope)
-        names = Names(preset(DEFAULT))
-        card = section.as_model(CardData, names, self._reporting).beside(self.folder)
-        product_on = partial(self._product, head, section, scope, card, names.used)
+        scope = Scope({})
+        found: Found | None = None
+        with self.caught():
+            scope = head.scope(self.row)
+        with self.caught(of_row=head.differs(scope, "card", "needs")):
+            section, needs = head.section("card", scope), head.section("needs", scope)
+            found = self.products.of(section, needs, self._reporting(of_row=head.differs(scope, "card", "needs")))
+        if head.written is None or found is None:
+            if isinstance(head.document.content.get("steps"), list):  # the steps too, on the default card
+                self._steps(head, scope, Names(preset(DEFAULT)))
+            return
         own: list[Scenario] = []
-        for base in own_personalities(section, card, self.folder, self.image):
-            own.append(self._on(head, section, scope, row, product_on(base), own))
-        if self.forced is None or self.known:
+        for product in found.own:
+            own.append(self._on(head, section, scope, product, own))
+        forced = self.products.forced
+        if forced is None or self.wrong:
             yield from own  # with what is wrong on its own cards, the card that is given would repeat it
             return
-        try:
-            product = product_on(self.forced)
-        except InputError as error:
-            yield replace(own[0], personality=self.forced, misfit=error)
+        if found.forced is None:
+            yield replace(own[0], personality=forced, misfit=found.misfit)
             return
         try:
-            yield replace(self, report=None)._on(head, section, scope, row, product, [])
+            yield replace(self, report=None)._on(head, section, scope, found.forced, [])
         except InputError as error:
-            place = Phrase("on the personality {name}", name=self.forced.name)
+            place = Phrase("on the personality {name}", name=forced.name)
             raise within(error, (place,), _STATE_NEEDS) from None
-
-    def _product(
-        self, head: _Head, section: Document, scope: Variables, card: CardData, computes: bool, base: Personality
-    ) -> _Product:
-        """The card of a scenario on a personality; ``InputError`` if no such card is the one that the file asks for."""
-        personality = product_of(section, card, base, self.image)
-        names = Names(personality)
-        if computes:
-            card = section.as_model(CardData, names).beside(self.folder)
-        check_state(section, card, personality, self.image)
-        needs = read_needs(head.section("needs", scope))
-        unmet = needs.unmet(personality, card.interface)
-        if unmet:
-            raise head.document.error(("needs",), unmet, _OTHER_CARD)
-        return _Product(personality, names, card, needs)
 
     def _on(
         self,
-        head: _Head,
+        head: Head,
         section: Document,
-        scope: Variables,
-        row: Row | None,
-        product: _Product,
+        scope: Scope,
+        product: Product,
         others: list[Scenario],
     ) -> Scenario:
         """The scenario on one card product; ``others`` are the same scenario on other personalities."""
         names = product.names
         same = next((other for other in others if other.names and not other.names.used), None)
         parts, steps = (same.parts, same.steps) if same else self._steps(head, scope, names)
-        if not self.known:
+        if not self.wrong:
             check_faults(head.section("needs", scope), product.needs, steps)
-        written, service = head.written, head.section("service", scope)
+        service, files = self._service(head, section, scope)
+        written, row = head.written, self.row
         label: Sayable = head.label
         name = identity(label)
         if row is not None:
@@ -312,77 +354,45 @@ class _Reading:
             parts=parts,
             document=head.document,
             names=names,
-            service=service.as_model(ServiceData, report=self._reporting).loaded(self.folder, service, self.policy),
-            files=(*(self.folder / name for name in head.files(section, service)), *files_of(steps)),
+            service=service,
+            files=(*files, *files_of(steps)),
         )
 
-    def _steps(self, head: _Head, scope: Variables, names: Names) -> tuple[tuple[Part, ...], tuple[Step, ...]]:
+    def _service(self, head: Head, section: Document, scope: Scope) -> tuple[ServiceData, tuple[Path, ...]]:
+        """The service, and the files that it and the section ``card:`` name; the same for equal sections."""
+        service, of_row = head.section("service", scope), head.differs(scope, "service")
+        key = repr((service.content, section.content))
+        if key not in self.services:
+            files = tuple(self.folder / name for name in head.files(section, service))
+            self.services[key] = BUILTIN_SERVICE, files
+            with self.caught(of_row=of_row):
+                read = service.as_model(ServiceData, report=self._reporting(of_row=of_row))
+                self.services[key] = read.loaded(self.folder, service, self.policy), files
+        return self.services[key]
+
+    def _steps(self, head: Head, scope: Scope, names: Names) -> tuple[tuple[Part, ...], tuple[Step, ...]]:
         parts: list[Part] = []
         steps: list[Step] = []
-        expansion = Expansion(head.groups)
+        expansion = Expansion(head.groups, self.caught)
         for written in expansion.parts(head.document.part(("steps",)), scope):
             part = beside(written, self.folder)
-            with self.caught(*(Phrase("used at {place}", place=place) for place in part.used)):
-                if part.late:
-                    steps.append(example_of(part, names, expansion.captured))
-                else:
-                    steps.append(read_step(part.document, names, self._reporting))
+            with self.caught(*(Phrase("used at {place}", place=place) for place in part.used), of_row=part.of_row):
+                document = part.document
+                key = (id(names), document.source, document.root, "" if part.of_row else repr(document.content))
+                step = None if part.of_row else self.seen.get(key)
+                if step is None and part.late:
+                    step = example_of(part, names, expansion.captured)
+                elif step is None:
+                    step = read_step(document, names, self._reporting(of_row=part.of_row))
+                if not part.of_row:
+                    self.seen[key] = step
+                steps.append(step)
                 parts.append(part)
         return tuple(parts), tuple(steps)
 
-    @property
-    def _reporting(self) -> Report | None:
-        return self._report if self.report else None
+    def _reporting(self, *, of_row: bool = False) -> Report | None:
+        return partial(self._report, of_row=of_row) if self.report else None
 
 
-def _scope(variables: Variables, row: Row | None) -> Variables:
-    return {**variables, **(row.fields if row else {})}
-
-
-class _Product(NamedTuple):
-    """A card product that has what the scenario relies on: its numbers, the section ``card:`` for it, and the needs."""
-
-    personality: Personality
-    names: Names
-    card: CardData
-    needs: Needs
-
-
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """What all rows of a file share."""
-
-    document: Document
-    written: Any  # None if its fields are wrong
-    groups: dict[str, GroupAt]
-
-    @property
-    def label(self) -> Sayable:
-        return in_languages(self.document.part(("name",)))
-
-    @property
-    def proves(self) -> Sayable:
-        return in_languages(self.document.part(("proves",)))
-
-    def files(self, *sections: Document) -> Iterator[str]:
-        """The names of the files that the scenario reads besides its own."""
-        own = self.document.content
-        fields = [own.get("with"), own.get("include")]
-        fields += [section.content.get(name) for section in sections for name in _FILES]
-        for given in fields:
-            for name in given if isinstance(given, list) else (given,):
-                if isinstance(name, str) and is_path(name):
-                    yield name
-
-    def section(self, name: str, scope: Variables) -> Document:
-        """A section of the file with its variables replaced; empty if the file has none."""
-        document = self.document
-        if name not in document.content:
-            return Document({}, document.places, document.source, (name,))
-        return replaced(document.part((name,)), scope).document
-
-
-_FILES: Final = ("personality", "image", "place", "policy")
-"""Fields of the card and the service that may name a file."""
-_OTHER_CARD: Final = Phrase("change needs:, the personalities of the card, or --personality")
+_RENAME: Final = Phrase("rename one of them")
 _STATE_NEEDS: Final = Phrase("state in needs: what the steps rely on, as {form}", form="{pin_tries: 4-15}")

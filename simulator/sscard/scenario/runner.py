@@ -158,15 +158,16 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
     before = view_at(bench)
     captured: dict[str, str] = {}
     for place, (number, written) in enumerate(steps):
-        step, seen = written, len(bench.connection.events)
-        begin = perf_counter()
+        step, seen, seconds = written, len(bench.connection.events), 0.0
         try:
             step = scenario.step(number, captured) if number else written
-            steps[place] = (number, step)
-            outcome = perform(step, bench)
         except InputError as error:
             outcome = Outcome(failure=Phrase("a captured value does not fit: {problem}", problem=error.problem))
-        seconds = perf_counter() - begin
+        else:
+            steps[place] = (number, step)
+            begin = perf_counter()
+            outcome = perform(step, bench)
+            seconds = perf_counter() - begin
         bench.facts.update(facts_of_step(bench, outcome))
         after = view_at(bench)
         mismatches = step.check(before, after, outcome)

@@ -19,6 +19,7 @@ from sscard.scenario.needs import INTERFACES, MEMORY_FAULTS
 from sscard.scenario.reader import Written
 from sscard.scenario.service_host import ServiceData
 from sscard.scenario.step import READY, KeyName, State, Step, all_words, authenticated_keys
+from sscard.scenario.steps.memory import REFUSED, Steps
 from sscard.scenario.verbs import VERBS
 from sscard.standard.choices import CHOICES
 from sscard.version import __version__
@@ -55,12 +56,20 @@ def scenario_schema() -> Schema:
         "$schema": DIALECT,
         "title": f"sscard {__version__}: scenario",
         "anyOf": [scenario, groups],
-        "$defs": {"steps": steps, "state": _state(), "key": _words(authenticated_keys())},
+        "$defs": {"steps": steps, "repeated": _repeated(), "state": _state(), "key": _words(authenticated_keys())},
     }
 
 
 def _step(verb: type[Step]) -> Schema:
     return {**_model(verb), "required": [verb.verb]}
+
+
+def _repeated() -> Schema:
+    """Steps of ``cut_power: {point: every}``, which cannot have some verbs and fields."""
+    steps = [_step(verb) for name, verb in VERBS.items() if name not in REFUSED]
+    for step in steps:
+        step["properties"] = {name: field for name, field in step["properties"].items() if name not in REFUSED}
+    return {"type": "array", "minItems": 1, "items": {"anyOf": steps}}
 
 
 def _model(model: type[BaseModel]) -> Schema:
@@ -88,7 +97,10 @@ def of_type(annotation: Any, *metadata: Any) -> Schema:
         return {"type": "array"}
     if origin is dict:
         names = of_type(arguments[0])
-        return {"anyOf": [{"type": "object", **({"propertyNames": names} if names != SCALAR else {})}, PLACEHOLDER]}
+        schema = {"type": "object", **({"propertyNames": names} if names != SCALAR else {})}
+        if arguments[1] == Steps:
+            schema["additionalProperties"] = of_type(Steps)
+        return {"anyOf": [schema, PLACEHOLDER]}
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         has_short_form = any(isinstance(each, BeforeValidator) for each in metadata)
         return {"anyOf": [_model(annotation), SCALAR if has_short_form else PLACEHOLDER]}
@@ -101,7 +113,7 @@ def _state() -> Schema:
     return _one_or_more(_words([READY, *all_words()]), {"type": "string"})
 
 
-_KNOWN: Final = ((State, "state"), (KeyName, "key"))
+_KNOWN: Final = ((State, "state"), (KeyName, "key"), (Steps, "repeated"))
 """Types that are checked by functions, and where the schema has the words that these allow."""
 
 

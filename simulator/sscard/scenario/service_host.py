@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, WrapValidator
 
 from sscard.document import Document, Model, parse_document
 from sscard.errors import InputError, InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Place
 from sscard.issuer.lookup import find_place, is_path
@@ -66,7 +67,7 @@ def _over_builtin(value: Any, _handler: object) -> Policy | str:
 
 def _place(name: str) -> str:
     if not is_path(name) and name not in places():
-        raise InvalidValue(Phrase("no place policy {name!r}", name=name), suggestion(name, places()))
+        raise InvalidValue(Phrase("no place policy {name!r}", name=hidden(name)), suggestion(name, places()))
     return name
 
 

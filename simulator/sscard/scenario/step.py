@@ -12,9 +12,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 from sscard.card import Snapshot
 from sscard.document import Model
 from sscard.errors import InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
-from sscard.scenario.expressions import NAME, Number, Tries, computed
+from sscard.scenario.expressions import EXAMPLE, NAME, NAME_FORM, Number, Tries, computed
 from sscard.service import Stage
 from sscard.standard.apdu import SW, named_status
 from sscard.standard.choices import CHOICES
@@ -27,6 +28,7 @@ READY = "ready"
 SOME_WORDS = Phrase(
     "off, no-pin, blocked, card-blocked, DF03-blocked, verified, challenge, a key such as PUK; or ready alone"
 )
+STATE_WORDS = Phrase("write words of a state: {words}", words=SOME_WORDS)
 BYTES = Phrase("write bytes as pairs of hex digits: 00 A4 02 00")
 NO_ANSWER = "none"
 _COUNTED: Final = re.compile(r"([0-9A-Fa-f]{3})\((.+)\)")
@@ -48,10 +50,15 @@ def authenticated_keys() -> tuple[str, ...]:
 
 
 @cache
+def application_names() -> tuple[str, ...]:
+    """The names of the applications, as DF01, over all generations."""
+    return tuple(dict.fromkeys(df.name for layout in _layouts() for df in layout.dfs if not df.ddf))
+
+
+@cache
 def lasting_words() -> tuple[str, ...]:
-    """State words that a card keeps without power; ``DF03-blocked`` is a blocked application."""
-    applications = dict.fromkeys(df.name for layout in _layouts() for df in layout.dfs if not df.ddf)
-    return ("no-pin", "blocked", "card-blocked", *(f"{name}-blocked" for name in applications))
+    """State words that a card keeps without power; ``DF03-blocked`` is a locked application."""
+    return ("no-pin", "blocked", "card-blocked", *(f"{name}-blocked" for name in application_names()))
 
 
 @cache
@@ -79,7 +86,8 @@ def _pattern(text: str) -> str:
     open_end = text.rstrip().endswith(ANY_REST)
     digits = "".join(text.rstrip().removesuffix(ANY_REST).split())
     pairs = [digits[place : place + 2] for place in range(0, len(digits), 2)]
-    parts = [pair if pair == ANY_BYTE else _bytes(pair).hex().upper() for pair in pairs]
+    known = _bytes("".join("00" if pair == ANY_BYTE else pair for pair in pairs))
+    parts = [pair if pair == ANY_BYTE else f"{byte:02X}" for pair, byte in zip(pairs, known, strict=True)]
     return " ".join([*parts, ANY_REST] if open_end else parts)
 
 
@@ -106,7 +114,7 @@ def _status_word(text: object, info: ValidationInfo) -> int | None:
     if counted := _COUNTED.fullmatch(digits):
         count = computed(counted[2], info)
         if not 0 <= count <= 15:
-            raise InvalidValue(Phrase("a status word counts 0 to 15 tries, not {count}", count=count))
+            raise InvalidValue(Phrase("a status word counts 0 to 15 tries, not {count}", count=hidden(count)), EXAMPLE)
         return int(counted[1], 16) << 4 | count
     if digits in CHOICES and CHOICES[digits].digits == 4:
         return computed(digits, info)
@@ -134,17 +142,17 @@ def _words(value: object) -> frozenset[str]:
     for word in given:
         if word not in (READY, *all_words()):
             raise InvalidValue(
-                Phrase("unknown word {word!r}", word=str(word)), suggestion(str(word), all_words(), SOME_WORDS)
+                Phrase("unknown word {word!r}", word=hidden(word)), suggestion(str(word), all_words(), STATE_WORDS)
             )
     if not given or (READY in given and len(given) > 1):
-        raise InvalidValue(Phrase("not a state"), Phrase("write words of a state: {words}", words=SOME_WORDS))
+        raise InvalidValue(Phrase("not a state"), STATE_WORDS)
     return frozenset(given) - {READY}
 
 
 def _key(name: str) -> str:
     if name not in authenticated_keys():
         raise InvalidValue(
-            Phrase("unknown key {name!r}", name=name),
+            Phrase("unknown key {name!r}", name=hidden(name)),
             suggestion(name, authenticated_keys(), Phrase("expected PUK, BK, UKSSSE, …")),
         )
     return name
@@ -166,13 +174,10 @@ def _seconds(text: object) -> float:
 def _captures(given: object) -> object:
     for name, source in given.items() if isinstance(given, dict) else ():
         if not NAME.fullmatch(name):
-            raise InvalidValue(
-                Phrase("not a name: {name!r}", name=name),
-                Phrase("write letters, digits and underscores, a letter first"),
-            )
+            raise InvalidValue(Phrase("not a name: {name!r}", name=hidden(name)), NAME_FORM)
         if not isinstance(source, str) or not _SOURCE.fullmatch(source):
             raise InvalidValue(
-                Phrase("nothing to capture: {source!r}", source=str(source)),
+                Phrase("nothing to capture: {source!r}", source=hidden(source)),
                 Phrase("write data, data[0:8], sw, tries, or the name of a value that the step reports"),
             )
     return given
@@ -337,17 +342,14 @@ class Step(Model):
         reported = {what: (expected, outcome.reported.get(what, "")) for what, expected in self.answers().items()}
         found += [Mismatch(what, *values) for what, values in reported.items() if values[0] != values[1]]
         if self.data is not None and not matches(self.data, outcome.data):
-            found.append(Mismatch("data", self.data, show_data(outcome.data), outcome.data.hex(" ").upper()))
+            data = outcome.data.hex(" ").upper()
+            found.append(Mismatch("data", self.data, data or Phrase("no data"), data))
         found += wrong_tries("tries", (tries,), (after.tries,))
         own = before.card.certificate_tries if self.certificate_tries is None else self.certificate_tries
         found += wrong_tries("certificate_tries", own, after.card.certificate_tries)
         if self.key_tries or after.card.counters != before.card.counters:
-            left = after.card.key_tries
             for key, counts in (before.card.key_tries | self.key_tries).items():
-                if left.get(key, ()) != counts:
-                    actual_tries = left.get(key, ())
-                    shown = show_tries(key, counts), show_tries(key, actual_tries)
-                    found.append(Mismatch("key_tries", *shown, " ".join(map(str, actual_tries)), key))
+                found += wrong_tries("key_tries", counts, after.card.key_tries.get(key, ()), key)
         if after.state != state:
             words = show_state(after.state)
             found.append(Mismatch("state", show_state(state), words, f"[{words.replace(' ', ', ')}]"))
@@ -372,22 +374,17 @@ def show_sw(sw: int | None) -> Sayable:
     return named_status(sw) if sw is not None else Phrase("no answer")
 
 
-def show_data(data: bytes) -> Sayable:
-    """Data in the format of a pattern."""
-    return data.hex(" ").upper() or Phrase("no data")
-
-
 def show_tries(key: str, tries: tuple[int, ...]) -> Sayable:
     """Tries left of a key, one number per version."""
     return f"{key} {' '.join(map(str, tries))}".strip() if tries else Phrase("{key}: not on this card", key=key)
 
 
-def wrong_tries(what: str, expected: tuple[int, ...], left: tuple[int, ...]) -> list[Mismatch]:
-    """The mismatch of the tries left of PINs, if there is one."""
+def wrong_tries(what: str, expected: tuple[int, ...], left: tuple[int, ...], key: str = "") -> list[Mismatch]:
+    """The mismatch of the tries left of PINs, or of a ``key``, if there is one."""
     if left == expected:
         return []
-    wanted, found = (show_tries("" if tries else what, tries) for tries in (expected, left))
-    return [Mismatch(what, wanted, found, " ".join(map(str, left)))]
+    wanted, found = (show_tries(key or ("" if tries else what), tries) for tries in (expected, left))
+    return [Mismatch(what, wanted, found, " ".join(map(str, left)), key)]
 
 
 def show_state(words: frozenset[str]) -> str:

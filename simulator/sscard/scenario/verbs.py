@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sscard.document import Document, Model, Report
 from sscard.errors import InputError, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase
+from sscard.issuer import preset
+from sscard.issuer.issue import DEFAULT
 from sscard.issuer.lookup import is_path
-from sscard.scenario.expansion import Part, replaced
+from sscard.scenario.expansion import Part, placeholders, replaced
 from sscard.scenario.expressions import Names
 from sscard.scenario.faults import FaultStep
 from sscard.scenario.step import Step
-from sscard.scenario.steps.memory import CutPower, FailMemory, MendMemory
+from sscard.scenario.steps.memory import CutPower, FailMemory, MendMemory, StepAt
 from sscard.scenario.steps.repeatable import REPEATABLE
 
 STEPS: Final[tuple[type[Step], ...]] = (*REPEATABLE, FaultStep, CutPower, FailMemory, MendMemory)
@@ -28,6 +31,20 @@ EXAMPLES: Final = ("00" * 8, "0000", "1", "123456")
 
 def read_step(document: Document, names: Names | None = None, report: Report | None = None) -> Step:
     """A step from its fields, of which one is a verb; ``names`` are the numbers of the card's choices."""
+    step = document.as_model(_verb_of(document), names, report)
+    for at, each in _with_inner(step):
+        _check_compared(document, at, each)
+    return step
+
+
+def errors_of(document: Document) -> list[InputError]:
+    """What is wrong in a step with placeholders, whatever they are replaced by; names are those of the default card."""
+    if any(map(placeholders, document.content if isinstance(document.content, dict) else ())):
+        return []
+    return document.errors(_verb_of(document), Names(preset(DEFAULT)), is_open=placeholders)
+
+
+def _verb_of(document: Document) -> type[Step]:
     content = document.content
     if not isinstance(content, dict):
         raise document.error((), Phrase("a step is a verb, a colon and its value"), Phrase("write it as `- insert:`"))
@@ -39,36 +56,57 @@ def read_step(document: Document, names: Names | None = None, report: Report | N
             Phrase("write a separate step for each"),
         )
     if verbs:
-        step = document.as_model(VERBS[verbs[0]], names, report)
-        _check_compared(document, step)
-        return step
+        return VERBS[verbs[0]]
     unknown = [key for key in content if key not in Step.model_fields]
     if not unknown:
         raise document.error(
             (), Phrase("a step without a verb"), Phrase("add one of: {verbs}", verbs=", ".join(sorted(VERBS)))
         )
-    raise document.error((unknown[0],), Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], VERBS))
+    raise document.error(
+        (unknown[0],), Phrase("unknown verb {verb!r}", verb=hidden(unknown[0])), suggestion(unknown[0], VERBS)
+    )
 
 
 def beside(part: Part, folder: Path) -> Part:
-    """A step with the path in it from the folder of the scenario."""
-    document, content = part.document, part.document.content
-    for verb in PATHS.keys() & (content if isinstance(content, dict) else {}):
-        name = content[verb].get(PATHS[verb]) if isinstance(content[verb], dict) else None
+    """A step with the paths in it, and in the steps of a sweep, from the folder of the scenario."""
+    document = part.document
+    content = _beside(document.content, folder)
+    if content == document.content:
+        return part
+    return replace(part, document=Document(content, document.places, document.source, document.root))
+
+
+def _beside(content: Any, folder: Path) -> Any:
+    if isinstance(content, list):
+        return [_beside(each, folder) for each in content]
+    if not isinstance(content, dict):
+        return content
+    found = {key: _beside(value, folder) for key, value in content.items()}
+    for verb in PATHS.keys() & found:
+        name = found[verb].get(PATHS[verb]) if isinstance(found[verb], dict) else None
         if isinstance(name, str) and is_path(name):
-            content = {**content, verb: {**content[verb], PATHS[verb]: str(folder / name)}}
-            return replace(part, document=Document(content, document.places, document.source, document.root))
-    return part
+            found[verb] = {**found[verb], PATHS[verb]: str(folder / name)}
+    return found
 
 
 def files_of(steps: Iterable[Step]) -> list[Path]:
     """The files that steps name."""
-    names = [getattr(getattr(step, step.verb), PATHS[step.verb]) for step in steps if step.verb in PATHS]
+    each = [inner for step in steps for _path, inner in _with_inner(step)]
+    names = [getattr(getattr(step, step.verb), PATHS[step.verb]) for step in each if step.verb in PATHS]
     return [Path(name) for name in names if name and is_path(name)]
 
 
-def _check_compared(document: Document, step: Step) -> None:
+def _with_inner(step: Step) -> Iterator[StepAt]:
+    """A step, and those of a sweep, each with its place in the step."""
+    yield (), step
+    if isinstance(step, CutPower):
+        yield from (((step.verb, *path), inner) for path, inner in step.cut_power.inner())
+
+
+def _check_compared(document: Document, at: tuple[str | int, ...], step: Step) -> None:
     """An expectation that another field rules out is an error: every outcome would meet it."""
+    if type(step).answers is Step.answers:  # it compares no reported value
+        return
     value = getattr(step, step.verb)
     inside = value.model_fields_set if isinstance(value, Model) else set[str]()
     lacking = (step.model_fields_set | inside) - step.compared()
@@ -76,7 +114,7 @@ def _check_compared(document: Document, step: Step) -> None:
         default = type(step).model_fields[other].get_default(call_default_factory=True)
         for name in sorted(lacking & step.model_copy(update={other: default}).compared() - {other}):
             raise document.error(
-                (name,) if name in step.model_fields_set else (step.verb, name),
+                (*at, name) if name in step.model_fields_set else (*at, step.verb, name),
                 Phrase("{field} is not compared because of {other}", field=name, other=other),
                 Phrase("leave out {field}, or leave out {other}", field=name, other=other),
             )

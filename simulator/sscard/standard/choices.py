@@ -349,8 +349,7 @@ def make_personality(generation: str, **values: Any) -> Personality:
 
     ``name`` and ``algorithm`` ("DES", "SM4") must be given.
     """
-    defaults = {name: dict(choice.older) for name, choice in CHOICES.items()}
-    older = {name: found[generation] for name, found in defaults.items() if generation in found}
+    older = {name: value for name, each, value in _OLDER if each == generation}
     return Personality(generation=generation, **(older | values))
 
 
@@ -358,3 +357,7 @@ CHOICES: Final[dict[str, Choice]] = {
     choice.name: choice.metadata[_ROW] for choice in fields(Personality) if _ROW in choice.metadata
 }
 """The rows by field name, in the order of the fields."""
+_OLDER: Final = tuple(
+    (name, generation, value) for name, choice in CHOICES.items() for generation, value in choice.older
+)
+"""The defaults of older generations: name, generation, value."""

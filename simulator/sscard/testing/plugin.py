@@ -223,7 +223,8 @@ class ScenarioItem(pytest.Item):
         super().__init__(**arguments)  # type: ignore[arg-type]
         self.scenario = scenario
         self.extra_keyword_matches |= {*scenario.tags, scenario.severity}
-        for tag in self.config.stash[SUITE].register(scenario):
+        self.config.stash[SUITE].register(scenario)
+        for tag in scenario.tags:
             self.add_marker(tag)
         if scenario.misfit is not None:
             self.add_marker(pytest.mark.skip(reason=_("not applicable: {problem}", problem=scenario.misfit.problem)))

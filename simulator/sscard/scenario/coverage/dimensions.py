@@ -40,6 +40,7 @@ from sscard.scenario.coverage.facts import (
 from sscard.scenario.coverage.items import BY_PSAM_ONLY, DRIVER_TITLES, ITEMS
 from sscard.scenario.coverage.seed import CLAUSES
 from sscard.scenario.faults import ALL_FAULTS
+from sscard.scenario.needs import INTERFACES
 from sscard.service import Channel, Rule
 from sscard.service.channels import CHANNEL_RULES
 from sscard.service.words import ApplicantKind, Operation
@@ -48,7 +49,6 @@ from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import Layout
 
 Key = tuple[str, ...]
-INTERFACES: Final = ("contact", "contactless")
 TRANSPORT_NAMES: Final = ("local", "pcsc")
 FEW: Final = 4
 """Values of a number that are all keys; of more, the limits and the defaults are."""

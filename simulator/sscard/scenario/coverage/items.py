@@ -70,7 +70,7 @@ DRIVER_TITLES: Final = {
     "iVerifyPIN": Words("verify the PIN", "PIN校验"),
     "iChangePIN": Words("change the PIN", "PIN修改"),
     "iReloadPIN": Words("reset the PIN", "PIN重置"),
-    "iUnblockPIN": Words("unlock the PIN", "PIN解锁"),
+    "iUnblockPIN": Words("unblock the PIN", "PIN解锁"),
     "iDoDebit": Words("purchase", "消费交易"),
     "iReadDebitRecord": Words("read purchase records", "读消费交易记录"),
 }

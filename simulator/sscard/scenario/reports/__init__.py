@@ -55,13 +55,18 @@ class ReportFiles:
         return result if self._show_passed or not result.passed else result.without_events()
 
     def finish(self, results: Sequence[ScenarioResult], seed: int) -> None:
-        """Write the other reports; the first error of any report is raised once they are written."""
+        """Write the other reports; the first error of any report is raised once they are written.
+
+        A run that was interrupted before its first result leaves files that exist as they are.
+        """
         for file in self._traces:
             with self._noting(), file:
-                file.write("")  # a run that was interrupted before its first result has an empty trace
+                if results or not file.path.exists():
+                    file.write("")
         for write, path in self._others:
             with self._noting():
-                write_text(path, write(results, seed))
+                if results or not path.exists():
+                    write_text(path, write(results, seed))
         if self._errors:
             raise self._errors[0]
 

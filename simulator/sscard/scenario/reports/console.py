@@ -16,7 +16,7 @@ from rich.text import Text
 
 from sscard.i18n.language import _, padded, say, visible
 from sscard.i18n.phrase import ROW, Phrase, Sayable
-from sscard.scenario.acceptance import observed, where
+from sscard.scenario.acceptance import PLACEHOLDER, computes, observed, part_at, where
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult, StepResult
@@ -54,12 +54,17 @@ def missed_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
     )
 
 
-def remedy_text(step: StepResult, wrong: Mismatch) -> str:
+def remedy_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
     """What to write if the observed value is right; empty if no value of the field states it."""
     value = observed(step.step, wrong)
     if not value:
         return ""
-    *outer, name = where(step.step, wrong)
+    *outer, name = path = where(step.step, wrong)
+    written = part_at(scenario.parts[step.number - 1].written.content, path) if step.number else None
+    if isinstance(written, str) and computes(written):
+        if PLACEHOLDER in written:
+            return _("if this is right, change the value of {text} so that it gives {value}", text=written, value=value)
+        return _("if this is right, change the expression {text} so that it gives {value}", text=written, value=value)
     stated = f"{name}: {value}"
     for field in reversed(outer):
         stated = f"{field}: {{{stated}}}"
@@ -193,7 +198,7 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
             Text(visible(mistake.field)), Text(_("expected  {expected}", expected=mistake.expected), style="green")
         )
         table.add_row("", Text(_("got       {actual}", actual=mistake.actual), style="red"))
-        if remedy := remedy_text(step, mistake):
+        if remedy := remedy_text(scenario, step, mistake):
             table.add_row("", Text(remedy, style="dim"))
     table.add_row(_("proves"), Text(visible(say(scenario.proves))))
     if step.step.note:

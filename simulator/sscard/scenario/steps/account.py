@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sscard.document import Model
 from sscard.errors import InvalidValue
 from sscard.i18n.phrase import Phrase
-from sscard.scenario.context import Bench, NotPossible
+from sscard.scenario.context import Bench
 from sscard.scenario.step import Count, Mismatch, Outcome, View
 from sscard.scenario.steps.medical import LOAD, PURCHASE, Amount, MedicalStep, Time, Year, amount_text, stated, verdict
 from sscard.standard.apdu import SW, command
@@ -50,6 +50,15 @@ class Balances(Model):
     pool: Amount | None = None
     year: Year | None = None
 
+    @model_validator(mode="after")
+    def _reads_something(self) -> Self:
+        if not self.model_dump(exclude_none=True):
+            raise InvalidValue(
+                Phrase("no amount is stated"),
+                Phrase("write one or more of {words}", words=", ".join(Balances.model_fields)),
+            )
+        return self
+
 
 class GetBalance(MedicalStep):
     """GET BALANCE: the account, the yearly totals and their year."""
@@ -70,8 +79,6 @@ class GetBalance(MedicalStep):
             reported[name] = amount_text(data[:4])
             if p2 > 1:
                 years.append(data[4:].hex())
-        if not reported:
-            raise NotPossible(Phrase("no amount is stated: write account:, self_paid:, pool: or year:"))
         if years:
             reported["year"] = " ".join(dict.fromkeys(years))  # both totals have one
         return Outcome(reported=reported)

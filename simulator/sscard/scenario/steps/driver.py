@@ -19,6 +19,7 @@ from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.expressions import Number
+from sscard.scenario.service_faults import ProcessKilled
 from sscard.scenario.step import Mismatch, Outcome, Step, Texts, View, without_power
 from sscard.scenario.steps.medical import MORNING, By, Time, Yuan
 from sscard.standard.apdu import SW
@@ -61,7 +62,8 @@ class DriverStep(Step):
     return code, 0 for success, ``error`` its text (by default, that of -51
     names the tries left). ``out`` is pOutInfo. ``*`` in ``error`` and ``out``
     is any text up to the next bar. ``host: fails``: the HSM gives no answer for
-    a step, and the program ends; then there is no ``code``.
+    a step, and the program ends; then there is no ``code``. ``sw: none``: the
+    program is killed (fault ``killed``); then nothing is returned.
     """
 
     inserts: ClassVar[bool] = False
@@ -85,6 +87,14 @@ class DriverStep(Step):
             if self.host == "answers" and bench.hsm.happened == faults:
                 raise
             return Outcome(reported={"host": "fails", "error": "", "out": "", **_at_pad(bench)})
+        except ProcessKilled:
+            station.rebuild()
+            raise
+
+    @property
+    def succeeds(self) -> bool:
+        """Whether the function is expected to return 0."""
+        return not self.code and self.host == "answers" and self.sw is not None
 
     def called(self, bench: Bench) -> Outcome:
         """The outcome of the driver calls."""
@@ -99,6 +109,8 @@ class DriverStep(Step):
         return Phrase("{verb} {by} (wrong pKey of step {step})", verb=self.verb, by=how.by, step=how.wrong_step)
 
     def answers(self) -> dict[str, str]:
+        if self.sw is None:
+            return {}
         answers = {} if self.host == "fails" else {"code": str(self.code)}
         answers["host"] = self.host
         return answers if self.prompts is None else answers | {"prompts": " ".join(self.prompts)}
@@ -108,7 +120,7 @@ class DriverStep(Step):
         error = self.error
         if error is None and self.code == Code.PIN_WRONG:
             _, error = error_of(WrongPin("", SW.TRIES_LEFT + after.tries))
-        if outcome.failure:
+        if outcome.failure or outcome.sw is None:
             return found
         entered = outcome.reported["entries"]
         if entered != str(len(self.entries)):
@@ -117,7 +129,7 @@ class DriverStep(Step):
             text = outcome.reported[what]
             if pattern is not None and not _fits(pattern, text):
                 quoted = json.dumps(text, ensure_ascii=False)
-                found.append(Mismatch(what, pattern, text or Phrase("nothing"), write=quoted))
+                found.append(Mismatch(what, pattern, text or Phrase("no data"), write=quoted))
         return found
 
     def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
@@ -235,7 +247,7 @@ class DriverReadBasic(DriverStep):
         return Outcome(reported=outcome.reported | {"holder": "issued" if right else "other"})
 
     def answers(self) -> dict[str, str]:
-        return super().answers() | ({} if self.code or self.host == "fails" else {"holder": "issued"})
+        return super().answers() | ({"holder": "issued"} if self.succeeds else {})
 
 
 class ReadFiles(Operated):
@@ -349,7 +361,7 @@ class DriverPurchase(DriverStep):
         return Outcome(reported=outcome.reported | {"tac": tac})
 
     def answers(self) -> dict[str, str]:
-        return super().answers() | ({} if self.code or self.host == "fails" else {"tac": "right"})
+        return super().answers() | ({"tac": "right"} if self.succeeds else {})
 
 
 class DriverPurchaseRecords(DriverStep):

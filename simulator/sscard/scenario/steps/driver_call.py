@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -12,6 +11,7 @@ from sscard.document import Model
 from sscard.driver.api import FUNCTIONS, DriverOptions
 from sscard.driver.errors import ErrorTable
 from sscard.errors import InputError, InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import find_place
 from sscard.scenario.context import Bench, NotPossible
@@ -22,11 +22,14 @@ from sscard.scenario.steps.driver import WRONG, DriverStep, card_info, reported,
 
 def _function(name: str) -> str:
     if name not in FUNCTIONS:
-        raise InvalidValue(Phrase("no function {function!r}", function=name), suggestion(name, FUNCTIONS))
+        raise InvalidValue(Phrase("no function {function!r}", function=hidden(name)), suggestion(name, FUNCTIONS))
     return name
 
 
 FunctionName = Annotated[str, AfterValidator(_function)]
+DEFAULTS: Final = {"iType": "3", "iAuthType": "1"}
+WORDS: Final = {"pCardInfo": ("own", "other"), "pKey": (WRONG,)}
+"""The parameters that the bench knows, and the words for their values."""
 
 
 class Call(Model):
@@ -47,11 +50,17 @@ class Call(Model):
         for name, value in self.parameters.items():
             if name not in known:
                 raise InvalidValue(
-                    Phrase("{function} has no parameter {name!r}", function=self.call, name=name),
+                    Phrase("{function} has no parameter {name!r}", function=self.call, name=hidden(name)),
                     suggestion(name, known),
                 )
             if row.parameters.get(name) is int and not re.fullmatch("-?[0-9]{1,9}", value):
                 raise InvalidValue(Phrase("{name} is a number", name=name), Phrase("write it in digits"))
+        for name in row.parameters:
+            if name not in (*self.parameters, *DEFAULTS, *WORDS):
+                raise InvalidValue(
+                    Phrase("{function} needs the parameter {name}", function=self.call, name=name),
+                    Phrase("write it under parameters:"),
+                )
         return self
 
 
@@ -65,8 +74,9 @@ class Driver(DriverStep):
         asked, row = self.driver, FUNCTIONS[self.driver.call]
         given: list[int | str] = []
         for name, kind in row.parameters.items():
-            value = asked.parameters.get(name)
-            text = _default(bench, asked, name) if value is None or value in (WRONG, "own", "other") else value
+            text = asked.parameters.get(name, DEFAULTS.get(name))
+            if text is None or text in WORDS.get(name, ()):
+                text = _known(bench, asked, name)
             given.append(int(text) if kind is int else text)
         given += [asked.parameters[pin] for pin in row.pins if pin in asked.parameters]
         code, out = bench.station.call(asked.call, given)
@@ -82,20 +92,15 @@ class Driver(DriverStep):
         return (lasting | {"blocked"} if tries == 0 else lasting - {"blocked"}) | {"challenge"}
 
 
-def _default(bench: Bench, asked: Call, name: str) -> str:
-    """The value of a parameter that is left out or written as a word."""
+def _known(bench: Bench, asked: Call, name: str) -> str:
+    """The pCardInfo or pKey that is left out or written as a word."""
     word = asked.parameters.get(name, "")
     if name == "pCardInfo":
         return card_info(bench, word or "own")
-    if name == "pKey":
-        if not bench.station.asked:
-            raise NotPossible(Phrase("no step waits for a pKey: add a step `driver:` with the step before this one"))
-        key = bench.station.host_answer(asked.call)
-        return spoiled(asked.call, key) if word == WRONG else key
-    defaults: Mapping[str, str] = {"iType": "3", "iAuthType": "1"}
-    if name not in defaults:
-        raise NotPossible(Phrase("{function} needs the parameter {name}", function=asked.call, name=name))
-    return defaults[name]
+    if not bench.station.asked:
+        raise NotPossible(Phrase("no step waits for a pKey: add a step `driver:` with the step before this one"))
+    key = bench.station.host_answer(asked.call)
+    return spoiled(asked.call, key) if word == WRONG else key
 
 
 def _place(name: str) -> str:

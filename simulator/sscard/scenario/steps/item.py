@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Final
 from pydantic import AfterValidator
 
 from sscard.errors import InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.step import Nothing, Outcome
@@ -29,7 +30,9 @@ class Consult(ServiceStep):
 
 def _label(label: str) -> str:
     if label not in _labels():
-        raise InvalidValue(Phrase("the item has no field {label!r}", label=label), suggestion(label, _labels(), LABELS))
+        raise InvalidValue(
+            Phrase("the item has no field {label!r}", label=hidden(label)), suggestion(label, _labels(), LABELS)
+        )
     return label
 
 
@@ -56,7 +59,7 @@ class ReadItem(ServiceStep):
 
 
 def _labelled(page: Any, label: str) -> list[str]:
-    """The texts under a label, wherever it stands on the page."""
+    """The texts under a label, at any depth of the page."""
     if isinstance(page, list):
         return [text for part in page for text in _labelled(part, label)]
     if not isinstance(page, dict):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, mod
 from sscard.chip.memory import NEVER, Memory, Moment
 from sscard.document import Model
 from sscard.errors import InvalidValue, PhrasedError, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.execution import perform, view_at
@@ -22,7 +23,7 @@ from sscard.standard.apdu import SW
 from sscard.terminal.errors import ApduError
 
 EVERY = "every"
-_REFUSED = ("within", "capture", "fault", "cut_power", "fail_memory", "mend_memory")
+REFUSED = ("within", "capture", "fault", "cut_power", "fail_memory", "mend_memory")
 """What a repeated step cannot have: a repetition is not timed, keeps no values and has no other fault."""
 PIN = "PIN"
 OWN_PINS = ("certificate-user", "certificate-administrator")
@@ -32,7 +33,7 @@ OWN_PINS = ("certificate-user", "certificate-administrator")
 def _step(content: Any, info: ValidationInfo) -> Step:
     """A step within a step."""
     fields = content if isinstance(content, dict) else {}
-    for word in _REFUSED:
+    for word in REFUSED:
         if word in fields:
             raise InvalidValue(
                 Phrase("{word} is not possible in a step of point: every", word=word),
@@ -42,7 +43,9 @@ def _step(content: Any, info: ValidationInfo) -> Step:
     if len(verbs) == 1:
         return REPEATABLE_VERBS[verbs[0]].model_validate(content, context=info.context)
     if unknown := [key for key in fields if key not in (*Step.model_fields, *verbs)]:
-        raise InvalidValue(Phrase("unknown verb {verb!r}", verb=unknown[0]), suggestion(unknown[0], REPEATABLE_VERBS))
+        raise InvalidValue(
+            Phrase("unknown verb {verb!r}", verb=hidden(unknown[0])), suggestion(unknown[0], REPEATABLE_VERBS)
+        )
     raise InvalidValue(
         Phrase("a step is a verb, a colon and its value"), Phrase("write one verb in each step, as `- insert:`")
     )
@@ -59,7 +62,7 @@ def _point(text: object) -> object:
 def _counter(name: str) -> str:
     known = (PIN, *OWN_PINS, *authenticated_keys())
     if name not in known:
-        raise InvalidValue(Phrase("unknown key {name!r}", name=name), suggestion(name, known))
+        raise InvalidValue(Phrase("unknown key {name!r}", name=hidden(name)), suggestion(name, known))
     return name
 
 
@@ -69,6 +72,10 @@ WritePoint = Annotated[int | str, BeforeValidator(_point)]
 """The number of a write point from now, or ``every``."""
 Counter = Annotated[str, AfterValidator(_counter)]
 """PIN, certificate-user, certificate-administrator, or the name of a key."""
+
+
+StepAt = tuple[tuple[str | int, ...], Step]
+"""A step of a sweep, and where it is in ``cut_power``."""
 
 
 class Cut(Model):
@@ -107,6 +114,14 @@ class Cut(Model):
                 Phrase("steps belong to point: every"), Phrase("write the step with sw: none after this one")
             )
         return self
+
+    def inner(self) -> Iterator[StepAt]:
+        """The steps of a sweep."""
+        parts: dict[tuple[str, ...], list[Step] | None] = {("first",): self.first, ("steps",): self.steps}
+        parts |= {("after", name): steps for name, steps in (self.after or {}).items()}
+        for path, steps in parts.items():
+            for place, step in enumerate(steps or ()):
+                yield (*path, place), step
 
 
 @dataclass

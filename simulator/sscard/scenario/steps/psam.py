@@ -14,6 +14,7 @@ from sscard.driver.errors import DriverError
 from sscard.driver.fields import FileFields
 from sscard.driver.files import BY_KEY, BY_PIN, Access, file_at, prepare, read_access, read_file, write_file
 from sscard.errors import InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.psam import Level
 from sscard.psam.keys import CARD_KEYS, PURCHASE_KEY
@@ -39,7 +40,7 @@ def _key_names(names: tuple[str, ...]) -> tuple[str, ...]:
     known = [*CARD_KEYS, PURCHASE_KEY]
     for name in names:
         if name not in known:
-            raise InvalidValue(Phrase("a PSAM holds no key {name!r}", name=name), suggestion(name, known))
+            raise InvalidValue(Phrase("a PSAM holds no key {name!r}", name=hidden(name)), suggestion(name, known))
     return names
 
 
@@ -254,7 +255,7 @@ class ReadFile(RightsStep):
         fits = [one in (ANY, other) for one, other in zip(expected, held, strict=False)]
         if len(expected) != len(held) or not all(fits):
             write = json.dumps(held, ensure_ascii=False)
-            found.append(Mismatch("values", "|".join(expected), "|".join(held) or Phrase("nothing"), write=write))
+            found.append(Mismatch("values", "|".join(expected), "|".join(held) or Phrase("no data"), write=write))
         return found
 
 

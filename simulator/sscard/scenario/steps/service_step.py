@@ -8,12 +8,11 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, model_validator
 
-from sscard.chip.memory import PowerLost
 from sscard.hsm import HsmError
 from sscard.i18n.language import CHINESE, speaking
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.context import Bench
-from sscard.scenario.service_faults import ProcessKilled
+from sscard.scenario.execution import answered
 from sscard.scenario.step import Mismatch, Outcome, Step, Texts, View
 from sscard.service import (
     Acceptance,
@@ -33,9 +32,6 @@ from sscard.service import (
 )
 from sscard.service.workdays import day_in_china
 from sscard.standard.apdu import SW
-from sscard.terminal.errors import ApduError
-from sscard.transport import CardMute, CardRemoved
-from sscard.transport.connection import ShortAnswer
 
 Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice
 ServiceError = Literal["none", "wrong-stage", "overtaken", "journal", "hsm"]
@@ -88,14 +84,7 @@ class ServiceStep(Step):
         number = bench.case.number if bench.case else ""
         error, faults = "none", bench.hsm.happened
         try:
-            outcome = self.serve(bench)
-        except ProcessKilled:
-            bench.restart_service()
-            outcome = Outcome(None)
-        except (PowerLost, CardRemoved, CardMute, ShortAnswer):
-            outcome = Outcome(None)
-        except ApduError as refused:
-            outcome = Outcome(refused.sw, refused.data)
+            outcome = answered(self.serve, bench)
         except tuple(ERRORS) as problem:
             if isinstance(problem, HsmError) and self.error != "hsm" and bench.hsm.happened == faults:
                 raise
@@ -128,7 +117,7 @@ class ServiceStep(Step):
             found.append(Mismatch("error", "none", error, write=error))
         unsaid = [words for words in self.says if words not in outcome.notice]
         return found + [
-            Mismatch("says", words, outcome.notice or Phrase("nothing")) for words in unsaid if not outcome.failure
+            Mismatch("says", words, outcome.notice or Phrase("no notice")) for words in unsaid if not outcome.failure
         ]
 
 

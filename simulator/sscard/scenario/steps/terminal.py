@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, ClassVar, Final, Literal
 
@@ -66,9 +67,7 @@ class Rules(Model):
             self.bodies,
             None if self.categories is None else frozenset(self.categories),
         )
-        if self.versions is None:
-            return rules
-        return TerminalRules(rules.blacklist, rules.bodies, rules.categories, frozenset(self.versions))
+        return rules if self.versions is None else replace(rules, versions=frozenset(self.versions))
 
 
 class PreProcess(Step):

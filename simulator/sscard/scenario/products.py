@@ -1,0 +1,84 @@
+"""The card products of a scenario: the personalities that its file names, with its choices, state and needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from sscard.card import Personality
+from sscard.document import Document, Report
+from sscard.errors import InputError
+from sscard.i18n.phrase import Phrase
+from sscard.issuer import preset
+from sscard.issuer.issue import DEFAULT
+from sscard.scenario.cards import CardData, ReadImage, check_state, image_at, own_personalities, product_of
+from sscard.scenario.expressions import Names
+from sscard.scenario.needs import Needs, read_needs
+
+
+class Product(NamedTuple):
+    """A card product that has what the scenario relies on: its numbers, the section ``card:`` for it, and the needs."""
+
+    personality: Personality
+    names: Names
+    card: CardData
+    needs: Needs
+
+
+class Found(NamedTuple):
+    """The products of a scenario: its own, and the one that is given or why no card of it can be the scenario's."""
+
+    own: list[Product]
+    forced: Product | None = None
+    misfit: InputError | None = None
+
+
+@dataclass(slots=True)
+class Products:
+    """The products of a file, whose rows share those of equal sections; ``forced`` is a personality that is given."""
+
+    folder: Path
+    forced: Personality | None
+    image: ReadImage = field(default_factory=lambda: cache(image_at))
+    known: dict[str, Found] = field(default_factory=dict)
+
+    def of(self, section: Document, needs: Document, report: Report | None) -> Found:
+        """The products of the sections ``card:`` and ``needs:``; ``InputError`` if a card of the file is wrong."""
+        key = repr((section.content, needs.content))
+        if key not in self.known:
+            self.known[key] = self._found(section, needs, report)
+        return self.known[key]
+
+    def _found(self, section: Document, needs: Document, report: Report | None) -> Found:
+        names = Names(preset(DEFAULT))
+        card = section.as_model(CardData, names, report).beside(self.folder)
+
+        def product(base: Personality) -> Product:
+            return self._product(section, needs, card, base, computes=names.used)
+
+        own = [product(base) for base in own_personalities(section, card, self.folder, self.image)]
+        if self.forced is None:
+            return Found(own)
+        try:
+            return Found(own, product(self.forced))
+        except InputError as error:
+            return Found(own, misfit=error)
+
+    def _product(
+        self, section: Document, needs: Document, card: CardData, base: Personality, *, computes: bool
+    ) -> Product:
+        """The card of a scenario on a personality; ``InputError`` if no such card is the one that the file asks for."""
+        personality = product_of(section, card, base, self.image)
+        names = Names(personality)
+        if computes:
+            card = section.as_model(CardData, names).beside(self.folder)
+        check_state(section, card, personality, self.image)
+        needed = read_needs(needs)
+        if unmet := needed.unmet(personality, card.interface):
+            raise needs.error((), unmet, _OTHER_CARD)
+        return Product(personality, names, card, needed)
+
+
+_OTHER_CARD: Final = Phrase("change needs:, the personalities of the card, or --personality")
