@@ -101,9 +101,12 @@ def documents() -> list[Document]:
 
 
 class Reader:
-    """Types what a document says, in a folder of its own; ``replaced`` has the names that differ here."""
+    """Types what a document says, in a folder of its own; ``replaced`` has the names that differ here.
 
-    def __init__(self, folder: Path, replaced: Mapping[str, str], patience: float = PATIENCE) -> None:
+    A block may run the whole suite, a hundred times the work of what others wait for: its ``patience`` is longer.
+    """
+
+    def __init__(self, folder: Path, replaced: Mapping[str, str], patience: float = 10 * PATIENCE) -> None:
         self._folder = folder
         self._replaced = replaced
         self._patience = patience
