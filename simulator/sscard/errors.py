@@ -115,6 +115,13 @@ class HsmUnavailable(HsmError):
         return _with_remedy(self.said, self.remedy)
 
 
+class HolderBaseUnavailable(PhrasedError):
+    """The holder base gives no answer; the text is the reason. Exit code 3."""
+
+    def __str__(self) -> str:
+        return _with_remedy(self.said, Phrase("start its service, or wait until no other process holds its file"))
+
+
 def said_by(error: BaseException) -> Sayable:
     """The message of an error, as a phrase if it has one, otherwise its text."""
     said: Sayable = getattr(error, "said", "") or str(error)

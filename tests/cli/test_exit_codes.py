@@ -34,6 +34,7 @@ from sscard.hsm import SoftHsm
 from sscard.hsm.server import HsmServer, service_token
 from sscard.issuer import builtin_keys, make_order, personalise, preset
 from sscard.issuer.cardfile import open_card, save_card
+from sscard.issuer.holderbasefile import SqliteHolderBase
 from sscard.issuer.psam import issue_psam
 from sscard.issuer.psamfile import save_psam
 from sscard.scenario.library import builtin_folder
@@ -88,7 +89,7 @@ def on_a_card(rest: str, stdin: str = "") -> list[tuple[Any, ...]]:
     ]
 
 
-REPORTS = ("doctor", "scenario check")
+REPORTS = ("doctor", "policy check", "scenario check")
 """Commands whose output is what is wrong."""
 ROWS = [
     *of(
@@ -184,6 +185,9 @@ ROWS = [
         (f"-o {{folder}}/new.db --name {LONG_NAME}", 2, "up to 25 Chinese characters or 35 letters"),
         ("-o {folder}/new.db --name 😀", 2, "all of them in GBK"),
         ("-o {folder}/new.db --certificates", 0, "sscard show"),
+        ("-o {folder}/new.db --holder-base {folder}/new-base.db --standing not-enabled", 0, "sscard show"),
+        ("-o {folder}/new.db --holder-base {folder}/not.db", 2, "not a holder base"),
+        ("-o {folder}/new.db --standing lost", 2, "--standing needs --holder-base"),
         ("-o {folder}/new.db --certificates --personality v2-3des", 2, "for cards of generation 3.0 only"),
         ("-o {folder}/new.db --certificate-pin 2468", 2, "sscard issue --certificates"),
         ("-o {folder}/new.db --certificates --certificate-pin ''", 2, "--certificate-pin: is empty"),
@@ -353,6 +357,14 @@ ROWS = [
         ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("{folder}/good.yaml", 2, "good.yaml:2"),
     ),
+    *of("policy list", ("", 0, "henan"), ("--nonsense", 2, "--nonsense")),
+    *of("policy show", ("henan", 0, "minors: with guardian"), ("hennan", 2, "no policy 'hennan'")),
+    *of(
+        "policy check",
+        ("{folder}/policy.yaml", 0, "policy.yaml: no errors"),
+        ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("{folder}/good.yaml", 2, "good.yaml:1:1: unknown field 'name'"),
+    ),
     *of(
         "case open",
         (f"{{card}} --old {PIN} {OPEN}", 0, "completed"),
@@ -360,10 +372,13 @@ ROWS = [
         (f"{{card}} --old {PIN} {OPEN.replace('window', 'windw')}", 2, "did you mean 'window'?"),
         (f"{{card}} --old {PIN} {OPEN} --channel window", 2, "--channel: given 2 times"),
         (f"{{card}} --old {PIN} {OPEN} --policy nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        (f"{{card}} --old {PIN} {OPEN} --policy hennan", 2, "did you mean 'henan'?"),
+        (f"{{card}} --old {PIN} {OPEN} --policy henan", 0, "completed"),
         (f"{{card}} --old {PIN} {OPEN.replace('{folder}/journal.db', 'mysql://x')}", 2, "not the URL of a journal"),
         (f"{{card}} --old {PIN} {OPEN} --application nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
-        *(row for row in on_a_card(f"--old {PIN} {OPEN}") if "no card" not in row[2]),
-        (f"pcsc --old {PIN} {OPEN}", 1, "the card cannot be read: no card in reader", "empty reader"),
+        (f"{{card}} --new {NEW} {CASE}", 2, "option --reason is missing"),
+        (f"{OPEN}", 2, "argument CARD is missing"),
+        *on_a_card(f"--old {PIN} {OPEN}"),
     ),
     *of(
         "case resume",
@@ -394,6 +409,33 @@ ROWS = [
         ("--keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("--keys {folder}/keys.yaml --module nothing.so", 2, "--module excludes --keys"),
         ("--port {busy} --token-file {token}", 2, "{busy}"),
+        ("--holder-base nowhere.db --token-file {token}", 2, "nowhere.db: no such holder base"),
+    ),
+    *of(
+        "holder-base set",
+        ("{base} {card} lost", 0, ": lost"),
+        ("{folder}/new-base.db A00000003 not-enabled --last A00000011", 0, "A00000003-A00000011: not enabled"),
+        ("{base} A00000011 lost --last A00000003", 2, "--last is before CARD"),
+        ("{base} A00000012 lost", 2, "neither a card number nor a card file"),
+        ("{base} {card} stolen", 2, "STANDING"),
+        ("{card} {card} lost", 2, "not a holder base"),
+        ("{folder}/no/base.db A00000003 lost", 0, "A00000003: lost"),
+        ("{folder} A00000003 lost", 2, "not a holder base"),
+    ),
+    *of(
+        "holder-base show",
+        ("{base} {card}", 0, ": in use"),
+        ("{base} {folder}/not.db", 2, "is not a card file"),
+        ("nowhere.db {card}", 2, "nowhere.db: no such holder base"),
+        ("{nobody} {card} --hsm-token {token}", 3, "start its service"),
+        ("shelf:1 {card}", 2, "unknown kind of holder base 'shelf'"),
+    ),
+    *of("holder-base list", ("{base}", 0), ("nowhere.db", 2, "nowhere.db: no such holder base")),
+    *of(
+        "holder-base import",
+        ("{base} {folder}/list.yaml", 0, "1 entry added"),
+        ("{base} {folder}/good.yaml", 2, "cards"),
+        ("{base} nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
     ),
     *of(
         "hsm load",
@@ -549,12 +591,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bad.yaml": BAD,
         "differs.yaml": DIFFERS,
         "typo.yaml": GOOD.replace("verify_pin", "verify_pn"),
+        "policy.yaml": "based_on: henan\n",
         "script": "0084000008\n",
         "wrong": "CMD 00 84 00 00 08 (6A 82)\n",
         "holder": "00B2012C12\n",
+        "list.yaml": "cards: [{first: A00000003, standing: lost}]\n",
         "keys.yaml": re.sub('"[0-9A-F]{16,32}"', lambda root: root[0][::-1], keys),
     }.items():
         (folder / name).write_text(text, encoding="utf-8")
+    SqliteHolderBase(folder / "base.db", create=True)
     (folder / "empty").mkdir()
     service_token(folder / "other_token")
     return folder
@@ -576,6 +621,7 @@ def places(tmp_path: Path, files: Path, hsm: tuple[str, Path]) -> Iterator[dict[
             "card": tmp_path / "card.db",
             "other": tmp_path / "other.db",
             "psam": tmp_path / "psam.db",
+            "base": tmp_path / "base.db",
             "token": token,
             "other_token": tmp_path / "other_token",
             "hsm": url,

@@ -17,6 +17,7 @@ from sscard.cli.app import app
 from sscard.i18n.language import speaking
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import save_card
+from sscard.issuer.holderbasefile import SqliteHolderBase
 from sscard.issuer.psam import issue_psam
 from sscard.issuer.psamfile import save_psam
 
@@ -33,6 +34,10 @@ SCHEMAS = {
     "issue": ("-o new.db", "sscard.issue/1"),
     "psam issue": ("-o new.db", "sscard.psam-issue/1"),
     "psam show": ("psam.db", "sscard.psam-show/1"),
+    "holder-base set": ("base.db card.db lost", "sscard.holder-base/1"),
+    "holder-base show": ("base.db card.db", "sscard.holder-base/1"),
+    "holder-base list": ("base.db", "sscard.holder-base-list/1"),
+    "holder-base import": ("base.db list.yaml", "sscard.holder-base-import/1"),
     "apdu": (f"card.db 0084000008 0020000003{PIN}", "sscard.conversation/1"),
     "verify-pin": (f"card.db --pin {PIN}", "sscard.pin/1"),
     "change-pin": (f"card.db --old {PIN} --new {NEW}", "sscard.pin/1"),
@@ -46,6 +51,9 @@ SCHEMAS = {
     "commands": ("", "sscard.commands/1"),
     "item": ("", "sscard.item/1"),
     "doctor": ("", "sscard.doctor/1"),
+    "policy list": ("", "sscard.policies/1"),
+    "policy show": ("henan", "sscard.policy/1"),
+    "policy check": ("policy.yaml", "sscard.policy-check/1"),
     "personality list": ("", "sscard.personalities/1"),
     "personality show": ("v3-sm4", "sscard.personality/1"),
     "personality check": ("v3-sm4", "sscard.personality-check/1"),
@@ -117,12 +125,15 @@ def test_json_has_a_schema_name(
     for name in ("card.db", "other.db"):
         save_card(kit.card_of("v3-sm4", PIN), name)
     save_psam(issue_psam(builtin_keys()), "psam.db")
+    SqliteHolderBase(Path("base.db"), create=True)
+    Path("list.yaml").write_text("cards: [{first: A00000003, standing: lost}]\n")
     Path("script").write_text("0084000008\n")
+    Path("policy.yaml").write_text("based_on: henan\n")
     Path("one.yaml").write_text(f"name: n\nproves: p\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n")
     arguments, schema = SCHEMAS[command]
     number = ""
     if CASE in arguments and command != "case open":
-        number = json.loads(sscard("case", "open", *shlex.split(OPEN), "--name", "张三", "--json")[1] or "{}")["number"]
+        number = json.loads(sscard("case", "open", "card.db", *shlex.split(OPEN), "--old", PIN, "--json")[1])["number"]
     words = shlex.split(arguments.format(number=number))
     monkeypatch.setenv("LANGUAGE", "en")
     with speaking("en"):  # --lang changes both

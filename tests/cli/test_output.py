@@ -174,7 +174,7 @@ def test_no_file_that_a_command_line_names_is_an_output(
         "image export card.db -o card.db-wal --force",
         "image export card.db -o link-journal --force",
         "run good.yaml --trace card.db-shm",
-        "case open card.db --journal card.db-wal --new 654321",
+        "case open card.db --reason forgotten --journal card.db-wal --new 654321",
     ],
 )
 def test_an_output_is_never_what_belongs_to_a_card_file(sscard: CommandLine, folder: Path, arguments: str) -> None:

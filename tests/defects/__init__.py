@@ -9,13 +9,14 @@
 ``terminal``    defects of terminal, driver and HSM
 ``driver``      defects of the driver's calls and of the PSAM
 ``acceptance``  defects of the service: who and what is accepted
+``persons``     defects of the service: documents and papers of persons, proofs of identity
 ``operation``   defects of the service: the operation on the card, the end of a case
 ``witnesses``   a direct check for each defect that it changes something
 
 ``make defects`` prints which scenarios notice which defect.
 """
 
-from defects import acceptance, chip, driver, files, keys, medical, operation, pins, terminal
+from defects import acceptance, chip, driver, files, keys, medical, operation, persons, pins, terminal
 from defects.catalogue import Defect
 
 __all__ = ["DEFECTS", "Defect"]
@@ -29,6 +30,7 @@ DEFECTS: tuple[Defect, ...] = (
     *terminal.DEFECTS,
     *driver.DEFECTS,
     *acceptance.DEFECTS,
+    *persons.DEFECTS,
     *operation.DEFECTS,
 )
 """The catalogue, in the order of the parts of the chain."""

@@ -6,7 +6,9 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from defects.catalogue import Catalogue, Patch
+from defects.catalogue import Catalogue, Patch, Plant
+from sscard.errors import HolderBaseUnavailable
+from sscard.issuer.standing import Standing
 from sscard.service import (
     Application,
     Case,
@@ -19,9 +21,9 @@ from sscard.service import (
 )
 from sscard.service.channels import CHANNEL_RULES
 from sscard.service.conditions import Check, Rules
+from sscard.service.identity import SeenCard
 from sscard.service.notices import Ground
-from sscard.service.policy import Policy
-from sscard.service.words import ApplicantKind, Document, Standing
+from sscard.service.words import ApplicantKind, Document
 from sscard.service.workdays import Due
 
 catalogue = Catalogue("service")
@@ -50,13 +52,30 @@ def expired_id_is_accepted(patch: Patch) -> None:
     _replace_check(patch, conditions._valid_id, _no_ground)
 
 
-@catalogue.add("open-choices.md §3.5: a card that was reported as lost is refused", "card-standing")
-def lost_card_is_accepted(patch: Patch) -> None:
-    def standing_of(policy: Policy, number: str) -> Standing:
-        found: Standing = original(policy, number)
-        return Standing.IN_USE if found is Standing.LOST else found
+def _accepted_with(standing: Standing) -> Plant:
+    def plant(patch: Patch) -> None:
+        old = conditions._card_in_use
+        _replace_check(patch, old, lambda rules, case: None if rules.standing is standing else old(rules, case))
 
-    original = patch.attribute(Policy, "standing_of", standing_of)
+    plant.__name__ = f"{standing.name.lower()}_in_the_holder_base_is_accepted"
+    return plant
+
+
+for _standing in conditions.OUT_OF_USE:
+    catalogue.add(f"open-choices.md §3.5: a card that is {_standing.english} is refused", "card-standing")(
+        _accepted_with(_standing)
+    )
+
+
+@catalogue.add("open-choices.md §3.5: no case is accepted without an answer of the holder base", "base-down-acceptance")
+def no_answer_of_the_holder_base_is_taken_for_in_use(patch: Patch) -> None:
+    def rules_for(service: PinService, card: SeenCard | None) -> Rules:
+        try:
+            return original(service, card)  # type: ignore[no-any-return]
+        except HolderBaseUnavailable:
+            return original(service, None)  # type: ignore[no-any-return]
+
+    original = patch.attribute(PinService, "_rules_for", rules_for)
 
 
 @catalogue.add("item.yaml, acceptance: the social security card is valid on the day of the application", "expired-card")
@@ -124,7 +143,7 @@ def refusal_states_the_first_ground_only(patch: Patch) -> None:
 @catalogue.add("item.yaml: missing papers are named once, all of them (一次性告知)", "papers-missing")
 def supplement_notice_names_the_first_paper_only(patch: Patch) -> None:
     original = conditions.missing_papers
-    patch.function(original, lambda item, case: original(item, case)[:1])
+    patch.function(original, lambda rules, case: original(rules, case)[:1])
 
 
 @catalogue.add("item.yaml: a case has one supplement notice", "brought-nothing or papers-missing")

@@ -25,6 +25,22 @@ from sscard.terminal.flow import Flow
 catalogue = Catalogue("service")
 
 
+@catalogue.add("open-choices.md §3.5: a card that is lost after acceptance is not operated", "reported-lost")
+def holder_base_is_not_asked_before_the_operation(patch: Patch) -> None:
+    def stopped(service: PinService, case: Case) -> Any:
+        return original(service, case) if case.in_doubt else None
+
+    original = patch.attribute(PinService, "_stopped", stopped)
+
+
+@catalogue.add("open-choices.md §3.5: nor is it operated again when its case is resumed", "in-doubt-standing")
+def holder_base_is_not_asked_before_a_resume(patch: Patch) -> None:
+    def stopped(service: PinService, case: Case) -> Any:
+        return None if case.in_doubt else original(service, case)
+
+    original = patch.attribute(PinService, "_stopped", stopped)
+
+
 @catalogue.add("the case: only its own card is operated", "another-card or swapped")
 def another_card_is_operated(patch: Patch) -> None:
     patch.attribute(pipeline, "_is_card_of", lambda case, _session: case.card is not None)

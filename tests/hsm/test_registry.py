@@ -378,7 +378,7 @@ def test_an_hsm_that_cannot_be_asked_ends_with_3_and_the_command_that_helps(
     assert (code, err) == (3, f"sscard: the HSM at {server.url} does not accept the token\n  {RIGHT_TOKEN}\n")
     assert on_cards.is_untouched(card)
     if command == CASE:
-        assert on_cards("case list --journal {journal} --json", card)[1].endswith('"cases": []\n}\n')
+        assert "there is no journal" in on_cards("case list --journal {journal} --json", card)[2]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

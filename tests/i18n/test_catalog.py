@@ -35,8 +35,10 @@ from sscard.i18n.language import (
     speaking,
 )
 from sscard.i18n.phrase import Phrase, Words
+from sscard.i18n.word import Word
 from sscard.issuer.cardfile import save_card
 from sscard.issuer.holder import _FAMILY, _GIVEN
+from sscard.issuer.standing import Standing
 from sscard.proof.fuzz import PROGRAM
 from sscard.scenario.context import NotPossible
 from sscard.scenario.library import builtin_folder
@@ -54,7 +56,7 @@ from sscard.service.notices import (
     ResultNotice,
     SupplementNotice,
 )
-from sscard.service.words import ApplicantKind, Document, Presence, Standing, Word
+from sscard.service.words import ApplicantKind, Document, Presence
 from sscard.service.workdays import CHINA, Due
 from sscard.standard.apdu import SW
 from sscard.standard.encoding import InvalidPin
@@ -194,6 +196,7 @@ DATA = {
     "psam": "as the card",
     "service/item.py": "the item's labels are the page's own",
     "service/words.py": "words stand in both languages, as the item has them",
+    "issuer/standing.py": "words in both languages",
     "service/case.py": "the same: stages and acts",
     "service/journal/schema.py": "tables of the database",
     "driver/errors.py": "the driver's descriptions are fixed by its sheet",

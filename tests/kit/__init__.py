@@ -5,6 +5,7 @@
 ``counter``          a driver with card, reader, PIN pad, PSAM and card-holder base
 ``native``           the C library of the driver: compiler, programs, servers
 ``citizens``         citizens with cards at the service, its clock and journal key
+``holderbases``      a holder base that gives no answer, and one behind a service
 ``programs``         sscard in this process and in one of its own
 ``late``             a card file that gets its changes too late
 ``waiting``          waiting for a condition, work in a thread

@@ -14,11 +14,16 @@ from kit.late import commit_late
 from kit.programs import CommandLine
 from sscard.cli.main import main
 from sscard.i18n.language import say
-from sscard.model.invariants import FILE_OPENS, NO_TRY_BACK
+from sscard.issuer.standing import Standing
+from sscard.model.invariants import AS_THE_BASE, FILE_OPENS, NO_TRY_BACK
 from sscard.proof.kills import What, prove_kills
+from sscard.proof.outages import MOST_ATTEMPTS, UnreliableOffice, Weather
 from sscard.proof.replacement import KINDS, Replacement
 from sscard.proof.report import Proof
 from sscard.proof.sessions import CardUnderTest, Session, check_strace, killed_at_call, system_calls
+from sscard.proof.workers import REASONS
+from sscard.service import PinService, Stage
+from sscard.service.conditions import Rules
 
 WRONG, RIGHT = False, True
 
@@ -126,6 +131,53 @@ def test_a_replacement_without_a_sync_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", [What.CASE_SQLITE, What.CASE_POSTGRES])
 def test_killed_case_workers(what: What) -> None:
     check_cases(what, 3)
+
+
+@pytest.mark.slow
+def test_case_workers_killed_during_outages() -> None:
+    check_outages(3)
+
+
+@pytest.mark.campaign
+def test_hundreds_of_case_workers_killed_during_outages() -> None:
+    check_outages(200)
+
+
+def check_outages(count: int) -> None:
+    proof = killed(What.CASE_OUTAGES, count)
+    assert proof.violations == []
+    assert proof.counts["outage_kills"] >= count
+    assert proof.counts["outage_cases"] > count // (MOST_ATTEMPTS + 1)
+    assert proof.counts["journals_verified"] == 1
+
+
+@pytest.fixture
+def unreliable(tmp_path: Path) -> UnreliableOffice:
+    """An office with a fresh card."""
+    office = UnreliableOffice(str(tmp_path / "journal.db"), tmp_path, main, Random(6))
+    office.fresh_card()
+    return office
+
+
+def test_a_service_that_takes_no_answer_for_in_use_is_found(
+    unreliable: UnreliableOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert unreliable.attempt("k", REASONS[0], Weather(base=1.0)) == []
+    monkeypatch.setattr(PinService, "_rules_for", lambda self, _card: Rules(self.item, self.policy, self._today))
+    assert AS_THE_BASE in dict(unreliable.attempt("k", REASONS[0], Weather(base=1.0)))
+
+
+def test_a_service_that_operates_a_card_that_was_lost_is_found(
+    unreliable: UnreliableOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PinService, "_stopped", lambda *_: None)
+    step = unreliable.steps_of(REASONS[0])
+    unreliable.fresh_card()
+    while unreliable.stage_of(f"k{step}") is not Stage.ACCEPTED or unreliable.changed:
+        step -= 4
+        unreliable.fresh_card()
+        assert unreliable.attempt(f"k{step}", REASONS[0], Weather(kill_at=step)) == []
+    assert AS_THE_BASE in dict(unreliable.attempt(f"k{step}", REASONS[0], Weather(standing=Standing.LOST)))
 
 
 @pytest.mark.campaign

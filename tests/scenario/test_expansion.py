@@ -20,7 +20,6 @@ from sscard.scenario.expansion import MOST_STEPS
 from sscard.scenario.faults import ISSUED
 from sscard.scenario.json_table import read_json
 from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE
-from sscard.service.policy import builtin_policy_text
 
 
 def results(path: Path, **given):
@@ -327,7 +326,8 @@ def test_a_fault_that_a_step_injects_is_a_need(write, fault, step):
 
 
 def test_rows_and_personalities_read_policies_and_images_once(write, tmp_path, monkeypatch):
-    from sscard.scenario import cards, reader, service_host
+    from sscard.scenario import cards, reader
+    from sscard.service import policy
 
     counts = dict.fromkeys(("policy", "builtin", "cards"), 0)
 
@@ -338,11 +338,11 @@ def test_rows_and_personalities_read_policies_and_images_once(write, tmp_path, m
 
         return count
 
-    service_host._builtin_policy.cache_clear()
+    policy.preset_fields.cache_clear()
     monkeypatch.setattr(reader, "load_policy", counted("policy", reader.load_policy))
-    monkeypatch.setattr(service_host, "parse_document", counted("builtin", service_host.parse_document))
+    monkeypatch.setattr(policy, "parse_document", counted("builtin", policy.parse_document))
     monkeypatch.setattr(cards.CardData, "model_validate", counted("cards", cards.CardData.model_validate))
-    (tmp_path / "policy.yaml").write_text(builtin_policy_text(), encoding="utf-8")
+    (tmp_path / "policy.yaml").write_text("based_on: page\n", encoding="utf-8")
     rows = f"with: {json.dumps([{'n': 6}] * 5)}\ncard: {{personality: [v3-sm4, v2-3des]}}\n"
     steps = "steps:\n  - tries_left: ${n}\n"
     assert len(read_scenario(write(f"{HEAD}{rows}service: {{policy: policy.yaml}}\n{steps}"))) == 10

@@ -93,7 +93,8 @@ def test_the_name_of_an_applicant_is_escaped_and_json_keeps_it(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     name = "a\x1b[2J\u202e[red]\nb"
     who = ("--name", name, "--id", "410402199001010109")
-    code, output, errors = sscard("case", "open", "--channel", "online", "--handling", "window", *who, "--json")
+    online = ("--channel", "online", "--handling", "window", "--reason", "none")
+    code, output, errors = sscard("case", "open", *online, *who, "--json")
     assert code in (0, 1), errors
     opened = json.loads(output)
     assert opened["applicant"]["name"] == name

@@ -9,7 +9,6 @@ import pytest
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, say, speaking
 from sscard.scenario import read_scenario, run_scenario
-from sscard.service.policy import builtin_policy_text
 
 ONLINE = "- apply: {channel: online, handling: self-service, reason: leaked, card: unread}\n"
 WINDOW = "- apply: {reason: leaked}\n"
@@ -87,9 +86,7 @@ def test_a_journal_that_was_changed_fails_the_reading_of_the_case(run, monkeypat
 
 
 def test_policy_and_place_may_be_files_beside_the_scenario(tmp_path: Path) -> None:
-    (tmp_path / "strict.policy").write_text(
-        builtin_policy_text().replace("minors: refuse", "minors: accept"), encoding="utf-8"
-    )
+    (tmp_path / "strict.policy").write_text("based_on: page\nminors: accept\n", encoding="utf-8")
     (tmp_path / "city.place").write_text(
         "name: city\ninitial_pin: birth date\ninitial_pin_use: must change\n", encoding="utf-8"
     )

@@ -9,13 +9,13 @@ import pytest
 
 from kit.citizens import OPENING, Citizen
 from sscard.i18n.phrase import Phrase
-from sscard.service import Case, Event, MemoryJournal, PinService, Reason, Stage, WrongStage
+from sscard.service import Case, Event, MemoryJournal, PinService, Reason, Stage, WrongStage, load_policy
 from sscard.service.case import received
 from sscard.service.identity import person_of, seen
 
 ALLOWED = {
-    "intake": "pre-review supplement accepted refused",
-    "pre-review": "supplement accepted refused",
+    "intake": "intake pre-review supplement accepted refused",
+    "pre-review": "pre-review supplement accepted refused",
     "supplement": "supplement accepted refused",
     "accepted": "accepted operated failed",
     "operated": "operated completed failed",
@@ -86,6 +86,6 @@ def test_stages_have_the_fields_own_names() -> None:
 
 def case_at(citizen: Citizen, stage: str) -> Case:
     application = citizen.application(Reason.FORGOTTEN)
-    person = person_of(application.applicant, KEY, OPENING.date(), 18)
+    person = person_of(application.applicant, KEY, OPENING.date(), load_policy())
     first = received(application, person, seen(citizen.basic, KEY), OPENING)
     return Case("7", [first, *(Event(OPENING, Stage(step), Phrase()) for step in WAY_TO[stage].split())])

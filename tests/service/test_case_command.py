@@ -5,17 +5,34 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 
 from kit.cards import citizens_card
 from kit.citizens import ID_NUMBER, JOURNAL_KEY, Ticking, make_citizen
 from kit.databases import execute
 from kit.programs import CommandLine
+from sscard.cli.application import application_of, application_options
+from sscard.i18n.language import columns, speaking
 from sscard.issuer.cardfile import load_card, open_card, save_card
-from sscard.service import PinService, Reason
+from sscard.service import (
+    Agent,
+    Applicant,
+    ApplicantKind,
+    Channel,
+    Document,
+    Paper,
+    PinService,
+    Presence,
+    ProofResult,
+    Reason,
+    WhichPin,
+)
+from sscard.service.counter import ApplicationFile
 from sscard.service.journal.database import SqlJournal
 
 OLD, NEW = "739104", "80264153"
@@ -46,6 +63,12 @@ def run(tmp_path: Path, sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.delenv("SSCARD_JOURNAL", raising=False)
     return lambda *arguments: Result(*sscard("case", *arguments))
+
+
+@pytest.fixture
+def no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also on a machine where the tests have a terminal."""
+    monkeypatch.setattr("sscard.terminal.pinpad.CONTROLLING_TERMINAL", Path("/nonexistent/tty"))
 
 
 def issue(path: Path, id_number: str = ID_NUMBER, city: str = "410400") -> Path:
@@ -135,6 +158,179 @@ def test_an_application_comes_from_a_file(run: Run, card: Path, tmp_path: Path) 
     assert (result.code, result.json["channel"], result.json["applicant"]["kind"]) == (0, "self-service", "foreigner")
 
 
+APPLICATION: dict[str, tuple[tuple[str, ...], object]] = {
+    "channel": (("--channel", "online"), Channel.ONLINE),
+    "handling": (("--handling", "window"), Channel.WINDOW),
+    "reason": (("--reason", "locked"), Reason.LOCKED),
+    "papers": (("--paper", "id-card"), (Paper.ID_CARD,)),
+    "key": (("--key", "press"), "press"),
+    "name": (("--name", "张三"), "张三"),
+    "id_number": (("--id", ID_NUMBER), ID_NUMBER),
+    "id_expires": (("--expires", "2030-01-31"), date(2030, 1, 31)),
+    "kind": (("--kind", "foreigner"), ApplicantKind.FOREIGNER),
+    "lives_in_province": (("--lives-in-province", "no"), False),
+    "works_or_insured_in_province": (("--works-or-insured-in-province", "yes"), True),
+    "presence": (("--presence", "guardian"), Presence.GUARDIAN),
+    "document": (("--document", "household-register"), Document.HOUSEHOLD_REGISTER),
+    "agent_name": (("--agent-name", "王五"), "王五"),
+    "agent_id_number": (("--agent-id", "11010519491231002X"), "11010519491231002X"),
+    "proof": (("--proof", "failed"), ProofResult.FAILED),
+    "which_pin": (("--pin-of", "bank"), WhichPin.BANK),
+}
+FILE = """
+reason: leaked
+key: file
+applicant:
+  name: 李四
+  id_number: 410403199001010023
+  lives_in_province: yes
+  presence: proxy
+  agent: {name: 赵六, id_number: 410403199001010023}
+"""
+
+
+def test_each_field_of_an_application_file_has_its_option() -> None:
+    fields = (ApplicationFile.model_fields.keys() | Applicant.model_fields.keys()) - {"applicant", "agent"}
+    fields |= {f"agent_{field}" for field in Agent.model_fields}
+    options = {each.name for each in application_options(click.pass_context).__click_params__}  # type: ignore[attr-defined]
+    assert options == fields == APPLICATION.keys()
+
+
+@pytest.mark.parametrize("field", APPLICATION)
+def test_an_option_overrides_the_field_of_the_file(tmp_path: Path, field: str) -> None:
+    (words, expected) = APPLICATION[field]
+    file = tmp_path / "application.yaml"
+    file.write_text(FILE, encoding="utf-8")
+    found: list[ApplicationFile] = []
+
+    @click.command
+    @application_options
+    def take(**given: Any) -> None:
+        found.append(application_of(file, given))
+
+    take.main([*words], standalone_mode=False)
+    take.main([], standalone_mode=False)
+    changed, unchanged = (fields_of(each) for each in found)
+    assert changed.pop(field) == expected != unchanged.pop(field)
+    assert changed == unchanged
+
+
+def fields_of(application: ApplicationFile) -> dict[str, Any]:
+    agent = application.applicant.agent
+    assert agent
+    fields = {**dict(application), **dict(application.applicant)}
+    fields |= {f"agent_{field}": value for field, value in dict(agent).items()}
+    return {field: value for field, value in fields.items() if field not in ("applicant", "agent")}
+
+
+@pytest.mark.parametrize(
+    ("words", "problem", "remedy"),
+    [
+        (("--name", "张三"), "the applicant has a name and no ID number", "give the number, --id or id_number"),
+        (("-f", "{folder}/named.yaml"), "the applicant has a name and no ID number", "or leave out the name"),
+        (("--presence", "proxy", "--agent-name", "王五"), "option --agent-id is missing", "name and ID number"),
+        (("--presence", "proxy", "--agent-id", ID_NUMBER), "option --agent-name is missing", "name and ID number"),
+        (
+            ("--agent-name", "王五", "--agent-id", ID_NUMBER),
+            "there is an agent, but the applicant is present in person",
+            "state presence: guardian or proxy",
+        ),
+        (("-f", "{folder}/agent.yaml"), "agent.yaml:2:1: applicant: there is an agent", "leave the agent out"),
+    ],
+)
+def test_persons_that_cannot_be_end_before_a_case_is_opened(
+    run: Run, card: Path, tmp_path: Path, words: tuple[str, ...], problem: str, remedy: str
+) -> None:
+    (tmp_path / "named.yaml").write_text("reason: forgotten\napplicant: {name: 张三}\n", encoding="utf-8")
+    agent = f"{{name: 王五, id_number: {ID_NUMBER}}}"
+    (tmp_path / "agent.yaml").write_text(f"reason: forgotten\napplicant: {{agent: {agent}}}\n", encoding="utf-8")
+    given = [word.format(folder=tmp_path) for word in words]
+    result = run("open", card, "--reason", "forgotten", "--new", NEW, *given)
+    assert (result.code, result.out) == (2, "")
+    assert problem in result.err
+    assert remedy in result.err
+    assert ID_NUMBER not in result.err
+    assert "there is no journal" in run("list").err
+
+
+def test_a_reason_that_the_item_does_not_accept_is_stated(run: Run, card: Path, tmp_path: Path) -> None:
+    file = tmp_path / "application.yaml"
+    file.write_text("reason: leaked\n", encoding="utf-8")
+    for given in ((), ("-f", file)):
+        result = run("open", card, *given, "--reason", "none", "--json")
+        assert (result.code, result.json["stage"], result.json["reason"]) == (1, "refused", None)
+        assert "there is no reason for a change or reset" in result.json["said"][0]
+
+
+def test_the_options_decide_who_may_apply(run: Run, card: Path) -> None:
+    for options, ground in (
+        (("--lives-in-province", "no"), "does not live in this province"),
+        (("--expires", "2020-12-31"), "the identity document has expired"),
+        (("--presence", "proxy"), "not a proxy"),
+    ):
+        result = run("open", card, "--reason", "forgotten", "--new", NEW, *options)
+        assert result.code == 1
+        assert ground in result.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("open {card} --new 246810", 2, "option --reason is missing\n  --reason none is"),
+        ("open --reason forgotten --new 246810", 2, "argument CARD is missing\n  give the card; or --handling"),
+        ("open nowhere.db --reason forgotten --new 246810", 2, "nowhere.db: cannot be"),
+        ("open {card} --reason forgotten", 2, "no terminal to enter it at: New PIN\n  give it in a file: --new-file"),
+        ("open {card} --reason leaked --new 246810", 2, "no terminal to enter it at: Old PIN"),
+        ("open {card} -f {file}", 2, "no terminal to enter it at: New PIN"),
+    ],
+)
+def test_what_is_missing_is_found_before_a_case_is_opened(
+    run: Run, card: Path, no_terminal: None, tmp_path: Path, words: str, code: int, told: str
+) -> None:
+    (tmp_path / "application.yaml").write_text("reason: locked\n", encoding="utf-8")
+    result = run(*words.format(card=card, file=tmp_path / "application.yaml").split())
+    assert (result.code, result.out) == (code, "")
+    assert told in result.err
+    assert "there is no journal" in run("list").err
+
+
+@pytest.mark.parametrize(
+    ("words", "stage"),
+    [("--reason none", "refused"), ("--reason leaked --paper id-card", "supplement")],
+)
+def test_a_case_that_needs_no_pin_is_opened_without_terminal(
+    run: Run, card: Path, no_terminal: None, words: str, stage: str
+) -> None:
+    result = run("open", card, *words.split(), "--json")
+    assert (result.code, result.json["stage"]) == (1, stage)
+
+
+@pytest.mark.parametrize(
+    ("opened", "resumed", "told"),
+    [
+        ("--reason leaked --old 000000 --new 246810", "{card} --new 246810", "no terminal to enter it at: Old PIN"),
+        ("--reason leaked --old 000000 --new 246810", "{card}", "no terminal to enter it at: New PIN"),
+        ("--reason locked --paper id-card", "{card} --paper social-security-card", "enter it at: New PIN"),
+        ("--reason locked --paper id-card", "--paper social-security-card --new 246810", "argument CARD is missing"),
+        ("--reason leaked --old 000000 --new 246810", "nowhere.db --new 246810 --old 739104", "nowhere.db: cannot be"),
+    ],
+)
+def test_what_is_missing_is_found_before_a_case_is_resumed(
+    run: Run, card: Path, no_terminal: None, opened: str, resumed: str, told: str
+) -> None:
+    number = run("open", card, *opened.split(), "--json").json["number"]
+    before = run("show", number, "--json").json
+    result = run("resume", number, *resumed.format(card=card).split())
+    assert (result.code, result.out) == (2, "")
+    assert told in result.err
+    assert run("show", number, "--json").json == before
+
+
+def test_a_case_that_is_closed_needs_no_pin(run: Run, card: Path, no_terminal: None) -> None:
+    opened = run("open", card, "--reason", "forgotten", "--new", NEW, "--json").json
+    assert run("resume", opened["number"], card).code == 0
+
+
 def test_a_mistake_in_a_file_is_told_with_its_place(run: Run, card: Path, tmp_path: Path) -> None:
     file = tmp_path / "application.yaml"
     file.write_text("channel: window\napplicant:\n  knd: foreigner\n", encoding="utf-8")
@@ -158,8 +354,8 @@ def test_a_mistake_in_a_file_is_told_with_its_place(run: Run, card: Path, tmp_pa
 def test_a_mistaken_option_ends_with_two_and_opens_nothing(
     run: Run, card: Path, option: str, value: str, told: str
 ) -> None:
-    reason = () if option == "--reason" else ("--reason", "forgotten")
-    result = run("open", card, *reason, option, value)
+    given = {"--reason": "forgotten", "--new": NEW} | {option: value}
+    result = run("open", card, *(word for pair in given.items() for word in pair))
     assert result.code == 2
     assert told in result.err
     assert "there is no journal" in run("list").err or run("list", "--json").json["cases"] == []
@@ -192,6 +388,24 @@ def test_cases_are_listed_by_what_is_asked(run: Run, card: Path) -> None:
     ):
         assert len(run("list", *options, "--json").json["cases"]) == count
     assert "张三" in run("list").out
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.parametrize("width", ["80", "60", ""])
+def test_a_list_cuts_nothing_off(
+    run: Run, card: Path, monkeypatch: pytest.MonkeyPatch, width: str, language: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", width)
+    name = "买买提江·阿卜杜热合曼·图尔荪尼亚孜"
+    online = ("--channel", "online", "--handling", "self-service", "--name", name, "--id", ID_NUMBER)
+    number = run("open", *online, "--reason", "locked", "--json").json["number"]
+    with speaking(language):
+        lines = run("list").out.splitlines()
+    printed = "".join("".join(lines).split())
+    assert "…" not in printed
+    assert sorted(name) == sorted(character for character in printed if character in name)
+    assert {"80": number, "60": number, "": f"{number}  "}[width] in "\n".join(lines)
+    assert max(map(columns, lines)) <= int(width or 200)
 
 
 def test_overdue_cases_are_listed(run: Run, tmp_path: Path) -> None:
@@ -258,3 +472,47 @@ def test_a_journal_and_a_key_that_others_can_read_are_named_in_warnings(run: Run
         f"{folder / name}: other users can read it, with its secrets: chmod 600 {folder / name}"
         for name in ("journal.key", "journal.db")
     ]
+
+
+def test_a_case_that_waits_for_a_proof_is_resumed_with_one(run: Run, card: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("based_on: page\nidentity_proof: {window: id-reader}\n", encoding="utf-8")
+    given = ("--policy", policy, "--new", NEW)
+    waits = run("open", card, "--reason", "forgotten", "--proof", "unavailable", *given)
+    number = waits.out.split()[0]
+    assert waits.code == 1
+    assert "the proof of identity by ID reader cannot be made now" in waits.out
+    assert f"sscard case resume {number}" in waits.out
+    still = run("resume", number, card, *given, "--json")
+    assert (still.code, still.json["stage"]) == (1, "intake")
+    done = run("resume", number, card, "--proof", "passed", *given, "--json")
+    assert (done.code, done.json["stage"]) == (0, "completed")
+    late = run("resume", number, card, "--proof", "passed", *given)
+    assert (late.code, late.out) == (2, "")
+    assert "--proof: " in late.err
+    shown = run("show", number).out
+    assert "proof of identity by ID reader: unavailable" in shown
+    assert "proof of identity by ID reader: passed" in shown
+
+
+@pytest.mark.parametrize(
+    ("words", "ground"),
+    [
+        (("--pin-of", "bank"), "please go to a counter of the bank"),
+        (("--name", "李四", "--id", ID_NUMBER), "have different names"),
+        (("--document", "household-register"), "only below the age of 16"),
+        (("--presence", "proxy", "--agent-name", "王五", "--agent-id", "1"), "not a proxy"),
+    ],
+)
+def test_documents_persons_and_pin_of_the_options_are_examined(
+    run: Run, card: Path, words: tuple[str, ...], ground: str
+) -> None:
+    result = run("open", card, "--reason", "forgotten", "--new", NEW, *words)
+    assert result.code == 1
+    assert ground in result.out
+
+
+def test_the_policy_of_the_province_takes_the_card_alone(run: Run, card: Path) -> None:
+    given = ("open", card, "--reason", "forgotten", "--new", NEW, "--paper", "social-security-card")
+    assert "supplement" in run(*given).out
+    assert "completed" in run(*given, "--policy", "henan").out

@@ -86,7 +86,7 @@ LISTED = [
     {"first": "B00000000", "last": "B00000099", "standing": "blacklisted"},
     {"first": "C00000011", "standing": "cancelled"},
 ]
-BOTH = frozenset(Paper)
+BOTH = frozenset({Paper.ID_CARD, Paper.SOCIAL_SECURITY_CARD})
 PLACES = ((True, False), (False, True), (False, False))
 """Lives in the province; works or is insured there."""
 COMERS = [

@@ -181,7 +181,9 @@ def test_an_empty_file_is_no_journal_and_stays_empty(tmp_path: Path, key_file: P
     assert file.stat().st_size == 0
 
 
-@pytest.mark.parametrize("verb", [("list",), ("verify",), ("resume", "1"), ("open", "--name", "A")])
+@pytest.mark.parametrize(
+    "verb", [("list",), ("verify",), ("resume", "1"), ("open", "--reason", "none", "--paper", "id-card")]
+)
 def test_another_programs_database_is_refused_and_left_alone(
     tmp_path: Path, key_file: Path, sscard: CommandLine, verb: tuple[str, ...]
 ) -> None:

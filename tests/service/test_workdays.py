@@ -74,7 +74,7 @@ def test_a_wrong_entry_of_the_calendar_is_named_with_its_line(
 ) -> None:
     path = tmp_path / "policy.yaml"
     text = (resources.files("sscard.service") / "policy.yaml").read_text(encoding="utf-8")
-    text = text[: text.index("calendar:")] + "calendar:\n"
+    text = text[: text.index("\ncalendar:")] + "\ncalendar:\n"
     path.write_text(text + year, encoding="utf-8")
     with pytest.raises(InputError, match=problem) as refused:
         load_policy(path)

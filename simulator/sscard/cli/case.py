@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sscard.cli.application import CHANNEL, application_of, application_options, paper_option, proof_option
 from sscard.cli.case_journal import reindex, verify
 from sscard.cli.case_output import print_answer, print_list, print_whole
-from sscard.cli.hsm import chosen_hsm
+from sscard.cli.case_pins import check_pins, keypad_of
+from sscard.cli.hsm import chosen_holder_base, chosen_hsm
 from sscard.cli.journal import case_of, now_in_china, open_journal, open_service
 from sscard.cli.options import (
     OR_NONE,
+    holder_base_option,
     hsm_option,
     hsm_token_option,
     journal_key_option,
@@ -26,8 +29,7 @@ from sscard.cli.options import (
     place_option,
     sync_option,
 )
-from sscard.cli.prompt import ask_secret
-from sscard.cli.types import CARD, DAY, FILE, NAME, Text, Words
+from sscard.cli.types import CARD, DAY, FILE, SERVICE_POLICY, Words
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
@@ -36,11 +38,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sscard.hsm import Hsm
-    from sscard.service import ApplicantKind, Case, Channel, Paper, PinService, Reason, Stage
-    from sscard.service.counter import ApplicationFile, Keypad
+    from sscard.service import Case, Channel, Paper, PinService, ProofResult, Reason, Stage
+    from sscard.service.counter import Keypad
     from sscard.terminal import CardSession
 
-CHANNEL: Final = Words("sscard.service:Channel")
 REASON: Final = Words("sscard.service:Reason")
 
 card_option = argument(
@@ -52,9 +53,6 @@ card_option = argument(
     help=N_("Card file, or pcsc[:READER]. Default: no card yet."),
 )
 number_argument = argument("number", metavar=N_("NUMBER"), help=N_("Number of the case."))
-paper_option = option(
-    "--paper", "papers", type=Words("sscard.service:Paper"), multiple=True, help=N_("Paper that is handed in.")
-)
 old_option = pin_option(
     "--old",
     variable="SSCARD_PIN",
@@ -63,7 +61,9 @@ old_option = pin_option(
     expected=OR_NONE,
 )
 pharmacy_option = option("--pharmacy", is_flag=True, help=N_("Then try the PIN at a pharmacy terminal."))
-policy_option = option("--policy", type=FILE, help=N_("File with the service rules of the place."))
+policy_option = option(
+    "--policy", type=SERVICE_POLICY, default="", help=N_("Policy of the service, by name or file. Default: page.")
+)
 
 
 @group("case")
@@ -74,14 +74,7 @@ def case() -> None:
 @case.command("open")
 @card_option
 @option("-f", "--application", type=FILE, help=N_("Application as YAML. Options override it."))
-@option("--channel", type=CHANNEL, help=N_("Channel of the application."))
-@option("--handling", type=CHANNEL, help=N_("Channel that operates the card, if it is another."))
-@option("--reason", type=REASON, help=N_("Reason of the application."))
-@paper_option
-@option("--name", type=NAME, default="", help=N_("Name of the applicant. Default: the card holder's."))
-@option("--id", "id_number", type=Text("ID"), default="", help=N_("ID number of the applicant. Default: the holder's."))
-@option("--kind", type=Words("sscard.service:ApplicantKind"), help=N_("Kind of the applicant."))
-@option("--key", type=Text(N_("TEXT")), default="", help=N_("Idempotency key: the same key is the same case."))
+@application_options
 @new_pin_option
 @old_option
 @pharmacy_option
@@ -92,45 +85,45 @@ def case() -> None:
 @keys_option
 @hsm_option
 @hsm_token_option
+@holder_base_option
 @sync_option
 @json_option
 def open_case(
     target: str,
     application: Path | None,
-    channel: Channel | None,
-    handling: Channel | None,
-    reason: Reason | None,
-    papers: tuple[Paper, ...],
-    name: str,
-    id_number: str,
-    kind: ApplicantKind | None,
-    key: str,
     new: str,
     old: str,
     pharmacy: bool,
     journal: str,
     journal_key: Path | None,
-    policy: Path | None,
+    policy: str,
     place: str,
     keys: Path | None,
     hsm: str,
     hsm_token: Path | None,
+    holder_base: str,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Open a case and process it: to the end with a card, to acceptance without one.
 
-    Exits 1 if the case is refused or waits for papers, or if the card did not
-    complete the operation.
+    Exits 1 if the case is refused or waits for papers or for an answer, or if
+    the card did not complete the operation. Without a reason, a card that is
+    among the papers, or a terminal to enter a PIN that is needed, no case is
+    opened (exit code 2; 3 if the reader has no card).
     """
     from sscard.service.counter import read_card
 
-    given = {"channel": channel, "handling": handling, "reason": reason, "key": key, "papers": papers}
-    wanted = _application(application, given, {"name": name, "id_number": id_number, "kind": kind})
-    keypad = _keypad(new, old)
+    wanted = application_of(application, given)
+    keypad = keypad_of(new, old)
+    _check_card(target, wanted.papers, wanted.handling not in (None, wanted.channel))
+    if target:
+        check_pins(new, old, wanted.reason, wanted.papers)
     with (
-        open_service(journal, journal_key, policy, place) as (service, _),
+        chosen_holder_base(holder_base, hsm_token) as base,
         chosen_hsm(hsm, keys, hsm_token) as behind,
         _terminal(target, behind) as session,
+        open_service(journal, journal_key, policy, place, base) as (service, _),
     ):
         opened = service.intake(wanted.application(read_card(session)), key=wanted.key)
         _process(service, opened, session, behind, keypad, place if pharmacy else None, as_json, key=wanted.key)
@@ -140,6 +133,7 @@ def open_case(
 @number_argument
 @card_option
 @paper_option
+@proof_option
 @option("--at", type=CHANNEL, help=N_("Hand the case over to this channel."))
 @option("--abandon", is_flag=True, help=N_("Close a case that is not continued."))
 @new_pin_option
@@ -152,12 +146,14 @@ def open_case(
 @keys_option
 @hsm_option
 @hsm_token_option
+@holder_base_option
 @sync_option
 @json_option
 def resume(
     number: str,
     target: str,
     papers: tuple[Paper, ...],
+    proof: ProofResult | None,
     at: Channel | None,
     abandon: bool,
     new: str,
@@ -165,19 +161,26 @@ def resume(
     pharmacy: bool,
     journal: str,
     journal_key: Path | None,
-    policy: Path | None,
+    policy: str,
     place: str,
     keys: Path | None,
     hsm: str,
     hsm_token: Path | None,
+    holder_base: str,
     as_json: bool,
 ) -> None:
-    """Continue a case: hand in papers, present the card, or resolve an operation that was interrupted."""
+    """Continue a case: hand in papers, present the card, or resolve an operation that was interrupted.
+
+    Exits as sscard case open.
+    """
     from sscard.service import Paper, Stage, WrongStage
     from sscard.service.counter import read_card
 
-    keypad = _keypad(new, old)
-    with open_service(journal, journal_key, policy, place, create=False) as (service, cases):
+    keypad = keypad_of(new, old)
+    with (
+        chosen_holder_base(holder_base, hsm_token) as base,
+        open_service(journal, journal_key, policy, place, base, create=False) as (service, cases),
+    ):
         found = case_of(cases, number)
         if abandon:
             try:
@@ -185,7 +188,14 @@ def resume(
             except WrongStage as error:
                 raise InputError(_("--abandon: {error}", error=error)) from None
             return
+        if found.stage is Stage.SUPPLEMENT:
+            _check_card(target, papers, found.handling is not found.channel)
+        if target and found.open:
+            tried = found.stage is Stage.OPERATED  # the new PIN only
+            check_pins(new, old or ("none" if tried else ""), found.reason_given, {*found.papers, *papers})
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
+            if proof:
+                _prove(service, found, proof)
             if found.stage is Stage.SUPPLEMENT:
                 service.supplement(found, papers, read_card(session) if Paper.SOCIAL_SECURITY_CARD in papers else None)
             if at:
@@ -259,15 +269,17 @@ case.add_command(verify)
 case.add_command(reindex)
 
 
-def _application(file: Path | None, given: dict[str, Any], person: dict[str, Any]) -> ApplicationFile:
-    """The application of a file, overridden by the options that are given."""
-    from sscard.document import read_document
-    from sscard.service.counter import ApplicationFile
+def _check_card(target: str, papers: Iterable[Paper], handed_over: bool) -> None:
+    """``InputError`` if the card is one of the papers that are handed in here, and no card is given."""
+    from sscard.service import Paper
 
-    wanted = read_document(file).as_model(ApplicationFile) if file else ApplicationFile()
-    update = {field: value for field, value in given.items() if value}
-    changes = {field: value for field, value in person.items() if value}
-    return wanted.model_copy(update=update | {"applicant": wanted.applicant.model_copy(update=changes)})
+    if not (target or handed_over) and Paper.SOCIAL_SECURITY_CARD in papers:
+        raise InputError(
+            _("argument {name} is missing", name=_("CARD")),
+            remedy=_(
+                "give the card; or --handling and the channel that reads it; or the papers without it: --paper id-card"
+            ),
+        )
 
 
 @contextmanager
@@ -280,7 +292,7 @@ def _terminal(target: str, hsm: Hsm) -> Iterator[CardSession | None]:
     from sscard.hsm import HsmError, HsmUnavailable
     from sscard.terminal import CardSession
     from sscard.terminal.errors import ApduError
-    from sscard.transport.faults import TransportError
+    from sscard.transport.faults import CardRemoved, TransportError
 
     if not target:
         yield None
@@ -294,6 +306,8 @@ def _terminal(target: str, hsm: Hsm) -> Iterator[CardSession | None]:
     with open_target(target) as connection:
         try:
             session = CardSession.start(connection, hsm)
+        except CardRemoved:  # there is no card, so there is no case
+            raise
         except (ApduError, TransportError) as error:
             click.echo(_("the card cannot be read: {error}", error=error), err=True)
             session = None
@@ -343,6 +357,15 @@ def _trial(session: CardSession, hsm: Hsm, keypad: Keypad, place: str) -> str:
         return _("the trial at the pharmacy failed: {error}", error=error)
 
 
+def _prove(service: PinService, found: Case, proof: ProofResult) -> None:
+    from sscard.service import WrongStage
+
+    try:
+        service.prove(found, proof)
+    except WrongStage as error:
+        raise InputError(_("--proof: {error}", error=error)) from None
+
+
 def _hand_over(service: PinService, found: Case, channel: Any) -> None:
     from sscard.service import Stage
 
@@ -354,29 +377,3 @@ def _hand_over(service: PinService, found: Case, channel: Any) -> None:
                 other=say(channel.words),
             )
         )
-
-
-def _keypad(new: str, old: str) -> Keypad:
-    """Options stand for what the citizen types; each PIN is asked for at most once."""
-    from functools import cache
-
-    from sscard.cli.pins import checked_new_pin
-    from sscard.cli.prompt import checked_pin
-    from sscard.service.counter import Keypad
-
-    if new:
-        checked_pin(new, "--new")
-    if old and old != "none":
-        checked_pin(old, "--old")
-
-    @cache
-    def new_pin() -> str:
-        return checked_new_pin(new)
-
-    @cache
-    def old_pin() -> str:
-        remedy = _("give it in a file: {option} FILE, - for standard input", option="--old-file")
-        typed = old or ask_secret(_("Old PIN"), remedy)
-        return "" if typed == "none" else checked_pin(typed, "--old")
-
-    return Keypad(new_pin, old_pin)

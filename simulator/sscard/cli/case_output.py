@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sscard.cli.formatter import terminal_width
 from sscard.cli.output import print_json, printed_json_list
+from sscard.cli.table import table_lines
 from sscard.i18n.language import _, padded, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 
@@ -40,6 +41,8 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
     click.echo(f"{found.number} {say(found.stage.words)}")
     for text in told:
         click.echo(visible_lines(text))
+    if found.waits:
+        click.echo(_("waiting: continue it later with: sscard case resume {number}", number=found.number))
     if found.in_doubt:
         click.echo(
             _(
@@ -56,31 +59,27 @@ def print_list(cases: Iterable[Case], as_json: bool) -> None:
             for found in cases:
                 add(_content(found))
         return
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False, width=terminal_width())
-    whole, folded = (_("case"), _("opened"), _("due")), (_("stage"), _("channel"), _("reason"), _("applicant"))
+    headings = (_("case"), _("stage"), _("channel"), _("reason"), _("applicant"), _("opened"), _("due"))
     waiting = iter(cases)
-    following = next(waiting, None)
+    part = [_row(found) for found in islice(waiting, PART)]
     while True:
-        table = Table(box=None)
-        for heading in (whole[0], *folded, *whole[1:]):
-            table.add_column(heading, no_wrap=heading in whole)
-        while following and table.row_count < PART:
-            found, following = following, next(waiting, None)
-            stage = say(found.stage.words)
-            stage = _("{stage}, in doubt", stage=stage) if found.in_doubt else stage
-            reason = say(found.reason_given.words) if found.reason_given else ""
-            opened = f"{found.events[0].time:%Y-%m-%d}"
-            due = found.due.day.isoformat() if found.due else ""
-            table.add_row(
-                found.number, stage, say(found.channel.words), reason, Text(visible(found.person.name)), opened, due
-            )
-        console.print(table)
-        if following is None:
+        click.echo("\n".join(table_lines(headings, part, names=(4,), whole=(0, 5, 6))))
+        part = [_row(found) for found in islice(waiting, PART)]
+        if not part:
             break
+
+
+def _row(found: Case) -> tuple[str, ...]:
+    stage = say(found.stage.words)
+    return (
+        found.number,
+        _("{stage}, in doubt", stage=stage) if found.in_doubt else stage,
+        say(found.channel.words),
+        say(found.reason_given.words) if found.reason_given else "",
+        found.person.name,
+        f"{found.events[0].time:%Y-%m-%d}",
+        found.due.day.isoformat() if found.due else "",
+    )
 
 
 def print_whole(found: Case, lane: Verification, as_json: bool) -> None:

@@ -14,6 +14,7 @@ import click
 
 from sscard.cli.options import (
     connections_option,
+    holder_base_option,
     hsm_option,
     hsm_token_option,
     json_option,
@@ -32,6 +33,7 @@ from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.hsm import Hsm
+    from sscard.issuer.holderbase import HolderBase
     from sscard.scenario.issuing import Issuing
 
 DEFAULT_PORT = 8440
@@ -63,6 +65,7 @@ def hsm() -> None:
 )
 @option("--module", type=FILE, help=N_("PKCS#11 library of a token, short for --hsm pkcs11:…"))
 @label_option
+@holder_base_option
 @message_timeout_option
 @connections_option
 def serve(
@@ -73,6 +76,7 @@ def serve(
     token_file: Path | None,
     module: Path | None,
     label: str,
+    holder_base: str,
     message_timeout: float,
     connections: int,
 ) -> None:
@@ -95,6 +99,9 @@ def serve(
       host/safe-message  iReloadPIN, iUnblockPIN, step 2 to 3
       host/purchase      iDoDebit, step 1 to 2
       host/settle        the output of iDoDebit, true or false
+
+    With --holder-base, holder-base/standing answers {"card_number": "…"} with
+    the standing of the card.
 
     A body in GBK needs -H "Content-Type: application/json; charset=GBK".
     """
@@ -120,13 +127,14 @@ def serve(
         pass  # it is created
     except OSError as error:
         raise unreadable(file, error) from None
-    with chosen_hsm(hsm, keys, hsm_token) as behind:
+    with chosen_hsm(hsm, keys, hsm_token) as behind, chosen_holder_base(holder_base, hsm_token) as base:
         token = service_token(file)
         warn_if_exposed(file, tell)
         with HsmServer(
             behind,
             token,
             further=host_operations(CardHolderBase(behind)),
+            holder_base=base,
             port=port,
             log=partial(print, file=sys.stderr),
             timeout=message_timeout,
@@ -170,6 +178,18 @@ def chosen_hsm(url: str, keys: Path | None, token_file: Path | None = None) -> I
         raise InputError(_("--keys and --hsm exclude each other"), remedy=_("--keys FILE means --hsm soft:FILE"))
     token = token_file or _own_token_file()
     with hsm_refusals(), open_hsm(url or f"soft:{keys or ''}", token_file=token, ask_pin=_ask_pin) as opened:
+        yield opened
+
+
+@contextmanager
+def chosen_holder_base(url: str, token_file: Path | None = None) -> Iterator[HolderBase | None]:
+    """The holder base that ``--holder-base`` chooses, ``None`` without one; a service has the token of the HSM's."""
+    from sscard.hsm.holderbase import open_holder_base
+
+    if not url:
+        yield None
+        return
+    with hsm_refusals(), open_holder_base(url, token_file=token_file or _own_token_file()) as opened:
         yield opened
 
 

@@ -10,14 +10,17 @@ import click
 
 from sscard.cli.options import OR_NONE, force_option, json_option, pin_option, place_option
 from sscard.cli.output import check_output, print_json
-from sscard.cli.types import FILE, NAME, PERSONALITY, SEED, Number, Text
+from sscard.cli.types import FILE, NAME, PERSONALITY, SEED, Number, Text, Words
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, reason_of
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sscard.issuer import Order
+    from sscard.issuer.standing import Standing
 
 CITY = "410400"
 NO_PIN = "none"
@@ -51,6 +54,16 @@ NO_PIN = "none"
 )
 @option("--seed", type=SEED, help=N_("Seed of everything made up; it fixes the date of issue too."))
 @option("--keys", type=FILE, help=N_("Root keys. Default: the built-in test keys."))
+@option(
+    "--holder-base",
+    type=FILE,
+    help=N_("Holder base in which the cards are registered. Created if it does not exist."),
+)
+@option(
+    "--standing",
+    type=Words("sscard.issuer.standing:Standing"),
+    help=N_("Standing of the cards in the holder base. Default: in-use."),
+)
 @force_option
 @json_option
 def issue(
@@ -68,6 +81,8 @@ def issue(
     number: int | None,
     seed: int | None,
     keys: Path | None,
+    holder_base: Path | None,
+    standing: Standing | None,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -84,6 +99,8 @@ def issue(
         raise InputError(_("--name and --id are for one card"), remedy=_("leave them out, or leave --count out"))
     if number is not None and seed is None:
         raise InputError(_("--number needs --seed"), remedy=_("the same seed and number make the same card"))
+    if standing is not None and holder_base is None:
+        raise InputError(_("--standing needs --holder-base"), remedy=_("add --holder-base FILE"))
     product = find_personality(personality)
     if certificates:
         product = replace(product, certificate_application="stub")
@@ -107,6 +124,7 @@ def issue(
         tell(warning)
     if count is None:
         check_output(output, replace=force)
+        _registering(holder_base, standing)(first)
         save_card(personalise(first, roots), output, tell)
         if as_json:
             print_json("issue", {"cards": [_facts(first, output)]})
@@ -134,10 +152,12 @@ def issue(
     paths = [output / f"card-{each:06d}.db" for each in numbers]
     for path in paths:
         check_output(path, replace=force)
+    register = _registering(holder_base, standing)
     cards = []
     issued = zip(numbers, paths, strict=True)
     for each, path in track(issued, description=_("issuing"), total=len(paths), console=Console(stderr=as_json)):
         ordered = order(number=each)
+        register(ordered)
         save_card(personalise(ordered, roots), path, tell)
         cards.append(_facts(ordered, path))
     if as_json:
@@ -146,6 +166,19 @@ def issue(
     click.echo(
         _("{folder}: {cards}", folder=output, cards=Phrase.plural("{count} card", "{count} cards", count=len(paths)))
     )
+
+
+def _registering(file: Path | None, standing: Standing | None) -> Callable[[Order], None]:
+    """What writes the standing of an ordered card to the holder base, before the card exists."""
+    if file is None:
+        return lambda _order: None
+    from sscard.issuer.holder import card_number
+    from sscard.issuer.holderbase import ListedCards
+    from sscard.issuer.holderbasefile import SqliteHolderBase
+    from sscard.issuer.standing import Standing
+
+    base = SqliteHolderBase(file, create=True)
+    return lambda order: base.put(ListedCards(first=card_number(order.card_body), standing=standing or Standing.IN_USE))
 
 
 def _facts(order: Order, path: Path) -> dict[str, str]:

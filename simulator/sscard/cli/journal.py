@@ -18,6 +18,7 @@ from sscard.i18n.language import _
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sscard.issuer.holderbase import HolderBase
     from sscard.service import Case, PinService
     from sscard.service.journal.database import JournalReader, SqlJournal
 
@@ -35,17 +36,29 @@ def open_journal(url: str, key: Path | None) -> Iterator[JournalReader]:
 
 @contextmanager
 def open_service(
-    url: str, key: Path | None, policy: Path | None = None, place: str = "", *, create: bool = True
+    url: str,
+    key: Path | None,
+    policy: str = "",
+    place: str = "",
+    base: HolderBase | None = None,
+    *,
+    create: bool = True,
 ) -> Iterator[tuple[PinService, SqlJournal]]:
     """The service with its journal; if the journal fails, print one line and exit with code 1."""
     from sscard.issuer import find_place
-    from sscard.service import PinService, load_policy
+    from sscard.service import PinService
     from sscard.service.journal.database import SqlJournal
+    from sscard.service.policy import find_policy, load_policy
 
-    rules = load_policy(policy)
+    rules = find_policy(policy) if policy else load_policy()
+    if base is not None and rules.cards:
+        raise InputError(
+            _("--holder-base excludes the cards of --policy"),
+            remedy=_("import them: sscard holder-base import FILE POLICY"),
+        )
     where = find_place(place) if place else None
     with _opened(partial(SqlJournal, create=create), url, key) as journal:
-        yield PinService(now_in_china, journal=journal, policy=rules, place=where), journal
+        yield PinService(now_in_china, journal=journal, policy=rules, place=where, holder_base=base), journal
 
 
 @contextmanager

@@ -96,7 +96,7 @@ def _own_arguments() -> list[str]:
 
 def exit_codes() -> dict[type[BaseException], int]:
     """The exit codes of errors. For an error of a derived class the nearest base counts."""
-    from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
+    from sscard.errors import CardRemoved, HolderBaseUnavailable, InputError, MissingPart, ReaderMissing, TransportError
 
     return {
         TransportError: 1,
@@ -104,6 +104,7 @@ def exit_codes() -> dict[type[BaseException], int]:
         MissingPart: 3,
         ReaderMissing: 3,
         CardRemoved: 3,
+        HolderBaseUnavailable: 3,
         KeyboardInterrupt: 130,
     }
 

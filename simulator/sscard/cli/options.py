@@ -16,6 +16,7 @@ from sscard.cli.types import (
     DIGITS,
     FAULT,
     FILE,
+    HOLDER_BASE,
     HSM,
     JOURNAL,
     PERSONALITY,
@@ -161,6 +162,16 @@ hsm_option: Final = option(
 )
 hsm_token_option: Final = option(
     "--hsm-token", type=FILE, help=N_("File with the token of an HSM service. Default: the file of this user.")
+)
+
+holder_base_option: Final = option(
+    "--holder-base",
+    type=HOLDER_BASE,
+    default="",
+    help=N_(
+        "Holder base with the standing of the cards: a file, http://HOST:PORT, https://HOST:PORT, or the URL of a "
+        "plug-in. Default: the cards of the policy."
+    ),
 )
 
 message_timeout_option: Final = option(

@@ -14,7 +14,7 @@ import click
 
 from sscard.errors import InputError
 from sscard.files import TextFile, check_not_beside, unwritable
-from sscard.i18n.language import _
+from sscard.i18n.language import _, say
 
 PIN_FILES: Final = "sscard.pin-files"
 """Where the context of a command keeps the files of its PIN options, by option."""
@@ -26,6 +26,17 @@ def print_json(name: str, content: dict[str, Any]) -> None:
 
     named = {"schema": f"sscard.{name}/1"} | content
     click.echo(json.dumps(named, ensure_ascii=False, indent=1))
+
+
+def error_entry(error: InputError) -> dict[str, Any]:
+    """An error in JSON, with its place."""
+    return {
+        "file": error.file,
+        "line": error.line,
+        "column": error.column,
+        "problem": say(error.problem),
+        "remedy": say(error.remedy),
+    }
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from sscard.cli.options import (
     trace_option,
 )
 from sscard.cli.output import check_output, print_json, written_trace
-from sscard.cli.prompt import ask_secret, checked_pin
+from sscard.cli.prompt import ask_secret, checked_pin, in_a_file
 from sscard.cli.target import open_target
 from sscard.cli.usage import command
 from sscard.errors import InputError
@@ -122,8 +122,7 @@ def unblock_pin(
 
 
 def _given(pin: str, option: str, prompt: str) -> str:
-    remedy = _("give it in a file: {option} FILE, - for standard input", option=f"{option}-file")
-    return checked_pin(pin or ask_secret(prompt, remedy), option)
+    return checked_pin(pin or ask_secret(prompt, in_a_file(option)), option)
 
 
 def checked_new_pin(pin: str) -> str:

@@ -45,6 +45,28 @@ def ask_secret(prompt: str, remedy: str) -> str:
     return typed
 
 
+def check_entry(option: str, prompt: str) -> None:
+    """``InputError`` as ``ask_secret`` raises it, before there is anything to ask: there is no terminal."""
+    if not (_has_terminal() or sys.stdin.isatty()):
+        raise InputError(_("no terminal to enter it at: {prompt}", prompt=prompt), remedy=in_a_file(option))
+
+
+def in_a_file(option: str) -> str:
+    """The remedy if the PIN of an option cannot be entered."""
+    return _("give it in a file: {option} FILE, - for standard input", option=f"{option}-file")
+
+
+def _has_terminal() -> bool:
+    """Whether the process has a controlling terminal, from which a PIN is read also if standard input is a pipe."""
+    from sscard.terminal.pinpad import CONTROLLING_TERMINAL
+
+    try:
+        CONTROLLING_TERMINAL.open("rb").close()
+    except OSError:
+        return False
+    return True
+
+
 def checked_pin(pin: str, option: str) -> str:
     """A PIN of 4–16 digits; ``InputError`` names the option and never repeats the PIN."""
     from sscard.standard.encoding import encode_pin
@@ -85,14 +107,12 @@ def _pin_in(line: bytes, source: str) -> str:
 
 def pin_pad(pins: str | None, repeat: bool, timeout: float) -> PinPad:
     """The pad of a driver: scripted entries, else this terminal, which waits ``timeout`` seconds for each."""
-    from sscard.terminal.pinpad import CONTROLLING_TERMINAL, ScriptedPad, TerminalPad
+    from sscard.terminal.pinpad import ScriptedPad, TerminalPad
 
     if pins:
         entries = pins.split(",")
         return _ScriptedPad(cycle(entries) if repeat else iter(entries))
-    try:
-        CONTROLLING_TERMINAL.open("rb").close()
-    except OSError:
+    if not _has_terminal():
         tell(_("no terminal for PIN entry: each entry times out; to script the entries, use --pins"))
         return ScriptedPad()
     return TerminalPad(timeout)

@@ -48,6 +48,8 @@ COUNTS: Final = {
     "pcscd_kills": N_("kills of pcscd"),
     "client_commands": N_("commands of 16 clients"),
     "worker_kills": N_("kills of a case worker"),
+    "outage_kills": N_("kills of a case worker during outages"),
+    "outage_cases": N_("cases with outages"),
     "server_restarts": N_("restarts of PostgreSQL"),
     "journals_verified": N_("journals verified"),
     "apdu": N_("inputs of apdu"),
@@ -145,6 +147,7 @@ def kills(what: tuple[What, ...], count: int | None, seed: int, as_json: bool) -
       insert         sscard insert, behind a private pcscd
       case-sqlite    a worker of the PIN service with its journal in SQLite
       case-postgres  the same in PostgreSQL, which is restarted too
+      case-outages   a worker, while HSM and holder base fail at random
       pcscd          the PC/SC daemon during a command
       clients        nothing: 16 threads use 16 cards at the same time
     """

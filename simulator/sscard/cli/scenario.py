@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from sscard.cli.formatter import terminal_width
 from sscard.cli.options import force_option, json_option
-from sscard.cli.output import check_output, print_json
+from sscard.cli.output import check_output, error_entry, print_json
 from sscard.cli.types import FILE, Text
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError, suggestion
@@ -99,23 +99,13 @@ def check(paths: tuple[Path, ...], as_json: bool) -> None:
             errors += sorted(mine, key=lambda each: (each.line, each.column))
     if as_json:
         counts = {"files": files, "scenarios": scenarios, "runs": runs}
-        print_json("scenario-check", {**counts, "errors": [*map(_entry, errors)]})
+        print_json("scenario-check", {**counts, "errors": [*map(error_entry, errors)]})
     else:
         for wrong in errors:
             click.echo(visible_lines(str(wrong)))
         _print_counts(files, _counted(scenarios, runs), len(errors))
     if errors:
         raise SystemExit(2)
-
-
-def _entry(error: InputError) -> dict[str, Any]:
-    return {
-        "file": error.file,
-        "line": error.line,
-        "column": error.column,
-        "problem": say(error.problem),
-        "remedy": say(error.remedy),
-    }
 
 
 def _print_counts(files: int, scenarios: Phrase, errors: int) -> None:

@@ -355,6 +355,13 @@ def place_names() -> list[str]:
     return places()
 
 
+def policy_names() -> list[str]:
+    """The service policies that come with sscard."""
+    from sscard.service.policy import policies
+
+    return policies()
+
+
 CARD_TIME: Final = "card"
 LONGEST_SEED: Final = 18
 """Digits."""
@@ -376,7 +383,9 @@ DELAY: Final = Delay()
 FAULT: Final = Parsed(N_("FAULT@N"), "sscard.scenario.faults:read_fault")
 THRESHOLD: Final = Parsed(N_("[DIM=]PERCENT"), "sscard.scenario.coverage.measure:read_threshold")
 DIGITS: Final = Secret(N_("DIGITS"))
+HOLDER_BASE: Final = Url(N_("URL"), files=True, path="(?:sqlite:)?(?P<path>[^:]+)")
 HSM: Final = Url(N_("URL"), path="soft:(?P<path>.+)")
 JOURNAL: Final = Text(N_("URL"), path="(?P<path>(?!~)(?!.*://).+)")
 PERSONALITY: Final = Preset(N_("PERSONALITY"), personality_names, N_("no personality {name!r}"), files=True)
+SERVICE_POLICY: Final = Preset(N_("POLICY"), policy_names, N_("no policy {name!r}"), files=True)
 PLACE: Final = Preset(N_("POLICY"), place_names, N_("no place policy {name!r}"))

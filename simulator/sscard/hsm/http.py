@@ -8,6 +8,7 @@ import logging
 import os
 import re
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from pathlib import Path
 from socket import socket
 from time import monotonic
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 from weakref import finalize
 
@@ -29,6 +30,8 @@ from sscard.standard.cipher import AUTHENTICATION_LENGTH, MAC_LENGTH
 from sscard.transport.limits import TIMEOUT, DeadlinePassed, DeadlineReader, wait_at_most
 
 logger = logging.getLogger("sscard.hsm")
+
+T = TypeVar("T")
 
 LOOPBACK: Final = "127.0.0.1"
 DEFAULT_PORT: Final = 8440
@@ -177,7 +180,7 @@ class HttpHsm:
 
     def address_of(self, key: str, version: int = 0) -> str:
         """See ``Hsm``."""
-        return self._ask("address-of", {"key": key, "version": version}, _ADDRESS).hex().upper()
+        return self.ask("address-of", {"key": key, "version": version}, _ADDRESS.read).hex().upper()
 
     def reference_to(self, key: str, version: int = 0) -> str:
         """See ``NamesKeys``."""
@@ -218,15 +221,15 @@ class HttpHsm:
         if by_name and self._takes_names:
             with suppress(_NotUnderstood):
                 named = {**fields, "key": key, "version": int(version)}
-                return self._ask(operation, named, form)
+                return self.ask(operation, named, form.read)
         if by_name:
             address = self.address_of(key, int(version))
-        result = self._ask(operation, {**fields, "address": address}, form)
+        result = self.ask(operation, {**fields, "address": address}, form.read)
         self._takes_names = self._takes_names and not by_name
         return result
 
-    def _ask(self, operation: str, fields: dict[str, Any], form: _Form) -> bytes:
-        """The result of an operation, in its form."""
+    def ask(self, operation: str, fields: dict[str, Any], read: Callable[[Any], T]) -> T:
+        """The result of an operation, as ``read`` makes it of JSON; its ``ValueError`` is a result of another form."""
         deadline = monotonic() + self._timeout
         begun, status = monotonic(), 0
         try:
@@ -236,7 +239,7 @@ class HttpHsm:
             if status == HTTPStatus.UNAUTHORIZED:
                 raise HsmUnavailable(Phrase("the HSM at {url} does not accept the token", url=self._url), RIGHT_TOKEN)
             if status == HTTPStatus.OK:
-                return form.read(body["result"])
+                return read(body["result"])
             if isinstance(body["error"], str) and body["error"]:
                 gone = status == HTTPStatus.SERVICE_UNAVAILABLE
                 if gone:

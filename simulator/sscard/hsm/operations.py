@@ -19,7 +19,7 @@ repeated request has the same answer and no other effect. The body is UTF-8, or
 in the charset that Content-Type names. The server takes further operations.
 
 Status 200; 400 no such request; 404 no such operation; 409 the HSM refused,
-with its words; 503 the HSM behind the service is not available; those of the
+with its words; 503 the HSM or holder base behind the service is not available; those of the
 server are in ``sscard.hsm.server``. No answer holds a key.
 """
 
@@ -32,7 +32,7 @@ from typing import Annotated, Any, Final, NamedTuple, Self
 from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, model_validator
 
 from sscard.document import Model, problem_in
-from sscard.errors import InputError, InvalidValue
+from sscard.errors import HolderBaseUnavailable, InputError, InvalidValue
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable, locator
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
@@ -206,7 +206,7 @@ class HsmOperations:
             if isinstance(request, _OfCard):
                 request = request.located(self._locate)
             return Reply(200, {"result": answer(request)}, f"{operation} {request.words}")
-        except HsmUnavailable as error:
+        except (HsmUnavailable, HolderBaseUnavailable) as error:
             status, refusal = 503, say(error.said)
         except InputError as error:
             status, refusal = 400, str(error)

@@ -48,12 +48,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sscard.errors import InputError
 from sscard.files import create_private, mode_of, unwritable
+from sscard.hsm.holderbase import standing_operation
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, OPERATIONS_PATH, read_token
 from sscard.hsm.operations import HEALTH, NO_WORDS, HsmOperations, Operation, Reply
 from sscard.hsm.protocol import Hsm
 from sscard.hsm.soft import SoftHsm
 from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase
+from sscard.issuer.holderbase import HolderBase
 from sscard.transport.limits import MOST_CONNECTIONS, TIMEOUT
 
 logger = logging.getLogger("sscard.hsm")
@@ -81,7 +83,7 @@ Log = Callable[[str], None]
 class HsmServer:
     """The service of an HSM; a context manager that serves from ``serve_forever`` to ``shutdown``.
 
-    ``further`` operations are offered beside those of the HSM. ``port`` 0
+    ``further`` operations and the ``holder_base`` are offered beside those of the HSM. ``port`` 0
     takes a free one, see ``url``. ``log`` gets a line per request: time,
     operation, key address, card district, status; those for health and the
     OpenAPI document are not logged. A request has to be complete within
@@ -95,15 +97,17 @@ class HsmServer:
         token: str,
         *,
         further: Mapping[str, Operation] | None = None,
+        holder_base: HolderBase | None = None,
         port: int = DEFAULT_PORT,
         log: Log | None = None,
         timeout: float = TIMEOUT,
         connections: int = MOST_CONNECTIONS,
     ) -> None:
-        self._operations = HsmOperations(hsm, token, further)
-        # A token or another service may wait: not on the thread of the other requests. A thread costs SoftHsm more
-        # than it computes.
-        self._waits = not isinstance(hsm, SoftHsm)
+        based = standing_operation(holder_base) if holder_base else {}
+        self._operations = HsmOperations(hsm, token, {**(further or {}), **based})
+        # A token, a file or another service may wait: not on the thread of the other requests. A thread costs SoftHsm
+        # more than it computes.
+        self._waits = not isinstance(hsm, SoftHsm) or holder_base is not None
         self._log = log
         self.message_timeout = timeout
         self.most_connections = connections

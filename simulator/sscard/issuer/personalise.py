@@ -18,7 +18,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
 from sscard.standard.certificates import INITIAL_PINS
 from sscard.standard.cipher import SSF33_ID, SUITES_BY_NAME
-from sscard.standard.encoding import encode_an, encode_cn, encode_pin, tlv
+from sscard.standard.encoding import decode_an, encode_an, encode_cn, encode_pin, records, tlv
 from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.suite import algorithm_of
 from sscard.standard.tree import PIN, CertificatePin, Item, Layout
@@ -32,7 +32,8 @@ CARD_MAKER = bytes.fromhex("8649")
 APPLICATION = "D156000005"
 INITIAL_PIN = "123456"
 VALID_YEARS = 10
-IDENTIFICATION_CODE = 0x01
+EF_ISSUER, IDENTIFICATION_CODE, CARD_NUMBER = 0x05, 0x01, 0x07
+"""The SFI of EF05, and two of its items."""
 SERIAL_LENGTH = 8
 SHARED_LIMIT = 256
 """Products, and cities of each, whose blank memory is kept."""
@@ -109,6 +110,19 @@ class Card:
     def snapshot(self) -> Snapshot:
         """Counters and states of the card without power; no secrets."""
         return take_snapshot(self.profile, self.memory, None)
+
+
+def item_on(card: Card | Chip, sfi: int, tag: int) -> bytes:
+    """The value of an item of SSSE on a card, empty if the file lacks it."""
+    layout = card.profile.layout
+    file = layout.file(layout.ssse.fid, sfi)
+    held = records(card.memory.strings[file.cell]) if file else ()
+    return next((record[2:] for record in held if record[0] == tag), b"")
+
+
+def number_of(card: Card | Chip) -> str:
+    """The card number on a card."""
+    return decode_an(item_on(card, EF_ISSUER, CARD_NUMBER))
 
 
 def make_order(personality: Personality, random: Random, holder: Holder, city_code: str, issued: date) -> Order:
@@ -286,7 +300,7 @@ def _issuer_data(order: Order) -> dict[int, str]:
         0x04: f"9156000002{order.city_code[:2]}0000{order.city_code}01",
         0x05: order.issued.isoformat().replace("-", ""),
         0x06: order.expires.isoformat().replace("-", ""),
-        0x07: card_number(order.card_body),
+        CARD_NUMBER: card_number(order.card_body),
     }
 
 

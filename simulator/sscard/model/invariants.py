@@ -176,6 +176,7 @@ NO_TRY_BACK: Final = "no-try-given-back"
 ANSWER_KEPT: Final = "answer-kept"
 GUESS_PAID: Final = "guess-paid"
 AS_THE_JOURNAL: Final = "as-the-journal"
+AS_THE_BASE: Final = "as-the-base"
 OWN_ANSWERS: Final = "own-answers"
 OLD_OR_NEW: Final = "old-or-new"
 ONLY_ERRORS: Final = "only-errors"
@@ -194,6 +195,7 @@ INVARIANTS: Final = {
     AS_THE_ORACLE: Phrase("The card does what the oracle does."),
     GUESS_PAID: Phrase("A guess is compared after its try is in the file."),
     AS_THE_JOURNAL: Phrase("A case is done, not done or in doubt as its journal says."),
+    AS_THE_BASE: Phrase("No case is accepted and no card operated unless the holder base says it is in use."),
     ONLY_ERRORS: Phrase("Whatever the input, only errors with a message come out, and the chip answers afterwards."),
     IN_TIME: Phrase("Every input is done in time."),
     OWN_ANSWERS: Phrase("Each client gets the answers of its card."),

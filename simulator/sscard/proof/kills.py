@@ -18,6 +18,7 @@ from typing import Final
 from sscard.errors import MissingPart
 from sscard.i18n.phrase import Phrase
 from sscard.model.invariants import ANSWER_KEPT
+from sscard.proof.outages import UnreliableOffice
 from sscard.proof.postgres import PrivatePostgres, find_programs
 from sscard.proof.readers import clients, killed_inserts, restarts_of_pcscd
 from sscard.proof.replacement import FAULTS, KINDS, Replacement
@@ -50,6 +51,7 @@ class What(StrEnum):
     INSERT = "insert"
     CASE_SQLITE = "case-sqlite"
     CASE_POSTGRES = "case-postgres"
+    CASE_OUTAGES = "case-outages"
     PCSCD = "pcscd"
     CLIENTS = "clients"
 
@@ -160,6 +162,20 @@ def _case_postgres(part: _Part) -> None:
         _kill_workers(part, Office(server.url, part.folder, part.main, part.random), server.restart)
 
 
+def _case_outages(part: _Part) -> None:
+    """HSM and holder base fail at random too; what counts are the workers that were killed."""
+    office = UnreliableOffice(str(part.folder / "journal.db"), part.folder, part.main, part.random)
+    steps = max(office.steps_of(reason) for reason in REASONS)
+    cases = 0
+    while office.kills < part.count:
+        before = office.kills
+        broken = office.case_in_bad_weather(f"case {cases}", part.random.choice(REASONS), steps)
+        part.note("outage_kills", broken, office.kills - before)
+        cases += 1
+    part.proof.count("outage_cases", cases)
+    part.note("journals_verified", office.check_journal())
+
+
 def _kill_workers(part: _Part, office: Office, restart: Callable[[], None] | None = None) -> None:
     random = part.random
     steps = {reason: office.steps_of(reason) for reason in REASONS}
@@ -200,6 +216,7 @@ COUNTS: Final = {
     What.INSERT: 10,
     What.CASE_SQLITE: 20,
     What.CASE_POSTGRES: 20,
+    What.CASE_OUTAGES: 20,
     What.PCSCD: 5,
     What.CLIENTS: 10_000,
 }
@@ -211,6 +228,7 @@ RUNS: Final[dict[What, Callable[[_Part], None]]] = {
     What.INSERT: _insert,
     What.CASE_SQLITE: _case_sqlite,
     What.CASE_POSTGRES: _case_postgres,
+    What.CASE_OUTAGES: _case_outages,
     What.PCSCD: _pcscd,
     What.CLIENTS: _clients,
 }

@@ -21,10 +21,11 @@ from random import Random
 from typing import Final
 
 from sscard.errors import PhrasedError
-from sscard.hsm import SoftHsm
+from sscard.hsm import Hsm, SoftHsm
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
 from sscard.issuer.cardfile import load_card, open_card, save_card
+from sscard.issuer.holderbase import HolderBase
 from sscard.model.invariants import AS_THE_JOURNAL, FILE_OPENS, OLD_OR_NEW
 from sscard.proof.sessions import Broken, Main
 from sscard.service import Act, Case, Event, PinService, Reason, Stage
@@ -115,6 +116,14 @@ class Office:
         self._cases = 0
         save_card(citizens_card(random), self._fresh)
 
+    def hsm(self, _step: Step) -> Hsm:
+        """The HSM of a worker."""
+        return SoftHsm(builtin_keys())
+
+    def holder_base(self, _step: Step) -> HolderBase | None:
+        """The holder base of a worker; ``None``: that of the policy."""
+        return None
+
     def steps_of(self, reason: Reason) -> int:
         """How many steps a case has whose worker is not killed."""
         steps = Counter[str]()
@@ -166,23 +175,19 @@ class Office:
     def _serve(self, key: str, reason: Reason, step: Step) -> None:
         """What the worker does: a whole case."""
         journal = SqlJournal(self._url, JOURNAL_KEY)
-        service = PinService(lambda: OPENING, journal=SteppingJournal(journal, step))
+        base = self.holder_base(step)
+        service = PinService(lambda: OPENING, journal=SteppingJournal(journal, step), holder_base=base)
         with open_card(self._card) as card:
-            session = CardSession.start(SteppingCard(card, step), SoftHsm(builtin_keys()))
+            session = CardSession.start(SteppingCard(card, step), self.hsm(step))
             wanted = ApplicationFile(reason=reason, key=key)
             case = service.intake(wanted.application(read_card(session)), key=key)
-            advance(service, case, session, Keypad(lambda: NEW, lambda: OLD), key=key)
+            # As case open, or as case resume: an operation that was not done is not repeated under its key.
+            operation = key if case.length == 1 else ""
+            advance(service, case, session, Keypad(lambda: NEW, lambda: OLD), key=operation)
         journal.close()
 
     def _kill_at(self, step: int, key: str, reason: Reason) -> list[Broken]:
-        left = [step]
-
-        def count() -> None:
-            left[0] -= 1
-            if left[0] < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-
-        return _wait(self._fork(key, reason, count))
+        return wait_for(self._fork(key, reason, killing_at(step)))[1]
 
     def _disturbed(self, step: int, key: str, reason: Reason, act: Callable[[int], object]) -> list[Broken]:
         """A worker with a fresh card; act when it has made so many steps, wherever it is by then."""
@@ -194,7 +199,7 @@ class Office:
         while seen <= step and (steps := os.read(reader, step + 1 - seen)):
             seen += len(steps)
         act(worker)
-        found = _wait(worker)
+        _, found = wait_for(worker)
         os.close(reader)
         return found
 
@@ -235,7 +240,7 @@ class Office:
         acts = Counter(event.act for event in case.events) if case else Counter()
         if case is None or (case.stage, acts[Act.BEGUN], acts[Act.DONE]) != (Stage.COMPLETED, 1, 1) or case.in_doubt:
             yield AS_THE_JOURNAL, Phrase("the resumed case is not completed: {acts}", acts=", ".join(acts))
-        if not self._changed():
+        if not self.changed:
             yield AS_THE_JOURNAL, Phrase("the case is completed, and the card has the old PIN")
         if (tries := load_card(self._card).memory.numbers[PIN_TRIES]) != TRIES:
             yield AS_THE_JOURNAL, Phrase("{tries} tries left after the case, expected {all}", tries=tries, all=TRIES)
@@ -245,7 +250,7 @@ class Office:
         case = self._case(key)
         acts = [event.act for event in case.events] if case else []
         try:
-            changed = self._changed()
+            changed = self.changed
         except PhrasedError as error:
             yield FILE_OPENS, error.said
             return
@@ -253,7 +258,8 @@ class Office:
             yield AS_THE_JOURNAL, Phrase("the card has the new PIN, and no case says that a change began")
         if Act.DONE in acts and not changed:
             yield AS_THE_JOURNAL, Phrase("the case says that the change is done, and the card has the old PIN")
-        if case and case.in_doubt != (Act.BEGUN in acts and Act.DONE not in acts):
+        settled = [act for act in acts if act in (Act.BEGUN, Act.DONE, Act.NOT_DONE, Act.FAILED)]
+        if case and case.in_doubt != (settled[-1:] == [Act.BEGUN]):
             yield (
                 AS_THE_JOURNAL,
                 Phrase("the case is in doubt without reason, or not in doubt: {acts}", acts=", ".join(acts)),
@@ -261,7 +267,9 @@ class Office:
         if load_card(self._card).memory.strings[PIN] not in (encode_pin(OLD), encode_pin(NEW)):
             yield OLD_OR_NEW, Phrase("the PIN is neither the old nor the new one")
 
-    def _changed(self) -> bool:
+    @property
+    def changed(self) -> bool:
+        """Whether the card has the new PIN."""
         return load_card(self._card).memory.strings[PIN] == encode_pin(NEW)
 
     def _case(self, key: str) -> Case | None:
@@ -271,8 +279,21 @@ class Office:
         return case
 
 
-def _wait(worker: int) -> list[Broken]:
-    """Wait for a worker; broken unless it was killed, done, or ended with an error of ours."""
+def killing_at(step: int) -> Step:
+    """What kills the process that makes so many steps."""
+    left = step
+
+    def count() -> None:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return count
+
+
+def wait_for(worker: int) -> tuple[bool, list[Broken]]:
+    """Whether a worker was killed; broken unless it was, is done, or ended with an error of ours."""
     _, status = os.waitpid(worker, 0)
     failed = os.WIFEXITED(status) and os.WEXITSTATUS(status)
-    return [(AS_THE_JOURNAL, Phrase("the worker ended with a traceback"))] if failed else []
+    return os.WIFSIGNALED(status), [(AS_THE_JOURNAL, Phrase("the worker ended with a traceback"))] if failed else []

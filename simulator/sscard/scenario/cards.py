@@ -38,13 +38,15 @@ from sscard.issuer.image import read_image
 from sscard.issuer.issue import CITY_DIGITS, DEFAULT
 from sscard.issuer.lookup import is_path
 from sscard.issuer.personalise import (
+    EF_ISSUER,
     IDENTIFICATION_CODE,
     INITIAL_PIN,
     SERIAL_LENGTH,
     card_reference,
+    item_on,
     layout_of,
 )
-from sscard.scenario.context import Bench, item_on
+from sscard.scenario.context import Bench
 from sscard.scenario.coverage.facts import Fact, NotedConnection
 from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.issuing import Issuer
@@ -60,7 +62,6 @@ from sscard.transport.contactless import in_reader
 FIRST_MORNING = datetime(2026, 1, 5, 9, 0, tzinfo=timezone(timedelta(hours=8)))
 """A Monday in China."""
 CARD_AGE = timedelta(days=400)
-EF_ISSUER: Final = 0x05
 ID_NUMBER, NAME = 0x08, 0x09
 """Items of EF06."""
 Connect = Callable[[Connection], AbstractContextManager[Connection]]

@@ -13,16 +13,15 @@ from sscard.conversation import Recorder
 from sscard.driver.api import DriverOptions
 from sscard.errors import PhrasedError
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.issuer import Card, CardReference, Holder, KeyHierarchy
+from sscard.issuer import CardReference, Holder, KeyHierarchy
+from sscard.issuer.personalise import EF_ISSUER, IDENTIFICATION_CODE, item_on, number_of
 from sscard.scenario.coverage.facts import Fact
 from sscard.scenario.service_faults import FaultyHsm
 from sscard.scenario.service_host import ServiceHost
 from sscard.scenario.station import Station
 from sscard.service import Case, PinService
 from sscard.standard.cipher import Suite
-from sscard.standard.encoding import decode_an, records
 from sscard.terminal import CardSession, Identity
-from sscard.terminal.flows import EF_ISSUER
 from sscard.terminal.session import PURCHASE_TYPES
 from sscard.transport.connection import Connection
 from sscard.transport.faults import FaultyConnection
@@ -131,8 +130,8 @@ class Bench:
         """The card that the terminal has read, or the card of the scenario if it has read none."""
         if self.session is not None:
             return self.session.identity
-        code, number = (item_on(self.chip, EF_ISSUER & 0xFF, tag) for tag in (0x01, 0x07))
-        return Identity(code.hex().upper(), decode_an(number))
+        code = item_on(self.chip, EF_ISSUER, IDENTIFICATION_CODE)
+        return Identity(code.hex().upper(), number_of(self.chip))
 
     def insert(self) -> None:
         """Insert the card into the terminal, also after a removal: power on, SELECT SSSE, read its identity."""
@@ -155,11 +154,3 @@ class Bench:
         if seen.powered or self.chip.memory.log is None:
             return seen
         return take_snapshot(self.chip.profile, self.chip.memory.recovered(), None)
-
-
-def item_on(card: Card | Chip, sfi: int, tag: int) -> bytes:
-    """The value of an item of SSSE on a card, empty if the file lacks it."""
-    layout = card.profile.layout
-    file = layout.file(layout.ssse.fid, sfi)
-    held = records(card.memory.strings[file.cell]) if file else ()
-    return next((record[2:] for record in held if record[0] == tag), b"")

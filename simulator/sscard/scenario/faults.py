@@ -69,6 +69,10 @@ def _at_hsm(name: str) -> Callable[[Bench, Any, int, int | None], Waiting]:
     return lambda bench, value, nth, __: bench.hsm.arm(Waiting(name, nth, value))
 
 
+def _at_base(name: str) -> Callable[[Bench, Any, int, int | None], Waiting]:
+    return lambda bench, value, nth, __: bench.host.holder_base.arm(Waiting(name, nth, value))
+
+
 def _at_journal(bench: Bench, nth: int, name: str, value: Any = None) -> Waiting:
     return bench.host.journal.arm(Waiting(name, nth, value))
 
@@ -94,6 +98,9 @@ SERVICE_FAULTS: Final[dict[str, Callable[[Bench, Any, int, int | None], Armed | 
     "hsm_down": _at_hsm("hsm_down"),
     "hsm_slow": _at_hsm("hsm_slow"),
     "hsm_wrong_key": _at_hsm("hsm_wrong_key"),
+    "base_down": _at_base("base_down"),
+    "base_slow": _at_base("base_slow"),
+    "proof_down": lambda bench, _, nth, __: bench.host.prover.arm(Waiting("proof_down", nth)),
     "journal_locked": lambda bench, _, nth, __: _at_journal(bench, nth, "journal_locked"),
     "overtaken": lambda bench, _, nth, __: _overtaken(bench, nth),
     "killed": _killed,
@@ -113,7 +120,9 @@ class FaultData(Model):
     last. ``swapped``: the card is replaced by one of this personality.
 
     ``hsm_down``, ``hsm_slow`` (seconds) and ``hsm_wrong_key`` wait for the
-    ``nth`` operation of the HSM; ``journal_locked`` and ``overtaken`` (another
+    ``nth`` operation of the HSM, ``base_down`` and ``base_slow`` (seconds) for
+    the ``nth`` question to the holder base; ``proof_down``: the ``nth`` proof of
+    identity is unavailable; ``journal_locked`` and ``overtaken`` (another
     process writes to the case first) for the ``nth`` event of the journal.
     ``killed``: the process of the service ends before or after an event or a
     command, and all that it had in memory is lost.
@@ -128,6 +137,9 @@ class FaultData(Model):
     hsm_down: Nothing | None = None
     hsm_slow: Annotated[float, Field(gt=0, le=60)] | None = None
     hsm_wrong_key: Nothing | None = None
+    base_down: Nothing | None = None
+    base_slow: Annotated[float, Field(gt=0, le=60)] | None = None
+    proof_down: Nothing | None = None
     journal_locked: Nothing | None = None
     overtaken: Nothing | None = None
     killed: Literal["before-event", "after-event", "before-command", "after-command"] | None = None
@@ -149,10 +161,14 @@ class FaultData(Model):
         return FAULTS[self.name](getattr(self, self.name), issue)
 
     @property
-    def waits_for(self) -> Literal["command", "operation", "event"]:
-        """What ``nth`` counts: commands at the reader, operations of the HSM, events of the journal."""
+    def waits_for(self) -> Literal["command", "operation", "question", "proof", "event"]:
+        """What ``nth`` counts: commands at the reader, operations of the HSM, questions to the base, proofs, events."""
         if self.name.startswith("hsm_"):
             return "operation"
+        if self.name.startswith("base_"):
+            return "question"
+        if self.name == "proof_down":
+            return "proof"
         at_journal = self.name in ("journal_locked", "overtaken") or (self.killed or "").endswith("event")
         return "event" if at_journal else "command"
 
@@ -166,7 +182,7 @@ class FaultData(Model):
         if self.ins is not None and self.waits_for != "command":
             raise InvalidValue(
                 Phrase("{fault} does not wait for a command", fault=self.label),
-                Phrase("remove ins: nth counts the operations of the HSM or the events of the journal"),
+                Phrase("remove ins: nth counts operations of the HSM, questions to the holder base, or events"),
             )
         return self
 
@@ -215,12 +231,14 @@ FORMS: Final = Phrase(
 AT: Final = {
     "command": Phrase("fault {fault} at command {nth} from here"),
     "operation": Phrase("fault {fault} at operation {nth} of the HSM from here"),
+    "proof": Phrase("fault {fault} at proof {nth} of identity from here"),
+    "question": Phrase("fault {fault} at question {nth} to the holder base from here"),
     "event": Phrase("fault {fault} at event {nth} of the journal from here"),
 }
 
 
 class FaultStep(Step):
-    """Inject a fault, at a command, an operation of the HSM or an event of the journal of a later step."""
+    """Inject a fault at a later command, operation of the HSM, question to the holder base or event of the journal."""
 
     verb: ClassVar[str] = "fault"
     fault: FaultData

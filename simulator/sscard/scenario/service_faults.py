@@ -1,4 +1,4 @@
-"""An HSM and a journal that inject faults, and the end of the service's process."""
+"""An HSM, a holder base and a journal that inject faults, and the end of the service's process."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from sscard.errors import HolderBaseUnavailable
 from sscard.hsm import Hsm, HsmUnavailable, SoftHsm
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import CardReference
 from sscard.issuer.hierarchy import KeyFile, KeyHierarchy, builtin_keys
-from sscard.service import Case, Event, JournalUnavailable, MemoryJournal
+from sscard.issuer.holderbase import MemoryHolderBase
+from sscard.issuer.standing import Standing
+from sscard.service import Case, Event, JournalUnavailable, MemoryJournal, ProofResult
 
 if TYPE_CHECKING:
     from sscard.service.journal.database import SqlJournal
@@ -20,6 +23,7 @@ T = TypeVar("T")
 LOCKED: Final = Phrase("journal {shown}: {problem}", shown="journal.db", problem=Phrase("another process writes to it"))
 DOWN: Final = Phrase("the HSM cannot be reached")
 START: Final = Phrase("start the HSM")
+BASE_DOWN: Final = Phrase("the holder base cannot be reached")
 
 
 class ProcessKilled(BaseException):
@@ -28,7 +32,7 @@ class ProcessKilled(BaseException):
 
 @dataclass(slots=True)
 class Waiting:
-    """A fault of journal or HSM that waits for the ``left``-th event or operation from now; as ``transport.Armed``."""
+    """A fault that waits for the ``left``-th event, operation or question from now; as ``transport.Armed``."""
 
     name: str
     left: int
@@ -160,6 +164,32 @@ class FaultyHsm(Waits):
             case Waiting(name="hsm_wrong_key"):
                 return _wrong_hsm((self._keys or builtin_keys()).file)
         return self.inner
+
+
+class FaultyHolderBase(Waits):
+    """The holder base of a scenario, which injects faults. Each question counts."""
+
+    def __init__(self, base: MemoryHolderBase, *, wait: Callable[[float], object] = time.sleep) -> None:
+        super().__init__()
+        self.inner = base
+        self._wait = wait
+
+    def standing(self, card_number: str) -> Standing:
+        """See ``HolderBase``."""
+        match self.due():
+            case Waiting(name="base_down"):
+                raise HolderBaseUnavailable(BASE_DOWN)
+            case Waiting(name="base_slow", value=seconds):
+                self._wait(seconds)
+        return self.inner.standing(card_number)
+
+
+class FaultyProver(Waits):
+    """The proof of identity of a scenario, which injects faults. Each proof counts."""
+
+    def result(self, stated: ProofResult | None) -> ProofResult | None:
+        """The result of a proof as the scenario states it, or as a fault makes it."""
+        return ProofResult.UNAVAILABLE if self.due() else stated
 
 
 def _wrong_hsm(file: KeyFile) -> Hsm:

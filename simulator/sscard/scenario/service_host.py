@@ -6,23 +6,24 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, WrapValidator
 
-from sscard.document import Document, Model, parse_document
+from sscard.document import Document, Model
 from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Place
+from sscard.issuer.holderbase import ListedCards, MemoryHolderBase
 from sscard.issuer.lookup import find_place, is_path
 from sscard.issuer.places import places
-from sscard.scenario.service_faults import FaultyJournal
+from sscard.scenario.service_faults import FaultyHolderBase, FaultyJournal, FaultyProver
 from sscard.service import Case, MemoryJournal, PinService, Policy
-from sscard.service.policy import builtin_policy_text
+from sscard.service.policy import changed_fields, load_policy, policies, preset_policy
 from sscard.service.workdays import CHINA
 
 if TYPE_CHECKING:
@@ -45,24 +46,16 @@ def read_time(text: object) -> datetime:
         raise InvalidValue(Phrase("not a time"), TIME) from None
 
 
-@cache
-def _builtin_policy() -> dict[str, Any]:
-    content: dict[str, Any] = parse_document(builtin_policy_text(), "policy.yaml").content
-    return content
-
-
 def _over_builtin(value: Any, _handler: object) -> Policy | str:
-    """Inline fields replace those of the built-in policy; a text is the path of a policy file."""
+    """Inline fields replace those of the built-in policy; a text is the name of a policy or the path of a file."""
     if isinstance(value, str | Policy):
-        return value
+        return preset_policy(value) if value in policies() else value
     if not isinstance(value, dict):
-        raise InvalidValue(Phrase("not a policy"), Phrase("write the path of a policy file, or fields of the policy"))
-    builtin = _builtin_policy()
-    merged = builtin | value
-    for field in ("documents", "calendar"):
-        if isinstance(value.get(field), dict):
-            merged[field] = builtin[field] | value[field]
-    return Policy.model_validate(merged)
+        raise InvalidValue(
+            Phrase("not a policy"),
+            Phrase("write a name, the path of a policy file, or fields of the policy"),
+        )
+    return Policy.model_validate(changed_fields(value))
 
 
 def _place(name: str) -> str:
@@ -74,14 +67,18 @@ def _place(name: str) -> str:
 class ServiceData(Model):
     """The service of a scenario.
 
-    ``policy`` is the path of a policy file, or fields that replace those of the
-    built-in policy; ``place`` the name or file of a place policy. ``clock`` is
-    the time in China at the beginning, which only the verb ``clock`` changes.
-    ``journal`` is in memory, or an SQLite file that is removed afterwards.
+    ``policy`` is the name of a policy that comes with sscard, the path of a
+    policy file, or fields that replace those of the built-in policy, or of the
+    one that ``based_on`` names; ``place`` the name or file of a place policy.
+    ``holder_base`` lists cards that are not in use, before those of the policy.
+    ``clock`` is the time in China at the beginning, which only the verb
+    ``clock`` changes. ``journal`` is in memory, or an SQLite file that is
+    removed afterwards.
     """
 
     policy: Annotated[Policy | str, WrapValidator(_over_builtin)] | None = None
     place: Annotated[str, AfterValidator(_place)] | None = None
+    holder_base: tuple[ListedCards, ...] = ()
     clock: Annotated[datetime, BeforeValidator(read_time)] | None = None
     journal: Literal["memory", "sqlite"] = "memory"
 
@@ -114,12 +111,14 @@ BUILTIN_SERVICE: Final = ServiceData()
 
 
 class ServiceHost:
-    """The process of the service, with its clock, its journal, its policy and its place."""
+    """The process of the service: its clock, journal, policy, place, holder base and proofs of identity."""
 
     def __init__(self, data: ServiceData, now: datetime, folder: Path | None) -> None:
         self.now = now
         self.place = find_place(data.place) if data.place else Place(name="")
-        self._policy = data.policy if isinstance(data.policy, Policy) else None
+        self._policy = data.policy if isinstance(data.policy, Policy) else load_policy()
+        self.holder_base = FaultyHolderBase(MemoryHolderBase((*data.holder_base, *self._policy.cards)))
+        self.prover: FaultyProver = FaultyProver()
         self._file = folder / "journal.db" if folder else None
         self._sql: SqlJournal | None = None
         self.journal = FaultyJournal(self._opened())
@@ -168,7 +167,13 @@ class ServiceHost:
         return self._sql
 
     def _service(self) -> PinService:
-        return PinService(lambda: self.now, journal=self.journal, policy=self._policy, place=self.place)
+        return PinService(
+            lambda: self.now,
+            journal=self.journal,
+            policy=self._policy,
+            place=self.place,
+            holder_base=self.holder_base,
+        )
 
 
 @contextmanager

@@ -1,19 +1,31 @@
 """The public service: its item, its cases, and the pipeline from intake to completion."""
 
+from sscard.issuer.standing import Standing
 from sscard.service.case import NEXT, Act, Application, Case, Event, Stage, WrongStage, received
 from sscard.service.channels import Channel
-from sscard.service.identity import Applicant, Person, SeenCard
+from sscard.service.identity import Agent, Applicant, Person, SeenCard
 from sscard.service.item import Item, load_item
 from sscard.service.journal.memory import Journal, JournalUnavailable, MemoryJournal, Overtaken
-from sscard.service.notices import Acceptance, Ground, NotDone, Operated, Refusal, ResultNotice, Rule, SupplementNotice
+from sscard.service.notices import (
+    Acceptance,
+    Ground,
+    NotDone,
+    Operated,
+    Refusal,
+    ResultNotice,
+    Rule,
+    SupplementNotice,
+    Waiting,
+)
 from sscard.service.pipeline import PinService
 from sscard.service.policy import Policy, load_policy
-from sscard.service.words import ApplicantKind, Document, Operation, Paper, Presence, Reason, Standing
+from sscard.service.words import ApplicantKind, Document, Operation, Paper, Presence, ProofResult, Reason, WhichPin
 
 __all__ = [
     "NEXT",
     "Acceptance",
     "Act",
+    "Agent",
     "Applicant",
     "ApplicantKind",
     "Application",
@@ -35,6 +47,7 @@ __all__ = [
     "PinService",
     "Policy",
     "Presence",
+    "ProofResult",
     "Reason",
     "Refusal",
     "ResultNotice",
@@ -43,6 +56,8 @@ __all__ = [
     "Stage",
     "Standing",
     "SupplementNotice",
+    "Waiting",
+    "WhichPin",
     "WrongStage",
     "load_item",
     "load_policy",

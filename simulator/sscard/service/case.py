@@ -10,10 +10,11 @@ from typing import Any, Final
 from sscard.errors import PhrasedError
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable, Words
+from sscard.i18n.word import Word
 from sscard.service.channels import Channel
 from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.notices import NotDone, Operated, SupplementNotice
-from sscard.service.words import Operation, Paper, Reason, Word
+from sscard.service.words import AGENT_PAPERS, Operation, Paper, Proof, ProofResult, Reason, WhichPin
 from sscard.service.workdays import Due
 from sscard.terminal import BasicData
 
@@ -35,8 +36,8 @@ class Stage(Word):
 
 
 NEXT: Final[dict[Stage, frozenset[Stage]]] = {
-    Stage.INTAKE: frozenset({Stage.PRE_REVIEW, Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
-    Stage.PRE_REVIEW: frozenset({Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
+    Stage.INTAKE: frozenset({Stage.INTAKE, Stage.PRE_REVIEW, Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
+    Stage.PRE_REVIEW: frozenset({Stage.PRE_REVIEW, Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
     Stage.SUPPLEMENT: frozenset({Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
     Stage.ACCEPTED: frozenset({Stage.ACCEPTED, Stage.OPERATED, Stage.FAILED}),
     Stage.OPERATED: frozenset({Stage.OPERATED, Stage.COMPLETED, Stage.FAILED}),
@@ -64,6 +65,8 @@ class Act(Word):
     NOT_DONE = "not-done", "操作未成"
     COMPLETED = "completed", "办结"
     FAILED = "failed", "未办成"
+    PROVED = "proved", "身份核验"
+    WAITED = "waited", "等待"
     NOTED = "noted", "记录"
 
 
@@ -91,7 +94,9 @@ class Application:
     with the papers (``CardSession.read_basic``), ``None`` without a card or if
     it could not be read. ``reason`` is ``None`` if the service item does not
     accept the stated reason. ``handling`` is the channel that operates the
-    card, ``None`` for the same channel.
+    card, ``None`` for the same channel. ``which_pin`` is the PIN that the
+    citizen means. ``proof`` is the result of the proof of identity, ``None`` if
+    none was made.
     """
 
     applicant: Applicant
@@ -100,6 +105,8 @@ class Application:
     papers: frozenset[Paper] = frozenset(Paper)
     card: BasicData | None = field(default=None, repr=False)
     handling: Channel | None = None
+    which_pin: WhichPin = WhichPin.CARD
+    proof: ProofResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +149,9 @@ class Case:
         "outcomes",
         "papers",
         "person",
+        "proof",
         "reason_given",
+        "which_pin",
     )
 
     def __init__(self, number: str, events: Iterable[Event]) -> None:
@@ -152,6 +161,7 @@ class Case:
         self.notice: SupplementNotice | None = None
         self.due: Due | None = None
         self.attempt: Attempt | None = None
+        self.proof: ProofResult | None = None
         self.outcomes: dict[str, Operated | NotDone] = {}
         self._events: list[Event] = []
         for event in events:
@@ -191,6 +201,11 @@ class Case:
         return self.attempt is not None
 
     @property
+    def waits(self) -> bool:
+        """Whether the last event says what the case waits for: the same step continues it."""
+        return self._events[-1].act is Act.WAITED
+
+    @property
     def open(self) -> bool:
         """Whether the case can still change."""
         return bool(NEXT[self.stage])
@@ -224,8 +239,12 @@ class Case:
                 self.channel = Channel(facts["channel"])
                 self.handling = Channel(facts["handling"])
                 self.reason_given = Reason(facts["reason"]) if facts["reason"] else None
+                self.which_pin = WhichPin(facts.get("which_pin", WhichPin.CARD))
                 self.person = Person.from_facts(facts["person"])
                 self._take_papers(facts)
+                self._take_proof(facts.get("proof"))
+            case Act.PROVED:
+                self._take_proof(facts["proof"])
             case Act.SUPPLEMENTED | Act.PRESENTED:
                 self._take_papers(facts)
             case Act.ASKED_FOR:
@@ -249,28 +268,51 @@ class Case:
         if facts["card"] is not None:
             self.card = SeenCard.from_facts(facts["card"])
 
+    def _take_proof(self, proof: dict[str, str] | None) -> None:
+        self.proof = ProofResult(proof["result"]) if proof else None
+
     def _settle(self, key: str, outcome: Operated | NotDone) -> None:
         self.attempt = None
         self.outcomes[key] = outcome
 
 
 def received(
-    application: Application, person: Person, card: SeenCard | None, time: datetime, *, key: str = ""
+    application: Application,
+    person: Person,
+    card: SeenCard | None,
+    time: datetime,
+    *,
+    key: str = "",
+    proof: Proof = Proof.NONE,
 ) -> Event:
-    """The first event of a case (收件)."""
+    """The first event of a case (收件); ``proof`` is the proof of identity that the channel requires."""
     reason = application.reason
     facts = {
         "key": key,
         "channel": application.channel.value,
         "handling": (application.handling or application.channel).value,
         "reason": reason.value if reason else None,
+        "which_pin": application.which_pin.value,
         "person": person.to_facts(),
+        "proof": None,
     }
     why = reason.words if reason else Words("no reason", "无事由")
     said = Phrase("{channel}: {reason}", channel=application.channel.words, reason=why)
-    return Event(time, Stage.INTAKE, said, Act.RECEIVED, facts | paper_facts(application.papers, card))
+    if application.proof and proof is not Proof.NONE:
+        proved, proof_facts = proof_of(proof, application.proof)
+        said = Phrase("{received}; {proved}", received=said, proved=proved)
+        facts |= proof_facts
+    others = [papers for presence, papers in AGENT_PAPERS.items() if presence is not person.presence]
+    papers = application.papers.difference(*others)
+    return Event(time, Stage.INTAKE, said, Act.RECEIVED, facts | paper_facts(papers, card))
 
 
 def paper_facts(papers: Iterable[Paper], card: SeenCard | None) -> Facts:
     """The facts of submitted papers, and of the card if it is one of them."""
     return {"papers": sorted(paper.value for paper in papers), "card": card and card.to_facts()}
+
+
+def proof_of(proof: Proof, result: ProofResult) -> tuple[Phrase, Facts]:
+    """Text and facts of a proof of identity, which contain nothing of what was compared."""
+    said = Phrase("proof of identity by {proof}: {result}", proof=proof.words, result=result.words)
+    return said, {"proof": {"by": proof.value, "result": result.value}}

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from sscard.i18n.phrase import Phrase, Words
-from sscard.service.words import Document, Presence, Word
+from sscard.i18n.word import Word
+from sscard.service.words import Document, Presence, Proof
 
 
 class Channel(Word):
@@ -22,20 +23,22 @@ class ChannelRules:
     """How one channel works.
 
     ``reads`` are the documents it can read, ``admits`` who may apply there (the
-    policy may restrict it), ``hands_over_to`` the channels that may operate the
-    card instead, ``closing`` the text of the last event, with the way in which
-    the citizen is informed.
+    policy may restrict it), ``proofs`` the proofs of identity that the policy may
+    require, ``hands_over_to`` the channels that may operate the card instead,
+    ``closing`` the text of the last event, with the way in which the citizen is
+    informed.
     """
 
     actor: Words
     reads: frozenset[Document]
     admits: frozenset[Presence]
+    proofs: frozenset[Proof]
     pre_review: bool
     hands_over_to: frozenset[Channel]
     closing: Phrase
 
 
-_CHIP_DOCUMENTS: Final = frozenset(Document) - {Document.PASSPORT}
+_CHIP_DOCUMENTS: Final = frozenset(Document) - {Document.PASSPORT, Document.HOUSEHOLD_REGISTER}
 _ALONE: Final = frozenset({Presence.IN_PERSON})
 
 CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
@@ -43,6 +46,7 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         actor=Words("clerk", "窗口人员"),
         reads=frozenset(Document),  # a clerk looks at any paper
         admits=frozenset(Presence),
+        proofs=frozenset({Proof.NONE, Proof.ID_READER}),
         pre_review=False,
         hands_over_to=frozenset(),
         closing=Phrase("The new PIN was right; the citizen was informed"),
@@ -51,6 +55,7 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         actor=Words("self-service terminal", "自助终端"),
         reads=_CHIP_DOCUMENTS,  # what an ID reader reads
         admits=_ALONE,
+        proofs=frozenset({Proof.NONE, Proof.ID_READER, Proof.FACE}),
         pre_review=False,
         hands_over_to=frozenset({Channel.WINDOW}),
         closing=Phrase("The new PIN was right; the result was shown"),
@@ -59,6 +64,7 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         actor=Words("online platform", "网上办理平台"),
         reads=frozenset(Document),
         admits=_ALONE,
+        proofs=frozenset({Proof.NONE, Proof.FACE, Proof.SMS}),
         pre_review=True,
         hands_over_to=frozenset({Channel.WINDOW, Channel.SELF_SERVICE}),
         closing=Phrase("The new PIN was right; the result was sent online"),

@@ -8,12 +8,13 @@ from datetime import date
 from typing import Final
 
 from sscard.i18n.phrase import Phrase
+from sscard.issuer.standing import Standing
 from sscard.service.case import Case
 from sscard.service.channels import CHANNEL_RULES
 from sscard.service.item import Item
 from sscard.service.notices import Ground, Rule
 from sscard.service.policy import Policy
-from sscard.service.words import ApplicantKind, Paper, Presence, Standing
+from sscard.service.words import AGENT_PAPERS, ApplicantKind, Document, Paper, Presence, Proof, ProofResult, WhichPin
 from sscard.standard.cipher import equal
 
 
@@ -24,7 +25,30 @@ class Rules:
     item: Item
     policy: Policy
     today: date
+    standing: Standing = Standing.IN_USE
+    """That of the card in the holder base."""
 
+
+OUT_OF_USE: Final[dict[Standing, Phrase]] = {
+    Standing.NOT_ENABLED: Phrase("the social security card is not enabled: enable it first"),
+    Standing.TEMPORARILY_LOST: Phrase(
+        "the social security card is temporarily reported as lost: "
+        "undo the report first, with the card and the identity document"
+    ),
+    Standing.LOST: Phrase("the social security card is reported as lost: apply for a new card"),
+    Standing.BLACKLISTED: Phrase("the social security card is blacklisted: ask the office that issued it"),
+    Standing.CANCELLED: Phrase("the social security card is cancelled: apply for a new card"),
+    Standing.EXPIRED: Phrase("the social security card has expired: apply for a new card"),
+}
+"""Why a card that is not in use is refused, and what the holder can do (open-choices.md §3.5)."""
+
+
+REFERRALS: Final = {
+    WhichPin.BANK: Phrase("the bank PIN belongs to the bank: please go to a counter of the bank of the card"),
+    WhichPin.ELECTRONIC: Phrase("the PIN of the electronic card is set in its app: please change or reset it there"),
+    WhichPin.QUERY: Phrase("the query PIN is that of the hotline and the portal: please call 12333 or use the portal"),
+}
+"""Where the citizen gets a PIN changed that is not on the chip of the card (open-choices.md §3.7)."""
 
 Check = Callable[[Rules, Case], Ground | None]
 
@@ -97,6 +121,12 @@ def _reason(rules: Rules, case: Case) -> Ground | None:
     return Ground(Rule.REASON, rules.item.conditions[2], Phrase("there is no reason for a change or reset of the PIN"))
 
 
+def _which_pin(rules: Rules, case: Case) -> Ground | None:
+    if case.which_pin is WhichPin.CARD:
+        return None
+    return Ground(Rule.WHICH_PIN, rules.item.basic.content, REFERRALS[case.which_pin])
+
+
 def _genuine_id(rules: Rules, case: Case) -> Ground | None:
     person = case.person
     if Paper.ID_CARD not in case.papers:
@@ -106,6 +136,11 @@ def _genuine_id(rules: Rules, case: Case) -> Ground | None:
     if person.document not in rules.policy.documents[person.kind]:
         words = {"document": person.document.words, "kind": person.kind.words}
         return _not_genuine(rules, Phrase("{document}: not an identity document for a {kind}", **words))
+    if person.document is Document.HOUSEHOLD_REGISTER and not person.child:
+        age = rules.policy.register_age
+        return _not_genuine(
+            rules, Phrase("the household register is an identity document only below the age of {age}", age=age)
+        )
     if person.document not in CHANNEL_RULES[case.channel].reads:
         words = {"document": person.document.words, "channel": case.channel.words}
         return Ground(Rule.CHANNEL, rules.item.basic.forms, Phrase("{channel}: cannot read a {document}", **words))
@@ -126,34 +161,56 @@ def _readable_card(rules: Rules, case: Case) -> Ground | None:
     return _not_genuine(rules, Phrase("the social security card cannot be read"))
 
 
+def _card_in_use(rules: Rules, case: Case) -> Ground | None:
+    if case.card is None or rules.standing is Standing.IN_USE:
+        return None
+    return _not_genuine(rules, OUT_OF_USE[rules.standing])
+
+
 def _valid_card(rules: Rules, case: Case) -> Ground | None:
     if case.card is None:
         return None
-    standing = rules.policy.standing_of(case.card.identity.card_number)
-    if standing is not Standing.IN_USE:
-        return _not_genuine(rules, Phrase("the social security card is {standing}", standing=standing.words))
     if case.card.expires and case.card.expires < f"{rules.today:%Y%m%d}":
-        return _not_genuine(rules, Phrase("the social security card has expired"))
+        return _not_genuine(rules, OUT_OF_USE[Standing.EXPIRED])
     return None
 
 
 def _same_person(rules: Rules, case: Case) -> Ground | None:
-    if case.card is None or Paper.ID_CARD not in case.papers:
+    card, person = case.card, case.person
+    if card is None or Paper.ID_CARD not in case.papers:
         return None
-    if equal(case.card.holder_digest.encode(), case.person.id_digest.encode()):
+    if not equal(card.holder_digest.encode(), person.id_digest.encode()):
+        found = Phrase("identity document and social security card are not of the same person")
+        return Ground(Rule.SAME_PERSON, rules.item.paper_criterion, found)
+    known = card.name_digest and person.name_digest  # a name may be left out, and a journal of 0.2.0 has no digests
+    if known and not equal(card.name_digest.encode(), person.name_digest.encode()):
+        found = Phrase("identity document and social security card have different names")
+        return Ground(Rule.SAME_PERSON, rules.item.paper_criterion, found)
+    return None
+
+
+def _genuine_agent(rules: Rules, case: Case) -> Ground | None:
+    agent, presence = case.person.agent, case.person.presence
+    if agent is None or not agent.id_problem or AGENT_PAPERS[presence][0] not in case.papers:
         return None
-    return Ground(
-        Rule.SAME_PERSON,
-        rules.item.paper_criterion,
-        Phrase("identity document and social security card are not of the same person"),
-    )
+    found = Phrase("the number of the identity document of the {agent} is not valid", agent=presence.words)
+    return _not_genuine(rules, found)
+
+
+def _identity(rules: Rules, case: Case) -> Ground | None:
+    proof = rules.policy.proof_at(case.channel)
+    if proof is Proof.NONE or case.proof is not ProofResult.FAILED:
+        return None
+    found = Phrase("the proof of identity by {proof} failed", proof=proof.words)
+    return Ground(Rule.IDENTITY, rules.item.paper_criterion, found)
 
 
 def _not_genuine(rules: Rules, found: Phrase) -> Ground:
     return Ground(Rule.GENUINE_PAPERS, rules.item.paper_criterion, found)
 
 
-CARD_CHECKS: Final[tuple[Check, ...]] = (_card, _readable_card, _valid_card, _same_person)
+STANDING_CHECKS: Final[tuple[Check, ...]] = (_card_in_use,)
+CARD_CHECKS: Final[tuple[Check, ...]] = (_card, _readable_card, _card_in_use, _valid_card, _same_person)
 CHECKS: Final[tuple[Check, ...]] = (
     _channel,
     _person,
@@ -161,11 +218,15 @@ CHECKS: Final[tuple[Check, ...]] = (
     _age,
     _card,
     _reason,
+    _which_pin,
     _genuine_id,
     _valid_id,
     _readable_card,
+    _card_in_use,
     _valid_card,
     _same_person,
+    _genuine_agent,
+    _identity,
 )
 
 
@@ -175,6 +236,11 @@ def grounds_against(rules: Rules, case: Case, checks: tuple[Check, ...] = CHECKS
     return tuple(ground for ground in found if ground is not None)
 
 
-def missing_papers(item: Item, case: Case) -> tuple[Paper, ...]:
-    """The missing papers, in the order of the item."""
-    return tuple(paper for paper in item.papers if paper not in case.papers)
+def missing_papers(rules: Rules, case: Case) -> tuple[Paper, ...]:
+    """The missing papers: those of the item, in its order, then those of a person who acts for the applicant."""
+    person, policy = case.person, rules.policy
+    required = (*rules.item.papers, *AGENT_PAPERS.get(person.presence, ()))
+    shown = case.papers
+    if policy.card_as_id and not person.child and Paper.SOCIAL_SECURITY_CARD in shown:
+        shown |= {Paper.ID_CARD}
+    return tuple(paper for paper in required if paper not in shown)

@@ -15,9 +15,9 @@ from sscard.document import Model
 from sscard.service.case import Application, Case, Stage
 from sscard.service.channels import Channel
 from sscard.service.identity import Applicant
-from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice
+from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice, Waiting
 from sscard.service.pipeline import PinService
-from sscard.service.words import Operation, Paper, Reason
+from sscard.service.words import Operation, Paper, ProofResult, Reason, WhichPin
 from sscard.terminal import BasicData, CardSession
 from sscard.terminal.errors import ApduError
 from sscard.transport.faults import TransportError
@@ -35,11 +35,17 @@ class Keypad:
 
 
 class ApplicationFile(Model):
-    """An application as a file. Without ``reason``, the item does not accept the stated reason."""
+    """An application as a file. Without ``reason``, the item does not accept the stated reason.
+
+    ``which_pin`` is the PIN that the citizen means, ``proof`` the result of the
+    proof of identity if the policy requires one.
+    """
 
     channel: Channel = Channel.WINDOW
     handling: Channel | None = None
     reason: Reason | None = None
+    which_pin: WhichPin = WhichPin.CARD
+    proof: ProofResult | None = None
     papers: tuple[Paper, ...] = tuple(Paper)
     applicant: Applicant = Applicant()
     key: str = Field(default="", max_length=200)
@@ -48,7 +54,16 @@ class ApplicationFile(Model):
         """The application with the data read from the card, which are used if the card is one of the papers."""
         applicant = self.applicant.completed(card.name, card.social_security_number) if card else self.applicant
         shown = card if Paper.SOCIAL_SECURITY_CARD in self.papers else None
-        return Application(applicant, self.channel, self.reason, frozenset(self.papers), shown, self.handling)
+        return Application(
+            applicant,
+            self.channel,
+            self.reason,
+            frozenset(self.papers),
+            shown,
+            self.handling,
+            self.which_pin,
+            self.proof,
+        )
 
 
 def read_card(session: CardSession | None) -> BasicData | None:
@@ -66,7 +81,7 @@ def advance(service: PinService, case: Case, session: CardSession | None, keypad
     """
     if case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
         answer = service.accept(case)
-        if isinstance(answer, SupplementNotice | Refusal):
+        if isinstance(answer, SupplementNotice | Refusal | Waiting):
             return answer.text
     if case.stage in (Stage.ACCEPTED, Stage.OPERATED):
         return _at_the_card(service, case, session, keypad, key)
@@ -77,7 +92,7 @@ def told_of(service: PinService, case: Case) -> Told:
     """The text for the citizen at the current stage."""
     if case.stage is Stage.COMPLETED:
         return service.result(case).text
-    if case.stage is Stage.SUPPLEMENT and case.notice is not None:
+    if case.stage is Stage.SUPPLEMENT and case.notice is not None and not case.waits:
         return case.notice.text
     return case.events[-1].text
 
@@ -86,9 +101,9 @@ def _at_the_card(service: PinService, case: Case, session: CardSession | None, k
     if session is None:
         return case.events[-1].text
     card = read_card(session) if case.card is None else None
-    refusal = service.present(case, card) if card else None
-    if refusal is not None:
-        return refusal.text
+    stopped = service.present(case, card) if card else None
+    if stopped is not None:
+        return stopped.text
     pin = keypad.new_pin()
     if case.stage is Stage.ACCEPTED:
         old = keypad.old_pin() if case.operation is Operation.CHANGE else ""

@@ -12,9 +12,11 @@ from typing import Final
 
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable, Words
-from sscard.service.words import Operation, Paper, Word
+from sscard.i18n.word import Word
+from sscard.service.words import Operation, Paper
 from sscard.service.workdays import Due
 
+NO_STANDING: Final = Phrase("the holder base gives no answer, so the case waits: continue it later ({error})")
 NO_FEE: Final = "无"
 SENTENCES: Final = "{first}. {rest}"
 ADVICE: Final = (
@@ -35,6 +37,8 @@ class Rule(Word):
     REASON = "reason", "申请条件"
     GENUINE_PAPERS = "genuine-papers", "受理标准"
     SAME_PERSON = "same-person", "受理标准（人卡一致）"
+    WHICH_PIN = "which-pin", "行使内容"
+    IDENTITY = "identity", "受理标准（身份核验）"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,17 @@ class SupplementNotice:
     @property
     def said(self) -> Phrase:
         return Phrase("Please bring all of the following: {papers}", papers=name_papers(self.papers))
+
+    @property
+    def text(self) -> str:
+        return say(self.said)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The application cannot be examined now: why. The case keeps its stage, and the same call continues it."""
+
+    said: Phrase
 
     @property
     def text(self) -> str:

@@ -16,74 +16,61 @@ never changed before the intent is in the journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Final
 
+from sscard.errors import HolderBaseUnavailable
 from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Place
+from sscard.issuer.holderbase import HolderBase, MemoryHolderBase
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
-from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, received
+from sscard.service.cardrefusals import ends_case, is_unclear, not_done
+from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, proof_of, received
 from sscard.service.channels import CHANNEL_RULES, Channel
-from sscard.service.conditions import CARD_CHECKS, Rules, grounds_against, missing_papers
-from sscard.service.identity import person_of, seen
+from sscard.service.conditions import CARD_CHECKS, STANDING_CHECKS, Rules, grounds_against, missing_papers
+from sscard.service.identity import SeenCard, person_of, seen
 from sscard.service.item import Item, Question, load_item
 from sscard.service.journal.memory import Journal, MemoryJournal
 from sscard.service.notices import (
+    NO_STANDING,
     Acceptance,
     NotDone,
     Operated,
     Refusal,
     ResultNotice,
     SupplementNotice,
+    Waiting,
     name_papers,
 )
 from sscard.service.policy import Policy, load_policy
-from sscard.service.words import Operation, Paper
+from sscard.service.words import Operation, Paper, Proof, ProofResult
 from sscard.service.workdays import day_in_china, due_after
-from sscard.standard.apdu import SW, status_words, tries_in
 from sscard.standard.encoding import encode_pin
-from sscard.terminal import AuthenticationFailed, BasicData, CardSession, CardUnusable, KeyBlocked, PinBlocked, WrongPin
+from sscard.terminal import BasicData, CardSession
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flows import encode_given_pin
 from sscard.terminal.recovery import finish_change, finish_reset
 from sscard.transport.faults import TransportError
 
 Clock = Callable[[], datetime]
-Answer = Acceptance | SupplementNotice | Refusal
+Answer = Acceptance | SupplementNotice | Refusal | Waiting
 
-BLOCKED: Final = Phrase("the PIN is blocked: please apply for a reset, card locked")
 OTHER_CARD: Final = Phrase("this is not the social security card of the case")
 UNCHANGED: Final = Phrase("the PIN is unchanged")
+NOT_PROVED: Final = Phrase("the proof of identity by {proof} cannot be made now: please try it again later")
 OPEN: Final = Phrase("the result of the previous operation is not known")
 NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and continue")
-_FOUND: tuple[tuple[type[ApduError], Phrase], ...] = (
-    (WrongPin, Phrase.plural("the PIN is wrong, {count} more try", "the PIN is wrong, {count} more tries", count=0)),
-    (PinBlocked, BLOCKED),
-    (
-        AuthenticationFailed,
-        Phrase.plural(
-            "the card does not accept the issuer's key, which has {count} more try; {pin}",
-            "the card does not accept the issuer's key, which has {count} more tries; {pin}",
-            count=0,
-        ),
-    ),
-    (KeyBlocked, Phrase("the issuer's key is blocked on the card; {pin}")),
-    (CardUnusable, Phrase("the card or the application is blocked")),
-)
-_WITHOUT_REMEDY = (PinBlocked, AuthenticationFailed, KeyBlocked, CardUnusable)
-"""Refusals of the card that end a case, besides a wrong PIN that leaves no try."""
-_KNOWN: Final = frozenset(SW)
-_UNCLEAR: Final = (SW.MEMORY_FAILURE, SW.NO_DATA_PENDING)
-"""Answers that say nothing about the PIN: 6F00 belongs to GET RESPONSE, and to any command as a general error."""
 
 
 class PinService:
     """The service of one item. Each method returns a value; ``WrongStage`` if it is called at another stage.
 
     Events are written to ``journal``, by default in memory. ``place`` defines
-    the initial PIN; without a place it is ``initial_pin``.
+    the initial PIN; without a place it is ``initial_pin``. ``holder_base``, by
+    default the policy's list, is asked before acceptance and before the operation.
     """
 
     def __init__(
@@ -95,11 +82,13 @@ class PinService:
         journal: Journal | None = None,
         policy: Policy | None = None,
         place: Place | None = None,
+        holder_base: HolderBase | None = None,
     ) -> None:
         self.item = item or load_item()
         self.policy = policy or load_policy()
         self.journal = journal or MemoryJournal()
         self._clock = clock
+        self._holder_base = holder_base or MemoryHolderBase(self.policy.cards)
         self._place = place or Place(name="", initial_pin=initial_pin)
 
     def consult(self) -> tuple[Question, ...]:
@@ -110,12 +99,17 @@ class PinService:
         """收件: open a case with any application; with a known idempotency key, return the case opened with it."""
         now = self._clock()
         digests = self.journal.key
-        person = person_of(application.applicant, digests, day_in_china(now), self.policy.adult_age)
+        person = person_of(application.applicant, digests, day_in_china(now), self.policy)
         card = seen(application.card, digests) if application.card else None
-        return self.journal.open_case(received(application, person, card, now, key=key))
+        return self.journal.open_case(
+            received(application, person, card, now, key=key, proof=self.policy.proof_at(application.channel))
+        )
 
     def accept(self, case: Case) -> Answer:
-        """受理: accepted, refused with every ground, or the one supplement notice with every missing paper."""
+        """受理: accepted, refused with every ground, or the one supplement notice with every missing paper.
+
+        A case that cannot be examined now waits at its stage; the same call examines it again.
+        """
         if case.stage is not Stage.PRE_REVIEW:
             case.require(Stage.INTAKE)
             if CHANNEL_RULES[case.channel].pre_review:
@@ -135,6 +129,15 @@ class PinService:
         self._write(case, Stage.SUPPLEMENT, said, Act.SUPPLEMENTED, facts)
         return self._examine(case)
 
+    def prove(self, case: Case, result: ProofResult) -> None:
+        """身份核验: record the proof of identity that the policy requires; accept or supplement examines it."""
+        if case.stage not in (Stage.PRE_REVIEW, Stage.SUPPLEMENT):
+            case.require(Stage.INTAKE)
+        proof = self.policy.proof_at(case.channel)
+        if proof is not Proof.NONE:
+            said, facts = proof_of(proof, result)
+            self._write(case, case.stage, said, Act.PROVED, facts)
+
     def hand_over(self, case: Case, channel: Channel) -> bool:
         """转办: let another channel operate the card, if the case's channel may hand over to it."""
         case.require(Stage.ACCEPTED)
@@ -149,14 +152,22 @@ class PinService:
         )
         return True
 
-    def present(self, case: Case, card: BasicData) -> Refusal | None:
-        """Present the card of a case that was accepted without reading it; a ground against the card ends the case."""
+    def present(self, case: Case, card: BasicData) -> Refusal | Waiting | None:
+        """Present the card of a case that was accepted without reading it; a ground against the card ends the case.
+
+        If the holder base gives no answer, the card is not presented and the case waits.
+        """
         case.require(Stage.ACCEPTED)
         if case.card is not None:
             return None
-        facts = paper_facts((), seen(card, self.journal.key))
+        presented = seen(card, self.journal.key)
+        try:
+            rules = self._rules_for(presented)
+        except HolderBaseUnavailable as error:
+            return self._wait(case, NO_STANDING.filled(error=error.said))
+        facts = paper_facts((), presented)
         self._write(case, Stage.ACCEPTED, Phrase("The social security card was read"), Act.PRESENTED, facts)
-        grounds = grounds_against(self._rules, case, CARD_CHECKS)
+        grounds = grounds_against(rules, case, CARD_CHECKS)
         if not grounds:
             return None
         refusal = Refusal(grounds)
@@ -171,7 +182,8 @@ class PinService:
         ``new_pin`` has 4–16 digits; ``old_pin`` is for a change, empty if the
         card has no PIN. ``ValueError`` for any other PIN, before any change.
         With a known idempotency key, return the result of that operation. An
-        operation in doubt is resolved first.
+        operation in doubt is resolved first. A card that is not in use any more
+        ends the case untouched; without an answer of its base the case waits.
         """
         if key in case.outcomes:
             return case.outcomes[key]
@@ -180,6 +192,9 @@ class PinService:
         encode_pin(old_pin)
         if not _is_card_of(case, session):
             return self._note(case, NotDone(OTHER_CARD))
+        stopped = self._stopped(case)
+        if stopped is not None:
+            return stopped
         attempt = case.attempt
         if attempt is not None:
             return self._resume(case, attempt, session, new_pin, old_pin)
@@ -221,24 +236,32 @@ class PinService:
         doubt = Phrase("aborted, and the card was not presented again: it is not known whether the PIN was changed")
         return self._fail(case, NotDone(doubt if case.in_doubt else answers[case.stage]))
 
-    @property
-    def _rules(self) -> Rules:
-        return Rules(self.item, self.policy, self._today)
+    def _rules_for(self, card: SeenCard | None) -> Rules:
+        """The rules now, with the standing of the card. Raises ``HolderBaseUnavailable``."""
+        rules = Rules(self.item, self.policy, self._today)
+        return replace(rules, standing=self._holder_base.standing(card.identity.card_number)) if card else rules
 
     @property
     def _today(self) -> date:
         return day_in_china(self._clock())
 
     def _examine(self, case: Case) -> Answer:
-        grounds = grounds_against(self._rules, case)
+        try:
+            rules = self._rules_for(case.card)
+        except HolderBaseUnavailable as error:
+            return self._wait(case, NO_STANDING.filled(error=error.said))
+        grounds = grounds_against(rules, case)
         if grounds:
             refusal = Refusal(grounds)
             refused = {"grounds": [ground.rule.value for ground in grounds]}
             self._write(case, Stage.REFUSED, refusal.said, Act.REFUSED, refused)
             return refusal
-        missing = missing_papers(self.item, case)
+        missing = missing_papers(rules, case)
         if missing:
             return self._ask_for(case, missing)
+        proof = self.policy.proof_at(case.channel)
+        if proof is not Proof.NONE and case.proof is not ProofResult.PASSED:
+            return self._wait(case, NOT_PROVED.filled(proof=proof.words))
         days = self.item.promised_working_days
         accepted = Acceptance(days, due_after(self._today, days, self.policy.calendar))
         facts = {"due": accepted.due.day.isoformat(), "certain": accepted.due.certain}
@@ -253,6 +276,17 @@ class PinService:
         facts = {"missing": [paper.value for paper in missing], "criterion": notice.criterion}
         self._write(case, Stage.SUPPLEMENT, notice.said, Act.ASKED_FOR, facts)
         return notice
+
+    def _stopped(self, case: Case) -> NotDone | None:
+        """Why the card may not be operated now, which is written; of a case in doubt, only the standing counts."""
+        try:
+            rules = self._rules_for(case.card)
+        except HolderBaseUnavailable as error:
+            return NotDone(self._wait(case, NO_STANDING.filled(error=error.said)).said)
+        for ground in grounds_against(rules, case, STANDING_CHECKS if case.in_doubt else CARD_CHECKS):
+            pin = OPEN if case.in_doubt else UNCHANGED
+            return self._fail(case, NotDone(Phrase("{found}; {pin}", found=ground.found, pin=pin)))
+        return None
 
     def _begin(self, case: Case, session: CardSession, new_pin: str, old_pin: str, key: str) -> Operated | NotDone:
         """Write the intent, then operate the card, so that the case is in doubt if this is interrupted."""
@@ -299,9 +333,7 @@ class PinService:
         try:
             work()
         except ApduError as error:
-            # After an unknown status word, a memory failure or a general error, the result is unknown.
-            known = error.sw in _KNOWN or tries_in(error.sw) is not None
-            if resumed or not known or error.sw in _UNCLEAR:
+            if resumed or is_unclear(error):
                 return self._refused(case, error, pin=OPEN)
             return self._refused(case, error, attempt)
         except HsmError as error:
@@ -317,9 +349,8 @@ class PinService:
         self, case: Case, error: ApduError, attempt: Attempt | None = None, pin: Phrase = UNCHANGED
     ) -> NotDone:
         """Handle a refusal of the card: end the case if a retry cannot succeed, otherwise keep its stage."""
-        tries: int | None = getattr(error, "tries_left", None)
-        answer = NotDone(_found(error, tries, pin), error.sw, tries)
-        if tries == 0 or isinstance(error, _WITHOUT_REMEDY):
+        answer = not_done(error, pin)
+        if ends_case(error):
             return self._fail(case, answer)
         return self._note(case, answer) if attempt is None else self._not_done(case, answer, attempt)
 
@@ -336,6 +367,11 @@ class PinService:
         self._write(case, case.stage, answer.said)
         return answer
 
+    def _wait(self, case: Case, said: Phrase) -> Waiting:
+        """Write why the case cannot be continued now; it keeps its stage."""
+        self._write(case, case.stage, said, Act.WAITED)
+        return Waiting(said)
+
     def _write(self, case: Case, stage: Stage, said: Phrase, act: Act = Act.NOTED, facts: Facts | None = None) -> None:
         self.journal.append(case, Event(self._clock(), stage, said, act, facts or {}))
 
@@ -346,11 +382,3 @@ def _outcome(attempt: Attempt, answer: NotDone) -> Facts:
 
 def _is_card_of(case: Case, session: CardSession) -> bool:
     return case.card is not None and session.identity == case.card.identity
-
-
-def _found(error: ApduError, tries: int | None, pin: Phrase) -> Phrase:
-    """The message for a refusal of the card."""
-    if isinstance(error, WrongPin) and tries == 0:
-        return Phrase("the PIN is wrong; {blocked}", blocked=BLOCKED)
-    known = (words.filled(count=tries or 0, pin=pin) for kind, words in _FOUND if isinstance(error, kind))
-    return next(known, Phrase("{text}", text=status_words(error.sw)))

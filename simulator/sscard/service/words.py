@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Self
+from typing import Final
 
-from sscard.i18n.phrase import Words
-
-
-class Word(StrEnum):
-    """A closed set of words, each declared as value, Chinese, and English if the value is not readable text."""
-
-    _value_: str
-    chinese: str
-    english: str
-
-    def __new__(cls, value: str, chinese: str = "", english: str = "") -> Self:
-        word = str.__new__(cls, value)
-        word._value_ = value
-        word.chinese = chinese
-        word.english = english or value.replace("-", " ")
-        return word
-
-    @property
-    def words(self) -> Words:
-        """The text for display."""
-        return Words(self.english, self.chinese)
+from sscard.i18n.word import Word
 
 
 class Operation(Word):
@@ -49,14 +28,19 @@ class Reason(Word):
 
 
 class Paper(Word):
-    """A paper that the item requires, always the original (原件), not a copy.
+    """A paper that an application requires, always the original (原件), not a copy.
 
-    ``ID_CARD`` is the applicant's own identity document; the item names only
-    the resident ID card.
+    The item names the first two. ``ID_CARD`` is the applicant's own identity
+    document; the item names only the resident ID card. The others are those of
+    a person who acts for the applicant (open-choices.md §3.2).
     """
 
     ID_CARD = "id-card", "中华人民共和国居民身份证", "resident ID card"
     SOCIAL_SECURITY_CARD = "social-security-card", "中华人民共和国社会保障卡"
+    GUARDIAN_ID = "guardian-id", "监护人身份证件", "identity document of the guardian"
+    GUARDIANSHIP = "proof-of-guardianship", "监护关系证明"
+    PROXY_ID = "proxy-id", "代办人身份证件", "identity document of the proxy"
+    LETTER_OF_AUTHORITY = "letter-of-authority", "委托书"
 
 
 class ApplicantKind(Word):
@@ -72,7 +56,10 @@ class Document(Word):
     """An identity document. The item names the resident ID card; ``policy.yaml`` lists the accepted ones."""
 
     RESIDENT_ID = "resident-id", "居民身份证", "resident ID card"
+    HOUSEHOLD_REGISTER = "household-register", "居民户口簿"
     RESIDENCE_PERMIT = "residence-permit", "港澳台居民居住证"
+    MAINLAND_TRAVEL_PERMIT = "mainland-travel-permit", "港澳居民来往内地通行证"
+    TAIWAN_TRAVEL_PERMIT = "taiwan-travel-permit", "台湾居民来往大陆通行证"
     PERMANENT_RESIDENCE_ID = "permanent-residence-id", "外国人永久居留身份证", "foreigner's permanent residence ID card"
     PASSPORT = "passport", "护照"
 
@@ -85,10 +72,34 @@ class Presence(Word):
     GUARDIAN = "guardian", "监护人"
 
 
-class Standing(Word):
-    """The standing of a card in the issuer's list."""
+AGENT_PAPERS: Final = {
+    Presence.GUARDIAN: (Paper.GUARDIAN_ID, Paper.GUARDIANSHIP),
+    Presence.PROXY: (Paper.PROXY_ID, Paper.LETTER_OF_AUTHORITY),
+}
+"""The papers of a person who acts for the applicant, the own identity document first (open-choices.md §3.2)."""
 
-    IN_USE = "in-use", "正常"
-    LOST = "lost", "已挂失"
-    BLACKLISTED = "blacklisted", "已列入黑名单"
-    CANCELLED = "cancelled", "已注销"
+
+class WhichPin(Word):
+    """The PIN that the citizen means; the service handles the PIN of the card's chip (open-choices.md §3.7)."""
+
+    CARD = "card", "社会保障卡密码", "PIN of the social security card"
+    BANK = "bank", "银行密码", "bank PIN"
+    ELECTRONIC = "electronic", "电子社会保障卡密码", "PIN of the electronic card"
+    QUERY = "query", "查询密码", "query PIN"
+
+
+class Proof(Word):
+    """How a channel checks that the applicant is the person of the document (open-choices.md §3.6)."""
+
+    NONE = "none", "无"
+    ID_READER = "id-reader", "身份证阅读器", "ID reader"
+    FACE = "face", "人脸识别", "face recognition"
+    SMS = "sms", "短信验证码", "SMS code"
+
+
+class ProofResult(Word):
+    """Result of a proof of identity."""
+
+    PASSED = "passed", "通过"
+    FAILED = "failed", "未通过"
+    UNAVAILABLE = "unavailable", "无法进行"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from defects.witnesses import acceptance, chip, driver, files, keys, medical, operation, pins, terminal
+from defects.witnesses import acceptance, chip, driver, files, keys, medical, operation, persons, pins, terminal
 from defects.witnesses.witness import Witness
 
 WITNESSES: Mapping[str, Witness] = {
@@ -19,5 +19,6 @@ WITNESSES: Mapping[str, Witness] = {
     **terminal.WITNESSES,
     **driver.WITNESSES,
     **acceptance.WITNESSES,
+    **persons.WITNESSES,
     **operation.WITNESSES,
 }

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 
 from defects.witnesses.witness import Witness
 from kit.citizens import Ticking, make_citizen
+from sscard.errors import HolderBaseUnavailable
+from sscard.i18n.phrase import Phrase
+from sscard.issuer.holderbase import HolderBase, ListedCards
+from sscard.issuer.standing import Standing
 from sscard.service import (
     Applicant,
     Application,
@@ -17,8 +22,9 @@ from sscard.service import (
     PinService,
     Reason,
 )
-from sscard.service.policy import ListedCards, Policy, load_policy
-from sscard.service.words import ApplicantKind, Presence, Standing
+from sscard.service.conditions import OUT_OF_USE
+from sscard.service.policy import Policy, load_policy
+from sscard.service.words import ApplicantKind, Presence
 
 PASSPORT = "E12345678"
 
@@ -27,6 +33,7 @@ def _answer(
     *,
     channel: Channel = Channel.WINDOW,
     policy: Policy | None = None,
+    holder_base: HolderBase | None = None,
     papers: frozenset[Paper] = frozenset(Paper),
     city: str = "410400",
     expires: str = "",
@@ -36,10 +43,22 @@ def _answer(
     citizen = make_citizen(city=city)
     applicant = Applicant(name=citizen.holder.name, id_number=citizen.holder.id_number).model_copy(update=of)
     card = replace(citizen.basic, expires=expires or citizen.basic.expires)
-    service = PinService(Ticking(), policy=policy)
+    service = PinService(Ticking(), policy=policy, holder_base=holder_base)
     case = service.intake(Application(applicant, channel, Reason.LEAKED, papers, card))
     answer = service.accept(case)
     return [*(event.stage for event in case.events), answer.text]
+
+
+class _Down:
+    """A holder base that gives no answer."""
+
+    def standing(self, _card_number: str) -> Standing:
+        raise HolderBaseUnavailable(Phrase("down"))
+
+
+def _listed(standing: Standing) -> list[str]:
+    every = ListedCards(first="000000000", last="ZZZZZZZZZ", standing=standing)
+    return _answer(policy=load_policy().model_copy(update={"cards": (every,)}))
 
 
 def _hand_over() -> bool:
@@ -67,11 +86,8 @@ def _one_key() -> bool:
 
 WITNESSES: Mapping[str, Witness] = {
     "expired-id-is-accepted": lambda: _answer(id_expires=date(2020, 1, 1)),
-    "lost-card-is-accepted": lambda: _answer(
-        policy=load_policy().model_copy(
-            update={"cards": (ListedCards(first="000000000", last="ZZZZZZZZZ", standing=Standing.LOST),)}
-        )
-    ),
+    **{f"{standing}-in-the-holder-base-is-accepted": partial(_listed, standing) for standing in OUT_OF_USE},
+    "no-answer-of-the-holder-base-is-taken-for-in-use": lambda: _answer(holder_base=_Down()),
     "expired-card-is-accepted": lambda: _answer(expires="20200101"),
     "wrong-document-for-the-kind-of-applicant-is-accepted": lambda: _answer(id_number=PASSPORT),
     "passport-is-accepted-at-the-self-service-terminal": lambda: _answer(

@@ -12,6 +12,8 @@ from sscard.chip.memory import Moment
 from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Place, builtin_keys
+from sscard.issuer.holderbase import ListedCards, MemoryHolderBase
+from sscard.issuer.standing import Standing
 from sscard.service import (
     Act,
     Case,
@@ -31,7 +33,8 @@ class _Counter:
     def __init__(self, reason: Reason = Reason.LEAKED) -> None:
         self.citizen: Citizen = make_citizen()
         self.reader = FaultyConnection(self.citizen.chip)
-        self.service = PinService(Ticking())
+        self.base = MemoryHolderBase()
+        self.service = PinService(Ticking(), holder_base=self.base)
         self.case: Case = self.service.intake(self.citizen.application(reason))
         self.service.accept(self.case)
         self.insert()
@@ -43,6 +46,10 @@ class _Counter:
     def operate(self, **how: Any) -> str:
         return type(self.service.operate(self.case, self.session, NEW, self.citizen.pin, **how)).__name__
 
+    def lose(self) -> None:
+        number = self.session.identity.card_number
+        self.base.put(ListedCards(first=number, standing=Standing.LOST))
+
     @property
     def acts(self) -> list[Act]:
         return [event.act for event in self.case.events]
@@ -51,6 +58,18 @@ class _Counter:
 class _BrokenHsm(SoftHsm):
     def safe_message(self, *_given: Any, **_named: Any) -> bytes:
         raise HsmError(Phrase("down"))
+
+
+def _lost_after_acceptance() -> str:
+    at = _Counter()
+    at.lose()
+    return at.operate()
+
+
+def _lost_in_doubt() -> str:
+    at = _torn_change(Moment.DURING)
+    at.lose()
+    return at.operate()
 
 
 def _another_card() -> str:
@@ -146,6 +165,8 @@ def _initial_pin_pays() -> bool:
 
 
 WITNESSES: Mapping[str, Witness] = {
+    "holder-base-is-not-asked-before-the-operation": _lost_after_acceptance,
+    "holder-base-is-not-asked-before-a-resume": _lost_in_doubt,
     "another-card-is-operated": _another_card,
     "done-is-reported-while-the-hsm-is-down": _hsm_down,
     "in-doubt-the-new-pin-is-tried-last": _tries_after_resume,

@@ -84,6 +84,7 @@ REPEATABLE: Final[tuple[type[Step], ...]] = (
     disclosure.HsmRequest,
     service.Apply,
     service.Supplement,
+    service.Prove,
     service.Operate,
     service.Complete,
     service.Accept,
@@ -96,6 +97,7 @@ REPEATABLE: Final[tuple[type[Step], ...]] = (
     item.Consult,
     item.ReadItem,
     service.PassTime,
+    service.SetStanding,
     service.TakeCard,
 )
 REPEATABLE_VERBS: Final[dict[str, type[Step]]] = {step.verb: step for step in REPEATABLE}

@@ -12,6 +12,9 @@ from sscard.document import Model
 from sscard.errors import InvalidValue
 from sscard.i18n.language import CHINESE, speaking
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.issuer.holderbase import ListedCards
+from sscard.issuer.personalise import number_of
+from sscard.issuer.standing import Standing
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.faults import other_card
 from sscard.scenario.service_host import read_time
@@ -32,8 +35,10 @@ from sscard.service import (
     Case,
     Channel,
     Paper,
+    ProofResult,
     Reason,
     Stage,
+    WhichPin,
 )
 from sscard.service.aftercare import try_at_pharmacy
 from sscard.service.counter import Keypad, advance, told_of
@@ -48,14 +53,18 @@ NO_TIME: Final = Phrase("write a time to pass: +3d, +2h or +30m; or a date: 2026
 class ApplicationData(Model):
     """The application. Without ``reason``, the applicant states one that the item does not accept.
 
-    ``handling`` is the channel that operates the card, by default ``channel``.
-    ``key`` is the idempotency key. ``card`` says whether the card, if it is one
-    of the papers, is read; ``unread`` as of a citizen who applies from home.
+    ``which_pin`` is the PIN that the applicant means, ``proof`` the result of the
+    proof of identity if the policy requires one. ``handling`` is the channel
+    that operates the card, by default ``channel``. ``key`` is the idempotency
+    key. ``card`` says whether the card, if it is one of the papers, is read;
+    ``unread`` as of a citizen who applies from home.
     """
 
     channel: Channel = Channel.WINDOW
     handling: Channel | None = None
     reason: Reason | None = None
+    which_pin: WhichPin = WhichPin.CARD
+    proof: ProofResult | None = None
     papers: tuple[Paper, ...] = tuple(Paper)
     applicant: Applicant = Applicant()
     key: Annotated[str, Field(max_length=200)] = ""
@@ -77,7 +86,14 @@ class Apply(Examined):
         papers = handed_in.papers
         card = _read(bench, papers) if handed_in.card == "read" else None
         application = Application(
-            applicant, handed_in.channel, handed_in.reason, frozenset(papers), card, handed_in.handling
+            applicant,
+            handed_in.channel,
+            handed_in.reason,
+            frozenset(papers),
+            card,
+            handed_in.handling,
+            handed_in.which_pin,
+            bench.host.prover.result(handed_in.proof),
         )
         bench.case = bench.service.intake(application, key=handed_in.key)
         return _accepted(bench)
@@ -118,6 +134,23 @@ class Supplement(Examined):
         return f"supplement {show(self.supplement.papers)}"
 
 
+class Prove(Examined):
+    """Make the proof of identity, again or for the first time, and examine the case."""
+
+    verb: ClassVar[str] = "prove"
+    prove: ProofResult
+
+    def serve(self, bench: Bench) -> Outcome:
+        case = _case(bench)
+        bench.service.prove(case, bench.host.prover.result(self.prove) or self.prove)
+        if case.stage is Stage.SUPPLEMENT:
+            return examined(bench.service.supplement(case, ()))
+        return examined(bench.service.accept(case))
+
+    def title(self) -> Sayable:
+        return f"prove {self.prove}"
+
+
 class HandOver(ServiceStep):
     """Let another channel operate the card; ``possible: no`` if the case's channel may not hand over to it."""
 
@@ -149,8 +182,8 @@ class Present(Examined):
         card = _read(bench, tuple(Paper))
         if card is None:
             raise NotPossible(Phrase("the card cannot be read, so it cannot be presented"))
-        refusal = bench.service.present(case, card)
-        return examined(refusal) if refusal else Outcome(reported=nothing_found())
+        stopped = bench.service.present(case, card)
+        return examined(stopped) if stopped else Outcome(reported=nothing_found())
 
 
 class NewPin(Model):
@@ -289,6 +322,17 @@ class PassTime(ServiceStep):
             (unit, length) for unit, length in (("d", 1440), ("h", 60), ("m", 1)) if not minutes % length
         )
         return f"clock +{minutes // length}{unit}"
+
+
+class SetStanding(ServiceStep):
+    """Set the standing of the scenario's card in the holder base, as when its holder reports it as lost."""
+
+    verb: ClassVar[str] = "standing"
+    standing: Standing
+
+    def serve(self, bench: Bench) -> Outcome:
+        bench.host.holder_base.inner.put(ListedCards(first=number_of(bench.chip), standing=self.standing))
+        return Outcome()
 
 
 class TakeCard(ServiceStep):

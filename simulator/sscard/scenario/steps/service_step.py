@@ -28,12 +28,13 @@ from sscard.service import (
     Rule,
     Stage,
     SupplementNotice,
+    Waiting,
     WrongStage,
 )
 from sscard.service.workdays import day_in_china
 from sscard.standard.apdu import SW
 
-Answer = Acceptance | SupplementNotice | Refusal | Operated | NotDone | ResultNotice
+Answer = Acceptance | SupplementNotice | Refusal | Waiting | Operated | NotDone | ResultNotice
 ServiceError = Literal["none", "wrong-stage", "overtaken", "journal", "hsm"]
 ERRORS: Final[dict[type[Exception], ServiceError]] = {
     WrongStage: "wrong-stage",
@@ -50,7 +51,8 @@ class ServiceStep(Step):
     are the events that the step writes into the journal, in order. ``due`` is
     the day of the deadline, ``certain`` if the calendar of its year is known,
     ``overdue`` if it has passed. ``handling`` is the channel that operates the
-    card; ``in_doubt``: the result of an operation is not known. ``error`` is why the
+    card; ``in_doubt``: the result of an operation is not known; ``waits``: the
+    case cannot be continued now, and says why. ``error`` is why the
     service did nothing: ``wrong-stage``, ``overtaken`` by another process,
     ``journal`` or ``hsm`` not available. ``cases`` counts the cases so far.
     """
@@ -59,6 +61,7 @@ class ServiceStep(Step):
     says: Texts = ()
     error: ServiceError = "none"
     in_doubt: bool | None = None
+    waits: bool | None = None
     due: date | None = None
     certain: bool | None = None
     overdue: bool | None = None
@@ -101,6 +104,7 @@ class ServiceStep(Step):
         stated: dict[str, str | None] = {
             "error": self.error if self.failed else None,
             "in_doubt": _yes(self.in_doubt),
+            "waits": _yes(self.waits),
             "due": self.due.isoformat() if self.due else None,
             "certain": _yes(self.certain),
             "overdue": _yes(self.overdue),
@@ -130,6 +134,7 @@ def facts_of(bench: Bench, seen: int) -> dict[str, str]:
     return facts | {
         "number": case.number,
         "in_doubt": "yes" if case.in_doubt else "no",
+        "waits": "yes" if case.waits else "no",
         "due": case.due.day.isoformat() if case.due else "",
         "certain": _yes(case.due.certain if case.due else None) or "",
         "overdue": "yes" if case.is_overdue(day_in_china(bench.host.now)) else "no",
@@ -154,7 +159,7 @@ class Examined(ServiceStep):
         return super().answers() | ({} if self.failed or self.sw is None else examined)
 
 
-def examined(answer: Acceptance | SupplementNotice | Refusal) -> Outcome:
+def examined(answer: Acceptance | SupplementNotice | Refusal | Waiting) -> Outcome:
     """What the examination of an application found."""
     grounds = tuple(ground.rule for ground in answer.grounds) if isinstance(answer, Refusal) else ()
     missing = answer.papers if isinstance(answer, SupplementNotice) else ()

@@ -1,0 +1,55 @@
+"""The PINs of a case: checked before it is opened or resumed, and entered when they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from sscard.cli.prompt import ask_secret
+from sscard.i18n.language import _
+
+if TYPE_CHECKING:
+    from sscard.service import Paper, Reason
+    from sscard.service.counter import Keypad
+
+
+def check_pins(new: str, old: str, reason: Reason | None, papers: Iterable[Paper]) -> None:
+    """``InputError`` if a PIN that the case needs is not given and cannot be entered.
+
+    Without a reason or with papers missing the case ends before a PIN is needed.
+    """
+    from sscard.cli.prompt import check_entry
+    from sscard.service import Operation
+    from sscard.service.item import load_item
+
+    if reason is None or not set(load_item().papers) <= {*papers}:
+        return
+    if not new:
+        check_entry("--new", _("New PIN"))
+    if not old and reason.operation is Operation.CHANGE:
+        check_entry("--old", _("Old PIN"))
+
+
+def keypad_of(new: str, old: str) -> Keypad:
+    """Options stand for what the citizen types; each PIN is asked for at most once."""
+    from functools import cache
+
+    from sscard.cli.pins import checked_new_pin
+    from sscard.cli.prompt import checked_pin, in_a_file
+    from sscard.service.counter import Keypad
+
+    if new:
+        checked_pin(new, "--new")
+    if old and old != "none":
+        checked_pin(old, "--old")
+
+    @cache
+    def new_pin() -> str:
+        return checked_new_pin(new)
+
+    @cache
+    def old_pin() -> str:
+        typed = old or ask_secret(_("Old PIN"), in_a_file("--old"))
+        return "" if typed == "none" else checked_pin(typed, "--old")
+
+    return Keypad(new_pin, old_pin)

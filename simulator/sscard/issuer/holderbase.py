@@ -1,0 +1,72 @@
+"""The holder base (持卡库) of the issuer: the standing of each card, which the card itself does not know.
+
+Three forms answer the same question: a list in memory, an SQLite file
+(``holderbasefile``), and a service (``sscard.hsm.holderbase``). A base lists what differs from normal; a
+card that it does not list is in use. Of two entries for a card, the newer one
+counts. Source: open-choices.md §3.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Protocol, runtime_checkable
+
+from pydantic import ConfigDict, Field, model_validator
+
+from sscard.document import Model
+from sscard.errors import InvalidValue
+from sscard.i18n.phrase import Phrase
+from sscard.issuer.standing import Standing
+
+
+class ListedCards(Model):
+    """Card numbers (9 characters) from ``first`` to ``last``; a single card without ``last``."""
+
+    first: str = Field(pattern="^[0-9A-Z]{9}$")
+    last: Annotated[str, Field(pattern="^([0-9A-Z]{9})?$")] = ""
+    standing: Standing
+
+    @model_validator(mode="after")
+    def _begins_before_it_ends(self) -> ListedCards:
+        first, last = self.ends
+        if last < first:
+            raise InvalidValue(Phrase("the last card is before the first one"), Phrase("exchange them"))
+        return self
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The first and the last number without the check character, which does not count."""
+        return self.first[:-1], (self.last or self.first)[:-1]
+
+
+class CardList(Model):
+    """The cards of a list or a policy, whose other fields are left out."""
+
+    model_config = ConfigDict(extra="ignore")
+    cards: tuple[ListedCards, ...]
+
+
+@runtime_checkable
+class HolderBase(Protocol):
+    """The question to a holder base."""
+
+    def standing(self, card_number: str) -> Standing:
+        """The standing of a card now. Raises ``HolderBaseUnavailable``."""
+
+
+class MemoryHolderBase:
+    """A holder base in memory; of ``listed`` entries the first one that has a card counts."""
+
+    def __init__(self, listed: Iterable[ListedCards] = ()) -> None:
+        self._listed = list(listed)
+
+    def standing(self, card_number: str) -> Standing:
+        """See ``HolderBase``."""
+        number = card_number[:-1]
+        found = (each for each in self._listed if each.ends[0] <= number <= each.ends[1])
+        return next((each.standing for each in found), Standing.IN_USE)
+
+    def put(self, *listed: ListedCards) -> None:
+        """Write entries, the newest last; each replaces an older one of the same cards."""
+        for entry in listed:
+            self._listed = [entry, *(each for each in self._listed if each.ends != entry.ends)]

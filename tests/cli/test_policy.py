@@ -1,0 +1,67 @@
+"""``sscard policy`` and ``--policy``: a user sees a policy, copies it, changes it and has it checked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kit.programs import CommandLine
+from sscard.errors import InputError
+from sscard.service import Policy, load_policy
+from sscard.service.policy import find_policy, policies
+
+
+@pytest.mark.parametrize("name", policies())
+def test_a_policy_that_is_shown_is_a_file_with_the_same_rules(sscard: CommandLine, tmp_path: Path, name: str) -> None:
+    code, out, _ = sscard("policy", "show", name)
+    assert code == 0
+    (tmp_path / "copy.yaml").write_text(out, encoding="utf-8")
+    assert sscard("policy", "check", tmp_path / "copy.yaml")[0] == 0
+    assert find_policy(str(tmp_path / "copy.yaml")) == find_policy(name)
+
+
+@pytest.mark.parametrize("name", policies())
+def test_each_field_of_a_policy_states_its_source(sscard: CommandLine, name: str) -> None:
+    assert find_policy(name).sources.keys() == Policy.model_fields.keys() - {"sources"}
+    out = sscard("policy", "show", name)[1]
+    assert "none stated" not in out
+    assert out.count("# regulated by the page") + out.count("# not regulated by the page; source: ") == len(
+        find_policy(name).sources
+    )
+
+
+def test_a_file_changes_some_fields_of_a_preset(sscard: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("based_on: henan\nproxy: accept\ndocuments: {citizen: [passport]}\n", encoding="utf-8")
+    found, henan = load_policy(file), find_policy("henan")
+    assert (found.proxy, found.documents["citizen"]) == ("accept", ("passport",))  # type: ignore[index]
+    assert found.documents | {"citizen": ()} == henan.documents | {"citizen": ()}
+    assert found.minors == henan.minors
+    assert "proxy" not in found.sources
+    assert "# not regulated by the page; source: none stated\nproxy: accept" in sscard("policy", "show", file)[1]
+
+
+def test_every_error_of_a_policy_is_reported(sscard: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text(
+        "based_on: page\nproxi: accept\nminors: never\nidentity_proof: {window: face}\nsources: {proxi: page}\n",
+        encoding="utf-8",
+    )
+    code, out, _ = sscard("policy", "check", file)
+    assert code == 2
+    places = [line.removeprefix(f"{file}:").partition(": ")[0] for line in out.splitlines() if str(file) in line]
+    assert places == ["2:1", "3:1", "4:1", "5:1"]
+    assert "did you mean 'proxy'" in out
+    assert "window: no proof by face recognition there" in out
+    errors = json.loads(sscard("policy", "check", file, "--json")[1])["errors"]
+    assert [error["line"] for error in errors] == [2, 3, 4, 5]
+    assert all(error["remedy"] or "Input should be" in error["problem"] for error in errors)
+
+
+def test_a_policy_is_based_on_a_preset(tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("proxy: accept\nbased_on: hennan\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"own.yaml:2:1: no policy 'hennan'\n  did you mean 'henan'\?"):
+        load_policy(file)

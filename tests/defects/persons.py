@@ -1,0 +1,143 @@
+"""Defects of the service: documents and papers of the persons who come, the PIN they mean, proofs of identity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from defects.acceptance import _no_ground, _replace_check, _with_channel
+from defects.catalogue import Catalogue, Patch
+from sscard.service import Case, Channel, Paper, PinService, conditions, ids, pipeline
+from sscard.service.conditions import Rules
+from sscard.service.identity import Applicant, Person
+from sscard.service.notices import Ground
+from sscard.service.words import Document, ProofResult
+
+catalogue = Catalogue("service")
+
+
+@catalogue.add("open-choices.md §3.2: the household register is for children below the age of the policy", "household")
+def household_register_is_accepted_at_any_age(patch: Patch) -> None:
+    old = conditions._genuine_id
+
+    def check(rules: Rules, case: Case) -> Ground | None:
+        found = old(rules, case)
+        return None if found and case.person.document is Document.HOUSEHOLD_REGISTER else found
+
+    _replace_check(patch, old, check)
+
+
+@catalogue.add("open-choices.md §3.2: the age limit of the register is not the age of majority", "household")
+def register_age_is_the_age_of_majority(patch: Patch) -> None:
+    original = pipeline.person_of
+
+    def person_of(*given: Any) -> Person:
+        person: Person = original(*given)
+        return replace(person, child=person.minor)
+
+    patch.function(original, person_of)
+
+
+@catalogue.add("open-choices.md §3.2: a permit of Hong Kong and Macao has H or M and 8 or 10 digits", "travel-permits")
+def travel_permit_is_taken_for_a_passport(patch: Patch) -> None:
+    patch.row(ids._WITHOUT_BIRTH_DATE, Document.MAINLAND_TRAVEL_PERMIT, ids.PASSPORT)
+
+
+@catalogue.add("open-choices.md §3.2: the kind of applicant decides between documents of one form", "stated-document")
+def kind_of_applicant_does_not_decide_between_documents(patch: Patch) -> None:
+    original = pipeline.person_of
+
+    def person_of(applicant: Applicant, key: bytes, today: date, policy: Any) -> Person:
+        number = ids.read_id_number(applicant.id_number, today)
+        stated = applicant.document or number.documents[0]
+        return original(applicant.model_copy(update={"document": stated}), key, today, policy)
+
+    patch.function(original, person_of)
+
+
+@catalogue.add("open-choices.md §3.2: a guardian shows identity document and proof of guardianship", "guardian-papers")
+def papers_of_a_guardian_are_not_asked_for(patch: Patch) -> None:
+    _without(patch, Paper.GUARDIAN_ID, Paper.GUARDIANSHIP)
+
+
+@catalogue.add("open-choices.md §3.2: a proxy shows an identity document and a letter of authority", "proxy-papers")
+def papers_of_a_proxy_are_not_asked_for(patch: Patch) -> None:
+    _without(patch, Paper.PROXY_ID, Paper.LETTER_OF_AUTHORITY)
+
+
+def _without(patch: Patch, *papers: Paper) -> None:
+    original = conditions.missing_papers
+
+    def missing_papers(rules: Rules, case: Case) -> tuple[Paper, ...]:
+        return tuple(paper for paper in original(rules, case) if paper not in papers)
+
+    patch.function(original, missing_papers)
+
+
+@catalogue.add("item.yaml, acceptance: the identity document of the person who acts is genuine too", "false-agent")
+def false_id_of_a_proxy_is_accepted(patch: Patch) -> None:
+    _replace_check(patch, conditions._genuine_agent, _no_ground)
+
+
+@catalogue.add("item.yaml, acceptance: identity document and card have one name", "other-name")
+def another_name_is_accepted(patch: Patch) -> None:
+    old = conditions._same_person
+
+    def check(rules: Rules, case: Case) -> Ground | None:
+        name, case.person = case.person, replace(case.person, name_digest="")
+        try:
+            return old(rules, case)
+        finally:
+            case.person = name
+
+    _replace_check(patch, old, check)
+
+
+@catalogue.add("open-choices.md §3.7: a PIN that is not on the chip is referred to its own place", "another-pin")
+def another_pin_is_accepted(patch: Patch) -> None:
+    _replace_check(patch, conditions._which_pin, _no_ground)
+
+
+@catalogue.add("open-choices.md §3.2: where the policy says so, the card is enough", "province")
+def card_is_never_the_identity_document(patch: Patch) -> None:
+    original = conditions.missing_papers
+
+    def missing_papers(rules: Rules, case: Case) -> tuple[Paper, ...]:
+        return original(replace(rules, policy=rules.policy.model_copy(update={"card_as_id": False})), case)
+
+    patch.function(original, missing_papers)
+
+
+@catalogue.add("open-choices.md §3.2: a child's card is not the identity document", "province-child")
+def card_of_a_child_is_the_identity_document(patch: Patch) -> None:
+    original = pipeline.person_of
+    patch.function(original, lambda *given: replace(original(*given), child=False))
+
+
+@catalogue.add("open-choices.md §3.6: a failed proof of identity is a ground of refusal", "proof-of-identity")
+def failed_proof_of_identity_is_accepted(patch: Patch) -> None:
+    _replace_check(patch, conditions._identity, _no_ground)
+
+
+@catalogue.add("open-choices.md §3.6: the case waits for a proof that is unavailable", "proof-unavailable")
+def unavailable_proof_of_identity_is_taken_for_passed(patch: Patch) -> None:
+    def examine(service: PinService, case: Case) -> Any:
+        if case.proof is not ProofResult.FAILED:
+            case.proof = ProofResult.PASSED
+        return original(service, case)
+
+    original = patch.attribute(PinService, "_examine", examine)
+
+
+@catalogue.add("open-choices.md §3.6: a later proof replaces the one that was unavailable", "proof-unavailable")
+def later_proof_of_identity_is_ignored(patch: Patch) -> None:
+    patch.attribute(PinService, "prove", lambda _service, _case, _result: None)
+
+
+@catalogue.add("open-choices.md §3.2: a self-service terminal has no clerk who reads a household register", "household")
+def household_register_is_read_at_the_self_service_terminal(patch: Patch) -> None:
+    _with_channel(patch, Channel.SELF_SERVICE, reads=frozenset(Document) - {Document.PASSPORT})
+
+
+DEFECTS = tuple(catalogue.defects)
