@@ -235,6 +235,16 @@ def create_private(path: Path, content: bytes) -> None:
         beside.unlink()
 
 
+def sync_folder(folder: Path) -> None:
+    """Sync a folder to the disk, so that a power cut does not undo a new name in it. Errors: ``OSError``."""
+    if hasattr(os, "O_DIRECTORY"):  # Windows opens no directory
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
 def warn_if_exposed(path: Path, notify: Callable[[Phrase], None]) -> None:
     """Warn of a file with secrets that other users can read; Windows does not say."""
     if os.name == "posix" and mode_of(path) & (stat.S_IRGRP | stat.S_IROTH):

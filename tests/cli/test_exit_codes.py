@@ -401,6 +401,20 @@ ROWS = [
         (f"7 {CASE}", 2, "no case '7' in this journal", "one case"),
         (f"7 {CASE}", 2, "there is no journal"),
     ),
+    *of(
+        "case archive",
+        (f"--before 2000-01-01 --to {{folder}}/archive.db {CASE}", 0, "nothing to move", "one case"),
+        (f"--before 2000-01-01 --to {{card}} {CASE}", 2, "is not a journal", "one case"),
+        (f"--before 2000-01-01 {CASE}", 2, "option --to is missing", "one case"),
+        (f"--before 2000-01-01 --to {{folder}}/archive.db {CASE}", 2, "there is no journal"),
+    ),
+    *of(
+        "case stats",
+        (CASE, 0, "cases 1 · open 1", "one case"),
+        (f"{CASE} --since 2026-02-01 --until 2026-01-01", 2, "is before --since", "one case"),
+        (f"{CASE} --html {{card}}", 2, "exists already", "one case"),
+        (CASE, 2, "there is no journal"),
+    ),
     *of("case verify", (CASE, 0, "the chain is whole", "one case"), (CASE, 2, "there is no journal")),
     *of("case reindex", (CASE, 0, "the chain is whole", "one case"), (CASE, 2, "there is no journal")),
     *of(

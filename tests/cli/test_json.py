@@ -64,6 +64,8 @@ SCHEMAS = {
     "case resume": (f"{{number}} {CASE} --old {PIN} --new {NEW}", "sscard.case/1"),
     "case list": (CASE, "sscard.cases/1"),
     "case overdue": (CASE, "sscard.cases/1"),
+    "case archive": (f"--before 2000-01-01 --to archive.db {CASE}", "sscard.case-archive/1"),
+    "case stats": (CASE, "sscard.case-stats/1"),
     "case verify": (CASE, "sscard.journal-check/1"),
     "case reindex": (CASE, "sscard.journal-check/1"),
 }

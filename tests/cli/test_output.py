@@ -77,6 +77,7 @@ OUTPUTS = {
     "insert": ("insert card.db --force", "--record", "--trace"),
     "farm": ("farm card.db --force",),
     "scenario new": ("scenario new --force",),
+    "case stats": ("case stats --force", "--html"),
     "coverage": ("coverage good.yaml", "--html"),
     "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html="),
 }

@@ -23,7 +23,10 @@ CHINESE_AT_MOST = 1400
 """Characters; two of them stand for about one English word."""
 
 ALL = [*documents(), *(Document(path) for path in sorted(SHEETS.glob("*.md")))]
-SECOND = "new|check|explain|verbs|schema|build|path|serve|call|load|open|list|issue|show|resume|tears|model|kills|fuzz"
+SECOND = (
+    "new|check|explain|verbs|schema|build|path|serve|call|load|open|list|issue|show|resume|stats|archive|verify"
+    "|tears|model|kills|fuzz"
+)
 COMMAND = re.compile(rf"\bsscard ((?:[a-z]+(?:-[a-z]+)?)(?: (?:{SECOND}))?)")
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+)")
 

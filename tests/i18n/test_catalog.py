@@ -352,7 +352,7 @@ def test_the_search_for_untranslated_text_finds_it(source: str, found: bool) -> 
     assert bool(untranslated(source)) is found
 
 
-@pytest.mark.parametrize("name", ["report", "coverage"])
+@pytest.mark.parametrize("name", ["report", "coverage", "cases"])
 def test_the_page_of_a_report_says_nothing_by_itself(name: str) -> None:
     text = (PACKAGE / "scenario" / "reports" / "templates" / f"{name}.html.j2").read_text("utf-8")
     for ignored in (r"<style>.*?</style>", r"\{\{.*?\}\}", r"\{%.*?%\}", r"<[^>]*>", "sscard:"):

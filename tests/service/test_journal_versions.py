@@ -21,9 +21,10 @@ from sscard.errors import InputError
 from sscard.i18n.language import say
 from sscard.proof.postgres import PrivatePostgres
 from sscard.service import Case, JournalUnavailable, PinService, Reason, Stage
+from sscard.service.journal import schema
 from sscard.service.journal.chain import Head
 from sscard.service.journal.database import JournalReader, SqlJournal
-from sscard.service.journal.migrations import VERSION_1
+from sscard.service.journal.migrations import VERSION_1, VERSION_2
 from sscard.service.journal.verification import Checkpoint
 
 VERSION_1_DUMP = Path(__file__).with_name("journal_version_1.sql")
@@ -66,6 +67,21 @@ def test_an_older_journal_is_migrated_when_it_is_opened_for_writing(old_url: str
         assert numbers(reader.cases([Stage.COMPLETED])) == [1, 5]
 
 
+def test_a_journal_of_version_2_is_migrated(old_url: str, citizen: Citizen) -> None:
+    with closing(SqlJournal(old_url, JOURNAL_KEY)) as journal, journal._writing() as db:
+        rows = db.rows(schema.HEADS)
+        for head in map(Head.of, rows):
+            db.later(schema.SEAL_HEAD, head.sealed(JOURNAL_KEY, VERSION_2), head.lane)
+    execute(old_url, "DROP TABLE base", "DROP TABLE archived", "UPDATE journal SET version = 2")
+    with pytest.raises(InputError, match="version 2, expected 3"):
+        JournalReader(old_url, JOURNAL_KEY)
+    with closing(SqlJournal(old_url, JOURNAL_KEY)) as journal:
+        run_cases(PinService(Ticking(), journal=journal), citizen, 1)
+        assert journal.verify(Checkpoint.read(CHECKPOINT)).findings == ()
+        head, seal = head_of(old_url)
+        assert head.sealed(JOURNAL_KEY, VERSION_2) != seal
+
+
 def test_reading_an_older_journal_names_the_command_that_migrates_it(
     old_url: str, sscard: CommandLine, tmp_path: Path
 ) -> None:
@@ -74,7 +90,7 @@ def test_reading_an_older_journal_names_the_command_that_migrates_it(
     for verb in (("list",), ("overdue",), ("show", "1"), ("verify",)):
         code, _, err = sscard("case", *verb, "--journal", old_url, "--journal-key", tmp_path / "key")
         assert code == 2
-        assert "version 1, expected 2\n  migrate it with: sscard case reindex" in err
+        assert "version 1, expected 3\n  migrate it with: sscard case reindex" in err
     assert execute(old_url, "SELECT * FROM lane", "SELECT * FROM journal") == before
     code, out, _ = sscard("case", "reindex", "--journal", old_url, "--journal-key", tmp_path / "key")
     assert (code, CHECKPOINT in out) == (0, True)

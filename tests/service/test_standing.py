@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from kit.cards import citizens_card
-from kit.citizens import ID_NUMBER, JOURNAL_KEY, NEW_PIN, Citizen, Ticking
+from kit.citizens import ID_NUMBER, JOURNAL_KEY, NEW_PIN, OPENING, Citizen, Ticking
 from kit.holderbases import SilentBase
 from kit.programs import CommandLine
 from sscard.chip.memory import Moment
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.issuer.holderbase import HolderBase, ListedCards, MemoryHolderBase
@@ -28,6 +29,7 @@ from sscard.service import (
     Act,
     Case,
     Channel,
+    Event,
     NotDone,
     Operated,
     Paper,
@@ -40,8 +42,10 @@ from sscard.service import (
     Waiting,
     load_policy,
 )
+from sscard.service.case import paper_facts
 from sscard.service.conditions import OUT_OF_USE
 from sscard.service.counter import Keypad, advance
+from sscard.service.identity import seen
 from sscard.service.journal.database import SqlJournal
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN
@@ -140,6 +144,20 @@ def test_a_card_that_expires_after_acceptance_is_not_touched(base: Switched, cit
     clock.now = clock.now.replace(year=clock.now.year + 20)
     untouched(citizen, lambda: service.operate(case, citizen.session, NEW_PIN))
     assert case.stage is Stage.FAILED
+
+
+def test_a_worker_killed_between_presenting_a_card_and_examining_it_lets_no_other_card_through(
+    service: PinService, citizen: Citizen, citizen_with: Callable[..., Citizen]
+) -> None:
+    application = replace(citizen.application(Reason.LEAKED, Channel.ONLINE), card=None, handling=Channel.WINDOW)
+    case = service.intake(application)
+    service.accept(case)
+    other = citizen_with(id_number="410403199001010023")
+    facts = paper_facts((), seen(other.basic, service.journal.key))
+    service.journal.append(case, Event(OPENING, Stage.ACCEPTED, Phrase(), Act.PRESENTED, facts))
+    untouched(other, lambda: service.operate(case, other.session, NEW_PIN, other.pin))
+    assert case.stage is Stage.FAILED
+    assert "not of the same person" in case.events[-1].text
 
 
 def torn(service: PinService, citizen: Citizen) -> tuple[Case, FaultyConnection]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sscard.service.counter import ApplicationFile
 
 CHANNEL: Final = Words("sscard.service:Channel")
+REASON: Final = "--reason"
 NO_REASON: Final = "none"
 """As ``--reason``: the citizen states a reason that the item does not accept."""
 
@@ -69,7 +70,7 @@ _OPTIONS: Final = (
     option("--channel", type=CHANNEL, help=N_("Channel of the application.")),
     option("--handling", type=CHANNEL, help=N_("Channel that operates the card, if it is another.")),
     option(
-        "--reason",
+        REASON,
         type=_Reason("sscard.service:Reason"),
         help=N_("Reason of the application; none: one that the item does not accept."),
     ),
@@ -128,7 +129,7 @@ def application_of(file: Path | None, given: dict[str, Any]) -> ApplicationFile:
 
     if file is None and given["reason"] is None:
         raise InputError(
-            _("option {name} is missing", name="--reason"),
+            _("option {name} is missing", name=REASON),
             remedy=_("--reason none is a reason that the item does not accept; an application file may have it too"),
         )
     wanted = read_document(file).as_model(ApplicationFile) if file else ApplicationFile()

@@ -1,20 +1,22 @@
-"""``sscard case open|list|show|resume|overdue``: the service's cases in the journal."""
+"""``sscard case open|resume``: take a case of the service through the journal and to the card."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sscard.cli.application import CHANNEL, application_of, application_options, paper_option, proof_option
-from sscard.cli.case_journal import reindex, verify
-from sscard.cli.case_output import print_answer, print_list, print_whole
+from sscard.cli.case_journal import archive, reindex, verify
+from sscard.cli.case_list import list_cases, number_argument, overdue, show
+from sscard.cli.case_output import print_answer
 from sscard.cli.case_pins import check_pins, keypad_of
+from sscard.cli.case_stats import stats
 from sscard.cli.hsm import chosen_holder_base, chosen_hsm
-from sscard.cli.journal import case_of, now_in_china, open_journal, open_service
+from sscard.cli.journal import case_of, now_in_china, open_service
 from sscard.cli.options import (
     OR_NONE,
     holder_base_option,
@@ -29,20 +31,16 @@ from sscard.cli.options import (
     place_option,
     sync_option,
 )
-from sscard.cli.types import CARD, DAY, FILE, SERVICE_POLICY, Words
+from sscard.cli.types import CARD, FILE, SERVICE_POLICY
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sscard.hsm import Hsm
-    from sscard.service import Case, Channel, Paper, PinService, ProofResult, Reason, Stage
+    from sscard.service import Case, Channel, Paper, PinService, ProofResult
     from sscard.service.counter import Keypad
     from sscard.terminal import CardSession
-
-REASON: Final = Words("sscard.service:Reason")
 
 card_option = argument(
     "target",
@@ -52,7 +50,6 @@ card_option = argument(
     default="",
     help=N_("Card file, or pcsc[:READER]. Default: no card yet."),
 )
-number_argument = argument("number", metavar=N_("NUMBER"), help=N_("Number of the case."))
 old_option = pin_option(
     "--old",
     variable="SSCARD_PIN",
@@ -203,70 +200,8 @@ def resume(
             _process(service, found, session, behind, keypad, place if pharmacy else None, as_json)
 
 
-@case.command("list")
-@option("--stage", type=Words("sscard.service:Stage"), help=N_("Only cases at this stage."))
-@option("--channel", type=CHANNEL, help=N_("Only cases of this channel."))
-@option("--reason", type=REASON, help=N_("Only cases for this reason."))
-@option("--since", type=DAY, help=N_("Only cases opened on or after this day."))
-@journal_option
-@journal_key_option
-@json_option
-def list_cases(
-    stage: Stage | None,
-    channel: Channel | None,
-    reason: Reason | None,
-    since: datetime | None,
-    journal: str,
-    journal_key: Path | None,
-    as_json: bool,
-) -> None:
-    """List cases."""
-    from sscard.service import Stage
-
-    stages = [stage] if stage else list(Stage)
-    with open_journal(journal, journal_key) as cases:
-        print_list(
-            (
-                found
-                for found in cases.cases(stages, since)
-                if channel in (None, found.channel) and reason in (None, found.reason_given)
-            ),
-            as_json,
-        )
-
-
-@case.command("overdue")
-@journal_option
-@journal_key_option
-@json_option
-def overdue(journal: str, journal_key: Path | None, as_json: bool) -> None:
-    """List accepted cases that are past their due day."""
-    from sscard.service import Stage
-    from sscard.service.workdays import day_in_china
-
-    today = day_in_china(now_in_china())
-    with open_journal(journal, journal_key) as cases:
-        waiting = cases.cases([Stage.ACCEPTED, Stage.OPERATED], due_before=today)
-        print_list((found for found in waiting if found.is_overdue(today)), as_json)
-
-
-@case.command("show")
-@number_argument
-@journal_option
-@journal_key_option
-@json_option
-def show(number: str, journal: str, journal_key: Path | None, as_json: bool) -> None:
-    """Show a case with all its events. Exits 1 if the chain of its lane is broken."""
-    with open_journal(journal, journal_key) as cases:
-        found = case_of(cases, number)
-        lane = cases.verify_lane_of(found)
-    print_whole(found, lane, as_json)
-    if lane.findings:
-        raise SystemExit(1)
-
-
-case.add_command(verify)
-case.add_command(reindex)
+for reading in (list_cases, overdue, show, stats, archive, verify, reindex):
+    case.add_command(reading)
 
 
 def _check_card(target: str, papers: Iterable[Paper], handed_over: bool) -> None:

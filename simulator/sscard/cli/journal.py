@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_journal(url: str, key: Path | None) -> Iterator[JournalReader]:
-    """The journal for reading; errors as ``open_service``."""
+def open_journal(url: str, key: Path | None, archive: Path | None = None) -> Iterator[JournalReader]:
+    """The journal, or the archive in its place, for reading; errors as ``open_service``."""
     from sscard.service.journal.database import JournalReader
 
-    with _opened(JournalReader, url, key) as journal:
+    with _opened(JournalReader, str(archive or url), key) as journal:
         yield journal
 
 
@@ -63,7 +63,7 @@ def open_service(
 
 @contextmanager
 def _opened(kind: Callable[[str, bytes], J], url: str, key: Path | None) -> Iterator[J]:
-    from sscard.service import JournalUnavailable, Overtaken
+    from sscard.service import CaseArchived, JournalUnavailable, Overtaken
     from sscard.service.journal.keyfile import load_key
 
     try:
@@ -74,7 +74,7 @@ def _opened(kind: Callable[[str, bytes], J], url: str, key: Path | None) -> Iter
                 if file:
                     warn_if_exposed(Path(file), tell)
             yield journal
-    except (JournalUnavailable, Overtaken) as error:
+    except (CaseArchived, JournalUnavailable, Overtaken) as error:
         click.echo(f"sscard: {error}", err=True)
         raise SystemExit(1) from None
 
@@ -83,9 +83,10 @@ def case_of(cases: JournalReader, number: str) -> Case:
     """The case of a number; ``InputError`` if the journal has none."""
     found = cases.case(number)
     if found is None:
-        raise InputError(
-            _("no case {number!r} in this journal", number=number), remedy=_("see them all with: sscard case list")
-        )
+        remedy = _("see them all with: sscard case list")
+        if cases.has_archive:
+            remedy = _("older cases are in an archive: sscard case show {number} --archive FILE", number=number)
+        raise InputError(_("no case {number!r} in this journal", number=number), remedy=remedy)
     return found
 
 

@@ -200,3 +200,6 @@ journal_key_option: Final = option(
     envvar="SSCARD_JOURNAL_KEY",
     help=N_("Journal key file. Created if it does not exist. Default: journal.key beside the default journal."),
 )
+archive_option: Final = option(
+    "--archive", type=FILE, help=N_("Read this archive of the journal, which has the cases that were closed by then.")
+)

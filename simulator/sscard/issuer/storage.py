@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from sscard.errors import InputError
-from sscard.files import FLAGS, unwritable, warn_if_exposed
+from sscard.files import FLAGS, sync_folder, unwritable, warn_if_exposed
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.migrations import Notify
 
@@ -120,12 +120,7 @@ def write_whole(target: Path, content: bytes, notify: Notify) -> None:
                 os.chown(beside, before.st_uid, before.st_gid)
             beside.chmod(stat.S_IMODE(before.st_mode))
         beside.replace(target)
-        if hasattr(os, "O_DIRECTORY"):  # Windows opens no directory
-            folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)  # otherwise a power cut of the machine may bring the old file back
-            finally:
-                os.close(folder)
+        sync_folder(target.parent)
     except OSError as error:
         with suppress(OSError):
             beside.unlink(missing_ok=True)

@@ -5,7 +5,7 @@ from sscard.service.case import NEXT, Act, Application, Case, Event, Stage, Wron
 from sscard.service.channels import Channel
 from sscard.service.identity import Agent, Applicant, Person, SeenCard
 from sscard.service.item import Item, load_item
-from sscard.service.journal.memory import Journal, JournalUnavailable, MemoryJournal, Overtaken
+from sscard.service.journal.memory import CaseArchived, Journal, JournalUnavailable, MemoryJournal, Overtaken
 from sscard.service.notices import (
     Acceptance,
     Ground,
@@ -30,6 +30,7 @@ __all__ = [
     "ApplicantKind",
     "Application",
     "Case",
+    "CaseArchived",
     "Channel",
     "Document",
     "Event",

@@ -70,6 +70,10 @@ class Refusal:
         grounds = Phrase.joined(SENTENCES, [ground.said for ground in self.grounds])
         return Phrase("Not accepted: {grounds}", grounds=grounds)
 
+    def to_facts(self) -> dict[str, list[str]]:
+        """The rules of the grounds, as facts of an event."""
+        return {"grounds": [ground.rule.value for ground in self.grounds]}
+
     @property
     def text(self) -> str:
         return say(self.said)

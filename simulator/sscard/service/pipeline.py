@@ -171,7 +171,7 @@ class PinService:
         if not grounds:
             return None
         refusal = Refusal(grounds)
-        self._write(case, Stage.FAILED, refusal.said, Act.FAILED)
+        self._write(case, Stage.FAILED, refusal.said, Act.FAILED, refusal.to_facts())
         return refusal
 
     def operate(
@@ -253,8 +253,7 @@ class PinService:
         grounds = grounds_against(rules, case)
         if grounds:
             refusal = Refusal(grounds)
-            refused = {"grounds": [ground.rule.value for ground in grounds]}
-            self._write(case, Stage.REFUSED, refusal.said, Act.REFUSED, refused)
+            self._write(case, Stage.REFUSED, refusal.said, Act.REFUSED, refusal.to_facts())
             return refusal
         missing = missing_papers(rules, case)
         if missing:

@@ -2,7 +2,8 @@
 
 The journal has one chain or several, its *lanes*; a case stays in the lane it
 was opened in. A lane's head counts its events and cases and is sealed too, so
-that the end of a lane cannot be truncated. Why lanes: a chain is written by one
+that the end of a lane cannot be truncated. If the beginning of a lane is in an
+archive, its sealed base counts that part. Why lanes: a chain is written by one
 transaction at a time, which locks the lane's head until its commit. With one
 lane, all workers of a shared journal would wait for each other's commits; with
 64 lanes they commit in parallel. A chain per case is not sufficient: the
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import hmac
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -25,6 +26,10 @@ from sscard.service.case import Act, Event, Stage
 
 START: Final = "0" * 64
 """The seal before the first event of a lane."""
+HEAD: Final = "head 3"
+"""The name under the seal of a lane's head; another one keeps processes of an older sscard from writing."""
+ARCHIVE: Final = "archive"
+"""The same in an archive, to which no event can be added."""
 _canonical: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
@@ -79,9 +84,51 @@ class Head:
         """A row of the database, as ``Entry.of``."""
         return cls(*map(_typed, (int, int, int, str), row))
 
-    def sealed(self, key: bytes, name: str = "head 2") -> str:
-        """The seal of the lane's end; its name keeps processes of an older sscard from writing."""
+    def sealed(self, key: bytes, name: str = HEAD) -> str:
+        """The seal of the lane's end."""
         return _mac(key, f"{name} {self.lane} {self.events} {self.cases} {self.last}")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The beginning of a lane, which is in an archive: numbers of its events and cases, and the seal of its last event.
+
+    ``kept`` is the seal of the events that are in the archive and in this database too, because their cases were not
+    closed then.
+    """
+
+    lane: int
+    events: int = 0
+    cases: int = 0
+    last: str = START
+    kept: str = START
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Base:
+        """A row of the database, as ``Entry.of``."""
+        return cls(*map(_typed, (int, int, int, str, str), row))
+
+    def sealed(self, key: bytes) -> str:
+        """The seal of the base."""
+        return _mac(key, f"base {self.lane} {self.events} {self.cases} {self.last} {self.kept}")
+
+    @property
+    def end(self) -> tuple[int, int, str]:
+        """What the head of the archive that ends here has."""
+        return self.events, self.cases, self.last
+
+
+def seal_of_kept(key: bytes, entries: Iterable[Entry]) -> str:
+    """The seal of events that are kept, in the order of their positions."""
+    seal = START
+    for entry in entries:
+        seal = _mac(key, _canonical(["kept", seal, *entry]))
+    return seal
+
+
+def seal_of_key(key: bytes, opening: str, case: str) -> str:
+    """The seal of the idempotency key of a case that is in an archive."""
+    return _mac(key, _canonical(["key", opening, case]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,17 +187,19 @@ def key_check(key: bytes) -> str:
     return _mac(key, "sscard journal")[:16]
 
 
-def examine(key: bytes, head: Head, head_seal: str, entries: Iterator[Entry]) -> Iterator[Finding]:
-    """The problems of a lane, whose entries are passed in the order of their positions."""
-    before, expected, cases = START, 1, 0
+def examine(
+    key: bytes, head: Head, head_seal: str, entries: Iterable[Entry], base: Base, name: str
+) -> Iterator[Finding]:
+    """The problems of a lane, whose entries after its base are passed in the order of their positions."""
+    before, expected, cases = base.last, base.events + 1, base.cases
     for entry in entries:
         if entry.position != expected:
             yield Finding(head.lane, expected, _gap(expected, entry.position))
-        elif not _equal(entry.sealed(key, before), entry.seal):
+        elif not equal(entry.sealed(key, before), entry.seal):
             yield Finding(head.lane, entry.position, Phrase("edited, or put in another's place"), entry.case)
         before, expected = entry.seal, entry.position + 1
         cases += entry.place == 1
-    if not _equal(head.sealed(key), head_seal):
+    if not equal(head.sealed(key, name), head_seal):
         yield Finding(head.lane, head.events or None, Phrase("the lane's head is not the one that was written"))
     if head.events >= expected:
         yield Finding(head.lane, expected, _gap(expected, head.events + 1))
@@ -158,7 +207,7 @@ def examine(key: bytes, head: Head, head_seal: str, entries: Iterator[Entry]) ->
         yield Finding(head.lane, expected - 1 or None, Phrase("the lane does not end as its head says"))
 
 
-def note_clock(entries: Iterator[Entry], notes: list[Finding]) -> Iterator[Entry]:
+def note_clock(entries: Iterable[Entry], notes: list[Finding]) -> Iterator[Entry]:
     """Pass the entries of a lane on and note each whose time is earlier than the time of the entry before it."""
     before: datetime | None = None
     for entry in entries:
@@ -185,7 +234,8 @@ def _typed(kind: type, value: Any) -> Any:
     return value if isinstance(value, str) else repr(value)
 
 
-def _equal(seal: str, other: str) -> bool:
+def equal(seal: str, other: str) -> bool:
+    """Compare seals in a time that does not depend on them."""
     return hmac.compare_digest(seal.encode(), other.encode())  # as text, it refuses what is not ASCII
 
 

@@ -16,27 +16,38 @@ seconds it is early (``clock_back``, under its seal).
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from operator import attrgetter
+from pathlib import Path
 from random import SystemRandom
 from typing import Final
 
 from sscard.errors import InputError, MissingPart
+from sscard.files import mode_of, sync_folder
 from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage, WrongStage
 from sscard.service.journal import schema
+from sscard.service.journal.archive import Moved, continues, copy_beginning, is_taken_out, take_out
 from sscard.service.journal.chain import Entry, Head, time_of, written
-from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row, Statement
-from sscard.service.journal.memory import JournalUnavailable, Overtaken, case_number
+from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row
+from sscard.service.journal.memory import CaseArchived, JournalUnavailable, Overtaken, case_number
 from sscard.service.journal.migrations import LAST, lanes_of, migrate, not_a_journal, version_of
 from sscard.service.journal.opening import open_database
 from sscard.service.journal.schema import reason_in
-from sscard.service.journal.summary import moment, summaries
-from sscard.service.journal.verification import Checkpoint, Verification, verify, verify_lane
+from sscard.service.journal.summary import derived, moment
+from sscard.service.journal.verification import (
+    Archive,
+    Checkpoint,
+    Verification,
+    is_archive,
+    verify,
+    verify_lane,
+)
 
 logger = logging.getLogger("sscard.service")
 
@@ -70,15 +81,18 @@ class JournalReader:
             return self._load(db, number)
 
     def case_of_key(self, key: str) -> Case | None:
-        """The case that was opened with an idempotency key."""
+        """The case that was opened with an idempotency key; ``CaseArchived`` if it is in an archive."""
         with self._reading() as db:
-            found = db.rows(schema.OPENED_WITH, key) if key else []
-            return self._load(db, found[0][0]) if found else None
+            return self._opened_with(db, db.rows(schema.OPENED_WITH, key, key) if key else [])
 
     def cases(
-        self, stages: Iterable[Stage] = Stage, since: datetime | None = None, due_before: date | None = None
+        self,
+        stages: Iterable[Stage] = Stage,
+        since: datetime | None = None,
+        due_before: date | None = None,
+        until: datetime | None = None,
     ) -> Iterator[Case]:
-        """Cases at one of these stages, opened at or after a time, and due before a day, by number.
+        """Cases at one of these stages, opened at or after a time and before another, and due before a day, by number.
 
         No event of another case is read.
         """
@@ -88,6 +102,8 @@ class JournalReader:
             conditions[f"stage IN ({','.join('?' * len(wanted)) or 'NULL'})"] = sorted(wanted)
         if since is not None:
             conditions["opened >= ?"] = [moment(since)]
+        if until is not None:
+            conditions["opened < ?"] = [moment(until)]
         if due_before is not None:
             conditions["due > '' AND due < ?"] = [due_before.isoformat()]
         some = schema.EVENTS_OF_SOME.format(schema.CASES_WHERE + " AND ".join(conditions))
@@ -98,10 +114,14 @@ class JournalReader:
             for number, events in groupby(map(Entry.of, rows), attrgetter("case")):
                 yield self._built(number, [*events])
 
-    def verify(self, since: Checkpoint | None = None) -> Verification:
-        """Look at every event of every lane, as they stand at one moment; compare with a checkpoint."""
-        with self._reading() as db:
-            return verify(db, self.key, self._lanes, since)
+    def verify(self, since: Checkpoint | None = None, archives: Sequence[JournalReader] = ()) -> Verification:
+        """Look at every event of every lane, as they stand at one moment; compare with a checkpoint.
+
+        With archives, verify them too, and that each continues the one before it.
+        """
+        with ExitStack() as reading:
+            opened = [Archive(each.shown, reading.enter_context(each._reading()), each._lanes) for each in archives]
+            return verify(reading.enter_context(self._reading()), self.key, self._lanes, since, opened)
 
     def verify_lane_of(self, case: Case) -> Verification:
         """Look at every event of the lane of a case; the notes are about this case only."""
@@ -123,6 +143,7 @@ class JournalReader:
                 self._bring_up(version)
             with self._reading() as db:
                 self._lanes = lanes_of(db, key, self.shown)
+                self.has_archive = bool(db.rows(schema.BASES))
         except BaseException:
             self.close()
             raise
@@ -134,6 +155,12 @@ class JournalReader:
             raise not_a_journal(self.shown)
         problem = Phrase("is a journal of version {found}, expected {last}", found=version, last=LAST)
         raise InputError(problem, file=self.shown, remedy=Phrase("migrate it with: sscard case reindex"))
+
+    def _opened_with(self, db: Connection, rows: Sequence[Row]) -> Case | None:
+        for number, archived in rows:
+            if archived:
+                raise CaseArchived(number)
+        return self._load(db, rows[0][0]) if rows else None
 
     def _load(self, db: Connection, number: str) -> Case | None:
         entries = [*map(Entry.of, db.rows(schema.EVENTS_OF_CASE, number))]
@@ -195,6 +222,12 @@ class SqlJournal(JournalReader):
     def __init__(self, url: str, key: bytes, *, create: bool = True) -> None:
         self._create = create
         self._begin(open_database(url, write=True, create=create), key)
+        with self._reading() as db:
+            archive = is_archive(key, db.rows(schema.HEADS))
+        if archive:
+            self.close()
+            problem = Phrase("is an archive, which is only read")
+            raise InputError(problem, file=self.shown, remedy=Phrase("read it with --archive"))
         self._lane = SystemRandom().randrange(self._lanes)  # a lane of its own, most likely
 
     def open_case(self, event: Event) -> Case:
@@ -203,10 +236,11 @@ class SqlJournal(JournalReader):
         at = self._lane
         try:
             with self._writing() as db:
-                opened, *end = db.run(
-                    (schema.OPENED_WITH, (key,)), (schema.HEAD + db.lock, (at,)), (schema.TIME, (at, at))
+                # The lock first: an archiving that it waits for moves keys.
+                *end, opened = db.run(
+                    (schema.HEAD + db.lock, (at,)), (schema.TIME, (at, at)), (schema.OPENED_WITH, (key, key))
                 )
-                known = self._load(db, opened[0][0]) if key and opened else None
+                known = self._opened_with(db, opened) if key else None
                 if known:
                     return known
                 head, before = self._end(*end)
@@ -250,15 +284,64 @@ class SqlJournal(JournalReader):
             if not found.whole or not found.findings:
                 return found
             db.run(*((statement, ()) for statement in schema.CLEAR_DERIVED))
-            db.run_in_parts(self._derived(db))
+            db.run_in_parts(derived(db))
             return verify(db, self.key, self._lanes)
 
-    @staticmethod
-    def _derived(db: Connection) -> Iterator[Statement]:
-        for summary, key, _ in summaries(db.stream(schema.SUMMARISED)):
-            yield schema.NEW_SUMMARY, summary
-            if key:
-                yield schema.SAME_OPENING, (key, summary.case)
+    def archive(self, before: datetime, file: Path) -> Moved:
+        """Move cases that were closed before a time to an archive; see ``archive``.
+
+        If the file is an archive that an interrupted call left, it is completed, whatever ``before`` is. Errors:
+        ``InputError`` if it is another file; ``JournalUnavailable`` if the chain is damaged, or if another process
+        archived meanwhile.
+        """
+        if mode_of(file):
+            return self._take_out(file, file)
+        new = file.with_name(f".{file.name}.{os.getpid()}.new")
+        try:
+            if not self._copy_beginning(new, before):
+                return Moved()
+            return self._take_out(new, file)
+        finally:
+            new.unlink(missing_ok=True)
+
+    def _copy_beginning(self, new: Path, before: datetime) -> bool:
+        """Write and verify the archive; whether there is something to move."""
+        database = open_database(str(new), write=True, create=True)
+        with closing(database.connect()) as archive:
+            with self._reading() as db:
+                if not verify(db, self.key, self._lanes).whole:
+                    raise self._damaged()
+                more = copy_beginning(db, archive, self.key, self._lanes, before)
+            if verify(archive, self.key, self._lanes).findings:
+                raise self._damaged()
+            archive.rows("PRAGMA journal_mode = DELETE")  # one file, which can be read where nothing can be written
+        return more
+
+    def _take_out(self, written: Path, file: Path) -> Moved:
+        """Name an archive, and take out what it has, under the locks of all lanes."""
+        other = InputError(Phrase("exists already"), file=str(file), remedy=Phrase("choose another name"))
+        with self._writing() as db:
+            db.rows(schema.HEADS + db.lock)  # waits for every writer
+            with self._archive(written) as archive:
+                if is_taken_out(db, archive):
+                    return Moved()
+                if not is_archive(self.key, archive.rows(schema.HEADS)) or not continues(db, archive):
+                    if written == file:
+                        raise other
+                    problem = Phrase("another process archived cases meanwhile; call it again")
+                    raise JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=problem))
+            if written != file:
+                if mode_of(file):
+                    raise other
+                written.replace(file)
+                sync_folder(file.absolute().parent)
+            with self._archive(file) as archive:
+                return take_out(db, archive, self.key)
+
+    @contextmanager
+    def _archive(self, file: Path) -> Iterator[Connection]:
+        with closing(JournalReader(str(file), self.key)) as reader, reader._reading() as db:
+            yield db
 
     def _bring_up(self, version: int) -> None:
         if not (version or self._create):

@@ -26,6 +26,20 @@ class Overtaken(PhrasedError):
         self.args = (case_number,)
 
 
+class CaseArchived(PhrasedError):
+    """The idempotency key is of a case that is in an archive; no case was opened."""
+
+    def __init__(self, case_number: str) -> None:
+        super().__init__(
+            Phrase(
+                "case {number} was opened with this key and is in an archive; see it with: "
+                "sscard case show {number} --archive FILE",
+                number=case_number,
+            )
+        )
+        self.args = (case_number,)
+
+
 class JournalUnavailable(PhrasedError):
     """The journal cannot be read or written now; the text holds no secret."""
 
@@ -37,7 +51,10 @@ class Journal(Protocol):
     def key(self) -> bytes: ...
 
     def open_case(self, event: Event) -> Case:
-        """Open a case with this event, or return the case that already has the event's idempotency key."""
+        """Open a case with this event, or return the case that already has the event's idempotency key.
+
+        ``CaseArchived`` if that case is in an archive.
+        """
 
     def append(self, case: Case, event: Event) -> None:
         """Write an event and add it to the case; ``WrongStage`` or ``Overtaken`` if it may not follow."""

@@ -8,24 +8,25 @@ from typing import Final
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 from sscard.service.journal import schema
-from sscard.service.journal.chain import START, Head, key_check
-from sscard.service.journal.engine import Connection
+from sscard.service.journal.chain import HEAD, START, Head, key_check
+from sscard.service.journal.engine import Connection, Row
 from sscard.service.journal.schema import ADDED, INDICES, TABLES
 from sscard.service.journal.summary import summaries
 
 SHARED_LANES: Final = 64
 VERSION_1: Final = "head"
-"""The name under the seal of a lane's head in version 1."""
+VERSION_2: Final = "head 2"
+"""The names under the seal of a lane's head in these versions."""
 
 Step = Callable[[Connection, bytes], None]
 
 
 def _create(db: Connection, key: bytes) -> None:
     """0 → 1: the tables of version 1, every lane empty."""
-    _create_tables(db, TABLES.keys() - ADDED.keys())
+    create_tables(db, TABLES.keys() - ADDED.keys())
     db.rows(schema.NEW_JOURNAL, db.lanes, key_check(key))
     for lane in range(db.lanes):
-        db.later(schema.NEW_LANE, lane, START, Head(lane).sealed(key, VERSION_1))
+        db.later(schema.NEW_HEAD, lane, 0, 0, START, Head(lane).sealed(key, VERSION_1))
 
 
 def _summarise(db: Connection, key: bytes) -> None:
@@ -36,15 +37,31 @@ def _summarise(db: Connection, key: bytes) -> None:
     tampered with is left as it is.
     """
     heads = db.rows(schema.HEADS + db.lock)  # waits for every writer
-    _create_tables(db, ("summary",))
+    create_tables(db, ("summary",))
     db.run_in_parts((schema.NEW_SUMMARY, summary) for summary, _, _ in summaries(db.stream(schema.SUMMARISED)))
+    _seal_anew(db, key, heads, VERSION_1, VERSION_2)
+
+
+def _prepare_archives(db: Connection, key: bytes) -> None:
+    """2 → 3: the bases of lanes, and the keys of archived cases.
+
+    The seals of the lane heads change, so that a process of an older sscard,
+    which would open a second case with such a key, refuses to write.
+    """
+    heads = db.rows(schema.HEADS + db.lock)
+    create_tables(db, ("base", "archived"))
+    _seal_anew(db, key, heads, VERSION_2, HEAD)
+
+
+def _seal_anew(db: Connection, key: bytes, heads: Iterable[Row], before: str, after: str) -> None:
     for row in heads:
         head = Head.of(row)
-        if head.sealed(key, VERSION_1) == row[-1]:
-            db.later(schema.SEAL_HEAD, head.sealed(key), head.lane)
+        if head.sealed(key, before) == row[-1]:
+            db.later(schema.SEAL_HEAD, head.sealed(key, after), head.lane)
 
 
-def _create_tables(db: Connection, names: Iterable[str]) -> None:
+def create_tables(db: Connection, names: Iterable[str] = TABLES) -> None:
+    """Create these tables as they are in the last version, with their indices."""
     for name in names:
         columns = ", ".join(f'"{column}" {kind}' for column, kind in TABLES[name].items())
         db.later(f"CREATE TABLE {name} ({columns})")
@@ -53,7 +70,7 @@ def _create_tables(db: Connection, names: Iterable[str]) -> None:
     db.run()
 
 
-STEPS: Final[Mapping[int, Step]] = {0: _create, 1: _summarise}
+STEPS: Final[Mapping[int, Step]] = {0: _create, 1: _summarise, 2: _prepare_archives}
 """Migration steps by the version they start from."""
 
 

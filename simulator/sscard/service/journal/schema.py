@@ -46,6 +46,19 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
         "opened": "VARCHAR(26) NOT NULL",
         "due": "VARCHAR(10) NOT NULL",
     },
+    "base": {
+        "lane": "INTEGER NOT NULL PRIMARY KEY",
+        "events": "INTEGER NOT NULL",
+        "cases": "INTEGER NOT NULL",
+        "last": "VARCHAR(64) NOT NULL",
+        "kept": "VARCHAR(64) NOT NULL",
+        "seal": "VARCHAR(64) NOT NULL",
+    },
+    "archived": {
+        "key": "VARCHAR(200) NOT NULL PRIMARY KEY",
+        "case": "VARCHAR(20) NOT NULL",
+        "seal": "VARCHAR(64) NOT NULL",
+    },
 }
 """The columns of each table.
 
@@ -55,8 +68,10 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
 - opening: the case of each idempotency key. The first event of the case contains the key too, under its seal.
 - summary: stage, time of opening (UTC) and due day of each case, so that a list reads only the events of its cases.
   It has no seal: verification compares it with the events, which are sealed.
+- base: the base of each lane whose beginning is in an archive.
+- archived: the case in an archive of each idempotency key, so that a key never opens a second case.
 """
-ADDED: Final[Mapping[str, int]] = {"summary": 2}
+ADDED: Final[Mapping[str, int]] = {"summary": 2, "base": 3, "archived": 3}
 """The version that added a table, unless it is version 1."""
 INDICES: Final[Mapping[str, tuple[str, ...]]] = {
     "event": ('CREATE UNIQUE INDEX event_of_case ON event ("case", place)',),
@@ -71,7 +86,7 @@ VERSION: Final = "SELECT version FROM journal"
 SET_VERSION: Final = "UPDATE journal SET version = ?"
 LANES: Final = "SELECT lanes, key_check FROM journal"
 NEW_JOURNAL: Final = "INSERT INTO journal (version, lanes, key_check) VALUES (0, ?, ?)"
-NEW_LANE: Final = "INSERT INTO lane (lane, events, cases, last, seal) VALUES (?, 0, 0, ?, ?)"
+NEW_HEAD: Final = "INSERT INTO lane (lane, events, cases, last, seal) VALUES (?, ?, ?, ?, ?)"
 
 HEADS: Final = "SELECT lane, events, cases, last, seal FROM lane ORDER BY lane"
 HEAD: Final = "SELECT lane, events, cases, last, seal FROM lane WHERE lane = ?"
@@ -89,7 +104,8 @@ NEW_EVENT: Final = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 EVENTS: Final = 'SELECT lane, position, "case", place, time, stage, act, text, facts, seal FROM event '
-EVENTS_OF_LANE: Final = EVENTS + "WHERE lane = ? ORDER BY position"
+EVENTS_AFTER: Final = EVENTS + "WHERE lane = ? AND position > ? ORDER BY position"
+EVENTS_UP_TO: Final = EVENTS + "WHERE lane = ? AND position <= ? ORDER BY position"
 EVENTS_ELSEWHERE: Final = EVENTS + "WHERE lane < 0 OR lane >= ? ORDER BY lane, position"
 EVENTS_OF_CASE: Final = EVENTS + 'WHERE "case" = ? ORDER BY place'
 EVENTS_BY_CASE: Final = EVENTS + 'ORDER BY "case", place'
@@ -97,7 +113,34 @@ EVENTS_OF_SOME: Final = EVENTS + 'WHERE "case" IN ({}) ORDER BY "case", place'
 CASES_WHERE: Final = 'SELECT "case" FROM summary WHERE '
 
 NEW_OPENING: Final = 'INSERT INTO opening (key, "case") VALUES (?, ?)'
-OPENED_WITH: Final = 'SELECT "case" FROM opening WHERE key = ?'
+OPENED_WITH: Final = (
+    'SELECT "case", 0 FROM opening WHERE key = ? UNION ALL SELECT "case", 1 FROM archived WHERE key = ?'
+)
+"""The case of a key, and whether it is in an archive."""
+
+BASES: Final = "SELECT lane, events, cases, last, kept, seal FROM base ORDER BY lane"
+BASE: Final = "SELECT lane, events, cases, last, kept, seal FROM base WHERE lane = ?"
+NO_BASE: Final = "DELETE FROM base WHERE lane = ?"
+NEW_BASE: Final = "INSERT INTO base (lane, events, cases, last, kept, seal) VALUES (?, ?, ?, ?, ?, ?)"
+CLOSED: Final = (
+    "SELECT \"case\" FROM event WHERE lane = ? AND position <= ? AND stage IN ('completed', 'refused', 'failed')"
+)
+"""The cases that were closed up to a position: no event follows."""
+CLOSED_WITH_KEY: Final = 'SELECT key, "case" FROM opening WHERE "case" IN (?)'.replace("?", CLOSED)
+KEYS_OF_CLOSED: Final = (
+    'SELECT key, "case" FROM opening WHERE "case" IN'
+    " (SELECT \"case\" FROM event WHERE stage IN ('completed', 'refused', 'failed'))"
+)
+NEW_ARCHIVED: Final = 'INSERT INTO archived (key, "case", seal) VALUES (?, ?, ?)'
+ARCHIVED: Final = 'SELECT key, "case", seal FROM archived ORDER BY "case"'
+ARCHIVED_WITH: Final = 'SELECT "case" FROM archived WHERE key = ?'
+COUNT_CLOSED: Final = 'SELECT count(*), count(DISTINCT "case") FROM event WHERE "case" IN (?)'.replace("?", CLOSED)
+COUNT_KEPT: Final = 'SELECT count(DISTINCT "case") FROM event WHERE lane = ? AND position <= ?'
+FORGET_CLOSED: Final = (
+    'DELETE FROM opening WHERE "case" IN (?)'.replace("?", CLOSED),
+    'DELETE FROM summary WHERE "case" IN (?)'.replace("?", CLOSED),
+    'DELETE FROM event WHERE "case" IN (?)'.replace("?", CLOSED),
+)
 
 SAME_OPENING: Final = NEW_OPENING + " ON CONFLICT DO NOTHING"
 CLEAR_DERIVED: Final = ("DELETE FROM summary", "DELETE FROM opening")

@@ -14,8 +14,9 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sscard.service.case import Act
+from sscard.service.journal import schema
 from sscard.service.journal.chain import time_of
-from sscard.service.journal.engine import Row
+from sscard.service.journal.engine import Connection, Row, Statement
 
 
 class Summary(NamedTuple):
@@ -44,6 +45,14 @@ def summaries(rows: Iterable[Row]) -> Iterator[tuple[Summary, str, list[Row]]]:
         key = facts_of(first[5]).get("key")
         summary = Summary(str(case), str(last[3]), moment(time_of(first[2])), due[:10] if isinstance(due, str) else "")
         yield summary, key if isinstance(key, str) else "", events
+
+
+def derived(db: Connection) -> Iterator[Statement]:
+    """The statements that write the summary and the idempotency key of each case."""
+    for summary, key, _ in summaries(db.stream(schema.SUMMARISED)):
+        yield schema.NEW_SUMMARY, summary
+        if key:
+            yield schema.SAME_OPENING, (key, summary.case)
 
 
 def facts_of(stored: Any) -> dict[str, Any]:

@@ -28,15 +28,30 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 from sscard.service.journal import schema
-from sscard.service.journal.chain import START, Entry, Finding, Head, examine, key_check, note_clock
-from sscard.service.journal.engine import Connection
+from sscard.service.journal.chain import (
+    ARCHIVE,
+    HEAD,
+    START,
+    Base,
+    Entry,
+    Finding,
+    Head,
+    equal,
+    examine,
+    key_check,
+    note_clock,
+    seal_of_kept,
+    seal_of_key,
+)
+from sscard.service.journal.engine import Connection, Row
 from sscard.service.journal.summary import summaries
 
 MARK: Final = 4
@@ -49,6 +64,12 @@ _DIFFERS: Final = Phrase(
 )
 _WITHOUT_EVENTS: Final = Phrase(
     "the list of cases has a case without events; rebuild the list of cases: sscard case reindex"
+)
+_ASTRAY_ARCHIVED: Final = Phrase("the idempotency key of this case, which is in an archive, was changed")
+_ARCHIVED: Final = Phrase("older cases are in an archive; verify it too: --archive FILE")
+_NO_NEIGHBOUR: Final = Phrase(
+    "does not end where the journal, or the archive after it, begins: it is of another journal or another time, "
+    "or an archive between them is missing"
 )
 _LANE_IN_IT: Final = re.compile(r"0|([1-9][0-9]{0,17})\.([0-9a-f]{4})")
 
@@ -110,24 +131,45 @@ def _check_digits(line: str) -> str:
     return hashlib.sha256(line.encode()).hexdigest()[:MARK]
 
 
-def verify(db: Connection, key: bytes, lanes: int, since: Checkpoint | None = None) -> Verification:
-    """Look at every event of every lane, and compare with a checkpoint."""
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """An archive that is open for reading: its file, and its number of lanes."""
+
+    file: str
+    db: Connection
+    lanes: int
+
+
+def is_archive(key: bytes, heads: Iterable[Row]) -> bool:
+    """Whether lane heads are those of an archive; one of them is sufficient."""
+    return any(equal(Head.of(row).sealed(key, ARCHIVE), str(row[-1])) for row in heads)
+
+
+def verify(
+    db: Connection, key: bytes, lanes: int, since: Checkpoint | None = None, archives: Sequence[Archive] = ()
+) -> Verification:
+    """Look at every event of every lane, also in the archives, and compare with a checkpoint."""
     findings: list[Finding] = []
     notes: list[Finding] = []
     heads: dict[int, Head] = {}
-    for row in db.rows(schema.HEADS):
-        head = heads[row[0]] = Head.of(row)
-        findings += examine(key, head, str(row[-1]), note_clock(_entries(db, schema.EVENTS_OF_LANE, row[0]), notes))
+    bases: dict[int, Base] = {row[0]: Base.of(row) for row in db.rows(schema.BASES)}
+    count: Counter[str] = Counter()
+    for row in (rows := db.rows(schema.HEADS)):
+        heads[row[0]] = Head.of(row)
+        findings += _in_lane(db, key, row, HEAD if not is_archive(key, rows) else ARCHIVE, notes, count)
     findings += [Finding(lane, None, _NO_HEAD) for lane in range(lanes) if lane not in heads]
     for stray in _entries(db, schema.EVENTS_ELSEWHERE, lanes):
         findings.append(Finding(stray.lane, stray.position, Phrase("in no lane of this journal"), stray.case))
     whole = not findings
     findings += _derived(db, whole=whole)
+    findings += _in_archives(db, key, lanes, bases, archives)
+    if bases and not archives:
+        notes.append(Finding(None, None, _ARCHIVED))
     if since:
-        findings += _changes(db, key, since, heads)
+        findings += _changes([db, *(archive.db for archive in archives)], key, since, heads, bases)
     return Verification(
-        sum(head.events for head in heads.values()),
-        sum(head.cases for head in heads.values()),
+        count["events"],
+        count["cases"],
         tuple(findings),
         tuple(notes),
         "" if findings else str(Checkpoint.of(key, [(head.events, head.last) for head in heads.values()])),
@@ -138,21 +180,71 @@ def verify(db: Connection, key: bytes, lanes: int, since: Checkpoint | None = No
 def verify_lane(db: Connection, key: bytes, lane: int) -> Verification:
     """Look at every event of one lane."""
     notes: list[Finding] = []
+    count: Counter[str] = Counter()
     rows = db.rows(schema.HEAD, lane)
     if not rows:
         return Verification(0, 0, (Finding(lane, None, _NO_HEAD),), whole=False)
-    head = Head.of(rows[0])
-    entries = note_clock(_entries(db, schema.EVENTS_OF_LANE, lane), notes)
-    findings = tuple(examine(key, head, str(rows[0][-1]), entries))
-    return Verification(head.events, head.cases, findings, tuple(notes), whole=not findings)
+    findings = tuple(_in_lane(db, key, rows[0], HEAD if not is_archive(key, rows) else ARCHIVE, notes, count))
+    return Verification(count["events"], count["cases"], findings, tuple(notes), whole=not findings)
 
 
-def _entries(db: Connection, statement: str, lane: int) -> Iterator[Entry]:
-    return map(Entry.of, db.stream(statement, lane))
+def _in_lane(
+    db: Connection, key: bytes, row: Row, name: str, notes: list[Finding], count: Counter[str]
+) -> Iterator[Finding]:
+    """The problems of a lane by the row of its head, whose seal has a name; notes and numbers are added."""
+
+    def counted(entries: Iterator[Entry]) -> Iterator[Entry]:
+        for entry in entries:
+            count["events"] += 1
+            count["cases"] += entry.place == 1
+            yield entry
+
+    head = Head.of(row)
+    stored = db.rows(schema.BASE, head.lane)
+    base = Base.of(stored[0]) if stored else Base(head.lane)
+    if stored and not equal(base.sealed(key), str(stored[0][-1])):
+        yield Finding(head.lane, None, Phrase("the beginning that is in an archive is not the one that was written"))
+    kept = counted(_entries(db, schema.EVENTS_UP_TO, head.lane, base.events))
+    if not equal(seal_of_kept(key, kept), base.kept):
+        yield Finding(head.lane, None, Phrase("events of open cases that are in an archive too were changed"))
+    entries = note_clock(counted(_entries(db, schema.EVENTS_AFTER, head.lane, base.events)), notes)
+    yield from examine(key, head, str(row[-1]), entries, base, name)
 
 
-def _changes(db: Connection, key: bytes, since: Checkpoint, heads: Mapping[int, Head]) -> Iterator[Finding]:
-    """Lanes that do not begin with what they held at a checkpoint."""
+def _in_archives(
+    db: Connection, key: bytes, lanes: int, bases: Mapping[int, Base], archives: Sequence[Archive]
+) -> Iterator[Finding]:
+    """What is wrong in the archives of a journal: each begins where the one before it ends, the last at the bases."""
+    for opening, case, seal in db.stream(schema.ARCHIVED):
+        if not equal(seal_of_key(key, str(opening), str(case)), str(seal)):
+            yield Finding(None, None, _ASTRAY_ARCHIVED, str(case))
+    ends = {lane: bases.get(lane, Base(lane)).end for lane in range(lanes)}
+    for archive in sorted(archives, key=lambda each: sum(row[1] for row in each.db.rows(schema.HEADS)), reverse=True):
+        for finding in verify(archive.db, key, archive.lanes).findings:
+            yield replace(finding, problem=_in_file(finding.problem, archive.file))
+        if {row[0]: row[1:4] for row in archive.db.rows(schema.HEADS)} != ends:
+            yield Finding(None, None, _in_file(_NO_NEIGHBOUR, archive.file))
+        ends = dict.fromkeys(range(archive.lanes), (0, 0, START))
+        ends |= {row[0]: Base.of(row).end for row in archive.db.rows(schema.BASES)}
+        for opening, case in archive.db.stream(schema.KEYS_OF_CLOSED):
+            if db.rows(schema.ARCHIVED_WITH, opening) != [(case,)]:
+                yield Finding(None, None, _ASTRAY_ARCHIVED, str(case))
+    if archives and any(count for count, *_rest in ends.values()):
+        yield Finding(None, None, Phrase("the archive before the first of these is missing"))
+
+
+def _in_file(problem: Phrase, file: str) -> Phrase:
+    return Phrase("{file}: {problem}", file=file, problem=problem)
+
+
+def _entries(db: Connection, statement: str, *values: int) -> Iterator[Entry]:
+    return map(Entry.of, db.stream(statement, *values))
+
+
+def _changes(
+    places: Sequence[Connection], key: bytes, since: Checkpoint, heads: Mapping[int, Head], bases: Mapping[int, Base]
+) -> Iterator[Finding]:
+    """Lanes that do not begin with what they held at a checkpoint; ``places`` are the journal and its archives."""
     if since.key != key_check(key)[:8]:
         said = Phrase("the checkpoint was made with another key: of another journal, or both were replaced")
         yield Finding(None, None, said)
@@ -160,14 +252,19 @@ def _changes(db: Connection, key: bytes, since: Checkpoint, heads: Mapping[int, 
     ends: list[tuple[int, str]] = []
     whole = True
     for lane, (count, mark) in enumerate(since.lanes):
-        found = db.rows(schema.SEAL_AT, lane, count)
-        seal = str(found[0][0] if found else None) if count else START
+        base = bases.get(lane, Base(lane))
+        found = [seal for db in places for (seal,) in db.rows(schema.SEAL_AT, lane, count)]
+        if count in (0, base.events):
+            found = [base.last if count else START]
+        seal = str(found[0] if found else None)
         ends.append((count, seal))
         problem: Phrase | None = None
         if lane not in heads:
             problem = Phrase("the lane is missing, it ended with event {count} at the checkpoint", count=count)
         elif heads[lane].events < count:
             problem = Phrase("the lane is shorter: it ended with event {count} at the checkpoint", count=count)
+        elif not found and count < base.events:
+            problem = Phrase("the checkpoint is in an archive: give it with --archive")
         elif seal[:MARK] != mark:
             problem = Phrase("the lane differs from what it was at the checkpoint")
         if problem:

@@ -1,0 +1,204 @@
+"""``sscard case stats``: figures over the cases of a journal, as text, JSON and a page of charts."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from sscard.cli.journal import now_in_china, open_journal
+from sscard.cli.options import archive_option, force_option, journal_key_option, journal_option, json_option
+from sscard.cli.output import check_output, print_json
+from sscard.cli.table import table_lines
+from sscard.cli.types import DAY, FILE
+from sscard.cli.usage import BadValue, command, option
+from sscard.i18n.language import N_, _, is_chinese, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sscard.service import Stage
+    from sscard.service.statistics import Durations, Outcome, Statistics
+
+UNITS: Final = (
+    (86400, N_("{count} d")),
+    (3600, N_("{count} h")),
+    (60, N_("{count} min")),
+    (1, N_("{count} s")),
+)
+
+
+@command("stats")
+@option("--since", type=DAY, help=N_("Only cases opened on or after this day."))
+@option("--until", type=DAY, help=N_("Only cases opened on or before this day."))
+@option("--html", type=FILE, help=N_("Write charts as one HTML page."))
+@force_option
+@archive_option
+@journal_option
+@journal_key_option
+@json_option
+def stats(
+    since: datetime | None,
+    until: datetime | None,
+    html: Path | None,
+    force: bool,
+    archive: Path | None,
+    journal: str,
+    journal_key: Path | None,
+    as_json: bool,
+) -> None:
+    """Print time per stage, outcomes, grounds of refusal, and how many cases are open, in doubt or overdue."""
+    from sscard.files import write_text
+    from sscard.service.statistics import Statistics
+    from sscard.service.workdays import day_in_china
+
+    if since and until and until < since:
+        raise BadValue(_("is before --since"), _("give the earlier day with --since"))
+    if html:
+        check_output(html, replace=force)
+    found = Statistics(day_in_china(now_in_china()))
+    with open_journal(journal, journal_key, archive) as cases:
+        for each in cases.cases(since=since, until=until + timedelta(days=1) if until else None):
+            if not (archive and each.open):  # which is in the journal too
+                found.add(each)
+    days = {"since": since, "until": until}
+    if as_json:
+        print_json("case-stats", {name: day and day.date().isoformat() for name, day in days.items()} | as_facts(found))
+    else:
+        click.echo("\n".join(_lines(found)))
+    if html:
+        from sscard.cli.case_charts import charts_page
+
+        write_text(html, charts_page(found, since, until))
+
+
+def as_facts(found: Statistics) -> dict[str, Any]:
+    """The figures for programs; times in seconds."""
+    from sscard.service import Channel
+    from sscard.service.statistics import grounds_in_order
+
+    return {
+        **{name: count for name, _text, count in counts(found)},
+        "whole": _times(found.whole),
+        "stages": [{"stage": stage.value} | _times(times) for stage, times in stages_in_order(found)],
+        "outcomes": [
+            {
+                "operation": kind.operation and kind.operation.value,
+                "channel": kind.channel.value,
+                **{name: count for name, _text, count in ends(found, kind)},
+            }
+            for kind in kinds_in_order(found)
+        ],
+        "refusals": [
+            {"ground": ground, "channel": channel.value, "cases": cases}
+            for ground in grounds_in_order(found)
+            for channel in Channel
+            if (cases := found.refusals[ground, channel])
+        ],
+    }
+
+
+def counts(found: Statistics) -> list[tuple[str, str, int]]:
+    """How many cases there are: name in JSON, text, number."""
+    return [
+        ("cases", _("cases"), found.cases),
+        ("open", _("open"), found.open),
+        ("waiting", _("waiting"), found.waiting),
+        ("in_doubt", _("in doubt"), found.in_doubt),
+        ("overdue", _("overdue"), found.overdue),
+    ]
+
+
+def ends(found: Statistics, kind: Outcome) -> list[tuple[str, str, int]]:
+    """How many cases of a kind ended at each closed stage, and how many are open."""
+    from sscard.service import Stage
+
+    stages = found.outcomes[kind]
+    closed = [Stage.COMPLETED, Stage.REFUSED, Stage.FAILED]
+    ended = [(stage.value, say(stage.words), stages[stage]) for stage in closed]
+    return [*ended, ("open", _("open"), stages.total() - sum(count for *_names, count in ended))]
+
+
+def stages_in_order(found: Statistics) -> list[tuple[Stage, Durations]]:
+    """The stages that cases left, in the order of the service."""
+    from sscard.service import Stage
+
+    return [(stage, found.stages[stage]) for stage in Stage if stage in found.stages]
+
+
+def kinds_in_order(found: Statistics) -> list[Outcome]:
+    """The kinds of cases: by operation, then channel, in the order of the service."""
+    from sscard.service import Channel, Operation
+
+    operations, channels = [*Operation, None], [*Channel]
+    return sorted(found.outcomes, key=lambda kind: (operations.index(kind.operation), channels.index(kind.channel)))
+
+
+def operation_text(kind: Outcome) -> str:
+    """The operation of a kind of cases."""
+    return say(kind.operation.words) if kind.operation else _("no reason")
+
+
+def ground_text(ground: str) -> str:
+    """The rule of a ground. In Chinese several rules have the name of one field of the item, so the word is added.
+
+    A rule that this version does not know is the stored word.
+    """
+    from sscard.service.notices import Rule
+
+    if ground not in [rule.value for rule in Rule]:
+        return ground
+    text = say(Rule(ground).words)
+    return f"{text} {ground}" if is_chinese() else text
+
+
+def duration_text(seconds: int) -> str:
+    """A time with its two largest units."""
+    parts = []
+    for size, text in UNITS:
+        count, seconds = divmod(seconds, size)
+        if count:
+            parts.append(_(text, count=count))
+    return " ".join(parts[:2]) or _("{count} s", count=0)
+
+
+def quantiles(times: Durations) -> dict[str, int]:
+    """Median, 90th percentile and maximum in seconds, by their names in JSON."""
+    from sscard.service.statistics import MEDIAN, NINE_TENTHS
+
+    return {"median": times.quantile(MEDIAN), "p90": times.quantile(NINE_TENTHS), "max": times.longest}
+
+
+def _times(times: Durations) -> dict[str, int]:
+    return {"count": times.count} | quantiles(times)
+
+
+def _lines(found: Statistics) -> Iterator[str]:
+    from sscard.service import Channel
+    from sscard.service.statistics import grounds_in_order
+
+    yield " · ".join(f"{text} {count}" for _name, text, count in counts(found))
+    spent = [(say(stage.words), times) for stage, times in stages_in_order(found)]
+    spent += [(_("whole case"), found.whole)] if found.whole.count else []
+    if spent:
+        yield ""
+        headings = (_("time per stage"), _("cases"), _("median"), _("90 %"), _("longest"))
+        rows = [[name, str(times.count), *map(duration_text, quantiles(times).values())] for name, times in spent]
+        yield from table_lines(headings, rows, numbers=range(1, 5))
+    if kinds := kinds_in_order(found):
+        yield ""
+        texts = [text for _name, text, _count in ends(found, kinds[0])]
+        results = [
+            [operation_text(kind), say(kind.channel.words), *(str(count) for *_names, count in ends(found, kind))]
+            for kind in kinds
+        ]
+        yield from table_lines((_("operation"), _("channel"), *texts), results, numbers=range(2, 6))
+    if grounds := grounds_in_order(found):
+        yield ""
+        refused = [
+            [ground_text(ground), *(str(found.refusals[ground, channel]) for channel in Channel)] for ground in grounds
+        ]
+        channels = (say(channel.words) for channel in Channel)
+        yield from table_lines((_("ground of refusal"), *channels), refused, numbers=range(1, 4))
