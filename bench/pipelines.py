@@ -10,6 +10,7 @@ challenges, reset the PIN over a third, verify it.
 
 from __future__ import annotations
 
+from sscard.standard.encoding import encode_given_pin
 from sscard.terminal import CardSession, flows
 from sscard.terminal.card import OpenedCard
 from sscard.terminal.flow import Flow
@@ -30,7 +31,7 @@ SEVEN = (SELECT_SSSE, SELECT_EF05, READ_CODE, READ_NUMBER, QUERY, CHANGE, VERIFY
 def seven_with_keys(card: OpenedCard) -> Flow[None]:
     """Seven commands on a contactless card; over contact T=0 adds GET RESPONSE after the SELECT."""
     yield from flows.select_ssse()
-    yield from flows.reset_pin(card, flows.encode_given_pin(PIN))
+    yield from flows.reset_pin(card, encode_given_pin(PIN))
     yield from flows.verify_pin(PIN)
 
 

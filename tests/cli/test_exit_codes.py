@@ -89,7 +89,7 @@ def on_a_card(rest: str, stdin: str = "") -> list[tuple[Any, ...]]:
     ]
 
 
-REPORTS = ("doctor", "policy check", "scenario check")
+REPORTS = ("doctor", "policy check", "scenario check", "place check")
 """Commands whose output is what is wrong."""
 ROWS = [
     *of(
@@ -281,12 +281,17 @@ ROWS = [
         (f"{{card}} --old {PIN} --new {NEW}", 0, "PIN changed"),
         (f"{{card}} --old {WRONG} --new {NEW}", 1, "5 tries left"),
         (f"{{card}} --old {PIN} --new 12", 2, "--new: a PIN has 4 to 16 digits, got 2"),
+        (f"{{card}} --old {PIN} --new {NEW} --place tries-3", 0, "PIN changed"),
+        (f"{{card}} --old {PIN} --new {NEW} --place {{folder}}/place.yaml", 1, "the card is unchanged"),
+        (f"{{card}} --old {PIN} --new {NEW} --place nowhere", 2, "no place policy 'nowhere'"),
         *on_a_card(f"--old {PIN} --new {NEW}"),
     ),
     *of(
         "reset-pin",
         (f"{{card}} --new {NEW}", 0, "PIN reset"),
         (f"{{card}} --new {NEW} --keys {{folder}}/keys.yaml", 1, "the card refused"),
+        (f"{{card}} --new {NEW} --place {{folder}}/place.yaml", 1, "the card is unchanged"),
+        ("{card} --new 475201 --place {folder}/place.yaml --keys {folder}/keys.yaml", 1, "ID number, which cannot be"),
         ("{card} --new 12", 2, "--new: a PIN has 4 to 16 digits, got 2"),
         (f"{{card}} --new {NEW} --hsm {{hsm}} --hsm-token {{token}}", 0, "PIN reset"),
         (f"{{card}} --new {NEW} --hsm {{nobody}} --hsm-token {{token}}", 3, "cannot be reached"),
@@ -342,6 +347,15 @@ ROWS = [
     *of("commands", ("", 0, "VERIFY"), ("20 --json", 0, "sscard.commands/1"), ("VERFY", 2, "did you mean 'VERIFY'?")),
     *of("personality list", ("", 0, "v3-sm4"), ("--nonsense", 2, "--nonsense")),
     *of("personality show", ("v3-sm4", 0, "generation"), ("v9", 2, "no personality 'v9'")),
+    *of("place list", ("", 0, "no-initial-pin"), ("--nonsense", 2, "--nonsense")),
+    *of("place show", ("tries-8", 0, "initial_pin: last 6 of ID"), ("tries-9", 2, "no place policy 'tries-9'")),
+    *of(
+        "place check",
+        ("tries-3 {folder}/place.yaml", 0, "2 files: no errors"),
+        ("{folder}/good.yaml", 2, "good.yaml:2:1: unknown field 'proves'"),
+        ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("tries-9", 2, "no place policy 'tries-9'"),
+    ),
     *of("prove tears", ("--only disk", 2, "--only: no 'disk'")),
     *of("prove model", ("--commands 0", 2, "--commands: 0 is out of range")),
     *of("prove kills", ("--what disk", 2, "--what: no 'disk'")),
@@ -369,6 +383,7 @@ ROWS = [
         "case open",
         (f"{{card}} --old {PIN} {OPEN}", 0, "completed"),
         (f"{{card}} --old {WRONG} {OPEN}", 1, "accepted"),
+        (f"{{card}} --old {PIN} {OPEN} --place {{folder}}/place.yaml", 1, "easy to guess: choose another PIN"),
         (f"{{card}} --old {PIN} {OPEN.replace('window', 'windw')}", 2, "did you mean 'window'?"),
         (f"{{card}} --old {PIN} {OPEN} --channel window", 2, "--channel: given 2 times"),
         (f"{{card}} --old {PIN} {OPEN} --policy nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
@@ -602,6 +617,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in {
         "not.db": "no card\n",
         "good.yaml": GOOD,
+        "place.yaml": f"name: here\nforbidden_pins: [{NEW}, birth date]\n",
         "bad.yaml": BAD,
         "differs.yaml": DIFFERS,
         "typo.yaml": GOOD.replace("verify_pin", "verify_pn"),

@@ -57,6 +57,9 @@ SCHEMAS = {
     "personality list": ("", "sscard.personalities/1"),
     "personality show": ("v3-sm4", "sscard.personality/1"),
     "personality check": ("v3-sm4", "sscard.personality-check/1"),
+    "place list": ("", "sscard.places/1"),
+    "place show": ("tries-8", "sscard.place/1"),
+    "place check": ("place.yaml", "sscard.place-check/1"),
     "prove fuzz": ("hsm --input script", "sscard.proof/1"),
     "prove kills": ("--what apdu --count 1", "sscard.proof/1"),
     "case open": (f"card.db --old {PIN} {OPEN}", "sscard.case/1"),
@@ -131,6 +134,7 @@ def test_json_has_a_schema_name(
     Path("list.yaml").write_text("cards: [{first: A00000003, standing: lost}]\n")
     Path("script").write_text("0084000008\n")
     Path("policy.yaml").write_text("based_on: henan\n")
+    Path("place.yaml").write_text("name: here\n")
     Path("one.yaml").write_text(f"name: n\nproves: p\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n")
     arguments, schema = SCHEMAS[command]
     number = ""

@@ -52,6 +52,15 @@ def expired_id_is_accepted(patch: Patch) -> None:
     _replace_check(patch, conditions._valid_id, _no_ground)
 
 
+@catalogue.add("open-choices.md §3.3: an unblock is offered only where the policy says so", "unblock-not-offered")
+def unblock_is_offered_everywhere(patch: Patch) -> None:
+    def reason(rules: Rules, case: Case) -> Ground | None:
+        return None if case.reason_given else original(rules, case)
+
+    original = conditions._reason
+    _replace_check(patch, original, reason)
+
+
 def _accepted_with(standing: Standing) -> Plant:
     def plant(patch: Patch) -> None:
         old = conditions._card_in_use

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from defects.catalogue import Catalogue, Patch
 from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase
+from sscard.issuer import Place
+from sscard.issuer.places import PIN_FORMS
 from sscard.service import (
     Act,
     Case,
+    Operation,
     PinService,
     Stage,
     pipeline,
 )
 from sscard.service.aftercare import INITIAL_PIN_USES
 from sscard.standard.apdu import SW
-from sscard.terminal import CardSession
+from sscard.terminal import CardSession, flows
+from sscard.terminal.card import OpenedCard
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import Flow
 
@@ -161,6 +166,77 @@ def case_without_remedy_stays_open(patch: Patch) -> None:
 )
 def initial_pin_for_queries_pays(patch: Patch) -> None:
     patch.row(INITIAL_PIN_USES, "query only", INITIAL_PIN_USES["free"])
+
+
+@catalogue.add(
+    "open-choices.md §3.1: where the initial PIN must be changed, it is no new PIN in the service", "new-pin-refused"
+)
+def service_sets_the_initial_pin_where_it_is_forbidden(patch: Patch) -> None:
+    patch.attribute(pipeline, "refusal_of", lambda *_: None)
+
+
+@catalogue.add("a change to the leaked PIN itself is refused by the service (OC-19 is the card's)", "new-pin-refused")
+def leaked_pin_is_set_again(patch: Patch) -> None:
+    patch.attribute(pipeline, "equal", lambda *_: False)
+
+
+def _without(patch: Patch, dropped: Callable[[str], bool]) -> None:
+    """Place policies without a part of their forbidden PINs."""
+
+    def refusal(place: Place, new_pin: str, id_number: str = "") -> Phrase | None:
+        kept = tuple(pin for pin in place.forbidden_pins if not dropped(pin))
+        found: Phrase | None = original(replace(place, forbidden_pins=kept), new_pin, id_number)
+        return found
+
+    original = patch.attribute(Place, "refusal", refusal)
+
+
+@catalogue.add("open-choices.md §3.1: forbidden PINs of a place", "new-pin-forbidden")
+def pins_on_the_list_of_a_place_are_permitted(patch: Patch) -> None:
+    _without(patch, str.isdigit)
+
+
+@catalogue.add("open-choices.md §3.1: PINs out of the ID number, which other places use as initial PIN", "forbidden")
+def pins_out_of_the_id_number_are_permitted(patch: Patch) -> None:
+    _without(patch, PIN_FORMS.__contains__)
+
+
+@catalogue.add("the PIN rules: without the ID number that they need, no PIN is permitted", "hsm-down-id-number")
+def id_number_that_cannot_be_read_permits_every_pin(patch: Patch) -> None:
+    def refusal_of(place: Place, session: CardSession, new_pin: str) -> Phrase | None:
+        found: Phrase | None = original(place, session, new_pin)
+        return None if found and "cannot be read" in found.text else found
+
+    original = patch.attribute(pipeline, "refusal_of", refusal_of)
+
+
+@catalogue.add("the saga of the case: an unblock that the card did is not repeated [OC-42]", "killed-unblock-command")
+def unblock_in_doubt_is_repeated(patch: Patch) -> None:
+    def finish_unblock(card: OpenedCard) -> Flow[None]:
+        yield from flows.unblock_pin(card)
+
+    patch.function(pipeline.finish_unblock, finish_unblock)
+
+
+class _Locked:
+    """A session that takes its PIN for blocked."""
+
+    def __init__(self, session: CardSession) -> None:
+        self._session = session
+
+    def tries_left(self) -> int:
+        return 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._session, name)
+
+
+@catalogue.add("a PIN that is not blocked is not unblocked, because each one counts [OC-42]", "unblock-not-blocked")
+def pin_that_is_not_blocked_is_unblocked(patch: Patch) -> None:
+    def begin(service: PinService, case: Case, session: CardSession, *given: Any) -> Any:
+        return original(service, case, _Locked(session) if case.operation is Operation.UNBLOCK else session, *given)
+
+    original = patch.attribute(PinService, "_begin", begin)
 
 
 DEFECTS = tuple(catalogue.defects)

@@ -132,10 +132,10 @@ def driver_resets_another_card_than_the_one_it_read(patch: Patch) -> None:
 
 @catalogue.add("driver-api.md §3: a new PIN is entered twice, −34 if the entries differ", "reset-unequal", "driver")
 def unequal_double_entry_of_a_pin_is_accepted(patch: Patch) -> None:
-    def ask_new(pins: PinEntry, initial: str) -> Flow[str]:
+    def ask_new(pins: PinEntry, id_number: str) -> Flow[str]:
         pin: str = yield AskPin(ENTER_NEW)
         yield AskPin(ENTER_AGAIN)
-        pins.refuse_initial(pin, initial)
+        pins.check_new(pin, id_number)
         return pin
 
     patch.attribute(PinEntry, "ask_new", ask_new)
@@ -168,7 +168,7 @@ def driver_reads_a_card_that_is_not_genuine(patch: Patch) -> None:
     "open-choices.md §3: where the initial PIN must be changed, it is no new PIN (−36)", "initial-pin", "driver"
 )
 def driver_sets_the_initial_pin_where_it_is_forbidden(patch: Patch) -> None:
-    patch.attribute(PinEntry, "refuse_initial", lambda *_: None)
+    patch.attribute(PinEntry, "check_new", lambda *_: None)
 
 
 # The HSM

@@ -224,7 +224,7 @@ def test_the_pad_of_part_8_takes_twelve_digits(longest: int, code: int) -> None:
 
 @pytest.mark.parametrize(("place", "code"), [("tries-3", -36), ("tries-8", 0), ("tries-6", 0), ("tries-10", 0)])
 def test_nobody_changes_to_a_fixed_initial_pin_where_the_place_forbids_it(place: str, code: int) -> None:
-    counter = Counter(pin="777777", place=find_place(place))
+    counter = Counter("v2-3des", pin="777777", place=find_place(place))
     counter.pad.script("777777", "123456", "123456")
     assert counter.driver.iChangePIN(1)[0] == code
 
@@ -241,6 +241,32 @@ def test_an_initial_pin_out_of_the_id_number_is_known_once_the_card_was_read(per
     code, _ = counter.reset("150009")
     assert code == -36
     assert counter.unharmed()
+
+
+@pytest.mark.parametrize(("digits", "code"), [("123456", -36), ("150009", -36), ("850315", -36), ("864209", 0)])
+def test_a_pin_that_the_place_forbids_is_refused_on_a_card_that_was_not_read(digits: str, code: int) -> None:
+    """The PSAM proves RKSSSE, so that a 3.0 card returns the ID number; the same in the HSM group."""
+    counter = Counter("v3-sm4", pin="777777", psam=psam_of(), place=find_place("forbidden-pins"))
+    assert counter.reset(digits)[0] == code
+    counter.pad.script("777777" if code else digits, digits, digits)
+    assert counter.driver.iChangePIN(1)[0] == code
+    assert counter.has_pin("777777") is (code != 0)
+
+
+def test_without_a_psam_no_pin_is_set_on_a_card_whose_id_number_the_rules_need() -> None:
+    counter = Counter("v3-sm4", pin="777777", place=find_place("forbidden-pins"))
+    assert counter.driver.iChangePIN(1, "777777", "864209")[0] == -2201
+    assert counter.driver.iReloadPIN_HSM_Step1(1, CARD)[0] == -2201
+    assert counter.has_pin("777777")
+    asked = ok(counter.driver.iReadCardBas_HSM_Step1(1))
+    ok(counter.driver.iReadCardBas_HSM_Step2(counter.host.check_card(asked)))
+    assert counter.driver.iChangePIN(1, "777777", "864209")[0] == 0
+
+
+def test_a_driver_cancels_a_pin_by_a_change_to_none() -> None:
+    counter = Counter("v2-3des", pin="777777", place=find_place("no-initial-pin"))
+    assert counter.driver.iChangePIN(1, "777777", "")[0] == 0
+    assert not counter.card.snapshot().pin_set
 
 
 # Keys and cards that do not fit

@@ -36,7 +36,13 @@ STRUCTURE = {
     "ready and not": (f"{STEPS}  - reset:\n    state: [ready, verified]\n", 5, 5, "not a state", "ready alone"),
     "an unknown key": (f"{STEPS}  - authenticate: {{key: PUKK}}\n", 4, 20, "'PUKK'", "'PUK'"),
     "text for fields": (f"{STEPS}  - authenticate: PUK\n", 4, 5, "fields expected", "key"),
-    "an unknown reason": (f"{STEPS}  - apply: {{reason: lost}}\n", 4, 13, "'leaked', 'forgotten' or 'locked'", ""),
+    "an unknown reason": (
+        f"{STEPS}  - apply: {{reason: lost}}\n",
+        4,
+        13,
+        "'leaked', 'forgotten', 'locked' or 'locked-known'",
+        "",
+    ),
     "an unknown personality": (f"{HEAD}card: {{personality: v3-sm5}}\nsteps:\n  - reset:\n", 3, 8, "v3-sm5", "v3-sm4"),
     "an unknown choice": (
         f"{HEAD}card:\n  choices:\n    pin_trys: 3\nsteps:\n  - reset:\n",

@@ -34,7 +34,7 @@ FIGURES = {
     "file_rights": 390,
     "choice_values": 120,
     "transports": 6,
-    "applicants": 24,
+    "applicants": 27,
     "faults": 17,
     "grounds": 10,
     "hand_overs": 3,

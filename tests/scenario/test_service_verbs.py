@@ -94,8 +94,8 @@ def test_policy_and_place_may_be_files_beside_the_scenario(tmp_path: Path) -> No
     path.write_text(
         "name: a\nproves: b\nservice: {policy: strict.policy, place: city.place}\n"
         "card: {holder: {name: 李小明, id_number: '410402201503150011'}}\n"
-        "steps:\n- apply: {reason: forgotten}\n- operate: {new: 150315}\n  state: PUK\n"
-        "- complete: 150315\n  says: 初始密码\n  state: [PUK, RKSSSE, verified]\n",
+        "steps:\n- apply: {reason: forgotten}\n- operate: {new: 150315}\n  state: RKSSSE\n  stage: accepted\n"
+        "  says: 初始密码\n",
         encoding="utf-8",
     )  # fmt: skip
     [scenario] = read_scenario(path)
@@ -134,7 +134,7 @@ def test_what_is_no_service_is_refused_with_its_line(read, head, problem, line):
         ("apply: {key: [1]}", "apply.key"),
         ("hand_over: phone", "hand_over"),
         ("operate: {new: 12}", "operate.new"),
-        ("operate: {old: 123456}", "operate.new"),
+        ("operate: {old: 123456}", "the step needs the PIN `new`"),
         ("resume: {new: 246810, puk: 1}", "unknown field 'puk'"),
         ("clock: +3w", "not a time"),
         ("clock: soon", "not a time"),

@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from kit.citizens import OPENING, Citizen
+from kit.citizens import OPENING, Citizen, Ticking
 from sscard.service import (
     Acceptance,
     ApplicantKind,
@@ -24,6 +24,7 @@ from sscard.service import (
     SupplementNotice,
     WrongStage,
     load_item,
+    load_policy,
 )
 from sscard.service.workdays import Due
 
@@ -56,9 +57,8 @@ def foreign(kind: ApplicantKind, *, works: bool, lives: bool = True) -> Change:
 
 @pytest.mark.parametrize("reason", Reason)
 @pytest.mark.parametrize("channel", Channel)
-def test_a_complete_application_is_accepted_at_once(
-    service: PinService, citizen: Citizen, reason: Reason, channel: Channel
-) -> None:
+def test_a_complete_application_is_accepted_at_once(citizen: Citizen, reason: Reason, channel: Channel) -> None:
+    service = PinService(Ticking(), policy=load_policy().model_copy(update={"unblock": "accept"}))
     case = service.intake(citizen.application(reason, channel))
     assert case.stage is Stage.INTAKE
     assert service.accept(case) == Acceptance(1, Due(date(2026, 3, 3)))

@@ -14,7 +14,7 @@ from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
 from sscard.issuer import Place, builtin_keys
 from sscard.issuer.places import place_of
-from sscard.service import PinService, Reason, ResultNotice
+from sscard.service import PinService, Reason, ResultNotice, load_policy
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial, try_at_pharmacy
 from sscard.standard.tree import CARD_BLOCKED
 from sscard.terminal import CardSession, CardUnusable, PinBlocked, WrongPin
@@ -101,11 +101,14 @@ def test_a_pin_of_ones_own_pays_in_every_place(use: str, citizen: Citizen) -> No
 @pytest.mark.parametrize("use", USES)
 @pytest.mark.parametrize(("pin", "initial"), [("150009", True), (NEW, False)])
 def test_the_result_notice_reminds_of_an_initial_pin_and_its_limits(use: str, pin: str, initial: bool) -> None:
-    citizen = make_citizen()
-    service = PinService(Ticking(), place=place(use, "last 6 of ID"))
-    case = service.intake(citizen.application(Reason.FORGOTTEN))
+    """A PIN that was set before is kept by an unblock; a new one may not be the initial one everywhere."""
+    citizen = make_citizen(pin=pin)
+    citizen.lock_pin()
+    policy = load_policy().model_copy(update={"unblock": "accept"})
+    service = PinService(Ticking(), place=place(use, "last 6 of ID"), policy=policy)
+    case = service.intake(citizen.application(Reason.LOCKED_KNOWN))
     service.accept(case)
-    service.operate(case, citizen.session, pin)
+    service.operate(case, citizen.session)
     notice = service.complete(case, citizen.session, pin)
     assert isinstance(notice, ResultNotice)
     assert notice.initial_pin is initial

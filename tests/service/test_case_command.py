@@ -34,6 +34,7 @@ from sscard.service import (
 )
 from sscard.service.counter import ApplicationFile
 from sscard.service.journal.database import SqlJournal
+from sscard.service.policy import builtin_policy_text
 
 OLD, NEW = "739104", "80264153"
 
@@ -102,6 +103,39 @@ def test_a_change_takes_the_old_pin(run: Run, card: Path) -> None:
     right = run("resume", wrong.json["number"], card, "--old", OLD, "--new", NEW)
     assert right.code == 0
     assert "the PIN of the social security card was changed" in right.out
+
+
+@pytest.mark.parametrize("new", ["000000", OLD])
+def test_a_new_pin_that_is_not_permitted_leaves_the_case_for_another_one(run: Run, card: Path, new: str) -> None:
+    where = ("--place", "forbidden-pins", "--old", OLD)
+    refused = run("open", card, "--reason", "leaked", "--new", new, "--json", *where)
+    assert (refused.code, refused.json["stage"], refused.json["in_doubt"]) == (1, "accepted", False)
+    assert "choose another PIN" in refused.out
+    assert new not in refused.out + run("show", refused.json["number"], "--json").out
+    assert run("resume", refused.json["number"], card, "--new", NEW, *where).code == 0
+
+
+def test_an_unblock_asks_for_the_pin_of_the_card_and_for_no_new_one(
+    run: Run, sscard: CommandLine, card: Path, tmp_path: Path
+) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(builtin_policy_text().replace("unblock: refuse", "unblock: accept"), encoding="utf-8")
+    for _ in range(6):
+        sscard("verify-pin", card, "--pin", "000000")
+    rules = ("--policy", policy, "--json")
+    none = run("open", card, "--reason", "locked-known", "--old", "none", "--key", "press", *rules)
+    assert (none.code, none.out) == (2, "")
+    assert "--old: a PIN has decimal digits only" in none.err
+    done = run("open", card, "--reason", "locked-known", "--old", OLD, "--key", "press", "--pharmacy", *rules)
+    assert (done.code, done.json["stage"]) == (0, "completed")
+    assert [event["act"] for event in run("show", done.json["number"], "--json").json["events"]] == [
+        "received",
+        "accepted",
+        "begun",
+        "done",
+        "completed",
+    ]
+    assert sscard("verify-pin", card, "--pin", OLD)[0] == 0
 
 
 def test_the_pins_of_a_case_come_from_files(run: Run, card: Path, tmp_path: Path) -> None:

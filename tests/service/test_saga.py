@@ -158,7 +158,7 @@ def test_a_change_in_doubt_stays_so_with_pins_that_do_not_fit() -> None:
     at.reader.arm(Removal(Moment.DURING), ins=0x5E)
     at.operate()
     at.insert()
-    answer = at.operate(WRONG, WRONG)
+    answer = at.operate("88888888", WRONG)
     assert isinstance(answer, NotDone)
     assert (answer.tries_left, at.case.in_doubt, at.case.stage) == (4, True, Stage.ACCEPTED)
     assert isinstance(at.operate(), Operated)
@@ -170,7 +170,7 @@ def test_a_change_in_doubt_whose_pin_is_blocked_ends() -> None:
     at.operate()
     at.insert()
     while at.case.stage is Stage.ACCEPTED:
-        at.operate(WRONG, WRONG)
+        at.operate("88888888", WRONG)
     assert at.case.stage is Stage.FAILED
     assert "apply for a reset, card locked" in at.case.events[-1].text
 

@@ -52,7 +52,7 @@ from sscard.standard.tree import PIN
 from sscard.terminal import CardSession
 from sscard.transport.faults import FaultyConnection, Removal
 
-KEYPAD = Keypad(lambda: NEW_PIN, lambda: "739104")
+KEYPAD = Keypad(lambda: NEW_PIN, lambda: "739104", lambda: "739104")
 
 
 class Switched:

@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "export": ("sscard.cli.record:export", N_("Write a recording as a script of another tool.")),
     "personality": ("sscard.cli.personality:personality", N_("List, show and check personalities.")),
     "policy": ("sscard.cli.policy:policy", N_("List, show and check policies of the PIN service.")),
+    "place": ("sscard.cli.place:place", N_("List, show and check place policies.")),
     "case": ("sscard.cli.case:case", N_("Run cases of the PIN service and check their journal.")),
     "hsm": ("sscard.cli.hsm:hsm", N_("Serve the HSM of the issuer, or load its keys into a token.")),
     "holder-base": ("sscard.cli.holder_base:holder_base", N_("Set and show the standing of cards in a holder base.")),

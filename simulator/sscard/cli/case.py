@@ -54,7 +54,7 @@ old_option = pin_option(
     "--old",
     variable="SSCARD_PIN",
     default="",
-    text=N_("For a change: the present PIN, or 'none'. Prompted for if it is not given."),
+    text=N_("Present PIN, for a change ('none': no PIN) or an unblock. Prompted for if it is not given."),
     expected=OR_NONE,
 )
 pharmacy_option = option("--pharmacy", is_flag=True, help=N_("Then try the PIN at a pharmacy terminal."))
@@ -170,7 +170,7 @@ def resume(
 
     Exits as sscard case open.
     """
-    from sscard.service import Paper, Stage, WrongStage
+    from sscard.service import Operation, Paper, Stage, WrongStage
     from sscard.service.counter import read_card
 
     keypad = keypad_of(new, old)
@@ -188,7 +188,7 @@ def resume(
         if found.stage is Stage.SUPPLEMENT:
             _check_card(target, papers, found.handling is not found.channel)
         if target and found.open:
-            tried = found.stage is Stage.OPERATED  # the new PIN only
+            tried = found.stage is Stage.OPERATED and found.operation is Operation.CHANGE  # with the new PIN only
             check_pins(new, old or ("none" if tried else ""), found.reason_given, {*found.papers, *papers})
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
             if proof:
@@ -272,13 +272,13 @@ def _process(
     texts = [advance(service, found, session, keypad, key=key)]
     completed = found.stage is Stage.COMPLETED
     if pharmacy is not None and was_open and completed and session is not None:
-        texts.append(_trial(session, hsm, keypad, pharmacy))
+        texts.append(_trial(session, hsm, keypad.pin_after(found.operation), pharmacy))
     print_answer(found, texts, as_json)
     if not completed and not (session is None and found.stage is Stage.ACCEPTED):
         raise SystemExit(1)
 
 
-def _trial(session: CardSession, hsm: Hsm, keypad: Keypad, place: str) -> str:
+def _trial(session: CardSession, hsm: Hsm, pin: str, place: str) -> str:
     from sscard.hsm import HsmError
     from sscard.issuer.lookup import find_place
     from sscard.issuer.places import DEFAULT_PLACE
@@ -287,7 +287,7 @@ def _trial(session: CardSession, hsm: Hsm, keypad: Keypad, place: str) -> str:
 
     try:
         where = find_place(place or DEFAULT_PLACE)
-        return try_at_pharmacy(session, hsm, where, keypad.new_pin(), now_in_china()).text
+        return try_at_pharmacy(session, hsm, where, pin, now_in_china()).text
     except (ApduError, HsmError) as error:
         return _("the trial at the pharmacy failed: {error}", error=error)
 

@@ -24,10 +24,10 @@ def check_pins(new: str, old: str, reason: Reason | None, papers: Iterable[Paper
 
     if reason is None or not set(load_item().papers) <= {*papers}:
         return
-    if not new:
+    if not new and reason.operation is not Operation.UNBLOCK:
         check_entry("--new", _("New PIN"))
-    if not old and reason.operation is Operation.CHANGE:
-        check_entry("--old", _("Old PIN"))
+    if not old and reason.operation is not Operation.RESET:
+        check_entry("--old", _("Old PIN") if reason.operation is Operation.CHANGE else _("PIN"))
 
 
 def keypad_of(new: str, old: str) -> Keypad:
@@ -48,8 +48,11 @@ def keypad_of(new: str, old: str) -> Keypad:
         return checked_new_pin(new)
 
     @cache
-    def old_pin() -> str:
-        typed = old or ask_secret(_("Old PIN"), in_a_file("--old"))
+    def old_pin(prompt: str) -> str:
+        return old or ask_secret(prompt, in_a_file("--old"))
+
+    def changed_pin() -> str:
+        typed = old_pin(_("Old PIN"))
         return "" if typed == "none" else checked_pin(typed, "--old")
 
-    return Keypad(new_pin, old_pin)
+    return Keypad(new_pin, changed_pin, lambda: checked_pin(old_pin(_("PIN")), "--old"))

@@ -144,7 +144,7 @@ def path(system: System, as_json: bool) -> None:
     ),
 )
 @option("--keys", type=FILE, help=N_("Key addresses and roots of the PSAM. Default: the built-in test keys."))
-@option("--place", type=PLACE, default="", help=N_("Place policy: what an initial PIN may do."))
+@option("--place", type=PLACE, default="", help=N_("Place policy: uses of an initial PIN, rules for new PINs."))
 @option(
     "--errors",
     type=Words("sscard.driver.errors:ErrorTable"),

@@ -143,7 +143,12 @@ new_pin_option: Final = pin_option(
     text=N_("New PIN, 4 to 16 digits. Prompted for if it is not given."),
 )
 personality_option: Final = option("--personality", type=PERSONALITY, help=N_("Personality: a preset or a file."))
-place_option: Final = option("--place", type=PLACE, default="", help=N_("Place policy: PIN limit and initial PIN."))
+place_option: Final = option(
+    "--place", type=PLACE, default="", help=N_("Place policy: PIN limit, initial PIN, rules for new PINs.")
+)
+rules_option: Final = option(
+    "--place", type=PLACE, default="", help=N_("Place policy with rules for new PINs. Default: no rules.")
+)
 challenges_option: Final = option(
     "--seed", type=SEED, help=N_("Seed of the challenges of a card file: the same ones come again.")
 )

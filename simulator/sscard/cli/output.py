@@ -29,7 +29,7 @@ def print_json(name: str, content: dict[str, Any]) -> None:
 
 
 def error_entry(error: InputError) -> dict[str, Any]:
-    """An error in JSON, with its place."""
+    """An error in a file, for the JSON of a check; ``line`` and ``column`` are 0 if the whole file is wrong."""
     return {
         "file": error.file,
         "line": error.line,

@@ -7,6 +7,7 @@ import click
 from sscard.cli.formatter import terminal_width
 from sscard.cli.options import json_option
 from sscard.cli.output import print_json
+from sscard.cli.place import table_of
 from sscard.cli.types import PERSONALITY
 from sscard.cli.usage import argument, group
 from sscard.i18n.language import N_, _, say
@@ -44,11 +45,7 @@ def list_presets(as_json: bool) -> None:
         found = preset(name)
         cards.add_row(name, found.generation, found.algorithm, str(found.pin_tries))
     console.print(cards)
-    policies = Table(_("place policy"), _("PIN tries"), _("initial PIN"), _("its use"), box=None)
-    for name in places():
-        place = find_place(name)
-        policies.add_row(name, str(place.pin_tries), place.initial_pin, place.initial_pin_use)
-    console.print(policies)
+    console.print(table_of([find_place(name) for name in places()]))
 
 
 @personality.command("show")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -20,6 +20,7 @@ from sscard.cli.options import (
     keys_option,
     new_pin_option,
     pin_option,
+    rules_option,
     sync_option,
     trace_option,
 )
@@ -32,6 +33,7 @@ from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
+    from sscard.issuer import Place
     from sscard.terminal import CardSession
 
 
@@ -62,24 +64,30 @@ def verify_pin(target: str, pin: str, keys: Path | None, trace: Path | None, for
     expected=OR_NONE,
 )
 @new_pin_option
+@rules_option
 @keys_option
 @trace_option
 @force_option
 @json_option
 @sync_option
 def change_pin(
-    target: str, old: str, new: str, keys: Path | None, trace: Path | None, force: bool, as_json: bool
+    target: str, old: str, new: str, place: str, keys: Path | None, trace: Path | None, force: bool, as_json: bool
 ) -> None:
-    """Change the PIN: the holder knows the old one."""
+    """Change the PIN: the holder knows the old one.
+
+    With --place, exits 1 if the place does not permit the new PIN; the card is not changed.
+    """
+    where = _place(place)
     with _session(target, keys, trace=trace, force=force, as_json=as_json) as session:
         before = "" if old == "none" else _given(old, "--old", _("Old PIN"))
-        session.change_pin(before, checked_new_pin(new))
+        session.change_pin(before, _permitted(session, where, checked_new_pin(new), as_json=as_json))
         _report(_("PIN changed"), as_json=as_json)
 
 
 @command("reset-pin")
 @card_argument
 @new_pin_option
+@rules_option
 @keys_option
 @hsm_option
 @hsm_token_option
@@ -90,6 +98,7 @@ def change_pin(
 def reset_pin(
     target: str,
     new: str,
+    place: str,
     keys: Path | None,
     hsm: str,
     hsm_token: Path | None,
@@ -97,9 +106,13 @@ def reset_pin(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Reset the PIN: the issuer sets a new one."""
+    """Reset the PIN: the issuer sets a new one.
+
+    With --place, exits 1 if the place does not permit the new PIN; the card is not changed.
+    """
+    where = _place(place)
     with _session(target, keys, hsm, hsm_token, trace=trace, force=force, as_json=as_json) as session:
-        session.reset_pin(checked_new_pin(new))
+        session.reset_pin(_permitted(session, where, checked_new_pin(new), as_json=as_json))
         _report(_("PIN reset"), session.tries_left(), as_json=as_json)
 
 
@@ -119,6 +132,31 @@ def unblock_pin(
     with _session(target, keys, hsm, hsm_token, trace=trace, force=force, as_json=as_json) as session:
         session.unblock_pin()
         _report(_("PIN unblocked"), session.tries_left(), as_json=as_json)
+
+
+def _place(name: str) -> Place | None:
+    """The place policy of ``--place``, ``None`` without one."""
+    from sscard.issuer import find_place
+
+    return find_place(name) if name else None
+
+
+def _permitted(session: CardSession, place: Place | None, pin: str, *, as_json: bool) -> str:
+    """A new PIN, if the place permits it; otherwise print why and exit with code 1."""
+    from sscard.terminal.newpin import refusal_of
+
+    refused = refusal_of(place, session, pin) if place else None
+    if refused is not None:
+        _refuse(_("refused, and the card is unchanged: {reason}", reason=refused), None, None, as_json=as_json)
+    return pin
+
+
+def _refuse(said: str, status: str | None, tries: int | None, *, as_json: bool) -> NoReturn:
+    """Print a refusal and exit with code 1; no ``status`` if the card was not asked."""
+    click.echo(said, err=True)
+    if as_json:
+        print_json("pin", {"done": False, "said": said, "status": status, "tries_left": tries})
+    raise SystemExit(1) from None
 
 
 def _given(pin: str, option: str, prompt: str) -> str:
@@ -167,11 +205,7 @@ def _session(
             from sscard.standard.apdu import tries_in
 
             refusal = _("the card refused: {error}", error=error)
-            click.echo(refusal, err=True)
-            if as_json:
-                tries = tries_in(error.sw)
-                print_json("pin", {"done": False, "said": refusal, "status": f"{error.sw:04X}", "tries_left": tries})
-            raise SystemExit(1) from None
+            _refuse(refusal, f"{error.sw:04X}", tries_in(error.sw), as_json=as_json)
 
 
 def _report(done: str, tries: int | None = None, *, as_json: bool) -> None:

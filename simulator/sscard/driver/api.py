@@ -201,13 +201,14 @@ class SSCardDriver(DriverCalls):
         """
         pins = self._terminal.pins
         card = self._terminal.open(iType)
-        initial = yield from self._terminal.initial_pin(card)
+        id_number = yield from self._terminal.id_number_for_rules(card)
         if oldPin is None or newPin is None:
             old: str = (yield AskPin(ENTER_OLD)) if (yield from _needs_pin()) else ""
-            new = yield from pins.ask_new(initial)
+            new = yield from pins.ask_new(id_number)
         else:
             old, new = (pins.given(pin) if pin else "" for pin in (oldPin, newPin))
-            pins.refuse_initial(new, initial)
+            if new:
+                pins.check_new(new, id_number)
         yield from flows.change_pin(old, new)
         return ""
 
@@ -301,9 +302,9 @@ class SSCardDriver(DriverCalls):
 
     def _reload_pin(self, reader_type: int, card_info: str) -> Flow[str]:
         card = self._terminal.open(reader_type, fields.card_info(card_info))
-        initial = yield from self._terminal.initial_pin(card)
+        id_number = yield from self._terminal.id_number_for_rules(card)
         yield Require((PUK, STK))
-        yield from flows.reset_pin(card, self._terminal.pins.ask_new(initial))
+        yield from flows.reset_pin(card, self._terminal.pins.ask_new(id_number))
         return ""
 
     def _unblock_pin(self, reader_type: int, card_info: str) -> Flow[str]:

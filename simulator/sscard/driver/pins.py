@@ -1,4 +1,4 @@
-"""PIN entry at the driver: prompts, lengths, repeated entry, and what a place forbids with the initial PIN."""
+"""PIN entry at the driver: prompts, lengths, repeated entry, and the PIN rules of a place."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from sscard.driver.errors import Code, DriverError
 from sscard.i18n.phrase import Phrase
-from sscard.issuer.places import BIRTH_DATE, LAST_6, Place
+from sscard.issuer.places import Place
 from sscard.standard.cipher import equal
 from sscard.standard.encoding import PIN_MIN_DIGITS
 from sscard.terminal.flow import AskPin, Flow
@@ -30,11 +30,16 @@ class PinEntry:
     @property
     def needs_id_number(self) -> bool:
         """Whether the initial PIN is derived from the holder's ID number."""
-        return self._guards and self._place is not None and self._place.initial_pin in (LAST_6, BIRTH_DATE)
+        return self._place is not None and self._place.restricts_initial and self._place.initial_depends_on_id
+
+    @property
+    def rules_need_id_number(self) -> bool:
+        """Whether the place's rules for new PINs depend on the holder's ID number."""
+        return self._place is not None and self._place.rules_depend_on_id
 
     def initial_pin(self, id_number: str) -> str:
         """The holder's initial PIN if the place restricts it; empty if it does not or the PIN cannot be determined."""
-        if self._place is None or not self._guards:
+        if self._place is None or not self._place.restricts_initial:
             return ""
         return self._place.initial_pin_by(id_number)
 
@@ -58,17 +63,17 @@ class PinEntry:
             raise DriverError(Code.PIN_LENGTH)
         return self._checked(pin[:-1] if pin.endswith(("F", "f")) else pin)
 
-    def ask_new(self, initial: str) -> Flow[str]:
-        """A new PIN entered twice; −34 if the entries differ, −36 if it is the initial PIN."""
+    def ask_new(self, id_number: str) -> Flow[str]:
+        """A new PIN entered twice; −34 if the entries differ, −36 if the place does not permit it."""
         pin: str = yield AskPin(ENTER_NEW)
         if not _same(pin, (yield AskPin(ENTER_AGAIN))):
             raise DriverError(Code.PINS_DIFFER)
-        self.refuse_initial(pin, initial)
+        self.check_new(pin, id_number)
         return pin
 
-    def refuse_initial(self, pin: str, initial: str) -> None:
-        """Raise −36 if a new PIN is the initial PIN."""
-        if initial and _same(pin, initial):
+    def check_new(self, pin: str, id_number: str) -> None:
+        """Raise −36 if the place does not permit a new PIN; ``id_number`` is used if ``rules_need_id_number``."""
+        if self._place is not None and self._place.refusal(pin, id_number) is not None:
             raise DriverError(Code.TO_INITIAL_PIN)
 
     def permit(self, pin: str, initial: str, use: Use) -> None:
@@ -82,10 +87,6 @@ class PinEntry:
         if not (pin.isascii() and pin.isdigit()):
             raise DriverError(Code.CHARACTERS)
         return pin
-
-    @property
-    def _guards(self) -> bool:
-        return self._place is not None and self._place.initial_pin_use in _FORBIDDEN
 
 
 def _same(one: str, other: str) -> bool:

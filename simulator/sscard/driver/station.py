@@ -87,7 +87,7 @@ class DriverOptions:
     reversed_tries: bool = False
     """−25536, −25537, −25538 mean 2, 1, 0 tries left (list of the standard) instead of 0, 1, 2 (−SW)."""
     place: Place | None = None
-    """Whose rules on the initial PIN apply: −35 and −36."""
+    """Whose PIN rules apply: −35 for uses of the initial PIN, −36 for new PINs."""
     device_number: str = ""
     """Field 11 of the basic data."""
     device_serial: str | None = None
@@ -174,19 +174,30 @@ class Terminal:
         return self.pins.ask(asked.prompt)
 
     def initial_pin(self, card: OpenedCard) -> Flow[str]:
-        """The initial PIN of this card's holder if the place restricts it, empty if it cannot be determined.
+        """The initial PIN of this card's holder if the place restricts it, empty if it cannot be determined."""
+        return self.pins.initial_pin((yield from self._id_number(card)) if self.pins.needs_id_number else "")
 
-        The ID number comes from the last basic data of this card, or from
-        EF06 if reading it is unrestricted.
+    def id_number_for_rules(self, card: OpenedCard) -> Flow[str]:
+        """The holder's ID number if the place's rules for new PINs need it, else empty.
+
+        If EF06 needs a key and the basic data of this card were not read
+        before, the PSAM proves it; without such a PSAM the function ends with
+        its code (−2201, −2203), so that no rule is passed over.
         """
-        if not self.pins.needs_id_number:
-            return self.pins.initial_pin("")
+        if not self.pins.rules_need_id_number:
+            return ""
+        return (yield from self._id_number(card)) or run(
+            flows.read_basic(card), self.send, self.answer
+        ).social_security_number
+
+    def _id_number(self, card: OpenedCard) -> Flow[str]:
+        """The ID number of the last basic data of this card, or of EF06; empty if EF06 needs a key."""
         if self._known is not None and self._known[0] == card.identity:
-            return self.pins.initial_pin(self._known[1])
+            return self._known[1]
         if file_at(card, SSSE, EF_HOLDER).read_rule != "free":
             return ""
         id_number, _ = yield from flows.read_holder(card)
-        return self.pins.initial_pin(id_number)
+        return id_number
 
     def basic_data(self, card: OpenedCard, issuer: IssuerData, terminal: str) -> Flow[str]:
         """The eleven fields of iReadCardBas."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
 from sscard.document import Document, Model, read_document
-from sscard.errors import InvalidValue, suggestion
+from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.fields import FieldError, no_fields
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import KeyFile, RootKey, Use
 from sscard.issuer.personalities import PRESETS, personality_of, preset
-from sscard.issuer.places import Place, place_of
+from sscard.issuer.places import FIELDS, Place, errors_in, place_of
 from sscard.standard.choices import CHOICES, Personality
 from sscard.standard.cipher import SUITES
 
@@ -124,6 +124,18 @@ def personality_in(document: Document) -> Personality:
 def read_place(path: Path) -> Place:
     """A place policy file; ``InputError`` with the line if it is invalid."""
     return _made(read_document(path), place_of, Place)
+
+
+def errors_in_place(path: Path) -> list[InputError]:
+    """Every error of a place policy file, in the order of the file."""
+    try:
+        document = read_document(path)
+    except InputError as error:
+        return [error]
+    content = document.content
+    errors = errors_in(content) if isinstance(content, dict) else [no_fields((), FIELDS)]
+    found = [document.error(error.path, error.problem, error.remedy) for error in errors]
+    return sorted(found, key=lambda error: (error.line, error.column))
 
 
 def _made(document: Document, make: Callable[[Mapping[str, Any]], T], kind: type[Any]) -> T:

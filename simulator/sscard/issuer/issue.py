@@ -84,8 +84,8 @@ def order_card(
 
     ``personality`` is a preset (``v1-des``, ``v2-3des``, ``v3-sm4``), the path
     of a personality file, or a ``Personality``, as ``make_personality`` makes it.
-    ``place`` is a place policy by name or path; it sets the PIN retry limit and
-    the initial PIN. ``name`` and ``id_number`` (18 characters, GB 11643) are the
+    ``place`` is a place policy by name or path; it sets the PIN retry limit, the
+    limit of unblocks and the initial PIN. ``name`` and ``id_number`` (18 characters, GB 11643) are the
     holder's. ``pin`` has 4–16 digits, is empty for a card without PIN, and
     defaults to the initial PIN of the place, ``123456`` without a place.
     ``certificate_pin`` and ``administrator_pin``, 4–16 digits, are those of the

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sscard.errors import InputError
     from sscard.issuer.hierarchy import KeyFile, KeyHierarchy
     from sscard.issuer.places import Place
     from sscard.standard.choices import Personality
@@ -38,6 +39,18 @@ def find_place(name: str) -> Place:
     from sscard.issuer.formats import read_place
 
     return read_place(path)
+
+
+def place_errors(name: str) -> list[InputError]:
+    """Every error of a place policy file, none of a preset; ``InputError`` for an unknown name."""
+    if not is_path(name):
+        find_place(name)
+        return []
+    from pathlib import Path
+
+    from sscard.issuer.formats import errors_in_place
+
+    return errors_in_place(Path(name))
 
 
 def load_keys(path: Path | str) -> KeyHierarchy:

@@ -183,7 +183,7 @@ class Office:
             case = service.intake(wanted.application(read_card(session)), key=key)
             # As case open, or as case resume: an operation that was not done is not repeated under its key.
             operation = key if case.length == 1 else ""
-            advance(service, case, session, Keypad(lambda: NEW, lambda: OLD), key=operation)
+            advance(service, case, session, Keypad(lambda: NEW, lambda: OLD, lambda: OLD), key=operation)
         journal.close()
 
     def _kill_at(self, step: int, key: str, reason: Reason) -> list[Broken]:

@@ -106,8 +106,9 @@ class CardData(PriorState):
     """The card at the beginning of a scenario; the scenario runs once for each personality.
 
     ``image`` is the path of a card image instead, from ``sscard image export``, issued with the keys of the HSM;
-    ``place`` a place policy by name or path, which sets the PIN retry limit and the initial PIN. ``choices`` are
-    values of open choices by name. ``issued`` is the day of issue, by default 400 days before the first step.
+    ``place`` a place policy by name or path, which sets the PIN retry limit, the limit of unblocks and the initial
+    PIN. ``choices`` are values of open choices by name. ``issued`` is the day of issue, by default 400 days before the
+    first step.
     """
 
     personality: Texts = (DEFAULT,)

@@ -65,7 +65,7 @@ class Trial:
 
 def is_initial(place: Place, session: CardSession, pin: str) -> bool:
     """Whether a PIN is the initial PIN of the place; the card is read only if the PIN depends on the holder."""
-    number = "" if place.initial_pin.isdigit() else session.read_basic().social_security_number
+    number = session.read_basic().social_security_number if place.initial_depends_on_id else ""
     initial = place.initial_pin_by(number)
     return bool(initial) and equal(pin.encode(), initial.encode())
 

@@ -14,7 +14,17 @@ from sscard.service.channels import CHANNEL_RULES
 from sscard.service.item import Item
 from sscard.service.notices import Ground, Rule
 from sscard.service.policy import Policy
-from sscard.service.words import AGENT_PAPERS, ApplicantKind, Document, Paper, Presence, Proof, ProofResult, WhichPin
+from sscard.service.words import (
+    AGENT_PAPERS,
+    ApplicantKind,
+    Document,
+    Operation,
+    Paper,
+    Presence,
+    Proof,
+    ProofResult,
+    WhichPin,
+)
 from sscard.standard.cipher import equal
 
 
@@ -116,9 +126,13 @@ def _card(rules: Rules, case: Case) -> Ground | None:
 
 
 def _reason(rules: Rules, case: Case) -> Ground | None:
-    if case.reason_given is not None:
+    if case.reason_given is None:
+        found = Phrase("there is no reason for a change or reset of the PIN")
+    elif case.operation is Operation.UNBLOCK and rules.policy.unblock == "refuse":
+        found = Phrase("PINs are not unblocked here: please apply for a reset, card locked")
+    else:
         return None
-    return Ground(Rule.REASON, rules.item.conditions[2], Phrase("there is no reason for a change or reset of the PIN"))
+    return Ground(Rule.REASON, rules.item.conditions[2], found)
 
 
 def _which_pin(rules: Rules, case: Case) -> Ground | None:

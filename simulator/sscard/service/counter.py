@@ -28,10 +28,18 @@ Told = str
 
 @dataclass(frozen=True, slots=True)
 class Keypad:
-    """Asks the citizen for a PIN (4–16 digits; an empty old PIN if the card has no PIN), only if one is needed."""
+    """Asks the citizen for a PIN (4–16 digits; an empty old PIN if the card has no PIN), only if one is needed.
+
+    ``kept_pin`` is that of a card that is unblocked.
+    """
 
     new_pin: Callable[[], str]
     old_pin: Callable[[], str]
+    kept_pin: Callable[[], str]
+
+    def pin_after(self, operation: Operation) -> str:
+        """The PIN of the card after an operation."""
+        return self.kept_pin() if operation is Operation.UNBLOCK else self.new_pin()
 
 
 class ApplicationFile(Model):
@@ -104,11 +112,12 @@ def _at_the_card(service: PinService, case: Case, session: CardSession | None, k
     stopped = service.present(case, card) if card else None
     if stopped is not None:
         return stopped.text
-    pin = keypad.new_pin()
     if case.stage is Stage.ACCEPTED:
+        new = "" if case.operation is Operation.UNBLOCK else keypad.new_pin()
         old = keypad.old_pin() if case.operation is Operation.CHANGE else ""
-        operated: Operated | NotDone = service.operate(case, session, pin, old, key=key)
+        operated: Operated | NotDone = service.operate(case, session, new, old, key=key)
         if isinstance(operated, NotDone):
             return operated.text
+    pin = keypad.pin_after(case.operation)
     completed: ResultNotice | NotDone = service.complete(case, session, pin)
     return completed.text

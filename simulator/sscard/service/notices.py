@@ -17,6 +17,30 @@ from sscard.service.words import Operation, Paper
 from sscard.service.workdays import Due
 
 NO_STANDING: Final = Phrase("the holder base gives no answer, so the case waits: continue it later ({error})")
+OTHER_CARD: Final = Phrase("this is not the social security card of the case")
+UNCHANGED: Final = Phrase("the PIN is unchanged")
+NOT_PROVED: Final = Phrase("the proof of identity by {proof} cannot be made now: please try it again later")
+OPEN: Final = Phrase("the result of the previous operation is not known")
+NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and continue")
+NOT_BLOCKED: Final = Phrase("the PIN is not blocked, so there is nothing to unblock: try it, or do not continue")
+BEGINS: Final = {
+    Operation.CHANGE: Phrase("Begins to change the PIN on the card"),
+    Operation.RESET: Phrase("Begins to reset the PIN on the card"),
+    Operation.UNBLOCK: Phrase("Begins to unblock the PIN on the card"),
+}
+RESUMES: Final = {
+    Operation.CHANGE: Phrase("Resumes the change of the PIN"),
+    Operation.RESET: Phrase("Resumes the reset of the PIN"),
+    Operation.UNBLOCK: Phrase("Resumes the unblock of the PIN"),
+}
+_DOUBT: Final = Phrase("aborted, and the card was not presented again: it is not known whether the PIN was changed")
+IN_DOUBT: Final = {
+    Operation.CHANGE: _DOUBT,
+    Operation.RESET: _DOUBT,
+    Operation.UNBLOCK: Phrase(
+        "aborted, and the card was not presented again: it is not known whether it was unblocked"
+    ),
+}
 NO_FEE: Final = "无"
 SENTENCES: Final = "{first}. {rest}"
 ADVICE: Final = (
@@ -24,6 +48,18 @@ ADVICE: Final = (
     "to avoid losses"
 )
 """The item's advice in English; the Chinese text is in the item."""
+DONE: Final = {
+    Operation.CHANGE: Phrase("The PIN was changed"),
+    Operation.RESET: Phrase("The PIN was reset"),
+    Operation.UNBLOCK: Phrase("The PIN was unblocked"),
+}
+RESULTS: Final = {
+    Operation.CHANGE: Phrase("Case {number}: the PIN of the social security card was changed", number=""),
+    Operation.RESET: Phrase("Case {number}: the PIN of the social security card was reset", number=""),
+    Operation.UNBLOCK: Phrase(
+        "Case {number}: the social security card was unblocked, and its PIN is the same as before", number=""
+    ),
+}
 
 
 class Rule(Word):
@@ -132,13 +168,13 @@ class Acceptance:
 
 @dataclass(frozen=True, slots=True)
 class Operated:
-    """The PIN is changed or reset on the card; the citizen has not tried it yet."""
+    """The PIN is changed, reset or unblocked on the card; the citizen has not tried it yet."""
 
     operation: Operation
 
     @property
     def said(self) -> Phrase:
-        return Phrase("The PIN was changed") if self.operation is Operation.CHANGE else Phrase("The PIN was reset")
+        return DONE[self.operation]
 
     @property
     def text(self) -> str:
@@ -179,12 +215,8 @@ class ResultNotice:
     @property
     def said(self) -> tuple[Phrase, ...]:
         """The notice, one sentence per item."""
-        changed = self.operation is Operation.CHANGE
-        number = self.case_number
         sentences = [
-            Phrase("Case {number}: the PIN of the social security card was changed", number=number)
-            if changed
-            else Phrase("Case {number}: the PIN of the social security card was reset", number=number),
+            RESULTS[self.operation].filled(number=self.case_number),
             Phrase("{text}", text=Words(ADVICE, self.advice)),
             Phrase("Fee: {fee}", fee=Words("none", self.fee) if self.fee == NO_FEE else self.fee),
         ]

@@ -5,9 +5,10 @@ journal and the card. The intent is written to the journal (``Act.BEGUN``), the
 card is changed, and the result is written. In between the case is *in doubt*.
 Any process can resume it with the same card, whose state decides:
 
-- a reset is repeated: it is idempotent and costs no try; if the card refuses the PIN that it has already, the PIN is
-  tried;
-- a change is completed as after a torn operation (``terminal.recovery``).
+- a reset is repeated: it is idempotent and costs no try; if the card refuses the PIN that it has already, or the reset
+  was the last one that it permits [OC-42], the PIN is tried;
+- a change is completed as after a torn operation (``terminal.recovery``);
+- an unblock is repeated only if the PIN is still blocked, because each one counts [OC-42].
 
 A case is never completed before its card accepted the new PIN, and a card is
 never changed before the intent is in the journal.
@@ -18,7 +19,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime
-from typing import Final
 
 from sscard.errors import HolderBaseUnavailable
 from sscard.hsm import HsmError
@@ -27,7 +27,7 @@ from sscard.issuer import Place
 from sscard.issuer.holderbase import HolderBase, MemoryHolderBase
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
-from sscard.service.cardrefusals import ends_case, is_unclear, not_done
+from sscard.service.cardrefusals import ends_case, is_unclear, not_done, refusal_of_new
 from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, proof_of, received
 from sscard.service.channels import CHANNEL_RULES, Channel
 from sscard.service.conditions import CARD_CHECKS, STANDING_CHECKS, Rules, grounds_against, missing_papers
@@ -35,7 +35,16 @@ from sscard.service.identity import SeenCard, person_of, seen
 from sscard.service.item import Item, Question, load_item
 from sscard.service.journal.memory import Journal, MemoryJournal
 from sscard.service.notices import (
+    BEGINS,
+    IN_DOUBT,
+    NO_ANSWER,
     NO_STANDING,
+    NOT_BLOCKED,
+    NOT_PROVED,
+    OPEN,
+    OTHER_CARD,
+    RESUMES,
+    UNCHANGED,
     Acceptance,
     NotDone,
     Operated,
@@ -48,21 +57,14 @@ from sscard.service.notices import (
 from sscard.service.policy import Policy, load_policy
 from sscard.service.words import Operation, Paper, Proof, ProofResult
 from sscard.service.workdays import day_in_china, due_after
-from sscard.standard.encoding import encode_pin
+from sscard.standard.encoding import encode_given_pin, encode_pin
 from sscard.terminal import BasicData, CardSession
 from sscard.terminal.errors import ApduError
-from sscard.terminal.flows import encode_given_pin
-from sscard.terminal.recovery import finish_change, finish_reset
+from sscard.terminal.recovery import finish_change, finish_reset, finish_unblock
 from sscard.transport.faults import TransportError
 
 Clock = Callable[[], datetime]
 Answer = Acceptance | SupplementNotice | Refusal | Waiting
-
-OTHER_CARD: Final = Phrase("this is not the social security card of the case")
-UNCHANGED: Final = Phrase("the PIN is unchanged")
-NOT_PROVED: Final = Phrase("the proof of identity by {proof} cannot be made now: please try it again later")
-OPEN: Final = Phrase("the result of the previous operation is not known")
-NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and continue")
 
 
 class PinService:
@@ -175,33 +177,43 @@ class PinService:
         return refusal
 
     def operate(
-        self, case: Case, session: CardSession, new_pin: str, old_pin: str = "", *, key: str = ""
+        self, case: Case, session: CardSession, new_pin: str = "", old_pin: str = "", *, key: str = ""
     ) -> Operated | NotDone:
-        """Change (leaked) or reset (forgotten, locked) the PIN on the case's own card.
+        """Change (leaked), reset (forgotten, locked) or unblock (locked, known) the PIN on the case's own card.
 
-        ``new_pin`` has 4–16 digits; ``old_pin`` is for a change, empty if the
-        card has no PIN. ``ValueError`` for any other PIN, before any change.
-        With a known idempotency key, return the result of that operation. An
-        operation in doubt is resolved first. A card that is not in use any more
+        ``new_pin`` has 4–16 digits, and is not used to unblock, which keeps the
+        PIN; ``old_pin`` is for a change, empty if the card has no PIN.
+        ``ValueError`` for any other PIN, before any change. A new PIN that the
+        place does not permit, or that is the leaked one, is refused, and the
+        case stays accepted for another one. With a known idempotency key,
+        return the result of that operation. An operation in doubt is resolved first. A card that is not in use any more
         ends the case untouched; without an answer of its base the case waits.
         """
         if key in case.outcomes:
             return case.outcomes[key]
         case.require(Stage.ACCEPTED)
-        encode_given_pin(new_pin)
-        encode_pin(old_pin)
+        keeps = case.operation is Operation.UNBLOCK
+        if not keeps:
+            encode_given_pin(new_pin)
+            encode_pin(old_pin)
         if not _is_card_of(case, session):
             return self._note(case, NotDone(OTHER_CARD))
         stopped = self._stopped(case)
         if stopped is not None:
             return stopped
+        refused = None if keeps else refusal_of_new(self._place, session, new_pin, old_pin)
+        if refused is not None:
+            return self._note(case, NotDone(refused))
         attempt = case.attempt
         if attempt is not None:
             return self._resume(case, attempt, session, new_pin, old_pin)
         return self._begin(case, session, new_pin, old_pin, key)
 
     def complete(self, case: Case, session: CardSession, pin: str) -> ResultNotice | NotDone:
-        """办结: the citizen tries the new PIN on the card and gets the result notice. Free of charge."""
+        """办结: the citizen tries the new PIN, or the unblocked one, on the card and gets the result notice.
+
+        Free of charge.
+        """
         case.require(Stage.OPERATED)
         encode_given_pin(pin)
         if not _is_card_of(case, session):
@@ -233,8 +245,7 @@ class PinService:
         }
         if case.stage not in answers:
             case.require(Stage.ACCEPTED)
-        doubt = Phrase("aborted, and the card was not presented again: it is not known whether the PIN was changed")
-        return self._fail(case, NotDone(doubt if case.in_doubt else answers[case.stage]))
+        return self._fail(case, NotDone(IN_DOUBT[case.operation] if case.in_doubt else answers[case.stage]))
 
     def _rules_for(self, card: SeenCard | None) -> Rules:
         """The rules now, with the standing of the card. Raises ``HolderBaseUnavailable``."""
@@ -291,21 +302,22 @@ class PinService:
         """Write the intent, then operate the card, so that the case is in doubt if this is interrupted."""
         operation = case.operation
         try:
-            tries = session.tries_left() if operation is Operation.CHANGE else None
+            tries = None if operation is Operation.RESET else session.tries_left()
         except ApduError as error:
             return self._refused(case, error)
         except TransportError:
             return self._note(case, NotDone(Phrase("the card gave no answer; the PIN is unchanged")))
+        if operation is Operation.UNBLOCK and tries != 0:
+            return self._note(case, NotDone(NOT_BLOCKED, None, tries))
         attempt = Attempt(key or f"{case.number}-{case.length}", tries)
         facts = {"key": attempt.key, "tries": tries}
-        changes = operation is Operation.CHANGE
-        begins = (
-            Phrase("Begins to change the PIN on the card") if changes else Phrase("Begins to reset the PIN on the card")
-        )
-        self._write(case, Stage.ACCEPTED, begins, Act.BEGUN, facts)
-        if changes:
-            return self._carry_out(case, attempt, lambda: session.change_pin(old_pin, new_pin))
-        return self._carry_out(case, attempt, lambda: session.reset_pin(new_pin))
+        self._write(case, Stage.ACCEPTED, BEGINS[operation], Act.BEGUN, facts)
+        work: dict[Operation, Callable[[], None]] = {
+            Operation.CHANGE: lambda: session.change_pin(old_pin, new_pin),
+            Operation.RESET: lambda: session.reset_pin(new_pin),
+            Operation.UNBLOCK: session.unblock_pin,
+        }
+        return self._carry_out(case, attempt, work[operation])
 
     def _resume(
         self, case: Case, attempt: Attempt, session: CardSession, new_pin: str, old_pin: str
@@ -314,11 +326,13 @@ class PinService:
 
         The first event is a claim: of two processes that resume, one gets ``Overtaken``.
         """
-        changes = case.operation is Operation.CHANGE
-        resumes = Phrase("Resumes the change of the PIN") if changes else Phrase("Resumes the reset of the PIN")
-        self._write(case, Stage.ACCEPTED, resumes, Act.RESUMED, {"key": attempt.key})
-        finishing = finish_change(old_pin, new_pin, attempt.tries) if changes else finish_reset(session.card, new_pin)
-        return self._carry_out(case, attempt, lambda: session.run(finishing), resumed=True)
+        self._write(case, Stage.ACCEPTED, RESUMES[case.operation], Act.RESUMED, {"key": attempt.key})
+        finishing = {
+            Operation.CHANGE: lambda: finish_change(old_pin, new_pin, attempt.tries),
+            Operation.RESET: lambda: finish_reset(session.card, new_pin),
+            Operation.UNBLOCK: lambda: finish_unblock(session.card),
+        }
+        return self._carry_out(case, attempt, lambda: session.run(finishing[case.operation]()), resumed=True)
 
     def _carry_out(
         self, case: Case, attempt: Attempt, work: Callable[[], None], *, resumed: bool = False

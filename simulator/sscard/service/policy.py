@@ -46,6 +46,7 @@ class Policy(Model):
     adult_age: int = Field(18, ge=1, le=100)
     register_age: int = Field(16, ge=1, le=100)
     card_as_id: bool = False
+    unblock: Literal["refuse", "accept"] = "refuse"
     documents: dict[ApplicantKind, tuple[Document, ...]]
     identity_proof: dict[Channel, Proof] = Field({})
     cards: tuple[ListedCards, ...] = ()

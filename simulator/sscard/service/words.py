@@ -12,6 +12,7 @@ class Operation(Word):
 
     CHANGE = "change", "修改"
     RESET = "reset", "重置"
+    UNBLOCK = "unblock", "解锁"
 
 
 class Reason(Word):
@@ -20,11 +21,13 @@ class Reason(Word):
     LEAKED = "leaked", "密码外泄", "PIN leaked"
     FORGOTTEN = "forgotten", "密码遗忘", "PIN forgotten"
     LOCKED = "locked", "社保卡锁定", "card locked"
+    LOCKED_KNOWN = "locked-known", "社保卡锁定，记得密码", "card locked, PIN remembered"
 
     @property
     def operation(self) -> Operation:
-        """A leaked PIN is known and changed; in all other cases the PIN is reset."""
-        return Operation.CHANGE if self is Reason.LEAKED else Operation.RESET
+        """A leaked PIN is known and changed; that of a locked card, if remembered, is unblocked; else it is reset."""
+        others = {Reason.LEAKED: Operation.CHANGE, Reason.LOCKED_KNOWN: Operation.UNBLOCK}
+        return others.get(self, Operation.RESET)
 
 
 class Paper(Word):

@@ -76,6 +76,13 @@ def encode_pin(digits: str) -> bytes:
     return encode_cn(digits, (len(digits) + 1) // 2)
 
 
+def encode_given_pin(pin: str) -> bytes:
+    """A PIN of 4–16 digits as cn; an empty PIN is refused."""
+    if not pin:
+        raise InvalidPin(Phrase("a PIN has 4 to 16 digits, got none"))
+    return encode_pin(pin)
+
+
 def digits_in(pin: bytes) -> int:
     """Number of digits in a PIN of 2–8 bytes; 0 if it is not cn (F only as the last nibble) [OC-19]."""
     if not 2 <= len(pin) <= 8:

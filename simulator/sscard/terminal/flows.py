@@ -8,7 +8,7 @@ from typing import Final
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.cipher import MAC_LENGTH, equal
-from sscard.standard.encoding import InvalidPin, decode_an, decode_cn, encode_pin, records
+from sscard.standard.encoding import decode_an, decode_cn, encode_given_pin, encode_pin, records
 from sscard.standard.generations import generation_in
 from sscard.standard.suite import block_of
 from sscard.standard.tree import SSSE_NAME
@@ -279,13 +279,6 @@ def unblock_pin(card: OpenedCard) -> Flow[None]:
     """PIN unblock (解锁): the old PIN is valid again, with all its tries."""
     yield from authenticate(card, PUK, PUK_NUMBER)
     yield from safe_message(card, _unblock_header(UNBLOCK, 0), None, UNBLOCK_PIN)
-
-
-def encode_given_pin(pin: str) -> bytes:
-    """A PIN of 4–16 digits as cn; an empty PIN is refused."""
-    if not pin:
-        raise InvalidPin(Phrase("a PIN has 4 to 16 digits, got none"))
-    return encode_pin(pin)
 
 
 def reset_header(card: OpenedCard, pin: bytes) -> bytes:

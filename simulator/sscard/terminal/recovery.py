@@ -12,6 +12,7 @@ from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
+from sscard.standard.encoding import encode_given_pin
 from sscard.terminal import flows
 from sscard.terminal.card import Identity, OpenedCard
 from sscard.terminal.errors import ApduError, PinBlocked, WrongPin
@@ -86,12 +87,27 @@ def finish_change(old: str, new: str, tries_before: int | None) -> Flow[None]:
 
 
 def finish_reset(card: OpenedCard, new: str) -> Flow[None]:
-    """Repeat a PIN reset whose result is not known; a card may refuse it because it has the new PIN already [OC-19]."""
+    """Repeat a PIN reset whose result is not known.
+
+    A card may refuse it because it has the new PIN already [OC-19], or because
+    the reset was the last one that it permits, which blocks the PUK [OC-42]:
+    then the new PIN is tried.
+    """
     try:
-        yield from flows.reset_pin(card, flows.encode_given_pin(new))
+        yield from flows.reset_pin(card, encode_given_pin(new))
     except ApduError as error:
-        if error.sw != SW.WRONG_DATA or not (yield from _is_pin(new)):
+        if error.sw not in (SW.WRONG_DATA, SW.METHOD_BLOCKED) or not (yield from _is_pin(new)):
             raise
+
+
+def finish_unblock(card: OpenedCard) -> Flow[None]:
+    """Bring a PIN unblock to its end whose result is not known; repeat it only if the PIN is still blocked.
+
+    Each unblock counts towards the limit of the card [OC-42], so one that the
+    retry counter shows to be done is not repeated.
+    """
+    if (yield from flows.tries_left()) == 0:
+        yield from flows.unblock_pin(card)
 
 
 def recover_reset(card: OpenedCard, expected: Identity, new: str) -> Flow[Recovery]:

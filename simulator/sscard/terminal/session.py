@@ -14,6 +14,7 @@ from sscard.hsm import Hsm
 from sscard.i18n.phrase import Phrase
 from sscard.standard.applications import DF04
 from sscard.standard.atr import historical_bytes
+from sscard.standard.encoding import encode_given_pin
 from sscard.terminal import flows
 from sscard.terminal.answers import HsmAnswers
 from sscard.terminal.card import BasicData, Identity, OpenedCard
@@ -117,7 +118,7 @@ class CardSession:
         STK (terminal-flows.md §6.1). A wrong proof costs one of PUK's tries:
         ``AuthenticationFailed``, then ``KeyBlocked``.
         """
-        self.run(flows.reset_pin(self.card, flows.encode_given_pin(new)))
+        self.run(flows.reset_pin(self.card, encode_given_pin(new)))
 
     def unblock_pin(self) -> None:
         """PIN unblock (解锁): the old PIN is valid again, with all its tries."""

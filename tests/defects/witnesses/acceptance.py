@@ -37,6 +37,7 @@ def _answer(
     papers: frozenset[Paper] = frozenset(Paper),
     city: str = "410400",
     expires: str = "",
+    reason: Reason = Reason.LEAKED,
     **of: Any,
 ) -> list[str]:
     """The stages of a case up to the answer to the application, and the text of the answer."""
@@ -44,7 +45,7 @@ def _answer(
     applicant = Applicant(name=citizen.holder.name, id_number=citizen.holder.id_number).model_copy(update=of)
     card = replace(citizen.basic, expires=expires or citizen.basic.expires)
     service = PinService(Ticking(), policy=policy, holder_base=holder_base)
-    case = service.intake(Application(applicant, channel, Reason.LEAKED, papers, card))
+    case = service.intake(Application(applicant, channel, reason, papers, card))
     answer = service.accept(case)
     return [*(event.stage for event in case.events), answer.text]
 
@@ -85,6 +86,7 @@ def _one_key() -> bool:
 
 
 WITNESSES: Mapping[str, Witness] = {
+    "unblock-is-offered-everywhere": lambda: _answer(reason=Reason.LOCKED_KNOWN),
     "expired-id-is-accepted": lambda: _answer(id_expires=date(2020, 1, 1)),
     **{f"{standing}-in-the-holder-base-is-accepted": partial(_listed, standing) for standing in OUT_OF_USE},
     "no-answer-of-the-holder-base-is-taken-for-in-use": lambda: _answer(holder_base=_Down()),

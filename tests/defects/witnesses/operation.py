@@ -8,10 +8,11 @@ from typing import Any
 
 from defects.witnesses.witness import Witness
 from kit.citizens import OPENING, Citizen, Ticking, make_citizen
+from kit.counter import foreign_keys
 from sscard.chip.memory import Moment
 from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.phrase import Phrase
-from sscard.issuer import Place, builtin_keys
+from sscard.issuer import Place, builtin_keys, find_place
 from sscard.issuer.holderbase import ListedCards, MemoryHolderBase
 from sscard.issuer.standing import Standing
 from sscard.service import (
@@ -19,6 +20,7 @@ from sscard.service import (
     Case,
     PinService,
     Reason,
+    load_policy,
 )
 from sscard.service.aftercare import try_at_pharmacy
 from sscard.terminal import CardSession
@@ -30,11 +32,12 @@ NEW, WRONG = "80264153", "999999"
 class _Counter:
     """A citizen with an accepted case, the card in a reader that can fail."""
 
-    def __init__(self, reason: Reason = Reason.LEAKED) -> None:
+    def __init__(self, reason: Reason = Reason.LEAKED, place: Place | None = None) -> None:
         self.citizen: Citizen = make_citizen()
         self.reader = FaultyConnection(self.citizen.chip)
         self.base = MemoryHolderBase()
-        self.service = PinService(Ticking(), holder_base=self.base)
+        policy = load_policy().model_copy(update={"unblock": "accept"})
+        self.service = PinService(Ticking(), place=place, policy=policy, holder_base=self.base)
         self.case: Case = self.service.intake(self.citizen.application(reason))
         self.service.accept(self.case)
         self.insert()
@@ -111,7 +114,10 @@ def _acts_when_the_card_is_changed() -> list[Act]:
     at = _Counter()
     seen: list[Act] = []
     watched = SimpleNamespace(
-        identity=at.session.identity, tries_left=at.session.tries_left, change_pin=lambda *_: seen.extend(at.acts)
+        identity=at.session.identity,
+        tries_left=at.session.tries_left,
+        change_pin=lambda *_: seen.extend(at.acts),
+        unblock_pin=None,
     )
     at.service.operate(at.case, watched, NEW, at.citizen.pin)  # type: ignore[arg-type]
     return seen
@@ -164,6 +170,35 @@ def _initial_pin_pays() -> bool:
     return try_at_pharmacy(citizen.session, SoftHsm(builtin_keys()), place, "123456", OPENING).receipt is not None
 
 
+def _new_pin(place: str, new: str, reason: Reason = Reason.FORGOTTEN, hsm: SoftHsm | None = None) -> str:
+    at = _Counter(reason, place=find_place(place))
+    at.insert(hsm)
+    return type(at.service.operate(at.case, at.session, new, at.citizen.pin)).__name__
+
+
+def _unblock_of(*, locked: bool) -> _Counter:
+    at = _Counter(Reason.LOCKED_KNOWN)
+    if locked:
+        at.citizen.lock_pin()
+        at.insert()
+    return at
+
+
+def _tries_of_a_single_unblock() -> object:
+    at = _unblock_of(locked=True)
+    at.reader.arm(Removal(Moment.DURING), ins=0x24)
+    at.service.operate(at.case, at.session)
+    at.insert()
+    before = at.citizen.chip.memory.writes
+    at.service.operate(at.case, at.session)
+    return at.citizen.chip.memory.writes - before
+
+
+def _unblock_without_a_block() -> str:
+    at = _unblock_of(locked=False)
+    return type(at.service.operate(at.case, at.session)).__name__
+
+
 WITNESSES: Mapping[str, Witness] = {
     "holder-base-is-not-asked-before-the-operation": _lost_after_acceptance,
     "holder-base-is-not-asked-before-a-resume": _lost_in_doubt,
@@ -179,4 +214,13 @@ WITNESSES: Mapping[str, Witness] = {
     "abandoned-case-in-doubt-says-unchanged": _abandoned,
     "case-without-remedy-stays-open": _without_remedy,
     "initial-pin-for-queries-pays": _initial_pin_pays,
+    "service-sets-the-initial-pin-where-it-is-forbidden": lambda: _new_pin("tries-3", "123456"),
+    "leaked-pin-is-set-again": lambda: _new_pin("tries-6", make_citizen().pin, Reason.LEAKED),
+    "pins-on-the-list-of-a-place-are-permitted": lambda: _new_pin("forbidden-pins", "000000"),
+    "pins-out-of-the-id-number-are-permitted": lambda: _new_pin("forbidden-pins", "150009"),
+    "id-number-that-cannot-be-read-permits-every-pin": lambda: _new_pin(
+        "forbidden-pins", NEW, hsm=SoftHsm(foreign_keys("RKSSSE"))
+    ),
+    "unblock-in-doubt-is-repeated": _tries_of_a_single_unblock,
+    "pin-that-is-not-blocked-is-unblocked": _unblock_without_a_block,
 }

@@ -114,7 +114,7 @@ def _place(name: str) -> str:
 class Options(Model):
     """How this driver differs from the default one.
 
-    ``place`` is a place policy, whose rules on the initial PIN the driver applies (codes -35 and -36).
+    ``place`` is a place policy, whose PIN rules the driver applies (codes -35 and -36).
     ``longest_pin`` is in digits. ``reversed_tries: yes``: -25536, -25537 and -25538 mean 2, 1 and 0 tries left instead
     of 0, 1 and 2. ``errors`` is the table of return codes. ``purchase_key`` is the index of DPK. ``device_number`` is
     field 11 of the basic data, ``device_serial`` field 9 of iReadCardBas_HSM_Step1. ``internal_authentication`` names

@@ -11,6 +11,7 @@ from sscard.scenario.step import Step
 from sscard.scenario.steps import (
     account,
     card,
+    clock,
     disclosure,
     driver,
     driver_call,
@@ -96,7 +97,7 @@ REPEATABLE: Final[tuple[type[Step], ...]] = (
     service.ReadCase,
     item.Consult,
     item.ReadItem,
-    service.PassTime,
+    clock.PassTime,
     service.SetStanding,
     service.TakeCard,
 )

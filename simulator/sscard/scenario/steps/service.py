@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from datetime import datetime, timedelta
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field, model_validator
 
 from sscard.document import Model
 from sscard.errors import InvalidValue
@@ -17,7 +15,6 @@ from sscard.issuer.personalise import number_of
 from sscard.issuer.standing import Standing
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.faults import other_card
-from sscard.scenario.service_host import read_time
 from sscard.scenario.step import Nothing, Outcome, Pin, PinOrNone, without_power
 from sscard.scenario.steps.service_step import (
     Examined,
@@ -34,6 +31,7 @@ from sscard.service import (
     Application,
     Case,
     Channel,
+    Operation,
     Paper,
     ProofResult,
     Reason,
@@ -46,8 +44,7 @@ from sscard.standard.apdu import SW
 from sscard.terminal import BasicData
 from sscard.terminal.errors import ApduError
 
-UNITS: Final = {"d": "days", "h": "hours", "m": "minutes"}
-NO_TIME: Final = Phrase("write a time to pass: +3d, +2h or +30m; or a date: 2026-02-13, 2026-02-13 16:30")
+NO_NEW_PIN: Final = Phrase("the step needs the PIN `new`")
 
 
 class ApplicationData(Model):
@@ -187,15 +184,18 @@ class Present(Examined):
 
 
 class NewPin(Model):
-    """The new PIN, for a change also the old one, and the idempotency key of the operation."""
+    """The new PIN, for a change also the old one, and the idempotency key of the operation.
 
-    new: Pin = Field(repr=False)
+    Without a new PIN, the PIN is unblocked; ``resume`` completes the case with ``old``.
+    """
+
+    new: PinOrNone = Field(default="", repr=False)
     old: PinOrNone = Field(default="", repr=False)
     key: Annotated[str, Field(max_length=200)] = ""
 
 
 class Operate(ServiceStep):
-    """Change or reset the PIN on the card, which is inserted into the terminal if necessary.
+    """Change, reset or unblock the PIN on the card, which is inserted into the terminal if necessary.
 
     An operation whose result is not known is resolved first.
     """
@@ -204,8 +204,16 @@ class Operate(ServiceStep):
     operate: NewPin
     stage: Stage | None = Stage.OPERATED
 
+    @model_validator(mode="after")
+    def _new_with_old(self) -> Self:
+        if self.operate.old and not self.operate.new:
+            raise InvalidValue(
+                NO_NEW_PIN, Phrase("add `new`; to unblock, leave both out: operate: {example}", example="{}")
+            )
+        return self
+
     def serve(self, bench: Bench) -> Outcome:
-        case = _case(bench)
+        case = _operated(bench, self.operate)
         _put_in(bench)
         pins = self.operate
         answer = bench.service.operate(case, bench.terminal, pins.new, pins.old, key=pins.key)
@@ -220,12 +228,12 @@ class Resume(ServiceStep):
     stage: Stage | None = Stage.COMPLETED
 
     def serve(self, bench: Bench) -> Outcome:
-        case = _case(bench)
+        case = _operated(bench, self.resume)
         bench.restart_service()
         bench.case = bench.host.load(case.number) or case
         _put_in(bench)
         pins = self.resume
-        keypad = Keypad(lambda: pins.new, lambda: pins.old)
+        keypad = Keypad(lambda: pins.new, lambda: pins.old, lambda: pins.old)
         with speaking(CHINESE):
             return Outcome(notice=advance(bench.service, bench.case, bench.terminal, keypad, key=pins.key))
 
@@ -292,38 +300,6 @@ class ReadCase(ServiceStep):
             return Outcome(notice=told_of(bench.service, stored), reported=facts_of(bench, 0))
 
 
-def _passing(text: object) -> timedelta | datetime:
-    """``+3d``, ``+2h``, ``+30m``, or a date, or date and time."""
-    passed = re.fullmatch(r"\+([0-9]{1,5})([dhm])", str(text).strip())
-    if passed:
-        return timedelta(**{UNITS[passed[2]]: int(passed[1])})
-    try:
-        return read_time(text)
-    except InvalidValue as error:
-        raise InvalidValue(error.said, NO_TIME) from None
-
-
-class PassTime(ServiceStep):
-    """Let time pass at the service: ``+3d``, ``+2h``, ``+30m``, or until a date, or a date and time, in China."""
-
-    verb: ClassVar[str] = "clock"
-    clock: Annotated[timedelta | datetime, BeforeValidator(_passing)]
-
-    def serve(self, bench: Bench) -> Outcome:
-        wanted = self.clock
-        bench.host.now = bench.host.now + wanted if isinstance(wanted, timedelta) else wanted
-        return Outcome()
-
-    def title(self) -> Sayable:
-        if isinstance(self.clock, datetime):
-            return f"clock {self.clock:%Y-%m-%d %H:%M}"
-        minutes = self.clock // timedelta(minutes=1)
-        unit, length = next(
-            (unit, length) for unit, length in (("d", 1440), ("h", 60), ("m", 1)) if not minutes % length
-        )
-        return f"clock +{minutes // length}{unit}"
-
-
 class SetStanding(ServiceStep):
     """Set the standing of the scenario's card in the holder base, as when its holder reports it as lost."""
 
@@ -377,6 +353,14 @@ def _case(bench: Bench) -> Case:
     if bench.case is None:
         raise NotPossible(Phrase("there is no case: add a step `apply:` before this one"))
     return bench.case
+
+
+def _operated(bench: Bench, pins: NewPin) -> Case:
+    """The case, if the step gives the PINs that its operation needs."""
+    case = _case(bench)
+    if case.reason_given is not None and bool(pins.new) is (case.operation is Operation.UNBLOCK):
+        raise NotPossible(Phrase("an unblock keeps the PIN: leave `new` out") if pins.new else NO_NEW_PIN)
+    return case
 
 
 def _accepted(bench: Bench) -> Outcome:
