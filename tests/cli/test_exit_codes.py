@@ -38,6 +38,7 @@ from sscard.issuer.holderbasefile import SqliteHolderBase
 from sscard.issuer.psam import issue_psam
 from sscard.issuer.psamfile import save_psam
 from sscard.scenario.library import builtin_folder
+from sscard.service.item import builtin_item_text
 from sscard.transport import pcsc, pcscd
 
 PIN, NEW, WRONG = "739184", "582036", "415926"
@@ -308,7 +309,14 @@ ROWS = [
         ("{card} --hsm {hsm} --hsm-token {other_token}", 3, "token"),
         *on_a_card(""),
     ),
-    *of("item", ("", 0, "社会保障卡密码修改与重置"), ("--nonsense", 2, "--nonsense")),
+    *of(
+        "item",
+        ("", 0, "社会保障卡密码修改与重置"),
+        ("{folder}/window.yaml", 0, "社会保障卡密码修改与重置"),
+        ("{folder}/late.yaml", 2, "the promised limit (2 个工作日) is longer than the legal one (1 个工作日)"),
+        ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("--nonsense", 2, "--nonsense"),
+    ),
     *of(
         "record",
         ("{card} -o {folder}/new.rec 0084000008", 0, "9000"),
@@ -408,6 +416,13 @@ ROWS = [
         (f"{CASE} --since yesterday", 2, "--since: no day 'yesterday'", "one case"),
         (f"{CASE} --stage ended", 2, "--stage: no 'ended'", "one case"),
         (CASE, 2, "there is no journal"),
+    ),
+    *of(
+        "case consult",
+        ("", 0, "0375-6182813"),
+        ("--channel online --item {folder}/window.yaml", 1, "inquiries are not offered"),
+        ("--channel onlin", 2, "did you mean 'online'?"),
+        ("--item nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
     ),
     *of("case overdue", (CASE, 0, "", "one case"), (CASE, 2, "there is no journal")),
     *of(
@@ -622,6 +637,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "differs.yaml": DIFFERS,
         "typo.yaml": GOOD.replace("verify_pin", "verify_pn"),
         "policy.yaml": "based_on: henan\n",
+        "window.yaml": builtin_item_text().replace("互联网咨询、", ""),
+        "late.yaml": builtin_item_text().replace("承诺办理时限: 1 ", "承诺办理时限: 2 "),
         "script": "0084000008\n",
         "wrong": "CMD 00 84 00 00 08 (6A 82)\n",
         "holder": "00B2012C12\n",
@@ -858,7 +875,7 @@ def test_an_interrupted_script_has_its_trace(places: dict[str, object], tmp_path
         process.stdin.write("00A40000023F00\n")
         assert process.stdout.readline()
         process.send_signal(end)
-        assert process.stderr.read() == ""
+        assert process.stderr.read() == "interrupted\n"
     assert process.returncode == 130
     assert "SELECT" in (tmp_path / "trace").read_text(encoding="utf-8")
 

@@ -66,6 +66,7 @@ SCHEMAS = {
     "case show": (f"{{number}} {CASE}", "sscard.case/1"),
     "case resume": (f"{{number}} {CASE} --old {PIN} --new {NEW}", "sscard.case/1"),
     "case list": (CASE, "sscard.cases/1"),
+    "case consult": ("--channel online", "sscard.consultation/1"),
     "case overdue": (CASE, "sscard.cases/1"),
     "case archive": (f"--before 2000-01-01 --to archive.db {CASE}", "sscard.case-archive/1"),
     "case stats": (CASE, "sscard.case-stats/1"),

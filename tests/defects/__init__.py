@@ -11,12 +11,13 @@
 ``acceptance``  defects of the service: who and what is accepted
 ``persons``     defects of the service: documents and papers of persons, proofs of identity
 ``operation``   defects of the service: the operation on the card, the end of a case
+``item``        defects of the service: statements of the item that are not applied
 ``witnesses``   a direct check for each defect that it changes something
 
 ``make defects`` prints which scenarios notice which defect.
 """
 
-from defects import acceptance, chip, driver, files, keys, medical, operation, persons, pins, terminal
+from defects import acceptance, chip, driver, files, item, keys, medical, operation, persons, pins, terminal
 from defects.catalogue import Defect
 
 __all__ = ["DEFECTS", "Defect"]
@@ -32,5 +33,6 @@ DEFECTS: tuple[Defect, ...] = (
     *acceptance.DEFECTS,
     *persons.DEFECTS,
     *operation.DEFECTS,
+    *item.DEFECTS,
 )
 """The catalogue, in the order of the parts of the chain."""

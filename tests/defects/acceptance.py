@@ -13,6 +13,7 @@ from sscard.service import (
     Application,
     Case,
     Channel,
+    Item,
     Paper,
     PinService,
     Refusal,
@@ -23,7 +24,7 @@ from sscard.service.channels import CHANNEL_RULES
 from sscard.service.conditions import Check, Rules
 from sscard.service.identity import SeenCard
 from sscard.service.notices import Ground
-from sscard.service.words import ApplicantKind, Document
+from sscard.service.words import ApplicantKind, Document, OnlineStep
 from sscard.service.workdays import Due
 
 catalogue = Catalogue("service")
@@ -37,6 +38,12 @@ def _replace_check(patch: Patch, old: Check, new: Check) -> None:
 
     original = conditions.grounds_against
     patch.function(original, grounds_against)
+
+
+def _without_online_step(patch: Patch, step: OnlineStep) -> None:
+    """The service takes the item as if its page did not name a step."""
+    original = Item.online_steps.fget  # type: ignore[attr-defined]
+    patch.attribute(Item, "online_steps", property(lambda item: original(item) - {step}))
 
 
 def _no_ground(_rules: Rules, _case: Case) -> None:
@@ -117,7 +124,7 @@ def passport_is_accepted_at_the_self_service_terminal(patch: Patch) -> None:
 
 @catalogue.add("item.yaml, forms: an application online is pre-reviewed", "pre-review")
 def no_pre_review_online(patch: Patch) -> None:
-    _with_channel(patch, Channel.ONLINE, pre_review=False)
+    _without_online_step(patch, OnlineStep.PRE_REVIEW)
 
 
 @catalogue.add("item.yaml, forms: a case opened online is handed over to the window", "handed-over")
@@ -143,8 +150,8 @@ def card_of_another_person_is_accepted(patch: Patch) -> None:
 
 @catalogue.add("item.yaml: a refusal states every ground", "all-grounds")
 def refusal_states_the_first_ground_only(patch: Patch) -> None:
-    def begin(refusal: Refusal, grounds: tuple[Ground, ...]) -> None:
-        original(refusal, grounds[:1])
+    def begin(refusal: Refusal, grounds: tuple[Ground, ...], *contacts: Any) -> None:
+        original(refusal, grounds[:1], *contacts)
 
     original = patch.attribute(Refusal, "__init__", begin)
 

@@ -195,6 +195,8 @@ DATA = {
     "chip": "errors of programs",
     "psam": "as the card",
     "service/item.py": "the item's labels are the page's own",
+    "service/page.py": "the same",
+    "service/statements.py": "reasons stand in both languages",
     "service/words.py": "words stand in both languages, as the item has them",
     "issuer/standing.py": "words in both languages",
     "service/case.py": "the same: stages and acts",
@@ -580,9 +582,11 @@ NOTICES = [
     ),
     (Acceptance(1, Due(date(2026, 1, 6))), "by 2026-01-06", "不晚于2026年1月6日"),
     (
-        ResultNotice("7", Operation.CHANGE, "到药店测试密码", "无", True),
-        "Fee: none. Your PIN is",
-        "到药店测试密码。收费：无。您的密码",
+        ResultNotice(
+            "7", Operation.CHANGE, Words("try it", "到药店测试密码"), "无", True, None, "", 1, 0, (Channel.WINDOW,)
+        ),
+        "Fee: none. Visits on site: 1 (the page of the item states at most 0). Your PIN is",
+        "到药店测试密码。收费：无。到现场次数：1（事项页面写最多0次）。您的密码",
     ),
 ]
 

@@ -73,7 +73,8 @@ def test_every_reason_comes_to_completion():
 
 
 def test_every_rule_refuses_somewhere():
-    grounds = " ".join(re.findall(r"grounds: \[(.*)\]", "\n".join(_text("11-service-window/refusals"))))
+    files = [*_text("11-service-window/refusals"), *_text("13-service-online")]
+    grounds = " ".join(re.findall(r"grounds: \[(.*)\]", "\n".join(files)))
     assert {rule for rule in Rule if rule in grounds} == set(Rule)
 
 

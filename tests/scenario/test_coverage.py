@@ -36,10 +36,10 @@ FIGURES = {
     "transports": 6,
     "applicants": 27,
     "faults": 17,
-    "grounds": 10,
+    "grounds": 11,
     "hand_overs": 3,
     "driver_functions": 30,
-    "seed_clauses": 65,
+    "seed_clauses": 73,
     "standard_items": 52,
 }
 """What the built-in suite covers, in this process."""

@@ -28,6 +28,7 @@ from sscard.service import (
     load_policy,
 )
 from sscard.service.channels import CHANNEL_RULES
+from sscard.service.notices import Consultation
 
 NEW = "80264153"
 CHILD = "410402201503150003"
@@ -35,12 +36,13 @@ CHILD = "410402201503150003"
 
 def test_every_channel_of_the_item_has_a_door() -> None:
     assert set(CHANNEL_RULES) == set(load_item().channels) == set(Channel)
-    assert CHANNEL_RULES[Channel.ONLINE].pre_review
     assert not CHANNEL_RULES[Channel.WINDOW].hands_over_to
 
 
 def test_online_has_every_step_of_the_items_depth(service: PinService, citizen: Citizen) -> None:
-    assert service.consult()[0].question.endswith("？")
+    answer = service.consult(Channel.ONLINE)
+    assert isinstance(answer, Consultation)
+    assert answer.questions[0].question.endswith("？")
     case = service.intake(citizen.application(Reason.FORGOTTEN, Channel.ONLINE))
     service.accept(case)
     service.operate(case, citizen.session, NEW)

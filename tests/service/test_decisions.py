@@ -145,7 +145,8 @@ TABLE: tuple[tuple[str, str, Callable[[Asked], bool]], ...] = (
     # 申请条件 二
     ("已办理过我省社会保障卡", "card", lambda a: a.card_read and not a.card.ours),
     # 申请条件 三
-    ("因密码外泄、密码遗忘、社保卡锁定", "reason", lambda a: a.reason is None),
+    # (policy: no unblock)
+    ("因密码外泄、密码遗忘、社保卡锁定", "reason", lambda a: a.reason in (None, Reason.LOCKED_KNOWN)),
     # 受理标准：材料真实有效
     ("身份证真实", "genuine-papers", lambda a: a.shows_id and not a.id.genuine),
     ("身份证件适用", "genuine-papers", lambda a: a.shows_id and a.id.genuine and a.id.document not in ALLOWED[a.kind]),

@@ -440,7 +440,12 @@ def test_a_file_that_is_no_key_is_refused(tmp_path: Path) -> None:
 def test_events_are_json_that_any_program_can_read(kept: PinService, journal: SqlJournal, citizen: Citizen) -> None:
     case = completed(kept, citizen)
     facts = json.loads(json.dumps([event.facts for event in case.events]))
-    assert facts[1] == {"due": "2026-03-03", "certain": True}
+    assert facts[1] == {
+        "due": "2026-03-03",
+        "certain": True,
+        "legal_due": "2026-03-03",
+        "handler": ["大厅制卡窗口", "大厅制卡窗口"],
+    }
     answers = [kept.operate(case, citizen.session, NEW, key=key) for key in case.outcomes]
     assert not any(isinstance(answer, NotDone) for answer in answers)
 

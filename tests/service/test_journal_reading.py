@@ -138,7 +138,7 @@ def test_looking_leaves_no_file_beside_the_journal(
 
 @pytest.mark.parametrize("kind", [JournalReader, lambda url, key: SqlJournal(url, key, create=False)])
 def test_no_schema_is_made_by_looking(postgres: str, kind: Kind) -> None:
-    with pytest.raises(InputError, match="expected a database with the tables event, journal, lane, opening"):
+    with pytest.raises(InputError, match="expected a database with the tables archived, base, event, journal, lane"):
         kind(postgres, JOURNAL_KEY)
     assert execute(postgres, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema") == []
 
@@ -151,10 +151,10 @@ BROKEN = {
     "no row": ("DELETE FROM journal", "it has no valid version"),
     "version 0": ("UPDATE journal SET version = 0", "it has no valid version"),
     "no lanes": ("UPDATE journal SET lanes = 0", "it has no valid number of lanes, expected 1 to 64"),
-    "newer": ("UPDATE journal SET version = 99", "version 99, this sscard knows up to 2"),
+    "newer": ("UPDATE journal SET version = 99", "version 99, this sscard knows up to 3"),
     "newer with other columns": (
         "UPDATE journal SET version = 99; ALTER TABLE event RENAME COLUMN seal TO mark",
-        "version 99, this sscard knows up to 2",
+        "version 99, this sscard knows up to 3",
     ),
 }
 

@@ -236,7 +236,7 @@ def test_the_result_notice_sends_the_citizen_to_try_the_pin_and_asks_no_fee(
     assert isinstance(notice, ResultNotice)
     assert notice.case_number == case.number
     assert notice.operation is Operation.RESET
-    assert ADVICE in notice.advice
+    assert ADVICE in notice.advice.chinese
     assert "at a hospital or pharmacy nearby" in notice.text
     assert notice.fee == "无"
     assert not notice.initial_pin

@@ -9,7 +9,9 @@ from rich.console import Console
 
 from sscard.cli.item import render_item
 from sscard.document import Model
+from sscard.i18n.language import say, speaking
 from sscard.service import ApplicantKind, Channel, Item, Operation, Paper, Reason, load_item
+from sscard.service.item import STATEMENTS
 
 NAME = "社会保障卡密码修改与重置"
 RULES = "《中华人民共和国社会保障卡管理办法》（人社部发[2011]47号）"
@@ -188,24 +190,58 @@ def test_what_the_service_needs_is_read_off_the_item(item: Item) -> None:
 
 def test_reasons_and_persons_are_the_conditions_own_words(item: Item) -> None:
     assert all(kind.chinese in item.conditions[0] for kind in ApplicantKind)
-    assert all(word.chinese in item.conditions[2] for word in (*Reason, *Operation))
+    added = {Reason.LOCKED_KNOWN, Operation.UNBLOCK}  # by a policy, open-choices.md §3.3
+    assert all(word.chinese in item.conditions[2] for word in {*Reason, *Operation} - added)
 
 
 @pytest.mark.parametrize("field", ["是否网办", "最多到现场办事次数", "监督投诉电话", "办理形式", "通办范围"])
 def test_what_is_odd_on_the_page_has_a_note(item: Item, field: str) -> None:
-    assert field in [note.field for note in item.notes]
+    assert any(field in note.labels for note in item.notes)
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("width", [80, 300])
-def test_the_whole_item_is_shown_at_any_width(item: Item, width: int) -> None:
-    shown = render(item, width)
+def test_the_whole_item_is_shown_at_any_width(item: Item, width: int, language: str) -> None:
+    with speaking(language):
+        shown = render(item, width)
     assert not {char for char in said(item) if not char.isspace()} - set(shown)
     assert "…" not in shown
 
 
-def test_a_wide_screen_shows_every_value_in_one_piece(item: Item) -> None:
-    shown = render(item, 1000)
-    assert [text for text in leaves(item.model_dump(by_alias=True)) if text not in shown] == []
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_wide_screen_shows_every_value_and_note_in_one_piece(item: Item, language: str) -> None:
+    with speaking(language):
+        shown = render(item, 1000)
+        notes = [say(note.words) for note in item.notes]
+    page = item.model_dump(by_alias=True, exclude={"notes"})
+    assert [text for text in (*leaves(page), *notes) if text not in shown] == []
+
+
+UNLABELLED = ("标题", "方式", "平台")
+"""Fields that are shown without their label: the title, and the parts of a contact."""
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_labels_are_in_the_language_and_in_english_beside_those_of_the_page(item: Item, language: str) -> None:
+    with speaking(language):
+        shown = render(item, 1000)
+    for statement in STATEMENTS.values():
+        assert statement.label.chinese in shown or statement.label.chinese in UNLABELLED
+        assert (statement.label.english in shown) is (language == "en")
+        assert (statement.how.chinese if language == "zh" else statement.how.english) in shown
+
+
+def test_marks_show_what_is_done_with_a_field_and_that_it_has_a_note(item: Item) -> None:
+    with speaking("zh"):
+        lines = render(item, 300).splitlines()
+    for label, mark in {
+        "承诺办理时限": "●",
+        "办理形式": "●※",
+        "收费标准": "○",
+        "是否网办": "※",
+        "事项类型": "",
+    }.items():
+        assert any(line.strip().startswith(f"{mark}{label}") for line in lines), label
 
 
 def render(item: Item, width: int) -> str:
@@ -215,7 +251,7 @@ def render(item: Item, width: int) -> str:
 
 
 def said(item: Item) -> str:
-    return "".join(leaves(item.model_dump(by_alias=True)))
+    return "".join(leaves(item.model_dump(by_alias=True, exclude={"notes"})))
 
 
 def leaves(value: object) -> list[str]:

@@ -223,7 +223,7 @@ def test_a_supplement_waits_with_the_papers_that_were_brought(
     service.accept(case)
     base.cut_off()
     assert isinstance(service.supplement(case, [Paper.SOCIAL_SECURITY_CARD], citizen.basic), Waiting)
-    assert (case.stage, case.papers) == (Stage.SUPPLEMENT, frozenset(Paper))
+    assert (case.stage, case.papers) == (Stage.SUPPLEMENT, {Paper.ID_CARD, Paper.SOCIAL_SECURITY_CARD})
     assert "no line to the base" in advance(service, case, None, KEYPAD)
     base.restore()
     assert isinstance(service.supplement(case, []), Acceptance)
@@ -331,5 +331,7 @@ def test_a_policy_with_cards_and_a_holder_base_exclude_each_other(
         "documents: {citizen: [resident-id], hong-kong-macao-taiwan: [resident-id], overseas-chinese: [passport], "
         "foreigner: [passport]}\ncards: [{first: A00000000, standing: lost}]\n"
     )
-    code, _, err = sscard("case", "open", card, "--holder-base", base, "--policy", policy)
+    code, _, err = sscard(
+        *("case", "open", card, "--reason", "forgotten", "--new", NEW_PIN, "--holder-base", base, "--policy", policy)
+    )
     assert (code, "sscard holder-base import FILE POLICY" in err) == (2, True)

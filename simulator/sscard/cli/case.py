@@ -15,6 +15,7 @@ from sscard.cli.case_list import list_cases, number_argument, overdue, show
 from sscard.cli.case_output import print_answer
 from sscard.cli.case_pins import check_pins, keypad_of
 from sscard.cli.case_stats import stats
+from sscard.cli.consult import consult, item_option
 from sscard.cli.hsm import chosen_holder_base, chosen_hsm
 from sscard.cli.journal import case_of, now_in_china, open_service
 from sscard.cli.options import (
@@ -78,6 +79,7 @@ def case() -> None:
 @journal_option
 @journal_key_option
 @policy_option
+@item_option
 @place_option
 @keys_option
 @hsm_option
@@ -94,6 +96,7 @@ def open_case(
     journal: str,
     journal_key: Path | None,
     policy: str,
+    item: Path | None,
     place: str,
     keys: Path | None,
     hsm: str,
@@ -115,12 +118,12 @@ def open_case(
     keypad = keypad_of(new, old)
     _check_card(target, wanted.papers, wanted.handling not in (None, wanted.channel))
     if target:
-        check_pins(new, old, wanted.reason, wanted.papers)
+        check_pins(new, old, wanted.reason, wanted.papers, item)
     with (
         chosen_holder_base(holder_base, hsm_token) as base,
         chosen_hsm(hsm, keys, hsm_token) as behind,
         _terminal(target, behind) as session,
-        open_service(journal, journal_key, policy, place, base) as (service, _),
+        open_service(journal, journal_key, policy, place, base, item=item) as (service, _),
     ):
         opened = service.intake(wanted.application(read_card(session)), key=wanted.key)
         _process(service, opened, session, behind, keypad, place if pharmacy else None, as_json, key=wanted.key)
@@ -139,6 +142,7 @@ def open_case(
 @journal_option
 @journal_key_option
 @policy_option
+@item_option
 @place_option
 @keys_option
 @hsm_option
@@ -159,6 +163,7 @@ def resume(
     journal: str,
     journal_key: Path | None,
     policy: str,
+    item: Path | None,
     place: str,
     keys: Path | None,
     hsm: str,
@@ -176,7 +181,7 @@ def resume(
     keypad = keypad_of(new, old)
     with (
         chosen_holder_base(holder_base, hsm_token) as base,
-        open_service(journal, journal_key, policy, place, base, create=False) as (service, cases),
+        open_service(journal, journal_key, policy, place, base, item=item, create=False) as (service, cases),
     ):
         found = case_of(cases, number)
         if abandon:
@@ -189,7 +194,7 @@ def resume(
             _check_card(target, papers, found.handling is not found.channel)
         if target and found.open:
             tried = found.stage is Stage.OPERATED and found.operation is Operation.CHANGE  # with the new PIN only
-            check_pins(new, old or ("none" if tried else ""), found.reason_given, {*found.papers, *papers})
+            check_pins(new, old or ("none" if tried else ""), found.reason_given, {*found.papers, *papers}, item)
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
             if proof:
                 _prove(service, found, proof)
@@ -200,7 +205,7 @@ def resume(
             _process(service, found, session, behind, keypad, place if pharmacy else None, as_json)
 
 
-for reading in (list_cases, overdue, show, stats, archive, verify, reindex):
+for reading in (list_cases, overdue, show, stats, archive, verify, reindex, consult):
     case.add_command(reading)
 
 

@@ -62,14 +62,14 @@ def list_cases(
 @journal_key_option
 @json_option
 def overdue(journal: str, journal_key: Path | None, as_json: bool) -> None:
-    """List accepted cases that are past their due day."""
+    """List accepted cases that are past their due day; those past the legal limit too are marked."""
     from sscard.service import Stage
     from sscard.service.workdays import day_in_china
 
     today = day_in_china(now_in_china())
     with open_journal(journal, journal_key) as cases:
         waiting = cases.cases([Stage.ACCEPTED, Stage.OPERATED], due_before=today)
-        print_list((found for found in waiting if found.is_overdue(today)), as_json)
+        print_list((found for found in waiting if found.is_overdue(today)), as_json, today)
 
 
 @command("show")

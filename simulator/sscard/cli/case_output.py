@@ -12,10 +12,12 @@ import click
 from sscard.cli.output import print_json, printed_json_list
 from sscard.cli.table import table_lines
 from sscard.i18n.language import _, padded, say, visible, visible_lines
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import ROW, Phrase, Words
 
 if TYPE_CHECKING:
-    from sscard.service import Case
+    from datetime import date
+
+    from sscard.service import Case, ResultNotice
     from sscard.service.journal.chain import Finding
     from sscard.service.journal.verification import Verification
 
@@ -52,8 +54,11 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
         )
 
 
-def print_list(cases: Iterable[Case], as_json: bool) -> None:
-    """A table, one case a row, with a heading for each part of 1,000: no more cases are held."""
+def print_list(cases: Iterable[Case], as_json: bool, today: date | None = None) -> None:
+    """A table, one case a row, with a heading for each part of 1,000: no more cases are held.
+
+    With the day, cases that are past the legal limit are marked.
+    """
     if as_json:
         with printed_json_list("cases", "cases") as add:
             for found in cases:
@@ -61,19 +66,22 @@ def print_list(cases: Iterable[Case], as_json: bool) -> None:
         return
     headings = (_("case"), _("stage"), _("channel"), _("reason"), _("applicant"), _("opened"), _("due"))
     waiting = iter(cases)
-    part = [_row(found) for found in islice(waiting, PART)]
+    part = [_row(found, today) for found in islice(waiting, PART)]
     while True:
         click.echo("\n".join(table_lines(headings, part, names=(4,), whole=(0, 5, 6))))
-        part = [_row(found) for found in islice(waiting, PART)]
+        part = [_row(found, today) for found in islice(waiting, PART)]
         if not part:
             break
 
 
-def _row(found: Case) -> tuple[str, ...]:
+def _row(found: Case, today: date | None) -> tuple[str, ...]:
     stage = say(found.stage.words)
+    stage = _("{stage}, in doubt", stage=stage) if found.in_doubt else stage
+    if today and found.is_past_legal(today):
+        stage = _("{stage}, past the legal limit", stage=stage)
     return (
         found.number,
-        _("{stage}, in doubt", stage=stage) if found.in_doubt else stage,
+        stage,
         say(found.channel.words),
         say(found.reason_given.words) if found.reason_given else "",
         found.person.name,
@@ -91,11 +99,15 @@ def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
                 "stage": event.stage.value,
                 "act": event.act.value,
                 "text": event.text,
+                "handler": handler and say(Words(*handler)),
             }
             for event in found.events
+            for handler in [event.facts.get("handler")]
         ]
         print_json("case", _content(found) | {"events": events} | _checked(lane))
         return
+    from sscard.service.notices import contacts_said
+
     person = found.person
     stage = say(found.stage.words)
     click.echo(f"{found.number} {_('{stage}, in doubt', stage=stage) if found.in_doubt else stage}")
@@ -118,6 +130,18 @@ def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
     if found.due is not None:
         day = found.due.day
         click.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))
+    if found.legal_due and found.due and found.legal_due != found.due.day:
+        click.echo(_("legal limit: {day}", day=found.legal_due))
+    for act, handler in found.handlers.items():
+        click.echo(_("{act} by: {handler}", act=say(act.words), handler=visible(say(handler))))
+    click.echo(_("visits on site: {visits}", visits=len(found.days_on_site)))
+    if found.result:
+        channels = [channel.words for channel in found.result.feedback] or [Words("none", "无")]
+        click.echo(_("result given at: {channels}", channels=say(Phrase.joined(ROW, channels))))
+        for line in found.result.lines:
+            click.echo(f"  {visible(line)}")
+    if found.complaints:
+        click.echo(visible(_("complaints: {contacts}", contacts=say(contacts_said(found.complaints)))))
     for event in found.events:
         click.echo(f"  {event.time:%Y-%m-%d %H:%M:%S} {padded(say(event.act.words), 12)} {visible(event.text)}")
     _print_checked(lane)
@@ -138,7 +162,17 @@ def _content(found: Case) -> dict[str, Any]:
         "opened": found.events[0].time.isoformat(),
         "due": found.due.day.isoformat() if found.due else None,
         "due_certain": found.due.certain if found.due else None,
+        "legal_due": found.legal_due.isoformat() if found.legal_due else None,
+        "handlers": {act.value: say(handler) for act, handler in found.handlers.items()},
+        "visits": len(found.days_on_site),
+        "result": found.result and _result(found.result),
+        "complaints": [contact.model_dump() for contact in found.complaints],
     }
+
+
+def _result(notice: ResultNotice) -> dict[str, Any]:
+    """A result notice for programs."""
+    return notice.to_facts() | {"advice": notice.advice.chinese, "limits": notice.limits and say(notice.limits)}
 
 
 def print_verification(found: Verification, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sscard.cli.prompt import ask_secret
@@ -13,16 +14,16 @@ if TYPE_CHECKING:
     from sscard.service.counter import Keypad
 
 
-def check_pins(new: str, old: str, reason: Reason | None, papers: Iterable[Paper]) -> None:
+def check_pins(new: str, old: str, reason: Reason | None, papers: Iterable[Paper], item: Path | None) -> None:
     """``InputError`` if a PIN that the case needs is not given and cannot be entered.
 
-    Without a reason or with papers missing the case ends before a PIN is needed.
+    Without a reason or with papers of the item missing the case ends before a PIN is needed.
     """
     from sscard.cli.prompt import check_entry
     from sscard.service import Operation
     from sscard.service.item import load_item
 
-    if reason is None or not set(load_item().papers) <= {*papers}:
+    if reason is None or not set(load_item(item).papers) <= {*papers}:
         return
     if not new and reason.operation is not Operation.UNBLOCK:
         check_entry("--new", _("New PIN"))

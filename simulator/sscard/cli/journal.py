@@ -42,15 +42,16 @@ def open_service(
     place: str = "",
     base: HolderBase | None = None,
     *,
+    item: Path | None = None,
     create: bool = True,
 ) -> Iterator[tuple[PinService, SqlJournal]]:
     """The service with its journal; if the journal fails, print one line and exit with code 1."""
     from sscard.issuer import find_place
-    from sscard.service import PinService
+    from sscard.service import PinService, load_item
     from sscard.service.journal.database import SqlJournal
     from sscard.service.policy import find_policy, load_policy
 
-    rules = find_policy(policy) if policy else load_policy()
+    rules, page = find_policy(policy) if policy else load_policy(), load_item(item)
     if base is not None and rules.cards:
         raise InputError(
             _("--holder-base excludes the cards of --policy"),
@@ -58,7 +59,7 @@ def open_service(
         )
     where = find_place(place) if place else None
     with _opened(partial(SqlJournal, create=create), url, key) as journal:
-        yield PinService(now_in_china, journal=journal, policy=rules, place=where, holder_base=base), journal
+        yield PinService(now_in_china, page, journal=journal, policy=rules, place=where, holder_base=base), journal
 
 
 @contextmanager

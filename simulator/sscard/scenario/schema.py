@@ -118,9 +118,9 @@ _KNOWN: Final = ((State, "state"), (KeyName, "key"), (Steps, "repeated"))
 
 
 def _service() -> Schema:
-    """Without the fields of the policy, of which a scenario states some and the built-in policy has the others."""
+    """Without the fields of policy and item, of which a scenario states some and the built-in ones have the others."""
     schema = _model(ServiceData)
-    schema["properties"]["policy"] = {"type": ["object", "string"]}
+    schema["properties"] |= {"policy": {"type": ["object", "string"]}, "item": {"type": "object"}}
     return schema
 
 

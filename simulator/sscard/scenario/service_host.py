@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, WrapValidator
+from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
-from sscard.document import Document, Model
+from sscard.document import Document, Model, parse_document
 from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
@@ -22,7 +22,8 @@ from sscard.issuer.holderbase import ListedCards, MemoryHolderBase
 from sscard.issuer.lookup import find_place, is_path
 from sscard.issuer.places import places
 from sscard.scenario.service_faults import FaultyHolderBase, FaultyJournal, FaultyProver
-from sscard.service import Case, MemoryJournal, PinService, Policy
+from sscard.service import Case, Item, MemoryJournal, PinService, Policy
+from sscard.service.item import builtin_item_text, load_item
 from sscard.service.policy import changed_fields, load_policy, policies, preset_policy
 from sscard.service.workdays import CHINA
 
@@ -58,6 +59,27 @@ def _over_builtin(value: Any, _handler: object) -> Policy | str:
     return Policy.model_validate(changed_fields(value))
 
 
+@cache
+def _builtin_item() -> dict[str, Any]:
+    content: dict[str, Any] = parse_document(builtin_item_text(), "item.yaml").content
+    return content
+
+
+def _item_with(fields: dict[str, Any]) -> Item:
+    """The built-in item with other fields; those of a section are replaced one by one."""
+    builtin = _builtin_item()
+    sections = {name: value for name, value in builtin.items() if isinstance(value, dict)}
+    changed = {
+        name: sections[name] | value for name, value in fields.items() if name in sections and isinstance(value, dict)
+    }
+    return Item.model_validate(builtin | fields | changed)
+
+
+def _of_an_item(fields: dict[str, Any]) -> dict[str, Any]:
+    _item_with(fields)
+    return fields
+
+
 def _place(name: str) -> str:
     if not is_path(name) and name not in places():
         raise InvalidValue(Phrase("no place policy {name!r}", name=hidden(name)), suggestion(name, places()))
@@ -69,14 +91,16 @@ class ServiceData(Model):
 
     ``policy`` is the name of a policy that comes with sscard, the path of a
     policy file, or fields that replace those of the built-in policy, or of the
-    one that ``based_on`` names; ``place`` the name or file of a place policy.
-    ``holder_base`` lists cards that are not in use, before those of the policy.
-    ``clock`` is the time in China at the beginning, which only the verb
-    ``clock`` changes. ``journal`` is in memory, or an SQLite file that is
-    removed afterwards.
+    one that ``based_on`` names; ``item`` has fields that replace those of the
+    built-in item, under its sections and labels. ``place`` is the name or file
+    of a place policy. ``holder_base`` lists cards that are not in use, before
+    those of the policy. ``clock`` is the time in China at the beginning, which
+    only the verb ``clock`` changes. ``journal`` is in memory, or an SQLite file
+    that is removed afterwards.
     """
 
     policy: Annotated[Policy | str, WrapValidator(_over_builtin)] | None = None
+    item: Annotated[dict[str, Any], AfterValidator(_of_an_item)] = Field(default_factory=dict)
     place: Annotated[str, AfterValidator(_place)] | None = None
     holder_base: tuple[ListedCards, ...] = ()
     clock: Annotated[datetime, BeforeValidator(read_time)] | None = None
@@ -116,6 +140,7 @@ class ServiceHost:
     def __init__(self, data: ServiceData, now: datetime, folder: Path | None) -> None:
         self.now = now
         self.place = find_place(data.place) if data.place else Place(name="")
+        self._item = _item_with(data.item) if data.item else load_item()
         self._policy = data.policy if isinstance(data.policy, Policy) else load_policy()
         self.holder_base = FaultyHolderBase(MemoryHolderBase((*data.holder_base, *self._policy.cards)))
         self.prover: FaultyProver = FaultyProver()
@@ -169,6 +194,7 @@ class ServiceHost:
     def _service(self) -> PinService:
         return PinService(
             lambda: self.now,
+            self._item,
             journal=self.journal,
             policy=self._policy,
             place=self.place,

@@ -1,15 +1,20 @@
-"""Aftercare: the trial of the new PIN at a pharmacy, and what an initial PIN may do until it is changed."""
+"""Aftercare: the result notice, the trial of the new PIN at a pharmacy, what an initial PIN may do until changed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from sscard.hsm import Hsm
 from sscard.i18n.language import say
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Words
 from sscard.issuer import Place
+from sscard.service.case import Case
+from sscard.service.channels import Channel
+from sscard.service.item import Item, load_item
+from sscard.service.notices import ADVICE, ResultNotice
+from sscard.service.words import OnlineStep
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
 from sscard.terminal import CardSession, Receipt
@@ -68,6 +73,30 @@ def is_initial(place: Place, session: CardSession, pin: str) -> bool:
     number = session.read_basic().social_security_number if place.initial_depends_on_id else ""
     initial = place.initial_pin_by(number)
     return bool(initial) and equal(pin.encode(), initial.encode())
+
+
+def result_notice(case: Case, item: Item, place: Place, initial: bool, day: date) -> ResultNotice:
+    """The notice of a case that is completed on a day, whose PIN is the ``initial`` one or not.
+
+    It is given where the card was operated, and online to a citizen who applied
+    there, as far as the item offers that.
+    """
+    on_site = case.handling is not Channel.ONLINE
+    feedback = [case.handling] if on_site else []
+    if case.channel is Channel.ONLINE and OnlineStep.RESULT in item.online_steps:
+        feedback.append(Channel.ONLINE)
+    return ResultNotice(
+        case.number,
+        case.operation,
+        Words(ADVICE if item.advice == load_item().advice else item.advice, item.advice),
+        item.fees.standard,
+        initial,
+        INITIAL_PIN_USES[place.initial_pin_use].notice if initial else None,
+        place.name,
+        len(case.days_on_site | ({day} if on_site else set())),
+        item.most_visits,
+        tuple(feedback),
+    )
 
 
 def try_at_pharmacy(session: CardSession, hsm: Hsm, place: Place, pin: str, now: datetime) -> Trial:

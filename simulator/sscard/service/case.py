@@ -13,9 +13,10 @@ from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.i18n.word import Word
 from sscard.service.channels import Channel
 from sscard.service.identity import Applicant, Person, SeenCard
-from sscard.service.notices import NotDone, Operated, SupplementNotice
+from sscard.service.notices import NotDone, Operated, ResultNotice, SupplementNotice
+from sscard.service.page import Contact
 from sscard.service.words import AGENT_PAPERS, Operation, Paper, Proof, ProofResult, Reason, WhichPin
-from sscard.service.workdays import Due
+from sscard.service.workdays import Due, day_in_china
 from sscard.terminal import BasicData
 
 Facts = dict[str, Any]
@@ -68,6 +69,11 @@ class Act(Word):
     PROVED = "proved", "身份核验"
     WAITED = "waited", "等待"
     NOTED = "noted", "记录"
+
+
+_AT_THE_CHANNEL: Final = frozenset({Act.RECEIVED, Act.SUPPLEMENTED})
+_AT_THE_CARD: Final = frozenset({Act.PRESENTED, Act.BEGUN, Act.RESUMED, Act.COMPLETED})
+"""Events for which the citizen is where the application is handed in, or where the card is operated."""
 
 
 class WrongStage(PhrasedError):
@@ -132,6 +138,10 @@ class Attempt:
     key: str
     tries: int | None = None
 
+    def outcome(self, answer: NotDone) -> Facts:
+        """The facts of an event that says why the operation was not done."""
+        return {"key": self.key, "told": answer.said.to_facts(), "sw": answer.sw, "tries": answer.tries_left}
+
 
 class Case:
     """A case, built from its events; ``add`` is the only way to change it."""
@@ -141,9 +151,12 @@ class Case:
         "attempt",
         "card",
         "channel",
+        "complaints",
         "due",
+        "handlers",
         "handling",
         "key",
+        "legal_due",
         "notice",
         "number",
         "outcomes",
@@ -151,6 +164,7 @@ class Case:
         "person",
         "proof",
         "reason_given",
+        "result",
         "which_pin",
     )
 
@@ -160,6 +174,10 @@ class Case:
         self.card: SeenCard | None = None
         self.notice: SupplementNotice | None = None
         self.due: Due | None = None
+        self.legal_due: date | None = None
+        self.handlers: dict[Act, Words] = {}
+        self.complaints: tuple[Contact, ...] = ()
+        self.result: ResultNotice | None = None
         self.attempt: Attempt | None = None
         self.proof: ProofResult | None = None
         self.outcomes: dict[str, Operated | NotDone] = {}
@@ -214,6 +232,22 @@ class Case:
         """Whether it was accepted, is not closed, and its due date has passed."""
         return self.open and self.due is not None and today > self.due.day
 
+    def is_past_legal(self, today: date) -> bool:
+        """Whether it is overdue and the legal limit has passed too."""
+        return self.is_overdue(today) and self.legal_due is not None and today > self.legal_due
+
+    @property
+    def days_on_site(self) -> frozenset[date]:
+        """The days on which the citizen was at a window or a terminal (到现场): each is one visit."""
+        days, handling = set(), self.channel
+        for event in self._events:
+            if event.act is Act.RECEIVED or event.act is Act.HANDED_OVER:
+                handling = Channel(event.facts["handling"])
+            channel = self.channel if event.act in _AT_THE_CHANNEL else handling
+            if channel is not Channel.ONLINE and event.act in _AT_THE_CHANNEL | _AT_THE_CARD:
+                days.add(day_in_china(event.time))
+        return frozenset(days)
+
     def require(self, stage: Stage) -> None:
         """Raise ``WrongStage`` unless the case is at this stage."""
         if self.stage is not stage:
@@ -228,6 +262,8 @@ class Case:
         """Append an event and apply its facts; ``WrongStage`` if its stage may not follow."""
         self.check(event)
         self._take_in(event.act, event.facts)
+        if handler := event.facts.get("handler"):
+            self.handlers[event.act] = Words(*handler)
         if not NEXT[event.stage]:
             self.attempt = None
         self._events.append(event)
@@ -252,6 +288,11 @@ class Case:
                 self.notice = self.notice or SupplementNotice(papers, facts["criterion"])
             case Act.ACCEPTED:
                 self.due = Due(date.fromisoformat(facts["due"]), facts["certain"])
+                self.legal_due = date.fromisoformat(facts.get("legal_due") or facts["due"])
+            case Act.REFUSED | Act.FAILED if "complaints" in facts:
+                self.complaints = tuple(map(Contact.model_validate, facts["complaints"]))
+            case Act.COMPLETED if "advice" in facts:
+                self.result = ResultNotice.from_facts(self.number, facts)
             case Act.HANDED_OVER:
                 self.handling = Channel(facts["handling"])
             case Act.BEGUN:
@@ -284,8 +325,9 @@ def received(
     *,
     key: str = "",
     proof: Proof = Proof.NONE,
+    handler: Words | None = None,
 ) -> Event:
-    """The first event of a case (收件); ``proof`` is the proof of identity that the channel requires."""
+    """The first event of a case (收件), with who took it in and the proof of identity that the channel requires."""
     reason = application.reason
     facts = {
         "key": key,
@@ -295,6 +337,7 @@ def received(
         "which_pin": application.which_pin.value,
         "person": person.to_facts(),
         "proof": None,
+        "handler": handler and list(handler),
     }
     why = reason.words if reason else Words("no reason", "无事由")
     said = Phrase("{channel}: {reason}", channel=application.channel.words, reason=why)

@@ -33,7 +33,6 @@ class ChannelRules:
     reads: frozenset[Document]
     admits: frozenset[Presence]
     proofs: frozenset[Proof]
-    pre_review: bool
     hands_over_to: frozenset[Channel]
     closing: Phrase
 
@@ -47,7 +46,6 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         reads=frozenset(Document),  # a clerk looks at any paper
         admits=frozenset(Presence),
         proofs=frozenset({Proof.NONE, Proof.ID_READER}),
-        pre_review=False,
         hands_over_to=frozenset(),
         closing=Phrase("The new PIN was right; the citizen was informed"),
     ),
@@ -56,7 +54,6 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         reads=_CHIP_DOCUMENTS,  # what an ID reader reads
         admits=_ALONE,
         proofs=frozenset({Proof.NONE, Proof.ID_READER, Proof.FACE}),
-        pre_review=False,
         hands_over_to=frozenset({Channel.WINDOW}),
         closing=Phrase("The new PIN was right; the result was shown"),
     ),
@@ -65,7 +62,6 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         reads=frozenset(Document),
         admits=_ALONE,
         proofs=frozenset({Proof.NONE, Proof.FACE, Proof.SMS}),
-        pre_review=True,
         hands_over_to=frozenset({Channel.WINDOW, Channel.SELF_SERVICE}),
         closing=Phrase("The new PIN was right; the result was sent online"),
     ),

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import ROW, Phrase
 from sscard.issuer.standing import Standing
 from sscard.service.case import Case
-from sscard.service.channels import CHANNEL_RULES
+from sscard.service.channels import CHANNEL_RULES, Channel
 from sscard.service.item import Item
 from sscard.service.notices import Ground, Rule
 from sscard.service.policy import Policy
@@ -18,6 +18,7 @@ from sscard.service.words import (
     AGENT_PAPERS,
     ApplicantKind,
     Document,
+    OnlineStep,
     Operation,
     Paper,
     Presence,
@@ -74,6 +75,24 @@ def _channel(rules: Rules, case: Case) -> Ground | None:
         "{channel}: cannot be handed over to {handling}", channel=case.channel.words, handling=case.handling.words
     )
     return Ground(Rule.CHANNEL, rules.item.basic.forms, found)
+
+
+def _online_step(rules: Rules, case: Case) -> Ground | None:
+    """An application online needs its steps offered online; another channel may accept and operate instead."""
+    if case.channel is not Channel.ONLINE:
+        return None
+    needed = {OnlineStep.INTAKE}
+    if case.handling is Channel.ONLINE:
+        needed |= {OnlineStep.ACCEPTANCE, OnlineStep.OPERATION}
+    lacking = [step for step in OnlineStep if step in needed - rules.item.online_steps]
+    if not lacking:
+        return None
+    found = Phrase(
+        "{channel}: not offered are {steps}",
+        channel=case.channel.words,
+        steps=Phrase.joined(ROW, [step.words for step in lacking]),
+    )
+    return Ground(Rule.ONLINE_STEP, rules.item.basic.online_depth, found)
 
 
 def _person(rules: Rules, case: Case) -> Ground | None:
@@ -227,6 +246,7 @@ STANDING_CHECKS: Final[tuple[Check, ...]] = (_card_in_use,)
 CARD_CHECKS: Final[tuple[Check, ...]] = (_card, _readable_card, _card_in_use, _valid_card, _same_person)
 CHECKS: Final[tuple[Check, ...]] = (
     _channel,
+    _online_step,
     _person,
     _presence,
     _age,

@@ -15,7 +15,7 @@ from sscard.document import Model
 from sscard.service.case import Application, Case, Stage
 from sscard.service.channels import Channel
 from sscard.service.identity import Applicant
-from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice, Waiting
+from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice, Waiting, refused_text
 from sscard.service.pipeline import PinService
 from sscard.service.words import Operation, Paper, ProofResult, Reason, WhichPin
 from sscard.terminal import BasicData, CardSession
@@ -102,6 +102,8 @@ def told_of(service: PinService, case: Case) -> Told:
         return service.result(case).text
     if case.stage is Stage.SUPPLEMENT and case.notice is not None and not case.waits:
         return case.notice.text
+    if not case.open:
+        return refused_text(case.events[-1].said, case.complaints)
     return case.events[-1].text
 
 

@@ -2,160 +2,86 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib import resources
+from pathlib import Path
+from typing import Final
 
-from pydantic import Field
+from pydantic import model_validator
 
-from sscard.document import Model, parse_document
-from sscard.service.channels import Channel
-from sscard.service.words import Paper
+from sscard.document import Model, parse_document, read_document
+from sscard.errors import InvalidValue
+from sscard.i18n.phrase import ROW, Phrase, Words
+from sscard.service.channels import CHANNEL_RULES, Channel
+from sscard.service.page import (
+    SEPARATOR,
+    YES,
+    Basic,
+    Codes,
+    Extended,
+    Fees,
+    ItemStage,
+    Material,
+    Note,
+    Question,
+    Result,
+)
+from sscard.service.statements import BASIS, CATALOGUE, displayed, enforced, section, statements_of
+from sscard.service.words import OnlineStep, Paper
 
 FILE = "item.yaml"
 PAPERS = {paper.chinese: paper for paper in Paper}
+FIRST_STAGES: Final = ("收件", "受理")
 PROVINCE_IN_CODE = slice(2, 4)
 """Position of the province in the implementing body's code (统一社会信用代码)."""
 
 
-class Contact(Model):
-    """One way to make an inquiry or complaint: method, platform (may be empty), address."""
-
-    way: str = Field(alias="方式")
-    platform: str = Field("", alias="平台")
-    where: str = Field(alias="内容")
-
-
-class Basic(Model):
-    """基本信息."""
-
-    name: str = Field(alias="事项名称")
-    type: str = Field(alias="事项类型")
-    body: str = Field(alias="实施主体")
-    case_type: str = Field(alias="办件类型")
-    legal_limit: str = Field(alias="法定办理时限")
-    promised_limit: str = Field(alias="承诺办理时限")
-    power_source: str = Field(alias="权力来源")
-    level: str = Field(alias="行使层级")
-    special_steps: str = Field(alias="是否涉及特殊环节")
-    intermediaries: str = Field(alias="是否涉及中介服务")
-    body_nature: str = Field(alias="实施主体性质")
-    serves: str = Field(alias="服务对象")
-    online: str = Field(alias="是否网办")
-    forms: str = Field(alias="办理形式")
-    online_depth: str = Field(alias="网上办理深度")
-    reach: str = Field(alias="通办范围")
-    quantity_limit: str = Field(alias="数量限制")
-    four_marks: str = Field(alias="四办标志")
-    most_visits: str = Field(alias="最多到现场办事次数")
-    why_visit: str = Field(alias="必须到现场原因说明")
-    by_post: str = Field(alias="是否支持物流快递")
-    online_payment: str = Field(alias="是否网上支付")
-    content: str = Field(alias="行使内容")
-    division_of_powers: str = Field(alias="权限划分")
-
-
-class Extended(Model):
-    """扩展信息."""
-
-    online_hall: str = Field(alias="入驻网上办事大厅方式")
-    investment: str = Field(alias="是否投资事项")
-    appointment: str = Field(alias="是否支持预约办理")
-    in_hall: str = Field(alias="是否进驻政务实体大厅")
-    personal_topic: str = Field(alias="个人主题分类")
-    self_service: str = Field(alias="是否支持自助终端办理")
-    life_event: str = Field(alias="面向自然人的事件分类(人生事件)")
-    corporate_topic: str = Field(alias="法人主题分类")
-    corporate_objects: str = Field(alias="面向法人的特定对象分类")
-    personal_groups: str = Field(alias="面向自然人的特定人群分类")
-    corporate_activity: str = Field(alias="面向法人的经营活动分类")
-    address: str = Field(alias="办理地址")
-    window: str = Field(alias="窗口描述")
-    traffic: str = Field(alias="交通指引")
-    system: str = Field(alias="运行系统名称")
-    map_position: str = Field(alias="地图坐标")
-    enquiries: tuple[Contact, ...] = Field(alias="办理系统咨询电话")
-    complaints: tuple[Contact, ...] = Field(alias="监督投诉电话")
-
-
-class Codes(Model):
-    """编码信息."""
-
-    body: str = Field(alias="实施主体编码")
-    implementation: str = Field(alias="实施编码")
-    local_implementation: str = Field(alias="地方实施编码")
-    business: str = Field(alias="业务办理项编码")
-
-
-class Material(Model):
-    """A row of 申请材料."""
-
-    number: str = Field(alias="序号")
-    name: str = Field(alias="材料名称")
-    type: str = Field(alias="材料类型")
-    basis: str = Field(alias="材料依据")
-    criterion: str = Field(alias="受理标准")
-    source: str = Field(alias="来源渠道")
-
-
-class Fees(Model):
-    """收费信息."""
-
-    project: str = Field(alias="收费项目名称")
-    standard: str = Field(alias="收费标准")
-    reducible: str = Field(alias="是否允许减免")
-    reduction_basis: str = Field(alias="允许减免依据")
-    remark: str = Field(alias="备注")
-
-
-class ItemStage(Model):
-    """A stage (环节) of 办理流程."""
-
-    name: str = Field(alias="环节名称")
-    handler: str = Field(alias="办理人")
-    limit: str = Field(alias="办理时限")
-    criteria: str = Field(alias="审查标准")
-    result: str = Field(alias="办理结果")
-
-
-class Result(Model):
-    """A row of 审批结果."""
-
-    number: str = Field(alias="序列")
-    name: str = Field(alias="结果名称")
-    sample: str = Field(alias="结果样本")
-    type: str = Field(alias="结果类型")
-    collection: str = Field(alias="领取说明")
-
-
-class Question(Model):
-    """A row of 常见问题."""
-
-    question: str = Field(alias="问题")
-    answer: str = Field(alias="解答")
-
-
-class Note(Model):
-    """A remark of this project on a field; not part of the page."""
-
-    field: str = Field(alias="字段")
-    text: str = Field(alias="注")
-
-
 class Item(Model):
-    """The complete item. A field's ``alias`` is its label on the page."""
+    """The complete item. A field's ``alias`` is its label on the page, ``title`` the English label."""
 
-    title: str = Field(alias="标题")
-    basic: Basic = Field(alias="基本信息")
-    extended: Extended = Field(alias="扩展信息")
-    codes: Codes = Field(alias="编码信息")
-    conditions: tuple[str, ...] = Field(alias="申请条件", min_length=3, max_length=3)
-    legal_basis: str = Field(alias="设定依据")
-    materials: tuple[Material, ...] = Field(alias="申请材料", min_length=1)
-    fees: Fees = Field(alias="收费信息")
-    stages: tuple[ItemStage, ...] = Field(alias="办理流程", min_length=2)
-    results: tuple[Result, ...] = Field(alias="审批结果")
-    questions: tuple[Question, ...] = Field(alias="常见问题", min_length=1)
-    notes: tuple[Note, ...] = Field(alias="编者注")
+    title: str = displayed("标题", "title", CATALOGUE)
+    basic: Basic = section("基本信息", "Basic information")
+    extended: Extended = section("扩展信息", "Further information")
+    codes: Codes = section("编码信息", "Codes")
+    conditions: tuple[str, ...] = enforced(
+        "申请条件",
+        "Conditions",
+        Words("the grounds of refusal person, card and reason", "不予受理的事由：申请人、卡、事由"),
+        "conditions:CHECKS",
+        "11-service-window/refusals/all-grounds",
+        min_length=3,
+        max_length=3,
+    )
+    legal_basis: str = displayed("设定依据", "Legal basis", BASIS)
+    materials: tuple[Material, ...] = section("申请材料", "Materials", min_length=1)
+    fees: Fees = section("收费信息", "Fees")
+    stages: tuple[ItemStage, ...] = section("办理流程", "Procedure", min_length=2)
+    results: tuple[Result, ...] = section("审批结果", "Results")
+    questions: tuple[Question, ...] = section("常见问题", "Questions", min_length=1)
+    notes: tuple[Note, ...] = section("编者注", "Editor's notes")
+
+    @model_validator(mode="after")
+    def _promises_no_more_than_the_law_allows(self) -> Item:
+        if self.promised_working_days > self.legal_working_days:
+            raise InvalidValue(
+                Phrase(
+                    "the promised limit ({promised}) is longer than the legal one ({legal})",
+                    promised=self.basic.promised_limit,
+                    legal=self.basic.legal_limit,
+                ),
+                Phrase("promise at most the legal limit"),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _begins_with_intake_and_acceptance(self) -> Item:
+        if tuple(stage.name for stage in self.stages[: len(FIRST_STAGES)]) != FIRST_STAGES:
+            raise InvalidValue(
+                Phrase("the procedure does not begin with intake and acceptance"),
+                Phrase("write these stages first: {words}", words=Phrase.joined(ROW, FIRST_STAGES)),
+            )
+        return self
 
     @property
     def papers(self) -> tuple[Paper, ...]:
@@ -165,15 +91,31 @@ class Item(Model):
     @property
     def channels(self) -> frozenset[Channel]:
         """办理形式, and the self-service terminal where the item supports it."""
-        offered = set(self.basic.forms.split("、"))
-        if self.extended.self_service == "是":
+        offered = set(self.basic.forms.split(SEPARATOR))
+        if self.extended.self_service == YES:
             offered.add(Channel.SELF_SERVICE.chinese)
         return frozenset(channel for channel in Channel if channel.chinese in offered)
 
     @property
+    def online_steps(self) -> frozenset[OnlineStep]:
+        """网上办理深度: the steps that are done online."""
+        offered = self.basic.online_depth.split(SEPARATOR)
+        return frozenset(step for step in OnlineStep if step.chinese in offered)
+
+    @property
     def promised_working_days(self) -> int:
         """承诺办理时限 in working days."""
-        return int(self.basic.promised_limit.split()[0])
+        return _first_number(self.basic.promised_limit)
+
+    @property
+    def legal_working_days(self) -> int:
+        """法定办理时限 in working days."""
+        return _first_number(self.basic.legal_limit)
+
+    @property
+    def most_visits(self) -> int:
+        """最多到现场办事次数."""
+        return _first_number(self.basic.most_visits)
 
     @property
     def province(self) -> str:
@@ -186,9 +128,23 @@ class Item(Model):
         return self.materials[0].criterion
 
     @property
+    def intake(self) -> ItemStage:
+        """The stage 收件."""
+        return self.stages[0]
+
+    @property
     def acceptance(self) -> ItemStage:
         """The stage 受理, whose criteria rule acceptance and the supplement notice."""
         return self.stages[1]
+
+    def handler(self, stage: ItemStage, channel: Channel) -> Words:
+        """办理人: at the window the one whom the page names for the stage, elsewhere the channel's actor."""
+        return Words(stage.handler, stage.handler) if channel is Channel.WINDOW else CHANNEL_RULES[channel].actor
+
+    def examiner(self, channel: Channel, handling: Channel) -> Words:
+        """办理人 of the acceptance: that of the channel that operates the card if the item is not accepted online."""
+        elsewhere = channel is Channel.ONLINE and OnlineStep.ACCEPTANCE not in self.online_steps
+        return self.handler(self.acceptance, handling if elsewhere else channel)
 
     @property
     def advice(self) -> str:
@@ -196,8 +152,24 @@ class Item(Model):
         return self.questions[0].answer
 
 
+STATEMENTS: Final = {statement.label.chinese: statement for statement in statements_of(Item)}
+"""What the service does with each statement of the page, by its label."""
+
+
+def _first_number(text: str) -> int:
+    return int("".join(re.findall("^[0-9]+", text)))
+
+
+def load_item(path: Path | None = None) -> Item:
+    """An item from its file, or the item that comes with sscard."""
+    return read_document(path).as_model(Item) if path else _builtin()
+
+
+def builtin_item_text() -> str:
+    """The file of the item that comes with sscard."""
+    return (resources.files("sscard.service") / FILE).read_text(encoding="utf-8")
+
+
 @cache
-def load_item() -> Item:
-    """The item that comes with sscard."""
-    text = (resources.files("sscard.service") / FILE).read_text(encoding="utf-8")
-    return parse_document(text, FILE).as_model(Item)
+def _builtin() -> Item:
+    return parse_document(builtin_item_text(), FILE).as_model(Item)

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from datetime import date
+from typing import Any, Final
 
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.i18n.word import Word
+from sscard.service.channels import Channel
+from sscard.service.page import Contact, Question
 from sscard.service.words import Operation, Paper
 from sscard.service.workdays import Due
 
@@ -22,6 +25,7 @@ UNCHANGED: Final = Phrase("the PIN is unchanged")
 NOT_PROVED: Final = Phrase("the proof of identity by {proof} cannot be made now: please try it again later")
 OPEN: Final = Phrase("the result of the previous operation is not known")
 NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and continue")
+NOT_TRIED: Final = Phrase("the card gave no answer: put the same card back and try the new PIN")
 NOT_BLOCKED: Final = Phrase("the PIN is not blocked, so there is nothing to unblock: try it, or do not continue")
 BEGINS: Final = {
     Operation.CHANGE: Phrase("Begins to change the PIN on the card"),
@@ -43,6 +47,7 @@ IN_DOUBT: Final = {
 }
 NO_FEE: Final = "无"
 SENTENCES: Final = "{first}. {rest}"
+CONTACTS: Final = "{first}; {rest}"
 ADVICE: Final = (
     "After the change or reset of the PIN, you can try it at a hospital or pharmacy nearby, and change an initial PIN "
     "to avoid losses"
@@ -60,12 +65,14 @@ RESULTS: Final = {
         "Case {number}: the social security card was unblocked, and its PIN is the same as before", number=""
     ),
 }
+NO_FEEDBACK: Final = Phrase("The result is not sent online: please ask for it at a window")
 
 
 class Rule(Word):
     """A rule for applications, named after the field of the item that states it."""
 
     CHANNEL = "channel", "办理形式"
+    ONLINE_STEP = "online-step", "网上办理深度"
     PERSON = "person", "申请条件"
     PRESENCE = "presence", "服务对象"
     AGE = "age", "服务对象"
@@ -97,22 +104,26 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The application is not accepted (不予受理), with every ground that holds."""
+    """The application is not accepted (不予受理), with every ground that holds, and the item's complaint contacts."""
 
     grounds: tuple[Ground, ...]
+    complaints: tuple[Contact, ...] = ()
 
     @property
     def said(self) -> Phrase:
         grounds = Phrase.joined(SENTENCES, [ground.said for ground in self.grounds])
         return Phrase("Not accepted: {grounds}", grounds=grounds)
 
-    def to_facts(self) -> dict[str, list[str]]:
-        """The rules of the grounds, as facts of an event."""
-        return {"grounds": [ground.rule.value for ground in self.grounds]}
+    def to_facts(self) -> dict[str, list[Any]]:
+        """The rules of the grounds and the contacts, as facts of an event."""
+        return {
+            "grounds": [ground.rule.value for ground in self.grounds],
+            "complaints": [contact.model_dump(by_alias=True) for contact in self.complaints],
+        }
 
     @property
     def text(self) -> str:
-        return say(self.said)
+        return refused_text(self.said, self.complaints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +155,19 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """The application is accepted (受理); the item promises completion within these working days, by ``due``."""
+    """The application is accepted (受理); the item promises completion within these working days, by ``due``.
+
+    ``legal`` is the last day of the legal limit if it is longer.
+    """
 
     promised_working_days: int
     due: Due
+    legal: date | None = None
+
+    def to_facts(self) -> dict[str, Any]:
+        """The limits, as facts of the event of the acceptance."""
+        legal = self.legal or self.due.day
+        return {"due": self.due.day.isoformat(), "certain": self.due.certain, "legal_due": legal.isoformat()}
 
     @property
     def said(self) -> Phrase:
@@ -155,8 +175,11 @@ class Acceptance:
         accepted = Phrase(
             "Accepted; done within {count} working day(s), by {day}",
             count=self.promised_working_days,
-            day=Words(day.isoformat(), f"{day.year}年{day.month}月{day.day}日"),
+            day=_day(day),
         )
+        if self.legal:
+            legal = Phrase("the legal limit ends on {day}", day=_day(self.legal))
+            accepted = Phrase("{accepted}; {legal}", accepted=accepted, legal=legal)
         if self.due.certain:
             return accepted
         return Phrase("{accepted} (holidays are not announced yet, only weekends are counted)", accepted=accepted)
@@ -201,24 +224,41 @@ class NotDone:
 class ResultNotice:
     """The result notice: the result, the item's advice, whether the PIN is still the initial one.
 
-    ``advice`` and ``fee`` are quoted from the item. ``limits`` states what an
-    initial PIN may not do in this place, ``None`` without limits.
+    It is what the event of the completion states, whatever place, policy and
+    item the service has later. ``advice`` and ``fee`` are quoted from the item.
+    ``limits`` states what an initial PIN may not do in this place, ``None``
+    without limits. ``visits`` are the days on which the citizen was at a window
+    or terminal; the item states ``most_visits``. ``feedback`` are the channels
+    that give the notice to the citizen; without one it must be asked for.
     """
 
     case_number: str
     operation: Operation
-    advice: str
+    advice: Words
     fee: str
     initial_pin: bool
-    limits: Phrase | None = None
+    limits: Phrase | None
+    place: str
+    visits: int
+    most_visits: int
+    feedback: tuple[Channel, ...]
 
     @property
     def said(self) -> tuple[Phrase, ...]:
         """The notice, one sentence per item."""
+        if not self.feedback:
+            return (NO_FEEDBACK,)
         sentences = [
             RESULTS[self.operation].filled(number=self.case_number),
-            Phrase("{text}", text=Words(ADVICE, self.advice)),
+            Phrase("{text}", text=self.advice),
             Phrase("Fee: {fee}", fee=Words("none", self.fee) if self.fee == NO_FEE else self.fee),
+            Phrase("Visits on site: {visits}", visits=self.visits)
+            if self.visits <= self.most_visits
+            else Phrase(
+                "Visits on site: {visits} (the page of the item states at most {most})",
+                visits=self.visits,
+                most=self.most_visits,
+            ),
         ]
         if self.initial_pin:
             sentences.append(Phrase("Your PIN is still the initial one: please change it soon"))
@@ -233,8 +273,74 @@ class ResultNotice:
     def text(self) -> str:
         return say(Phrase.joined(SENTENCES, self.said))
 
+    def to_facts(self) -> dict[str, Any]:
+        """The facts of the event of the completion."""
+        return {
+            "operation": self.operation.value,
+            "advice": list(self.advice),
+            "fee": self.fee,
+            "initial": self.initial_pin,
+            "limits": self.limits and self.limits.to_facts(),
+            "place": self.place,
+            "visits": self.visits,
+            "most_visits": self.most_visits,
+            "feedback": [channel.value for channel in self.feedback],
+        }
+
+    @classmethod
+    def from_facts(cls, case_number: str, facts: dict[str, Any]) -> ResultNotice:
+        """The notice that ``to_facts`` wrote."""
+        return cls(
+            case_number,
+            Operation(facts["operation"]),
+            Words(*facts["advice"]),
+            facts["fee"],
+            facts["initial"],
+            facts["limits"] and Phrase.from_facts(facts["limits"]),
+            facts["place"],
+            facts["visits"],
+            facts["most_visits"],
+            tuple(Channel(channel) for channel in facts["feedback"]),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """The answer to an inquiry (咨询): the item's questions with answers, and where to ask further."""
+
+    questions: tuple[Question, ...]
+    enquiries: tuple[Contact, ...]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """One line per question, and the contacts."""
+        asked = [f"{question.question} {question.answer}" for question in self.questions]
+        return (*asked, say(Phrase("Inquiries: {contacts}", contacts=contacts_said(self.enquiries))))
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def refused_text(said: Sayable, complaints: tuple[Contact, ...]) -> str:
+    """The text of a refusal, followed by where to complain."""
+    if not complaints:
+        return say(said)
+    contacts = Phrase("Complaints: {contacts}", contacts=contacts_said(complaints))
+    return say(Phrase.joined(SENTENCES, [said, contacts]))
+
+
+def contacts_said(contacts: Sequence[Contact]) -> Sayable:
+    """Contacts as the page states them: method, platform if any, and address."""
+    shown = ["：".join(filter(None, (contact.way, contact.platform, contact.where))) for contact in contacts]
+    return Phrase.joined(CONTACTS, shown)
+
 
 def name_papers(papers: Sequence[Paper]) -> Sayable:
     """The papers as named in the item, each as original."""
     originals = [Phrase("{paper} (the original)", paper=paper.words) for paper in papers]
     return Phrase.joined("{first}, {rest}", originals)
+
+
+def _day(day: date) -> Words:
+    return Words(day.isoformat(), f"{day.year}年{day.month}月{day.day}日")

@@ -26,13 +26,13 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer import Place
 from sscard.issuer.holderbase import HolderBase, MemoryHolderBase
 from sscard.issuer.personalise import INITIAL_PIN
-from sscard.service.aftercare import INITIAL_PIN_USES, is_initial
+from sscard.service.aftercare import is_initial, result_notice
 from sscard.service.cardrefusals import ends_case, is_unclear, not_done, refusal_of_new
 from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, proof_of, received
 from sscard.service.channels import CHANNEL_RULES, Channel
 from sscard.service.conditions import CARD_CHECKS, STANDING_CHECKS, Rules, grounds_against, missing_papers
 from sscard.service.identity import SeenCard, person_of, seen
-from sscard.service.item import Item, Question, load_item
+from sscard.service.item import Item, load_item
 from sscard.service.journal.memory import Journal, MemoryJournal
 from sscard.service.notices import (
     BEGINS,
@@ -41,21 +41,25 @@ from sscard.service.notices import (
     NO_STANDING,
     NOT_BLOCKED,
     NOT_PROVED,
+    NOT_TRIED,
     OPEN,
     OTHER_CARD,
     RESUMES,
     UNCHANGED,
     Acceptance,
+    Consultation,
+    Ground,
     NotDone,
     Operated,
     Refusal,
     ResultNotice,
+    Rule,
     SupplementNotice,
     Waiting,
     name_papers,
 )
 from sscard.service.policy import Policy, load_policy
-from sscard.service.words import Operation, Paper, Proof, ProofResult
+from sscard.service.words import OnlineStep, Operation, Paper, Proof, ProofResult
 from sscard.service.workdays import day_in_china, due_after
 from sscard.standard.encoding import encode_given_pin, encode_pin
 from sscard.terminal import BasicData, CardSession
@@ -93,9 +97,12 @@ class PinService:
         self._holder_base = holder_base or MemoryHolderBase(self.policy.cards)
         self._place = place or Place(name="", initial_pin=initial_pin)
 
-    def consult(self) -> tuple[Question, ...]:
-        """咨询: the item's questions and answers, without a case."""
-        return self.item.questions
+    def consult(self, channel: Channel = Channel.WINDOW) -> Consultation | Refusal:
+        """咨询: the item's questions and answers, without a case; refused online if the item does not offer it."""
+        if channel is not Channel.ONLINE or OnlineStep.CONSULTATION in self.item.online_steps:
+            return Consultation(self.item.questions, self.item.extended.enquiries)
+        found = Phrase("{channel}: inquiries are not offered", channel=channel.words)
+        return self._refusal((Ground(Rule.ONLINE_STEP, self.item.basic.online_depth, found),))
 
     def intake(self, application: Application, *, key: str = "") -> Case:
         """收件: open a case with any application; with a known idempotency key, return the case opened with it."""
@@ -103,9 +110,9 @@ class PinService:
         digests = self.journal.key
         person = person_of(application.applicant, digests, day_in_china(now), self.policy)
         card = seen(application.card, digests) if application.card else None
-        return self.journal.open_case(
-            received(application, person, card, now, key=key, proof=self.policy.proof_at(application.channel))
-        )
+        handler = self.item.handler(self.item.intake, application.channel)
+        proof = self.policy.proof_at(application.channel)
+        return self.journal.open_case(received(application, person, card, now, key=key, proof=proof, handler=handler))
 
     def accept(self, case: Case) -> Answer:
         """受理: accepted, refused with every ground, or the one supplement notice with every missing paper.
@@ -114,7 +121,7 @@ class PinService:
         """
         if case.stage is not Stage.PRE_REVIEW:
             case.require(Stage.INTAKE)
-            if CHANNEL_RULES[case.channel].pre_review:
+            if case.channel is Channel.ONLINE and OnlineStep.PRE_REVIEW in self.item.online_steps:
                 self._write(case, Stage.PRE_REVIEW, Phrase("Pre-reviewed"), Act.PRE_REVIEWED)
         return self._examine(case)
 
@@ -145,13 +152,8 @@ class PinService:
         case.require(Stage.ACCEPTED)
         if channel not in CHANNEL_RULES[case.channel].hands_over_to:
             return False
-        self._write(
-            case,
-            Stage.ACCEPTED,
-            Phrase("Handed over to {channel}", channel=channel.words),
-            Act.HANDED_OVER,
-            {"handling": channel.value},
-        )
+        said = Phrase("Handed over to {channel}", channel=channel.words)
+        self._write(case, Stage.ACCEPTED, said, Act.HANDED_OVER, {"handling": channel.value})
         return True
 
     def present(self, case: Case, card: BasicData) -> Refusal | Waiting | None:
@@ -172,7 +174,7 @@ class PinService:
         grounds = grounds_against(rules, case, CARD_CHECKS)
         if not grounds:
             return None
-        refusal = Refusal(grounds)
+        refusal = self._refusal(grounds)
         self._write(case, Stage.FAILED, refusal.said, Act.FAILED, refusal.to_facts())
         return refusal
 
@@ -210,10 +212,7 @@ class PinService:
         return self._begin(case, session, new_pin, old_pin, key)
 
     def complete(self, case: Case, session: CardSession, pin: str) -> ResultNotice | NotDone:
-        """办结: the citizen tries the new PIN, or the unblocked one, on the card and gets the result notice.
-
-        Free of charge.
-        """
+        """办结: the citizen tries the PIN on the card, the new or unblocked one, and gets the result notice. No fee."""
         case.require(Stage.OPERATED)
         encode_given_pin(pin)
         if not _is_card_of(case, session):
@@ -224,18 +223,21 @@ class PinService:
         except ApduError as error:
             return self._refused(case, error)
         except TransportError:
-            return self._note(
-                case, NotDone(Phrase("the card gave no answer: put the same card back and try the new PIN"))
-            )
-        self._write(case, Stage.COMPLETED, CHANNEL_RULES[case.handling].closing, Act.COMPLETED, {"initial": initial})
-        return self.result(case)
+            return self._note(case, NotDone(NOT_TRIED))
+        notice = result_notice(case, self.item, self._place, initial, self._today)
+        closing = CHANNEL_RULES[case.handling].closing if notice.feedback else Phrase("The new PIN was right")
+        self._write(case, Stage.COMPLETED, closing, Act.COMPLETED, notice.to_facts())
+        return notice
 
     def result(self, case: Case) -> ResultNotice:
-        """The result notice (结果告知) of a completed case; can be called repeatedly."""
+        """The result notice (结果告知) of a completed case, as its completion stated it; can be called repeatedly.
+
+        An older journal states only whether the PIN is the initial one: the
+        place and the item of the service complete its notice.
+        """
         case.require(Stage.COMPLETED)
-        initial = bool(case.events[-1].facts["initial"])
-        limits = INITIAL_PIN_USES[self._place.initial_pin_use].notice if initial else None
-        return ResultNotice(case.number, case.operation, self.item.advice, self.item.fees.standard, initial, limits)
+        last, initial = case.events[-1], bool(case.events[-1].facts["initial"])
+        return case.result or result_notice(case, self.item, self._place, initial, day_in_china(last.time))
 
     def abandon(self, case: Case) -> NotDone:
         """Close an accepted case that is not continued; a case in doubt is closed with unknown result."""
@@ -256,15 +258,19 @@ class PinService:
     def _today(self) -> date:
         return day_in_china(self._clock())
 
+    def _refusal(self, grounds: tuple[Ground, ...]) -> Refusal:
+        return Refusal(grounds, self.item.extended.complaints)
+
     def _examine(self, case: Case) -> Answer:
+        by = {"handler": list(self.item.examiner(case.channel, case.handling))}
         try:
             rules = self._rules_for(case.card)
         except HolderBaseUnavailable as error:
             return self._wait(case, NO_STANDING.filled(error=error.said))
         grounds = grounds_against(rules, case)
         if grounds:
-            refusal = Refusal(grounds)
-            self._write(case, Stage.REFUSED, refusal.said, Act.REFUSED, refusal.to_facts())
+            refusal = self._refusal(grounds)
+            self._write(case, Stage.REFUSED, refusal.said, Act.REFUSED, refusal.to_facts() | by)
             return refusal
         missing = missing_papers(rules, case)
         if missing:
@@ -272,10 +278,10 @@ class PinService:
         proof = self.policy.proof_at(case.channel)
         if proof is not Proof.NONE and case.proof is not ProofResult.PASSED:
             return self._wait(case, NOT_PROVED.filled(proof=proof.words))
-        days = self.item.promised_working_days
-        accepted = Acceptance(days, due_after(self._today, days, self.policy.calendar))
-        facts = {"due": accepted.due.day.isoformat(), "certain": accepted.due.certain}
-        self._write(case, Stage.ACCEPTED, accepted.said, Act.ACCEPTED, facts)
+        days, legal_days = self.item.promised_working_days, self.item.legal_working_days
+        due, legal = (due_after(self._today, count, self.policy.calendar) for count in (days, legal_days))
+        accepted = Acceptance(days, due, legal.day if days < legal_days else None)
+        self._write(case, Stage.ACCEPTED, accepted.said, Act.ACCEPTED, accepted.to_facts() | by)
         return accepted
 
     def _ask_for(self, case: Case, missing: tuple[Paper, ...]) -> SupplementNotice:
@@ -368,11 +374,11 @@ class PinService:
         return self._note(case, answer) if attempt is None else self._not_done(case, answer, attempt)
 
     def _not_done(self, case: Case, answer: NotDone, attempt: Attempt) -> NotDone:
-        self._write(case, case.stage, answer.said, Act.NOT_DONE, _outcome(attempt, answer))
+        self._write(case, case.stage, answer.said, Act.NOT_DONE, attempt.outcome(answer))
         return answer
 
     def _fail(self, case: Case, answer: NotDone) -> NotDone:
-        facts = _outcome(case.attempt, answer) if case.attempt else {}
+        facts = case.attempt.outcome(answer) if case.attempt else {}
         self._write(case, Stage.FAILED, answer.said, Act.FAILED, facts)
         return answer
 
@@ -387,10 +393,6 @@ class PinService:
 
     def _write(self, case: Case, stage: Stage, said: Phrase, act: Act = Act.NOTED, facts: Facts | None = None) -> None:
         self.journal.append(case, Event(self._clock(), stage, said, act, facts or {}))
-
-
-def _outcome(attempt: Attempt, answer: NotDone) -> Facts:
-    return {"key": attempt.key, "told": answer.said.to_facts(), "sw": answer.sw, "tries": answer.tries_left}
 
 
 def _is_card_of(case: Case, session: CardSession) -> bool:

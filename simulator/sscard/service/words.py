@@ -46,6 +46,17 @@ class Paper(Word):
     LETTER_OF_AUTHORITY = "letter-of-authority", "委托书"
 
 
+class OnlineStep(Word):
+    """A step that the item offers online (网上办理深度)."""
+
+    CONSULTATION = "consultation", "互联网咨询"
+    INTAKE = "intake", "互联网收件"
+    PRE_REVIEW = "pre-review", "互联网预审"
+    ACCEPTANCE = "acceptance", "互联网受理"
+    OPERATION = "operation", "互联网办理"
+    RESULT = "result", "互联网办理结果信息反馈"
+
+
 class ApplicantKind(Word):
     """Who may apply (申请条件一)."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from defects.witnesses import acceptance, chip, driver, files, keys, medical, operation, persons, pins, terminal
+from defects.witnesses import acceptance, chip, driver, files, item, keys, medical, operation, persons, pins, terminal
 from defects.witnesses.witness import Witness
 
 WITNESSES: Mapping[str, Witness] = {
@@ -21,4 +21,5 @@ WITNESSES: Mapping[str, Witness] = {
     **acceptance.WITNESSES,
     **persons.WITNESSES,
     **operation.WITNESSES,
+    **item.WITNESSES,
 }

@@ -12,20 +12,29 @@ from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.step import Nothing, Outcome
-from sscard.scenario.steps.service_step import ServiceStep
-from sscard.service import load_item
+from sscard.scenario.steps.service_step import ServiceStep, notice, show
+from sscard.service import Channel, Refusal, Rule, load_item
 
 LABELS: Final = Phrase("write a label of the page, as sscard item shows it")
 
 
 class Consult(ServiceStep):
-    """Get the questions and answers of the item, without a case."""
+    """Get the questions, answers and contacts of the item, without a case; at the window or the channel named.
+
+    ``grounds`` is ``online-step`` if the item does not offer inquiries online.
+    """
 
     verb: ClassVar[str] = "consult"
-    consult: Nothing = ""
+    consult: Channel | Nothing = ""
+    grounds: tuple[Rule, ...] = ()
+
+    def answers(self) -> dict[str, str]:
+        return super().answers() | {"grounds": show(self.grounds)}
 
     def serve(self, bench: Bench) -> Outcome:
-        return Outcome(notice=" ".join(f"{asked.question} {asked.answer}" for asked in bench.service.consult()))
+        answer = bench.service.consult(Channel(self.consult or Channel.WINDOW))
+        grounds = answer.grounds if isinstance(answer, Refusal) else ()
+        return Outcome(reported={"grounds": show(tuple(ground.rule for ground in grounds))}, notice=notice(answer))
 
 
 def _label(label: str) -> str:

@@ -31,10 +31,11 @@ from sscard.service import (
     Waiting,
     WrongStage,
 )
+from sscard.service.notices import Consultation
 from sscard.service.workdays import day_in_china
 from sscard.standard.apdu import SW
 
-Answer = Acceptance | SupplementNotice | Refusal | Waiting | Operated | NotDone | ResultNotice
+Answer = Acceptance | SupplementNotice | Refusal | Waiting | Operated | NotDone | ResultNotice | Consultation
 ServiceError = Literal["none", "wrong-stage", "overtaken", "journal", "hsm"]
 ERRORS: Final[dict[type[Exception], ServiceError]] = {
     WrongStage: "wrong-stage",
@@ -50,10 +51,13 @@ class ServiceStep(Step):
     ``says`` are texts that the notice for the citizen must contain. ``acts``
     are the events that the step writes into the journal, in order. ``due`` is
     the day of the deadline, ``certain`` if the calendar of its year is known,
-    ``overdue`` if it has passed. ``handling`` is the channel that operates the
-    card; ``in_doubt``: the result of an operation is not known; ``waits``: the
-    case cannot be continued now, and says why. ``error`` is why the
-    service did nothing: ``wrong-stage``, ``overtaken`` by another process,
+    ``overdue`` if it has passed, ``past_legal`` if the legal limit of the item
+    has passed too. ``handlers`` are who took the case in and who examined it.
+    ``visits`` counts the days on which the citizen was on site, ``feedback``
+    are the channels that give the result. ``handling`` is the channel that
+    operates the card; ``in_doubt``: the result of an operation is not known;
+    ``waits``: the case cannot be continued now, and says why. ``error`` is why
+    the service did nothing: ``wrong-stage``, ``overtaken`` by another process,
     ``journal`` or ``hsm`` not available. ``cases`` counts the cases so far.
     """
 
@@ -65,6 +69,10 @@ class ServiceStep(Step):
     due: date | None = None
     certain: bool | None = None
     overdue: bool | None = None
+    past_legal: bool | None = None
+    handlers: tuple[str, ...] | None = None
+    visits: Annotated[int, Field(ge=0)] | None = None
+    feedback: tuple[Channel, ...] | None = None
     handling: Channel | None = None
     acts: tuple[Act, ...] | None = None
     cases: Annotated[int, Field(ge=0)] | None = None
@@ -108,6 +116,10 @@ class ServiceStep(Step):
             "due": self.due.isoformat() if self.due else None,
             "certain": _yes(self.certain),
             "overdue": _yes(self.overdue),
+            "past_legal": _yes(self.past_legal),
+            "handlers": None if self.handlers is None else " ".join(self.handlers),
+            "visits": None if self.visits is None else str(self.visits),
+            "feedback": None if self.feedback is None else " ".join(self.feedback),
             "handling": self.handling,
             "acts": None if self.acts is None else " ".join(self.acts),
             "cases": None if self.cases is None else str(self.cases),
@@ -131,13 +143,18 @@ def facts_of(bench: Bench, seen: int) -> dict[str, str]:
     case = bench.case
     if case is None:
         return facts | {"acts": ""}
+    today = day_in_china(bench.host.now)
     return facts | {
         "number": case.number,
         "in_doubt": "yes" if case.in_doubt else "no",
         "waits": "yes" if case.waits else "no",
         "due": case.due.day.isoformat() if case.due else "",
         "certain": _yes(case.due.certain if case.due else None) or "",
-        "overdue": "yes" if case.is_overdue(day_in_china(bench.host.now)) else "no",
+        "overdue": "yes" if case.is_overdue(today) else "no",
+        "past_legal": "yes" if case.is_past_legal(today) else "no",
+        "handlers": " ".join(handler.chinese for handler in case.handlers.values()),
+        "visits": str(len(case.days_on_site)),
+        "feedback": " ".join(case.result.feedback if case.result else ()),
         "handling": case.handling,
         "acts": " ".join(event.act for event in case.events[seen:]),
     }
