@@ -146,15 +146,6 @@ def test_explain_counts_the_tries_left_once(sscard, tmp_path, step, expected):
     assert f"Expected: {expected}" in sscard("--lang", "en", "scenario", "explain", path)[1]
 
 
-@pytest.mark.parametrize("tag", ["LD/T 32", "a:b", "and", "Or", "not", "skip", "social_card", "_a", "(a)", "-m", "[a]"])
-def test_a_tag_that_no_expression_can_name_is_refused(sscard, tmp_path, tag):
-    path = tmp_path / "a.yaml"
-    path.write_text(f"name: a\nproves: b\ntags: ['{tag}']\nsteps:\n  - reset:\n", encoding="utf-8")
-    code, out, _err = sscard("--lang", "en", "scenario", "check", path)
-    assert (code, f"{path}:3:8: tags, entry 1: '{tag}' cannot be a tag" in out) == (2, True)
-    assert "write a word of letters" in out
-
-
 @pytest.mark.parametrize(
     ("text", "written", "change"),
     [

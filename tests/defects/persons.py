@@ -109,6 +109,12 @@ def card_is_never_the_identity_document(patch: Patch) -> None:
     patch.function(original, missing_papers)
 
 
+@catalogue.add("open-choices.md §3.2: where the card is the identity document, the applicant is its holder", "province")
+def card_as_identity_document_is_anybodys(patch: Patch) -> None:
+    old = conditions._same_person
+    _replace_check(patch, old, lambda rules, case: old(rules, case) if Paper.ID_CARD in case.papers else None)
+
+
 @catalogue.add("open-choices.md §3.2: a child's card is not the identity document", "province-child")
 def card_of_a_child_is_the_identity_document(patch: Patch) -> None:
     original = pipeline.person_of

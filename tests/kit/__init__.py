@@ -5,6 +5,8 @@
 ``counter``          a driver with card, reader, PIN pad, PSAM and card-holder base
 ``native``           the C library of the driver: compiler, programs, servers
 ``citizens``         citizens with cards at the service, its clock and journal key
+``applications``     applications at the service in tens of thousands
+``decision_table``   what the item says of each application
 ``holderbases``      a holder base that gives no answer, and one behind a service
 ``programs``         sscard in this process and in one of its own
 ``late``             a card file that gets its changes too late

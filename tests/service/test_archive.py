@@ -63,23 +63,23 @@ class Office:
         self.now = OPENING
         self.cases: dict[str, Case] = {}
         self._random = random
-        self._waiting: list[tuple[Case, list[Event]]] = []
+        self.waiting: list[tuple[Case, list[Event]]] = []
 
     def work(self, steps: int, *, longest: int = 5) -> None:
         for _ in range(steps):
             self.now += DAY / 4
-            if not self._waiting or (len(self._waiting) < longest and self._random.random() < 0.4):
+            if not self.waiting or (len(self.waiting) < longest and self._random.random() < 0.4):
                 first, *rest = self._random.choice(ways())
                 facts = first.facts | {"key": f"press {len(self.cases)}" if self._random.random() < 0.5 else ""}
                 case = self.journal.open_case(replace(first, time=self.now, facts=facts))
                 self.cases[case.number] = case
-                self._waiting.append((case, rest))
+                self.waiting.append((case, rest))
             else:
-                place = self._random.randrange(len(self._waiting))
-                case, rest = self._waiting[place]
+                place = self._random.randrange(len(self.waiting))
+                case, rest = self.waiting[place]
                 self.journal.append(case, replace(rest.pop(0), time=self.now))
                 if not rest:
-                    del self._waiting[place]
+                    del self.waiting[place]
 
     def archive(self, file: Path, back: timedelta = timedelta()) -> Moved:
         return self.journal.archive(self.now - back, file)
@@ -170,6 +170,31 @@ def test_without_anything_to_move_there_is_no_archive(office: Office, tmp_path: 
     office.archive(tmp_path / "1.db")
     assert office.archive(tmp_path / "2.db").cases == 0
     assert not (tmp_path / "2.db").exists()
+
+
+def test_the_last_event_of_a_lane_stays_so_that_the_next_can_follow(journal: SqlJournal, tmp_path: Path) -> None:
+    office = Office(journal, Random(7))
+    office.work(30)
+    while office.waiting:
+        office.work(1, longest=1)
+    office.archive(tmp_path / "1.db", -DAY)
+    assert journal.verify().events > 0
+    office.work(10)
+    assert verified(journal, tmp_path / "1.db").findings == ()
+    assert is_complete(office, tmp_path / "1.db")
+
+
+def test_an_archive_of_another_journal_takes_nothing_out(tmp_path: Path) -> None:
+    for name, seed in (("one", 7), ("two", 8)):
+        with closing(SqlJournal(str(tmp_path / f"{name}.db"), JOURNAL_KEY)) as journal:
+            office = Office(journal, Random(seed))
+            office.work(40)
+            if name == "one":
+                office.archive(tmp_path / "1.db")
+                continue
+            with pytest.raises(InputError, match="exists already"):
+                office.archive(tmp_path / "1.db")
+            assert is_complete(office)
 
 
 def test_a_key_of_an_archived_case_opens_no_second_case(office: Office, tmp_path: Path) -> None:

@@ -545,6 +545,18 @@ def test_documents_persons_and_pin_of_the_options_are_examined(
     assert ground in result.out
 
 
+def test_who_acts_is_shown_with_a_masked_number(run: Run, card: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("based_on: page\nproxy: accept\n", encoding="utf-8")
+    agent = ("--presence", "proxy", "--agent-name", "王五", "--agent-id", "11010519491231002X")
+    opened = run("open", card, "--reason", "forgotten", "--new", NEW, "--policy", policy, *agent, "--json")
+    assert opened.json["agent"] == {"name": "王五", "presence": "proxy", "id": "1101************2X"}
+    assert "proxy: 王五, 1101************2X\n" in run("show", opened.json["number"]).out
+    alone = run("open", card, "--reason", "forgotten", "--new", NEW, "--json")
+    assert alone.json["agent"] is None
+    assert "王五" not in run("show", alone.json["number"]).out
+
+
 def test_the_policy_of_the_province_takes_the_card_alone(run: Run, card: Path) -> None:
     given = ("open", card, "--reason", "forgotten", "--new", NEW, "--paper", "social-security-card")
     assert "supplement" in run(*given).out

@@ -138,7 +138,9 @@ def test_looking_leaves_no_file_beside_the_journal(
 
 @pytest.mark.parametrize("kind", [JournalReader, lambda url, key: SqlJournal(url, key, create=False)])
 def test_no_schema_is_made_by_looking(postgres: str, kind: Kind) -> None:
-    with pytest.raises(InputError, match="expected a database with the tables archived, base, event, journal, lane"):
+    with pytest.raises(
+        InputError, match="expected a database with the tables archived, base, event, journal, lane, opening"
+    ):
         kind(postgres, JOURNAL_KEY)
     assert execute(postgres, "SELECT tablename FROM pg_tables WHERE schemaname = current_schema") == []
 

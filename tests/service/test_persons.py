@@ -232,3 +232,12 @@ def test_in_the_province_the_card_is_enough_for_everybody_but_a_child(citizen_wi
     answer = answer_to(service, child)
     assert isinstance(answer, SupplementNotice)
     assert answer.papers == (Paper.ID_CARD,)
+
+
+@pytest.mark.parametrize("changes", [{"name": "李四"}, {"id_number": AGENT}])
+def test_the_card_alone_identifies_its_holder_and_nobody_else(citizen: Citizen, changes: dict[str, str]) -> None:
+    service = PinService(Ticking(), policy=preset_policy("henan"))
+    asked = replace(citizen.application(Reason.FORGOTTEN), papers=frozenset({Paper.SOCIAL_SECURITY_CARD}))
+    answer = answer_to(service, replace(asked, applicant=asked.applicant.model_copy(update=changes)))
+    assert isinstance(answer, Refusal)
+    assert [ground.rule for ground in answer.grounds] == [Rule.SAME_PERSON]

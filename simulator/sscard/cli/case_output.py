@@ -127,6 +127,9 @@ def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
             number=person.id_shown,
         )
     )
+    if person.agent is not None:
+        presence = say(person.presence.words)
+        click.echo(f"{presence}: {visible(person.agent.name)}, {person.agent.id_shown}")
     if found.due is not None:
         day = found.due.day
         click.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))
@@ -151,6 +154,7 @@ def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
 
 def _content(found: Case) -> dict[str, Any]:
     """A case for programs."""
+    agent = found.person.agent
     return {
         "number": found.number,
         "stage": found.stage.value,
@@ -159,6 +163,7 @@ def _content(found: Case) -> dict[str, Any]:
         "handling": found.handling.value,
         "reason": found.reason_given.value if found.reason_given else None,
         "applicant": {"name": found.person.name, "kind": found.person.kind.value, "id": found.person.id_shown},
+        "agent": agent and {"name": agent.name, "presence": found.person.presence.value, "id": agent.id_shown},
         "opened": found.events[0].time.isoformat(),
         "due": found.due.day.isoformat() if found.due else None,
         "due_certain": found.due.certain if found.due else None,

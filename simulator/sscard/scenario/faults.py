@@ -209,7 +209,7 @@ def read_fault(text: str) -> FaultData:
     except ValidationError as error:
         problem, remedy = problem_in(error.errors(include_url=False, include_input=False)[0])
         problem = Phrase("{place}: {problem}", place=fault, problem=expected or problem)
-        raise InvalidValue(problem, remedy or FORMS) from None
+        raise InvalidValue(problem, FORMS if expected else remedy) from None
 
 
 _VALUES: Final[dict[str, tuple[str, Phrase]]] = {

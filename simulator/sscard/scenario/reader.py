@@ -8,7 +8,6 @@ it. It runs once for each personality it names, and for each row of ``with``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,12 +15,12 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, create_model
+from pydantic import BeforeValidator, Field, create_model
 
 from sscard.card import Personality
 from sscard.document import Document, Model, Place, Report, read_document
 from sscard.errors import InputError, InvalidValue
-from sscard.fields import hidden, shown
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import preset
 from sscard.issuer.issue import DEFAULT
@@ -58,27 +57,12 @@ def _list_of_words(tags: object) -> object:
     return tags.split() if isinstance(tags, str) else tags
 
 
-TAG: Final = re.compile(r"(?!(?i:and|or|not)$)[^\W_][\w.+/-]*")
-"""A tag that ``-m`` and pytest take for one word."""
-RESERVED: Final = ("skip", "skipif", "xfail", "usefixtures", "parametrize", "filterwarnings", "social_card")
-"""Markers of pytest with a meaning of their own."""
-
-
-def _tag(tag: str) -> str:
-    if TAG.fullmatch(tag) and tag not in RESERVED:
-        return tag
-    raise InvalidValue(
-        Phrase("{tag} cannot be a tag", tag=shown(tag)),
-        Phrase("write a word of letters, digits and . + / - _, no marker of pytest, and not and, or, not: slow-pin"),
-    )
-
-
 class _Written(Model):
     """A scenario file as written; the sections are read on their own."""
 
     name: Any
     proves: Any
-    tags: Annotated[tuple[Annotated[str, AfterValidator(_tag)], ...], BeforeValidator(_list_of_words)] = ()
+    tags: Annotated[tuple[str, ...], BeforeValidator(_list_of_words)] = ()
     covers: Texts = ()
     severity: Severity = "normal"
     known_issue: Annotated[str, Field(min_length=1)] = ""

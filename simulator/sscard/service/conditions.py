@@ -69,7 +69,7 @@ def _channel(rules: Rules, case: Case) -> Ground | None:
         return Ground(
             Rule.CHANNEL, rules.item.basic.forms, Phrase("{channel}: not offered", channel=case.channel.words)
         )
-    if case.handling is case.channel or case.handling in CHANNEL_RULES[case.channel].hands_over_to:
+    if case.handling in {case.channel, *(CHANNEL_RULES[case.channel].hands_over_to & rules.item.channels)}:
         return None
     found = Phrase(
         "{channel}: cannot be handed over to {handling}", channel=case.channel.words, handling=case.handling.words
@@ -210,7 +210,7 @@ def _valid_card(rules: Rules, case: Case) -> Ground | None:
 
 def _same_person(rules: Rules, case: Case) -> Ground | None:
     card, person = case.card, case.person
-    if card is None or Paper.ID_CARD not in case.papers:
+    if card is None or not (Paper.ID_CARD in case.papers or _card_is_id(rules, case)):
         return None
     if not equal(card.holder_digest.encode(), person.id_digest.encode()):
         found = Phrase("identity document and social security card are not of the same person")
@@ -272,9 +272,13 @@ def grounds_against(rules: Rules, case: Case, checks: tuple[Check, ...] = CHECKS
 
 def missing_papers(rules: Rules, case: Case) -> tuple[Paper, ...]:
     """The missing papers: those of the item, in its order, then those of a person who acts for the applicant."""
-    person, policy = case.person, rules.policy
-    required = (*rules.item.papers, *AGENT_PAPERS.get(person.presence, ()))
+    required = (*rules.item.papers, *AGENT_PAPERS.get(case.person.presence, ()))
     shown = case.papers
-    if policy.card_as_id and not person.child and Paper.SOCIAL_SECURITY_CARD in shown:
+    if _card_is_id(rules, case):
         shown |= {Paper.ID_CARD}
     return tuple(paper for paper in required if paper not in shown)
+
+
+def _card_is_id(rules: Rules, case: Case) -> bool:
+    """Whether the social security card is the identity document, so that the applicant has to be its holder."""
+    return rules.policy.card_as_id and not case.person.child and Paper.SOCIAL_SECURITY_CARD in case.papers

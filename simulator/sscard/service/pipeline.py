@@ -148,9 +148,9 @@ class PinService:
             self._write(case, case.stage, said, Act.PROVED, facts)
 
     def hand_over(self, case: Case, channel: Channel) -> bool:
-        """转办: let another channel operate the card, if the case's channel may hand over to it."""
+        """转办: let another channel operate the card, if the item offers it and the case's may hand over to it."""
         case.require(Stage.ACCEPTED)
-        if channel not in CHANNEL_RULES[case.channel].hands_over_to:
+        if channel not in CHANNEL_RULES[case.channel].hands_over_to & self.item.channels:
             return False
         said = Phrase("Handed over to {channel}", channel=channel.words)
         self._write(case, Stage.ACCEPTED, said, Act.HANDED_OVER, {"handling": channel.value})

@@ -223,8 +223,7 @@ class ScenarioItem(pytest.Item):
         super().__init__(**arguments)  # type: ignore[arg-type]
         self.scenario = scenario
         self.extra_keyword_matches |= {*scenario.tags, scenario.severity}
-        self.config.stash[SUITE].register(scenario)
-        for tag in scenario.tags:
+        for tag in self.config.stash[SUITE].register(scenario):
             self.add_marker(tag)
         if scenario.misfit is not None:
             self.add_marker(pytest.mark.skip(reason=_("not applicable: {problem}", problem=scenario.misfit.problem)))

@@ -24,6 +24,10 @@ SUFFIXES = (".yaml", ".yml")
 READERS: Final = 4
 """Virtual readers of the private pcscd: the first ones for scenarios, the others for the fixture."""
 SCENARIO_READERS: Final = (0, 1)
+MARKER: Final = re.compile(r"[^\W_][\w.+/-]*")
+"""A tag that pytest takes for a marker; any other tag is a keyword only."""
+NO_MARKERS: Final = (*("skip", "skipif", "xfail", "usefixtures", "parametrize", "filterwarnings"), "social_card")
+"""Markers with a meaning of their own, which a tag must not have."""
 
 
 class Suite:
@@ -118,14 +122,16 @@ class Suite:
 
         return read_scenario(file, shown(file, self._config), file.parent.name, self.personality())
 
-    def register(self, scenario: Scenario) -> None:
-        """Register the tags as markers."""
+    def register(self, scenario: Scenario) -> list[str]:
+        """Register the tags that can be markers, and return them."""
+        tags = [tag for tag in scenario.tags if MARKER.fullmatch(tag) and tag not in NO_MARKERS]
         if not self._markers:
             self._markers |= {re.split("[:(]", line)[0].strip() for line in self._config.getini("markers")}
-        for tag in scenario.tags:
+        for tag in tags:
             if tag not in self._markers:
                 self._config.addinivalue_line("markers", _("{tag}: tag of scenarios", tag=tag))
                 self._markers.add(tag)
+        return tags
 
     def register_all(self) -> None:
         """Register the tags of all scenarios that can be read."""

@@ -62,6 +62,9 @@ WITNESSES: Mapping[str, Witness] = {
     "card-is-never-the-identity-document": lambda: _answer(
         papers=frozenset({Paper.SOCIAL_SECURITY_CARD}), policy=_policy(card_as_id=True)
     ),
+    "card-as-identity-document-is-anybodys": lambda: _answer(
+        name="李四", papers=frozenset({Paper.SOCIAL_SECURITY_CARD}), policy=_policy(card_as_id=True)
+    ),
     "card-of-a-child-is-the-identity-document": lambda: _answer(
         id_number=CHILD,
         papers=frozenset({Paper.SOCIAL_SECURITY_CARD}),
