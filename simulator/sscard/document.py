@@ -84,6 +84,10 @@ class Document:
             content = content[step]
         return Document(content, self.places, self.source, (*self.root, *path))
 
+    def with_content(self, content: Any) -> Document:
+        """Another content at the same place."""
+        return Document(content, self.places, self.source, self.root)
+
     def place(self, path: Path_) -> Place:
         """Where a part stands: its own place, or the nearest enclosing part's."""
         path = (*self.root, *path)
@@ -137,9 +141,9 @@ class Document:
         elif detail["type"] == "missing":
             found = missing_field(path)
         elif detail["type"] == "model_type":
-            found = no_fields(path, _fields_at(model, path))
+            found = no_fields(path or self.root, _fields_at(model, path))
         else:
-            found = wrong_value(path, *problem_in(detail))
+            found = wrong_value(path or self.root, *problem_in(detail))
         return self.error(path, found.problem, found.remedy)
 
 
@@ -201,6 +205,8 @@ def parse_document(text: str, source: str) -> Document:
         if [char for row in text.split("\n")[line - 1 : line] for char in row[column - 1 : column]] == ["\t"]:
             problem = Phrase("not valid YAML: a tab, indent with spaces")
         remedy = Phrase("correct this line, or the one before it")
+        if getattr(error, "context", "") == _OPEN_QUOTE:
+            problem, remedy = Phrase("not valid YAML: a quote is not closed"), Phrase("write the second quote")
         raise InputError(problem, file=source, line=line, column=column, remedy=remedy) from error
 
 
@@ -210,6 +216,8 @@ def _place_of(error: yaml.YAMLError, text: str) -> Place:
         before = text[: error.position].split("\n")
         return Place(len(before), len(before[-1]) + 1)
     mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    if getattr(error, "context", "") == _OPEN_QUOTE:
+        mark = error.context_mark  # type: ignore[attr-defined]
     return Place(mark.line + 1, mark.column + 1) if mark else Place(0, 0)
 
 
@@ -281,6 +289,7 @@ _FIELDS: Final = Phrase("expected fields, for example name: value")
 _FEWER_ALIASES: Final = Phrase("write out what is meant, with fewer aliases")
 _SPLIT: Final = Phrase("split it into several files")
 _LIBYAML_TOO_DEEP: Final = "exceeded maximum nesting depth"
+_OPEN_QUOTE: Final = "while scanning a quoted scalar"
 _NOT_YAML: Final = {
     yaml.scanner.ScannerError: Phrase(
         "not valid YAML: a character that cannot stand here, or a colon, space or quote missing before it"

@@ -88,7 +88,12 @@ def shown(word: object) -> Sayable:
 
 
 def hidden(word: object) -> str:
-    """A word of the document without its runs of digits that may be a PIN, and of hex digits that may be a key."""
+    """A word of the document without its runs of digits that may be a PIN, and of hex digits that may be a key.
+
+    Of a list or of fields in the place of a word it is the brackets only.
+    """
+    if isinstance(word, list | dict):
+        return "[…]" if isinstance(word, list) else "{…}"
     return _SECRETS.sub(HIDDEN_DIGITS, str(word))
 
 

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import click
 import pytest
+from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 import kit
 from kit.programs import ENDS, SSCARD, run, running, standard_input
@@ -408,6 +409,8 @@ ROWS = [
         (f"{{number}} {{card}} --old {PIN} --new {NEW} {CASE}", 0, "completed", "one case"),
         (f"{{number}} {{card}} --old {WRONG} --new {NEW} {CASE}", 1, "accepted", "one case"),
         (f"7 {{card}} --old {PIN} --new {NEW} {CASE}", 2, "no case '7' in this journal", "one case"),
+        (f"{{number}} --abandon --at self-service {CASE}", 2, "--abandon excludes --at", "one case"),
+        (f"{{number}} --abandon {CASE}", 0, "failed", "one case"),
         (f"7 {{card}} --old {PIN} --new {NEW} {CASE}", 2, "there is no journal"),
     ),
     *of(
@@ -441,7 +444,7 @@ ROWS = [
     *of(
         "case stats",
         (CASE, 0, "cases 1 · open 1", "one case"),
-        (f"{CASE} --since 2026-02-01 --until 2026-01-01", 2, "is before --since", "one case"),
+        (f"{CASE} --since 2026-02-01 --until 2026-01-01", 2, "--until is before --since", "one case"),
         (f"{CASE} --html {{card}}", 2, "exists already", "one case"),
         (CASE, 2, "there is no journal"),
     ),
@@ -465,6 +468,8 @@ ROWS = [
         ("{card} {card} lost", 2, "not a holder base"),
         ("{folder}/no/base.db A00000003 lost", 0, "A00000003: lost"),
         ("{folder} A00000003 lost", 2, "not a holder base"),
+        ("{nobody} {card} lost", 2, "give the file on the host of the service"),
+        ("sqlite:{base} {card} lost", 0, ": lost"),
     ),
     *of(
         "holder-base show",
@@ -824,6 +829,26 @@ def test_an_interrupted_run_has_its_summary_reports_and_trace(tmp_path: Path, en
     assert "Traceback" not in rest
     name = first.partition("✓ ")[2].partition("  ")[0]
     assert [name in path.read_text(encoding="utf-8") for path in reports] == [True, True, True]
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_a_signal_that_a_library_turns_into_its_own_error_is_an_interruption(
+    end: signal.Signals, sscard: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted:
+        def __repr__(self) -> str:
+            signal.raise_signal(end)
+            return ""
+
+    choice = core_schema.literal_schema([Interrupted()])
+    monkeypatch.setattr("sscard.cli.app.app", lambda *_arguments: SchemaValidator(choice))
+    assert sscard([]) == (130, "", "interrupted\n")
+
+
+def test_an_error_of_a_library_without_a_signal_is_none(sscard: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sscard.cli.app.app", lambda *_arguments: SchemaValidator({"type": "unknown"}))
+    with pytest.raises(SchemaError):
+        sscard([])
 
 
 INTERRUPTS = """

@@ -273,3 +273,15 @@ def test_what_is_interrupted_before_its_first_scenario_neither_writes_nor_lists(
     code, out, err = sscard("run", folder, option)
     assert (code, out, err) == (130, "", "interrupted before the first scenario\n")
     assert (folder / "bad.yaml").read_text() == BAD
+
+
+def test_a_long_command_is_shortened_in_the_table_and_whole_in_the_report(sscard, tmp_path):
+    command = "00 FF 00 00" + " 5A" * 70_000
+    for name in ("a", "b"):  # their failures are equal, and shown once more at the end
+        (tmp_path / f"{name}.yaml").write_text(f"name: {name}\nproves: b\nsteps:\n  - apdu: {command}\n")
+    code, out, _ = sscard("--lang", "en", "run", tmp_path, "--report", f"json={tmp_path / 'r.json'}")
+    assert code == 1
+    assert len(out) < 10_000
+    assert out.count("…") >= 4
+    results = json.loads((tmp_path / "r.json").read_text("utf-8"))["results"]
+    assert [result["failure"]["step"].count("5A") for result in results] == [70_000, 70_000]

@@ -84,6 +84,14 @@ def test_what_selects_nothing_or_cannot_be_read_ends_with_2(
     assert problem in err
 
 
+def test_a_file_of_step_groups_alone_has_nothing_to_run(sscard: CommandLine, folder: Path) -> None:
+    groups = folder / "groups.yaml"
+    groups.write_text("groups:\n  g:\n    steps:\n      - insert:\n")
+    code, _, err = sscard("run", groups)
+    assert code == 2
+    assert "no scenarios in these files\n  a file of step groups alone belongs to include:" in err
+
+
 @pytest.mark.usefixtures("folder")
 def test_list_runs_nothing_and_names_file_line_and_tags(sscard: CommandLine) -> None:
     code, out, err = sscard("run", "suite", "--list", "-m", "slow")
@@ -268,6 +276,16 @@ def test_the_seed_counts_only_if_a_run_has_several(sscard: CommandLine) -> None:
     options = ("-k", "not left", "--against", "before.json")
     assert "new: " not in sscard("run", "suite", "--seed", "5", *options)[1]
     assert "new: 4\n" in sscard("run", "suite", "--seeds", "1,5", *options)[1]
+
+
+def test_one_seed_and_several_exclude_each_other(
+    sscard: CommandLine, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _out, err = sscard("run", folder / "good.yaml", "--seed", 1, "--seeds", "2")
+    assert code == 2
+    assert "--seed and --seeds exclude each other" in err
+    monkeypatch.setenv("SSCARD_RUN_SEED", "1")  # which holds for other calls too
+    assert sscard("run", folder / "good.yaml", "--seeds", "2")[0] == 0
 
 
 # Equal failures

@@ -116,8 +116,21 @@ def test_explain_states_card_steps_and_expectations(sscard, tmp_path):
     assert "999999" not in out
 
 
+def test_explain_states_where_the_group_of_a_step_is_used(sscard, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "g.yaml").write_text("groups:\n  restart:\n    steps:\n      - reset:\n", encoding="utf-8")
+    text = "name: a\nproves: b\ninclude: g.yaml\nsteps:\n  - insert:\n  - use: restart\n  - use: restart\n"
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    out = sscard("--lang", "en", "scenario", "explain", "a.yaml")[1]
+    assert [line.partition(". ")[0].strip() for line in out.splitlines() if "Expected" in line] == [
+        "line 5: insert",
+        "g.yaml:4 (used at a.yaml:6): reset",
+        "g.yaml:4 (used at a.yaml:7): reset",
+    ]
+
+
 def test_explain_names_in_chinese_what_driver_and_service_report(sscard):
-    from sscard.scenario.explained import REPORTED
+    from sscard.scenario.captures import REPORTED
     from sscard.scenario.library import builtin_scenarios
 
     answers = {name for scenario in builtin_scenarios() for step in scenario.steps for name in step.answers()}
@@ -228,3 +241,20 @@ def test_accept_needs_a_file_and_leaves_expressions(sscard, tmp_path):
     code, out, _ = sscard("--lang", "en", "run", "--accept", path)
     assert (code, path.read_text("utf-8")) == (1, text)
     assert f"{path}:5: sw: '63C(max - 2)' computes the value" in out
+
+
+def test_accept_warns_of_a_value_that_depends_on_the_seed(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\nproves: b\nsteps:\n  - verify_pin: 999999\n  - get_challenge: 8\n    state: challenge\n"
+        "    data: 00\n",
+        encoding="utf-8",
+    )
+    code, out, _ = sscard("--lang", "en", "run", "--accept", path)
+    assert code == 0
+    assert "sw: 63C5" in path.read_text("utf-8")
+    warning = f"{path}:9: data: holds for this seed only, in data write ?? for any byte and ... for any rest"
+    assert " ".join(out.split()).count("holds for this seed only") == 1
+    assert warning in " ".join(out.split())
+    code, out, _ = sscard("--lang", "en", "run", "--accept", path)
+    assert (code, "this seed only" in out) == (0, False)

@@ -198,7 +198,7 @@ SWEEP = "- cut_power: {point: every, steps: [{verify_pin: 123456, tries: 6, stat
     ("steps", "verdict"),
     [
         ("- power_off:\n  - apdu: 00 84 00 00 08", "failed"),  # the card has no power
-        ("- apdu: 00 84 00 00 08\n    state: challenge\n    capture: {nonce: medical}", "failed"),
+        ("- apdu: 00 84 00 00 08\n    state: challenge\n    capture: {nonce: balance}", "failed"),
         ("- cut_power: {point: 0}", "failed"),
         ("- tries_left: 6\n    capture: {pin: tries}\n  - verify_pin: ${pin}", "failed"),
         (SWEEP % "{power_off: }, {apdu: 00 84 00 00 08}", "failed"),
@@ -282,6 +282,16 @@ def test_a_csv_file_with_a_column_twice_is_refused(write, tmp_path):
     error = error_of(write, f"{HEAD}with: rows.csv\nsteps:\n  - tries_left: ${{n}}\n")
     assert (Path(error.file).name, error.line) == ("rows.csv", 1)
     assert "column 'n' is given twice" in say(error.problem)
+
+
+@pytest.mark.parametrize(
+    ("head", "remedy"), [("row;w", "with commas"), ("row\tw", "with commas"), ("row,w w", "letters, digits")]
+)
+def test_a_csv_file_with_another_separator_is_refused_at_its_first_line(write, tmp_path, head, remedy):
+    (tmp_path / "rows.csv").write_text(f"{head}\na;123456\n", encoding="utf-8")
+    [error] = errors_of(write(f"{HEAD}with: rows.csv\nsteps:\n  - verify_pin: ${{w}}\n"))
+    assert (error.file.rpartition("/")[2], error.line) == ("rows.csv", 1)
+    assert remedy in say(error.remedy)
 
 
 def test_a_row_named_twice_in_a_file_has_its_place_there(write, tmp_path):

@@ -305,7 +305,7 @@ def test_a_case_waits_for_a_service_that_is_down_and_is_resumed(
     assert "the holder base gives no answer, so the case waits" in waiting["said"][0]
     code, out, _ = sscard("case", "resume", waiting["number"], card, "--new", NEW_PIN, *gone)
     assert code == 1
-    assert f"waiting: continue it later with: sscard case resume {waiting['number']}" in out
+    assert f"with the same --policy, --item, --place and --holder-base: sscard case resume {waiting['number']}" in out
     base = tmp_path / "base.db"
     SqliteHolderBase(base, create=True)
     assert sscard("case", "resume", waiting["number"], card, "--new", NEW_PIN, "--holder-base", base)[0] == 0

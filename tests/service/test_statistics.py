@@ -114,7 +114,7 @@ def test_each_ground_is_counted_by_channel_also_if_the_card_is_presented_later(
     )
     service.accept(later)
     assert isinstance(service.present(later, elsewhere.basic), Refusal)
-    assert later.events[-1].facts == {"grounds": ["card"]}
+    assert later.events[-1].facts["grounds"] == ["card"]
     found = figures(at_once, later)
     assert found.refusals == {("card", Channel.WINDOW): 1, ("reason", Channel.WINDOW): 1, ("card", Channel.ONLINE): 1}
     assert {(kind.operation, kind.channel): dict(stages) for kind, stages in found.outcomes.items()} == {

@@ -185,6 +185,8 @@ def resume(
     ):
         found = case_of(cases, number)
         if abandon:
+            if at or papers or proof:
+                raise InputError(_("--abandon excludes --at, --paper and --proof"), remedy=_("choose one of them"))
             try:
                 print_answer(found, [service.abandon(found).text], as_json)
             except WrongStage as error:

@@ -44,7 +44,13 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
     for text in told:
         click.echo(visible_lines(text))
     if found.waits:
-        click.echo(_("waiting: continue it later with: sscard case resume {number}", number=found.number))
+        click.echo(
+            _(
+                "waiting: continue it later, with the same --policy, --item, --place and --holder-base: "
+                "sscard case resume {number}",
+                number=found.number,
+            )
+        )
     if found.in_doubt:
         click.echo(
             _(
@@ -128,8 +134,15 @@ def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
         )
     )
     if person.agent is not None:
-        presence = say(person.presence.words)
-        click.echo(f"{presence}: {visible(person.agent.name)}, {person.agent.id_shown}")
+        agent = person.agent
+        click.echo(
+            _(
+                "{presence}: {name}, {number}",
+                presence=say(person.presence.words),
+                name=visible(agent.name),
+                number=agent.id_shown,
+            )
+        )
     if found.due is not None:
         day = found.due.day
         click.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))

@@ -13,7 +13,7 @@ from sscard.cli.options import archive_option, force_option, journal_key_option,
 from sscard.cli.output import check_output, print_json
 from sscard.cli.table import table_lines
 from sscard.cli.types import DAY, FILE
-from sscard.cli.usage import BadValue, command, option
+from sscard.cli.usage import command, option
 from sscard.i18n.language import N_, _, is_chinese, say
 
 if TYPE_CHECKING:
@@ -50,12 +50,13 @@ def stats(
     as_json: bool,
 ) -> None:
     """Print time per stage, outcomes, grounds of refusal, and how many cases are open, in doubt or overdue."""
+    from sscard.errors import InputError
     from sscard.files import write_text
     from sscard.service.statistics import Statistics
     from sscard.service.workdays import day_in_china
 
     if since and until and until < since:
-        raise BadValue(_("is before --since"), _("give the earlier day with --since"))
+        raise InputError(_("--until is before --since"), remedy=_("give the earlier day with --since"))
     if html:
         check_output(html, replace=force)
     found = Statistics(day_in_china(now_in_china()))

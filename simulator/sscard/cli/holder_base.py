@@ -11,7 +11,7 @@ import click
 from sscard.cli.hsm import chosen_holder_base
 from sscard.cli.options import hsm_token_option, json_option
 from sscard.cli.output import print_json
-from sscard.cli.types import FILE, HOLDER_BASE, Text, Words
+from sscard.cli.types import FILE, HOLDER_BASE, File, Text, Words
 from sscard.cli.usage import BadValue, argument, group, option
 from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Phrase
@@ -44,9 +44,22 @@ class CardNumber(Text):
         return number_of(load_card(Path(text)))
 
 
+class BaseFile(File):
+    """The file of a holder base, also as ``sqlite:FILE``; a service is only asked, so its URL is refused."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """The path, which may not exist."""
+        if "://" in str(value):
+            raise BadValue(
+                _("a service is asked only, with: sscard holder-base show"),
+                _("give the file on the host of the service"),
+            )
+        return super().convert(str(value).removeprefix("sqlite:"), param, ctx)
+
+
 STANDING: Final = Words("sscard.issuer.standing:Standing")
 
-file_argument = argument("file", metavar=N_("FILE"), type=FILE, help=N_("SQLite file of the holder base."))
+file_argument = argument("file", metavar=N_("FILE"), type=BaseFile(), help=N_("SQLite file of the holder base."))
 card_argument = argument("card", metavar=N_("CARD"), type=CardNumber(), help=N_("Card number, or a card file."))
 
 

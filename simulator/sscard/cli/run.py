@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, closing, suppress
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from sscard.cli.accepted import accept_observed
 from sscard.cli.formatter import WIDEST, terminal_width
 from sscard.cli.hsm import chosen_issuing, hsm_refusals
 from sscard.cli.options import hsm_option, hsm_token_option, json_option, trace_option
 from sscard.cli.output import check_output, print_json
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, SEEDS, Number, Text, Words
-from sscard.cli.usage import argument, command, option
+from sscard.cli.usage import argument, command, given_names, option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _, say, visible
+from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Phrase
 from sscard.scenario import DEFAULT_SEED
 
@@ -149,6 +151,8 @@ def run(
     from sscard.scenario.reports import ReportFiles
     from sscard.scenario.reports.summary import print_list
 
+    if {"--seed", "--seeds"} <= {*given_names()}:
+        raise InputError(_("--seed and --seeds exclude each other"), remedy=_("choose one of them"))
     if accept and (personality or seeds):
         remedy = _("leave out --personality and --seeds")
         raise InputError(_("--accept writes what the cards of the files do"), remedy=remedy)
@@ -157,10 +161,11 @@ def run(
             _("--accept writes into files, and none is named"),
             remedy=_("name them: {example}", example="sscard run --accept scenarios"),
         )
+    select = partial(_select, paths, personality, expression, tags, last_failed=last_failed)
     known: list[Scenario] = []
     chosen: list[Scenario] = []
     with suppress(KeyboardInterrupt):  # then summary, reports and trace are those of a run without a scenario
-        known, chosen = _select(paths, personality, expression, tags, last_failed=last_failed)
+        known, chosen = select()
     if not known and (accept or only_list):
         tell(_("interrupted before the first scenario"))
         raise SystemExit(INTERRUPTED)
@@ -178,14 +183,16 @@ def run(
     earlier = Earlier(against) if against else None
     files = ReportFiles(writers)
     if accept:
-        known, chosen = _accept(
+        accept_observed(
             console,
             paths,
-            lambda: _select(paths, personality, expression, tags, last_failed=last_failed),
-            lambda scenarios: _results(
-                scenarios, seeds or (seed,), _link(transport, workers, scenarios, issuing, events=False)
+            lambda moved: _results(
+                selected := select()[1],
+                (seed + moved,),
+                _link(transport, workers, selected, issuing, events=False),
             ),
         )
+        known, chosen = select()
     running = _Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files)
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
@@ -226,37 +233,6 @@ def _results(
 
     with hsm_refusals(), opening as link:
         return list(each_result(scenarios, seeds, link))
-
-
-def _accept(
-    console: Console,
-    paths: Sequence[Path],
-    select: Callable[[], tuple[list[Scenario], list[Scenario]]],
-    run_all: Callable[[list[Scenario]], list[ScenarioResult]],
-) -> tuple[list[Scenario], list[Scenario]]:
-    """Write observed values into the files, print the changes; the scenarios as they are then."""
-    from difflib import unified_diff
-
-    from rich.text import Text
-
-    from sscard.files import read_text
-    from sscard.scenario.acceptance import Acceptance, masked
-    from sscard.scenario.library import find_files
-
-    acceptance = Acceptance()
-    try:
-        acceptance.accept(lambda: run_all(select()[1]), {file.source: file.path for file in find_files(paths)})
-    finally:
-        for path, before in acceptance.before.items():
-            old, new = masked(before).splitlines(), masked(read_text(path)).splitlines()
-            for line in unified_diff(old, new, str(path), str(path), lineterm=""):
-                console.print(Text(visible(line), style=_DIFF.get(line[:1], "")))
-        for left in acceptance.left:
-            console.print(Text(visible(f"{left.place}: {say(left.reason)}"), style="yellow"))
-    return select()
-
-
-_DIFF: Final = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def _listed(scenario: Scenario) -> dict[str, object]:

@@ -15,6 +15,8 @@ from typing import Any, Final, NoReturn
 
 import click
 
+from sscard.errors import PhrasedError
+
 ALWAYS: Final = (signal.SIGINT, signal.SIGTERM)
 HANG_UPS: Final = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name))
 """Windows has neither."""
@@ -32,22 +34,33 @@ def interruptible() -> Iterator[None]:
     """Let each of the signals end the program as Ctrl-C does: daemons are stopped, reports written.
 
     The first one counts: who closes a terminal sends several, and the others
-    must not interrupt the clean-up. For the main thread only.
+    must not interrupt the clean-up; a second Ctrl-C does. For the main thread only.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def interrupt(_number: int, _frame: Any) -> NoReturn:
-        for number in caught:
-            signal.signal(number, signal.SIG_IGN)
+    came: list[int] = []
+
+    def interrupt(number: int, _frame: Any) -> NoReturn:
+        came.append(number)
+        for other in caught.keys() - {signal.SIGINT}:
+            signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    caught = {number: signal.getsignal(number) for number in ends() if number != signal.SIGINT}
+    caught = {number: signal.getsignal(number) for number in ends()}
+    if caught[signal.SIGINT] is signal.SIG_IGN:
+        del caught[signal.SIGINT]
     for number in caught:
         signal.signal(number, interrupt)
     try:
         yield
+    except PhrasedError:
+        raise
+    except Exception:
+        if came:  # a library put the KeyboardInterrupt into an error of its own: pydantic, while it builds a model
+            raise KeyboardInterrupt from None
+        raise
     finally:
         for number, before in caught.items():
             signal.signal(number, before)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -40,7 +40,7 @@ _QUOTED: Final = re.compile(r"[:#\[\]{},&*!|>'\"%@`]|^\s|\s$|^$")
 
 
 class NotAccepted(NamedTuple):
-    """An expectation that stays as it is: its place and why."""
+    """An expectation that stays as it is, or that holds for one seed only: its place and why."""
 
     place: str
     reason: Sayable
@@ -75,13 +75,7 @@ class Acceptance:
 
     def _withdrawn(self, failed: list[ScenarioResult]) -> bool:
         """Whether files were put back, because a later use of a step observes another value than was written."""
-        found = {
-            (part.source, (*part.root, *where(result.failure.step, wrong)))
-            for result in failed
-            if result.failure and result.failure.number
-            for part in [result.scenario.parts[result.failure.number - 1].document]
-            for wrong in result.failure.mismatches
-        }
+        found = {key for result in failed for key, __ in _missed(result)}
         differing = found & self._written
         if not differing:
             return False
@@ -108,15 +102,33 @@ class Acceptance:
                 changed = True
         return changed
 
-    def _leave(self, result: ScenarioResult, results: list[ScenarioResult], files: dict[str, Path]) -> None:
-        """Note the expectations of a failed step that stay, each place once."""
+    def compare_seeds(self, results: Iterable[ScenarioResult]) -> None:
+        """Note what was written and is not met by these results, those of another seed."""
+        for result in results:
+            for key, wrong in _missed(result):
+                if key in self._written:
+                    self._note(
+                        result,
+                        wrong,
+                        Phrase(
+                            "{field}: holds for this seed only, in data write ?? for any byte and ... for any rest",
+                            field=wrong.field,
+                        ),
+                    )
+
+    def _note(self, result: ScenarioResult, wrong: Mismatch, reason: Sayable) -> None:
+        """Note an expectation that stays, or holds for one seed only; each place once."""
         assert result.failure is not None
         scenario, number = result.scenario, result.failure.number
+        place = f"{scenario.file(number)}:{scenario.place(number, wrong.field).line}"
+        if reason and place not in [left.place for left in self.left]:
+            self.left.append(NotAccepted(place, reason))
+
+    def _leave(self, result: ScenarioResult, results: list[ScenarioResult], files: dict[str, Path]) -> None:
+        """Note the expectations of a failed step that stay."""
+        assert result.failure is not None
         for wrong in result.failure.mismatches:
-            place = f"{scenario.file(number)}:{scenario.place(number, wrong.field).line}"
-            reason = self._reason(result, wrong, results, files)
-            if reason and place not in [left.place for left in self.left]:
-                self.left.append(NotAccepted(place, reason))
+            self._note(result, wrong, self._reason(result, wrong, results, files))
 
     def _reason(
         self, result: ScenarioResult, wrong: Mismatch, results: list[ScenarioResult], files: dict[str, Path]
@@ -148,6 +160,15 @@ class Acceptance:
                 "{field}: write {value} by hand, the step has an unusual form", field=wrong.field, value=value
             )
         return ""
+
+
+def _missed(result: ScenarioResult) -> Iterator[tuple[tuple[str, Path_], Mismatch]]:
+    """The expectations of the file that a result did not meet, each with its file and path there."""
+    failed = result.failure
+    if failed and failed.number:
+        part = result.scenario.parts[failed.number - 1].document
+        for wrong in failed.mismatches:
+            yield (part.source, (*part.root, *where(failed.step, wrong))), wrong
 
 
 def _number(result: ScenarioResult) -> int:

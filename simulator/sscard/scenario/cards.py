@@ -53,7 +53,7 @@ from sscard.scenario.issuing import Issuer
 from sscard.scenario.prior_state import PriorState, prior_cells
 from sscard.scenario.service_faults import FaultyHsm
 from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData, named_in, service_host
-from sscard.scenario.step import PinOrNone, Texts
+from sscard.scenario.step import Listed, PinOrNone
 from sscard.standard.encoding import decode_an
 from sscard.standard.generations import EF_HOLDER, NAME_EXTENSION
 from sscard.transport import Connection, FaultyConnection
@@ -111,7 +111,7 @@ class CardData(PriorState):
     first step.
     """
 
-    personality: Texts = (DEFAULT,)
+    personality: Annotated[tuple[str, ...], Field(min_length=1), Listed] = (DEFAULT,)
     image: str = ""
     place: str = ""
     choices: dict[str, str] = Field(default_factory=dict)

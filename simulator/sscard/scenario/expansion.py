@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from sscard.document import MOST_NESTED, Document, Model, read_document
-from sscard.errors import InputError, suggestion
+from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.fields import Path_, hidden, shown
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.expressions import NAME, NAME_FORM
@@ -47,6 +47,13 @@ class Group(Model):
 
     parameters: dict[str, Any] | list[str] = Field(default_factory=list)
     steps: list[Any]
+
+    @field_validator("parameters", mode="before")
+    @classmethod
+    def _are_names(cls, given: object) -> object:
+        if isinstance(given, dict) or (isinstance(given, list) and all(isinstance(name, str) for name in given)):
+            return given
+        raise InvalidValue(Phrase("a list of names expected, or names with defaults"), _GROUPS)
 
 
 class GroupAt(NamedTuple):
@@ -222,8 +229,7 @@ class _Replacing:
 def read_groups(document: Document, folder: Path) -> dict[str, GroupAt]:
     """The step groups of a scenario file: its own, and those of the files that it includes."""
     found: dict[str, GroupAt] = {}
-    content = document.content
-    included = content.get("include", [])
+    included = document.content.get("include", [])
     for place, name in enumerate(included if isinstance(included, list) else [included]):
         path = ("include", place) if isinstance(included, list) else ("include",)
         if not isinstance(name, str) or not name:
@@ -233,17 +239,14 @@ def read_groups(document: Document, folder: Path) -> dict[str, GroupAt]:
         except InputError as error:
             at = f"{document.source}:{document.place(path).line}"
             raise within(error, (Phrase("included at {place}", place=at),)) from None
-    groups = content.get("groups", {})
-    if not isinstance(groups, dict):
-        raise document.error(("groups",), Phrase("not step groups"), _GROUPS)
-    for name in groups:
+    for name, group in _groups_in(document).items():
         if name in found:
             raise document.error(
                 ("groups", name),
                 Phrase("group {name!r} is in an included file too", name=hidden(name)),
                 Phrase("rename it"),
             )
-        found[name] = _group(document.part(("groups", name)))
+        found[name] = group
     return found
 
 
@@ -252,7 +255,11 @@ def _groups_of_file(path: Path, source: str) -> dict[str, GroupAt]:
     document.source = source
     if not isinstance(document.content, dict) or document.content.keys() != {"groups"}:
         raise document.error((), Phrase("not a file of step groups"), _GROUPS)
-    groups = document.content["groups"]
+    return _groups_in(document)
+
+
+def _groups_in(document: Document) -> dict[str, GroupAt]:
+    groups = document.content.get("groups", {})
     if not isinstance(groups, dict):
         raise document.error(("groups",), Phrase("not step groups"), _GROUPS)
     return {name: _group(document.part(("groups", name))) for name in groups}
@@ -273,11 +280,8 @@ def check_names(document: Document, names: Collection[str], *path: str) -> None:
     """Check the names of variables, fields of a table or parameters, which stand at a path of the document."""
     for name in names:
         if not NAME.fullmatch(name):
-            raise document.error(
-                path if path else (name,),
-                Phrase("not a name: {name!r}", name=hidden(name)),
-                NAME_FORM,
-            )
+            problem = Phrase("not a name: {name!r}", name=hidden(name))
+            raise document.error(path or (name,), problem, NAME_FORM)
 
 
 def read_variables(document: Document) -> Variables:

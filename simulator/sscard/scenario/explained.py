@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from sscard.i18n.phrase import ROW, Phrase, Sayable
+from sscard.scenario.captures import REPORTED
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.step import Step, show_stage, show_state, show_sw, show_tries
 from sscard.standard.apdu import SW
@@ -20,9 +20,12 @@ def explained(scenario: Scenario) -> Iterator[Sayable]:
     if insertion(scenario):
         yield Phrase("First the card is inserted into the terminal.")
     for number, step in enumerate(scenario.steps, 1):
+        place = scenario.shown_place(number)
+        for use in scenario.parts[number - 1].used:
+            place = Phrase("{problem} ({place})", problem=place, place=Phrase("used at {place}", place=use))
         yield Phrase(
             "{place}: {title}. Expected: {expected}.",
-            place=scenario.shown_place(number),
+            place=place,
             title=step.title(),
             expected=Phrase.joined(ROW, list(expectations(step))),
         )
@@ -70,53 +73,3 @@ def expectations(step: Step) -> Iterator[Sayable]:
         yield Phrase("stage of the case: {stage}", stage=show_stage(step.stage))
     if step.within is not None:
         yield Phrase("within {limit} ms", limit=f"{step.within * 1000:g}")
-
-
-REPORTED: Final = {
-    "account": Phrase("account"),
-    "acts": Phrase("acts"),
-    "balance": Phrase("balance"),
-    "birth_date": Phrase("birth_date"),
-    "cases": Phrase("cases"),
-    "certain": Phrase("certain"),
-    "code": Phrase("code"),
-    "count": Phrase("count"),
-    "day": Phrase("day"),
-    "due": Phrase("due"),
-    "error": Phrase("error"),
-    "expires": Phrase("expires"),
-    "findings": Phrase("findings"),
-    "genuine": Phrase("genuine"),
-    "grounds": Phrase("grounds"),
-    "handling": Phrase("handling"),
-    "holder": Phrase("holder"),
-    "host": Phrase("host"),
-    "in_doubt": Phrase("in_doubt"),
-    "issued": Phrase("issued"),
-    "mac1": Phrase("mac1"),
-    "mac2": Phrase("mac2"),
-    "missing": Phrase("missing papers"),
-    "name": Phrase("name of the holder"),
-    "out": Phrase("out"),
-    "overdue": Phrase("overdue"),
-    "passed": Phrase("passed"),
-    "pool": Phrase("pool"),
-    "pool_total": Phrase("pool_total"),
-    "possible": Phrase("possible"),
-    "prompts": Phrase("prompts"),
-    "proof": Phrase("proof"),
-    "psam_code": Phrase("psam_code"),
-    "self_paid": Phrase("self_paid"),
-    "self_paid_total": Phrase("self_paid_total"),
-    "sex": Phrase("sex"),
-    "shown": Phrase("shown"),
-    "social_security_number": Phrase("social_security_number"),
-    "standing": Phrase("standing"),
-    "status": Phrase("status"),
-    "tac": Phrase("tac"),
-    "tries_left": Phrase("tries_left"),
-    "values": Phrase("values"),
-    "version": Phrase("version"),
-    "year": Phrase("year"),
-}
-"""What terminal, driver and service report, by the name of the field that states it."""

@@ -104,6 +104,10 @@ def choose_scenarios(paths: list[Path], personality: Personality | None, select:
 
 def narrow(found: list[Scenario], select: str = "", tags: str = "") -> list[Scenario]:
     """The scenarios that an expression of words (``-k``) and one of tags (``-m``) select; at least one that can run."""
+    if not found:
+        raise InputError(
+            Phrase("no scenarios in these files"), remedy=Phrase("a file of step groups alone belongs to include:")
+        )
     tagged = select_tags(found, tags) if tags else found
     chosen = selected(tagged, select) if select else tagged
     if not chosen:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from sscard.card import Personality
 from sscard.document import Document
 from sscard.errors import suggestion
-from sscard.fields import FieldError, shown
+from sscard.fields import FieldError, hidden, shown
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.issuer.personalise import layout_of
 from sscard.issuer.personalities import choice_value
@@ -80,7 +80,8 @@ def read_needs(document: Document) -> Needs:
     choices: dict[str, tuple[int | str, ...]] = {}
     others: dict[str, tuple[str, ...]] = {}
     for name, value in content.items():
-        texts = [str(each) for each in value] if isinstance(value, list) else [str(value)]
+        given = value if isinstance(value, list) else [value]
+        texts = [each if isinstance(each, str) else hidden(each) for each in given]
         if not texts:
             problem = Phrase("{need}: a value expected", need=shown(name))
             raise document.error((name,), problem, Phrase("write a value, or leave {name} out", name=shown(name)))

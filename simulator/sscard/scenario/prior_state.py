@@ -170,7 +170,7 @@ def _needs_certificates(path: Path_, layout: Layout) -> None:
         raise FieldError(
             path,
             Phrase("the card has no certificate application"),
-            Phrase("add choices: {{certificate_application: stub}}, on a card of generation 3.0"),
+            Phrase("add certificate_application: stub to choices:, on a card of generation 3.0"),
         )
 
 

@@ -53,7 +53,17 @@ class Products:
 
     def _found(self, section: Document, needs: Document, report: Report | None) -> Found:
         names = Names(preset(DEFAULT))
-        card = section.as_model(CardData, names, report).beside(self.folder)
+        try:
+            card = section.as_model(CardData, names, report).beside(self.folder)
+        except InputError:
+            if report is not None and isinstance(section.content, dict):
+                # What the card is does not depend on the fields that are wrong.
+                kind = {name: value for name, value in section.content.items() if name in _KIND}
+                try:
+                    self._found(section.with_content(kind), needs.with_content({}), None)
+                except InputError as error:
+                    report(error)
+            raise
 
         def product(base: Personality) -> Product:
             return self._product(section, needs, card, base, computes=names.used)
@@ -81,4 +91,6 @@ class Products:
         return Product(personality, names, card, needed)
 
 
+_KIND: Final = ("personality", "image", "place", "choices")
+"""The fields of a card that say which product it is."""
 _OTHER_CARD: Final = Phrase("change needs:, the personalities of the card, or --personality")

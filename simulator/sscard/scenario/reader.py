@@ -226,16 +226,17 @@ class _Reading:
             self._check_covers(document, written.covers)
         with self.caught():
             groups = read_groups(document, self.folder)
-        rows: list[Row | None] = [None]
+        rows: list[Row | None] = []
+        variables: Variables = {}
         with self.caught():
             variables = read_variables(document)
-            if "with" in document.content:
-                rows = [*table_rows(document.part(("with",)), self.folder, self.caught)]
+            has_table = "with" in document.content
+            rows = [*table_rows(document.part(("with",)), self.folder, self.caught)] if has_table else [None]
             for name in (*rows[0].fields,) if rows and rows[0] else ():
                 if name in variables:
                     problem = Phrase("{name!r} is a field of the table too", name=hidden(name))
                     raise document.error(("variables", name), problem, _RENAME)
-        head = Head(document, written, groups)
+        head = Head(document, written, groups, variables)
         for row in rows:
             self.row, self.wrong = row, 0
             try:
@@ -245,14 +246,14 @@ class _Reading:
                     raise within(error, (row.place,) if row else ()) from None
                 self._report(error, of_row=False)
         self.row = None
-        self._check_groups(groups)
+        self._check_groups(groups, *(() if rows else head.steps))
 
-    def _check_groups(self, groups: dict[str, GroupAt]) -> None:
-        """Report what is wrong in step groups, whatever their parameters are, also if no step uses them."""
+    def _check_groups(self, groups: dict[str, GroupAt], *others: Document) -> None:
+        """Report what is wrong in step groups, and other lists of steps, whatever their variables are."""
         expansion = Expansion(groups)
-        for group in groups.values() if self.report else ():
-            for number in range(len(group.steps.content)):
-                step = group.steps.part((number,))
+        for steps in (*(group.steps for group in groups.values()), *others) if self.report else ():
+            for number in range(len(steps.content)):
+                step = steps.part((number,))
                 with self.caught():
                     if isinstance(step.content, dict) and USE in step.content:
                         if not placeholders(step.content[USE]):
@@ -263,23 +264,27 @@ class _Reading:
 
     def _check_covers(self, document: Document, marks: tuple[str, ...]) -> None:
         for place, mark in enumerate(marks):
-            is_list = isinstance(document.content["covers"], list)
-            try:
-                check_mark(mark)
-            except InvalidValue as error:
-                raise document.error(("covers", place) if is_list else ("covers",), error.said, error.remedy) from None
+            path = ("covers", place) if isinstance(document.content["covers"], list) else ("covers",)
+            with self.caught():
+                try:
+                    check_mark(mark)
+                except InvalidValue as error:
+                    raise document.error(path, error.said, error.remedy) from None
 
     def _of_row(self, head: Head) -> Iterator[Scenario]:
         """The scenarios of a row: one per personality. What is wrong on the cards that the file names is an error."""
-        scope = Scope({})
+        scope: Scope | None = None
         found: Found | None = None
         with self.caught():
             scope = head.scope(self.row)
+        if scope is None:
+            self._check_groups(head.groups, *head.steps)
+            return
         with self.caught(of_row=head.differs(scope, "card", "needs")):
             section, needs = head.section("card", scope), head.section("needs", scope)
             found = self.products.of(section, needs, self._reporting(of_row=head.differs(scope, "card", "needs")))
         if head.written is None or found is None:
-            if isinstance(head.document.content.get("steps"), list):  # the steps too, on the default card
+            for __ in head.steps:  # they too, on the default card
                 self._steps(head, scope, Names(preset(DEFAULT)))
             return
         own: list[Scenario] = []
@@ -347,10 +352,10 @@ class _Reading:
         service, of_row = head.section("service", scope), head.differs(scope, "service")
         key = repr((service.content, section.content))
         if key not in self.services:
-            files = tuple(self.folder / name for name in head.files(section, service))
-            self.services[key] = BUILTIN_SERVICE, files
+            self.services[key] = BUILTIN_SERVICE, ()
             with self.caught(of_row=of_row):
                 read = service.as_model(ServiceData, report=self._reporting(of_row=of_row))
+                files = tuple(self.folder / name for name in head.files(section, service))
                 self.services[key] = read.loaded(self.folder, service, self.policy), files
         return self.services[key]
 

@@ -20,13 +20,13 @@ from pydantic.fields import FieldInfo
 from sscard.document import Model
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import EITHER, Phrase, Sayable
+from sscard.scenario.captures import Captures
 from sscard.scenario.cards import CardData
 from sscard.scenario.expressions import Number, number_names
 from sscard.scenario.faults import ALL_FAULTS, FaultData, Preset
 from sscard.scenario.prior_state import Application
 from sscard.scenario.service_host import ServiceData
 from sscard.scenario.step import (
-    Captures,
     Duration,
     Hex,
     KeyName,
@@ -124,8 +124,8 @@ def _kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> Sayable:
     if origin is Annotated:
         return _kind(arguments[0], (*arguments[1:], *metadata))
     if origin in (Union, UnionType):
-        kinds = [_kind(each, metadata) for each in arguments if each is not type(None)]
-        return Phrase.joined(EITHER, kinds)
+        kinds = dict.fromkeys(_kind(each, metadata) for each in arguments if each is not type(None))
+        return Phrase.joined(EITHER, [*kinds])
     known = next((NAMED[function] for function in map(_function, metadata) if function in NAMED), None)
     kind = known or _digits(metadata) or _plain(annotation, origin, arguments)
     limits = {name: getattr(each, name) for each in _flat(metadata) for name in (*LOW, *HIGH) if hasattr(each, name)}

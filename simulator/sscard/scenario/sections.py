@@ -10,7 +10,7 @@ from typing import Any, Final
 from sscard.document import Document
 from sscard.i18n.phrase import Sayable
 from sscard.issuer.lookup import is_path
-from sscard.scenario.expansion import GroupAt, Scope, placeholders, replaced, resolved
+from sscard.scenario.expansion import GroupAt, Scope, Variables, placeholders, replaced, resolved
 from sscard.scenario.tables import Row, in_languages
 
 
@@ -21,6 +21,7 @@ class Head:
     document: Document
     written: Any  # None if its fields are wrong
     groups: dict[str, GroupAt]
+    variables: Variables  # none if they are wrong
 
     @cached_property
     def label(self) -> Sayable:
@@ -29,6 +30,11 @@ class Head:
     @cached_property
     def proves(self) -> Sayable:
         return in_languages(self.document.part(("proves",)))
+
+    @cached_property
+    def steps(self) -> tuple[Document, ...]:
+        """The list of steps; empty if the file has none."""
+        return (self.document.part(("steps",)),) if isinstance(self.document.content.get("steps"), list) else ()
 
     def files(self, *sections: Document) -> Iterator[str]:
         """The names of the files that the scenario reads besides its own."""
@@ -42,7 +48,7 @@ class Head:
 
     @cached_property
     def _variables(self) -> dict[str, Document]:
-        return {name: self.document.part(("variables", name)) for name in self.document.content.get("variables", {})}
+        return {name: self.document.part(("variables", name)) for name in self.variables}
 
     @cached_property
     def _sections(self) -> dict[str, tuple[Document, set[str], bool]]:

@@ -14,8 +14,9 @@ from sscard.document import Model
 from sscard.errors import InvalidValue, suggestion
 from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.captures import SOURCE, Captures
 from sscard.scenario.context import Bench
-from sscard.scenario.expressions import EXAMPLE, NAME, NAME_FORM, Number, Tries, computed
+from sscard.scenario.expressions import EXAMPLE, Number, Tries, computed
 from sscard.service import Stage
 from sscard.standard.apdu import SW, named_status
 from sscard.standard.choices import CHOICES
@@ -33,7 +34,6 @@ BYTES = Phrase("write bytes as pairs of hex digits: 00 A4 02 00")
 NO_ANSWER = "none"
 _COUNTED: Final = re.compile(r"([0-9A-Fa-f]{3})\((.+)\)")
 _DURATION: Final = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*(ms|s)\s*")
-_SOURCE: Final = re.compile(r"([a-z_]+)(?:(?<=^data)\[(-?[0-9]{1,5})?(?:(:)(-?[0-9]{1,5})?)?\])?")
 ANY_BYTE, ANY_REST = "??", "..."
 
 
@@ -171,24 +171,12 @@ def _seconds(text: object) -> float:
     return float(found[1]) * (0.001 if found[2] == "ms" else 1)
 
 
-def _captures(given: object) -> object:
-    for name, source in given.items() if isinstance(given, dict) else ():
-        if not NAME.fullmatch(name):
-            raise InvalidValue(Phrase("not a name: {name!r}", name=hidden(name)), NAME_FORM)
-        if not isinstance(source, str) or not _SOURCE.fullmatch(source):
-            raise InvalidValue(
-                Phrase("nothing to capture: {source!r}", source=hidden(source)),
-                Phrase("write data, data[0:8], sw, tries, or the name of a value that the step reports"),
-            )
-    return given
-
-
-Texts = Annotated[tuple[str, ...], BeforeValidator(lambda value: value if isinstance(value, list) else [value])]
+Listed = BeforeValidator(lambda value: value if isinstance(value, list) else [value])
+"""A single value is a list of one."""
+Texts = Annotated[tuple[str, ...], Listed]
 """One text or a list of them."""
 Duration = Annotated[float, BeforeValidator(_seconds)]
 """Seconds, written as ``200 ms`` or ``1.5 s``."""
-Captures = Annotated[dict[str, str], BeforeValidator(_captures)]
-"""Names of captured values, and the part of the outcome that each has."""
 Hex = Annotated[bytes, BeforeValidator(_bytes)]
 Pattern = Annotated[str, AfterValidator(_pattern)]
 Pin = Annotated[str, AfterValidator(_given_pin)]
@@ -254,7 +242,7 @@ class Outcome:
 
     def captured(self, source: str, tries: int) -> str | None:
         """A value as text to use in later steps: bytes in hex digits; ``None`` if the outcome has none."""
-        found = _SOURCE.fullmatch(source)
+        found = SOURCE.fullmatch(source)
         assert found is not None
         name, first, colon, last = found.groups()
         if name == "data":

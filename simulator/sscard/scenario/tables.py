@@ -15,6 +15,7 @@ from sscard.fields import Path_, hidden, shown
 from sscard.files import read_text
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.scenario.expansion import Variables, check_names
+from sscard.scenario.expressions import NAME, NAME_FORM
 from sscard.scenario.json_table import read_json
 
 ROW: Final = "row"
@@ -45,7 +46,7 @@ def table_rows(document: Document, folder: Path, caught: Callable[[], AbstractCo
         path = folder / document.content
         if path.suffix not in _READERS:
             raise document.error((), Phrase("no table"), _TABLE_FILE)
-        table = _READERS[path.suffix](path, caught)
+        table = _READERS[path.suffix](path)
         table.source = str(Path(document.source).parent / document.content)
     if not isinstance(table.content, list) or not table.content:
         raise table.error((), Phrase("no rows"), Phrase("write a list of rows, each with the same fields"))
@@ -64,6 +65,8 @@ def table_rows(document: Document, folder: Path, caught: Callable[[], AbstractCo
 
 def _row(part: Document, number: str, first: Variables | None) -> Row:
     fields = part.content
+    if isinstance(fields, InputError):
+        raise fields
     if not isinstance(fields, dict) or not fields:
         raise part.error((), Phrase("a row has fields"), Phrase("write it as {form}", form="{pin: 123456, sw: 63C5}"))
     values = {name: value for name, value in fields.items() if name != ROW}
@@ -97,11 +100,11 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _csv(path: Path, caught: Callable[[], AbstractContextManager[None]]) -> Document:
-    """A CSV file, its first line the names of the fields, as a document."""
+def _csv(path: Path) -> Document:
+    """A CSV file, its first line the names of the fields, as a document; a wrong row is its error."""
     reader = csv.reader(StringIO(read_text(path).removeprefix("\ufeff")), strict=True)
     names: list[str] = []
-    rows: list[dict[str, str]] = []
+    rows: list[dict[str, str] | InputError] = []
     places: dict[Path_, Place] = {(): Place(1, 1)}
 
     def wrong(problem: Sayable, remedy: Sayable) -> InputError:
@@ -114,23 +117,25 @@ def _csv(path: Path, caught: Callable[[], AbstractContextManager[None]]) -> Docu
                 for name in names:
                     if names.count(name) > 1:
                         raise wrong(Phrase("column {name} is given twice", name=shown(name)), _RENAME)
+                    if not NAME.fullmatch(name):
+                        other = any(sign in name for sign in _OTHER_SEPARATORS)
+                        remedy = Phrase("separate the cells with commas") if other else NAME_FORM
+                        raise wrong(Phrase("not a name: {name!r}", name=hidden(name)), remedy)
                 continue
             if not cells:
                 continue
-            with caught():
-                if len(cells) != len(names):
-                    problem = Phrase("{found} values, {count} expected", found=len(cells), count=len(names))
-                    raise wrong(problem, Phrase("put a value with a comma in double quotes"))
-                places[(len(rows),)] = Place(reader.line_num, 1)
+            places[(len(rows),)] = Place(reader.line_num, 1)
+            if len(cells) == len(names):
                 rows.append(dict(zip(names, cells, strict=True)))
+                continue
+            problem = Phrase("{found} values, {count} expected", found=len(cells), count=len(names))
+            rows.append(wrong(problem, Phrase("put a value with a comma in double quotes")))
     except csv.Error:
         raise wrong(Phrase("not a CSV file"), _TABLE_FILE) from None
     return Document(rows, places, str(path))
 
 
-_READERS: Final[dict[str, Callable[[Path, Callable[[], AbstractContextManager[None]]], Document]]] = {
-    ".csv": _csv,
-    ".json": lambda path, _caught: read_json(path),
-}
+_READERS: Final[dict[str, Callable[[Path], Document]]] = {".csv": _csv, ".json": read_json}
+_OTHER_SEPARATORS: Final = ";\t|"
 _RENAME: Final = Phrase("rename one of them")
 _TABLE_FILE: Final = Phrase("write a list of rows, or the path of a .csv file with a line of names or a .json file")

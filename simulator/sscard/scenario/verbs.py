@@ -73,7 +73,7 @@ def beside(part: Part, folder: Path) -> Part:
     content = _beside(document.content, folder)
     if content == document.content:
         return part
-    return replace(part, document=Document(content, document.places, document.source, document.root))
+    return replace(part, document=document.with_content(content))
 
 
 def _beside(content: Any, folder: Path) -> Any:

@@ -72,8 +72,8 @@ class Document(Word):
     RESIDENT_ID = "resident-id", "居民身份证", "resident ID card"
     HOUSEHOLD_REGISTER = "household-register", "居民户口簿"
     RESIDENCE_PERMIT = "residence-permit", "港澳台居民居住证"
-    MAINLAND_TRAVEL_PERMIT = "mainland-travel-permit", "港澳居民来往内地通行证"
-    TAIWAN_TRAVEL_PERMIT = "taiwan-travel-permit", "台湾居民来往大陆通行证"
+    MAINLAND_TRAVEL_PERMIT = "mainland-travel-permit", "港澳居民来往内地通行证", "Mainland travel permit"
+    TAIWAN_TRAVEL_PERMIT = "taiwan-travel-permit", "台湾居民来往大陆通行证", "Taiwan travel permit"
     PERMANENT_RESIDENCE_ID = "permanent-residence-id", "外国人永久居留身份证", "foreigner's permanent residence ID card"
     PASSPORT = "passport", "护照"
 

@@ -34,6 +34,14 @@ PERSONALITY, BESIDE_NAME = 8, 28
 """Columns of a row: those of the personality, and all but those of the name."""
 LABEL_WIDTH = 10
 TEXT_WIDTH = 120
+LONGEST: Final = 1000
+"""Characters of a line in the terminal; of a longer one both ends. JSON report, HTML page and trace are whole."""
+
+
+def shortened(text: str) -> str:
+    """A line for the terminal, without the middle of a long one."""
+    half = LONGEST // 2
+    return text if len(text) <= LONGEST else f"{text[:half]} … {text[-half:]}"
 
 
 def step_name(scenario: Scenario, step: StepResult) -> str:
@@ -192,18 +200,22 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
     for mistake in step.mismatches:
         place = scenario.place(step.number, mistake.field)
         table.add_row(
-            _("at"), Text(f"{visible(scenario.file(step.number))}:{place.line}  {say(step.step.title())}", style="bold")
+            _("at"),
+            Text(
+                f"{visible(scenario.file(step.number))}:{place.line}  {shortened(say(step.step.title()))}", style="bold"
+            ),
         )
         table.add_row(
-            Text(visible(mistake.field)), Text(_("expected  {expected}", expected=mistake.expected), style="green")
+            Text(visible(mistake.field)),
+            Text(shortened(_("expected  {expected}", expected=mistake.expected)), style="green"),
         )
-        table.add_row("", Text(_("got       {actual}", actual=mistake.actual), style="red"))
+        table.add_row("", Text(shortened(_("got       {actual}", actual=mistake.actual)), style="red"))
         if remedy := remedy_text(scenario, step, mistake):
-            table.add_row("", Text(remedy, style="dim"))
+            table.add_row("", Text(shortened(remedy), style="dim"))
     table.add_row(_("proves"), Text(visible(say(scenario.proves))))
     if step.step.note:
         table.add_row(_("note"), Text(visible(step.step.note)))
     for event in step.events:
         for line in str(event).split("\n"):
-            table.add_row("", Text(visible(line), style="dim"))
+            table.add_row("", Text(shortened(visible(line)), style="dim"))
     return Padding(table, (0, 0, 1, 2))

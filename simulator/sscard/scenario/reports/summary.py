@@ -14,6 +14,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.scenario.comparison import Compared, Comparison
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
+from sscard.scenario.reports.console import shortened
 from sscard.scenario.runner import ScenarioResult
 
 SHOWN: Final = 10
@@ -65,9 +66,9 @@ def print_failures(console: Console, results: Sequence[ScenarioResult]) -> None:
         if len(group.results) < 2:
             continue
         head = _("{count} scenarios failed alike: {step}", count=len(group.results), step=group.step)
-        console.print(Text(f"\n{head}".rstrip(": "), style="bold red"))
+        console.print(Text(f"\n{shortened(head)}".rstrip(": "), style="bold red"))
         for missed in group.missed:
-            console.print(Text(f"  {missed}", style="red"))
+            console.print(Text(f"  {shortened(missed)}", style="red"))
         places = [f"{visible(file)}:{line}" for file, line in map(failure_place, group.results)]
         rows = [
             f"{place}  {visible(say(result.scenario.label))}  {visible(result.scenario.personality.name)}"

@@ -103,7 +103,7 @@ class Cut(Model):
         if sweeps and not (self.steps and self.after):
             raise InvalidValue(
                 Phrase("point: every needs the operation and what may be the case after a cut"),
-                Phrase("write steps: and after: {{old: […], new: […]}}"),
+                Phrase("write steps: and after: {form}", form="{old: […], new: […]}"),
             )
         if sweeps and self.moment:
             raise InvalidValue(

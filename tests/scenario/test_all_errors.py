@@ -1,0 +1,75 @@
+"""A check reports each error of a file, and no error that only follows from another one."""
+
+from __future__ import annotations
+
+import pytest
+
+from kit.broken import HEAD
+from sscard.errors import InputError
+from sscard.i18n.language import say
+from sscard.scenario.reader import read_scenario
+
+CARD = f"{HEAD}card: {{pin: 12, %s}}\nsteps:\n  - insert:\n"
+TABLE = f"{HEAD}with: %s\nsteps:\n  - verify_pin: ${{w}}\n  - reset:\n    trys: 1\n"
+CAPTURE = f"{HEAD}steps:\n  - get_challenge: 8\n    state: challenge\n    capture: {{a: '%s'}}\n"
+PIN_ERROR = (3, "pin: a PIN has 4 to 16 digits, got 2")
+STEP_ERROR = (7, "unknown field 'trys'")
+
+ERRORS = {
+    "each wrong mark": (
+        f"{HEAD}covers: [seed 99.1, OC-1, OC-999]\nsteps:\n  - insert:\n",
+        [(3, "covers: 'seed 99.1' is not known"), (3, "covers: 'OC-999' is not known")],
+    ),
+    "the personality beside a PIN": (CARD % "personality: v4", [PIN_ERROR, (3, "no personality 'v4'")]),
+    "a choice beside a PIN": (CARD % "choices: {pin_trys: 3}", [PIN_ERROR, (3, "unknown field 'pin_trys'")]),
+    "no choice beside a PIN": (CARD % "choices: {pin_tries: 3}", [PIN_ERROR]),
+    "a need beside a PIN": (
+        f"{HEAD}card: {{pin: 12, interface: contactless}}\nneeds: {{interface: contactless}}\nsteps:\n  - insert:\n",
+        [PIN_ERROR],
+    ),
+    "no personality of no kind": (
+        f"{HEAD}card: {{personality: []}}\nsteps:\n  - insert:\n",
+        [(3, "personality: List should have at least 1 item, not 0")],
+    ),
+    "a table that is missing": (TABLE % "w.csv", [(0, "cannot be read: No such file or directory"), STEP_ERROR]),
+    "a table without rows": (TABLE % "[]", [(3, "no rows"), STEP_ERROR]),
+    "a table with wrong rows only": (TABLE % "[w]", [(3, "a row has fields"), STEP_ERROR]),
+    "a CSV file with wrong rows only": (TABLE % "wrong.csv", [(2, "2 values, 1 expected"), STEP_ERROR]),
+    "variables that are a list": (
+        f"{HEAD}variables: [w]\nsteps:\n  - verify_pin: ${{w}}\n  - reset:\n    trys: 1\n",
+        [(3, "not variables"), STEP_ERROR],
+    ),
+    "variables in a circle": (
+        f"{HEAD}variables: {{w: '${{w}}'}}\nsteps:\n  - verify_pin: ${{w}}\n  - reset:\n    trys: 1\n",
+        [(3, "variable 'w' refers to itself, or through too many others"), STEP_ERROR],
+    ),
+    "a capture of no value": (CAPTURE % "balanse", [(6, "capture: nothing to capture: 'balanse'")]),
+    "a capture of no byte": (CAPTURE % "data[4:4]", [(6, "capture: data[4:4] has no byte")]),
+    "a capture before the data": (CAPTURE % "data[:0]", [(6, "capture: data[:0] has no byte")]),
+    "a capture from the end on": (CAPTURE % "data[-2:-4]", [(6, "capture: data[-2:-4] has no byte")]),
+    "captures of bytes": (CAPTURE % "data[-4:]', b: 'data[2:-2]', c: 'data[:4]', d: 'data[0]', e: 'mac2", []),
+    "a number for parameters": (
+        f"{HEAD}groups: {{a: {{parameters: 3, steps: [{{insert: }}]}}}}\nsteps:\n  - insert:\n",
+        [(3, "parameters: a list of names expected, or names with defaults")],
+    ),
+    "fields in the list of parameters": (
+        f"{HEAD}groups: {{a: {{parameters: [{{x: 1}}], steps: [{{insert: }}]}}}}\nsteps:\n  - insert:\n",
+        [(3, "parameters: a list of names expected, or names with defaults")],
+    ),
+    "a list for a group": (
+        f"{HEAD}groups: {{a: {{steps: [{{insert: }}]}}}}\nsteps:\n  - use: [a]\n",
+        [(5, "no group '[…]'")],
+    ),
+    "fields for a need": (f"{HEAD}needs: {{keys: {{a: 1}}}}\nsteps:\n  - insert:\n", [(3, "keys: '{…}' is not known")]),
+    "a list for a word": (f"{HEAD}steps:\n  - insert:\n    state: [[off]]\n", [(5, "state: unknown word '[…]'")]),
+}
+"""Text, and the line and the problem of each error."""
+
+
+@pytest.mark.parametrize(("text", "errors"), ERRORS.values(), ids=ERRORS)
+def test_a_check_reports_each_error_and_none_that_follows(write, tmp_path, text, errors):
+    (tmp_path / "wrong.csv").write_text("w\n1,2\n", encoding="utf-8")
+    found: list[InputError] = []
+    read_scenario(write(text), report=found.append)
+    assert sorted((error.line, say(error.problem)) for error in found) == sorted(errors)
+    assert all(error.remedy for error in found)
