@@ -12,12 +12,13 @@
 ``persons``     defects of the service: documents and papers of persons, proofs of identity
 ``operation``   defects of the service: the operation on the card, the end of a case
 ``item``        defects of the service: statements of the item that are not applied
+``rules``       defects made from the tables of rules, one for each row
 ``witnesses``   a direct check for each defect that it changes something
 
 ``make defects`` prints which scenarios notice which defect.
 """
 
-from defects import acceptance, chip, driver, files, item, keys, medical, operation, persons, pins, terminal
+from defects import acceptance, chip, driver, files, item, keys, medical, operation, persons, pins, rules, terminal
 from defects.catalogue import Defect
 
 __all__ = ["DEFECTS", "Defect"]
@@ -34,5 +35,6 @@ DEFECTS: tuple[Defect, ...] = (
     *persons.DEFECTS,
     *operation.DEFECTS,
     *item.DEFECTS,
+    *rules.DEFECTS,
 )
 """The catalogue, in the order of the parts of the chain."""

@@ -54,11 +54,6 @@ def _with_channel(patch: Patch, channel: Channel, **changes: Any) -> None:
     patch.row(CHANNEL_RULES, channel, replace(CHANNEL_RULES[channel], **changes))
 
 
-@catalogue.add("item.yaml, acceptance: the identity document is valid on the day of the application", "expired-id")
-def expired_id_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._valid_id, _no_ground)
-
-
 @catalogue.add("open-choices.md §3.3: an unblock is offered only where the policy says so", "unblock-not-offered")
 def unblock_is_offered_everywhere(patch: Patch) -> None:
     def reason(rules: Rules, case: Case) -> Ground | None:
@@ -133,21 +128,6 @@ def hand_over_is_impossible(patch: Patch) -> None:
         _with_channel(patch, channel, hands_over_to=frozenset())
 
 
-@catalogue.add("item.yaml, conditions: a proxy may not apply", "proxy")
-def proxy_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._presence, _no_ground)
-
-
-@catalogue.add("item.yaml, conditions: the card was issued in the province", "another-province")
-def card_of_another_province_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._card, _no_ground)
-
-
-@catalogue.add("item.yaml, acceptance: identity document and card are of the same person", "another-persons")
-def card_of_another_person_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._same_person, _no_ground)
-
-
 @catalogue.add("item.yaml: a refusal states every ground", "all-grounds")
 def refusal_states_the_first_ground_only(patch: Patch) -> None:
     def begin(refusal: Refusal, grounds: tuple[Ground, ...], *contacts: Any) -> None:
@@ -182,16 +162,6 @@ def due_date_is_one_day_late(patch: Patch) -> None:
         return replace(due, day=due.day + timedelta(days=1))
 
     patch.function(original, due_after)
-
-
-@catalogue.add("open-choices.md §3.2: a minor may not apply, by default", "minor")
-def minor_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._age, _no_ground)
-
-
-@catalogue.add("item.yaml, conditions: who lives elsewhere may not apply", "not-in-province or foreigner")
-def applicant_from_elsewhere_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._person, _no_ground)
 
 
 @catalogue.add("the pipeline: an application with a known key opens no second case", "case-key")

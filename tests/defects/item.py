@@ -21,7 +21,6 @@ from sscard.service import (
     ResultNotice,
     Rule,
     aftercare,
-    conditions,
 )
 from sscard.service.item import load_item
 from sscard.service.notices import Acceptance
@@ -48,17 +47,6 @@ def _read_fact(patch: Patch, act: Act, change: Callable[[dict[str, Any]], dict[s
         original(case, replace(event, facts=change(event.facts)) if event.act is act else event)
 
     original = patch.attribute(Case, "add", add)
-
-
-@catalogue.add("item.yaml, online steps: a case is handled online only if each step is offered", "depth.yaml")
-def online_steps_are_not_checked(patch: Patch) -> None:
-    original = conditions._online_step
-    checks = tuple(check for check in conditions.CHECKS if check is not original)
-    grounds_against = conditions.grounds_against
-    patch.function(
-        grounds_against,
-        lambda rules, case, chosen=checks: grounds_against(rules, case, chosen),
-    )
 
 
 @catalogue.add("item.yaml, online steps: acceptance is online only if it is offered", "depth-to-the-window")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
+from unittest import mock
 
 from defects.catalogue import Catalogue, Patch
 from sscard.hsm import HsmError
@@ -18,10 +19,12 @@ from sscard.service import (
     Operation,
     PinService,
     Stage,
+    cardrefusals,
     pipeline,
 )
 from sscard.service.aftercare import INITIAL_PIN_USES
 from sscard.standard.apdu import SW
+from sscard.standard.encoding import encode_given_pin
 from sscard.terminal import CardSession, flows
 from sscard.terminal.card import OpenedCard
 from sscard.terminal.errors import ApduError
@@ -172,12 +175,12 @@ def initial_pin_for_queries_pays(patch: Patch) -> None:
     "open-choices.md §3.1: where the initial PIN must be changed, it is no new PIN in the service", "new-pin-refused"
 )
 def service_sets_the_initial_pin_where_it_is_forbidden(patch: Patch) -> None:
-    patch.attribute(pipeline, "refusal_of", lambda *_: None)
+    patch.attribute(cardrefusals, "refusal_of", lambda *_: None)
 
 
 @catalogue.add("a change to the leaked PIN itself is refused by the service (OC-19 is the card's)", "new-pin-refused")
 def leaked_pin_is_set_again(patch: Patch) -> None:
-    patch.attribute(pipeline, "equal", lambda *_: False)
+    patch.attribute(cardrefusals, "equal", lambda *_: False)
 
 
 def _without(patch: Patch, dropped: Callable[[str], bool]) -> None:
@@ -207,7 +210,7 @@ def id_number_that_cannot_be_read_permits_every_pin(patch: Patch) -> None:
         found: Phrase | None = original(place, session, new_pin)
         return None if found and "cannot be read" in found.text else found
 
-    original = patch.attribute(pipeline, "refusal_of", refusal_of)
+    original = patch.attribute(cardrefusals, "refusal_of", refusal_of)
 
 
 @catalogue.add("the saga of the case: an unblock that the card did is not repeated [OC-42]", "killed-unblock-command")
@@ -216,6 +219,32 @@ def unblock_in_doubt_is_repeated(patch: Patch) -> None:
         yield from flows.unblock_pin(card)
 
     patch.function(pipeline.finish_unblock, finish_unblock)
+
+
+@catalogue.add(
+    "the saga of the case: the last reset that a card permits is tried, not reported as refused", "killed-last"
+)
+def last_reset_in_doubt_is_not_tried(patch: Patch) -> None:
+    def finish_reset(card: OpenedCard, new: str) -> Flow[None]:
+        yield from flows.reset_pin(card, encode_given_pin(new))
+
+    patch.function(pipeline.finish_reset, finish_reset)
+
+
+@catalogue.add("the pipeline: a card that is presented later is checked as one that was read", "presented")
+def presented_card_is_not_checked(patch: Patch) -> None:
+    def present(*given: Any) -> Any:
+        with mock.patch.object(pipeline, "CARD_CHECKS", ()):
+            return original(*given)
+
+    original = patch.attribute(PinService, "present", present)
+
+
+@catalogue.add(
+    "the PIN rules: without an answer of the card, no PIN is permitted", "card-gone-query or card-gone-rules"
+)
+def card_without_an_answer_permits_every_pin(patch: Patch) -> None:
+    patch.attribute(cardrefusals, "NO_ID_NUMBER", None)
 
 
 class _Locked:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from defects.acceptance import _no_ground, _replace_check, _with_channel
+from defects.acceptance import _replace_check, _with_channel
 from defects.catalogue import Catalogue, Patch
 from sscard.service import Case, Channel, Paper, PinService, conditions, ids, pipeline
 from sscard.service.conditions import Rules
@@ -75,11 +75,6 @@ def _without(patch: Patch, *papers: Paper) -> None:
     patch.function(original, missing_papers)
 
 
-@catalogue.add("item.yaml, acceptance: the identity document of the person who acts is genuine too", "false-agent")
-def false_id_of_a_proxy_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._genuine_agent, _no_ground)
-
-
 @catalogue.add("item.yaml, acceptance: identity document and card have one name", "other-name")
 def another_name_is_accepted(patch: Patch) -> None:
     old = conditions._same_person
@@ -92,11 +87,6 @@ def another_name_is_accepted(patch: Patch) -> None:
             case.person = name
 
     _replace_check(patch, old, check)
-
-
-@catalogue.add("open-choices.md §3.7: a PIN that is not on the chip is referred to its own place", "another-pin")
-def another_pin_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._which_pin, _no_ground)
 
 
 @catalogue.add("open-choices.md §3.2: where the policy says so, the card is enough", "province")
@@ -119,11 +109,6 @@ def card_as_identity_document_is_anybodys(patch: Patch) -> None:
 def card_of_a_child_is_the_identity_document(patch: Patch) -> None:
     original = pipeline.person_of
     patch.function(original, lambda *given: replace(original(*given), child=False))
-
-
-@catalogue.add("open-choices.md §3.6: a failed proof of identity is a ground of refusal", "proof-of-identity")
-def failed_proof_of_identity_is_accepted(patch: Patch) -> None:
-    _replace_check(patch, conditions._identity, _no_ground)
 
 
 @catalogue.add("open-choices.md §3.6: the case waits for a proof that is unavailable", "proof-unavailable")

@@ -38,6 +38,7 @@ FIGURES = {
     "faults": 17,
     "grounds": 11,
     "hand_overs": 3,
+    "situations": 19,
     "driver_functions": 30,
     "seed_clauses": 73,
     "standard_items": 52,
@@ -182,6 +183,22 @@ def test_a_case_covers_its_applicant_once_it_is_operated_and_a_refusal_its_groun
     assert covered(of(refused), "grounds") == {("reason",)}
 
 
+def test_situations_are_those_of_the_case_and_of_its_trial(of: Callable[..., Coverage]) -> None:
+    accepted = "  - apply: {reason: forgotten}\n"
+    place = "service: {place: {initial_pin_use: must change, initial_pin: '975310'}}\n"
+    refused = accepted + "  - operate: {new: 975310}\n    stage: accepted\n    state: ready\n"
+    assert covered(of(refused, place), "situations") == {("refused PIN", "initial")}
+    lost = "  - standing: lost\n  - apply: {reason: forgotten}\n    stage: refused\n    grounds: [genuine-papers]\n"
+    assert covered(of(lost), "situations") == {("standing", "lost")}
+    operated = accepted + "  - operate: {new: 246810}\n    state: PUK\n"
+    assert covered(of(operated), "situations") == set()
+    assert covered(of(operated, "card: {city_code: 410100}"), "situations") == {("city", "another of the province")}
+    assert covered(of("  - pharmacy: 123456\n    state: verified\n"), "situations") == {("pharmacy", "success")}
+    initial = "  - pharmacy: 975310\n    passed: no\n    state: ready\n"
+    own = place + "card: {pin: 975310}\n"
+    assert covered(of(initial, own), "situations") == {("pharmacy", "refusal")}
+
+
 def test_the_transport_is_that_of_the_run(of: Callable[..., Coverage]) -> None:
     found = of("  - verify_pin: 123456\n    state: verified", "card: {interface: contactless}", "pcsc")
     assert covered(found, "transports") == {("v3-sm4", "contactless", "pcsc")}
@@ -235,6 +252,13 @@ def test_the_unreachable_pairs_are_those_of_the_tests_of_the_card() -> None:
 def test_the_figures_of_the_built_in_suite(suite: list[ScenarioResult]) -> None:
     found = {measured.dimension.name: measured.covered for measured in coverage_of(suite, "local").measured()}
     assert found == FIGURES, f"write into FIGURES of {Path(__file__).name}: {json.dumps(found, indent=4)}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["grounds", "hand_overs", "situations"])
+def test_the_built_in_suite_has_a_scenario_for_each(suite: list[ScenarioResult], name: str) -> None:
+    """Each ground of refusal, hand-over, standing, refused PIN and trial, a resume of each operation, another city."""
+    assert part(coverage_of(suite, "local"), name).having("missing") == []
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,18 @@ def test_a_journal_that_was_changed_fails_the_reading_of_the_case(run, monkeypat
     assert "the journal was tampered with: lane 0" in say(failure.mismatches[0].actual)
 
 
+def test_an_archived_case_that_was_changed_fails_the_reading(run, monkeypatch) -> None:
+    steps = "- apply: {}\n  stage: refused\n  grounds: [reason]\n- clock: 2026-04-01\n- apply: {reason: leaked}\n"
+    steps += "- archive: 2026-04-01\n  moved: 1\n- case:\n"
+    head = "service: {journal: sqlite, clock: 2026-03-02}"
+    assert run(steps, head).failure is None
+    assert run(steps.replace("moved: 1", "moved: 2"), head).failure.mismatches[0].actual == "1"
+    monkeypatch.setattr("sscard.scenario.service_host.ServiceHost._opened_archives", lambda _: nullcontext([]))
+    assert "the journal has other events" in str(run(steps, head).failure.mismatches[0].actual)
+    failure = run("- archive: 2026-04-01", "service: {clock: 2026-03-02}").failure
+    assert "a journal in memory has no archive" in str(failure.mismatches[0].actual)
+
+
 def test_policy_and_place_may_be_files_beside_the_scenario(tmp_path: Path) -> None:
     (tmp_path / "strict.policy").write_text("based_on: page\nminors: accept\n", encoding="utf-8")
     (tmp_path / "city.place").write_text(
@@ -102,6 +115,27 @@ def test_policy_and_place_may_be_files_beside_the_scenario(tmp_path: Path) -> No
     assert run_scenario(scenario).failure is None
 
 
+def test_a_place_policy_may_be_stated_by_its_fields(run) -> None:
+    place = "{place: {pin_tries: 4, initial_pin: birth date, initial_pin_use: must change, forbidden_pins: ['246810']}}"
+    holder = "{name: 李小明, id_number: '410402199003050014'}"
+    steps = """\
+- tries_left: 4
+- apply: {reason: forgotten}
+  state: "off"
+- operate: {new: 246810}
+  stage: accepted
+  says: 本地禁用此密码
+  state: RKSSSE
+- operate: {new: 900305}
+  stage: accepted
+  says: 不允许以初始密码作为新密码
+- operate: {new: 135790}
+  state: [PUK, RKSSSE]
+"""
+    head = f"service: {place}\ncard: {place[:-1]}, pin: 864209, holder: {holder}}}\n"
+    assert run(steps, head).failure is None
+
+
 @pytest.mark.parametrize(
     ("head", "problem", "line"),
     [
@@ -116,6 +150,11 @@ def test_policy_and_place_may_be_files_beside_the_scenario(tmp_path: Path) -> No
         ("service:\n  policy: nowhere.yaml", "nowhere.yaml: cannot be read", 4),
         ("service:\n  place: nowhere.place", "nowhere.place: cannot be read", 4),
         ("service:\n  place: sub/own", "sub/own: cannot be read", 4),
+        ("service:\n  place: [tries-3]", "not a place policy", 4),
+        ("service:\n  place:\n    pin_tries: 16", "pin_tries: Input should be less than or equal to 15", 5),
+        ("service:\n  place:\n    forbidden_pins:\n      - 123456\n      - 12", "forbidden_pins, entry 2", 7),
+        ("card:\n  place:\n    pin_trys: 3", "unknown field 'pin_trys'", 5),
+        ("card:\n  place: [tries-3]", "not a place policy", 4),
     ],
 )
 def test_what_is_no_service_is_refused_with_its_line(read, head, problem, line):

@@ -25,9 +25,9 @@ from sscard.issuer import (
     Card,
     CardReference,
     Holder,
+    Place,
     builtin_keys,
     find_personality,
-    find_place,
     make_holder,
     make_order,
     personalise,
@@ -52,7 +52,7 @@ from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.prior_state import PriorState, prior_cells
 from sscard.scenario.service_faults import FaultyHsm
-from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData, named_in, service_host
+from sscard.scenario.service_host import BUILTIN_SERVICE, PlaceGiven, ServiceData, named_in, place_in, service_host
 from sscard.scenario.step import Listed, PinOrNone
 from sscard.standard.encoding import decode_an
 from sscard.standard.generations import EF_HOLDER, NAME_EXTENSION
@@ -106,14 +106,14 @@ class CardData(PriorState):
     """The card at the beginning of a scenario; the scenario runs once for each personality.
 
     ``image`` is the path of a card image instead, from ``sscard image export``, issued with the keys of the HSM;
-    ``place`` a place policy by name or path, which sets the PIN retry limit, the limit of unblocks and the initial
-    PIN. ``choices`` are values of open choices by name. ``issued`` is the day of issue, by default 400 days before the
-    first step.
+    ``place`` a place policy by name or path, or its fields, which sets the PIN retry limit, the limit of unblocks and
+    the initial PIN. ``choices`` are values of open choices by name. ``issued`` is the day of issue, by default 400
+    days before the first step.
     """
 
     personality: Annotated[tuple[str, ...], Field(min_length=1), Listed] = (DEFAULT,)
     image: str = ""
-    place: str = ""
+    place: PlaceGiven | None = None
     choices: dict[str, str] = Field(default_factory=dict)
     pin: Annotated[PinOrNone, Field(repr=False)] = INITIAL_PIN
     interface: Literal["contact", "contactless"] = "contact"
@@ -131,10 +131,13 @@ class CardData(PriorState):
             )
         return self
 
-    def beside(self, folder: Path) -> CardData:
-        """The same, with the paths of image and place policy from the scenario's folder."""
-        paths = {name: str(folder / path) for name in ("image", "place") if is_path(path := getattr(self, name))}
-        return self.model_copy(update=paths)
+    def loaded(self, folder: Path, section: Document) -> CardData:
+        """The same, with the place policy read and the path of the image, from the scenario's folder.
+
+        ``section`` is the part of the scenario file that names them, for the place of an error.
+        """
+        image = str(folder / self.image) if is_path(self.image) else self.image
+        return self.model_copy(update={"image": image, "place": place_in(section, self.place, folder)})
 
 
 OF_AN_ORDER: Final = ("personality", "place", "choices", "pin", "holder", "city_code", "issued")
@@ -161,8 +164,8 @@ def product_of(section: Document, wanted: CardData, base: Personality, read: Rea
             own = Phrase("the card of the image is {name}", name=personality.name)
             raise section.error(("image",), own, Phrase("leave the personality out"))
         return personality
-    if wanted.place:
-        base = named_in(section, "place", partial(find_place, wanted.place)).over(base)
+    if isinstance(wanted.place, Place):
+        base = wanted.place.over(base)
     return vary(base, section.part(("choices",))) if wanted.choices else base
 
 
@@ -241,8 +244,8 @@ def bench_of(
 
 def _pin_of(wanted: CardData, holder: Holder) -> str:
     """The PIN of a new card: the one given, else the initial one of its place."""
-    if wanted.place and "pin" not in wanted.model_fields_set:
-        return find_place(wanted.place).initial_pin_of(holder)
+    if isinstance(wanted.place, Place) and "pin" not in wanted.model_fields_set:
+        return wanted.place.initial_pin_of(holder)
     return wanted.pin
 
 

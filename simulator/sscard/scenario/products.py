@@ -54,7 +54,7 @@ class Products:
     def _found(self, section: Document, needs: Document, report: Report | None) -> Found:
         names = Names(preset(DEFAULT))
         try:
-            card = section.as_model(CardData, names, report).beside(self.folder)
+            card = section.as_model(CardData, names, report).loaded(self.folder, section)
         except InputError:
             if report is not None and isinstance(section.content, dict):
                 # What the card is does not depend on the fields that are wrong.
@@ -83,7 +83,7 @@ class Products:
         personality = product_of(section, card, base, self.image)
         names = Names(personality)
         if computes:
-            card = section.as_model(CardData, names).beside(self.folder)
+            card = section.as_model(CardData, names).loaded(self.folder, section)
         check_state(section, card, personality, self.image)
         needed = read_needs(needs)
         if unmet := needed.unmet(personality, card.interface):

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator
 
+from sscard.issuer.places import FIELDS as PLACE_FIELDS
 from sscard.scenario.cards import CardData
 from sscard.scenario.faults import ALL_FAULTS
 from sscard.scenario.needs import INTERFACES, MEMORY_FAULTS
@@ -40,7 +41,7 @@ def scenario_schema() -> Schema:
         "name": both,
         "proves": both,
         "tags": _one_or_more({"type": "string"}),
-        "card": _model(CardData),
+        "card": _with(_model(CardData), place=_PLACE),
         "service": _service(),
         "needs": _needs(),
         "variables": {"type": "object"},
@@ -119,9 +120,12 @@ _KNOWN: Final = ((State, "state"), (KeyName, "key"), (Steps, "repeated"))
 
 def _service() -> Schema:
     """Without the fields of policy and item, of which a scenario states some and the built-in ones have the others."""
-    schema = _model(ServiceData)
-    schema["properties"] |= {"policy": {"type": ["object", "string"]}, "item": {"type": "object"}}
-    return schema
+    return _with(_model(ServiceData), policy={"type": ["object", "string"]}, item={"type": "object"}, place=_PLACE)
+
+
+def _with(schema: Schema, **fields: Schema) -> Schema:
+    """The schema of an object with other schemas of some fields."""
+    return schema | {"properties": schema["properties"] | fields}
 
 
 def _needs() -> Schema:
@@ -152,6 +156,7 @@ def _any_of(schemas: list[Schema]) -> Schema:
     return schemas[0] if len(schemas) == 1 else {"anyOf": schemas}
 
 
+_PLACE: Final = {"anyOf": [{"type": "string"}, _object(dict.fromkeys(PLACE_FIELDS, _one_or_more(SCALAR)), [])]}
 _USE: Final = _object(
     {"use": {"type": "string"}, "with": {"type": "object"}, "note": {"type": "string"}},
     ["use"],

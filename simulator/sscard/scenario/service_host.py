@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
 from sscard.document import Document, Model, parse_document
-from sscard.errors import InputError, InvalidValue, suggestion
-from sscard.fields import hidden
+from sscard.errors import InputError, InvalidValue
+from sscard.fields import FieldError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Place
 from sscard.issuer.holderbase import ListedCards, MemoryHolderBase
 from sscard.issuer.lookup import find_place, is_path
-from sscard.issuer.places import places
+from sscard.issuer.places import place_of
 from sscard.scenario.service_faults import FaultyHolderBase, FaultyJournal, FaultyProver
 from sscard.service import Case, Item, MemoryJournal, PinService, Policy
 from sscard.service.item import builtin_item_text, load_item
@@ -28,7 +28,8 @@ from sscard.service.policy import changed_fields, load_policy, policies, preset_
 from sscard.service.workdays import CHINA
 
 if TYPE_CHECKING:
-    from sscard.service.journal.database import SqlJournal
+    from sscard.service.journal.archive import Moved
+    from sscard.service.journal.database import JournalReader, SqlJournal
 
 T = TypeVar("T")
 JOURNAL_KEY: Final = bytes(range(32))
@@ -80,10 +81,18 @@ def _of_an_item(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _place(name: str) -> str:
-    if not is_path(name) and name not in places():
-        raise InvalidValue(Phrase("no place policy {name!r}", name=hidden(name)), suggestion(name, places()))
-    return name
+def _of_a_place(value: Any, _handler: object) -> Any:
+    """A name, a path or fields, which are not checked yet: the place of an error is known to the reader of the file."""
+    if not isinstance(value, str | dict | Place):
+        raise InvalidValue(
+            Phrase("not a place policy"),
+            Phrase("write a name, the path of a place policy file, or fields of the place policy"),
+        )
+    return value
+
+
+PlaceGiven = Annotated[Place | dict[str, Any] | str, WrapValidator(_of_a_place)]
+"""A place policy as a scenario states it, and as ``place_in`` has read it."""
 
 
 class ServiceData(Model):
@@ -93,30 +102,27 @@ class ServiceData(Model):
     policy file, or fields that replace those of the built-in policy, or of the
     one that ``based_on`` names; ``item`` has fields that replace those of the
     built-in item, under its sections and labels. ``place`` is the name or file
-    of a place policy. ``holder_base`` lists cards that are not in use, before
-    those of the policy. ``clock`` is the time in China at the beginning, which
-    only the verb ``clock`` changes. ``journal`` is in memory, or an SQLite file
-    that is removed afterwards.
+    of a place policy, or its fields, each with its default. ``holder_base``
+    lists cards that are not in use, before those of the policy. ``clock`` is
+    the time in China at the beginning, which only the verb ``clock`` changes.
+    ``journal`` is in memory, or an SQLite file that is removed afterwards.
     """
 
     policy: Annotated[Policy | str, WrapValidator(_over_builtin)] | None = None
     item: Annotated[dict[str, Any], AfterValidator(_of_an_item)] = Field(default_factory=dict)
-    place: Annotated[str, AfterValidator(_place)] | None = None
+    place: PlaceGiven | None = None
     holder_base: tuple[ListedCards, ...] = ()
     clock: Annotated[datetime, BeforeValidator(read_time)] | None = None
     journal: Literal["memory", "sqlite"] = "memory"
 
     def loaded(self, folder: Path, section: Document, read_policy: Callable[[Path], Policy]) -> ServiceData:
-        """The data with the policy file read and the place file found, whose paths are relative to ``folder``.
+        """The data with policy and place policy read; the paths of files are relative to ``folder``.
 
         ``section`` is the part of the scenario file that names them, for the place of an error.
         """
-        changes: dict[str, Any] = {}
+        changes: dict[str, Any] = {"place": place_in(section, self.place, folder)}
         if isinstance(self.policy, str):
             changes["policy"] = named_in(section, "policy", partial(read_policy, folder / self.policy))
-        if self.place is not None and is_path(self.place):
-            changes["place"] = str(folder / self.place)
-            named_in(section, "place", partial(find_place, changes["place"]))
         return self.model_copy(update=changes)
 
 
@@ -130,6 +136,22 @@ def named_in(section: Document, field: str, find: Callable[[], T]) -> T:
         raise section.error((field,), error.said, error.remedy) from None
 
 
+def place_in(section: Document, given: PlaceGiven | None, folder: Path) -> Place | None:
+    """The place policy that the field ``place`` of a section states; ``InputError`` with the place of the field.
+
+    The path of a file is relative to ``folder``.
+    """
+    if isinstance(given, str):
+        name = str(folder / given) if is_path(given) else given
+        return named_in(section, "place", partial(find_place, name)) if given else None
+    if given is None or isinstance(given, Place):
+        return given
+    try:
+        return place_of({"name": ""} | given)
+    except FieldError as error:
+        raise section.error(("place", *error.path), error.problem, error.remedy) from None
+
+
 BUILTIN_SERVICE: Final = ServiceData()
 """The service of a scenario that does not state one."""
 
@@ -139,13 +161,14 @@ class ServiceHost:
 
     def __init__(self, data: ServiceData, now: datetime, folder: Path | None) -> None:
         self.now = now
-        self.place = find_place(data.place) if data.place else Place(name="")
+        self.place = data.place if isinstance(data.place, Place) else Place(name="")
         self._item = _item_with(data.item) if data.item else load_item()
         self._policy = data.policy if isinstance(data.policy, Policy) else load_policy()
         self.holder_base = FaultyHolderBase(MemoryHolderBase((*data.holder_base, *self._policy.cards)))
         self.prover: FaultyProver = FaultyProver()
         self._file = folder / "journal.db" if folder else None
         self._sql: SqlJournal | None = None
+        self._archives: list[Path] = []
         self.journal = FaultyJournal(self._opened())
         self.service = self._service()
 
@@ -155,15 +178,37 @@ class ServiceHost:
         return self._file is not None
 
     def load(self, number: str) -> Case | None:
-        """The case of a number as a new process finds it."""
+        """The case of a number as a new process finds it, in the journal or else in an archive."""
         known = self.journal.cases.get(number)
-        if self._sql:
-            return self._sql.case(number)
-        return Case(number, known.events) if known else None
+        if self._sql is None:
+            return Case(number, known.events) if known else None
+        with self._opened_archives() as archives:
+            found = (journal.case(number) for journal in (self._sql, *archives))
+            return next((case for case in found if case), None)
 
     def findings(self) -> tuple[Sayable, ...]:
-        """What a verification of the journal finds; a journal in memory has nothing to verify."""
-        return tuple(found.said for found in self._sql.verify().findings) if self._sql else ()
+        """What a verification of the journal and its archives finds; a journal in memory has nothing to verify."""
+        if self._sql is None:
+            return ()
+        with self._opened_archives() as archives:
+            return tuple(found.said for found in self._sql.verify(archives=archives).findings)
+
+    def archive(self, before: datetime) -> Moved:
+        """Move the cases that were closed before a time from the journal, which is a file, to another archive."""
+        assert self._sql is not None
+        assert self._file is not None
+        file = self._file.with_name(f"archive-{len(self._archives) + 1}.db")
+        moved = self._sql.archive(before, file)
+        self._archives += [file] if moved.events else []
+        return moved
+
+    @contextmanager
+    def _opened_archives(self) -> Iterator[list[JournalReader]]:
+        """The archives so far, the oldest first."""
+        from sscard.service.journal.database import JournalReader
+
+        with ExitStack() as ends:
+            yield [ends.enter_context(closing(JournalReader(str(file), JOURNAL_KEY))) for file in self._archives]
 
     def restart(self) -> Case | None:
         """A new process with the same journal; the case that was written to last, as it finds it.

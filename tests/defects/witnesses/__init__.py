@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from defects.witnesses import acceptance, chip, driver, files, item, keys, medical, operation, persons, pins, terminal
+from defects.witnesses import (
+    acceptance,
+    chip,
+    driver,
+    files,
+    item,
+    keys,
+    medical,
+    operation,
+    persons,
+    pins,
+    rules,
+    terminal,
+)
 from defects.witnesses.witness import Witness
 
 WITNESSES: Mapping[str, Witness] = {
@@ -22,4 +35,5 @@ WITNESSES: Mapping[str, Witness] = {
     **persons.WITNESSES,
     **operation.WITNESSES,
     **item.WITNESSES,
+    **rules.WITNESSES,
 }

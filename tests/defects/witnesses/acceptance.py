@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -87,7 +86,6 @@ def _one_key() -> bool:
 
 WITNESSES: Mapping[str, Witness] = {
     "unblock-is-offered-everywhere": lambda: _answer(reason=Reason.LOCKED_KNOWN),
-    "expired-id-is-accepted": lambda: _answer(id_expires=date(2020, 1, 1)),
     **{f"{standing}-in-the-holder-base-is-accepted": partial(_listed, standing) for standing in OUT_OF_USE},
     "no-answer-of-the-holder-base-is-taken-for-in-use": lambda: _answer(holder_base=_Down()),
     "expired-card-is-accepted": lambda: _answer(expires="20200101"),
@@ -100,14 +98,9 @@ WITNESSES: Mapping[str, Witness] = {
     ),
     "no-pre-review-online": lambda: _answer(channel=Channel.ONLINE),
     "hand-over-is-impossible": _hand_over,
-    "proxy-is-accepted": lambda: _answer(presence=Presence.PROXY),
-    "card-of-another-province-is-accepted": lambda: _answer(city="510100"),
-    "card-of-another-person-is-accepted": lambda: _answer(id_number="410403199001010023"),
     "refusal-states-the-first-ground-only": lambda: _answer(lives_in_province=False, presence=Presence.PROXY),
     "supplement-notice-names-the-first-paper-only": lambda: _answer(papers=frozenset()),
     "second-supplement-notice": _second_notice,
     "due-date-is-one-day-late": _answer,
-    "minor-is-accepted": lambda: _answer(id_number="410402201503150003"),
-    "applicant-from-elsewhere-is-accepted": lambda: _answer(lives_in_province=False),
     "key-of-an-application-is-ignored": _one_key,
 }

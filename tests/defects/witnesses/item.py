@@ -51,7 +51,6 @@ NO_STEP = _item(online_depth="互联网收件")
 LATE = _item(legal_limit="5 个工作日")
 
 WITNESSES: Mapping[str, Witness] = {
-    "online-steps-are-not-checked": lambda: _answer(NO_STEP, Channel.ONLINE),
     "acceptance-stays-online": lambda: _answer(NO_STEP, Channel.ONLINE, Channel.WINDOW),
     "result-is-sent-online-anyway": lambda: _result(NO_STEP, Channel.ONLINE, Channel.WINDOW),
     "result-of-a-handed-over-case-is-not-sent-online": lambda: _result(load_item(), Channel.ONLINE, Channel.WINDOW),

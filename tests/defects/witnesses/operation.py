@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,18 +13,21 @@ from kit.counter import foreign_keys
 from sscard.chip.memory import Moment
 from sscard.hsm import HsmError, SoftHsm
 from sscard.i18n.phrase import Phrase
-from sscard.issuer import Place, builtin_keys, find_place
+from sscard.issuer import Place, builtin_keys, find_place, preset
 from sscard.issuer.holderbase import ListedCards, MemoryHolderBase
 from sscard.issuer.standing import Standing
 from sscard.service import (
     Act,
     Case,
+    Channel,
     PinService,
     Reason,
     load_policy,
+    pipeline,
 )
 from sscard.service.aftercare import try_at_pharmacy
 from sscard.terminal import CardSession
+from sscard.terminal.errors import ApduError
 from sscard.transport.faults import FaultyConnection, Removal
 
 NEW, WRONG = "80264153", "999999"
@@ -194,6 +198,33 @@ def _tries_of_a_single_unblock() -> object:
     return at.citizen.chip.memory.writes - before
 
 
+def _last_reset_in_doubt() -> object:
+    """The only reset that the card permits was done; it is repeated, because its answer was lost."""
+    session = make_citizen(replace(preset("v3-sm4"), unlock_limit=1)).session
+    session.reset_pin(NEW)
+    try:
+        session.run(pipeline.finish_reset(session.card, NEW))
+    except ApduError as error:
+        return error.sw
+    return "done"
+
+
+def _presented() -> object:
+    """A card of another person, presented in a case that was accepted without one."""
+    citizen, other = make_citizen(), make_citizen(id_number="410403199001010023")
+    service = PinService(Ticking())
+    application = replace(citizen.application(Reason.LEAKED, Channel.ONLINE), card=None, handling=Channel.WINDOW)
+    case = service.intake(application)
+    service.accept(case)
+    return type(service.present(case, other.basic)).__name__
+
+
+def _without_answer() -> str:
+    at = _Counter(Reason.FORGOTTEN, place=find_place("forbidden-pins"))
+    at.reader.arm(Removal(Moment.BEFORE), ins=0x82)
+    return f"{at.operate()} {at.case.events[-1].text}"
+
+
 def _unblock_without_a_block() -> str:
     at = _unblock_of(locked=False)
     return type(at.service.operate(at.case, at.session)).__name__
@@ -221,6 +252,9 @@ WITNESSES: Mapping[str, Witness] = {
     "id-number-that-cannot-be-read-permits-every-pin": lambda: _new_pin(
         "forbidden-pins", NEW, hsm=SoftHsm(foreign_keys("RKSSSE"))
     ),
+    "last-reset-in-doubt-is-not-tried": _last_reset_in_doubt,
+    "presented-card-is-not-checked": _presented,
+    "card-without-an-answer-permits-every-pin": _without_answer,
     "unblock-in-doubt-is-repeated": _tries_of_a_single_unblock,
     "pin-that-is-not-blocked-is-unblocked": _unblock_without_a_block,
 }

@@ -10,8 +10,8 @@ from defects.witnesses.acceptance import _answer
 from defects.witnesses.witness import Witness
 from kit.citizens import Ticking, make_citizen
 from sscard.service import Application, Channel, Paper, PinService, Policy, ProofResult, Reason, load_policy
-from sscard.service.identity import Agent, Applicant
-from sscard.service.words import ApplicantKind, Document, Presence, Proof, WhichPin
+from sscard.service.identity import Applicant
+from sscard.service.words import ApplicantKind, Document, Presence, Proof
 
 CHILD, YOUTH, FALSE = "410402201503150003", "410402200903150016", "410402198503150008"
 BOTH = frozenset({Paper.ID_CARD, Paper.SOCIAL_SECURITY_CARD})
@@ -54,11 +54,7 @@ WITNESSES: Mapping[str, Witness] = {
     "papers-of-a-proxy-are-not-asked-for": lambda: _answer(
         presence=Presence.PROXY, papers=BOTH, policy=_policy(proxy="accept")
     ),
-    "false-id-of-a-proxy-is-accepted": lambda: _answer(
-        presence=Presence.PROXY, agent=Agent(name="王五", id_number=FALSE), policy=_policy(proxy="accept")
-    ),
     "another-name-is-accepted": lambda: _answer(name="李四"),
-    "another-pin-is-accepted": lambda: _answers(ProofResult.PASSED, which_pin=WhichPin.BANK),
     "card-is-never-the-identity-document": lambda: _answer(
         papers=frozenset({Paper.SOCIAL_SECURITY_CARD}), policy=_policy(card_as_id=True)
     ),
@@ -70,7 +66,6 @@ WITNESSES: Mapping[str, Witness] = {
         papers=frozenset({Paper.SOCIAL_SECURITY_CARD}),
         policy=_policy(card_as_id=True, minors="accept"),
     ),
-    "failed-proof-of-identity-is-accepted": lambda: _answers(ProofResult.FAILED),
     "unavailable-proof-of-identity-is-taken-for-passed": lambda: _answers(None),
     "later-proof-of-identity-is-ignored": lambda: _answers(ProofResult.UNAVAILABLE, ProofResult.PASSED),
     "household-register-is-read-at-the-self-service-terminal": lambda: _answer(

@@ -27,6 +27,7 @@ from sscard.scenario.coverage.facts import (
     READ_REFUSED,
     REFUSAL,
     SEED_CLAUSES,
+    SITUATIONS,
     STANDARD_ITEMS,
     SUCCESS,
     TRANSPORTS,
@@ -39,6 +40,7 @@ from sscard.scenario.coverage.facts import (
 )
 from sscard.scenario.coverage.items import BY_PSAM_ONLY, DRIVER_TITLES, ITEMS
 from sscard.scenario.coverage.seed import CLAUSES
+from sscard.scenario.coverage.situations import situations
 from sscard.scenario.faults import ALL_FAULTS
 from sscard.scenario.needs import INTERFACES
 from sscard.service import Channel, Rule
@@ -185,6 +187,7 @@ def dimensions() -> tuple[Dimension, ...]:
                 if to in CHANNEL_RULES[channel].hands_over_to
             ),
         ),
+        _dimension(SITUATIONS, Phrase("situations of the service"), ("situation", "value"), situations()),
         _dimension(
             DRIVER_FUNCTIONS,
             Phrase("driver functions by PSAM and HSM"),

@@ -17,11 +17,11 @@ from sscard.scenario.coverage.facts import (
     SUCCESS,
     Fact,
 )
+from sscard.scenario.coverage.situations import OPERATED, situations_of
 from sscard.scenario.faults import FaultStep
 from sscard.scenario.step import Outcome
 from sscard.service import Rule, Stage
 
-OPERATED: Final = (Stage.OPERATED, Stage.COMPLETED)
 HANDED_OVER: Final = (Stage.ACCEPTED, *OPERATED)
 
 
@@ -37,6 +37,7 @@ def facts_of_step(bench: Bench, outcome: Outcome) -> Iterator[Fact]:
         yield Fact(APPLICANTS, (case.channel.value, case.operation.value, case.person.kind.value))
     if case is not None and case.handling is not case.channel and case.stage in HANDED_OVER:
         yield Fact(HAND_OVERS, (case.channel.value, case.handling.value))
+    yield from situations_of(bench, outcome)
     for function, code in bench.station.called if "station" in vars(bench) else ():
         name, _hsm, step = function.partition("_HSM_")
         if code or not FUNCTIONS[function].has_next_step:

@@ -10,6 +10,7 @@ from typing import Final
 from sscard.scenario.step import Step
 from sscard.scenario.steps import (
     account,
+    archive,
     card,
     clock,
     disclosure,
@@ -95,6 +96,7 @@ REPEATABLE: Final[tuple[type[Step], ...]] = (
     service.Abandon,
     service.Pharmacy,
     service.ReadCase,
+    archive.MoveToArchive,
     item.Consult,
     item.ReadItem,
     clock.PassTime,

@@ -283,21 +283,23 @@ class Pharmacy(ServiceStep):
 
 
 class ReadCase(ServiceStep):
-    """Read the case from the journal, which is verified, and compare it with the one in memory."""
+    """Read the case, and those that are closed, from the journal and its archives, and verify these.
+
+    Each case is compared with the one in memory.
+    """
 
     verb: ClassVar[str] = "case"
     case: Nothing = ""
 
     def serve(self, bench: Bench) -> Outcome:
         case = _case(bench)
-        stored = bench.host.load(case.number)
-        if stored is None or stored.events != case.events:
-            raise NotPossible(Phrase("the journal has other events of case {number}", number=case.number))
+        closed = (other for other in bench.host.journal.cases.values() if not other.open)
+        stored = [_stored(bench, known) for known in (*closed, case)]
         findings = bench.host.findings()
         if findings:
             raise NotPossible(Phrase("the journal was tampered with: {finding}", finding=findings[0]))
         with speaking(CHINESE):
-            return Outcome(notice=told_of(bench.service, stored), reported=facts_of(bench, 0))
+            return Outcome(notice=told_of(bench.service, stored[-1]), reported=facts_of(bench, 0))
 
 
 class SetStanding(ServiceStep):
@@ -353,6 +355,14 @@ def _case(bench: Bench) -> Case:
     if bench.case is None:
         raise NotPossible(Phrase("there is no case: add a step `apply:` before this one"))
     return bench.case
+
+
+def _stored(bench: Bench, known: Case) -> Case:
+    """A case as the journal or an archive has it."""
+    stored = bench.host.load(known.number)
+    if stored is None or stored.events != known.events:
+        raise NotPossible(Phrase("the journal has other events of case {number}", number=known.number))
+    return stored
 
 
 def _operated(bench: Bench, pins: NewPin) -> Case:
