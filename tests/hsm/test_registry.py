@@ -177,7 +177,7 @@ def test_a_service_needs_its_token() -> None:
     with pytest.raises(HsmUnavailable, match="needs a token") as missing, open_hsm("http://127.0.0.1:8440"):
         pass
     assert str(missing.value) == (
-        f"the HSM at http://127.0.0.1:8440 needs a token, and no token file is given\n  {RIGHT_TOKEN}"
+        f"the service at http://127.0.0.1:8440 needs a token, and no token file is given\n  {RIGHT_TOKEN}"
     )
 
 
@@ -372,10 +372,13 @@ def test_an_hsm_that_cannot_be_asked_ends_with_3_and_the_command_that_helps(
     """Nothing reaches the card, and no case is opened."""
     gone = f"http://127.0.0.1:{closed_port}"
     code, _, err = on_cards(command, card, "--hsm", gone, "--hsm-token", token)
-    assert (code, err) == (3, f"sscard: the HSM at {gone} cannot be reached: Connection refused\n  sscard hsm serve\n")
+    assert (code, err) == (
+        3,
+        f"sscard: the service at {gone} cannot be reached: Connection refused\n  sscard hsm serve\n",
+    )
     token.write_text("another")
     code, _, err = on_cards(command, card, "--hsm", server.url, "--hsm-token", token)
-    assert (code, err) == (3, f"sscard: the HSM at {server.url} does not accept the token\n  {RIGHT_TOKEN}\n")
+    assert (code, err) == (3, f"sscard: the service at {server.url} does not accept the token\n  {RIGHT_TOKEN}\n")
     assert on_cards.is_untouched(card)
     if command == CASE:
         assert "there is no journal" in on_cards("case list --journal {journal} --json", card)[2]
@@ -389,7 +392,7 @@ def test_the_token_of_this_user_is_the_default(
     code, _, err = on_cards(command, "v3-sm4", "--hsm", server.url)
     assert (code, err) == (
         3,
-        f"sscard: the HSM at {server.url} needs a token, and no token file is given\n  {RIGHT_TOKEN}\n",
+        f"sscard: the service at {server.url} needs a token, and no token file is given\n  {RIGHT_TOKEN}\n",
     )
     assert on_cards.is_untouched("v3-sm4")
     file = default_token_file()

@@ -185,6 +185,39 @@ def test_a_standing_of_a_newer_version_gives_no_answer(file: Path) -> None:
         base.standing(CARD)
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE listed SET standing = 'borrowed' WHERE id = 2",
+        "UPDATE listed SET standing = CAST(x'6cff' AS TEXT) WHERE id = 2",
+        "UPDATE listed SET standing = x'6cff' WHERE id = 2",
+        "UPDATE listed SET first = CAST(x'41ff303030313030' AS TEXT), last = first WHERE id = 2",
+        "UPDATE listed SET first = '卡号', last = '卡号' WHERE id = 2",
+        "UPDATE listed SET last = x'42' WHERE id = 2",
+    ],
+)
+def test_a_row_that_is_not_an_entry_is_named(sscard: CommandLine, file: Path, statement: str) -> None:
+    base = SqliteHolderBase(file, create=True)
+    base.put(ListedCards(first=OTHER, standing=Standing.LOST), ListedCards(first=CARD, standing=Standing.LOST))
+    with closing(sqlite3.connect(file)) as other:
+        other.execute(statement)
+        other.commit()
+    code, out, err = sscard("holder-base", "list", file)
+    assert (code, out, "row 2 of the table listed is not an entry" in err) == (2, "", True), err
+    assert base.standing(OTHER) is Standing.LOST
+    if "standing" in statement:
+        with pytest.raises(HolderBaseUnavailable, match="unknown standing"):
+            base.standing(CARD)
+
+
+@pytest.mark.parametrize("content", [b"no database" * 1000, b"SQLite format 3\0" + bytes(5000), b""])
+def test_a_file_that_is_replaced_after_it_was_opened_gives_no_answer(file: Path, content: bytes) -> None:
+    base = SqliteHolderBase(file, create=True)
+    file.write_bytes(content)
+    with pytest.raises(HolderBaseUnavailable, match="holder base"):
+        base.standing(CARD)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills a process")
 def test_a_killed_writer_leaves_all_of_its_entries_or_none(file: Path) -> None:
     """The transaction is larger than the cache, so that part of it is in the file when its writer is killed."""

@@ -224,8 +224,10 @@ class Asked:
 
     @property
     def document(self) -> Document:
-        """The one stated; else of those with a number of this form, the one for the kind of applicant."""
+        """The one stated; else of those with a number of this form, the one for the kind of applicant and the age."""
         accepted = [form for form in self.id.forms if form in self.rules.documents[self.kind]]
+        if self.child and REGISTER in accepted:
+            return self.id.stated or REGISTER
         return self.id.stated or [*accepted, *self.id.forms][0]
 
     @property
@@ -240,7 +242,9 @@ class Asked:
 
     @property
     def child(self) -> bool:
-        return self.id.age is not None and self.id.age < self.rules.register_age
+        """Whether a household register is for this kind of applicant at this age."""
+        young = self.id.age is not None and self.id.age < self.rules.register_age
+        return young and REGISTER in self.rules.documents[self.kind]
 
     @property
     def shows_id(self) -> bool:
@@ -340,7 +344,8 @@ TABLE: tuple[tuple[str, str, Callable[[Asked], bool]], ...] = (
     ("社保卡可读", "genuine-papers", lambda a: a.shows_card and not a.readable and not a.elsewhere),
     *((f"社保卡{state.chinese}", "genuine-papers", lambda a, state=state: a.card_read and a.standing == state)
       for state in Standing if state != "in-use"),
-    ("社保卡有效", "genuine-papers", lambda a: a.card_read and a.card.expires == "20260301"),
+    ("社保卡有效", "genuine-papers", lambda a: a.card_read and a.card.expires == "20260301"
+     and a.standing != "expired"),
     ("人卡一致", "same-person", lambda a: a.card_read and a.identified and a.card.holder == "another"),
     ("姓名一致", "same-person", lambda a: a.card_read and a.identified and a.card.holder != "another"
      and a.name == "李四"),

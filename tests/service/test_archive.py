@@ -29,7 +29,7 @@ from sscard.errors import InputError
 from sscard.service import Case, CaseArchived, Event, JournalUnavailable, Paper, PinService, Reason, Stage
 from sscard.service.journal import database, engine
 from sscard.service.journal.archive import Moved
-from sscard.service.journal.database import JournalReader, SqlJournal
+from sscard.service.journal.database import ArchiveReader, JournalReader, SqlJournal
 from sscard.service.journal.verification import Checkpoint, Verification
 
 DAY = timedelta(days=1)
@@ -87,12 +87,12 @@ class Office:
 
 def verified(journal: JournalReader, *files: Path, since: Checkpoint | None = None) -> Verification:
     with ExitStack() as opened:
-        readers = [opened.enter_context(closing(JournalReader(str(file), JOURNAL_KEY))) for file in files]
+        readers = [opened.enter_context(closing(ArchiveReader(str(file), JOURNAL_KEY))) for file in files]
         return journal.verify(since, readers)
 
 
 def cases_in(file: Path) -> dict[str, Case]:
-    with closing(JournalReader(str(file), JOURNAL_KEY)) as reader:
+    with closing(ArchiveReader(str(file), JOURNAL_KEY)) as reader:
         return {case.number: case for case in reader.cases() if not case.open}
 
 
@@ -118,7 +118,9 @@ def test_closed_cases_move_and_all_parts_verify(office: Office, tmp_path: Path) 
     first, second = tmp_path / "1.db", tmp_path / "2.db"
     moved = office.archive(first, 5 * DAY)
     assert moved.cases == len(cases_in(first)) > 3
-    assert moved.kept > 0
+    old = [case for case in office.cases.values() if case.events[0].time < office.now - 5 * DAY]
+    assert moved.kept == sum(case.open for case in old) > 0
+    assert moved.later == len(old) - moved.cases - moved.kept > 0
     office.work(40)
     office.archive(second, 5 * DAY)
     assert is_complete(office, first, second)
@@ -177,7 +179,8 @@ def test_the_last_event_of_a_lane_stays_so_that_the_next_can_follow(journal: Sql
     office.work(30)
     while office.waiting:
         office.work(1, longest=1)
-    office.archive(tmp_path / "1.db", -DAY)
+    moved = office.archive(tmp_path / "1.db", -DAY)
+    assert (moved.kept, moved.later) == (sum(case.open for case in office.cases.values()), 1)
     assert journal.verify().events > 0
     office.work(10)
     assert verified(journal, tmp_path / "1.db").findings == ()
@@ -213,6 +216,21 @@ def test_a_key_of_an_archived_case_opens_no_second_case(office: Office, tmp_path
     assert verified(office.journal, tmp_path / "1.db").findings == ()
 
 
+def test_two_cases_with_one_key_are_archived(journal: SqlJournal, journal_url: str, tmp_path: Path) -> None:
+    """A key whose row was removed opens a second case; the chain is whole, so both move."""
+    opened = replace(ways()[0][0], facts=ways()[0][0].facts | {"key": "press"})
+    for _ in range(2):
+        execute(journal_url, "DELETE FROM opening")
+        case = journal.open_case(opened)
+        for event in ways()[0][1:]:
+            journal.append(case, event)
+    journal.open_case(ways()[0][0])
+    assert journal.archive(OPENING + 100 * DAY, tmp_path / "1.db").cases == 2
+    with pytest.raises(CaseArchived):
+        journal.case_of_key("press")
+    assert verified(journal, tmp_path / "1.db").whole
+
+
 def test_a_checkpoint_from_before_stays_valid(office: Office, tmp_path: Path) -> None:
     early = Checkpoint.read(office.journal.verify().checkpoint)
     office.work(30)
@@ -221,7 +239,7 @@ def test_a_checkpoint_from_before_stays_valid(office: Office, tmp_path: Path) ->
     assert verified(office.journal, tmp_path / "1.db", since=early).findings == ()
     assert verified(office.journal, tmp_path / "1.db", since=late).findings == ()
     assert "give it with --archive" in " ".join(map(str, office.journal.verify(early).findings))
-    with closing(JournalReader(str(tmp_path / "1.db"), JOURNAL_KEY)) as archive:
+    with closing(ArchiveReader(str(tmp_path / "1.db"), JOURNAL_KEY)) as archive:
         end = Checkpoint.read(archive.verify().checkpoint)
     assert office.journal.verify(end).findings == ()
 
@@ -230,6 +248,27 @@ def test_an_archive_is_only_read(office: Office, tmp_path: Path) -> None:
     office.archive(tmp_path / "1.db")
     with pytest.raises(InputError, match="is an archive, which is only read"):
         SqlJournal(str(tmp_path / "1.db"), JOURNAL_KEY)
+
+
+def test_an_archive_that_takes_the_place_of_an_open_journal_is_found(three: Three) -> None:
+    office, first, _second = three
+    case = next(iter(cases_in(first).values()))
+    with closing(JournalReader(office.journal.shown, JOURNAL_KEY)) as reader:
+        with closing(sqlite3.connect(first)) as archive, closing(sqlite3.connect(office.journal.shown)) as raw:
+            archive.backup(raw)
+        for found in (reader.verify(), reader.verify_lane_of(case)):
+            assert "the lane's head is not the one that was written" in " ".join(map(str, found.findings))
+
+
+def test_a_completed_archive_takes_no_more_cases(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "1.db"
+    office.archive(file, 5 * DAY)
+    content, day = file.read_bytes(), office.now - 5 * DAY
+    assert office.journal.archive(day, file) == Moved()
+    with pytest.raises(InputError, match="exists already"):
+        office.archive(file)
+    assert file.read_bytes() == content
+    assert is_complete(office, file)
 
 
 # What is done to it
@@ -326,7 +365,8 @@ def test_an_archive_of_another_journal_with_the_same_key_is_found(three: Three, 
         other.archive(tmp_path / "foreign.db")
     assert verified(office.journal, first, tmp_path / "foreign.db").findings
     assert verified(office.journal, tmp_path / "foreign.db", second).findings
-    assert verified(office.journal, tmp_path / "other.db", first, second).findings
+    with pytest.raises(InputError, match="is a journal and not an archive"):
+        verified(office.journal, tmp_path / "other.db", first, second)
     with pytest.raises(InputError, match="exists already"):
         office.archive(tmp_path / "foreign.db")
 
@@ -597,6 +637,14 @@ def test_the_command_refuses_a_file_that_is_another(run: Run, tmp_path: Path) ->
     for file, told in ((tmp_path / "text", "not an SQLite database"), (tmp_path / "1.db", "exists already")):
         code, _, err = run("archive", "--before", "2100-01-01", "--to", file)
         assert (code, told in err) == (2, True), err
+
+
+@pytest.mark.parametrize("verb", ["verify", "list", "overdue", "stats", "reindex"])
+def test_the_commands_refuse_an_archive_in_place_of_the_journal(
+    three: Three, run: Run, sscard: CommandLine, tmp_path: Path, verb: str
+) -> None:
+    code, out, err = sscard("case", verb, "--journal", three[1], "--journal-key", tmp_path / "key")
+    assert (code, out, "is an archive, which is only read" in err) == (2, "", True), err
 
 
 def test_the_command_opens_no_second_case_with_a_key(three: Three, run: Run) -> None:

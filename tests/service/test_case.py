@@ -14,9 +14,9 @@ from sscard.service.case import received
 from sscard.service.identity import person_of, seen
 
 ALLOWED = {
-    "intake": "intake pre-review supplement accepted refused",
-    "pre-review": "pre-review supplement accepted refused",
-    "supplement": "supplement accepted refused",
+    "intake": "intake pre-review supplement accepted refused failed",
+    "pre-review": "pre-review supplement accepted refused failed",
+    "supplement": "supplement accepted refused failed",
     "accepted": "accepted operated failed",
     "operated": "operated completed failed",
     "completed": "",

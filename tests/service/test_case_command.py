@@ -315,6 +315,8 @@ def test_the_options_decide_who_may_apply(run: Run, card: Path) -> None:
         ("open {card} --reason forgotten", 2, "no terminal to enter it at: New PIN\n  give it in a file: --new-file"),
         ("open {card} --reason leaked --new 246810", 2, "no terminal to enter it at: Old PIN"),
         ("open {card} -f {file}", 2, "no terminal to enter it at: New PIN"),
+        ("open {card} --reason locked --policy henan --paper social-security-card", 2, "enter it at: New PIN"),
+        ("open {card} --reason forgotten --item nowhere.yaml", 2, "nowhere.yaml"),
     ],
 )
 def test_what_is_missing_is_found_before_a_case_is_opened(
@@ -329,12 +331,26 @@ def test_what_is_missing_is_found_before_a_case_is_opened(
 
 @pytest.mark.parametrize(
     ("words", "stage"),
-    [("--reason none", "refused"), ("--reason leaked --paper id-card", "supplement")],
+    [
+        ("--reason none", "refused"),
+        ("--reason leaked --paper id-card", "supplement"),
+        ("--reason forgotten --policy henan --presence guardian", "refused"),
+        (
+            "--reason forgotten --policy {policy} --presence proxy --paper id-card --paper social-security-card",
+            "supplement",
+        ),
+        ("--reason forgotten --pin-of bank", "refused"),
+        ("--reason locked-known", "refused"),
+        ("--reason leaked --policy {policy} --proof failed", "refused"),
+        ("--reason leaked --policy {policy} --proof unavailable", "intake"),
+    ],
 )
 def test_a_case_that_needs_no_pin_is_opened_without_terminal(
-    run: Run, card: Path, no_terminal: None, words: str, stage: str
+    run: Run, card: Path, no_terminal: None, tmp_path: Path, words: str, stage: str
 ) -> None:
-    result = run("open", card, *words.split(), "--json")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("based_on: page\nproxy: accept\nidentity_proof: {window: id-reader}\n", encoding="utf-8")
+    result = run("open", card, *words.format(policy=policy).split(), "--json")
     assert (result.code, result.json["stage"]) == (1, stage)
 
 
@@ -345,6 +361,11 @@ def test_a_case_that_needs_no_pin_is_opened_without_terminal(
         ("--reason leaked --old 000000 --new 246810", "{card}", "no terminal to enter it at: New PIN"),
         ("--reason locked --paper id-card", "{card} --paper social-security-card", "enter it at: New PIN"),
         ("--reason locked --paper id-card", "--paper social-security-card --new 246810", "argument CARD is missing"),
+        (
+            "--reason locked --paper id-card",
+            "{card} --policy henan --proof passed --paper social-security-card",
+            "New PIN",
+        ),
         ("--reason leaked --old 000000 --new 246810", "nowhere.db --new 246810 --old 739104", "nowhere.db: cannot be"),
     ],
 )
@@ -456,6 +477,15 @@ def test_overdue_cases_are_listed(run: Run, tmp_path: Path) -> None:
     assert [(entry["reason"], entry["due"]) for entry in found] == [("forgotten", "2026-03-03")]
 
 
+def test_a_case_that_waits_for_papers_is_ended_if_nobody_brings_them(run: Run) -> None:
+    applicant = ("--name", "张三", "--id", ID_NUMBER)
+    waits = run("open", "--reason", "leaked", "--paper", "id-card", *applicant, "--json").json
+    assert waits["stage"] == "supplement"
+    assert "the applicant does not continue" in run("resume", waits["number"], "--abandon").out
+    assert run("list", "--stage", "failed", "--json").json["cases"][0]["number"] == waits["number"]
+    assert run("resume", waits["number"], "--abandon").code == 2
+
+
 def test_a_case_nobody_goes_on_with_is_ended(run: Run, card: Path) -> None:
     waits = run("open", card, "--reason", "leaked", "--old", "000000", "--new", NEW, "--json").json
     assert run("resume", waits["number"], "--abandon").code == 0
@@ -526,6 +556,31 @@ def test_a_case_that_waits_for_a_proof_is_resumed_with_one(run: Run, card: Path,
     shown = run("show", number).out
     assert "proof of identity by ID reader: unavailable" in shown
     assert "proof of identity by ID reader: passed" in shown
+
+
+def test_a_case_that_waits_before_acceptance_is_accepted_then_handed_over(run: Run, card: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("based_on: page\nidentity_proof: {online: face}\n", encoding="utf-8")
+    online = ("--channel", "online", "--handling", "window", "--name", "张三", "--id", ID_NUMBER, "--reason", "locked")
+    waits = run("open", *online, "--policy", policy, "--proof", "unavailable", "--json").json
+    assert waits["stage"] == "pre-review"
+    given = ("--at", "self-service", "--policy", policy, "--new", NEW, "--json")
+    still = run("resume", waits["number"], card, *given).json
+    assert (still["stage"], still["handling"]) == ("pre-review", "window")
+    done = run("resume", waits["number"], card, "--proof", "passed", *given)
+    assert (done.code, done.json["stage"], done.json["handling"]) == (0, "completed", "self-service")
+    late = run("resume", waits["number"], card, "--at", "window")
+    assert (late.code, late.out) == (2, "")
+    assert "is at stage 'completed'" in late.err
+
+
+def test_a_case_that_cannot_be_handed_over_is_not_touched(run: Run, card: Path) -> None:
+    number = run("open", card, "--reason", "forgotten", "--paper", "id-card", "--json").json["number"]
+    before = run("show", number).out
+    wrong = run("resume", number, card, "--paper", "social-security-card", "--new", NEW, "--at", "online")
+    assert (wrong.code, wrong.out) == (2, "")
+    assert "cannot be handed over to" in wrong.err
+    assert run("show", number).out == before
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from itertools import product
 from typing import Any
 
@@ -15,9 +16,12 @@ from sscard.service import (
     Acceptance,
     Act,
     Agent,
+    Applicant,
+    ApplicantKind,
     Application,
     Case,
     Channel,
+    Document,
     Event,
     Paper,
     PinService,
@@ -241,3 +245,38 @@ def test_the_card_alone_identifies_its_holder_and_nobody_else(citizen: Citizen, 
     answer = answer_to(service, replace(asked, applicant=asked.applicant.model_copy(update=changes)))
     assert isinstance(answer, Refusal)
     assert [ground.rule for ground in answer.grounds] == [Rule.SAME_PERSON]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind", "stated", "recorded"),
+    [
+        ("410402201503150003", ApplicantKind.CITIZEN, None, Document.HOUSEHOLD_REGISTER),
+        ("410402201503150003", ApplicantKind.CITIZEN, Document.RESIDENT_ID, Document.RESIDENT_ID),
+        ("410402199001010015", ApplicantKind.CITIZEN, None, Document.RESIDENT_ID),
+        ("410402201503150003", ApplicantKind.HONG_KONG_MACAO_TAIWAN, None, Document.RESIDENT_ID),
+        ("810000201503150003", ApplicantKind.HONG_KONG_MACAO_TAIWAN, None, Document.RESIDENCE_PERMIT),
+    ],
+)
+def test_a_child_that_states_no_document_shows_the_register_if_it_is_for_its_kind(
+    service: PinService, number: str, kind: ApplicantKind, stated: Document | None, recorded: Document
+) -> None:
+    applicant = Applicant(name="李小明", id_number=number, kind=kind, document=stated)
+    case = service.intake(Application(applicant, Channel.WINDOW, Reason.FORGOTTEN))
+    assert case.person.document is recorded
+
+
+def test_a_proof_on_another_day_is_a_visit_and_asking_again_is_none(citizen: Citizen) -> None:
+    clock = Ticking()
+    policy = load_policy().model_copy(update={"identity_proof": {Channel.WINDOW: Proof.ID_READER}})
+    service = PinService(clock, policy=policy)
+    asked = replace(citizen.application(Reason.FORGOTTEN), papers=frozenset({Paper.ID_CARD}), card=None)
+    case = service.intake(asked)
+    service.accept(case)
+    visits = [len(case.days_on_site)]
+    for papers, proof in (((), None), (OWN, None), ((), ProofResult.PASSED)):
+        clock.now += timedelta(days=1)
+        if proof:
+            service.prove(case, proof)
+        service.supplement(case, papers, citizen.basic if papers else None)
+        visits.append(len(case.days_on_site))
+    assert (case.stage, visits) == (Stage.ACCEPTED, [1, 1, 2, 3])

@@ -9,9 +9,10 @@ from itertools import product
 import pytest
 
 from kit.citizens import Citizen, Ticking, make_citizen
+from kit.counter import foreign_keys
 from sscard.chip.memory import Moment
 from sscard.hsm import HsmError, SoftHsm
-from sscard.issuer import builtin_keys
+from sscard.issuer import builtin_keys, find_place
 from sscard.service import Act, Case, NotDone, Operated, PinService, Reason, ResultNotice, Stage
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN
@@ -292,4 +293,19 @@ def test_a_trial_without_an_answer_is_made_again() -> None:
     assert isinstance(answer, NotDone)
     assert at.case.stage is Stage.OPERATED
     at.insert()
+    assert isinstance(at.service.complete(at.case, at.session, NEW), ResultNotice)
+
+
+@pytest.mark.parametrize("keys", [0, 1])
+def test_a_pin_that_was_right_is_not_reported_as_unchanged_if_the_card_cannot_be_read(keys: int) -> None:
+    at = Counter(Reason.FORGOTTEN)
+    at.service = PinService(Ticking(), journal=at.service.journal, place=find_place("tries-8"))
+    at.operate()
+    up = at.session
+    at.session = CardSession.start(at.reader, BrokenHsm(0) if keys == 0 else SoftHsm(foreign_keys("RKSSSE")))
+    answer = at.service.complete(at.case, at.session, NEW)
+    assert isinstance(answer, NotDone)
+    assert "the PIN was right, but it is not known whether it is the initial one" in answer.text
+    assert at.case.stage is Stage.OPERATED
+    at.session = up
     assert isinstance(at.service.complete(at.case, at.session, NEW), ResultNotice)

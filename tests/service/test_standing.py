@@ -44,7 +44,7 @@ from sscard.service import (
 )
 from sscard.service.case import paper_facts
 from sscard.service.conditions import OUT_OF_USE
-from sscard.service.counter import Keypad, advance
+from sscard.service.counter import Keypad, advance, told_of
 from sscard.service.identity import seen
 from sscard.service.journal.database import SqlJournal
 from sscard.standard.encoding import encode_pin
@@ -132,8 +132,36 @@ def test_a_card_that_is_lost_after_acceptance_is_not_touched(
     base.lose(citizen, standing)
     untouched(citizen, lambda: service.operate(case, citizen.session, NEW_PIN))
     assert case.stage is Stage.FAILED
-    assert case.events[-1].text.endswith("the PIN is unchanged")
-    assert case.events[-1].act is Act.FAILED
+    event = case.events[-1]
+    assert event.text.endswith("the PIN is unchanged")
+    assert (event.act, event.facts["grounds"]) == (Act.FAILED, [Rule.GENUINE_PAPERS.value])
+    assert case.complaints == service.item.extended.complaints
+
+
+def test_a_card_that_is_refused_before_the_operation_is_told_every_ground_once(
+    base: Switched, citizen: Citizen
+) -> None:
+    clock = Ticking()
+    service = PinService(clock, holder_base=base)
+    case = service.intake(citizen.application(Reason.FORGOTTEN))
+    service.accept(case)
+    clock.now = clock.now.replace(year=clock.now.year + 20)
+    base.lose(citizen, Standing.LOST)
+    answer = service.operate(case, citizen.session, NEW_PIN)
+    assert isinstance(answer, NotDone)
+    assert [words in answer.text for words in ("reported as lost", "has expired", "Complaints: ")] == [True] * 3
+    assert case.events[-1].facts["grounds"] == [Rule.GENUINE_PAPERS.value] * 2
+    assert told_of(service, case) == answer.text
+
+
+def test_a_card_that_expired_on_the_card_and_in_the_base_has_one_ground(base: Switched, citizen: Citizen) -> None:
+    clock = Ticking()
+    clock.now = clock.now.replace(year=clock.now.year + 20)
+    service = PinService(clock, holder_base=base)
+    base.lose(citizen, Standing.EXPIRED)
+    answer = service.accept(service.intake(citizen.application(Reason.FORGOTTEN)))
+    assert isinstance(answer, Refusal)
+    assert ["has expired" in ground.text for ground in answer.grounds].count(True) == 1
 
 
 def test_a_card_that_expires_after_acceptance_is_not_touched(base: Switched, citizen: Citizen) -> None:
@@ -181,7 +209,12 @@ def test_a_card_that_is_lost_in_doubt_is_not_operated_again(
     session = CardSession.start(reader, SoftHsm(builtin_keys()))
     untouched(citizen, lambda: service.operate(case, session, NEW_PIN))
     assert (case.stage, case.in_doubt) == (Stage.FAILED, False)
-    assert case.events[-1].text.endswith("the result of the previous operation is not known")
+    event = case.events[-1]
+    assert event.text.endswith("the result of the previous operation is not known")
+    assert event.facts["grounds"] == [Rule.GENUINE_PAPERS.value]
+    (outcome,) = case.outcomes.values()
+    assert isinstance(outcome, NotDone)
+    assert outcome.complaints == case.complaints == service.item.extended.complaints
 
 
 # Waiting

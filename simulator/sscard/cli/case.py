@@ -17,7 +17,7 @@ from sscard.cli.case_pins import check_pins, keypad_of
 from sscard.cli.case_stats import stats
 from sscard.cli.consult import consult, item_option
 from sscard.cli.hsm import chosen_holder_base, chosen_hsm
-from sscard.cli.journal import case_of, now_in_china, open_service
+from sscard.cli.journal import case_of, now_in_china, open_service, service_of
 from sscard.cli.options import (
     OR_NONE,
     holder_base_option,
@@ -112,21 +112,29 @@ def open_case(
     among the papers, or a terminal to enter a PIN that is needed, no case is
     opened (exit code 2; 3 if the reader has no card).
     """
-    from sscard.service.counter import read_card
+    from sscard.service.counter import advance, read_card
+    from sscard.service.journal.memory import MemoryJournal
+
+    def rehearsed() -> Case:
+        rehearsal = service_of(policy, place, base, item)(MemoryJournal())
+        case = rehearsal.intake(submitted)
+        advance(rehearsal, case, None, keypad)
+        return case
 
     wanted = application_of(application, given)
     keypad = keypad_of(new, old)
     _check_card(target, wanted.papers, wanted.handling not in (None, wanted.channel))
-    if target:
-        check_pins(new, old, wanted.reason, wanted.papers, item)
     with (
         chosen_holder_base(holder_base, hsm_token) as base,
         chosen_hsm(hsm, keys, hsm_token) as behind,
         _terminal(target, behind) as session,
-        open_service(journal, journal_key, policy, place, base, item=item) as (service, _),
     ):
-        opened = service.intake(wanted.application(read_card(session)), key=wanted.key)
-        _process(service, opened, session, behind, keypad, place if pharmacy else None, as_json, key=wanted.key)
+        submitted = wanted.application(read_card(session))
+        if target:
+            check_pins(new, old, wanted.reason, rehearsed)
+        with open_service(journal, journal_key, policy, place, base, item=item) as (service, _):
+            opened = service.intake(submitted, key=wanted.key)
+            _process(service, opened, session, behind, keypad, place if pharmacy else None, as_json, key=wanted.key)
 
 
 @case.command("resume")
@@ -134,7 +142,7 @@ def open_case(
 @card_option
 @paper_option
 @proof_option
-@option("--at", type=CHANNEL, help=N_("Hand the case over to this channel."))
+@option("--at", type=CHANNEL, help=N_("Hand the case over to this channel, after acceptance."))
 @option("--abandon", is_flag=True, help=N_("Close a case that is not continued."))
 @new_pin_option
 @old_option
@@ -175,8 +183,16 @@ def resume(
 
     Exits as sscard case open.
     """
-    from sscard.service import Operation, Paper, Stage, WrongStage
-    from sscard.service.counter import read_card
+    from sscard.service import Case, Operation, Stage, WrongStage
+    from sscard.service.counter import advance
+    from sscard.service.journal.memory import MemoryJournal
+
+    def rehearsed() -> Case:
+        rehearsal = service_of(policy, place, base, item)(MemoryJournal(cases.key))
+        copy = Case(found.number, found.events)
+        _hand_in(rehearsal, copy, papers, proof, session)
+        advance(rehearsal, copy, None, keypad)
+        return copy
 
     keypad = keypad_of(new, old)
     with (
@@ -192,19 +208,16 @@ def resume(
             except WrongStage as error:
                 raise InputError(_("--abandon: {error}", error=error)) from None
             return
+        if at and at is not found.handling:
+            _check_hand_over(found, at)
         if found.stage is Stage.SUPPLEMENT:
             _check_card(target, papers, found.handling is not found.channel)
-        if target and found.open:
-            tried = found.stage is Stage.OPERATED and found.operation is Operation.CHANGE  # with the new PIN only
-            check_pins(new, old or ("none" if tried else ""), found.reason_given, {*found.papers, *papers}, item)
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
-            if proof:
-                _prove(service, found, proof)
-            if found.stage is Stage.SUPPLEMENT:
-                service.supplement(found, papers, read_card(session) if Paper.SOCIAL_SECURITY_CARD in papers else None)
-            if at:
-                _hand_over(service, found, at)
-            _process(service, found, session, behind, keypad, place if pharmacy else None, as_json)
+            if target and found.open:
+                tried = found.stage is Stage.OPERATED and found.operation is Operation.CHANGE  # with the new PIN only
+                check_pins(new, old or ("none" if tried else ""), found.reason_given, rehearsed)
+            _hand_in(service, found, papers, proof, session)
+            _process(service, found, session, behind, keypad, place if pharmacy else None, as_json, at=at)
 
 
 for reading in (list_cases, overdue, show, stats, archive, verify, reindex, consult):
@@ -266,7 +279,9 @@ def _process(
     keypad: Keypad,
     pharmacy: str | None,
     as_json: bool,
+    *,
     key: str = "",
+    at: Channel | None = None,
 ) -> None:
     """Take a case as far as it goes and print the result; ``pharmacy`` is the place policy of the PIN's trial.
 
@@ -276,7 +291,7 @@ def _process(
     from sscard.service.counter import advance
 
     was_open = found.open
-    texts = [advance(service, found, session, keypad, key=key)]
+    texts = [advance(service, found, session, keypad, key=key, at=at)]
     completed = found.stage is Stage.COMPLETED
     if pharmacy is not None and was_open and completed and session is not None:
         texts.append(_trial(session, hsm, keypad.pin_after(found.operation), pharmacy))
@@ -299,19 +314,35 @@ def _trial(session: CardSession, hsm: Hsm, pin: str, place: str) -> str:
         return _("the trial at the pharmacy failed: {error}", error=error)
 
 
-def _prove(service: PinService, found: Case, proof: ProofResult) -> None:
-    from sscard.service import WrongStage
+def _hand_in(
+    service: PinService,
+    found: Case,
+    papers: Iterable[Paper],
+    proof: ProofResult | None,
+    session: CardSession | None,
+) -> None:
+    from sscard.service import Paper, Stage, WrongStage
+    from sscard.service.counter import read_card
 
-    try:
-        service.prove(found, proof)
-    except WrongStage as error:
-        raise InputError(_("--proof: {error}", error=error)) from None
+    if proof:
+        try:
+            service.prove(found, proof)
+        except WrongStage as error:
+            raise InputError(_("--proof: {error}", error=error)) from None
+    if found.stage is Stage.SUPPLEMENT:
+        service.supplement(found, papers, read_card(session) if Paper.SOCIAL_SECURITY_CARD in papers else None)
 
 
-def _hand_over(service: PinService, found: Case, channel: Any) -> None:
+def _check_hand_over(found: Case, channel: Channel) -> None:
+    """``InputError`` if the case cannot be handed over to the channel, not even after acceptance."""
     from sscard.service import Stage
+    from sscard.service.channels import CHANNEL_RULES
 
-    if found.stage is Stage.ACCEPTED and found.handling is not channel and not service.hand_over(found, channel):
+    if found.stage is Stage.OPERATED or not found.open:
+        raise InputError(
+            _("--at: case {number} is at stage {stage!r}", number=found.number, stage=say(found.stage.words))
+        )
+    if channel not in CHANNEL_RULES[found.channel].hands_over_to:
         raise InputError(
             _(
                 "--at: a case of channel {channel} cannot be handed over to {other}",

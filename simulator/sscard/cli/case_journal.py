@@ -102,3 +102,10 @@ def archive(before: datetime, file: Path, journal: str, journal_key: Path | None
             count=moved.kept,
         )
         click.echo(say(stay))
+    if moved.later:
+        stay = Phrase.plural(
+            "{count} case with older events was closed since and moves with a later archive",
+            "{count} cases with older events were closed since and move with a later archive",
+            count=moved.later,
+        )
+        click.echo(say(stay))

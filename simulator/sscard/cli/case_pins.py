@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sscard.cli.prompt import ask_secret
+from sscard.errors import InputError
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
-    from sscard.service import Paper, Reason
+    from sscard.service import Case, Reason
     from sscard.service.counter import Keypad
 
 
-def check_pins(new: str, old: str, reason: Reason | None, papers: Iterable[Paper], item: Path | None) -> None:
+def check_pins(new: str, old: str, reason: Reason | None, rehearsed: Callable[[], Case]) -> None:
     """``InputError`` if a PIN that the case needs is not given and cannot be entered.
 
-    Without a reason or with papers of the item missing the case ends before a PIN is needed.
+    ``rehearsed`` is the case up to its operation in a journal in memory; if it does not get there, it needs no PIN.
     """
     from sscard.cli.prompt import check_entry
-    from sscard.service import Operation
-    from sscard.service.item import load_item
+    from sscard.service import Operation, Stage
 
-    if reason is None or not set(load_item(item).papers) <= {*papers}:
+    if reason is None:
         return
-    if not new and reason.operation is not Operation.UNBLOCK:
-        check_entry("--new", _("New PIN"))
-    if not old and reason.operation is not Operation.RESET:
-        check_entry("--old", _("Old PIN") if reason.operation is Operation.CHANGE else _("PIN"))
+    try:
+        if not new and reason.operation is not Operation.UNBLOCK:
+            check_entry("--new", _("New PIN"))
+        if not old and reason.operation is not Operation.RESET:
+            check_entry("--old", _("Old PIN") if reason.operation is Operation.CHANGE else _("PIN"))
+    except InputError:
+        if rehearsed().stage in (Stage.ACCEPTED, Stage.OPERATED):
+            raise
 
 
 def keypad_of(new: str, old: str) -> Keypad:

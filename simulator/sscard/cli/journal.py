@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sscard.issuer.holderbase import HolderBase
     from sscard.service import Case, PinService
     from sscard.service.journal.database import JournalReader, SqlJournal
+    from sscard.service.journal.memory import Journal
 
     J = TypeVar("J", bound=JournalReader)
 
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 @contextmanager
 def open_journal(url: str, key: Path | None, archive: Path | None = None) -> Iterator[JournalReader]:
     """The journal, or the archive in its place, for reading; errors as ``open_service``."""
-    from sscard.service.journal.database import JournalReader
+    from sscard.service.journal.database import ArchiveReader, JournalReader
 
-    with _opened(JournalReader, str(archive or url), key) as journal:
+    with _opened(ArchiveReader if archive else JournalReader, str(archive or url), key) as journal:
         yield journal
 
 
@@ -46,9 +47,17 @@ def open_service(
     create: bool = True,
 ) -> Iterator[tuple[PinService, SqlJournal]]:
     """The service with its journal; if the journal fails, print one line and exit with code 1."""
+    from sscard.service.journal.database import SqlJournal
+
+    over = service_of(policy, place, base, item)
+    with _opened(partial(SqlJournal, create=create), url, key) as journal:
+        yield over(journal), journal
+
+
+def service_of(policy: str, place: str, base: HolderBase | None, item: Path | None) -> Callable[[Journal], PinService]:
+    """The service that these options state, over a journal."""
     from sscard.issuer import find_place
     from sscard.service import PinService, load_item
-    from sscard.service.journal.database import SqlJournal
     from sscard.service.policy import find_policy, load_policy
 
     rules, page = find_policy(policy) if policy else load_policy(), load_item(item)
@@ -58,8 +67,7 @@ def open_service(
             remedy=_("import them: sscard holder-base import FILE POLICY"),
         )
     where = find_place(place) if place else None
-    with _opened(partial(SqlJournal, create=create), url, key) as journal:
-        yield PinService(now_in_china, page, journal=journal, policy=rules, place=where, holder_base=base), journal
+    return lambda journal: PinService(now_in_china, page, journal=journal, policy=rules, place=where, holder_base=base)
 
 
 @contextmanager

@@ -237,7 +237,9 @@ class HttpHsm:
             status = answer.status
             body = json.loads(answer.content)
             if status == HTTPStatus.UNAUTHORIZED:
-                raise HsmUnavailable(Phrase("the HSM at {url} does not accept the token", url=self._url), RIGHT_TOKEN)
+                raise HsmUnavailable(
+                    Phrase("the service at {url} does not accept the token", url=self._url), RIGHT_TOKEN
+                )
             if status == HTTPStatus.OK:
                 return read(body["result"])
             if isinstance(body["error"], str) and body["error"]:
@@ -247,14 +249,17 @@ class HttpHsm:
                 raise (_NotUnderstood if status == HTTPStatus.BAD_REQUEST else HsmError)(body["error"])
         except (TimeoutError, DeadlinePassed):
             raise HsmUnavailable(
-                Phrase("the HSM at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout),
+                Phrase(
+                    "the service at {url} did not answer within {timeout:g} s", url=self._url, timeout=self._timeout
+                ),
                 SERVE,
             ) from None
         except (HTTPException, ValueError, KeyError, TypeError, RecursionError):
             pass
         except OSError as error:
             raise HsmUnavailable(
-                Phrase("the HSM at {url} cannot be reached: {reason}", url=self._url, reason=reason_of(error)), SERVE
+                Phrase("the service at {url} cannot be reached: {reason}", url=self._url, reason=reason_of(error)),
+                SERVE,
             ) from None
         finally:
             took = round(1000 * (monotonic() - begun), 1)
@@ -322,7 +327,9 @@ def open_url(url: str, *, access: Access) -> HttpHsm:
     """The HSM service at ``http://HOST:PORT`` or ``https://HOST:PORT``."""
     _check_url(url)  # before the token: a wrong URL needs none
     if access.token_file is None:
-        raise HsmUnavailable(Phrase("the HSM at {url} needs a token, and no token file is given", url=url), RIGHT_TOKEN)
+        raise HsmUnavailable(
+            Phrase("the service at {url} needs a token, and no token file is given", url=url), RIGHT_TOKEN
+        )
     return HttpHsm(url, read_token(access.token_file, RIGHT_TOKEN))
 
 

@@ -3,7 +3,7 @@
 Three forms answer the same question: a list in memory, an SQLite file
 (``holderbasefile``), and a service (``sscard.hsm.holderbase``). A base lists what differs from normal; a
 card that it does not list is in use. Of two entries for a card, the newer one
-counts. Source: open-choices.md §3.5.
+counts; of those of a list or a policy, the first one. Source: open-choices.md §3.5.
 """
 
 from __future__ import annotations

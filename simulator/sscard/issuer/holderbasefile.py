@@ -51,7 +51,7 @@ class SqliteHolderBase:
             )
         if not stat.S_ISREG(mode_of(file)):
             raise self._unknown()
-        with self._connection() as db:
+        with self._connection(damaged=self._unknown()) as db:
             kind, version = db.execute("PRAGMA application_id").fetchone()[0], db.execute("PRAGMA user_version")
             if (kind, *version.fetchone()) != (HOLDER_BASE_ID, VERSION):
                 raise self._unknown()
@@ -80,24 +80,37 @@ class SqliteHolderBase:
             db.execute("COMMIT")
 
     def listed(self) -> Iterator[ListedCards]:
-        """The entries, the newest first; a single card has no ``last``."""
+        """The entries, the newest first; a single card has no ``last``. ``InputError`` for a row that is not one."""
         with self._connection() as db:
-            for first, last, standing in db.execute("SELECT first, last, standing FROM listed ORDER BY id DESC"):
-                whole = card_number(last) if first < last else ""
-                yield ListedCards(first=card_number(first), last=whole, standing=Standing(standing))
+            for row, first, last, found in db.execute("SELECT id, first, last, standing FROM listed ORDER BY id DESC"):
+                try:
+                    whole = card_number(last) if first < last else ""
+                    entry = ListedCards(first=card_number(first), last=whole, standing=Standing(found))
+                except (ValueError, TypeError):
+                    values = ", ".join(map(repr, (first, last, found)))
+                    raise InputError(
+                        Phrase("row {row} of the table listed is not an entry: {values}", row=row, values=values),
+                        file=str(self._file),
+                        remedy=Phrase("expected two card numbers without check character, and a standing"),
+                    ) from None
+                yield entry
 
     @contextmanager
-    def _connection(self, *, write: bool = False) -> Iterator[sqlite3.Connection]:
-        """A connection that sees the last commit; a reader changes nothing, also if a killed writer left a journal."""
+    def _connection(self, *, write: bool = False, damaged: InputError | None = None) -> Iterator[sqlite3.Connection]:
+        """A connection that sees the last commit; a reader changes nothing, also if a killed writer left a journal.
+
+        ``damaged`` is raised for a file that is not a database, instead of ``HolderBaseUnavailable``.
+        """
         try:
             source = f"{self._file.absolute().as_uri()}?mode=rw"
             with closing(sqlite3.connect(source, timeout=WAIT, isolation_level=None, uri=True)) as db:
                 db.execute(f"PRAGMA query_only = {'OFF' if write else 'ON'}")
                 db.execute("PRAGMA synchronous = FULL")
+                db.text_factory = _text
                 yield db
         except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
-                raise self._unknown() from None
+            if damaged and error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise damaged from None
             raise self._unavailable(str(error)) from None
 
     def _unknown(self) -> InputError:
@@ -109,6 +122,11 @@ class SqliteHolderBase:
 
     def _unavailable(self, problem: Phrase | str) -> HolderBaseUnavailable:
         return HolderBaseUnavailable(Phrase("holder base {file}: {problem}", file=str(self._file), problem=problem))
+
+
+def _text(stored: bytes) -> str:
+    """Text of a column, with escapes for what is not UTF-8: then it is not a standing, or not a card number."""
+    return stored.decode(errors="backslashreplace")
 
 
 def open_url(url: str, **_: object) -> SqliteHolderBase:

@@ -1,4 +1,4 @@
-"""Aftercare: the result notice, the trial of the new PIN at a pharmacy, what an initial PIN may do until changed."""
+"""Aftercare: the result notice, or the statement of a case not continued; the trial of the new PIN; initial PINs."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from sscard.hsm import Hsm
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Words
 from sscard.issuer import Place
-from sscard.service.case import Case
+from sscard.service.case import Case, Stage
 from sscard.service.channels import Channel
 from sscard.service.item import Item, load_item
-from sscard.service.notices import ADVICE, ResultNotice
+from sscard.service.notices import ADVICE, IN_DOUBT, NotDone, Operated, ResultNotice
 from sscard.service.words import OnlineStep
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
@@ -68,8 +68,20 @@ class Trial:
         return say(self.said)
 
 
+def abandoned(case: Case) -> NotDone:
+    """What is stated of a case that the applicant does not continue."""
+    if case.in_doubt:
+        return NotDone(IN_DOUBT[case.operation])
+    if case.stage is Stage.OPERATED:
+        return NotDone(Phrase("{done}; the applicant has not tried it", done=Operated(case.operation).said))
+    return NotDone(Phrase("the applicant does not continue; the PIN is unchanged"))
+
+
 def is_initial(place: Place, session: CardSession, pin: str) -> bool:
-    """Whether a PIN is the initial PIN of the place; the card is read only if the PIN depends on the holder."""
+    """Whether a PIN is the initial PIN of the place; the card is read only if the PIN depends on the holder.
+
+    ``ApduError``, ``HsmError`` or ``TransportError`` if it cannot be read.
+    """
     number = session.read_basic().social_security_number if place.initial_depends_on_id else ""
     initial = place.initial_pin_by(number)
     return bool(initial) and equal(pin.encode(), initial.encode())

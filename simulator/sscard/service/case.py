@@ -37,9 +37,11 @@ class Stage(Word):
 
 
 NEXT: Final[dict[Stage, frozenset[Stage]]] = {
-    Stage.INTAKE: frozenset({Stage.INTAKE, Stage.PRE_REVIEW, Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
-    Stage.PRE_REVIEW: frozenset({Stage.PRE_REVIEW, Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
-    Stage.SUPPLEMENT: frozenset({Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED}),
+    Stage.INTAKE: frozenset(
+        {Stage.INTAKE, Stage.PRE_REVIEW, Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED, Stage.FAILED}
+    ),
+    Stage.PRE_REVIEW: frozenset({Stage.PRE_REVIEW, Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED, Stage.FAILED}),
+    Stage.SUPPLEMENT: frozenset({Stage.SUPPLEMENT, Stage.ACCEPTED, Stage.REFUSED, Stage.FAILED}),
     Stage.ACCEPTED: frozenset({Stage.ACCEPTED, Stage.OPERATED, Stage.FAILED}),
     Stage.OPERATED: frozenset({Stage.OPERATED, Stage.COMPLETED, Stage.FAILED}),
     Stage.COMPLETED: frozenset(),
@@ -71,7 +73,7 @@ class Act(Word):
     NOTED = "noted", "记录"
 
 
-_AT_THE_CHANNEL: Final = frozenset({Act.RECEIVED, Act.SUPPLEMENTED})
+_AT_THE_CHANNEL: Final = frozenset({Act.RECEIVED, Act.SUPPLEMENTED, Act.PROVED})
 _AT_THE_CARD: Final = frozenset({Act.PRESENTED, Act.BEGUN, Act.RESUMED, Act.COMPLETED})
 """Events for which the citizen is where the application is handed in, or where the card is operated."""
 
@@ -243,6 +245,8 @@ class Case:
         for event in self._events:
             if event.act is Act.RECEIVED or event.act is Act.HANDED_OVER:
                 handling = Channel(event.facts["handling"])
+            if event.act is Act.SUPPLEMENTED and not event.facts["papers"]:
+                continue  # asked again without the citizen
             channel = self.channel if event.act in _AT_THE_CHANNEL else handling
             if channel is not Channel.ONLINE and event.act in _AT_THE_CHANNEL | _AT_THE_CARD:
                 days.add(day_in_china(event.time))
@@ -269,6 +273,8 @@ class Case:
         self._events.append(event)
 
     def _take_in(self, act: Act, facts: Facts) -> None:
+        if "complaints" in facts:
+            self.complaints = tuple(map(Contact.model_validate, facts["complaints"]))
         match act:
             case Act.RECEIVED:
                 self.key: str = facts["key"]
@@ -289,8 +295,6 @@ class Case:
             case Act.ACCEPTED:
                 self.due = Due(date.fromisoformat(facts["due"]), facts["certain"])
                 self.legal_due = date.fromisoformat(facts.get("legal_due") or facts["due"])
-            case Act.REFUSED | Act.FAILED if "complaints" in facts:
-                self.complaints = tuple(map(Contact.model_validate, facts["complaints"]))
             case Act.COMPLETED if "advice" in facts:
                 self.result = ResultNotice.from_facts(self.number, facts)
             case Act.HANDED_OVER:
@@ -300,7 +304,8 @@ class Case:
             case Act.DONE:
                 self._settle(facts["key"], Operated(self.operation))
             case Act.NOT_DONE | Act.FAILED if "key" in facts:
-                self._settle(facts["key"], NotDone(Phrase.from_facts(facts["told"]), facts["sw"], facts["tries"]))
+                told = Phrase.from_facts(facts["told"])
+                self._settle(facts["key"], NotDone(told, facts["sw"], facts["tries"], self.complaints))
             case _:
                 pass
 

@@ -201,7 +201,7 @@ def _card_in_use(rules: Rules, case: Case) -> Ground | None:
 
 
 def _valid_card(rules: Rules, case: Case) -> Ground | None:
-    if case.card is None:
+    if case.card is None or rules.standing is Standing.EXPIRED:  # which _card_in_use states
         return None
     if case.card.expires and case.card.expires < f"{rules.today:%Y%m%d}":
         return _not_genuine(rules, OUT_OF_USE[Standing.EXPIRED])

@@ -82,15 +82,26 @@ def read_card(session: CardSession | None) -> BasicData | None:
         return None
 
 
-def advance(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, *, key: str = "") -> Told:
+def advance(
+    service: PinService,
+    case: Case,
+    session: CardSession | None,
+    keypad: Keypad,
+    *,
+    key: str = "",
+    at: Channel | None = None,
+) -> Told:
     """Continue the case from its stage; return the text of the last step for the citizen.
 
-    ``key`` is the idempotency key of the operation.
+    ``key`` is the idempotency key of the operation. ``at`` is the channel that the case is handed over to once it is
+    accepted, if its own channel may do so.
     """
     if case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
         answer = service.accept(case)
         if isinstance(answer, SupplementNotice | Refusal | Waiting):
             return answer.text
+    if at and at is not case.handling and case.stage is Stage.ACCEPTED:
+        service.hand_over(case, at)
     if case.stage in (Stage.ACCEPTED, Stage.OPERATED):
         return _at_the_card(service, case, session, keypad, key)
     return told_of(service, case)

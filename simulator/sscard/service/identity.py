@@ -41,8 +41,8 @@ class Applicant(Model):
 
     ``id_number`` is the number of the identity document and is never shown. A name and a number that are left out are
     the card holder's. ``document`` is the kind of the document; left out, it is the one of this form that the policy
-    accepts for the kind of applicant. ``id_expires`` is its last day, left out if it never expires. ``agent`` is the
-    guardian or proxy who acts.
+    accepts for the kind of applicant, of a child the household register. ``id_expires`` is its last day, left out if
+    it never expires. ``agent`` is the guardian or proxy who acts.
     """
 
     name: str = ""
@@ -98,7 +98,7 @@ class Person:
     A separate record: it adds what was determined on the day of the application (document, problem, minor)
     and is stored in the journal under its own field names. ``id_shown`` is the number with its middle masked,
     ``id_digest`` the keyed digest (32 hex digits); ``id_problem`` says what is wrong with the number. ``child``:
-    young enough that the household register is the identity document. Journals of 0.2.0 have neither
+    of a kind and so young that the household register is an identity document. Journals of 0.2.0 have neither
     ``name_digest`` (empty then, as without a name), ``child`` nor ``agent``.
     """
 
@@ -185,9 +185,13 @@ class SeenCard:
 def person_of(applicant: Applicant, key: bytes, today: date, policy: Policy) -> Person:
     """The stored data of an applicant."""
     number = read_id_number(applicant.id_number, today)
-    accepted = [document for document in number.documents if document in policy.documents[applicant.kind]]
-    document = applicant.document or (*accepted, *number.documents)[0]
     age = age_on(number.born, today) if number.born else None
+    admitted = policy.documents[applicant.kind]
+    child = age is not None and age < policy.register_age and Document.HOUSEHOLD_REGISTER in admitted
+    accepted = [document for document in number.documents if document in admitted]
+    if child and Document.HOUSEHOLD_REGISTER in accepted:
+        accepted = [Document.HOUSEHOLD_REGISTER]
+    document = applicant.document or (*accepted, *number.documents)[0]
     return Person(
         name=applicant.name,
         name_digest=name_digest(applicant.name, key),
@@ -201,7 +205,7 @@ def person_of(applicant: Applicant, key: bytes, today: date, policy: Policy) -> 
         id_problem=number.problem if document in number.documents else NOT_VALID,
         id_expires=applicant.id_expires,
         minor=age is not None and age < policy.adult_age,
-        child=age is not None and age < policy.register_age,
+        child=child,
         agent=applicant.agent.recorded(key, today) if applicant.agent else None,
     )
 

@@ -26,6 +26,10 @@ NOT_PROVED: Final = Phrase("the proof of identity by {proof} cannot be made now:
 OPEN: Final = Phrase("the result of the previous operation is not known")
 NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and continue")
 NOT_TRIED: Final = Phrase("the card gave no answer: put the same card back and try the new PIN")
+NOT_READ: Final = Phrase(
+    "the PIN was right, but it is not known whether it is the initial one, because the card cannot be read: "
+    "try the PIN again later ({error})"
+)
 NOT_BLOCKED: Final = Phrase("the PIN is not blocked, so there is nothing to unblock: try it, or do not continue")
 BEGINS: Final = {
     Operation.CHANGE: Phrase("Begins to change the PIN on the card"),
@@ -208,16 +212,18 @@ class Operated:
 class NotDone:
     """An operation was not performed by the card: why, with status word and tries left if the card reported them.
 
-    The tries are those of the PIN, or of the issuer's key if the card refused the key.
+    The tries are those of the PIN, or of the issuer's key if the card refused the key. ``complaints`` are the item's
+    contacts if the service refused the card.
     """
 
     said: Phrase
     sw: int | None = None
     tries_left: int | None = None
+    complaints: tuple[Contact, ...] = ()
 
     @property
     def text(self) -> str:
-        return say(self.said)
+        return refused_text(self.said, self.complaints)
 
 
 @dataclass(frozen=True, slots=True)

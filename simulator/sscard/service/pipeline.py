@@ -26,7 +26,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer import Place
 from sscard.issuer.holderbase import HolderBase, MemoryHolderBase
 from sscard.issuer.personalise import INITIAL_PIN
-from sscard.service.aftercare import is_initial, result_notice
+from sscard.service.aftercare import abandoned, is_initial, result_notice
 from sscard.service.cardrefusals import ends_case, is_unclear, not_done, refusal_of_new
 from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, proof_of, received
 from sscard.service.channels import CHANNEL_RULES, Channel
@@ -36,11 +36,11 @@ from sscard.service.item import Item, load_item
 from sscard.service.journal.memory import Journal, MemoryJournal
 from sscard.service.notices import (
     BEGINS,
-    IN_DOUBT,
     NO_ANSWER,
     NO_STANDING,
     NOT_BLOCKED,
     NOT_PROVED,
+    NOT_READ,
     NOT_TRIED,
     OPEN,
     OTHER_CARD,
@@ -219,11 +219,14 @@ class PinService:
             return self._note(case, NotDone(OTHER_CARD))
         try:
             session.verify_pin(pin)
-            initial = is_initial(self._place, session, pin)
         except ApduError as error:
             return self._refused(case, error)
         except TransportError:
             return self._note(case, NotDone(NOT_TRIED))
+        try:
+            initial = is_initial(self._place, session, pin)
+        except (ApduError, HsmError, TransportError) as error:
+            return self._note(case, NotDone(NOT_READ.filled(error=error.said)))
         notice = result_notice(case, self.item, self._place, initial, self._today)
         closing = CHANNEL_RULES[case.handling].closing if notice.feedback else Phrase("The new PIN was right")
         self._write(case, Stage.COMPLETED, closing, Act.COMPLETED, notice.to_facts())
@@ -240,14 +243,10 @@ class PinService:
         return case.result or result_notice(case, self.item, self._place, initial, day_in_china(last.time))
 
     def abandon(self, case: Case) -> NotDone:
-        """Close an accepted case that is not continued; a case in doubt is closed with unknown result."""
-        answers = {
-            Stage.ACCEPTED: Phrase("the applicant does not continue; the PIN is unchanged"),
-            Stage.OPERATED: Phrase("{done}; the applicant has not tried it", done=Operated(case.operation).said),
-        }
-        if case.stage not in answers:
+        """Close a case that is not continued, at any stage; a case in doubt is closed with unknown result."""
+        if not case.open:
             case.require(Stage.ACCEPTED)
-        return self._fail(case, NotDone(IN_DOUBT[case.operation] if case.in_doubt else answers[case.stage]))
+        return self._fail(case, abandoned(case))
 
     def _rules_for(self, card: SeenCard | None) -> Rules:
         """The rules now, with the standing of the card. Raises ``HolderBaseUnavailable``."""
@@ -299,10 +298,12 @@ class PinService:
             rules = self._rules_for(case.card)
         except HolderBaseUnavailable as error:
             return NotDone(self._wait(case, NO_STANDING.filled(error=error.said)).said)
-        for ground in grounds_against(rules, case, STANDING_CHECKS if case.in_doubt else CARD_CHECKS):
-            pin = OPEN if case.in_doubt else UNCHANGED
-            return self._fail(case, NotDone(Phrase("{found}; {pin}", found=ground.found, pin=pin)))
-        return None
+        grounds = grounds_against(rules, case, STANDING_CHECKS if case.in_doubt else CARD_CHECKS)
+        if not grounds:
+            return None
+        refusal, pin = self._refusal(grounds), OPEN if case.in_doubt else UNCHANGED
+        stopped = NotDone(Phrase("{found}; {pin}", found=refusal.said, pin=pin), complaints=refusal.complaints)
+        return self._fail(case, stopped, refusal.to_facts())
 
     def _begin(self, case: Case, session: CardSession, new_pin: str, old_pin: str, key: str) -> Operated | NotDone:
         """Write the intent, then operate the card, so that the case is in doubt if this is interrupted."""
@@ -377,9 +378,9 @@ class PinService:
         self._write(case, case.stage, answer.said, Act.NOT_DONE, attempt.outcome(answer))
         return answer
 
-    def _fail(self, case: Case, answer: NotDone) -> NotDone:
-        facts = case.attempt.outcome(answer) if case.attempt else {}
-        self._write(case, Stage.FAILED, answer.said, Act.FAILED, facts)
+    def _fail(self, case: Case, answer: NotDone, facts: Facts | None = None) -> NotDone:
+        outcome = case.attempt.outcome(answer) if case.attempt else {}
+        self._write(case, Stage.FAILED, answer.said, Act.FAILED, (facts or {}) | outcome)
         return answer
 
     def _note(self, case: Case, answer: NotDone) -> NotDone:

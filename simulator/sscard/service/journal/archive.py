@@ -25,7 +25,7 @@ a whole journal, and the same call takes out what the archive has.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,11 +44,16 @@ NOTHING: Final = Base(0).end
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What moved to an archive: numbers of events and cases, and of open cases that stay with older events."""
+    """What moved to an archive: numbers of events and cases.
+
+    Of the cases that stay with older events, ``kept`` counts the open ones, and ``later`` those that were closed since
+    and move with a later archive, such as a case that was closed by the last event of its lane.
+    """
 
     events: int = 0
     cases: int = 0
     kept: int = 0
+    later: int = 0
 
 
 def copy_beginning(db: Connection, archive: Connection, key: bytes, lanes: int, before: datetime) -> bool:
@@ -66,12 +71,8 @@ def copy_beginning(db: Connection, archive: Connection, key: bytes, lanes: int, 
             archive.later(schema.NEW_BASE, *stored)
             archive.run_in_parts(_copied(db, schema.EVENTS_UP_TO, base))
         end = Head(head.lane, *base.end)
-        with closing(db.stream(schema.EVENTS_AFTER, head.lane, base.events)) as rows:
-            for row in rows:
-                entry = Entry.of(row)
-                time = time_of(entry.time)
-                if entry.position >= head.events or time is None or time >= before:
-                    break
+        with closing(_beginning(db, head, base, before)) as entries:
+            for entry in entries:
                 archive.later(schema.NEW_EVENT, *entry)
                 if not entry.position % PART:
                     archive.run()
@@ -81,6 +82,26 @@ def copy_beginning(db: Connection, archive: Connection, key: bytes, lanes: int, 
     archive.run_in_parts(derived(archive))
     archive.commit()
     return more
+
+
+def _beginning(db: Connection, head: Head, base: Base, before: datetime) -> Generator[Entry]:
+    """The events of a lane after its base that move: up to the first one of the day, without the lane's last one."""
+    with closing(db.stream(schema.EVENTS_AFTER, head.lane, base.events)) as rows:
+        for entry in map(Entry.of, rows):
+            time = time_of(entry.time)
+            if entry.position >= head.events or time is None or time >= before:
+                return
+            yield entry
+
+
+def has_more(db: Connection, before: datetime) -> bool:
+    """Whether there are events before a time that would move to another archive."""
+    bases = {row[0]: Base.of(row) for row in db.rows(schema.BASES)}
+    for head in map(Head.of, db.rows(schema.HEADS)):
+        with closing(_beginning(db, head, bases.get(head.lane, Base(head.lane)), before)) as entries:
+            if next(entries, None):
+                return True
+    return False
 
 
 def _copied(db: Connection, statement: str, base: Base) -> Iterator[Statement]:
@@ -113,7 +134,7 @@ def take_out(db: Connection, archive: Connection, key: bytes) -> Moved:
 
     In a transaction that holds the head of every lane.
     """
-    events = cases = kept = 0
+    events = cases = kept = later = 0
     for lane, (position, opened, last) in _ends(archive).items():
         found = db.rows(schema.COUNT_CLOSED, lane, position)[0]
         events, cases = events + found[0], cases + found[1]
@@ -123,8 +144,9 @@ def take_out(db: Connection, archive: Connection, key: bytes) -> Moved:
         )
         db.run(*((statement, (lane, position)) for statement in schema.FORGET_CLOSED))
         seal = seal_of_kept(key, map(Entry.of, db.stream(schema.EVENTS_UP_TO, lane, position)))
-        kept += db.rows(schema.COUNT_KEPT, lane, position)[0][0]
+        stay, closed = db.rows(schema.COUNT_KEPT, lane, position)[0]
+        kept, later = kept + stay - closed, later + closed
         base = Base(lane, position, opened, last, seal)
         db.later(schema.NO_BASE, lane)
         db.later(schema.NEW_BASE, lane, *base.end, seal, base.sealed(key))
-    return Moved(events, cases, kept)
+    return Moved(events, cases, kept, later)

@@ -25,15 +25,15 @@ from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
 from random import SystemRandom
-from typing import Final
+from typing import ClassVar, Final
 
 from sscard.errors import InputError, MissingPart
 from sscard.files import mode_of, sync_folder
 from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage, WrongStage
 from sscard.service.journal import schema
-from sscard.service.journal.archive import Moved, continues, copy_beginning, is_taken_out, take_out
-from sscard.service.journal.chain import Entry, Head, time_of, written
+from sscard.service.journal.archive import Moved, continues, copy_beginning, has_more, is_taken_out, take_out
+from sscard.service.journal.chain import ARCHIVE, HEAD, Entry, Head, time_of, written
 from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row
 from sscard.service.journal.memory import CaseArchived, JournalUnavailable, Overtaken, case_number
 from sscard.service.journal.migrations import LAST, lanes_of, migrate, not_a_journal, version_of
@@ -44,7 +44,7 @@ from sscard.service.journal.verification import (
     Archive,
     Checkpoint,
     Verification,
-    is_archive,
+    is_sealed,
     verify,
     verify_lane,
 )
@@ -62,8 +62,13 @@ class JournalReader:
 
     ``url`` is ``postgresql://…``, ``sqlite:///…`` or the path of an SQLite file;
     ``key`` (32 bytes) seals the chain and keys the digests of ID numbers. An
-    object belongs to the process that made it.
+    object belongs to the process that made it. An archive is refused; see ``ArchiveReader``.
     """
+
+    _seal: ClassVar = HEAD
+    """Name under the seals of the lanes' heads."""
+    _mistaken: ClassVar = ARCHIVE, Phrase("is an archive, which is only read"), Phrase("read it with --archive")
+    """The name in what a user mistakes for it, and what the user is then advised."""
 
     def __init__(self, url: str, key: bytes) -> None:
         self._begin(open_database(url, write=False), key)
@@ -121,13 +126,13 @@ class JournalReader:
         """
         with ExitStack() as reading:
             opened = [Archive(each.shown, reading.enter_context(each._reading()), each._lanes) for each in archives]
-            return verify(reading.enter_context(self._reading()), self.key, self._lanes, since, opened)
+            return verify(reading.enter_context(self._reading()), self.key, self._lanes, since, opened, name=self._seal)
 
     def verify_lane_of(self, case: Case) -> Verification:
         """Look at every event of the lane of a case; the notes are about this case only."""
         with self._reading() as db:
             lanes = db.rows(schema.LANE_OF, case.number)
-            found = verify_lane(db, self.key, lanes[0][0] if lanes else -1)
+            found = verify_lane(db, self.key, lanes[0][0] if lanes else -1, self._seal)
         return replace(found, notes=tuple(note for note in found.notes if note.case == case.number))
 
     def _begin(self, database: Database, key: bytes) -> None:
@@ -144,9 +149,14 @@ class JournalReader:
             with self._reading() as db:
                 self._lanes = lanes_of(db, key, self.shown)
                 self.has_archive = bool(db.rows(schema.BASES))
+                other, problem, remedy = self._mistaken
+                mistaken = is_sealed(key, db.rows(schema.HEADS), other)
         except BaseException:
             self.close()
             raise
+        if mistaken:
+            self.close()
+            raise InputError(problem, file=self.shown, remedy=remedy)
         logger.info("journal opened", extra={"kind": database.kind, "database": database.name})
 
     def _bring_up(self, version: int) -> None:
@@ -213,6 +223,13 @@ class JournalReader:
         return JournalUnavailable(Phrase("journal {shown}: {problem}", shown=self.shown, problem=reason_in(error)))
 
 
+class ArchiveReader(JournalReader):
+    """An archive of a journal, which is only read; a journal in its place is refused."""
+
+    _seal = ARCHIVE
+    _mistaken = HEAD, Phrase("is a journal and not an archive"), Phrase("expected a file of: sscard case archive")
+
+
 class SqlJournal(JournalReader):
     """A journal that is read and written.
 
@@ -222,12 +239,6 @@ class SqlJournal(JournalReader):
     def __init__(self, url: str, key: bytes, *, create: bool = True) -> None:
         self._create = create
         self._begin(open_database(url, write=True, create=create), key)
-        with self._reading() as db:
-            archive = is_archive(key, db.rows(schema.HEADS))
-        if archive:
-            self.close()
-            problem = Phrase("is an archive, which is only read")
-            raise InputError(problem, file=self.shown, remedy=Phrase("read it with --archive"))
         self._lane = SystemRandom().randrange(self._lanes)  # a lane of its own, most likely
 
     def open_case(self, event: Event) -> Case:
@@ -291,16 +302,16 @@ class SqlJournal(JournalReader):
         """Move cases that were closed before a time to an archive; see ``archive``.
 
         If the file is an archive that an interrupted call left, it is completed, whatever ``before`` is. Errors:
-        ``InputError`` if it is another file; ``JournalUnavailable`` if the chain is damaged, or if another process
-        archived meanwhile.
+        ``InputError`` if it is another file, or a completed archive and there is more to move; ``JournalUnavailable``
+        if the chain is damaged, or if another process archived meanwhile.
         """
         if mode_of(file):
-            return self._take_out(file, file)
+            return self._take_out(file, file, before)
         new = file.with_name(f".{file.name}.{os.getpid()}.new")
         try:
             if not self._copy_beginning(new, before):
                 return Moved()
-            return self._take_out(new, file)
+            return self._take_out(new, file, before)
         finally:
             new.unlink(missing_ok=True)
 
@@ -312,20 +323,22 @@ class SqlJournal(JournalReader):
                 if not verify(db, self.key, self._lanes).whole:
                     raise self._damaged()
                 more = copy_beginning(db, archive, self.key, self._lanes, before)
-            if verify(archive, self.key, self._lanes).findings:
+            if not verify(archive, self.key, self._lanes, name=ARCHIVE).whole:
                 raise self._damaged()
             archive.rows("PRAGMA journal_mode = DELETE")  # one file, which can be read where nothing can be written
         return more
 
-    def _take_out(self, written: Path, file: Path) -> Moved:
+    def _take_out(self, written: Path, file: Path, before: datetime) -> Moved:
         """Name an archive, and take out what it has, under the locks of all lanes."""
         other = InputError(Phrase("exists already"), file=str(file), remedy=Phrase("choose another name"))
         with self._writing() as db:
             db.rows(schema.HEADS + db.lock)  # waits for every writer
             with self._archive(written) as archive:
                 if is_taken_out(db, archive):
+                    if written == file and has_more(db, before):
+                        raise other
                     return Moved()
-                if not is_archive(self.key, archive.rows(schema.HEADS)) or not continues(db, archive):
+                if not is_sealed(self.key, archive.rows(schema.HEADS), ARCHIVE) or not continues(db, archive):
                     if written == file:
                         raise other
                     problem = Phrase("another process archived cases meanwhile; call it again")
@@ -340,7 +353,7 @@ class SqlJournal(JournalReader):
 
     @contextmanager
     def _archive(self, file: Path) -> Iterator[Connection]:
-        with closing(JournalReader(str(file), self.key)) as reader, reader._reading() as db:
+        with closing(ArchiveReader(str(file), self.key)) as reader, reader._reading() as db:
             yield db
 
     def _bring_up(self, version: int) -> None:

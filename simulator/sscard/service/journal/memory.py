@@ -61,11 +61,10 @@ class Journal(Protocol):
 
 
 class MemoryJournal:
-    """A journal in the memory of this process."""
+    """A journal in the memory of this process; ``key`` as of ``Journal``."""
 
-    key = b"in memory"
-
-    def __init__(self) -> None:
+    def __init__(self, key: bytes = b"in memory") -> None:
+        self.key = key
         self._numbers = count(1)
         self._by_key: dict[str, Case] = {}
 

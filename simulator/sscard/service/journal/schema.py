@@ -135,7 +135,12 @@ NEW_ARCHIVED: Final = 'INSERT INTO archived (key, "case", seal) VALUES (?, ?, ?)
 ARCHIVED: Final = 'SELECT key, "case", seal FROM archived ORDER BY "case"'
 ARCHIVED_WITH: Final = 'SELECT "case" FROM archived WHERE key = ?'
 COUNT_CLOSED: Final = 'SELECT count(*), count(DISTINCT "case") FROM event WHERE "case" IN (?)'.replace("?", CLOSED)
-COUNT_KEPT: Final = 'SELECT count(DISTINCT "case") FROM event WHERE lane = ? AND position <= ?'
+COUNT_KEPT: Final = (
+    'SELECT count(DISTINCT "case"), count(DISTINCT CASE WHEN "case" IN'
+    " (SELECT \"case\" FROM event WHERE stage IN ('completed', 'refused', 'failed'))"
+    ' THEN "case" END) FROM event WHERE lane = ? AND position <= ?'
+)
+"""The cases with events up to a position, and how many of them are closed now."""
 FORGET_CLOSED: Final = (
     'DELETE FROM opening WHERE "case" IN (?)'.replace("?", CLOSED),
     'DELETE FROM summary WHERE "case" IN (?)'.replace("?", CLOSED),

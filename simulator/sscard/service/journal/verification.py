@@ -140,23 +140,32 @@ class Archive:
     lanes: int
 
 
-def is_archive(key: bytes, heads: Iterable[Row]) -> bool:
-    """Whether lane heads are those of an archive; one of them is sufficient."""
-    return any(equal(Head.of(row).sealed(key, ARCHIVE), str(row[-1])) for row in heads)
+def is_sealed(key: bytes, heads: Iterable[Row], name: str) -> bool:
+    """Whether a lane head has the seal of this name: ``HEAD`` in a journal, ``ARCHIVE`` in an archive."""
+    return any(equal(Head.of(row).sealed(key, name), str(row[-1])) for row in heads)
 
 
 def verify(
-    db: Connection, key: bytes, lanes: int, since: Checkpoint | None = None, archives: Sequence[Archive] = ()
+    db: Connection,
+    key: bytes,
+    lanes: int,
+    since: Checkpoint | None = None,
+    archives: Sequence[Archive] = (),
+    *,
+    name: str = HEAD,
 ) -> Verification:
-    """Look at every event of every lane, also in the archives, and compare with a checkpoint."""
+    """Look at every event of every lane, also in the archives, and compare with a checkpoint.
+
+    ``name`` is that of the seals of the heads, so that an archive in place of the journal is found.
+    """
     findings: list[Finding] = []
     notes: list[Finding] = []
     heads: dict[int, Head] = {}
     bases: dict[int, Base] = {row[0]: Base.of(row) for row in db.rows(schema.BASES)}
     count: Counter[str] = Counter()
-    for row in (rows := db.rows(schema.HEADS)):
+    for row in db.rows(schema.HEADS):
         heads[row[0]] = Head.of(row)
-        findings += _in_lane(db, key, row, HEAD if not is_archive(key, rows) else ARCHIVE, notes, count)
+        findings += _in_lane(db, key, row, name, notes, count)
     findings += [Finding(lane, None, _NO_HEAD) for lane in range(lanes) if lane not in heads]
     for stray in _entries(db, schema.EVENTS_ELSEWHERE, lanes):
         findings.append(Finding(stray.lane, stray.position, Phrase("in no lane of this journal"), stray.case))
@@ -177,14 +186,14 @@ def verify(
     )
 
 
-def verify_lane(db: Connection, key: bytes, lane: int) -> Verification:
-    """Look at every event of one lane."""
+def verify_lane(db: Connection, key: bytes, lane: int, name: str) -> Verification:
+    """Look at every event of one lane; ``name`` as for ``verify``."""
     notes: list[Finding] = []
     count: Counter[str] = Counter()
     rows = db.rows(schema.HEAD, lane)
     if not rows:
         return Verification(0, 0, (Finding(lane, None, _NO_HEAD),), whole=False)
-    findings = tuple(_in_lane(db, key, rows[0], HEAD if not is_archive(key, rows) else ARCHIVE, notes, count))
+    findings = tuple(_in_lane(db, key, rows[0], name, notes, count))
     return Verification(count["events"], count["cases"], findings, tuple(notes), whole=not findings)
 
 
@@ -220,7 +229,7 @@ def _in_archives(
             yield Finding(None, None, _ASTRAY_ARCHIVED, str(case))
     ends = {lane: bases.get(lane, Base(lane)).end for lane in range(lanes)}
     for archive in sorted(archives, key=lambda each: sum(row[1] for row in each.db.rows(schema.HEADS)), reverse=True):
-        for finding in verify(archive.db, key, archive.lanes).findings:
+        for finding in verify(archive.db, key, archive.lanes, name=ARCHIVE).findings:
             yield replace(finding, problem=_in_file(finding.problem, archive.file))
         if {row[0]: row[1:4] for row in archive.db.rows(schema.HEADS)} != ends:
             yield Finding(None, None, _in_file(_NO_NEIGHBOUR, archive.file))
