@@ -18,6 +18,8 @@ Path_ = tuple[int | str, ...]
 
 DOCUMENT: Final = Phrase("document")
 HIDDEN_DIGITS: Final = "***"
+CALENDAR: Final = "calendar"
+"""The field whose names are years, which are not secret."""
 _SECRETS: Final = re.compile("[0-9A-Fa-f]{16,}|[0-9]{4,}")
 LONGEST_NUMBER: Final = 4300
 """Digits of a number that Python converts."""
@@ -78,7 +80,8 @@ def named(path: Path_) -> Sayable:
         elif not said:
             said = hidden(part)
         else:
-            said = Phrase(ROW if isinstance(before, int) else "{first}.{rest}", first=said, rest=hidden(part))
+            rest = part if before == CALENDAR and re.fullmatch("[0-9]{4}", part) else hidden(part)
+            said = Phrase(ROW if isinstance(before, int) else "{first}.{rest}", first=said, rest=rest)
     return said
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kit.programs import CommandLine
 from sscard.errors import InputError
+from sscard.issuer.holder import card_number
 from sscard.service import Policy, load_policy
 from sscard.service.policy import find_policy, policies
 
@@ -58,6 +59,26 @@ def test_every_error_of_a_policy_is_reported(sscard: CommandLine, tmp_path: Path
     errors = json.loads(sscard("policy", "check", file, "--json")[1])["errors"]
     assert [error["line"] for error in errors] == [2, 3, 4, 5]
     assert all(error["remedy"] or "Input should be" in error["problem"] for error in errors)
+
+
+def test_a_wrong_check_character_is_reported_but_the_policy_runs(sscard: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text(
+        f"based_on: page\ncards:\n- first: {card_number('A0000000')}\n  last: A0000000Z\n  standing: lost\n",
+        encoding="utf-8",
+    )
+    code, out, _ = sscard("policy", "check", file)
+    assert code == 2
+    assert f"{file}:4:" in out
+    assert "cards, entry 1, last: not a card number" in out
+    assert [cards.last for cards in load_policy(file).cards] == ["A0000000Z"]
+
+
+def test_an_error_in_a_calendar_names_the_year_and_no_other_digits(sscard: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "own.yaml"
+    file.write_text("based_on: page\ncalendar: {2027: {notice: []}, 739104: {notice: []}}\n", encoding="utf-8")
+    code, out, _ = sscard("policy", "check", file)
+    assert (code, "calendar.2027.notice" in out, "calendar.***.notice" in out) == (2, True, True), out
 
 
 def test_a_policy_is_based_on_a_preset(tmp_path: Path) -> None:

@@ -573,7 +573,7 @@ NOTICES = [
     (
         Refusal((PROVINCE, PROVINCE)),
         "Not accepted: ",
-        "不予受理：社会保障卡读不出；依据申请条件：二、已办理过我省社会保障卡。",
+        "不予受理：社会保障卡读不出；依据申请条件（卡）：二、已办理过我省社会保障卡。",
     ),
     (
         SupplementNotice(tuple(Paper), ""),

@@ -253,6 +253,21 @@ def test_issued_cards_are_registered(sscard: CommandLine, tmp_path: Path, file: 
     assert sscard("holder-base", "show", file, card)[1].endswith(": in use\n")
 
 
+def test_a_list_with_a_wrong_check_character_is_refused_with_its_line(
+    sscard: CommandLine, tmp_path: Path, file: Path
+) -> None:
+    wrong = CARD[:-1] + ("1" if CARD[-1] != "1" else "2")
+    source = tmp_path / "list.yaml"
+    source.write_text(
+        f"cards:\n- {{first: {CARD}, standing: lost}}\n- first: {CARD}\n  last: {wrong}\n  standing: lost\n"
+    )
+    code, out, err = sscard("holder-base", "import", file, source)
+    assert (code, out, file.exists()) == (2, "", False)
+    assert "list.yaml:4:" in err
+    assert "cards, entry 2, last: not a card number" in err
+    assert "the last one of which is a check" in err
+
+
 def test_a_policy_is_imported_with_its_first_entry_first(sscard: CommandLine, tmp_path: Path, file: Path) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text(

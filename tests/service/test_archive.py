@@ -485,6 +485,10 @@ def test_killed_at_any_step_nothing_is_lost_and_the_same_call_completes_it(tmp_p
         file = folder / "2.db"
         killed = archive_killed_at(step, str(folder / "journal.db"), office.now, file)
         with closing(SqlJournal(str(folder / "journal.db"), JOURNAL_KEY)) as journal:
+            if file.exists():
+                said = [str(each.problem) for each in verified(journal, tmp_path / "1.db", file).findings]
+                assert all("the archiving was interrupted" in each for each in said)
+                assert len(said) <= 1
             found.add((file.exists(), "taken out" if journal.archive(OPENING, file) == Moved() else "left"))
             if not file.exists():
                 journal.archive(office.now, file)
@@ -497,6 +501,25 @@ def test_killed_at_any_step_nothing_is_lost_and_the_same_call_completes_it(tmp_p
         step += stride
     assert step > 50
     assert found == {(False, "taken out"), (True, "left"), (True, "taken out")}
+
+
+def test_an_archive_that_the_journal_was_not_cut_at_is_said_to_be_interrupted(tmp_path: Path) -> None:
+    file, older = tmp_path / "2.db", tmp_path / "older.db"
+    with closing(SqlJournal(str(tmp_path / "journal.db"), JOURNAL_KEY)) as journal:
+        office = Office(journal, Random(5))
+        office.work(30)
+        office.archive(tmp_path / "1.db")
+        office.work(30)
+    shutil.copy(tmp_path / "journal.db", older)
+    with closing(SqlJournal(str(tmp_path / "journal.db"), JOURNAL_KEY)) as journal:
+        journal.archive(office.now, file)
+    with closing(SqlJournal(str(older), JOURNAL_KEY)) as journal:
+        [found] = verified(journal, tmp_path / "1.db", file).findings
+        assert "2.db: the archiving was interrupted: repeat sscard case archive" in str(found)
+        execute(str(file), "UPDATE summary SET stage = 'intake'")
+        said = {str(found.problem) for found in verified(journal, file, tmp_path / "1.db").findings}
+        assert not [each for each in said if "reindex" in each]
+        assert [each for each in said if "restore the archive from a copy" in each]
 
 
 def test_a_failure_after_the_archive_has_its_name_is_completed(
@@ -645,6 +668,25 @@ def test_the_commands_refuse_an_archive_in_place_of_the_journal(
 ) -> None:
     code, out, err = sscard("case", verb, "--journal", three[1], "--journal-key", tmp_path / "key")
     assert (code, out, "is an archive, which is only read" in err) == (2, "", True), err
+
+
+@pytest.mark.parametrize(
+    ("verb", "file", "problem"),
+    [
+        (("list",), "journal.db", "is a journal and not an archive"),
+        (("show", "1"), "absent.db", "there is no journal"),
+        (("stats",), "empty.db", "is empty"),
+        (("verify",), "other.db", "is not a journal"),
+    ],
+)
+def test_the_commands_refuse_a_file_that_is_no_archive(
+    three: Three, run: Run, tmp_path: Path, verb: tuple[str, ...], file: str, problem: str
+) -> None:
+    (tmp_path / "empty.db").touch()
+    execute(str(tmp_path / "other.db"), "CREATE TABLE other (name TEXT)")
+    code, out, err = run(*verb, "--archive", tmp_path / file)
+    assert (code, out, problem in err) == (2, "", True), err
+    assert "expected a file of: sscard case archive" in err
 
 
 def test_the_command_opens_no_second_case_with_a_key(three: Three, run: Run) -> None:

@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from kit.citizens import JOURNAL_KEY, NEW_PIN, OPENING, Citizen, make_citizen
 from kit.programs import CommandLine
-from sscard.cli.case_stats import duration_text
+from sscard.cli.case_stats import duration_text, ground_text
 from sscard.i18n.language import speaking
 from sscard.service import Case, Channel, Event, Paper, PinService, Reason, Refusal, Stage
 from sscard.service.case import Application
 from sscard.service.journal.database import SqlJournal
+from sscard.service.notices import Rule
 from sscard.service.statistics import Durations, Statistics
 
 TODAY = date(2026, 3, 10)
@@ -249,3 +250,9 @@ def test_an_empty_journal_has_figures_and_a_page(tmp_path: Path, sscard: Command
     where = ("--journal", tmp_path / "journal.db", "--journal-key", tmp_path / "key")
     code, out, _ = sscard("case", "stats", *where, "--html", tmp_path / "cases.html")
     assert (code, out) == (0, "cases 0 · open 0 · waiting 0 · in doubt 0 · overdue 0\n")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_each_rule_has_words_of_its_own(language: str) -> None:
+    with speaking(language):
+        assert len({ground_text(rule.value) for rule in Rule}) == len(Rule)

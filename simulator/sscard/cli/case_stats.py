@@ -14,7 +14,7 @@ from sscard.cli.output import check_output, print_json
 from sscard.cli.table import table_lines
 from sscard.cli.types import DAY, FILE
 from sscard.cli.usage import command, option
-from sscard.i18n.language import N_, _, is_chinese, say
+from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,16 +143,12 @@ def operation_text(kind: Outcome) -> str:
 
 
 def ground_text(ground: str) -> str:
-    """The rule of a ground. In Chinese several rules have the name of one field of the item, so the word is added.
-
-    A rule that this version does not know is the stored word.
-    """
+    """The rule of a ground; the stored word of one that this version does not know."""
     from sscard.service.notices import Rule
 
     if ground not in [rule.value for rule in Rule]:
         return ground
-    text = say(Rule(ground).words)
-    return f"{text} {ground}" if is_chinese() else text
+    return say(Rule(ground).words)
 
 
 def duration_text(seconds: int) -> str:

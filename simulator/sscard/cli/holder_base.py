@@ -129,10 +129,13 @@ def list_entries(file: Path, as_json: bool) -> None:
 def import_list(file: Path, source: Path, as_json: bool) -> None:
     """Add the cards of a list, or of a policy, to a holder base. The file is created if it does not exist."""
     from sscard.document import read_document
-    from sscard.issuer.holderbase import CardList
+    from sscard.issuer.holderbase import CardList, wrong_numbers
     from sscard.issuer.holderbasefile import SqliteHolderBase
 
-    cards = read_document(source).as_model(CardList).cards
+    document = read_document(source)
+    cards = document.as_model(CardList).cards
+    for wrong in wrong_numbers(document):
+        raise wrong
     SqliteHolderBase(file, create=True).put(*reversed(cards))  # of a list, the first entry for a card counts
     if as_json:
         print_json("holder-base-import", {"file": str(file), "entries": len(cards)})

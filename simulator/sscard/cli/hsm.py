@@ -14,7 +14,6 @@ import click
 
 from sscard.cli.options import (
     connections_option,
-    holder_base_option,
     hsm_option,
     hsm_token_option,
     json_option,
@@ -25,7 +24,7 @@ from sscard.cli.output import print_json
 from sscard.cli.prompt import ask_secret
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import tell
-from sscard.cli.types import FILE, FREE_PORT, Text
+from sscard.cli.types import FILE, FREE_PORT, HOLDER_BASE, Text
 from sscard.cli.usage import group, option
 from sscard.errors import InputError, MissingPart
 from sscard.files import unreadable, warn_if_exposed
@@ -65,7 +64,12 @@ def hsm() -> None:
 )
 @option("--module", type=FILE, help=N_("PKCS#11 library of a token, short for --hsm pkcs11:…"))
 @label_option
-@holder_base_option
+@option(
+    "--holder-base",
+    type=HOLDER_BASE,
+    default="",
+    help=N_("Holder base that the service offers: a file, or a URL as for sscard case open. Default: none."),
+)
 @message_timeout_option
 @connections_option
 def serve(

@@ -29,10 +29,25 @@ if TYPE_CHECKING:
 @contextmanager
 def open_journal(url: str, key: Path | None, archive: Path | None = None) -> Iterator[JournalReader]:
     """The journal, or the archive in its place, for reading; errors as ``open_service``."""
-    from sscard.service.journal.database import ArchiveReader, JournalReader
+    from sscard.service.journal.database import JournalReader
 
-    with _opened(ArchiveReader if archive else JournalReader, str(archive or url), key) as journal:
+    with _opened(_archive_of if archive else JournalReader, str(archive or url), key) as journal:
         yield journal
+
+
+def _archive_of(file: str, key: bytes) -> JournalReader:
+    """An archive; the error of a file that is none advises an archive, not a journal."""
+    from sscard.service.journal.database import ArchiveReader
+    from sscard.service.journal.engine import EXPECTED
+    from sscard.service.journal.migrations import ANOTHER
+    from sscard.service.journal.opening import EXPECTED_ARCHIVE, FIRST_CASE, FULL
+
+    try:
+        return ArchiveReader(file, key)
+    except InputError as error:
+        if error.remedy in (EXPECTED, ANOTHER, FIRST_CASE, FULL):
+            raise InputError(error.problem, file=error.file, remedy=EXPECTED_ARCHIVE) from None
+        raise
 
 
 @contextmanager

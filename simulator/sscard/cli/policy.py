@@ -71,10 +71,13 @@ def show(which: str, as_json: bool) -> None:
 @json_option
 def check(file: Path, as_json: bool) -> None:
     """Check a policy file and report every error. Exits 2 if there is one."""
+    from sscard.document import read_document
+    from sscard.issuer.holderbase import wrong_numbers
     from sscard.service.policy import load_policy
 
     errors: list[InputError] = []
     try:
+        errors += wrong_numbers(read_document(file))
         load_policy(file, errors.append)
     except InputError as first:
         errors.append(first)

@@ -8,14 +8,17 @@ counts; of those of a list or a policy, the first one. Source: open-choices.md Â
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Annotated, Protocol, runtime_checkable
 
 from pydantic import ConfigDict, Field, model_validator
 
-from sscard.document import Model
-from sscard.errors import InvalidValue
+from sscard.document import Document, Model
+from sscard.errors import InputError, InvalidValue
+from sscard.fields import wrong_value
 from sscard.i18n.phrase import Phrase
+from sscard.issuer.holder import is_card_number
 from sscard.issuer.standing import Standing
 
 
@@ -44,6 +47,25 @@ class CardList(Model):
 
     model_config = ConfigDict(extra="ignore")
     cards: tuple[ListedCards, ...]
+
+
+def wrong_numbers(document: Document) -> Iterator[InputError]:
+    """The numbers of listed cards that no card has, because their check characters are wrong.
+
+    Reported to who writes a list: the check character does not count when a standing is looked up.
+    """
+    listed = document.content.get("cards") if isinstance(document.content, dict) else None
+    for index, entry in enumerate(listed if isinstance(listed, list) else ()):
+        for name in ("first", "last") if isinstance(entry, dict) else ():
+            written = entry.get(name)
+            if isinstance(written, str) and re.fullmatch("[0-9A-Z]{9}", written) and not is_card_number(written):
+                path = ("cards", index, name)
+                wrong = wrong_value(
+                    path,
+                    Phrase("not a card number"),
+                    Phrase("expected 9 characters, the last one of which is a check"),
+                )
+                yield document.error(path, wrong.problem, wrong.remedy)
 
 
 @runtime_checkable

@@ -77,14 +77,14 @@ class Rule(Word):
 
     CHANNEL = "channel", "办理形式"
     ONLINE_STEP = "online-step", "网上办理深度"
-    PERSON = "person", "申请条件"
-    PRESENCE = "presence", "服务对象"
-    AGE = "age", "服务对象"
-    CARD = "card", "申请条件"
-    REASON = "reason", "申请条件"
-    GENUINE_PAPERS = "genuine-papers", "受理标准"
+    PERSON = "person", "申请条件（申请人）"
+    PRESENCE = "presence", "服务对象（本人到场）"
+    AGE = "age", "服务对象（年龄）"
+    CARD = "card", "申请条件（卡）"
+    REASON = "reason", "申请条件（原因）"
+    GENUINE_PAPERS = "genuine-papers", "受理标准（材料真实）"
     SAME_PERSON = "same-person", "受理标准（人卡一致）"
-    WHICH_PIN = "which-pin", "行使内容"
+    WHICH_PIN = "which-pin", "行使内容", "which PIN"
     IDENTITY = "identity", "受理标准（身份核验）"
 
 

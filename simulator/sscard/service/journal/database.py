@@ -37,7 +37,7 @@ from sscard.service.journal.chain import ARCHIVE, HEAD, Entry, Head, time_of, wr
 from sscard.service.journal.engine import EXPECTED, NO_SQLITE, Connection, Database, Row
 from sscard.service.journal.memory import CaseArchived, JournalUnavailable, Overtaken, case_number
 from sscard.service.journal.migrations import LAST, lanes_of, migrate, not_a_journal, version_of
-from sscard.service.journal.opening import open_database
+from sscard.service.journal.opening import EXPECTED_ARCHIVE, open_database
 from sscard.service.journal.schema import reason_in
 from sscard.service.journal.summary import derived, moment
 from sscard.service.journal.verification import (
@@ -227,7 +227,7 @@ class ArchiveReader(JournalReader):
     """An archive of a journal, which is only read; a journal in its place is refused."""
 
     _seal = ARCHIVE
-    _mistaken = HEAD, Phrase("is a journal and not an archive"), Phrase("expected a file of: sscard case archive")
+    _mistaken = HEAD, Phrase("is a journal and not an archive"), EXPECTED_ARCHIVE
 
 
 class SqlJournal(JournalReader):

@@ -78,7 +78,7 @@ LAST: Final = max(STEPS) + 1
 """The version of the tables in ``schema``."""
 
 _TABLES: Final = ", ".join(sorted(TABLES))
-_REMEDY: Final = Phrase("give the journal with --journal, or restore it from a copy")
+ANOTHER: Final = Phrase("give the journal with --journal, or restore it from a copy")
 
 
 def migrate(db: Connection, key: bytes, shown: str, steps: Mapping[int, Step] = STEPS) -> None:
@@ -125,15 +125,15 @@ def version_of(db: Connection, shown: str, last: int = LAST) -> int:
                     table=name,
                     added=added,
                 )
-                raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=_REMEDY)
+                raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=ANOTHER)
         elif missing and (found is None or isinstance(found, int)):
             lacks = Phrase("it has no table {table}", table=name)
             if columns[name]:
                 lacks = Phrase("table {table} has no column {columns}", table=name, columns=", ".join(missing))
-            raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=_REMEDY)
+            raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=ANOTHER)
     if not isinstance(found, int) or found < 1:
         problem = Phrase("is not a journal: {problem}", problem=Phrase("it has no valid version"))
-        raise InputError(problem, file=shown, remedy=_REMEDY)
+        raise InputError(problem, file=shown, remedy=ANOTHER)
     return found
 
 
@@ -146,7 +146,7 @@ def lanes_of(db: Connection, key: bytes, shown: str) -> int:
         )
     if lanes not in range(1, SHARED_LANES + 1):
         lacks = Phrase("it has no valid number of lanes, expected 1 to {most}", most=SHARED_LANES)
-        raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=_REMEDY)
+        raise InputError(Phrase("is not a journal: {problem}", problem=lacks), file=shown, remedy=ANOTHER)
     return int(lanes)
 
 
@@ -155,5 +155,5 @@ def not_a_journal(shown: str) -> InputError:
     return InputError(
         Phrase("is not a journal, expected a database with the tables {tables}", tables=_TABLES),
         file=shown,
-        remedy=_REMEDY,
+        remedy=ANOTHER,
     )

@@ -16,6 +16,8 @@ from sscard.i18n.phrase import Phrase
 from sscard.service.journal.engine import EXPECTED, NO_URL, Database, SqliteFile
 
 FIRST_CASE: Final = Phrase("a first case makes it: sscard case open")
+EXPECTED_ARCHIVE: Final = Phrase("expected a file of: sscard case archive")
+FULL: Final = Phrase("restore it from a copy, or give another with --journal")
 _URL: Final = re.compile(
     r"(?P<kind>sqlite|postgresql)(?:\+\w+)?://"
     r"(?:(?P<user>[^:/?]*)(?::(?P<password>[^@]*))?@)?"
@@ -54,7 +56,7 @@ def open_database(url: str, *, write: bool, create: bool = False) -> Database:
         raise InputError(
             Phrase("is empty, expected the SQLite file of a journal"),
             file=file,
-            remedy=Phrase("restore it from a copy, or give another with --journal"),
+            remedy=FULL,
         )
     return SqliteFile(file, write=write)
 

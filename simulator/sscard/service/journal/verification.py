@@ -36,6 +36,7 @@ from typing import Final
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 from sscard.service.journal import schema
+from sscard.service.journal.archive import continues
 from sscard.service.journal.chain import (
     ARCHIVE,
     HEAD,
@@ -71,6 +72,12 @@ _NO_NEIGHBOUR: Final = Phrase(
     "does not end where the journal, or the archive after it, begins: it is of another journal or another time, "
     "or an archive between them is missing"
 )
+_INTERRUPTED: Final = Phrase(
+    "the archiving was interrupted: repeat sscard case archive with the same options; "
+    "if none was interrupted, the journal is an older copy"
+)
+_BY_REINDEX: Final = (_ASTRAY, _DIFFERS, _WITHOUT_EVENTS)
+_CHANGED_ARCHIVE: Final = Phrase("its list of cases or an idempotency key was changed; restore the archive from a copy")
 _LANE_IN_IT: Final = re.compile(r"0|([1-9][0-9]{0,17})\.([0-9a-f]{4})")
 
 
@@ -230,12 +237,15 @@ def _in_archives(
     ends = {lane: bases.get(lane, Base(lane)).end for lane in range(lanes)}
     for archive in sorted(archives, key=lambda each: sum(row[1] for row in each.db.rows(schema.HEADS)), reverse=True):
         for finding in verify(archive.db, key, archive.lanes, name=ARCHIVE).findings:
-            yield replace(finding, problem=_in_file(finding.problem, archive.file))
-        if {row[0]: row[1:4] for row in archive.db.rows(schema.HEADS)} != ends:
-            yield Finding(None, None, _in_file(_NO_NEIGHBOUR, archive.file))
+            problem = _CHANGED_ARCHIVE if finding.problem in _BY_REINDEX else finding.problem
+            yield replace(finding, problem=_in_file(problem, archive.file))
+        found = {row[0]: row[1:4] for row in archive.db.rows(schema.HEADS)}
+        interrupted = found != ends and continues(db, archive.db)
+        if found != ends:
+            yield Finding(None, None, _in_file(_INTERRUPTED if interrupted else _NO_NEIGHBOUR, archive.file))
         ends = dict.fromkeys(range(archive.lanes), (0, 0, START))
         ends |= {row[0]: Base.of(row).end for row in archive.db.rows(schema.BASES)}
-        for opening, case in archive.db.stream(schema.KEYS_OF_CLOSED):
+        for opening, case in () if interrupted else archive.db.stream(schema.KEYS_OF_CLOSED):
             if db.rows(schema.ARCHIVED_WITH, opening) != [(case,)]:
                 yield Finding(None, None, _ASTRAY_ARCHIVED, str(case))
     if archives and any(count for count, *_rest in ends.values()):
