@@ -43,7 +43,7 @@ from sscard.scenario import run_scenarios
 from sscard.scenario.step import Outcome
 from sscard.scenario.steps.memory import SweepFailed
 from sscard.service import PinService
-from sscard.service.case import Stage, WrongStage
+from sscard.service.case import KeyTaken, Stage, WrongStage
 from sscard.service.journal.memory import CaseArchived, Overtaken
 from sscard.standard.cipher import SUITES
 from sscard.standard.encoding import InvalidPin
@@ -110,6 +110,7 @@ MADE: dict[type[Exception], Callable[[Any], Exception]] = {
     DriverError: lambda kind: kind(-25536, "PUK"),
     WrongStage: lambda kind: kind("7", Stage.ACCEPTED, Phrase("it has no reason")),
     Overtaken: lambda kind: kind("7"),
+    KeyTaken: lambda kind: kind("K9"),
     CaseArchived: lambda kind: kind("7"),
     Wrong: lambda kind: kind(SAID),
     Difference: lambda kind: kind("one answer", SAID),

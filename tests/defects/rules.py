@@ -26,6 +26,7 @@ CHECKS: Final = {
     "_online_step": "depth.yaml",
     "_person": "not-in-province or foreigner",
     "_presence": "proxy",
+    "_agent": "agent-of-full-age",
     "_age": "minor",
     "_card": "another-province",
     "_reason": "no-reason",

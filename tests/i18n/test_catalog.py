@@ -128,7 +128,7 @@ def test_a_translation_has_the_places_of_its_message(messages: dict[str, str]) -
 def test_a_message_is_english_and_its_translation_chinese(messages: dict[str, str]) -> None:
     chinese_words = {"规范版本: which file tree and access rules the card has."}
     assert not {text for text in messages if HAN.search(text)} - chinese_words
-    names = {"--abandon: {error}", "--proof: {error}"}
+    names = {"--abandon: {error}", "--key: {error}", "--proof: {error}"}
     unchanged = {text for text, chinese in messages.items() if not HAN.search(chinese)}
     assert {text for text in unchanged if WORD.search(PLACE.sub("", text))} == names
 
@@ -221,6 +221,7 @@ AS_IT_IS = {
     "sscard recording": "a format",
     "sscard journal": "what a key is checked with",
     "pcsc-lite version ": "how pcscd begins",
+    "while scanning a quoted scalar": "how libyaml begins",
     "gcc libc6-dev": "packages",
     "ready to accept connections": "of PostgreSQL, only compared",
     "<ScriptedPad, {} entries left>": "for programmers",
@@ -264,7 +265,7 @@ AS_IT_IS = {
 NAMES = {"sscard", "pyscard", "pcscd", "vpcd", "based_on", "card", "personality", "tries_left", "tries", "told"}
 NAMES |= {"says", "data", "key_tries", "state", "stage", "grounds", "missing"}
 NAMES |= {"groups", "steps", "variables", "capture", "needs", "within", "covers", "image"}
-NAMES |= {"entries", "values", "proof", "error", "none", "against"}
+NAMES |= {"entries", "place", "values", "proof", "error", "none", "against"}
 """Fields and programs."""
 
 

@@ -114,7 +114,7 @@ WRONG = [
     ("a field left out", "algorithm: SM4\n", "", (1, 1), "'algorithm' is missing"),
     ("neither yes nor no", "algorithm: SM4", "algorithm: SM4\npuk_once: maybe", (4, 1), "boolean"),
     ("based on nothing", "name: mine", "based_on: v3\nname: mine", (1, 1), "expected one of: "),
-    ("not YAML", "algorithm: SM4", "algorithm: 'SM4", (4, 1), "not valid YAML"),
+    ("not YAML", "algorithm: SM4", "algorithm: 'SM4", (3, 12), "not valid YAML: a quote is not closed"),
 ]
 
 

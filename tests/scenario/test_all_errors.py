@@ -17,8 +17,8 @@ STEP_ERROR = (7, "unknown field 'trys'")
 
 ERRORS = {
     "each wrong mark": (
-        f"{HEAD}covers: [seed 99.1, OC-1, OC-999]\nsteps:\n  - insert:\n",
-        [(3, "covers: 'seed 99.1' is not known"), (3, "covers: 'OC-999' is not known")],
+        f"{HEAD}covers: [seed 99.1, OC-1, seed 98.1]\nsteps:\n  - insert:\n",
+        [(3, "covers: 'seed 99.1' is not known"), (3, "covers: 'seed 98.1' is not known")],
     ),
     "the personality beside a PIN": (CARD % "personality: v4", [PIN_ERROR, (3, "no personality 'v4'")]),
     "a choice beside a PIN": (CARD % "choices: {pin_trys: 3}", [PIN_ERROR, (3, "unknown field 'pin_trys'")]),

@@ -187,12 +187,12 @@ def test_situations_are_those_of_the_case_and_of_its_trial(of: Callable[..., Cov
     accepted = "  - apply: {reason: forgotten}\n"
     place = "service: {place: {initial_pin_use: must change, initial_pin: '975310'}}\n"
     refused = accepted + "  - operate: {new: 975310}\n    stage: accepted\n    state: ready\n"
-    assert covered(of(refused, place), "situations") == {("refused PIN", "initial")}
+    assert covered(of(refused, place), "situations") == {("refused-pin", "initial")}
     lost = "  - standing: lost\n  - apply: {reason: forgotten}\n    stage: refused\n    grounds: [genuine-papers]\n"
     assert covered(of(lost), "situations") == {("standing", "lost")}
     operated = accepted + "  - operate: {new: 246810}\n    state: PUK\n"
     assert covered(of(operated), "situations") == set()
-    assert covered(of(operated, "card: {city_code: 410100}"), "situations") == {("city", "another of the province")}
+    assert covered(of(operated, "card: {city_code: 410100}"), "situations") == {("city", "another-of-the-province")}
     assert covered(of("  - pharmacy: 123456\n    state: verified\n"), "situations") == {("pharmacy", "success")}
     initial = "  - pharmacy: 975310\n    passed: no\n    state: ready\n"
     own = place + "card: {pin: 975310}\n"

@@ -29,6 +29,10 @@ MEETS = [
     (FRIDAY, WINDOW + "- clock: 2026-02-14 23:59\n  overdue: no\n- clock: +1m\n  overdue: yes\n- clock: +24h"),
     ("", WINDOW + "- abandon:\n  acts: [failed]\n- operate: {new: 246810}\n  error: wrong-stage\n  state: ready"),
     (SQLITE, WINDOW + "- case:\n  says: 已受理\n  acts: [received, accepted]\n  cases: 1"),
+    (
+        "",
+        "- apply: {reason: forgotten, key: one}\n- apply: {reason: leaked, key: one}\n  error: key-taken\n  cases: 1",
+    ),
     ("", WINDOW + "- accept:\n  error: wrong-stage\n- apply: {reason: locked}\n  cases: 2"),
     ("", DONE + "- pharmacy: 246810\n- pharmacy: 111111\n  sw: 63C5\n  tries: 5\n  state: ready"),
     ("service: {place: tries-3}", DONE + "- pharmacy: 246810"),

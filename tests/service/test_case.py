@@ -33,7 +33,7 @@ WAY_TO = {
     "refused": "refused",
     "failed": "accepted failed",
 }
-KEY = MemoryJournal.key
+KEY = MemoryJournal().key
 VERBS = {"accept": "intake", "supplement": "supplement", "operate": "accepted", "complete": "operated"}
 
 

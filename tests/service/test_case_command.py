@@ -157,6 +157,22 @@ def test_the_same_key_is_the_same_case_and_runs_once(run: Run, card: Path) -> No
     assert load_card(card).memory.strings == _strings(writes, card)
 
 
+@pytest.mark.parametrize("other", [("--id", "11010519491231002X"), ("--reason", "leaked"), ("card",)])
+def test_a_key_of_another_application_shows_nothing_of_its_case(
+    run: Run, sscard: CommandLine, card: Path, tmp_path: Path, other: tuple[str, ...]
+) -> None:
+    first = run("open", card, "--reason", "forgotten", "--new", NEW, "--key", "press", "--json")
+    if other == ("card",):
+        card, other = tmp_path / "second.db", ()
+        assert sscard("issue", "--output", card, "--seed", "7")[0] == 0
+    reason = () if "--reason" in other else ("--reason", "forgotten")
+    refused = run("open", card, "--new", NEW, "--old", NEW, "--key", "press", *reason, *other)
+    assert (refused.code, refused.out) == (2, "")
+    assert "--key: key 'press' belongs to another application" in refused.err
+    assert first.json["number"] not in refused.err
+    assert len(run("list", "--json").json["cases"]) == 1
+
+
 def _strings(image: bytes, beside: Path) -> list[bytes]:
     copy = beside.with_name("copy.db")
     copy.write_bytes(image)
@@ -261,6 +277,8 @@ def fields_of(application: ApplicationFile) -> dict[str, Any]:
     [
         (("--name", "张三"), "the applicant has a name and no ID number", "give the number, --id or id_number"),
         (("-f", "{folder}/named.yaml"), "the applicant has a name and no ID number", "or leave out the name"),
+        (("--presence", "guardian"), "option --agent-name is missing", "--agent-name, --agent-id"),
+        (("-f", "{folder}/alone.yaml"), "option --agent-name is missing", "--agent-name, --agent-id"),
         (("--presence", "proxy", "--agent-name", "王五"), "option --agent-id is missing", "name and ID number"),
         (("--presence", "proxy", "--agent-id", ID_NUMBER), "option --agent-name is missing", "name and ID number"),
         (
@@ -276,6 +294,7 @@ def test_persons_that_cannot_be_end_before_a_case_is_opened(
 ) -> None:
     (tmp_path / "named.yaml").write_text("reason: forgotten\napplicant: {name: 张三}\n", encoding="utf-8")
     agent = f"{{name: 王五, id_number: {ID_NUMBER}}}"
+    (tmp_path / "alone.yaml").write_text("reason: forgotten\napplicant: {presence: guardian}\n", encoding="utf-8")
     (tmp_path / "agent.yaml").write_text(f"reason: forgotten\napplicant: {{agent: {agent}}}\n", encoding="utf-8")
     given = [word.format(folder=tmp_path) for word in words]
     result = run("open", card, "--reason", "forgotten", "--new", NEW, *given)
@@ -299,7 +318,7 @@ def test_the_options_decide_who_may_apply(run: Run, card: Path) -> None:
     for options, ground in (
         (("--lives-in-province", "no"), "does not live in this province"),
         (("--expires", "2020-12-31"), "the identity document has expired"),
-        (("--presence", "proxy"), "not a proxy"),
+        (("--presence", "proxy", "--agent-name", "王五", "--agent-id", "11010519491231002X"), "not a proxy"),
     ):
         result = run("open", card, "--reason", "forgotten", "--new", NEW, *options)
         assert result.code == 1
@@ -334,11 +353,8 @@ def test_what_is_missing_is_found_before_a_case_is_opened(
     [
         ("--reason none", "refused"),
         ("--reason leaked --paper id-card", "supplement"),
-        ("--reason forgotten --policy henan --presence guardian", "refused"),
-        (
-            "--reason forgotten --policy {policy} --presence proxy --paper id-card --paper social-security-card",
-            "supplement",
-        ),
+        ("--reason forgotten --policy henan --presence guardian {agent}", "refused"),
+        ("--reason forgotten --policy {policy} --presence proxy {agent} {papers}", "supplement"),
         ("--reason forgotten --pin-of bank", "refused"),
         ("--reason locked-known", "refused"),
         ("--reason leaked --policy {policy} --proof failed", "refused"),
@@ -350,7 +366,9 @@ def test_a_case_that_needs_no_pin_is_opened_without_terminal(
 ) -> None:
     policy = tmp_path / "policy.yaml"
     policy.write_text("based_on: page\nproxy: accept\nidentity_proof: {window: id-reader}\n", encoding="utf-8")
-    result = run("open", card, *words.format(policy=policy).split(), "--json")
+    agent = "--agent-name 王代办 --agent-id 410403199001010023"
+    papers = "--paper id-card --paper social-security-card"
+    result = run("open", card, *words.format(policy=policy, agent=agent, papers=papers).split(), "--json")
     assert (result.code, result.json["stage"]) == (1, stage)
 
 

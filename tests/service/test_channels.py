@@ -135,7 +135,8 @@ def test_an_application_for_a_hand_over_that_cannot_be_is_refused(service: PinSe
         ({"proxy": "accept"}, None, Presence.PROXY, Channel.ONLINE, False),
         ({}, CHILD, Presence.IN_PERSON, Channel.WINDOW, False),
         ({}, CHILD, Presence.GUARDIAN, Channel.WINDOW, False),
-        ({"minors": "accept"}, CHILD, Presence.IN_PERSON, Channel.SELF_SERVICE, True),
+        ({"minors": "accept"}, CHILD, Presence.IN_PERSON, Channel.WINDOW, True),
+        ({"minors": "accept"}, CHILD, Presence.IN_PERSON, Channel.SELF_SERVICE, False),  # reads no household register
         ({"minors": "with guardian"}, CHILD, Presence.IN_PERSON, Channel.WINDOW, False),
         ({"minors": "with guardian"}, CHILD, Presence.GUARDIAN, Channel.WINDOW, True),
         ({"minors": "with guardian"}, CHILD, Presence.GUARDIAN, Channel.ONLINE, False),

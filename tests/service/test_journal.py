@@ -21,7 +21,9 @@ from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import say
 from sscard.service import (
     Case,
+    Channel,
     JournalUnavailable,
+    KeyTaken,
     NotDone,
     Operated,
     Overtaken,
@@ -119,6 +121,23 @@ def test_who_comes_second_is_overtaken_and_writes_nothing(
         kept.operate(second, citizen.session, WRONG)
     assert len(citizen.wire.events) == sent
     assert journal.verify().findings == ()
+
+
+def test_a_key_is_of_one_application(kept: PinService, citizen: Citizen) -> None:
+    asked = citizen.application(Reason.FORGOTTEN)
+    first = kept.intake(asked, key="press")
+    other = asked.applicant.model_copy(update={"id_number": "11010519491231002X"})
+    assert asked.card
+    for changed in (
+        replace(asked, reason=Reason.LEAKED),
+        replace(asked, reason=None),
+        replace(asked, applicant=other),
+        replace(asked, card=replace(asked.card, identity=replace(asked.card.identity, card_number="X00000001"))),
+    ):
+        with pytest.raises(KeyTaken, match="'press' belongs to another application"):
+            kept.intake(changed, key="press")
+    for same in (asked, replace(asked, card=None), replace(asked, channel=Channel.SELF_SERVICE)):
+        assert kept.intake(same, key="press").number == first.number
 
 
 def test_one_key_is_one_case(kept: PinService, citizen: Citizen) -> None:

@@ -43,6 +43,7 @@ from sscard.service.policy import preset_policy
 from sscard.service.words import Proof
 
 CHILD = "410402201503150003"
+YOUTH = "410402201403150006"
 AGENT = "11010519491231002X"
 OWN = (Paper.ID_CARD, Paper.SOCIAL_SECURITY_CARD)
 GUARDIANS = (Paper.GUARDIAN_ID, Paper.GUARDIANSHIP)
@@ -99,6 +100,33 @@ def test_papers_of_a_guardian_or_proxy_are_asked_for_with_the_others(
     last = service.supplement(case, missing, citizen.basic)
     assert isinstance(last, Acceptance)
     assert sum(event.act is Act.ASKED_FOR for event in case.events) == 1
+
+
+@pytest.mark.parametrize("presence", [Presence.GUARDIAN, Presence.PROXY])
+@pytest.mark.parametrize(
+    ("number", "adult_age", "found"),
+    [
+        (AGENT, 18, ""),
+        (YOUTH, 18, "is a minor"),
+        (YOUTH, 10, ""),
+        (CHILD, 18, "is the applicant"),
+    ],
+)
+def test_who_acts_is_another_person_of_full_age(
+    citizen_with: Callable[..., Citizen], presence: Presence, number: str, adult_age: int, found: str
+) -> None:
+    asked = citizen_with(id_number=CHILD).application(Reason.FORGOTTEN)
+    agent = {"presence": presence, "agent": Agent(name="王五", id_number=number)}
+    asked = replace(asked, applicant=asked.applicant.model_copy(update=agent), papers=frozenset(Paper))
+    service = with_policy(minors="accept", proxy="accept", adult_age=adult_age)
+    case = service.intake(asked)
+    answer = service.accept(Case(case.number, case.events))
+    if not found:
+        assert isinstance(answer, Acceptance)
+        return
+    assert isinstance(answer, Refusal)
+    assert [ground.rule for ground in answer.grounds] == [Rule.PRESENCE]
+    assert f"{presence.words.english} {found}" in answer.text
 
 
 def test_who_acts_is_in_the_journal_without_the_number(citizen: Citizen) -> None:

@@ -118,19 +118,21 @@ def work_together(url: str, cases: int) -> None:
     check(url, cases)
 
 
+def _application(seed: int) -> tuple[Application, CardSession]:
+    session = CardSession.start(citizens_card(PINS[1], seed=seed).chip(Random(seed)), SoftHsm(builtin_keys()))
+    card = session.read_basic()
+    person = Applicant(name=card.name, id_number=card.social_security_number)
+    return Application(person, Channel.WINDOW, Reason.FORGOTTEN, card=card), session
+
+
 def _work(url: str, worker: int, cases: int, start: object) -> None:
     """Run cases of its own on a card of its own, and press the buttons that all the others press."""
     journal = SqlJournal(url, JOURNAL_KEY)
     service = PinService(lambda: OPENING, journal=journal)
-    chip = citizens_card(PINS[1], seed=worker).chip(Random(worker))
-    session = CardSession.start(chip, SoftHsm(builtin_keys()))
-    card = session.read_basic()
-    application = Application(
-        Applicant(name=card.name, id_number=card.social_security_number), Channel.WINDOW, Reason.FORGOTTEN, card=card
-    )
+    (shared, _), (application, session) = _application(0), _application(worker)
     start.wait()  # type: ignore[attr-defined]
     for number in range(SHARED):
-        service.intake(application, key=f"shared {number}")
+        service.intake(shared, key=f"shared {number}")
     for number in range(cases):
         key, pin = f"{worker}/{number}", PINS[number % 2]
         case = service.intake(application, key=key)

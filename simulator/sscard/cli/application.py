@@ -146,14 +146,16 @@ def _changed(applicant: Applicant, person: dict[str, Any], agent: dict[str, Any]
     from pydantic import ValidationError
 
     from sscard.document import problem_in
+    from sscard.service.words import Presence
 
     fields = applicant.model_dump() | person
-    if agent:
+    if agent or fields["presence"] is not Presence.IN_PERSON:
         fields["agent"] = (fields["agent"] or {}) | agent
         for name, flag in (("name", "--agent-name"), ("id_number", "--agent-id")):
             if name not in fields["agent"]:
                 raise InputError(
-                    _("option {name} is missing", name=flag), remedy=_("give name and ID number of the agent")
+                    _("option {name} is missing", name=flag),
+                    remedy=_("give name and ID number of the guardian or proxy: --agent-name, --agent-id"),
                 )
     if fields["name"] and not fields["id_number"]:
         raise InputError(

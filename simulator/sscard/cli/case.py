@@ -112,6 +112,7 @@ def open_case(
     among the papers, or a terminal to enter a PIN that is needed, no case is
     opened (exit code 2; 3 if the reader has no card).
     """
+    from sscard.service import KeyTaken
     from sscard.service.counter import advance, read_card
     from sscard.service.journal.memory import MemoryJournal
 
@@ -132,8 +133,11 @@ def open_case(
         submitted = wanted.application(read_card(session))
         if target:
             check_pins(new, old, wanted.reason, rehearsed)
-        with open_service(journal, journal_key, policy, place, base, item=item) as (service, _):
-            opened = service.intake(submitted, key=wanted.key)
+        with open_service(journal, journal_key, policy, place, base, item=item) as (service, _journal):
+            try:
+                opened = service.intake(submitted, key=wanted.key)
+            except KeyTaken as error:
+                raise InputError(_("--key: {error}", error=error)) from None
             _process(service, opened, session, behind, keypad, place if pharmacy else None, as_json, key=wanted.key)
 
 

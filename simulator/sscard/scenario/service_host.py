@@ -29,7 +29,7 @@ from sscard.service.workdays import CHINA
 
 if TYPE_CHECKING:
     from sscard.service.journal.archive import Moved
-    from sscard.service.journal.database import JournalReader, SqlJournal
+    from sscard.service.journal.database import ArchiveReader, SqlJournal
 
 T = TypeVar("T")
 JOURNAL_KEY: Final = bytes(range(32))
@@ -203,12 +203,12 @@ class ServiceHost:
         return moved
 
     @contextmanager
-    def _opened_archives(self) -> Iterator[list[JournalReader]]:
+    def _opened_archives(self) -> Iterator[list[ArchiveReader]]:
         """The archives so far, the oldest first."""
-        from sscard.service.journal.database import JournalReader
+        from sscard.service.journal.database import ArchiveReader
 
         with ExitStack() as ends:
-            yield [ends.enter_context(closing(JournalReader(str(file), JOURNAL_KEY))) for file in self._archives]
+            yield [ends.enter_context(closing(ArchiveReader(str(file), JOURNAL_KEY))) for file in self._archives]
 
     def restart(self) -> Case | None:
         """A new process with the same journal; the case that was written to last, as it finds it.

@@ -1,7 +1,7 @@
 """The public service: its item, its cases, and the pipeline from intake to completion."""
 
 from sscard.issuer.standing import Standing
-from sscard.service.case import NEXT, Act, Application, Case, Event, Stage, WrongStage, received
+from sscard.service.case import NEXT, Act, Application, Case, Event, KeyTaken, Stage, WrongStage, received
 from sscard.service.channels import Channel
 from sscard.service.identity import Agent, Applicant, Person, SeenCard
 from sscard.service.item import Item, load_item
@@ -38,6 +38,7 @@ __all__ = [
     "Item",
     "Journal",
     "JournalUnavailable",
+    "KeyTaken",
     "MemoryJournal",
     "NotDone",
     "Operated",

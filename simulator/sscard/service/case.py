@@ -94,6 +94,14 @@ class WrongStage(PhrasedError):
         self.stage = stage
 
 
+class KeyTaken(PhrasedError):
+    """The idempotency key is of another application; no case was opened. The text says nothing of the case with it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(Phrase("key {key!r} belongs to another application; give this one its own", key=key))
+        self.args = (key,)
+
+
 @dataclass(frozen=True, slots=True)
 class Application:
     """What a citizen submits.
@@ -257,6 +265,16 @@ class Case:
         if self.stage is not stage:
             raise WrongStage(self.number, self.stage, Phrase("this is for stage {stage!r}", stage=stage.words))
 
+    def opened_by(self, event: Event) -> Case:
+        """This case, if the first event of an application is of the same one; else ``KeyTaken``.
+
+        The same are person, card and reason. What was not known then or now, such as an unreadable card, is no other.
+        """
+        for known, now in zip(_subject(self._events[0].facts), _subject(event.facts), strict=True):
+            if known != now and None not in (known, now):
+                raise KeyTaken(self.key)
+        return self
+
     def check(self, event: Event) -> None:
         """Raise ``WrongStage`` if the event's stage may not follow."""
         if self._events and event.stage not in NEXT[self.stage]:
@@ -320,6 +338,12 @@ class Case:
     def _settle(self, key: str, outcome: Operated | NotDone) -> None:
         self.attempt = None
         self.outcomes[key] = outcome
+
+
+def _subject(facts: Facts) -> tuple[str | None, ...]:
+    """The person, the card and the reason of the first event of a case; ``None`` is not known."""
+    person, card = facts["person"], facts["card"]
+    return person["id_digest"] if person["id_shown"] else None, card and card["number"], facts["reason"] or ""
 
 
 def received(

@@ -124,6 +124,18 @@ def _presence(rules: Rules, case: Case) -> Ground | None:
     return Ground(Rule.PRESENCE, rules.item.basic.serves, found)
 
 
+def _agent(rules: Rules, case: Case) -> Ground | None:
+    """Who acts for the applicant is another person, and of full age."""
+    agent, words = case.person.agent, {"agent": case.person.presence.words}
+    if agent is None:
+        return None
+    if equal(agent.id_digest.encode(), case.person.id_digest.encode()):
+        return Ground(Rule.PRESENCE, rules.item.basic.serves, Phrase("the {agent} is the applicant", **words))
+    if agent.minor:
+        return Ground(Rule.PRESENCE, rules.item.basic.serves, Phrase("the {agent} is a minor", **words))
+    return None
+
+
 def _age(rules: Rules, case: Case) -> Ground | None:
     person, policy = case.person, rules.policy
     if not person.minor or policy.minors == "accept":
@@ -249,6 +261,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     _online_step,
     _person,
     _presence,
+    _agent,
     _age,
     _card,
     _reason,

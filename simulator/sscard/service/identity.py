@@ -30,10 +30,11 @@ class Agent(Model):
     name: str = Field(min_length=1)
     id_number: str = Field(repr=False)
 
-    def recorded(self, key: bytes, today: date) -> ActingPerson:
+    def recorded(self, key: bytes, today: date, adult_age: int) -> ActingPerson:
         """The stored data."""
-        number = self.id_number
-        return ActingPerson(self.name, mask(number), digest(number, key), read_id_number(number, today).problem)
+        number = read_id_number(self.id_number, today)
+        minor = number.born is not None and age_on(number.born, today) < adult_age
+        return ActingPerson(self.name, mask(self.id_number), digest(self.id_number, key), number.problem, minor)
 
 
 class Applicant(Model):
@@ -71,12 +72,16 @@ class Applicant(Model):
 
 @dataclass(frozen=True, slots=True)
 class ActingPerson:
-    """What a case and its journal store of a guardian or proxy; the fields as those of ``Person``."""
+    """What a case and its journal store of a guardian or proxy; the fields as those of ``Person``.
+
+    ``minor`` is false in a journal of 0.2.0, which does not have it.
+    """
 
     name: str
     id_shown: str
     id_digest: str
     id_problem: str
+    minor: bool = False
 
     def to_facts(self) -> dict[str, Any]:
         return {
@@ -84,6 +89,7 @@ class ActingPerson:
             "id_shown": self.id_shown,
             "id_digest": self.id_digest,
             "id_problem": self.id_problem,
+            "minor": self.minor,
         }
 
     @classmethod
@@ -206,7 +212,7 @@ def person_of(applicant: Applicant, key: bytes, today: date, policy: Policy) -> 
         id_expires=applicant.id_expires,
         minor=age is not None and age < policy.adult_age,
         child=child,
-        agent=applicant.agent.recorded(key, today) if applicant.agent else None,
+        agent=applicant.agent.recorded(key, today, policy.adult_age) if applicant.agent else None,
     )
 
 

@@ -105,14 +105,14 @@ class PinService:
         return self._refusal((Ground(Rule.ONLINE_STEP, self.item.basic.online_depth, found),))
 
     def intake(self, application: Application, *, key: str = "") -> Case:
-        """收件: open a case with any application; with a known idempotency key, return the case opened with it."""
+        """收件: open a case with any application, or return the one that it opened with this key; or ``KeyTaken``."""
         now = self._clock()
-        digests = self.journal.key
-        person = person_of(application.applicant, digests, day_in_china(now), self.policy)
-        card = seen(application.card, digests) if application.card else None
+        person = person_of(application.applicant, self.journal.key, day_in_china(now), self.policy)
+        card = seen(application.card, self.journal.key) if application.card else None
         handler = self.item.handler(self.item.intake, application.channel)
         proof = self.policy.proof_at(application.channel)
-        return self.journal.open_case(received(application, person, card, now, key=key, proof=proof, handler=handler))
+        event = received(application, person, card, now, key=key, proof=proof, handler=handler)
+        return self.journal.open_case(event).opened_by(event)
 
     def accept(self, case: Case) -> Answer:
         """受理: accepted, refused with every ground, or the one supplement notice with every missing paper.

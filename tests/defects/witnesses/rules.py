@@ -49,6 +49,11 @@ CHECKS: Mapping[str, Witness] = {
     "_online_step": lambda: _answer_of(NO_STEP, Channel.ONLINE),
     "_person": lambda: _answer(lives_in_province=False),
     "_presence": lambda: _answer(presence=Presence.PROXY),
+    "_agent": lambda: _answer(
+        presence=Presence.PROXY,
+        agent=Agent(name="王五", id_number="410402201503150003"),
+        policy=_policy(proxy="accept"),
+    ),
     "_age": lambda: _answer(id_number="410402201503150003"),
     "_card": lambda: _answer(city="510100"),
     "_reason": lambda: _of(reason=None),

@@ -18,17 +18,17 @@ from sscard.service.cardrefusals import NO_ID_NUMBER as NO_ANSWER
 from sscard.service.cardrefusals import SAME_PIN
 from sscard.service.conditions import OUT_OF_USE
 
-STANDING, REFUSED_PIN, PHARMACY, RESUMED, CITY = "standing", "refused PIN", "pharmacy", "resumed after kill", "city"
+STANDING, REFUSED_PIN, PHARMACY, RESUMED, CITY = "standing", "refused-pin", "pharmacy", "resumed-after-kill", "city"
 REFUSED_PINS: Final[dict[Phrase, str]] = {
     SAME_PIN: "leaked",
     INITIAL_REFUSED: "initial",
     FORBIDDEN: "forbidden",
     **{said: form for form, (_pin, said) in PIN_FORMS.items()},
-    NO_ID_NUMBER: "no valid ID number",
-    NO_ANSWER: "no answer",
+    NO_ID_NUMBER: "no-valid-id-number",
+    NO_ANSWER: "no-answer",
 }
 """Why a new PIN is not permitted, and the name of it."""
-ANOTHER_CITY: Final = "another of the province"
+ANOTHER_CITY: Final = "another-of-the-province"
 OPERATED: Final = (Stage.OPERATED, Stage.COMPLETED)
 PROVINCE, PREFECTURE = 2, 4
 """Digits of a city code."""

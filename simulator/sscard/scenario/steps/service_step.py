@@ -19,6 +19,7 @@ from sscard.service import (
     Act,
     Channel,
     JournalUnavailable,
+    KeyTaken,
     NotDone,
     Operated,
     Overtaken,
@@ -36,9 +37,10 @@ from sscard.service.workdays import day_in_china
 from sscard.standard.apdu import SW
 
 Answer = Acceptance | SupplementNotice | Refusal | Waiting | Operated | NotDone | ResultNotice | Consultation
-ServiceError = Literal["none", "wrong-stage", "overtaken", "journal", "hsm"]
+ServiceError = Literal["none", "wrong-stage", "key-taken", "overtaken", "journal", "hsm"]
 ERRORS: Final[dict[type[Exception], ServiceError]] = {
     WrongStage: "wrong-stage",
+    KeyTaken: "key-taken",
     Overtaken: "overtaken",
     JournalUnavailable: "journal",
     HsmError: "hsm",
@@ -57,8 +59,9 @@ class ServiceStep(Step):
     are the channels that give the result. ``handling`` is the channel that
     operates the card; ``in_doubt``: the result of an operation is not known;
     ``waits``: the case cannot be continued now, and says why. ``error`` is why
-    the service did nothing: ``wrong-stage``, ``overtaken`` by another process,
-    ``journal`` or ``hsm`` not available. ``cases`` counts the cases so far.
+    the service did nothing: ``wrong-stage``, ``key-taken`` by another
+    application, ``overtaken`` by another process, ``journal`` or ``hsm`` not
+    available. ``cases`` counts the cases so far.
     """
 
     inserts: ClassVar[bool] = False
