@@ -187,9 +187,9 @@ class PinService:
         PIN; ``old_pin`` is for a change, empty if the card has no PIN.
         ``ValueError`` for any other PIN, before any change. A new PIN that the
         place does not permit, or that is the leaked one, is refused, and the
-        case stays accepted for another one. With a known idempotency key,
-        return the result of that operation. An operation in doubt is resolved first. A card that is not in use any more
-        ends the case untouched; without an answer of its base the case waits.
+        case stays accepted. With a known idempotency key, return the result of
+        that operation. An operation in doubt is resolved first. A card not in
+        use ends the case untouched; without an answer of its base it waits.
         """
         if key in case.outcomes:
             return case.outcomes[key]
