@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
 from io import StringIO
@@ -19,7 +19,7 @@ from random import Random
 
 from sscard.hsm import Hsm, SoftHsm
 from sscard.issuer import builtin_keys, find_personality, make_holder, make_order, personalise
-from sscard.scenario import ScenarioResult
+from sscard.scenario.reports.run import Run
 from sscard.transport import Connection
 
 CITY_CODE = "410400"
@@ -40,12 +40,12 @@ def open_hsm(_url: str, **_options: object) -> Hsm:
     return SoftHsm(builtin_keys())
 
 
-def write_csv(results: Sequence[ScenarioResult], _seed: int) -> str:
+def write_csv(run: Run) -> str:
     """``--report csv=FILE``: a line for each scenario."""
     text = StringIO()
     writer = csv.writer(text)
     writer.writerow(("group", "name", "personality", "verdict"))
-    for result in results:
+    for result in run.results:
         scenario = result.scenario
         writer.writerow((scenario.group, scenario.name, scenario.personality.name, result.verdict))
     return text.getvalue()

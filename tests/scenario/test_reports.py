@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import EntryPoint, EntryPoints
 from io import StringIO
@@ -16,12 +17,31 @@ from rich.console import Console
 
 from sscard.errors import InputError, MissingPart
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
-from sscard.scenario.reports import REPORTS, ReportFiles, html, json, junit, trace
+from sscard.scenario.reports import REPORTS, Reports, html, json, junit, report
 from sscard.scenario.reports.console import ConsoleReport
+from sscard.scenario.reports.run import Run, this_machine
 
 SEED = 3
 RIGHT = "name: The right PIN\nproves: It is <accepted>.\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
 WRONG = "name: A wrong claim\nproves: Nothing.\nsteps:\n  - verify_pin: 975310\n"
+
+
+def run_of(results: Sequence[ScenarioResult], planned: int | None = None) -> Run:
+    """A run of one seed, complete unless ``planned`` says otherwise."""
+    begin = min((result.started for result in results), default=datetime.now(UTC))
+    count = len(results) if planned is None else planned
+    return Run(results=results, seeds=(SEED,), planned=count, started=begin, seconds=1.5, environment=this_machine())
+
+
+def written(name: str, results: Sequence[ScenarioResult], folder: Path) -> str:
+    """The text of a report, of a folder that of all its files."""
+    path = folder / f"written-{name}"
+    asked = report(name, path)
+    for result in results:
+        asked.add(result)
+    asked.finish(run_of(results))
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    return "\n".join(each.read_text(encoding="utf-8") for each in files)
 
 
 @pytest.fixture
@@ -32,7 +52,7 @@ def results(tmp_path: Path) -> list[ScenarioResult]:
 
 
 def test_junit_counts_and_tells_the_failing_step(results: list[ScenarioResult]) -> None:
-    suite = ET.fromstring(junit.write(results, SEED)).find("testsuite")  # noqa: S314 - our own text
+    suite = ET.fromstring(junit.write(run_of(results))).find("testsuite")  # noqa: S314 - our own text
     assert suite is not None
     assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
     failure = suite.find("testcase/failure")
@@ -42,7 +62,7 @@ def test_junit_counts_and_tells_the_failing_step(results: list[ScenarioResult]) 
 
 
 def test_junit_names_file_class_and_times_of_each_case(results: list[ScenarioResult], tmp_path: Path) -> None:
-    suite = ET.fromstring(junit.write(results, SEED)).find("testsuite")  # noqa: S314 - our own text
+    suite = ET.fromstring(junit.write(run_of(results))).find("testsuite")  # noqa: S314 - our own text
     assert suite is not None
     folder = ".".join(tmp_path.parts[1:])
     cases = [(case.get("classname"), case.get("name"), case.get("file")) for case in suite.iter("testcase")]
@@ -61,9 +81,9 @@ def test_every_report_names_the_line_of_the_expectation(tmp_path: Path) -> None:
     file.write_text("name: n\nproves: p\nsteps:\n  - verify_pin: 123456\n\n    state: blocked\n", encoding="utf-8")
     results = [run_scenario(scenario, SEED) for scenario in find_scenarios([file])]
     missed = "line 6: state: expected blocked, got verified"
-    for write in (html.write, junit.write, trace.write):
-        assert missed in write(results, SEED)
-    assert loads(json.write(results, SEED))["results"][0]["failure"]["mismatches"][0]["line"] == 6
+    for name in ("html", "junit", "trace"):
+        assert missed in written(name, results, tmp_path)
+    assert loads(json.write(run_of(results)))["results"][0]["failure"]["mismatches"][0]["line"] == 6
     output = StringIO()
     report = ConsoleReport(Console(file=output, width=200), 1)
     report.add(results[0])
@@ -78,15 +98,15 @@ def test_every_report_names_the_file_of_an_included_group(tmp_path: Path) -> Non
     )
     file.write_text("name: n\nproves: p\ninclude: common/group.yaml\nsteps:\n  - use: g\n", encoding="utf-8")
     results = [run_scenario(scenario, SEED) for scenario in find_scenarios([file])]
-    for write in (html.write, junit.write, trace.write):
-        assert f"{group}:5: state: expected blocked, got verified" in write(results, SEED)
-    assert f"{group}:4: verify_pin" in trace.write(results, SEED)
-    failure = loads(json.write(results, SEED))["results"][0]["failure"]
+    for name in ("html", "junit", "trace"):
+        assert f"{group}:5: state: expected blocked, got verified" in written(name, results, tmp_path)
+    assert f"{group}:4: verify_pin" in written("trace", results, tmp_path)
+    failure = loads(json.write(run_of(results)))["results"][0]["failure"]
     assert (failure["file"], failure["line"], failure["mismatches"][0]["line"]) == (str(group), 4, 5)
 
 
 def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[ScenarioResult]) -> None:
-    page = html.write(results, SEED)
+    page = html.write(run_of(results))
     assert "1 passed, 1 failed" in page
     assert "It is &lt;accepted&gt;." in page
     assert page.count('class="failed" open') == 1
@@ -95,7 +115,7 @@ def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[Scenar
 
 
 def test_json_has_a_verdict_per_scenario_and_names_the_failure(results: list[ScenarioResult]) -> None:
-    content = loads(json.write(results, SEED))
+    content = loads(json.write(run_of(results)))
     assert (content["schema"], content["seed"]) == ("sscard.run/1", SEED)
     right, wrong = content["results"]
     assert (right["name"], right["verdict"], right["failure"]) == ("The right PIN", "passed", None)
@@ -103,15 +123,15 @@ def test_json_has_a_verdict_per_scenario_and_names_the_failure(results: list[Sce
     assert wrong["failure"]["mismatches"][0]["field"] == "sw"
 
 
-def test_the_trace_marks_what_was_not_met(results: list[ScenarioResult]) -> None:
-    text = trace.write(results, SEED)
+def test_the_trace_marks_what_was_not_met(results: list[ScenarioResult], tmp_path: Path) -> None:
+    text = written("trace", results, tmp_path)
     assert text.startswith("== The right PIN [v3-sm4]\n")
     assert "!! line 4: sw: expected 9000 done, got 63C5" in text
 
 
 @pytest.mark.parametrize("name", REPORTS.names())
-def test_no_report_holds_a_pin(name: str, results: list[ScenarioResult]) -> None:
-    text = REPORTS.find(name)(results, SEED)
+def test_no_report_holds_a_pin(name: str, results: list[ScenarioResult], tmp_path: Path) -> None:
+    text = written(name, results, tmp_path)
     assert "975310" not in text
     assert "123456" not in text.replace("0123456789", "")
 
@@ -135,36 +155,35 @@ def test_a_report_that_fails_is_named_and_the_others_are_written(
     monkeypatch.setitem(sys.modules, "demo_report", module)
     points = EntryPoints([EntryPoint("demo", "demo_report:write", "sscard.reports")])
     monkeypatch.setattr("importlib.metadata.entry_points", points.select)
-    asked = [(REPORTS.find(name), tmp_path / name) for name in ("demo", "json", "junit")]
+    asked = [report(name, tmp_path / name) for name in ("demo", "json", "junit")]
     with pytest.raises(MissingPart) as missing:
-        ReportFiles([*asked, (REPORTS.find("json"), tmp_path / "none" / "x")]).finish(results, SEED)
+        Reports([*asked, report("json", tmp_path / "none" / "x")]).finish(run_of(results))
     assert f"demo_report:write of package demo_report does not work: {says}" in str(missing.value)
-    assert (tmp_path / "json").read_text(encoding="utf-8") == json.write(results, SEED)
-    assert (tmp_path / "junit").read_text(encoding="utf-8") == junit.write(results, SEED)
+    assert (tmp_path / "json").read_text(encoding="utf-8") == json.write(run_of(results))
+    assert (tmp_path / "junit").read_text(encoding="utf-8") == junit.write(run_of(results))
     with pytest.raises(InputError, match="x: cannot be written"):
-        ReportFiles([(REPORTS.find("json"), tmp_path / "none" / "x")]).finish(results, SEED)
+        Reports([report("json", tmp_path / "none" / "x")]).finish(run_of(results))
 
 
 @pytest.mark.parametrize(("others", "kept"), [(("json", "junit"), False), (("json", "html"), True), ((), False)])
 def test_exchanges_of_passed_scenarios_are_kept_only_for_reports_that_show_them(results, tmp_path, others, kept):
     right, wrong = results
-    asked = [(REPORTS.find(name), tmp_path / name) for name in ("trace", *others)]
-    files = ReportFiles(asked)
-    held = files.add(right, SEED)
-    assert (tmp_path / "trace").read_text(encoding="utf-8") == trace.write([right], SEED)
+    reports = Reports(report(name, tmp_path / name) for name in ("trace", *others))
+    held = reports.add(right)
+    assert (tmp_path / "trace").read_text(encoding="utf-8") == written("trace", [right], tmp_path)
     assert any(step.events for step in held.steps) is kept
     assert (held.passed, held.commands) == (True, right.commands)
-    both = [held, files.add(wrong, SEED)]
+    both = [held, reports.add(wrong)]
     assert both[1] is wrong
-    files.finish(both, SEED)
-    for write, path in asked:
-        assert path.read_text(encoding="utf-8") == write(results, SEED)
+    reports.finish(run_of(both))
+    for name in ("trace", *others):
+        assert (tmp_path / name).read_text(encoding="utf-8") == written(name, results, tmp_path)
 
 
 def test_a_trace_that_cannot_be_written_does_not_cost_the_other_reports(results, tmp_path):
-    files = ReportFiles([(REPORTS.find("trace"), tmp_path / "none" / "x"), (REPORTS.find("json"), tmp_path / "json")])
+    reports = Reports([report("trace", tmp_path / "none" / "x"), report("json", tmp_path / "json")])
     for result in results:
-        files.add(result, SEED)
+        reports.add(result)
     with pytest.raises(InputError, match="x: cannot be written"):
-        files.finish(results, SEED)
-    assert (tmp_path / "json").read_text(encoding="utf-8") == json.write(results, SEED)
+        reports.finish(run_of(results))
+    assert (tmp_path / "json").read_text(encoding="utf-8") == json.write(run_of(results))

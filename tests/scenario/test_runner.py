@@ -145,7 +145,7 @@ def test_a_counter_that_no_write_point_changed_is_noticed(read):
 
 def test_the_same_seed_gives_the_same_wire_and_another_seed_another(read):
     [scenario] = read("name: a\nproves: b\nsteps:\n  - reset_pin: 654321\n    state: PUK\n")
-    first, again, other = (trace.write([run_scenario(scenario, seed)], seed) for seed in (1, 1, 2))
+    first, again, other = (trace.text_of(run_scenario(scenario, seed), seed) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -156,5 +156,19 @@ def test_no_pin_in_a_trace(run):
         "- apdu: 00 20 00 00 04 13 57 24 68",
         "card: {pin: 24681357}",
     )
-    assert "24681357" not in trace.write([result], 1)
-    assert "13572468" not in trace.write([result], 1)
+    assert "24681357" not in trace.text_of(result, 1)
+    assert "13572468" not in trace.text_of(result, 1)
+
+
+def test_a_step_keeps_what_the_other_parts_were_asked_and_the_state_after_it(run):
+    result = run(
+        "- verify_pin: 000000\n  sw: 63C5\n  tries: 5\n- apply: {reason: forgotten}\n  stage: accepted",
+        "card: {choices: {pin_tries: 6}}",
+    )
+    wrong, applied = [step for step in result.steps if step.number]
+    assert wrong.after is not None
+    assert (wrong.after.tries, wrong.after.limit, wrong.after.stage) == (5, 6, None)
+    assert applied.after is not None
+    assert applied.after.stage is not None
+    assert [message.to for message in applied.messages] == ["hsm", "journal", "holder base", "journal"]
+    assert wrong.at <= wrong.events[0].at <= applied.at <= applied.messages[0].at

@@ -10,7 +10,7 @@ import click
 
 from sscard.cli.options import json_option
 from sscard.cli.output import check_output, print_json
-from sscard.cli.run import INTERRUPTED
+from sscard.cli.running import INTERRUPTED
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, THRESHOLD, Text
 from sscard.cli.usage import argument, command, option

@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, closing, suppress
+from contextlib import AbstractContextManager, suppress
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from sscard.cli.accepted import accept_observed
 from sscard.cli.formatter import WIDEST, terminal_width
 from sscard.cli.hsm import chosen_issuing, hsm_refusals
 from sscard.cli.options import hsm_option, hsm_token_option, json_option, trace_option
 from sscard.cli.output import check_output, print_json
+from sscard.cli.running import INTERRUPTED, Running
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, SEEDS, Number, Text, Words
 from sscard.cli.usage import argument, command, given_names, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
-from sscard.i18n.phrase import Phrase
 from sscard.scenario import DEFAULT_SEED
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from sscard.scenario import Scenario, ScenarioResult
-    from sscard.scenario.comparison import Earlier
     from sscard.scenario.issuing import Issuing
-    from sscard.scenario.reports import Report, ReportFiles
+    from sscard.scenario.reports import Report, Reports
     from sscard.scenario.transports import Link
 
-INTERRUPTED = 130
 MOST_WORKERS = 64
 
 
@@ -42,6 +36,11 @@ class Transport(StrEnum):
 
     LOCAL = "local"
     PCSC = "pcsc"
+
+    @property
+    def other(self) -> str:
+        """Its word if it is not the default."""
+        return "" if self is Transport.LOCAL else self.value
 
 
 def report_formats() -> list[str]:
@@ -65,6 +64,7 @@ def report_formats() -> list[str]:
     type=Text(N_("EXPR")),
     help=N_("Select scenarios by words of name, personality, folder, file and tags: 'blocked and not v2-3des'."),
 )
+@option("--only", "title", type=Text(N_("TITLE")), help=N_("Select the scenario with this title, as reports show it."))
 @option("-m", "tags", type=Text(N_("EXPR")), help=N_("Select scenarios by their tags: 'verify and not slow'."))
 @option("--last-failed", is_flag=True, help=N_("Select the scenarios that failed in their last run from this folder."))
 @option("--list", "only_list", is_flag=True, help=N_("Print the selected scenarios and run none."))
@@ -113,6 +113,7 @@ def report_formats() -> list[str]:
 def run(
     paths: tuple[Path, ...],
     expression: str | None,
+    title: str | None,
     tags: str | None,
     last_failed: bool,
     only_list: bool,
@@ -148,7 +149,6 @@ def run(
     from sscard.scenario.comparison import Earlier
     from sscard.scenario.lastfailed import LastFailed
     from sscard.scenario.library import input_files
-    from sscard.scenario.reports import ReportFiles
     from sscard.scenario.reports.summary import print_list
 
     if {"--seed", "--seeds"} <= {*given_names()}:
@@ -161,7 +161,7 @@ def run(
             _("--accept writes into files, and none is named"),
             remedy=_("name them: {example}", example="sscard run --accept scenarios"),
         )
-    select = partial(_select, paths, personality, expression, tags, last_failed=last_failed)
+    select = partial(_select, paths, personality, expression, title, tags, last_failed=last_failed)
     known: list[Scenario] = []
     chosen: list[Scenario] = []
     with suppress(KeyboardInterrupt):  # then summary, reports and trace are those of a run without a scenario
@@ -179,9 +179,8 @@ def run(
     issuing = chosen_issuing(hsm, keys, hsm_token)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     inputs = input_files(paths, known) + [Path(file) for file in (personality, keys, against) if file]
-    writers = _writers((*reports, *short), inputs)
+    files = _opened((*reports, *short), inputs)
     earlier = Earlier(against) if against else None
-    files = ReportFiles(writers)
     if accept:
         accept_observed(
             console,
@@ -193,7 +192,9 @@ def run(
             ),
         )
         known, chosen = select()
-    running = _Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files)
+    given = {"transport": transport.other, "hsm": hsm, "hsm-token": hsm_token, "keys": keys, "personality": personality}
+    own = {name: str(value) for name, value in given.items() if value}
+    running = Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files, own)
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
             running.run(_link(transport, workers, chosen, issuing, events=files.need_events))
@@ -203,23 +204,30 @@ def run(
         raise
     finally:
         LastFailed().update(running.results)
-        files.finish(running.results, running.seeds[0])
+        files.finish(running.ended())
     running.exit()
 
 
 def _select(
-    paths: Sequence[Path], personality: str, expression: str | None, tags: str | None, *, last_failed: bool
+    paths: Sequence[Path],
+    personality: str,
+    expression: str | None,
+    title: str | None,
+    tags: str | None,
+    *,
+    last_failed: bool,
 ) -> tuple[list[Scenario], list[Scenario]]:
     """All scenarios of the paths, and those that are selected."""
     from sscard.issuer import find_personality
     from sscard.scenario.lastfailed import LastFailed
     from sscard.scenario.library import find_scenarios, narrow
+    from sscard.scenario.selection import select_title
 
-    for name, words in (("-k", expression), ("-m", tags)):
+    for name, words in (("-k", expression), ("--only", title), ("-m", tags)):
         if words is not None and not words.strip():
             raise InputError(_("{option} is empty", option=name), remedy=_("without it all scenarios are run"))
     known = find_scenarios(list(paths), find_personality(personality) if personality else None)
-    chosen = narrow(known, expression or "", tags or "")
+    chosen = narrow(select_title(known, title) if title else known, expression or "", tags or "")
     failed = LastFailed().among(chosen) if last_failed else chosen
     if not failed:
         tell(_("No recorded failures: running all scenarios"))
@@ -250,22 +258,23 @@ def _listed(scenario: Scenario) -> dict[str, object]:
     }
 
 
-def _writers(asked: Sequence[str], inputs: Sequence[Path]) -> list[tuple[Report, Path]]:
-    """The report formats and their files, checked: none is an input."""
-    from sscard.scenario.reports import REPORTS
+def _opened(asked: Sequence[str], inputs: Sequence[Path]) -> Reports:
+    """The reports that are asked for, their files checked: none is an input or another report."""
+    from sscard.scenario.reports import Reports, report
 
-    writers: list[tuple[Report, Path]] = []
+    files: list[Path] = []
+    opened: list[Report] = []
     for each in asked:
         name, __, file = each.partition("=")
         if not file:
             raise InputError(
                 _("--report {asked}: no file is named", asked=each), remedy=_("for example --report html=report.html")
             )
+        opened.append(report(name, Path(file)))
         # A report of the last run is replaced; a report of this run is not.
-        writer = REPORTS.find(name)
-        check_output(Path(file), [*inputs, *(path for __, path in writers)], replace=True)
-        writers.append((writer, Path(file)))
-    return writers
+        check_output(Path(file), [*inputs, *files], replace=True)
+        files.append(Path(file))
+    return Reports(opened)
 
 
 def _link(
@@ -278,97 +287,3 @@ def _link(
     if workers and workers > 1:
         return in_workers(workers, scenarios, issuing, events=events)
     return in_process(issuing)
-
-
-class _Running:
-    """A run: its results so far, and how it ends."""
-
-    def __init__(
-        self, console: Console, scenarios: list[Scenario], seeds: Sequence[int], maxfail: int | None, files: ReportFiles
-    ) -> None:
-        self.results: list[ScenarioResult] = []
-        self.seeds = seeds
-        self._console = console
-        self._scenarios = scenarios
-        self._left = maxfail or -1
-        self._files = files
-        self._seconds = 0.0
-
-    def run(self, opening: AbstractContextManager[Link]) -> None:
-        """Run the scenarios and add the result of each as it ends."""
-        from sscard.scenario.reports.console import ConsoleReport
-        from sscard.scenario.transports import each_result
-
-        shown = ConsoleReport(self._console, self._total, seeds=len(self.seeds) > 1)
-        try:
-            with (
-                hsm_refusals(),
-                opening as link,
-                closing(each_result(self._scenarios, self.seeds, link)) as coming,
-                shown,
-            ):
-                for scenario in (scenario for scenario in self._scenarios for _seed in self.seeds):
-                    shown.begin(scenario)
-                    result = self._files.add(next(coming), self.seeds[0])
-                    self.results.append(result)
-                    shown.add(result)
-                    self._left -= not result.passed
-                    if not self._left:
-                        return
-        finally:
-            self._seconds = shown.seconds
-
-    @property
-    def _total(self) -> int:
-        return len(self._scenarios) * len(self.seeds)
-
-    def report(
-        self, earlier: Earlier | None, known: list[Scenario], covered_over: Transport | None, *, as_json: bool
-    ) -> None:
-        """Print the summary, the coverage over a transport if it is asked for, and with ``as_json`` the results."""
-        from sscard.scenario.reports import json
-        from sscard.scenario.reports.console import print_summary
-        from sscard.scenario.reports.summary import print_comparison, print_failures
-
-        print_failures(self._console, self.results)
-        comparison = earlier.compared(self.results, known) if earlier else None
-        if earlier and comparison:
-            print_comparison(self._console, comparison, earlier.file)
-        print_summary(self._console, self.results, self._seconds)
-        if covered_over:
-            from sscard.scenario.coverage.measure import coverage_of
-            from sscard.scenario.reports.coverage import text_lines
-
-            click.echo("\n".join(["", *text_lines(coverage_of(self.results, covered_over))]), err=as_json)
-        if as_json:
-            content = json.content(self.results, self.seeds[0])
-            click.echo(
-                json.text(content | ({"against": comparison.facts(earlier.file)} if earlier and comparison else {})),
-                nl=False,
-            )
-
-    def say_incomplete(self) -> None:
-        """Say how far the run came before an error that ends it."""
-        if len(self.results) < self._total:
-            tell(_("the run ended after {done} of {count} scenarios", done=len(self.results), count=self._total))
-
-    def exit(self) -> None:
-        """End with the exit code of the run, if it is not 0."""
-        done = len(self.results)
-        if not self._scenarios:
-            tell(_("interrupted before the first scenario"))
-            raise SystemExit(INTERRUPTED)
-        if done < self._total and not self._left:
-            tell(_("stopped at a failure after {done} of {count} scenarios", done=done, count=self._total))
-        elif done < self._total:
-            tell(
-                Phrase.plural(
-                    "interrupted after {done} of {count} scenario",
-                    "interrupted after {done} of {count} scenarios",
-                    count=self._total,
-                    done=done,
-                )
-            )
-            raise SystemExit(INTERRUPTED)
-        if not all(result.passed for result in self.results):
-            raise SystemExit(1)

@@ -155,6 +155,11 @@ class Recorder:
         self._pins: dict[bytes, int] = {}
         self._pins_seen = 0
 
+    @property
+    def now(self) -> float:
+        """Seconds since the recorder was created, as ``at`` of an event."""
+        return self.clock() - self._began
+
     def __reduce__(self) -> NoReturn:
         raise TypeError("a recorder knows the PINs it has seen: pickle its events")
 
@@ -163,7 +168,7 @@ class Recorder:
 
     def power_off(self) -> None:
         self.connection.power_off()
-        self._note(PowerEvent(POWER_OFF, at=self.clock() - self._began))
+        self._note(PowerEvent(POWER_OFF, at=self.now))
 
     def reset(self) -> bytes:
         return self._powered(RESET, self.connection.reset())
@@ -183,7 +188,7 @@ class Recorder:
 
     def _powered(self, name: Phrase, atr: bytes) -> bytes:
         self._selection = Selection()
-        self._note(PowerEvent(name, atr.hex().upper(), self.clock() - self._began))
+        self._note(PowerEvent(name, atr.hex().upper(), self.now))
         return atr
 
     def _number_of(self, pin: bytes) -> int:
@@ -202,4 +207,4 @@ class Recorder:
         if hidden:
             pins = tuple(map(self._number_of, pins_in(command)))
             command = blank(command, hidden)
-        self._note(Exchange(command, answer, hidden, source, pins, failure, None, self.clock() - self._began))
+        self._note(Exchange(command, answer, hidden, source, pins, failure, None, self.now))

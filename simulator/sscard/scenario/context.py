@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from random import Random
 from typing import Protocol
 
@@ -16,7 +16,8 @@ from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import CardReference, Holder, KeyHierarchy
 from sscard.issuer.personalise import EF_ISSUER, IDENTIFICATION_CODE, item_on, number_of
 from sscard.scenario.coverage.facts import Fact
-from sscard.scenario.service_faults import FaultyHsm
+from sscard.scenario.messages import Message, Party
+from sscard.scenario.service_faults import FaultyHsm, Waits
 from sscard.scenario.service_host import ServiceHost
 from sscard.scenario.station import Station
 from sscard.service import Case, PinService
@@ -70,7 +71,8 @@ class Bench:
     replace in the reader. ``armed`` holds the faults with their steps.
     ``challenge`` is the last challenge of a step, ``case`` the case opened last, ``facts``
     what the scenario covers so far. ``keys`` are the root keys of the issuer, for a
-    further card or PSAM.
+    further card or PSAM. ``messages`` is what HSM, holder base, identity check
+    and journal were asked so far.
     """
 
     connection: Recorder
@@ -89,6 +91,20 @@ class Bench:
     challenge: bytes = field(default=bytes(CHALLENGE_LENGTH), repr=False)
     armed: list[tuple[object, Awaited]] = field(default_factory=list)
     facts: set[Fact] = field(default_factory=set)
+    messages: list[Message] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        parts: dict[Party, Waits] = {
+            "hsm": self.hsm,
+            "holder base": self.host.holder_base,
+            "identity check": self.host.prover,
+            "journal": self.host.journal,
+        }
+        for name, part in parts.items():
+            part.heard = partial(self._hear, name)
+
+    def _hear(self, part: Party, said: Sayable) -> None:
+        self.messages.append(Message(part, said, self.connection.now))
 
     @property
     def suite(self) -> Suite:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import Final
+from typing import Final, NamedTuple
 
 from sscard.conversation import Exchange, PowerEvent
 from sscard.errors import InputError, PhrasedError
@@ -21,8 +21,10 @@ from sscard.scenario.coverage.watch import facts_of_faults, facts_of_step
 from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.execution import perform, view_at
 from sscard.scenario.issuing import Issuer
+from sscard.scenario.messages import Message
 from sscard.scenario.reader import Scenario, insertion
-from sscard.scenario.step import Mismatch, Outcome, Step
+from sscard.scenario.step import Mismatch, Outcome, Step, show_state
+from sscard.service import Stage
 
 logger = logging.getLogger("sscard.scenario")
 
@@ -31,12 +33,23 @@ INCONCLUSIVE: Final = "inconclusive"
 KNOWN_ISSUE: Final = "known issue"
 
 
+class CardState(NamedTuple):
+    """The card and the case after a step: PIN tries left and their limit, state words, stage of the case."""
+
+    tries: int
+    limit: int
+    words: str
+    stage: Stage | None
+
+
 @dataclass(frozen=True, slots=True)
 class StepResult:
     """Result of a step: its number from 1 (0: the insertion before the first), the exchanges, unmet expectations.
 
     ``inconclusive`` if it could not be judged, because the transport or the HSM failed. ``executed`` unless something
-    else than the card kept it from being done as written; then a known issue does not excuse it.
+    else than the card kept it from being done as written; then a known issue does not excuse it. ``after`` is the
+    state after it, ``sw`` the status word (``None``: no answer), ``notice`` the text for the citizen, ``messages`` what
+    other parts were asked. ``at`` is its begin in seconds as that of an exchange, ``seconds`` its time.
     """
 
     number: int
@@ -45,6 +58,12 @@ class StepResult:
     mismatches: tuple[Mismatch, ...]
     inconclusive: bool = False
     executed: bool = True
+    after: CardState | None = None
+    sw: int | None = None
+    notice: str = ""
+    messages: tuple[Message, ...] = ()
+    at: float = field(default=0.0, compare=False)
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +122,8 @@ class ScenarioResult:
         return Phrase("known issue {ticket}: the scenario passes, remove known_issue:", ticket=ticket)
 
     def without_events(self) -> ScenarioResult:
-        """The same result without the exchanges of its steps, which need most of its memory."""
-        return replace(self, steps=tuple(replace(step, events=()) for step in self.steps))
+        """The same result without the exchanges, messages and notices of its steps, which need most of its memory."""
+        return replace(self, steps=tuple(replace(step, events=(), messages=(), notice="") for step in self.steps))
 
 
 def run_scenario(
@@ -158,7 +177,8 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
     before = view_at(bench)
     captured: dict[str, str] = {}
     for place, (number, written) in enumerate(steps):
-        step, seen, seconds = written, len(bench.connection.events), 0.0
+        step, seen, asked, seconds = written, len(bench.connection.events), len(bench.messages), 0.0
+        at = bench.connection.now
         try:
             step = scenario.step(number, captured) if number else written
         except InputError as error:
@@ -179,7 +199,20 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
                 mismatches.append(Mismatch("capture", source, Phrase("the step has no such value")))
             captured[name] = value or ""
         events = tuple(bench.connection.events[seen:])
-        yield StepResult(number, step, events, tuple(mismatches), outcome.inconclusive, not outcome.failure)
+        yield StepResult(
+            number,
+            step,
+            events,
+            tuple(mismatches),
+            outcome.inconclusive,
+            not outcome.failure,
+            CardState(after.tries, after.card.pin_tries_max, show_state(after.state), after.stage),
+            outcome.sw,
+            outcome.notice,
+            tuple(bench.messages[asked:]),
+            at,
+            seconds,
+        )
         if mismatches:
             return
         before = after

@@ -45,6 +45,17 @@ def select_tags(scenarios: list[Scenario], expression: str) -> list[Scenario]:
     return chosen
 
 
+def select_title(scenarios: list[Scenario], title: str) -> list[Scenario]:
+    """The scenarios with a title, as reports and ``--list`` show it. ``InputError`` if there is none."""
+    chosen = [scenario for scenario in scenarios if scenario.title == title]
+    if not chosen:
+        remedy = suggestion(
+            title, {each.title for each in scenarios}, Phrase("write NAME [PERSONALITY], as reports do")
+        )
+        raise InputError(Phrase("--only: no scenario is called {title!r}", title=title), remedy=remedy)
+    return chosen
+
+
 def _fits(expression: str, option: str, example: str, has: Callable[[str], bool]) -> bool:
     try:
         return _Reader(expression, has).read()

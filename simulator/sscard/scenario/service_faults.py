@@ -42,11 +42,15 @@ class Waiting:
 
 
 class Waits:
-    """Faults that wait; each happens once. ``happened`` counts those that have."""
+    """Faults that wait; each happens once. ``happened`` counts those that have.
+
+    ``heard`` gets what this part is asked, without secrets.
+    """
 
     def __init__(self) -> None:
         self._waiting: list[Waiting] = []
         self.happened = 0
+        self.heard: Callable[[Sayable], object] = lambda _said: None
 
     def arm(self, fault: Waiting) -> Waiting:
         self._waiting.append(fault)
@@ -85,15 +89,16 @@ class FaultyJournal(Waits):
             self.cases[case.number] = case
             return case
 
-        return self._written(write, None)
+        return self._written(write, event, None)
 
     def append(self, case: Case, event: Event) -> None:
         """See ``Journal``."""
         self.cases.pop(case.number, None)
         self.cases[case.number] = case
-        self._written(lambda: self.inner.append(case, event), case)
+        self._written(lambda: self.inner.append(case, event), event, case)
 
-    def _written(self, write: Callable[[], T], case: Case | None) -> T:
+    def _written(self, write: Callable[[], T], event: Event, case: Case | None) -> T:
+        self.heard(event.said)
         fault = self.due()
         match fault:
             case Waiting(name="journal_locked"):
@@ -138,24 +143,29 @@ class FaultyHsm(Waits):
         self, algorithm: int, address: str, card: CardReference, factor: bytes, original: bytes
     ) -> bytes:
         """See ``Hsm``."""
-        return self._for_operation().authentication_data(algorithm, address, card, factor, original)
+        said = Phrase("authentication data with the key at {address}", address=address)
+        return self._for_operation(said).authentication_data(algorithm, address, card, factor, original)
 
     def safe_message(
         self, algorithm: int, address: str, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
     ) -> bytes:
         """See ``Hsm``."""
-        return self._for_operation().safe_message(algorithm, address, card, factor, header, pin)
+        said = Phrase("secured command with the key at {address}", address=address)
+        return self._for_operation(said).safe_message(algorithm, address, card, factor, header, pin)
 
     def purchase_mac(self, algorithm: int, address: str, card: CardReference, factor: bytes, message: bytes) -> bytes:
         """See ``Hsm``."""
-        return self._for_operation().purchase_mac(algorithm, address, card, factor, message)
+        said = Phrase("MAC of a purchase or load with the key at {address}", address=address)
+        return self._for_operation(said).purchase_mac(algorithm, address, card, factor, message)
 
     def transaction_proof(self, algorithm: int, address: str, card: CardReference, message: bytes) -> bytes:
         """See ``Hsm``."""
-        return self._for_operation().transaction_proof(algorithm, address, card, message)
+        said = Phrase("transaction proof (TAC) with the key at {address}", address=address)
+        return self._for_operation(said).transaction_proof(algorithm, address, card, message)
 
-    def _for_operation(self) -> Hsm:
+    def _for_operation(self, said: Phrase) -> Hsm:
         """The HSM that does the next operation."""
+        self.heard(said)
         match self.due():
             case Waiting(name="hsm_down"):
                 raise HsmUnavailable(DOWN, START)
@@ -176,6 +186,7 @@ class FaultyHolderBase(Waits):
 
     def standing(self, card_number: str) -> Standing:
         """See ``HolderBase``."""
+        self.heard(Phrase("standing of the card"))
         match self.due():
             case Waiting(name="base_down"):
                 raise HolderBaseUnavailable(BASE_DOWN)
@@ -189,6 +200,8 @@ class FaultyProver(Waits):
 
     def result(self, stated: ProofResult | None) -> ProofResult | None:
         """The result of a proof as the scenario states it, or as a fault makes it."""
+        if stated:
+            self.heard(Phrase("proof of identity"))
         return ProofResult.UNAVAILABLE if self.due() else stated
 
 

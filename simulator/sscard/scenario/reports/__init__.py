@@ -1,72 +1,104 @@
-"""Reports of a run: in the terminal (``console``), and one text per format for a file.
+"""Reports of a run: in the terminal (``console``), and files.
 
-A format is a function ``write(results, seed)`` that returns the text. A new one
-is its module and a row here; packages add theirs by entry points (``sscard.reports``).
+A format is a function ``write(run)`` that returns the text of a file, with a
+row in ``FORMATS``; packages add theirs by entry points (``sscard.reports``). A
+format that writes during the run is a class, as ``trace.TraceFile``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, Protocol
 
-from sscard.files import TextFile, write_text
+from sscard.files import write_text
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
 from sscard.scenario.reports import html, json, junit, trace
+from sscard.scenario.reports.run import Run
 from sscard.scenario.runner import ScenarioResult
 
-Report = Callable[[Sequence[ScenarioResult], int], str]
-"""``write(results, seed)``: the results of a run, at least one, and the seed it had."""
 
-REPORTS: Final[Registry[Report]] = Registry(
-    "sscard.reports",
-    Phrase("report format"),
-    {"html": html.write, "json": json.write, "junit": junit.write, "trace": trace.write},
-    result=str,
+class Report(Protocol):
+    """A report that is being written. A run that ended before its first result leaves what exists as it is."""
+
+    @property
+    def shows_passed(self) -> bool:
+        """Whether ``finish`` needs the exchanges of the scenarios that passed."""
+
+    def add(self, result: ScenarioResult) -> None:
+        """A scenario has ended; its result has all exchanges."""
+
+    def finish(self, run: Run) -> None:
+        """The run has ended, completely or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile:
+    """A report of one text, which is written at the end of the run."""
+
+    write: Callable[[Run], str]
+    path: Path
+    shows_passed: bool = True
+
+    def add(self, result: ScenarioResult) -> None:
+        """See ``Report``."""
+
+    def finish(self, run: Run) -> None:
+        """See ``Report``."""
+        if run.results or not self.path.exists():
+            write_text(self.path, self.write(run))
+
+
+Format = Callable[[Path], Report]
+FORMATS: Final[Mapping[str, Format]] = {
+    "html": partial(WholeFile, html.write),
+    "json": partial(WholeFile, json.write, shows_passed=False),
+    "junit": partial(WholeFile, junit.write, shows_passed=False),
+    "trace": trace.TraceFile,
+}
+"""The formats of this package."""
+REPORTS: Final[Registry[Callable[[Any], Any]]] = Registry(
+    "sscard.reports", Phrase("report format"), FORMATS, result=str
 )
+"""Those formats, and ``write(run)`` of each package that adds one."""
 
 
-class ReportFiles:
-    """The report files of a run: traces are written scenario by scenario, the others at the end.
+def report(name: str, path: Path) -> Report:
+    """A new report of a format. ``InputError`` if there is none of this name."""
+    found = REPORTS.find(name)
+    opened: Report = found(path) if name in FORMATS else WholeFile(found, path)
+    return opened
 
-    So a long run needs no memory for what it sent, and leaves its traces if it is killed.
-    """
 
-    def __init__(self, reports: Iterable[tuple[Report, Path]]) -> None:
-        given = list(reports)
-        self._traces = [TextFile(file) for write, file in given if write is trace.write]
-        self._others = [(write, file) for write, file in given if write is not trace.write]
-        self._show_passed = any(write not in (json.write, junit.write) for write, _ in self._others)
+class Reports:
+    """The reports of a run. An error of one does not cost the others."""
+
+    def __init__(self, reports: Iterable[Report]) -> None:
+        self._reports = list(reports)
+        self._shows_passed = any(report.shows_passed for report in self._reports)
         self._errors: list[Exception] = []
 
     @property
     def need_events(self) -> bool:
-        """Whether a report shows the exchanges of scenarios that passed."""
-        return bool(self._traces) or self._show_passed
+        """Whether a report is written from the exchanges of scenarios that passed, now or at the end."""
+        return any(report.shows_passed or not isinstance(report, WholeFile) for report in self._reports)
 
-    def add(self, result: ScenarioResult, seed: int) -> ScenarioResult:
-        """Write a result to the traces; return it, without its exchanges if no other report shows them."""
-        text = trace.write([result], seed) if self._traces else ""
-        for file in self._traces:
+    def add(self, result: ScenarioResult) -> ScenarioResult:
+        """Add a result to each report; return it, without its exchanges if no report needs them at the end."""
+        for report in self._reports:
             with self._noting():
-                file.write(text)
-        return result if self._show_passed or not result.passed else result.without_events()
+                report.add(result)
+        return result if self._shows_passed or not result.passed else result.without_events()
 
-    def finish(self, results: Sequence[ScenarioResult], seed: int) -> None:
-        """Write the other reports; the first error of any report is raised once they are written.
-
-        A run that was interrupted before its first result leaves files that exist as they are.
-        """
-        for file in self._traces:
-            with self._noting(), file:
-                if results or not file.path.exists():
-                    file.write("")
-        for write, path in self._others:
+    def finish(self, run: Run) -> None:
+        """End each report; then the first error of any is raised."""
+        for report in self._reports:
             with self._noting():
-                if results or not path.exists():
-                    write_text(path, write(results, seed))
+                report.finish(run)
         if self._errors:
             raise self._errors[0]
 

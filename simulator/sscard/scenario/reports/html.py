@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sscard.conversation import Event, Exchange
@@ -11,26 +11,28 @@ from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, 
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
 from sscard.scenario.reports.console import MARKS, counts_text, missed_text, reason_text, step_name
-from sscard.scenario.runner import NOT_APPLICABLE, ScenarioResult
+from sscard.scenario.reports.run import Run
+from sscard.scenario.runner import NOT_APPLICABLE
 from sscard.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 
-def write(results: Sequence[ScenarioResult], seed: int) -> str:
+def write(run: Run) -> str:
     """The page; failed scenarios are open, passed ones fold out."""
+    results = run.results
     counts = Counter(result.verdict for result in results)
-    passed, run = counts["passed"], len(results) - counts[NOT_APPLICABLE]
+    passed, executed = counts["passed"], len(results) - counts[NOT_APPLICABLE]
     return page_template("report.html.j2", _shown).render(
         results=results,
         passed=passed,
-        run=run,
+        run=executed,
         several=len({result.seed for result in results}) > 1,
         counts=counts_text(results),
-        share=100 * passed / max(run, 1),
+        share=100 * passed / max(executed, 1),
         commands=sum(result.commands for result in results),
-        seed=seed,
+        seed=run.seed,
         version=__version__,
         step_name=step_name,
         missed_text=missed_text,

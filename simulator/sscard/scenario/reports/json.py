@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from sscard.i18n.language import say
-from sscard.scenario.runner import ScenarioResult
+from sscard.scenario.reports.run import Run
 from sscard.version import __version__
 
 SCHEMA = "sscard.run/1"
 
 
-def write(results: Sequence[ScenarioResult], seed: int) -> str:
+def write(run: Run) -> str:
     """The text of ``content``."""
-    return text(content(results, seed))
+    return text(content(run))
 
 
 def text(content: dict[str, Any]) -> str:
@@ -23,7 +22,7 @@ def text(content: dict[str, Any]) -> str:
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 
 
-def content(results: Sequence[ScenarioResult], seed: int) -> dict[str, Any]:
+def content(run: Run) -> dict[str, Any]:
     """One object: ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``,
     ``inconclusive``, ``not applicable`` or ``known issue``, with the ``reason`` if it is not a step's,
     its ``seed`` and the ``seconds`` it took.
@@ -33,7 +32,7 @@ def content(results: Sequence[ScenarioResult], seed: int) -> dict[str, Any]:
     expectation with its own ``line``, ``field``, ``expected`` and ``actual``.
     """
     entries = []
-    for result in results:
+    for result in run.results:
         scenario, failed = result.scenario, result.failure
         failure: dict[str, Any] | None = None
         if failed is not None:
@@ -66,4 +65,15 @@ def content(results: Sequence[ScenarioResult], seed: int) -> dict[str, Any]:
                 "failure": failure,
             }
         )
-    return {"schema": SCHEMA, "version": __version__, "seed": seed, "results": entries}
+    report = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "seed": run.seed,
+        "started": run.started.isoformat(timespec="milliseconds"),
+        "seconds": round(run.seconds, 3),
+        "planned": run.planned,
+        "environment": {label: say(value) for label, value in run.environment.items()},
+        "command": list(run.command),
+        "results": entries,
+    }
+    return report | ({"against": run.comparison.facts(run.earlier)} if run.comparison else {})

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from sscard.i18n.language import say, visible
 from sscard.scenario.reports.console import failure_text, missed_text
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
+from sscard.scenario.reports.run import Run
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE
 
 
-def write(results: Sequence[ScenarioResult], _seed: int) -> str:
+def write(run: Run) -> str:
     """One test suite with a case per scenario and seed; a failure carries its step and redacted trace.
 
     An inconclusive scenario is an error; a known issue is skipped, like one that is not applicable.
@@ -21,6 +21,7 @@ def write(results: Sequence[ScenarioResult], _seed: int) -> str:
     ``time`` is in seconds, ``timestamp`` in UTC. The class name is the path of
     the file with dots, as pytest writes it, so that CI servers group by folder.
     """
+    results = run.results
     verdicts = Counter(result.verdict for result in results)
     several = len({result.seed for result in results}) > 1
     suite = Element(

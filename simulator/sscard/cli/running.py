@@ -1,0 +1,147 @@
+"""A run of scenarios as ``sscard run`` shows it: row by row, its reports, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from sscard.cli.hsm import hsm_refusals
+from sscard.cli.target import tell
+from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sscard.scenario import Scenario, ScenarioResult
+    from sscard.scenario.comparison import Comparison, Earlier
+    from sscard.scenario.reports import Reports
+    from sscard.scenario.reports.run import Run
+    from sscard.scenario.transports import Link
+
+INTERRUPTED = 130
+
+
+class Running:
+    """A run: its results so far, and how it ends.
+
+    ``chosen`` are the options that a single scenario needs as well, by name: transport, HSM, keys, personality.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        scenarios: list[Scenario],
+        seeds: Sequence[int],
+        maxfail: int | None,
+        reports: Reports,
+        chosen: Mapping[str, str],
+    ) -> None:
+        self.results: list[ScenarioResult] = []
+        self.seeds = seeds
+        self._console = console
+        self._scenarios = scenarios
+        self._left = maxfail or -1
+        self._reports = reports
+        self._chosen = chosen
+        self._started = datetime.now(UTC)
+        self._seconds = 0.0
+        self._earlier = ""
+        self._comparison: Comparison | None = None
+
+    def run(self, opening: AbstractContextManager[Link]) -> None:
+        """Run the scenarios and add the result of each as it ends."""
+        from sscard.scenario.reports.console import ConsoleReport
+        from sscard.scenario.transports import each_result
+
+        shown = ConsoleReport(self._console, self._total, seeds=len(self.seeds) > 1)
+        try:
+            with (
+                hsm_refusals(),
+                opening as link,
+                closing(each_result(self._scenarios, self.seeds, link)) as coming,
+                shown,
+            ):
+                for scenario in (scenario for scenario in self._scenarios for _seed in self.seeds):
+                    shown.begin(scenario)
+                    result = self._reports.add(next(coming))
+                    self.results.append(result)
+                    shown.add(result)
+                    self._left -= not result.passed
+                    if not self._left:
+                        return
+        finally:
+            self._seconds = shown.seconds
+
+    @property
+    def _total(self) -> int:
+        return len(self._scenarios) * len(self.seeds)
+
+    def report(
+        self, earlier: Earlier | None, known: list[Scenario], covered_over: str | None, *, as_json: bool
+    ) -> None:
+        """Print the summary, the coverage over a transport if it is asked for, and with ``as_json`` the results."""
+        from sscard.scenario.reports import json
+        from sscard.scenario.reports.console import print_summary
+        from sscard.scenario.reports.summary import print_comparison, print_failures
+
+        print_failures(self._console, self.results)
+        if earlier:
+            self._earlier, self._comparison = earlier.file, earlier.compared(self.results, known)
+            print_comparison(self._console, self._comparison, earlier.file)
+        print_summary(self._console, self.results, self._seconds)
+        if covered_over:
+            from sscard.scenario.coverage.measure import coverage_of
+            from sscard.scenario.reports.coverage import text_lines
+
+            click.echo("\n".join(["", *text_lines(coverage_of(self.results, covered_over))]), err=as_json)
+        if as_json:
+            click.echo(json.write(self.ended()), nl=False)
+
+    def ended(self) -> Run:
+        """The run up to now, as reports show it."""
+        from sscard.scenario.reports.run import Run, this_machine
+
+        return Run(
+            results=self.results,
+            seeds=self.seeds,
+            planned=self._total,
+            started=self._started,
+            seconds=self._seconds,
+            command=("sscard", *sys.argv[1:]),
+            options=[word for name, value in self._chosen.items() for word in (f"--{name}", value)],
+            environment={**this_machine(), "transport": "local", **self._chosen},
+            comparison=self._comparison,
+            earlier=self._earlier,
+        )
+
+    def say_incomplete(self) -> None:
+        """Say how far the run came before an error that ends it."""
+        if len(self.results) < self._total:
+            tell(_("the run ended after {done} of {count} scenarios", done=len(self.results), count=self._total))
+
+    def exit(self) -> None:
+        """End with the exit code of the run, if it is not 0."""
+        done = len(self.results)
+        if not self._scenarios:
+            tell(_("interrupted before the first scenario"))
+            raise SystemExit(INTERRUPTED)
+        if done < self._total and not self._left:
+            tell(_("stopped at a failure after {done} of {count} scenarios", done=done, count=self._total))
+        elif done < self._total:
+            tell(
+                Phrase.plural(
+                    "interrupted after {done} of {count} scenario",
+                    "interrupted after {done} of {count} scenarios",
+                    count=self._total,
+                    done=done,
+                )
+            )
+            raise SystemExit(INTERRUPTED)
+        if not all(result.passed for result in self.results):
+            raise SystemExit(1)

@@ -1,0 +1,76 @@
+"""A run as its reports show it: its results, and when, where and how it was run."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.comparison import Comparison
+from sscard.scenario.reader import Scenario
+from sscard.scenario.runner import ScenarioResult
+from sscard.version import version_and_chip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """The results of a run, in the order of its scenarios, with what a reader needs to judge and to repeat it.
+
+    ``planned`` is the number of results of a complete run, ``started`` is in UTC, ``seconds`` the duration.
+    ``command`` is the command line of the whole run, ``options`` those of a single scenario of it.
+    ``environment`` has values for some of ``LABELS``. ``comparison`` is that with the run of ``earlier``, a file.
+    """
+
+    results: Sequence[ScenarioResult]
+    seeds: Sequence[int]
+    planned: int
+    started: datetime
+    seconds: float
+    command: Sequence[str] = ("sscard", "run")
+    options: Sequence[str] = ()
+    environment: Mapping[str, Sayable] = field(default_factory=dict)
+    comparison: Comparison | None = None
+    earlier: str = ""
+
+    @property
+    def seed(self) -> int:
+        """The first seed."""
+        return self.seeds[0]
+
+    @property
+    def complete(self) -> bool:
+        """Whether each scenario was run with each seed."""
+        return len(self.results) == self.planned
+
+    def again(self, scenario: Scenario, seed: int) -> str:
+        """The command line that repeats one scenario, quoted for a shell."""
+        return shlex.join(
+            ["sscard", "run", scenario.source, "--only", scenario.title, "--seed", str(seed), *self.options]
+        )
+
+
+LABELS: Final = {
+    "sscard": Phrase("sscard"),
+    "python": Phrase("Python"),
+    "system": Phrase("system"),
+    "transport": Phrase("transport"),
+    "hsm": Phrase("HSM"),
+    "hsm-token": Phrase("token of the HSM"),
+    "keys": Phrase("root keys"),
+    "personality": Phrase("personality"),
+}
+"""The facts of ``Run.environment``, and what they are called in reports for people."""
+
+
+def this_machine() -> dict[str, Sayable]:
+    """What a run depends on without its options: the versions of sscard, Python and the system."""
+    build, compiler = platform.python_build()[0], platform.python_compiler()
+    return {
+        "sscard": version_and_chip(),
+        "python": f"{platform.python_implementation()} {platform.python_version()} ({build}, {compiler})",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+    }
