@@ -72,7 +72,7 @@ quick: $(VENV)/developer
 
 # Which scenarios of the built-in suite notice which of the planted defects.
 defects: $(VENV)/developer
-	PYTHONPATH=tests $(BIN)/python -m defects
+	$(BIN)/sscard defects run
 
 # Messages: new ones from the sources into the Chinese catalog, and the catalog compiled.
 catalogs: $(VENV)/developer
@@ -124,14 +124,14 @@ sample: $(VENV)/developer
 	MYPYC_OPT_LEVEL=0 $(MAKE) COMPILED=build/sample build/sample/chip
 
 compiled-sample: sample
-	$(MAKE) compiled COMPILED=build/sample CHIP_TESTS="tests/chip tests/card"
+	$(MAKE) compiled COMPILED=build/sample CHIP_TESTS="tests/chip tests/card" SUITE=scenarios/01-function
 
-# The chip's tests and the built-in suite on the compiled chip, which plain sscard above it uses.
+# Tests and suite on the compiled chip, which plain sscard above it uses: all of them at night, a sample in make test.
 compiled: $(COMPILED)/chip
 	cp -R simulator/sscard $(COMPILED)
 	cp -R scenarios $(COMPILED)/sscard
 	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 2 --ignore tests/driver/test_driver_pcsc.py $(CHIP_TESTS)
-	PYTHONPATH=$(COMPILED) $(BIN)/sscard run -n 2 --seed 20260105
+	PYTHONPATH=$(COMPILED) $(BIN)/sscard run $(SUITE) -n 2 --seed 20260105
 
 bench: $(VENV)/developer
 	$(BIN)/pytest bench --benchmark-enable

@@ -7,6 +7,7 @@ extra figures as ``per_second``.
 
 from __future__ import annotations
 
+import re
 import tracemalloc
 from collections.abc import Callable
 from random import Random
@@ -33,7 +34,7 @@ def _repeat(benchmark: BenchmarkFixture, operation: Callable[[], object], times:
 
 
 def _send(benchmark: BenchmarkFixture, card: Card, commands: tuple[bytes, ...], answers: str, times: int) -> None:
-    """Send the commands in turn; ``answers`` are the status words they end with."""
+    """Send the commands in turn; ``answers`` are the status words they end with, a dot for any digit."""
     chip = card.chip(Random(1))
     chip.power_on()
     transmit = chip.transmit
@@ -44,7 +45,8 @@ def _send(benchmark: BenchmarkFixture, card: Card, commands: tuple[bytes, ...], 
             transmit(command)
 
     _repeat(benchmark, send, times)
-    assert [transmit(command)[-2:].hex() for command in commands] == answers.split()
+    received = [transmit(command)[-2:].hex() for command in commands]
+    assert all(map(re.fullmatch, answers.split(), received)), received
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def _send(benchmark: BenchmarkFixture, card: Card, commands: tuple[bytes, ...], 
         pytest.param((WRONG, VERIFY), "63c5 9000", id="verify wrong and right"),
         pytest.param((QUERY,), "63c6", id="query tries"),
         pytest.param((CHANGE,), "9000", id="change"),
-        pytest.param((SELECT_SSSE,), "611b", id="select SSSE"),
+        pytest.param((SELECT_SSSE,), "61..", id="select SSSE"),
         pytest.param((SELECT_EF05,), "9000", id="select EF05"),
         pytest.param((GET_CHALLENGE,), "9000", id="challenge"),
     ],
@@ -67,7 +69,7 @@ def bench_command(
 
 def bench_seven(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:
     """The pipeline of seven commands without cryptography."""
-    _send(benchmark, new_card(), SEVEN, "611b 9000 9000 9000 63c6 9000 9000", PIPELINES)
+    _send(benchmark, new_card(), SEVEN, "61.. 9000 9000 9000 63c6 9000 9000", PIPELINES)
 
 
 def bench_seven_with_keys(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:

@@ -21,6 +21,7 @@ from babel.messages.pofile import read_po, write_po
 
 from sscard.i18n.language import CHINESE, DOMAIN, catalog_file
 from sscard.i18n.phrase import EITHER, ROW
+from sscard.scenario.defects import DEFECTS
 from sscard.scenario.reference import documentation
 from sscard.service.notices import SENTENCES
 from sscard.standard.choices import CHOICES
@@ -38,9 +39,9 @@ Message = tuple[str, str | tuple[str, ...]]
 
 
 def extracted() -> Catalog:
-    """Every message of the sources, the help of the commands and the choices of a personality among them."""
+    """Every message of the sources, with the help of the commands, the choices of a personality and the defects."""
     catalog = Catalog(domain=DOMAIN)
-    for file, message in (*_marked(), *_joined(), *_templates(), *_helps(), *_choices(), *_verbs()):
+    for file, message in (*_marked(), *_joined(), *_templates(), *_helps(), *_choices(), *_verbs(), *_defects()):
         catalog.add(message, locations=[(file, None)])
     return catalog
 
@@ -138,6 +139,11 @@ def _choices() -> Iterator[Message]:
 def _verbs() -> Iterator[Message]:
     """The docstrings of the scenario language that its reference prints."""
     yield from (("scenario/reference.py", text) for text in documentation())
+
+
+def _defects() -> Iterator[Message]:
+    """What is wrong with each defect of the catalogue, most of it a docstring."""
+    yield from (("scenario/defects/__init__.py", defect.says.text) for defect in DEFECTS)
 
 
 def main() -> int:

@@ -22,6 +22,8 @@ this machine a ``MissingPart``.
 A name is imported when it is first used, so that ``import sscard`` is cheap.
 """
 
+import os
+
 from sscard.lazy import names_on_use
 from sscard.version import __version__
 
@@ -100,6 +102,11 @@ else:
         },
     )
 
+
+if os.environ.get("SSCARD_SOURCES"):
+    from sscard.sources import prefer_sources
+
+    prefer_sources()
 
 __all__ = [
     "ApduError",

@@ -360,7 +360,7 @@ def _fields_at(model: type[BaseModel], path: Path_) -> list[str]:
         annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
         named = [m for m in models if m.__name__ == part]
         current = annotations[0] if annotations else named[0] if named else current
-    return [name for m in _models_in(current) for name in m.model_fields]
+    return [name for m in _models_in(current) for name in (*m.model_fields, *getattr(m, "file_fields", ()))]
 
 
 def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Callable
 from contextlib import suppress
@@ -266,3 +267,12 @@ def mode_of(path: Path) -> int:
         raise unusable(path, error) from None
     except ValueError:
         raise InputError(Phrase("a path holds no null character"), file=ascii(str(path))) from None
+
+
+def remove_left(file: Path) -> None:
+    """Remove what killed processes left that wrote this file under the name ``.NAME.PROCESS.new``."""
+    left = re.compile(rf"\.{re.escape(file.name)}\.\d+\.new({'|'.join(BESIDE)})?")
+    for each in file.absolute().parent.iterdir():
+        if left.fullmatch(each.name):
+            with suppress(OSError):
+                each.unlink()

@@ -11,11 +11,16 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 
+def chip_is_compiled() -> bool:
+    """Whether Python would load a compiled chip."""
+    found = PathFinder.find_spec("engine", [__file__.removesuffix("version.py") + "chip"])
+    return found is not None and isinstance(found.loader, ExtensionFileLoader)
+
+
 def version_and_chip() -> Phrase:
     """The version, and which chip Python would load: ``sscard --version`` does not import it."""
     from sscard.i18n.phrase import Phrase  # not for ``import sscard``
 
-    found = PathFinder.find_spec("engine", [__file__.removesuffix("version.py") + "chip"])
-    if found is not None and isinstance(found.loader, ExtensionFileLoader):
+    if chip_is_compiled():
         return Phrase("{version} (compiled chip)", version=__version__)
     return Phrase("{version} (plain Python chip)", version=__version__)

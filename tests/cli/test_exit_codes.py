@@ -6,6 +6,7 @@ A command of `sscard` without a row fails the test.
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -70,6 +71,8 @@ def of(command: str, *rows: tuple[Any, ...]) -> Iterator[Any]:
         marks = [field for field in row if isinstance(field, pytest.MarkDecorator)]
         yield pytest.param(Row(command, *fields), marks=marks, id=" ".join([command, *map(str, fields)]))
 
+
+PLANTED = ("", "", pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced"))
 
 IMAGE = Path(__file__).parent.parent / "images" / "2" / "v3-sm4-fresh.json"
 CARD_ERRORS = (
@@ -172,6 +175,21 @@ ROWS = [
         ("{folder}/good.yaml -k zzz", 2, "no scenario fits -k 'zzz'"),
         ("{folder}/good.yaml --html {folder}/no/page", 2, "no/page: cannot be written"),
         ("{folder}/good.yaml --html {folder}/good.yaml", 2, "is an input or another output"),
+    ),
+    *of(
+        "defects list",
+        ("", 0, "wrong-pin-answers-630x"),
+        ("630x --part card --json", 0, '"schema": "sscard.defects/1"'),
+        ("no-such-word", 2, "no defect has one of these words"),
+    ),
+    *of(
+        "defects run",
+        ("{folder}/good.yaml --defect load-count-stays --fail-under 0", 0, "0 of 1 defect noticed", *PLANTED),
+        ("{folder}/good.yaml --defect load-count-stays", 1, "not noticed", *PLANTED),
+        ("--defect wrong-pin", 2, "no defect 'wrong-pin'", *PLANTED),
+        ("nowhere.yaml", 2, "nowhere.yaml: cannot be read", *PLANTED),
+        ("{folder}/good.yaml --html {folder}/good.yaml", 2, "is an input or another output", *PLANTED),
+        ("{folder}/good.yaml --most 2 --all", 2, "--most and --all exclude each other", *PLANTED),
     ),
     *of(
         "issue",

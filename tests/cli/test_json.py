@@ -29,6 +29,7 @@ IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
     "run": ("one.yaml", "sscard.run/1"),
     "coverage": ("one.yaml", "sscard.coverage/1"),
+    "defects list": ("630x", "sscard.defects/1"),
     "scenario check": ("one.yaml", "sscard.scenario-check/1"),
     "scenario list": ("one.yaml", "sscard.scenarios/1"),
     "issue": ("-o new.db", "sscard.issue/1"),
@@ -75,6 +76,7 @@ SCHEMAS = {
 }
 ELSEWHERE = {
     "run --list": "sscard.run-list/1",
+    "defects run": "sscard.defects-run/1",
     "driver build": "sscard.driver-library/1",
     "driver path": "sscard.driver-library/1",
     "driver call": "sscard.driver-call/1",

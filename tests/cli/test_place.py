@@ -74,6 +74,36 @@ def test_a_pin_that_the_place_does_not_permit_leaves_the_card_as_it_is(
     assert sscard(*command, card, "--new", new)[0] == 0
 
 
+def test_every_file_is_checked_also_after_one_that_cannot_be_read(sscard: CommandLine, tmp_path: Path) -> None:
+    folder = tmp_path / "places"
+    folder.mkdir()
+    for name, text in (("a", "name: a\npin_tries: 99\n"), ("b", "name: [\n"), ("c", "name: c\n"), ("d", "nam: d\n")):
+        (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
+    code, out, _err = sscard("place", "check", folder, "nowhere", tmp_path / "none.yaml", "tries-6")
+    assert code == 2
+    assert [name for name in ("a", "b", "c", "d") if f"{name}.yaml:" in out] == ["a", "b", "d"]
+    assert "no place policy 'nowhere'" in out
+    assert "none.yaml: cannot be read" in out
+    assert "7 files: 6 errors" in out
+    assert sscard("place", "check", folder / "c.yaml")[0] == 0
+
+
+@pytest.mark.parametrize("section", ["card", "service"])
+def test_every_wrong_field_of_a_place_in_a_scenario_is_reported(
+    sscard: CommandLine, tmp_path: Path, section: str
+) -> None:
+    scenario = tmp_path / "one.yaml"
+    scenario.write_text(
+        f"name: {{en: One, zh: 一}}\nproves: {{en: It, zh: 它}}\ntags: place\n{section}:\n  place:\n    pin_tries: 99\n"
+        "    initial_pin: easter\n    foo: 1\nsteps:\n  - insert:\n",
+        encoding="utf-8",
+    )
+    code, out, err = sscard("scenario", "check", scenario)
+    assert code == 2
+    for place in (6, 7, 8):
+        assert f"one.yaml:{place}:" in out + err
+
+
 def test_a_card_issued_without_a_pin_gets_its_first_one(sscard: CommandLine, tmp_path: Path) -> None:
     card = tmp_path / "new.db"
     assert sscard("issue", "-o", card, "--place", "no-initial-pin")[0] == 0

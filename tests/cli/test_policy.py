@@ -61,6 +61,18 @@ def test_every_error_of_a_policy_is_reported(sscard: CommandLine, tmp_path: Path
     assert all(error["remedy"] or "Input should be" in error["problem"] for error in errors)
 
 
+def test_rules_over_a_whole_field_and_an_unknown_base_are_reported_with_the_others(
+    sscard: CommandLine, tmp_path: Path
+) -> None:
+    file = tmp_path / "wrong.yaml"
+    file.write_text("based_on: pages\nfoo: 1\nminors: never\ndocuments: {citizen: []}\n", encoding="utf-8")
+    code, out, _ = sscard("policy", "check", file)
+    places = [line.removeprefix(f"{file}:").partition(": ")[0] for line in out.splitlines() if str(file) in line]
+    assert (code, places) == (2, ["1:1", "2:1", "3:1", "4:1"])
+    assert "documents: none for citizen" in out
+    assert "expected one of: adult_age, based_on, calendar" in out
+
+
 def test_a_wrong_check_character_is_reported_but_the_policy_runs(sscard: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text(

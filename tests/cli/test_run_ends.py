@@ -87,7 +87,7 @@ def test_workers_give_the_results_of_one_process_in_the_same_order(
     sscard: CommandLine, tmp_path: Path, selected: list[object]
 ) -> None:
     reports = {}
-    for workers in ("1", "2", "3"):
+    for workers in ("1", "3"):
         report, trace = tmp_path / f"{workers}.json", tmp_path / f"{workers}.txt"
         options = (*selected, "-n", workers, "--seeds", "1,2", "--report", f"json={report}", "--trace", trace)
         code, out, _ = sscard("run", *options)
@@ -96,7 +96,7 @@ def test_workers_give_the_results_of_one_process_in_the_same_order(
             del entry["seconds"]
         lines = [line for line in out.splitlines() if " commands to " not in line]
         reports[workers] = (code, lines, entries, trace.read_text("utf-8"))
-    assert reports["1"] == reports["2"] == reports["3"]
+    assert reports["1"] == reports["3"]
     assert len(reports["1"][2]) > 20
 
 
@@ -257,8 +257,7 @@ def other_keys(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("workers", ["1", "2"])
-@pytest.mark.parametrize("own", [False, True], ids=["built-in keys", "own keys"])
+@pytest.mark.parametrize(("own", "workers"), [(False, "1"), (True, "2")], ids=["built-in keys", "own keys in workers"])
 def test_the_terminal_uses_the_hsm_with_the_keys_of_the_cards(
     sscard: CommandLine, tmp_path: Path, other_keys: Path, own: bool, workers: str
 ) -> None:

@@ -167,6 +167,7 @@ NO_TEXT = {
     "__dict__",
     "WireError",
     "PowerError",
+    "defect",
 }
 TELLS = {
     *("echo", "prompt", "print", "tell", "Option", "Argument", "Commands", "Table", "add_column", "Finding", "error"),
@@ -198,6 +199,7 @@ DATA = {
     "service/page.py": "the same",
     "service/statements.py": "reasons stand in both languages",
     "service/words.py": "words stand in both languages, as the item has them",
+    "scenario/defects/rules.py": "names of defects, and expressions of -k",
     "issuer/standing.py": "words in both languages",
     "service/case.py": "the same: stages and acts",
     "service/journal/schema.py": "tables of the database",
@@ -355,7 +357,7 @@ def test_the_search_for_untranslated_text_finds_it(source: str, found: bool) -> 
     assert bool(untranslated(source)) is found
 
 
-@pytest.mark.parametrize("name", ["report", "coverage", "cases"])
+@pytest.mark.parametrize("name", ["report", "coverage", "cases", "defects"])
 def test_the_page_of_a_report_says_nothing_by_itself(name: str) -> None:
     text = (PACKAGE / "scenario" / "reports" / "templates" / f"{name}.html.j2").read_text("utf-8")
     for ignored in (r"<style>.*?</style>", r"\{\{.*?\}\}", r"\{%.*?%\}", r"<[^>]*>", "sscard:"):
@@ -763,7 +765,7 @@ def test_scenarios_pass_in_either_language_with_the_same_commands(tmp_path: Path
     said, window = {}, builtin_folder() / "11-service-window"
     for language in (CHINESE, ENGLISH):
         trace, page = tmp_path / f"{language}.txt", tmp_path / f"{language}.html"
-        done = sscard("--lang", language, "run", window, "--trace", trace, "--html", page)
+        done = sscard("--lang", language, "run", window, "-k", "v3-sm4", "--trace", trace, "--html", page)
         assert done.returncode == 0, done.stdout
         wire = [line.partition("  ")[0] for line in trace.read_text("utf-8").splitlines() if line.startswith(">")]
         said[language] = done.stdout, wire, page.read_text("utf-8")

@@ -294,6 +294,12 @@ class Asked:
         return PROOFS[self.proofs][self.channel] != "none"
 
     @property
+    def proof_at_window(self) -> bool:
+        """Whether the window requires a proof of identity after a hand-over, of a kind that was not made before."""
+        proofs = PROOFS[self.proofs]
+        return proofs[Channel.WINDOW] not in ("none", proofs[self.channel])
+
+    @property
     def pre_reviewed(self) -> bool:
         return self.channel == "online" and "pre-review" in self.steps
 
@@ -322,6 +328,8 @@ TABLE: tuple[tuple[str, str, Callable[[Asked], bool]], ...] = (
     ("成年人的监护人", "presence", lambda a: a.channel == "window" and a.presence == "guardian" and not a.minor
      and not a.rules.proxy),
     ("代办人、监护人到窗口", "presence", lambda a: a.channel != "window" and a.presence != "in-person"),
+    ("代办人、监护人未写明", "presence", lambda a: a.channel == "window" and a.presence != "in-person"
+     and not a.comer.number and (a.rules.proxy or a.acts_for_minor)),
     ("未成年人", "age", lambda a: a.minor and a.rules.minors == "refuse"),
     ("未成年人由监护人陪同", "age", lambda a: a.minor and a.rules.minors == "with guardian"
      and a.presence != "guardian"),

@@ -1,29 +1,115 @@
-"""The built-in suite notices the planted defects, each by the scenarios that its hint names."""
+"""The catalogue of defects: each changes what the product does, and the built-in suite notices it.
+
+The scenarios that the hint of a defect names are enough.
+"""
 
 from __future__ import annotations
 
+import json
 import os
-from typing import get_args
+import re
+import signal
+import sys
+from pathlib import Path
 
 import pytest
 
-from defects import DEFECTS, Defect
-from defects.catalogue import Part
-from defects.witnesses import WITNESSES
-from kit.programs import CommandLine
+from kit.programs import ENDS, CommandLine, run, running
+from sscard.i18n.language import CHINESE, say, speaking
 from sscard.scenario import Scenario
+from sscard.scenario.defects import DEFECTS, Defect
+from sscard.scenario.defects.catalogue import Part
+from sscard.scenario.defects.measure import Measure, measured
 from sscard.scenario.library import builtin_folder
+from sscard.scenario.selection import select
+from witnesses import WITNESSES
 
-pytestmark = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
-
+on_sources = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
 each_defect = pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.name)
+
+PIN = "739184"
+VERIFIES = f"""
+name: a wrong PIN costs a try
+proves: VERIFY counts
+card: {{pin: {PIN}}}
+steps:
+  - verify_pin: 415926
+    sw: 63C5
+    tries: 5
+"""
+FAILS = f"name: fails always\nproves: b\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n    sw: 63C5\n"
+NAMED = {
+    "EXTERNAL AUTHENTICATE compares 7 of 8 bytes": "external-authentication-compares-7-of-8-bytes",
+    "CHANGE PIN accepts any old PIN after a right VERIFY": "change-pin-takes-any-old-pin-after-verify",
+    "the challenge survives a change of DF": "challenge-survives-a-change-of-df",
+    "the key version of EXTERNAL AUTHENTICATE is ignored": "key-version-of-external-authentication-is-ignored",
+    "the key counter of version 1 is used for all versions": "all-key-versions-use-the-counter-of-version-1",
+    "a blocked PUK still resets": "blocked-puk-still-resets",
+    "access rule and treated as or": "access-rule-and-is-treated-as-or",
+    "read and write right of one file swapped": "read-and-write-right-of-the-fingerprint-are-swapped",
+    "APPLICATION BLOCK without its lock key": "application-block-without-its-lock-key",
+    "CREDIT FOR LOAD without checking MAC2": "credit-for-load-without-checking-mac2",
+    "a purchase of the whole balance is refused": "purchase-of-the-whole-balance-is-refused",
+    "a purchase without PIN": "purchase-without-pin",
+    "the medical transaction survives foreign commands": "medical-transaction-survives-foreign-commands",
+    "yearly totals restart a day late": "yearly-totals-restart-a-day-late",
+    "a purchase in two transactions": "purchase-in-two-transactions",
+    "READ BINARY ignores the offset": "read-binary-ignores-the-offset",
+    "UPDATE without the right": "update-without-the-right",
+    "INTERNAL AUTHENTICATE answers zeros": "internal-authentication-answers-zeros",
+    "DEBIT without MAC1": "debit-without-checking-mac1",
+    "CARD BLOCK accepts a wrong MAC": "card-block-takes-a-wrong-mac",
+    "the terminal resets another card than the one it read": "driver-resets-another-card-than-the-one-it-read",
+    "it spends the last try while recovering": "recovery-spends-the-last-try",
+    "VERIFY data not masked in a trace": "verify-is-not-masked-in-a-trace",
+    "unequal double entry of a PIN accepted": "unequal-double-entry-of-a-pin-is-accepted",
+    "the HSM service accepts any token": "hsm-service-accepts-any-token",
+    "a wrong PUK proof is repeated until blocked": "wrong-puk-proof-is-repeated-until-blocked",
+    "expired ID accepted": "valid-id-is-not-checked",
+    "lost card accepted": "lost-in-the-holder-base-is-accepted",
+    "expired card accepted": "expired-card-is-accepted",
+    "wrong document for the applicant's kind accepted": "wrong-document-for-the-kind-of-applicant-is-accepted",
+    "passport accepted at the self-service terminal": "passport-is-accepted-at-the-self-service-terminal",
+    "no pre-review online": "no-pre-review-online",
+    "hand-over impossible": "hand-over-is-impossible",
+    "another card operated": "another-card-is-operated",
+    "done reported while the HSM is down": "done-is-reported-while-the-hsm-is-down",
+    "due date one day late": "due-date-is-one-day-late",
+    "in doubt, the new PIN is tried last": "in-doubt-the-new-pin-is-tried-last",
+    "the intent is journalled after the card": "intent-is-journalled-after-the-card",
+    "the operation's idempotency key ignored": "idempotency-key-of-an-operation-is-ignored",
+    "a resume writes no event": "resume-writes-no-event",
+    "6581 taken for a clear refusal": "memory-failure-is-taken-for-a-clear-refusal",
+}
+"""The defects that the catalogue was asked to have, and their names in it."""
+
+
+def test_the_catalogue_has_the_defects_it_was_asked_for() -> None:
+    names = [defect.name for defect in DEFECTS]
+    assert {*NAMED.values()} <= {*names}
+    assert len(names) >= 60
+    assert all(sum(defect.part is part for defect in DEFECTS) >= 2 for part in Part)
 
 
 def test_every_defect_has_a_name_of_its_own_and_a_witness() -> None:
     names = [defect.name for defect in DEFECTS]
     assert sorted(names) == sorted(WITNESSES)
+    assert all(re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", name) for name in names)
 
 
+@each_defect
+def test_every_defect_says_in_both_languages_what_is_wrong(defect: Defect) -> None:
+    english = say(defect.says)
+    with speaking(CHINESE):
+        chinese = say(defect.says)
+    assert english.endswith(".")
+    assert "\n" not in english
+    assert chinese.endswith("。")
+    assert defect.citation
+    assert defect.citation != defect.source
+
+
+@on_sources
 @each_defect
 def test_the_defect_changes_what_its_witness_observes(defect: Defect) -> None:
     witness = WITNESSES[defect.name]
@@ -34,17 +120,143 @@ def test_the_defect_changes_what_its_witness_observes(defect: Defect) -> None:
     assert witness() == before
 
 
+@on_sources
 @each_defect
 def test_the_suite_notices_the_defect(scenarios: list[Scenario], defect: Defect) -> None:
-    assert defect.noticed_by(defect.likely(scenarios))
+    assert Measure(select(scenarios, defect.hint)).of(defect).noticed_by
 
 
-@pytest.mark.parametrize("part", get_args(Part))
-def test_sscard_run_ends_with_1_if_there_is_a_defect(sscard: CommandLine, scenarios: list[Scenario], part: str) -> None:
+@on_sources
+@pytest.mark.parametrize("part", Part)
+def test_sscard_run_ends_with_1_if_there_is_a_defect(
+    sscard: CommandLine, scenarios: list[Scenario], part: Part
+) -> None:
     """The form in which a user meets it: the command line, and its exit code."""
-    defect = next(defect for defect in DEFECTS if defect.part == part)
-    [noticing] = defect.noticed_by(defect.likely(scenarios))
-    file = builtin_folder().parent / noticing.source
+    defect = next(defect for defect in DEFECTS if defect.part is part)
+    likely = select(scenarios, defect.hint)
+    [noticing] = Measure(likely).of(defect).noticed_by
+    file = builtin_folder().parent / likely[noticing].source
     assert sscard("run", file)[0] == 0
     with defect.planted():
         assert sscard("run", file)[0] == 1
+
+
+@on_sources
+def test_several_processes_find_what_one_finds(scenarios: list[Scenario]) -> None:
+    suite = select(scenarios, "01-function/verify")
+    chosen = [defect for defect in DEFECTS if defect.part is Part.CARD][10:20]
+
+    def found(processes: int) -> dict[str, tuple[int, ...]]:
+        coming = measured(Measure(suite, 2), chosen, processes)
+        return {each.defect.name: each.noticed_by for each in coming}
+
+    assert found(2) == found(1)
+
+
+@pytest.fixture
+def suite_of_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """One scenario that notices that a wrong PIN answers with 630x, and one that fails always."""
+    monkeypatch.chdir(tmp_path)
+    Path("suite").mkdir()
+    Path("suite/verifies.yaml").write_text(VERIFIES)
+    Path("suite/fails.yaml").write_text(FAILS)
+    return Path("suite")
+
+
+ONE, MISSED = "wrong-pin-answers-630x", "load-count-stays"
+
+
+@on_sources
+def test_the_command_names_what_notices_a_defect_and_what_is_left_to_write(
+    sscard: CommandLine, suite_of_two: Path
+) -> None:
+    code, out, _err = sscard("defects", "run", suite_of_two, "--defect", ONE, "--defect", MISSED)
+    assert code == 1
+    assert f"✓ card  {ONE}\n    suite/verifies.yaml: a wrong PIN costs a try (v3-sm4)" in out
+    assert f"✗ card  {MISSED}: not noticed\n    The sequence number of loads is not increased." in out
+    assert "1 scenario fails without a defect too\n  suite/fails.yaml: fails always" in out
+    assert "1 of 2 defects noticed (50 %)" in out
+
+
+@on_sources
+@pytest.mark.parametrize(("percent", "code"), [("50", 0), ("50.1", 1), ("0", 0)])
+def test_a_threshold_decides_the_exit_code(sscard: CommandLine, suite_of_two: Path, percent: str, code: int) -> None:
+    names = ("--defect", ONE, "--defect", MISSED)
+    assert sscard("defects", "run", suite_of_two, *names, "--fail-under", percent)[0] == code
+
+
+@on_sources
+def test_the_json_has_the_matrix(sscard: CommandLine, suite_of_two: Path) -> None:
+    code, out, err = sscard("defects", "run", suite_of_two, "--defect", ONE, "--defect", MISSED, "--all", "--json")
+    facts = json.loads(out)
+    assert code == 1
+    assert (facts["scenarios"], facts["most"], facts["noticed"], facts["percent"]) == (2, 0, 1, 50.0)
+    noticed, missed = facts["defects"]
+    assert (noticed["name"], noticed["part"], noticed["runs"]) == (ONE, "card", 2)
+    assert noticed["noticed_by"] == [
+        {"file": "suite/verifies.yaml", "name": "a wrong PIN costs a try", "personality": "v3-sm4"}
+    ]
+    assert (missed["name"], missed["noticed_by"]) == (MISSED, [])
+    assert [each["name"] for each in facts["failing"]] == ["fails always"]
+    assert "not noticed" in err
+
+
+@on_sources
+def test_the_page_has_the_matrix_in_both_languages(sscard: CommandLine, suite_of_two: Path) -> None:
+    names = ("--defect", ONE, "--defect", MISSED)
+    for language, word in (("zh", "未发现"), ("en", "not noticed")):
+        sscard("--lang", language, "defects", "run", suite_of_two, *names, "--all", "--html", "page.html")
+        page = Path("page.html").read_text("utf-8")
+        assert f'<html lang="{language}">' in page
+        assert word in page
+        assert {ONE, MISSED} <= {*re.findall(r'<th scope="row">([^<]*)</th>', page)}
+        assert page.count('class="yes" title="suite/verifies.yaml') == 1
+        assert not re.search(r"https?://", page)
+
+
+def test_the_list_finds_words_of_names_and_descriptions(sscard: CommandLine) -> None:
+    code, out, _err = sscard("defects", "list", "630x", "--part", "card")
+    assert code == 0
+    assert ONE in out
+    assert "A wrong PIN is answered with 630x" in out
+    assert len(out.splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "--defect", "wrong-pin-answers-63x"], f"did you mean '{ONE}'?"),
+        (["run", "--defect", ONE, "--part", "hsm"], "none of these defects is of the part HSM"),
+        (["run", "--most", "2", "--all"], "--most and --all exclude each other"),
+        (["run", "nowhere"], "nowhere"),
+        (["run", "--fail-under", "101"], "101 is out of range"),
+        (["run", "--part", "chip"], "no 'chip'"),
+        (["list", "no-such-word"], "no defect has one of these words"),
+    ],
+)
+def test_bad_input_is_explained(sscard: CommandLine, arguments: list[str], said: str) -> None:
+    code, out, err = sscard("defects", *arguments)
+    assert (code, out) == (2, "")
+    assert said in err
+
+
+def test_a_run_does_not_import_the_catalogue(suite_of_two: Path) -> None:
+    program = (
+        "import sys\nfrom sscard.cli.main import main\n"
+        "try:\n    main(['run', 'suite/verifies.yaml'])\n"
+        "finally:\n    print([name for name in sys.modules if 'defects' in name])\n"
+    )
+    assert run("-c", program, program=[sys.executable]).stdout.splitlines()[-1] == "[]"
+
+
+@on_sources
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_an_interrupted_measurement_reports_what_was_done(end: signal.Signals, processes: int) -> None:
+    with running("defects", "run", "-n", processes) as program:
+        program.line_with("✓")
+        code, rest = program.end(end)
+    assert code == 130
+    assert "interrupted after" in rest
+    assert "defects noticed (100 %)" in rest
+    assert "Traceback" not in rest

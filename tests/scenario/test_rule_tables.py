@@ -10,11 +10,11 @@ import inspect
 
 import pytest
 
-from defects import DEFECTS, rules
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Place
 from sscard.issuer.places import PIN_FORMS, PIN_REMEDY
 from sscard.issuer.standing import Standing
+from sscard.scenario.defects import DEFECTS, rules
 from sscard.service import PinService, Policy, Rule, conditions
 
 NAMES = {defect.name for defect in DEFECTS}
@@ -26,7 +26,11 @@ NOT_APPLIED = {
 """Fields that no rule applies, and what they are for."""
 PIPELINE = {
     "consult": ["inquiries-are-always-answered-online"],
-    "intake": ["key-of-an-application-is-ignored", "register-age-is-the-age-of-majority"],
+    "intake": [
+        "key-of-an-application-is-ignored",
+        "key-of-another-application-is-accepted",
+        "register-age-is-the-age-of-majority",
+    ],
     "accept": [
         "no-pre-review-online",
         "refusal-states-the-first-ground-only",
@@ -37,8 +41,8 @@ PIPELINE = {
         "legal-limit-is-not-named",
     ],
     "supplement": ["supplement-notice-names-the-first-paper-only", "second-supplement-notice"],
-    "prove": ["later-proof-of-identity-is-ignored"],
-    "hand_over": ["hand-over-is-impossible"],
+    "prove": ["later-proof-of-identity-is-ignored", "proof-of-identity-is-not-asked-for-after-a-hand-over"],
+    "hand_over": ["hand-over-is-impossible", "case-is-handed-over-to-a-channel-that-the-item-lacks"],
     "present": ["presented-card-is-not-checked"],
     "operate": [
         "another-card-is-operated",
@@ -47,6 +51,7 @@ PIPELINE = {
         "service-sets-the-initial-pin-where-it-is-forbidden",
         "leaked-pin-is-set-again",
         "id-number-that-cannot-be-read-permits-every-pin",
+        "refused-key-is-tried-again",
         "card-without-an-answer-permits-every-pin",
         "idempotency-key-of-an-operation-is-ignored",
         "intent-is-journalled-after-the-card",
@@ -58,9 +63,15 @@ PIPELINE = {
         "case-without-remedy-stays-open",
         "resume-writes-no-event",
     ],
-    "complete": ["a-case-is-completed-with-a-wrong-pin", "every-case-takes-one-visit"],
+    "complete": [
+        "a-case-is-completed-with-a-wrong-pin",
+        "every-case-takes-one-visit",
+        "refused-key-is-tried-again",
+    ],
     "result": ["result-notice-has-no-advice", "result-notice-states-a-fee"],
-    "abandon": ["abandoned-case-in-doubt-says-unchanged"],
+    "abandon": ["abandoned-case-in-doubt-says-unchanged", "case-is-not-abandoned-before-acceptance"],
+    "refused_key": ["refused-key-is-tried-again"],
+    "wait_for_key": ["refused-key-is-tried-again"],
 }
 """The defects that invert the rules of each step of the pipeline."""
 

@@ -13,9 +13,9 @@ from sscard.card import Personality
 from sscard.hsm import SoftHsm
 from sscard.i18n.language import say
 from sscard.issuer import Place, builtin_keys
-from sscard.issuer.places import place_of
+from sscard.issuer.places import INITIAL_PIN_RULES, place_of
 from sscard.service import PinService, Reason, ResultNotice, load_policy
-from sscard.service.aftercare import INITIAL_PIN_USES, is_initial, try_at_pharmacy
+from sscard.service.aftercare import is_initial, try_at_pharmacy
 from sscard.standard.tree import CARD_BLOCKED
 from sscard.terminal import CardSession, CardUnusable, PinBlocked, WrongPin
 
@@ -90,7 +90,7 @@ def test_what_an_initial_pin_may_do_is_the_places(use: str, passes: bool, pays: 
     citizen = make_citizen(pin=pin)
     trial = try_at_pharmacy(at_pharmacy(citizen), PSAM, place(use, initial), pin, OPENING)
     assert (trial.passed, trial.receipt is not None) == (passes, pays)
-    assert use == "free" or trial.said == INITIAL_PIN_USES[use].notice
+    assert use == "free" or trial.said == INITIAL_PIN_RULES[use].notice
 
 
 @pytest.mark.parametrize("use", USES)
@@ -113,7 +113,7 @@ def test_the_result_notice_reminds_of_an_initial_pin_and_its_limits(use: str, pi
     assert isinstance(notice, ResultNotice)
     assert notice.initial_pin is initial
     assert ("please change it soon" in notice.text) is initial
-    told = say(INITIAL_PIN_USES[use].notice or "")
+    told = say(INITIAL_PIN_RULES[use].notice or "")
     assert (bool(told) and told in notice.text) is (initial and use != "free")
 
 
@@ -129,4 +129,4 @@ def test_a_card_with_a_false_id_number_has_no_initial_pin_that_depends_on_it(
 
 
 def test_every_use_a_place_can_choose_is_known() -> None:
-    assert set(INITIAL_PIN_USES) == set(USES)
+    assert set(INITIAL_PIN_RULES) == set(USES)

@@ -393,6 +393,45 @@ def test_what_is_done_to_the_beginning_of_the_journal_is_found(three: Three, sta
 @pytest.mark.parametrize(
     "statements",
     [
+        ("DELETE FROM archived WHERE key = (SELECT min(key) FROM archived WHERE key <> '')",),
+        ("DELETE FROM archived",),
+        ("DELETE FROM archived WHERE key = ''",),
+        ("INSERT INTO archived SELECT 'another', \"case\", seal FROM archived LIMIT 1",),
+        (
+            "DELETE FROM archived WHERE key = (SELECT min(key) FROM archived WHERE key <> '')",
+            'UPDATE archived SET "case" = "case" - 1 WHERE key = \'\'',
+        ),
+    ],
+)
+def test_a_key_of_an_archived_case_that_is_removed_is_found_without_the_archive(
+    three: Three, statements: tuple[str, ...]
+) -> None:
+    office, first, _ = three
+    assert verified(office.journal).findings == ()
+    execute(str(first.with_name("journal.db")), *statements)
+    said = [str(finding) for finding in verified(office.journal).findings]
+    assert any("idempotency keys of cases that are in an archive were removed or added" in each for each in said)
+
+
+def test_older_keys_of_archived_cases_that_are_put_back_are_found(tmp_path: Path) -> None:
+    url = str(tmp_path / "journal.db")
+    with closing(SqlJournal(url, JOURNAL_KEY)) as journal:
+        office = Office(journal, Random(3))
+        office.work(40)
+        office.archive(tmp_path / "1.db")
+        old = execute(url, "SELECT * FROM archived")
+        office.work(40)
+        office.archive(tmp_path / "2.db")
+        assert verified(journal).findings == ()
+        with closing(sqlite3.connect(url)) as raw, raw:
+            raw.execute("DELETE FROM archived")
+            raw.executemany("INSERT INTO archived VALUES (?, ?, ?)", old)
+        assert verified(journal).findings
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
         ("DELETE FROM event WHERE position > 20",),
         (
             "DELETE FROM event WHERE position > 20",
@@ -501,6 +540,19 @@ def test_killed_at_any_step_nothing_is_lost_and_the_same_call_completes_it(tmp_p
         step += stride
     assert step > 50
     assert found == {(False, "taken out"), (True, "left"), (True, "taken out")}
+
+
+def test_what_killed_processes_left_beside_an_archive_is_removed_by_the_next_one(
+    office: Office, tmp_path: Path
+) -> None:
+    left = [tmp_path / f".a.db.{number}.new{ending}" for number in (7, 123) for ending in ("", "-journal", "-wal")]
+    others = [tmp_path / name for name in (".b.db.7.new", "a.db.7.new", ".a.db.x.new", ".a.db.7.newer", ".aXdb.7.new")]
+    for each in (*left, *others):
+        each.write_bytes(b"")
+    office.work(30)
+    assert office.archive(tmp_path / "a.db").events
+    assert not any(each.exists() for each in left)
+    assert all(each.exists() for each in others)
 
 
 def test_an_archive_that_the_journal_was_not_cut_at_is_said_to_be_interrupted(tmp_path: Path) -> None:

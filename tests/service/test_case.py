@@ -10,8 +10,8 @@ import pytest
 from kit.citizens import OPENING, Citizen
 from sscard.i18n.phrase import Phrase
 from sscard.service import Case, Event, MemoryJournal, PinService, Reason, Stage, WrongStage, load_policy
-from sscard.service.case import received
 from sscard.service.identity import person_of, seen
+from sscard.service.intake import received
 
 ALLOWED = {
     "intake": "intake pre-review supplement accepted refused failed",

@@ -381,7 +381,7 @@ def test_a_case_that_needs_no_pin_is_opened_without_terminal(
         ("--reason locked --paper id-card", "--paper social-security-card --new 246810", "argument CARD is missing"),
         (
             "--reason locked --paper id-card",
-            "{card} --policy henan --proof passed --paper social-security-card",
+            "{card} --policy henan --change-settings --proof passed --paper social-security-card",
             "New PIN",
         ),
         ("--reason leaked --old 000000 --new 246810", "nowhere.db --new 246810 --old 739104", "nowhere.db: cannot be"),
@@ -449,13 +449,15 @@ def test_a_card_in_use_is_left_alone(run: Run, card: Path) -> None:
 def test_cases_are_listed_by_what_is_asked(run: Run, card: Path) -> None:
     run("open", card, "--reason", "forgotten", "--new", NEW)
     run("open", card, "--reason", "leaked", "--old", "000000", "--new", NEW, "--channel", "self-service")
+    run("open", card, "--reason", "none")
     for options, count in (
-        ((), 2),
+        ((), 3),
         (("--stage", "completed"), 1),
         (("--channel", "self-service"), 1),
         (("--reason", "leaked"), 1),
         (("--reason", "locked"), 0),
-        (("--since", "2020-01-01"), 2),
+        (("--reason", "none"), 1),
+        (("--since", "2020-01-01"), 3),
         (("--since", "2999-01-01"), 0),
     ):
         assert len(run("list", *options, "--json").json["cases"]) == count

@@ -13,6 +13,7 @@ from sscard.errors import InputError
 from sscard.service import (
     Acceptance,
     Act,
+    Agent,
     Application,
     Channel,
     Operated,
@@ -74,7 +75,7 @@ def test_an_online_case_without_a_reader_is_handled_elsewhere(
     assert service.present(case, citizen.basic) is None
     assert service.operate(case, citizen.session, NEW) == Operated(Reason.FORGOTTEN.operation)
     assert isinstance(service.complete(case, citizen.session, NEW), ResultNotice)
-    assert case.events[-1].said == CHANNEL_RULES[handling].closing
+    assert case.events[-1].said == CHANNEL_RULES[handling].closing.new
 
 
 def test_an_online_case_on_the_citizens_own_reader_needs_the_card_read(service: PinService, citizen: Citizen) -> None:
@@ -151,7 +152,8 @@ def test_who_may_come_is_the_policys(
     service = PinService(Ticking(), policy=load_policy().model_copy(update=policy))
     citizen = make_citizen(id_number=number) if number else make_citizen()
     asked = citizen.application(Reason.FORGOTTEN, channel)
-    asked = replace(asked, applicant=asked.applicant.model_copy(update={"presence": presence}))
+    agent = None if presence is Presence.IN_PERSON else Agent(name="王五", id_number="11010519491231002X")
+    asked = replace(asked, applicant=asked.applicant.model_copy(update={"presence": presence, "agent": agent}))
     assert isinstance(service.accept(service.intake(asked)), Acceptance) is accepted
 
 

@@ -22,7 +22,7 @@ from kit.applications import (
     outcome,
 )
 from kit.decision_table import HANDS_OVER, OWN, POLICIES, TABLE, Asked, expected, true_rows
-from sscard.service import Act, Case, Channel, Paper, ProofResult, Refusal, Stage
+from sscard.service import Act, Case, Channel, Paper, ProofResult, Refusal, Stage, Waiting
 
 ABOUT: Final[dict[Paper, set[str]]] = {
     OWN[0]: {"genuine-papers", "same-person", "channel"},
@@ -140,15 +140,20 @@ def test_a_proof_made_later_decides_as_if_it_had_been_made_before(channel: int) 
 
 @pytest.mark.parametrize("channel", [1, 2], ids=list(Channel)[1:])
 def test_a_card_presented_where_it_is_operated_is_examined_as_at_acceptance(channel: int) -> None:
-    presented = Counter[str]()
+    presented, proved = Counter[str](), Counter[bool]()
     for near in nearly_in_order(channel):
         asked = replace(near, handling=Channel.WINDOW, readable=False)
         if expected(asked)[0] != "accepted":
             continue
         read = replace(asked, readable=True)
         wanted, grounds = expected(read)
-        case = found(asked)[1]
-        answer = office_of(asked).present(case, basic(read))
+        case, office = found(asked)[1], office_of(asked)
+        if asked.proof_at_window:
+            assert isinstance(office.present(case, basic(read)), Waiting), asked
+            assert case.card is None
+            assert office.prove(case, ProofResult.PASSED) is None
+        proved[asked.proof_at_window] += 1
+        answer = office.present(case, basic(read))
         presented[wanted] += 1
         assert (answer is None) == (wanted == "accepted"), asked
         if isinstance(answer, Refusal):
@@ -156,6 +161,7 @@ def test_a_card_presented_where_it_is_operated_is_examined_as_at_acceptance(chan
             assert case.events[-1].facts["grounds"] == [ground.rule for ground in answer.grounds]
             assert case.stage is Stage.FAILED
     assert min(presented["accepted"], presented["refused"]) > 50
+    assert (proved[True] > 20) is (channel == 2)  # a terminal and a window have the same reader
 
 
 @CHANNELS

@@ -7,11 +7,11 @@ from dataclasses import replace
 import pytest
 
 from kit.citizens import Citizen, Ticking, make_citizen
-from kit.counter import foreign_keys
 from sscard.chip.memory import Moment
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys, find_place
 from sscard.issuer.places import place_of
+from sscard.scenario.service_faults import FaultyHsm, Waiting
 from sscard.service import Act, Case, NotDone, Operated, PinService, Reason, Stage
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN
@@ -81,7 +81,9 @@ def test_an_operation_in_doubt_is_not_completed_with_such_a_pin(pin: str | None)
 def test_an_id_number_that_cannot_be_read_permits_no_pin() -> None:
     citizen = make_citizen()
     service, case = at("forbidden-pins", citizen, Reason.FORGOTTEN)
-    answer = service.operate(case, citizen.at_hsm(SoftHsm(foreign_keys("RKSSSE"))), NEW)
+    hsm = FaultyHsm(SoftHsm(builtin_keys()))
+    hsm.arm(Waiting("hsm_down", 1))
+    answer = service.operate(case, citizen.at_hsm(hsm), NEW)
     assert isinstance(answer, NotDone)
     assert "the holder's ID number, which cannot be read" in answer.text
     assert (case.stage, case.in_doubt) == (Stage.ACCEPTED, False)

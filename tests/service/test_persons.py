@@ -59,6 +59,12 @@ def answer_to(service: PinService, application: Application) -> object:
     return service.accept(service.intake(application))
 
 
+def named(presence: Presence) -> dict[str, object]:
+    """The fields of an applicant for whom somebody acts, who is stated."""
+    agent = None if presence is Presence.IN_PERSON else Agent(name="王五", id_number=AGENT)
+    return {"presence": presence, "agent": agent}
+
+
 @pytest.mark.parametrize(
     ("presence", "brought", "missing"),
     [
@@ -80,7 +86,7 @@ def test_papers_of_a_guardian_or_proxy_are_asked_for_with_the_others(
     asked = citizen.application(Reason.FORGOTTEN)
     asked = replace(
         asked,
-        applicant=asked.applicant.model_copy(update={"presence": presence}),
+        applicant=asked.applicant.model_copy(update=named(presence)),
         papers=frozenset(brought),
         card=asked.card if Paper.SOCIAL_SECURITY_CARD in brought else None,
     )
@@ -92,7 +98,8 @@ def test_papers_of_a_guardian_or_proxy_are_asked_for_with_the_others(
         return
     assert isinstance(answer, SupplementNotice)
     assert answer.papers == missing
-    assert all(f"{paper.words.english} (the original)" in answer.text for paper in missing)
+    own = {Paper.ID_CARD: "household register"} if presence is Presence.GUARDIAN else {}
+    assert all(f"{own.get(paper, paper.words.english)} (the original)" in answer.text for paper in missing)
     rest = missing[1:]
     if rest:
         card = citizen.basic if missing[0] is Paper.SOCIAL_SECURITY_CARD else None
@@ -100,6 +107,21 @@ def test_papers_of_a_guardian_or_proxy_are_asked_for_with_the_others(
     last = service.supplement(case, missing, citizen.basic)
     assert isinstance(last, Acceptance)
     assert sum(event.act is Act.ASKED_FOR for event in case.events) == 1
+
+
+@pytest.mark.parametrize("presence", [Presence.GUARDIAN, Presence.PROXY])
+@pytest.mark.parametrize("papers", [frozenset[Paper](), frozenset(Paper)])
+def test_who_acts_is_named(citizen_with: Callable[..., Citizen], presence: Presence, papers: frozenset[Paper]) -> None:
+    """Also by a program that submits an application, and before the papers are complete."""
+    asked = citizen_with(id_number=CHILD).application(Reason.FORGOTTEN)
+    card = asked.card if Paper.SOCIAL_SECURITY_CARD in papers else None
+    asked = replace(
+        asked, applicant=asked.applicant.model_copy(update={"presence": presence}), papers=papers, card=card
+    )
+    answer = answer_to(with_policy(minors="accept", proxy="accept"), asked)
+    assert isinstance(answer, Refusal)
+    assert [ground.rule for ground in answer.grounds] == [Rule.PRESENCE]
+    assert f"name and ID number of the {presence.words.english} are not stated" in answer.text
 
 
 @pytest.mark.parametrize("presence", [Presence.GUARDIAN, Presence.PROXY])
@@ -260,10 +282,18 @@ def test_in_the_province_the_card_is_enough_for_everybody_but_a_child(citizen_wi
     assert isinstance(without, SupplementNotice)
     assert without.papers == (Paper.SOCIAL_SECURITY_CARD,)
     child = replace(citizen_with(id_number=CHILD).application(Reason.FORGOTTEN), papers=card_alone | {*GUARDIANS})
-    child = replace(child, applicant=child.applicant.model_copy(update={"presence": Presence.GUARDIAN}))
+    child = replace(child, applicant=child.applicant.model_copy(update=named(Presence.GUARDIAN)))
     answer = answer_to(service, child)
     assert isinstance(answer, SupplementNotice)
     assert answer.papers == (Paper.ID_CARD,)
+    assert answer.text == "Please bring all of the following: household register (the original)"
+    case = service.intake(child)
+    service.accept(case)
+    assert Case(case.number, case.events).notice == answer
+    service.supplement(case, [])
+    assert case.events[-1].text == "Still missing: household register (the original)"
+    service.supplement(case, [Paper.ID_CARD])
+    assert "Brought: household register (the original)" in [event.text for event in case.events]
 
 
 @pytest.mark.parametrize("changes", [{"name": "李四"}, {"id_number": AGENT}])

@@ -42,10 +42,10 @@ from sscard.service import (
     Waiting,
     load_policy,
 )
-from sscard.service.case import paper_facts
 from sscard.service.conditions import OUT_OF_USE
 from sscard.service.counter import Keypad, advance, told_of
 from sscard.service.identity import seen
+from sscard.service.intake import paper_facts
 from sscard.service.journal.database import SqlJournal
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import PIN
@@ -338,10 +338,11 @@ def test_a_case_waits_for_a_service_that_is_down_and_is_resumed(
     assert "the holder base gives no answer, so the case waits" in waiting["said"][0]
     code, out, _ = sscard("case", "resume", waiting["number"], card, "--new", NEW_PIN, *gone)
     assert code == 1
-    assert f"with the same --policy, --item, --place and --holder-base: sscard case resume {waiting['number']}" in out
+    assert f"with: sscard case resume {waiting['number']} --holder-base http://127.0.0.1:1" in out
     base = tmp_path / "base.db"
     SqliteHolderBase(base, create=True)
-    assert sscard("case", "resume", waiting["number"], card, "--new", NEW_PIN, "--holder-base", base)[0] == 0
+    moved = ("--holder-base", base, "--change-settings")
+    assert sscard("case", "resume", waiting["number"], card, "--new", NEW_PIN, *moved)[0] == 0
     assert load_card(card).memory.strings[PIN] == encode_pin(NEW_PIN)
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from itertools import product
 
 import pytest
 
-from kit.citizens import Citizen, Ticking, make_citizen
+from kit.citizens import OPENING, Citizen, Ticking, make_citizen
 from kit.counter import foreign_keys
 from sscard.chip.memory import Moment
 from sscard.hsm import SoftHsm
-from sscard.issuer import builtin_keys, preset
+from sscard.i18n.language import CHINESE, speaking
+from sscard.issuer import Place, builtin_keys, preset
 from sscard.service import (
     Act,
     Case,
@@ -27,11 +29,13 @@ from sscard.service import (
     Stage,
     load_policy,
 )
+from sscard.service.aftercare import abandoned, try_at_pharmacy
 from sscard.terminal import CardSession
 from sscard.transport.faults import FaultyConnection, Removal
 
 UNBLOCKS = load_policy().model_copy(update={"unblock": "accept"})
-DONE = Operated(Operation.UNBLOCK)
+UNBLOCK = Operation.UNBLOCK
+DONE = Operated(UNBLOCK)
 
 
 class Counter:
@@ -77,6 +81,41 @@ def test_the_pin_is_kept_and_proved_at_completion(channel: Channel) -> None:
     assert isinstance(notice, ResultNotice)
     assert (notice.operation, at.case.stage) == (Operation.UNBLOCK, Stage.COMPLETED)
     assert "its PIN is the same as before" in notice.text
+
+
+ON_THE_CARD = (
+    (),
+    (Removal(Moment.BEFORE), 2),
+    (Removal(Moment.DURING), 6),
+)
+"""What happens at the reader while the card is unblocked: no fault, and one before and one in doubt."""
+
+
+@pytest.mark.parametrize("channel", Channel)
+@pytest.mark.parametrize("fault", ON_THE_CARD)
+def test_no_sentence_of_an_unblock_speaks_of_a_new_pin(
+    channel: Channel, fault: tuple[Removal, int] | tuple[()]
+) -> None:
+    at = Counter(channel)
+    if fault:
+        at.reader.arm(fault[0], nth=fault[1])
+    told = [at.operate().text]
+    at.insert()
+    if at.case.stage is Stage.ACCEPTED:
+        told.append(at.operate().text)
+    at.reader.arm(Removal(Moment.BEFORE), ins=0x20)
+    untried = at.service.complete(at.case, at.session, at.citizen.pin)
+    at.insert()
+    told += [untried.text, abandoned(at.case).text]
+    told.append(at.service.complete(at.case, at.session, at.citizen.pin).text)
+    place = Place(name="", initial_pin="")
+    told.append(try_at_pharmacy(at.session, SoftHsm(builtin_keys()), place, at.citizen.pin, OPENING, UNBLOCK).text)
+    texts = [*told, *(event.text for event in at.case.events)]
+    assert at.case.stage is Stage.COMPLETED
+    assert "try the PIN" in untried.text
+    assert not [text for text in texts if re.search("new PIN|change or reset|not tried it", text)]
+    with speaking(CHINESE):
+        assert not [event.text for event in at.case.events if re.search("新密码|修改或重置", event.text)]
 
 
 @pytest.mark.parametrize("channel", Channel)

@@ -35,7 +35,7 @@ class _Answer(StrEnum):
     NO = "no"
 
 
-class _Reason(Words):
+class ReasonOrNone(Words):
     """A reason of the item, or none of them."""
 
     @property
@@ -71,7 +71,7 @@ _OPTIONS: Final = (
     option("--handling", type=CHANNEL, help=N_("Channel that operates the card, if it is another.")),
     option(
         REASON,
-        type=_Reason("sscard.service:Reason"),
+        type=ReasonOrNone("sscard.service:Reason"),
         help=N_("Reason of the application; none: one that the item does not accept."),
     ),
     paper_option,

@@ -13,11 +13,12 @@ from sscard.cli.application import CHANNEL, application_of, application_options,
 from sscard.cli.case_journal import archive, reindex, verify
 from sscard.cli.case_list import list_cases, number_argument, overdue, show
 from sscard.cli.case_output import print_answer
-from sscard.cli.case_pins import check_pins, keypad_of
+from sscard.cli.case_pins import check_pins, check_unused, keypad_of
+from sscard.cli.case_settings import change_settings_option, check_settings, preset_of
 from sscard.cli.case_stats import stats
 from sscard.cli.consult import consult, item_option
 from sscard.cli.hsm import chosen_holder_base, chosen_hsm
-from sscard.cli.journal import case_of, now_in_china, open_service, service_of
+from sscard.cli.journal import case_of, now_in_china, open_cases, service_of
 from sscard.cli.options import (
     OR_NONE,
     holder_base_option,
@@ -39,7 +40,7 @@ from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
     from sscard.hsm import Hsm
-    from sscard.service import Case, Channel, Paper, PinService, ProofResult
+    from sscard.service import Case, Channel, Operation, Paper, PinService, ProofResult
     from sscard.service.counter import Keypad
     from sscard.terminal import CardSession
 
@@ -113,17 +114,18 @@ def open_case(
     opened (exit code 2; 3 if the reader has no card).
     """
     from sscard.service import KeyTaken
-    from sscard.service.counter import advance, read_card
+    from sscard.service.counter import advance, needs_pin, read_card
     from sscard.service.journal.memory import MemoryJournal
 
-    def rehearsed() -> Case:
-        rehearsal = service_of(policy, place, base, item)(MemoryJournal())
+    def needed() -> bool:
+        rehearsal = over(MemoryJournal())
         case = rehearsal.intake(submitted)
         advance(rehearsal, case, None, keypad)
-        return case
+        return needs_pin(rehearsal, case)
 
     wanted = application_of(application, given)
     keypad = keypad_of(new, old)
+    check_unused(wanted.reason, operated=bool(target))
     _check_card(target, wanted.papers, wanted.handling not in (None, wanted.channel))
     with (
         chosen_holder_base(holder_base, hsm_token) as base,
@@ -131,13 +133,17 @@ def open_case(
         _terminal(target, behind) as session,
     ):
         submitted = wanted.application(read_card(session))
+        over = service_of(policy, place, base, holder_base, item)
         if target:
-            check_pins(new, old, wanted.reason, rehearsed)
-        with open_service(journal, journal_key, policy, place, base, item=item) as (service, _journal):
+            check_pins(new, old, wanted.reason, needed)
+        with open_cases(journal, journal_key) as cases:
+            service = over(cases)
             try:
                 opened = service.intake(submitted, key=wanted.key)
             except KeyTaken as error:
                 raise InputError(_("--key: {error}", error=error)) from None
+            if opened.open:
+                check_settings(opened, service.settings)
             _process(service, opened, session, behind, keypad, place if pharmacy else None, as_json, key=wanted.key)
 
 
@@ -147,7 +153,13 @@ def open_case(
 @paper_option
 @proof_option
 @option("--at", type=CHANNEL, help=N_("Hand the case over to this channel, after acceptance."))
+@option(
+    "--retry-key",
+    is_flag=True,
+    help=N_("Read the card again although it refused the key of the HSM, at the cost of one try of the key."),
+)
 @option("--abandon", is_flag=True, help=N_("Close a case that is not continued."))
+@change_settings_option
 @new_pin_option
 @old_option
 @pharmacy_option
@@ -168,7 +180,9 @@ def resume(
     papers: tuple[Paper, ...],
     proof: ProofResult | None,
     at: Channel | None,
+    retry_key: bool,
     abandon: bool,
+    change: bool,
     new: str,
     old: str,
     pharmacy: bool,
@@ -185,25 +199,34 @@ def resume(
 ) -> None:
     """Continue a case: hand in papers, present the card, or resolve an operation that was interrupted.
 
+    A case is continued with the --policy, --item, --place and --holder-base
+    that it was opened with; presets of --policy and --place may be left out.
+    Others exit 2, unless --change-settings records them.
+
     Exits as sscard case open.
     """
     from sscard.service import Case, Operation, Stage, WrongStage
-    from sscard.service.counter import advance
+    from sscard.service.counter import advance, needs_pin
+    from sscard.service.intake import changed_settings
     from sscard.service.journal.memory import MemoryJournal
 
-    def rehearsed() -> Case:
-        rehearsal = service_of(policy, place, base, item)(MemoryJournal(cases.key))
+    def needed() -> bool:
+        rehearsal = over(MemoryJournal(cases.key))
         copy = Case(found.number, found.events)
-        _hand_in(rehearsal, copy, papers, proof, session)
-        advance(rehearsal, copy, None, keypad)
-        return copy
+        _hand_in(rehearsal, copy, papers, proof, session, at)
+        advance(rehearsal, copy, None, keypad, at=at)
+        return needs_pin(rehearsal, copy)
 
     keypad = keypad_of(new, old)
     with (
         chosen_holder_base(holder_base, hsm_token) as base,
-        open_service(journal, journal_key, policy, place, base, item=item, create=False) as (service, cases),
+        open_cases(journal, journal_key, create=False) as cases,
     ):
         found = case_of(cases, number)
+        policy, place = preset_of(found, policy, "policy"), preset_of(found, place, "place")
+        over = service_of(policy, place, base, holder_base, item)
+        service = over(cases)
+        check_unused(found.reason_given, operated=bool(target) and found.open and not abandon)
         if abandon:
             if at or papers or proof:
                 raise InputError(_("--abandon excludes --at, --paper and --proof"), remedy=_("choose one of them"))
@@ -212,6 +235,8 @@ def resume(
             except WrongStage as error:
                 raise InputError(_("--abandon: {error}", error=error)) from None
             return
+        if found.open and not change:
+            check_settings(found, service.settings)
         if at and at is not found.handling:
             _check_hand_over(found, at)
         if found.stage is Stage.SUPPLEMENT:
@@ -219,9 +244,12 @@ def resume(
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
             if target and found.open:
                 tried = found.stage is Stage.OPERATED and found.operation is Operation.CHANGE  # with the new PIN only
-                check_pins(new, old or ("none" if tried else ""), found.reason_given, rehearsed)
-            _hand_in(service, found, papers, proof, session)
-            _process(service, found, session, behind, keypad, place if pharmacy else None, as_json, at=at)
+                check_pins(new, old or ("none" if tried else ""), found.reason_given, needed)
+            if change and found.open and service.settings not in (None, found.settings):
+                cases.append(found, changed_settings(now_in_china(), found.stage, service.settings))
+            _hand_in(service, found, papers, proof, session, at)
+            trial = place if pharmacy else None
+            _process(service, found, session, behind, keypad, trial, as_json, at=at, retry_key=retry_key)
 
 
 for reading in (list_cases, overdue, show, stats, archive, verify, reindex, consult):
@@ -286,6 +314,7 @@ def _process(
     *,
     key: str = "",
     at: Channel | None = None,
+    retry_key: bool = False,
 ) -> None:
     """Take a case as far as it goes and print the result; ``pharmacy`` is the place policy of the PIN's trial.
 
@@ -295,16 +324,16 @@ def _process(
     from sscard.service.counter import advance
 
     was_open = found.open
-    texts = [advance(service, found, session, keypad, key=key, at=at)]
+    texts = [advance(service, found, session, keypad, key=key, at=at, retry_key=retry_key)]
     completed = found.stage is Stage.COMPLETED
     if pharmacy is not None and was_open and completed and session is not None:
-        texts.append(_trial(session, hsm, keypad.pin_after(found.operation), pharmacy))
+        texts.append(_trial(session, hsm, keypad.pin_after(found.operation), pharmacy, found.operation))
     print_answer(found, texts, as_json)
-    if not completed and not (session is None and found.stage is Stage.ACCEPTED):
+    if not completed and not (session is None and found.stage is Stage.ACCEPTED and not found.waits):
         raise SystemExit(1)
 
 
-def _trial(session: CardSession, hsm: Hsm, pin: str, place: str) -> str:
+def _trial(session: CardSession, hsm: Hsm, pin: str, place: str, operation: Operation) -> str:
     from sscard.hsm import HsmError
     from sscard.issuer.lookup import find_place
     from sscard.issuer.places import DEFAULT_PLACE
@@ -313,7 +342,7 @@ def _trial(session: CardSession, hsm: Hsm, pin: str, place: str) -> str:
 
     try:
         where = find_place(place or DEFAULT_PLACE)
-        return try_at_pharmacy(session, hsm, where, pin, now_in_china()).text
+        return try_at_pharmacy(session, hsm, where, pin, now_in_china(), operation).text
     except (ApduError, HsmError) as error:
         return _("the trial at the pharmacy failed: {error}", error=error)
 
@@ -324,10 +353,14 @@ def _hand_in(
     papers: Iterable[Paper],
     proof: ProofResult | None,
     session: CardSession | None,
+    at: Channel | None,
 ) -> None:
+    """Hand over an accepted case, and hand in what comes before its next step."""
     from sscard.service import Paper, Stage, WrongStage
     from sscard.service.counter import read_card
 
+    if at and at is not found.handling and found.stage is Stage.ACCEPTED:
+        service.hand_over(found, at)  # whose proof of identity is handed in
     if proof:
         try:
             service.prove(found, proof)

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from sscard.cli.case_output import print_verification
-from sscard.cli.journal import open_journal, open_service
+from sscard.cli.journal import open_cases, open_journal
 from sscard.cli.options import journal_key_option, journal_option, json_option
 from sscard.cli.output import check_output, print_json
 from sscard.cli.target import tell
@@ -57,7 +57,7 @@ def reindex(journal: str, journal_key: Path | None, as_json: bool) -> None:
     verified as by 'case verify'; if its hash chain is broken, nothing is
     rebuilt. Exits 1 on any finding that is left.
     """
-    with open_service(journal, journal_key, create=False) as (_service, cases):
+    with open_cases(journal, journal_key, create=False) as cases:
         found = cases.reindex()
     print_verification(found, as_json)
     if not found.whole:
@@ -84,7 +84,7 @@ def archive(before: datetime, file: Path, journal: str, journal_key: Path | None
     check_not_beside(file)
     if not mode_of(file):
         check_output(file, replace=False)
-    with open_service(journal, journal_key, create=False) as (_service, cases):
+    with open_cases(journal, journal_key, create=False) as cases:
         moved = cases.archive(before, file)
     if as_json:
         print_json("case-archive", {"file": str(file), **asdict(moved)})

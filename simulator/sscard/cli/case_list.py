@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sscard.cli.application import CHANNEL
+from sscard.cli.application import CHANNEL, NO_REASON, ReasonOrNone
 from sscard.cli.case_output import print_list, print_whole
 from sscard.cli.journal import case_of, now_in_china, open_journal
 from sscard.cli.options import archive_option, journal_key_option, journal_option, json_option
@@ -24,7 +24,11 @@ number_argument = argument("number", metavar=N_("NUMBER"), help=N_("Number of th
 @command("list")
 @option("--stage", type=Words("sscard.service:Stage"), help=N_("Only cases at this stage."))
 @option("--channel", type=CHANNEL, help=N_("Only cases of this channel."))
-@option("--reason", type=Words("sscard.service:Reason"), help=N_("Only cases for this reason."))
+@option(
+    "--reason",
+    type=ReasonOrNone("sscard.service:Reason"),
+    help=N_("Only cases for this reason; none: with one that the item does not accept."),
+)
 @option("--since", type=DAY, help=N_("Only cases opened on or after this day."))
 @archive_option
 @journal_option
@@ -33,7 +37,7 @@ number_argument = argument("number", metavar=N_("NUMBER"), help=N_("Number of th
 def list_cases(
     stage: Stage | None,
     channel: Channel | None,
-    reason: Reason | None,
+    reason: Reason | str | None,
     since: datetime | None,
     archive: Path | None,
     journal: str,
@@ -50,7 +54,7 @@ def list_cases(
                 found
                 for found in cases.cases(stages, since)
                 if channel in (None, found.channel)
-                and reason in (None, found.reason_given)
+                and reason in (None, found.reason_given or NO_REASON)
                 and not (archive and found.open)  # these are in the journal too, and may have continued
             ),
             as_json,

@@ -43,21 +43,19 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
     click.echo(f"{found.number} {say(found.stage.words)}")
     for text in told:
         click.echo(visible_lines(text))
-    if found.waits:
+    options = found.settings.options if found.settings else ""
+    words = {"number": visible(" ".join(filter(None, (found.number, options))))}
+    if found.waits and found.key_tries is not None:
         click.echo(
             _(
-                "waiting: continue it later, with the same --policy, --item, --place and --holder-base: "
-                "sscard case resume {number}",
-                number=found.number,
+                "waiting: check --hsm and --keys, then continue with: sscard case resume {number} CARD --retry-key",
+                **words,
             )
         )
+    elif found.waits:
+        click.echo(_("waiting: continue it later with: sscard case resume {number}", **words))
     if found.in_doubt:
-        click.echo(
-            _(
-                "in doubt: put the card back and go on with: sscard case resume {number} CARD",
-                number=found.number,
-            )
-        )
+        click.echo(_("in doubt: put the card back and continue with: sscard case resume {number} CARD", **words))
 
 
 def print_list(cases: Iterable[Case], as_json: bool, today: date | None = None) -> None:
@@ -114,7 +112,7 @@ def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
         return
     from sscard.service.notices import contacts_said
 
-    person = found.person
+    person, settings = found.person, found.settings
     stage = say(found.stage.words)
     click.echo(f"{found.number} {_('{stage}, in doubt', stage=stage) if found.in_doubt else stage}")
     click.echo(
@@ -143,6 +141,8 @@ def print_whole(found: Case, lane: Verification, as_json: bool) -> None:
                 number=agent.id_shown,
             )
         )
+    if settings is not None and settings.options:
+        click.echo(_("opened with: {options}", options=visible(settings.options)))
     if found.due is not None:
         day = found.due.day
         click.echo(_("due: {day}", day=day) if found.due.certain else _("due: {day} (only weekends counted)", day=day))
@@ -183,6 +183,7 @@ def _content(found: Case) -> dict[str, Any]:
         "legal_due": found.legal_due.isoformat() if found.legal_due else None,
         "handlers": {act.value: say(handler) for act, handler in found.handlers.items()},
         "visits": len(found.days_on_site),
+        "settings": found.settings and {name: value for name, (value, _digest) in found.settings.to_facts().items()},
         "result": found.result and _result(found.result),
         "complaints": [contact.model_dump() for contact in found.complaints],
     }

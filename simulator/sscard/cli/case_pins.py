@@ -5,33 +5,54 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from sscard.cli.options import is_typed
 from sscard.cli.prompt import ask_secret
+from sscard.cli.target import tell
 from sscard.errors import InputError
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
-    from sscard.service import Case, Reason
+    from sscard.service import Reason
     from sscard.service.counter import Keypad
 
 
-def check_pins(new: str, old: str, reason: Reason | None, rehearsed: Callable[[], Case]) -> None:
+def check_pins(new: str, old: str, reason: Reason | None, needed: Callable[[], bool]) -> None:
     """``InputError`` if a PIN that the case needs is not given and cannot be entered.
 
-    ``rehearsed`` is the case up to its operation in a journal in memory; if it does not get there, it needs no PIN.
+    ``needed`` says whether the case, in a journal in memory, gets to its operation; if not, it needs no PIN.
     """
     from sscard.cli.prompt import check_entry
-    from sscard.service import Operation, Stage
+    from sscard.service import Operation
 
     if reason is None:
         return
     try:
-        if not new and reason.operation is not Operation.UNBLOCK:
+        if not new and not reason.operation.keeps_pin:
             check_entry("--new", _("New PIN"))
         if not old and reason.operation is not Operation.RESET:
             check_entry("--old", _("Old PIN") if reason.operation is Operation.CHANGE else _("PIN"))
     except InputError:
-        if rehearsed().stage in (Stage.ACCEPTED, Stage.OPERATED):
+        if needed():
             raise
+
+
+def check_unused(reason: Reason | None, *, operated: bool = True) -> None:
+    """Say which PINs of the command line are not used; ``InputError`` for a new one that an unblock would not set.
+
+    ``operated``: whether the card can be operated by this command.
+    """
+    from sscard.service import Operation
+
+    operation = reason.operation if reason and operated else None
+    if reason and reason.operation.keeps_pin and is_typed("--new"):
+        raise InputError(
+            _("--new: an unblock keeps the PIN of the card"),
+            remedy=_("leave it out; or apply for a new PIN: --reason locked"),
+        )
+    unused = {None: ("--new", "--old"), Operation.RESET: ("--old",)}.get(operation, ())
+    for flag in filter(is_typed, unused):
+        why = _("a reset needs no old PIN") if operation else _("the card is not operated now")
+        tell(_("note: {option} is not used: {why}", option=flag, why=why))
 
 
 def keypad_of(new: str, old: str) -> Keypad:

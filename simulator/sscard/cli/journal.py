@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_journal(url: str, key: Path | None, archive: Path | None = None) -> Iterator[JournalReader]:
-    """The journal, or the archive in its place, for reading; errors as ``open_service``."""
+    """The journal, or the archive in its place, for reading; errors as ``open_cases``."""
     from sscard.service.journal.database import JournalReader
 
     with _opened(_archive_of if archive else JournalReader, str(archive or url), key) as journal:
@@ -51,29 +51,22 @@ def _archive_of(file: str, key: bytes) -> JournalReader:
 
 
 @contextmanager
-def open_service(
-    url: str,
-    key: Path | None,
-    policy: str = "",
-    place: str = "",
-    base: HolderBase | None = None,
-    *,
-    item: Path | None = None,
-    create: bool = True,
-) -> Iterator[tuple[PinService, SqlJournal]]:
-    """The service with its journal; if the journal fails, print one line and exit with code 1."""
+def open_cases(url: str, key: Path | None, *, create: bool = True) -> Iterator[SqlJournal]:
+    """The journal, to write to; if it fails, print one line and exit with code 1."""
     from sscard.service.journal.database import SqlJournal
 
-    over = service_of(policy, place, base, item)
     with _opened(partial(SqlJournal, create=create), url, key) as journal:
-        yield over(journal), journal
+        yield journal
 
 
-def service_of(policy: str, place: str, base: HolderBase | None, item: Path | None) -> Callable[[Journal], PinService]:
-    """The service that these options state, over a journal."""
+def service_of(
+    policy: str, place: str, base: HolderBase | None, base_url: str, item: Path | None
+) -> Callable[[Journal], PinService]:
+    """The service that these options state, over a journal; ``base_url`` is the name of the holder base."""
     from sscard.issuer import find_place
     from sscard.service import PinService, load_item
     from sscard.service.policy import find_policy, load_policy
+    from sscard.service.settings import settings_of
 
     rules, page = find_policy(policy) if policy else load_policy(), load_item(item)
     if base is not None and rules.cards:
@@ -82,7 +75,15 @@ def service_of(policy: str, place: str, base: HolderBase | None, item: Path | No
             remedy=_("import them: sscard holder-base import FILE POLICY"),
         )
     where = find_place(place) if place else None
-    return lambda journal: PinService(now_in_china, page, journal=journal, policy=rules, place=where, holder_base=base)
+    return lambda journal: PinService(
+        now_in_china,
+        page,
+        journal=journal,
+        policy=rules,
+        place=where,
+        holder_base=base,
+        settings=settings_of(policy, item, place, base_url, journal.key),
+    )
 
 
 @contextmanager

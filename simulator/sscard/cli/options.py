@@ -88,6 +88,13 @@ def pin_option(
     return both
 
 
+def is_typed(flag: str) -> bool:
+    """Whether a PIN option of this command, or its file, is on the command line."""
+    ctx = click.get_current_context()
+    from_file = ctx.meta[PIN_FILES][f"{flag}-file"]
+    return bool(from_file) or ctx.get_parameter_source(flag.strip("-")) is ParameterSource.COMMANDLINE
+
+
 OR_NONE: Final = N_("4 to 16 digits, or 'none' for no PIN")
 
 card_argument: Final = argument("target", metavar=N_("CARD"), type=CARD, help=CARD_HELP)

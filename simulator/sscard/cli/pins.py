@@ -29,7 +29,7 @@ from sscard.cli.prompt import ask_secret, checked_pin, in_a_file
 from sscard.cli.target import open_target
 from sscard.cli.usage import command
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
@@ -143,9 +143,13 @@ def _place(name: str) -> Place | None:
 
 def _permitted(session: CardSession, place: Place | None, pin: str, *, as_json: bool) -> str:
     """A new PIN, if the place permits it; otherwise print why and exit with code 1."""
-    from sscard.terminal.newpin import refusal_of
+    from sscard.terminal import AuthenticationFailed
+    from sscard.terminal.newpin import UNREADABLE, refusal_of
 
-    refused = refusal_of(place, session, pin) if place else None
+    try:
+        refused = refusal_of(place, session, pin) if place else None
+    except AuthenticationFailed as error:
+        refused = UNREADABLE.filled(error=error.said)
     if refused is not None:
         _refuse(_("refused, and the card is unchanged: {reason}", reason=refused), None, None, as_json=as_json)
     return pin
@@ -213,5 +217,7 @@ def _report(done: str, tries: int | None = None, *, as_json: bool) -> None:
     if as_json:
         print_json("pin", {"done": True, "said": done, "status": "9000", "tries_left": tries})
         return
-    left = "" if tries is None else f", {say(Phrase.plural('{count} try left', '{count} tries left', count=tries))}"
-    click.echo(f"{done}{left}")
+    if tries is not None:
+        left = Phrase.plural("{count} try left", "{count} tries left", count=tries)
+        done = _("{done}, {left}", done=done, left=left)
+    click.echo(done)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -9,7 +10,7 @@ import click
 from sscard.cli.formatter import terminal_width
 from sscard.cli.options import json_option
 from sscard.cli.output import error_entry, print_json
-from sscard.cli.types import PLACE
+from sscard.cli.types import PLACE, Text, place_names
 from sscard.cli.usage import argument, group
 from sscard.i18n.language import N_, _, visible_lines
 from sscard.i18n.phrase import Phrase
@@ -78,24 +79,37 @@ def show(which: str, as_json: bool) -> None:
 
 
 @place.command("check")
-@argument("which", metavar=N_("POLICY"), type=PLACE, nargs=-1, required=True, help=N_("Place policy files."))
+@argument(
+    "which",
+    type=Text(N_("POLICY"), place_names, files=True, path="(?P<path>.*[./].*)"),
+    nargs=-1,
+    required=True,
+    help=N_("Place policy files, and folders with such files."),
+)
 @json_option
 def check(which: tuple[str, ...], as_json: bool) -> None:
     """Check place policy files and report every error, with line and remedy. Exits 2 if there is one."""
     from sscard.issuer.lookup import place_errors
 
-    errors = [error for name in which for error in place_errors(name)]
+    names = [name for given in which for name in _files_in(given)]
+    errors = [error for name in names for error in place_errors(name)]
     if as_json:
-        print_json("place-check", {"files": len(which), "errors": [*map(error_entry, errors)]})
+        print_json("place-check", {"files": len(names), "errors": [*map(error_entry, errors)]})
     else:
         for error in errors:
             click.echo(visible_lines(str(error)))
-        files = Phrase.plural("{count} file", "{count} files", count=len(which))
+        files = Phrase.plural("{count} file", "{count} files", count=len(names))
         count = Phrase.plural("{count} error", "{count} errors", count=len(errors))
         found = _("{files}: {errors}", files=files, errors=count) if errors else _("{files}: no errors", files=files)
         click.echo(found)
     if errors:
         raise SystemExit(2)
+
+
+def _files_in(given: str) -> list[str]:
+    """The YAML and JSON files of a folder; anything else as it is given."""
+    found = sorted(str(path) for end in ("yaml", "yml", "json") for path in Path(given).glob(f"*.{end}"))
+    return found if Path(given).is_dir() and found else [given]
 
 
 def table_of(policies: list[Place]) -> Table:

@@ -369,7 +369,7 @@ def _conclude(played: list[Played], statements: list[Statement], file: str, as_j
         played_of = Phrase.plural(
             "{sent} of {count} command played", "{sent} of {count} commands played", count=commands, sent=sent
         )
-        click.echo(f"{say(played_of)}, {say(found) if differences else _('no difference')}")
+        click.echo(_("{done}, {left}", done=played_of, left=found if differences else _("no difference")))
         for each in obstacles:
             click.echo(f"{visible(file)}:{each['line']}: {each['command']}: {each['reason']}")
     if differences or left:

@@ -32,9 +32,9 @@ from sscard.driver.files import (
     writable_file,
     write_file,
 )
-from sscard.driver.pins import Use
 from sscard.driver.requests import BeginPurchase, CheckCard, Require, WriteData
 from sscard.driver.station import DriverOptions, InternalAuth, KeyAddresses, Readers
+from sscard.issuer.places import PinUse
 from sscard.standard.apdu import SW
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
@@ -293,7 +293,7 @@ class SSCardDriver(DriverCalls):
         assert card.issuer is not None
         return card, card.issuer
 
-    def _verify_pin(self, use: Use, initial: str = "") -> Flow[None]:
+    def _verify_pin(self, use: PinUse, initial: str = "") -> Flow[None]:
         """Ask for the PIN and verify it, if the card has one."""
         if (yield from _needs_pin()):
             pin: str = yield AskPin(ENTER)

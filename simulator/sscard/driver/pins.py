@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
-
 from sscard.driver.errors import Code, DriverError
 from sscard.i18n.phrase import Phrase
-from sscard.issuer.places import Place
+from sscard.issuer.places import PinUse, Place
 from sscard.standard.cipher import equal
 from sscard.standard.encoding import PIN_MIN_DIGITS
 from sscard.terminal.flow import AskPin, Flow
 from sscard.terminal.pinpad import ENTER_AGAIN, ENTER_NEW, EntryCancelled, EntryTimedOut, PinPad, standard_prompt
-
-Use = Literal["verify", "query", "transact"]
-"""What the PIN is verified for."""
-
-_FORBIDDEN: Final[dict[str, tuple[Use, ...]]] = {"must change": ("query", "transact"), "query only": ("transact",)}
-"""Forbidden uses of an initial PIN, by the place's ``initial_pin_use``."""
 
 
 class PinEntry:
@@ -76,9 +68,9 @@ class PinEntry:
         if self._place is not None and self._place.refusal(pin, id_number) is not None:
             raise DriverError(Code.TO_INITIAL_PIN)
 
-    def permit(self, pin: str, initial: str, use: Use) -> None:
+    def permit(self, pin: str, initial: str, use: PinUse) -> None:
         """Raise −35 if the place forbids this use of the initial PIN."""
-        if self._place and use in _FORBIDDEN.get(self._place.initial_pin_use, ()) and _same(pin, initial):
+        if self._place and use in self._place.initial_rule.forbids and _same(pin, initial):
             raise DriverError(Code.INITIAL_PIN)
 
     def _checked(self, pin: str) -> str:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sscard.errors import InputError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sscard.errors import InputError
     from sscard.issuer.hierarchy import KeyFile, KeyHierarchy
     from sscard.issuer.places import Place
     from sscard.standard.choices import Personality
@@ -42,11 +43,15 @@ def find_place(name: str) -> Place:
 
 
 def place_errors(name: str) -> list[InputError]:
-    """Every error of a place policy file, none of a preset; ``InputError`` for an unknown name."""
-    if not is_path(name):
-        find_place(name)
-        return []
+    """Every error of a place policy file, none of a preset; an unknown name is an error too."""
     from pathlib import Path
+
+    if not is_path(name) and not Path(name).exists():
+        try:
+            find_place(name)
+        except InputError as error:
+            return [error]
+        return []
 
     from sscard.issuer.formats import errors_in_place
 

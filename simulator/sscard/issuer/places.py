@@ -48,8 +48,31 @@ NO_ID_NUMBER: Final = Phrase(
 )
 
 InitialUse = Literal["must change", "query only", "off", "free"]
-RESTRICTED: Final[tuple[InitialUse, ...]] = ("must change", "query only")
-"""Uses of an initial PIN that a holder has to change, so that it is no new PIN."""
+PinUse = Literal["verify", "query", "transact"]
+"""What a PIN is verified for."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class InitialPinRule:
+    """What a place forbids a holder with an initial PIN (open-choices.md §3), and the text for the holder.
+
+    If it forbids anything, the PIN has to be changed, so that it is no new PIN.
+    """
+
+    forbids: frozenset[PinUse] = frozenset()
+    notice: Phrase | None = None
+
+
+INITIAL_PIN_RULES: Final[dict[InitialUse, InitialPinRule]] = {
+    "free": InitialPinRule(),
+    "query only": InitialPinRule(
+        frozenset({"transact"}), Phrase("An initial PIN is for queries only; you can pay once it is changed")
+    ),
+    "must change": InitialPinRule(
+        frozenset({"query", "transact"}), Phrase("An initial PIN must be changed before it can be used")
+    ),
+    "off": InitialPinRule(notice=Phrase("An initial PIN counts as no PIN; it has effect once it is changed")),
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +127,12 @@ class Place:
     @property
     def restricts_initial(self) -> bool:
         """Whether an initial PIN has to be changed before every use is permitted."""
-        return self.initial_pin_use in RESTRICTED
+        return bool(self.initial_rule.forbids)
+
+    @property
+    def initial_rule(self) -> InitialPinRule:
+        """The rule for an initial PIN that was not changed."""
+        return INITIAL_PIN_RULES[self.initial_pin_use]
 
     @property
     def rules_depend_on_id(self) -> bool:

@@ -15,7 +15,7 @@ from pydantic import Field, field_validator, model_validator
 
 from sscard.card import Personality, Profile
 from sscard.conversation import Recorder
-from sscard.document import Document, Model
+from sscard.document import Document, Model, Report
 from sscard.errors import InputError, InvalidValue
 from sscard.fields import FieldError
 from sscard.files import read_text
@@ -131,13 +131,13 @@ class CardData(PriorState):
             )
         return self
 
-    def loaded(self, folder: Path, section: Document) -> CardData:
+    def loaded(self, folder: Path, section: Document, report: Report | None = None) -> CardData:
         """The same, with the place policy read and the path of the image, from the scenario's folder.
 
         ``section`` is the part of the scenario file that names them, for the place of an error.
         """
         image = str(folder / self.image) if is_path(self.image) else self.image
-        return self.model_copy(update={"image": image, "place": place_in(section, self.place, folder)})
+        return self.model_copy(update={"image": image, "place": place_in(section, self.place, folder, report)})
 
 
 OF_AN_ORDER: Final = ("personality", "place", "choices", "pin", "holder", "city_code", "issued")

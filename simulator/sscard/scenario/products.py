@@ -54,7 +54,7 @@ class Products:
     def _found(self, section: Document, needs: Document, report: Report | None) -> Found:
         names = Names(preset(DEFAULT))
         try:
-            card = section.as_model(CardData, names, report).loaded(self.folder, section)
+            card = section.as_model(CardData, names, report).loaded(self.folder, section, report)
         except InputError:
             if report is not None and isinstance(section.content, dict):
                 # What the card is does not depend on the fields that are wrong.

@@ -354,9 +354,10 @@ class _Reading:
         if key not in self.services:
             self.services[key] = BUILTIN_SERVICE, ()
             with self.caught(of_row=of_row):
-                read = service.as_model(ServiceData, report=self._reporting(of_row=of_row))
+                report = self._reporting(of_row=of_row)
+                read = service.as_model(ServiceData, report=report)
                 files = tuple(self.folder / name for name in head.files(section, service))
-                self.services[key] = read.loaded(self.folder, service, self.policy), files
+                self.services[key] = read.loaded(self.folder, service, self.policy, report), files
         return self.services[key]
 
     def _steps(self, head: Head, scope: Scope, names: Names) -> tuple[tuple[Part, ...], tuple[Step, ...]]:

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
-from sscard.document import Document, Model, parse_document
+from sscard.document import Document, Model, Report, parse_document
 from sscard.errors import InputError, InvalidValue
-from sscard.fields import FieldError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Place
 from sscard.issuer.holderbase import ListedCards, MemoryHolderBase
 from sscard.issuer.lookup import find_place, is_path
-from sscard.issuer.places import place_of
+from sscard.issuer.places import errors_in
 from sscard.scenario.service_faults import FaultyHolderBase, FaultyJournal, FaultyProver
 from sscard.service import Case, Item, MemoryJournal, PinService, Policy
 from sscard.service.item import builtin_item_text, load_item
@@ -115,12 +114,15 @@ class ServiceData(Model):
     clock: Annotated[datetime, BeforeValidator(read_time)] | None = None
     journal: Literal["memory", "sqlite"] = "memory"
 
-    def loaded(self, folder: Path, section: Document, read_policy: Callable[[Path], Policy]) -> ServiceData:
+    def loaded(
+        self, folder: Path, section: Document, read_policy: Callable[[Path], Policy], report: Report | None = None
+    ) -> ServiceData:
         """The data with policy and place policy read; the paths of files are relative to ``folder``.
 
         ``section`` is the part of the scenario file that names them, for the place of an error.
+        ``report`` gets the errors after the first.
         """
-        changes: dict[str, Any] = {"place": place_in(section, self.place, folder)}
+        changes: dict[str, Any] = {"place": place_in(section, self.place, folder, report)}
         if isinstance(self.policy, str):
             changes["policy"] = named_in(section, "policy", partial(read_policy, folder / self.policy))
         return self.model_copy(update=changes)
@@ -136,20 +138,24 @@ def named_in(section: Document, field: str, find: Callable[[], T]) -> T:
         raise section.error((field,), error.said, error.remedy) from None
 
 
-def place_in(section: Document, given: PlaceGiven | None, folder: Path) -> Place | None:
+def place_in(section: Document, given: PlaceGiven | None, folder: Path, report: Report | None = None) -> Place | None:
     """The place policy that the field ``place`` of a section states; ``InputError`` with the place of the field.
 
-    The path of a file is relative to ``folder``.
+    The path of a file is relative to ``folder``. ``report`` gets the errors after the first.
     """
     if isinstance(given, str):
         name = str(folder / given) if is_path(given) else given
         return named_in(section, "place", partial(find_place, name)) if given else None
     if given is None or isinstance(given, Place):
         return given
-    try:
-        return place_of({"name": ""} | given)
-    except FieldError as error:
-        raise section.error(("place", *error.path), error.problem, error.remedy) from None
+    fields: dict[str, Any] = {"name": ""} | given
+    wrong = [section.error(("place", *error.path), error.problem, error.remedy) for error in errors_in(fields)]
+    if not wrong:
+        return Place(**fields)
+    if report is not None:
+        for error in wrong[1:]:
+            report(error)
+    raise wrong[0]
 
 
 BUILTIN_SERVICE: Final = ServiceData()

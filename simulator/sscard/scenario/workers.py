@@ -122,7 +122,7 @@ class _Worker:
         self._process = context.Process(target=_work, args=(theirs, opened, scenarios, events, ours), daemon=True)
         if start == "spawn":
             resource_tracker.ensure_running()  # it is started with the first process, and unblocks signals then
-        with _signals_blocked():
+        with signals_blocked():
             self._process.start()
         theirs.close()
 
@@ -158,7 +158,7 @@ class _Worker:
 
 
 @contextmanager
-def _signals_blocked() -> Iterator[None]:
+def signals_blocked() -> Iterator[None]:
     """Let a process that is started ignore the signals also before its first line."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

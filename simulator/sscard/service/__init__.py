@@ -1,9 +1,10 @@
 """The public service: its item, its cases, and the pipeline from intake to completion."""
 
 from sscard.issuer.standing import Standing
-from sscard.service.case import NEXT, Act, Application, Case, Event, KeyTaken, Stage, WrongStage, received
+from sscard.service.case import NEXT, Act, Application, Case, Event, KeyTaken, Stage, WrongStage
 from sscard.service.channels import Channel
 from sscard.service.identity import Agent, Applicant, Person, SeenCard
+from sscard.service.intake import received
 from sscard.service.item import Item, load_item
 from sscard.service.journal.memory import CaseArchived, Journal, JournalUnavailable, MemoryJournal, Overtaken
 from sscard.service.notices import (

@@ -13,8 +13,16 @@ from sscard.issuer import Place
 from sscard.service.case import Case, Stage
 from sscard.service.channels import Channel
 from sscard.service.item import Item, load_item
-from sscard.service.notices import ADVICE, IN_DOUBT, NotDone, Operated, ResultNotice
-from sscard.service.words import OnlineStep
+from sscard.service.notices import (
+    ADVICE,
+    IN_DOUBT,
+    NOT_CONTINUED,
+    UNBLOCK_ADVICE,
+    NotDone,
+    Operated,
+    ResultNotice,
+)
+from sscard.service.words import OnlineStep, Operation, PinPhrase
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import equal
 from sscard.terminal import CardSession, Receipt
@@ -22,37 +30,12 @@ from sscard.terminal.errors import ApduError
 
 TRIAL_COST: Final = 1
 """One fen, paid by the holder and not from the account."""
+CAN_PAY: Final = PinPhrase(Phrase("You can pay with the new PIN"), Phrase("You can pay with the PIN"))
+CANNOT_PAY: Final = PinPhrase(
+    Phrase("The new PIN is right; this card cannot pay at a pharmacy"),
+    Phrase("The PIN is right; this card cannot pay at a pharmacy"),
+)
 NO_ACCOUNT: Final = frozenset({SW.FILE_NOT_FOUND, SW.UNKNOWN_INS, SW.UNKNOWN_CLA, SW.CONDITIONS_NOT_SATISFIED})
-
-
-@dataclass(frozen=True, slots=True)
-class InitialPinUse:
-    """What an initial PIN may do in a place (open-choices.md §3); ``asked``: whether the holder must enter it."""
-
-    pays: bool
-    queries: bool
-    asked: bool
-    notice: Phrase | None
-
-
-INITIAL_PIN_USES: Final[dict[str, InitialPinUse]] = {
-    "free": InitialPinUse(pays=True, queries=True, asked=True, notice=None),
-    "query only": InitialPinUse(
-        pays=False,
-        queries=True,
-        asked=True,
-        notice=Phrase("An initial PIN is for queries only; you can pay once it is changed"),
-    ),
-    "must change": InitialPinUse(
-        pays=False, queries=False, asked=True, notice=Phrase("An initial PIN must be changed before it can be used")
-    ),
-    "off": InitialPinUse(
-        pays=True,
-        queries=True,
-        asked=False,
-        notice=Phrase("An initial PIN counts as no PIN; it has effect once it is changed"),
-    ),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +56,7 @@ def abandoned(case: Case) -> NotDone:
     if case.in_doubt:
         return NotDone(IN_DOUBT[case.operation])
     if case.stage is Stage.OPERATED:
-        return NotDone(Phrase("{done}; the applicant has not tried it", done=Operated(case.operation).said))
+        return NotDone(NOT_CONTINUED.after(case.operation).filled(done=Operated(case.operation).said))
     return NotDone(Phrase("the applicant does not continue; the PIN is unchanged"))
 
 
@@ -94,16 +77,17 @@ def result_notice(case: Case, item: Item, place: Place, initial: bool, day: date
     there, as far as the item offers that.
     """
     on_site = case.handling is not Channel.ONLINE
+    quoted = Words(ADVICE if item.advice == load_item().advice else item.advice, item.advice)
     feedback = [case.handling] if on_site else []
     if case.channel is Channel.ONLINE and OnlineStep.RESULT in item.online_steps:
         feedback.append(Channel.ONLINE)
     return ResultNotice(
         case.number,
         case.operation,
-        Words(ADVICE if item.advice == load_item().advice else item.advice, item.advice),
+        UNBLOCK_ADVICE if case.operation.keeps_pin else quoted,
         item.fees.standard,
         initial,
-        INITIAL_PIN_USES[place.initial_pin_use].notice if initial else None,
+        place.initial_rule.notice if initial else None,
         place.name,
         len(case.days_on_site | ({day} if on_site else set())),
         item.most_visits,
@@ -111,19 +95,21 @@ def result_notice(case: Case, item: Item, place: Place, initial: bool, day: date
     )
 
 
-def try_at_pharmacy(session: CardSession, hsm: Hsm, place: Place, pin: str, now: datetime) -> Trial:
+def try_at_pharmacy(
+    session: CardSession, hsm: Hsm, place: Place, pin: str, now: datetime, operation: Operation = Operation.RESET
+) -> Trial:
     """Pay one fen with the PIN, as the item advises (到药店测试密码); only VERIFY without a medical account.
 
-    Raises ``ApduError`` if the card refuses the PIN.
+    ``operation`` is that of the case before. Raises ``ApduError`` if the card refuses the PIN.
     """
-    use = INITIAL_PIN_USES[place.initial_pin_use]
-    if use.notice is not None and is_initial(place, session, pin):
-        return Trial(use.pays, use.notice)
+    rule = place.initial_rule
+    if rule.notice is not None and is_initial(place, session, pin):
+        return Trial("transact" not in rule.forbids, rule.notice)
     try:
         receipt = session.pay(pin, TRIAL_COST, hsm, now)
     except ApduError as error:
         if error.sw not in NO_ACCOUNT:
             raise
         session.verify_pin(pin)
-        return Trial(True, Phrase("The new PIN is right; this card cannot pay at a pharmacy"))
-    return Trial(True, Phrase("You can pay with the new PIN"), receipt)
+        return Trial(True, CANNOT_PAY.after(operation))
+    return Trial(True, CAN_PAY.after(operation), receipt)

@@ -61,7 +61,10 @@ def is_unclear(error: ApduError) -> bool:
 
 
 def refusal_of_new(place: Place, session: CardSession, new_pin: str, old_pin: str) -> Phrase | None:
-    """Why a new PIN is not permitted; the card's own choice for an unchanged PIN is OC-19."""
+    """Why a new PIN is not permitted; the card's own choice for an unchanged PIN is OC-19.
+
+    ``AuthenticationFailed`` if the rules need the ID number, and the card refuses the key that reads it.
+    """
     if equal(new_pin.encode(), old_pin.encode()):
         return SAME_PIN
     try:

@@ -15,9 +15,10 @@ from sscard.service.channels import Channel
 from sscard.service.identity import Applicant, Person, SeenCard
 from sscard.service.notices import NotDone, Operated, ResultNotice, SupplementNotice
 from sscard.service.page import Contact
-from sscard.service.words import AGENT_PAPERS, Operation, Paper, Proof, ProofResult, Reason, WhichPin
+from sscard.service.settings import Settings
+from sscard.service.words import Operation, Paper, Proof, ProofResult, Reason, WhichPin
 from sscard.service.workdays import Due, day_in_china
-from sscard.terminal import BasicData
+from sscard.terminal import BasicData, Identity
 
 Facts = dict[str, Any]
 """Data of an event besides its text, as JSON types."""
@@ -154,7 +155,13 @@ class Attempt:
 
 
 class Case:
-    """A case, built from its events; ``add`` is the only way to change it."""
+    """A case, built from its events; ``add`` is the only way to change it.
+
+    ``settings`` are those that it was opened or last continued with; ``None`` if nobody stated them, as in a journal
+    of 0.2.0. ``proof`` is the last proof of identity at the current channel, ``proved`` are those that passed at any.
+    ``key_tries`` are the tries left of the HSM's key that reads the card, if the
+    card refused it and was not operated since; otherwise ``None``.
+    """
 
     __slots__ = (
         "_events",
@@ -166,6 +173,7 @@ class Case:
         "handlers",
         "handling",
         "key",
+        "key_tries",
         "legal_due",
         "notice",
         "number",
@@ -173,8 +181,10 @@ class Case:
         "papers",
         "person",
         "proof",
+        "proved",
         "reason_given",
         "result",
+        "settings",
         "which_pin",
     )
 
@@ -189,7 +199,10 @@ class Case:
         self.complaints: tuple[Contact, ...] = ()
         self.result: ResultNotice | None = None
         self.attempt: Attempt | None = None
+        self.settings: Settings | None = None
+        self.key_tries: int | None = None
         self.proof: ProofResult | None = None
+        self.proved: frozenset[Proof] = frozenset()
         self.outcomes: dict[str, Operated | NotDone] = {}
         self._events: list[Event] = []
         for event in events:
@@ -224,9 +237,18 @@ class Case:
         return self.reason.operation
 
     @property
+    def current_channel(self) -> Channel:
+        """Where the citizen is: at the channel of the application, after acceptance at that which operates the card."""
+        return self.handling if self.stage in (Stage.ACCEPTED, Stage.OPERATED, Stage.COMPLETED) else self.channel
+
+    @property
     def in_doubt(self) -> bool:
         """Whether an operation began whose result is not known: the card must be checked."""
         return self.attempt is not None
+
+    def is_of(self, card: Identity) -> bool:
+        """Whether a card is that of the case."""
+        return self.card is not None and self.card.identity == card
 
     @property
     def waits(self) -> bool:
@@ -255,7 +277,8 @@ class Case:
                 handling = Channel(event.facts["handling"])
             if event.act is Act.SUPPLEMENTED and not event.facts["papers"]:
                 continue  # asked again without the citizen
-            channel = self.channel if event.act in _AT_THE_CHANNEL else handling
+            before = event.act in _AT_THE_CHANNEL and event.stage is not Stage.ACCEPTED
+            channel = self.channel if before else handling
             if channel is not Channel.ONLINE and event.act in _AT_THE_CHANNEL | _AT_THE_CARD:
                 days.add(day_in_china(event.time))
         return frozenset(days)
@@ -284,6 +307,9 @@ class Case:
         """Append an event and apply its facts; ``WrongStage`` if its stage may not follow."""
         self.check(event)
         self._take_in(event.act, event.facts)
+        if "settings" in event.facts:
+            self.settings = Settings.from_facts(event.facts["settings"])
+        self.key_tries = None if event.act is Act.BEGUN else event.facts.get("key_tries", self.key_tries)
         if handler := event.facts.get("handler"):
             self.handlers[event.act] = Words(*handler)
         if not NEXT[event.stage]:
@@ -309,13 +335,15 @@ class Case:
                 self._take_papers(facts)
             case Act.ASKED_FOR:
                 papers = tuple(Paper(paper) for paper in facts["missing"])
-                self.notice = self.notice or SupplementNotice(papers, facts["criterion"])
+                self.notice = self.notice or SupplementNotice(papers, facts["criterion"], self.person.document)
             case Act.ACCEPTED:
+                self.proof = None
                 self.due = Due(date.fromisoformat(facts["due"]), facts["certain"])
                 self.legal_due = date.fromisoformat(facts.get("legal_due") or facts["due"])
             case Act.COMPLETED if "advice" in facts:
                 self.result = ResultNotice.from_facts(self.number, facts)
             case Act.HANDED_OVER:
+                self.proof = None
                 self.handling = Channel(facts["handling"])
             case Act.BEGUN:
                 self.attempt = Attempt(facts["key"], facts["tries"])
@@ -333,7 +361,11 @@ class Case:
             self.card = SeenCard.from_facts(facts["card"])
 
     def _take_proof(self, proof: dict[str, str] | None) -> None:
-        self.proof = ProofResult(proof["result"]) if proof else None
+        if proof:
+            self.proof = ProofResult(proof["result"])
+            self.proved -= {Proof(proof["by"])}
+            if self.proof is ProofResult.PASSED:
+                self.proved |= {Proof(proof["by"])}
 
     def _settle(self, key: str, outcome: Operated | NotDone) -> None:
         self.attempt = None
@@ -344,47 +376,3 @@ def _subject(facts: Facts) -> tuple[str | None, ...]:
     """The person, the card and the reason of the first event of a case; ``None`` is not known."""
     person, card = facts["person"], facts["card"]
     return person["id_digest"] if person["id_shown"] else None, card and card["number"], facts["reason"] or ""
-
-
-def received(
-    application: Application,
-    person: Person,
-    card: SeenCard | None,
-    time: datetime,
-    *,
-    key: str = "",
-    proof: Proof = Proof.NONE,
-    handler: Words | None = None,
-) -> Event:
-    """The first event of a case (收件), with who took it in and the proof of identity that the channel requires."""
-    reason = application.reason
-    facts = {
-        "key": key,
-        "channel": application.channel.value,
-        "handling": (application.handling or application.channel).value,
-        "reason": reason.value if reason else None,
-        "which_pin": application.which_pin.value,
-        "person": person.to_facts(),
-        "proof": None,
-        "handler": handler and list(handler),
-    }
-    why = reason.words if reason else Words("no reason", "无事由")
-    said = Phrase("{channel}: {reason}", channel=application.channel.words, reason=why)
-    if application.proof and proof is not Proof.NONE:
-        proved, proof_facts = proof_of(proof, application.proof)
-        said = Phrase("{received}; {proved}", received=said, proved=proved)
-        facts |= proof_facts
-    others = [papers for presence, papers in AGENT_PAPERS.items() if presence is not person.presence]
-    papers = application.papers.difference(*others)
-    return Event(time, Stage.INTAKE, said, Act.RECEIVED, facts | paper_facts(papers, card))
-
-
-def paper_facts(papers: Iterable[Paper], card: SeenCard | None) -> Facts:
-    """The facts of submitted papers, and of the card if it is one of them."""
-    return {"papers": sorted(paper.value for paper in papers), "card": card and card.to_facts()}
-
-
-def proof_of(proof: Proof, result: ProofResult) -> tuple[Phrase, Facts]:
-    """Text and facts of a proof of identity, which contain nothing of what was compared."""
-    said = Phrase("proof of identity by {proof}: {result}", proof=proof.words, result=result.words)
-    return said, {"proof": {"by": proof.value, "result": result.value}}

@@ -7,7 +7,7 @@ from typing import Final
 
 from sscard.i18n.phrase import Phrase, Words
 from sscard.i18n.word import Word
-from sscard.service.words import Document, Presence, Proof
+from sscard.service.words import Document, PinPhrase, Presence, Proof
 
 
 class Channel(Word):
@@ -34,7 +34,7 @@ class ChannelRules:
     admits: frozenset[Presence]
     proofs: frozenset[Proof]
     hands_over_to: frozenset[Channel]
-    closing: Phrase
+    closing: PinPhrase
 
 
 _CHIP_DOCUMENTS: Final = frozenset(Document) - {Document.PASSPORT, Document.HOUSEHOLD_REGISTER}
@@ -47,7 +47,10 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         admits=frozenset(Presence),
         proofs=frozenset({Proof.NONE, Proof.ID_READER}),
         hands_over_to=frozenset(),
-        closing=Phrase("The new PIN was right; the citizen was informed"),
+        closing=PinPhrase(
+            Phrase("The new PIN was right; the citizen was informed"),
+            Phrase("The PIN was right; the citizen was informed"),
+        ),
     ),
     Channel.SELF_SERVICE: ChannelRules(
         actor=Words("self-service terminal", "自助终端"),
@@ -55,7 +58,9 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         admits=_ALONE,
         proofs=frozenset({Proof.NONE, Proof.ID_READER, Proof.FACE}),
         hands_over_to=frozenset({Channel.WINDOW}),
-        closing=Phrase("The new PIN was right; the result was shown"),
+        closing=PinPhrase(
+            Phrase("The new PIN was right; the result was shown"), Phrase("The PIN was right; the result was shown")
+        ),
     ),
     Channel.ONLINE: ChannelRules(
         actor=Words("online platform", "网上办理平台"),
@@ -63,6 +68,9 @@ CHANNEL_RULES: Final[dict[Channel, ChannelRules]] = {
         admits=_ALONE,
         proofs=frozenset({Proof.NONE, Proof.FACE, Proof.SMS}),
         hands_over_to=frozenset({Channel.WINDOW, Channel.SELF_SERVICE}),
-        closing=Phrase("The new PIN was right; the result was sent online"),
+        closing=PinPhrase(
+            Phrase("The new PIN was right; the result was sent online"),
+            Phrase("The PIN was right; the result was sent online"),
+        ),
     ),
 }

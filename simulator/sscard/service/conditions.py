@@ -125,10 +125,13 @@ def _presence(rules: Rules, case: Case) -> Ground | None:
 
 
 def _agent(rules: Rules, case: Case) -> Ground | None:
-    """Who acts for the applicant is another person, and of full age."""
+    """Who acts for the applicant, if that is permitted, is named, another person, and of full age."""
     agent, words = case.person.agent, {"agent": case.person.presence.words}
     if agent is None:
-        return None
+        if case.person.presence is Presence.IN_PERSON or _presence(rules, case):
+            return None
+        found = Phrase("name and ID number of the {agent} are not stated: apply again with both", **words)
+        return Ground(Rule.PRESENCE, rules.item.basic.serves, found)
     if equal(agent.id_digest.encode(), case.person.id_digest.encode()):
         return Ground(Rule.PRESENCE, rules.item.basic.serves, Phrase("the {agent} is the applicant", **words))
     if agent.minor:
@@ -243,7 +246,7 @@ def _genuine_agent(rules: Rules, case: Case) -> Ground | None:
 
 
 def _identity(rules: Rules, case: Case) -> Ground | None:
-    proof = rules.policy.proof_at(case.channel)
+    proof = rules.policy.proof_at(case.current_channel)
     if proof is Proof.NONE or case.proof is not ProofResult.FAILED:
         return None
     found = Phrase("the proof of identity by {proof} failed", proof=proof.words)
@@ -254,6 +257,7 @@ def _not_genuine(rules: Rules, found: Phrase) -> Ground:
     return Ground(Rule.GENUINE_PAPERS, rules.item.paper_criterion, found)
 
 
+IDENTITY_CHECKS: Final[tuple[Check, ...]] = (_identity,)
 STANDING_CHECKS: Final[tuple[Check, ...]] = (_card_in_use,)
 CARD_CHECKS: Final[tuple[Check, ...]] = (_card, _readable_card, _card_in_use, _valid_card, _same_person)
 CHECKS: Final[tuple[Check, ...]] = (
@@ -281,6 +285,13 @@ def grounds_against(rules: Rules, case: Case, checks: tuple[Check, ...] = CHECKS
     """Every ground of refusal in what was submitted so far; a missing paper is not a ground."""
     found = (check(rules, case) for check in checks)
     return tuple(ground for ground in found if ground is not None)
+
+
+def unproved(policy: Policy, case: Case) -> Proof | None:
+    """The proof of identity that the current channel requires, if it passed neither there nor at an earlier channel."""
+    proof = policy.proof_at(case.current_channel)
+    passed = case.proof is ProofResult.PASSED or proof in case.proved
+    return None if proof is Proof.NONE or passed else proof
 
 
 def missing_papers(rules: Rules, case: Case) -> tuple[Paper, ...]:

@@ -14,11 +14,12 @@ from pydantic import Field
 from sscard.document import Model
 from sscard.service.case import Application, Case, Stage
 from sscard.service.channels import Channel
+from sscard.service.conditions import unproved
 from sscard.service.identity import Applicant
 from sscard.service.notices import NotDone, Operated, Refusal, ResultNotice, SupplementNotice, Waiting, refused_text
 from sscard.service.pipeline import PinService
 from sscard.service.words import Operation, Paper, ProofResult, Reason, WhichPin
-from sscard.terminal import BasicData, CardSession
+from sscard.terminal import AuthenticationFailed, BasicData, CardSession
 from sscard.terminal.errors import ApduError
 from sscard.transport.faults import TransportError
 
@@ -39,7 +40,7 @@ class Keypad:
 
     def pin_after(self, operation: Operation) -> str:
         """The PIN of the card after an operation."""
-        return self.kept_pin() if operation is Operation.UNBLOCK else self.new_pin()
+        return self.kept_pin() if operation.keeps_pin else self.new_pin()
 
 
 class ApplicationFile(Model):
@@ -90,11 +91,12 @@ def advance(
     *,
     key: str = "",
     at: Channel | None = None,
+    retry_key: bool = False,
 ) -> Told:
     """Continue the case from its stage; return the text of the last step for the citizen.
 
     ``key`` is the idempotency key of the operation. ``at`` is the channel that the case is handed over to once it is
-    accepted, if its own channel may do so.
+    accepted, if its own channel may do so. ``retry_key`` reads the card again although it refused the HSM's key.
     """
     if case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
         answer = service.accept(case)
@@ -103,8 +105,14 @@ def advance(
     if at and at is not case.handling and case.stage is Stage.ACCEPTED:
         service.hand_over(case, at)
     if case.stage in (Stage.ACCEPTED, Stage.OPERATED):
-        return _at_the_card(service, case, session, keypad, key)
+        return _at_the_card(service, case, session, keypad, key, retry_key=retry_key)
     return told_of(service, case)
+
+
+def needs_pin(service: PinService, case: Case) -> bool:
+    """Whether the next step is the operation or the trial of its PIN, and not a proof of identity."""
+    accepted = case.stage is Stage.ACCEPTED and unproved(service.policy, case) is None
+    return accepted or case.stage is Stage.OPERATED
 
 
 def told_of(service: PinService, case: Case) -> Told:
@@ -118,19 +126,33 @@ def told_of(service: PinService, case: Case) -> Told:
     return case.events[-1].text
 
 
-def _at_the_card(service: PinService, case: Case, session: CardSession | None, keypad: Keypad, key: str) -> Told:
+def _presented(service: PinService, case: Case, session: CardSession) -> NotDone | Refusal | Waiting | None:
+    """Why the card in the terminal is not presented, ``None`` if it is, or cannot be read."""
+    try:
+        card = session.read_basic()
+    except AuthenticationFailed as error:
+        return service.wait_for_key(case, error.tries_left)
+    except (ApduError, TransportError):
+        return None
+    return service.present(case, card)
+
+
+def _at_the_card(
+    service: PinService, case: Case, session: CardSession | None, keypad: Keypad, key: str, *, retry_key: bool
+) -> Told:
     if session is None:
         return case.events[-1].text
-    card = read_card(session) if case.card is None else None
-    stopped = service.present(case, card) if card else None
-    if stopped is not None:
-        return stopped.text
+    if case.card is None:
+        stopped = service.refused_key(case, retry_key=retry_key) or _presented(service, case, session)
+        if stopped is not None:
+            return stopped.text
     if case.stage is Stage.ACCEPTED:
-        new = "" if case.operation is Operation.UNBLOCK else keypad.new_pin()
-        old = keypad.old_pin() if case.operation is Operation.CHANGE else ""
-        operated: Operated | NotDone = service.operate(case, session, new, old, key=key)
+        identified = needs_pin(service, case)
+        new = keypad.new_pin() if identified and not case.operation.keeps_pin else ""
+        old = keypad.old_pin() if identified and case.operation is Operation.CHANGE else ""
+        operated: Operated | NotDone = service.operate(case, session, new, old, key=key, retry_key=retry_key)
         if isinstance(operated, NotDone):
             return operated.text
     pin = keypad.pin_after(case.operation)
-    completed: ResultNotice | NotDone = service.complete(case, session, pin)
+    completed: ResultNotice | NotDone = service.complete(case, session, pin, retry_key=retry_key)
     return completed.text

@@ -16,7 +16,7 @@ from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.i18n.word import Word
 from sscard.service.channels import Channel
 from sscard.service.page import Contact, Question
-from sscard.service.words import Operation, Paper
+from sscard.service.words import Document, Operation, Paper, PinPhrase
 from sscard.service.workdays import Due
 
 NO_STANDING: Final = Phrase("the holder base gives no answer, so the case waits: continue it later ({error})")
@@ -25,10 +25,26 @@ UNCHANGED: Final = Phrase("the PIN is unchanged")
 NOT_PROVED: Final = Phrase("the proof of identity by {proof} cannot be made now: please try it again later")
 OPEN: Final = Phrase("the result of the previous operation is not known")
 NO_ANSWER: Final = Phrase("the card gave no answer and the result is not known: put the same card back and continue")
-NOT_TRIED: Final = Phrase("the card gave no answer: put the same card back and try the new PIN")
+NOT_TRIED: Final = PinPhrase(
+    Phrase("the card gave no answer: put the same card back and try the new PIN"),
+    Phrase("the card gave no answer: put the same card back and try the PIN"),
+)
+UNREPORTED: Final = PinPhrase(Phrase("The new PIN was right"), Phrase("The PIN was right"))
+"""The closing of a case whose result is not sent to the citizen."""
+NOT_CONTINUED: Final = PinPhrase(
+    Phrase("{done}; the applicant has not tried it"), Phrase("{done}; the applicant has not tried the PIN")
+)
 NOT_READ: Final = Phrase(
     "the PIN was right, but it is not known whether it is the initial one, because the card cannot be read: "
     "try the PIN again later ({error})"
+)
+NOT_KNOWN_WHETHER_INITIAL: Final = Phrase("the PIN was right, but it is not known whether it is the initial one: {why}")
+KEY_REFUSED: Final = Phrase.plural(
+    "the key of the HSM does not fit the card, which takes it {count} more time before it blocks; "
+    "the case waits until the HSM is checked",
+    "the key of the HSM does not fit the card, which takes it {count} more times before it blocks; "
+    "the case waits until the HSM is checked",
+    count=0,
 )
 NOT_BLOCKED: Final = Phrase("the PIN is not blocked, so there is nothing to unblock: try it, or do not continue")
 BEGINS: Final = {
@@ -57,6 +73,12 @@ ADVICE: Final = (
     "to avoid losses"
 )
 """The item's advice in English; the Chinese text is in the item."""
+UNBLOCK_ADVICE: Final = Words(
+    "After the unblock, you can try the PIN at a hospital or pharmacy nearby, and change an initial PIN to avoid "
+    "losses",
+    "办理过社会保障卡解锁后，申请人可以到就近的医院或药店测试密码，并修改初始密码，避免受到损失",
+)
+"""The same for an unblock, of which the item's advice says nothing."""
 DONE: Final = {
     Operation.CHANGE: Phrase("The PIN was changed"),
     Operation.RESET: Phrase("The PIN was reset"),
@@ -132,14 +154,18 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class SupplementNotice:
-    """The only supplement notice (一次性告知补正) of a case: all missing papers, and the item's criterion."""
+    """The only supplement notice (一次性告知补正) of a case: all missing papers, and the item's criterion.
+
+    ``document`` is the applicant's own identity document.
+    """
 
     papers: tuple[Paper, ...]
     criterion: str
+    document: Document = Document.RESIDENT_ID
 
     @property
     def said(self) -> Phrase:
-        return Phrase("Please bring all of the following: {papers}", papers=name_papers(self.papers))
+        return Phrase("Please bring all of the following: {papers}", papers=name_papers(self.papers, self.document))
 
     @property
     def text(self) -> str:
@@ -231,7 +257,8 @@ class ResultNotice:
     """The result notice: the result, the item's advice, whether the PIN is still the initial one.
 
     It is what the event of the completion states, whatever place, policy and
-    item the service has later. ``advice`` and ``fee`` are quoted from the item.
+    item the service has later. ``advice``, unless the PIN was unblocked, and
+    ``fee`` are quoted from the item.
     ``limits`` states what an initial PIN may not do in this place, ``None``
     without limits. ``visits`` are the days on which the citizen was at a window
     or terminal; the item states ``most_visits``. ``feedback`` are the channels
@@ -342,9 +369,10 @@ def contacts_said(contacts: Sequence[Contact]) -> Sayable:
     return Phrase.joined(CONTACTS, shown)
 
 
-def name_papers(papers: Sequence[Paper]) -> Sayable:
-    """The papers as named in the item, each as original."""
-    originals = [Phrase("{paper} (the original)", paper=paper.words) for paper in papers]
+def name_papers(papers: Sequence[Paper], document: Document) -> Sayable:
+    """The papers, each as original: as named in the item, but an own identity document of another kind by its name."""
+    own = {Paper.ID_CARD: Paper.ID_CARD.words if document is Document.RESIDENT_ID else document.words}
+    originals = [Phrase("{paper} (the original)", paper=own.get(paper, paper.words)) for paper in papers]
     return Phrase.joined("{first}, {rest}", originals)
 
 

@@ -1,9 +1,8 @@
 """The PIN service (密码修改与重置): a case from intake over acceptance and the card to completion.
 
-The operation is a saga over two systems that can fail independently, the
-journal and the card. The intent is written to the journal (``Act.BEGUN``), the
-card is changed, and the result is written. In between the case is *in doubt*.
-Any process can resume it with the same card, whose state decides:
+The operation is a saga over two systems that can fail independently, the journal and the card. The intent is written
+to the journal (``Act.BEGUN``), the card is changed, and the result is written. In between the case is *in doubt*. Any
+process can resume it with the same card, whose state decides:
 
 - a reset is repeated: it is idempotent and costs no try; if the card refuses the PIN that it has already, or the reset
   was the last one that it permits [OC-42], the PIN is tried;
@@ -18,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import date, datetime
 
 from sscard.errors import HolderBaseUnavailable
 from sscard.hsm import HsmError
@@ -27,11 +25,20 @@ from sscard.issuer import Place
 from sscard.issuer.holderbase import HolderBase, MemoryHolderBase
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.service.aftercare import abandoned, is_initial, result_notice
-from sscard.service.cardrefusals import ends_case, is_unclear, not_done, refusal_of_new
-from sscard.service.case import Act, Application, Attempt, Case, Event, Facts, Stage, paper_facts, proof_of, received
+from sscard.service.cardrefusals import is_unclear, refusal_of_new
+from sscard.service.case import Act, Application, Attempt, Case, Stage
 from sscard.service.channels import CHANNEL_RULES, Channel
-from sscard.service.conditions import CARD_CHECKS, STANDING_CHECKS, Rules, grounds_against, missing_papers
+from sscard.service.conditions import (
+    CARD_CHECKS,
+    IDENTITY_CHECKS,
+    STANDING_CHECKS,
+    Rules,
+    grounds_against,
+    missing_papers,
+    unproved,
+)
 from sscard.service.identity import SeenCard, person_of, seen
+from sscard.service.intake import paper_facts, proof_of, received
 from sscard.service.item import Item, load_item
 from sscard.service.journal.memory import Journal, MemoryJournal
 from sscard.service.notices import (
@@ -39,6 +46,7 @@ from sscard.service.notices import (
     NO_ANSWER,
     NO_STANDING,
     NOT_BLOCKED,
+    NOT_KNOWN_WHETHER_INITIAL,
     NOT_PROVED,
     NOT_READ,
     NOT_TRIED,
@@ -46,6 +54,7 @@ from sscard.service.notices import (
     OTHER_CARD,
     RESUMES,
     UNCHANGED,
+    UNREPORTED,
     Acceptance,
     Consultation,
     Ground,
@@ -59,24 +68,26 @@ from sscard.service.notices import (
     name_papers,
 )
 from sscard.service.policy import Policy, load_policy
+from sscard.service.settings import Settings
 from sscard.service.words import OnlineStep, Operation, Paper, Proof, ProofResult
 from sscard.service.workdays import day_in_china, due_after
+from sscard.service.writer import CaseWriter, Clock
 from sscard.standard.encoding import encode_given_pin, encode_pin
-from sscard.terminal import BasicData, CardSession
+from sscard.terminal import AuthenticationFailed, BasicData, CardSession
 from sscard.terminal.errors import ApduError
 from sscard.terminal.recovery import finish_change, finish_reset, finish_unblock
 from sscard.transport.faults import TransportError
 
-Clock = Callable[[], datetime]
 Answer = Acceptance | SupplementNotice | Refusal | Waiting
 
 
-class PinService:
+class PinService(CaseWriter):
     """The service of one item. Each method returns a value; ``WrongStage`` if it is called at another stage.
 
     Events are written to ``journal``, by default in memory. ``place`` defines
     the initial PIN; without a place it is ``initial_pin``. ``holder_base``, by
     default the policy's list, is asked before acceptance and before the operation.
+    ``settings`` are the names of these, which a new case records; no method compares them.
     """
 
     def __init__(
@@ -89,12 +100,12 @@ class PinService:
         policy: Policy | None = None,
         place: Place | None = None,
         holder_base: HolderBase | None = None,
+        settings: Settings | None = None,
     ) -> None:
-        self.item = item or load_item()
+        super().__init__(clock, item or load_item(), journal or MemoryJournal())
         self.policy = policy or load_policy()
-        self.journal = journal or MemoryJournal()
-        self._clock = clock
         self._holder_base = holder_base or MemoryHolderBase(self.policy.cards)
+        self.settings = settings
         self._place = place or Place(name="", initial_pin=initial_pin)
 
     def consult(self, channel: Channel = Channel.WINDOW) -> Consultation | Refusal:
@@ -111,7 +122,7 @@ class PinService:
         card = seen(application.card, self.journal.key) if application.card else None
         handler = self.item.handler(self.item.intake, application.channel)
         proof = self.policy.proof_at(application.channel)
-        event = received(application, person, card, now, key=key, proof=proof, handler=handler)
+        event = received(application, person, card, now, key=key, proof=proof, handler=handler, settings=self.settings)
         return self.journal.open_case(event).opened_by(event)
 
     def accept(self, case: Case) -> Answer:
@@ -134,18 +145,26 @@ class PinService:
         case.require(Stage.SUPPLEMENT)
         brought = tuple(papers)
         facts = paper_facts(brought, seen(card, self.journal.key) if card else None)
-        said = Phrase("Brought: {papers}", papers=name_papers(brought)) if brought else Phrase("Brought nothing")
+        said = Phrase("Brought nothing")
+        if brought:
+            said = Phrase("Brought: {papers}", papers=name_papers(brought, case.person.document))
         self._write(case, Stage.SUPPLEMENT, said, Act.SUPPLEMENTED, facts)
         return self._examine(case)
 
-    def prove(self, case: Case, result: ProofResult) -> None:
-        """身份核验: record the proof of identity that the policy requires; accept or supplement examines it."""
-        if case.stage not in (Stage.PRE_REVIEW, Stage.SUPPLEMENT):
+    def prove(self, case: Case, result: ProofResult) -> Refusal | Waiting | None:
+        """身份核验: record the proof of identity that the policy requires; accept or supplement examines it.
+
+        After acceptance it is that of the channel that operates the card, if it still requires one: a failed proof
+        ends the case, for one that is unavailable the case waits.
+        """
+        operating = case.stage is Stage.ACCEPTED and unproved(self.policy, case) is not None
+        if not operating and case.stage not in (Stage.PRE_REVIEW, Stage.SUPPLEMENT):
             case.require(Stage.INTAKE)
-        proof = self.policy.proof_at(case.channel)
+        proof = self.policy.proof_at(case.current_channel)
         if proof is not Proof.NONE:
             said, facts = proof_of(proof, result)
             self._write(case, case.stage, said, Act.PROVED, facts)
+        return self._unidentified(case) if operating else None
 
     def hand_over(self, case: Case, channel: Channel) -> bool:
         """转办: let another channel operate the card, if the item offers it and the case's may hand over to it."""
@@ -159,11 +178,14 @@ class PinService:
     def present(self, case: Case, card: BasicData) -> Refusal | Waiting | None:
         """Present the card of a case that was accepted without reading it; a ground against the card ends the case.
 
-        If the holder base gives no answer, the card is not presented and the case waits.
+        If the holder base gives no answer, or the channel requires a proof of identity that was not made there, the
+        card is not presented and the case waits.
         """
         case.require(Stage.ACCEPTED)
         if case.card is not None:
             return None
+        if stopped := self._unidentified(case):
+            return stopped
         presented = seen(card, self.journal.key)
         try:
             rules = self._rules_for(presented)
@@ -179,7 +201,14 @@ class PinService:
         return refusal
 
     def operate(
-        self, case: Case, session: CardSession, new_pin: str = "", old_pin: str = "", *, key: str = ""
+        self,
+        case: Case,
+        session: CardSession,
+        new_pin: str = "",
+        old_pin: str = "",
+        *,
+        key: str = "",
+        retry_key: bool = False,
     ) -> Operated | NotDone:
         """Change (leaked), reset (forgotten, locked) or unblock (locked, known) the PIN on the case's own card.
 
@@ -189,21 +218,28 @@ class PinService:
         place does not permit, or that is the leaked one, is refused, and the
         case stays accepted. With a known idempotency key, return the result of
         that operation. An operation in doubt is resolved first. A card not in
-        use ends the case untouched; without an answer of its base it waits.
+        use ends the case untouched; without an answer of its base, or without
+        the proof of identity that the channel requires, the case waits. If the
+        card refuses the HSM's key that reads it, which takes one of the key's
+        tries, the case waits too: it is not read again without ``retry_key``.
         """
         if key in case.outcomes:
             return case.outcomes[key]
         case.require(Stage.ACCEPTED)
-        keeps = case.operation is Operation.UNBLOCK
-        if not keeps:
+        if self._unidentified(case):
+            return NotDone(case.events[-1].said, complaints=case.complaints)
+        if not case.operation.keeps_pin:
             encode_given_pin(new_pin)
             encode_pin(old_pin)
-        if not _is_card_of(case, session):
+        if not case.is_of(session.identity):
             return self._note(case, NotDone(OTHER_CARD))
-        stopped = self._stopped(case)
+        stopped = self._stopped(case) or self.refused_key(case, retry_key=retry_key)
         if stopped is not None:
             return stopped
-        refused = None if keeps else refusal_of_new(self._place, session, new_pin, old_pin)
+        try:
+            refused = None if case.operation.keeps_pin else refusal_of_new(self._place, session, new_pin, old_pin)
+        except AuthenticationFailed as error:
+            return self.wait_for_key(case, error.tries_left)
         if refused is not None:
             return self._note(case, NotDone(refused))
         attempt = case.attempt
@@ -211,25 +247,34 @@ class PinService:
             return self._resume(case, attempt, session, new_pin, old_pin)
         return self._begin(case, session, new_pin, old_pin, key)
 
-    def complete(self, case: Case, session: CardSession, pin: str) -> ResultNotice | NotDone:
-        """办结: the citizen tries the PIN on the card, the new or unblocked one, and gets the result notice. No fee."""
+    def complete(
+        self, case: Case, session: CardSession, pin: str, *, retry_key: bool = False
+    ) -> ResultNotice | NotDone:
+        """办结: the citizen tries the PIN on the card, the new or unblocked one, and gets the result notice. No fee.
+
+        ``retry_key`` as in ``operate``.
+        """
         case.require(Stage.OPERATED)
         encode_given_pin(pin)
-        if not _is_card_of(case, session):
+        if not case.is_of(session.identity):
             return self._note(case, NotDone(OTHER_CARD))
+        if stopped := self.refused_key(case, retry_key=retry_key):
+            return stopped
         try:
             session.verify_pin(pin)
         except ApduError as error:
             return self._refused(case, error)
         except TransportError:
-            return self._note(case, NotDone(NOT_TRIED))
+            return self._note(case, NotDone(NOT_TRIED.after(case.operation)))
         try:
             initial = is_initial(self._place, session, pin)
+        except AuthenticationFailed as error:
+            return self.wait_for_key(case, error.tries_left, NOT_KNOWN_WHETHER_INITIAL)
         except (ApduError, HsmError, TransportError) as error:
             return self._note(case, NotDone(NOT_READ.filled(error=error.said)))
         notice = result_notice(case, self.item, self._place, initial, self._today)
-        closing = CHANNEL_RULES[case.handling].closing if notice.feedback else Phrase("The new PIN was right")
-        self._write(case, Stage.COMPLETED, closing, Act.COMPLETED, notice.to_facts())
+        closing = CHANNEL_RULES[case.handling].closing if notice.feedback else UNREPORTED
+        self._write(case, Stage.COMPLETED, closing.after(case.operation), Act.COMPLETED, notice.to_facts())
         return notice
 
     def result(self, case: Case) -> ResultNotice:
@@ -253,13 +298,6 @@ class PinService:
         rules = Rules(self.item, self.policy, self._today)
         return replace(rules, standing=self._holder_base.standing(card.identity.card_number)) if card else rules
 
-    @property
-    def _today(self) -> date:
-        return day_in_china(self._clock())
-
-    def _refusal(self, grounds: tuple[Ground, ...]) -> Refusal:
-        return Refusal(grounds, self.item.extended.complaints)
-
     def _examine(self, case: Case) -> Answer:
         by = {"handler": list(self.item.examiner(case.channel, case.handling))}
         try:
@@ -274,8 +312,7 @@ class PinService:
         missing = missing_papers(rules, case)
         if missing:
             return self._ask_for(case, missing)
-        proof = self.policy.proof_at(case.channel)
-        if proof is not Proof.NONE and case.proof is not ProofResult.PASSED:
+        if proof := unproved(self.policy, case):
             return self._wait(case, NOT_PROVED.filled(proof=proof.words))
         days, legal_days = self.item.promised_working_days, self.item.legal_working_days
         due, legal = (due_after(self._today, count, self.policy.calendar) for count in (days, legal_days))
@@ -283,14 +320,12 @@ class PinService:
         self._write(case, Stage.ACCEPTED, accepted.said, Act.ACCEPTED, accepted.to_facts() | by)
         return accepted
 
-    def _ask_for(self, case: Case, missing: tuple[Paper, ...]) -> SupplementNotice:
-        if case.notice is not None:
-            self._write(case, Stage.SUPPLEMENT, Phrase("Still missing: {papers}", papers=name_papers(missing)))
-            return case.notice
-        notice = SupplementNotice(missing, self.item.acceptance.criteria)
-        facts = {"missing": [paper.value for paper in missing], "criterion": notice.criterion}
-        self._write(case, Stage.SUPPLEMENT, notice.said, Act.ASKED_FOR, facts)
-        return notice
+    def _unidentified(self, case: Case) -> Refusal | Waiting | None:
+        """What stops an accepted case whose current channel requires a proof of identity that did not pass yet."""
+        if grounds := grounds_against(Rules(self.item, self.policy, self._today), case, IDENTITY_CHECKS):
+            return self._end(case, grounds)
+        proof = unproved(self.policy, case)
+        return self._wait(case, NOT_PROVED.filled(proof=proof.words)) if proof else None
 
     def _stopped(self, case: Case) -> NotDone | None:
         """Why the card may not be operated now, which is written; of a case in doubt, only the standing counts."""
@@ -301,9 +336,8 @@ class PinService:
         grounds = grounds_against(rules, case, STANDING_CHECKS if case.in_doubt else CARD_CHECKS)
         if not grounds:
             return None
-        refusal, pin = self._refusal(grounds), OPEN if case.in_doubt else UNCHANGED
-        stopped = NotDone(Phrase("{found}; {pin}", found=refusal.said, pin=pin), complaints=refusal.complaints)
-        return self._fail(case, stopped, refusal.to_facts())
+        refusal = self._end(case, grounds)
+        return NotDone(case.events[-1].said, complaints=refusal.complaints)
 
     def _begin(self, case: Case, session: CardSession, new_pin: str, old_pin: str, key: str) -> Operated | NotDone:
         """Write the intent, then operate the card, so that the case is in doubt if this is interrupted."""
@@ -364,37 +398,3 @@ class PinService:
         done = Operated(case.operation)
         self._write(case, Stage.OPERATED, done.said, Act.DONE, {"key": attempt.key})
         return done
-
-    def _refused(
-        self, case: Case, error: ApduError, attempt: Attempt | None = None, pin: Phrase = UNCHANGED
-    ) -> NotDone:
-        """Handle a refusal of the card: end the case if a retry cannot succeed, otherwise keep its stage."""
-        answer = not_done(error, pin)
-        if ends_case(error):
-            return self._fail(case, answer)
-        return self._note(case, answer) if attempt is None else self._not_done(case, answer, attempt)
-
-    def _not_done(self, case: Case, answer: NotDone, attempt: Attempt) -> NotDone:
-        self._write(case, case.stage, answer.said, Act.NOT_DONE, attempt.outcome(answer))
-        return answer
-
-    def _fail(self, case: Case, answer: NotDone, facts: Facts | None = None) -> NotDone:
-        outcome = case.attempt.outcome(answer) if case.attempt else {}
-        self._write(case, Stage.FAILED, answer.said, Act.FAILED, (facts or {}) | outcome)
-        return answer
-
-    def _note(self, case: Case, answer: NotDone) -> NotDone:
-        self._write(case, case.stage, answer.said)
-        return answer
-
-    def _wait(self, case: Case, said: Phrase) -> Waiting:
-        """Write why the case cannot be continued now; it keeps its stage."""
-        self._write(case, case.stage, said, Act.WAITED)
-        return Waiting(said)
-
-    def _write(self, case: Case, stage: Stage, said: Phrase, act: Act = Act.NOTED, facts: Facts | None = None) -> None:
-        self.journal.append(case, Event(self._clock(), stage, said, act, facts or {}))
-
-
-def _is_card_of(case: Case, session: CardSession) -> bool:
-    return case.card is not None and session.identity == case.card.identity

@@ -9,13 +9,13 @@ from __future__ import annotations
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from sscard.document import Document as File
 from sscard.document import Model, Place, Report, parse_document, read_document
-from sscard.errors import InvalidValue, suggestion
+from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.holderbase import ListedCards
 from sscard.service.channels import CHANNEL_RULES, Channel
@@ -41,6 +41,7 @@ def _of_four_digits(year: int) -> int:
 class Policy(Model):
     """See ``policy.yaml``, which documents each field and the reason for its default."""
 
+    file_fields: ClassVar[tuple[str, ...]] = (BASE,)
     proxy: Literal["refuse", "accept"] = "refuse"
     minors: Literal["refuse", "with guardian", "accept"] = "refuse"
     adult_age: int = Field(18, ge=1, le=100)
@@ -87,15 +88,18 @@ class Policy(Model):
                 )
         return sources
 
-    @model_validator(mode="after")
-    def _everybody_has_a_document(self) -> Policy:
-        without = [kind.value for kind in ApplicantKind if not self.documents.get(kind)]
+    @field_validator("documents")
+    @classmethod
+    def _everybody_has_a_document(
+        cls, documents: dict[ApplicantKind, tuple[Document, ...]]
+    ) -> dict[ApplicantKind, tuple[Document, ...]]:
+        without = [kind.value for kind in ApplicantKind if not documents.get(kind)]
         if without:
             raise InvalidValue(
-                Phrase("documents: none for {names}", names=", ".join(without)),
+                Phrase("none for {names}", names=", ".join(without)),
                 Phrase("name at least one for each kind of applicant"),
             )
-        return self
+        return documents
 
     def proof_at(self, channel: Channel) -> Proof:
         """The proof of identity that a channel requires."""
@@ -117,7 +121,14 @@ def load_policy(path: Path | None = None, report: Report | None = None) -> Polic
     if path is None:
         return preset_policy(PAGE)
     found = read_document(path)
-    return File(_completed(found), found.places, found.source).as_model(Policy, report=report)
+    try:
+        content = _completed(found)
+    except InputError as error:
+        if report is None:
+            raise
+        report(error)
+        content = changed_fields(found.content | {BASE: PAGE})
+    return File(content, found.places, found.source).as_model(Policy, report=report)
 
 
 @cache

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
+from sscard.i18n.phrase import Phrase
 from sscard.i18n.word import Word
 
 
@@ -13,6 +15,22 @@ class Operation(Word):
     CHANGE = "change", "修改"
     RESET = "reset", "重置"
     UNBLOCK = "unblock", "解锁"
+
+    @property
+    def keeps_pin(self) -> bool:
+        """Whether the card has the same PIN afterwards."""
+        return self is Operation.UNBLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class PinPhrase:
+    """A sentence about the PIN of the card after an operation: about a new PIN, or about one that was kept."""
+
+    new: Phrase
+    kept: Phrase
+
+    def after(self, operation: Operation) -> Phrase:
+        return self.kept if operation.keeps_pin else self.new
 
 
 class Reason(Word):

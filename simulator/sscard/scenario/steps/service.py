@@ -132,14 +132,20 @@ class Supplement(Examined):
 
 
 class Prove(Examined):
-    """Make the proof of identity, again or for the first time, and examine the case."""
+    """Make the proof of identity, again or for the first time, and examine the case.
+
+    After a hand-over it is the proof that the channel requires which operates the card.
+    """
 
     verb: ClassVar[str] = "prove"
     prove: ProofResult
 
     def serve(self, bench: Bench) -> Outcome:
         case = _case(bench)
-        bench.service.prove(case, bench.host.prover.result(self.prove) or self.prove)
+        operating = case.stage is Stage.ACCEPTED
+        stopped = bench.service.prove(case, bench.host.prover.result(self.prove) or self.prove)
+        if operating:
+            return examined(stopped) if stopped else Outcome(reported=nothing_found())
         if case.stage is Stage.SUPPLEMENT:
             return examined(bench.service.supplement(case, ()))
         return examined(bench.service.accept(case))
@@ -194,7 +200,13 @@ class NewPin(Model):
     key: Annotated[str, Field(max_length=200)] = ""
 
 
-class Operate(ServiceStep):
+class CardStep(ServiceStep):
+    """``retry_key``: the service may read the card again although it refused the key of the HSM before."""
+
+    retry_key: bool = False
+
+
+class Operate(CardStep):
     """Change, reset or unblock the PIN on the card, which is inserted into the terminal if necessary.
 
     An operation whose result is not known is resolved first.
@@ -216,11 +228,11 @@ class Operate(ServiceStep):
         case = _operated(bench, self.operate)
         _put_in(bench)
         pins = self.operate
-        answer = bench.service.operate(case, bench.terminal, pins.new, pins.old, key=pins.key)
+        answer = bench.service.operate(case, bench.terminal, pins.new, pins.old, key=pins.key, retry_key=self.retry_key)
         return Outcome(status_word(answer), notice=notice(answer))
 
 
-class Resume(ServiceStep):
+class Resume(CardStep):
     """Continue the case in a new process from the stage it is at, as ``sscard case resume`` with card and PINs."""
 
     verb: ClassVar[str] = "resume"
@@ -235,10 +247,11 @@ class Resume(ServiceStep):
         pins = self.resume
         keypad = Keypad(lambda: pins.new, lambda: pins.old, lambda: pins.old)
         with speaking(CHINESE):
-            return Outcome(notice=advance(bench.service, bench.case, bench.terminal, keypad, key=pins.key))
+            told = advance(bench.service, bench.case, bench.terminal, keypad, key=pins.key, retry_key=self.retry_key)
+            return Outcome(notice=told)
 
 
-class Complete(ServiceStep):
+class Complete(CardStep):
     """Complete the case: the citizen tries the new PIN and gets the result notice."""
 
     verb: ClassVar[str] = "complete"
@@ -248,7 +261,7 @@ class Complete(ServiceStep):
     def serve(self, bench: Bench) -> Outcome:
         case = _case(bench)
         _put_in(bench)
-        answer = bench.service.complete(case, bench.terminal, self.complete)
+        answer = bench.service.complete(case, bench.terminal, self.complete, retry_key=self.retry_key)
         return Outcome(status_word(answer), notice=notice(answer))
 
 
@@ -276,8 +289,9 @@ class Pharmacy(ServiceStep):
 
     def serve(self, bench: Bench) -> Outcome:
         bench.insert()
-        host = bench.host
-        trial = try_at_pharmacy(bench.terminal, bench.hsm, host.place, self.pharmacy, host.now)
+        host, case = bench.host, bench.case
+        operation = case.operation if case and case.reason_given else Operation.RESET
+        trial = try_at_pharmacy(bench.terminal, bench.hsm, host.place, self.pharmacy, host.now, operation)
         with speaking(CHINESE):
             return Outcome(reported={"passed": "yes" if trial.passed else "no"}, notice=trial.text)
 
@@ -368,7 +382,7 @@ def _stored(bench: Bench, known: Case) -> Case:
 def _operated(bench: Bench, pins: NewPin) -> Case:
     """The case, if the step gives the PINs that its operation needs."""
     case = _case(bench)
-    if case.reason_given is not None and bool(pins.new) is (case.operation is Operation.UNBLOCK):
+    if case.reason_given is not None and bool(pins.new) is case.operation.keeps_pin:
         raise NotPossible(Phrase("an unblock keeps the PIN: leave `new` out") if pins.new else NO_NEW_PIN)
     return case
 

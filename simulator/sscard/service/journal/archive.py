@@ -18,8 +18,8 @@ writer that works meanwhile changes nothing about it.
 
 **Interruption.** The archive is written beside its file, synced and verified.
 Then one transaction of the journal, which holds the head of every lane, gives
-it its name and takes out what it has. A process killed before the name leaves a
-file ``.new`` that nobody needs; one killed after it leaves a whole archive and
+it its name and takes out what it has. A process killed before the name leaves
+files ``.new`` that the next archiving to the same file removes; one killed after it leaves a whole archive and
 a whole journal, and the same call takes out what the archive has.
 """
 
@@ -32,7 +32,17 @@ from datetime import datetime
 from typing import Final
 
 from sscard.service.journal import schema
-from sscard.service.journal.chain import ARCHIVE, Base, Entry, Head, key_check, seal_of_kept, seal_of_key, time_of
+from sscard.service.journal.chain import (
+    ARCHIVE,
+    Base,
+    Entry,
+    Head,
+    key_check,
+    seal_of_count,
+    seal_of_kept,
+    seal_of_key,
+    time_of,
+)
 from sscard.service.journal.engine import Connection, Row, Statement
 from sscard.service.journal.migrations import LAST, create_tables
 from sscard.service.journal.summary import derived
@@ -149,4 +159,12 @@ def take_out(db: Connection, archive: Connection, key: bytes) -> Moved:
         base = Base(lane, position, opened, last, seal)
         db.later(schema.NO_BASE, lane)
         db.later(schema.NEW_BASE, lane, *base.end, seal, base.sealed(key))
+    count = db.rows(schema.COUNT_ARCHIVED)[0][0]
+    db.later(schema.NO_COUNT)
+    db.later(schema.NEW_ARCHIVED, "", str(count), count_seal(db, key, count))
     return Moved(events, cases, kept, later)
+
+
+def count_seal(db: Connection, key: bytes, count: int) -> str:
+    """The seal of this number of idempotency keys of archived cases, at the bases of the journal."""
+    return seal_of_count(key, count, [row[-1] for row in db.rows(schema.BASES)])

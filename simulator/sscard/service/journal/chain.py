@@ -131,6 +131,11 @@ def seal_of_key(key: bytes, opening: str, case: str) -> str:
     return _mac(key, _canonical(["key", opening, case]))
 
 
+def seal_of_count(key: bytes, count: int, bases: Iterable[str]) -> str:
+    """The seal of the number of idempotency keys of archived cases, at the seals of the bases."""
+    return _mac(key, _canonical(["keys", count, *bases]))
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A difference from what was written.

@@ -28,7 +28,7 @@ from random import SystemRandom
 from typing import ClassVar, Final
 
 from sscard.errors import InputError, MissingPart
-from sscard.files import mode_of, sync_folder
+from sscard.files import mode_of, remove_left, sync_folder
 from sscard.i18n.phrase import Phrase
 from sscard.service.case import Act, Case, Event, Stage, WrongStage
 from sscard.service.journal import schema
@@ -305,13 +305,14 @@ class SqlJournal(JournalReader):
         ``InputError`` if it is another file, or a completed archive and there is more to move; ``JournalUnavailable``
         if the chain is damaged, or if another process archived meanwhile.
         """
-        if mode_of(file):
-            return self._take_out(file, file, before)
         new = file.with_name(f".{file.name}.{os.getpid()}.new")
+        written = file if mode_of(file) else new
         try:
-            if not self._copy_beginning(new, before):
+            if written == new and not self._copy_beginning(new, before):
                 return Moved()
-            return self._take_out(new, file, before)
+            moved = self._take_out(written, file, before)
+            remove_left(file)
+            return moved
         finally:
             new.unlink(missing_ok=True)
 

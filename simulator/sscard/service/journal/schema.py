@@ -69,7 +69,8 @@ TABLES: Final[Mapping[str, Mapping[str, str]]] = {
 - summary: stage, time of opening (UTC) and due day of each case, so that a list reads only the events of its cases.
   It has no seal: verification compares it with the events, which are sealed.
 - base: the base of each lane whose beginning is in an archive.
-- archived: the case in an archive of each idempotency key, so that a key never opens a second case.
+- archived: the case in an archive of each idempotency key, so that a key never opens a second case; with the empty
+  key, which no case has, the number of the others.
 """
 ADDED: Final[Mapping[str, int]] = {"summary": 2, "base": 3, "archived": 3}
 """The version that added a table, unless it is version 1."""
@@ -132,7 +133,10 @@ KEYS_OF_CLOSED: Final = (
     " (SELECT \"case\" FROM event WHERE stage IN ('completed', 'refused', 'failed'))"
 )
 NEW_ARCHIVED: Final = 'INSERT INTO archived (key, "case", seal) VALUES (?, ?, ?)'
-ARCHIVED: Final = 'SELECT key, "case", seal FROM archived ORDER BY "case"'
+ARCHIVED: Final = 'SELECT key, "case", seal FROM archived WHERE key <> \'\' ORDER BY "case"'
+COUNT_ARCHIVED: Final = "SELECT count(*) FROM archived WHERE key <> ''"
+STORED_COUNT: Final = "SELECT \"case\", seal FROM archived WHERE key = ''"
+NO_COUNT: Final = "DELETE FROM archived WHERE key = ''"
 ARCHIVED_WITH: Final = 'SELECT "case" FROM archived WHERE key = ?'
 COUNT_CLOSED: Final = 'SELECT count(*), count(DISTINCT "case") FROM event WHERE "case" IN (?)'.replace("?", CLOSED)
 COUNT_KEPT: Final = (

@@ -36,7 +36,7 @@ from typing import Final
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 from sscard.service.journal import schema
-from sscard.service.journal.archive import continues
+from sscard.service.journal.archive import continues, count_seal
 from sscard.service.journal.chain import (
     ARCHIVE,
     HEAD,
@@ -67,6 +67,9 @@ _WITHOUT_EVENTS: Final = Phrase(
     "the list of cases has a case without events; rebuild the list of cases: sscard case reindex"
 )
 _ASTRAY_ARCHIVED: Final = Phrase("the idempotency key of this case, which is in an archive, was changed")
+_KEYS_ARE_GONE: Final = Phrase(
+    "idempotency keys of cases that are in an archive were removed or added; find the cases: --archive FILE"
+)
 _ARCHIVED: Final = Phrase("older cases are in an archive; verify it too: --archive FILE")
 _NO_NEIGHBOUR: Final = Phrase(
     "does not end where the journal, or the archive after it, begins: it is of another journal or another time, "
@@ -178,6 +181,8 @@ def verify(
         findings.append(Finding(stray.lane, stray.position, Phrase("in no lane of this journal"), stray.case))
     whole = not findings
     findings += _derived(db, whole=whole)
+    if bases and name == HEAD and not _has_every_key(db, key):
+        findings.append(Finding(None, None, _KEYS_ARE_GONE))
     findings += _in_archives(db, key, lanes, bases, archives)
     if bases and not archives:
         notes.append(Finding(None, None, _ARCHIVED))
@@ -225,6 +230,12 @@ def _in_lane(
         yield Finding(head.lane, None, Phrase("events of open cases that are in an archive too were changed"))
     entries = note_clock(counted(_entries(db, schema.EVENTS_AFTER, head.lane, base.events)), notes)
     yield from examine(key, head, str(row[-1]), entries, base, name)
+
+
+def _has_every_key(db: Connection, key: bytes) -> bool:
+    """Whether a journal has as many idempotency keys of archived cases as were written."""
+    count, stored = db.rows(schema.COUNT_ARCHIVED)[0][0], db.rows(schema.STORED_COUNT)
+    return bool(stored) and stored[0][0] == str(count) and equal(count_seal(db, key, count), str(stored[0][1]))
 
 
 def _in_archives(

@@ -1,0 +1,139 @@
+"""Which defects a suite notices: as text, as JSON and as one HTML page."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, Final
+
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
+from sscard.i18n.phrase import Phrase, Words
+from sscard.scenario.defects.catalogue import Defect
+from sscard.scenario.defects.measure import Measured
+from sscard.scenario.reader import Scenario
+from sscard.scenario.reports.html import page_template
+from sscard.version import __version__
+
+MOST_COLUMNS: Final = 60
+"""Scenarios of the matrix in the page; with more of them it has only the rows."""
+
+
+@dataclass
+class Matrix:
+    """What a suite makes of defects: of those that were asked for, those that were measured so far.
+
+    ``most`` is after how many noticing scenarios a defect was left, 0 for the whole suite.
+    """
+
+    scenarios: Sequence[Scenario]
+    asked: Sequence[Defect]
+    most: int = 1
+    seconds: float = 0.0
+    found: list[Measured] = field(default_factory=list)
+
+    @property
+    def rows(self) -> list[Measured]:
+        """What was measured, in the order of the catalogue."""
+        place = {defect.name: number for number, defect in enumerate(self.asked)}
+        return sorted(self.found, key=lambda each: place[each.defect.name])
+
+    @property
+    def missed(self) -> list[Measured]:
+        """The defects that no scenario notices."""
+        return [each for each in self.rows if not each.noticed_by]
+
+    @property
+    def failing(self) -> list[Scenario]:
+        """The scenarios that were seen to fail without a defect."""
+        return [self.scenarios[number] for number in sorted({number for each in self.found for number in each.failing})]
+
+    @property
+    def percent(self) -> float:
+        """How many of the defects that were measured are noticed, in percent; 100 of none."""
+        return 100 * (1 - len(self.missed) / len(self.found)) if self.found else 100.0
+
+    @property
+    def noticing(self) -> dict[int, int]:
+        """The scenarios that notice a defect, by number, and how many defects each notices."""
+        return dict(sorted(Counter(number for each in self.found for number in each.noticed_by).items()))
+
+    def name_of(self, number: int) -> str:
+        """A scenario as a report names it: file and title."""
+        scenario = self.scenarios[number]
+        return f"{scenario.source}: {say(scenario.label)} ({scenario.personality.name})"
+
+
+def row_lines(matrix: Matrix, measured: Measured) -> Iterator[str]:
+    """A defect, and the scenarios that notice it; of one that is not noticed what is wrong with it."""
+    defect = measured.defect
+    mark = "✓" if measured.noticed_by else "✗"
+    yield f"{mark} {say(defect.part.words)}  {defect.name}" + ("" if measured.noticed_by else f": {_('not noticed')}")
+    for number in measured.noticed_by:
+        yield f"    {visible(matrix.name_of(number))}"
+    if not measured.noticed_by:
+        yield f"    {say(defect.says)}"
+
+
+def summary_line(matrix: Matrix) -> str:
+    """How many defects are noticed."""
+    return _(
+        "{noticed} of {defects} noticed ({percent:.0f} %), {runs} in {seconds:.1f} s",
+        noticed=len(matrix.found) - len(matrix.missed),
+        defects=Phrase.plural("{count} defect", "{count} defects", count=len(matrix.found)),
+        percent=matrix.percent,
+        runs=Phrase.plural("{count} run", "{count} runs", count=sum(each.runs for each in matrix.found)),
+        seconds=matrix.seconds,
+    )
+
+
+def defect_facts(defect: Defect) -> dict[str, Any]:
+    """A defect for programs."""
+    return {"name": defect.name, "part": defect.part.value, "says": say(defect.says), "source": defect.citation}
+
+
+def as_facts(matrix: Matrix) -> dict[str, Any]:
+    """The matrix for programs, schema ``sscard.defects-run/1``."""
+    return {
+        "version": __version__,
+        "scenarios": len(matrix.scenarios),
+        "most": matrix.most,
+        "asked": len(matrix.asked),
+        "noticed": len(matrix.found) - len(matrix.missed),
+        "percent": round(matrix.percent, 1),
+        "seconds": round(matrix.seconds, 1),
+        "defects": [
+            {
+                **defect_facts(each.defect),
+                "noticed_by": [_scenario_facts(matrix.scenarios[number]) for number in each.noticed_by],
+                "runs": each.runs,
+                "seconds": round(each.seconds, 3),
+            }
+            for each in matrix.rows
+        ],
+        "failing": [*map(_scenario_facts, matrix.failing)],
+    }
+
+
+def _scenario_facts(scenario: Scenario) -> dict[str, str]:
+    return {"file": scenario.source, "name": scenario.name, "personality": scenario.personality.name}
+
+
+def html_page(matrix: Matrix) -> str:
+    """The matrix: one page that needs no network."""
+    return page_template("defects.html.j2", _shown).render(
+        matrix=matrix,
+        groups=[(part.words, [*rows]) for part, rows in groupby(matrix.rows, lambda each: each.defect.part)],
+        columns=[*matrix.noticing] if not matrix.most and len(matrix.noticing) <= MOST_COLUMNS else [],
+        summary=summary_line(matrix),
+        version=__version__,
+        language=CHINESE if is_chinese() else ENGLISH,
+        _=_,
+        plural=Phrase.plural,
+    )
+
+
+def _shown(value: object) -> object:
+    """A value of the page as text."""
+    return visible(say(value)) if isinstance(value, str | Phrase | Words) else value

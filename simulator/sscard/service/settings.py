@@ -1,0 +1,102 @@
+"""The settings of a case: the policy, item, place policy and holder base with which it was opened."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import shlex
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final, Self
+from urllib.parse import urlsplit
+
+from sscard.files import unreadable
+from sscard.issuer.lookup import is_path
+from sscard.plugins import SCHEME
+from sscard.service.policy import PAGE
+
+DIGEST_CHARACTERS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The name of a preset, of a file without its folder, or a URL without credentials; empty: the default.
+
+    ``digest`` is the keyed digest of a file's content (32 hex digits), empty for what is not a file of rules. It is
+    keyed because a place policy has the initial PIN.
+    """
+
+    name: str = ""
+    digest: str = ""
+
+    def __eq__(self, other: object) -> bool:
+        """A file is the same if its content is; its name may be another."""
+        if not isinstance(other, Setting):
+            return NotImplemented
+        return self.digest == other.digest if self.digest or other.digest else self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.digest or self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Each field has the name of an option of ``sscard case open``."""
+
+    policy: Setting = Setting()
+    item: Setting = Setting()
+    place: Setting = Setting()
+    holder_base: Setting = Setting()
+
+    @property
+    def options(self) -> str:
+        """The options that state them, as they are typed; empty if all are the defaults."""
+        given = ((field.name, getattr(self, field.name).name) for field in fields(self))
+        return " ".join(f"--{name.replace('_', '-')} {shlex.quote(value)}" for name, value in given if value)
+
+    def to_facts(self) -> dict[str, list[str]]:
+        """As in the journal, without the defaults."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: [setting.name, setting.digest] for name, setting in given.items() if setting.name}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, list[str]]) -> Self:
+        """The settings of an event."""
+        return cls(**{name: Setting(*values) for name, values in facts.items()})
+
+
+def settings_of(policy: str, item: Path | None, place: str, holder_base: str, key: bytes) -> Settings:
+    """The settings that options state, for a journal with this key. ``InputError`` for a file that cannot be read."""
+    return Settings(
+        Setting() if policy == PAGE else _rules(policy, key),
+        _file(item, key) if item else Setting(),
+        _rules(place, key),
+        Setting(without_credentials(holder_base)),
+    )
+
+
+def without_credentials(url: str) -> str:
+    """Scheme, host and path of a URL, only the scheme of one without a host, or the name of a file.
+
+    The rest of a URL may have a password or a token in any place: user, query, and what a plug-in makes of it.
+    """
+    scheme = SCHEME.match(url)
+    if scheme is None or scheme[1] == "sqlite":
+        return Path(url.removeprefix("sqlite:")).name
+    if not url[scheme.end() :].startswith("//"):
+        return scheme[0]
+    parts = urlsplit(url)
+    return f"{scheme[0]}//{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _rules(name: str, key: bytes) -> Setting:
+    """A preset, or a file with its content."""
+    return _file(Path(name), key) if is_path(name) else Setting(name)
+
+
+def _file(path: Path, key: bytes) -> Setting:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from None
+    return Setting(path.name, hmac.new(key, b"settings\x00" + content, hashlib.sha256).hexdigest()[:DIGEST_CHARACTERS])
