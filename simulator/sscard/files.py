@@ -28,23 +28,23 @@ BESIDE: Final = ("-wal", "-shm", "-journal")
 """The endings of the files that SQLite keeps beside a database."""
 
 
-def read_text(path: Path, encoding: str = "utf-8") -> str:
+def read_text(path: Path, encoding: str = "utf-8", largest: int = LARGEST) -> str:
     """The text of a file, as ``decoded`` gives it. Errors: ``InputError``."""
     try:
         with path.open("rb") as file:
-            content = file.read(LARGEST + 1)
+            content = file.read(largest + 1)
     except OSError as error:
         raise unreadable(path, error) from None
-    return decoded(content, str(path), encoding)
+    return decoded(content, str(path), encoding, largest)
 
 
-def decoded(content: bytes, source: str, encoding: str = "utf-8") -> str:
-    """Text of at most ``LARGEST`` bytes, in UTF-8 or else in ``encoding``; line ends are those of Unix.
+def decoded(content: bytes, source: str, encoding: str = "utf-8", largest: int = LARGEST) -> str:
+    """Text of at most ``largest`` bytes, in UTF-8 or else in ``encoding``; line ends are those of Unix.
 
     ``source`` is the name of the file in errors. Errors: ``InputError``.
     """
-    if len(content) > LARGEST:
-        limit = LARGEST >> 20
+    if len(content) > largest:
+        limit = largest >> 20
         raise InputError(
             Phrase("larger than {limit} MiB", limit=limit), file=source, remedy=Phrase("expected a smaller file")
         )

@@ -80,7 +80,7 @@ OUTPUTS = {
     "case stats": ("case stats --force", "--html"),
     "coverage": ("coverage good.yaml", "--html"),
     "defects run": ("defects run good.yaml --defect wrong-pin-answers-630x", "--html"),
-    "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html="),
+    "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html=", "--report allure="),
 }
 """Commands that write files: how they are called, and their options for a file."""
 NAMED = {

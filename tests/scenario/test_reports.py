@@ -37,6 +37,7 @@ def written(name: str, results: Sequence[ScenarioResult], folder: Path) -> str:
     """The text of a report, of a folder that of all its files."""
     path = folder / f"written-{name}"
     asked = report(name, path)
+    asked.begin(run_of((), len(results)))
     for result in results:
         asked.add(result)
     asked.finish(run_of(results))

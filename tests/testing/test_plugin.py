@@ -247,6 +247,29 @@ def test_verdicts_of_pytest_and_its_junit_report(configured: pytest.Pytester, op
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_junit_of_pytest_has_the_facts_of_a_scenario_as_properties(
+    configured: pytest.Pytester, options: list[str]
+) -> None:
+    suite = configured.path / "scenarios"
+    (suite / "wrong.yaml").write_text(f"severity: minor\ncovers: [seed 4.3, seed 10.1]\n{FAILS}", encoding="utf-8")
+    run(configured, "--sscard-seed", "4", "--junit-xml", "junit.xml", "-k", "wrong or right", *options)
+    found = {}
+    for case in ET.parse(configured.path / "junit.xml").iter("testcase"):  # noqa: S314
+        found[case.get("name")] = {each.get("name"): each.get("value") for each in case.iter("property")}
+    wrong, right = found["A wrong claim [v3-sm4]"], found["The right PIN [v2-3des]"]
+    assert wrong == {
+        "personality": "v3-sm4",
+        "seed": "4",
+        "transport": "local",
+        "severity": "minor",
+        "covers": "seed 4.3, seed 10.1",
+        "place": "scenarios/wrong.yaml:7",
+    }
+    assert (right["personality"], right["place"]) == ("v2-3des", "scenarios/right.yaml:2")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
 def test_the_summary_names_file_line_field_expected_and_got(
     configured: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:

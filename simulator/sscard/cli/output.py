@@ -95,21 +95,8 @@ def check_output(path: Path, further: Iterable[Path] = (), *, replace: bool) -> 
     keeps beside a database, and a regular file that is not empty unless
     ``replace``. Errors: ``InputError``, ``MissingPart`` if the disk is full.
     """
-    others = named_files()
-    if path in others:
-        others.remove(path)  # the output itself, once
     try:
-        # A hard link has another real path, a file that is not written yet has no inode.
-        if not path.is_char_device() and any(
-            os.path.realpath(each) == os.path.realpath(path)
-            or (path.exists() and os.path.exists(each) and path.samefile(each))  # noqa: PTH110 - Path raises for a name too long
-            for each in (*others, *further)
-        ):
-            raise InputError(
-                _("is an input or another output of this command"),
-                file=str(path),
-                remedy=_("choose another name for the output"),
-            )
+        _check_other(path, further)
         check_not_beside(path)
         kind = path.stat() if path.exists() else None
         if kind is None:
@@ -125,3 +112,49 @@ def check_output(path: Path, further: Iterable[Path] = (), *, replace: bool) -> 
             os.close(os.open(path, os.O_WRONLY))
     except OSError as error:
         raise unwritable(path, error) from None
+
+
+def check_output_folder(folder: Path, further: Iterable[Path], foreign: Callable[[Path], str]) -> None:
+    """Check that a folder can be written, as ``check_output``; ``foreign`` is the name of a file in it that must stay.
+
+    A folder that does not exist can be created in one that does. One that
+    exists is replaced, so it must hold nothing else.
+    """
+    from tempfile import TemporaryFile
+
+    others = list(further)
+    try:
+        if not folder.exists():
+            check_output(folder, others, replace=False)
+            return
+        _check_other(folder, others)
+        if not folder.is_dir():
+            raise InputError(_("is not a folder"), file=str(folder), remedy=_("choose another name for the output"))
+        if name := foreign(folder):
+            raise InputError(
+                _("holds {name}, which a report of this format does not have", name=name),
+                file=str(folder),
+                remedy=_("choose a new or empty folder, or the one of the last report"),
+            )
+        with TemporaryFile(dir=folder):
+            pass  # it can be written
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
+def _check_other(path: Path, further: Iterable[Path]) -> None:
+    """``InputError`` if an output is another file of the command that runs, or one of ``further``, under any name."""
+    others = named_files()
+    if path in others:
+        others.remove(path)  # the output itself, once
+    # A hard link has another real path, a file that is not written yet has no inode.
+    if not path.is_char_device() and any(
+        os.path.realpath(each) == os.path.realpath(path)
+        or (path.exists() and os.path.exists(each) and path.samefile(each))  # noqa: PTH110 - Path raises for a name too long
+        for each in (*others, *further)
+    ):
+        raise InputError(
+            _("is an input or another output of this command"),
+            file=str(path),
+            remedy=_("choose another name for the output"),
+        )

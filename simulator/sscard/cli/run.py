@@ -13,7 +13,7 @@ from sscard.cli.accepted import accept_observed
 from sscard.cli.formatter import WIDEST, terminal_width
 from sscard.cli.hsm import chosen_issuing, hsm_refusals
 from sscard.cli.options import hsm_option, hsm_token_option, json_option, trace_option
-from sscard.cli.output import check_output, print_json
+from sscard.cli.output import check_output, check_output_folder, print_json
 from sscard.cli.running import INTERRUPTED, Running
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, SEEDS, Number, Text, Words
@@ -98,7 +98,7 @@ def report_formats() -> list[str]:
     "reports",
     type=Text(N_("FORMAT=FILE"), report_formats, path=r"[\w-]+=(?P<path>.+)"),
     multiple=True,
-    help=N_("Write a report: html, junit, json, trace, or the format of a plug-in."),
+    help=N_("Write a report: allure (a folder), html, junit, json, trace, or the format of a plug-in."),
 )
 @trace_option
 @option("--junit", type=FILE, help=N_("Write the results as JUnit XML."))
@@ -260,7 +260,7 @@ def _listed(scenario: Scenario) -> dict[str, object]:
 
 def _opened(asked: Sequence[str], inputs: Sequence[Path]) -> Reports:
     """The reports that are asked for, their files checked: none is an input or another report."""
-    from sscard.scenario.reports import Reports, report
+    from sscard.scenario.reports import FOLDERS, Reports, report
 
     files: list[Path] = []
     opened: list[Report] = []
@@ -272,7 +272,10 @@ def _opened(asked: Sequence[str], inputs: Sequence[Path]) -> Reports:
             )
         opened.append(report(name, Path(file)))
         # A report of the last run is replaced; a report of this run is not.
-        check_output(Path(file), [*inputs, *files], replace=True)
+        if name in FOLDERS:
+            check_output_folder(Path(file), [*inputs, *files], FOLDERS[name])
+        else:
+            check_output(Path(file), [*inputs, *files], replace=True)
         files.append(Path(file))
     return Reports(opened)
 

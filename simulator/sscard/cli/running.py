@@ -67,6 +67,7 @@ class Running:
                 closing(each_result(self._scenarios, self.seeds, link)) as coming,
                 shown,
             ):
+                self._reports.begin(self.ended())
                 for scenario in (scenario for scenario in self._scenarios for _seed in self.seeds):
                     shown.begin(scenario)
                     result = self._reports.add(next(coming))

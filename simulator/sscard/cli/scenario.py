@@ -182,7 +182,8 @@ def _counted(names: int, runs: int) -> Phrase:
 
 
 @scenario.command("schema")
-def schema() -> None:
+@option("--report", is_flag=True, help=N_("Print the JSON Schema of the report of sscard run --report json=FILE."))
+def schema(report: bool) -> None:
     """Print the JSON Schema of scenario files, for completion in an editor.
 
     For example write it to scenario.schema.json and begin a scenario with the
@@ -190,9 +191,10 @@ def schema() -> None:
     """
     import json
 
+    from sscard.scenario.reports.json_schema import run_schema
     from sscard.scenario.schema import scenario_schema
 
-    click.echo(json.dumps(scenario_schema(), ensure_ascii=False, indent=1))
+    click.echo(json.dumps(run_schema() if report else scenario_schema(), ensure_ascii=False, indent=1))
 
 
 @scenario.command("explain")

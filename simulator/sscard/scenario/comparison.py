@@ -20,6 +20,8 @@ SLOWER: Final = 2.0
 """How many times as long as before a scenario takes that is reported as slower."""
 LEAST: Final = 0.05
 """Seconds that such a scenario takes more at least."""
+LARGEST: Final = 1 << 30
+"""Bytes of a report that is read: the built-in suite with one seed has 11 MB."""
 
 
 class _Entry(BaseModel):
@@ -85,7 +87,7 @@ class Earlier:
     def __init__(self, path: Path) -> None:
         """Errors: ``InputError`` for a file that is not such a report."""
         try:
-            report = _Report.model_validate_json(read_text(path))
+            report = _Report.model_validate_json(read_text(path, largest=LARGEST))
         except ValidationError:
             raise InputError(
                 Phrase("is not the JSON report of a run"),

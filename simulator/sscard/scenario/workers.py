@@ -182,7 +182,7 @@ def _work(pipe: Pipe, opened: Opened, scenarios: Sequence[Scenario], events: boo
             asked, seed = pipe.recv()
             scenario = scenarios[asked] if isinstance(asked, int) else asked
             result = run(scenario, seed)
-            if result.passed and not events:
+            if result.passed and not result.failure and not events:
                 result = result.without_events()
             try:
                 answer = pickled(result)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 READER_TIMEOUT: Final = 60.0
 """Seconds to wait until pcscd has noticed a card, far more than the 0.4 s it takes on an idle machine."""
 
+PLACE: Final = "place"
+"""The property of an item with file and line."""
+
 _turns = count()
 
 
@@ -222,6 +225,7 @@ class ScenarioItem(pytest.Item):
     def __init__(self, *, scenario: Scenario, **arguments: object) -> None:
         super().__init__(**arguments)  # type: ignore[arg-type]
         self.scenario = scenario
+        self.user_properties += self._facts().items()
         self.extra_keyword_matches |= {*scenario.tags, scenario.severity}
         for tag in self.config.stash[SUITE].register(scenario):
             self.add_marker(tag)
@@ -231,12 +235,32 @@ class ScenarioItem(pytest.Item):
             reason = _("known issue {ticket}", ticket=scenario.known_issue)
             self.add_marker(pytest.mark.xfail(reason=reason, raises=StepFailed, strict=True))
 
+    def _facts(self) -> dict[str, str]:
+        """What JUnit XML and other reports show as properties; a failure changes the place to that of its step."""
+        scenario = self.scenario
+        facts = {
+            "personality": scenario.personality.name,
+            "seed": str(self.config.getoption("--sscard-seed")),
+            "transport": self.config.getoption("--sscard-transport"),
+            "severity": scenario.severity,
+            "tags": " ".join(scenario.tags),
+            "covers": ", ".join(scenario.covers),
+            "known_issue": scenario.known_issue,
+            PLACE: f"{scenario.source}:{scenario.document.place(('name',)).line}",
+        }
+        return {name: value for name, value in facts.items() if value}
+
     def runtest(self) -> None:
         """Run it; a step that is not as stated fails the item."""
         from sscard.scenario import run_scenario
+        from sscard.scenario.reports.summary import failure_place
         from sscard.scenario.runner import INCONCLUSIVE
 
         result = run_scenario(self.scenario, self.config.getoption("--sscard-seed"), self.config.stash[SUITE].connect())
+        if not result.passed:
+            file, line = failure_place(result)
+            self.user_properties = [each for each in self.user_properties if each[0] != PLACE]
+            self.user_properties.append((PLACE, f"{file}:{line}"))
         if result.verdict == INCONCLUSIVE:
             raise Inconclusive(result)
         if result.failure is not None:

@@ -2,7 +2,8 @@
 
 A format is a function ``write(run)`` that returns the text of a file, with a
 row in ``FORMATS``; packages add theirs by entry points (``sscard.reports``). A
-format that writes during the run is a class, as ``trace.TraceFile``.
+format that writes during the run is a class, as ``trace.TraceFile``; one that
+writes a folder has a row in ``FOLDERS`` too.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any, Final, Protocol
 from sscard.files import write_text
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
-from sscard.scenario.reports import html, json, junit, trace
+from sscard.scenario.reports import allure, html, json, junit, trace
 from sscard.scenario.reports.run import Run
 from sscard.scenario.runner import ScenarioResult
 
@@ -28,6 +29,9 @@ class Report(Protocol):
     @property
     def shows_passed(self) -> bool:
         """Whether ``finish`` needs the exchanges of the scenarios that passed."""
+
+    def begin(self, run: Run) -> None:
+        """The run begins; it has no result yet."""
 
     def add(self, result: ScenarioResult) -> None:
         """A scenario has ended; its result has all exchanges."""
@@ -44,6 +48,9 @@ class WholeFile:
     path: Path
     shows_passed: bool = True
 
+    def begin(self, run: Run) -> None:
+        """See ``Report``."""
+
     def add(self, result: ScenarioResult) -> None:
         """See ``Report``."""
 
@@ -55,12 +62,15 @@ class WholeFile:
 
 Format = Callable[[Path], Report]
 FORMATS: Final[Mapping[str, Format]] = {
+    "allure": allure.AllureFolder,
     "html": partial(WholeFile, html.write),
     "json": partial(WholeFile, json.write, shows_passed=False),
     "junit": partial(WholeFile, junit.write, shows_passed=False),
     "trace": trace.TraceFile,
 }
 """The formats of this package."""
+FOLDERS: Final[Mapping[str, Callable[[Path], str]]] = {"allure": allure.foreign}
+"""Those that write a folder, with what finds a file in it that is not such a report, which is never replaced."""
 REPORTS: Final[Registry[Callable[[Any], Any]]] = Registry(
     "sscard.reports", Phrase("report format"), FORMATS, result=str
 )
@@ -87,12 +97,17 @@ class Reports:
         """Whether a report is written from the exchanges of scenarios that passed, now or at the end."""
         return any(report.shows_passed or not isinstance(report, WholeFile) for report in self._reports)
 
+    def begin(self, run: Run) -> None:
+        """The run begins."""
+        for report in self._reports:
+            report.begin(run)
+
     def add(self, result: ScenarioResult) -> ScenarioResult:
-        """Add a result to each report; return it, without its exchanges if no report needs them at the end."""
+        """Add a result to each report; return it, without the exchanges of a passed one that no report needs later."""
         for report in self._reports:
             with self._noting():
                 report.add(result)
-        return result if self._shows_passed or not result.passed else result.without_events()
+        return result if self._shows_passed or result.failure or not result.passed else result.without_events()
 
     def finish(self, run: Run) -> None:
         """End each report; then the first error of any is raised."""

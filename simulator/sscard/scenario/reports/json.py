@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sscard.i18n.language import say
+from sscard.i18n.language import say, visible_lines
+from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.run import Run
+from sscard.scenario.runner import INCONCLUSIVE, ScenarioResult, StepResult
 from sscard.version import __version__
 
 SCHEMA = "sscard.run/1"
@@ -23,48 +25,17 @@ def text(content: dict[str, Any]) -> str:
 
 
 def content(run: Run) -> dict[str, Any]:
-    """One object: ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``,
+    """The object that ``json_schema.run_schema`` describes.
+
+    ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``,
     ``inconclusive``, ``not applicable`` or ``known issue``, with the ``reason`` if it is not a step's,
-    its ``seed`` and the ``seconds`` it took.
+    its ``seed`` and the ``seconds`` it took, and its ``steps``.
 
     ``failure`` is ``None``, or the step that failed: ``file`` and ``line``, which for
-    a step of an included group are those of the group, ``step``, and each
-    expectation with its own ``line``, ``field``, ``expected`` and ``actual``.
+    a step of an included group are those of the group, ``step``, each
+    expectation with its own ``line``, ``field``, ``expected`` and ``actual``, and
+    the ``trace`` of the step.
     """
-    entries = []
-    for result in run.results:
-        scenario, failed = result.scenario, result.failure
-        failure: dict[str, Any] | None = None
-        if failed is not None:
-            line = scenario.place(failed.number).line
-            mismatches = [
-                {
-                    "line": scenario.place(failed.number, wrong.field).line,
-                    "field": wrong.field,
-                    "expected": say(wrong.expected),
-                    "actual": say(wrong.actual),
-                }
-                for wrong in failed.mismatches
-            ]
-            file, title = scenario.file(failed.number), say(failed.step.title())
-            failure = {"file": file, "line": line, "step": title, "mismatches": mismatches}
-        entries.append(
-            {
-                "name": scenario.name,
-                "group": scenario.group,
-                "file": scenario.source,
-                "personality": scenario.personality.name,
-                "tags": list(scenario.tags),
-                "covers": list(scenario.covers),
-                "severity": scenario.severity,
-                "verdict": result.verdict,
-                "reason": say(result.reason),
-                "seed": result.seed,
-                "seconds": round(result.seconds, 3),
-                "commands": result.commands,
-                "failure": failure,
-            }
-        )
     report = {
         "schema": SCHEMA,
         "version": __version__,
@@ -74,6 +45,71 @@ def content(run: Run) -> dict[str, Any]:
         "planned": run.planned,
         "environment": {label: say(value) for label, value in run.environment.items()},
         "command": list(run.command),
-        "results": entries,
+        "results": [_entry(run, result) for result in run.results],
     }
     return report | ({"against": run.comparison.facts(run.earlier)} if run.comparison else {})
+
+
+def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
+    scenario, failed = result.scenario, result.failure
+    failure: dict[str, Any] | None = None
+    if failed is not None:
+        failure = {
+            "file": scenario.file(failed.number),
+            "line": scenario.place(failed.number).line,
+            "step": say(failed.step.title()),
+            "mismatches": _mismatches(scenario, failed),
+            "trace": [line for event in failed.events for line in visible_lines(str(event)).split("\n")],
+        }
+    return {
+        "name": scenario.name,
+        "group": scenario.group,
+        "file": scenario.source,
+        "line": scenario.document.place(("name",)).line,
+        "personality": scenario.personality.name,
+        "tags": list(scenario.tags),
+        "covers": list(scenario.covers),
+        "severity": scenario.severity,
+        "verdict": result.verdict,
+        "reason": say(result.reason),
+        "seed": result.seed,
+        "started": result.started.isoformat(timespec="milliseconds"),
+        "seconds": round(result.seconds, 3),
+        "commands": result.commands,
+        "again": run.again(scenario, result.seed),
+        "steps": [_step(scenario, step) for step in result.steps],
+        "failure": failure,
+    }
+
+
+def _step(scenario: Scenario, step: StepResult) -> dict[str, Any]:
+    verdict = "passed"
+    if step.mismatches:
+        verdict = INCONCLUSIVE if step.inconclusive else "failed"
+    after = step.after
+    return {
+        "number": step.number,
+        "file": scenario.file(step.number),
+        "line": scenario.place(step.number).line,
+        "title": say(step.step.title()),
+        "verdict": verdict,
+        "seconds": round(step.seconds, 6),
+        "sw": None if step.sw is None else f"{step.sw:04X}",
+        "tries": after.tries if after else None,
+        "tries_max": after.limit if after else None,
+        "state": after.words if after else None,
+        "stage": after.stage if after else None,
+        "mismatches": _mismatches(scenario, step),
+    }
+
+
+def _mismatches(scenario: Scenario, step: StepResult) -> list[dict[str, Any]]:
+    return [
+        {
+            "line": scenario.place(step.number, wrong.field).line,
+            "field": wrong.field,
+            "expected": say(wrong.expected),
+            "actual": say(wrong.actual),
+        }
+        for wrong in step.mismatches
+    ]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 from collections import Counter
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
 from xml.etree.ElementTree import Element, SubElement, tostring
@@ -10,7 +12,9 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from sscard.i18n.language import say, visible
 from sscard.scenario.reports.console import failure_text, missed_text
 from sscard.scenario.reports.run import Run
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE
+from sscard.scenario.reports.summary import failure_place
+from sscard.scenario.reports.trace import text_of
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
 
 
 def write(run: Run) -> str:
@@ -20,6 +24,8 @@ def write(run: Run) -> str:
 
     ``time`` is in seconds, ``timestamp`` in UTC. The class name is the path of
     the file with dots, as pytest writes it, so that CI servers group by folder.
+    Elements and attributes are those of junit-10.xsd of Jenkins; a case has
+    ``properties``, ``file`` and ``line`` besides, as that of pytest.
     """
     results = run.results
     verdicts = Counter(result.verdict for result in results)
@@ -31,29 +37,69 @@ def write(run: Run) -> str:
         failures=str(verdicts["failed"]),
         errors=str(verdicts[INCONCLUSIVE]),
         skipped=str(verdicts[NOT_APPLICABLE] + verdicts[KNOWN_ISSUE]),
-        time=f"{sum(result.seconds for result in results):.6f}",
+        time=f"{sum(result.seconds for result in results):.3f}",
         timestamp=min((result.started for result in results), default=datetime.now(UTC)).isoformat(timespec="seconds"),
+        hostname=platform.node(),
     )
+    _add_properties(suite, _facts(run))
     for result in results:
-        scenario = result.scenario
-        file = visible(scenario.source)
-        path = PurePath(file).with_suffix("")
-        case = SubElement(
-            suite,
-            "testcase",
-            classname=".".join(part for part in path.relative_to(path.anchor).parts if part != ".."),
-            name=visible(scenario.title + (f" seed {result.seed}" if several else "")),
-            file=file,
-            time=f"{result.seconds:.6f}",
-        )
-        if result.verdict in (NOT_APPLICABLE, KNOWN_ISSUE):
-            SubElement(case, "skipped", message=visible(say(result.reason)))
-        elif not result.passed:
-            message = visible(say(result.reason))
-            if result.failure is not None:
-                message = missed_text(scenario, result.failure, result.failure.mismatches[0])
-            kind = "error" if result.verdict == INCONCLUSIVE else "failure"
-            SubElement(case, kind, message=message).text = failure_text(result)
+        _add_case(suite, run, result, seed=several)
     root = Element("testsuites")
     root.append(suite)
     return tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def dotted(source: str) -> str:
+    """The path of a file as the name of a class or package: ``suite/a.yaml`` is ``suite.a``."""
+    path = PurePath(visible(source)).with_suffix("")
+    return ".".join(part for part in path.relative_to(path.anchor).parts if part != "..")
+
+
+def _facts(run: Run) -> dict[str, str]:
+    facts = {name: say(value) for name, value in run.environment.items()}
+    facts |= {"seed": " ".join(map(str, run.seeds)), "command": run.called}
+    facts |= {"planned": str(run.planned), "interrupted": str(not run.complete).lower()}
+    return facts
+
+
+def _add_case(suite: Element, run: Run, result: ScenarioResult, *, seed: bool) -> None:
+    scenario = result.scenario
+    file, line = scenario.source, scenario.document.place(("name",)).line
+    if not result.passed:
+        file, line = failure_place(result)
+    case = SubElement(
+        suite,
+        "testcase",
+        classname=dotted(scenario.source),
+        name=visible(scenario.title + (f" seed {result.seed}" if seed else "")),
+        file=visible(file),
+        line=str(line),
+        time=f"{result.seconds:.6f}",
+    )
+    facts = {
+        "personality": scenario.personality.name,
+        "seed": str(result.seed),
+        "severity": scenario.severity,
+        "tags": " ".join(scenario.tags),
+        "covers": ", ".join(scenario.covers),
+        "known_issue": scenario.known_issue,
+        "transport": say(run.environment.get("transport", "")),
+    }
+    _add_properties(case, facts)
+    if result.verdict in (NOT_APPLICABLE, KNOWN_ISSUE):
+        SubElement(case, "skipped", message=visible(say(result.reason)))
+    elif not result.passed:
+        message = visible(say(result.reason))
+        if result.failure is not None:
+            message = missed_text(scenario, result.failure, result.failure.mismatches[0])
+        kind = "error" if result.verdict == INCONCLUSIVE else "failure"
+        SubElement(case, kind, message=message, type=kind).text = failure_text(result)
+        again = visible(run.again(scenario, result.seed))
+        SubElement(case, "system-out").text = f"$ {again}\n\n{text_of(result, result.seed)}"
+
+
+def _add_properties(parent: Element, facts: Mapping[str, str]) -> None:
+    properties = SubElement(parent, "properties")
+    for name, value in facts.items():
+        if value:
+            SubElement(properties, "property", name=name, value=visible(value))

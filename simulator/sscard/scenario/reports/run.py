@@ -42,6 +42,11 @@ class Run:
         return self.seeds[0]
 
     @property
+    def called(self) -> str:
+        """The command line, quoted for a shell."""
+        return shlex.join(self.command)
+
+    @property
     def complete(self) -> bool:
         """Whether each scenario was run with each seed."""
         return len(self.results) == self.planned

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from sscard.files import TextFile
 from sscard.i18n.language import visible, visible_lines
+from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.console import missed_text, reason_text, step_name
 from sscard.scenario.reports.run import Run
-from sscard.scenario.runner import ScenarioResult
+from sscard.scenario.runner import ScenarioResult, StepResult
 
 
 class TraceFile:
@@ -22,6 +23,9 @@ class TraceFile:
     def __init__(self, path: Path) -> None:
         self._file = TextFile(path)
         self._seed: int | None = None
+
+    def begin(self, run: Run) -> None:
+        """See ``Report``."""
 
     def add(self, result: ScenarioResult) -> None:
         """Write the trace of a scenario."""
@@ -42,7 +46,12 @@ def text_of(result: ScenarioResult, seed: int) -> str:
     if reason := reason_text(result):
         lines.append(reason)
     for step in result.steps:
-        lines.append(f"-- {step_name(result.scenario, step)}")
-        lines += (visible_lines(str(event)) for event in step.events)
-        lines += [f"!! {missed_text(result.scenario, step, wrong)}" for wrong in step.mismatches]
+        lines += step_lines(result.scenario, step)
     return "".join(f"{line}\n" for line in (*lines, ""))
+
+
+def step_lines(scenario: Scenario, step: StepResult) -> list[str]:
+    """The trace of a step: its place and title, the exchanges, the expectations that were not met."""
+    exchanges = [visible_lines(str(event)) for event in step.events]
+    missed = [f"!! {missed_text(scenario, step, wrong)}" for wrong in step.mismatches]
+    return [f"-- {step_name(scenario, step)}", *exchanges, *missed]
