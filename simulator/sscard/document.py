@@ -68,25 +68,27 @@ MERGE: Final = "<<"
 class Document:
     """One YAML document as text: ``content`` (dicts, lists, strings) and the place of every part.
 
-    ``root`` is where the content stands in the file; paths count from there.
+    ``root`` is where the content stands in the file; paths count from there. ``text`` is the whole file, empty if
+    the content is of none.
     """
 
-    def __init__(self, content: Any, places: dict[Path_, Place], source: str, root: Path_ = ()) -> None:
+    def __init__(self, content: Any, places: dict[Path_, Place], source: str, root: Path_ = (), text: str = "") -> None:
         self.content = content
         self.places = places
         self.source = source
         self.root = root
+        self.text = text
 
     def part(self, path: Path_) -> Document:
         """A part of the document as one of its own."""
         content = self.content
         for step in path:
             content = content[step]
-        return Document(content, self.places, self.source, (*self.root, *path))
+        return Document(content, self.places, self.source, (*self.root, *path), self.text)
 
     def with_content(self, content: Any) -> Document:
         """Another content at the same place."""
-        return Document(content, self.places, self.source, self.root)
+        return Document(content, self.places, self.source, self.root, self.text)
 
     def place(self, path: Path_) -> Place:
         """Where a part stands: its own place, or the nearest enclosing part's."""
@@ -193,7 +195,7 @@ def parse_document(text: str, source: str) -> Document:
         if root is None:
             raise InputError(Phrase("is empty"), file=source, remedy=_FIELDS)
         reader = _Reader(source)
-        return Document(reader.plain(root, ()), reader.places, source)
+        return Document(reader.plain(root, ()), reader.places, source, text=text)
     except RecursionError:
         raise InputError(_too_deep(DOCUMENT), file=source, remedy=_SPLIT) from None
     except yaml.YAMLError as error:

@@ -97,7 +97,7 @@ def test_reports_of_every_format_in_one_run(sscard, folder):
 @pytest.mark.parametrize(
     ("report", "problem"),
     [
-        ("pdf=report.pdf", "unknown report format 'pdf'\n  expected one of: allure, html, json, junit, trace"),
+        ("pdf=report.pdf", "unknown report format 'pdf'\n  expected one of: allure, form, html, json, junit, trace"),
         ("html", "no file is named"),
         ("html=", "no file is named"),
         ("html=no/folder/report.html", "no/folder/report.html: cannot be written"),

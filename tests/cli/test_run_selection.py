@@ -64,7 +64,7 @@ def test_m_selects_by_whole_tags(sscard: CommandLine, options: list[str], select
         (["-m", "very"], "-m: no scenario has the tag 'very'\n  did you mean 'verify'?"),
         (["-m", "verify and"], "-m: a word is missing"),
         (["-m", " "], "-m is empty"),
-        (["--only", ""], "--only is empty"),
+        (["--only", ""], "--only: is empty"),
         (["--only", "bad3 [v3-sm4]"], "--only: no scenario is called 'bad3 [v3-sm4]'\n  did you mean 'bad"),
         (["-m", "quick and slow"], "no scenario fits -m 'quick and slow'"),
         (["-k", "zzz", "-m", "quick"], "no scenario fits -k 'zzz' -m 'quick'"),

@@ -85,7 +85,7 @@ class TestFile:
         wire = recorder()
         wire.reset()
         wire.power_off()
-        assert [line["at"] for line in lines_of(wire)[1:]] == [0.25, 0.5, 0.75, 1.0]
+        assert [line["at"] for line in lines_of(wire)[1:]] == [0.25, 0.75, 1.0, 1.25]
         assert [line["event"] for line in lines_of(wire)[1:]] == ["power on", "command", "reset", "power off"]
 
     def test_a_command_is_told_in_words(self):

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -282,6 +283,23 @@ def test_the_summary_names_file_line_field_expected_and_got(
     result.stdout.fnmatch_lines(
         ["FAILED scenarios/wrong.yaml::A wrong claim [[]v3-sm4] - scenarios/wrong.yaml:6: sw:*"]
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_evidence_has_a_log_of_each_scenario_and_its_sum(configured: pytest.Pytester, options: list[str]) -> None:
+    (configured.path / "scenarios" / "wrong.yaml").write_text(FAILS, encoding="utf-8")
+    run(configured, "--sscard-evidence", "proofs", *options).assert_outcomes(passed=4, failed=1)
+    logs = sorted((configured.path / "proofs").rglob("*.log"))
+    assert len({path.name[4:] for path in logs}) == len(logs) == 3
+    sums = [line for path in (configured.path / "proofs").rglob("SHA256SUMS") for line in path.read_text().splitlines()]
+    assert sorted(sums) == sorted(f"{sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in logs)
+    (wrong,) = (path.read_text("utf-8") for path in logs if "wrong" in path.name)
+    assert "repeat with: sscard run scenarios/wrong.yaml --only 'A wrong claim [v3-sm4]' --seed 1" in wrong
+    assert "line 5: sw: expected 9000 done, got 63C5" in wrong
+    again = run(configured, "--sscard-evidence", "proofs", *options)
+    assert again.ret == pytest.ExitCode.USAGE_ERROR
+    again.stderr.fnmatch_lines(["*proofs: the folder is not empty*"])
 
 
 @pytest.mark.parametrize("option", ["--sscard-seed", "--scenario-seed"])

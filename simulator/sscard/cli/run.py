@@ -16,7 +16,7 @@ from sscard.cli.options import hsm_option, hsm_token_option, json_option, trace_
 from sscard.cli.output import check_output, check_output_folder, print_json
 from sscard.cli.running import INTERRUPTED, Running
 from sscard.cli.target import tell
-from sscard.cli.types import FILE, PERSONALITY, SEED, SEEDS, Number, Text, Words
+from sscard.cli.types import FILE, FOLDER, PERSONALITY, SEED, SEEDS, Number, Text, Words
 from sscard.cli.usage import argument, command, given_names, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
@@ -98,11 +98,13 @@ def report_formats() -> list[str]:
     "reports",
     type=Text(N_("FORMAT=FILE"), report_formats, path=r"[\w-]+=(?P<path>.+)"),
     multiple=True,
-    help=N_("Write a report: allure (a folder), html, junit, json, trace, or the format of a plug-in."),
+    help=N_("Write a report: allure (a folder), form, html, junit, json, trace, or the format of a plug-in."),
 )
 @trace_option
 @option("--junit", type=FILE, help=N_("Write the results as JUnit XML."))
 @option("--html", type=FILE, help=N_("Write the results and all traces as one HTML page."))
+@option("--form", type=FILE, help=N_("YAML file with laboratory, device and operator for --report form=FILE."))
+@option("--evidence", type=FOLDER, help=N_("Write a raw log of each scenario into a new folder, with SHA256SUMS."))
 @option(
     "--accept",
     is_flag=True,
@@ -132,6 +134,8 @@ def run(
     trace: Path | None,
     junit: Path | None,
     html: Path | None,
+    form: Path | None,
+    evidence: Path | None,
     accept: bool,
     coverage: bool,
     as_json: bool,
@@ -178,7 +182,7 @@ def run(
         return
     issuing = chosen_issuing(hsm, keys, hsm_token)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
-    inputs = input_files(paths, known) + [Path(file) for file in (personality, keys, against) if file]
+    inputs = input_files(paths, known) + [Path(file) for file in (personality, keys, against, form) if file]
     files = _opened((*reports, *short), inputs)
     earlier = Earlier(against) if against else None
     if accept:
@@ -194,7 +198,7 @@ def run(
         known, chosen = select()
     given = {"transport": transport.other, "hsm": hsm, "hsm-token": hsm_token, "keys": keys, "personality": personality}
     own = {name: str(value) for name, value in given.items() if value}
-    running = Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files, own)
+    running = Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files, own, form, evidence)
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
             running.run(_link(transport, workers, chosen, issuing, events=files.need_events))

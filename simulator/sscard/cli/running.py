@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,7 +14,7 @@ import click
 from sscard.cli.hsm import hsm_refusals
 from sscard.cli.target import tell
 from sscard.i18n.language import _
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.phrase import Phrase, Sayable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +32,7 @@ class Running:
     """A run: its results so far, and how it ends.
 
     ``chosen`` are the options that a single scenario needs as well, by name: transport, HSM, keys, personality.
+    ``form`` is the file with what a laboratory enters, ``evidence`` the folder of the logs. Errors: ``InputError``.
     """
 
     def __init__(
@@ -41,7 +43,14 @@ class Running:
         maxfail: int | None,
         reports: Reports,
         chosen: Mapping[str, str],
+        form: Path | None = None,
+        evidence: Path | None = None,
     ) -> None:
+        from sscard.issuer import builtin_keys, load_keys
+        from sscard.scenario.reports.evidence import Evidence
+        from sscard.scenario.reports.form_data import FormData, read_form
+        from sscard.scenario.reports.tested import tested
+
         self.results: list[ScenarioResult] = []
         self.seeds = seeds
         self._console = console
@@ -53,6 +62,13 @@ class Running:
         self._seconds = 0.0
         self._earlier = ""
         self._comparison: Comparison | None = None
+        self._form = read_form(form) if form else FormData()
+        self._keys = load_keys(chosen["keys"]) if "keys" in chosen else builtin_keys()
+        self._tested = tested(scenarios, seeds, self._environment, self._keys)
+        self._evidence: Evidence | None = None
+        if evidence:
+            self._evidence = Evidence(evidence)
+            reports.append(self._evidence)
 
     def run(self, opening: AbstractContextManager[Link]) -> None:
         """Run the scenarios and add the result of each as it ends."""
@@ -104,9 +120,15 @@ class Running:
         if as_json:
             click.echo(json.write(self.ended()), nl=False)
 
+    @property
+    def _environment(self) -> dict[str, Sayable]:
+        from sscard.scenario.reports.run import this_machine
+
+        return {**this_machine(), "transport": "local", **self._chosen}
+
     def ended(self) -> Run:
         """The run up to now, as reports show it."""
-        from sscard.scenario.reports.run import Run, this_machine
+        from sscard.scenario.reports.run import Run
 
         return Run(
             results=self.results,
@@ -116,9 +138,14 @@ class Running:
             seconds=self._seconds,
             command=("sscard", *sys.argv[1:]),
             options=[word for name, value in self._chosen.items() for word in (f"--{name}", value)],
-            environment={**this_machine(), "transport": "local", **self._chosen},
+            environment=self._environment,
             comparison=self._comparison,
             earlier=self._earlier,
+            keys=self._keys,
+            tested=self._tested,
+            form=self._form,
+            evidence=str(self._evidence.folder) if self._evidence else "",
+            logs=tuple(self._evidence.logs) if self._evidence else (),
         )
 
     def say_incomplete(self) -> None:

@@ -40,8 +40,9 @@ class Exchange:
     the answer with its status word, or what came of it; ``failure`` says why
     there was no answer. ``source`` says what the answer's data are. ``pins``
     numbers the PINs in the hidden bytes from 1, in the order in which the
-    conversation first used them; 0 is an empty PIN. ``at`` is in seconds since
-    the recorder was created. ``explanation`` is that of a recording, ``None`` if
+    conversation first used them; 0 is an empty PIN. ``at`` is the time of the
+    answer in seconds since the recorder was created, ``seconds`` how long the
+    answer took. ``explanation`` is that of a recording, ``None`` if
     it is made from the bytes. ``logged`` are data and status word of an answer in
     hex digits with X for those that a log has masked, data ``None`` if the log
     has none of them; then ``received`` is empty.
@@ -56,12 +57,13 @@ class Exchange:
     explanation: Explanation | None = field(default=None, compare=False)
     at: float = field(default=0.0, compare=False)
     logged: tuple[str | None, str] | None = None
+    seconds: float = field(default=0.0, compare=False)
 
     def __reduce__(self) -> tuple[type[Exchange], tuple[object, ...]]:
         """Pickled with its explanation instead of the file that explains it, which belongs to a card's layout."""
         explanation = Explanation(self.name, self.meaning, self.details)
         kept = (self.sent, self.received, self.hidden, None, self.pins, self.failure, explanation, self.at)
-        return Exchange, (*kept, self.logged)
+        return Exchange, (*kept, self.logged, self.seconds)
 
     @property
     def command(self) -> str:
@@ -175,15 +177,16 @@ class Recorder:
 
     def transmit(self, command: bytes) -> bytes:
         """Forward a command; an error instead of the answer is recorded and raised again."""
+        sent = self.now
         try:
             answer = self.connection.transmit(command)
         except PowerLost:
-            self._keep(command, b"", Phrase("no answer: the power was cut"))
+            self._keep(sent, command, b"", Phrase("no answer: the power was cut"))
             raise
         except TransportError as error:
-            self._keep(command, b"", Phrase("no answer: {error}", error=error.said))
+            self._keep(sent, command, b"", Phrase("no answer: {error}", error=error.said))
             raise
-        self._keep(command, answer)
+        self._keep(sent, command, answer)
         return answer
 
     def _powered(self, name: Phrase, atr: bytes) -> bytes:
@@ -200,11 +203,12 @@ class Recorder:
             self._pins[pin] = self._pins_seen
         return self._pins.get(pin, 0)
 
-    def _keep(self, command: bytes, answer: bytes, failure: Sayable = "") -> None:
+    def _keep(self, sent: float, command: bytes, answer: bytes, failure: Sayable = "") -> None:
         source = self._selection.follow(command, answer)
         hidden = secret_places(command)
         pins: tuple[int, ...] = ()
         if hidden:
             pins = tuple(map(self._number_of, pins_in(command)))
             command = blank(command, hidden)
-        self._note(Exchange(command, answer, hidden, source, pins, failure, None, self.now))
+        at = self.now
+        self._note(Exchange(command, answer, hidden, source, pins, failure, None, at, seconds=at - sent))

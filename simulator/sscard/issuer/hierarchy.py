@@ -20,6 +20,9 @@ TEST_KEYS: Final = f"{__file__.removesuffix('hierarchy.py')}test-keys.yaml"
 Not a ``Path``: a program that issues cards needs no other, and ``pathlib`` takes longer to import than a card to make.
 """
 
+CHECK_LENGTH: Final = 3
+"""Bytes of a key check value."""
+
 Use = Literal["authenticate", "mac", "mac and encipher", "load", "purchase", "proof"]
 
 
@@ -134,6 +137,18 @@ class KeyHierarchy:
     def address_of(self, key: str, version: int = 0) -> str:
         """The address of a key's version; ``KeyError`` if the issuer does not have it."""
         return self._roots[ROOT_OF.get(key, key)].addresses[version]
+
+    def check_values(self, suite: Suite) -> dict[str, list[str]]:
+        """Key check values (KCV) of the roots under a suite, by name, one per version, in hex.
+
+        The first 3 bytes of a block of zeros that the root enciphers: enough to compare two copies of a key, too few
+        to find the key by.
+        """
+        return {
+            key.name: [suite.key(value).encrypt(bytes(suite.block))[:CHECK_LENGTH].hex().upper() for value in values]
+            for key in self.file.keys
+            if (values := key.values(suite))
+        }
 
     def card_key(self, suite: Suite, key: str, version: int, card: CardReference) -> bytes:
         """A card's key: root → province → city → card (LD/T 32.4 diversification).

@@ -102,7 +102,7 @@ def replaced(document: Document, variables: Variables, captured: Collection[str]
     content = replacing.value(document.content, ())
     if replacing.unchanged:
         return Part(document, replacing.late, names=frozenset(replacing.names))
-    replaced_document = Document(content, replacing.places, document.source, document.root)
+    replaced_document = Document(content, replacing.places, document.source, document.root, document.text)
     return Part(replaced_document, replacing.late, names=frozenset(replacing.names))
 
 

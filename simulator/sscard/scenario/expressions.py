@@ -44,11 +44,11 @@ def number_names() -> tuple[str, ...]:
 
 
 class Names:
-    """The numbers of one card product by name; ``used`` says whether an expression has asked for one."""
+    """The numbers of one card product by name; ``used`` are the choices that expressions have asked for."""
 
     def __init__(self, personality: Personality) -> None:
         self._personality = personality
-        self.used = False
+        self.used: set[str] = set()
 
     def __getitem__(self, name: str) -> int:
         if name not in number_names():
@@ -56,8 +56,9 @@ class Names:
                 Phrase("unknown name {name!r}, an integer or a choice expected", name=hidden(name)),
                 suggestion(name, number_names(), EXAMPLE),
             )
-        self.used = True
-        return int(getattr(self._personality, "pin_tries" if name == PIN_TRIES else name))
+        choice = "pin_tries" if name == PIN_TRIES else name
+        self.used.add(choice)
+        return int(getattr(self._personality, choice))
 
 
 def computed(text: str, info: ValidationInfo) -> int:

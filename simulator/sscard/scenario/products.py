@@ -66,7 +66,7 @@ class Products:
             raise
 
         def product(base: Personality) -> Product:
-            return self._product(section, needs, card, base, computes=names.used)
+            return self._product(section, needs, card, base, computes=bool(names.used))
 
         own = [product(base) for base in own_personalities(section, card, self.folder, self.image)]
         if self.forced is None:

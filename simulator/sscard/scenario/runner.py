@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import perf_counter
 from typing import Final, NamedTuple
@@ -73,7 +73,8 @@ class ScenarioResult:
     A scenario that fits no card of its personality has no steps, and passes as ``not applicable``.
     ``crash`` says why a scenario did not get to its end; then it is
     ``inconclusive``. ``started`` (UTC) and ``seconds`` are those of the machine,
-    not of the scenario's clock. Results that differ only in them are equal.
+    not of the scenario's clock. ``zero`` (UTC) is the moment from which ``at`` of its steps, exchanges and messages
+    counts. Results that differ only in times are equal.
     """
 
     scenario: Scenario
@@ -84,6 +85,7 @@ class ScenarioResult:
     facts: frozenset[Fact] = frozenset()
     seed: int = DEFAULT_SEED
     crash: Sayable = ""
+    zero: datetime | None = field(default=None, compare=False)
 
     @property
     def failure(self) -> StepResult | None:
@@ -140,9 +142,11 @@ def run_scenario(
     commands = 0
     facts: frozenset[Fact] = frozenset()
     crash: Sayable = ""
+    zero = started
     try:
         card = scenario.card, scenario.personality, scenario.title
         with bench_of(*card, seed, connect, scenario.service, issuer) as bench:
+            zero = datetime.now(UTC) - timedelta(seconds=bench.connection.now)
             try:
                 steps.extend(_run_steps(scenario, bench))  # those before an exception stay
             finally:
@@ -151,7 +155,7 @@ def run_scenario(
     except Exception as error:
         crash = crash_of(error)
     seconds = perf_counter() - begin
-    result = ScenarioResult(scenario, tuple(steps), commands, started, seconds, facts, seed, crash)
+    result = ScenarioResult(scenario, tuple(steps), commands, started, seconds, facts, seed, crash, zero)
     logger.debug("scenario finished", extra={"scenario": scenario.title, "passed": result.passed})
     return result
 

@@ -63,6 +63,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--sscard-personality", default="", metavar="P", help=_("run all scenarios on this personality: preset or file")
     )
+    group.addoption(
+        "--sscard-evidence",
+        default="",
+        metavar="DIR",
+        help=_("write a raw log of each scenario into a new folder, with SHA256SUMS"),
+    )
     parser.addini("sscard_scenarios", _("folders whose YAML files are scenarios"), type="paths", default=[])
 
 
@@ -74,7 +80,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the private pcscd."""
+    """End the private pcscd, and complete the evidence."""
     if SUITE in config.stash:
         config.stash[SUITE].close()
 
@@ -261,6 +267,7 @@ class ScenarioItem(pytest.Item):
             file, line = failure_place(result)
             self.user_properties = [each for each in self.user_properties if each[0] != PLACE]
             self.user_properties.append((PLACE, f"{file}:{line}"))
+        self.config.stash[SUITE].keep(result)
         if result.verdict == INCONCLUSIVE:
             raise Inconclusive(result)
         if result.failure is not None:

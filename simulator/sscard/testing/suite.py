@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from sscard.card import Personality
     from sscard.scenario.cards import Connect
     from sscard.scenario.reader import Scenario
+    from sscard.scenario.reports.evidence import Evidence
+    from sscard.scenario.reports.run import Run
+    from sscard.scenario.runner import ScenarioResult
     from sscard.transport.pcscd import PrivatePcscd
 
 SUFFIXES = (".yaml", ".yml")
@@ -48,6 +52,9 @@ class Suite:
         self._connect: Connect | None = None
         self._personality: Personality | None = None
         self._markers: set[str] = set()
+        self._evidence: Evidence | None = None
+        self._results: list[ScenarioResult] = []
+        self._started = datetime.now(UTC)
 
     def start(self) -> None:
         """Add the folders to the arguments of pytest, and check them. Errors: ``pytest.UsageError``."""
@@ -73,6 +80,9 @@ class Suite:
         if self._config.getoption("--sscard-personality"):
             with usage_errors():
                 self.personality()
+        if self._config.getoption("--sscard-evidence"):
+            with usage_errors():
+                self._open_evidence()
 
     @property
     def _named(self) -> list[Path]:
@@ -162,9 +172,43 @@ class Suite:
             self._daemon = self._open.enter_context(PrivatePcscd(READERS))
         return self._daemon
 
+    def _open_evidence(self) -> None:
+        """Create the folder of --sscard-evidence; a worker of pytest-xdist has one in it. Errors: ``InputError``."""
+        from sscard.scenario.reports.evidence import Evidence
+
+        folder = self._config.invocation_params.dir / self._config.getoption("--sscard-evidence")
+        worker = getattr(self._config, "workerinput", {}).get("workerid", "")
+        self._evidence = Evidence(folder / worker)
+        self._evidence.begin(self._run())
+
+    def keep(self, result: ScenarioResult) -> None:
+        """Write the log of a result, if evidence is kept."""
+        if self._evidence:
+            self._evidence.add(result)
+            self._results.append(result.without_events())
+
+    def _run(self) -> Run:
+        """The scenarios that were run up to now."""
+        from sscard.scenario.reports.run import Run, this_machine
+
+        chosen = {name: self._config.getoption(f"--sscard-{name}") for name in ("transport", "personality")}
+        return Run(
+            results=self._results,
+            seeds=(self._config.getoption("--sscard-seed"),),
+            planned=len(self._results),
+            started=self._started,
+            seconds=(datetime.now(UTC) - self._started).total_seconds(),
+            command=("pytest", *self._config.invocation_params.args),
+            options=[word for name, value in chosen.items() if value for word in (f"--{name}", value)],
+            environment={**this_machine(), **{name: value for name, value in chosen.items() if value}},
+            logs=self._evidence.logs if self._evidence else (),
+        )
+
     def close(self) -> None:
-        """End the daemon."""
+        """End the daemon, and complete the evidence."""
         self._open.close()
+        if self._evidence:
+            self._evidence.finish(self._run())
 
 
 @contextmanager

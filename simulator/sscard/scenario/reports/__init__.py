@@ -18,7 +18,7 @@ from typing import Any, Final, Protocol
 from sscard.files import write_text
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
-from sscard.scenario.reports import allure, html, json, junit, trace
+from sscard.scenario.reports import allure, form, html, json, junit, trace
 from sscard.scenario.reports.run import Run
 from sscard.scenario.runner import ScenarioResult
 
@@ -63,6 +63,7 @@ class WholeFile:
 Format = Callable[[Path], Report]
 FORMATS: Final[Mapping[str, Format]] = {
     "allure": allure.AllureFolder,
+    "form": partial(WholeFile, form.write, shows_passed=False),
     "html": partial(WholeFile, html.write),
     "json": partial(WholeFile, json.write, shows_passed=False),
     "junit": partial(WholeFile, junit.write, shows_passed=False),
@@ -91,6 +92,11 @@ class Reports:
         self._reports = list(reports)
         self._shows_passed = any(report.shows_passed for report in self._reports)
         self._errors: list[Exception] = []
+
+    def append(self, report: Report) -> None:
+        """Add a report before the first result."""
+        self._reports.append(report)
+        self._shows_passed |= report.shows_passed
 
     @property
     def need_events(self) -> bool:

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.issuer import KeyHierarchy, builtin_keys
 from sscard.scenario.comparison import Comparison
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import ScenarioResult
+from sscard.scenario.reports.form_data import FormData
+from sscard.scenario.reports.tested import Tested
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
 from sscard.version import version_and_chip
+
+VERDICTS: Final = {
+    "passed": Phrase("passed"),
+    "failed": Phrase("failed"),
+    INCONCLUSIVE: Phrase("inconclusive"),
+    KNOWN_ISSUE: Phrase("known issue"),
+    NOT_APPLICABLE: Phrase("not applicable"),
+}
+"""The verdicts in words."""
+
+
+class Log(NamedTuple):
+    """The evidence of a result: the name of its log, and its SHA-256 in hex digits, empty if it was not written."""
+
+    name: str
+    digest: str
+
+
+def sums(logs: Iterable[Log]) -> str:
+    """The lines of a file that ``sha256sum -c`` reads."""
+    return "".join(f"{log.digest}  {log.name}\n" for log in logs if log.digest)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +48,8 @@ class Run:
     ``planned`` is the number of results of a complete run, ``started`` is in UTC, ``seconds`` the duration.
     ``command`` is the command line of the whole run, ``options`` those of a single scenario of it.
     ``environment`` has values for some of ``LABELS``. ``comparison`` is that with the run of ``earlier``, a file.
+    ``keys`` are the root keys of the cards, ``tested`` the digests of what was tested with, ``form`` what a laboratory
+    entered. ``logs`` are the evidence of the results in their order, in the folder ``evidence``.
     """
 
     results: Sequence[ScenarioResult]
@@ -35,6 +62,16 @@ class Run:
     environment: Mapping[str, Sayable] = field(default_factory=dict)
     comparison: Comparison | None = None
     earlier: str = ""
+    keys: KeyHierarchy = field(default_factory=builtin_keys)
+    tested: Tested = field(default_factory=Tested)
+    form: FormData = field(default_factory=FormData)
+    evidence: str = ""
+    logs: Sequence[Log] = ()
+
+    @property
+    def sums_digest(self) -> str:
+        """The SHA-256 of the file of the sums of the logs."""
+        return hashlib.sha256(sums(self.logs).encode()).hexdigest()
 
     @property
     def seed(self) -> int:
@@ -58,9 +95,9 @@ class Run:
         )
 
 
-LABELS: Final = {
-    "sscard": Phrase("sscard"),
-    "python": Phrase("Python"),
+LABELS: Final[Mapping[str, Sayable]] = {
+    "sscard": "sscard",
+    "python": "Python",
     "system": Phrase("system"),
     "transport": Phrase("transport"),
     "hsm": Phrase("HSM"),

@@ -1,0 +1,70 @@
+"""What a run tests with, as digests: two runs with equal ones had the same inputs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Sayable
+from sscard.issuer import KeyHierarchy
+from sscard.scenario.reader import Scenario
+from sscard.standard.cipher import SUITES
+
+OF_TESTBED = ("sscard", "transport", "hsm")
+"""Of the environment what the digest of the testbed covers; keys and personalities count by their contents."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """SHA-256 digests in hex digits: of each file by its name, of all scenarios of a run, and of its testbed.
+
+    ``scenarios`` covers the contents of the files, the titles of the scenarios and the seeds; ``testbed`` the version
+    of sscard, transport, URL of the HSM, check values of the root keys and every field of each personality. Neither
+    depends on where the files are.
+    """
+
+    files: Mapping[str, str] = field(default_factory=dict)
+    scenarios: str = ""
+    testbed: str = ""
+
+
+def tested(
+    scenarios: Sequence[Scenario], seeds: Sequence[int], environment: Mapping[str, Sayable], keys: KeyHierarchy
+) -> Tested:
+    """The digests of a run that begins."""
+    files: dict[str, str] = {}
+    for scenario in scenarios:
+        for document in (scenario.document, *(part.document for part in scenario.parts)):
+            if document.text and document.source not in files:
+                files[document.source] = _sha256(document.text.encode())
+        for path in scenario.files:
+            if str(path) not in files and path.is_file():
+                files[str(path)] = _sha256(path.read_bytes())
+    titles = sorted({scenario.title for scenario in scenarios})
+    testbed = {
+        "environment": {name: say(environment[name]) for name in OF_TESTBED if name in environment},
+        "keys": [
+            hierarchy.check_values(suite)
+            for hierarchy in (keys, keys.psam_keys)
+            if hierarchy
+            for suite in SUITES.values()
+        ],
+        "personalities": _sorted(asdict(personality) for personality in {each.personality for each in scenarios}),
+    }
+    return Tested(files, _digest([sorted({*files.values()}), titles, sorted(seeds)]), _digest(testbed))
+
+
+def _sorted(contents: Iterable[dict[str, Any]]) -> list[str]:
+    return sorted(json.dumps(content, sort_keys=True) for content in contents)
+
+
+def _digest(content: Any) -> str:
+    return _sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode())
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
