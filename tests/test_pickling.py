@@ -31,6 +31,7 @@ from sscard.errors import InputError, InvalidValue, MissingPart, PhrasedError, T
 from sscard.fields import FieldError
 from sscard.hsm import HsmUnavailable, SoftHsm
 from sscard.hsm.http import HttpHsm
+from sscard.hsm.protocol import UnusableAnswer
 from sscard.i18n.language import speaking
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, builtin_keys, issue_card, load_keys, personalise, preset
@@ -100,6 +101,7 @@ MADE: dict[type[Exception], Callable[[Any], Exception]] = {
     InvalidValue: lambda kind: kind(SAID, Phrase("keep one of them")),
     MissingPart: lambda kind: kind(Phrase("pcscd is not installed"), "sudo apt-get install pcscd"),
     HsmUnavailable: lambda kind: kind(Phrase("the token's PIN is not given"), "SSCARD_TOKEN_PIN=PIN"),
+    UnusableAnswer: lambda kind: kind(Phrase("{url} does not answer", url="http://a"), "sscard hsm serve", b"\1\2"),
     UnknownAlgorithm: lambda kind: kind(9),
     UnknownAlgorithmId: lambda kind: kind(9),
     InvalidPin: lambda kind: kind(Phrase("a PIN has decimal digits only")),

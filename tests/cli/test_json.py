@@ -63,6 +63,8 @@ SCHEMAS = {
     "place check": ("place.yaml", "sscard.place-check/1"),
     "prove fuzz": ("hsm --input script", "sscard.proof/1"),
     "prove kills": ("--what apdu --count 1", "sscard.proof/1"),
+    "hsm vectors": ("", "sscard.hsm-vectors/1"),
+    "hsm check": ("soft:", "sscard.hsm-check/1"),
     "case open": (f"card.db --old {PIN} {OPEN}", "sscard.case/1"),
     "case show": (f"{{number}} {CASE}", "sscard.case/1"),
     "case resume": (f"{{number}} {CASE} --old {PIN} --new {NEW}", "sscard.case/1"),

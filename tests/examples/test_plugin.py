@@ -68,5 +68,6 @@ def test_without_the_plug_in_its_names_are_unknown(tmp_path: Path) -> None:
 
 
 def test_an_hsm_of_a_plug_in(installed: dict[str, str]) -> None:
-    done = run("reset-pin", "demo:", "--new", "654321", "--hsm", "demo:", **installed)
-    assert (done.returncode, done.stderr) == (0, "")
+    for command in (("hsm", "check", "demo:"), ("reset-pin", "demo:", "--new", "654321", "--hsm", "demo:")):
+        done = run(*command, **installed)
+        assert (done.returncode, done.stderr) == (0, "")

@@ -8,7 +8,7 @@ not run. A block of any language after "Save this as `name`:" is a file.
 
 A comment above the block, ``<!-- test: … -->``, changes that: ``skip, reason``;
 ``background, text`` runs it until the end of the document and waits for the
-text; ``pcscd`` runs the document with a private PC/SC daemon.
+text; ``pcscd`` runs the document with a private PC/SC daemon; ``softhsm`` is run if SoftHSM is installed.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "policy": ("sscard.cli.policy:policy", N_("List, show and check policies of the PIN service.")),
     "place": ("sscard.cli.place:place", N_("List, show and check place policies.")),
     "case": ("sscard.cli.case:case", N_("Run cases of the PIN service and check their journal.")),
-    "hsm": ("sscard.cli.hsm:hsm", N_("Serve the HSM of the issuer, or load its keys into a token.")),
+    "hsm": ("sscard.cli.hsm:hsm", N_("Serve the HSM of the issuer, load its keys into a token, check an HSM.")),
     "holder-base": ("sscard.cli.holder_base:holder_base", N_("Set and show the standing of cards in a holder base.")),
     "psam": ("sscard.cli.psam:psam", N_("Issue a PSAM into a file, and show it.")),
     "prove": ("sscard.cli.prove:prove", N_("Prove that cards and card files keep their promises.")),

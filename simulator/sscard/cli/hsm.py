@@ -1,4 +1,4 @@
-"""``sscard hsm serve|load``, and the options by which every command chooses its HSM."""
+"""``sscard hsm serve|load|vectors|check``, and the options by which every command chooses its HSM."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sscard.cli.hsm_vectors import check, vectors
 from sscard.cli.options import (
     connections_option,
     hsm_option,
@@ -49,7 +50,11 @@ label_option = option(
 
 @group("hsm")
 def hsm() -> None:
-    """The HSM of the issuer, as a service or in a PKCS#11 token."""
+    """The HSM of the issuer, as a service or in a PKCS#11 token, and test vectors for HSMs of others."""
+
+
+hsm.add_command(vectors)
+hsm.add_command(check)
 
 
 @hsm.command("serve")

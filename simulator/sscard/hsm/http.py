@@ -22,7 +22,7 @@ from urllib.parse import SplitResult, urlsplit
 from weakref import finalize
 
 from sscard.errors import InputError
-from sscard.hsm.protocol import HEADER_LENGTH, Access, HsmError, HsmUnavailable
+from sscard.hsm.protocol import HEADER_LENGTH, Access, HsmError, HsmUnavailable, UnusableAnswer
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
@@ -84,16 +84,17 @@ def _read_answer(sock: socket, deadline: float) -> _Answer:
     answer, so a head that has arrived whole and looks like ours is read here.
     """
     reader: io.BufferedReader = io.BufferedReader(DeadlineReader(sock, deadline=deadline))
-    head = _PLAIN_HEAD.match(reader.peek())
-    if head is None:
-        answer = _Response(sock, reader)
-        answer.begin()
-        content = answer.read(LONGEST_MESSAGE)
-        return _Answer(answer.status, content, answer.isclosed() and not answer.will_close)
-    length = int(head["length"])
-    reader.read(head.end())
-    content = reader.read(min(length, LONGEST_MESSAGE))
-    return _Answer(int(head["status"]), content, len(content) == length)
+    with reader:  # left open, it would keep the socket
+        head = _PLAIN_HEAD.match(reader.peek())
+        if head is None:
+            answer = _Response(sock, reader)
+            answer.begin()
+            content = answer.read(LONGEST_MESSAGE)
+            return _Answer(answer.status, content, answer.isclosed() and not answer.will_close)
+        length = int(head["length"])
+        reader.read(head.end())
+        content = reader.read(min(length, LONGEST_MESSAGE))
+        return _Answer(int(head["status"]), content, len(content) == length)
 
 
 class _Form(NamedTuple):
@@ -232,6 +233,7 @@ class HttpHsm:
         """The result of an operation, as ``read`` makes it of JSON; its ``ValueError`` is a result of another form."""
         deadline = monotonic() + self._timeout
         begun, status = monotonic(), 0
+        unlike = Phrase("{url} does not answer like an HSM service", url=self._url)
         try:
             answer = self._exchange(self._request(operation, fields), deadline)
             status = answer.status
@@ -241,7 +243,12 @@ class HttpHsm:
                     Phrase("the service at {url} does not accept the token", url=self._url), RIGHT_TOKEN
                 )
             if status == HTTPStatus.OK:
-                return read(body["result"])
+                result = body["result"]
+                try:
+                    return read(result)
+                except (ValueError, TypeError):
+                    digits = isinstance(result, str) and _DIGITS.fullmatch(result)
+                    raise UnusableAnswer(unlike, SERVE, bytes.fromhex(result) if digits else b"") from None
             if isinstance(body["error"], str) and body["error"]:
                 gone = status == HTTPStatus.SERVICE_UNAVAILABLE
                 if gone:
@@ -266,7 +273,7 @@ class HttpHsm:
             logger.info(
                 "HSM request", extra={"path": f"{OPERATIONS_PATH}{operation}", "status": status, "duration_ms": took}
             )
-        raise HsmUnavailable(Phrase("{url} does not answer like an HSM service", url=self._url), SERVE)
+        raise HsmUnavailable(unlike, SERVE)
 
     def _request(self, operation: str, fields: dict[str, Any]) -> bytes:
         """Head and body in one piece: two would be two packets, and two turns of the service."""

@@ -14,10 +14,19 @@ from sscard.issuer.hierarchy import Address, CardReference, Use
 from sscard.standard.cipher import FACTOR_LENGTH, SSF33_ID, SUITES, SUPPORTED, Suite
 from sscard.standard.suite import SSF33_CITIES
 
-__all__ = ["Access", "CheckedHsm", "Hsm", "HsmError", "HsmUnavailable", "factor_refusal"]
+__all__ = ["Access", "CheckedHsm", "Hsm", "HsmError", "HsmUnavailable", "UnusableAnswer", "factor_refusal"]
 
 HEADER_LENGTH = 5
 PIN_MAX_BYTES = 8
+
+
+class UnusableAnswer(HsmUnavailable):
+    """An HSM answers an operation with a result of another form; ``given`` is the result, empty if it is not bytes."""
+
+    def __init__(self, problem: Sayable, remedy: Sayable, given: bytes = b"") -> None:
+        super().__init__(problem, remedy)
+        self.args = (problem, remedy, given)
+        self.given = given
 
 
 @dataclass(frozen=True, slots=True)
