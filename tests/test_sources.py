@@ -64,6 +64,6 @@ def test_a_variable_prefers_the_sources_in_any_program(compiled: Path) -> None:
 
 @pytest.mark.skipif("SSCARD_COMPILED" not in os.environ, reason="the chip is not compiled")
 def test_a_compiled_chip_that_is_loaded_is_an_error() -> None:
-    program = "import sscard.chip.engine\nfrom sscard.sources import prefer_sources\nprefer_sources()"
+    program = "from sscard.scenario.defects import DEFECTS\nwith DEFECTS[0].planted():\n    pass"
     done = python(Path(sscard.__file__).parents[1], "-c", program)
     assert "set SSCARD_SOURCES=1 before Python starts" in done.stderr

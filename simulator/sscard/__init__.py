@@ -22,10 +22,8 @@ this machine a ``MissingPart``.
 A name is imported when it is first used, so that ``import sscard`` is cheap.
 """
 
-import os
-
 from sscard.lazy import names_on_use
-from sscard.version import __version__
+from sscard.version import __version__, choose_chip
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -103,10 +101,7 @@ else:
     )
 
 
-if os.environ.get("SSCARD_SOURCES"):
-    from sscard.sources import prefer_sources
-
-    prefer_sources()
+choose_chip()
 
 __all__ = [
     "ApduError",

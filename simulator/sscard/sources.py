@@ -7,14 +7,8 @@ import sys
 from collections.abc import Sequence
 from importlib.machinery import SOURCE_SUFFIXES, ExtensionFileLoader, FileFinder, ModuleSpec, SourceFileLoader
 from types import ModuleType
-from typing import Final
 
-from sscard.errors import MissingPart
-from sscard.i18n.phrase import Phrase
-from sscard.version import chip_is_compiled
-
-VARIABLE: Final = "SSCARD_SOURCES"
-"""The environment variable that makes every ``import sscard`` prefer the sources, also in processes started later."""
+from sscard.version import SOURCES, chip_is_compiled
 
 
 class _Sources:
@@ -38,9 +32,12 @@ def prefer_sources() -> None:
     for name, module in list(sys.modules.items()):
         spec = getattr(module, "__spec__", None)
         if name.startswith("sscard.") and spec is not None and isinstance(spec.loader, ExtensionFileLoader):
+            from sscard.errors import MissingPart
+            from sscard.i18n.phrase import Phrase
+
             raise MissingPart(
                 Phrase("a defect needs the sources of the chip, and the compiled one is loaded"),
-                Phrase("set {variable}=1 before Python starts", variable=VARIABLE),
+                Phrase("set {variable}=1 before Python starts", variable=SOURCES),
             )
     sys.meta_path.insert(0, _Sources)
-    os.environ[VARIABLE] = "1"
+    os.environ[SOURCES] = "1"

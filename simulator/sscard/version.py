@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.machinery import ExtensionFileLoader, PathFinder
 
 TYPE_CHECKING = False
@@ -10,11 +11,22 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 
+SOURCES = "SSCARD_SOURCES"
+"""The environment variable that makes every ``import sscard`` prefer the sources of a compiled chip."""
+
 
 def chip_is_compiled() -> bool:
     """Whether Python would load a compiled chip."""
     found = PathFinder.find_spec("engine", [__file__.removesuffix("version.py") + "chip"])
     return found is not None and isinstance(found.loader, ExtensionFileLoader)
+
+
+def choose_chip() -> None:
+    """Prefer the sources of a compiled chip if the environment asks for it."""
+    if os.environ.get(SOURCES):
+        from sscard.sources import prefer_sources  # not for ``import sscard``
+
+        prefer_sources()
 
 
 def version_and_chip() -> Phrase:

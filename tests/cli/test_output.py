@@ -152,7 +152,7 @@ def test_each_command_with_outputs_is_in_the_table() -> None:
 def test_no_file_that_a_command_line_names_is_an_output(
     sscard: CommandLine, folder: Path, arguments: str, output: str
 ) -> None:
-    if arguments.startswith("defects") and "SSCARD_COMPILED" in os.environ:
+    if "defects run" in arguments and "SSCARD_COMPILED" in os.environ:
         pytest.skip("compiled methods cannot be replaced")
     for name in ("card.jsonl", "card.txt", "one.jsonl"):
         Path(name).write_bytes(Path("card.db").read_bytes())

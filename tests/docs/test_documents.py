@@ -25,7 +25,7 @@ CHINESE_AT_MOST = 1400
 ALL = [*documents(), *(Document(path) for path in sorted(SHEETS.glob("*.md")))]
 SECOND = (
     "new|check|explain|verbs|schema|build|path|serve|call|load|open|list|issue|show|resume|stats|archive|verify"
-    "|tears|model|kills|fuzz|vectors"
+    "|tears|model|kills|fuzz|vectors|run"
 )
 COMMAND = re.compile(rf"\bsscard ((?:[a-z]+(?:-[a-z]+)?)(?: (?:{SECOND}))?)")
 OPTION = re.compile(r"(?<![\w-])(--[a-z][a-z-]+)")

@@ -277,3 +277,20 @@ def test_a_card_that_others_can_read_is_named(cards: Path) -> None:
     with running("farm", cards) as farm:
         assert farm.line_with("other users can read it").startswith(f"{cards / 'card-2.db'}: ")
         assert farm.end()[0] == 0
+
+
+@pytest.mark.slow
+def test_each_defective_card_has_its_own_defect_and_the_others_none(cards: Path) -> None:
+    demand_pyscard()
+    names = ["wrong-pin-answers-630x", "empty-verify-costs-a-try"]
+    with running("farm", cards, "--defects", ",".join(names), "--json") as farm:
+        content = json.loads("".join(iter(farm.line, "}\n")) + "}")
+        assert [row["defect"] for row in content["readers"]] == [*names, "", ""]
+        answers = ask(content["readers"][0]["socket"], "0020000003999999", "0020000000")
+        assert farm.end()[0] == 0
+    assert [answers[row["reader"]] for row in content["readers"]] == [
+        ["6305", "6305"],
+        ["63C5", "63C4"],
+        ["63C5", "63C5"],
+        ["63C5", "63C5"],
+    ]

@@ -402,3 +402,16 @@ def test_an_existing_recording_is_kept_unless_forced(
         program.line_with("all interfaces")
         assert program.end()[0] == 0
     assert "the last one" not in kept.read_text("utf-8")
+
+
+@pytest.mark.parametrize(("defects", "answer"), [((), "63C5"), (("wrong-pin-answers-630x",), "6305")])
+def test_a_defective_card_is_in_the_reader(
+    pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, defects: tuple[str, ...], answer: str
+) -> None:
+    options = [word for name in defects for word in ("--defect", name)]
+    with running("insert", image, "--port", pcscd.port(reader), *options) as program:
+        assert wait_for_card(pcscd.reader_name(reader), timeout=PATIENCE)
+        assert wrong_pin(connection) == answer
+        said = program.end()[1]
+    assert ("A wrong PIN is answered with 630x" in said) is bool(defects)
+    assert tries_on_disk(image) == 5

@@ -423,3 +423,29 @@ def test_an_installed_wheel_brings_the_plugin(configured: pytest.Pytester, tmp_p
     found = subprocess.run([sys.executable, "-c", place], env=environment, capture_output=True, text=True, check=True)  # noqa: S603
     assert found.stdout.startswith(str(installed))
     assert (configured.path / "junit.xml").read_text("utf-8").count("<testcase") == 3
+
+
+@pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
+def test_a_planted_defect_meets_every_test_of_the_run(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+        from sscard import WrongPin
+
+        def test_a_wrong_pin(card_session):
+            with pytest.raises(WrongPin):
+                card_session.verify_pin("111111")
+        """
+    )
+    assert run(project).ret == pytest.ExitCode.OK
+    result = run(project, "--sscard-defect", "wrong-pin-answers-630x")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["sscard*: wrong-pin-answers-630x"])
+    assert run(project).ret == pytest.ExitCode.OK
+
+
+@pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
+def test_an_unknown_defect_ends_the_run_with_the_nearest_name(project: pytest.Pytester) -> None:
+    result = run(project, "--sscard-defect", "wrong-pin-answers-63x")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*--sscard-defect: *wrong-pin-answers-63x*", "*wrong-pin-answers-630x*"])

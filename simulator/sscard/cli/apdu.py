@@ -25,6 +25,7 @@ from sscard.cli.options import (
     trace_option,
 )
 from sscard.cli.output import check_output, printed_json_list, written_trace
+from sscard.cli.planted import defect_option, planted_lines
 from sscard.cli.target import STDIN, is_file, open_target, standard_input
 from sscard.cli.usage import command, option
 from sscard.errors import InputError
@@ -47,6 +48,7 @@ Save = Callable[["Event"], object]
 @force_option
 @contactless_option
 @challenges_option
+@defect_option
 @pins_option
 @json_option
 @sync_option
@@ -59,6 +61,7 @@ def apdu(
     force: bool,
     contactless: bool,
     seed: int | None,
+    defects: tuple[str, ...],
     pins: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -86,6 +89,15 @@ def apdu(
             saves.append(outputs.enter_context(printed_events()))
         if trace is not None:
             saves.append(outputs.enter_context(written_trace(trace)))
+        if defects:
+            from sscard.terminal.cards import IMAGE, scheme_of
+
+            if scheme_of(target) != IMAGE:
+                raise InputError(
+                    _("{url}: a defect can be planted in a card file only", url=target), remedy=_("leave out --defect")
+                )
+            for line in planted_lines(outputs, defects):
+                click.echo(line, err=True)
         failed = converse(target, commands, pins, show, saves, contactless=contactless, seed=seed)
     if failed and not raw:
         raise SystemExit(1)

@@ -24,6 +24,7 @@ from sscard.cli.options import (
     sync_option,
 )
 from sscard.cli.output import check_output, print_json
+from sscard.cli.planted import defect_of_each, defects_option, planted_lines
 from sscard.cli.serving import ALWAYS, HANG_UPS, ends
 from sscard.cli.target import asked_to_sync, challenges, tell
 from sscard.cli.types import FILE, FOLDER, Number
@@ -53,7 +54,8 @@ TICK: Final = 0.25
 class Place(NamedTuple):
     """A card file and the reader it goes into: its name, the socket of its daemon, and the port behind it.
 
-    ``record`` and ``trace`` are the files of its conversation.
+    ``record`` and ``trace`` are the files of its conversation, ``defect`` is
+    the name of what is wrong with the card, empty for a good one.
     """
 
     reader: str
@@ -62,6 +64,7 @@ class Place(NamedTuple):
     image: Path
     record: Path | None
     trace: Path | None
+    defect: str = ""
 
 
 class Status(NamedTuple):
@@ -94,6 +97,7 @@ _Told = list[Status] | _News | _Failure
 @argument("cards", metavar=N_("CARD"), type=FILE, nargs=-1, required=True, help=N_("Card files, and folders of them."))
 @option("--readers", type=Number(0, MOST), default=0, help=N_("Number of readers, 0: one per card."))
 @option("--processes", type=Number(1, MOST_PROCESSES), default=1, help=N_("Number of processes that share the cards."))
+@defects_option
 @challenges_option
 @delay_option
 @faults_option
@@ -106,6 +110,7 @@ def farm(
     cards: tuple[Path, ...],
     readers: int,
     processes: int,
+    defects: str,
     seed: int | None,
     delay: float | str | None,
     faults: tuple[FaultData, ...],
@@ -120,6 +125,9 @@ def farm(
     them, then which reader has which card; both are printed when all cards are
     inserted, with --json as one object. For more readers than a daemon can have
     there are several daemons: the table has the socket of each reader.
+
+    With --defects the first cards have a defect each, in a process of its own,
+    the further ones none: table and JSON name it.
 
     Seed, delay and faults apply to each card. A fault is printed on standard
     error when a command reaches it, or at the end if no command did.
@@ -136,6 +144,7 @@ def farm(
             remedy=_("sscard issue --count 4 -o {folder} makes four", folder=cards[0]),
         )
     count = readers or min(len(images), MOST)
+    planted = defect_of_each(defects, min(count, len(images)))
     left_over = [str(image) for image in images[count:]]
     records = _files(images[:count], record, ".jsonl", images, force)
     traces = _files(images[:count], trace, ".txt", images, force)
@@ -146,7 +155,7 @@ def farm(
         signal.pthread_sigmask(signal.SIG_BLOCK, ends())  # the processes of the farm begin with them blocked
         places = [
             Place(daemon.reader_name(reader), str(daemon.socket), daemon.port(reader), *files)
-            for (daemon, reader), files in zip(seats, zip(images, records, traces, strict=False), strict=False)
+            for (daemon, reader), files in zip(seats, zip(images, records, traces, planted, strict=False), strict=False)
         ]
         with _Farm(places, processes, Treatment(seed, delay, faults), sync=asked_to_sync()) as running:
             while not running.all_in():
@@ -156,7 +165,8 @@ def farm(
             if as_json:
                 content: dict[str, Any] = {"environment": daemons[0].environment} if len(daemons) == 1 else {}
                 cards_in = [
-                    {"reader": place.reader, "card": str(place.image), "socket": place.socket} for place in places
+                    {"reader": place.reader, "card": str(place.image), "socket": place.socket, "defect": place.defect}
+                    for place in places
                 ]
                 print_json("farm", content | {"readers": cards_in, "without_reader": left_over})
                 while not _ended():
@@ -236,7 +246,9 @@ class _Farm:
         self._sync = sync
         self._treatment = treatment
         self._status = {place: Status() for place in places}
-        self._shares = [places[first::processes] for first in range(min(processes, len(places)))]
+        good = [place for place in places if not place.defect]
+        self._shares = [[place] for place in places if place.defect]  # a defect is in all cards of a process
+        self._shares += [good[first::processes] for first in range(min(processes, len(good)))]
         self._pipes: list[Pipe] = []
         self._open = ExitStack()
 
@@ -291,9 +303,13 @@ class _Farm:
         several = len({place.socket for place in self._status}) > 1
         if several:
             table.add_column(_("socket"), overflow="fold")
+        defective = any(place.defect for place in self._status)
+        if defective:
+            table.add_column(_("defect"), overflow="fold")
         for place, status in self._status.items():
             row = [place.reader, place.image.name, say(status.state), str(status.served), status.tries]
-            table.add_row(*(Text(visible(cell)) for cell in (*row, *([place.socket] if several else []))))
+            row += [place.socket] if several else []
+            table.add_row(*(Text(visible(cell)) for cell in (*row, *([place.defect] if defective else []))))
         return table
 
 
@@ -331,6 +347,7 @@ def _work(share: list[Place], pipe: Pipe, treatment: Treatment, sync: bool) -> N
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ALWAYS)
     try:
         with ExitStack() as held:
+            list(planted_lines(held, [place.defect for place in share if place.defect]))
             slots = [put_in(place) for place in share]
             reported: list[Status] = []
             ending = False

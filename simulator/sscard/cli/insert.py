@@ -22,6 +22,7 @@ from sscard.cli.options import (
     trace_option,
 )
 from sscard.cli.output import check_output
+from sscard.cli.planted import defect_option, planted_lines
 from sscard.cli.serving import ends
 from sscard.cli.target import asked_to_sync, challenges, open_image, tell
 from sscard.cli.types import CARD, PORT, Number
@@ -29,7 +30,6 @@ from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Phrase
-from sscard.transport.connection import reader_answers
 
 if TYPE_CHECKING:
     from sscard.cli.readercard import ReaderCard
@@ -60,6 +60,7 @@ OPEN_TO_ALL: Final = N_("the reader's driver (vpcd) listens on all interfaces: k
 @challenges_option
 @delay_option
 @faults_option
+@defect_option
 @record_option
 @trace_option
 @force_option
@@ -72,6 +73,7 @@ def insert(
     seed: int | None,
     delay: float | str | None,
     faults: tuple[FaultData, ...],
+    defects: tuple[str, ...],
     record: Path | None,
     trace: Path | None,
     force: bool,
@@ -81,7 +83,8 @@ def insert(
     Every change is in the card file before the answer is sent. SIGUSR1 removes
     the card, SIGUSR2 inserts it again. If pcscd restarts, the card reconnects
     automatically. Each fault happens once. It is printed when a command reaches
-    it, or at the end if no command did.
+    it, or at the end if no command did. A card with a defect measures the tests
+    of a terminal: they have to notice it.
     """
     from sscard.cli.readercard import ReaderCard, Treatment
     from sscard.issuer.psamfile import FilePsam
@@ -101,6 +104,8 @@ def insert(
                 file=image,
                 remedy=_("leave out --record and --trace"),
             )
+        for line in planted_lines(opened, defects, psam=isinstance(card, FilePsam)):
+            click.echo(line)
         treated = ReaderCard(card, Treatment(seed, delay, faults))
         treated.keep(opened, record, trace)
         _Insertion(card, treated, port, remove_after).serve()
@@ -166,6 +171,8 @@ class _Insertion:
 
     def _count(self, command: bytes) -> None:
         """Behind every command, before its answer leaves."""
+        from sscard.transport.connection import reader_answers  # not before a defect asks for the sources of the chip
+
         if not command:
             return
         for line in self._treated.reached():

@@ -10,6 +10,7 @@ select without them. ``sscard.testing`` describes the fixtures.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -69,14 +70,39 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DIR",
         help=_("write a raw log of each scenario into a new folder, with SHA256SUMS"),
     )
+    group.addoption(
+        "--sscard-defect",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help=_("plant a defect of 'sscard defects list' for the whole run, which the tests then have to notice"),
+    )
     parser.addini("sscard_scenarios", _("folders whose YAML files are scenarios"), type="paths", default=[])
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Register the marker of the fixtures, and prepare the suite."""
+    if names := config.getoption("--sscard-defect"):
+        _plant(config, names)
     marker = _("social_card(**options): the card of the fixture social_card, by the parameters of sscard.issue_card")
     config.addinivalue_line("markers", marker)
     config.stash[SUITE] = Suite(config)
+
+
+def _plant(config: pytest.Config, names: list[str]) -> None:
+    from sscard.errors import InputError, MissingPart
+    from sscard.sources import prefer_sources
+
+    try:
+        prefer_sources()
+        from sscard.scenario.defects.measure import find_defects, planted
+
+        defects = find_defects(names)
+    except (InputError, MissingPart) as error:
+        raise pytest.UsageError(f"--sscard-defect: {error}") from None
+    held = ExitStack()
+    held.enter_context(planted(defects))
+    config.add_cleanup(held.close)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -99,8 +125,9 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """Whether the suite is part of the run."""
-    return config.stash[SUITE].header()
+    """Whether the suite is part of the run, and the planted defects."""
+    planted = [_("sscard defect: {name}", name=name) for name in config.getoption("--sscard-defect")]
+    return [*config.stash[SUITE].header(), *planted]
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -14,6 +14,7 @@ from sscard.chip.command import Command, CommandTable
 from sscard.i18n.phrase import Phrase
 from sscard.i18n.word import Word
 from sscard.psam import commands as psam
+from sscard.sources import prefer_sources
 
 TABLES: Final[tuple[CommandTable[Any], ...]] = (card.TABLE, card.CERTIFICATE_TABLE, psam.TABLE)
 
@@ -100,7 +101,8 @@ class Defect:
 
     @contextmanager
     def planted(self) -> Iterator[None]:
-        """Plant the defect for the ``with`` statement."""
+        """Plant the defect for the ``with`` statement. Errors: ``MissingPart`` if the chip is a compiled one."""
+        prefer_sources()
         with Patch() as patch:
             self.plant(patch)
             yield

@@ -6,8 +6,8 @@ import multiprocessing
 import signal
 import sys
 import threading
-from collections.abc import Generator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from time import monotonic
@@ -57,6 +57,15 @@ def defects_of(part: Part, names: Sequence[str]) -> list[Defect]:
                 ),
             )
     return found
+
+
+@contextmanager
+def planted(defects: Sequence[Defect]) -> Iterator[None]:
+    """Plant defects together for the ``with`` statement."""
+    with ExitStack() as all_planted:
+        for defect in defects:
+            all_planted.enter_context(defect.planted())
+        yield
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
 from sscard.i18n.phrase import Phrase, Words
-from sscard.scenario.defects.catalogue import Defect
+from sscard.scenario.defects import DEFECTS
+from sscard.scenario.defects.catalogue import Defect, Part
 from sscard.scenario.defects.measure import Measured
 from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.html import page_template
@@ -132,6 +133,23 @@ def html_page(matrix: Matrix) -> str:
         _=_,
         plural=Phrase.plural,
     )
+
+
+def reference() -> str:
+    """The catalogue as a page of the documentation, in Markdown."""
+    lines = [
+        f"# {_('Defects of the catalogue')}",
+        "",
+        _("Generated from the catalogue: `python tools/defects_page.py`. `sscard defects list` prints the same."),
+        "",
+        _("Number of defects: {count}. Each is a small wrong change to a part of the chain.", count=len(DEFECTS)),
+    ]
+    for part in Part:
+        rows = [each for each in DEFECTS if each.part is part]
+        lines += ["", f"## {say(part.words)}", "", f"| {_('defect')} | {_('what is wrong')} | {_('source')} |"]
+        lines.append("|---|---|---|")
+        lines += [f"| `{each.name}` | {say(each.says)} | {each.citation} |" for each in rows]
+    return "\n".join([*lines, ""])
 
 
 def _shown(value: object) -> object:
