@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -16,6 +15,7 @@ from urllib.parse import urlencode
 import pytest
 
 import kit
+from kit import browser
 from kit.native import serving
 from kit.pcsc import demand_pcsc
 from kit.programs import running
@@ -32,7 +32,6 @@ pytest.importorskip("websockets", reason="websockets is not installed: pip insta
 from sscard.driver.websocket import serve_websocket
 
 FOLDER = Path(__file__).parents[2] / "examples" / "browser"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NEW = "246802"
 HOST = "his.example"
 """The name of this machine in the browser."""
@@ -54,14 +53,8 @@ def site() -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install --group dev")
-    if CHROMIUM is None:
-        pytest.skip("no Chromium: sudo apt-get install chromium")
-    arguments = ["--no-sandbox", f"--host-resolver-rules=MAP {HOST} 127.0.0.1"]
-    with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM, args=arguments)
-        yield browser
-        browser.close()
+    with browser.chromium(f"--host-resolver-rules=MAP {HOST} 127.0.0.1") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")

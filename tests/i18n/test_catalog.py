@@ -219,6 +219,7 @@ AS_IT_IS = {
     "birth date": "a word of place policies",
     "must change": "a word of place policies",
     "query only": "a word of place policies",
+    "tag:yaml.org,2002:map": "a tag of YAML",
     "not valid": "a fact of the journal",
     "not applicable": "a verdict",
     "not tested": "a verdict",
@@ -362,7 +363,7 @@ def test_the_search_for_untranslated_text_finds_it(source: str, found: bool) -> 
     assert bool(untranslated(source)) is found
 
 
-@pytest.mark.parametrize("name", ["report", "coverage", "cases", "defects"])
+@pytest.mark.parametrize("name", ["report", "result", "coverage", "coverage_maps", "cases", "defects"])
 def test_the_page_of_a_report_says_nothing_by_itself(name: str) -> None:
     text = (PACKAGE / "scenario" / "reports" / "templates" / f"{name}.html.j2").read_text("utf-8")
     for ignored in (r"<style>.*?</style>", r"\{\{.*?\}\}", r"\{%.*?%\}", r"<[^>]*>", "sscard:"):

@@ -18,8 +18,8 @@ from sscard.cli.case_stats import (
     quantiles,
     stages_in_order,
 )
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
-from sscard.scenario.reports.html import page_template
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say
+from sscard.scenario.reports.page import page_template
 from sscard.service import Channel
 from sscard.service.statistics import Durations, Statistics, grounds_in_order
 from sscard.version import __version__
@@ -73,7 +73,7 @@ def charts_page(found: Statistics, since: datetime | None, until: datetime | Non
     spent = [(say(stage.words), times) for stage, times in stages_in_order(found)]
     spent += [(_("whole case"), found.whole)] if found.whole.count else []
     longest = max((times.longest for _name, times in spent), default=0)
-    return page_template("cases.html.j2", lambda value: visible(value) if isinstance(value, str) else value).render(
+    return page_template("cases.html.j2").render(
         period=_period(since, until),
         counts=counts(found),
         times=[_Time(name, times, longest) for name, times in spent],

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from sscard.i18n.language import CHINESE, ENGLISH, _, columns, is_chinese, padded, say, visible
-from sscard.i18n.phrase import Phrase, Words
+from sscard.i18n.language import CHINESE, ENGLISH, _, columns, is_chinese, padded, say
+from sscard.i18n.phrase import Phrase
 from sscard.scenario.coverage.dimensions import Key
 from sscard.scenario.coverage.facts import COMMAND_STATUS, FILE_RIGHTS, STANDARD_ITEMS
 from sscard.scenario.coverage.measure import Coverage, Entry, Measured, Status
-from sscard.scenario.reports.html import page_template
+from sscard.scenario.reports.page import page_template
 from sscard.version import __version__
 
 SIGNS: Final[dict[Status, str]] = {"covered": "✓", "partly": "~", "missing": "✗", "unreachable": "–"}
@@ -143,7 +143,16 @@ def heat(entry: Entry) -> str:
 
 def html_page(coverage: Coverage) -> str:
     """The heat map: one page that needs no network."""
-    return page_template("coverage.html.j2", _shown).render(
+    return _rendered("coverage.html.j2", coverage)
+
+
+def coverage_maps(coverage: Coverage) -> str:
+    """The heat map as a part of another page."""
+    return _rendered("coverage_maps.html.j2", coverage)
+
+
+def _rendered(template: str, coverage: Coverage) -> str:
+    return page_template(template).render(
         grids=[Grid(part) for part in coverage.measured()],
         coverage=coverage,
         version=__version__,
@@ -155,8 +164,3 @@ def html_page(coverage: Coverage) -> str:
         _=_,
         plural=Phrase.plural,
     )
-
-
-def _shown(value: object) -> object:
-    """A value of the page as text."""
-    return visible(say(value)) if isinstance(value, str | Phrase | Words) else value

@@ -9,12 +9,12 @@ from itertools import groupby
 from typing import Any, Final
 
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
-from sscard.i18n.phrase import Phrase, Words
+from sscard.i18n.phrase import Phrase
 from sscard.scenario.defects import DEFECTS
 from sscard.scenario.defects.catalogue import Defect, Part
 from sscard.scenario.defects.measure import Measured
 from sscard.scenario.reader import Scenario
-from sscard.scenario.reports.html import page_template
+from sscard.scenario.reports.page import page_template
 from sscard.version import __version__
 
 MOST_COLUMNS: Final = 60
@@ -123,7 +123,7 @@ def _scenario_facts(scenario: Scenario) -> dict[str, str]:
 
 def html_page(matrix: Matrix) -> str:
     """The matrix: one page that needs no network."""
-    return page_template("defects.html.j2", _shown).render(
+    return page_template("defects.html.j2").render(
         matrix=matrix,
         groups=[(part.words, [*rows]) for part, rows in groupby(matrix.rows, lambda each: each.defect.part)],
         columns=[*matrix.noticing] if not matrix.most and len(matrix.noticing) <= MOST_COLUMNS else [],
@@ -150,8 +150,3 @@ def reference() -> str:
         lines.append("|---|---|---|")
         lines += [f"| `{each.name}` | {say(each.says)} | {each.citation} |" for each in rows]
     return "\n".join([*lines, ""])
-
-
-def _shown(value: object) -> object:
-    """A value of the page as text."""
-    return visible(say(value)) if isinstance(value, str | Phrase | Words) else value

@@ -11,15 +11,15 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from sscard.card import Personality
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, visible_lines
-from sscard.i18n.phrase import Phrase, Words
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import KeyHierarchy
 from sscard.scenario.coverage.facts import choice_text
 from sscard.scenario.reports.console import counts_text
 from sscard.scenario.reports.form_data import FORM_LABELS
 from sscard.scenario.reports.form_items import NOT_TESTED, Numbered, ranges, sheet_of
 from sscard.scenario.reports.form_steps import rows_of, wire_of
-from sscard.scenario.reports.html import page_template
+from sscard.scenario.reports.page import Lines, page_template
 from sscard.scenario.reports.run import LABELS, VERDICTS, Log, Run
 from sscard.scenario.reports.summary import missed_texts
 from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE
@@ -63,7 +63,7 @@ def write(run: Run) -> str:
     title = run.form.report or _("Test report")
     incomplete = "" if run.complete else _incomplete(run)
     entered = {name: value for name, value in run.form.model_dump().items() if name not in (*SIGNED, "remarks")}
-    return page_template("form.html.j2", _shown).render(
+    return page_template("form.html.j2").render(
         run=run,
         sheet=sheet,
         incomplete=incomplete,
@@ -74,7 +74,7 @@ def write(run: Run) -> str:
         entered=entered,
         labels=FORM_LABELS,
         signed={name: getattr(run.form, name) for name in SIGNED},
-        remarks=run.form.remarks,
+        remarks=Lines(run.form.remarks),
         verdict=_verdict(run),
         counts=counts_text(run.results),
         ended=run.started + timedelta(seconds=run.seconds),
@@ -92,7 +92,7 @@ def write(run: Run) -> str:
         in_short=lambda entry: entry.unmet[SHOWN_IN_FULL:],
         digest=lambda text: text[:SHORT_DIGEST],
         rows_of=rows_of,
-        wire_of=wire_of,
+        wire_of=lambda result: Lines(wire_of(result)),
         missed_texts=missed_texts,
         counts_of=lambda runs: counts_text([each.result for each in runs]),
         ranges=lambda runs: ranges([each.number for each in runs]),
@@ -166,10 +166,3 @@ def _values(keys: KeyHierarchy) -> Iterator[RootValues]:
 def _css(text: str) -> str:
     """A string of a style sheet; every character that could end it, or the sheet, is a number."""
     return '"' + "".join(each if each.isalnum() else f"\\{ord(each):x} " for each in visible(text)) + '"'
-
-
-def _shown(value: object) -> object:
-    """A value of the page, in the language; what a macro made is ready."""
-    if hasattr(value, "__html__"):
-        return value
-    return visible_lines(say(value) if isinstance(value, Phrase | Words) else str(value))

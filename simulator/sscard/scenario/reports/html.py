@@ -1,71 +1,252 @@
-"""Results as one self-contained HTML page: every step with its decoded, redacted trace."""
+"""Results as one self-contained HTML page that needs no network.
+
+Summary, list and the first failures are plain HTML. The details of the other scenarios are compressed, ``CHUNK``
+of them together, and are decompressed in the browser when one is opened; without JavaScript they cannot be read.
+"""
 
 from __future__ import annotations
 
+import re
+import shlex
+import zlib
+from base64 import b64encode
 from collections import Counter
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from hashlib import sha256
+from importlib import resources
+from json import dumps
+from typing import Any, Final
 
-from sscard.conversation import Event, Exchange
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, visible_lines
-from sscard.i18n.phrase import Phrase
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
+from sscard.i18n.phrase import ROW, Phrase, Sayable
+from sscard.scenario.comparison import Compared
 from sscard.scenario.library import group_name
-from sscard.scenario.reports.console import MARKS, counts_text, missed_text, reason_text, step_name
-from sscard.scenario.reports.run import Run
-from sscard.scenario.runner import NOT_APPLICABLE
+from sscard.scenario.reports.console import COUNTS, MARKS, counts_text, missed_text, reason_text, step_name
+from sscard.scenario.reports.expectations import expectations
+from sscard.scenario.reports.page import Lines, page_template
+from sscard.scenario.reports.run import LABELS, Run
+from sscard.scenario.reports.sequence import LANES, happened_in, sequence_of
+from sscard.scenario.reports.state_chart import HEIGHT, LEFT, state_chart
+from sscard.scenario.reports.summary import KINDS
+from sscard.scenario.reports.written import StepTexts
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
 from sscard.version import __version__
 
-if TYPE_CHECKING:
-    from jinja2 import Template
+CHUNK: Final = 100
+MOST_FAILURES: Final = 100
+"""Failures whose details are plain HTML."""
+OPEN_FAILURES: Final = 10
+"""Failures that are unfolded when the page opens."""
+SLOWEST: Final = 10
+KEYS: Final[Mapping[str, Callable[[ScenarioResult, str], str]]] = {
+    "group": lambda result, _transport: result.scenario.group,
+    "personality": lambda result, _transport: result.scenario.personality.name,
+    "transport": lambda result, transport: f"{transport}, {result.scenario.card.interface}",
+    "seed": lambda result, _transport: str(result.seed),
+}
+"""What the summary counts by, and filters select by: its value for a result of a run over a transport."""
+TITLES: Final = {
+    "group": Phrase("group"),
+    "personality": Phrase("personality"),
+    "transport": Phrase("transport"),
+    "seed": Phrase("seed"),
+}
+VERDICTS: Final = {
+    "passed": Phrase("passed"),
+    "failed": Phrase("failed"),
+    INCONCLUSIVE: Phrase("inconclusive"),
+    KNOWN_ISSUE: Phrase("known issue"),
+    NOT_APPLICABLE: Phrase("not applicable"),
+}
+IDENTITY: Final = 4
+"""The fields of ``Compared`` that identify a scenario."""
+LOCAL: Final = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A result with its name in the page, which is the same in each run, and the command that repeats it."""
+
+    result: ScenarioResult
+    name: str
+    again: str
+
+    @property
+    def kind(self) -> str:
+        """The class of its verdict."""
+        return self.result.verdict.replace(" ", "-")
+
+    def facts(self, transport: str) -> list[str]:
+        """What filters compare, by the names of the tables of the summary, and what a search finds besides the row."""
+        scenario = self.result.scenario
+        words = " ".join((scenario.title, scenario.source, say(scenario.proves), *scenario.tags, *scenario.covers))
+        return [*(key_of(self.result, transport) for key_of in KEYS.values()), visible(words)]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """A row of the summary: the number of results by verdict, and their time in seconds."""
+
+    name: Sayable
+    value: str
+    counts: Counter[str]
+    seconds: float
 
 
 def write(run: Run) -> str:
-    """The page; failed scenarios are open, passed ones fold out."""
-    results = run.results
-    counts = Counter(result.verdict for result in results)
-    passed, executed = counts["passed"], len(results) - counts[NOT_APPLICABLE]
-    return page_template("report.html.j2", _shown).render(
-        results=results,
-        passed=passed,
-        run=executed,
-        several=len({result.seed for result in results}) > 1,
-        counts=counts_text(results),
-        share=100 * passed / max(executed, 1),
-        commands=sum(result.commands for result in results),
-        seed=run.seed,
-        version=__version__,
-        step_name=step_name,
-        missed_text=missed_text,
-        reason_text=reason_text,
+    """The page, failures first."""
+    from sscard.scenario.coverage.measure import coverage_of  # only a run with such a report needs it
+    from sscard.scenario.reports.coverage import coverage_maps
+
+    entries = _entries(run)
+    failures = [entry for entry in entries if not entry.result.passed]
+    passed = [entry for entry in entries if entry.result.passed]
+    groups: dict[str, list[Entry]] = {}
+    for entry in passed:
+        groups.setdefault(entry.result.scenario.group, []).append(entry)
+    packed = [*failures[MOST_FAILURES:], *(entry for members in groups.values() for entry in members)]
+    texts = StepTexts()
+    script = resources.files(__package__).joinpath("templates/report.js").read_text(encoding="utf-8").strip()
+    transport = say(run.environment.get("transport", LOCAL))
+    several = len({entry.result.seed for entry in entries}) > 1
+    return page_template("report.html.j2").render(
+        run=run,
+        started=run.started.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        command=shlex.join(run.command),
+        entries=entries,
+        static=[(entry, details(entry, texts)) for entry in failures[:MOST_FAILURES]],
+        failures=failures[MOST_FAILURES:],
+        groups=groups,
+        chunks=[
+            _packed([details(entry, texts) for entry in packed[first : first + CHUNK]])
+            for first in range(0, len(packed), CHUNK)
+        ],
+        facts=_packed([entry.facts(transport) for entry in (*failures[:MOST_FAILURES], *packed)]),
+        maps=_packed([coverage_maps(coverage_of(run.results, transport))]) if passed else "",
+        tables=[*_tallies(run.results, transport)],
+        slowest=sorted(entries, key=lambda entry: -entry.result.seconds)[:SLOWEST],
+        compared=[*_compared(run, entries)],
+        counts=Counter(result.verdict for result in run.results),
+        headline=counts_text(run.results),
+        verdicts=COUNTS,
+        verdict_names=VERDICTS,
+        titles=TITLES,
+        several=several,
+        size=Phrase.joined(
+            ROW,
+            [
+                Phrase.plural("{count} scenario", "{count} scenarios", count=len(entries)),
+                Phrase.plural(
+                    "{count} command", "{count} commands", count=sum(result.commands for result in run.results)
+                ),
+            ],
+        ),
+        script=script,
+        digest=b64encode(sha256(script.encode()).digest()).decode(),
+        labels=LABELS,
         marks=MARKS,
-        say=say,
+        version=__version__,
         language=CHINESE if is_chinese() else ENGLISH,
-        group_name=lambda group: say(group_name(group)),
+        duration_text=duration_text,
+        missed_text=missed_text,
+        open_failures=OPEN_FAILURES,
+        reason_text=reason_text,
+        group_name=group_name,
         _=_,
         plural=Phrase.plural,
-        details_of=_details,
     )
 
 
-def page_template(name: str, finalize: Callable[[object], object]) -> Template:
-    """A template of this package; ``finalize`` makes the text of every value."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined  # only a run with such a report needs it
+def duration_text(seconds: float) -> str:
+    """A duration as people read it: ``41 µs``, ``3.1 ms``, ``4.2 s``, ``3 min 5 s``."""
+    if seconds < 0.001:
+        return _("{number} µs", number=round(seconds * 1_000_000))
+    if seconds < 1:
+        return _("{number} ms", number=f"{seconds * 1000:.1f}")
+    if seconds < 60:
+        return _("{number} s", number=f"{seconds:.1f}")
+    return _("{minutes} min {seconds} s", minutes=int(seconds // 60), seconds=int(seconds % 60))
 
-    environment = Environment(
-        loader=PackageLoader("sscard.scenario.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        finalize=finalize,
-        trim_blocks=True,
-        lstrip_blocks=True,
+
+def details(entry: Entry, texts: StepTexts) -> str:
+    """What a scenario did, as HTML."""
+    result = entry.result
+    return page_template("result.html.j2").render(
+        entry=entry,
+        result=result,
+        scenario=result.scenario,
+        chart=state_chart(result.steps),
+        diagram=sequence_of(result) if result.steps else None,
+        reason=reason_text(result),
+        step_name=step_name,
+        step_text=lambda step: Lines(texts.text(result.scenario, step.number) if step.number else ""),
+        expectations=expectations,
+        lines=Lines,
+        parties=LANES,
+        happened_in=happened_in,
+        duration_text=duration_text,
+        height=HEIGHT,
+        left=LEFT,
+        _=_,
+        plural=Phrase.plural,
     )
-    return environment.get_template(name)
 
 
-def _details(event: Event) -> tuple[str, ...]:
-    return tuple(map(say, event.details)) if isinstance(event, Exchange) else ()
+def _entries(run: Run) -> list[Entry]:
+    """The results with their names: title and seed, and a number if that is not enough."""
+    used: Counter[str] = Counter()
+    found = []
+    for result in run.results:
+        name = re.sub(r"\W+", "-", f"{result.scenario.title} seed {result.seed}".casefold()).strip("-")
+        used[name] += 1
+        again = run.again(result.scenario, result.seed)
+        found.append(Entry(result, name if used[name] == 1 else f"{name}-{used[name]}", again))
+    return found
 
 
-def _shown(value: object) -> object:
-    """A value of the page; an event is one of several lines."""
-    return visible(value) if isinstance(value, str) else visible_lines(str(value))
+def _packed(parts: list[Any]) -> str:
+    """A list as JSON, compressed: a zlib stream in base64."""
+    return b64encode(zlib.compress(dumps(parts, ensure_ascii=False).encode(), 9)).decode()
+
+
+def _tallies(results: Sequence[ScenarioResult], transport: str) -> Iterator[tuple[str, list[Tally]]]:
+    """The tables of the summary by the name of their filter; that of the seeds if there are several."""
+    for name, key_of in KEYS.items():
+        members: dict[str, list[ScenarioResult]] = {}
+        for result in results:
+            members.setdefault(key_of(result, transport), []).append(result)
+        if name != "seed" or len(members) > 1:
+            yield (
+                name,
+                [
+                    Tally(
+                        group_name(key) if name == "group" else key,
+                        key,
+                        Counter(each.verdict for each in each_of),
+                        sum(each.seconds for each in each_of),
+                    )
+                    for key, each_of in members.items()
+                ],
+            )
+
+
+def _compared(run: Run, entries: Sequence[Entry]) -> Iterator[tuple[Sayable, list[tuple[str, str, str]]]]:
+    """The kinds of the comparison: the scenarios with their name in the page, if they have one, and their times."""
+    if run.comparison is None:
+        return
+    names = {Compared.of_result(entry.result)[:IDENTITY]: entry.name for entry in entries}
+    for kind, members in run.comparison._asdict().items():
+        if members:
+            yield (
+                KINDS[kind],
+                [
+                    (
+                        names.get(each[:IDENTITY], ""),
+                        f"{each.name} [{each.personality}]",
+                        f"{duration_text(each.before)} → {duration_text(each.seconds)}" if kind == "slower" else "",
+                    )
+                    for each in members
+                ],
+            )

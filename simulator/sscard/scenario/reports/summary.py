@@ -77,22 +77,26 @@ def print_failures(console: Console, results: Sequence[ScenarioResult]) -> None:
         _print_rows(console, rows)
 
 
+KINDS: Final = {
+    "newly_failing": Phrase("newly failing"),
+    "fixed": Phrase("now fixed"),
+    "missing": Phrase("now missing"),
+    "no_longer_applicable": Phrase("no longer applicable"),
+    "new": Phrase("new"),
+    "slower": Phrase("slower"),
+}
+"""The kinds of scenarios of a comparison."""
+
+
 def print_comparison(console: Console, comparison: Comparison, file: str) -> None:
     """What differs from the earlier run of a report."""
-    parts = {
-        _("newly failing"): comparison.newly_failing,
-        _("now fixed"): comparison.fixed,
-        _("now missing"): comparison.missing,
-        _("no longer applicable"): comparison.no_longer_applicable,
-        _("new"): comparison.new,
-        _("slower"): comparison.slower,
-    }
+    parts: dict[str, list[Compared]] = comparison._asdict()
     console.print(Text(f"\n{_('compared with {file}', file=file)}", style="bold cyan"))
     if not any(parts.values()):
         console.print(f"  {_('no difference')}", markup=False)
     for name, members in parts.items():
         if members:
-            console.print(Text(f"  {name}: {len(members)}", style="bold"))
+            console.print(Text(f"  {say(KINDS[name])}: {len(members)}", style="bold"))
             _print_rows(console, list(map(_row, members)))
 
 

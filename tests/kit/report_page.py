@@ -1,0 +1,28 @@
+"""What an HTML report holds, also what its browser decompresses."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from base64 import b64decode
+from typing import Any
+
+PACKED = re.compile(r'<script type="application/octet-stream"([^>]*)>([^<]*)</script>')
+
+
+def unpacked(page: str) -> dict[str, list[Any]]:
+    """The lists that a page has compressed: the ``facts`` of the filters, the ``maps`` of coverage, the ``chunks``."""
+    found: dict[str, list[Any]] = {"facts": [], "maps": [], "chunks": []}
+    for attributes, data in PACKED.findall(page):
+        name = next((name for name in ("facts", "maps") if f'"{name}"' in attributes), "chunks")
+        found[name] += json.loads(zlib.decompress(b64decode(data)))
+    return found
+
+
+def whole(page: str) -> str:
+    """The page with what it has compressed as text at its end."""
+    parts = [PACKED.sub("", page)]
+    for each in unpacked(page).values():
+        parts += ["\n".join(part) if isinstance(part, list) else part for part in each]
+    return "\n".join(parts)

@@ -1,0 +1,417 @@
+"""The HTML report: what it states, how failures are shown, and that it holds no secret and no script of others."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit import browser
+from kit.report_page import unpacked, whole
+from sscard.i18n.language import choose_language
+from sscard.issuer import preset
+from sscard.scenario import Scenario, ScenarioResult, find_scenarios, run_scenario
+from sscard.scenario.comparison import Earlier
+from sscard.scenario.reports import html, json
+from sscard.scenario.reports.run import Run, this_machine
+
+SEED = 7
+COUNTER = """\
+name: {en: The counter of <the> PIN, zh: 密码计数}
+proves: {en: A wrong PIN takes a try., zh: 错误密码扣减一次。}
+tags: verify counter
+needs: {pin_tries: 6}
+steps:
+  - verify_pin: 975310
+    sw: 63C5
+    tries: 5
+  - verify_pin: 123456
+    tries: max
+    state: verified
+"""
+WRONG = """\
+name: A wrong status word
+proves: The status word differs in its second byte.
+steps:
+  - verify_pin: 975310
+    sw: 63C4
+    tries: 5
+"""
+SERVICE = """\
+name: At the window
+proves: A forgotten PIN is reset.
+steps:
+  - apply: {reason: forgotten}
+  - operate: {new: 864209}
+    stage: operated
+    state: PUK
+"""
+ISSUE = """\
+name: Known
+proves: p
+known_issue: SSC-17
+steps:
+  - verify_pin: 975310
+"""
+MISFIT = """\
+name: Only with certificates
+proves: p
+needs: {generation: 3.0}
+steps:
+  - verify_pin: 123456
+    state: verified
+"""
+
+Made = Callable[..., list[ScenarioResult]]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """Results of scenarios from their texts."""
+
+    def run(*texts: str, seed: int = SEED, personality: str = "") -> list[ScenarioResult]:
+        files = [tmp_path / f"{number}.yaml" for number in range(len(texts))]
+        for file, text in zip(files, texts, strict=True):
+            file.write_text(text, encoding="utf-8")
+        found: list[Scenario] = find_scenarios(files, preset(personality) if personality else None)
+        return [run_scenario(scenario, seed) for scenario in found]
+
+    return run
+
+
+def run_of(results: list[ScenarioResult], **others: Any) -> Run:
+    """A complete run of these results, unless ``others`` says otherwise."""
+    facts: dict[str, Any] = {
+        "results": results,
+        "seeds": tuple(dict.fromkeys(result.seed for result in results)) or (SEED,),
+        "planned": len(results),
+        "started": datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC),
+        "seconds": 65.2,
+        "environment": this_machine() | {"transport": "local"},
+        "command": ("sscard", "run", "a b", "--html", "r.html"),
+    }
+    return Run(**facts | others)
+
+
+def text_of(page: str) -> str:
+    """All text that a reader of the page can see, on one line."""
+    without_script = re.sub(r"(?s)<(style|script)\b.*?</\1>", " ", whole(page))
+    return " ".join(unescape(re.sub("<[^>]*>", " ", without_script)).split())
+
+
+def test_the_page_states_the_run(made: Made) -> None:
+    text = text_of(html.write(run_of(made(COUNTER))))
+    for said in (
+        "1 passed",
+        "started 2026-03-04 05:06:07 UTC",
+        "duration 1 min 5 s",
+        f"seeds {SEED}",
+        "transport local",
+        "sscard run 'a b' --html r.html",
+        f"Python {this_machine()['python']}",
+        "local, contact",
+    ):
+        assert said in text
+
+
+def test_failures_stand_first_and_need_no_script(made: Made) -> None:
+    page = html.write(run_of(made(COUNTER, WRONG)))
+    assert page.index("A wrong status word") < page.index("Summary") < page.index("The counter of")
+    assert 'class="row failed" id="a-wrong-status-word-v3-sm4-seed-7" open' in page
+    assert "VERIFY (PIN of 3 bytes)" in page  # the wire of the failure; that of the other scenario is compressed
+    assert len(unpacked(page)["chunks"]) == 1
+
+
+def test_expected_and_actual_stand_beside_each_other_with_the_first_differing_byte_marked(made: Made) -> None:
+    page = html.write(run_of(made(WRONG)))
+    assert re.search(r"63<mark>C4</mark> verification failed, 4 tries left\s*<td>63<mark>C5</mark>", page)
+    assert "line 5 · first difference: byte 2" in text_of(page)
+    assert "if this is right, write sw: 63C5" in text_of(page)
+
+
+@pytest.mark.parametrize(
+    ("expected", "marked", "byte"),
+    [
+        ("00 00 ...", ("<mark>00</mark> 00 ...", "<mark>01</mark> 10"), 1),
+        ("01 10 FF ...", ("01 10 <mark>FF</mark> ...", "01 10 <mark>"), 3),
+        ("01 ?? FF ...", ("01 ?? <mark>FF</mark> ...", "01 10 <mark>"), 3),
+        ("01 10", ("01 10 <mark>∅</mark>", "01 10 <mark>"), 3),
+    ],
+)
+def test_the_first_byte_that_differs_from_a_pattern_is_marked(
+    made: Made, expected: str, marked: tuple[str, str], byte: int
+) -> None:
+    step = f"  - select: SSSE\n  - read_record: {{file: EF05, tag: 01}}\n    data: {expected}\n"
+    page = html.write(run_of(made(f"name: n\nproves: p\nsteps:\n{step}")))
+    assert all(each in page for each in marked)
+    assert f"first difference: byte {byte}" in text_of(page)
+
+
+def test_each_step_has_its_line_and_its_yaml_without_the_pin(made: Made) -> None:
+    results = made(COUNTER, SERVICE)
+    details = unescape("".join(unpacked(html.write(run_of(results)))["chunks"]))
+    assert f"{results[0].scenario.source}:6</span><pre>- verify_pin: ••••\n  sw: 63C5\n  tries: 5</pre>" in details
+    assert "- operate: {new: ••••}\n  stage: operated\n  state: PUK" in details
+    assert "tries<td>5<td>5/6" in details
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("apdu: 0020000003975310", "apdu: 0020000003 ******"),
+        ("change: 12 34 56 FF 97 53 10", "change: ••••"),
+        ("driver: {call: iVerifyPIN, parameters: {pin: 975310}}", "driver: {call: iVerifyPIN, parameters: ••••}"),
+        ("operate: {new: 975310, old: 123456}", "operate: {new: ••••, old: ••••}"),
+        ("verify_pin: 975310\n    note: 975310 is wrong", "note: •••• is wrong"),
+        (
+            "cut_power: {point: every, steps: [verify_pin: 975310], after: {a: [verify_pin: 975310]}}",
+            "verify_pin: ••••",
+        ),
+    ],
+)
+def test_secret_values_of_a_step_are_masked(made: Made, written: str, shown: str) -> None:
+    page = whole(html.write(run_of(made(f"name: n\nproves: p\nsteps:\n  - {written}\n"))))
+    assert shown in unescape(page)
+    assert not re.search("97 ?53 ?10", page)
+
+
+def test_the_card_over_time_is_a_chart_with_words(made: Made) -> None:
+    page = html.write(run_of(made(COUNTER)))
+    (details,) = unpacked(page)["chunks"]
+    assert "M41.0 0.0H71.0V10.7H101.0V0.0" in details  # 6, 5 and 6 of 6 tries
+    assert "<title>1: 5/6 ready</title>" in details
+    assert "0–1: ready" in text_of(page)
+    assert "2: verified" in text_of(page)
+
+
+def test_a_case_is_a_sequence_of_citizen_window_hsm_and_card(made: Made) -> None:
+    (details,) = unpacked(html.write(run_of(made(SERVICE))))["chunks"]
+    sequence = details[details.index('class="sequence"') :]
+    lanes = re.findall("<span>([^<]*)</span>", sequence[: sequence.index("</div>")])
+    assert lanes == ["citizen", "window", "holder base", "journal", "HSM", "card"]
+    assert re.search(r'class="arrow call" style="--f:0;--w:1"><span>apply', sequence)  # from the citizen
+    assert 'class="arrow call" style="--f:1;--w:4"><span>PIN CHANGE/UNBLOCK' in sequence  # to the card
+    assert 'class="arrow answer left"' in sequence
+
+
+def test_a_step_lists_requests_and_commands_in_the_order_of_time(made: Made) -> None:
+    (details,) = unpacked(html.write(run_of(made(SERVICE))))["chunks"]
+    operate = details[details.index("line 5: operate") :]
+    places = [operate.index(said) for said in ("→ HSM <i>secured command", "PIN CHANGE/UNBLOCK", "The PIN was reset")]
+    assert places == sorted(places)
+
+
+def test_each_scenario_has_a_permalink_and_the_command_that_repeats_it(made: Made) -> None:
+    text = COUNTER.replace("needs:", "card: {personality: [v3-sm4, v2-3des]}\nneeds:")
+    results = [*made(text), *made(text, seed=8)]
+    page = html.write(run_of(results))
+    names = re.findall('<details class="row passed" id="([^"]*)"', page)
+    assert names == [
+        f"the-counter-of-the-pin-{personality}-seed-{seed}" for seed in (7, 8) for personality in ("v3-sm4", "v2-3des")
+    ]
+    details = unescape(unpacked(page)["chunks"][3])
+    file = results[0].scenario.source
+    assert f"<code>sscard run {file} --only 'The counter of <the> PIN [v2-3des]' --seed 8</code>" in details
+    assert f'href="#{names[3]}"' in details
+
+
+def test_equal_titles_have_different_permalinks(made: Made) -> None:
+    page = html.write(run_of(made(COUNTER, COUNTER)))
+    names = re.findall('<details class="row passed" id="([^"]*)"', page)
+    assert names == ["the-counter-of-the-pin-v3-sm4-seed-7", "the-counter-of-the-pin-v3-sm4-seed-7-2"]
+
+
+def test_an_interrupted_run_says_so(made: Made) -> None:
+    assert "The run is incomplete: 1 of 40 scenarios were run." in text_of(
+        html.write(run_of(made(COUNTER), planned=40))
+    )
+    assert "incomplete" not in text_of(html.write(run_of(made(COUNTER))))
+
+
+def test_an_empty_run_says_so() -> None:
+    page = html.write(run_of([], planned=3))
+    assert "No scenario was run." in text_of(page)
+    assert unpacked(page) == {"facts": [], "maps": [], "chunks": []}
+
+
+def test_other_verdicts_have_their_reason_in_the_list(made: Made) -> None:
+    known = made(ISSUE)
+    misfit = made(MISFIT, personality="v1-des")
+    crash = [replace(result, crash="it died") for result in made(COUNTER)]
+    page = html.write(run_of([*known, *misfit, *crash]))
+    assert "<p>known issue SSC-17</p>" in page
+    assert re.search("<p>not applicable: [^<]*needs generation: 3.0", page)
+    assert 'class="row inconclusive"' in page
+    assert "it died" in page
+    assert "0 passed 0 failed ? 1 inconclusive ! 1 known issue – 1 not applicable" in text_of(page).replace(
+        "✓ ", ""
+    ).replace("✗ ", "")
+
+
+def test_the_summary_counts_by_group_personality_and_transport(made: Made, tmp_path: Path) -> None:
+    results = made(COUNTER.replace("needs:", "card: {personality: [v3-sm4, v2-3des]}\nneeds:"), WRONG)
+    page = html.write(run_of(results))
+    rows = re.findall(r'data-filter="([^"]*)" value="([^"]*)"', page[page.index("Summary") :])
+    group = results[0].scenario.group
+    assert rows == [
+        ("group", group),
+        ("personality", "v3-sm4"),
+        ("personality", "v2-3des"),
+        ("transport", "local, contact"),
+    ]
+    assert unpacked(page)["facts"][0][:4] == [group, "v3-sm4", "local, contact", str(SEED)]
+    assert "counter" in unpacked(page)["facts"][1][4]
+
+
+def test_the_comparison_links_to_the_scenarios(made: Made, tmp_path: Path) -> None:
+    before, now = made(COUNTER), made(COUNTER, WRONG)
+    earlier = tmp_path / "before.json"
+    earlier.write_text(json.write(run_of(before)), encoding="utf-8")
+    compared = Earlier(earlier).compared(now, [])
+    page = html.write(run_of(now, comparison=compared, earlier="before.json"))
+    assert "compared with before.json" in text_of(page)
+    assert "newly failing: 1" in text_of(page)
+    assert '<a href="#a-wrong-status-word-v3-sm4-seed-7">A wrong status word [v3-sm4]</a>' in page
+
+
+def test_coverage_is_a_part_of_the_page(made: Made) -> None:
+    page = html.write(run_of(made(COUNTER)))
+    (maps,) = unpacked(page)["maps"]
+    assert "command × status word" in maps
+    assert 'id="coverage"' in page
+    assert unpacked(html.write(run_of(made(WRONG))))["maps"] == []
+
+
+def test_the_page_runs_its_own_script_alone_and_loads_nothing(made: Made) -> None:
+    page = html.write(run_of(made(COUNTER.replace("tags: verify", "tags: </script><b>"), WRONG)))
+    assert not re.search(r"https?:|//[a-z]|src=|url\(|@import|\bon\w+=", whole(page).replace("</script>", ""))
+    policy = unescape(re.findall('Content-Security-Policy" content="([^"]*)"', page)[0])
+    (script,) = re.findall("(?s)<script>(.*?)</script>", page)
+    assert f"script-src 'sha256-{b64encode(sha256(script.encode()).digest()).decode()}'" in policy
+    assert policy.startswith("default-src 'none'")
+    (details,) = unpacked(page)["chunks"]
+    assert not re.search("<the>|</script><b>", page + details)
+    assert "&lt;/script&gt;&lt;b&gt;" in details
+
+
+def test_the_page_is_in_chinese(made: Made) -> None:
+    choose_language("zh")
+    page = html.write(run_of(made(COUNTER, WRONG), planned=5))
+    assert '<html lang="zh">' in page
+    text = text_of(page)
+    for said in ("密码计数", "运行不完整：共5个用例，已运行2个。", "失败用例", "应为", "实际", "首个不同：第2字节"):
+        assert said in text
+
+
+def test_more_failures_than_a_reader_can_use_are_compressed(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(html, "MOST_FAILURES", 1)
+    page = html.write(run_of([*made(WRONG), *made(WRONG, seed=8), *made(COUNTER)]))
+    assert page.count('class="row failed"') == 2
+    assert page.count('<div class="body">') == 1
+    assert [name[3] for name in unpacked(page)["facts"]] == ["7", "8", "7"]
+    assert "A wrong status word" in unpacked(page)["chunks"][0]
+
+
+# Size
+
+
+def test_a_page_of_3000_results_is_under_5_mb(scenarios: list[Scenario]) -> None:
+    """From a sample of the suite; what each result adds. ``bench/bench_report.py`` measures the whole page."""
+    results = [run_scenario(scenario, SEED) for scenario in scenarios[::50]]
+    few = results[:5]
+    each = (len(html.write(run_of(results)).encode()) - len(html.write(run_of(few)).encode())) / (
+        len(results) - len(few)
+    )
+    assert len(html.write(run_of(few)).encode()) + 3000 * each < 5_000_000
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser.chromium() as started:
+        yield started
+
+
+@pytest.fixture
+def page(chromium: Any, made: Made, tmp_path: Path) -> Iterator[Any]:
+    """The page of two passed scenarios and a failed one; a message on its console fails the test."""
+    file = tmp_path / "report.html"
+    file.write_text(html.write(run_of(made(COUNTER, SERVICE, WRONG))), encoding="utf-8")
+    opened = chromium.new_page(viewport={"width": 360, "height": 800})
+    said: list[str] = []
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    opened.on("console", lambda message: said.append(message.text))
+    opened.goto(f"file://{file}")
+    yield opened
+    opened.close()
+    assert said == []
+
+
+@pytest.mark.slow
+def test_a_scenario_is_decompressed_when_it_is_opened(page: Any) -> None:
+    row = page.locator("#at-the-window-v3-sm4-seed-7")
+    assert row.locator(".body").count() == 0
+    row.locator("> summary").click()
+    row.locator(".sequence").wait_for()
+    assert "PIN CHANGE/UNBLOCK" in row.locator(".sequence").text_content()
+    row.locator(".unfold").click()
+    assert row.locator(".step[open]").count() == row.locator(".step").count() == 2
+    page.locator("#coverage > summary").click()
+    page.locator("#coverage .maps").wait_for()
+
+
+@pytest.mark.slow
+def test_a_permalink_opens_its_scenario(page: Any) -> None:
+    page.goto(f"{page.url}#the-counter-of-the-pin-v3-sm4-seed-7")
+    page.reload()
+    page.locator("#the-counter-of-the-pin-v3-sm4-seed-7[open] .chart").wait_for()
+
+
+@pytest.mark.slow
+def test_search_and_filters_narrow_the_list(page: Any) -> None:
+    shown = "details.row:not(#coverage):visible"
+    page.locator(".count").get_by_text("3 of 3 shown").wait_for()
+    page.fill("[type=search]", "counter verify")
+    page.locator(".count").get_by_text("1 of 3 shown").wait_for()
+    assert page.locator(shown).get_attribute("id") == "the-counter-of-the-pin-v3-sm4-seed-7"
+    page.click("[type=reset]")
+    page.locator(".count").get_by_text("3 of 3 shown").wait_for()
+    page.click(".chips .passed")
+    page.locator(".count").get_by_text("2 of 3 shown").wait_for()
+    page.select_option("[name=verdict]", "failed")
+    page.locator(".count").get_by_text("1 of 3 shown").wait_for()
+    assert page.locator(shown).get_attribute("id") == "a-wrong-status-word-v3-sm4-seed-7"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 800, 1280])
+def test_no_width_makes_the_page_scroll_sideways(page: Any, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    page.locator("#at-the-window-v3-sm4-seed-7 .sequence").wait_for()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.slow
+def test_without_javascript_the_page_shows_list_and_failures(chromium: Any, made: Made, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    file.write_text(html.write(run_of(made(COUNTER, WRONG))), encoding="utf-8")
+    context = chromium.new_context(java_script_enabled=False)
+    opened = context.new_page()
+    opened.goto(f"file://{file}")
+    text = opened.locator("body").inner_text()
+    context.close()
+    assert "Without JavaScript this page shows" in text
+    assert "The counter of <the> PIN" in text
+    assert "first difference: byte 2" in text
