@@ -116,7 +116,7 @@ campaign: $(VENV)/developer
 	$(BIN)/sscard prove tears
 	$(BIN)/sscard prove model
 	$(BIN)/sscard prove fuzz --seconds 300
-	$(BIN)/pytest -m campaign
+	$(BIN)/pytest -n 2 -m campaign
 
 # Without optimisation: this asks whether the compiled chip works, and the compiler is a third of the time.
 # It uses one core for a minute, so make test starts it beside the checks.

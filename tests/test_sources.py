@@ -60,6 +60,7 @@ def test_defects_are_planted_in_the_sources_in_each_process(compiled: Path) -> N
 def test_a_variable_prefers_the_sources_in_any_program(compiled: Path) -> None:
     done = python(compiled, "-c", "import sscard.chip.engine as e; print(e.__file__)", SSCARD_SOURCES="1")
     assert done.stdout.strip() == str(compiled / "sscard" / "chip" / "engine.py")
+    assert "plain Python chip" in python(compiled, "-m", "sscard", "--version", SSCARD_SOURCES="1").stdout
 
 
 @pytest.mark.skipif("SSCARD_COMPILED" not in os.environ, reason="the chip is not compiled")

@@ -33,6 +33,6 @@ def version_and_chip() -> Phrase:
     """The version, and which chip Python would load: ``sscard --version`` does not import it."""
     from sscard.i18n.phrase import Phrase  # not for ``import sscard``
 
-    if chip_is_compiled():
+    if chip_is_compiled() and not os.environ.get(SOURCES):
         return Phrase("{version} (compiled chip)", version=__version__)
     return Phrase("{version} (plain Python chip)", version=__version__)

@@ -28,6 +28,7 @@ OPEN = f"--channel window --reason leaked --paper id-card --paper social-securit
 IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
     "run": ("one.yaml", "sscard.run/1"),
+    "testbed check": ("testbed.yaml one.yaml", "sscard.testbed-plan/1"),
     "coverage": ("one.yaml", "sscard.coverage/1"),
     "defects list": ("630x", "sscard.defects/1"),
     "scenario check": ("one.yaml", "sscard.scenario-check/1"),
@@ -101,6 +102,7 @@ WITHOUT = {
     "scenario explain": "its output is sentences",
     "scenario verbs": "its output is a page",
     "scenario schema": "its output is the schema",
+    "testbed schema": "its output is the schema",
 }
 """Commands that report nothing, and why."""
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "json.md"
@@ -141,6 +143,7 @@ def test_json_has_a_schema_name(
     Path("script").write_text("0084000008\n")
     Path("policy.yaml").write_text("based_on: henan\n")
     Path("place.yaml").write_text("name: here\n")
+    Path("testbed.yaml").write_text("card: {use: card.db}\n")
     Path("one.yaml").write_text(f"name: n\nproves: p\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n")
     arguments, schema = SCHEMAS[command]
     number = ""

@@ -557,3 +557,31 @@ def test_no_report_holds_a_pin(sscard, suite, name):
     text = "\n".join(file.read_text("utf-8") for file in files)
     for pin in (PIN, "582036"):
         assert pin not in text
+
+
+MENTIONS = f"""name: Mentions
+proves: b
+card: {{pin: {PIN}}}
+steps:
+  - apdu: 00200000 03 582036
+    note: neither 582036 nor {PIN}
+    sw: 63C5
+    tries: 5
+  - driver_verify_pin: {{}}
+    entries: {PIN}
+    note: bytes {PIN[:2]} {PIN[2:4]} {PIN[4:]}
+    out: "{PIN}|*"
+    prompts: [enter {PIN}]
+    tries: 6
+"""
+
+
+@pytest.mark.parametrize("name", ["allure", "form", "html", "junit", "json", "trace"])
+def test_a_pin_in_a_note_or_in_an_expected_value_is_masked(sscard, suite, name):
+    (suite / "mentions.yaml").write_text(MENTIONS, "utf-8")
+    __, shown, __ = sscard("run", suite / "mentions.yaml", "--report", f"{name}=written", "--evidence", "logs")
+    path = Path("written")
+    files = [*Path("logs").iterdir(), *([path] if path.is_file() else path.iterdir())]
+    texts = [shown, *(file.read_text("utf-8") for file in files)]
+    assert not any(re.search(f"{PIN}|582036|{PIN[:2]} {PIN[2:4]} {PIN[4:]}", text) for text in texts)
+    assert "out expected  ••••|*" in re.sub(" +out", " out", shown)

@@ -91,6 +91,8 @@ NAMED = {
     "--from": "script",
     "--personality": "mine.yaml",
     "--place": "place.yaml",
+    "--card": "card.db",
+    "--testbed": "testbed.yaml",
     "--keys": "keys.yaml",
     "--hsm": "soft:keys.yaml",
     "--hsm-token": "token",
@@ -160,6 +162,7 @@ def test_no_file_that_a_command_line_names_is_an_output(
     Path("folder/two.db").write_bytes(Path("card.db").read_bytes())
     Path("keys.yaml").write_bytes(Path(TEST_KEYS).read_bytes())
     Path("place.yaml").write_text("name: mine\n")
+    Path("testbed.yaml").write_text("card: {use: card.db}\n")
     Path("pin").write_text(f"{PIN}\n")
     for name in ("token", "program", "library.so", "options.toml", "sscard.toml"):
         Path(name).write_text("")

@@ -311,3 +311,12 @@ def test_different_failures_are_not(sscard: CommandLine, folder: Path) -> None:
     for number in range(12):
         (folder / f"many{number}.yaml").write_text(BAD.format(name=f"many{number}"))
     assert "    and 3 more\n" in sscard("run", "suite")[1]
+
+
+def test_a_file_whose_name_is_no_text_is_refused_before_the_run(sscard: CommandLine, folder: Path) -> None:
+    """No JSON, Allure or JUnit report could name it."""
+    (folder / "x\udcff.yaml").write_text(GOOD)
+    code, out, err = sscard("run", "suite", "--report", "allure=results")
+    assert (code, out) == (2, "")
+    assert r"x\udcff.yaml: the name of the file is not UTF-8 text" in err
+    assert not Path("results").exists()

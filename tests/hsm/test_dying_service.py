@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -27,13 +29,25 @@ STOPPED_FOR = 0.3
 """Seconds that a client waits for a service that is stopped and cannot answer."""
 
 
+def unused_port() -> int:
+    """A port that the system gives to no connection or server that asks for any: while the service is dead, it is free.
+
+    Linux gives those from 32768, and Windows and macOS those from 49152.
+    """
+    for port in Random().sample(range(20000, 32000), 100):
+        with socket.socket() as tried, suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
+
+
 class Service:
     """The process of a service, which is started again on the port that it had."""
 
     def __init__(self, folder: Path) -> None:
         self._token = folder / "token"
         self._token.write_text(TOKEN)
-        self._port = "0"
+        self._port = unused_port()
         self._running = ExitStack()
         self._program: Program
         self.url = ""
@@ -43,7 +57,6 @@ class Service:
         command = ("hsm", "serve", "--port", self._port, "--token-file", self._token)
         self._program = self._running.enter_context(running(*command))
         self.url = self._program.line_with("HSM at ").split()[2].rstrip(",")
-        self._port = self.url.rpartition(":")[2]
 
     def end(self) -> None:
         self._running.close()
@@ -138,7 +151,7 @@ class Desk:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("personality", ["v2-3des", "v3-sm4"])
+@pytest.mark.parametrize("personality", ["v3-sm4", pytest.param("v2-3des", marks=pytest.mark.nightly)])
 def test_a_case_is_resumed_wherever_the_service_is_killed_or_silent(
     sscard: CommandLine, service: Service, tmp_path: Path, personality: str
 ) -> None:

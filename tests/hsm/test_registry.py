@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import socket
 import sys
 from collections.abc import Iterator
@@ -147,9 +149,12 @@ def test_pkcs11_without_a_pin_or_a_module_is_not_available(monkeypatch: pytest.M
         ("http:", "not the URL of an HSM service"),
         ("https://127.0.0.1:port", "not the URL of an HSM service"),
         ("http://user:SECRET@127.0.0.1", "not the URL of an HSM service"),
+        ("http://127.0.0.1:8440?token=SECRET", "not the URL of an HSM service"),
+        ("http://127.0.0.1:8440/#SECRET", "not the URL of an HSM service"),
         ("pkcs11:", "a pkcs11 URL has token=LABEL"),
         ("pkcs11:module=/a/b.so", "a pkcs11 URL has token=LABEL"),
         ("pkcs11:token=test;pin-value=SECRET", "the PIN goes into SSCARD_TOKEN_PIN"),
+        ("pkcs11:token=test?pin-value=SECRET", "the PIN goes into SSCARD_TOKEN_PIN"),
     ],
 )
 def test_what_is_no_url_of_an_hsm_is_refused_and_not_repeated(url: str, says: str, token: Path) -> None:
@@ -291,6 +296,37 @@ def test_a_plug_in_that_does_not_work_is_named(plug_in: Any, target: str, says: 
     with pytest.raises(MissingPart) as missing, open_hsm("rack:"):
         pass
     assert f"rack_hsm:{target} of package rack_hsm does not work: {says}" in str(missing.value)
+
+
+def open_any(_url: str, **_options: object) -> SoftHsm:
+    return SOFT
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("rack://me:s3cret@host:7/a?pin=s3cret#s3cret", "rack://••••@host:7/a••••"),
+        ("rack://host/a;pin=s3cret", "rack://host/a••••"),
+        ("rack:slot=1;pin=s3cret", "rack:••••"),
+        ("rack://host:7/slot", "rack://host:7/slot"),
+    ],
+)
+def test_no_report_of_a_run_has_the_credentials_of_an_hsm(
+    plug_in: Any, sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, shown: str
+) -> None:
+    plug_in("rack_hsm:open_any")
+    monkeypatch.setattr(sys, "argv", ["sscard", "run", "--hsm", url, f"--hsm={url}"])
+    scenario, written = tmp_path / "scenario.yaml", tmp_path / "written"
+    scenario.write_text("name: n\nproves: p\nsteps: [{verify_pin: 000000}]\n")
+    formats = ("html", "junit", "json", "form", "trace", "allure")
+    files = [word for name in formats for word in ("--report", f"{name}={tmp_path / name}")]
+    assert sscard("run", scenario, "--hsm", url, *files, "--evidence", written)[0] == 1
+    texts = [file.read_text("utf-8") for file in tmp_path.rglob("*") if file.is_file()]
+    assert not any("s3cret" in text for text in texts)
+    report = json.loads((tmp_path / "json").read_text("utf-8"))
+    assert report["command"] == ["sscard", "run", "--hsm", shown, f"--hsm={shown}"]
+    assert report["environment"]["hsm"] == shown
+    assert shlex.split(report["results"][0]["again"])[-2:] == ["--hsm", shown]
 
 
 def test_what_an_hsm_of_a_plug_in_refuses_stays(plug_in: Any) -> None:

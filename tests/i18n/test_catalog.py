@@ -274,6 +274,7 @@ NAMES = {"sscard", "pyscard", "pcscd", "vpcd", "based_on", "card", "personality"
 NAMES |= {"says", "data", "key_tries", "state", "stage", "grounds", "missing"}
 NAMES |= {"groups", "steps", "variables", "capture", "needs", "within", "covers", "image"}
 NAMES |= {"entries", "place", "values", "proof", "error", "none", "against"}
+NAMES |= {"rights", "use"}
 """Fields and programs."""
 
 

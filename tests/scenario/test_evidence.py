@@ -135,7 +135,7 @@ def test_messages_to_other_parts_and_notices_are_in_the_log(suite: Path) -> None
     write(suite, "name: n {}\nproves: p\nsteps:\n  - reset_pin: 654321\n    state: PUK\n")
     (result,) = [run_scenario(scenario) for scenario in find_scenarios([suite])]
     run = Run(results=[result], seeds=(1,), planned=1, started=result.started, seconds=1.0)
-    assert re.search(r" \.\. hsm: .+", log_of(result, run))
+    assert re.search(r" \.\. HSM: .+", log_of(result, run))
     with speaking(CHINESE):
         assert "判定：✓ 已通过" in log_of(result, run).replace(": ", "：")
 

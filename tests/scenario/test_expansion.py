@@ -479,6 +479,7 @@ WRONG_JSON = {
     "single quotes": ("[{'n': '6'}]", 1, 3, "double quotes"),
     "a text without an end": ('[{"n": "6}]', 1, 8, "a quote is missing"),
     "an unknown escape": ('[{"n": "\\q"}]', 1, 9, "a quote is missing"),
+    "half a surrogate pair": ('[{"n": "6"},\n{"n": "\\ud83d"}]', 2, 7, "a character that cannot stand"),
     "no colon": ('[{"n" 6}]', 1, 7, "a colon"),
     "text after the end": ('[{"n": "6"}]\nx', 2, 1, "after the end"),
     "a comment": ('[{"n": "6"}] # x', 1, 14, "after the end"),

@@ -19,7 +19,7 @@ from sscard.scenario.coverage.items import ITEMS
 from sscard.scenario.reports import form
 from sscard.scenario.reports.form_data import read_form
 from sscard.scenario.reports.form_items import ranges, sheet_of
-from sscard.scenario.reports.run import Log, Run, sums, this_machine
+from sscard.scenario.reports.run import Log, Run, environment_of, sums
 from sscard.scenario.reports.tested import tested
 from sscard.scenario.step import Mismatch
 from sscard.standard.cipher import DES, SM4
@@ -76,15 +76,13 @@ def results_of(folder: Path, *texts: str, personality: str = "") -> list[Scenari
 def run_of(results: Sequence[ScenarioResult], planned: int | None = None) -> Run:
     count = len(results) if planned is None else planned
     begin = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
-    environment = this_machine()
-    digests = tested([result.scenario for result in results], (1,), environment, builtin_keys())
+    digests = tested([result.scenario for result in results], (1,), environment_of({}), builtin_keys())
     return Run(
         results=results,
         seeds=(1,),
         planned=count,
         started=begin,
         seconds=75.0,
-        environment=environment,
         tested=digests,
     )
 
@@ -189,6 +187,19 @@ def test_a_run_that_is_not_complete_has_not_passed(
     complete = len(results) == planned
     assert (warning in page, in_css in page) == (not complete, not complete)
     assert f'<p class="conclusion"><span class="verdict v-{verdict}">' in page
+
+
+def test_a_step_that_could_not_be_judged_has_not_failed(tmp_path: Path) -> None:
+    (result,) = results_of(tmp_path, FAILS)
+    *before, last = result.steps
+    page = form.write(run_of([replace(result, steps=(*before, replace(last, inconclusive=True)))]))
+    assert '<span class="verdict v-inconclusive">inconclusive</span></td></tr>' in page
+    assert '<span class="verdict v-failed">' not in page
+
+
+def test_the_command_line_is_quoted_for_a_shell(tmp_path: Path) -> None:
+    run = replace(run_of(results_of(tmp_path, PASSES)), command=("sscard", "run", "a b"))
+    assert "<code>sscard run &#39;a b&#39;</code>" in form.write(run)
 
 
 def test_the_laboratory_fills_in_a_file_of_fields(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from sscard.scenario import Scenario, ScenarioResult, find_scenarios, run_scenar
 from sscard.scenario.comparison import Earlier
 from sscard.scenario.reports import html, json
 from sscard.scenario.reports.run import Run, this_machine
+from sscard.scenario.step import Mismatch
 
 SEED = 7
 COUNTER = """\
@@ -95,7 +96,6 @@ def run_of(results: list[ScenarioResult], **others: Any) -> Run:
         "planned": len(results),
         "started": datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC),
         "seconds": 65.2,
-        "environment": this_machine() | {"transport": "local"},
         "command": ("sscard", "run", "a b", "--html", "r.html"),
     }
     return Run(**facts | others)
@@ -254,6 +254,14 @@ def test_other_verdicts_have_their_reason_in_the_list(made: Made) -> None:
     assert "0 passed 0 failed ? 1 inconclusive ! 1 known issue – 1 not applicable" in text_of(page).replace(
         "✓ ", ""
     ).replace("✗ ", "")
+
+
+def test_a_step_that_could_not_be_judged_has_its_own_mark(made: Made) -> None:
+    (result,) = made(COUNTER)
+    *before, last = result.steps
+    unmet = replace(last, inconclusive=True, mismatches=(Mismatch("sw", "9000", "no answer"),))
+    page = whole(html.write(run_of([replace(result, steps=(*before, unmet))])))
+    assert '<summary class="inconclusive"><span class="mark">?</span>' in page
 
 
 def test_the_summary_counts_by_group_personality_and_transport(made: Made, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from sscard.errors import InputError, MissingPart
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
 from sscard.scenario.reports import REPORTS, Reports, html, json, junit, report
 from sscard.scenario.reports.console import ConsoleReport
-from sscard.scenario.reports.run import Run, this_machine
+from sscard.scenario.reports.run import Run
 
 SEED = 3
 RIGHT = "name: The right PIN\nproves: It is <accepted>.\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
@@ -31,7 +31,7 @@ def run_of(results: Sequence[ScenarioResult], planned: int | None = None) -> Run
     """A run of one seed, complete unless ``planned`` says otherwise."""
     begin = min((result.started for result in results), default=datetime.now(UTC))
     count = len(results) if planned is None else planned
-    return Run(results=results, seeds=(SEED,), planned=count, started=begin, seconds=1.5, environment=this_machine())
+    return Run(results=results, seeds=(SEED,), planned=count, started=begin, seconds=1.5)
 
 
 def written(name: str, results: Sequence[ScenarioResult], folder: Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from kit.documents import ROOT
 from kit.waiting import PATIENCE
 from sscard import issuer
 from sscard.errors import MissingPart
+from sscard.issuer.cardfile import save_card
 from sscard.testing.suite import Suite
 from sscard.transport.pcscd import check_private_pcscd
 
@@ -302,6 +304,16 @@ def test_evidence_has_a_log_of_each_scenario_and_its_sum(configured: pytest.Pyte
     again.stderr.fnmatch_lines(["*proofs: the folder is not empty*"])
 
 
+@pytest.mark.parametrize(("stop", "complete"), [(["-x"], False), ([], True)], ids=["stopped", "whole"])
+def test_evidence_states_whether_every_selected_scenario_was_run(
+    configured: pytest.Pytester, stop: list[str], complete: bool
+) -> None:
+    (configured.path / "scenarios" / "a_wrong.yaml").write_text(FAILS, encoding="utf-8")
+    run(configured, "--sscard-evidence", "proofs", "scenarios", *stop)
+    index = json.loads((configured.path / "proofs" / "index.json").read_text("utf-8"))
+    assert (index["planned"], len(index["logs"]), index["complete"]) == (3, 1 if stop else 3, complete)
+
+
 @pytest.mark.parametrize("option", ["--sscard-seed", "--scenario-seed"])
 def test_the_seed_has_two_names(configured: pytest.Pytester, option: str) -> None:
     run(configured, option, "5").assert_outcomes(passed=4)
@@ -311,6 +323,25 @@ def test_an_unknown_personality_is_an_error_of_the_command_line(configured: pyte
     result = run(configured, "--sscard-personality", "v9")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: no personality 'v9'"])
+
+
+def test_scenarios_run_on_the_card_of_a_testbed(project: pytest.Pytester) -> None:
+    save_card(issuer.issue_card(seed=7), project.path / "card.db")
+    (project.path / "testbed.yaml").write_text("card: {use: card.db}\n", encoding="utf-8")
+    changes = PASSES.replace("The right PIN", "Changes").replace(
+        "verify_pin: 123456", "change_pin: {old: 123456, new: 654321}"
+    )
+    (project.path / "scenarios" / "changes.yaml").write_text(changes.replace("    state: verified\n", ""), "utf-8")
+    result = run(project, "--scenarios", "scenarios", "--sscard-testbed", "testbed.yaml", "-rs")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(["*not applicable: not permitted: may_write*"])
+
+
+def test_a_testbed_and_several_processes_exclude_each_other(project: pytest.Pytester) -> None:
+    (project.path / "testbed.yaml").write_text("card: {use: card.db}\n", encoding="utf-8")
+    result = run(project, "--scenarios", "scenarios", "--sscard-testbed", "testbed.yaml", "-n", "2")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: one card under test cannot be used by several processes"])
 
 
 def test_a_step_that_cannot_be_done_fails_even_with_a_known_issue(configured: pytest.Pytester) -> None:

@@ -16,7 +16,8 @@ from sscard.cli.options import hsm_option, hsm_token_option, json_option, trace_
 from sscard.cli.output import check_output, check_output_folder, print_json
 from sscard.cli.running import INTERRUPTED, Running
 from sscard.cli.target import tell
-from sscard.cli.types import FILE, FOLDER, PERSONALITY, SEED, SEEDS, Number, Text, Words
+from sscard.cli.testbed import card_link, ordered, under_test
+from sscard.cli.types import CARD, FILE, FOLDER, PERSONALITY, SEED, SEEDS, Number, Text, Words
 from sscard.cli.usage import argument, command, given_names, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sscard.scenario import Scenario, ScenarioResult
     from sscard.scenario.issuing import Issuing
     from sscard.scenario.reports import Report, Reports
+    from sscard.scenario.testbed.file import Testbed
     from sscard.scenario.transports import Link
 
 MOST_WORKERS = 64
@@ -85,6 +87,8 @@ def report_formats() -> list[str]:
     default=Transport.LOCAL,
     help=N_("In this process, or through PC/SC with a private pcscd and virtual readers."),
 )
+@option("--card", type=CARD, default="", help=N_("Run on this card: pcsc:READER, tcp:HOST:PORT, exec:COMMAND, …"))
+@option("--testbed", type=FILE, help=N_("Run on the card of a testbed file, which says what a run may do to it."))
 @hsm_option
 @hsm_token_option
 @option(
@@ -126,6 +130,8 @@ def run(
     seeds: tuple[int, ...] | None,
     personality: str,
     transport: Transport,
+    card: str,
+    testbed: Path | None,
     hsm: str,
     hsm_token: Path | None,
     keys: Path | None,
@@ -157,15 +163,9 @@ def run(
 
     if {"--seed", "--seeds"} <= {*given_names()}:
         raise InputError(_("--seed and --seeds exclude each other"), remedy=_("choose one of them"))
-    if accept and (personality or seeds):
-        remedy = _("leave out --personality and --seeds")
-        raise InputError(_("--accept writes what the cards of the files do"), remedy=remedy)
-    if accept and not paths:
-        raise InputError(
-            _("--accept writes into files, and none is named"),
-            remedy=_("name them: {example}", example="sscard run --accept scenarios"),
-        )
-    select = partial(_select, paths, personality, expression, title, tags, last_failed=last_failed)
+    _check_accept(paths, fixed=bool(personality or seeds), accept=accept)
+    on_card = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token))
+    select = partial(_select, paths, personality, expression, title, tags, on_card, last_failed=last_failed)
     known: list[Scenario] = []
     chosen: list[Scenario] = []
     with suppress(KeyboardInterrupt):  # then summary, reports and trace are those of a run without a scenario
@@ -180,7 +180,7 @@ def run(
         else:
             print_list(console, chosen)
         return
-    issuing = chosen_issuing(hsm, keys, hsm_token)
+    issuing = on_card.issuing if on_card else chosen_issuing(hsm, keys, hsm_token)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     inputs = input_files(paths, known) + [Path(file) for file in (personality, keys, against, form) if file]
     files = _opened((*reports, *short), inputs)
@@ -197,11 +197,14 @@ def run(
         )
         known, chosen = select()
     given = {"transport": transport.other, "hsm": hsm, "hsm-token": hsm_token, "keys": keys, "personality": personality}
+    given |= {"card": card, "testbed": testbed}
+    chosen = ordered(on_card, chosen, seeds[0] if seeds else seed) if on_card else chosen
     own = {name: str(value) for name, value in given.items() if value}
     running = Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files, own, form, evidence)
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
-            running.run(_link(transport, workers, chosen, issuing, events=files.need_events))
+            own_card = card_link(on_card, running.facts.update) if on_card else None
+            running.run(own_card or _link(transport, workers, chosen, issuing, events=files.need_events))
         running.report(earlier, known, transport if coverage else None, as_json=as_json)
     except BaseException:
         running.say_incomplete()
@@ -212,12 +215,25 @@ def run(
     running.exit()
 
 
+def _check_accept(paths: Sequence[Path], *, fixed: bool, accept: bool) -> None:
+    """``InputError`` for --accept without a file, or with the ``fixed`` personality or seeds of other options."""
+    if accept and fixed:
+        remedy = _("leave out --personality and --seeds")
+        raise InputError(_("--accept writes what the cards of the files do"), remedy=remedy)
+    if accept and not paths:
+        raise InputError(
+            _("--accept writes into files, and none is named"),
+            remedy=_("name them: {example}", example="sscard run --accept scenarios"),
+        )
+
+
 def _select(
     paths: Sequence[Path],
     personality: str,
     expression: str | None,
     title: str | None,
     tags: str | None,
+    on_card: Testbed | None,
     *,
     last_failed: bool,
 ) -> tuple[list[Scenario], list[Scenario]]:
@@ -230,7 +246,12 @@ def _select(
     for name, words in (("-k", expression), ("--only", title), ("-m", tags)):
         if words is not None and not words.strip():
             raise InputError(_("{option} is empty", option=name), remedy=_("without it all scenarios are run"))
-    known = find_scenarios(list(paths), find_personality(personality) if personality else None)
+    if on_card:
+        from sscard.scenario.testbed.plan import scenarios_on
+
+        known = scenarios_on(on_card.claim, paths)
+    else:
+        known = find_scenarios(list(paths), find_personality(personality) if personality else None)
     chosen = narrow(select_title(known, title) if title else known, expression or "", tags or "")
     failed = LastFailed().among(chosen) if last_failed else chosen
     if not failed:
@@ -254,7 +275,7 @@ def _listed(scenario: Scenario) -> dict[str, object]:
         "label": say(scenario.label),
         "group": scenario.group,
         "file": scenario.source,
-        "line": scenario.document.place(("name",)).line,
+        "line": scenario.line,
         "personality": scenario.personality.name,
         "tags": list(scenario.tags),
         "severity": scenario.severity,

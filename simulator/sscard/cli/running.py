@@ -14,11 +14,12 @@ import click
 from sscard.cli.hsm import hsm_refusals
 from sscard.cli.target import tell
 from sscard.i18n.language import _
-from sscard.i18n.phrase import Phrase, Sayable
+from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sscard.i18n.phrase import Sayable
     from sscard.scenario import Scenario, ScenarioResult
     from sscard.scenario.comparison import Comparison, Earlier
     from sscard.scenario.reports import Reports
@@ -31,8 +32,8 @@ INTERRUPTED = 130
 class Running:
     """A run: its results so far, and how it ends.
 
-    ``chosen`` are the options that a single scenario needs as well, by name: transport, HSM, keys, personality.
-    ``form`` is the file with what a laboratory enters, ``evidence`` the folder of the logs. Errors: ``InputError``.
+    ``chosen`` are those of ``Run``; reports have the URL of the HSM without credentials. ``form`` is the file with what
+    a laboratory enters, ``evidence`` the folder of the logs. Errors: ``InputError``.
     """
 
     def __init__(
@@ -46,9 +47,11 @@ class Running:
         form: Path | None = None,
         evidence: Path | None = None,
     ) -> None:
+        from sscard.hsm.registry import shown_url
         from sscard.issuer import builtin_keys, load_keys
         from sscard.scenario.reports.evidence import Evidence
         from sscard.scenario.reports.form_data import FormData, read_form
+        from sscard.scenario.reports.run import environment_of
         from sscard.scenario.reports.tested import tested
 
         self.results: list[ScenarioResult] = []
@@ -57,14 +60,18 @@ class Running:
         self._scenarios = scenarios
         self._left = maxfail or -1
         self._reports = reports
-        self._chosen = chosen
+        self.facts: dict[str, Sayable] = {}
+        """Further facts about the environment, by the names of ``LABELS``."""
+        hsm = chosen.get("hsm", "")
+        self._chosen = {**chosen, "hsm": shown_url(hsm)} if hsm else chosen
+        self._command = ["sscard", *(word.replace(hsm, shown_url(hsm)) if hsm else word for word in sys.argv[1:])]
         self._started = datetime.now(UTC)
         self._seconds = 0.0
         self._earlier = ""
         self._comparison: Comparison | None = None
         self._form = read_form(form) if form else FormData()
         self._keys = load_keys(chosen["keys"]) if "keys" in chosen else builtin_keys()
-        self._tested = tested(scenarios, seeds, self._environment, self._keys)
+        self._tested = tested(scenarios, seeds, environment_of(chosen), self._keys)
         self._evidence: Evidence | None = None
         if evidence:
             self._evidence = Evidence(evidence)
@@ -120,12 +127,6 @@ class Running:
         if as_json:
             click.echo(json.write(self.ended()), nl=False)
 
-    @property
-    def _environment(self) -> dict[str, Sayable]:
-        from sscard.scenario.reports.run import this_machine
-
-        return {**this_machine(), "transport": "local", **self._chosen}
-
     def ended(self) -> Run:
         """The run up to now, as reports show it."""
         from sscard.scenario.reports.run import Run
@@ -136,9 +137,9 @@ class Running:
             planned=self._total,
             started=self._started,
             seconds=self._seconds,
-            command=("sscard", *sys.argv[1:]),
-            options=[word for name, value in self._chosen.items() for word in (f"--{name}", value)],
-            environment=self._environment,
+            command=self._command,
+            chosen=self._chosen,
+            facts=self.facts,
             comparison=self._comparison,
             earlier=self._earlier,
             keys=self._keys,

@@ -49,7 +49,7 @@ class Question(NamedTuple):
 
 
 def pin_block(pin: bytes, block: int) -> bytes:
-    """LD ‖ PIN, padded only if it does not fill the block."""
+    """LD ‖ PIN, padded only if it does not fill the block (LD/T 32.4, card-security.md §5)."""
     plain = bytes((len(pin),)) + pin
     return pad(plain, block) if len(plain) % block else plain
 

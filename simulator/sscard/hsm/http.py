@@ -50,7 +50,7 @@ RIGHT_TOKEN: Final = Phrase(
 )
 _DIGITS: Final = re.compile("([0-9A-Fa-f]{2})+")
 SCHEMES: Final = {"http": HTTPConnection, "https": HTTPSConnection}
-_NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F]")
+_NOT_IN_URL: Final = re.compile(r"[\x00-\x20\x7F?#]")
 _HEADER: Final = r"(?:(?!connection:|content-length:|transfer-encoding:)[!-9;-~]+:[^\r\n]*\r\n)*"
 _PLAIN_HEAD: Final = re.compile(
     rf"HTTP/1\.1\ (?P<status>200|[45]\d\d)\ [^\r\n]*\r\n {_HEADER} "

@@ -199,7 +199,11 @@ class HsmOperations:
         try:
             request = wanted.model_validate_json(body.decode(charset))
         except ValidationError as error:
-            return Reply(400, {"error": _what_is_wrong(error)}, f"{operation} -")
+            wrong = (  # never the given values
+                f"{'.'.join(map(str, detail['loc'])) or 'request'}: {say(problem_in(detail)[0])}"
+                for detail in error.errors()
+            )
+            return Reply(400, {"error": "; ".join(wrong)}, f"{operation} -")
         except (LookupError, ValueError):  # a charset with a null character
             return Reply(400, {"error": "the body is not text in its charset"}, f"{operation} -")
         try:
@@ -216,7 +220,10 @@ class HsmOperations:
 
     def openapi(self) -> dict[str, Any]:
         """The OpenAPI 3.1 document of the service, with its health endpoint."""
-        schemas: dict[str, Any] = {name: _one_text(name.lower()) for name in ("Result", "Error", "Status")}
+        schemas: dict[str, Any] = {
+            name: {"type": "object", "required": [name.lower()], "properties": {name.lower(): {"type": "string"}}}
+            for name in ("Result", "Error", "Status")
+        }
         health = {"summary": "whether the service runs", "security": [], "responses": _answers("Status")}
         paths: dict[str, Any] = {HEALTH: {"get": health}}
         for name, (request, _) in self._operations.items():
@@ -237,10 +244,6 @@ class HsmOperations:
         }
 
 
-def _one_text(field: str) -> dict[str, Any]:
-    return {"type": "object", "required": [field], "properties": {field: {"type": "string"}}}
-
-
 def _answers(schema: str) -> dict[str, Any]:
     return {
         "200": {"description": "done", "content": _content(schema)},
@@ -250,11 +253,3 @@ def _answers(schema: str) -> dict[str, Any]:
 
 def _content(schema: str) -> dict[str, Any]:
     return {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
-
-
-def _what_is_wrong(error: ValidationError) -> str:
-    """The wrong fields and what is expected; never the given values."""
-    wrong = (
-        f"{'.'.join(map(str, detail['loc'])) or 'request'}: {say(problem_in(detail)[0])}" for detail in error.errors()
-    )
-    return "; ".join(wrong)

@@ -31,6 +31,7 @@ from typing import Any, Final, get_args
 from urllib.parse import quote, unquote
 
 from sscard.errors import InputError, MissingPart, not_loaded
+from sscard.hsm.calculation import pin_block
 from sscard.hsm.protocol import Access, CheckedHsm, HsmError, HsmUnavailable
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import Address, CardReference, KeyFile, Use
@@ -129,7 +130,7 @@ class Pkcs11Hsm(CheckedHsm):
         self, suite: Suite, at: Address, card: CardReference, factor: bytes, header: bytes, pin: bytes | None
     ) -> bytes:
         with self._session_key(suite, at, card, factor) as session:
-            message = header + (b"" if pin is None else self._encipher(session, _pin_block(pin)))
+            message = header + (b"" if pin is None else self._encipher(session, pin_block(pin, DES_BLOCK)))
             return message + self._mac(session, message)
 
     def _purchase_mac(self, suite: Suite, at: Address, card: CardReference, factor: bytes, message: bytes) -> bytes:
@@ -201,7 +202,7 @@ def open_url(url: str, *, access: Access) -> Pkcs11Hsm:
     SSCARD_PKCS11_MODULE, or SoftHSM2.
     """
     given = dict(part.partition("=")[::2] for part in url.partition(":")[2].split(";"))
-    if set(given) - {"token", "module"} or not given.get("token"):
+    if set(given) - {"token", "module"} or not given.get("token") or "?" in url:  # after it RFC 7512 has the PIN
         raise InputError(
             Phrase("a pkcs11 URL has token=LABEL, may have module=PATH, and nothing else"),
             remedy=Phrase(
@@ -354,12 +355,6 @@ def _template(attribute: Any, *, stored: bool) -> dict[Any, Any]:
 def _check_suite(suite: Suite) -> None:
     if suite is not DES:
         raise HsmError(Phrase("this token computes DES and 3DES only, not {suite}", suite=suite.name))
-
-
-def _pin_block(pin: bytes) -> bytes:
-    """LD ‖ PIN, padded only if it does not fill the block (LD/T 32.4, card-security.md §5)."""
-    plain = bytes((len(pin),)) + pin
-    return pad(plain, DES_BLOCK) if len(plain) % DES_BLOCK else plain
 
 
 @contextmanager

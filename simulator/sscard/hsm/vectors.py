@@ -262,13 +262,11 @@ def _refused(kind: Kind, roots: KeyHierarchy) -> Iterator[Vector]:
             case "unknown-version":
                 asked = asked._replace(version=99)
             case "unknown-address":
-                asked = asked._replace(key="", address=_unused_address(roots))
+                addresses = (f"{number:04X}" for number in range(0xFFFF, 0, -1))
+                unused = next(address for address in addresses if roots.at(address) is None)
+                asked = asked._replace(key="", address=unused)
             case "unknown-algorithm":
                 asked = asked._replace(algorithm=other)
             case "algorithm-not-public":
                 asked = asked._replace(algorithm=SSF33_ID)
         yield Vector(f"{kind.name}/refused/{number}", asked, refused=reason)
-
-
-def _unused_address(roots: KeyHierarchy) -> str:
-    return next(address for number in range(0xFFFF, 0, -1) if roots.at(address := f"{number:04X}") is None)

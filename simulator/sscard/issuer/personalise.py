@@ -170,12 +170,18 @@ class _Shared(NamedTuple):
     strings: list[bytes]
 
 
-@lru_cache(maxsize=SHARED_LIMIT)
-def _shared(personality: Personality, city_code: str, keys: KeyHierarchy) -> _Shared:
+def diversify_for(city_code: str, keys: KeyHierarchy) -> Diversify:
+    """What derives the keys of cards of a city from root keys, by the serial number in their historical bytes."""
+
     def diversify(profile: Profile, index: int, version: int) -> bytes:
         reference = CardReference(city_code, profile.historical[-SERIAL_LENGTH:])
         return keys.card_key(profile.suite, profile.layout.keys[index].name, version, reference)
 
+    return diversify
+
+
+@lru_cache(maxsize=SHARED_LIMIT)
+def _shared(personality: Personality, city_code: str, keys: KeyHierarchy) -> _Shared:
     if not personality.fci_algorithm and algorithm_of(b"", city_code) == SSF33_ID:
         raise InputError(
             Phrase(
@@ -190,7 +196,7 @@ def _shared(personality: Personality, city_code: str, keys: KeyHierarchy) -> _Sh
     blank = _blank_memory(personality, layout)
     applications = fresh_applications(layout, city_code, personality.an_padding)
     strings = [applications.get(cell, content) for cell, content in enumerate(blank.strings)]
-    return _Shared(layout, diversify, blank.numbers, strings)
+    return _Shared(layout, diversify_for(city_code, keys), blank.numbers, strings)
 
 
 @lru_cache(maxsize=SHARED_LIMIT)

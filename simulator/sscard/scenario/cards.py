@@ -9,11 +9,11 @@ from datetime import date, datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Final, Literal, NamedTuple, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from sscard.card import Personality, Profile
+from sscard.card import Chip, Personality, Profile
 from sscard.conversation import Recorder
 from sscard.document import Document, Model, Report
 from sscard.errors import InputError, InvalidValue
@@ -46,7 +46,7 @@ from sscard.issuer.personalise import (
     item_on,
     layout_of,
 )
-from sscard.scenario.context import Bench
+from sscard.scenario.context import Bench, Observer
 from sscard.scenario.coverage.facts import Fact, NotedConnection
 from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.issuing import Issuer
@@ -206,23 +206,57 @@ def bench_of(
 
     ``issuer`` has the root keys and the HSM, by default the built-in test keys and an HSM with them.
     """
-    keys, hsm = issuer or Issuer(builtin_keys(), SoftHsm())
+    issuer = issuer or Issuer(builtin_keys(), SoftHsm())
     random = Random(f"{seed}/{title}")
-    now = service.clock or FIRST_MORNING + timedelta(weeks=Random(str(seed)).randrange(52))
+    now = first_moment(service, seed)
     if wanted.image:
         card = image_at(wanted.image)
-        reference, holder = _reference_on(card), _holder_on(card)
+        reference, holder = reference_on(card), holder_on(card)
     else:
         holder = Holder(wanted.holder.name, wanted.holder.id_number) if wanted.holder else make_holder(random)
         issued = wanted.issued or (now - CARD_AGE).date()
         order = make_order(personality, random, holder, wanted.city_code, issued)
-        card = personalise(replace(order, pin=_pin_of(wanted, holder)), keys)
+        card = personalise(replace(order, pin=pin_of(wanted, holder)), issuer.keys)
         reference = card_reference(order)
     cells = prior_cells(wanted, personality, card.profile.layout, card.memory.strings)
     card.memory.commit(*cells)
     contact = wanted.interface == "contact"
     chip = card.chip(random, contact=contact)
-    with connect(in_reader(chip, contact=contact)) as connection, service_host(service, now) as host:
+    with connect(in_reader(chip, contact=contact)) as connection:
+        placed = Placed(chip, connection, reference, holder, contact)
+        with bench_at(placed, random, now, service, issuer) as bench:
+            yield bench
+
+
+class Placed(NamedTuple):
+    """A card at a terminal: its chip, the connection to it, its diversification data, its holder and the interface.
+
+    The chip of a card whose memory nobody can see is one of sscard that gets the same commands.
+    """
+
+    chip: Chip
+    connection: Connection
+    reference: CardReference
+    holder: Holder
+    contact: bool
+
+
+@contextmanager
+def bench_at(
+    placed: Placed,
+    random: Random,
+    now: datetime,
+    service: ServiceData = BUILTIN_SERVICE,
+    issuer: Issuer | None = None,
+    observer: Observer | None = None,
+) -> Iterator[Bench]:
+    """A card at the terminal, before the first step; ``random`` makes the numbers of the terminal.
+
+    ``observer`` looks at a card that is not ``placed.chip``.
+    """
+    keys, hsm = issuer or Issuer(builtin_keys(), SoftHsm())
+    chip, connection, reference, holder, contact = placed
+    with service_host(service, now) as host:
         facts: set[Fact] = set()
         noted = NotedConnection(connection, chip.profile, facts)
         reader = FaultyConnection(noted, keep_power_loss=True, contact=contact)
@@ -239,21 +273,29 @@ def bench_of(
             random=random,
             contact=contact,
             facts=facts,
+            observer=observer,
         )
 
 
-def _pin_of(wanted: CardData, holder: Holder) -> str:
+def first_moment(service: ServiceData, seed: int) -> datetime:
+    """The time of the first step: that of the service's clock, or a Monday of the seed."""
+    return service.clock or FIRST_MORNING + timedelta(weeks=Random(str(seed)).randrange(52))
+
+
+def pin_of(wanted: CardData, holder: Holder) -> str:
     """The PIN of a new card: the one given, else the initial one of its place."""
     if isinstance(wanted.place, Place) and "pin" not in wanted.model_fields_set:
         return wanted.place.initial_pin_of(holder)
     return wanted.pin
 
 
-def _reference_on(card: Card) -> CardReference:
+def reference_on(card: Card) -> CardReference:
+    """The diversification data of a card."""
     city = item_on(card, EF_ISSUER, IDENTIFICATION_CODE).hex()[:CITY_DIGITS]
     return CardReference(city, card.profile.historical[-SERIAL_LENGTH:])
 
 
-def _holder_on(card: Card) -> Holder:
+def holder_on(card: Card) -> Holder:
+    """The holder in the files of a card."""
     number, name, rest = (decode_an(item_on(card, EF_HOLDER, tag)) for tag in (ID_NUMBER, NAME, NAME_EXTENSION))
     return Holder(name + rest, number)

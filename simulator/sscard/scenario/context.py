@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from random import Random
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sscard.card import Chip, Snapshot
 from sscard.card.snapshot import take_snapshot
@@ -28,6 +28,23 @@ from sscard.transport.connection import Connection
 from sscard.transport.faults import FaultyConnection
 
 CHALLENGE_LENGTH = 8
+
+
+class Observer(Protocol):
+    """Looks at a card from outside, whose memory nobody can see."""
+
+    def seen(self, predicted: Snapshot) -> Snapshot:
+        """The state of the card: what can be observed without an effect, and else what is predicted."""
+
+    def rights(self) -> list[Unlike]:
+        """The rights that the card does not give as predicted; finding out ends what the last command has begun."""
+
+
+class Unlike(NamedTuple):
+    """What is expected of a card, and what it does."""
+
+    expected: Sayable
+    actual: Sayable
 
 
 class Awaited(Protocol):
@@ -72,7 +89,8 @@ class Bench:
     ``challenge`` is the last challenge of a step, ``case`` the case opened last, ``facts``
     what the scenario covers so far. ``keys`` are the root keys of the issuer, for a
     further card or PSAM. ``messages`` is what HSM, holder base, identity check
-    and journal were asked so far.
+    and journal were asked so far. ``observer`` is set if the card is another one
+    than ``chip``, which gets the same commands.
     """
 
     connection: Recorder
@@ -92,6 +110,7 @@ class Bench:
     armed: list[tuple[object, Awaited]] = field(default_factory=list)
     facts: set[Fact] = field(default_factory=set)
     messages: list[Message] = field(default_factory=list)
+    observer: Observer | None = None
 
     def __post_init__(self) -> None:
         parts: dict[Party, Waits] = {
@@ -167,6 +186,8 @@ class Bench:
     def look(self) -> Snapshot:
         """The current state of the card; without power, the state after the recovery of its memory."""
         seen = self.chip.snapshot()
+        if self.observer is not None:
+            return self.observer.seen(seen)
         if seen.powered or self.chip.memory.log is None:
             return seen
         return take_snapshot(self.chip.profile, self.chip.memory.recovered(), None)

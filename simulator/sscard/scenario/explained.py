@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.captures import REPORTED
+from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.step import Step, show_stage, show_state, show_sw, show_tries
 from sscard.standard.apdu import SW
@@ -30,7 +31,7 @@ def explained(scenario: Scenario) -> Iterator[Sayable]:
             expected=Phrase.joined(ROW, list(expectations(step))),
         )
         if step.note:
-            yield step.note
+            yield masked(step.note, scenario)
     yield Phrase("State that a step does not mention must stay unchanged.")
 
 

@@ -65,10 +65,12 @@ class _Reader:
         return number[0]
 
     def _string(self) -> str:
+        begin = self._at
         try:
             text, self._at = _TEXT.raw_decode(self._text, self._at)
-        except json.JSONDecodeError as error:
-            self._at = error.pos
+            text.encode()  # refuses half a surrogate pair, which no report can be written with
+        except (json.JSONDecodeError, UnicodeEncodeError) as error:
+            self._at = error.pos if isinstance(error, json.JSONDecodeError) else begin
             raise self._error(
                 Phrase("not valid JSON: a quote is missing, or a character that cannot stand in a text"), _QUOTED
             ) from None

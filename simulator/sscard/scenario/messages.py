@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
-from sscard.i18n.phrase import Sayable
+from sscard.i18n.phrase import Phrase, Sayable
 
 Party = Literal["hsm", "holder base", "identity check", "journal"]
+PARTIES: Final[Mapping[str, Phrase]] = {
+    "identity check": Phrase("identity check"),
+    "holder base": Phrase("holder base"),
+    "journal": Phrase("journal"),
+    "hsm": Phrase("HSM"),
+}
+"""What reports call each ``Party``, in the order in which a case asks them first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -102,14 +102,14 @@ def read_needs(document: Document) -> Needs:
 
 def check_faults(document: Document, needs: Needs, steps: Iterable[Step]) -> None:
     """Check that the steps inject the faults of ``needs``, the section ``document``."""
-    injected = {*_injected(steps)}
+    found = {*injected(steps)}
     for fault in needs.faults:
-        if fault not in injected:
+        if fault not in found:
             problem = Phrase("the scenario does not inject the fault {fault}", fault=shown(fault))
             raise document.error((FAULTS,), problem, Phrase("leave it out, or add the step"))
 
 
-def _injected(steps: Iterable[Step]) -> Iterator[str]:
+def injected(steps: Iterable[Step]) -> Iterator[str]:
     """The names of the faults that steps inject."""
     for step in steps:
         if isinstance(step, FaultStep):

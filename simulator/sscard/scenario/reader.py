@@ -117,6 +117,11 @@ class Scenario:
     def title(self) -> str:
         return f"{self.name} [{self.personality.name}]"
 
+    @property
+    def line(self) -> int:
+        """The line of its file that names it."""
+        return self.document.place(("name",)).line
+
     def place(self, number: int, field: str = "") -> Place:
         """The position of a step (numbered from 1, 0 for the insertion before them) or of its field."""
         if number == 0:
@@ -160,6 +165,9 @@ def each_scenario(
     """The scenarios of a file as ``read_scenario``, one after the other: a long table needs no memory for all."""
     reading = _Reading(path.parent, group, Products(path.parent, personality), report)
     with reading.caught():
+        if any(0xD800 <= ord(char) < 0xE000 for char in source or str(path)):  # bytes that are no text, in no report
+            remedy = Phrase("rename the file")
+            raise InputError(Phrase("the name of the file is not UTF-8 text"), file=str(path), remedy=remedy)
         document = read_document(path)
         document.source = source or str(path)
         yield from reading.scenarios(document)

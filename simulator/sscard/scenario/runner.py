@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,6 +23,7 @@ from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.execution import perform, view_at
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.messages import Message
+from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.step import Mismatch, Outcome, Step, show_state
 from sscard.service import Stage
@@ -65,6 +67,13 @@ class StepResult:
     at: float = field(default=0.0, compare=False)
     seconds: float = field(default=0.0, compare=False)
 
+    @property
+    def verdict(self) -> str:
+        """``passed``, ``failed`` or ``inconclusive``; a known issue excuses a scenario, not its step."""
+        if not self.mismatches:
+            return "passed"
+        return INCONCLUSIVE if self.inconclusive else "failed"
+
 
 @dataclass(frozen=True, slots=True)
 class ScenarioResult:
@@ -72,9 +81,10 @@ class ScenarioResult:
 
     A scenario that fits no card of its personality has no steps, and passes as ``not applicable``.
     ``crash`` says why a scenario did not get to its end; then it is
-    ``inconclusive``. ``started`` (UTC) and ``seconds`` are those of the machine,
-    not of the scenario's clock. ``zero`` (UTC) is the moment from which ``at`` of its steps, exchanges and messages
-    counts. Results that differ only in times are equal.
+    ``inconclusive``. ``predicted`` is the number of steps after which the tries left of a card under test could not be
+    observed. ``started`` (UTC) and ``seconds`` are those of the machine, not of the scenario's clock. ``zero`` (UTC) is
+    the moment from which ``at`` of its steps, exchanges and messages counts. Results that differ in times only are
+    equal.
     """
 
     scenario: Scenario
@@ -86,6 +96,7 @@ class ScenarioResult:
     seed: int = DEFAULT_SEED
     crash: Sayable = ""
     zero: datetime | None = field(default=None, compare=False)
+    predicted: int = 0
 
     @property
     def failure(self) -> StepResult | None:
@@ -135,6 +146,12 @@ def run_scenario(
 
     An exception that no step expects makes the result ``inconclusive``, with the steps before it.
     """
+    card = scenario.card, scenario.personality, scenario.title
+    return run_at(scenario, seed, bench_of(*card, seed, connect, scenario.service, issuer))
+
+
+def run_at(scenario: Scenario, seed: int, opening: AbstractContextManager[Bench]) -> ScenarioResult:
+    """Run a scenario on the card that ``opening`` places at a terminal; as ``run_scenario``."""
     started, begin = datetime.now(UTC), perf_counter()
     if scenario.misfit:
         return ScenarioResult(scenario, (), 0, started, 0.0, seed=seed)
@@ -144,8 +161,7 @@ def run_scenario(
     crash: Sayable = ""
     zero = started
     try:
-        card = scenario.card, scenario.personality, scenario.title
-        with bench_of(*card, seed, connect, scenario.service, issuer) as bench:
+        with opening as bench:
             zero = datetime.now(UTC) - timedelta(seconds=bench.connection.now)
             try:
                 steps.extend(_run_steps(scenario, bench))  # those before an exception stay
@@ -196,6 +212,8 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         after = view_at(bench)
         mismatches = step.check(before, after, outcome)
         mismatches += _late(step, seconds) if not outcome.failure else []
+        if bench.observer is not None and place == len(steps) - 1 and not mismatches:
+            mismatches += [Mismatch("rights", *unlike) for unlike in bench.observer.rights()]
         for name, source in step.capture.items() if not mismatches else ():
             value = outcome.captured(source, after.tries)
             if value is None:
@@ -207,7 +225,7 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
             number,
             step,
             events,
-            tuple(mismatches),
+            tuple(_without_pins(wrong, scenario) for wrong in mismatches),
             outcome.inconclusive,
             not outcome.failure,
             CardState(after.tries, after.card.pin_tries_max, show_state(after.state), after.stage),
@@ -227,6 +245,11 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
                 missed = Mismatch(step.verb, Phrase("a command meets the fault"), actual)
                 yield StepResult(number, step, (), (missed,), executed=False)
                 return
+
+
+def _without_pins(wrong: Mismatch, scenario: Scenario) -> Mismatch:
+    """The same without a PIN of the scenario in the expected value, which its file has; what came is redacted."""
+    return replace(wrong, expected=masked(wrong.expected, scenario)) if isinstance(wrong.expected, str) else wrong
 
 
 def _late(step: Step, seconds: float) -> list[Mismatch]:

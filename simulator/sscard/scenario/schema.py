@@ -42,7 +42,10 @@ def scenario_schema() -> Schema:
         "proves": both,
         "tags": _one_or_more({"type": "string"}),
         "card": _with(_model(CardData), place=_PLACE),
-        "service": _service(),
+        # Not the fields of policy and item: a scenario states some, and the built-in ones have the others.
+        "service": _with(
+            _model(ServiceData), policy={"type": ["object", "string"]}, item={"type": "object"}, place=_PLACE
+        ),
         "needs": _needs(),
         "variables": {"type": "object"},
         "groups": {"type": "object", "additionalProperties": group},
@@ -116,11 +119,6 @@ def _state() -> Schema:
 
 _KNOWN: Final = ((State, "state"), (KeyName, "key"), (Steps, "repeated"))
 """Types that are checked by functions, and where the schema has the words that these allow."""
-
-
-def _service() -> Schema:
-    """Without the fields of policy and item, of which a scenario states some and the built-in ones have the others."""
-    return _with(_model(ServiceData), policy={"type": ["object", "string"]}, item={"type": "object"}, place=_PLACE)
 
 
 def _with(schema: Schema, **fields: Schema) -> Schema:

@@ -45,16 +45,17 @@ def open_image(
     return cardfile.open_card(path, random, contact=contact, notify=notify, sync=sync)
 
 
-def _open_pcsc(url: str, **_options: object) -> AbstractContextManager[Connection]:
+def _open_pcsc(url: str, *, exclusive: bool = False, **_options: object) -> AbstractContextManager[Connection]:
     """``pcsc:READER``; without READER the first reader with a card, or the first reader if no reader has one."""
     from sscard.transport.pcsc import PcscConnection, cards
 
     if name := _address(url):
-        return PcscConnection(name)
+        return PcscConnection(name, exclusive=exclusive)
     found = cards()
     if not found:
         raise MissingPart(Phrase("this machine has no reader"), "sscard doctor")
-    return PcscConnection(next((name for name, atr in found.items() if atr), next(iter(found))))
+    chosen = next((name for name, atr in found.items() if atr), next(iter(found)))
+    return PcscConnection(chosen, exclusive=exclusive)
 
 
 def _open_tcp(url: str, **_options: object) -> AbstractContextManager[Connection]:
@@ -150,6 +151,7 @@ def open_card(
     notify: Notify = ignore,
     sync: bool = False,
     random: Random | None = None,
+    exclusive: bool = False,
 ) -> AbstractContextManager[Connection]:
     """A connection to the card at a URL, without power yet.
 
@@ -158,7 +160,8 @@ def open_card(
     the interface of a card file; ``notify`` gets messages, as of a migrated
     file; ``sync`` makes each change of a card file survive a power loss of the
     machine; ``random`` makes the challenges of a card file, by default the
-    operating system. Errors: ``InputError``, also for ``sync`` or ``random``
+    operating system; ``exclusive`` keeps other programs from a card in a PC/SC
+    reader, as others are kept from every other card. Errors: ``InputError``, also for ``sync`` or ``random``
     with any other card, ``MissingPart``, and those of the connection.
     """
     kind = scheme_of(str(url))
@@ -177,6 +180,8 @@ def open_card(
                 remedy=Phrase("leave --seed out"),
             )
         options["random"] = random
+    if exclusive and kind == PCSC:
+        options["exclusive"] = True
     opened = CARDS.open(str(url), contact=contact, notify=notify, **options)
     logger.info("card opened", kind=kind)
     return opened

@@ -77,6 +77,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="NAME",
         help=_("plant a defect of 'sscard defects list' for the whole run, which the tests then have to notice"),
     )
+    group.addoption(
+        "--sscard-testbed",
+        default="",
+        metavar="FILE",
+        help=_("run scenarios on the card of a testbed file, which says what a run may do to it"),
+    )
     parser.addini("sscard_scenarios", _("folders whose YAML files are scenarios"), type="paths", default=[])
 
 
@@ -137,11 +143,19 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     remedy = _("change norecursedirs, collect_ignore or conftest.py, which leave it out; to skip it, use --ignore")
     for file in session.config.stash[SUITE].left_out():
         _fail(session, shown(file, session.config), problem, remedy)
+    suite, seed = session.config.stash[SUITE], session.config.getoption("--sscard-seed")
+    last = suite.last([item.scenario for item in items if isinstance(item, ScenarioItem)], seed)
+    items.sort(key=lambda item: isinstance(item, ScenarioItem) and any(each is item.scenario for each in last))
     misfits = [item.scenario.misfit for item in items if isinstance(item, ScenarioItem)]
     if misfits and misfits[0] and all(misfits):
         problem = _("none of the scenarios is applicable: {problem}", problem=misfits[0].said)
         remedy = _("choose another personality with --sscard-personality, or change needs: of the scenarios")
         _fail(session, "--sscard-personality", problem, remedy)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Count the scenarios that will be run, without those that were deselected."""
+    session.config.stash[SUITE].planned = sum(isinstance(item, ScenarioItem) for item in session.items)
 
 
 def _fail(session: pytest.Session, name: str, problem: str, remedy: str) -> None:
@@ -279,22 +293,23 @@ class ScenarioItem(pytest.Item):
             "tags": " ".join(scenario.tags),
             "covers": ", ".join(scenario.covers),
             "known_issue": scenario.known_issue,
-            PLACE: f"{scenario.source}:{scenario.document.place(('name',)).line}",
+            PLACE: f"{scenario.source}:{scenario.line}",
         }
         return {name: value for name, value in facts.items() if value}
 
     def runtest(self) -> None:
         """Run it; a step that is not as stated fails the item."""
-        from sscard.scenario import run_scenario
         from sscard.scenario.reports.summary import failure_place
-        from sscard.scenario.runner import INCONCLUSIVE
+        from sscard.scenario.runner import INCONCLUSIVE, NOT_APPLICABLE
 
-        result = run_scenario(self.scenario, self.config.getoption("--sscard-seed"), self.config.stash[SUITE].connect())
+        result = self.config.stash[SUITE].run(self.scenario, self.config.getoption("--sscard-seed"))
         if not result.passed:
             file, line = failure_place(result)
             self.user_properties = [each for each in self.user_properties if each[0] != PLACE]
             self.user_properties.append((PLACE, f"{file}:{line}"))
         self.config.stash[SUITE].keep(result)
+        if result.verdict == NOT_APPLICABLE:
+            pytest.skip(_("not applicable: {problem}", problem=result.reason))
         if result.verdict == INCONCLUSIVE:
             raise Inconclusive(result)
         if result.failure is not None:

@@ -17,11 +17,14 @@ from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from sscard.card import Personality
+    from sscard.i18n.phrase import Sayable
     from sscard.scenario.cards import Connect
     from sscard.scenario.reader import Scenario
     from sscard.scenario.reports.evidence import Evidence
     from sscard.scenario.reports.run import Run
     from sscard.scenario.runner import ScenarioResult
+    from sscard.scenario.testbed.card import CardRun
+    from sscard.scenario.testbed.file import Testbed
     from sscard.transport.pcscd import PrivatePcscd
 
 SUFFIXES = (".yaml", ".yml")
@@ -39,6 +42,8 @@ class Suite:
 
     def __init__(self, config: pytest.Config) -> None:
         self.collected: set[Path] = set()
+        self.planned = 0
+        """The number of selected scenarios, from all of which a worker of pytest-xdist is given some."""
         self._config = config
         start = config.invocation_params.dir
         # As pytest names files: absolute, links kept.
@@ -51,6 +56,8 @@ class Suite:
         self._daemon: PrivatePcscd | None = None
         self._connect: Connect | None = None
         self._personality: Personality | None = None
+        self._testbed: Testbed | None = None
+        self._card: CardRun | None = None
         self._markers: set[str] = set()
         self._evidence: Evidence | None = None
         self._results: list[ScenarioResult] = []
@@ -81,8 +88,19 @@ class Suite:
             with usage_errors():
                 self.personality()
         if self._config.getoption("--sscard-evidence"):
+            from sscard.scenario.reports.evidence import Evidence
+
+            folder = self._config.invocation_params.dir / self._config.getoption("--sscard-evidence")
+            worker = getattr(self._config, "workerinput", {}).get("workerid", "")  # has a folder in that of the run
             with usage_errors():
-                self._open_evidence()
+                self._evidence = Evidence(folder / worker)
+            self._evidence.begin(self._run())
+        if self._config.getoption("--sscard-testbed"):
+            if hasattr(self._config, "workerinput") or self._config.getoption("numprocesses", 0):
+                remedy = _("leave out -n")
+                raise pytest.UsageError(_("one card under test cannot be used by several processes"), remedy)
+            with usage_errors():
+                self.testbed()
 
     @property
     def _named(self) -> list[Path]:
@@ -126,10 +144,47 @@ class Suite:
             self._personality = find_personality(asked)
         return self._personality
 
+    def testbed(self) -> Testbed | None:
+        """The testbed of --sscard-testbed. Errors: ``InputError``."""
+        if self._testbed is None and (asked := self._config.getoption("--sscard-testbed")):
+            from sscard.scenario.testbed.file import read_testbed
+
+            self._testbed = read_testbed(self._config.invocation_params.dir / asked)
+        return self._testbed
+
+    def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
+        """The result of a scenario, on the card of the testbed if there is one."""
+        testbed = self.testbed()
+        if testbed is None:
+            from sscard.scenario import run_scenario
+
+            return run_scenario(scenario, seed, self.connect())
+        if self._card is None:
+            from sscard.scenario.testbed.card import CardRun
+
+            issuer = self._open.enter_context(testbed.issuing.open())
+            self._card = self._open.enter_context(CardRun(testbed, issuer, no_new_card))
+        return self._card.run(scenario, seed)
+
+    def last(self, scenarios: list[Scenario], seed: int) -> list[Scenario]:
+        """Those that may destroy the card of the testbed, and so run after all others."""
+        testbed = self.testbed()
+        if testbed is None:
+            return []
+        from sscard.scenario.testbed.plan import plan
+
+        with testbed.issuing.open() as issuer:
+            planned = plan(scenarios, seed, testbed, issuer)
+            return [each.scenario for each in planned if each.decision.runs and each.decision.destroys]
+
     def read(self, file: Path) -> list[Scenario]:
         """The scenarios of a file. Errors: ``InputError``."""
         from sscard.scenario import read_scenario
 
+        if testbed := self.testbed():
+            from sscard.scenario.testbed.plan import scenarios_in
+
+            return scenarios_in(testbed.claim, file, shown(file, self._config), file.parent.name)
         return read_scenario(file, shown(file, self._config), file.parent.name, self.personality())
 
     def register(self, scenario: Scenario) -> list[str]:
@@ -172,15 +227,6 @@ class Suite:
             self._daemon = self._open.enter_context(PrivatePcscd(READERS))
         return self._daemon
 
-    def _open_evidence(self) -> None:
-        """Create the folder of --sscard-evidence; a worker of pytest-xdist has one in it. Errors: ``InputError``."""
-        from sscard.scenario.reports.evidence import Evidence
-
-        folder = self._config.invocation_params.dir / self._config.getoption("--sscard-evidence")
-        worker = getattr(self._config, "workerinput", {}).get("workerid", "")
-        self._evidence = Evidence(folder / worker)
-        self._evidence.begin(self._run())
-
     def keep(self, result: ScenarioResult) -> None:
         """Write the log of a result, if evidence is kept."""
         if self._evidence:
@@ -189,18 +235,18 @@ class Suite:
 
     def _run(self) -> Run:
         """The scenarios that were run up to now."""
-        from sscard.scenario.reports.run import Run, this_machine
+        from sscard.scenario.reports.run import Run
 
+        is_worker = hasattr(self._config, "workerinput")
         chosen = {name: self._config.getoption(f"--sscard-{name}") for name in ("transport", "personality")}
         return Run(
             results=self._results,
             seeds=(self._config.getoption("--sscard-seed"),),
-            planned=len(self._results),
+            planned=len(self._results) if is_worker else self.planned,
             started=self._started,
             seconds=(datetime.now(UTC) - self._started).total_seconds(),
             command=("pytest", *self._config.invocation_params.args),
-            options=[word for name, value in chosen.items() if value for word in (f"--{name}", value)],
-            environment={**this_machine(), **{name: value for name, value in chosen.items() if value}},
+            chosen={name: value for name, value in chosen.items() if value},
             logs=self._evidence.logs if self._evidence else (),
         )
 
@@ -209,6 +255,15 @@ class Suite:
         self._open.close()
         if self._evidence:
             self._evidence.finish(self._run())
+
+
+def no_new_card(said: Sayable) -> None:
+    """Pytest has no prompt. Errors: ``MissingPart``."""
+    from sscard.errors import MissingPart
+    from sscard.i18n.language import say
+
+    prompt = _("no terminal to ask at: {prompt}", prompt=say(said))
+    raise MissingPart(prompt, _("name a command with fresh: in the testbed file"))
 
 
 @contextmanager

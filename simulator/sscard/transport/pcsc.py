@@ -33,6 +33,9 @@ SLICE: Final = 0.25
 VENDOR_ATR_TAG: Final = 0x0303
 """The ATR attribute without its attribute class, the only form that the vpcd driver supports."""
 
+VERSION_LENGTH: Final = 4
+"""Bytes of the version of a driver: build(2), minor, major, as a little-endian number."""
+
 ERROR_NOT_SUPPORTED: Final = 0x32
 """The error code of Windows for an attribute that the reader does not support."""
 
@@ -167,6 +170,19 @@ class PcscConnection:
             self._explain_silence()
         self._check(result)
         raise ReaderError(Phrase("reader {name!r} gave no answer", name=self.reader_name))
+
+    def driver(self) -> str:
+        """Vendor, type and version of the driver, as far as the reader states them; the card must have power."""
+        scard, card = self._scard, self._powered()
+        words: list[str] = []
+        for tag in (scard.SCARD_ATTR_VENDOR_NAME, scard.SCARD_ATTR_VENDOR_IFD_TYPE):
+            result, text = scard.SCardGetAttrib(card, tag)
+            if result == scard.SCARD_S_SUCCESS and text:
+                words.append(bytes(text).rstrip(b"\0").decode("ascii", "replace"))
+        result, version = scard.SCardGetAttrib(card, scard.SCARD_ATTR_VENDOR_IFD_VERSION)
+        if result == scard.SCARD_S_SUCCESS and len(version) == VERSION_LENGTH:
+            words.append(f"{version[3]}.{version[2]}")
+        return " ".join(words)
 
     def _connect(self, context: int) -> None:
         if not _wait(self._scard, context, self.reader_name, True, self._patience):

@@ -41,12 +41,6 @@ def _replace_check(patch: Patch, old: Check, new: Check) -> None:
     patch.function(original, grounds_against)
 
 
-def _without_online_step(patch: Patch, step: OnlineStep) -> None:
-    """The service takes the item as if its page did not name a step."""
-    original = Item.online_steps.fget  # type: ignore[attr-defined]
-    patch.attribute(Item, "online_steps", property(lambda item: original(item) - {step}))
-
-
 def _no_ground(_rules: Rules, _case: Case) -> None:
     return None
 
@@ -134,7 +128,8 @@ def passport_is_accepted_at_the_self_service_terminal(patch: Patch) -> None:
 @catalogue.defect("item.yaml, forms: an application online is pre-reviewed", "pre-review")
 def no_pre_review_online(patch: Patch) -> None:
     """An online application is not pre-reviewed."""
-    _without_online_step(patch, OnlineStep.PRE_REVIEW)
+    original = Item.online_steps.fget  # type: ignore[attr-defined]
+    patch.attribute(Item, "online_steps", property(lambda item: original(item) - {OnlineStep.PRE_REVIEW}))
 
 
 @catalogue.defect("item.yaml, forms: a case opened online is handed over to the window", "handed-over")

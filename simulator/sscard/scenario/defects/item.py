@@ -40,15 +40,6 @@ def _offer_online(patch: Patch, step: OnlineStep) -> None:
     _item_property(patch, "online_steps", lambda steps: steps | {step})
 
 
-def _read_fact(patch: Patch, act: Act, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
-    """Change the facts of an event before it is applied."""
-
-    def add(case: Case, event: Event) -> None:
-        original(case, replace(event, facts=change(event.facts)) if event.act is act else event)
-
-    original = patch.attribute(Case, "add", add)
-
-
 @catalogue.defect("item.yaml, online steps: acceptance is online only if it is offered", "depth-to-the-window")
 def acceptance_stays_online(patch: Patch) -> None:
     """The service accepts a case online although the item does not offer it."""
@@ -106,7 +97,13 @@ def legal_limit_is_not_named(patch: Patch) -> None:
 @catalogue.defect("item.yaml, legal limit: a case is marked from the day after it", "legal-limit.yaml")
 def legal_limit_is_taken_for_the_promised_one(patch: Patch) -> None:
     """The promised limit is taken for the legal one."""
-    _read_fact(patch, Act.ACCEPTED, lambda facts: facts | {"legal_due": facts["due"]})
+
+    def add(case: Case, event: Event) -> None:
+        if event.act is Act.ACCEPTED:
+            event = replace(event, facts=event.facts | {"legal_due": event.facts["due"]})
+        original(case, event)
+
+    original = patch.attribute(Case, "add", add)
 
 
 @catalogue.defect("item.yaml, stages: the acceptance has its own handler", "handlers")

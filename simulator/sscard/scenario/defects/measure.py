@@ -150,7 +150,15 @@ def measured(measure: Measure, defects: Sequence[Defect], processes: int = 1) ->
         while busy:
             ready: list[Any] = wait([*busy])
             for pipe in ready:
-                yield _received(pipe, busy.pop(pipe))
+                defect = busy.pop(pipe)
+                try:
+                    found = Measured(defect, *pipe.recv())
+                except (EOFError, OSError):
+                    raise MissingPart(
+                        Phrase("the process that ran the suite with the defect {name} was killed", name=defect.name),
+                        Phrase("use fewer processes with -n"),
+                    ) from None
+                yield found
                 if waiting:
                     busy[pipe] = waiting.pop()
                     pipe.send(busy[pipe].name)
@@ -158,16 +166,6 @@ def measured(measure: Measure, defects: Sequence[Defect], processes: int = 1) ->
         for worker in workers:
             worker.kill()
             worker.join()
-
-
-def _received(pipe: Any, defect: Defect) -> Measured:
-    try:
-        return Measured(defect, *pipe.recv())
-    except (EOFError, OSError):
-        raise MissingPart(
-            Phrase("the process that ran the suite with the defect {name} was killed", name=defect.name),
-            Phrase("use fewer processes with -n"),
-        ) from None
 
 
 def _work(pipe: Pipe, measure: Measure) -> None:

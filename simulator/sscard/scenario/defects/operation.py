@@ -145,8 +145,8 @@ def memory_failure_is_taken_for_a_clear_refusal(patch: Patch) -> None:
 def a_case_is_completed_with_a_wrong_pin(patch: Patch) -> None:
     """A case is completed although the trial of the new PIN fails."""
 
-    def complete(service: PinService, case: Case, session: CardSession, pin: str) -> Any:
-        return original(service, case, _Agreeable(session), pin)
+    def complete(service: PinService, case: Case, session: CardSession, pin: str, **given: Any) -> Any:
+        return original(service, case, _Agreeable(session), pin, **given)
 
     original = patch.attribute(PinService, "complete", complete)
 

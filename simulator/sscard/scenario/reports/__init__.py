@@ -91,7 +91,7 @@ class Reports:
     def __init__(self, reports: Iterable[Report]) -> None:
         self._reports = list(reports)
         self._shows_passed = any(report.shows_passed for report in self._reports)
-        self._errors: list[Exception] = []
+        self._error: Exception | None = None
 
     def append(self, report: Report) -> None:
         """Add a report before the first result."""
@@ -120,12 +120,12 @@ class Reports:
         for report in self._reports:
             with self._noting():
                 report.finish(run)
-        if self._errors:
-            raise self._errors[0]
+        if self._error:
+            raise self._error
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # one report must not cost the others
-            self._errors.append(error)
+            self._error = self._error or error

@@ -16,6 +16,7 @@ from sscard.files import make_folder, unwritable, write_text
 from sscard.i18n.language import _, say, visible
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
+from sscard.scenario.messages import PARTIES
 from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.console import failure_text, missed_text, reason_text, step_name
 from sscard.scenario.reports.junit import dotted
@@ -112,7 +113,7 @@ class _Entry:
         self.uuid = str(uuid5(NAMESPACE, self._identity))
 
     def _parameters(self) -> dict[str, str]:
-        transport = say(self._run.environment.get("transport", "local"))
+        transport = say(self._run.environment["transport"])
         personality = self._result.scenario.personality.name
         return {"personality": personality, "seed": str(self._result.seed), "transport": transport}
 
@@ -167,10 +168,10 @@ class _Entry:
 
     def _step(self, step: StepResult, start: int, stop: int) -> Json:
         scenario = self._result.scenario
-        status = "passed" if not step.mismatches else STATUS[INCONCLUSIVE if step.inconclusive else "failed"]
+        status = STATUS[step.verdict]
         times = {"stage": "finished", "start": start, "stop": stop}
         parts: list[Json] = [
-            {"name": visible(f"{say(_PARTIES[message.to])}: {say(message.said)}"), "status": "passed", **times}
+            {"name": visible(f"{say(PARTIES[message.to])}: {say(message.said)}"), "status": "passed", **times}
             for message in step.messages
         ]
         for wrong in step.mismatches:
@@ -197,14 +198,6 @@ class _Entry:
         source = f"{uuid5(NAMESPACE, f'{self._identity} {self._attachments}')}{ATTACHMENT}"
         write_text(self._folder / source, text)
         return {"name": name, "type": "text/plain", "source": source}
-
-
-_PARTIES: Final = {
-    "hsm": Phrase("HSM"),
-    "holder base": Phrase("holder base"),
-    "identity check": Phrase("identity check"),
-    "journal": Phrase("journal"),
-}
 
 
 def milliseconds(moment: datetime) -> int:

@@ -18,6 +18,7 @@ from sscard.i18n.language import _, padded, say, visible
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.acceptance import PLACEHOLDER, computes, observed, part_at, where
 from sscard.scenario.library import group_name
+from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch
@@ -70,6 +71,7 @@ def remedy_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
     *outer, name = path = where(step.step, wrong)
     written = part_at(scenario.parts[step.number - 1].written.content, path) if step.number else None
     if isinstance(written, str) and computes(written):
+        written = masked(written, scenario)
         if PLACEHOLDER in written:
             return _("if this is right, change the value of {text} so that it gives {value}", text=written, value=value)
         return _("if this is right, change the expression {text} so that it gives {value}", text=written, value=value)
@@ -214,7 +216,7 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
             table.add_row("", Text(shortened(remedy), style="dim"))
     table.add_row(_("proves"), Text(visible(say(scenario.proves))))
     if step.step.note:
-        table.add_row(_("note"), Text(visible(step.step.note)))
+        table.add_row(_("note"), Text(visible(masked(step.step.note, scenario))))
     for event in step.events:
         for line in str(event).split("\n"):
             table.add_row("", Text(shortened(visible(line)), style="dim"))

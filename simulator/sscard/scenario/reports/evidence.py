@@ -15,7 +15,7 @@ from sscard.errors import InputError
 from sscard.files import TextFile, unwritable
 from sscard.i18n.language import _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
-from sscard.scenario.messages import Message
+from sscard.scenario.messages import PARTIES, Message
 from sscard.scenario.reports.console import MARKS, missed_text, reason_text, step_name
 from sscard.scenario.reports.run import LABELS, VERDICTS, Log, Run, sums
 from sscard.scenario.runner import ScenarioResult, StepResult
@@ -31,10 +31,6 @@ DIGITS: Final = 4
 """Digits of the number of a log, at least."""
 KINDS: Final = {"step": "--", "sent": ">>", "received": "<<", "power": "##", "message": "..", "state": "=="}
 """How the lines of a log are marked."""
-PARTIES: Final = {
-    each.text: each for each in (Phrase("hsm"), Phrase("holder base"), Phrase("identity check"), Phrase("journal"))
-}
-"""What parts of the chain are called."""
 INDENT: Final = " " * 44
 
 
@@ -112,12 +108,11 @@ def log_of(result: ScenarioResult, run: Run) -> str:
 
 def _head(result: ScenarioResult, run: Run) -> Iterator[str]:
     scenario = result.scenario
-    place = scenario.document.place(("name",)).line
     facts = {
         _("scenario"): say(scenario.label),
         _("title"): scenario.title,
         _("proves"): say(scenario.proves),
-        _("file"): f"{scenario.source}:{place}",
+        _("file"): f"{scenario.source}:{scenario.line}",
         _("covers"): ", ".join(scenario.covers),
         _("personality"): scenario.personality.name,
         _("seed"): str(result.seed),
@@ -178,7 +173,7 @@ def _index(run: Run, logs: list[Log]) -> str:
             "name": result.scenario.name,
             "personality": result.scenario.personality.name,
             "file": result.scenario.source,
-            "line": result.scenario.document.place(("name",)).line,
+            "line": result.scenario.line,
             "covers": list(result.scenario.covers),
             "seed": result.seed,
             "started": _moment(result.started),

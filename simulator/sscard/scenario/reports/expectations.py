@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from sscard.conversation import Exchange
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.console import remedy_text
 from sscard.scenario.runner import StepResult
@@ -52,7 +53,10 @@ def expectations(scenario: Scenario, result: StepResult) -> list[Row]:
     if not result.executed:
         return rows
     unmet = {wrong.field for wrong in result.mismatches}
-    met = (Row(name, Marked(say(expected)), Marked(say(actual))) for name, expected, actual in _stated(result))
+    met = (
+        Row(name, Marked(masked(say(expected), scenario)), Marked(masked(say(actual), scenario)))
+        for name, expected, actual in _stated(result)
+    )
     return rows + [row for row in met if row.field not in unmet]
 
 

@@ -61,14 +61,20 @@ def write(run: Run) -> str:
     """The form. Each scenario has its steps once, those of the first run that passed, and failed runs in full."""
     sheet, devices = sheet_of(run.results), _devices(run)
     title = run.form.report or _("Test report")
-    incomplete = "" if run.complete else _incomplete(run)
+    incomplete = Phrase.plural(
+        "INCOMPLETE: the run ended after {done} of {count} scenario",
+        "INCOMPLETE: the run ended after {done} of {count} scenarios",
+        count=run.planned,
+        done=len(run.results),
+    )
+    warning = "" if run.complete else say(incomplete)
     entered = {name: value for name, value in run.form.model_dump().items() if name not in (*SIGNED, "remarks")}
     return page_template("form.html.j2").render(
         run=run,
         sheet=sheet,
-        incomplete=incomplete,
+        incomplete=warning,
         header=_css(f"{title} · {run.form.device}".rstrip(" ·")),
-        warning=_css(incomplete),
+        warning=_css(warning),
         stamp=_css(f"sscard {__version__} · {run.started:%Y-%m-%d %H:%M} UTC · {run.tested.scenarios[:SHORT_DIGEST]}"),
         page=_css(_("page") + " "),
         entered=entered,
@@ -80,11 +86,15 @@ def write(run: Run) -> str:
         ended=run.started + timedelta(seconds=run.seconds),
         environment={LABELS[name]: value for name, value in run.environment.items()},
         seeds=" ".join(map(str, run.seeds)),
-        command=" ".join(run.command),
+        command=run.called,
         devices=devices,
         varied=any(len(device.variants) > 1 for device in devices),
         suites=[suite.title for suite in SUITES.values()],
-        keys=[(kind, list(_values(keys))) for kind, keys in _hierarchies(run.keys)],
+        keys=[
+            (kind, list(_values(keys)))
+            for kind, keys in ((_("cards"), run.keys), (_("PSAMs"), run.keys.psam_keys))
+            if keys
+        ],
         known_issues=[entry for entry in sheet.entries if entry.tickets],
         logs=list(zip_longest(*[iter(run.logs)] * LOGS_IN_A_ROW)),
         log_of=lambda number: run.logs[number - 1] if number <= len(run.logs) else Log("", ""),
@@ -109,17 +119,6 @@ def _title(each: Numbered, *, several: bool) -> str:
     scenario = each.result.scenario
     seed = f", {_('seed {seed}', seed=each.result.seed)}" if several else ""
     return f"{say(scenario.label)} [{scenario.personality.name}]{seed}"
-
-
-def _incomplete(run: Run) -> str:
-    return say(
-        Phrase.plural(
-            "INCOMPLETE: the run ended after {done} of {count} scenario",
-            "INCOMPLETE: the run ended after {done} of {count} scenarios",
-            count=run.planned,
-            done=len(run.results),
-        )
-    )
 
 
 def _verdict(run: Run) -> str:
@@ -149,12 +148,6 @@ def _differing(personality: Personality) -> str:
     return "; ".join(
         f"{name}: {choice_text(name, value)}" for name, value in values.items() if value != getattr(defaults, name)
     )
-
-
-def _hierarchies(keys: KeyHierarchy) -> Iterator[tuple[str, KeyHierarchy]]:
-    yield _("cards"), keys
-    if keys.psam_keys:
-        yield _("PSAMs"), keys.psam_keys
 
 
 def _values(keys: KeyHierarchy) -> Iterator[RootValues]:

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from sscard.conversation import Exchange
 from sscard.i18n.language import _, say, visible
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.pins import masked
 from sscard.scenario.reports.console import missed_text
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import Step, show_stage, show_state, show_sw, show_tries
@@ -18,7 +19,7 @@ LONGEST: Final = 160
 
 
 class StepRow(NamedTuple):
-    """A step of a form; ``verdict`` is ``passed``, ``failed``, or empty if it was not executed.
+    """A step of a form; ``verdict`` is that of the step, or empty if it was not run.
 
     ``missed`` are its expectations that were not met, each with its place.
     """
@@ -39,13 +40,12 @@ def rows_of(result: ScenarioResult) -> Iterator[StepRow]:
     for number, step in (*written, *enumerate(scenario.steps, 1)):
         ran = done.get(number)
         title = visible(say((ran.step if ran else step).title()))
-        title += f" ({visible(step.note)})" if step.note else ""
+        title += f" ({visible(masked(step.note, scenario))})" if step.note else ""
         if ran is None:
-            yield StepRow(number, title, _expected(step), _("not executed"), "")
+            yield StepRow(number, title, masked(_expected(step), scenario), _("not executed"), "")
         else:
-            verdict = "failed" if ran.mismatches else "passed"
             missed = tuple(missed_text(scenario, ran, wrong) for wrong in ran.mismatches)
-            yield StepRow(number, title, _expected(ran.step), _got(ran), verdict, missed)
+            yield StepRow(number, title, masked(_expected(ran.step), scenario), _got(ran), ran.verdict, missed)
 
 
 def wire_of(result: ScenarioResult) -> str:

@@ -7,7 +7,6 @@ of them together, and are decompressed in the browser when one is opened; withou
 from __future__ import annotations
 
 import re
-import shlex
 import zlib
 from base64 import b64encode
 from collections import Counter
@@ -26,12 +25,12 @@ from sscard.scenario.library import group_name
 from sscard.scenario.reports.console import COUNTS, MARKS, counts_text, missed_text, reason_text, step_name
 from sscard.scenario.reports.expectations import expectations
 from sscard.scenario.reports.page import Lines, page_template
-from sscard.scenario.reports.run import LABELS, Run
+from sscard.scenario.reports.run import LABELS, VERDICTS, Run
 from sscard.scenario.reports.sequence import LANES, happened_in, sequence_of
 from sscard.scenario.reports.state_chart import HEIGHT, LEFT, state_chart
 from sscard.scenario.reports.summary import KINDS
 from sscard.scenario.reports.written import StepTexts
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
+from sscard.scenario.runner import ScenarioResult
 from sscard.version import __version__
 
 CHUNK: Final = 100
@@ -53,16 +52,8 @@ TITLES: Final = {
     "transport": Phrase("transport"),
     "seed": Phrase("seed"),
 }
-VERDICTS: Final = {
-    "passed": Phrase("passed"),
-    "failed": Phrase("failed"),
-    INCONCLUSIVE: Phrase("inconclusive"),
-    KNOWN_ISSUE: Phrase("known issue"),
-    NOT_APPLICABLE: Phrase("not applicable"),
-}
 IDENTITY: Final = 4
 """The fields of ``Compared`` that identify a scenario."""
-LOCAL: Final = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +100,12 @@ def write(run: Run) -> str:
     packed = [*failures[MOST_FAILURES:], *(entry for members in groups.values() for entry in members)]
     texts = StepTexts()
     script = resources.files(__package__).joinpath("templates/report.js").read_text(encoding="utf-8").strip()
-    transport = say(run.environment.get("transport", LOCAL))
+    transport = say(run.environment["transport"])
     several = len({entry.result.seed for entry in entries}) > 1
     return page_template("report.html.j2").render(
         run=run,
         started=run.started.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
-        command=shlex.join(run.command),
+        command=run.called,
         entries=entries,
         static=[(entry, details(entry, texts)) for entry in failures[:MOST_FAILURES]],
         failures=failures[MOST_FAILURES:],
@@ -180,6 +171,7 @@ def details(entry: Entry, texts: StepTexts) -> str:
         chart=state_chart(result.steps),
         diagram=sequence_of(result) if result.steps else None,
         reason=reason_text(result),
+        marks=MARKS,
         step_name=step_name,
         step_text=lambda step: Lines(texts.text(result.scenario, step.number) if step.number else ""),
         expectations=expectations,

@@ -8,7 +8,7 @@ from typing import Any
 from sscard.i18n.language import say, visible_lines
 from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.run import Run
-from sscard.scenario.runner import INCONCLUSIVE, ScenarioResult, StepResult
+from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.version import __version__
 
 SCHEMA = "sscard.run/1"
@@ -29,7 +29,8 @@ def content(run: Run) -> dict[str, Any]:
 
     ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``,
     ``inconclusive``, ``not applicable`` or ``known issue``, with the ``reason`` if it is not a step's,
-    its ``seed`` and the ``seconds`` it took, and its ``steps``.
+    its ``seed`` and the ``seconds`` it took, its ``steps``, and as ``predicted`` the
+    number of steps after which the tries left of a card under test could not be observed.
 
     ``failure`` is ``None``, or the step that failed: ``file`` and ``line``, which for
     a step of an included group are those of the group, ``step``, each
@@ -65,7 +66,7 @@ def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
         "name": scenario.name,
         "group": scenario.group,
         "file": scenario.source,
-        "line": scenario.document.place(("name",)).line,
+        "line": scenario.line,
         "personality": scenario.personality.name,
         "tags": list(scenario.tags),
         "covers": list(scenario.covers),
@@ -76,6 +77,7 @@ def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
         "started": result.started.isoformat(timespec="milliseconds"),
         "seconds": round(result.seconds, 3),
         "commands": result.commands,
+        "predicted": result.predicted,
         "again": run.again(scenario, result.seed),
         "steps": [_step(scenario, step) for step in result.steps],
         "failure": failure,
@@ -83,16 +85,13 @@ def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
 
 
 def _step(scenario: Scenario, step: StepResult) -> dict[str, Any]:
-    verdict = "passed"
-    if step.mismatches:
-        verdict = INCONCLUSIVE if step.inconclusive else "failed"
     after = step.after
     return {
         "number": step.number,
         "file": scenario.file(step.number),
         "line": scenario.place(step.number).line,
         "title": say(step.step.title()),
-        "verdict": verdict,
+        "verdict": step.verdict,
         "seconds": round(step.seconds, 6),
         "sw": None if step.sw is None else f"{step.sw:04X}",
         "tries": after.tries if after else None,

@@ -48,7 +48,8 @@ def run_schema() -> Schema:
         ),
     )
     report["properties"]["against"] = _described(against, "the comparison of --against")
-    definitions = {"result": _result(), "step": _step(), "mismatch": _mismatch(), "compared": compared}
+    mismatch = _object(line=_LINE, field=_TEXT, expected=_TEXT, actual=_TEXT)
+    definitions = {"result": _result(), "step": _step(), "mismatch": mismatch, "compared": compared}
     return {"$schema": DIALECT, "title": f"sscard {__version__}: JSON report of a run", **report, "$defs": definitions}
 
 
@@ -75,6 +76,7 @@ def _result() -> Schema:
         started=_MOMENT,
         seconds=_SECONDS,
         commands=_described(_COUNT, "APDUs that were sent to the card"),
+        predicted=_described(_COUNT, "steps after which the tries of a card under test could not be observed"),
         again=_described(_TEXT, "the command line that repeats this scenario"),
         steps=_described(_list({"$ref": "#/$defs/step"}), "up to the first one that failed"),
         failure=_described({"anyOf": [failure, {"type": "null"}]}, "the step that failed"),
@@ -101,10 +103,6 @@ def _step() -> Schema:
         stage={**_described({}, "stage of the case after the step"), "enum": [*map(str, Stage), None]},
         mismatches=_list({"$ref": "#/$defs/mismatch"}),
     )
-
-
-def _mismatch() -> Schema:
-    return _object(line=_LINE, field=_TEXT, expected=_TEXT, actual=_TEXT)
 
 
 def _object(**members: Schema) -> Schema:

@@ -41,7 +41,10 @@ def write(run: Run) -> str:
         timestamp=min((result.started for result in results), default=datetime.now(UTC)).isoformat(timespec="seconds"),
         hostname=platform.node(),
     )
-    _add_properties(suite, _facts(run))
+    facts = {name: say(value) for name, value in run.environment.items()}
+    facts |= {"seed": " ".join(map(str, run.seeds)), "command": run.called}
+    facts |= {"planned": str(run.planned), "interrupted": str(not run.complete).lower()}
+    _add_properties(suite, facts)
     for result in results:
         _add_case(suite, run, result, seed=several)
     root = Element("testsuites")
@@ -55,16 +58,9 @@ def dotted(source: str) -> str:
     return ".".join(part for part in path.relative_to(path.anchor).parts if part != "..")
 
 
-def _facts(run: Run) -> dict[str, str]:
-    facts = {name: say(value) for name, value in run.environment.items()}
-    facts |= {"seed": " ".join(map(str, run.seeds)), "command": run.called}
-    facts |= {"planned": str(run.planned), "interrupted": str(not run.complete).lower()}
-    return facts
-
-
 def _add_case(suite: Element, run: Run, result: ScenarioResult, *, seed: bool) -> None:
     scenario = result.scenario
-    file, line = scenario.source, scenario.document.place(("name",)).line
+    file, line = scenario.source, scenario.line
     if not result.passed:
         file, line = failure_place(result)
     case = SubElement(
@@ -83,7 +79,7 @@ def _add_case(suite: Element, run: Run, result: ScenarioResult, *, seed: bool) -
         "tags": " ".join(scenario.tags),
         "covers": ", ".join(scenario.covers),
         "known_issue": scenario.known_issue,
-        "transport": say(run.environment.get("transport", "")),
+        "transport": say(run.environment["transport"]),
     }
     _add_properties(case, facts)
     if result.verdict in (NOT_APPLICABLE, KNOWN_ISSUE):

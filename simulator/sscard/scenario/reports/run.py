@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Final, NamedTuple
 
 from sscard.i18n.phrase import Phrase, Sayable
@@ -46,8 +47,9 @@ class Run:
     """The results of a run, in the order of its scenarios, with what a reader needs to judge and to repeat it.
 
     ``planned`` is the number of results of a complete run, ``started`` is in UTC, ``seconds`` the duration.
-    ``command`` is the command line of the whole run, ``options`` those of a single scenario of it.
-    ``environment`` has values for some of ``LABELS``. ``comparison`` is that with the run of ``earlier``, a file.
+    ``command`` is the command line of the whole run, ``chosen`` are the options that a single scenario of it needs as
+    well, by name: transport, HSM, keys, personality. ``facts`` are further ones of ``LABELS``.
+    ``comparison`` is that with the run of ``earlier``, a file.
     ``keys`` are the root keys of the cards, ``tested`` the digests of what was tested with, ``form`` what a laboratory
     entered. ``logs`` are the evidence of the results in their order, in the folder ``evidence``.
     """
@@ -58,8 +60,8 @@ class Run:
     started: datetime
     seconds: float
     command: Sequence[str] = ("sscard", "run")
-    options: Sequence[str] = ()
-    environment: Mapping[str, Sayable] = field(default_factory=dict)
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Sayable] = field(default_factory=dict)
     comparison: Comparison | None = None
     earlier: str = ""
     keys: KeyHierarchy = field(default_factory=builtin_keys)
@@ -67,6 +69,11 @@ class Run:
     form: FormData = field(default_factory=FormData)
     evidence: str = ""
     logs: Sequence[Log] = ()
+
+    @property
+    def environment(self) -> dict[str, Sayable]:
+        """What the run depends on: values for some of ``LABELS``."""
+        return {**environment_of(self.chosen), **self.facts}
 
     @property
     def sums_digest(self) -> str:
@@ -90,9 +97,8 @@ class Run:
 
     def again(self, scenario: Scenario, seed: int) -> str:
         """The command line that repeats one scenario, quoted for a shell."""
-        return shlex.join(
-            ["sscard", "run", scenario.source, "--only", scenario.title, "--seed", str(seed), *self.options]
-        )
+        options = [word for name, value in self.chosen.items() for word in (f"--{name}", value)]
+        return shlex.join(["sscard", "run", scenario.source, "--only", scenario.title, "--seed", str(seed), *options])
 
 
 LABELS: Final[Mapping[str, Sayable]] = {
@@ -104,10 +110,24 @@ LABELS: Final[Mapping[str, Sayable]] = {
     "hsm-token": Phrase("token of the HSM"),
     "keys": Phrase("root keys"),
     "personality": Phrase("personality"),
+    "testbed": Phrase("testbed"),
+    "card": Phrase("card under test"),
+    "claim": Phrase("claimed personality"),
+    "atr": Phrase("ATR"),
+    "reader": Phrase("reader"),
+    "driver": Phrase("driver of the reader"),
+    "predicted": Phrase("predicted, not observed"),
+    "unread": Phrase("files that could not be read"),
 }
 """The facts of ``Run.environment``, and what they are called in reports for people."""
 
 
+def environment_of(chosen: Mapping[str, str]) -> dict[str, Sayable]:
+    """What a run depends on, by the options that were chosen; without one it is in this process."""
+    return {**this_machine(), "transport": "local", **chosen}
+
+
+@cache
 def this_machine() -> dict[str, Sayable]:
     """What a run depends on without its options: the versions of sscard, Python and the system."""
     build, compiler = platform.python_build()[0], platform.python_compiler()

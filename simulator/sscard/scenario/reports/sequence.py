@@ -10,7 +10,7 @@ from typing import Final, Literal
 from sscard.conversation import Event, Exchange
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.scenario.messages import Message
+from sscard.scenario.messages import PARTIES, Message
 from sscard.scenario.reports.console import missed_text
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.steps.service_step import ServiceStep
@@ -24,13 +24,10 @@ READING: Final = (b"\xa4", b"\xb0", b"\xb2", b"\xc0")
 DONE: Final = ("90", "61", "6C")
 FEW_ARROWS: Final = 60
 TWO_LANES: Final = 2
-LANES: Final = {
+LANES: Final[dict[str, Phrase]] = {
     "citizen": Phrase("citizen"),
     "window": Phrase("window"),
-    "identity check": Phrase("identity check"),
-    "holder base": Phrase("holder base"),
-    "journal": Phrase("journal"),
-    "hsm": Phrase("HSM"),
+    **PARTIES,
     "card": Phrase("card"),
 }
 TERMINAL: Final = Phrase("terminal")

@@ -107,7 +107,7 @@ def print_list(console: Console, scenarios: Sequence[Scenario]) -> None:
         for scenario in members:
             name, personality = visible(say(scenario.label)), visible(scenario.personality.name)
             tags = visible(" ".join(scenario.tags))
-            place = f"{visible(scenario.source)}:{scenario.document.place(('name',)).line}"
+            place = f"{visible(scenario.source)}:{scenario.line}"
             console.print(Text.assemble("  ", name, Text(f"  {personality}  {place}  {tags}".rstrip(), style="dim")))
             if scenario.misfit:
                 reason = _("not applicable: {problem}", problem=visible(say(scenario.misfit.said)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -53,13 +53,11 @@ def tested(
             if hierarchy
             for suite in SUITES.values()
         ],
-        "personalities": _sorted(asdict(personality) for personality in {each.personality for each in scenarios}),
+        "personalities": sorted(
+            json.dumps(asdict(personality), sort_keys=True) for personality in {each.personality for each in scenarios}
+        ),
     }
     return Tested(files, _digest([sorted({*files.values()}), titles, sorted(seeds)]), _digest(testbed))
-
-
-def _sorted(contents: Iterable[dict[str, Any]]) -> list[str]:
-    return sorted(json.dumps(content, sort_keys=True) for content in contents)
 
 
 def _digest(content: Any) -> str:

@@ -93,7 +93,10 @@ class Apply(Examined):
             bench.host.prover.result(handed_in.proof),
         )
         bench.case = bench.service.intake(application, key=handed_in.key)
-        return _accepted(bench)
+        if bench.case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
+            return examined(bench.service.accept(bench.case))
+        with speaking(CHINESE):  # what is known of a case that was opened before with the same key
+            return Outcome(reported=nothing_found(), notice=told_of(bench.service, bench.case))
 
     def title(self) -> Sayable:
         if self.apply.reason is None:
@@ -385,12 +388,3 @@ def _operated(bench: Bench, pins: NewPin) -> Case:
     if case.reason_given is not None and bool(pins.new) is case.operation.keeps_pin:
         raise NotPossible(Phrase("an unblock keeps the PIN: leave `new` out") if pins.new else NO_NEW_PIN)
     return case
-
-
-def _accepted(bench: Bench) -> Outcome:
-    """The examination of the case, or what is known of one that was opened before with the same key."""
-    case = _case(bench)
-    if case.stage in (Stage.INTAKE, Stage.PRE_REVIEW):
-        return examined(bench.service.accept(case))
-    with speaking(CHINESE):
-        return Outcome(reported=nothing_found(), notice=told_of(bench.service, case))

@@ -25,7 +25,7 @@ a whole journal, and the same call takes out what the archive has.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -43,7 +43,7 @@ from sscard.service.journal.chain import (
     seal_of_key,
     time_of,
 )
-from sscard.service.journal.engine import Connection, Row, Statement
+from sscard.service.journal.engine import Connection, Row
 from sscard.service.journal.migrations import LAST, create_tables
 from sscard.service.journal.summary import derived
 
@@ -79,7 +79,8 @@ def copy_beginning(db: Connection, archive: Connection, key: bytes, lanes: int, 
         if stored := bases.get(head.lane):
             base = Base.of(stored)
             archive.later(schema.NEW_BASE, *stored)
-            archive.run_in_parts(_copied(db, schema.EVENTS_UP_TO, base))
+            rows = db.stream(schema.EVENTS_UP_TO, base.lane, base.events)
+            archive.run_in_parts((schema.NEW_EVENT, row) for row in rows)
         end = Head(head.lane, *base.end)
         with closing(_beginning(db, head, base, before)) as entries:
             for entry in entries:
@@ -112,11 +113,6 @@ def has_more(db: Connection, before: datetime) -> bool:
             if next(entries, None):
                 return True
     return False
-
-
-def _copied(db: Connection, statement: str, base: Base) -> Iterator[Statement]:
-    for row in db.stream(statement, base.lane, base.events):
-        yield schema.NEW_EVENT, row
 
 
 def is_taken_out(db: Connection, archive: Connection) -> bool:

@@ -1,0 +1,166 @@
+"""``sscard testbed check|schema``, and the card under test of ``sscard run``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sscard.cli.hsm import chosen_issuing, hsm_refusals
+from sscard.cli.options import json_option
+from sscard.cli.output import print_json
+from sscard.cli.types import FILE, SEED
+from sscard.cli.usage import argument, given_names, group, option
+from sscard.errors import InputError, MissingPart
+from sscard.i18n.language import N_, _, say, visible
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario import DEFAULT_SEED
+
+if TYPE_CHECKING:
+    from sscard.scenario import Scenario
+    from sscard.scenario.issuing import Issuing
+    from sscard.scenario.testbed.file import Testbed
+    from sscard.scenario.testbed.plan import Planned
+    from sscard.scenario.transports import Link
+
+EXCLUDED = ("--transport", "-n", "--accept")
+"""Options of ``run`` for cards of sscard."""
+
+
+@group("testbed")
+def testbed() -> None:
+    """The testbed: which card and HSM stand where, and what a run may do to the card."""
+
+
+@testbed.command("check")
+@argument("file", type=FILE, help=N_("Testbed file."))
+@argument(
+    "paths",
+    metavar=N_("PATH"),
+    type=FILE,
+    nargs=-1,
+    help=N_("Scenario files and folders. Default: the built-in suite."),
+)
+@option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges, made-up holders and the clock."))
+@json_option
+def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None:
+    """Check a testbed file and print the plan of a run, without touching the card.
+
+    The plan is for a new card of the claim: what runs, what is not applicable
+    and why, what needs a permission that the file does not give.
+    """
+    from sscard.scenario.testbed.plan import plan, scenarios_on
+
+    chosen = read(file)
+    with hsm_refusals(), chosen.issuing.open() as issuer:
+        planned = [*plan(scenarios_on(chosen.claim, paths), seed, chosen, issuer)]
+    if as_json:
+        entries = [
+            {
+                "name": each.scenario.name,
+                "file": each.scenario.source,
+                "runs": each.decision.runs,
+                "reason": say(each.reason),
+                "permission": each.decision.permission,
+                "fresh": each.decision.fresh,
+                "destroys": each.decision.destroys,
+            }
+            for each in planned
+        ]
+        print_json("testbed-plan", {"scenarios": entries})
+        return
+    for line in _lines(planned):
+        click.echo(line)
+
+
+def _lines(planned: Sequence[Planned]) -> Iterator[str]:
+    """The scenarios that do not run, by reason, then those that run, and the counts."""
+    reasons: dict[str, list[Planned]] = {}
+    for each in planned:
+        reasons.setdefault(say(each.reason), []).append(each)
+    running = reasons.pop("", [])
+    for reason, found in sorted(reasons.items(), key=lambda each: -len(each[1])):
+        yield f"{reason}: {len(found)}"
+        yield from (f"  {visible(say(each.scenario.label))}" for each in found)
+    yield _("to run: {count}", count=len(running))
+    for each in running:
+        mark = _("a new card") if each.decision.fresh else ""
+        yield f"  {visible(say(each.scenario.label))}" + (f"  ({mark})" if mark else "")
+    count = Phrase.plural("{count} scenario", "{count} scenarios", count=len(planned))
+    yield _("{scenarios}, {running} to run", scenarios=count, running=len(running))
+
+
+@testbed.command("schema")
+def schema() -> None:
+    """Print the JSON Schema of testbed files, for completion in an editor."""
+    import json
+
+    from sscard.scenario.testbed.file import testbed_schema
+
+    click.echo(json.dumps(testbed_schema(), ensure_ascii=False, indent=1))
+
+
+def read(file: Path) -> Testbed:
+    """The testbed of a file, its HSM asked once. Errors: ``InputError``."""
+    from sscard.scenario.testbed.file import read_testbed
+
+    found = read_testbed(file)
+    issuing = found.issuing
+    return replace(found, issuing=chosen_issuing(issuing.hsm, issuing.keys, issuing.token_file))
+
+
+def under_test(card: str, file: Path | None, personality: str, issuing: Callable[[], Issuing]) -> Testbed | None:
+    """The testbed of --card or --testbed, ``None`` without both; its options must fit the others."""
+    if not card and file is None:
+        return None
+    given = {*given_names()}
+    own = "--testbed" if file else "--card"
+    excluded = [*EXCLUDED, *(("--card", "--personality", "--hsm", "--hsm-token", "--keys") if file else ())]
+    for name in excluded:
+        if name in given:
+            problem = _("{first} and {second} exclude each other", first=own, second=name)
+            raise InputError(problem, remedy=_("choose one of them"))
+    if file is not None:
+        return read(file)
+    from sscard.issuer import find_personality
+    from sscard.issuer.issue import DEFAULT
+    from sscard.scenario.testbed.file import CardUnderTest, Testbed
+    from sscard.terminal.cards import scheme_of
+
+    scheme_of(card)
+    claim = find_personality(personality or DEFAULT)
+    return Testbed(CardUnderTest(use=card), claim, issuing())
+
+
+@contextmanager
+def card_link(chosen: Testbed, tell_facts: Callable[[Mapping[str, Sayable]], object]) -> Iterator[Link]:
+    """The card of a testbed as scenarios are run on it; ``tell_facts`` gets what a report says about it."""
+    from sscard.scenario.testbed.card import CardRun
+    from sscard.scenario.transports import Link
+
+    with chosen.issuing.open() as issuer, CardRun(chosen, issuer, _ask) as card:
+        tell_facts(card.facts())
+        yield Link(card.run)
+
+
+def ordered(chosen: Testbed, scenarios: list[Scenario], seed: int) -> list[Scenario]:
+    """The scenarios, those that may destroy the card last."""
+    from sscard.scenario.testbed.plan import in_order, plan
+
+    with hsm_refusals(), chosen.issuing.open() as issuer:
+        return in_order(plan(scenarios, seed, chosen, issuer))
+
+
+def _ask(said: Sayable) -> None:
+    """Ask a person to do something at the reader. Errors: ``MissingPart`` without a terminal."""
+    if not sys.stdin.isatty():
+        raise MissingPart(
+            _("no terminal to ask at: {prompt}", prompt=say(said)), _("name a command with fresh: in the testbed file")
+        )
+    click.echo(_("{prompt}, then press Enter", prompt=say(said)), err=True)
+    sys.stdin.readline()

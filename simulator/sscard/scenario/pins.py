@@ -1,0 +1,82 @@
+"""The PINs of a scenario, as its file has them, and texts in which they are masked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Hashable, Iterator, Sequence
+from functools import cache
+from typing import Any, Final, cast, get_args
+
+from pydantic import BaseModel
+
+from sscard.conversation.redaction import secret_places
+from sscard.scenario.reader import Scenario
+from sscard.scenario.verbs import VERBS
+
+MASK: Final = "••••"
+APDU: Final = "apdu"
+"""The field of a command, of which only the secret bytes are masked."""
+HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}\s*)+")
+_PIN: Final = re.compile("[0-9]{4,16}")
+_WORD: Final = re.compile("[0-9]{4,}|(?<![0-9])[0-9]{2}(?: [0-9]{2})+(?![0-9])")
+"""A number that may be a PIN, or its digits as the bytes of a command have them."""
+
+
+def without_pins(text: str, pins: Collection[str]) -> str:
+    """The text with the numbers masked that are PINs."""
+    return _WORD.sub(lambda word: MASK if word[0].replace(" ", "") in pins else word[0], text)
+
+
+def masked(text: str, scenario: Scenario) -> str:
+    """A text of a scenario, such as a note or an expected value, with its PINs masked."""
+    return without_pins(text, pins_of(scenario)) if _WORD.search(text) else text
+
+
+def pins_of(scenario: Scenario) -> frozenset[str]:
+    """The values of the fields of card and steps that the models keep out of their ``repr``, if they are PINs."""
+    card = scenario.card
+    given = [card.pin] if "pin" in card.model_fields_set else []
+    given += [pin for pin in (card.certificate_pin, card.administrator_pin) if pin]
+    return frozenset((*given, *(pin for part in scenario.parts for pin in _secret_pins(part.document.content, ()))))
+
+
+def _secret_pins(content: Any, models: Sequence[type[BaseModel]]) -> Iterator[str]:
+    """The values of the fields that are masked, if they are PINs."""
+    if isinstance(content, list):
+        for each in content:
+            yield from _secret_pins(each, models)
+    elif isinstance(content, dict):
+        for key, value, hidden, inner in fields_of(content, models):
+            if key == APDU and isinstance(value, str) and HEX.fullmatch(value):
+                command = bytes.fromhex(value)
+                places = secret_places(command)
+                yield from _PIN.findall(command[places.start : places.stop].hex())
+            elif hidden and key != APDU:
+                yield from _PIN.findall(str(value))
+            elif not hidden:
+                yield from _secret_pins(value, inner)
+
+
+def fields_of(
+    content: dict[str, Any], models: Sequence[type[BaseModel]]
+) -> Iterator[tuple[str, Any, bool, tuple[type[BaseModel], ...]]]:
+    """Each field of a part of a step with its value, whether it is secret, and the models of its value.
+
+    ``models`` are those that the part may be one of; without one the part is a step.
+    """
+    known = [*models, *(VERBS[key] for key in content if not models and key in VERBS)]
+    for key, value in content.items():
+        fields = [model.model_fields[key] for model in known if key in model.model_fields]
+        yield (
+            key,
+            value,
+            any(not field.repr for field in fields),
+            tuple(inner for field in fields for inner in _models_in(cast("Hashable", field.annotation))),
+        )
+
+
+@cache
+def _models_in(annotation: Hashable) -> tuple[type[BaseModel], ...]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return (annotation,)
+    return tuple(inner for each in get_args(annotation) for inner in _models_in(each))

@@ -1,0 +1,248 @@
+"""Runs scenarios on the card of a testbed, with care: start state, restore, new cards, and a stop if it fails."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from random import Random
+from typing import Final
+
+from sscard.card import Snapshot
+from sscard.errors import InputError, MissingPart, PhrasedError, TransportError
+from sscard.i18n.language import reason_of
+from sscard.i18n.phrase import ROW, Phrase, Sayable
+from sscard.issuer import Card
+from sscard.scenario.cards import Placed, bench_at, first_moment
+from sscard.scenario.context import Bench
+from sscard.scenario.issuing import Issuer
+from sscard.scenario.reader import Scenario
+from sscard.scenario.runner import ScenarioResult, crashed, run_at
+from sscard.scenario.testbed.arrange import Arranger, NotArranged, obstacle
+from sscard.scenario.testbed.decision import Decision, decide
+from sscard.scenario.testbed.file import PROMPT, Testbed
+from sscard.scenario.testbed.followed import FEWEST, Followed, Primed, copy_of
+from sscard.scenario.testbed.rehearsal import destroyed
+from sscard.scenario.testbed.survey import Surveyed, UnusableCard, holder_for, survey
+from sscard.terminal.cards import open_card, scheme_of
+from sscard.transport.pcsc import PcscConnection
+
+Ask = Callable[[Sayable], None]
+"""Asks a person to do something, and returns when it is done."""
+LONGEST: Final = 120.0
+"""Seconds that the command of ``fresh`` may take."""
+
+
+class RestoreFailed(TransportError):
+    """The card could not be brought back into the state of the testbed; the text says what it holds. Exit code 1."""
+
+
+class CardRun:
+    """The card of a testbed, opened, and the scenarios that run on it one after another.
+
+    ``ask`` is called for a new card if ``fresh`` is ``prompt``. Leaving the
+    context closes the connection.
+    """
+
+    def __init__(self, testbed: Testbed, issuer: Issuer, ask: Ask) -> None:
+        self._testbed = testbed
+        self._issuer = issuer
+        self._ask = ask
+        self._samples = 0
+        self._spent = False
+        self._open = ExitStack()
+
+    def __enter__(self) -> CardRun:
+        try:
+            self._begin()
+        except BaseException:
+            self._open.close()
+            raise
+        return self
+
+    def _begin(self) -> None:
+        """Open the card, or a new one if an earlier run has destroyed it."""
+        fresh = self._testbed.card.fresh
+        try:
+            self._connect()
+        except UnusableCard:
+            if not fresh:
+                raise
+            self._renew()
+        if fresh and destroyed(self._chip):
+            self._renew()
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _connect(self) -> None:
+        """Open the card, survey it, and let a chip of sscard follow it."""
+        card, issuer = self._testbed.card, self._issuer
+        contact = self._testbed.contact
+        connection = self._open.enter_context(open_card(card.use, contact=contact, exclusive=True))
+        self._atr = connection.power_on()
+        self._reader: dict[str, Sayable] = {}
+        if isinstance(connection, PcscConnection):
+            self._reader = {"reader": connection.reader_name, "driver": connection.driver()}
+        self.surveyed: Surveyed = survey(connection, self._testbed, issuer)
+        self._base = copy_of(self.surveyed.card.memory)
+        random = Primed()
+        follower = Card(self.surveyed.card.profile, copy_of(self._base))
+        self._chip = follower.chip(random, contact=contact)
+        self._followed = Followed(connection, self._chip, random, self._refusal, contact=contact)
+        self._arranger = Arranger(self._followed, issuer.hsm)
+        self._spent = False
+
+    def _renew(self) -> None:
+        """Replace the card by a new one, and survey it. Errors: ``MissingPart`` if none comes."""
+        fresh = self._testbed.card.fresh
+        self._samples += 1
+        self._open.close()
+        if fresh == PROMPT:
+            self._ask(Phrase("insert sample {number}", number=self._samples))
+        else:
+            _executed(fresh)
+        self._connect()
+
+    def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
+        """The result of a scenario, and the card back in the state of the testbed as far as commands can do it.
+
+        Errors: ``RestoreFailed``, ``MissingPart`` without a new card.
+        """
+        if scenario.misfit:
+            return run_at(scenario, seed, self._opening(scenario, seed, Decision()))
+        decision = self.decide(scenario, seed)
+        if decision.reason:
+            scenario = replace(scenario, misfit=InputError(decision.said))
+            return run_at(scenario, seed, self._opening(scenario, seed, decision))
+        if not decision.runs:
+            return crashed(scenario, seed, PhrasedError(decision.said))
+        if decision.fresh or self._spent:
+            self._renew()
+            decision = self.decide(scenario, seed)
+            if not decision.runs:
+                return crashed(scenario, seed, PhrasedError(decision.said))
+        before = self._followed.predicted
+        try:
+            result = run_at(scenario, seed, self._opening(scenario, seed, decision))
+        except KeyboardInterrupt:
+            self._restore(scenario)
+            raise
+        result = replace(result, predicted=self._followed.predicted - before)
+        self._spent = decision.destroys
+        if not self._spent:
+            self._restore(scenario)
+        return result
+
+    def facts(self) -> dict[str, Sayable]:
+        """What a report says about the card: its URL, claim and ATR, and the files that could not be read."""
+        facts: dict[str, Sayable] = {
+            "transport": scheme_of(self._testbed.card.use),
+            "card": self._testbed.card.use,
+            "claim": self._testbed.claim.name,
+            "predicted": Phrase(
+                "tries, proofs and locks of keys and applications; amounts and files that no step reads"
+            ),
+            "atr": self._atr.hex(" ").upper(),
+        }
+        facts |= self._reader | {"unread": ", ".join(self.surveyed.unread)}
+        return {name: said for name, said in facts.items() if said}
+
+    def decide(self, scenario: Scenario, seed: int) -> Decision:
+        """What to do with a scenario on the card as it is now."""
+        return decide(scenario, seed, self._testbed, self.surveyed, self._chip.memory, self._issuer)
+
+    @contextmanager
+    def _opening(self, scenario: Scenario, seed: int, decision: Decision) -> Iterator[Bench]:
+        assert decision.state is not None
+        self._arranger.reach(decision.state)
+        contact = self._testbed.contact
+        holder = holder_for(scenario.card, self.surveyed)
+        placed = Placed(self._chip, self._followed, self.surveyed.reference, holder, contact)
+        now = first_moment(scenario.service, seed)
+        random = Random(f"{seed}/{scenario.title}")
+        try:
+            with bench_at(placed, random, now, scenario.service, self._issuer, self._followed) as bench:
+                yield bench
+        finally:
+            self._followed.power_off()
+
+    def _restore(self, scenario: Scenario) -> None:
+        """Bring PIN, tries and files back; amounts and counts that no command restores stay."""
+        profile, now = self.surveyed.card.profile, self._chip.memory
+        wanted = copy_of(now)
+        wanted.numbers[: profile.layout.medical] = self._base.numbers[: profile.layout.medical]
+        for cell, content in enumerate(self._base.strings):
+            kept = wanted.strings[cell]
+            wanted.strings[cell] = content
+            if content != kept and obstacle(profile, now, wanted, has_keys=self._testbed.has_keys):
+                wanted.strings[cell] = kept
+        try:
+            self._arranger.reach(wanted)
+        except (NotArranged, TransportError) as error:
+            raise RestoreFailed(
+                Phrase(
+                    "the card could not be restored after {title}: {problem}; it now has {state}",
+                    title=scenario.title,
+                    problem=error.said,
+                    state=self._held(),
+                )
+            ) from None
+
+    def _held(self) -> Sayable:
+        """What the card holds now, without secrets."""
+        seen = self._chip.snapshot()
+        words: list[Sayable] = [
+            Phrase("{left} of {limit} tries of the PIN", left=seen.pin_tries, limit=seen.pin_tries_max)
+        ]
+        if self._chip.memory.strings[0] != self._base.strings[0]:
+            words.append(Phrase("another PIN than the testbed says"))
+        limit = self.surveyed.card.profile.personality.key_tries
+        words += [
+            Phrase("{left} tries of {key}", left=" ".join(map(str, tries)), key=key)
+            for key, tries in seen.key_tries.items()
+            if any(left < limit for left in tries)
+        ]
+        words += [Phrase("{name} locked", name=name) for name in seen.blocked_applications]
+        words += [Phrase("the card locked")] if seen.card_blocked else []
+        return Phrase.joined(ROW, words)
+
+    def _refusal(self, before: Snapshot, after: Snapshot) -> Phrase | None:
+        """Why a command is not sent: it would do what the testbed does not permit."""
+        card = self._testbed.card
+        if not card.may_destroy and (
+            after.card_blocked > before.card_blocked
+            or after.blocked_applications != before.blocked_applications
+            or _fell_below(1, before.counters, after.counters)
+        ):
+            return Phrase("not sent, because it would lock the card or exhaust a key: may_destroy is not set")
+        tries = (before.pin_tries, *before.counters), (after.pin_tries, *after.counters)
+        if not card.may_block and _fell_below(FEWEST, *tries):
+            return Phrase("not sent, because it would leave fewer than two tries: may_block is not set")
+        return None
+
+
+def _fell_below(limit: int, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
+    return any(new < old and new < limit for old, new in zip(before, after, strict=True))
+
+
+def _executed(command: str) -> None:
+    """Run the command that supplies a new card. Errors: ``MissingPart``."""
+    remedy = Phrase("correct fresh: under card: in the testbed file, and try the command in a shell")
+    try:
+        # No pipes: a card that the command leaves running would hold them open.
+        none = subprocess.DEVNULL
+        done = subprocess.run(shlex.split(command), stdin=none, stdout=none, timeout=LONGEST, check=False)  # noqa: S603 - the user's own command
+    except (OSError, ValueError, IndexError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else Phrase("not a command line")
+        raise MissingPart(
+            Phrase("fresh: {command}: cannot be started: {reason}", command=command, reason=reason), remedy
+        ) from None
+    except subprocess.TimeoutExpired:
+        problem = Phrase("fresh: {command}: has not ended after {seconds:g} s", command=command, seconds=LONGEST)
+        raise MissingPart(problem, remedy) from None
+    if done.returncode:
+        problem = Phrase("fresh: {command}: exit code {code}", command=command, code=done.returncode)
+        raise MissingPart(problem, remedy)

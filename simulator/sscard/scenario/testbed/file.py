@@ -1,0 +1,115 @@
+"""The testbed file: which card and HSM stand where, and what a run may do to the card. A part left out is sscard's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field, TypeAdapter
+
+from sscard.card import Personality
+from sscard.document import Model, read_document
+from sscard.errors import InputError
+from sscard.i18n.phrase import Phrase
+from sscard.issuer import find_personality
+from sscard.issuer.issue import DEFAULT
+from sscard.issuer.lookup import is_path
+from sscard.issuer.personalise import INITIAL_PIN
+from sscard.scenario.issuing import Issuing
+from sscard.scenario.step import PinOrNone
+from sscard.terminal.cards import IMAGE, image_path, scheme_of
+
+NO_KEYS: Final = "none"
+"""``keys`` of a card whose keys nobody has."""
+PROMPT: Final = "prompt"
+"""``fresh`` of a card that a person replaces."""
+
+
+NO_CARD: Final = Phrase("no card is named")
+ADD_CARD: Final = Phrase("write card: and below it use: with the URL of the card")
+
+
+class CardUnderTest(Model):
+    """The card of a testbed.
+
+    ``use`` is a card URL; ``pin`` its PIN, empty if it has none; ``keys`` the root key file of its issuer, by default
+    the built-in test keys, or ``none``; ``personality`` the vendor's claim, a preset or a file; ``interface`` the one
+    that the card answers on. ``may_write`` allows changes of files, PIN and amounts that the run undoes as far as it
+    can; ``may_block`` fewer than two tries, also none, of a PIN or key that the keys at hand restore; ``may_destroy``
+    locks and exhausted keys. ``fresh`` is a command that puts a new card behind ``use``, or ``prompt``.
+    """
+
+    use: Annotated[str, Field(min_length=1)]
+    pin: Annotated[PinOrNone, Field(repr=False)] = INITIAL_PIN
+    keys: str = ""
+    personality: str = DEFAULT
+    interface: Literal["contact", "contactless"] = "contact"
+    may_write: bool = False
+    may_block: bool = False
+    may_destroy: bool = False
+    fresh: str = ""
+
+
+class HsmUnderTest(Model):
+    """The HSM of a testbed: its URL, and for a service the file with its token."""
+
+    use: Annotated[str, Field(min_length=1)]
+    token_file: str = ""
+
+
+class Written(Model):
+    """A testbed file."""
+
+    card: CardUnderTest | None = None
+    hsm: HsmUnderTest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Testbed:
+    """A testbed with its files read: the card, the product that it claims to be, and the keys of its issuer."""
+
+    card: CardUnderTest
+    claim: Personality
+    issuing: Issuing = field(default_factory=Issuing)
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether the keys of the card are at hand."""
+        return self.card.keys != NO_KEYS
+
+    @property
+    def contact(self) -> bool:
+        return self.card.interface == "contact"
+
+
+def read_testbed(file: Path) -> Testbed:
+    """The testbed of a file; paths of files in it start at its folder. Errors: ``InputError`` with the place."""
+    document = read_document(file)
+    written = document.as_model(Written)
+    card = written.card
+    if card is None:
+        raise document.error((), NO_CARD, ADD_CARD)
+    section = document.part(("card",))
+    folder = file.parent
+    try:
+        if scheme_of(card.use) == IMAGE:
+            card = card.model_copy(update={"use": str(folder / image_path(card.use))})
+    except InputError as error:
+        raise section.error(("use",), error.problem, error.remedy) from None
+    name = str(folder / card.personality) if is_path(card.personality) else card.personality
+    try:
+        claim = find_personality(name)
+    except InputError as error:
+        if error.file:
+            raise
+        raise section.error(("personality",), error.problem, error.remedy) from None
+    keys = folder / card.keys if card.keys and card.keys != NO_KEYS else None
+    hsm = written.hsm
+    token = folder / hsm.token_file if hsm and hsm.token_file else None
+    return Testbed(card, claim, Issuing(keys, hsm.use if hsm else "", token))
+
+
+def testbed_schema() -> dict[str, Any]:
+    """The JSON Schema of a testbed file."""
+    return TypeAdapter(Written).json_schema()

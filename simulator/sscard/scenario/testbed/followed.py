@@ -1,0 +1,232 @@
+"""A card whose memory nobody can see, and a chip of sscard that gets the same commands and so predicts its state."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from random import SystemRandom
+from typing import Final
+
+from sscard.card import Chip, Snapshot
+from sscard.card.commands import CardCommand
+from sscard.card.commands.pin import VERIFY
+from sscard.chip.command import HEADER_LENGTH
+from sscard.chip.engine import SW_LENGTH, PowerError
+from sscard.chip.memory import Memory
+from sscard.errors import TransportError
+from sscard.i18n.phrase import Phrase
+from sscard.scenario.context import Unlike
+from sscard.scenario.coverage.facts import addressed
+from sscard.standard.addressing import BY_NUMBER
+from sscard.standard.apdu import GET_RESPONSE_INS, SW, command, tries_in
+from sscard.standard.tree import PIN_TRIES, DfSpec, Structure
+from sscard.transport.connection import Connection, reader_answers
+
+ASK_TRIES: Final = command(0x00, VERIFY.ins, 0x00, 0x00, le=0)
+MORE_DATA: Final = SW.MORE_DATA >> 8
+WRONG_LE: Final = SW.WRONG_LE >> 8
+MEDICAL_CLA: Final = 0xB0
+INS: Final = 1
+REFUSED: Final = SW.SECURITY_NOT_SATISFIED.to_bytes(2, "big")
+DONE: Final = SW.OK.to_bytes(2, "big")
+FEWEST: Final = 2
+"""Tries that stay for every PIN and key unless a testbed permits fewer."""
+
+
+def copy_of(memory: Memory) -> Memory:
+    """A memory with the same cells, and no store and no fault."""
+    return Memory(list(memory.numbers), list(memory.strings))
+
+
+class NotPermitted(TransportError):
+    """A command would cost tries, or lock the card, and the testbed does not permit this; it was not sent."""
+
+
+class Primed(SystemRandom):
+    """A source of random bytes that first returns those of another card."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next: deque[bytes] = deque(maxlen=1)
+
+    def randbytes(self, n: int) -> bytes:
+        if self.next and len(self.next[0]) >= n:
+            return self.next.popleft()[:n]
+        return super().randbytes(n)
+
+
+class Followed:
+    """The connection to a card; ``chip`` is sscard's chip that gets the same commands, with ``random`` as its source.
+
+    ``permits`` gets the state of the chip before and after a command that the
+    card has not got yet: if it returns a reason, the chip is set back and
+    ``NotPermitted`` is raised. Only commands whose answer has a random number
+    reach the card first.
+
+    ``differences`` are the commands (CLA INS P1 P2) whose answers differ from those of the chip, with both status
+    words; ``predicted`` is the number of times that the tries left could not be asked.
+    """
+
+    def __init__(
+        self,
+        card: Connection,
+        chip: Chip,
+        random: Primed,
+        permits: Callable[[Snapshot, Snapshot], Phrase | None],
+        *,
+        contact: bool,
+    ) -> None:
+        self.card = card
+        self.chip = chip
+        self.differences: list[tuple[str, str]] = []
+        self.predicted = 0
+        self._random = random
+        self._permits = permits
+        self._contact = contact
+        self._powered = False
+        self._opening = b""
+        self._medical = self._quiet = False
+
+    def power_on(self) -> bytes:
+        self._forget()
+        atr = self.card.power_on()
+        self.chip.power_on()
+        self._powered = True
+        return atr
+
+    def power_off(self) -> None:
+        self._forget()
+        self._powered = False
+        self.chip.power_off()
+        self.card.power_off()
+
+    def reset(self) -> bytes:
+        if not self._powered:
+            return self.power_on()
+        self._forget()
+        atr = self.card.reset()
+        self.chip.reset()
+        return atr
+
+    def _forget(self) -> None:
+        self._opening, self._medical, self._quiet = b"", False, False
+
+    def transmit(self, command: bytes) -> bytes:
+        """The answer of the card. Errors: those of its connection, ``NotPermitted``."""
+        if not self._powered:
+            raise PowerError("the card has no power: call power_on() first")
+        if reader_answers(command, contact=self._contact):
+            return self.card.transmit(command)
+        declared = self._declared(command)
+        part = declared.random_answer if declared else None
+        fetches = command[INS : INS + 1] == bytes((GET_RESPONSE_INS,))
+        if fetches and self._opening:
+            answer = self._after_opening(command)
+        elif part is not None:
+            answer = self.card.transmit(command)
+            self._random.next.append(answer[:-2][part])
+            expected = self.chip.transmit(command)
+            self._random.next.clear()
+            self._opening = command if answer[-2] == MORE_DATA else b""
+            self._note(command, expected[-2:], answer[-2:])
+        else:
+            cells = copy_of(self.chip.memory)
+            expected = self._predicted(command, cells)
+            answer = self.card.transmit(command)
+            if expected[-2:] == DONE != answer[-2:]:
+                self._set_back(cells)
+            self._opening = b""
+            bound = declared is not None and declared.bound_to_random
+            self._note(command, expected[-2:] if bound else expected, answer[-2:] if bound else answer)
+        # An empty VERIFY would end what these commands have begun.
+        self._medical = command[:1] == bytes((MEDICAL_CLA,)) or (fetches and self._medical)
+        self._quiet = self._medical or answer[-2] == MORE_DATA or (fetches and answer[-2] == WRONG_LE)
+        return answer
+
+    def _after_opening(self, command: bytes) -> bytes:
+        """The answer to GET RESPONSE after a command that made a random number, which is repeated on the chip."""
+        declared = self._declared(self._opening)
+        part = declared.random_answer if declared else None
+        answer = self.card.transmit(command)
+        if part is not None and len(answer) > SW_LENGTH:
+            self._random.next.append(answer[:-2][part])
+            self.chip.transmit(self._opening)
+            self._random.next.clear()
+            self._opening = b""
+        self.chip.transmit(command)
+        return answer
+
+    def _predicted(self, command: bytes, cells: Memory) -> bytes:
+        """The answer of the chip, if what it does is permitted; ``cells`` are those before it."""
+        before = self.chip.snapshot()
+        expected = self.chip.transmit(command)
+        refused = self._permits(before, self.chip.snapshot())
+        if refused:
+            self._set_back(cells)
+            raise NotPermitted(refused)
+        return expected
+
+    def _set_back(self, cells: Memory) -> None:
+        self.chip.memory.commit(list(enumerate(cells.numbers)), list(enumerate(cells.strings)))
+
+    def _declared(self, command: bytes) -> CardCommand | None:
+        """The command that a header addresses in the current DF."""
+        if len(command) < HEADER_LENGTH:
+            return None
+        found = addressed(command[:HEADER_LENGTH], self.chip.snapshot().current_df in self._certificates)
+        return found.commands[0] if found.commands else None
+
+    @property
+    def _certificates(self) -> tuple[str, ...]:
+        return tuple(df.name for df in self.chip.profile.layout.dfs if df.certificates)
+
+    def _note(self, command: bytes, expected: bytes, answer: bytes) -> None:
+        if expected != answer:
+            header = command[:HEADER_LENGTH].hex(" ").upper()
+            self.differences.append((header, f"{expected[-2:].hex().upper()} {answer[-2:].hex().upper()}"))
+
+    def seen(self, predicted: Snapshot) -> Snapshot:
+        """The state of the card: the PIN's tries left as it says them if it can be asked, the rest as predicted."""
+        tries = self._tries_left(predicted)
+        self.predicted += tries is None
+        if tries is None or tries == predicted.pin_tries:
+            return predicted
+        self.chip.memory.put_number(PIN_TRIES, tries)
+        return replace(predicted, pin_tries=tries)
+
+    def _tries_left(self, snapshot: Snapshot) -> int | None:
+        """The PIN's tries left, asked with an empty VERIFY; ``None`` if the question has effects, or no answer."""
+        ends = snapshot.challenge_waiting and self.chip.profile.personality.challenge_lasts == "command"
+        df = self._current(snapshot)
+        if not self._powered or self._quiet or ends or df is None:
+            return None
+        answer = self.card.transmit(ASK_TRIES)
+        self.chip.transmit(ASK_TRIES)
+        sw = int.from_bytes(answer[-2:], "big")
+        return 0 if sw == SW.METHOD_BLOCKED else tries_in(sw)
+
+    def _current(self, snapshot: Snapshot) -> DfSpec | None:
+        """The current DF, if it is one with the PIN and the files of SSSE."""
+        found = next((df for df in self.chip.profile.layout.dfs if df.name == snapshot.current_df), None)
+        return None if found is None or found.outside or found.certificates else found
+
+    def rights(self) -> list[Unlike]:
+        """Read each file of the current DF: which reads the card allows, or refuses, unlike the chip."""
+        df = self._current(self.chip.snapshot()) if self._powered else None
+        found: list[Unlike] = []
+        for file in self.chip.profile.layout.files:
+            if df is None or file.df != df.fid or file.read == (0,):
+                continue
+            read = command(0x00, 0xB0, 0x80 | file.sfi, 0, le=1)
+            if file.structure != Structure.TRANSPARENT:
+                read = command(0x00, 0xB2, 1, file.sfi << 3 | BY_NUMBER, le=0)
+            answers = [card.transmit(read)[-2:] for card in (self.chip, self.card)]
+            expected, actual = (answer == REFUSED for answer in answers)
+            if expected != actual:
+                words = [
+                    Phrase("{file}: {status}", file=f"{df.name}/EF{file.sfi:02X}", status=answer.hex().upper())
+                    for answer in answers
+                ]
+                found.append(Unlike(*words))
+        return found
