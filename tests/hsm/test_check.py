@@ -158,6 +158,20 @@ def test_a_token_is_right_with_the_commands_of_the_tutorial(tmp_path: Path) -> N
     assert "des/pin: 15 of 15 right" in done.stdout
 
 
+class ShortProofs(ReferenceHsm):
+    """Gives a proof of two bytes, before the eight of the original data."""
+
+    def proof(self, *_: object) -> bytes:
+        return bytes(2)
+
+
+def test_an_answer_of_another_length_is_not_taken_for_another_root(checked: Any, plug_in: Any) -> None:
+    code, report = checked(plug_in(ShortProofs()))
+    assert (code, report["roots_differ"]) == (1, False)
+    assert named(report) == {"wrong-length": group("authenticate")}
+    assert report["findings"][0]["said"] == "differs: the answer has 10 bytes, not 16"
+
+
 # Five wrong ones
 
 MACS = ("message", "pin", "purchase", "proof")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -62,7 +63,9 @@ class Service:
         self._running.close()
 
     def stop(self) -> None:
+        """Stop the process, and wait until it is: the system stops each of its threads when it runs next."""
         self._program.send(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._program.process.pid, os.WSTOPPED)
 
     def go_on(self) -> None:
         self._program.send(signal.SIGCONT)

@@ -31,7 +31,7 @@ def inverted(data: bytes) -> bytes:
 
 
 def enciphered(algorithm: int, key: bytes, blocks: bytes, mode: Any = None) -> bytes:
-    """ECB by default; a DES key of 8 bytes is single DES, one of 16 bytes 3DES with two keys (§3)."""
+    """ECB by default; a DES key of 8 bytes is single DES, one of 16 bytes 3DES with two keys (card-security.md §3)."""
     cipher = SM4(key) if algorithm == 3 else TripleDES(key * 3 if len(key) == 8 else key + key[:8])
     encryptor = Cipher(cipher, mode or ECB()).encryptor()
     return encryptor.update(blocks) + encryptor.finalize()
@@ -49,7 +49,7 @@ class ReferenceHsm:
         return bytes.fromhex(self.keys[key]["sm4" if algorithm == 3 else "des"][version])
 
     def factors(self, city_code: str, serial: bytes) -> list[bytes]:
-        """§8: province, city, card."""
+        """card-security.md §8: province, city, card."""
         city = city_code[:4] + "00" if city_code.startswith("33") else city_code
         return [f"{city_code[:2]}0000sh".encode(), f"{city}sx".encode(), serial]
 
@@ -63,12 +63,12 @@ class ReferenceHsm:
         return value
 
     def session_key(self, algorithm: int, card_key: bytes, factor: bytes) -> bytes:
-        """§4."""
+        """card-security.md §4."""
         block = BLOCKS[algorithm]
         return enciphered(algorithm, card_key, factor + bytes(block - len(factor)))
 
     def proof(self, algorithm: int, card_key: bytes, factor: bytes, original: bytes) -> bytes:
-        """§4: authentication data."""
+        """card-security.md §4: authentication data."""
         session = self.session_key(algorithm, card_key, factor)
         if algorithm == 1:
             return enciphered(1, session, original)
@@ -76,20 +76,20 @@ class ReferenceHsm:
         return xor(whole[:8], whole[8:])
 
     def padded(self, data: bytes, block: int) -> bytes:
-        """§6, step 2."""
+        """card-security.md §6, step 2."""
         data += b"\x80"
         while len(data) % block:
             data += b"\0"
         return data
 
     def mac_of(self, algorithm: int, session: bytes, data: bytes) -> bytes:
-        """§6."""
+        """card-security.md §6."""
         block = BLOCKS[algorithm]
         last = enciphered(algorithm, session, self.padded(data, block), CBC(bytes(block)))[-block:]
         return last[:4] if algorithm == 1 else xor(xor(last[:4], last[4:8]), xor(last[8:12], last[12:]))
 
     def pin_block(self, pin: bytes, block: int) -> bytes:
-        """§5."""
+        """card-security.md §5."""
         plain = bytes([len(pin)]) + pin
         if len(plain) % block:
             plain += b"\x80"

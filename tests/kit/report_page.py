@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import zlib
 from base64 import b64decode
@@ -16,7 +15,8 @@ def unpacked(page: str) -> dict[str, list[Any]]:
     found: dict[str, list[Any]] = {"facts": [], "maps": [], "chunks": []}
     for attributes, data in PACKED.findall(page):
         name = next((name for name in ("facts", "maps") if f'"{name}"' in attributes), "chunks")
-        found[name] += json.loads(zlib.decompress(b64decode(data)))
+        parts = zlib.decompress(b64decode(data)).decode().split("\0")
+        found[name] += [part.split("\n") if name == "facts" else part for part in parts if part]
     return found
 
 

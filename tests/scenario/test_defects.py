@@ -15,13 +15,15 @@ from pathlib import Path
 import pytest
 
 import defects_page
+from kit import browser
 from kit.programs import ENDS, CommandLine, run, running
 from sscard.i18n.language import CHINESE, say, speaking
 from sscard.scenario import Scenario
 from sscard.scenario.defects import DEFECTS, Defect
 from sscard.scenario.defects.catalogue import Part
-from sscard.scenario.defects.measure import Measure, measured
+from sscard.scenario.defects.measure import Measure, Measured, measured
 from sscard.scenario.library import builtin_folder
+from sscard.scenario.reports.defects import Matrix, summary_line
 from sscard.scenario.selection import select
 from witnesses import WITNESSES
 
@@ -191,6 +193,22 @@ def test_a_threshold_decides_the_exit_code(sscard: CommandLine, suite_of_two: Pa
     assert sscard("defects", "run", suite_of_two, *names, "--fail-under", percent)[0] == code
 
 
+def _matrix(noticed: int, missed: int) -> Matrix:
+    found = [Measured(defect, (0,) * (number < noticed), (), 1, 0.1) for number, defect in enumerate(DEFECTS)]
+    return Matrix((), DEFECTS, found=found[: noticed + missed])
+
+
+@pytest.mark.parametrize(("noticed", "missed", "percent"), [(1, 4, 20), (11, 9, 55), (7, 93, 7), (7, 0, 100)])
+def test_a_whole_percentage_is_exact(noticed: int, missed: int, percent: int) -> None:
+    """``--fail-under 20`` passes with one defect of five."""
+    assert _matrix(noticed, missed).percent == percent
+
+
+def test_the_summary_says_100_percent_only_if_every_defect_is_noticed() -> None:
+    assert "(99 %)" in summary_line(_matrix(len(DEFECTS) - 1, 1))
+    assert "(100 %)" in summary_line(_matrix(len(DEFECTS), 0))
+
+
 @on_sources
 def test_the_json_has_the_matrix(sscard: CommandLine, suite_of_two: Path) -> None:
     code, out, err = sscard("defects", "run", suite_of_two, "--defect", ONE, "--defect", MISSED, "--all", "--json")
@@ -220,6 +238,17 @@ def test_the_page_has_the_matrix_in_both_languages(sscard: CommandLine, suite_of
         assert not re.search(r"https?://", page)
 
 
+@on_sources
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 1280])
+def test_no_width_makes_the_page_scroll_sideways(sscard: CommandLine, suite_of_two: Path, width: int) -> None:
+    sscard("defects", "run", suite_of_two, "--part", "card", "--html", "page.html")
+    with browser.chromium() as started:
+        page = started.new_page(viewport={"width": width, "height": 800})
+        page.goto(Path("page.html").absolute().as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
 def test_the_list_finds_words_of_names_and_descriptions(sscard: CommandLine) -> None:
     code, out, _err = sscard("defects", "list", "630x", "--part", "card")
     assert code == 0
@@ -237,6 +266,7 @@ def test_the_list_finds_words_of_names_and_descriptions(sscard: CommandLine) -> 
         (["run", "--most", "2", "--all"], "--most and --all exclude each other"),
         (["run", "nowhere"], "nowhere"),
         (["run", "--fail-under", "101"], "101 is out of range"),
+        (["run", "--fail-under", "nan"], "nan is out of range"),
         (["run", "--part", "chip"], "no 'chip'"),
         (["list", "no-such-word"], "no defect has one of these words"),
     ],
@@ -257,8 +287,14 @@ def test_a_run_does_not_import_the_catalogue(suite_of_two: Path) -> None:
 
 
 @on_sources
-@pytest.mark.parametrize("end", ENDS)
-@pytest.mark.parametrize("processes", [1, 2])
+@pytest.mark.parametrize(
+    ("end", "processes"),
+    [
+        pytest.param(end, processes, marks=() if processes == place + 1 else pytest.mark.nightly)
+        for place, end in enumerate(ENDS)
+        for processes in (1, 2)
+    ],
+)
 def test_an_interrupted_measurement_reports_what_was_done(end: signal.Signals, processes: int) -> None:
     with running("defects", "run", "-n", processes) as program:
         program.line_with("✓")

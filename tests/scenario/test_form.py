@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kit.browser import chromium
 from sscard.errors import InputError
 from sscard.i18n.language import CHINESE, speaking
 from sscard.issuer import KeyHierarchy, builtin_keys, preset
@@ -307,3 +308,14 @@ def test_no_form_holds_a_root_key(tmp_path: Path) -> None:
 
 def test_numbers_of_runs_are_ranges() -> None:
     assert ranges([1, 2, 3, 5, 7, 8]) == "1–3, 5, 7–8"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", [360, 800])
+def test_no_width_makes_the_form_scroll_sideways(tmp_path: Path, width: int) -> None:
+    file = tmp_path / "form.html"
+    file.write_text(form.write(run_of(results_of(tmp_path, PASSES))), encoding="utf-8")
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.goto(f"file://{file}")
+        assert page.evaluate("document.documentElement.scrollWidth") == width

@@ -71,6 +71,33 @@ steps:
     state: verified
 """
 
+CONTRASTS = """() => {
+  const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const light = (colour) => parts(colour).slice(0, 3).map((each) => each / 255)
+    .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, each, at) => sum + each * [0.2126, 0.7152, 0.0722][at], 0);
+  const below = (element) => {
+    for (let each = element; each; each = each.parentElement) {
+      const colour = getComputedStyle(each).backgroundColor;
+      if (parts(colour)[3] !== 0) return colour;
+    }
+    return "rgb(255, 255, 255)";
+  };
+  const found = new Set();
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const element = texts.currentNode.parentElement;
+    if (!texts.currentNode.data.trim() || !element.getClientRects().length) continue;
+    const style = getComputedStyle(element);
+    const colours = [element.closest("svg") ? style.fill : style.color, below(element)];
+    const [low, high] = colours.map(light).sort((a, b) => a - b);
+    const ratio = (high + 0.05) / (low + 0.05);
+    if (ratio < 4.5) found.add(`${ratio.toFixed(2)} ${element.className} ${texts.currentNode.data.trim()}`);
+  }
+  return [...found];
+}"""
+"""The texts of a page whose colour is too near to that of their background."""
+
 Made = Callable[..., list[ScenarioResult]]
 
 
@@ -200,6 +227,72 @@ def test_a_case_is_a_sequence_of_citizen_window_hsm_and_card(made: Made) -> None
     assert re.search(r'class="arrow call" style="--f:0;--w:1"><span>apply', sequence)  # from the citizen
     assert 'class="arrow call" style="--f:1;--w:4"><span>PIN CHANGE/UNBLOCK' in sequence  # to the card
     assert 'class="arrow answer left"' in sequence
+
+
+def test_the_arrows_of_a_step_are_one_link(made: Made) -> None:
+    (result,) = made(SERVICE)
+    (details,) = unpacked(html.write(run_of([result])))["chunks"]
+    sequence = details[details.index('class="sequence"') :]
+    links = re.findall("(?s)<a>(.*?)</a>", sequence)
+    assert len(links) == len(result.steps) == details.count('class="step"')
+    assert ["apply" in links[0], "PIN CHANGE/UNBLOCK" in links[1]] == [True, True]
+    assert sum(each.count('class="arrow ') for each in links) == sequence.count('class="arrow ')
+
+
+def test_each_step_is_a_bar_on_the_time_axis_of_its_scenario(made: Made) -> None:
+    (result,) = made(COUNTER)
+    times = [(10.0, 2.0), (13.0, 1.0), (14.0, 6.0)]
+    steps = [replace(step, at=at, seconds=took) for step, (at, took) in zip(result.steps, times, strict=True)]
+    (details,) = unpacked(html.write(run_of([replace(result, steps=tuple(steps))])))["chunks"]
+    bars = re.findall('<i style="--a:([^;]*);--w:([^"]*)"', details)
+    assert bars == [("0", "20"), ("30", "10"), ("40", "60")]
+    assert "time axis: 10.0 s" in details
+
+
+def test_a_step_without_a_measured_time_has_a_bar_too(made: Made) -> None:
+    (result,) = made(COUNTER)
+    steps = tuple(replace(step, at=0.0, seconds=0.0) for step in result.steps)
+    (details,) = unpacked(html.write(run_of([replace(result, steps=steps)])))["chunks"]
+    assert details.count('style="--a:0;--w:0"') == len(steps)
+
+
+def test_equal_failures_are_listed_together_the_most_frequent_first(made: Made) -> None:
+    other = WRONG.replace("63C4", "9000").replace("A wrong", "Another")
+    page = html.write(run_of([*made(other), *made(WRONG), *made(WRONG, seed=8)]))
+    index = page[page.index('class="index"') : page.index("<details")]
+    assert re.findall('href="#([^"]*)"', index) == [
+        "a-wrong-status-word-v3-sm4-seed-7",
+        "a-wrong-status-word-v3-sm4-seed-8",
+        "another-status-word-v3-sm4-seed-7",
+    ]
+    assert "<b>2 ×</b> verify_pin" in index
+    assert index.count("sw: expected 63C4") == 1
+    assert "line 5: sw: expected 9000" in index
+
+
+def test_of_many_equal_failures_the_first_are_shown_and_the_others_folded(made: Made) -> None:
+    (result,) = made(WRONG)
+    page = html.write(run_of([replace(result, seed=seed) for seed in range(1, 14)]))
+    index = page[page.index('class="index"') : page.index('<details class="row')]
+    shown, folded = index.split("<details><summary>and 3 more</summary>")
+    assert (shown.count("<a "), folded.count("<a ")) == (10, 3)
+
+
+def test_the_summary_counts_the_scenarios_by_duration(made: Made) -> None:
+    (result,) = made(COUNTER)
+    (misfit,) = made(MISFIT, personality="v1-des")
+    times = (0.0005, 0.002, 0.003, 0.05, 42)
+    page = html.write(run_of([*(replace(result, seconds=seconds) for seconds in times), misfit]))
+    table = page[page.index("tally durations") :]
+    rows = re.findall(r'row">([^<]*)</th><td><i style="width:([^%]*)%"></i></td><td class="n">(\d*)', table)
+    assert rows[:5] == [
+        ("≤ 1.0 ms", "50.0", "1"),
+        ("≤ 3.0 ms", "100.0", "2"),
+        ("≤ 10.0 ms", "0.0", "0"),
+        ("≤ 30.0 ms", "0.0", "0"),
+        ("≤ 100.0 ms", "50.0", "1"),
+    ]
+    assert rows[-1] == ("&gt; 30.0 s", "50.0", "1")
 
 
 def test_a_step_lists_requests_and_commands_in_the_order_of_time(made: Made) -> None:
@@ -399,6 +492,56 @@ def test_search_and_filters_narrow_the_list(page: Any) -> None:
     page.select_option("[name=verdict]", "failed")
     page.locator(".count").get_by_text("1 of 3 shown").wait_for()
     assert page.locator(shown).get_attribute("id") == "a-wrong-status-word-v3-sm4-seed-7"
+
+
+@pytest.mark.slow
+def test_an_arrow_of_the_sequence_opens_its_step(page: Any) -> None:
+    row = page.locator("#at-the-window-v3-sm4-seed-7")
+    row.locator("> summary").click()
+    assert row.locator(".step[open]").count() == 0
+    row.locator(".arrow", has_text="PIN CHANGE/UNBLOCK").click()
+    row.locator(".step[open]", has_text="operate").wait_for()
+    assert row.locator(".step[open]").count() == 1
+    page.reload()  # the same link in a new page, whose details are still compressed
+    row.locator(".step[open]", has_text="operate").wait_for()
+
+
+@pytest.mark.slow
+def test_the_address_has_the_filters(page: Any) -> None:
+    page.select_option("[name=verdict]", "passed")
+    page.fill("[type=search]", "PIN & max=+é")
+    assert page.evaluate("location.hash") == "#?text=PIN+%26+max%3D%2B%C3%A9&verdict=passed"
+    page.fill("[type=search]", "window")
+    page.locator(".count").get_by_text("1 of 3 shown").wait_for()
+    assert page.locator(".view").get_attribute("href") == "#?text=window&verdict=passed"
+    page.reload()
+    page.locator(".count").get_by_text("1 of 3 shown").wait_for()
+    assert page.locator("[type=search]").input_value() == "window"
+    page.evaluate("location.hash = '#?verdict=failed&no=such&group=none'")
+    page.locator("#a-wrong-status-word-v3-sm4-seed-7:visible").wait_for()
+    assert page.locator("[type=search]").input_value() == ""
+    page.click("[type=reset]")
+    page.locator(".count").get_by_text("3 of 3 shown").wait_for()
+    assert not page.locator(".view").is_visible()
+    assert page.evaluate("location.hash") == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_every_text_has_enough_contrast(page: Any, theme: str) -> None:
+    """WCAG 2.2, 1.4.3: 4.5 to 1, with every part unfolded."""
+    page.emulate_media(color_scheme=theme)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    page.locator("#at-the-window-v3-sm4-seed-7 .sequence").wait_for()
+    page.locator("#coverage .maps").wait_for()
+    page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
+    assert page.evaluate(CONTRASTS) == []
+
+
+@pytest.mark.slow
+def test_paper_is_white_also_in_the_dark_theme(page: Any) -> None:
+    page.emulate_media(color_scheme="dark", media="print")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
 
 
 @pytest.mark.slow

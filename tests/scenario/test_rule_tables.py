@@ -72,6 +72,8 @@ PIPELINE = {
     "abandon": ["abandoned-case-in-doubt-says-unchanged", "case-is-not-abandoned-before-acceptance"],
     "refused_key": ["refused-key-is-tried-again"],
     "wait_for_key": ["refused-key-is-tried-again"],
+    "note_key": ["key-that-fits-again-is-not-noted"],
+    "unread": ["unreadable-presented-card-is-not-noted"],
 }
 """The defects that invert the rules of each step of the pipeline."""
 

@@ -37,7 +37,11 @@ MEETS = [
     ("", DONE + "- pharmacy: 246810\n- pharmacy: 111111\n  sw: 63C5\n  tries: 5\n  state: ready"),
     ("service: {place: tries-3}", DONE + "- pharmacy: 246810"),
     ("", "- apply: {reason: leaked, key: a}\n- apply: {reason: leaked, key: a}\n  cases: 1\n  acts: []"),
-    ("service: {policy: {proxy: accept}}", "- apply: {reason: leaked, applicant: {presence: proxy}}"),
+    (
+        "service: {policy: {proxy: accept}}",
+        "- apply: {reason: leaked, applicant: {presence: proxy, agent: {name: 王代办, id_number: "
+        "'410403199001010023'}}}",
+    ),
     ("", "- consult:\n  says: 提供材料\n- item: 申请条件\n  says: 已办理过我省社会保障卡"),
     ("", f"{WINDOW}- take_card: another\n{OPERATE}  stage: accepted\n- take_card: own\n{OPERATE}  state: ready"),
 ]

@@ -213,3 +213,22 @@ def test_a_proof_that_fails_at_the_window_leaves_the_card_as_it_is(run: Run, tmp
     assert "the proof of identity by ID reader failed" in out
     assert "the PIN is unchanged" in out
     assert load_card(tmp_path / "card.db").memory.strings == before
+
+
+def test_a_proof_that_the_window_does_not_ask_for_is_ignored_with_the_hand_over(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "policy.yaml").write_text("based_on: page\nidentity_proof: {online: face}\n", encoding="utf-8")
+    number = online(run)
+    code, out, err = run("resume", number, "card.db", "--at", "window", "--proof", "passed", "--new", NEW)
+    assert (code, err) == (0, "")
+    assert "completed" in out
+
+
+def test_a_proof_that_comes_too_late_changes_no_settings(run: Run, tmp_path: Path, sscard: CommandLine) -> None:
+    number = online(run)
+    code, out, _err = run("resume", number, "card.db", "--at", "window", "--proof", "passed", "--new", NEW)
+    assert code == 0, out
+    before = sscard("case", "show", number)
+    code, _out, err = run("resume", number, "--proof", "passed", "--change-settings")
+    assert code == 2
+    assert "--proof: " in err
+    assert sscard("case", "show", number) == before

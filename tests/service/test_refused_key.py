@@ -156,3 +156,63 @@ def test_a_change_that_is_no_case_says_what_cannot_be_read(card: Path, sscard: C
     code, _out, err = sscard(*changed, "--keys", "keys.yaml")
     assert (code, left(card)) == (1, TRIES - 1)
     assert "the PIN rules of this place need the holder's ID number, which cannot be read" in err
+
+
+def test_an_application_with_a_refused_key_opens_no_case_and_names_the_key(card: Path, sscard: CommandLine) -> None:
+    code, out, err = sscard("case", "open", card, "--reason", "forgotten", "--new", NEW_PIN, "--keys", "keys.yaml")
+    assert (code, out, left(card)) == (1, "", TRIES - 1)
+    assert f"takes it {TRIES - 1} more time" in err
+    assert "no case was opened" in err
+    assert not Path("sscard", "journal.db").exists()
+
+
+def test_the_last_try_of_a_key_is_reported_as_its_block(card: Path, sscard: CommandLine) -> None:
+    opens = ("case", "open", card, "--reason", "forgotten", "--new", NEW_PIN, "--keys", "keys.yaml")
+    err = ""
+    for _ in range(TRIES):
+        _code, _out, err = sscard(*opens)
+    assert left(card) == 0
+    assert "has blocked it for ever" in err
+    code, out, _err = sscard(*opens)
+    assert code == 1
+    assert "the social security card cannot be read" in out
+    assert "the number of the" not in out  # nobody stated one
+
+
+def test_a_card_that_is_handed_in_later_and_refuses_the_key_does_not_end_the_case(
+    card: Path, sscard: CommandLine
+) -> None:
+    """The command reads the card once, and not again without the option."""
+    opened = sscard("case", "open", card, "--reason", "forgotten", "--paper", "id-card", "--new", NEW_PIN, "--json")
+    number = json.loads(opened[1])["number"]
+    resume = ("case", "resume", number, card, "--paper", "social-security-card")
+    for _ in range(3):
+        code, out, _err = sscard(*resume, "--keys", "keys.yaml")
+        assert (code, left(card)) == (1, TRIES - 1)
+        assert "supplement" in out
+        assert f"takes it {TRIES - 1} more time" in out
+    code, out, _err = sscard(*resume, "--new", NEW_PIN, "--retry-key")
+    assert (code, left(card)) == (0, TRIES), out
+
+
+def test_a_key_that_was_retried_and_fits_needs_no_second_order(
+    service: PinService, case: Case, citizen: Citizen, wrong: CardSession
+) -> None:
+    """Also if the operation is refused for another reason after the card was read."""
+    operate(service, case, wrong)
+    assert isinstance(service.operate(case, citizen.session, ID_NUMBER[-6:], retry_key=True), NotDone)
+    assert case.stage is Stage.ACCEPTED
+    assert case.key_tries is None
+    assert isinstance(operate(service, case, citizen.session), Operated)
+
+
+def test_a_presented_card_that_cannot_be_read_is_not_called_another_card(card: Path, sscard: CommandLine) -> None:
+    online = ("--channel", "online", "--handling", "window", "--name", "张三", "--id", ID_NUMBER, "--json")
+    number = json.loads(sscard("case", "open", "--reason", "forgotten", *online)[1])["number"]
+    resume = ("case", "resume", number, card, "--new", NEW_PIN, "--retry-key")
+    for _ in range(TRIES):
+        sscard(*resume, "--keys", "keys.yaml")
+    code, out, _err = sscard(*resume)
+    assert (code, left(card)) == (1, 0)
+    assert "the social security card cannot be read" in out
+    assert "this is not the social security card of the case" not in out

@@ -197,6 +197,18 @@ def _tries_of_a_refused_key() -> int:
     return at.citizen.chip.snapshot().key_tries["RKSSSE"][0]
 
 
+def _events_of_a_key_that_fits() -> int:
+    at = _Counter()
+    at.service.note_key(at.case)
+    return len(at.acts)
+
+
+def _events_of_an_unread_card() -> int:
+    at = _Counter()
+    at.service.unread(at.case, HsmError(Phrase("down")))
+    return len(at.acts)
+
+
 def _unblock_of(*, locked: bool) -> _Counter:
     at = _Counter(Reason.LOCKED_KNOWN)
     if locked:
@@ -270,6 +282,8 @@ WITNESSES: Mapping[str, Witness] = {
         "forbidden-pins", NEW, hsm=_UnreadingHsm(builtin_keys())
     ),
     "refused-key-is-tried-again": _tries_of_a_refused_key,
+    "key-that-fits-again-is-not-noted": _events_of_a_key_that_fits,
+    "unreadable-presented-card-is-not-noted": _events_of_an_unread_card,
     "last-reset-in-doubt-is-not-tried": _last_reset_in_doubt,
     "presented-card-is-not-checked": _presented,
     "card-without-an-answer-permits-every-pin": _without_answer,

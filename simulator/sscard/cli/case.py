@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from sscard.cli.application import CHANNEL, application_of, application_options,
 from sscard.cli.case_journal import archive, reindex, verify
 from sscard.cli.case_list import list_cases, number_argument, overdue, show
 from sscard.cli.case_output import print_answer
+from sscard.cli.case_papers import card_of, check_card, check_hand_over, check_proof, hand_in, read_paper
 from sscard.cli.case_pins import check_pins, check_unused, keypad_of
 from sscard.cli.case_settings import change_settings_option, check_settings, preset_of
 from sscard.cli.case_stats import stats
@@ -36,7 +37,7 @@ from sscard.cli.options import (
 from sscard.cli.types import CARD, FILE, SERVICE_POLICY
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.hsm import Hsm
@@ -114,7 +115,7 @@ def open_case(
     opened (exit code 2; 3 if the reader has no card).
     """
     from sscard.service import KeyTaken
-    from sscard.service.counter import advance, needs_pin, read_card
+    from sscard.service.counter import advance, needs_pin
     from sscard.service.journal.memory import MemoryJournal
 
     def needed() -> bool:
@@ -126,13 +127,13 @@ def open_case(
     wanted = application_of(application, given)
     keypad = keypad_of(new, old)
     check_unused(wanted.reason, operated=bool(target))
-    _check_card(target, wanted.papers, wanted.handling not in (None, wanted.channel))
+    check_card(target, wanted.papers, wanted.handling not in (None, wanted.channel))
     with (
         chosen_holder_base(holder_base, hsm_token) as base,
         chosen_hsm(hsm, keys, hsm_token) as behind,
         _terminal(target, behind) as session,
     ):
-        submitted = wanted.application(read_card(session))
+        submitted = wanted.application(card_of(session))
         over = service_of(policy, place, base, holder_base, item)
         if target:
             check_pins(new, old, wanted.reason, needed)
@@ -205,7 +206,7 @@ def resume(
 
     Exits as sscard case open.
     """
-    from sscard.service import Case, Operation, Stage, WrongStage
+    from sscard.service import Case, Operation, Paper, Stage, WrongStage
     from sscard.service.counter import advance, needs_pin
     from sscard.service.intake import changed_settings
     from sscard.service.journal.memory import MemoryJournal
@@ -213,7 +214,7 @@ def resume(
     def needed() -> bool:
         rehearsal = over(MemoryJournal(cases.key))
         copy = Case(found.number, found.events)
-        _hand_in(rehearsal, copy, papers, proof, session, at)
+        hand_in(rehearsal, copy, papers, proof, card, at)
         advance(rehearsal, copy, None, keypad, at=at)
         return needs_pin(rehearsal, copy)
 
@@ -238,35 +239,30 @@ def resume(
         if found.open and not change:
             check_settings(found, service.settings)
         if at and at is not found.handling:
-            _check_hand_over(found, at)
-        if found.stage is Stage.SUPPLEMENT:
-            _check_card(target, papers, found.handling is not found.channel)
+            check_hand_over(found, at)
+        check_proof(found, proof)
+        handed = found.stage is Stage.SUPPLEMENT and Paper.SOCIAL_SECURITY_CARD in papers
+        if handed:
+            check_card(target, papers, found.handling is not found.channel)
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
-            if target and found.open:
+            card, refused = read_paper(found, session if handed else None, retry_key=retry_key)
+            if target and found.open and refused is None:
                 tried = found.stage is Stage.OPERATED and found.operation is Operation.CHANGE  # with the new PIN only
                 check_pins(new, old or ("none" if tried else ""), found.reason_given, needed)
             if change and found.open and service.settings not in (None, found.settings):
                 cases.append(found, changed_settings(now_in_china(), found.stage, service.settings))
-            _hand_in(service, found, papers, proof, session, at)
+            if refused is not None:
+                service.wait_for_key(found, refused)
+            else:
+                if card is not None and found.key_tries is not None:
+                    service.note_key(found)
+                hand_in(service, found, papers, proof, card, at)
             trial = place if pharmacy else None
             _process(service, found, session, behind, keypad, trial, as_json, at=at, retry_key=retry_key)
 
 
 for reading in (list_cases, overdue, show, stats, archive, verify, reindex, consult):
     case.add_command(reading)
-
-
-def _check_card(target: str, papers: Iterable[Paper], handed_over: bool) -> None:
-    """``InputError`` if the card is one of the papers that are handed in here, and no card is given."""
-    from sscard.service import Paper
-
-    if not (target or handed_over) and Paper.SOCIAL_SECURITY_CARD in papers:
-        raise InputError(
-            _("argument {name} is missing", name=_("CARD")),
-            remedy=_(
-                "give the card; or --handling and the channel that reads it; or the papers without it: --paper id-card"
-            ),
-        )
 
 
 @contextmanager
@@ -345,45 +341,3 @@ def _trial(session: CardSession, hsm: Hsm, pin: str, place: str, operation: Oper
         return try_at_pharmacy(session, hsm, where, pin, now_in_china(), operation).text
     except (ApduError, HsmError) as error:
         return _("the trial at the pharmacy failed: {error}", error=error)
-
-
-def _hand_in(
-    service: PinService,
-    found: Case,
-    papers: Iterable[Paper],
-    proof: ProofResult | None,
-    session: CardSession | None,
-    at: Channel | None,
-) -> None:
-    """Hand over an accepted case, and hand in what comes before its next step."""
-    from sscard.service import Paper, Stage, WrongStage
-    from sscard.service.counter import read_card
-
-    if at and at is not found.handling and found.stage is Stage.ACCEPTED:
-        service.hand_over(found, at)  # whose proof of identity is handed in
-    if proof:
-        try:
-            service.prove(found, proof)
-        except WrongStage as error:
-            raise InputError(_("--proof: {error}", error=error)) from None
-    if found.stage is Stage.SUPPLEMENT:
-        service.supplement(found, papers, read_card(session) if Paper.SOCIAL_SECURITY_CARD in papers else None)
-
-
-def _check_hand_over(found: Case, channel: Channel) -> None:
-    """``InputError`` if the case cannot be handed over to the channel, not even after acceptance."""
-    from sscard.service import Stage
-    from sscard.service.channels import CHANNEL_RULES
-
-    if found.stage is Stage.OPERATED or not found.open:
-        raise InputError(
-            _("--at: case {number} is at stage {stage!r}", number=found.number, stage=say(found.stage.words))
-        )
-    if channel not in CHANNEL_RULES[found.channel].hands_over_to:
-        raise InputError(
-            _(
-                "--at: a case of channel {channel} cannot be handed over to {other}",
-                channel=say(found.channel.words),
-                other=say(channel.words),
-            )
-        )

@@ -45,14 +45,14 @@ def print_answer(found: Case, told: list[str], as_json: bool) -> None:
         click.echo(visible_lines(text))
     options = found.settings.options if found.settings else ""
     words = {"number": visible(" ".join(filter(None, (found.number, options))))}
-    if found.waits and found.key_tries is not None:
+    if found.waits and found.key_tries:
         click.echo(
             _(
                 "waiting: check --hsm and --keys, then continue with: sscard case resume {number} CARD --retry-key",
                 **words,
             )
         )
-    elif found.waits:
+    elif found.waits and found.key_tries is None:
         click.echo(_("waiting: continue it later with: sscard case resume {number}", **words))
     if found.in_doubt:
         click.echo(_("in doubt: put the card back and continue with: sscard case resume {number} CARD", **words))

@@ -181,8 +181,8 @@ class Number(ParamType):
         except ValueError:
             wrong = _("{text!r} is not a whole number") if self._kind is int else _("{text!r} is not a number")
             raise BadValue(wrong.format(text=value), self.limits) from None
-        low = self._least is not None and number < self._least
-        if low or (self._most is not None and number > self._most):
+        low = self._least is not None and not number >= self._least  # NaN is not in any range
+        if low or (self._most is not None and not number <= self._most):
             raise BadValue(_("{value} is out of range", value=value), _("expected: {limits}", limits=self.limits))
         return number
 

@@ -252,6 +252,7 @@ MISTAKES: Final[dict[str, tuple[Phrase, Calculation]]] = {
 TEST_KEYS: Final = "test-keys"
 OTHER_KEY: Final = "other-key"
 TRUNCATED: Final = "truncated"
+WRONG_LENGTH: Final = "wrong-length"
 MAC_DIFFERS: Final = "mac"
 UNKNOWN: Final = ""
 
@@ -299,7 +300,17 @@ class Diagnosis:
             return other
         if self._roots is not builtin_keys() and self._gives(RIGHT, asked, given, builtin_keys()):
             return {TEST_KEYS: Phrase("the HSM has the test keys of sscard, not those of the key file")}
-        return _part(vector, given)
+        if part := _part(vector, given):
+            return part
+        if len(given) == len(vector.result):
+            return {}
+        said = Phrase.plural(
+            "the answer has {count} byte, not {whole}",
+            "the answer has {count} bytes, not {whole}",
+            count=len(given),
+            whole=len(vector.result),
+        )
+        return {WRONG_LENGTH: said}
 
     def _other_key(self, asked: Question, given: bytes) -> dict[str, Sayable]:
         key = (asked.algorithm, asked.key, asked.version)

@@ -160,7 +160,7 @@ class Case:
     ``settings`` are those that it was opened or last continued with; ``None`` if nobody stated them, as in a journal
     of 0.2.0. ``proof`` is the last proof of identity at the current channel, ``proved`` are those that passed at any.
     ``key_tries`` are the tries left of the HSM's key that reads the card, if the
-    card refused it and was not operated since; otherwise ``None``.
+    card refused it and was not read since; otherwise ``None``.
     """
 
     __slots__ = (
@@ -309,7 +309,7 @@ class Case:
         self._take_in(event.act, event.facts)
         if "settings" in event.facts:
             self.settings = Settings.from_facts(event.facts["settings"])
-        self.key_tries = None if event.act is Act.BEGUN else event.facts.get("key_tries", self.key_tries)
+        self.key_tries = event.facts.get("key_tries", self.key_tries)
         if handler := event.facts.get("handler"):
             self.handlers[event.act] = Words(*handler)
         if not NEXT[event.stage]:

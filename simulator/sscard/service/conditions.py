@@ -179,6 +179,8 @@ def _genuine_id(rules: Rules, case: Case) -> Ground | None:
     person = case.person
     if Paper.ID_CARD not in case.papers:
         return None
+    if not person.id_shown and _readable_card(rules, case):
+        return None  # the number would be that of the card
     if person.id_problem:
         return _not_genuine(rules, Phrase("the number of the {document} is not valid", document=person.document.words))
     if person.document not in rules.policy.documents[person.kind]:

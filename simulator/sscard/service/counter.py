@@ -76,9 +76,14 @@ class ApplicationFile(Model):
 
 
 def read_card(session: CardSession | None) -> BasicData | None:
-    """The data of the card in the terminal, ``None`` without a card or if it cannot be read."""
+    """The data of the card in the terminal, ``None`` without a card or if it cannot be read.
+
+    ``AuthenticationFailed`` if the card refuses the HSM's key: that says nothing of the card.
+    """
     try:
         return session.read_basic() if session else None
+    except AuthenticationFailed:
+        raise
     except (ApduError, TransportError):
         return None
 
@@ -127,13 +132,13 @@ def told_of(service: PinService, case: Case) -> Told:
 
 
 def _presented(service: PinService, case: Case, session: CardSession) -> NotDone | Refusal | Waiting | None:
-    """Why the card in the terminal is not presented, ``None`` if it is, or cannot be read."""
+    """Why the card in the terminal is not presented, ``None`` if it is."""
     try:
         card = session.read_basic()
     except AuthenticationFailed as error:
         return service.wait_for_key(case, error.tries_left)
-    except (ApduError, TransportError):
-        return None
+    except (ApduError, TransportError) as error:
+        return service.unread(case, error)
     return service.present(case, card)
 
 
@@ -143,7 +148,7 @@ def _at_the_card(
     if session is None:
         return case.events[-1].text
     if case.card is None:
-        stopped = service.refused_key(case, retry_key=retry_key) or _presented(service, case, session)
+        stopped = service.refused_key(case, session, retry_key=retry_key) or _presented(service, case, session)
         if stopped is not None:
             return stopped.text
     if case.stage is Stage.ACCEPTED:

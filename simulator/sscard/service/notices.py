@@ -46,6 +46,18 @@ KEY_REFUSED: Final = Phrase.plural(
     "the case waits until the HSM is checked",
     count=0,
 )
+NO_CASE_OPENED: Final = Phrase.plural(
+    "the key of the HSM does not fit the card, which takes it {count} more time before it blocks; "
+    "no case was opened: check --hsm and --keys first",
+    "the key of the HSM does not fit the card, which takes it {count} more times before it blocks; "
+    "no case was opened: check --hsm and --keys first",
+    count=0,
+)
+KEY_BLOCKED: Final = Phrase(
+    "the key of the HSM does not fit the card, which has blocked it for ever: the holder's data cannot be read any more"
+)
+KEY_FITS: Final = Phrase("The key of the HSM fits the card now")
+UNREAD: Final = Phrase("the social security card cannot be read: {error}", error="")
 NOT_BLOCKED: Final = Phrase("the PIN is not blocked, so there is nothing to unblock: try it, or do not continue")
 BEGINS: Final = {
     Operation.CHANGE: Phrase("Begins to change the PIN on the card"),

@@ -233,7 +233,7 @@ class PinService(CaseWriter):
             encode_pin(old_pin)
         if not case.is_of(session.identity):
             return self._note(case, NotDone(OTHER_CARD))
-        stopped = self._stopped(case) or self.refused_key(case, retry_key=retry_key)
+        stopped = self._stopped(case) or self.refused_key(case, session, retry_key=retry_key)
         if stopped is not None:
             return stopped
         try:
@@ -258,7 +258,7 @@ class PinService(CaseWriter):
         encode_given_pin(pin)
         if not case.is_of(session.identity):
             return self._note(case, NotDone(OTHER_CARD))
-        if stopped := self.refused_key(case, retry_key=retry_key):
+        if stopped := self.refused_key(case, session, retry_key=retry_key):
             return stopped
         try:
             session.verify_pin(pin)

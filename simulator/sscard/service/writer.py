@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, datetime
 
+from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase
 from sscard.service.cardrefusals import ends_case, not_done
 from sscard.service.case import Act, Attempt, Case, Event, Facts, Stage
 from sscard.service.item import Item
 from sscard.service.journal.memory import Journal
 from sscard.service.notices import (
+    KEY_BLOCKED,
+    KEY_FITS,
     KEY_REFUSED,
     OPEN,
     UNCHANGED,
+    UNREAD,
     Ground,
     NotDone,
     Refusal,
@@ -23,7 +27,9 @@ from sscard.service.notices import (
 )
 from sscard.service.words import Paper
 from sscard.service.workdays import day_in_china
+from sscard.terminal import AuthenticationFailed, CardSession
 from sscard.terminal.errors import ApduError
+from sscard.transport.faults import TransportError
 
 Clock = Callable[[], datetime]
 
@@ -86,19 +92,41 @@ class CaseWriter:
         self._write(case, case.stage, said, Act.WAITED)
         return Waiting(said)
 
-    def refused_key(self, case: Case, *, retry_key: bool) -> NotDone | None:
-        """Why the card is not read again after it refused the HSM's key, ``None`` if it may be read."""
-        return None if case.key_tries is None or retry_key else self.wait_for_key(case, case.key_tries)
+    def refused_key(self, case: Case, session: CardSession, *, retry_key: bool) -> NotDone | None:
+        """Why a card that refused the HSM's key is not read again, ``None`` if it may be read.
+
+        With ``retry_key`` it is read here, and may be from then on if it takes the key.
+        """
+        if case.key_tries is None:
+            return None
+        if not retry_key:
+            return self.wait_for_key(case, case.key_tries)
+        try:
+            session.read_basic()
+        except AuthenticationFailed as error:
+            return self.wait_for_key(case, error.tries_left)
+        except (ApduError, HsmError, TransportError) as error:
+            return self.unread(case, error)
+        self.note_key(case)
+        return None
+
+    def note_key(self, case: Case) -> None:
+        """Write that the card takes the HSM's key that it refused before."""
+        self._write(case, case.stage, KEY_FITS, facts={"key_tries": None})
 
     def wait_for_key(self, case: Case, tries: int, found: Phrase | None = None) -> NotDone:
         """Write that the card refused the HSM's key, which has so many tries left; ``found`` has a place for ``why``.
 
         The case keeps its stage.
         """
-        why = KEY_REFUSED.filled(count=tries)
+        why = KEY_REFUSED.filled(count=tries) if tries else KEY_BLOCKED
         said = found.filled(why=why) if found else why
         self._write(case, case.stage, said, Act.WAITED, {"key_tries": tries})
         return NotDone(said, tries_left=tries)
+
+    def unread(self, case: Case, error: ApduError | HsmError | TransportError) -> NotDone:
+        """Write why the card in the terminal cannot be read; the case keeps its stage."""
+        return self._note(case, NotDone(UNREAD.filled(error=error.said)))
 
     def _write(self, case: Case, stage: Stage, said: Phrase, act: Act = Act.NOTED, facts: Facts | None = None) -> None:
         self.journal.append(case, Event(self._clock(), stage, said, act, facts or {}))

@@ -15,6 +15,7 @@ from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
 from sscard.service import (
     Act,
     Case,
+    NotDone,
     Operation,
     PinService,
     Stage,
@@ -109,8 +110,8 @@ def intent_is_journalled_after_the_card(patch: Patch) -> None:
 def idempotency_key_of_an_operation_is_ignored(patch: Patch) -> None:
     """A repeated operation with the same idempotency key is done again."""
 
-    def operate(*given: Any, key: str = "") -> Any:
-        return original(*given)
+    def operate(*given: Any, key: str = "", **others: Any) -> Any:
+        return original(*given, **others)
 
     original = patch.attribute(PinService, "operate", operate)
 
@@ -233,6 +234,18 @@ def pins_on_the_list_of_a_place_are_permitted(patch: Patch) -> None:
 def pins_out_of_the_id_number_are_permitted(patch: Patch) -> None:
     """PINs made from the ID number are accepted where the place forbids them."""
     _without(patch, PIN_FORMS.__contains__)
+
+
+@catalogue.defect("the saga of the case: the journal says that the card takes the key again", "hsm-key-refused")
+def key_that_fits_again_is_not_noted(patch: Patch) -> None:
+    """That the card takes a key of the HSM again, which it refused before, is not written into the case."""
+    patch.attribute(PinService, "note_key", lambda *_: None)
+
+
+@catalogue.defect("the saga of the case: the journal says why the card could not be read", "presented-silent")
+def unreadable_presented_card_is_not_noted(patch: Patch) -> None:
+    """The citizen learns that a presented card cannot be read, but the journal does not."""
+    patch.attribute(PinService, "unread", lambda _service, _case, error: NotDone(error.said))
 
 
 @catalogue.defect("the saga of the case: a key that the card refused is not tried again", "hsm-key-refused")

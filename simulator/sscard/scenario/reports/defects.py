@@ -51,9 +51,14 @@ class Matrix:
         return [self.scenarios[number] for number in sorted({number for each in self.found for number in each.failing})]
 
     @property
+    def noticed(self) -> int:
+        """How many of the defects that were measured are noticed."""
+        return len(self.found) - len(self.missed)
+
+    @property
     def percent(self) -> float:
         """How many of the defects that were measured are noticed, in percent; 100 of none."""
-        return 100 * (1 - len(self.missed) / len(self.found)) if self.found else 100.0
+        return 100 * self.noticed / len(self.found) if self.found else 100.0
 
     @property
     def noticing(self) -> dict[int, int]:
@@ -80,10 +85,10 @@ def row_lines(matrix: Matrix, measured: Measured) -> Iterator[str]:
 def summary_line(matrix: Matrix) -> str:
     """How many defects are noticed."""
     return _(
-        "{noticed} of {defects} noticed ({percent:.0f} %), {runs} in {seconds:.1f} s",
-        noticed=len(matrix.found) - len(matrix.missed),
+        "{noticed} of {defects} noticed ({percent} %), {runs} in {seconds:.1f} s",
+        noticed=matrix.noticed,
         defects=Phrase.plural("{count} defect", "{count} defects", count=len(matrix.found)),
-        percent=matrix.percent,
+        percent=int(matrix.percent),  # rounded down: 100 % only if every defect is noticed
         runs=Phrase.plural("{count} run", "{count} runs", count=sum(each.runs for each in matrix.found)),
         seconds=matrix.seconds,
     )
@@ -101,7 +106,7 @@ def as_facts(matrix: Matrix) -> dict[str, Any]:
         "scenarios": len(matrix.scenarios),
         "most": matrix.most,
         "asked": len(matrix.asked),
-        "noticed": len(matrix.found) - len(matrix.missed),
+        "noticed": matrix.noticed,
         "percent": round(matrix.percent, 1),
         "seconds": round(matrix.seconds, 1),
         "defects": [

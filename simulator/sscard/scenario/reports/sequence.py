@@ -38,8 +38,9 @@ Kind = Literal["call", "answer", "note", "unmet"]
 
 @dataclass(frozen=True, slots=True)
 class Arrow:
-    """A line of the diagram from a lane to another, or a note at one."""
+    """A line of the diagram from a lane to another, or a note at one; ``step`` is the number of its step."""
 
+    step: int
     kind: Kind
     source: str
     target: str
@@ -88,23 +89,23 @@ def happened_in(step: StepResult) -> list[Event | Message]:
 def _of_step(result: ScenarioResult, step: StepResult) -> Iterator[Arrow]:
     title = Phrase("insert the card") if step.number == 0 else step.step.title()
     if isinstance(step.step, ServiceStep):
-        yield Arrow("call", "citizen", "window", title)
+        yield Arrow(step.number, "call", "citizen", "window", title)
     else:
-        yield Arrow("note", "window", "window", title)
+        yield Arrow(step.number, "note", "window", "window", title)
     for is_read, same in groupby(happened_in(step), _reads):
         members = list(same)
         if is_read and len(members) >= MANY_READS:
             said = Phrase.plural(
                 "read the card: {count} command", "read the card: {count} commands", count=len(members)
             )
-            yield Arrow("call", "window", "card", said)
+            yield Arrow(step.number, "call", "window", "card", said)
         else:
             for each in members:
-                yield from _of(each)
+                yield from _of(step.number, each)
     if step.notice:
-        yield Arrow("answer", "window", "citizen", step.notice.partition("\n")[0])
+        yield Arrow(step.number, "answer", "window", "citizen", step.notice.partition("\n")[0])
     for wrong in step.mismatches:
-        yield Arrow("unmet", "window", "window", missed_text(result.scenario, step, wrong))
+        yield Arrow(step.number, "unmet", "window", "window", missed_text(result.scenario, step, wrong))
 
 
 def _reads(happened: Event | Message) -> bool:
@@ -112,10 +113,10 @@ def _reads(happened: Event | Message) -> bool:
     return isinstance(happened, Exchange) and happened.sent[1:2] in READING and happened.sw[:2] in DONE
 
 
-def _of(happened: Event | Message) -> Iterator[Arrow]:
+def _of(number: int, happened: Event | Message) -> Iterator[Arrow]:
     if isinstance(happened, Message):
-        yield Arrow("call", "window", happened.to, happened.said)
+        yield Arrow(number, "call", "window", happened.to, happened.said)
         return
-    yield Arrow("call", "window", "card", happened.name)
+    yield Arrow(number, "call", "window", "card", happened.name)
     if isinstance(happened, Exchange):
-        yield Arrow("answer", "card", "window", f"{happened.sw} {say(happened.meaning)}".lstrip())
+        yield Arrow(number, "answer", "card", "window", f"{happened.sw} {say(happened.meaning)}".lstrip())

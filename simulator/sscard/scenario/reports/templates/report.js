@@ -8,14 +8,20 @@ const CHUNK = 100;
 const FILTERS = ["group", "personality", "transport", "seed"];
 const unpacked = new Map();
 
-// The list that a script element has as JSON in a zlib stream in base64.
+// The texts that a script element has in a zlib stream in base64, with a zero byte between them.
 function unpack(script) {
   if (!unpacked.has(script)) {
     const bytes = Uint8Array.from(atob(script.textContent), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-    unpacked.set(script, new Response(stream).json());
+    unpacked.set(script, new Response(stream).text().then((text) => text.split("\0")));
   }
   return unpacked.get(script);
+}
+
+// Steps get a name of their own; the arrows of the sequence diagram, which are together by step, link to it.
+function link(row) {
+  row.querySelectorAll(".step").forEach((step, place) => (step.id = `${row.id}.${place + 1}`));
+  row.querySelectorAll(".sequence > a").forEach((arrows, place) => (arrows.href = `#${row.id}.${place + 1}`));
 }
 
 async function fill(row) {
@@ -26,24 +32,47 @@ async function fill(row) {
     const place = packed.indexOf(row);
     const parts = await unpack(place < 0 ? find("#maps") : chunks[Math.floor(place / CHUNK)]);
     body.innerHTML = parts[place < 0 ? 0 : place % CHUNK];
+    link(row);
   } catch {
     body.textContent = form.dataset.old;
   }
 }
 
 async function follow() {
-  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-  if (!target) return;
-  if (target.matches("details.row")) {
-    target.hidden = target.parentElement.hidden = false;
-    await fill(target);
-    target.open = true;
+  if (restore()) return filter();
+  const name = decodeURIComponent(location.hash.slice(1));
+  const row = document.getElementById(name.split(".")[0]);
+  if (row && row.matches("details.row")) {
+    row.hidden = row.parentElement.hidden = false;
+    await fill(row);
+    row.open = true;
   }
+  const target = document.getElementById(name);
+  if (!target) return;
+  if (target.matches(".step")) target.open = true;
   target.scrollIntoView();
 }
 
+// Whether the hash states filters, as #?verdict=failed&text=PUK: they are chosen then.
+function restore() {
+  if (!location.hash.startsWith("#?")) return false;
+  const chosen = new URLSearchParams(location.hash.slice(2));
+  for (const field of form.elements) if (field.name) field.value = chosen.get(field.name) || "";
+  form.scrollIntoView();
+  return true;
+}
+
+function remember() {
+  const chosen = new URLSearchParams([...new FormData(form)].filter(([, value]) => value)).toString();
+  const view = form.querySelector(".view");
+  view.hidden = !chosen;
+  view.href = chosen ? `#?${chosen}` : "#";
+  if (chosen || location.hash.startsWith("#?")) history.replaceState(null, "", view.href);
+}
+
 async function filter() {
-  const facts = await unpack(find("#facts"));
+  remember();
+  const facts = (await unpack(find("#facts"))).map((text) => text.split("\n"));
   const words = form.elements.text.value.toLowerCase().split(/\s+/).filter(Boolean);
   const verdict = form.elements.verdict.value;
   const wanted = FILTERS.map((name) => (form.elements[name] ? form.elements[name].value : ""));
@@ -97,6 +126,8 @@ if (form) {
     }
   });
   addEventListener("hashchange", follow);
+  rows.forEach(link);
+  restore();
   filter();
-  follow();
+  if (!location.hash.startsWith("#?")) follow();
 }
