@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Final
@@ -19,7 +19,7 @@ from sscard.cli.table import table_lines
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, NAME, Number, Text, Words
 from sscard.cli.usage import argument, group, option
-from sscard.errors import InputError
+from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Phrase
 from sscard.sources import prefer_sources
@@ -41,7 +41,8 @@ part_option: Final = option(
 def defects() -> None:
     """Measure a suite with planted defects: small wrong changes that it has to notice."""
     if click.get_current_context().invoked_subcommand == "run":
-        prefer_sources()  # before its options are read, which imports the chip
+        with suppress(MissingPart):  # run says so itself, once its options are right
+            prefer_sources()  # before its options are read, which imports the chip
 
 
 @defects.command("list")
@@ -106,6 +107,7 @@ def run(
     Exits 1 if a defect is not noticed, or fewer than --fail-under percent are,
     2 if nothing can be run, 130 on Ctrl-C with the defects that were measured.
     """
+    prefer_sources()
     from rich.console import Console
 
     from sscard.files import write_text
