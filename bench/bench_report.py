@@ -25,7 +25,7 @@ from playwright.sync_api import sync_playwright
 
 from sscard.scenario import ScenarioResult, builtin_scenarios, run_scenario
 from sscard.scenario.reports import html
-from sscard.scenario.reports.run import Run, this_machine
+from sscard.scenario.reports.run import Run
 
 LIMIT_SECONDS, LIMIT_BYTES = 2.0, 5_000_000
 SEED = 20260105
@@ -67,7 +67,6 @@ def main() -> None:
         planned=len(made),
         started=datetime.now(UTC),
         seconds=sum(result.seconds for result in made),
-        environment=this_machine(),
     )
     begin = time.process_time()
     page = html.write(run)

@@ -65,3 +65,11 @@ def test_too_few_rounds_are_unusable_input(program: str, option: str, few: int) 
     done = run(BENCH / program, option, few, program=(sys.executable,))
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{program}: error: at least " in done.stderr
+
+
+@pytest.mark.nightly
+def test_the_report_is_opened_and_measured() -> None:
+    done = run(BENCH / "bench_report.py", "--results", 30, "--opens", 1, program=(sys.executable,))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "results: 30, of which 0 failed" in done.stdout
+    assert "drawn, filters answer: median" in done.stdout
