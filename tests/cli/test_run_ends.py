@@ -78,10 +78,13 @@ def gone(pid: int) -> bool:
 @pytest.mark.parametrize(
     "selected",
     [
-        [builtin_folder() / "01-function" / "verify"],
-        [builtin_folder() / "14-service-faults", "--personality", "v1-des"],
+        pytest.param([builtin_folder() / "01-function" / "verify"], id="as written"),
+        pytest.param(
+            [builtin_folder() / "14-service-faults", "--personality", "v1-des"],
+            id="on another personality",
+            marks=pytest.mark.nightly,
+        ),
     ],
-    ids=["as written", "on another personality"],
 )
 def test_workers_give_the_results_of_one_process_in_the_same_order(
     sscard: CommandLine, tmp_path: Path, selected: list[object]

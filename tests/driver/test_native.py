@@ -426,7 +426,7 @@ def test_a_cpp_program_may_use_the_header(folder: Path, library: Path) -> None:
     assert command(made, env=native_kit.environment("nobody"), check=False).returncode == 0
 
 
-@pytest.mark.parametrize("name", ["win64", "win32"])
+@pytest.mark.parametrize("name", ["win64", pytest.param("win32", marks=pytest.mark.nightly)])
 def test_it_compiles_for_windows(folder: Path, name: str) -> None:
     system = native.SYSTEMS[name]
     if shutil.which(system.compiler) is None:
