@@ -120,6 +120,18 @@ def test_allure_results_describe_the_scenario(sscard, suite):
     assert sscard(*shlex.split(again)[1:])[0] == 0
 
 
+def test_allure_steps_are_at_their_times_in_the_scenario(sscard, suite):
+    out = suite.parent / "run.json"
+    found = allure(sscard, suite, "--report", f"json={out}")
+    by_name = {f"{each['name']} [{each['personality']}]": each for each in json.loads(out.read_text())["results"]}
+    for name, result in found.results.items():
+        spans = [(step["start"], step["stop"]) for step in result["steps"]]
+        assert spans == sorted(spans)
+        assert all(result["start"] <= start <= stop <= result["stop"] + 1 for start, stop in spans)
+        for (start, stop), step in zip(spans, by_name[name]["steps"], strict=True):
+            assert abs(stop - start - 1000 * step["seconds"]) <= 2
+
+
 def test_allure_steps_have_state_and_the_failing_one_what_was_expected(sscard, suite):
     found = allure(sscard, suite)
     insert, verify = found.results["A wrong claim [v3-sm4]"]["steps"]

@@ -243,7 +243,7 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
             if owner is step and (armed.obstacle or not armed.happened):
                 actual = armed.obstacle or Phrase("no command reached it")
                 missed = Mismatch(step.verb, Phrase("a command meets the fault"), actual)
-                yield StepResult(number, step, (), (missed,), executed=False)
+                yield StepResult(number, step, (), (missed,), executed=False, at=bench.connection.now)
                 return
 
 

@@ -6,7 +6,7 @@ import json
 import platform
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import md5
 from pathlib import Path
 from typing import Any, Final
@@ -124,7 +124,6 @@ class _Entry:
         history = md5("\n".join((self._full_name, *parameters.values())).encode(), usedforsecurity=False)
         again = self._run.again(scenario, result.seed)
         command = _("Run this scenario again: {command}", command=f"`{visible(again)}`")
-        start = milliseconds(result.started)
         return {
             "uuid": self.uuid,
             "historyId": history.hexdigest(),
@@ -135,12 +134,12 @@ class _Entry:
             "status": STATUS[result.verdict],
             "statusDetails": self._details(again),
             "stage": "finished",
-            "start": start,
-            "stop": start + round(1000 * result.seconds),
+            "start": milliseconds(result.started),
+            "stop": milliseconds(result.started + timedelta(seconds=result.seconds)),
             "labels": _labels(scenario),
             "links": _links(scenario),
             "parameters": _pairs(parameters),
-            "steps": self._steps(),
+            "steps": [self._step(step) for step in result.steps],
             "attachments": [self._attached(_("trace"), text_of(result, result.seed))] if result.steps else [],
         }
 
@@ -155,21 +154,12 @@ class _Entry:
         trace = "\n".join(text for text in (failure_text(result), visible(again)) if text)
         return {"known": result.verdict == KNOWN_ISSUE, "message": message, "trace": trace}
 
-    def _steps(self) -> list[Json]:
-        """The steps; Allure shows them on a line of time, at whose end they are, as the card is made before them."""
-        steps, begin = self._result.steps, milliseconds(self._result.started)
-        elapsed = max(self._result.seconds - sum(step.seconds for step in steps), 0.0)
-        found = []
-        for step in steps:
-            start = begin + round(1000 * elapsed)
-            elapsed += step.seconds
-            found.append(self._step(step, start, begin + round(1000 * elapsed)))
-        return found
-
-    def _step(self, step: StepResult, start: int, stop: int) -> Json:
+    def _step(self, step: StepResult) -> Json:
         scenario = self._result.scenario
         status = STATUS[step.verdict]
-        times = {"stage": "finished", "start": start, "stop": stop}
+        begin = (self._result.zero or self._result.started) + timedelta(seconds=step.at)
+        end = begin + timedelta(seconds=step.seconds)
+        times = {"stage": "finished", "start": milliseconds(begin), "stop": milliseconds(end)}
         parts: list[Json] = [
             {"name": visible(f"{say(PARTIES[message.to])}: {say(message.said)}"), "status": "passed", **times}
             for message in step.messages
