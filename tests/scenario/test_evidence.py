@@ -176,6 +176,15 @@ def test_a_folder_with_content_is_refused_and_kept(sscard: CommandLine, suite: P
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
 
 
+def test_a_file_in_the_place_of_the_folder_is_named_and_kept(sscard: CommandLine, suite: Path, tmp_path: Path) -> None:
+    write(suite, GOOD)
+    file = tmp_path / "proofs"
+    file.write_text("mine")
+    code, _out, err = sscard("run", suite, "--evidence", file)
+    assert (code, file.read_text()) == (2, "mine")
+    assert f"{file}: is not a folder\n  name a new folder" in err
+
+
 def test_an_empty_folder_is_used_also_for_the_form(sscard: CommandLine, suite: Path, tmp_path: Path) -> None:
     write(suite, GOOD)
     folder = tmp_path / "proofs"

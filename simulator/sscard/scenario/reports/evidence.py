@@ -79,6 +79,9 @@ class Evidence:
 def _prepare(folder: Path) -> None:
     """Create the folder; ``InputError`` if it has content, which may be the evidence of another run."""
     try:
+        if folder.exists() and not folder.is_dir():
+            remedy = Phrase("name a new folder for the evidence of each run")
+            raise InputError(Phrase("is not a folder"), file=str(folder), remedy=remedy)
         folder.mkdir(mode=0o700, exist_ok=True)
         if any(folder.iterdir()):
             raise InputError(
