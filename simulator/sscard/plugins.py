@@ -39,6 +39,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 Guard = Callable[[Any, str], object]
 
+HIDDEN: Final = "••••"
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """At least two characters: ``C:`` is a drive."""
 
@@ -120,6 +121,20 @@ class Registry(Generic[T]):
         if self._path_scheme and (scheme is None or (name not in self._builtin and mode_of(Path(url)))):
             return self.find(self._path_scheme), f"{self._path_scheme}:{url}"
         return self.find(name), url
+
+    def shown(self, url: str) -> str:
+        """A URL for reports: of that of a package only scheme, host and path, as the rest may hold a password.
+
+        The URLs of built-in implementations hold no secret.
+        """
+        scheme, colon, rest = url.partition(":")
+        if not colon or scheme.lower() in self._builtin or not SCHEME.match(url):
+            return url
+        found = re.fullmatch("//([^/?#]*@)?([^/?#]*)([^?#;]*)(.*)", rest, re.DOTALL)
+        if found is None:
+            return f"{scheme}:{HIDDEN}"
+        user, host, path, query = found.groups()
+        return f"{scheme}://{f'{HIDDEN}@' if user else ''}{host}{path}{HIDDEN if query else ''}"
 
     def open(self, url: str, **options: object) -> AbstractContextManager[Any]:
         """Open a URL with the implementation of its scheme, until the end of the ``with`` statement."""

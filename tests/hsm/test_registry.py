@@ -24,10 +24,13 @@ from sscard.cli.hsm import default_token_file
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm
 from sscard.hsm.http import HttpHsm
+from sscard.hsm.registry import HSMS
 from sscard.hsm.server import HsmServer
 from sscard.issuer import CardReference, builtin_keys, preset
 from sscard.issuer.cardfile import load_card, save_card
+from sscard.plugins import Registry
 from sscard.standard.encoding import encode_pin
+from sscard.terminal.cards import CARDS
 
 CARD = CardReference("510100", bytes.fromhex("8649510100000001"))
 ASKED: Any = (3, "1009", CARD, bytes(8), bytes(range(8)))
@@ -472,3 +475,27 @@ def test_unusable_options_end_with_2(on_cards: OnCards, command: str, options: t
     assert code == 2
     assert says in err
     assert on_cards.is_untouched("v3-sm4")
+
+
+@pytest.mark.parametrize("words", [[], ["--json"]], ids=["text", "json"])
+def test_a_check_does_not_print_the_credentials_of_an_hsm(plug_in: Any, sscard: CommandLine, words: list[str]) -> None:
+    plug_in("rack_hsm:open_any")
+    code, out, err = sscard("hsm", "check", "rack://me:s3cret@host/a?pin=s3cret", *words)
+    assert code == 0, err
+    assert "rack://••••@host/a••••" in out
+    assert "s3cret" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("registry", "url", "shown"),
+    [
+        (CARDS, "rack://me:s3cret@host:7/a?pin=s3cret", "rack://••••@host:7/a••••"),
+        (CARDS, "exec:./card --raw", "exec:./card --raw"),
+        (CARDS, "pcsc:Virtual PCD 00 00", "pcsc:Virtual PCD 00 00"),
+        (CARDS, "cards/a.db", "cards/a.db"),
+        (HSMS, "http://127.0.0.1:7/", "http://127.0.0.1:7/"),
+        (HSMS, "", ""),
+    ],
+)
+def test_only_urls_of_packages_may_hold_a_secret(registry: Registry[Any], url: str, shown: str) -> None:
+    assert registry.shown(url) == shown

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from kit.programs import CommandLine, run
 from kit.testbeds import ForeignCard
 from sscard.card import Snapshot
 from sscard.issuer.cardfile import open_card
+from sscard.issuer.hierarchy import TEST_KEYS
 from sscard.scenario.library import builtin_folder
 from sscard.scenario.testbed.card import CardRun
 from sscard.scenario.testbed.file import read_testbed
@@ -231,6 +233,32 @@ def test_a_run_stops_and_says_what_the_card_holds_if_it_cannot_be_restored(sscar
     assert "the card could not be restored after changed [v3-sm4]" in err
     assert "another PIN than the testbed says" in err
     assert "654321" not in err
+
+
+def test_the_form_has_the_keys_of_the_card_and_a_digest_of_its_testbed(sscard, foreign, tmp_path):
+    scenario, form, log = tmp_path / "verify.yaml", tmp_path / "form.html", tmp_path / "log"
+    scenario.write_text("name: a\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n")
+    keys = tmp_path / "issuer.yaml"
+    keys.write_text(Path(TEST_KEYS).read_text("utf-8").replace("sscard test keys", "keys of the issuer"), "utf-8")
+
+    def digest(**fields: str) -> str:
+        shutil.rmtree(log, ignore_errors=True)
+        testbed = foreign.placed(fresh="", **fields)
+        sscard("run", scenario, "--testbed", testbed, "--report", f"form={form}", "--evidence", log)
+        found: str = json.loads((log / "index.json").read_text())["testbed_sha256"]
+        return found
+
+    own = digest(keys=keys.name)
+    assert "Key file: keys of the issuer" in form.read_text("utf-8")
+    assert digest(keys=keys.name) == own
+    assert digest(keys=keys.name, may_block="no") != own
+    assert digest(keys="none") != own
+    assert "The root keys of the card under test were not at hand." in form.read_text("utf-8")
+
+
+def test_a_digest_of_a_testbed_does_not_depend_on_the_pin(foreign):
+    described = [read_testbed(foreign.placed(pin=pin)).described for pin in ('"123456"', '"654321"')]
+    assert described[0] == described[1]
 
 
 def test_a_wrong_pin_in_the_testbed_is_an_error(sscard, foreign, tmp_path):

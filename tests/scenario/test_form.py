@@ -12,14 +12,14 @@ import pytest
 
 from kit.browser import chromium
 from sscard.errors import InputError
-from sscard.i18n.language import CHINESE, speaking
+from sscard.i18n.language import CHINESE, ranges, speaking
 from sscard.issuer import KeyHierarchy, builtin_keys, preset
 from sscard.issuer.hierarchy import KeyFile, RootKey
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
 from sscard.scenario.coverage.items import ITEMS
 from sscard.scenario.reports import form
 from sscard.scenario.reports.form_data import read_form
-from sscard.scenario.reports.form_items import ranges, sheet_of
+from sscard.scenario.reports.form_items import sheet_of
 from sscard.scenario.reports.run import Log, Run, environment_of, sums
 from sscard.scenario.reports.tested import tested
 from sscard.scenario.step import Mismatch
@@ -77,7 +77,7 @@ def results_of(folder: Path, *texts: str, personality: str = "") -> list[Scenari
 def run_of(results: Sequence[ScenarioResult], planned: int | None = None) -> Run:
     count = len(results) if planned is None else planned
     begin = datetime(2026, 11, 26, 9, 30, tzinfo=UTC)
-    digests = tested([result.scenario for result in results], (1,), environment_of({}), builtin_keys())
+    digests = tested([result.scenario for result in results], (1,), environment_of({}), builtin_keys(), None)
     return Run(
         results=results,
         seeds=(1,),
@@ -265,13 +265,13 @@ def test_the_digests_depend_on_contents_only(tmp_path: Path) -> None:
 def test_the_digests_depend_on_seeds_personalities_transport_and_keys(tmp_path: Path) -> None:
     scenarios = [result.scenario for result in results_of(tmp_path, PASSES)]
     keys = KeyHierarchy(KeyFile("other", [RootKey("PUK", "authenticate", ["0001"], {"sm4": [bytes(16)]})]))
-    base = tested(scenarios, (1,), {"transport": "local"}, builtin_keys())
-    assert tested(scenarios, (2,), {"transport": "local"}, builtin_keys()).scenarios != base.scenarios
+    base = tested(scenarios, (1,), {"transport": "local"}, builtin_keys(), None)
+    assert tested(scenarios, (2,), {"transport": "local"}, builtin_keys(), None).scenarios != base.scenarios
     one = [replace(each, personality=replace(each.personality, pin_tries=3)) for each in scenarios]
     digests = [
-        tested(one, (1,), {"transport": "local"}, builtin_keys()).testbed,
-        tested(scenarios, (1,), {"transport": "pcsc"}, builtin_keys()).testbed,
-        tested(scenarios, (1,), {"transport": "local"}, keys).testbed,
+        tested(one, (1,), {"transport": "local"}, builtin_keys(), None).testbed,
+        tested(scenarios, (1,), {"transport": "pcsc"}, builtin_keys(), None).testbed,
+        tested(scenarios, (1,), {"transport": "local"}, keys, None).testbed,
         base.testbed,
     ]
     assert len({*digests}) == 4
@@ -285,7 +285,7 @@ def test_included_files_and_tables_count_as_tested(tmp_path: Path) -> None:
     text = text.replace("    state: challenge\n", "")
     (tmp_path / "a.yaml").write_text(text + "  - get_challenge: ${length}\n", "utf-8")
     scenarios = find_scenarios([tmp_path / "a.yaml"])
-    names = {Path(name).name for name in tested(scenarios, (1,), {}, builtin_keys()).files}
+    names = {Path(name).name for name in tested(scenarios, (1,), {}, builtin_keys(), None).files}
     assert {"a.yaml", "g.yaml", "rows.csv"} <= names
 
 

@@ -13,10 +13,10 @@ from sscard.cli.output import print_json
 from sscard.cli.types import FILE, HSM, SECONDS, Text
 from sscard.cli.usage import argument, command, option
 from sscard.errors import InputError, MissingPart
-from sscard.i18n.language import N_, _, say, visible
+from sscard.i18n.language import N_, _, ranges, say, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sscard.hsm.check import HsmCheck, Outcome
     from sscard.hsm.vectors import Vector
@@ -145,15 +145,17 @@ def _selected(vectors: list[Vector], without: tuple[str, ...]) -> list[Vector]:
 
 def _report(checked: HsmCheck, url: str, roots: KeyHierarchy, *, as_json: bool) -> list[Outcome]:
     """Print what was answered so far, and return what is wrong with it."""
+    from sscard.hsm.registry import HSMS
     from sscard.hsm.vectors import VERSION
     from sscard.issuer.hierarchy import builtin_keys
 
+    hsm = HSMS.shown(url)
     findings = checked.findings()
     slowest = max(checked.outcomes.values(), key=lambda outcome: outcome.seconds, default=None)
     groups = [(name, list(outcomes)) for name, outcomes in groupby(checked.outcomes.values(), lambda each: each.group)]
     if as_json:
         facts = {
-            "hsm": url,
+            "hsm": hsm,
             "keys": roots.name,
             "version": VERSION,
             "questions": checked.questions,
@@ -165,7 +167,7 @@ def _report(checked: HsmCheck, url: str, roots: KeyHierarchy, *, as_json: bool) 
         }
         print_json("hsm-check", facts)
         return findings
-    click.echo(_("HSM {hsm}, vectors of {keys}, version {version}", hsm=url, keys=roots.name, version=VERSION))
+    click.echo(_("HSM {hsm}, vectors of {keys}, version {version}", hsm=hsm, keys=roots.name, version=VERSION))
     for name, outcomes in groups:
         right = _("{right} of {count} right", right=_right(outcomes), count=len(outcomes))
         click.echo(f"{name}: {right}")
@@ -197,19 +199,10 @@ def _lines(findings: list[Outcome]) -> Iterator[str]:
         texts.setdefault(say(finding.said), []).append(finding.id)
     for text, ids in texts.items():
         stems = groupby((name.rpartition("/")[::2] for name in ids), lambda each: each[0])
-        named = ", ".join(f"{stem}/{_ranges(int(number) for _stem, number in numbers)}" for stem, numbers in stems)
+        named = ", ".join(
+            f"{stem}/{ranges((int(number) for _stem, number in numbers), '-', ',')}" for stem, numbers in stems
+        )
         yield f"{named}: {text}"
-
-
-def _ranges(numbers: Iterable[int]) -> str:
-    """Numbers as ``1-3,7``."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return ",".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
 def _facts(checked: HsmCheck, finding: Outcome, *, published: bool) -> dict[str, Any]:

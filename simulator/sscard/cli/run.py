@@ -24,6 +24,7 @@ from sscard.i18n.language import N_, _, say
 from sscard.scenario import DEFAULT_SEED
 
 if TYPE_CHECKING:
+    from sscard.issuer import KeyHierarchy
     from sscard.scenario import Scenario, ScenarioResult
     from sscard.scenario.issuing import Issuing
     from sscard.scenario.reports import Report, Reports
@@ -200,7 +201,18 @@ def run(
     given |= {"card": card, "testbed": testbed}
     chosen = ordered(on_card, chosen, seeds[0] if seeds else seed) if on_card else chosen
     own = {name: str(value) for name, value in given.items() if value}
-    running = Running(console, chosen, seeds or (seed,), 1 if stop else maxfail, files, own, form, evidence)
+    running = Running(
+        console,
+        chosen,
+        seeds or (seed,),
+        1 if stop else maxfail,
+        files,
+        own,
+        _root_keys(issuing, on_card),
+        on_card.described if on_card else None,
+        form,
+        evidence,
+    )
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
             own_card = card_link(on_card, running.facts.update) if on_card else None
@@ -213,6 +225,15 @@ def run(
         LastFailed().update(running.results)
         files.finish(running.ended())
     running.exit()
+
+
+def _root_keys(issuing: Issuing, on_card: Testbed | None) -> KeyHierarchy | None:
+    """The root keys of the cards, ``None`` if nobody has those of a card under test."""
+    from sscard.issuer import builtin_keys, load_keys
+
+    if on_card and not on_card.has_keys:
+        return None
+    return load_keys(issuing.keys) if issuing.keys else builtin_keys()
 
 
 def _check_accept(paths: Sequence[Path], *, fixed: bool, accept: bool) -> None:

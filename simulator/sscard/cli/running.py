@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sscard.i18n.phrase import Sayable
+    from sscard.issuer import KeyHierarchy
     from sscard.scenario import Scenario, ScenarioResult
     from sscard.scenario.comparison import Comparison, Earlier
     from sscard.scenario.reports import Reports
@@ -32,8 +33,9 @@ INTERRUPTED = 130
 class Running:
     """A run: its results so far, and how it ends.
 
-    ``chosen`` are those of ``Run``; reports have the URL of the HSM without credentials. ``form`` is the file with what
-    a laboratory enters, ``evidence`` the folder of the logs. Errors: ``InputError``.
+    ``chosen`` and ``keys`` are those of ``Run``; reports have URLs of HSM and card without credentials. ``card``
+    identifies a card under test. ``form`` is the file with what a laboratory enters, ``evidence`` the folder of the
+    logs. Errors: ``InputError``.
     """
 
     def __init__(
@@ -44,15 +46,17 @@ class Running:
         maxfail: int | None,
         reports: Reports,
         chosen: Mapping[str, str],
+        keys: KeyHierarchy | None,
+        card: Mapping[str, object] | None,
         form: Path | None = None,
         evidence: Path | None = None,
     ) -> None:
-        from sscard.hsm.registry import shown_url
-        from sscard.issuer import builtin_keys, load_keys
+        from sscard.hsm.registry import HSMS
         from sscard.scenario.reports.evidence import Evidence
         from sscard.scenario.reports.form_data import FormData, read_form
         from sscard.scenario.reports.run import environment_of
         from sscard.scenario.reports.tested import tested
+        from sscard.terminal.cards import CARDS
 
         self.results: list[ScenarioResult] = []
         self.seeds = seeds
@@ -62,16 +66,18 @@ class Running:
         self._reports = reports
         self.facts: dict[str, Sayable] = {}
         """Further facts about the environment, by the names of ``LABELS``."""
-        hsm = chosen.get("hsm", "")
-        self._chosen = {**chosen, "hsm": shown_url(hsm)} if hsm else chosen
-        self._command = ["sscard", *(word.replace(hsm, shown_url(hsm)) if hsm else word for word in sys.argv[1:])]
+        urls = {name: kind.shown for name, kind in (("hsm", HSMS), ("card", CARDS)) if name in chosen}
+        self._chosen = {**chosen, **{name: shown(chosen[name]) for name, shown in urls.items()}}
+        self._command = ["sscard", *sys.argv[1:]]
+        for name in urls:
+            self._command = [word.replace(chosen[name], self._chosen[name]) for word in self._command]
         self._started = datetime.now(UTC)
         self._seconds = 0.0
         self._earlier = ""
         self._comparison: Comparison | None = None
         self._form = read_form(form) if form else FormData()
-        self._keys = load_keys(chosen["keys"]) if "keys" in chosen else builtin_keys()
-        self._tested = tested(scenarios, seeds, environment_of(chosen), self._keys)
+        self._keys = keys
+        self._tested = tested(scenarios, seeds, environment_of(self._chosen), keys, card)
         self._evidence: Evidence | None = None
         if evidence:
             self._evidence = Evidence(evidence)

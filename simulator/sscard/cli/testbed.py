@@ -150,10 +150,11 @@ def card_link(chosen: Testbed, tell_facts: Callable[[Mapping[str, Sayable]], obj
 
 def ordered(chosen: Testbed, scenarios: list[Scenario], seed: int) -> list[Scenario]:
     """The scenarios, those that may destroy the card last."""
-    from sscard.scenario.testbed.plan import in_order, plan
+    from sscard.scenario.testbed.plan import destroying
 
     with hsm_refusals(), chosen.issuing.open() as issuer:
-        return in_order(plan(scenarios, seed, chosen, issuer))
+        last = {id(each) for each in destroying(scenarios, seed, chosen, issuer)}
+    return sorted(scenarios, key=lambda each: id(each) in last)
 
 
 def _ask(said: Sayable) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -12,10 +11,6 @@ from sscard.hsm.protocol import Access, Hsm
 from sscard.i18n.phrase import Phrase
 from sscard.lazy import Logger
 from sscard.plugins import Registry
-
-OWN_SCHEMES: Final = ("soft", "http", "https", "pkcs11")
-"""Schemes of sscard: their URLs hold no secret, one with a user, a password or a query is refused."""
-HIDDEN: Final = "••••"
 
 logger = Logger("sscard.hsm")
 
@@ -33,18 +28,6 @@ HSMS: Final[Registry[Opener]] = Registry(
     },
     result=Hsm,
 )
-
-
-def shown_url(url: str) -> str:
-    """The URL of an HSM for reports: of that of a plug-in only scheme, host and path, the rest may hold a password."""
-    scheme, colon, rest = url.partition(":")
-    if not colon or scheme.lower() in OWN_SCHEMES:
-        return url
-    found = re.fullmatch("//([^/?#]*@)?([^/?#]*)([^?#;]*)(.*)", rest, re.DOTALL)
-    if found is None:
-        return f"{scheme}:{HIDDEN}"
-    user, host, path, query = found.groups()
-    return f"{scheme}://{f'{HIDDEN}@' if user else ''}{host}{path}{HIDDEN if query else ''}"
 
 
 @contextmanager

@@ -14,10 +14,11 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 from unicodedata import east_asian_width
 
@@ -144,6 +145,15 @@ def columns(text: str) -> int:
 def padded(text: str, width: int) -> str:
     """Text padded with spaces to a width in terminal columns."""
     return text + " " * (width - columns(text))
+
+
+def ranges(numbers: Iterable[int], dash: str = "–", comma: str = ", ") -> str:
+    """Numbers as ranges: ``1–4, 7``."""
+    parts = []
+    for _distance, group in groupby(enumerate(numbers), key=lambda each: each[1] - each[0]):
+        first, *others = (number for _place, number in group)
+        parts.append(f"{first}{dash}{others[-1]}" if others else str(first))
+    return comma.join(parts)
 
 
 def N_(text: str) -> str:  # noqa: N802 - the name that gettext's users know

@@ -171,11 +171,10 @@ class Suite:
         testbed = self.testbed()
         if testbed is None:
             return []
-        from sscard.scenario.testbed.plan import plan
+        from sscard.scenario.testbed.plan import destroying
 
         with testbed.issuing.open() as issuer:
-            planned = plan(scenarios, seed, testbed, issuer)
-            return [each.scenario for each in planned if each.decision.runs and each.decision.destroys]
+            return destroying(scenarios, seed, testbed, issuer)
 
     def read(self, file: Path) -> list[Scenario]:
         """The scenarios of a file. Errors: ``InputError``."""

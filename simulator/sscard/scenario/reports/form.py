@@ -11,13 +11,13 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from sscard.card import Personality
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, ranges, say, visible
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import KeyHierarchy
 from sscard.scenario.coverage.facts import choice_text
 from sscard.scenario.reports.console import counts_text
 from sscard.scenario.reports.form_data import FORM_LABELS
-from sscard.scenario.reports.form_items import NOT_TESTED, Numbered, ranges, sheet_of
+from sscard.scenario.reports.form_items import NOT_TESTED, Numbered, sheet_of
 from sscard.scenario.reports.form_steps import rows_of, wire_of
 from sscard.scenario.reports.page import Lines, page_template
 from sscard.scenario.reports.run import LABELS, VERDICTS, Log, Run
@@ -92,7 +92,7 @@ def write(run: Run) -> str:
         suites=[suite.title for suite in SUITES.values()],
         keys=[
             (kind, list(_values(keys)))
-            for kind, keys in ((_("cards"), run.keys), (_("PSAMs"), run.keys.psam_keys))
+            for kind, keys in ((_("cards"), run.keys), (_("PSAMs"), run.keys and run.keys.psam_keys))
             if keys
         ],
         known_issues=[entry for entry in sheet.entries if entry.tickets],

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Final
 
 from sscard.i18n.language import say
@@ -176,12 +175,3 @@ def _values_text(values: dict[str, dict[str, None]]) -> str:
     if len({frozenset(names) for names in values.values()}) == 1:
         return ", ".join(values)
     return "; ".join(f"{text} ({', '.join(names)})" for text, names in values.items())
-
-
-def ranges(numbers: Sequence[int]) -> str:
-    """Numbers as ranges: ``1–4, 7``."""
-    parts = []
-    for _distance, group in groupby(enumerate(numbers), key=lambda each: each[1] - each[0]):
-        first, *others = (number for _place, number in group)
-        parts.append(f"{first}–{others[-1]}" if others else str(first))
-    return ", ".join(parts)

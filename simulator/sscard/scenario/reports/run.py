@@ -50,8 +50,9 @@ class Run:
     ``command`` is the command line of the whole run, ``chosen`` are the options that a single scenario of it needs as
     well, by name: transport, HSM, keys, personality. ``facts`` are further ones of ``LABELS``.
     ``comparison`` is that with the run of ``earlier``, a file.
-    ``keys`` are the root keys of the cards, ``tested`` the digests of what was tested with, ``form`` what a laboratory
-    entered. ``logs`` are the evidence of the results in their order, in the folder ``evidence``.
+    ``keys`` are the root keys of the cards, ``None`` if those of a card under test are not known. ``tested`` are the
+    digests of what was tested with, ``form`` is what a laboratory entered, ``logs`` are the evidence of the results in
+    their order, in the folder ``evidence``.
     """
 
     results: Sequence[ScenarioResult]
@@ -64,7 +65,7 @@ class Run:
     facts: Mapping[str, Sayable] = field(default_factory=dict)
     comparison: Comparison | None = None
     earlier: str = ""
-    keys: KeyHierarchy = field(default_factory=builtin_keys)
+    keys: KeyHierarchy | None = field(default_factory=builtin_keys)
     tested: Tested = field(default_factory=Tested)
     form: FormData = field(default_factory=FormData)
     evidence: str = ""

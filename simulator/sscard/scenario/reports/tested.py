@@ -23,8 +23,8 @@ class Tested:
     """SHA-256 digests in hex digits: of each file by its name, of all scenarios of a run, and of its testbed.
 
     ``scenarios`` covers the contents of the files, the titles of the scenarios and the seeds; ``testbed`` the version
-    of sscard, transport, URL of the HSM, check values of the root keys and every field of each personality. Neither
-    depends on where the files are.
+    of sscard, transport, URL of the HSM, check values of the root keys, every field of each personality, and a card
+    under test. Neither depends on where the files are.
     """
 
     files: Mapping[str, str] = field(default_factory=dict)
@@ -33,9 +33,13 @@ class Tested:
 
 
 def tested(
-    scenarios: Sequence[Scenario], seeds: Sequence[int], environment: Mapping[str, Sayable], keys: KeyHierarchy
+    scenarios: Sequence[Scenario],
+    seeds: Sequence[int],
+    environment: Mapping[str, Sayable],
+    keys: KeyHierarchy | None,
+    card: Mapping[str, object] | None,
 ) -> Tested:
-    """The digests of a run that begins."""
+    """The digests of a run that begins; ``card`` identifies a card under test."""
     files: dict[str, str] = {}
     for scenario in scenarios:
         for document in (scenario.document, *(part.document for part in scenario.parts)):
@@ -49,10 +53,11 @@ def tested(
         "environment": {name: say(environment[name]) for name in OF_TESTBED if name in environment},
         "keys": [
             hierarchy.check_values(suite)
-            for hierarchy in (keys, keys.psam_keys)
+            for hierarchy in (keys, keys and keys.psam_keys)
             if hierarchy
             for suite in SUITES.values()
         ],
+        "card": card,
         "personalities": sorted(
             json.dumps(asdict(personality), sort_keys=True) for personality in {each.personality for each in scenarios}
         ),

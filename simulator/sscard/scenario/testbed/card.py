@@ -26,7 +26,7 @@ from sscard.scenario.testbed.file import PROMPT, Testbed
 from sscard.scenario.testbed.followed import FEWEST, Followed, Primed, copy_of
 from sscard.scenario.testbed.rehearsal import destroyed
 from sscard.scenario.testbed.survey import Surveyed, UnusableCard, holder_for, survey
-from sscard.terminal.cards import open_card, scheme_of
+from sscard.terminal.cards import CARDS, open_card, scheme_of
 from sscard.transport.pcsc import PcscConnection
 
 Ask = Callable[[Sayable], None]
@@ -140,7 +140,7 @@ class CardRun:
         """What a report says about the card: its URL, claim and ATR, and the files that could not be read."""
         facts: dict[str, Sayable] = {
             "transport": scheme_of(self._testbed.card.use),
-            "card": self._testbed.card.use,
+            "card": CARDS.shown(self._testbed.card.use),
             "claim": self._testbed.claim.name,
             "predicted": Phrase(
                 "tries, proofs and locks of keys and applications; amounts and files that no step reads"

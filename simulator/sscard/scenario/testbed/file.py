@@ -11,6 +11,7 @@ from pydantic import Field, TypeAdapter
 from sscard.card import Personality
 from sscard.document import Model, read_document
 from sscard.errors import InputError
+from sscard.hsm.registry import HSMS
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import find_personality
 from sscard.issuer.issue import DEFAULT
@@ -18,7 +19,7 @@ from sscard.issuer.lookup import is_path
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.scenario.issuing import Issuing
 from sscard.scenario.step import PinOrNone
-from sscard.terminal.cards import IMAGE, image_path, scheme_of
+from sscard.terminal.cards import CARDS, IMAGE, image_path, scheme_of
 
 NO_KEYS: Final = "none"
 """``keys`` of a card whose keys nobody has."""
@@ -77,6 +78,17 @@ class Testbed:
     def has_keys(self) -> bool:
         """Whether the keys of the card are at hand."""
         return self.card.keys != NO_KEYS
+
+    @property
+    def described(self) -> dict[str, Any]:
+        """What a digest of the testbed covers besides keys and claim: no PIN, which could be found by trying.
+
+        A card file counts by its name, wherever it is.
+        """
+        described = self.card.model_dump(exclude={"pin", "keys", "personality"})
+        if scheme_of(self.card.use) == IMAGE:
+            described["use"] = image_path(self.card.use).name
+        return described | {"use": CARDS.shown(described["use"]), "hsm": HSMS.shown(self.issuing.hsm)}
 
     @property
     def contact(self) -> bool:

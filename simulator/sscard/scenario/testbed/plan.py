@@ -89,6 +89,9 @@ def new_card(testbed: Testbed, issuer: Issuer) -> Surveyed:
     return Surveyed(card, card_reference(order), holder)
 
 
-def in_order(planned: Iterable[Planned]) -> list[Scenario]:
-    """The scenarios, those that may destroy a card last."""
-    return [each.scenario for each in sorted(planned, key=lambda each: each.decision.runs and each.decision.destroys)]
+def destroying(scenarios: Iterable[Scenario], seed: int, testbed: Testbed, issuer: Issuer) -> list[Scenario]:
+    """Those that may destroy the card and so run after all others; none without the permission."""
+    if not testbed.card.may_destroy:
+        return []
+    planned = plan(scenarios, seed, testbed, issuer)
+    return [each.scenario for each in planned if each.decision.runs and each.decision.destroys]
