@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import json_option
+from sscard.cli.options import json_option, paths_argument
 from sscard.cli.output import check_output, print_json
 from sscard.cli.running import INTERRUPTED
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, THRESHOLD, Text
-from sscard.cli.usage import argument, command, option
+from sscard.cli.usage import command, option
 from sscard.files import write_text
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Phrase
@@ -25,13 +25,7 @@ if TYPE_CHECKING:
 
 
 @command("coverage")
-@argument(
-    "paths",
-    metavar=N_("PATH"),
-    type=FILE,
-    nargs=-1,
-    help=N_("Scenario files and folders. Default: the built-in suite."),
-)
+@paths_argument
 @option("-k", "expression", type=Text(N_("EXPR")), help=N_("Select scenarios, as in: 'blocked and not v2-3des'."))
 @option("--personality", type=PERSONALITY, default="", help=N_("Run all on this personality: a preset or a file."))
 @option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges, made-up holders and the clock."))

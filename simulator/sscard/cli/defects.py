@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from sscard.cli.formatter import WIDEST, terminal_width
-from sscard.cli.options import json_option
+from sscard.cli.options import json_option, paths_argument
 from sscard.cli.output import check_output, print_json
 from sscard.cli.run import MOST_WORKERS
 from sscard.cli.running import INTERRUPTED
-from sscard.cli.scenario import paths_argument
 from sscard.cli.table import table_lines
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, NAME, Number, Text, Words

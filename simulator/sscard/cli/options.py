@@ -31,6 +31,14 @@ from sscard.i18n.language import N_, _
 
 CARD_HELP: Final = N_("Card: a card file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in.")
 
+paths_argument = argument(
+    "paths",
+    metavar=N_("PATH"),
+    type=FILE,
+    nargs=-1,
+    help=N_("Scenario files and folders. Default: the built-in suite."),
+)
+
 
 def _keep_sync(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     ctx.meta[SYNC] = wanted

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from sscard.cli.accepted import accept_observed
 from sscard.cli.formatter import WIDEST, terminal_width
 from sscard.cli.hsm import chosen_issuing, hsm_refusals
-from sscard.cli.options import hsm_option, hsm_token_option, json_option, trace_option
+from sscard.cli.options import hsm_option, hsm_token_option, json_option, paths_argument, trace_option
 from sscard.cli.output import check_output, check_output_folder, print_json
 from sscard.cli.running import INTERRUPTED, Running
 from sscard.cli.target import tell
 from sscard.cli.testbed import card_link, ordered, under_test
 from sscard.cli.types import CARD, FILE, FOLDER, PERSONALITY, SEED, SEEDS, Number, Text, Words
-from sscard.cli.usage import argument, command, given_names, option
+from sscard.cli.usage import command, given_names, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
 from sscard.scenario import DEFAULT_SEED
@@ -54,13 +54,7 @@ def report_formats() -> list[str]:
 
 
 @command("run")
-@argument(
-    "paths",
-    metavar=N_("PATH"),
-    type=FILE,
-    nargs=-1,
-    help=N_("Scenario files and folders. Default: the built-in suite."),
-)
+@paths_argument
 @option(
     "-k",
     "expression",

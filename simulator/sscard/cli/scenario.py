@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.formatter import terminal_width
-from sscard.cli.options import force_option, json_option
+from sscard.cli.options import force_option, json_option, paths_argument
 from sscard.cli.output import check_output, error_entry, print_json
 from sscard.cli.types import FILE, Text
 from sscard.cli.usage import argument, group, option
@@ -18,14 +18,6 @@ from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from sscard.scenario import Scenario
-
-paths_argument = argument(
-    "paths",
-    metavar=N_("PATH"),
-    type=FILE,
-    nargs=-1,
-    help=N_("Scenario files and folders. Default: the built-in suite."),
-)
 
 
 @group("scenario")

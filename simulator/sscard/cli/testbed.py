@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.hsm import chosen_issuing, hsm_refusals
-from sscard.cli.options import json_option
+from sscard.cli.options import json_option, paths_argument
 from sscard.cli.output import print_json
 from sscard.cli.types import FILE, SEED
 from sscard.cli.usage import argument, given_names, group, option
@@ -39,13 +39,7 @@ def testbed() -> None:
 
 @testbed.command("check")
 @argument("file", type=FILE, help=N_("Testbed file."))
-@argument(
-    "paths",
-    metavar=N_("PATH"),
-    type=FILE,
-    nargs=-1,
-    help=N_("Scenario files and folders. Default: the built-in suite."),
-)
+@paths_argument
 @option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges, made-up holders and the clock."))
 @json_option
 def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None:
