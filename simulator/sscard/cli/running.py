@@ -51,12 +51,10 @@ class Running:
         form: Path | None = None,
         evidence: Path | None = None,
     ) -> None:
-        from sscard.hsm.registry import HSMS
         from sscard.scenario.reports.evidence import Evidence
         from sscard.scenario.reports.form_data import FormData, read_form
         from sscard.scenario.reports.run import environment_of
         from sscard.scenario.reports.tested import tested
-        from sscard.terminal.cards import CARDS
 
         self.results: list[ScenarioResult] = []
         self.seeds = seeds
@@ -66,11 +64,18 @@ class Running:
         self._reports = reports
         self.facts: dict[str, Sayable] = {}
         """Further facts about the environment, by the names of ``LABELS``."""
-        urls = {name: kind.shown for name, kind in (("hsm", HSMS), ("card", CARDS)) if name in chosen}
-        self._chosen = {**chosen, **{name: shown(chosen[name]) for name, shown in urls.items()}}
+        self._chosen = {**chosen}
+        if "hsm" in chosen:
+            from sscard.hsm.registry import HSMS
+
+            self._chosen["hsm"] = HSMS.shown(chosen["hsm"])
+        if "card" in chosen:
+            from sscard.terminal.cards import CARDS
+
+            self._chosen["card"] = CARDS.shown(chosen["card"])
         self._command = ["sscard", *sys.argv[1:]]
-        for name in urls:
-            self._command = [word.replace(chosen[name], self._chosen[name]) for word in self._command]
+        for name, value in chosen.items():
+            self._command = [word.replace(value, self._chosen[name]) for word in self._command]
         self._started = datetime.now(UTC)
         self._seconds = 0.0
         self._earlier = ""
