@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import stat
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from random import Random
 
@@ -16,6 +18,7 @@ import pytest
 
 import kit
 from kit.programs import ENDS, Program, run, running
+from kit.vpcd_driver import POWER_ON, FakeDriver
 from kit.waiting import PATIENCE, until
 from sscard.hsm import SoftHsm
 from sscard.issuer import builtin_keys
@@ -26,6 +29,7 @@ from sscard.transport import CardMute, CardRemoved, TransportError
 from sscard.transport.pcsc import PcscConnection, ReaderError, wait_for_card
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.timing import contact_seconds
+from sscard.transport.vpcd_wire import frame
 
 SELECT = bytes.fromhex(f"00A404000F{kit.NAME}")
 WRONG = kit.verify("999999")
@@ -167,6 +171,27 @@ def test_remove_after_takes_it_out_once_the_answer_has_left(
         assert program.line_with("out of the reader")
         program.send(signal.SIGUSR2)
         assert wrong_pin(connection) == "63C4"
+
+
+def test_a_card_that_is_out_again_before_the_program_looks_was_in(image: Path, tmp_path: Path) -> None:
+    """Found on a busy machine: the program ended, because it took the slot for that of another card."""
+    go_on = tmp_path / "go-on"
+    os.mkfifo(go_on)
+    late = (
+        "import pathlib\nimport sscard.transport.pcscd as pcscd\nfrom sscard.cli.main import main\n"
+        f"pcscd.daemon_answers = lambda: pathlib.Path({str(go_on)!r}).read_text() == ''\nmain()\n"
+    )
+    arguments = ("-c", late, "insert", image, "--remove-after", 1)
+    with (
+        closing(FakeDriver()) as driver,
+        running(*arguments, "--port", driver.port, program=[sys.executable]) as inserted,
+    ):
+        driver.accept()
+        driver.send(POWER_ON, frame(SELECT))
+        while driver.receive():  # until the card has hung up
+            pass
+        go_on.write_text("")
+        assert inserted.line_with("out of the reader")
 
 
 def test_remove_after_counts_only_what_reaches_the_card(

@@ -186,14 +186,15 @@ class _Insertion:
             self._slot.remove()
 
     def _demand_seat(self) -> None:
+        """Wait until the reader has the card; --remove-after may have taken it out again meanwhile."""
         from sscard.transport.pcscd import daemon_answers
         from sscard.transport.vpcd import Seat
 
         # A daemon that waits for its first client begins now.
         patience = TO_CONNECT if daemon_answers() else FOR_NOBODY
-        if not self._slot.wait_for(Seat.WAITING, Seat.SEATED, timeout=patience):
+        if not self._slot.wait_for(Seat.WAITING, Seat.SEATED, Seat.EMPTY, timeout=patience):
             raise _why_nobody_listens(self._card.path, self._port)
-        if not self._slot.wait_for(Seat.SEATED, timeout=TO_BE_ASKED):
+        if not self._slot.wait_for(Seat.SEATED, Seat.EMPTY, timeout=TO_BE_ASKED):
             others = [str(other) for other in PORTS if other != self._port] if self._port in PORTS else ["PORT"]
             raise MissingPart(
                 _("the slot on port {port} holds another card", port=self._port),
