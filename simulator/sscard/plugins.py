@@ -123,18 +123,16 @@ class Registry(Generic[T]):
         return self.find(name), url
 
     def shown(self, url: str) -> str:
-        """A URL for reports: of that of a package only scheme, host and path, as the rest may hold a password.
+        """A URL for reports and journals: with a host only scheme, host and path, as the rest may hold a password.
 
-        The URLs of built-in implementations hold no secret.
+        Of a URL without host, which only packages give a meaning, the scheme.
         """
-        scheme, colon, rest = url.partition(":")
-        if not colon or scheme.lower() in self._builtin or not SCHEME.match(url):
-            return url
-        found = re.fullmatch("//([^/?#]*@)?([^/?#]*)([^?#;]*)(.*)", rest, re.DOTALL)
-        if found is None:
-            return f"{scheme}:{HIDDEN}"
-        user, host, path, query = found.groups()
-        return f"{scheme}://{f'{HIDDEN}@' if user else ''}{host}{path}{HIDDEN if query else ''}"
+        found = re.fullmatch("([^:/?#]+)://([^/?#]*@)?([^/?#]*)([^?#;]*)(.*)", url, re.DOTALL)
+        if found is not None:
+            scheme, user, host, path, query = found.groups()
+            return f"{scheme}://{f'{HIDDEN}@' if user else ''}{host}{path}{HIDDEN if query else ''}"
+        known = SCHEME.match(url)
+        return url if known is None or known[1].lower() in self._builtin else f"{known[0]}{HIDDEN}"
 
     def open(self, url: str, **options: object) -> AbstractContextManager[Any]:
         """Open a URL with the implementation of its scheme, until the end of the ``with`` statement."""

@@ -18,7 +18,7 @@ from sscard.service import PinService, Reason
 from sscard.service.item import builtin_item_text
 from sscard.service.journal.database import SqlJournal
 from sscard.service.journal.keyfile import load_key
-from sscard.service.settings import settings_of, without_credentials
+from sscard.service.settings import settings_of
 
 NEW = ("--new", "80264153")
 POLICY = "based_on: henan\nproxy: accept\n"
@@ -170,12 +170,13 @@ def test_a_case_without_settings_is_continued_with_any(run: Run, tmp_path: Path)
         ("/var/lib/base.db", "base.db"),
         ("sqlite:data/base.db", "base.db"),
         ("http://host:8440", "http://host:8440"),
-        ("https://clerk:s3cret@host/base?token=s3cret#s3cret", "https://host/base"),
-        ("oracle:clerk/s3cret@host", "oracle:"),
+        ("https://clerk:s3cret@host/base?token=s3cret#s3cret", "https://••••@host/base••••"),
+        ("oracle:clerk/s3cret@host", "oracle:••••"),
+        ("oracle://host/base;pin=s3cret", "oracle://host/base••••"),
     ],
 )
 def test_a_holder_base_is_recorded_without_credentials(url: str, recorded: str) -> None:
-    assert without_credentials(url) == recorded
+    assert settings_of("", None, "", url, b"key").holder_base.name == recorded
     assert "s3cret" not in repr(settings_of("", None, "", url, b"key")) + json.dumps(
         settings_of("", None, "", url, b"key").to_facts()
     )

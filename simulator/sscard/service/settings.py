@@ -8,9 +8,9 @@ import shlex
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import urlsplit
 
 from sscard.files import unreadable
+from sscard.hsm.holderbase import HOLDER_BASES
 from sscard.issuer.lookup import is_path
 from sscard.plugins import SCHEME
 from sscard.service.policy import PAGE
@@ -71,22 +71,16 @@ def settings_of(policy: str, item: Path | None, place: str, holder_base: str, ke
         Setting() if policy == PAGE else _rules(policy, key),
         _file(item, key) if item else Setting(),
         _rules(place, key),
-        Setting(without_credentials(holder_base)),
+        _base(holder_base),
     )
 
 
-def without_credentials(url: str) -> str:
-    """Scheme, host and path of a URL, only the scheme of one without a host, or the name of a file.
-
-    The rest of a URL may have a password or a token in any place: user, query, and what a plug-in makes of it.
-    """
+def _base(url: str) -> Setting:
+    """The name of a file, or a URL as reports show it."""
     scheme = SCHEME.match(url)
     if scheme is None or scheme[1] == "sqlite":
-        return Path(url.removeprefix("sqlite:")).name
-    if not url[scheme.end() :].startswith("//"):
-        return scheme[0]
-    parts = urlsplit(url)
-    return f"{scheme[0]}//{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return Setting(Path(url.removeprefix("sqlite:")).name)
+    return Setting(HOLDER_BASES.shown(url))
 
 
 def _rules(name: str, key: bytes) -> Setting:
