@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -49,11 +49,15 @@ def test_importing_it_imports_nothing_of_the_package_but_the_version() -> None:
     assert python("-c", PROBE).split() == ["sscard", "sscard.lazy", "sscard.version"]
 
 
+def _for_type_checkers(node: ast.stmt) -> TypeGuard[ast.If]:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
 @pytest.mark.parametrize("package", ["", "hsm", "issuer", "scenario", "terminal", "transport"])
 def test_names_on_use_are_those_that_type_checkers_see(package: str) -> None:
     path = Path(inspect.getfile(api)).parent / package / "__init__.py"
     tree = ast.parse(path.read_text(encoding="utf-8"))
-    (typed,) = [node for node in tree.body if isinstance(node, ast.If)]
+    (typed,) = [node for node in tree.body if _for_type_checkers(node)]
     imported = {
         alias.name: node.module for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names
     }
@@ -71,7 +75,7 @@ def test_every_public_name_is_there_typed_and_documented() -> None:
     for name in api.__all__:
         found = getattr(api, name)
         assert isinstance(found, str) or inspect.getdoc(found), name
-    (typed,) = [node for node in ast.parse(inspect.getsource(api)).body if isinstance(node, ast.If)]
+    (typed,) = [node for node in ast.parse(inspect.getsource(api)).body if _for_type_checkers(node)]
     for_checkers = {alias.name for node in typed.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert {*for_checkers, "__version__"} == set(api.__all__)
     assert set(api.__all__) <= set(dir(api))

@@ -22,8 +22,10 @@ this machine a ``MissingPart``.
 A name is imported when it is first used, so that ``import sscard`` is cheap.
 """
 
+import os
+
 from sscard.lazy import names_on_use
-from sscard.version import __version__, choose_chip
+from sscard.version import SOURCES, __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,7 +103,10 @@ else:
     )
 
 
-choose_chip()
+if os.environ.get(SOURCES):
+    from sscard.sources import prefer_sources
+
+    prefer_sources()
 
 __all__ = [
     "ApduError",

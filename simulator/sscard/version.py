@@ -21,14 +21,6 @@ def chip_is_compiled() -> bool:
     return found is not None and isinstance(found.loader, ExtensionFileLoader)
 
 
-def choose_chip() -> None:
-    """Prefer the sources of a compiled chip if the environment asks for it."""
-    if os.environ.get(SOURCES):
-        from sscard.sources import prefer_sources  # not for ``import sscard``
-
-        prefer_sources()
-
-
 def version_and_chip() -> Phrase:
     """The version, and which chip Python would load: ``sscard --version`` does not import it."""
     from sscard.i18n.phrase import Phrase  # not for ``import sscard``

@@ -128,7 +128,7 @@ ROWS = [
         ("{folder}/good.yaml --form nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("{folder}/good.yaml --evidence {folder}/proofs", 0, "1 passed"),
         ("{folder}/good.yaml --evidence {folder}", 2, "the folder is not empty"),
-        ("{folder}/good.yaml --evidence {folder}/not.db", 2, "not.db: cannot be written"),
+        ("{folder}/good.yaml --evidence {folder}/not.db", 2, "not.db: is not a folder"),
         ("{folder}/good.yaml --evidence {folder}/no/proofs", 2, "no/proofs: cannot be written"),
         ("{folder}/good.yaml --transport pcsc", 3, "sudo apt-get install pcscd", "no pcscd"),
         ("{folder}/bad.yaml --accept", 0, "-    sw: 63C5"),

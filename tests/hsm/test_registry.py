@@ -20,7 +20,7 @@ from kit.cards import citizens_card
 from kit.counter import foreign_keys
 from kit.programs import CommandLine
 from kit.waiting import in_thread
-from sscard.cli.hsm import default_token_file
+from sscard.cli.chosen import default_token_file
 from sscard.errors import InputError, MissingPart
 from sscard.hsm import Hsm, HsmError, HsmUnavailable, SoftHsm, open_hsm
 from sscard.hsm.http import HttpHsm

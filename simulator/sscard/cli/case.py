@@ -17,8 +17,8 @@ from sscard.cli.case_papers import card_of, check_card, check_hand_over, check_p
 from sscard.cli.case_pins import check_pins, check_unused, keypad_of
 from sscard.cli.case_settings import change_settings_option, check_settings, preset_of
 from sscard.cli.case_stats import stats
+from sscard.cli.chosen import chosen_holder_base, chosen_hsm
 from sscard.cli.consult import consult, item_option
-from sscard.cli.hsm import chosen_holder_base, chosen_hsm
 from sscard.cli.journal import case_of, now_in_china, open_cases, service_of
 from sscard.cli.options import (
     OR_NONE,

@@ -8,7 +8,7 @@ from datetime import datetime
 from math import log1p
 from typing import Final
 
-from sscard.cli.case_stats import (
+from sscard.cli.case_figures import (
     counts,
     duration_text,
     ends,

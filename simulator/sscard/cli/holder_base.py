@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from sscard.cli.hsm import chosen_holder_base
+from sscard.cli.chosen import chosen_holder_base
 from sscard.cli.options import hsm_token_option, json_option
 from sscard.cli.output import print_json
 from sscard.cli.types import FILE, HOLDER_BASE, File, Text, Words

@@ -1,17 +1,14 @@
-"""``sscard hsm serve|load|vectors|check``, and the options by which every command chooses its HSM."""
+"""``sscard hsm serve|load|vectors|check``."""
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from sscard.cli.chosen import ask_pin_of_token, chosen_holder_base, chosen_hsm, default_token_file, hsm_refusals
 from sscard.cli.hsm_vectors import check, vectors
 from sscard.cli.options import (
     connections_option,
@@ -22,7 +19,6 @@ from sscard.cli.options import (
     message_timeout_option,
 )
 from sscard.cli.output import print_json
-from sscard.cli.prompt import ask_secret
 from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, FREE_PORT, HOLDER_BASE, Text
@@ -30,11 +26,6 @@ from sscard.cli.usage import group, option
 from sscard.errors import InputError, MissingPart
 from sscard.files import unreadable, warn_if_exposed
 from sscard.i18n.language import N_, _
-
-if TYPE_CHECKING:
-    from sscard.hsm import Hsm
-    from sscard.issuer.holderbase import HolderBase
-    from sscard.scenario.issuing import Issuing
 
 DEFAULT_PORT = 8440
 SERVER_EXTRA = "pip install 'sscard[server]'"
@@ -171,78 +162,8 @@ def load(module: Path, label: str, keys: Path | None, as_json: bool) -> None:
     with hsm_refusals():
         roots = read_key_file(keys)
         find_token(module, label)  # reports a wrong module or label before the prompt for the PIN
-        count = load_roots(module, label, token_pin(Access(ask_pin=_ask_pin)), roots)
+        count = load_roots(module, label, token_pin(Access(ask_pin=ask_pin_of_token)), roots)
         if as_json:
             print_json("hsm-load", {"token": label, "keys": count})
         else:
             click.echo(_("keys loaded into token {label}: {count}", label=label, count=count))
-
-
-@contextmanager
-def chosen_hsm(url: str, keys: Path | None, token_file: Path | None = None) -> Iterator[Hsm]:
-    """The HSM that ``--hsm``, or ``--keys``, chooses; what it refuses meanwhile ends the command."""
-    from sscard.hsm import open_hsm
-
-    if url and keys is not None:
-        raise InputError(_("--keys and --hsm exclude each other"), remedy=_("--keys FILE means --hsm soft:FILE"))
-    token = token_file or _own_token_file()
-    with hsm_refusals(), open_hsm(url or f"soft:{keys or ''}", token_file=token, ask_pin=_ask_pin) as opened:
-        yield opened
-
-
-@contextmanager
-def chosen_holder_base(url: str, token_file: Path | None = None) -> Iterator[HolderBase | None]:
-    """The holder base that ``--holder-base`` chooses, ``None`` without one; a service has the token of the HSM's."""
-    from sscard.hsm.holderbase import open_holder_base
-
-    if not url:
-        yield None
-        return
-    with hsm_refusals(), open_holder_base(url, token_file=token_file or _own_token_file()) as opened:
-        yield opened
-
-
-def chosen_issuing(url: str, keys: Path | None, token_file: Path | None) -> Issuing:
-    """The root keys of the cards and the HSM that ``--keys`` and ``--hsm`` choose; the HSM is asked once."""
-    from sscard.scenario.issuing import Issuing
-
-    if not url:
-        return Issuing(keys)
-    token = token_file or _own_token_file()
-    typed: list[str] = []
-
-    def ask_pin() -> str:
-        typed.append(_ask_pin())
-        return typed[-1]
-
-    with hsm_refusals():
-        Issuing(keys, url, token).check(ask_pin)
-    return Issuing(keys, url, token, "".join(typed[-1:]))
-
-
-def _own_token_file() -> Path | None:
-    own = default_token_file()
-    return own if os.path.exists(own) else None  # noqa: PTH110 - Path raises for a name too long
-
-
-@contextmanager
-def hsm_refusals() -> Iterator[None]:
-    """Print what the HSM refuses and exit with 1; without an HSM that can be asked, exit with 3."""
-    from sscard.hsm import HsmError, HsmUnavailable
-
-    try:
-        yield
-    except HsmUnavailable as error:
-        raise MissingPart(error.said, error.remedy) from None
-    except HsmError as error:
-        tell(f"sscard: {error}")
-        raise SystemExit(1) from None
-
-
-def default_token_file() -> Path:
-    """The default file of the service's token for programs of the same user."""
-    return Path(click.get_app_dir("sscard")) / "hsm-token"
-
-
-def _ask_pin() -> str:
-    return ask_secret(_("PIN of the token"), _("set SSCARD_TOKEN_PIN"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sscard.cli.chosen import chosen_hsm
 from sscard.cli.options import hsm_token_option, json_option
 from sscard.cli.output import print_json
 from sscard.cli.types import FILE, HSM, SECONDS, Text
@@ -81,7 +82,6 @@ def check(
     Exits 1 if an answer is wrong, late or refused, 3 if the HSM cannot be
     reached or ends before the last question.
     """
-    from sscard.cli.hsm import chosen_hsm
     from sscard.hsm.check import HsmCheck
     from sscard.hsm.protocol import HsmUnavailable
 

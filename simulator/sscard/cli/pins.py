@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from sscard.cli.hsm import chosen_hsm, default_token_file
+from sscard.cli.chosen import chosen_hsm, default_token_file
 from sscard.cli.options import (
     OR_NONE,
     card_argument,

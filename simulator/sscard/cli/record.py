@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sscard.cli.apdu import Save, converse, printed_events, show_explained, show_later, show_plain
-from sscard.cli.hsm import chosen_hsm
+from sscard.cli.chosen import chosen_hsm
 from sscard.cli.options import (
     CARD_HELP,
     card_argument,

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sscard.cli.accepted import accept_observed
+from sscard.cli.chosen import chosen_issuing, hsm_refusals
 from sscard.cli.formatter import WIDEST, terminal_width
-from sscard.cli.hsm import chosen_issuing, hsm_refusals
 from sscard.cli.options import hsm_option, hsm_token_option, json_option, paths_argument, trace_option
 from sscard.cli.output import check_output, check_output_folder, print_json
 from sscard.cli.running import INTERRUPTED, Running

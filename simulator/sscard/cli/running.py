@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.hsm import hsm_refusals
+from sscard.cli.chosen import hsm_refusals
 from sscard.cli.target import tell
 from sscard.i18n.language import _
 from sscard.i18n.phrase import Phrase

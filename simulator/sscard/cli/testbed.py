@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.hsm import chosen_issuing, hsm_refusals
+from sscard.cli.chosen import chosen_issuing, hsm_refusals
 from sscard.cli.options import json_option, paths_argument
 from sscard.cli.output import print_json
 from sscard.cli.types import FILE, SEED

@@ -68,6 +68,11 @@ class StepResult:
     seconds: float = field(default=0.0, compare=False)
 
     @property
+    def happened(self) -> list[Exchange | PowerEvent | Message]:
+        """The exchanges, and what other parts were asked, in the order of time."""
+        return sorted((*self.events, *self.messages), key=lambda each: each.at)
+
+    @property
     def verdict(self) -> str:
         """``passed``, ``failed`` or ``inconclusive``; a known issue excuses a scenario, not its step."""
         if not self.mismatches:

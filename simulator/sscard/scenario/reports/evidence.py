@@ -134,8 +134,7 @@ def _head(result: ScenarioResult, run: Run) -> Iterator[str]:
 
 def _step_lines(result: ScenarioResult, step: StepResult, zero: datetime) -> Iterator[str]:
     yield _line(zero, step.at, KINDS["step"], step_name(result.scenario, step))
-    happened: list[Exchange | PowerEvent | Message] = [*step.events, *step.messages]
-    for each in sorted(happened, key=lambda event: event.at):
+    for each in step.happened:
         match each:
             case Exchange():
                 yield _line(zero, each.at - each.seconds, KINDS["sent"], each.command)

@@ -26,7 +26,7 @@ from sscard.scenario.reports.durations import duration_text, intervals, time_axi
 from sscard.scenario.reports.expectations import expectations
 from sscard.scenario.reports.page import Lines, page_template
 from sscard.scenario.reports.run import LABELS, VERDICTS, Run
-from sscard.scenario.reports.sequence import LANES, happened_in, sequence_of
+from sscard.scenario.reports.sequence import LANES, sequence_of
 from sscard.scenario.reports.state_chart import HEIGHT, LEFT, state_chart
 from sscard.scenario.reports.summary import KINDS, SHOWN, Alike, alike
 from sscard.scenario.reports.written import StepTexts
@@ -170,7 +170,6 @@ def details(entry: Entry, texts: StepTexts) -> str:
         expectations=expectations,
         lines=Lines,
         parties=LANES,
-        happened_in=happened_in,
         duration_text=duration_text,
         height=HEIGHT,
         left=LEFT,

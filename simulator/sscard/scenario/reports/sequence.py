@@ -81,18 +81,13 @@ def sequence_of(result: ScenarioResult) -> Diagram:
     return Diagram(order, tuple(names[lane] for lane in order), tuple(shown), len(arrows) - len(shown))
 
 
-def happened_in(step: StepResult) -> list[Event | Message]:
-    """The exchanges of a step, and what other parts were asked, in the order of time."""
-    return sorted((*step.events, *step.messages), key=lambda each: each.at)
-
-
 def _of_step(result: ScenarioResult, step: StepResult) -> Iterator[Arrow]:
     title = Phrase("insert the card") if step.number == 0 else step.step.title()
     if isinstance(step.step, ServiceStep):
         yield Arrow(step.number, "call", "citizen", "window", title)
     else:
         yield Arrow(step.number, "note", "window", "window", title)
-    for is_read, same in groupby(happened_in(step), _reads):
+    for is_read, same in groupby(step.happened, _reads):
         members = list(same)
         if is_read and len(members) >= MANY_READS:
             said = Phrase.plural(
