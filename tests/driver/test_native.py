@@ -439,7 +439,7 @@ def test_it_compiles_for_windows(folder: Path, name: str) -> None:
 
 
 def test_it_exports_its_functions_and_nothing_else(library: Path) -> None:
-    """Names with an underscore first are the linker's (C11 §7.1.3): tcc exports its own, and our source has none."""
+    """Names with an underscore first are the linker's: tcc exports its own, and our source has none."""
     listed = command("nm", "-D", "--defined-only", library, text=True)
     exported = {line.split()[-1] for line in listed.stdout.splitlines()}
     assert {name for name in exported if not name.startswith("_")} == set(SIGNATURES)
