@@ -35,6 +35,8 @@ PUK_NUMBER, RKSSSE_NUMBER = 0x06, 0x0A
 
 FIRST, NEXT, NUMBER = 0b000, 0b010, 0b100
 """P2 of READ RECORD and UPDATE RECORD in the current EF: identifier, first and next; record number."""
+FILL_OF_NAMES: Final = "0"
+"""With it some cards fill a short name (OC-22), and no name ends with it."""
 PREVIOUS: Final = 0b011
 """P2 of UPDATE RECORD that adds to a cyclic file."""
 ALL_RECORDS: Final = 0b101
@@ -168,7 +170,7 @@ def read_holder(card: OpenedCard) -> Flow[tuple[str, str]]:
     yield from select_ef(EF_HOLDER)
     found = yield from read_all(HOLDER_SIZE)
     id_number, name, extension = (decode_an(found.get(tag, b"")) for tag in (0x08, 0x09, 0x4E))
-    return id_number, name + extension
+    return id_number, (name + extension).rstrip(FILL_OF_NAMES)
 
 
 def read_basic(card: OpenedCard) -> Flow[BasicData]:
@@ -189,7 +191,7 @@ def read_basic(card: OpenedCard) -> Flow[BasicData]:
         issued,
         expires,
         decode_an((yield from read_tag(0x08))),
-        name,
+        name.rstrip(FILL_OF_NAMES),
         decode_an((yield from read_tag(0x0A))),
         decode_cn((yield from read_tag(0x0D))),
     )
