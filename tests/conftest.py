@@ -6,6 +6,7 @@ import gc
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import yaml
@@ -86,6 +87,12 @@ def desk_of() -> Callable[..., kit.Desk]:
 def scenarios() -> list[Scenario]:
     """The built-in suite, which takes seconds to read."""
     return builtin_scenarios()
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache folder of the test, in which no earlier run has left what failed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -197,4 +197,4 @@ def test_scenarios_are_run_selected_and_moved_to_another_personality(tmp_path: P
     assert built_in
     assert all(result.passed for result in built_in)
     with pytest.raises(api.InputError, match="no scenario fits -k 'no-such-word'"):
-        api.run_scenarios(select="no-such-word")
+        api.run_scenarios(tmp_path, select="no-such-word")

@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from sscard.errors import InputError, said_by
@@ -359,10 +360,17 @@ def _fields_at(model: type[BaseModel], path: Path_) -> list[str]:
         models = list(_models_in(current))
         if isinstance(part, int) or not models:
             continue
-        annotations = [m.model_fields[part].annotation for m in models if part in m.model_fields]
+        annotations = [field.annotation for m in models for name, field in _named_fields(m) if name == part]
         named = [m for m in models if m.__name__ == part]
         current = annotations[0] if annotations else named[0] if named else current
-    return [name for m in _models_in(current) for name in (*m.model_fields, *getattr(m, "file_fields", ()))]
+    models = list(_models_in(current))
+    names = [name for m in models for name, _field in _named_fields(m)]
+    return names + [name for m in models for name in getattr(m, "file_fields", ())]
+
+
+def _named_fields(model: type[BaseModel]) -> Iterable[tuple[str, FieldInfo]]:
+    """The fields by the names that a file has for them."""
+    return ((field.alias or name, field) for name, field in model.model_fields.items())
 
 
 def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:

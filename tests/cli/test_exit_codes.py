@@ -48,6 +48,8 @@ LONG_NAME = "A" * 63
 GOOD = f"name: good\nproves: b\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n    state: verified\n"
 BAD = f"name: bad\nproves: b\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n    sw: 63C5\n"
 DIFFERS = "name: differs\nproves: b\nsteps:\n  - get_challenge: 16\n    state: challenge\n"
+WAIVER = "- {{scenario: {name}, step: 1, field: sw, observed: 9000, reason: r, ticket: t, expires: {day}}}\n"
+STATE = WAIVER.format(name="bad", day="2099-12-31").replace("sw", "state").replace("9000", "verified")
 READER = "Reader 1"
 CASE = "--journal {folder}/journal.db --journal-key {folder}/journal.key"
 OPEN = f"--channel window --reason leaked --paper id-card --paper social-security-card --new {NEW} {CASE}"
@@ -133,6 +135,14 @@ ROWS = [
         ("{folder}/good.yaml --transport pcsc", 3, "sudo apt-get install pcscd", "no pcscd"),
         ("{folder}/bad.yaml --accept", 0, "-    sw: 63C5"),
         ("--accept", 2, "--accept writes into files"),
+        ("{folder}/bad.yaml --waivers {folder}/waivers.yaml", 0, "1 waived"),
+        ("{folder}/bad.yaml --waivers {folder}/expired.yaml", 1, "expired on 2020-01-01"),
+        ("{folder}/good.yaml --waivers {folder}/stale.yaml", 1, "passes, remove the waiver"),
+        ("{folder}/good.yaml --waivers {folder}/good.yaml", 2, "good.yaml:1:1: a list of waivers expected"),
+        ("{folder}/good.yaml --waivers nowhere.yaml", 2, "nowhere.yaml: there is no such waiver file"),
+        ("{folder}/good.yaml --ticket A-1", 2, "--ticket is for waivers that a run writes"),
+        ("{folder}/good.yaml --testbed {folder}/testbed.yaml --accept", 2, "no waiver file is named"),
+        ("{folder}/good.yaml --testbed {folder}/testbed.yaml --accept --waivers {folder}/new.yaml", 0, "1 passed"),
         ("{folder}/good.yaml --card {card}", 2, "the card does not accept its PIN: 5 tries left"),
         ("{folder}/good.yaml --card exec:false", 3, "the program of the card has ended"),
         ("{folder}/good.yaml --card nothing:", 2, "nothing"),
@@ -146,8 +156,24 @@ ROWS = [
         ("{folder}/testbed.yaml {folder}/good.yaml", 0, "1 scenario, 1 to run"),
         ("{folder}/good.yaml", 2, "good.yaml:1:1: unknown field 'name'"),
         ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        ("{folder}/waived.yaml {folder}/good.yaml", 2, "waivers.yaml:1:4: unknown scenario 'bad'"),
     ),
-    *of("testbed schema", ("", 0, "CardUnderTest"), ("extra", 2, "extra")),
+    *of("testbed schema", ("", 0, "CardUnderTest"), ("--waivers", 0, '"expires"'), ("extra", 2, "extra")),
+    *of(
+        "probe",
+        (f"{{card}} --pin {PIN}", 0, "52 choices"),
+        ("{card} --pin none -o {folder}/seen.yaml", 0, "could not be known, needs the PIN of the card"),
+        (f"{{card}} --pin {PIN} --personality v2-3des", 1, "contradicts the claim: algorithm: the card has SM4"),
+        ("--testbed {folder}/testbed.yaml", 0, "0 contradict the claim"),
+        (f"{{card}} --pin {WRONG}", 2, "the card does not accept its PIN: 5 tries left"),
+        ("{card} --pin 12", 2, "--pin"),
+        ("", 2, "no card is named"),
+        ("{card} --testbed {folder}/testbed.yaml", 2, "--testbed and CARD exclude each other"),
+        (f"{{card}} --pin {PIN} -o {{folder}}/good.yaml", 2, "--force"),
+        (f"{{card}} --pin {PIN} --keys nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
+        (f"nothing: --pin {PIN}", 2, "nothing"),
+        (f"exec:false --pin {PIN}", 3, "the program of the card has ended"),
+    ),
     *of(
         "scenario new",
         ("{folder}/new.yaml", 0, "run it with: sscard run"),
@@ -705,6 +731,10 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "not.db": "no card\n",
         "good.yaml": GOOD,
         "testbed.yaml": f"card: {{use: card.db, pin: '{PIN}'}}\n",
+        "waived.yaml": "card: {use: card.db}\nwaivers: waivers.yaml\n",
+        "waivers.yaml": WAIVER.format(name="bad", day="2099-12-31") + STATE,
+        "expired.yaml": WAIVER.format(name="bad", day="2020-01-01"),
+        "stale.yaml": WAIVER.format(name="good", day="2099-12-31"),
         "place.yaml": f"name: here\nforbidden_pins: [{NEW}, birth date]\n",
         "bad.yaml": BAD,
         "differs.yaml": DIFFERS,
@@ -884,7 +914,9 @@ def test_a_closed_pipe_ends_with_3_and_without_a_word(places: dict[str, object])
 # Interrupted
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    "end", [pytest.param(end, marks=() if end == signal.SIGINT else pytest.mark.nightly) for end in ENDS]
+)
 def test_an_interrupted_run_has_its_summary_reports_and_trace(tmp_path: Path, end: signal.Signals) -> None:
     reports = [tmp_path / name for name in ("trace", "junit", "html")]
     options = [word for path in reports for word in (f"--{path.name}", path)]

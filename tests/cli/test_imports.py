@@ -14,6 +14,7 @@ from packaging.version import Version
 import kit
 from kit.waiting import PATIENCE
 from sscard.issuer.cardfile import save_card
+from sscard.scenario.library import builtin_folder
 
 SLOW = {
     *("asyncio", "base64", "bz2", "concurrent", "ctypes", "difflib", "email", "gettext", "hashlib", "hmac", "html"),
@@ -65,7 +66,7 @@ def test_a_start_imports_only_what_it_needs(name: str, tmp_path: Path) -> None:
 
 
 def test_a_run_imports_no_package_of_a_report_a_journal_or_a_server(tmp_path: Path) -> None:
-    found = imported(["-m", "sscard", "run", "-k", "01-function/verify"], tmp_path)
+    found = imported(["-m", "sscard", "run", str(builtin_folder() / "01-function" / "verify")], tmp_path)
     assert "sscard.scenario.runner" in found
     assert found.isdisjoint({"jinja2", "holidays", "psycopg", "sqlite3", "starlette", "uvicorn"})
 

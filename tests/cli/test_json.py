@@ -29,6 +29,7 @@ IMAGES = Path(__file__).parent.parent / "images"
 SCHEMAS = {
     "run": ("one.yaml", "sscard.run/1"),
     "testbed check": ("testbed.yaml one.yaml", "sscard.testbed-plan/1"),
+    "probe": (f"card.db --pin {PIN}", "sscard.probe/1"),
     "coverage": ("one.yaml", "sscard.coverage/1"),
     "defects list": ("630x", "sscard.defects/1"),
     "scenario check": ("one.yaml", "sscard.scenario-check/1"),

@@ -78,6 +78,7 @@ OUTPUTS = {
     "farm": ("farm card.db --force",),
     "scenario new": ("scenario new --force",),
     "case stats": ("case stats --force", "--html"),
+    "probe": ("probe card.db --force", "-o"),
     "coverage": ("coverage good.yaml", "--html"),
     "defects run": ("defects run good.yaml --defect wrong-pin-answers-630x", "--html"),
     "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html=", "--report allure="),
@@ -93,6 +94,7 @@ NAMED = {
     "--place": "place.yaml",
     "--card": "card.db",
     "--testbed": "testbed.yaml",
+    "--waivers": "waivers.yaml",
     "--keys": "keys.yaml",
     "--hsm": "soft:keys.yaml",
     "--hsm-token": "token",
@@ -163,6 +165,7 @@ def test_no_file_that_a_command_line_names_is_an_output(
     Path("keys.yaml").write_bytes(Path(TEST_KEYS).read_bytes())
     Path("place.yaml").write_text("name: mine\n")
     Path("testbed.yaml").write_text("card: {use: card.db}\n")
+    Path("waivers.yaml").write_text("[]\n")
     Path("pin").write_text(f"{PIN}\n")
     for name in ("token", "program", "library.so", "options.toml", "sscard.toml"):
         Path(name).write_text("")

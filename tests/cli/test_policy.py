@@ -93,6 +93,16 @@ def test_an_error_in_a_calendar_names_the_year_and_no_other_digits(sscard: Comma
     assert (code, "calendar.2027.notice" in out, "calendar.***.notice" in out) == (2, True, True), out
 
 
+def test_a_part_of_a_policy_has_to_name_its_preset(tmp_path: Path, sscard: CommandLine) -> None:
+    file = tmp_path / "place.yaml"
+    file.write_text("proxi: accept\n", encoding="utf-8")
+    code, out, _ = sscard("policy", "check", file)
+    assert (code, out.count("place.yaml:1:1:")) == (2, 2)
+    assert "field 'documents' is missing" in out
+    assert "name it: based_on: page" in out
+    assert "unknown field 'proxi'" in out
+
+
 def test_a_policy_is_based_on_a_preset(tmp_path: Path) -> None:
     file = tmp_path / "own.yaml"
     file.write_text("proxy: accept\nbased_on: hennan\n", encoding="utf-8")

@@ -76,7 +76,7 @@ def test_two_runs_with_one_seed_write_the_same_trace(sscard, tmp_path):
     first, again, other = (tmp_path / name for name in ("first", "again", "other"))
     folders = [builtin_folder() / name for name in ("01-function/terminal", "09-driver-hsm", "13-service-online")]
     for path, seed in ((first, 7), (again, 7), (other, 8)):
-        assert sscard("run", *folders, "-k", "reset", "--seed", seed, "--trace", path)[0] == 0
+        assert sscard("run", *folders, "-k", "reset and v3-sm4", "--seed", seed, "--trace", path)[0] == 0
     assert first.read_bytes() == again.read_bytes()
     assert first.read_bytes() != other.read_bytes()
     assert "8424000114 ********************************" in first.read_text()

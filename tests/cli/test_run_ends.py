@@ -17,6 +17,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from kit.programs import ENDS, SSCARD, CommandLine, run, running
+from kit.suites import write_suite
 from kit.waiting import PATIENCE, in_thread, until
 from sscard.hsm import SoftHsm
 from sscard.hsm.server import HsmServer, service_token
@@ -25,27 +26,16 @@ from sscard.issuer.lookup import load_keys
 from sscard.scenario.library import builtin_folder
 from sscard.scenario.steps.card import GetChallenge
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 GOOD = "name: {name}\nproves: b\nsteps:\n  - reset_pin: 654321\n    tries: 6\n    state: PUK\n"
 BAD = "name: {name}\nproves: b\nsteps:\n  - verify_pin: 000000\n    sw: 63C5\n    tries: 4\n"
 HANGS = "name: {name}\nproves: b\nsteps:\n  - fault: {{slow: 60}}\n  - get_challenge: 8\n    state: challenge\n"
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
-    folder = tmp_path / "suite"
-    folder.mkdir()
-    return folder
-
-
-def write(suite: Path, *texts: str) -> None:
-    for number, text in enumerate(texts):
-        (suite / f"{number}.yaml").write_text(text.format(name=f"scenario {number}"))
+    return tmp_path / "suite"
 
 
 def verdicts(report: Path) -> list[str]:
@@ -106,7 +96,7 @@ def test_workers_give_the_results_of_one_process_in_the_same_order(
 
 
 def test_failures_in_workers_are_shown_with_their_trace(sscard: CommandLine, suite: Path) -> None:
-    write(suite, GOOD, BAD, BAD, GOOD)
+    write_suite(suite, GOOD, BAD, BAD, GOOD)
     code, out, _ = sscard("run", suite, "-n", "2")
     assert code == 1
     assert out.splitlines()[-1] == "2 passed, 2 failed"
@@ -117,7 +107,7 @@ def test_failures_in_workers_are_shown_with_their_trace(sscard: CommandLine, sui
 @LINUX
 @pytest.mark.slow
 def test_a_killed_worker_costs_its_scenario_only(suite: Path, tmp_path: Path) -> None:
-    write(suite, HANGS, HANGS, GOOD, BAD, GOOD)
+    write_suite(suite, HANGS, HANGS, GOOD, BAD, GOOD)
     report, junit = tmp_path / "report.json", tmp_path / "junit.xml"
     with running("run", suite, "-n", "2", "--report", f"json={report}", "--junit", junit) as program:
         assert until(lambda: len(list(filter(sleeps, children(program.process.pid)))) == 2)
@@ -138,7 +128,7 @@ def test_a_killed_worker_costs_its_scenario_only(suite: Path, tmp_path: Path) ->
 def test_a_signal_writes_what_was_run_and_leaves_no_process(
     suite: Path, tmp_path: Path, workers: str, number: signal.Signals
 ) -> None:
-    write(suite, GOOD, BAD, HANGS, GOOD)
+    write_suite(suite, GOOD, BAD, HANGS, GOOD)
     files = {name: tmp_path / name for name in ("json", "junit", "html", "trace")}
     reports = [word for name, file in files.items() for word in ("--report", f"{name}={file}")]
     with running("run", suite, "-n", workers, *reports) as program:
@@ -161,7 +151,7 @@ def test_a_signal_writes_what_was_run_and_leaves_no_process(
 @pytest.mark.slow
 def test_ctrl_c_reaches_the_workers_too_and_none_of_them_prints(suite: Path) -> None:
     """A terminal sends it to all processes of the group, also to one that has just been started."""
-    write(suite, GOOD, HANGS, HANGS)
+    write_suite(suite, GOOD, HANGS, HANGS)
     command = [*SSCARD, "run", str(suite), "-n", "2"]
     environment = {**os.environ, "LANGUAGE": "en"}
     with subprocess.Popen(  # noqa: S603
@@ -178,7 +168,7 @@ def test_ctrl_c_reaches_the_workers_too_and_none_of_them_prints(suite: Path) -> 
 @LINUX
 @pytest.mark.slow
 def test_workers_end_with_a_run_that_is_killed(suite: Path, tmp_path: Path) -> None:
-    write(suite, GOOD, HANGS.replace("60", "1"), GOOD)
+    write_suite(suite, GOOD, HANGS.replace("60", "1"), GOOD)
     with running("run", suite, "-n", "2", "--trace", tmp_path / "trace") as program:
         assert until(lambda: len(children(program.process.pid)) == 2)
         started = children(program.process.pid)
@@ -199,7 +189,7 @@ def test_an_exception_in_a_scenario_makes_it_inconclusive_without_its_text(
         raise error
 
     monkeypatch.setattr(GetChallenge, "run", broken)
-    write(suite, GOOD, HANGS, GOOD)
+    write_suite(suite, GOOD, HANGS, GOOD)
     files = {name: suite / name for name in ("json", "junit", "html", "trace")}
     reports = [word for name, file in files.items() for word in ("--report", f"{name}={file}")]
     code, out, err = sscard("run", suite, *reports)
@@ -214,7 +204,7 @@ def test_an_exception_in_a_scenario_makes_it_inconclusive_without_its_text(
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("full", ["junit", "trace", "html"])
 def test_a_full_disk_of_one_report_does_not_cost_the_others(suite: Path, tmp_path: Path, full: str) -> None:
-    write(suite, GOOD, BAD)
+    write_suite(suite, GOOD, BAD)
     report = tmp_path / "report.json"
     done = run("run", suite, "--report", f"{full}=/dev/full", "--report", f"json={report}")
     assert done.returncode == 3
@@ -226,7 +216,7 @@ def test_a_full_disk_of_one_report_does_not_cost_the_others(suite: Path, tmp_pat
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_full_disk_of_the_output_leaves_the_reports(suite: Path, tmp_path: Path, workers: str) -> None:
-    write(suite, *[BAD] * 40)
+    write_suite(suite, *[BAD] * 40)
     report = tmp_path / "report.json"
     command = [*SSCARD, "run", str(suite), "-n", workers, "--report", f"json={report}"]
     environment = {**os.environ, "LANGUAGE": "en"}
@@ -262,20 +252,26 @@ def other_keys(tmp_path: Path) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("own", "workers"), [(False, "1"), (True, "2")], ids=["built-in keys", "own keys in workers"])
+@pytest.mark.parametrize(
+    ("own", "workers", "selected"),
+    [
+        pytest.param(False, "1", ["01-function/reset", "01-function/medical", "08-driver-psam"], id="built-in keys"),
+        pytest.param(True, "2", ["01-function/reset/puk-once.yaml", "01-function/medical"], id="own keys in workers"),
+    ],
+)
 def test_the_terminal_uses_the_hsm_with_the_keys_of_the_cards(
-    sscard: CommandLine, tmp_path: Path, other_keys: Path, own: bool, workers: str
+    sscard: CommandLine, tmp_path: Path, other_keys: Path, own: bool, workers: str, selected: list[str]
 ) -> None:
     keys = load_keys(other_keys) if own else None
     options = ("--keys", other_keys) if own else ()
     token, trace, soft = tmp_path / "token", tmp_path / "hsm.txt", tmp_path / "soft.txt"
-    folders = [builtin_folder() / folder for folder in ("01-function/reset", "01-function/medical", "08-driver-psam")]
-    selected = ("run", *folders, "-k", "v3-sm4 and (reset or purchase)", "-n", workers, *options)
+    folders = [builtin_folder() / each for each in selected]
+    command = ("run", *folders, "-k", "v3-sm4 and (reset or purchase)", "-n", workers, *options)
     with hsm_service(SoftHsm(keys), token) as (url, log):
-        code, out, err = sscard(*selected, "--hsm", url, "--hsm-token", token, "--trace", trace)
+        code, out, err = sscard(*command, "--hsm", url, "--hsm-token", token, "--trace", trace)
     assert (code, err, out.splitlines()[-1].endswith("passed, 0 failed")) == (0, "", True), out
     assert len(log) > 50
-    assert sscard(*selected, "--trace", soft)[0] == 0
+    assert sscard(*command, "--trace", soft)[0] == 0
     assert trace.read_text("utf-8") == soft.read_text("utf-8")
 
 

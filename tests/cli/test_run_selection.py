@@ -10,14 +10,10 @@ import pytest
 
 from kit.programs import CommandLine
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 GOOD = "name: good\nproves: b\ntags: verify quick\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
 BAD = "name: {name}\nproves: b\ntags: verify slow\nsteps:\n  - verify_pin: 000000\n    sw: 63C5\n    tries: 4\n"
 OTHER = "name: challenge\nproves: b\ntags: challenge\nsteps:\n  - get_challenge: 8\n    state: challenge\n"
-
-
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
 @pytest.fixture

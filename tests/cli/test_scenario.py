@@ -129,11 +129,10 @@ def test_explain_states_where_the_group_of_a_step_is_used(sscard, tmp_path, monk
     ]
 
 
-def test_explain_names_in_chinese_what_driver_and_service_report(sscard):
+def test_explain_names_in_chinese_what_driver_and_service_report(sscard, scenarios):
     from sscard.scenario.captures import REPORTED
-    from sscard.scenario.library import builtin_scenarios
 
-    answers = {name for scenario in builtin_scenarios() for step in scenario.steps for name in step.answers()}
+    answers = {name for scenario in scenarios for step in scenario.steps for name in step.answers()}
     assert answers <= REPORTED.keys()
     with speaking(CHINESE):
         assert not [name for name, label in REPORTED.items() if not HAN.search(say(label))]

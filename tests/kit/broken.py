@@ -167,6 +167,12 @@ EXPANSION = {
         "row a is named twice",
         "rename",
     ),
+    "a row that is named by its PIN": (
+        "with: [{row: '7391', pin: 7391}]\nsteps:\n  - verify_pin: ${pin}\n",
+        3,
+        "row: a PIN of the scenario",
+        "the birth date",
+    ),
     "a need of no interface": ("needs: {interface: []}\nsteps:\n  - reset:\n", 3, "a value expected", "leave"),
     "a need of no generation": ("needs: {generation: []}\nsteps:\n  - reset:\n", 3, "a value expected", "leave"),
     "a capture without a name": ("steps:\n  - reset:\n    capture: {1a: data}\n", 5, "not a name", "letters"),

@@ -18,12 +18,13 @@ import defects_page
 from kit import browser
 from kit.programs import ENDS, CommandLine, run, running
 from sscard.i18n.language import CHINESE, say, speaking
-from sscard.scenario import Scenario
+from sscard.scenario import Scenario, ScenarioResult
 from sscard.scenario.defects import DEFECTS, Defect
 from sscard.scenario.defects.catalogue import Part
 from sscard.scenario.defects.measure import Measure, Measured, measured
 from sscard.scenario.library import builtin_folder
 from sscard.scenario.reports.defects import Matrix, summary_line
+from sscard.scenario.runner import crashed
 from sscard.scenario.selection import select
 from witnesses import WITNESSES
 
@@ -41,6 +42,16 @@ steps:
     tries: 5
 """
 FAILS = f"name: fails always\nproves: b\ncard: {{pin: {PIN}}}\nsteps:\n  - verify_pin: {PIN}\n    sw: 63C5\n"
+UNJUDGED = """
+name: a wrong proof of PUK costs a try
+proves: c
+card: {choices: {key_tries: 3}}
+steps:
+  - driver_unblock_pin: {by: hsm, wrong_step: 2}
+    code: -25538
+    key_tries: {PUK: 2}
+"""
+"""With the defect ``UNCLEAR`` the driver asks for more than the step answers."""
 NAMED = {
     "EXTERNAL AUTHENTICATE compares 7 of 8 bytes": "external-authentication-compares-7-of-8-bytes",
     "CHANGE PIN accepts any old PIN after a right VERIFY": "change-pin-takes-any-old-pin-after-verify",
@@ -172,6 +183,7 @@ def suite_of_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 ONE, MISSED = "wrong-pin-answers-630x", "load-count-stays"
+UNCLEAR = "wrong-puk-proof-is-repeated-until-blocked"
 
 
 @on_sources
@@ -236,6 +248,66 @@ def test_the_page_has_the_matrix_in_both_languages(sscard: CommandLine, suite_of
         assert {ONE, MISSED} <= {*re.findall(r'<th scope="row">([^<]*)</th>', page)}
         assert page.count('<td class="yes" title="suite/verifies.yaml') == 1
         assert not re.search(r"https?://", page)
+
+
+@pytest.fixture
+def unjudged(suite_of_two: Path) -> Path:
+    """The suite with a scenario that is inconclusive with the defect ``UNCLEAR``."""
+    (suite_of_two / "judges.yaml").write_text(UNJUDGED)
+    return suite_of_two
+
+
+@on_sources
+def test_a_defect_that_makes_scenarios_inconclusive_is_not_noticed_but_named(
+    sscard: CommandLine, unjudged: Path
+) -> None:
+    code, out, _err = sscard("defects", "run", unjudged, "--defect", UNCLEAR, "--defect", ONE, "--defect", MISSED)
+    assert code == 1
+    assert (
+        f"? terminal  {UNCLEAR}: not noticed\n    A wrong proof of PUK is repeated until PUK is blocked.\n"
+        "    inconclusive: suite/judges.yaml: a wrong proof of PUK costs a try (v3-sm4)\n" in out
+    )
+    table = out[out.index("\nnot noticed\n") :]
+    assert re.search(rf"^\?\s+terminal\s+{UNCLEAR}", table, re.MULTILINE)
+    assert re.search(rf"^✗\s+card\s+{MISSED}", table, re.MULTILINE)
+    assert "1 of 3 defects noticed (33 %)" in out
+    assert out.endswith("; 1 of the others makes scenarios inconclusive\n")
+
+
+@on_sources
+def test_the_json_names_inconclusive_scenarios(sscard: CommandLine, unjudged: Path) -> None:
+    names = ("--defect", UNCLEAR, "--defect", ONE)
+    facts = json.loads(sscard("defects", "run", unjudged, *names, "--all", "--json", "-n", "2")[1])
+    noticed, unclear = sorted(facts["defects"], key=lambda each: each["name"] == UNCLEAR)
+    assert (facts["noticed"], facts["inconclusive"], facts["percent"]) == (1, 1, 50.0)
+    assert (noticed["inconclusive"], unclear["noticed_by"]) == ([], [])
+    assert [each["file"] for each in unclear["inconclusive"]] == ["suite/judges.yaml"]
+
+
+@on_sources
+def test_the_page_marks_inconclusive_scenarios(sscard: CommandLine, unjudged: Path) -> None:
+    names = ("--defect", UNCLEAR, "--defect", ONE)
+    sscard("defects", "run", unjudged, *names, "--all", "--html", "page.html")
+    page = Path("page.html").read_text("utf-8")
+    said = "inconclusive: suite/judges.yaml: a wrong proof of PUK costs a try (v3-sm4)"
+    assert page.count(f'<td class="sign unclear">?</td><td class="name">{UNCLEAR}</td>') == 2
+    assert f'<div class="soft">{said}</div>' in page
+    assert f'<td class="unclear" title="{said}">?</td>' in page
+    assert "inconclusive with the defect" in page
+
+
+@on_sources
+def test_a_scenario_that_is_inconclusive_without_a_defect_too_says_nothing_about_it(
+    monkeypatch: pytest.MonkeyPatch, scenarios: list[Scenario]
+) -> None:
+    [scenario] = select(scenarios, "puk-not-repeated and v3-sm4")[:1]
+
+    def dies(*_arguments: object) -> ScenarioResult:
+        return crashed(scenario, 1, RuntimeError())
+
+    monkeypatch.setattr("sscard.scenario.defects.measure.run_scenario", dies)
+    found = Measure([scenario]).of(DEFECTS[0])
+    assert (found.noticed_by, found.inconclusive, found.failing) == ((), (), (0,))
 
 
 @on_sources

@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 
 from kit.programs import ENDS, CommandLine, running
+from kit.suites import write_suite
 from kit.waiting import PATIENCE
 from sscard.i18n.language import CHINESE, speaking
 from sscard.scenario import find_scenarios, run_scenario
 from sscard.scenario.reports.evidence import log_of
 from sscard.scenario.reports.run import Run
 
+pytestmark = pytest.mark.usefixtures("own_cache")
 PIN = "739184"
 GOOD = f"name: good {{}}\nproves: b\ncard: {{{{pin: {PIN}}}}}\nsteps:\n  - verify_pin: {PIN}\n    state: verified\n"
 BAD = "name: bad {}\nproves: b\nsteps:\n  - verify_pin: 415926\n"
@@ -25,21 +27,9 @@ HANGS = "name: hangs {}\nproves: b\nsteps:\n  - fault: {{slow: 60}}\n  - get_cha
 LINE = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z) +([+-]\d+\.\d{6}) (--|>>|<<|##|\.\.|==)")
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
-    folder = tmp_path / "suite"
-    folder.mkdir()
-    return folder
-
-
-def write(suite: Path, *texts: str) -> None:
-    for number, text in enumerate(texts):
-        (suite / f"{number}.yaml").write_text(text.format(number))
+    return tmp_path / "suite"
 
 
 def verified(folder: Path) -> list[str]:
@@ -57,7 +47,7 @@ def logs(folder: Path) -> list[str]:
 def test_every_run_has_a_log_that_sha256sum_verifies(
     sscard: CommandLine, suite: Path, tmp_path: Path, workers: str
 ) -> None:
-    write(suite, GOOD, BAD, GOOD, GOOD)
+    write_suite(suite, GOOD, BAD, GOOD, GOOD)
     folder, form = tmp_path / "proofs", tmp_path / "form.html"
     options = ("-n", workers, "--seeds", "1,2", "--report", f"form={form}")
     assert sscard("run", suite, "--evidence", folder, *options)[0] == 1
@@ -77,7 +67,7 @@ def test_every_run_has_a_log_that_sha256sum_verifies(
 
 
 def test_a_log_that_was_changed_is_found(sscard: CommandLine, suite: Path, tmp_path: Path) -> None:
-    write(suite, GOOD)
+    write_suite(suite, GOOD)
     sscard("run", suite, "--evidence", tmp_path / "proofs")
     (log,) = (tmp_path / "proofs").glob("*.log")
     log.write_text(log.read_text("utf-8").replace("9000", "6982"), "utf-8")
@@ -86,7 +76,7 @@ def test_a_log_that_was_changed_is_found(sscard: CommandLine, suite: Path, tmp_p
 
 
 def test_a_log_has_head_events_and_verdict(sscard: CommandLine, suite: Path, tmp_path: Path) -> None:
-    write(suite, BAD)
+    write_suite(suite, BAD)
     sscard("run", suite, "--evidence", tmp_path / "proofs", "--personality", "v1-des")
     (log,) = (tmp_path / "proofs").glob("*.log")
     text = log.read_text("utf-8")
@@ -112,7 +102,7 @@ def test_a_log_has_head_events_and_verdict(sscard: CommandLine, suite: Path, tmp
 
 
 def test_the_times_of_a_log_are_those_of_the_machine(suite: Path) -> None:
-    write(
+    write_suite(
         suite,
         "name: slow {}\nproves: p\nsteps:\n  - fault: {{slow: 0.05}}\n  - get_challenge: 8\n    state: challenge\n",
     )
@@ -132,7 +122,7 @@ def test_the_times_of_a_log_are_those_of_the_machine(suite: Path) -> None:
 
 
 def test_messages_to_other_parts_and_notices_are_in_the_log(suite: Path) -> None:
-    write(suite, "name: n {}\nproves: p\nsteps:\n  - reset_pin: 654321\n    state: PUK\n")
+    write_suite(suite, "name: n {}\nproves: p\nsteps:\n  - reset_pin: 654321\n    state: PUK\n")
     (result,) = [run_scenario(scenario) for scenario in find_scenarios([suite])]
     run = Run(results=[result], seeds=(1,), planned=1, started=result.started, seconds=1.0)
     assert re.search(r" \.\. HSM: .+", log_of(result, run))
@@ -142,7 +132,7 @@ def test_messages_to_other_parts_and_notices_are_in_the_log(suite: Path) -> None
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_no_log_holds_a_pin(sscard: CommandLine, suite: Path, tmp_path: Path, workers: str) -> None:
-    write(suite, GOOD, BAD)
+    write_suite(suite, GOOD, BAD)
     sscard("run", suite, "--evidence", tmp_path / "proofs", "-n", workers)
     text = "".join(path.read_text("utf-8") for path in (tmp_path / "proofs").iterdir())
     assert PIN not in text
@@ -152,7 +142,7 @@ def test_no_log_holds_a_pin(sscard: CommandLine, suite: Path, tmp_path: Path, wo
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_signal_leaves_the_evidence_of_what_was_run(suite: Path, tmp_path: Path, workers: str) -> None:
-    write(suite, GOOD, BAD, HANGS, HANGS, HANGS)
+    write_suite(suite, GOOD, BAD, HANGS, HANGS, HANGS)
     folder, form = tmp_path / "proofs", tmp_path / "form.html"
     with running("run", suite, "-n", workers, "--evidence", folder, "--report", f"form={form}") as program:
         program.line_with("bad 1")
@@ -166,7 +156,7 @@ def test_a_signal_leaves_the_evidence_of_what_was_run(suite: Path, tmp_path: Pat
 
 
 def test_a_folder_with_content_is_refused_and_kept(sscard: CommandLine, suite: Path, tmp_path: Path) -> None:
-    write(suite, GOOD)
+    write_suite(suite, GOOD)
     folder = tmp_path / "proofs"
     assert sscard("run", suite, "--evidence", folder)[0] == 0
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -177,7 +167,7 @@ def test_a_folder_with_content_is_refused_and_kept(sscard: CommandLine, suite: P
 
 
 def test_a_file_in_the_place_of_the_folder_is_named_and_kept(sscard: CommandLine, suite: Path, tmp_path: Path) -> None:
-    write(suite, GOOD)
+    write_suite(suite, GOOD)
     file = tmp_path / "proofs"
     file.write_text("mine")
     code, _out, err = sscard("run", suite, "--evidence", file)
@@ -186,7 +176,7 @@ def test_a_file_in_the_place_of_the_folder_is_named_and_kept(sscard: CommandLine
 
 
 def test_an_empty_folder_is_used_also_for_the_form(sscard: CommandLine, suite: Path, tmp_path: Path) -> None:
-    write(suite, GOOD)
+    write_suite(suite, GOOD)
     folder = tmp_path / "proofs"
     folder.mkdir()
     assert sscard("run", suite, "--evidence", folder, "--report", f"form={folder}/form.html")[0] == 0

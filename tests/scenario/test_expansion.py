@@ -301,6 +301,53 @@ def test_a_row_named_twice_in_a_file_has_its_place_there(write, tmp_path):
     assert "row a is named twice" in say(error.problem)
 
 
+@pytest.mark.parametrize(
+    ("head", "line", "field"),
+    [
+        ("name: {en: PIN 739184, zh: 密码}\nproves: b\n", 1, "name"),
+        ("name: {en: PIN, zh: 密码739184}\nproves: b\n", 1, "name"),
+        ("name: a\nproves: that 73 91 84 is right\n", 2, "proves"),
+        (f"{HEAD}with: [{{row: 739184, pin: 1}}]\n", 3, "row"),
+        (f"{HEAD}with:\n  - {{row: a, pin: 1}}\n  - {{row: {{en: b, zh: 是739184}}, pin: 2}}\n", 5, "row"),
+    ],
+)
+def test_a_name_that_has_a_pin_of_the_scenario_is_refused_without_it(write, head, line, field):
+    """Every report prints these texts, and the names of rows are what a run is repeated with."""
+    error = error_of(
+        write, f"{head}card: {{pin: 739184}}\nsteps:\n  - verify_pin: 864209\n    sw: 63C5\n    tries: 5\n"
+    )
+    assert (error.line, say(error.problem)) == (line, f"{field}: a PIN of the scenario, which every report would print")
+    assert "739184" not in str(error)
+
+
+def test_a_row_of_a_csv_file_that_is_named_by_its_pin_is_refused_at_its_line(write, tmp_path):
+    (tmp_path / "rows.csv").write_text("row,pin\na,123456\n739184,739184\n", encoding="utf-8")
+    error = error_of(write, f"{HEAD}with: rows.csv\nsteps:\n  - verify_pin: ${{pin}}\n")
+    assert (Path(error.file).name, error.line) == ("rows.csv", 3)
+    assert "739184" not in str(error)
+
+
+def test_other_errors_of_a_row_do_not_repeat_a_name_that_may_be_a_pin(write):
+    rows = "with: [{row: PIN 739184, pin: 7391849184918491849}, {row: PIN 739184, pin: 1}]"
+    reported = []
+    read_scenario(write(f"{HEAD}{rows}\nsteps:\n  - verify_pin: ${{pin}}\n"), report=reported.append)
+    assert reported
+    assert not any("739184" in str(error) for error in reported)
+
+
+def test_a_name_may_have_numbers_that_are_no_pin_of_the_scenario(write):
+    text = "name: Cards of 2024\nproves: LD/T 6001\ncard: {pin: 739184}\nsteps:\n  - verify_pin: 864209\n"
+    assert read_scenario(write(text))[0].name == "Cards of 2024"
+
+
+def test_a_check_reports_each_name_that_has_a_pin_once(write):
+    rows = "with: [{row: '864209', pin: 864209}, {row: fine, pin: 123456}, {row: '975310', pin: 975310}]\n"
+    card = "card: {personality: [v3-sm4, v2-3des]}\n"
+    reported = []
+    read_scenario(write(f"{HEAD}{card}{rows}steps:\n  - verify_pin: ${{pin}}\n"), report=reported.append)
+    assert [(error.line, error.column) for error in reported] == [(4, 9), (4, 65)]
+
+
 def test_a_dollar_sign_keeps_a_placeholder_beside_a_captured_value_and_in_a_parameter(write):
     path = write(
         f"{HEAD}variables: {{price: 'costs $${{y}}'}}\n"

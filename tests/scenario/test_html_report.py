@@ -10,19 +10,24 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from html import unescape
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, get_args
 
 import pytest
 
 from kit import browser
 from kit.report_page import unpacked, whole
-from sscard.i18n.language import choose_language
+from sscard.i18n.language import CHINESE, choose_language, say, speaking
+from sscard.i18n.phrase import Phrase
 from sscard.issuer import preset
 from sscard.scenario import Scenario, ScenarioResult, find_scenarios, run_scenario
+from sscard.scenario.cards import INTERFACES, CardData
 from sscard.scenario.comparison import Earlier
-from sscard.scenario.reports import html, json
-from sscard.scenario.reports.run import Run, this_machine
-from sscard.scenario.step import Mismatch
+from sscard.scenario.reader import Severity
+from sscard.scenario.reports import form, html, json
+from sscard.scenario.reports.run import SEVERITIES, Run, this_machine
+from sscard.scenario.state_words import READY, state_name
+from sscard.scenario.step import Mismatch, all_words, authenticated_keys, show_sw
 
 SEED = 7
 COUNTER = """\
@@ -70,6 +75,27 @@ steps:
   - verify_pin: 123456
     state: verified
 """
+
+WORDED = {
+    "blocker": "card: {card_blocked: true}\nsteps:\n  - power_on:\n  - power_off:\n    state: [off, card-blocked]",
+    "critical": (
+        "card: {interface: contactless, locked: [DF03], pin: ''}\nsteps:\n"
+        "  - get_challenge: 8\n    state: [no-pin, DF03-blocked, challenge]"
+    ),
+    "normal": "card: {tries_left: 0}\nsteps:\n  - authenticate: {key: PUK}\n    state: [blocked, PUK]",
+    "minor": "steps:\n  - verify_pin: 123456\n    state: verified\n  - insert:\n    state: ready",
+}
+"""Scenarios by severity that together have the words of a state."""
+VOCABULARY = (
+    *WORDED,
+    *("ready", "off", "no-pin", "blocked", "card-blocked", "DF03-blocked", "verified", "challenge"),
+    *("passed", "failed", "inconclusive", "known issue", "not applicable"),
+    *("local", "contact", "contactless", "group", "personality", "transport", "severity", "verdict"),
+)
+"""Words of severities, states, verdicts and filters."""
+HIDDEN = re.compile(r"(?s)<(style|script)\b.*?</\1>")
+QUOTED = re.compile(r'(?s)<(pre|code)>.*?</\1>|<(span|p) class="(?:soft )?mono">.*?</\2>')
+"""What a report repeats as it was written: steps, commands, choices, names of files."""
 
 CONTRASTS = """() => {
   const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
@@ -130,8 +156,7 @@ def run_of(results: list[ScenarioResult], **others: Any) -> Run:
 
 def text_of(page: str) -> str:
     """All text that a reader of the page can see, on one line."""
-    without_script = re.sub(r"(?s)<(style|script)\b.*?</\1>", " ", whole(page))
-    return " ".join(unescape(re.sub("<[^>]*>", " ", without_script)).split())
+    return " ".join(unescape(re.sub("<[^>]*>", " ", HIDDEN.sub(" ", whole(page)))).split())
 
 
 def test_the_page_states_the_run(made: Made) -> None:
@@ -323,15 +348,18 @@ def test_equal_titles_have_different_permalinks(made: Made) -> None:
 
 
 def test_an_interrupted_run_says_so(made: Made) -> None:
-    assert "The run is incomplete: 1 of 40 scenarios were run." in text_of(
-        html.write(run_of(made(COUNTER), planned=40))
-    )
-    assert "incomplete" not in text_of(html.write(run_of(made(COUNTER))))
+    page = html.write(run_of(made(COUNTER), planned=40))
+    assert "The run is incomplete: 1 of 40 scenarios were run." in text_of(page)
+    assert '<div class="share"><i class="b-passed" style="flex:1"></i><i style="flex:39"></i></div>' in page
+    complete = html.write(run_of(made(COUNTER)))
+    assert "incomplete" not in text_of(complete)
+    assert '<div class="share"><i class="b-passed" style="flex:1"></i></div>' in complete
 
 
 def test_an_empty_run_says_so() -> None:
     page = html.write(run_of([], planned=3))
     assert "No scenario was run." in text_of(page)
+    assert "The run is incomplete: 0 of 3 scenarios were run." in text_of(page)
     assert unpacked(page) == {"facts": [], "maps": [], "chunks": []}
 
 
@@ -347,6 +375,34 @@ def test_other_verdicts_have_their_reason_in_the_list(made: Made) -> None:
     assert "0 passed 0 failed ? 1 inconclusive ! 1 known issue – 1 not applicable" in text_of(page).replace(
         "✓ ", ""
     ).replace("✗ ", "")
+
+
+def test_the_list_of_failures_has_verdict_and_reason_of_each(made: Made) -> None:
+    passes = ISSUE.replace("steps:\n  - verify_pin: 975310", "steps:\n  - verify_pin: 123456\n    state: verified")
+    crash = [replace(result, crash="it died", steps=()) for result in made(COUNTER)]
+    page = html.write(run_of([*made(WRONG), *made(passes), *crash]))
+    index = text_of(page[page.index('class="index"') : page.index('<details class="row')])
+    assert "Failed and inconclusive scenarios" in page
+    assert re.search("✗ A wrong status word v3-sm4 line 5: sw: expected 63C4", index)
+    assert "✗ Known v3-sm4 known issue SSC-17: the scenario passes, remove known_issue:" in index
+    assert "? The counter of <the> PIN v3-sm4 it died" in index
+
+
+def test_scenarios_that_were_not_run_are_not_among_the_longest(made: Made) -> None:
+    page = html.write(run_of([*made(MISFIT, personality="v1-des"), *made(COUNTER)]))
+    longest = page[page.index("longest scenarios") :]
+    assert re.findall('href="#([^"]*)"', longest[: longest.index("</table>")]) == [
+        "the-counter-of-the-pin-v3-sm4-seed-7"
+    ]
+
+
+def test_a_status_word_that_did_not_come_has_no_first_differing_byte(made: Made) -> None:
+    (result,) = made(COUNTER)
+    *before, last = result.steps
+    unmet = replace(last, sw=None, mismatches=(Mismatch("sw", show_sw(0x9000), show_sw(None)),))
+    text = text_of(html.write(run_of([replace(result, steps=(*before, unmet))])))
+    assert "line 9" in text
+    assert "first difference" not in text
 
 
 def test_a_step_that_could_not_be_judged_has_its_own_mark(made: Made) -> None:
@@ -410,6 +466,44 @@ def test_the_page_is_in_chinese(made: Made) -> None:
     text = text_of(page)
     for said in ("密码计数", "运行不完整：共5个用例，已运行2个。", "失败用例", "应为", "实际", "首个不同：第2字节"):
         assert said in text
+
+
+@pytest.mark.parametrize("report", [html, form])
+def test_severities_states_verdicts_and_filters_are_translated(made: Made, report: ModuleType) -> None:
+    texts = [
+        f"name: {{en: Words {number}, zh: 用词{number}}}\nproves: {{en: It., zh: 用词。}}\nseverity: {severity}\n{rest}"
+        for number, (severity, rest) in enumerate(WORDED.items())
+    ]
+    (unlucky,) = made(COUNTER)
+    misfit, known = made(MISFIT, personality="v1-des"), made(ISSUE)
+    results = [*made(*texts), replace(unlucky, crash=Phrase("it died")), *misfit, *known]
+    run = run_of(results)
+
+    def words() -> set[str]:
+        page = report.write(run)
+        text = text_of(QUOTED.sub("", "".join((HIDDEN.sub("", page), *unpacked(page)["chunks"]))))
+        return {word for word in VOCABULARY if re.search(rf"(?<![-\w]){word}(?![-\w])", text)}
+
+    of_form = {*WORDED, "contact", "contactless", "group", "transport", "severity"}
+    assert {*VOCABULARY} - words() <= (of_form if report is form else set())
+    choose_language("zh")
+    assert words() == set()
+
+
+def test_every_word_of_a_state_is_translated() -> None:
+    """A state has words of the scenario language, names of keys, and ``ready``."""
+    names = {*authenticated_keys()}
+    for word in (READY, *all_words()):
+        assert say(state_name(word)) == word
+        with speaking(CHINESE):
+            said = say(state_name(word))
+        assert (said == word) is (word in names)
+        assert not re.search("[a-z]{2}", said) or word in names
+
+
+def test_every_severity_and_interface_has_its_words() -> None:
+    assert [*SEVERITIES] == [*get_args(Severity)]
+    assert [*INTERFACES] == [*get_args(CardData.model_fields["interface"].annotation)]
 
 
 def test_more_failures_than_a_reader_can_use_are_compressed(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -482,13 +482,16 @@ def archive_killed_at(step: int, url: str, before: datetime, file: Path) -> bool
             if left[0] < 0:
                 os.kill(os.getpid(), signal.SIGKILL)
 
-        send, rename = engine._Sqlite._send, Path.replace
+        rename = Path.replace
 
-        def counted_send(self: engine._Sqlite, statements: object) -> object:
-            count()
-            done = send(self, statements)  # type: ignore[arg-type]
-            count()
-            return done
+        def counted(send: Any) -> Any:
+            def counted_send(self: engine.Connection, statements: object) -> object:
+                count()
+                done = send(self, statements)
+                count()
+                return done
+
+            return counted_send
 
         def counted_rename(self: Path, target: Path) -> Path:
             count()
@@ -497,7 +500,8 @@ def archive_killed_at(step: int, url: str, before: datetime, file: Path) -> bool
             return done
 
         try:
-            engine._Sqlite._send = counted_send  # type: ignore[assignment,method-assign]
+            for kind in engine.Connection.__subclasses__():
+                kind._send = counted(kind._send)  # type: ignore[method-assign]
             Path.replace = counted_rename  # type: ignore[assignment,method-assign]
             with closing(SqlJournal(url, JOURNAL_KEY)) as journal:
                 journal.archive(before, file)
@@ -540,6 +544,45 @@ def test_killed_at_any_step_nothing_is_lost_and_the_same_call_completes_it(tmp_p
         step += stride
     assert step > 50
     assert found == {(False, "taken out"), (True, "left"), (True, "taken out")}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+@pytest.mark.parametrize(
+    "stride", [pytest.param(11, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.nightly)]
+)
+def test_killed_at_any_step_of_an_archiving_from_postgresql_nothing_is_lost(
+    postgres: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stride: int
+) -> None:
+    """Each process is killed at a later step; the next one continues with the journal that is left."""
+    postgresql = pytest.importorskip("sscard.service.journal.postgresql")
+    monkeypatch.setattr(postgresql._Postgresql, "lanes", 3)  # each lane repeats the same steps
+    with closing(SqlJournal(postgres, JOURNAL_KEY)) as journal:
+        office = Office(journal, Random(5))
+        office.work(30)
+    files: list[Path] = []
+    step, found = 0, set()
+    while True:
+        file = tmp_path / f"{len(files)}.db"
+        killed = archive_killed_at(step, postgres, office.now, file)
+        with closing(SqlJournal(postgres, JOURNAL_KEY)) as journal:
+            office.journal = journal
+            if file.exists():
+                said = [str(each.problem) for each in verified(journal, *files, file).findings]
+                assert all("the archiving was interrupted" in each for each in said)
+                assert len(said) <= 1
+                found.add((killed, "taken out" if journal.archive(OPENING, file) == Moved() else "left"))
+                files.append(file)
+                assert list(tmp_path.glob(".*.new*")) == []
+                office.work(10)
+            else:
+                found.add((killed, "no archive"))
+            assert verified(journal, *files).findings == ()
+            assert is_complete(office, *files)
+        if not killed:
+            break
+        step += stride
+    assert step > 50
+    assert found >= {(True, "no archive"), (True, "left"), (False, "taken out")}
 
 
 def test_what_killed_processes_left_beside_an_archive_is_removed_by_the_next_one(

@@ -319,6 +319,7 @@ def test_the_options_decide_who_may_apply(run: Run, card: Path) -> None:
         (("--lives-in-province", "no"), "does not live in this province"),
         (("--expires", "2020-12-31"), "the identity document has expired"),
         (("--presence", "proxy", "--agent-name", "王五", "--agent-id", "11010519491231002X"), "not a proxy"),
+        (("--presence", "guardian", "--agent-name", "王五", "--agent-id", "11010519491231002X"), "not a guardian"),
     ):
         result = run("open", card, "--reason", "forgotten", "--new", NEW, *options)
         assert result.code == 1
@@ -330,6 +331,11 @@ def test_the_options_decide_who_may_apply(run: Run, card: Path) -> None:
     [
         ("open {card} --new 246810", 2, "option --reason is missing\n  --reason none is"),
         ("open --reason forgotten --new 246810", 2, "argument CARD is missing\n  give the card; or --handling"),
+        (
+            f"open --reason forgotten --new 246810 --key {'k' * 201}",
+            2,
+            "--key: String should have at most 200 characters",
+        ),
         ("open nowhere.db --reason forgotten --new 246810", 2, "nowhere.db: cannot be"),
         ("open {card} --reason forgotten", 2, "no terminal to enter it at: New PIN\n  give it in a file: --new-file"),
         ("open {card} --reason leaked --new 246810", 2, "no terminal to enter it at: Old PIN"),
@@ -378,7 +384,11 @@ def test_a_case_that_needs_no_pin_is_opened_without_terminal(
         ("--reason leaked --old 000000 --new 246810", "{card} --new 246810", "no terminal to enter it at: Old PIN"),
         ("--reason leaked --old 000000 --new 246810", "{card}", "no terminal to enter it at: New PIN"),
         ("--reason locked --paper id-card", "{card} --paper social-security-card", "enter it at: New PIN"),
-        ("--reason locked --paper id-card", "--paper social-security-card --new 246810", "argument CARD is missing"),
+        (
+            "--reason locked --paper id-card",
+            "--paper social-security-card --new 246810",
+            "argument CARD is missing\n  give the card: sscard case resume 20",
+        ),
         (
             "--reason locked --paper id-card",
             "{card} --policy henan --change-settings --proof passed --paper social-security-card",

@@ -142,3 +142,22 @@ def test_the_item_as_json_has_each_statement(sscard: CommandLine) -> None:
     statements = json.loads(sscard("item", "--json")[1])["statements"]
     assert [one["label"] for one in statements] == list(STATEMENTS)
     assert all(one["by"] and one["scenario"] for one in statements if one["use"] != "display-only")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("基本信息X: 1", "item.yaml:1:1: unknown field '基本信息X'\n  did you mean '基本信息'?"),
+        (
+            "基本信息:\n  法定办结时限: 1 个工作日",
+            "item.yaml:2:3: unknown field '法定办结时限'\n  did you mean '法定办理时限'?",
+        ),
+    ],
+)
+def test_a_field_of_an_item_file_is_suggested_by_its_label(
+    sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("item.yaml").write_text(text, encoding="utf-8")
+    code, _, err = sscard("item", "item.yaml")
+    assert (code, told in err) == (2, True), err

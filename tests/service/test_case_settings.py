@@ -134,6 +134,39 @@ def test_changed_settings_are_recorded_and_count_from_then_on(run: Run) -> None:
     assert resumed(run, case["number"], *other)[0] == 0
 
 
+def test_none_ends_a_setting_of_the_case_and_is_then_that_of_it(run: Run) -> None:
+    number = opened(run, "--place", "tries-3", "--holder-base", "base.db", "--item", "item.yaml")["number"]
+    none = ("--place", "none", "--holder-base", "none", "--item", "none", "--policy", "page")
+    assert run("resume", number, *none)[0] == 2
+    code, out, err = run("resume", number, *none, "--change-settings", "--json")
+    assert (code, json.loads(out)["settings"], err) == (1, {}, "")
+    assert "Continued with other settings: the defaults" in run("show", number)[1]
+    assert run("resume", number, "--place", "tries-3")[0] == 2
+    assert resumed(run, number)[0] == 0
+
+
+def test_none_leaves_out_what_the_configuration_sets(run: Run, tmp_path: Path) -> None:
+    number = opened(run, "--policy", "henan")["number"]
+    settings = 'place = "tries-3"\nholder-base = "base.db"\nitem = "item.yaml"\npolicy = "page"\n'
+    (tmp_path / "sscard.toml").write_text(f"[case]\n{settings}", encoding="utf-8")
+    code, _, err = resumed(run, number)
+    assert code == 2
+    repeat = "--policy henan --item none --place none --holder-base none"
+    assert f"was opened with {repeat}\n  repeat these options" in err
+    assert resumed(run, number, *repeat.split())[0] == 0
+    (tmp_path / "sscard.toml").write_text('[case]\nplace = "none"\nholder-base = "none"\nitem = "none"\n')
+    assert opened(run)["settings"] == {}
+
+
+def test_the_options_that_a_configuration_has_to_leave_out_are_named(run: Run, tmp_path: Path) -> None:
+    number = opened(run)["number"]
+    (tmp_path / "sscard.toml").write_text('[case.resume]\nplace = "tries-3"\n', encoding="utf-8")
+    code, _, err = resumed(run, number)
+    assert code == 2
+    assert "set in the configuration or by a variable, give --place none" in err
+    assert resumed(run, number, "--place", "none")[0] == 0
+
+
 def test_a_second_open_with_the_key_of_a_case_needs_its_settings(run: Run) -> None:
     key = ("--key", "press")
     number = opened(run, *key, "--place", "tries-3")["number"]

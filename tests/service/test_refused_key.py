@@ -12,13 +12,16 @@ from kit.cards import citizens_card
 from kit.citizens import ID_NUMBER, NEW_PIN, Citizen, Ticking, make_citizen
 from kit.counter import foreign_keys
 from kit.programs import CommandLine
+from sscard.chip.memory import Moment
 from sscard.hsm import HsmUnavailable, SoftHsm
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.issuer.places import place_of
 from sscard.service import Act, Case, NotDone, Operated, PinService, Reason, ResultNotice, Stage
+from sscard.service.counter import read_card
 from sscard.terminal import CardSession
+from sscard.transport.faults import CardRemoved, FaultyConnection, Removal
 
 WRONG = SoftHsm(foreign_keys("RKSSSE"))
 BY_ID = place_of({"name": "", "initial_pin": "last 6 of ID", "initial_pin_use": "must change"})
@@ -193,6 +196,15 @@ def test_a_card_that_is_handed_in_later_and_refuses_the_key_does_not_end_the_cas
         assert f"takes it {TRIES - 1} more time" in out
     code, out, _err = sscard(*resume, "--new", NEW_PIN, "--retry-key")
     assert (code, left(card)) == (0, TRIES), out
+
+
+@pytest.mark.parametrize("moment", [Moment.BEFORE, Moment.DURING])
+def test_a_card_that_is_removed_while_it_is_read_is_not_an_unreadable_one(citizen: Citizen, moment: Moment) -> None:
+    reader = FaultyConnection(citizen.chip)
+    session = CardSession.start(reader, SoftHsm(builtin_keys()))
+    reader.arm(Removal(moment), ins=0xB2)
+    with pytest.raises(CardRemoved):
+        read_card(session)
 
 
 def test_a_key_that_was_retried_and_fits_needs_no_second_order(

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kit.browser import chromium
 from kit.citizens import JOURNAL_KEY, NEW_PIN, OPENING, Citizen, make_citizen
 from kit.programs import CommandLine
 from sscard.cli.case_figures import duration_text, ground_text
@@ -242,6 +243,23 @@ def test_the_charts_are_one_page_that_loads_nothing(
     assert f'lang="{language}"' in page.read_text("utf-8")
     assert stats("--html", page)[0] == 2
     assert stats("--html", page, "--force")[0] == 0
+
+
+def test_the_charts_fit_a_narrow_screen_with_every_number(
+    stats: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    assert stats("--html", tmp_path / "cases.html")[0] == 0
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 360, "height": 800})
+        page.goto((tmp_path / "cases.html").as_uri())
+        numbers = page.locator("tbody .number, tbody th, tbody svg").all()
+        boxes = [each.bounding_box() for each in numbers]
+        assert len(boxes) > 30
+        assert all(box["x"] >= 0 and box["width"] > 5 and box["x"] + box["width"] <= 360 for box in boxes)
+        assert all(box["height"] < 30 for box in boxes)  # no text of one character a line
+        shown = page.locator("body").inner_text()
+        assert "self-service terminal" in shown
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 def test_an_empty_journal_has_figures_and_a_page(tmp_path: Path, sscard: CommandLine) -> None:

@@ -120,12 +120,14 @@ def test_run_takes_the_road_it_is_told(tmp_path: Path) -> None:
     traces = {transport: tmp_path / transport for transport in ("local", "pcsc")}
     folders = [builtin_folder() / name for name in ("01-function/power-on", "12-service-terminal")]
     for transport, file in traces.items():
-        done = run("run", *folders, "--transport", transport, "--trace", file)
+        done = run("run", *folders, "-k", "v3-sm4", "--transport", transport, "--trace", file)
         assert done.returncode == 0, done.stdout + done.stderr
     assert traces["local"].read_bytes() == traces["pcsc"].read_bytes()
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize(
+    "end", [pytest.param(end, marks=() if end == signal.SIGTERM else pytest.mark.nightly) for end in ENDS]
+)
 def test_an_interrupted_run_has_its_summary_report_and_trace(tmp_path: Path, end: signal.Signals) -> None:
     trace, junit = tmp_path / "trace", tmp_path / "junit"
     reports = ("--trace", trace, "--junit", junit)

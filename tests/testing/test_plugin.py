@@ -156,9 +156,20 @@ def test_a_suite_outside_of_testpaths_and_of_the_project_is_collected(configured
     result.assert_outcomes(passed=1, deselected=2)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("hidden", ["norecursedirs = scenarios deeper", "collect_ignore", "pytest_ignore_collect"])
-def test_a_suite_that_the_configuration_leaves_out_fails_the_run(configured: pytest.Pytester, hidden: str) -> None:
+HIDDEN = ["norecursedirs = scenarios deeper", "collect_ignore", "pytest_ignore_collect"]
+
+
+@pytest.mark.parametrize(
+    ("hidden", "options"),
+    [
+        *((hidden, []) for hidden in HIDDEN),
+        pytest.param(HIDDEN[0], ["-n", "2"], marks=pytest.mark.slow),
+        *(pytest.param(hidden, ["-n", "2"], marks=pytest.mark.nightly) for hidden in HIDDEN[1:]),
+    ],
+)
+def test_a_suite_that_the_configuration_leaves_out_fails_the_run(
+    configured: pytest.Pytester, hidden: str, options: list[str]
+) -> None:
     deeper = configured.path / "scenarios" / "deeper"
     deeper.mkdir()
     (deeper / "left.yaml").write_text(PASSES, encoding="utf-8")
@@ -169,10 +180,9 @@ def test_a_suite_that_the_configuration_leaves_out_fails_the_run(configured: pyt
     else:
         code = "def pytest_ignore_collect(collection_path): return collection_path.name == 'deeper' or None\n"
         (configured.path / "conftest.py").write_text(code)
-    for options in ([], ["-n", "2"]):
-        result = run(configured, *options)
-        assert result.ret != 0
-        result.stdout.fnmatch_lines(["*scenarios/deeper/left.yaml*", "*was not collected*", "*norecursedirs*--ignore*"])
+    result = run(configured, *options)
+    assert result.ret != 0
+    result.stdout.fnmatch_lines(["*scenarios/deeper/left.yaml*", "*was not collected*", "*norecursedirs*--ignore*"])
 
 
 def test_ignore_on_the_command_line_is_a_choice(configured: pytest.Pytester) -> None:
@@ -250,55 +260,51 @@ def test_verdicts_of_pytest_and_its_junit_report(configured: pytest.Pytester, op
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_junit_of_pytest_has_the_facts_of_a_scenario_as_properties(
-    configured: pytest.Pytester, options: list[str]
+def test_properties_summary_and_evidence_of_a_run(
+    configured: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: list[str]
 ) -> None:
-    suite = configured.path / "scenarios"
-    (suite / "wrong.yaml").write_text(f"severity: minor\ncovers: [seed 4.3, seed 10.1]\n{FAILS}", encoding="utf-8")
-    run(configured, "--sscard-seed", "4", "--junit-xml", "junit.xml", "-k", "wrong or right", *options)
+    """JUnit has the facts of a scenario, the summary its line, and the evidence a log of each with its sum."""
+    monkeypatch.setenv("COLUMNS", "120")
+    text = FAILS.replace("steps:", "card: {personality: [v3-sm4, v2-3des, v1-des]}\nsteps:")
+    wrong = f"severity: minor\ncovers: [seed 4.3, seed 10.1]\n{text}"
+    (configured.path / "scenarios" / "wrong.yaml").write_text(wrong, encoding="utf-8")
+    given = ("--sscard-seed", "4", "--junit-xml", "junit.xml", "--sscard-evidence", "proofs", *options)
+    result = run(configured, *given)
+    result.assert_outcomes(passed=4, failed=3)
+
     found = {}
     for case in ET.parse(configured.path / "junit.xml").iter("testcase"):  # noqa: S314
         found[case.get("name")] = {each.get("name"): each.get("value") for each in case.iter("property")}
-    wrong, right = found["A wrong claim [v3-sm4]"], found["The right PIN [v2-3des]"]
-    assert wrong == {
+    assert found["A wrong claim [v3-sm4]"] == {
         "personality": "v3-sm4",
         "seed": "4",
         "transport": "local",
         "severity": "minor",
         "covers": "seed 4.3, seed 10.1",
-        "place": "scenarios/wrong.yaml:7",
+        "place": "scenarios/wrong.yaml:8",
     }
+    right = found["The right PIN [v2-3des]"]
     assert (right["personality"], right["place"]) == ("v2-3des", "scenarios/right.yaml:2")
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_the_summary_names_file_line_field_expected_and_got(
-    configured: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: list[str]
-) -> None:
-    monkeypatch.setenv("COLUMNS", "120")
-    text = FAILS.replace("steps:", "card: {personality: [v3-sm4, v2-3des, v1-des]}\nsteps:")
-    (configured.path / "scenarios" / "wrong.yaml").write_text(text, encoding="utf-8")
-    result = run(configured, *options)
-    line = "scenarios/wrong.yaml:6: sw: expected 9000 done, got 63C5 verification failed, 5 tries left; and 1 more"
+    line = "scenarios/wrong.yaml:8: sw: expected 9000 done, got 63C5 verification failed, 5 tries left; and 1 more"
     assert f"\n{line} (3 scenarios)\n" in result.stdout.str()
     result.stdout.fnmatch_lines(
-        ["FAILED scenarios/wrong.yaml::A wrong claim [[]v3-sm4] - scenarios/wrong.yaml:6: sw:*"]
+        ["FAILED scenarios/wrong.yaml::A wrong claim [[]v3-sm4] - scenarios/wrong.yaml:8: sw:*"]
     )
 
-
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
-def test_evidence_has_a_log_of_each_scenario_and_its_sum(configured: pytest.Pytester, options: list[str]) -> None:
-    (configured.path / "scenarios" / "wrong.yaml").write_text(FAILS, encoding="utf-8")
-    run(configured, "--sscard-evidence", "proofs", *options).assert_outcomes(passed=4, failed=1)
     logs = sorted((configured.path / "proofs").rglob("*.log"))
-    assert len({path.name[4:] for path in logs}) == len(logs) == 3
+    assert len({path.name[4:] for path in logs}) == len(logs) == 5
     sums = [line for path in (configured.path / "proofs").rglob("SHA256SUMS") for line in path.read_text().splitlines()]
     assert sorted(sums) == sorted(f"{sha256(path.read_bytes()).hexdigest()}  {path.name}" for path in logs)
-    (wrong,) = (path.read_text("utf-8") for path in logs if "wrong" in path.name)
-    assert "repeat with: sscard run scenarios/wrong.yaml --only 'A wrong claim [v3-sm4]' --seed 1" in wrong
-    assert "line 5: sw: expected 9000 done, got 63C5" in wrong
+    (log,) = (path.read_text("utf-8") for path in logs if "wrong-claim-v3-sm4" in path.name)
+    assert "repeat with: sscard run scenarios/wrong.yaml --only 'A wrong claim [v3-sm4]' --seed 4" in log
+    assert "line 8: sw: expected 9000 done, got 63C5" in log
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+def test_evidence_does_not_replace_that_of_another_run(configured: pytest.Pytester, options: list[str]) -> None:
+    configured.mkdir("proofs")
+    (configured.path / "proofs" / "0001-the-right-pin.log").write_text("of another run")
     again = run(configured, "--sscard-evidence", "proofs", *options)
     assert again.ret == pytest.ExitCode.USAGE_ERROR
     again.stderr.fnmatch_lines(["*proofs: the folder is not empty*"])
@@ -353,7 +359,9 @@ def test_a_step_that_cannot_be_done_fails_even_with_a_known_issue(configured: py
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    "options", [[], pytest.param(["-n", "2"], marks=pytest.mark.nightly)], ids=["one process", "xdist"]
+)
 def test_a_suite_of_which_no_scenario_is_applicable_fails_the_run(
     configured: pytest.Pytester, options: list[str]
 ) -> None:
@@ -409,7 +417,9 @@ def pcsc_is_missing() -> str:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    "options", [pytest.param([], marks=pytest.mark.nightly), ["-n", "2"]], ids=["one process", "xdist"]
+)
 def test_the_suite_through_pcsc_beside_the_fixture_of_a_reader(configured: pytest.Pytester, options: list[str]) -> None:
     pytest.importorskip("smartcard", reason="pip install 'sscard[pcsc]'")
     if reason := pcsc_is_missing():

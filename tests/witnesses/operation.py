@@ -21,6 +21,7 @@ from sscard.service import (
     Channel,
     PinService,
     Reason,
+    counter,
     load_policy,
     pipeline,
 )
@@ -209,6 +210,15 @@ def _events_of_an_unread_card() -> int:
     return len(at.acts)
 
 
+def _read_with_another_key() -> str:
+    at = _Counter()
+    at.insert(SoftHsm(foreign_keys("RKSSSE")))
+    try:
+        return str(counter.read_card(at.session))
+    except ApduError as error:
+        return type(error).__name__
+
+
 def _unblock_of(*, locked: bool) -> _Counter:
     at = _Counter(Reason.LOCKED_KNOWN)
     if locked:
@@ -283,6 +293,7 @@ WITNESSES: Mapping[str, Witness] = {
     ),
     "refused-key-is-tried-again": _tries_of_a_refused_key,
     "key-that-fits-again-is-not-noted": _events_of_a_key_that_fits,
+    "refused-key-makes-the-card-unreadable": _read_with_another_key,
     "unreadable-presented-card-is-not-noted": _events_of_an_unread_card,
     "last-reset-in-doubt-is-not-tried": _last_reset_in_doubt,
     "presented-card-is-not-checked": _presented,

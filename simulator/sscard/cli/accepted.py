@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from sscard.scenario import ScenarioResult
+    from sscard.scenario.acceptance import NotAccepted
 
 
 def accept_observed(console: Console, paths: Sequence[Path], run: Callable[[int], list[ScenarioResult]]) -> None:
@@ -19,12 +20,7 @@ def accept_observed(console: Console, paths: Sequence[Path], run: Callable[[int]
 
     ``run`` reads and runs the scenarios, with the seed plus a number.
     """
-    from difflib import unified_diff
-
-    from rich.text import Text
-
-    from sscard.files import read_text
-    from sscard.scenario.acceptance import Acceptance, masked
+    from sscard.scenario.acceptance import Acceptance
     from sscard.scenario.library import find_files
 
     acceptance = Acceptance()
@@ -33,12 +29,24 @@ def accept_observed(console: Console, paths: Sequence[Path], run: Callable[[int]
         if acceptance.before:
             acceptance.compare_seeds(run(1))
     finally:
-        for path, before in acceptance.before.items():
-            old, new = masked(before).splitlines(), masked(read_text(path)).splitlines()
-            for line in unified_diff(old, new, str(path), str(path), lineterm=""):
-                console.print(Text(visible(line), style=_DIFF.get(line[:1], "")))
-        for left in acceptance.left:
-            console.print(Text(visible(f"{left.place}: {say(left.reason)}"), style="yellow"))
+        print_changes(console, acceptance.before, acceptance.left)
+
+
+def print_changes(console: Console, before: Mapping[Path, str], left: Sequence[NotAccepted]) -> None:
+    """How files differ from their texts ``before``, and what was left as it is, with the reason."""
+    from difflib import unified_diff
+
+    from rich.text import Text
+
+    from sscard.files import read_text
+    from sscard.scenario.acceptance import masked
+
+    for path, text in before.items():
+        old, new = masked(text).splitlines(), masked(read_text(path) if path.exists() else "").splitlines()
+        for line in unified_diff(old, new, str(path), str(path), lineterm=""):
+            console.print(Text(visible(line), style=_DIFF.get(line[:1], "")))
+    for each in left:
+        console.print(Text(visible(f"{each.place}: {say(each.reason)}"), style="yellow"))
 
 
 _DIFF: Final = {"+": "green", "-": "red", "@": "cyan"}

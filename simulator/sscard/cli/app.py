@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("sscard.cli.run:run", N_("Run scenarios: the built-in suite, or files and folders.")),
     "scenario": ("sscard.cli.scenario:scenario", N_("Check, list and write scenarios.")),
     "testbed": ("sscard.cli.testbed:testbed", N_("Check what a run would do to a card of yours.")),
+    "probe": ("sscard.cli.probe:probe", N_("Observe which choices a card takes.")),
     "coverage": ("sscard.cli.coverage:coverage", N_("Print what a suite covers: commands, keys, files, standards.")),
     "defects": ("sscard.cli.defects:defects", N_("Measure a suite: which planted defects it notices.")),
     "issue": ("sscard.cli.issue:issue", N_("Personalise a card, or many, into a card file.")),

@@ -14,7 +14,7 @@ import click
 from sscard.cli.types import DAY, NAME, Text, Words
 from sscard.cli.usage import option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _
+from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
     from sscard.service import Applicant
@@ -123,7 +123,9 @@ def application_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def application_of(file: Path | None, given: dict[str, Any]) -> ApplicationFile:
     """The application of a file, overridden by the options that are given; ``InputError`` without a reason."""
-    from sscard.document import read_document
+    from pydantic import ValidationError
+
+    from sscard.document import problem_in, read_document
     from sscard.service.counter import ApplicationFile
     from sscard.service.identity import Applicant
 
@@ -138,7 +140,12 @@ def application_of(file: Path | None, given: dict[str, Any]) -> ApplicationFile:
     agent = {field.removeprefix(AGENT): changes.pop(field) for field in [*changes] if field.startswith(AGENT)}
     if changes.get("reason") == NO_REASON:
         changes["reason"] = None
-    return wanted.model_copy(update=changes | {"applicant": _changed(wanted.applicant, person, agent)})
+    applicant = _changed(wanted.applicant, person, agent)
+    try:
+        return ApplicationFile.model_validate(dict(wanted) | changes | {"applicant": applicant})
+    except ValidationError as error:  # the types of the other options have checked their values
+        problem, remedy = problem_in(error.errors(include_url=False, include_input=False)[0])
+        raise InputError(_("--key: {error}", error=say(problem)), remedy=remedy) from None
 
 
 def _changed(applicant: Applicant, person: dict[str, Any], agent: dict[str, Any]) -> Applicant:

@@ -13,7 +13,7 @@ from sscard.cli.application import CHANNEL, application_of, application_options,
 from sscard.cli.case_journal import archive, reindex, verify
 from sscard.cli.case_list import list_cases, number_argument, overdue, show
 from sscard.cli.case_output import print_answer
-from sscard.cli.case_papers import card_of, check_card, check_hand_over, check_proof, hand_in, read_paper
+from sscard.cli.case_papers import card_of, check_card, check_hand_over, check_proof, hand_in
 from sscard.cli.case_pins import check_pins, check_unused, keypad_of
 from sscard.cli.case_settings import change_settings_option, check_settings, preset_of
 from sscard.cli.case_stats import stats
@@ -127,7 +127,10 @@ def open_case(
     wanted = application_of(application, given)
     keypad = keypad_of(new, old)
     check_unused(wanted.reason, operated=bool(target))
-    check_card(target, wanted.papers, wanted.handling not in (None, wanted.channel))
+    read_elsewhere = _(
+        "give the card; or --handling and the channel that reads it; or the papers without it: --paper id-card"
+    )
+    check_card(target, wanted.papers, wanted.handling not in (None, wanted.channel), read_elsewhere)
     with (
         chosen_holder_base(holder_base, hsm_token) as base,
         chosen_hsm(hsm, keys, hsm_token) as behind,
@@ -207,7 +210,7 @@ def resume(
     Exits as sscard case open.
     """
     from sscard.service import Case, Operation, Paper, Stage, WrongStage
-    from sscard.service.counter import advance, needs_pin
+    from sscard.service.counter import advance, needs_pin, read_paper
     from sscard.service.intake import changed_settings
     from sscard.service.journal.memory import MemoryJournal
 
@@ -243,7 +246,8 @@ def resume(
         check_proof(found, proof)
         handed = found.stage is Stage.SUPPLEMENT and Paper.SOCIAL_SECURITY_CARD in papers
         if handed:
-            check_card(target, papers, found.handling is not found.channel)
+            give = _("give the card: sscard case resume {number} CARD", number=number)
+            check_card(target, papers, found.handling is not found.channel, give)
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
             card, refused = read_paper(found, session if handed else None, retry_key=retry_key)
             if target and found.open and refused is None:

@@ -123,8 +123,7 @@ def _chart(title: str, colours: str, texts: Sequence[str], rows: Sequence[tuple[
         parts, x = [], 0.0
         for kind, (text, count) in enumerate(zip(texts, numbers, strict=True)):
             width = WIDTH * count / most
-            if count:
-                parts.append(Part(f"{colours}{kind}", round(x, 1), round(width, 1), text, count))
+            parts.append(Part(f"{colours}{kind}", round(x, 1), round(width, 1), text, count))
             x += width
         bars.append(Bar(name, parts, sum(numbers)))
     return Chart(title, [(f"{colours}{kind}", text) for kind, text in enumerate(texts)], bars)

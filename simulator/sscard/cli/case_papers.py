@@ -22,31 +22,14 @@ def card_of(session: CardSession | None) -> BasicData | None:
     would be refused for a mistake of the counter.
     """
     from sscard.service.counter import read_card
-    from sscard.service.notices import KEY_BLOCKED, NO_CASE_OPENED
+    from sscard.service.notices import not_opened
     from sscard.terminal import AuthenticationFailed
 
     try:
         return read_card(session)
     except AuthenticationFailed as error:
-        tries = error.tries_left
-        click.echo(f"sscard: {say(NO_CASE_OPENED.filled(count=tries) if tries else KEY_BLOCKED)}", err=True)
+        click.echo(f"sscard: {say(not_opened(error.tries_left))}", err=True)
         raise SystemExit(1) from None
-
-
-def read_paper(found: Case, session: CardSession | None, *, retry_key: bool) -> tuple[BasicData | None, int | None]:
-    """The data of the card that is handed in, and the tries left of the HSM's key if the card refused it.
-
-    It is not read again after a refusal without ``retry_key``.
-    """
-    from sscard.service.counter import read_card
-    from sscard.terminal import AuthenticationFailed
-
-    if session is not None and found.key_tries is not None and not retry_key:
-        return None, found.key_tries
-    try:
-        return read_card(session), None
-    except AuthenticationFailed as error:
-        return None, error.tries_left
 
 
 def hand_in(
@@ -79,17 +62,12 @@ def check_proof(found: Case, proof: ProofResult | None) -> None:
         )
 
 
-def check_card(target: str, papers: Iterable[Paper], handed_over: bool) -> None:
-    """``InputError`` if the card is one of the papers that are handed in here, and no card is given."""
+def check_card(target: str, papers: Iterable[Paper], handed_over: bool, remedy: str) -> None:
+    """``InputError`` with the remedy if the card is one of the papers that are handed in here, and no card is given."""
     from sscard.service import Paper
 
     if not (target or handed_over) and Paper.SOCIAL_SECURITY_CARD in papers:
-        raise InputError(
-            _("argument {name} is missing", name=_("CARD")),
-            remedy=_(
-                "give the card; or --handling and the channel that reads it; or the papers without it: --paper id-card"
-            ),
-        )
+        raise InputError(_("argument {name} is missing", name=_("CARD")), remedy=remedy)
 
 
 def check_hand_over(found: Case, channel: Channel) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
+import click
+from click.core import ParameterSource
+
 from sscard.cli.usage import option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, visible
@@ -23,8 +26,9 @@ change_settings_option: Final = option(
 
 def preset_of(found: Case, given: str, name: str) -> str:
     """``given``, the value of the option ``name``; if it is left out, the preset that the case was opened with."""
+    left_out = click.get_current_context().get_parameter_source(name) is ParameterSource.DEFAULT
     recorded = getattr(found.settings, name, None)
-    return recorded.name if recorded and not given and not recorded.digest else given
+    return recorded.name if left_out and recorded and not recorded.digest else given
 
 
 def check_settings(found: Case, given: Settings | None) -> None:
@@ -34,7 +38,7 @@ def check_settings(found: Case, given: Settings | None) -> None:
         return
     pairs = [(getattr(recorded, field.name), getattr(given, field.name)) for field in fields(recorded)]
     changed = [known.name for known, now in pairs if known != now and known.name == now.name]
-    words = {"number": found.number, "options": visible(recorded.options)}
+    words = {"number": found.number, "options": visible(recorded.options_instead_of(given))}
     problem = _("case {number} was opened with {options}", **words)
     remedy = _(
         "repeat these options; or continue it with others: sscard case resume {number} --change-settings", **words
@@ -47,5 +51,9 @@ def check_settings(found: Case, given: Settings | None) -> None:
         )
     elif not recorded.options:
         problem = _("case {number} was opened without --policy, --item, --place and --holder-base", **words)
-        remedy = _("leave them out; or continue it with them: sscard case resume {number} --change-settings", **words)
+        remedy = _(
+            "leave them out; if they are set in the configuration or by a variable, give {options}; "
+            "or continue it with them: sscard case resume {number} --change-settings",
+            **words,
+        )
     raise InputError(problem, remedy=remedy)

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from sscard.cli.journal import now_in_china
-from sscard.cli.options import json_option
+from sscard.cli.options import json_option, none_option
 from sscard.cli.output import print_json
-from sscard.cli.types import FILE, Words
+from sscard.cli.types import FILE_OR_NONE, Words
 from sscard.cli.usage import command, option
 from sscard.i18n.language import N_, visible_lines
 
 if TYPE_CHECKING:
     from sscard.service import Channel
 
-item_option: Final = option("--item", type=FILE, help=N_("Item file. Default: the built-in item."))
+item_option: Final = none_option(
+    "--item", type=FILE_OR_NONE, help=N_("Item file, or 'none'. Default: the built-in item.")
+)
 
 
 @command("consult")

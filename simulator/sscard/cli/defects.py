@@ -101,7 +101,8 @@ def run(
 
     A scenario notices a defect if it passes without and fails with it. The
     likely ones are run first, and the first that notices a defect ends its
-    search. Scenarios that fail without a defect too are named apart.
+    search. Scenarios that fail without a defect too are named apart. One that is
+    inconclusive with a defect is named, but does not notice it.
 
     Exits 1 if a defect is not noticed, or fewer than --fail-under percent are,
     2 if nothing can be run, 130 on Ctrl-C with the defects that were measured.
@@ -183,10 +184,16 @@ class _Progress:
 
 def _print_missed(console: Console, matrix: Matrix) -> None:
     """The defects that are not noticed as a table, and the scenarios that fail without a defect."""
+    from sscard.scenario.reports.defects import mark_of
+
     lines: list[str] = []
     if matrix.missed:
-        rows = [(say(each.defect.part.words), each.defect.name, say(each.defect.says)) for each in matrix.missed]
-        lines += ["", _("not noticed"), *table_lines((_("part"), _("defect"), _("what is wrong")), rows, names=(1,))]
+        rows = [
+            (mark_of(each), say(each.defect.part.words), each.defect.name, say(each.defect.says))
+            for each in matrix.missed
+        ]
+        head = ("", _("part"), _("defect"), _("what is wrong"))
+        lines += ["", _("not noticed"), *table_lines(head, rows, names=(2,))]
     if matrix.failing:
         said = Phrase.plural(
             "{count} scenario fails without a defect too",

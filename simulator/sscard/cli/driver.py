@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.options import connections_option, json_option, message_timeout_option, sync_option
+from sscard.cli.options import connections_option, json_option, message_timeout_option, none_option, sync_option
 from sscard.cli.output import print_json
 from sscard.cli.prompt import pin_pad, terminal_kept
 from sscard.cli.psam import PsamLevel
@@ -22,7 +22,7 @@ from sscard.cli.types import (
     CARD,
     FILE,
     FOLDER,
-    PLACE,
+    PLACE_OR_NONE,
     SECONDS,
     Address,
     Entries,
@@ -144,7 +144,12 @@ def path(system: System, as_json: bool) -> None:
     ),
 )
 @option("--keys", type=FILE, help=N_("Key addresses and roots of the PSAM. Default: the built-in test keys."))
-@option("--place", type=PLACE, default="", help=N_("Place policy: uses of an initial PIN, rules for new PINs."))
+@none_option(
+    "--place",
+    type=PLACE_OR_NONE,
+    default="",
+    help=N_("Place policy: uses of an initial PIN, rules for new PINs; or 'none'."),
+)
 @option(
     "--errors",
     type=Words("sscard.driver.errors:ErrorTable"),

@@ -17,6 +17,7 @@ from sscard.cli.options import (
     json_option,
     keys_option,
     message_timeout_option,
+    none_option,
 )
 from sscard.cli.output import print_json
 from sscard.cli.serving import serve_until_signal
@@ -60,7 +61,7 @@ hsm.add_command(check)
 )
 @option("--module", type=FILE, help=N_("PKCS#11 library of a token, short for --hsm pkcs11:…"))
 @label_option
-@option(
+@none_option(
     "--holder-base",
     type=HOLDER_BASE,
     default="",

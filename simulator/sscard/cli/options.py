@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import click
@@ -19,8 +20,9 @@ from sscard.cli.types import (
     HOLDER_BASE,
     HSM,
     JOURNAL,
+    NONE,
     PERSONALITY,
-    PLACE,
+    PLACE_OR_NONE,
     SECONDS,
     SEED,
     Number,
@@ -28,6 +30,15 @@ from sscard.cli.types import (
 )
 from sscard.cli.usage import BadValue, argument, option
 from sscard.i18n.language import N_, _
+
+
+def _without_none(_ctx: click.Context, _parameter: click.Parameter, given: Any) -> Any:
+    empty = "" if isinstance(given, str) else None
+    return empty if str(given) == NONE else given
+
+
+none_option: Final = partial(option, callback=_without_none)
+"""An option that ``none`` leaves out, whatever a configuration file or the case of the command has."""
 
 CARD_HELP: Final = N_("Card: a card file, pcsc[:READER], tcp:HOST:PORT, exec:COMMAND, or the URL of a plug-in.")
 
@@ -158,11 +169,17 @@ new_pin_option: Final = pin_option(
     text=N_("New PIN, 4 to 16 digits. Prompted for if it is not given."),
 )
 personality_option: Final = option("--personality", type=PERSONALITY, help=N_("Personality: a preset or a file."))
-place_option: Final = option(
-    "--place", type=PLACE, default="", help=N_("Place policy: PIN limit, initial PIN, rules for new PINs.")
+place_option: Final = none_option(
+    "--place",
+    type=PLACE_OR_NONE,
+    default="",
+    help=N_("Place policy: PIN limit, initial PIN, rules for new PINs; 'none' for no policy."),
 )
-rules_option: Final = option(
-    "--place", type=PLACE, default="", help=N_("Place policy with rules for new PINs. Default: no rules.")
+rules_option: Final = none_option(
+    "--place",
+    type=PLACE_OR_NONE,
+    default="",
+    help=N_("Place policy with rules for new PINs, or 'none'. Default: no rules."),
 )
 challenges_option: Final = option(
     "--seed", type=SEED, help=N_("Seed of the challenges of a card file: the same ones come again.")
@@ -184,13 +201,13 @@ hsm_token_option: Final = option(
     "--hsm-token", type=FILE, help=N_("File with the token of an HSM service. Default: the file of this user.")
 )
 
-holder_base_option: Final = option(
+holder_base_option: Final = none_option(
     "--holder-base",
     type=HOLDER_BASE,
     default="",
     help=N_(
         "Holder base with the standing of the cards: a file, http://HOST:PORT, https://HOST:PORT, or the URL of a "
-        "plug-in. Default: the cards of the policy."
+        "plug-in; or 'none'. Default: the cards of the policy."
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from enum import StrEnum
 from functools import partial
@@ -19,6 +19,7 @@ from sscard.cli.target import tell
 from sscard.cli.testbed import card_link, ordered, under_test
 from sscard.cli.types import CARD, FILE, FOLDER, PERSONALITY, SEED, SEEDS, Number, Text, Words
 from sscard.cli.usage import command, given_names, option
+from sscard.cli.waivers import Waiving
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
 from sscard.scenario import DEFAULT_SEED
@@ -109,6 +110,9 @@ def report_formats() -> list[str]:
     is_flag=True,
     help=N_("Write observed values into the scenario files in the place of unmet expectations, and show the changes."),
 )
+@option("--waivers", type=FILE, help=N_("Waiver file: known failures. Default: the one of the testbed file."))
+@option("--ticket", type=Text(N_("TEXT")), default="", help=N_("Ticket of the waivers that --accept writes."))
+@option("--reason", type=Text(N_("TEXT")), default="", help=N_("Reason of the waivers that --accept writes."))
 @option("--coverage", is_flag=True, help=N_("Print what the scenarios that passed cover, after the summary."))
 @json_option
 def run(
@@ -138,6 +142,9 @@ def run(
     form: Path | None,
     evidence: Path | None,
     accept: bool,
+    waivers: Path | None,
+    ticket: str,
+    reason: str,
     coverage: bool,
     as_json: bool,
 ) -> None:
@@ -147,24 +154,22 @@ def run(
     130 on Ctrl-C; then the summary, the reports and the trace cover the
     scenarios that were run. Existing reports and traces are replaced, unless no
     scenario was run. With --json the results are printed as in --report
-    json=FILE, and the table goes to standard error.
+    json=FILE, and the table goes to standard error. On a card under test,
+    --accept writes waivers into the waiver file, not into the scenarios.
     """
     from rich.console import Console
 
     from sscard.scenario.comparison import Earlier
-    from sscard.scenario.lastfailed import LastFailed
     from sscard.scenario.library import input_files
     from sscard.scenario.reports.summary import print_list
 
     if {"--seed", "--seeds"} <= {*given_names()}:
         raise InputError(_("--seed and --seeds exclude each other"), remedy=_("choose one of them"))
-    _check_accept(paths, fixed=bool(personality or seeds), accept=accept)
     on_card = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token))
+    _check_accept(paths, fixed=bool(personality or seeds), accept=accept and not on_card)
+    waiving = Waiving(waivers, on_card, ticket, reason, accept=accept)
     select = partial(_select, paths, personality, expression, title, tags, on_card, last_failed=last_failed)
-    known: list[Scenario] = []
-    chosen: list[Scenario] = []
-    with suppress(KeyboardInterrupt):  # then summary, reports and trace are those of a run without a scenario
-        known, chosen = select()
+    known, chosen = _none_if_interrupted(select)
     if not known and (accept or only_list):
         tell(_("interrupted before the first scenario"))
         raise SystemExit(INTERRUPTED)
@@ -175,12 +180,14 @@ def run(
         else:
             print_list(console, chosen)
         return
+    waiving.check(chosen)
     issuing = on_card.issuing if on_card else chosen_issuing(hsm, keys, hsm_token)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
-    inputs = input_files(paths, known) + [Path(file) for file in (personality, keys, against, form) if file]
+    further = (personality, keys, against, form, waiving.path)
+    inputs = input_files(paths, known) + [Path(file) for file in further if file]
     files = _opened((*reports, *short), inputs)
     earlier = Earlier(against) if against else None
-    if accept:
+    if accept and not on_card:
         accept_observed(
             console,
             paths,
@@ -192,20 +199,20 @@ def run(
         )
         known, chosen = select()
     given = {"transport": transport.other, "hsm": hsm, "hsm-token": hsm_token, "keys": keys, "personality": personality}
-    given |= {"card": card, "testbed": testbed}
+    given |= {"card": card, "testbed": testbed, "waivers": waivers}
     chosen = ordered(on_card, chosen, seeds[0] if seeds else seed) if on_card else chosen
-    own = {name: str(value) for name, value in given.items() if value}
     running = Running(
         console,
         chosen,
         seeds or (seed,),
         1 if stop else maxfail,
         files,
-        own,
+        {name: str(value) for name, value in given.items() if value},
         _root_keys(issuing, on_card),
         on_card.described if on_card else None,
         form,
         evidence,
+        waiving.judge,
     )
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
@@ -216,9 +223,29 @@ def run(
         running.say_incomplete()
         raise
     finally:
-        LastFailed().update(running.results)
-        files.finish(running.ended())
+        whole = len(chosen) == len(known) and all(map(Path.is_dir, paths))
+        _finish(files, running, lambda: waiving.finish(console, running.ended(), whole=whole))
     running.exit()
+
+
+def _finish(reports: Reports, running: Running, write_waivers: Callable[[], None]) -> None:
+    """Write what a run leaves behind; a waiver file that cannot be written does not cost the reports."""
+    from sscard.scenario.lastfailed import LastFailed
+
+    try:
+        write_waivers()
+    finally:
+        LastFailed().update(running.results)
+        reports.finish(running.ended())
+
+
+def _none_if_interrupted(
+    select: Callable[[], tuple[list[Scenario], list[Scenario]]],
+) -> tuple[list[Scenario], list[Scenario]]:
+    """What ``select`` finds; after Ctrl-C summary, reports and trace are those of a run without a scenario."""
+    with suppress(KeyboardInterrupt):
+        return select()
+    return [], []
 
 
 def _root_keys(issuing: Issuing, on_card: Testbed | None) -> KeyHierarchy | None:

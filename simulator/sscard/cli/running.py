@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ class Running:
 
     ``chosen`` and ``keys`` are those of ``Run``; reports have URLs of HSM and card without credentials. ``card``
     identifies a card under test. ``form`` is the file with what a laboratory enters, ``evidence`` the folder of the
-    logs. Errors: ``InputError``.
+    logs. ``judge`` applies waivers to a result. Errors: ``InputError``.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class Running:
         card: Mapping[str, object] | None,
         form: Path | None = None,
         evidence: Path | None = None,
+        judge: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
     ) -> None:
         from sscard.scenario.reports.evidence import Evidence
         from sscard.scenario.reports.form_data import FormData, read_form
@@ -62,6 +63,7 @@ class Running:
         self._scenarios = scenarios
         self._left = maxfail or -1
         self._reports = reports
+        self._judge = judge
         self.facts: dict[str, Sayable] = {}
         """Further facts about the environment, by the names of ``LABELS``."""
         self._chosen = {**chosen}
@@ -104,7 +106,7 @@ class Running:
                 self._reports.begin(self.ended())
                 for scenario in (scenario for scenario in self._scenarios for _seed in self.seeds):
                     shown.begin(scenario)
-                    result = self._reports.add(next(coming))
+                    result = self._reports.add(self._judge(next(coming)))
                     self.results.append(result)
                     shown.add(result)
                     self._left -= not result.passed

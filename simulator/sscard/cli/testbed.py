@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sscard.scenario.testbed.plan import Planned
     from sscard.scenario.transports import Link
 
-EXCLUDED = ("--transport", "-n", "--accept")
+EXCLUDED = ("--transport", "-n")
 """Options of ``run`` for cards of sscard."""
 
 
@@ -46,13 +46,25 @@ def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None
     """Check a testbed file and print the plan of a run, without touching the card.
 
     The plan is for a new card of the claim: what runs, what is not applicable
-    and why, what needs a permission that the file does not give.
+    and why, what needs a permission that the file does not give. The waiver
+    file of the testbed is checked too: each waiver names a scenario of PATHS,
+    and a step and field of it.
     """
     from sscard.scenario.testbed.plan import plan, scenarios_on
+    from sscard.scenario.waiving import checked
+    from sscard.standard.choices import CHOICES
 
     chosen = read(file)
+    if chosen.unknown == CHOICES.keys():
+        raise InputError(
+            _("the personality is unknown, and the plan does not touch the card"),
+            file=str(file),
+            remedy=_("write it to a file: sscard probe --testbed {file} -o personality.yaml", file=file),
+        )
+    scenarios = scenarios_on(chosen.claim, paths)
+    waivers = checked(chosen.waivers, scenarios) if chosen.waivers else None
     with hsm_refusals(), chosen.issuing.open() as issuer:
-        planned = [*plan(scenarios_on(chosen.claim, paths), seed, chosen, issuer)]
+        planned = [*plan(scenarios, seed, chosen, issuer)]
     if as_json:
         entries = [
             {
@@ -66,10 +78,14 @@ def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None
             }
             for each in planned
         ]
-        print_json("testbed-plan", {"scenarios": entries})
+        print_json("testbed-plan", {"scenarios": entries, "waivers": waivers.facts() if waivers else []})
         return
     for line in _lines(planned):
         click.echo(line)
+    if waivers:
+        click.echo(say(Phrase.plural("{count} waiver", "{count} waivers", count=len(waivers))))
+        for expired in waivers.expired():
+            click.echo(f"  {visible(say(expired))}")
 
 
 def _lines(planned: Sequence[Planned]) -> Iterator[str]:
@@ -90,13 +106,16 @@ def _lines(planned: Sequence[Planned]) -> Iterator[str]:
 
 
 @testbed.command("schema")
-def schema() -> None:
-    """Print the JSON Schema of testbed files, for completion in an editor."""
+@option("--waivers", is_flag=True, help=N_("Print the schema of waiver files."))
+def schema(waivers: bool) -> None:
+    """Print the JSON Schema of testbed files or waiver files, for completion in an editor."""
     import json
 
     from sscard.scenario.testbed.file import testbed_schema
+    from sscard.scenario.waivers import waiver_schema
 
-    click.echo(json.dumps(testbed_schema(), ensure_ascii=False, indent=1))
+    found = waiver_schema() if waivers else testbed_schema()
+    click.echo(json.dumps(found, ensure_ascii=False, indent=1))
 
 
 def read(file: Path) -> Testbed:
@@ -120,7 +139,7 @@ def under_test(card: str, file: Path | None, personality: str, issuing: Callable
             problem = _("{first} and {second} exclude each other", first=own, second=name)
             raise InputError(problem, remedy=_("choose one of them"))
     if file is not None:
-        return read(file)
+        return _learned(read(file))
     from sscard.issuer import find_personality
     from sscard.issuer.issue import DEFAULT
     from sscard.scenario.testbed.file import CardUnderTest, Testbed
@@ -131,13 +150,23 @@ def under_test(card: str, file: Path | None, personality: str, issuing: Callable
     return Testbed(CardUnderTest(use=card), claim, issuing())
 
 
+def _learned(chosen: Testbed) -> Testbed:
+    """The testbed with what its card shows of the choices that its claim leaves open."""
+    from sscard.scenario.testbed.claim import learned
+
+    if not chosen.unknown:
+        return chosen
+    with hsm_refusals(), chosen.issuing.open() as issuer:
+        return learned(chosen, issuer, ask_at_reader)
+
+
 @contextmanager
 def card_link(chosen: Testbed, tell_facts: Callable[[Mapping[str, Sayable]], object]) -> Iterator[Link]:
     """The card of a testbed as scenarios are run on it; ``tell_facts`` gets what a report says about it."""
     from sscard.scenario.testbed.card import CardRun
     from sscard.scenario.transports import Link
 
-    with chosen.issuing.open() as issuer, CardRun(chosen, issuer, _ask) as card:
+    with chosen.issuing.open() as issuer, CardRun(chosen, issuer, ask_at_reader) as card:
         tell_facts(card.facts())
         yield Link(card.run)
 
@@ -151,7 +180,7 @@ def ordered(chosen: Testbed, scenarios: list[Scenario], seed: int) -> list[Scena
     return sorted(scenarios, key=lambda each: id(each) in last)
 
 
-def _ask(said: Sayable) -> None:
+def ask_at_reader(said: Sayable) -> None:
     """Ask a person to do something at the reader. Errors: ``MissingPart`` without a terminal."""
     if not sys.stdin.isatty():
         raise MissingPart(

@@ -325,11 +325,10 @@ class Program(Text):
 class File(click.Path):
     """A path, as ``Path``; the shell completes it."""
 
-    path = "(?P<path>.+)"
-
-    def __init__(self, name: str = N_("FILE")) -> None:
+    def __init__(self, name: str = N_("FILE"), *, path: str = "(?P<path>.+)") -> None:
         super().__init__(path_type=Path)
         self.name = name
+        self.path = path
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path, which may not exist."""
@@ -369,7 +368,10 @@ MOST_SEEDS: Final = 10_000
 LONGEST_DELAY: Final = 60
 """Seconds: as long as a slow fault."""
 
+NONE: Final = "none"
+"""The value by which an option counts as left out."""
 FILE: Final = File()
+FILE_OR_NONE: Final = File(path="(?P<path>(?!none$).+)")
 FOLDER: Final = File(N_("FOLDER"))
 SEED: Final = Number()
 SEEDS: Final = Seeds()
@@ -383,9 +385,10 @@ DELAY: Final = Delay()
 FAULT: Final = Parsed(N_("FAULT@N"), "sscard.scenario.faults:read_fault")
 THRESHOLD: Final = Parsed(N_("[DIM=]PERCENT"), "sscard.scenario.coverage.measure:read_threshold")
 DIGITS: Final = Secret(N_("DIGITS"))
-HOLDER_BASE: Final = Url(N_("URL"), files=True, path="(?:sqlite:)?(?P<path>[^:]+)")
+HOLDER_BASE: Final = Url(N_("URL"), files=True, path="(?:sqlite:)?(?P<path>(?!none$)[^:]+)")
 HSM: Final = Url(N_("URL"), path="soft:(?P<path>.+)")
 JOURNAL: Final = Text(N_("URL"), path="(?P<path>(?!~)(?!.*://).+)")
 PERSONALITY: Final = Preset(N_("PERSONALITY"), personality_names, N_("no personality {name!r}"), files=True)
 SERVICE_POLICY: Final = Preset(N_("POLICY"), policy_names, N_("no policy {name!r}"), files=True)
 PLACE: Final = Preset(N_("POLICY"), place_names, N_("no place policy {name!r}"))
+PLACE_OR_NONE: Final = Preset(N_("POLICY"), lambda: [*place_names(), NONE], N_("no place policy {name!r}"))

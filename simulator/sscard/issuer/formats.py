@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 from pydantic import BeforeValidator, Field, create_model, model_validator
 
@@ -22,6 +22,9 @@ from sscard.standard.choices import CHOICES, Personality
 from sscard.standard.cipher import SUITES
 
 T = TypeVar("T")
+
+UNKNOWN: Final = "unknown"
+"""What a claim says of a choice that the card has to show."""
 
 
 def _key_value(text: object) -> bytes:
@@ -93,7 +96,20 @@ def written_keys(path: Path) -> KeyFile:
 
 def read_personality(path: Path) -> Personality:
     """A user's personality file; fields it does not name come from ``based_on`` or the defaults."""
-    document = read_document(path)
+    return _personality(read_document(path))
+
+
+def read_claim(document: Document) -> tuple[Personality, frozenset[str]]:
+    """What a vendor claims, as in a personality file, and the choices whose value is ``unknown``."""
+    content = document.content
+    if not isinstance(content, dict):
+        return _personality(document), frozenset()
+    unknown = frozenset(name for name, value in content.items() if value == UNKNOWN and name in CHOICES)
+    stated = {name: value for name, value in content.items() if name not in unknown}
+    return _personality(document.with_content(stated)), unknown
+
+
+def _personality(document: Document) -> Personality:
     content = document.content
     base = content.pop("based_on", None) if isinstance(content, dict) else None
     if base is None:

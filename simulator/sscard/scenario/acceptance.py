@@ -80,7 +80,7 @@ class Acceptance:
         if not differing:
             return False
         for path, text in self.before.items():
-            _write_as_it_was(path, text)
+            write_as_it_was(path, text)
         self.before.clear()
         self._written.clear()
         self._differing |= differing
@@ -97,7 +97,7 @@ class Acceptance:
                 path_of = (*part.root, *where(result.failure.step, wrong))
                 before, after = read_text(path), edited(path, path_of, observed(result.failure.step, wrong))
                 self.before.setdefault(path, before)
-                _write_as_it_was(path, after)
+                write_as_it_was(path, after)
                 self._written.add((part.source, path_of))
                 changed = True
         return changed
@@ -235,9 +235,9 @@ def _with(content: Any, path: Path_, value: Any) -> Any:
     return content
 
 
-def _write_as_it_was(path: Path, text: str) -> None:
-    """Write a file with the line ends and the byte order mark that it has."""
-    before = path.read_bytes()
+def write_as_it_was(path: Path, text: str) -> None:
+    """Write a file with the line ends and the byte order mark that it has, if it exists."""
+    before = path.read_bytes() if path.exists() else b""
     if b"\r\n" in before:
         text = text.replace("\n", "\r\n")
     write_text(path, ("\ufeff" if before.startswith(BOM_UTF8) else "") + text)

@@ -102,6 +102,10 @@ class HolderData(Model):
         return number
 
 
+INTERFACES: Final = {"contact": Phrase("contact"), "contactless": Phrase("contactless")}
+"""The values of ``CardData.interface``, and what they are called."""
+
+
 class CardData(PriorState):
     """The card at the beginning of a scenario; the scenario runs once for each personality.
 

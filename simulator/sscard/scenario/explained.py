@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.captures import REPORTED
+from sscard.scenario.cards import INTERFACES
 from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario, insertion
+from sscard.scenario.state_words import state_name
 from sscard.scenario.step import Step, show_stage, show_state, show_sw, show_tries
 from sscard.standard.apdu import SW
 
@@ -47,7 +49,7 @@ def _card(scenario: Scenario) -> Phrase:
     return Phrase(
         "The card is a {personality} over the {interface} interface: {facts}.",
         personality=scenario.personality.name,
-        interface=Phrase("contact") if card.interface == "contact" else Phrase("contactless"),
+        interface=INTERFACES[card.interface],
         facts=Phrase.joined(ROW, facts),
     )
 
@@ -69,7 +71,7 @@ def expectations(step: Step) -> Iterator[Sayable]:
     if step.certificate_tries is not None:
         yield Phrase("tries left of {key}", key=show_tries("", step.certificate_tries))
     if step.state is not None:
-        yield Phrase("state {state}", state=show_state(step.state))
+        yield Phrase("state {state}", state=state_name(show_state(step.state)))
     if step.stage is not None and "stage" in step.model_fields_set:
         yield Phrase("stage of the case: {stage}", stage=show_stage(step.stage))
     if step.within is not None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Hashable, Iterator, Sequence
 from functools import cache
-from typing import Any, Final, cast, get_args
+from typing import Any, Final, Protocol, cast, get_args
 
 from pydantic import BaseModel
 
 from sscard.conversation.redaction import secret_places
-from sscard.scenario.reader import Scenario
+from sscard.document import Document
+from sscard.i18n.phrase import Phrase, Sayable, Words
+from sscard.scenario.cards import CardData
+from sscard.scenario.expansion import Part
+from sscard.scenario.tables import ROW, Row
 from sscard.scenario.verbs import VERBS
 
 MASK: Final = "••••"
@@ -20,6 +24,32 @@ HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}\s*)+")
 _PIN: Final = re.compile("[0-9]{4,16}")
 _WORD: Final = re.compile("[0-9]{4,}|(?<![0-9])[0-9]{2}(?: [0-9]{2})+(?![0-9])")
 """A number that may be a PIN, or its digits as the bytes of a command have them."""
+
+
+class Scenario(Protocol):
+    """What has PINs: the card, and the steps as written; and the texts that every report repeats."""
+
+    @property
+    def card(self) -> CardData: ...
+    @property
+    def parts(self) -> tuple[Part, ...]: ...
+    @property
+    def document(self) -> Document: ...
+    @property
+    def own_label(self) -> Sayable: ...
+    @property
+    def proves(self) -> Sayable: ...
+
+
+def check_texts(scenario: Scenario, row: Row | None) -> None:
+    """Errors: ``InputError`` if the name of a scenario or of its row, or its purpose, has one of its PINs."""
+    places = [(scenario.document, "name", scenario.own_label), (scenario.document, "proves", scenario.proves)]
+    places += [(row.document, ROW, row.name)] if row and ROW in row.document.content else []
+    for document, field, text in places:
+        for said in text if isinstance(text, Words) else (str(text),):
+            if masked(said, scenario) != said:
+                problem = Phrase("{field}: a PIN of the scenario, which every report would print", field=field)
+                raise document.error((field,), problem, Phrase("write what the PIN is, such as: the birth date"))
 
 
 def without_pins(text: str, pins: Collection[str]) -> str:

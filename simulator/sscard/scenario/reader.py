@@ -41,6 +41,7 @@ from sscard.scenario.expansion import (
 )
 from sscard.scenario.expressions import Names
 from sscard.scenario.needs import Needs, check_faults
+from sscard.scenario.pins import check_texts
 from sscard.scenario.products import Found, Product, Products
 from sscard.scenario.sections import Head
 from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData
@@ -170,7 +171,10 @@ def each_scenario(
             raise InputError(Phrase("the name of the file is not UTF-8 text"), file=str(path), remedy=remedy)
         document = read_document(path)
         document.source = source or str(path)
-        yield from reading.scenarios(document)
+        for scenario in reading.scenarios(document):
+            with reading.caught():
+                check_texts(scenario, reading.row)
+            yield scenario
 
 
 def insertion(scenario: Scenario) -> Step | None:

@@ -25,7 +25,9 @@ from sscard.scenario.issuing import Issuer
 from sscard.scenario.messages import Message
 from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario, insertion
+from sscard.scenario.state_words import state_name
 from sscard.scenario.step import Mismatch, Outcome, Step, show_state
+from sscard.scenario.waivers import WaiverAt
 from sscard.service import Stage
 
 logger = logging.getLogger("sscard.scenario")
@@ -33,6 +35,7 @@ logger = logging.getLogger("sscard.scenario")
 NOT_APPLICABLE: Final = "not applicable"
 INCONCLUSIVE: Final = "inconclusive"
 KNOWN_ISSUE: Final = "known issue"
+WAIVED: Final = "waived"
 
 
 class CardState(NamedTuple):
@@ -42,6 +45,11 @@ class CardState(NamedTuple):
     limit: int
     words: str
     stage: Stage | None
+
+    @property
+    def said(self) -> Sayable:
+        """The state words as reports print them."""
+        return state_name(self.words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class StepResult:
 
     @property
     def verdict(self) -> str:
-        """``passed``, ``failed`` or ``inconclusive``; a known issue excuses a scenario, not its step."""
+        """``passed``, ``failed`` or ``inconclusive``; known issue and waiver excuse a scenario, not its step."""
         if not self.mismatches:
             return "passed"
         return INCONCLUSIVE if self.inconclusive else "failed"
@@ -88,8 +96,9 @@ class ScenarioResult:
     ``crash`` says why a scenario did not get to its end; then it is
     ``inconclusive``. ``predicted`` is the number of steps after which the tries left of a card under test could not be
     observed. ``started`` (UTC) and ``seconds`` are those of the machine, not of the scenario's clock. ``zero`` (UTC) is
-    the moment from which ``at`` of its steps, exchanges and messages counts. Results that differ in times only are
-    equal.
+    the moment from which ``at`` of its steps, exchanges and messages counts. ``waivers`` are those that apply to it,
+    ``unwaived`` says why it fails with them: another value, met expectations, expired. Results that differ in times
+    only are equal.
     """
 
     scenario: Scenario
@@ -102,6 +111,8 @@ class ScenarioResult:
     crash: Sayable = ""
     zero: datetime | None = field(default=None, compare=False)
     predicted: int = 0
+    waivers: tuple[WaiverAt, ...] = ()
+    unwaived: Sayable = ""
 
     @property
     def failure(self) -> StepResult | None:
@@ -110,12 +121,12 @@ class ScenarioResult:
 
     @property
     def passed(self) -> bool:
-        """Whether the run may be green: also if the scenario is not applicable, or failed as its known issue says."""
+        """Whether the run may be green: also if it is not applicable, waived, or failed as its known issue says."""
         return self.verdict not in ("failed", INCONCLUSIVE)
 
     @property
     def verdict(self) -> str:
-        """``passed``, ``failed``, ``inconclusive``, ``not applicable`` if it was not run, or ``known issue``.
+        """``passed``, ``failed``, ``inconclusive``, ``not applicable`` (it was not run), ``known issue`` or ``waived``.
 
         A scenario with a known issue fails if all its steps are as stated, or one could not be executed.
         """
@@ -123,15 +134,21 @@ class ScenarioResult:
             return NOT_APPLICABLE
         if self.crash or (self.failure and self.failure.inconclusive):
             return INCONCLUSIVE
+        if self.waivers:
+            return "failed" if self.unwaived else WAIVED
         if self.scenario.known_issue:
             return KNOWN_ISSUE if self.failure and self.failure.executed else "failed"
         return "failed" if self.failure else "passed"
 
     @property
     def reason(self) -> Sayable:
-        """Why the verdict is not that of the steps: the missing need, the crash, the ticket of a known issue."""
+        """Why the verdict is not that of the steps: missing need, crash, ticket of a known issue, waivers."""
         if self.scenario.misfit:
             return self.scenario.misfit.problem
+        if self.verdict == WAIVED:
+            return Phrase.joined("{first}; {rest}", [_waived(entry) for entry in self.waivers])
+        if self.unwaived and not self.crash:
+            return self.unwaived
         ticket = self.scenario.known_issue
         if self.crash or not ticket:
             return self.crash
@@ -142,6 +159,11 @@ class ScenarioResult:
     def without_events(self) -> ScenarioResult:
         """The same result without the exchanges, messages and notices of its steps, which need most of its memory."""
         return replace(self, steps=tuple(replace(step, events=(), messages=(), notice="") for step in self.steps))
+
+
+def _waived(entry: WaiverAt) -> Phrase:
+    waiver, day = entry.waiver, entry.waiver.expires.isoformat()
+    return Phrase("waived until {day}, {ticket}: {reason}", day=day, ticket=waiver.ticket, reason=waiver.reason)
 
 
 def run_scenario(

@@ -19,7 +19,8 @@ from sscard.scenario.faults import ALL_FAULTS
 from sscard.scenario.needs import INTERFACES, MEMORY_FAULTS
 from sscard.scenario.reader import Written
 from sscard.scenario.service_host import ServiceData
-from sscard.scenario.step import READY, KeyName, State, Step, all_words, authenticated_keys
+from sscard.scenario.state_words import READY
+from sscard.scenario.step import KeyName, State, Step, all_words, authenticated_keys
 from sscard.scenario.steps.memory import REFUSED, Steps
 from sscard.scenario.verbs import VERBS
 from sscard.standard.choices import CHOICES

@@ -17,6 +17,7 @@ from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.captures import SOURCE, Captures
 from sscard.scenario.context import Bench
 from sscard.scenario.expressions import EXAMPLE, Number, Tries, computed
+from sscard.scenario.state_words import READY, state_name
 from sscard.service import Stage
 from sscard.standard.apdu import SW, named_status
 from sscard.standard.choices import CHOICES
@@ -24,8 +25,6 @@ from sscard.standard.encoding import InvalidPin, encode_pin
 from sscard.standard.generations import GENERATIONS, build_layout
 from sscard.standard.tree import MF, Layout, Purpose
 
-READY = "ready"
-"""The state of a card without any other state word."""
 SOME_WORDS = Phrase(
     "off, no-pin, blocked, card-blocked, DF03-blocked, verified, challenge, a key such as PUK; or ready alone"
 )
@@ -340,7 +339,8 @@ class Step(Model):
                 found += wrong_tries("key_tries", counts, after.card.key_tries.get(key, ()), key)
         if after.state != state:
             words = show_state(after.state)
-            found.append(Mismatch("state", show_state(state), words, f"[{words.replace(' ', ', ')}]"))
+            written = f"[{words.replace(' ', ', ')}]"
+            found.append(Mismatch("state", state_name(show_state(state)), state_name(words), written))
         if after.stage != stage:
             written = after.stage.value if after.stage else ""
             found.append(Mismatch("stage", show_stage(stage), show_stage(after.stage), written))

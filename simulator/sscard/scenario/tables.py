@@ -33,7 +33,7 @@ class Row(NamedTuple):
     def place(self) -> Sayable:
         """Its name, file and line."""
         place = f"{self.document.source}:{self.document.place(()).line}"
-        return Phrase("row {row}, {place}", row=self.name, place=place)
+        return Phrase("row {row}, {place}", row=_shown(self.name), place=place)
 
 
 def table_rows(document: Document, folder: Path, caught: Callable[[], AbstractContextManager[None]]) -> list[Row]:
@@ -57,7 +57,7 @@ def table_rows(document: Document, folder: Path, caught: Callable[[], AbstractCo
             row = _row(table.part((number,)), str(number + 1), rows[0].fields if rows else None)
             if identity(row.name) in names:
                 path_of = (ROW,) if ROW in content else ()
-                raise row.document.error(path_of, Phrase("row {row} is named twice", row=row.name), _RENAME)
+                raise row.document.error(path_of, Phrase("row {row} is named twice", row=_shown(row.name)), _RENAME)
             names.add(identity(row.name))
             rows.append(row)
     return rows
@@ -84,6 +84,11 @@ def _row(part: Document, number: str, first: Variables | None) -> Row:
 def identity(label: Sayable) -> str:
     """A name that does not depend on the language: the English one."""
     return label.english if isinstance(label, Words) else str(label)
+
+
+def _shown(label: Sayable) -> Sayable:
+    """The name of a row for an error; a PIN may be in it."""
+    return Words(*map(hidden, label)) if isinstance(label, Words) else hidden(label)
 
 
 def in_languages(document: Document) -> Sayable:

@@ -28,7 +28,7 @@ class Stage(Word):
     """Stage of a case."""
 
     INTAKE = "intake", "收件"
-    PRE_REVIEW = "pre-review", "预审"
+    PRE_REVIEW = "pre-review", "预审", "pre-review"
     SUPPLEMENT = "supplement", "补正"
     ACCEPTED = "accepted", "受理"
     OPERATED = "operated", "已操作"
@@ -56,7 +56,7 @@ class Act(Word):
     """Kind of an event."""
 
     RECEIVED = "received", "收件"
-    PRE_REVIEWED = "pre-reviewed", "预审"
+    PRE_REVIEWED = "pre-reviewed", "预审", "pre-reviewed"
     ASKED_FOR = "asked-for", "一次性告知"
     SUPPLEMENTED = "supplemented", "补正"
     ACCEPTED = "accepted", "受理"

@@ -119,6 +119,8 @@ def _presence(rules: Rules, case: Case) -> Ground | None:
     if policy.proxy == "accept" and admitted:
         return None
     found = Phrase("only the applicant in person can apply, not a proxy")
+    if person.presence is Presence.GUARDIAN:
+        found = Phrase("the applicant is of full age: only the applicant in person can apply, not a guardian")
     if not admitted:
         found = Phrase("{channel}: not for a {presence}", channel=case.channel.words, presence=person.presence.words)
     return Ground(Rule.PRESENCE, rules.item.basic.serves, found)

@@ -21,7 +21,7 @@ from sscard.service.pipeline import PinService
 from sscard.service.words import Operation, Paper, ProofResult, Reason, WhichPin
 from sscard.terminal import AuthenticationFailed, BasicData, CardSession
 from sscard.terminal.errors import ApduError
-from sscard.transport.faults import TransportError
+from sscard.transport.faults import CardRemoved, TransportError
 
 Told = str
 """The text for the citizen."""
@@ -78,14 +78,30 @@ class ApplicationFile(Model):
 def read_card(session: CardSession | None) -> BasicData | None:
     """The data of the card in the terminal, ``None`` without a card or if it cannot be read.
 
-    ``AuthenticationFailed`` if the card refuses the HSM's key: that says nothing of the card.
+    ``AuthenticationFailed`` if the card refuses the HSM's key, ``CardRemoved`` if it is removed meanwhile: these say
+    nothing of the card.
     """
     try:
         return session.read_basic() if session else None
-    except AuthenticationFailed:
+    except (AuthenticationFailed, CardRemoved):
         raise
     except (ApduError, TransportError):
         return None
+
+
+def read_paper(
+    case: Case, session: CardSession | None, *, retry_key: bool = False
+) -> tuple[BasicData | None, int | None]:
+    """The data of the card that is handed in, and the tries left of the HSM's key if the card refused it.
+
+    It is not read again after a refusal without ``retry_key``. Errors: ``CardRemoved``.
+    """
+    if session is not None and case.key_tries is not None and not retry_key:
+        return None, case.key_tries
+    try:
+        return read_card(session), None
+    except AuthenticationFailed as error:
+        return None, error.tries_left
 
 
 def advance(
@@ -131,8 +147,15 @@ def told_of(service: PinService, case: Case) -> Told:
     return case.events[-1].text
 
 
-def _presented(service: PinService, case: Case, session: CardSession) -> NotDone | Refusal | Waiting | None:
-    """Why the card in the terminal is not presented, ``None`` if it is."""
+def present(
+    service: PinService, case: Case, session: CardSession, *, retry_key: bool = False
+) -> NotDone | Refusal | Waiting | None:
+    """Present the card in the terminal; why it is not presented, ``None`` if it is.
+
+    A card that refused the HSM's key is not read again without ``retry_key``.
+    """
+    if refused := service.refused_key(case, session, retry_key=retry_key):
+        return refused
     try:
         card = session.read_basic()
     except AuthenticationFailed as error:
@@ -148,7 +171,7 @@ def _at_the_card(
     if session is None:
         return case.events[-1].text
     if case.card is None:
-        stopped = service.refused_key(case, session, retry_key=retry_key) or _presented(service, case, session)
+        stopped = present(service, case, session, retry_key=retry_key)
         if stopped is not None:
             return stopped.text
     if case.stage is Stage.ACCEPTED:

@@ -367,6 +367,11 @@ class Consultation:
         return "\n".join(self.lines)
 
 
+def not_opened(tries: int) -> Phrase:
+    """Why no case is opened with a card that refuses the HSM's key, which has so many tries left."""
+    return NO_CASE_OPENED.filled(count=tries) if tries else KEY_BLOCKED
+
+
 def refused_text(said: Sayable, complaints: tuple[Contact, ...]) -> str:
     """The text of a refusal, followed by where to complain."""
     if not complaints:

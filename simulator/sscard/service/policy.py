@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field, field_validator
 from sscard.document import Document as File
 from sscard.document import Model, Place, Report, parse_document, read_document
 from sscard.errors import InputError, InvalidValue, suggestion
+from sscard.fields import missing_field
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.holderbase import ListedCards
 from sscard.service.channels import CHANNEL_RULES, Channel
@@ -168,7 +169,13 @@ def changed_fields(changes: dict[str, Any]) -> dict[str, Any]:
 def _completed(found: File) -> Any:
     """The content of a policy file, completed by the preset that it is based on, if there is one."""
     content = found.content
-    if not isinstance(content, dict) or BASE not in content:
+    if not isinstance(content, dict):
+        return content
+    if BASE not in content:
+        if content and "documents" not in content:
+            lacking = missing_field(("documents",)).problem
+            remedy = Phrase("add it; or, to change some fields of a preset, name it: based_on: page")
+            raise found.error((), lacking, remedy)
         return content
     try:
         return changed_fields(content)

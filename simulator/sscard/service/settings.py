@@ -51,8 +51,18 @@ class Settings:
     @property
     def options(self) -> str:
         """The options that state them, as they are typed; empty if all are the defaults."""
-        given = ((field.name, getattr(self, field.name).name) for field in fields(self))
-        return " ".join(f"--{name.replace('_', '-')} {shlex.quote(value)}" for name, value in given if value)
+        return self.options_instead_of(Settings())
+
+    def options_instead_of(self, given: Settings) -> str:
+        """The options that state them to a command that has the ``given`` ones, also those that are the defaults."""
+        stated = []
+        for field in fields(self):
+            name = getattr(self, field.name).name
+            if not name and getattr(given, field.name).name:
+                name = PAGE if field.name == "policy" else "none"
+            if name:
+                stated.append(f"--{field.name.replace('_', '-')} {shlex.quote(name)}")
+        return " ".join(stated)
 
     def to_facts(self) -> dict[str, list[str]]:
         """As in the journal, without the defaults."""

@@ -69,7 +69,7 @@ class OnlineStep(Word):
 
     CONSULTATION = "consultation", "互联网咨询"
     INTAKE = "intake", "互联网收件"
-    PRE_REVIEW = "pre-review", "互联网预审"
+    PRE_REVIEW = "pre-review", "互联网预审", "pre-review"
     ACCEPTANCE = "acceptance", "互联网受理"
     OPERATION = "operation", "互联网办理"
     RESULT = "result", "互联网办理结果信息反馈"

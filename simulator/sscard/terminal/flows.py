@@ -259,15 +259,16 @@ def tries_left() -> Flow[int | None]:
     return tries
 
 
-def verify_pin(pin: str) -> Flow[None]:
-    """VERIFY: ``WrongPin`` with the tries left, ``PinBlocked`` if no try is left."""
-    checked((yield command(0x00, 0x20, 0x00, 0x00, encode_given_pin(pin))), VERIFY, pin_error)
+def verify_pin(pin: str | bytes) -> Flow[None]:
+    """VERIFY of digits, or of a PIN as cn: ``WrongPin`` with the tries left, ``PinBlocked`` if no try is left."""
+    given = pin if isinstance(pin, bytes) else encode_given_pin(pin)
+    checked((yield command(0x00, 0x20, 0x00, 0x00, given)), VERIFY, pin_error)
 
 
-def change_pin(old: str, new: str) -> Flow[None]:
-    """CHANGE PIN (修改): the holder knows the old PIN. An empty one means no PIN."""
-    data = encode_pin(old) + b"\xff" + encode_pin(new)
-    checked((yield command(0x80, 0x5E, 0x01, 0x00, data)), CHANGE, pin_error)
+def change_pin(old: str | bytes, new: str | bytes) -> Flow[None]:
+    """CHANGE PIN (修改): the holder knows the old PIN. Digits, or PINs as cn; an empty one means no PIN."""
+    first, second = (pin if isinstance(pin, bytes) else encode_pin(pin) for pin in (old, new))
+    checked((yield command(0x80, 0x5E, 0x01, 0x00, first + b"\xff" + second)), CHANGE, pin_error)
 
 
 def reset_pin(card: OpenedCard, new: bytes | Flow[str]) -> Flow[None]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from sscard.i18n.language import _
+from sscard.i18n.language import _, say
 from sscard.pickling import PortableError
 from sscard.testing.suite import READERS, SCENARIO_READERS, SUFFIXES, Suite, shown
 
@@ -83,6 +83,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help=_("run scenarios on the card of a testbed file, which says what a run may do to it"),
     )
+    group.addoption(
+        "--sscard-waivers",
+        default="",
+        metavar="FILE",
+        help=_("waive known failures as a waiver file says (default: the one of the testbed file)"),
+    )
     parser.addini("sscard_scenarios", _("folders whose YAML files are scenarios"), type="paths", default=[])
 
 
@@ -146,6 +152,7 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     suite, seed = session.config.stash[SUITE], session.config.getoption("--sscard-seed")
     last = suite.last([item.scenario for item in items if isinstance(item, ScenarioItem)], seed)
     items.sort(key=lambda item: isinstance(item, ScenarioItem) and any(each is item.scenario for each in last))
+    suite.runnable = sum(isinstance(item, ScenarioItem) and not item.scenario.misfit for item in items)
     misfits = [item.scenario.misfit for item in items if isinstance(item, ScenarioItem)]
     if misfits and misfits[0] and all(misfits):
         problem = _("none of the scenarios is applicable: {problem}", problem=misfits[0].said)
@@ -154,8 +161,17 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Count the scenarios that will be run, without those that were deselected."""
-    session.config.stash[SUITE].planned = sum(isinstance(item, ScenarioItem) for item in session.items)
+    """Count the scenarios that will be run, without those that were deselected, and check their waivers."""
+    from sscard.errors import InputError
+
+    suite = session.config.stash[SUITE]
+    scenarios = [item.scenario for item in session.items if isinstance(item, ScenarioItem)]
+    suite.planned = len(scenarios)
+    try:
+        if waivers := suite.waivers():
+            waivers.check(scenarios, complete=False)
+    except InputError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def _fail(session: pytest.Session, name: str, problem: str, remedy: str) -> None:
@@ -165,7 +181,10 @@ def _fail(session: pytest.Session, name: str, problem: str, remedy: str) -> None
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The failures of scenarios in whole lines, equal ones once: those of pytest's own summary are cut to the width."""
+    """The failures of scenarios in whole lines, equal ones once: those of pytest's own summary are cut to the width.
+
+    A line below them counts the waivers that name no scenario.
+    """
     lines: dict[str, int] = {}
     for report in terminalreporter.stats.get("failed", []):
         crash = getattr(report.longrepr, "reprcrash", None)
@@ -175,6 +194,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section(_("failed scenarios"))
     for line, times in lines.items():
         terminalreporter.line(line if times == 1 else _("{line} ({times} scenarios)", line=line, times=times))
+    if unused := terminalreporter.config.stash[SUITE].say_unused():
+        terminalreporter.line(say(unused))
 
 
 SUITE: Final = pytest.StashKey[Suite]()
@@ -284,34 +305,32 @@ class ScenarioItem(pytest.Item):
 
     def _facts(self) -> dict[str, str]:
         """What JUnit XML and other reports show as properties; a failure changes the place to that of its step."""
-        scenario = self.scenario
-        facts = {
-            "personality": scenario.personality.name,
-            "seed": str(self.config.getoption("--sscard-seed")),
-            "transport": self.config.getoption("--sscard-transport"),
-            "severity": scenario.severity,
-            "tags": " ".join(scenario.tags),
-            "covers": ", ".join(scenario.covers),
-            "known_issue": scenario.known_issue,
-            PLACE: f"{scenario.source}:{scenario.line}",
-        }
-        return {name: value for name, value in facts.items() if value}
+        from sscard.scenario.reports.run import case_properties
+
+        options = (self.config.getoption(f"--sscard-{name}") for name in ("seed", "transport"))
+        return case_properties(self.scenario, *options) | {PLACE: f"{self.scenario.source}:{self.scenario.line}"}
 
     def runtest(self) -> None:
         """Run it; a step that is not as stated fails the item."""
         from sscard.scenario.reports.summary import failure_place
-        from sscard.scenario.runner import INCONCLUSIVE, NOT_APPLICABLE
+        from sscard.scenario.runner import INCONCLUSIVE, NOT_APPLICABLE, WAIVED
 
         result = self.config.stash[SUITE].run(self.scenario, self.config.getoption("--sscard-seed"))
         if not result.passed:
             file, line = failure_place(result)
             self.user_properties = [each for each in self.user_properties if each[0] != PLACE]
             self.user_properties.append((PLACE, f"{file}:{line}"))
+        if result.waivers:
+            self.user_properties.append(("waivers", ", ".join(entry.waiver.ticket for entry in result.waivers)))
         self.config.stash[SUITE].keep(result)
         if result.verdict == NOT_APPLICABLE:
             pytest.skip(_("not applicable: {problem}", problem=result.reason))
         if result.verdict == INCONCLUSIVE:
             raise Inconclusive(result)
+        if result.verdict == WAIVED:
+            pytest.xfail(say(result.reason))
+        if result.waivers and result.failure is None:
+            raise ScenarioFailed(result)
         if result.failure is not None:
             raise StepFailed(result) if result.failure.executed else ScenarioFailed(result)
 
@@ -333,7 +352,8 @@ class ScenarioFailed(PortableError):
         from sscard.scenario.reports.console import failure_text, reason_text
         from sscard.scenario.reports.summary import failure_place, missed_texts
 
-        super().__init__(failure_text(result) or reason_text(result))
+        texts = (reason_text(result) if result.unwaived else "", failure_text(result))
+        super().__init__("\n".join(filter(None, texts)) or reason_text(result))
         self.file, self.number = failure_place(result)
         self.missed = missed_texts(result)
 

@@ -17,7 +17,7 @@ from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from sscard.card import Personality
-    from sscard.i18n.phrase import Sayable
+    from sscard.i18n.phrase import Phrase, Sayable
     from sscard.scenario.cards import Connect
     from sscard.scenario.reader import Scenario
     from sscard.scenario.reports.evidence import Evidence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sscard.scenario.runner import ScenarioResult
     from sscard.scenario.testbed.card import CardRun
     from sscard.scenario.testbed.file import Testbed
+    from sscard.scenario.waiving import Waivers
     from sscard.transport.pcscd import PrivatePcscd
 
 SUFFIXES = (".yaml", ".yml")
@@ -42,6 +43,8 @@ class Suite:
 
     def __init__(self, config: pytest.Config) -> None:
         self.collected: set[Path] = set()
+        self.runnable = 0
+        """The number of scenarios that fit their card, before some were deselected."""
         self.planned = 0
         """The number of selected scenarios, from all of which a worker of pytest-xdist is given some."""
         self._config = config
@@ -58,6 +61,8 @@ class Suite:
         self._personality: Personality | None = None
         self._testbed: Testbed | None = None
         self._card: CardRun | None = None
+        self._waivers: Waivers | None = None
+        self._judged: list[ScenarioResult] = []
         self._markers: set[str] = set()
         self._evidence: Evidence | None = None
         self._results: list[ScenarioResult] = []
@@ -101,6 +106,8 @@ class Suite:
                 raise pytest.UsageError(_("one card under test cannot be used by several processes"), remedy)
             with usage_errors():
                 self.testbed()
+        with usage_errors():
+            self.waivers()
 
     @property
     def _named(self) -> list[Path]:
@@ -147,13 +154,44 @@ class Suite:
     def testbed(self) -> Testbed | None:
         """The testbed of --sscard-testbed. Errors: ``InputError``."""
         if self._testbed is None and (asked := self._config.getoption("--sscard-testbed")):
+            from sscard.scenario.testbed.claim import learned
             from sscard.scenario.testbed.file import read_testbed
 
-            self._testbed = read_testbed(self._config.invocation_params.dir / asked)
+            found = read_testbed(self._config.invocation_params.dir / asked)
+            if found.unknown:
+                with found.issuing.open() as issuer:
+                    found = learned(found, issuer, no_new_card)
+            self._testbed = found
         return self._testbed
 
+    def waivers(self) -> Waivers | None:
+        """The waivers of --sscard-waivers, else those of the testbed. Errors: ``InputError``."""
+        if self._waivers is None:
+            asked, testbed = self._config.getoption("--sscard-waivers"), self.testbed()
+            file = self._config.invocation_params.dir / asked if asked else testbed and testbed.waivers
+            if file:
+                from sscard.scenario.waivers import read_waivers
+                from sscard.scenario.waiving import Waivers
+
+                self._waivers = Waivers(read_waivers(file))
+        return self._waivers
+
     def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
-        """The result of a scenario, on the card of the testbed if there is one."""
+        """The result of a scenario, on the card of the testbed if there is one, with its waivers."""
+        result = self._result(scenario, seed)
+        if (waivers := self.waivers()) is None:
+            return result
+        self._judged.append(result.without_events())
+        return waivers.judged(result)
+
+    def say_unused(self) -> Phrase | None:
+        """How many waivers name no scenario that was run, if the whole suite was, in this process."""
+        waivers = self.waivers()
+        if waivers is None or self._explicit or len(self._judged) < max(self.runnable, 1):
+            return None
+        return waivers.say_unused(self._judged)
+
+    def _result(self, scenario: Scenario, seed: int) -> ScenarioResult:
         testbed = self.testbed()
         if testbed is None:
             from sscard.scenario import run_scenario
@@ -237,7 +275,7 @@ class Suite:
         from sscard.scenario.reports.run import Run
 
         is_worker = hasattr(self._config, "workerinput")
-        chosen = {name: self._config.getoption(f"--sscard-{name}") for name in ("transport", "personality")}
+        chosen = {name: self._config.getoption(f"--sscard-{name}") for name in ("transport", "personality", "waivers")}
         return Run(
             results=self._results,
             seeds=(self._config.getoption("--sscard-seed"),),

@@ -38,7 +38,7 @@ from sscard.scenario.coverage.facts import (
     file_name,
     written_word,
 )
-from sscard.scenario.coverage.items import BY_PSAM_ONLY, DRIVER_TITLES, ITEMS
+from sscard.scenario.coverage.items import DRIVER_TITLES, ITEMS, ways_of
 from sscard.scenario.coverage.seed import CLAUSES
 from sscard.scenario.coverage.situations import situations
 from sscard.scenario.faults import ALL_FAULTS
@@ -129,9 +129,8 @@ def value_key(name: str, value: object) -> Key:
 
 
 def _driver_functions() -> Iterator[Key]:
-    for name, by, result in product(DRIVER_TITLES, ("PSAM", "HSM"), (SUCCESS, REFUSAL)):
-        if by == "PSAM" or name not in BY_PSAM_ONLY:
-            yield name, by, result
+    for name in DRIVER_TITLES:
+        yield from product((name,), ways_of(name), (SUCCESS, REFUSAL))
 
 
 @cache

@@ -38,23 +38,18 @@ _COS: Final = (
     StandardItem("LD/T 6001.2 certificate", Words("certificate application", "数字证书应用设置"), (NEWEST,)),
     StandardItem("LD/T 6001.2 compatibility", Words("compatibility of terminals", "终端的兼容性")),
 )
+_APPLICATIONS: Final = {
+    **dict.fromkeys(("SSSE", "DF01", "DF02", "DF03", "DF04"), ALL),
+    **dict.fromkeys(("DF05", "DF07"), LATER),
+}
 _DATA: Final = (
     StandardItem("LD/T 6001.3 6.1", Words("CHANGE PIN", "CHANGE PIN命令")),
     StandardItem("LD/T 6001.3 6.2", Words("answer to reset", "复位应答")),
-    StandardItem("LD/T 6001.3 7.1", Words("records of SSSE", "SSSE_RECORD")),
-    StandardItem("LD/T 6001.3 7.2", Words("records of DF01", "DF01_RECORD")),
-    StandardItem("LD/T 6001.3 7.3", Words("records of DF02", "DF02_RECORD")),
-    StandardItem("LD/T 6001.3 7.4", Words("records of DF03", "DF03_RECORD")),
-    StandardItem("LD/T 6001.3 7.5", Words("records of DF04", "DF04_RECORD")),
-    StandardItem("LD/T 6001.3 7.6", Words("records of DF05", "DF05_RECORD"), LATER),
-    StandardItem("LD/T 6001.3 7.7", Words("records of DF07", "DF07_RECORD"), LATER),
-    StandardItem("LD/T 6001.3 8.1", Words("rights of SSSE", "SSSE_SAFETY")),
-    StandardItem("LD/T 6001.3 8.2", Words("rights of DF01", "DF01_SAFETY")),
-    StandardItem("LD/T 6001.3 8.3", Words("rights of DF02", "DF02_SAFETY")),
-    StandardItem("LD/T 6001.3 8.4", Words("rights of DF03", "DF03_SAFETY")),
-    StandardItem("LD/T 6001.3 8.5", Words("rights of DF04", "DF04_SAFETY")),
-    StandardItem("LD/T 6001.3 8.6", Words("rights of DF05", "DF05_SAFETY"), LATER),
-    StandardItem("LD/T 6001.3 8.7", Words("rights of DF07", "DF07_SAFETY"), LATER),
+    *(
+        StandardItem(f"LD/T 6001.3 {chapter}.{number}", Words(f"{what} of {name}", f"{name}_{part}"), generations)
+        for chapter, what, part in ((7, "records", "RECORD"), (8, "rights", "SAFETY"))
+        for number, (name, generations) in enumerate(_APPLICATIONS.items(), start=1)
+    ),
     StandardItem("LD/T 6001.3 9.1", Words("first version of a key", "KEY_VER1")),
     StandardItem("LD/T 6001.3 9.2", Words("second version of a key", "KEY_VER2")),
     StandardItem("LD/T 6001.3 9.3", Words("third version of a key", "KEY_VER3")),
@@ -75,14 +70,19 @@ DRIVER_TITLES: Final = {
     "iReadDebitRecord": Words("read purchase records", "读消费交易记录"),
 }
 """Driver functions in the order of LD/T 6001.5 chapter 5."""
-BY_PSAM_ONLY: Final = ("iVerifyPIN", "iChangePIN", "iReadDebitRecord")
-"""Functions without a form for the HSM."""
+_WAYS: Final = {"PSAM": Words("by PSAM", "基于PSAM卡"), "HSM": Words("by HSM", "基于加密机")}
+
+
+def ways_of(function: str) -> tuple[str, ...]:
+    """The forms of a driver function: with keys of the PSAM, and, except for three, of the HSM."""
+    by_psam_only = ("iVerifyPIN", "iChangePIN", "iReadDebitRecord")
+    return ("PSAM",) if function in by_psam_only else tuple(_WAYS)
 
 
 def _driver_items() -> Iterator[StandardItem]:
-    for way, by in (("PSAM", Words("by PSAM", "基于PSAM卡")), ("HSM", Words("by HSM", "基于加密机"))):
+    for way, by in _WAYS.items():
         for name, title in DRIVER_TITLES.items():
-            if way == "PSAM" or name not in BY_PSAM_ONLY:
+            if way in ways_of(name):
                 words = Words(f"{title.english}, {by.english}", f"{title.chinese}（{by.chinese}）")
                 yield StandardItem(f"LD/T 6001.5 {name} ({way})", words)
     for name, title in (
@@ -98,13 +98,13 @@ _OTHER_PARTS: Final = (
     StandardItem("LD/T 6001.4", Words("read-write terminal", "读写终端检测")),
 )
 COMMAND_NUMBERS: Final = {
-    "7.1": Words("APPLICATION BLOCK", "APPLICATION BLOCK"),
-    "7.2": Words("CARD BLOCK", "CARD BLOCK"),
-    "7.3": Words("CHANGE PIN", "CHANGE PIN"),
-    "7.4": Words("EXTERNAL AUTHENTICATION", "EXTERNAL AUTHENTICATION"),
-    "7.5": Words("GET CHALLENGE", "GET CHALLENGE"),
-    "7.6": Words("GET RESPONSE", "GET RESPONSE"),
-    "7.7": Words("INTERNAL AUTHENTICATION", "INTERNAL AUTHENTICATION"),
+    "7.1": "APPLICATION BLOCK",
+    "7.2": "CARD BLOCK",
+    "7.3": "CHANGE PIN",
+    "7.4": "EXTERNAL AUTHENTICATION",
+    "7.5": "GET CHALLENGE",
+    "7.6": "GET RESPONSE",
+    "7.7": "INTERNAL AUTHENTICATION",
 }
 """Commands of LD/T 32.5 with a public number."""
 SUB_ITEMS: Final = 5
@@ -115,7 +115,7 @@ _COMMANDS: Final = (
     StandardItem("LD/T 32.5 6.3.1", Words("basic commands", "基本命令")),
     StandardItem("LD/T 32.5 6.3.2", Words("medical commands", "专有命令")),
     StandardItem("LD/T 32.5 6.4", Words("status words", "状态返回码")),
-    *(StandardItem(f"LD/T 32.5 {number}", title) for number, title in COMMAND_NUMBERS.items()),
+    *(StandardItem(f"LD/T 32.5 {number}", Words(name, name)) for number, name in COMMAND_NUMBERS.items()),
 )
 
 ITEMS: Final = {

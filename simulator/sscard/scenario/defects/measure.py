@@ -18,7 +18,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.scenario.defects import DEFECTS
 from sscard.scenario.defects.catalogue import Defect, Part
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import run_scenario
+from sscard.scenario.runner import INCONCLUSIVE, run_scenario
 from sscard.scenario.selection import select
 from sscard.scenario.workers import SIGNALS, signals_blocked
 
@@ -73,8 +73,9 @@ class Measured:
     """What a suite makes of a defect.
 
     ``noticed_by`` are the scenarios, by their numbers in the suite, that pass
-    without the defect and fail with it, ``failing`` those that fail without it
-    too. ``runs`` is the number of runs with the defect.
+    without the defect and fail with it, ``inconclusive`` those that pass without
+    it and cannot be judged with it, ``failing`` those that do not pass without it
+    either. ``runs`` is the number of runs with the defect.
     """
 
     defect: Defect
@@ -82,13 +83,14 @@ class Measured:
     failing: tuple[int, ...]
     runs: int
     seconds: float
+    inconclusive: tuple[int, ...] = ()
 
 
 class Measure:
     """Runs the scenarios of a suite with a defect planted, until ``most`` of them notice it (0: all of them).
 
     Scenarios that the defect's hint selects are run first. Without a defect a
-    scenario is run only if it fails with one, and once.
+    scenario is run only if it does not pass with one, and once.
     """
 
     def __init__(self, scenarios: Sequence[Scenario], most: int = 1) -> None:
@@ -101,22 +103,27 @@ class Measure:
         begin = monotonic()
         waiting = iter(self.order(defect))
         noticed: list[int] = []
+        inconclusive: list[int] = []
         failing: list[int] = []
         runs = 0
         while not self._most or len(noticed) < self._most:
-            failed = None
+            ended = None
             with defect.planted():
                 for number in waiting:
                     runs += 1
-                    if run_scenario(self.scenarios[number]).verdict == "failed":
-                        failed = number
+                    result = run_scenario(self.scenarios[number])
+                    if not result.passed:
+                        ended = number, inconclusive if result.verdict == INCONCLUSIVE else noticed
                         break
-            if failed is None:
+            if ended is None:
                 break
-            if failed not in self._passes:
-                self._passes[failed] = run_scenario(self.scenarios[failed]).passed
-            (noticed if self._passes[failed] else failing).append(failed)
-        return Measured(defect, tuple(noticed), tuple(failing), runs, monotonic() - begin)
+            number, found = ended
+            if number not in self._passes:
+                self._passes[number] = run_scenario(self.scenarios[number]).passed
+            (found if self._passes[number] else failing).append(number)
+        return Measured(
+            defect, tuple(noticed), tuple(failing), runs, monotonic() - begin, inconclusive=tuple(inconclusive)
+        )
 
     def order(self, defect: Defect) -> list[int]:
         """The numbers of the scenarios, those first that the defect's hint selects."""
@@ -175,4 +182,4 @@ def _work(pipe: Pipe, measure: Measure) -> None:
     with suppress(EOFError, OSError):
         while True:
             found = measure.of(BY_NAME[pipe.recv()])
-            pipe.send((found.noticed_by, found.failing, found.runs, found.seconds))
+            pipe.send((found.noticed_by, found.failing, found.runs, found.seconds, found.inconclusive))

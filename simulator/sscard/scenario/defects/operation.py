@@ -20,11 +20,12 @@ from sscard.service import (
     PinService,
     Stage,
     cardrefusals,
+    counter,
     pipeline,
 )
 from sscard.standard.apdu import SW
 from sscard.standard.encoding import encode_given_pin
-from sscard.terminal import CardSession, flows, recovery
+from sscard.terminal import BasicData, CardSession, flows, recovery
 from sscard.terminal.card import OpenedCard
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import Flow
@@ -252,6 +253,20 @@ def unreadable_presented_card_is_not_noted(patch: Patch) -> None:
 def refused_key_is_tried_again(patch: Patch) -> None:
     """A key of the HSM that the card refused is tried again at each resume, until it is blocked."""
     patch.attribute(PinService, "refused_key", lambda *_, **__: None)
+
+
+@catalogue.defect("the counter: a key that the card refuses says nothing of the card", "hsm-key-refused-reading")
+def refused_key_makes_the_card_unreadable(patch: Patch) -> None:
+    """A card that refuses the key of the HSM is taken for one that cannot be read, and the application is refused."""
+
+    def read_card(session: CardSession | None) -> BasicData | None:
+        try:
+            return original(session)
+        except ApduError:
+            return None
+
+    original = counter.read_card
+    patch.function(original, read_card)
 
 
 @catalogue.defect("the PIN rules: without the ID number that they need, no PIN is permitted", "hsm-down-id-number")

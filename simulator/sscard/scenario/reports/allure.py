@@ -22,7 +22,7 @@ from sscard.scenario.reports.console import failure_text, missed_text, reason_te
 from sscard.scenario.reports.junit import dotted
 from sscard.scenario.reports.run import Run
 from sscard.scenario.reports.trace import step_lines, text_of
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult, StepResult
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, WAIVED, ScenarioResult, StepResult
 
 NAMESPACE: Final = UUID("6d2a4f0e-8b57-5c1d-9e36-2f7b1c9ad504")
 RESULT, ATTACHMENT = "-result.json", "-attachment.txt"
@@ -39,6 +39,7 @@ STATUS: Final = {
     INCONCLUSIVE: "broken",
     NOT_APPLICABLE: "skipped",
     KNOWN_ISSUE: "skipped",
+    WAIVED: "skipped",
 }
 """The status of Allure for each verdict."""
 
@@ -137,7 +138,7 @@ class _Entry:
             "start": milliseconds(result.started),
             "stop": milliseconds(result.started + timedelta(seconds=result.seconds)),
             "labels": _labels(scenario),
-            "links": _links(scenario),
+            "links": _links(result),
             "parameters": _pairs(parameters),
             "steps": [self._step(step) for step in result.steps],
             "attachments": [self._attached(_("trace"), text_of(result, result.seed))] if result.steps else [],
@@ -152,7 +153,8 @@ class _Entry:
         if not message:
             return {}
         trace = "\n".join(text for text in (failure_text(result), visible(again)) if text)
-        return {"known": result.verdict == KNOWN_ISSUE, "message": message, "trace": trace}
+        excused = result.verdict in (KNOWN_ISSUE, WAIVED)
+        return {"known": excused, "muted": result.verdict == WAIVED, "message": message, "trace": trace}
 
     def _step(self, step: StepResult) -> Json:
         scenario = self._result.scenario
@@ -236,12 +238,10 @@ def _labels(scenario: Scenario) -> list[Json]:
     return _pairs_of(labels)
 
 
-def _links(scenario: Scenario) -> list[Json]:
-    ticket = visible(scenario.known_issue)
-    if not ticket:
-        return []
-    address = {"url": ticket} if re.match("https?://", ticket) else {}
-    return [{"type": "issue", "name": ticket, **address}]
+def _links(result: ScenarioResult) -> list[Json]:
+    tickets = map(visible, (result.scenario.known_issue, *(entry.waiver.ticket for entry in result.waivers)))
+    addresses = {ticket: {"url": ticket} if re.match("https?://", ticket) else {} for ticket in tickets if ticket}
+    return [{"type": "issue", "name": ticket, **address} for ticket, address in addresses.items()]
 
 
 def _pairs(values: Mapping[str, str]) -> list[Json]:
@@ -255,10 +255,12 @@ def _pairs_of(values: Sequence[tuple[str, str]]) -> list[Json]:
 def _categories() -> list[Json]:
     known = say(Phrase("known issue {ticket}", ticket="")).strip()
     misfit = say(Phrase("not applicable: {problem}", problem="")).strip()
+    waived, _rest = say(Phrase("waived until {day}, {ticket}: {reason}", day="@", ticket="", reason="")).split("@")
     return [
         {"name": _("Failed"), "matchedStatuses": ["failed"]},
         {"name": _("Inconclusive: a step could not be judged"), "matchedStatuses": ["broken"]},
         {"name": _("Known issue"), "matchedStatuses": ["skipped"], "messageRegex": f"(?s).*{re.escape(known)}.*"},
+        {"name": _("Waived"), "matchedStatuses": ["skipped"], "messageRegex": f"(?s)^{re.escape(waived.strip())}.*"},
         {"name": _("Not applicable"), "matchedStatuses": ["skipped"], "messageRegex": f"(?s).*{re.escape(misfit)}.*"},
     ]
 

@@ -20,7 +20,7 @@ from sscard.scenario.acceptance import PLACEHOLDER, computes, observed, part_at,
 from sscard.scenario.library import group_name
 from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult, StepResult
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, WAIVED, ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch
 
 MARKS: Final = {
@@ -29,6 +29,7 @@ MARKS: Final = {
     INCONCLUSIVE: ("?", "bold red"),
     NOT_APPLICABLE: ("–", "yellow"),
     KNOWN_ISSUE: ("!", "yellow"),
+    WAIVED: ("~", "yellow"),
 }
 """The mark of each verdict, and its style."""
 PERSONALITY, BESIDE_NAME = 8, 28
@@ -82,7 +83,7 @@ def remedy_text(scenario: Scenario, step: StepResult, wrong: Mismatch) -> str:
 
 
 def reason_text(result: ScenarioResult) -> str:
-    """Why the verdict is not that of the steps: the missing need or the known issue; empty if it is."""
+    """Why the verdict is not that of the steps: the missing need, the known issue, the waivers; empty if it is."""
     if misfit := result.scenario.misfit:
         return _("not applicable: {problem}", problem=visible(say(misfit.said)))
     return visible(say(result.reason))
@@ -93,6 +94,7 @@ COUNTS: Final = {
     "failed": Phrase("{count} failed"),
     INCONCLUSIVE: Phrase("{count} inconclusive"),
     KNOWN_ISSUE: Phrase.plural("{count} known issue", "{count} known issues", count=0),
+    WAIVED: Phrase("{count} waived"),
     NOT_APPLICABLE: Phrase("{count} not applicable"),
 }
 """How many scenarios have a verdict."""

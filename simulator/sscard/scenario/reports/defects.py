@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -14,7 +13,9 @@ from sscard.scenario.defects import DEFECTS
 from sscard.scenario.defects.catalogue import Defect, Part
 from sscard.scenario.defects.measure import Measured
 from sscard.scenario.reader import Scenario
+from sscard.scenario.reports.console import MARKS
 from sscard.scenario.reports.page import page_template
+from sscard.scenario.runner import INCONCLUSIVE
 from sscard.version import __version__
 
 MOST_COLUMNS: Final = 60
@@ -42,12 +43,17 @@ class Matrix:
 
     @property
     def missed(self) -> list[Measured]:
-        """The defects that no scenario notices."""
+        """The defects that no scenario notices, also if some cannot be judged with them."""
         return [each for each in self.rows if not each.noticed_by]
 
     @property
+    def inconclusive(self) -> list[Measured]:
+        """The defects that no scenario notices, but that keep some from being judged."""
+        return [each for each in self.missed if each.inconclusive]
+
+    @property
     def failing(self) -> list[Scenario]:
-        """The scenarios that were seen to fail without a defect."""
+        """The scenarios that were seen not to pass without a defect."""
         return [self.scenarios[number] for number in sorted({number for each in self.found for number in each.failing})]
 
     @property
@@ -61,9 +67,9 @@ class Matrix:
         return 100 * self.noticed / len(self.found) if self.found else 100.0
 
     @property
-    def noticing(self) -> dict[int, int]:
-        """The scenarios that notice a defect, by number, and how many defects each notices."""
-        return dict(sorted(Counter(number for each in self.found for number in each.noticed_by).items()))
+    def changed(self) -> list[int]:
+        """The scenarios that notice a defect or cannot be judged with one, by number."""
+        return sorted({number for each in self.found for number in (*each.noticed_by, *each.inconclusive)})
 
     def name_of(self, number: int) -> str:
         """A scenario as a report names it: file and title."""
@@ -72,19 +78,28 @@ class Matrix:
 
 
 def row_lines(matrix: Matrix, measured: Measured) -> Iterator[str]:
-    """A defect, and the scenarios that notice it; of one that is not noticed what is wrong with it."""
+    """A defect, and the scenarios that notice it or are inconclusive; of one not noticed what is wrong with it."""
     defect = measured.defect
-    mark = "✓" if measured.noticed_by else "✗"
-    yield f"{mark} {say(defect.part.words)}  {defect.name}" + ("" if measured.noticed_by else f": {_('not noticed')}")
+    yield f"{mark_of(measured)} {say(defect.part.words)}  {defect.name}" + (
+        "" if measured.noticed_by else f": {_('not noticed')}"
+    )
     for number in measured.noticed_by:
         yield f"    {visible(matrix.name_of(number))}"
     if not measured.noticed_by:
         yield f"    {say(defect.says)}"
+    for number in measured.inconclusive:
+        yield f"    {_('inconclusive: {scenario}', scenario=visible(matrix.name_of(number)))}"
+
+
+def mark_of(measured: Measured) -> str:
+    """The mark of a defect: that of a verdict, which says whether the suite notices it."""
+    verdict = "passed" if measured.noticed_by else INCONCLUSIVE if measured.inconclusive else "failed"
+    return MARKS[verdict][0]
 
 
 def summary_line(matrix: Matrix) -> str:
-    """How many defects are noticed."""
-    return _(
+    """How many defects are noticed, and with how many of the others scenarios are inconclusive."""
+    summary = _(
         "{noticed} of {defects} noticed ({percent} %), {runs} in {seconds:.1f} s",
         noticed=matrix.noticed,
         defects=Phrase.plural("{count} defect", "{count} defects", count=len(matrix.found)),
@@ -92,6 +107,14 @@ def summary_line(matrix: Matrix) -> str:
         runs=Phrase.plural("{count} run", "{count} runs", count=sum(each.runs for each in matrix.found)),
         seconds=matrix.seconds,
     )
+    if not matrix.inconclusive:
+        return summary
+    said = Phrase.plural(
+        "{count} of the others makes scenarios inconclusive",
+        "{count} of the others make scenarios inconclusive",
+        count=len(matrix.inconclusive),
+    )
+    return say(Phrase("{first}; {rest}", first=summary, rest=said))
 
 
 def defect_facts(defect: Defect) -> dict[str, Any]:
@@ -107,12 +130,14 @@ def as_facts(matrix: Matrix) -> dict[str, Any]:
         "most": matrix.most,
         "asked": len(matrix.asked),
         "noticed": matrix.noticed,
+        "inconclusive": len(matrix.inconclusive),
         "percent": round(matrix.percent, 1),
         "seconds": round(matrix.seconds, 1),
         "defects": [
             {
                 **defect_facts(each.defect),
                 "noticed_by": [_scenario_facts(matrix.scenarios[number]) for number in each.noticed_by],
+                "inconclusive": [_scenario_facts(matrix.scenarios[number]) for number in each.inconclusive],
                 "runs": each.runs,
                 "seconds": round(each.seconds, 3),
             }
@@ -131,7 +156,8 @@ def html_page(matrix: Matrix) -> str:
     return page_template("defects.html.j2").render(
         matrix=matrix,
         groups=[(part.words, [*rows]) for part, rows in groupby(matrix.rows, lambda each: each.defect.part)],
-        columns=[*matrix.noticing] if not matrix.most and len(matrix.noticing) <= MOST_COLUMNS else [],
+        columns=matrix.changed if not matrix.most and len(matrix.changed) <= MOST_COLUMNS else [],
+        mark_of=mark_of,
         summary=summary_line(matrix),
         version=__version__,
         language=CHINESE if is_chinese() else ENGLISH,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +16,7 @@ from sscard.i18n.language import _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.messages import PARTIES, Message
 from sscard.scenario.reports.console import MARKS, missed_text, reason_text, step_name
-from sscard.scenario.reports.run import LABELS, VERDICTS, Log, Run, sums
+from sscard.scenario.reports.run import VERDICTS, Log, Run, slug, sums
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import show_sw
 from sscard.version import __version__
@@ -58,7 +57,7 @@ class Evidence:
         """Write the log of a scenario and its sum."""
         assert self._run is not None
         number = f"{len(self.logs) + 1:0{max(DIGITS, len(str(self._run.planned)))}}"
-        words = re.sub(r"[\W_]+", "-", result.scenario.title.lower()).strip("-")[:LONGEST_NAME].rstrip("-")
+        words = slug(result.scenario.title)[:LONGEST_NAME].rstrip("-")
         log = Log(f"{number}-{words}.log", "")
         self.logs.append(log)  # also if it cannot be written: those after it keep their numbers
         text = log_of(result, self._run)
@@ -121,7 +120,7 @@ def _head(result: ScenarioResult, run: Run) -> Iterator[str]:
         _("seed"): str(result.seed),
         _("started"): _moment(result.started),
         _("repeat with"): run.again(scenario, result.seed),
-        **{say(LABELS[name]): say(value) for name, value in run.environment.items()},
+        **{say(label): say(value) for label, value in run.stated},
     }
     yield _("sscard {version}: raw log of a scenario. Times are in UTC. Secrets are masked.", version=__version__)
     yield from (f"{name}: {visible(text)}" for name, text in facts.items() if text)
@@ -149,7 +148,7 @@ def _step_lines(result: ScenarioResult, step: StepResult, zero: datetime) -> Ite
     after = [] if step.sw is None and step.after is None else [say(show_sw(step.sw))]
     if step.after is not None:
         tries = _("tries {left} of {limit}", left=step.after.tries, limit=step.after.limit)
-        after += [tries, _("state {words}", words=step.after.words)]
+        after += [tries, _("state {words}", words=step.after.said)]
         if step.after.stage is not None:
             after.append(_("case {stage}", stage=step.after.stage.words))
     yield _line(zero, step.at + step.seconds, KINDS["state"], "; ".join(after))

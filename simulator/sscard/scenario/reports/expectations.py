@@ -74,7 +74,7 @@ def _stated(result: StepResult) -> Iterator[tuple[str, Sayable, Sayable]]:
     if after is None:
         return
     yield "tries", UNCHANGED if step.tries is None else str(step.tries), f"{after.tries}/{after.limit}"
-    yield "state", UNCHANGED if step.state is None else after.words, after.words
+    yield "state", UNCHANGED if step.state is None else after.said, after.said
     if after.stage or step.stage:
         yield "stage", show_stage(step.stage) if step.stage else UNCHANGED, show_stage(after.stage)
 
@@ -86,7 +86,7 @@ def _unmet(wrong: Mismatch) -> Row:
     known = wanted[:-1] if wanted[-1] == ANY_REST else wanted
     pairs = enumerate(zip(known, found, strict=False))
     at = next((place for place, (one, other) in pairs if one not in (other, ANY_BYTE)), min(len(known), len(found)))
-    of_bytes = is_status or all(_BYTES.fullmatch(text) for text in (expected, actual))
+    of_bytes = all((_STATUS if is_status else _BYTES).fullmatch(text) for text in (expected, actual))
     gap = "" if is_status else " "
     return Row(
         f"{wrong.field} {wrong.key}".strip(),

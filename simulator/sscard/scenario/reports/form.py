@@ -20,9 +20,9 @@ from sscard.scenario.reports.form_data import FORM_LABELS
 from sscard.scenario.reports.form_items import NOT_TESTED, Numbered, sheet_of
 from sscard.scenario.reports.form_steps import rows_of, wire_of
 from sscard.scenario.reports.page import Lines, page_template
-from sscard.scenario.reports.run import LABELS, VERDICTS, Log, Run
+from sscard.scenario.reports.run import VERDICTS, Log, Run
 from sscard.scenario.reports.summary import missed_texts
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, WAIVED
 from sscard.standard.choices import CHOICES, make_personality
 from sscard.standard.cipher import SUITES
 from sscard.version import __version__
@@ -84,7 +84,6 @@ def write(run: Run) -> str:
         verdict=_verdict(run),
         counts=counts_text(run.results),
         ended=run.started + timedelta(seconds=run.seconds),
-        environment={LABELS[name]: value for name, value in run.environment.items()},
         seeds=" ".join(map(str, run.seeds)),
         command=run.called,
         devices=devices,
@@ -95,7 +94,7 @@ def write(run: Run) -> str:
             for kind, keys in ((_("cards"), run.keys), (_("PSAMs"), run.keys and run.keys.psam_keys))
             if keys
         ],
-        known_issues=[entry for entry in sheet.entries if entry.tickets],
+        known_issues=[entry for entry in sheet.entries if entry.tickets or entry.waived],
         logs=list(zip_longest(*[iter(run.logs)] * LOGS_IN_A_ROW)),
         log_of=lambda number: run.logs[number - 1] if number <= len(run.logs) else Log("", ""),
         in_full=lambda entry: entry.unmet[:SHOWN_IN_FULL],
@@ -129,7 +128,7 @@ def _verdict(run: Run) -> str:
             return verdict
     if not run.complete or "passed" not in found:
         return INCONCLUSIVE
-    return KNOWN_ISSUE if KNOWN_ISSUE in found else "passed"
+    return next((verdict for verdict in (WAIVED, KNOWN_ISSUE) if verdict in found), "passed")
 
 
 def _devices(run: Run) -> list[Device]:

@@ -12,11 +12,11 @@ from sscard.scenario.coverage.facts import CHOICE_VALUES, STANDARD_ITEMS, choice
 from sscard.scenario.coverage.items import ITEMS, StandardItem
 from sscard.scenario.coverage.unreachable import PARTLY, UNREACHABLE
 from sscard.scenario.covers import CHOICE, item_of
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, WAIVED, ScenarioResult
 from sscard.standard.choices import CHOICES
 
 NOT_TESTED: Final = "not tested"
-WORST_FIRST: Final = ("failed", INCONCLUSIVE, KNOWN_ISSUE, "passed", NOT_APPLICABLE)
+WORST_FIRST: Final = ("failed", INCONCLUSIVE, WAIVED, KNOWN_ISSUE, "passed", NOT_APPLICABLE)
 """The verdicts: that of an item is the first that a scenario of it has."""
 
 
@@ -62,6 +62,12 @@ class Entry:
     def tickets(self) -> list[str]:
         """The known issues of runs that were excused by them."""
         return sorted({each.result.scenario.known_issue for each in self.results if each.result.verdict == KNOWN_ISSUE})
+
+    @property
+    def waived(self) -> list[Sayable]:
+        """Why failures of runs are waived: ticket, reason and last day."""
+        found = {say(each.result.reason): each.result.reason for each in self.results if each.result.verdict == WAIVED}
+        return [*found.values()]
 
     @property
     def by_personality(self) -> list[tuple[str, list[Numbered]]]:

@@ -11,6 +11,7 @@ from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.pins import masked
 from sscard.scenario.reports.console import missed_text
 from sscard.scenario.runner import ScenarioResult, StepResult
+from sscard.scenario.state_words import state_name
 from sscard.scenario.step import Step, show_stage, show_state, show_sw, show_tries
 
 LIST: Final = "{first}; {rest}"
@@ -65,7 +66,7 @@ def _expected(step: Step) -> str:
     if step.certificate_tries is not None:
         parts.append(show_tries("certificate", step.certificate_tries))
     if step.state is not None:
-        parts.append(_("state {words}", words=show_state(step.state)))
+        parts.append(_("state {words}", words=state_name(show_state(step.state))))
     if step.stage is not None:
         parts.append(_("case {stage}", stage=show_stage(step.stage)))
     if step.data is not None:
@@ -80,7 +81,7 @@ def _got(ran: StepResult) -> str:
     parts: list[Sayable] = [show_sw(ran.sw)] if ran.executed else []
     if ran.after is not None:
         parts.append(_("tries {left} of {limit}", left=ran.after.tries, limit=ran.after.limit))
-        parts.append(_("state {words}", words=ran.after.words))
+        parts.append(_("state {words}", words=ran.after.said))
         if ran.after.stage is not None:
             parts.append(_("case {stage}", stage=show_stage(ran.after.stage)))
     if not ran.mismatches and (ran.step.data is not None or ran.step.answers()):

@@ -6,7 +6,6 @@ of them together, and are decompressed in the browser when one is opened; withou
 
 from __future__ import annotations
 
-import re
 import zlib
 from base64 import b64encode
 from collections import Counter
@@ -15,17 +14,18 @@ from dataclasses import dataclass
 from datetime import UTC
 from hashlib import sha256
 from importlib import resources
-from typing import Final
+from typing import Final, NamedTuple
 
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
 from sscard.i18n.phrase import ROW, Phrase, Sayable
+from sscard.scenario.cards import INTERFACES
 from sscard.scenario.comparison import Compared
 from sscard.scenario.library import group_name
 from sscard.scenario.reports.console import COUNTS, MARKS, counts_text, missed_text, reason_text, step_name
 from sscard.scenario.reports.durations import duration_text, intervals, time_axis
 from sscard.scenario.reports.expectations import expectations
 from sscard.scenario.reports.page import Lines, page_template
-from sscard.scenario.reports.run import LABELS, VERDICTS, Run
+from sscard.scenario.reports.run import LABELS, SEVERITIES, TRANSPORTS, VERDICTS, Run, slug
 from sscard.scenario.reports.sequence import LANES, sequence_of
 from sscard.scenario.reports.state_chart import HEIGHT, LEFT, state_chart
 from sscard.scenario.reports.summary import KINDS, SHOWN, Alike, alike
@@ -39,18 +39,34 @@ MOST_FAILURES: Final = 100
 OPEN_FAILURES: Final = 10
 """Failures that are unfolded when the page opens."""
 SLOWEST: Final = 10
-KEYS: Final[Mapping[str, Callable[[ScenarioResult, str], str]]] = {
-    "group": lambda result, _transport: result.scenario.group,
-    "personality": lambda result, _transport: result.scenario.personality.name,
-    "transport": lambda result, transport: f"{transport}, {result.scenario.card.interface}",
-    "seed": lambda result, _transport: str(result.seed),
-}
-"""What the summary counts by, and filters select by: its value for a result of a run over a transport."""
-TITLES: Final = {
-    "group": Phrase("group"),
-    "personality": Phrase("personality"),
-    "transport": Phrase("transport"),
-    "seed": Phrase("seed"),
+
+
+class Counted(NamedTuple):
+    """What the summary counts by, and a filter selects by: its value for a result of a run over a transport.
+
+    ``name_of`` is the value in words, if these are others.
+    """
+
+    title: Sayable
+    value_of: Callable[[ScenarioResult, str], str]
+    name_of: Callable[[ScenarioResult, str], Sayable] | None = None
+
+
+COUNTED: Final[Mapping[str, Counted]] = {
+    "group": Counted(
+        Phrase("group"),
+        lambda result, _transport: result.scenario.group,
+        lambda result, _transport: group_name(result.scenario.group),
+    ),
+    "personality": Counted(LABELS["personality"], lambda result, _transport: result.scenario.personality.name),
+    "transport": Counted(
+        LABELS["transport"],
+        lambda result, transport: f"{transport}, {result.scenario.card.interface}",
+        lambda result, transport: Phrase(
+            ROW, first=TRANSPORTS.get(transport, transport), rest=INTERFACES[result.scenario.card.interface]
+        ),
+    ),
+    "seed": Counted(Phrase("seed"), lambda result, _transport: str(result.seed)),
 }
 IDENTITY: Final = 4
 """The fields of ``Compared`` that identify a scenario."""
@@ -73,7 +89,7 @@ class Entry:
         """What filters compare, by the names of the tables of the summary, and what a search finds besides the row."""
         scenario = self.result.scenario
         words = " ".join((scenario.title, scenario.source, say(scenario.proves), *scenario.tags, *scenario.covers))
-        return [visible(each) for each in (*(key_of(self.result, transport) for key_of in KEYS.values()), words)]
+        return [visible(each) for each in (*(by.value_of(self.result, transport) for by in COUNTED.values()), words)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,14 +135,16 @@ def write(run: Run) -> str:
         facts=_packed(["\n".join(entry.facts(transport)) for entry in (*failures[:MOST_FAILURES], *packed)]),
         maps=_packed([coverage_maps(coverage_of(run.results, transport))]) if passed else "",
         tables=[*_tallies(run.results, transport)],
-        slowest=sorted(entries, key=lambda entry: -entry.result.seconds)[:SLOWEST],
+        slowest=sorted((each for each in entries if each.result.seconds), key=lambda each: -each.result.seconds)[
+            :SLOWEST
+        ],
         intervals=intervals(run.results),
         compared=[*_compared(run, entries)],
         counts=Counter(result.verdict for result in run.results),
         headline=counts_text(run.results),
         verdicts=COUNTS,
         verdict_names=VERDICTS,
-        titles=TITLES,
+        counted=COUNTED,
         several=several,
         size=Phrase.joined(
             ROW,
@@ -139,7 +157,6 @@ def write(run: Run) -> str:
         ),
         script=script,
         digest=b64encode(sha256(script.encode()).digest()).decode(),
-        labels=LABELS,
         marks=MARKS,
         version=__version__,
         language=CHINESE if is_chinese() else ENGLISH,
@@ -165,6 +182,7 @@ def details(entry: Entry, texts: StepTexts) -> str:
         diagram=sequence_of(result) if result.steps else None,
         reason=reason_text(result),
         marks=MARKS,
+        severities=SEVERITIES,
         step_name=step_name,
         step_text=lambda step: Lines(texts.text(result.scenario, step.number) if step.number else ""),
         expectations=expectations,
@@ -183,7 +201,7 @@ def _entries(run: Run) -> list[Entry]:
     used: Counter[str] = Counter()
     found = []
     for result in run.results:
-        name = re.sub(r"\W+", "-", f"{result.scenario.title} seed {result.seed}".casefold()).strip("-")
+        name = slug(f"{result.scenario.title} seed {result.seed}")
         used[name] += 1
         again = run.again(result.scenario, result.seed)
         found.append(Entry(result, name if used[name] == 1 else f"{name}-{used[name]}", again))
@@ -204,21 +222,21 @@ def _packed(parts: list[str]) -> str:
 
 def _tallies(results: Sequence[ScenarioResult], transport: str) -> Iterator[tuple[str, list[Tally]]]:
     """The tables of the summary by the name of their filter; that of the seeds if there are several."""
-    for name, key_of in KEYS.items():
+    for name, by in COUNTED.items():
         members: dict[str, list[ScenarioResult]] = {}
         for result in results:
-            members.setdefault(key_of(result, transport), []).append(result)
+            members.setdefault(by.value_of(result, transport), []).append(result)
         if name != "seed" or len(members) > 1:
             yield (
                 name,
                 [
                     Tally(
-                        group_name(key) if name == "group" else key,
-                        key,
+                        by.name_of(each_of[0], transport) if by.name_of else value,
+                        value,
                         Counter(each.verdict for each in each_of),
                         sum(each.seconds for each in each_of),
                     )
-                    for key, each_of in members.items()
+                    for value, each_of in members.items()
                 ],
             )
 

@@ -28,7 +28,8 @@ def content(run: Run) -> dict[str, Any]:
     """The object that ``json_schema.run_schema`` describes.
 
     ``results`` has an entry per scenario with its ``verdict``: ``passed``, ``failed``,
-    ``inconclusive``, ``not applicable`` or ``known issue``, with the ``reason`` if it is not a step's,
+    ``inconclusive``, ``not applicable``, ``known issue`` or ``waived``, with the ``reason`` if it is not a step's,
+    the ``waivers`` that apply to it,
     its ``seed`` and the ``seconds`` it took, its ``steps``, and as ``predicted`` the
     number of steps after which the tries left of a card under test could not be observed.
 
@@ -73,6 +74,16 @@ def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
         "severity": scenario.severity,
         "verdict": result.verdict,
         "reason": say(result.reason),
+        "waivers": [
+            {
+                "file": entry.file,
+                "line": entry.line,
+                "ticket": entry.waiver.ticket,
+                "reason": entry.waiver.reason,
+                "expires": entry.waiver.expires.isoformat(),
+            }
+            for entry in result.waivers
+        ],
         "seed": result.seed,
         "started": result.started.isoformat(timespec="milliseconds"),
         "seconds": round(result.seconds, 3),

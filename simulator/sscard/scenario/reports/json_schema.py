@@ -61,6 +61,7 @@ def _result() -> Schema:
         mismatches=_list({"$ref": "#/$defs/mismatch"}, least=1),
         trace=_described(_list(_TEXT), "the exchanges of the step, decoded and redacted"),
     )
+    waiver = _object(file=_TEXT, line=_LINE, ticket=_TEXT, reason=_TEXT, expires={"type": "string", "format": "date"})
     return _object(
         name=_described(_TEXT, "with the row of a table in parentheses; always in English"),
         group=_described(_TEXT, "the folder"),
@@ -72,6 +73,7 @@ def _result() -> Schema:
         severity={"enum": [*get_args(Severity)]},
         verdict={"enum": [*MARKS]},
         reason=_described(_TEXT, "why the verdict is not that of the steps; empty if it is"),
+        waivers=_described(_list(waiver), "those that excuse its failure, or that do not cover it, or are not needed"),
         seed=_INTEGER,
         started=_MOMENT,
         seconds=_SECONDS,

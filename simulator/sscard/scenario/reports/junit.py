@@ -7,20 +7,24 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import PurePath
+from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from sscard.i18n.language import say, visible
 from sscard.scenario.reports.console import failure_text, missed_text
-from sscard.scenario.reports.run import Run
+from sscard.scenario.reports.run import Run, case_properties
 from sscard.scenario.reports.summary import failure_place
 from sscard.scenario.reports.trace import text_of
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, WAIVED, ScenarioResult
+
+SKIPPED: Final = (NOT_APPLICABLE, KNOWN_ISSUE, WAIVED)
+"""Verdicts of cases that are skipped; the message is the reason."""
 
 
 def write(run: Run) -> str:
     """One test suite with a case per scenario and seed; a failure carries its step and redacted trace.
 
-    An inconclusive scenario is an error; a known issue is skipped, like one that is not applicable.
+    An inconclusive scenario is an error; a known issue and a waived one are skipped, like one that is not applicable.
 
     ``time`` is in seconds, ``timestamp`` in UTC. The class name is the path of
     the file with dots, as pytest writes it, so that CI servers group by folder.
@@ -36,7 +40,7 @@ def write(run: Run) -> str:
         tests=str(len(results)),
         failures=str(verdicts["failed"]),
         errors=str(verdicts[INCONCLUSIVE]),
-        skipped=str(verdicts[NOT_APPLICABLE] + verdicts[KNOWN_ISSUE]),
+        skipped=str(sum(verdicts[verdict] for verdict in SKIPPED)),
         time=f"{sum(result.seconds for result in results):.3f}",
         timestamp=min((result.started for result in results), default=datetime.now(UTC)).isoformat(timespec="seconds"),
         hostname=platform.node(),
@@ -72,22 +76,17 @@ def _add_case(suite: Element, run: Run, result: ScenarioResult, *, seed: bool) -
         line=str(line),
         time=f"{result.seconds:.6f}",
     )
-    facts = {
-        "personality": scenario.personality.name,
-        "seed": str(result.seed),
-        "severity": scenario.severity,
-        "tags": " ".join(scenario.tags),
-        "covers": ", ".join(scenario.covers),
-        "known_issue": scenario.known_issue,
-        "transport": say(run.environment["transport"]),
-    }
-    _add_properties(case, facts)
-    if result.verdict in (NOT_APPLICABLE, KNOWN_ISSUE):
+    properties = case_properties(scenario, result.seed, say(run.environment["transport"]))
+    if result.waivers:
+        properties["waivers"] = ", ".join(entry.waiver.ticket for entry in result.waivers)
+    _add_properties(case, properties)
+    if result.verdict in SKIPPED:
         SubElement(case, "skipped", message=visible(say(result.reason)))
     elif not result.passed:
         message = visible(say(result.reason))
         if result.failure is not None:
-            message = missed_text(scenario, result.failure, result.failure.mismatches[0])
+            missed = missed_text(scenario, result.failure, result.failure.mismatches[0])
+            message = f"{message}; {missed}" if result.unwaived else missed
         kind = "error" if result.verdict == INCONCLUSIVE else "failure"
         SubElement(case, kind, message=message, type=kind).text = failure_text(result)
         again = visible(run.again(scenario, result.seed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from sscard.scenario.comparison import Comparison
 from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.form_data import FormData
 from sscard.scenario.reports.tested import Tested
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, ScenarioResult
+from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, NOT_APPLICABLE, WAIVED, ScenarioResult
 from sscard.version import version_and_chip
 
 VERDICTS: Final = {
@@ -25,9 +26,38 @@ VERDICTS: Final = {
     "failed": Phrase("failed"),
     INCONCLUSIVE: Phrase("inconclusive"),
     KNOWN_ISSUE: Phrase("known issue"),
+    WAIVED: Phrase("waived"),
     NOT_APPLICABLE: Phrase("not applicable"),
 }
 """The verdicts in words."""
+SEVERITIES: Final[Mapping[str, Sayable]] = {
+    "blocker": Phrase("blocker"),
+    "critical": Phrase("critical"),
+    "normal": Phrase("normal"),
+    "minor": Phrase("minor"),
+}
+"""The values of ``severity`` in words."""
+TRANSPORTS: Final[Mapping[Sayable, Sayable]] = {"local": Phrase("local")}
+"""Transports whose name is a word, and what they are called."""
+
+
+def slug(text: str) -> str:
+    """A text for an address or the name of a file: lower case, with a hyphen in place of all but letters and digits."""
+    return re.sub(r"[\W_]+", "-", text.casefold()).strip("-")
+
+
+def case_properties(scenario: Scenario, seed: int, transport: str) -> dict[str, str]:
+    """What JUnit XML states of a case as properties, without those that are empty."""
+    properties = {
+        "personality": scenario.personality.name,
+        "seed": str(seed),
+        "severity": scenario.severity,
+        "tags": " ".join(scenario.tags),
+        "covers": ", ".join(scenario.covers),
+        "known_issue": scenario.known_issue,
+        "transport": transport,
+    }
+    return {name: value for name, value in properties.items() if value}
 
 
 class Log(NamedTuple):
@@ -77,6 +107,14 @@ class Run:
         return {**environment_of(self.chosen), **self.facts}
 
     @property
+    def stated(self) -> list[tuple[Sayable, Sayable]]:
+        """What the run depends on as reports for people print it: what each fact is called, and its value."""
+        return [
+            (LABELS.get(name, name), TRANSPORTS.get(value, value) if name == "transport" else value)
+            for name, value in self.environment.items()
+        ]
+
+    @property
     def sums_digest(self) -> str:
         """The SHA-256 of the file of the sums of the logs."""
         return hashlib.sha256(sums(self.logs).encode()).hexdigest()
@@ -112,6 +150,7 @@ LABELS: Final[Mapping[str, Sayable]] = {
     "keys": Phrase("root keys"),
     "personality": Phrase("personality"),
     "testbed": Phrase("testbed"),
+    "waivers": Phrase("waivers"),
     "card": Phrase("card under test"),
     "claim": Phrase("claimed personality"),
     "atr": Phrase("ATR"),

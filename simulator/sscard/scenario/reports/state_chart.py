@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final, NamedTuple
 
+from sscard.i18n.language import say
 from sscard.i18n.phrase import Sayable
 from sscard.scenario.runner import CardState, StepResult
-from sscard.scenario.step import READY, show_stage
+from sscard.scenario.state_words import READY, state_name
+from sscard.scenario.step import show_stage
 
 LEFT: Final = 26
 HEIGHT: Final = 64
@@ -35,7 +37,7 @@ class Span(NamedTuple):
     width: float
     kind: str
     steps: str
-    words: str
+    words: Sayable
     stage: Sayable
 
 
@@ -67,7 +69,7 @@ def state_chart(steps: Sequence[StepResult]) -> StateChart | None:
             round(LEFT + gap * (place + 0.5), 1),
             round(HEIGHT - HEIGHT * after.tries / limit, 1),
             number,
-            f"{number}: {after.tries}/{after.limit} {after.words}",
+            f"{number}: {after.tries}/{after.limit} {say(after.said)}",
         )
         for place, (number, after) in enumerate(states)
     ]
@@ -83,7 +85,7 @@ def _spans(states: Sequence[tuple[int, CardState]], gap: float) -> list[Span]:
         numbers = [number for number, _after in same]
         steps = f"{numbers[0]}–{numbers[-1]}" if len(numbers) > 1 else f"{numbers[0]}"
         said = show_stage(stage) if stage else ""
-        spans.append(Span(LEFT + gap * place, gap * len(numbers) - 1, _kind(words), steps, words, said))
+        spans.append(Span(LEFT + gap * place, gap * len(numbers) - 1, _kind(words), steps, state_name(words), said))
         place += len(numbers)
     return spans
 

@@ -30,14 +30,15 @@ class Alike(NamedTuple):
 
 
 def missed_texts(result: ScenarioResult) -> tuple[str, ...]:
-    """Each expectation that was not met, without its line; the reason if it is not a step's."""
+    """Each expectation that was not met, without its line, and why waivers do not cover it; else the reason."""
     failed = result.failure
     if failed is None:
         return (visible(say(result.reason)),)
-    return tuple(
+    missed = tuple(
         _("{field}: expected {expected}, got {actual}", field=wrong.field, expected=wrong.expected, actual=wrong.actual)
         for wrong in failed.mismatches
     )
+    return (visible(say(result.unwaived)), *missed) if result.unwaived else missed
 
 
 def failure_place(result: ScenarioResult) -> tuple[str, int]:

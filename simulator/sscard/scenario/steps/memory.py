@@ -16,6 +16,7 @@ from sscard.fields import hidden
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.execution import perform, view_at
+from sscard.scenario.state_words import state_name
 from sscard.scenario.step import Count, Nothing, Outcome, Step, View, authenticated_keys, lasting_words, show_state
 from sscard.scenario.steps.power import PowerStep
 from sscard.scenario.steps.repeatable import REPEATABLE_VERBS
@@ -297,7 +298,7 @@ class Sweep:
                 )
         locks = [frozenset(view.state & {*lasting_words()} - {"blocked"}) for view in (before, whole, now)]
         if locks[-1] not in locks[:-1]:
-            raise SweepFailed(Phrase("state: got {state}", state=show_state(locks[-1])))
+            raise SweepFailed(Phrase("state: got {state}", state=state_name(show_state(locks[-1]))))
         cells, failures = self._cells(), []
         for name, steps in (self.asked.after or {}).items():
             try:

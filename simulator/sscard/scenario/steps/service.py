@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from sscard.document import Model
 from sscard.errors import InvalidValue
-from sscard.i18n.language import CHINESE, speaking
+from sscard.i18n.language import CHINESE, say, speaking
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.holderbase import ListedCards
 from sscard.issuer.personalise import number_of
@@ -17,10 +17,12 @@ from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.faults import other_card
 from sscard.scenario.step import Nothing, Outcome, Pin, PinOrNone, without_power
 from sscard.scenario.steps.service_step import (
+    CardStep,
     Examined,
     ServiceStep,
     examined,
     facts_of,
+    in_terminal,
     nothing_found,
     notice,
     show,
@@ -39,10 +41,10 @@ from sscard.service import (
     WhichPin,
 )
 from sscard.service.aftercare import try_at_pharmacy
-from sscard.service.counter import Keypad, advance, told_of
+from sscard.service.counter import Keypad, advance, present, read_card, read_paper, told_of
+from sscard.service.notices import not_opened
 from sscard.standard.apdu import SW
-from sscard.terminal import BasicData
-from sscard.terminal.errors import ApduError
+from sscard.terminal import AuthenticationFailed
 
 NO_NEW_PIN: Final = Phrase("the step needs the PIN `new`")
 
@@ -71,7 +73,8 @@ class ApplicationData(Model):
 class Apply(Examined):
     """Submit an application; the card, if it is one of the papers, is read and removed again.
 
-    With the key of a case that was opened before, that case is continued.
+    With the key of a case that was opened before, that case is continued. If
+    the card refuses the key of the HSM, no case is opened; ``sw`` is its answer.
     """
 
     verb: ClassVar[str] = "apply"
@@ -81,7 +84,12 @@ class Apply(Examined):
         handed_in = self.apply
         applicant = handed_in.applicant.completed(bench.holder.name, bench.holder.id_number)
         papers = handed_in.papers
-        card = _read(bench, papers) if handed_in.card == "read" else None
+        try:
+            with in_terminal(bench, papers if handed_in.card == "read" else ()) as session:
+                card = read_card(session)
+        except AuthenticationFailed as error:
+            with speaking(CHINESE):
+                return Outcome(error.sw, notice=say(not_opened(error.tries_left)))
         application = Application(
             applicant,
             handed_in.channel,
@@ -120,15 +128,21 @@ class Supplemented(Model):
     papers: tuple[Paper, ...]
 
 
-class Supplement(Examined):
-    """Submit missing papers."""
+class Supplement(Examined, CardStep):
+    """Submit missing papers. If the card refuses the key of the HSM, they are not taken and the case waits."""
 
     verb: ClassVar[str] = "supplement"
     supplement: Supplemented
 
     def serve(self, bench: Bench) -> Outcome:
-        papers = self.supplement.papers
-        return examined(bench.service.supplement(_case(bench), papers, _read(bench, papers)))
+        case, papers = _case(bench), self.supplement.papers
+        with in_terminal(bench, papers) as session:
+            card, refused = read_paper(case, session, retry_key=self.retry_key)
+        if refused is not None:
+            return examined(bench.service.wait_for_key(case, refused))
+        if card is not None and case.key_tries is not None:
+            bench.service.note_key(case)
+        return examined(bench.service.supplement(case, papers, card))
 
     def title(self) -> Sayable:
         return f"supplement {show(self.supplement.papers)}"
@@ -176,7 +190,7 @@ class HandOver(ServiceStep):
         return f"hand_over {self.hand_over}"
 
 
-class Present(Examined):
+class Present(Examined, CardStep):
     """Present the card of a case that was accepted without reading it; ``grounds`` against the card end the case."""
 
     verb: ClassVar[str] = "present"
@@ -185,10 +199,10 @@ class Present(Examined):
 
     def serve(self, bench: Bench) -> Outcome:
         case = _case(bench)
-        card = _read(bench, tuple(Paper))
-        if card is None:
-            raise NotPossible(Phrase("the card cannot be read, so it cannot be presented"))
-        stopped = bench.service.present(case, card)
+        with in_terminal(bench) as session:
+            if session is None:
+                raise NotPossible(Phrase("the card cannot be read, so it cannot be presented"))
+            stopped = present(bench.service, case, session, retry_key=self.retry_key)
         return examined(stopped) if stopped else Outcome(reported=nothing_found())
 
 
@@ -201,12 +215,6 @@ class NewPin(Model):
     new: PinOrNone = Field(default="", repr=False)
     old: PinOrNone = Field(default="", repr=False)
     key: Annotated[str, Field(max_length=200)] = ""
-
-
-class CardStep(ServiceStep):
-    """``retry_key``: the service may read the card again although it refused the key of the HSM before."""
-
-    retry_key: bool = False
 
 
 class Operate(CardStep):
@@ -348,19 +356,6 @@ class TakeCard(ServiceStep):
 
     def title(self) -> Sayable:
         return f"take_card {self.take_card}"
-
-
-def _read(bench: Bench, papers: tuple[Paper, ...]) -> BasicData | None:
-    """The basic data of the card, ``None`` if it is not one of the papers or cannot be read."""
-    if Paper.SOCIAL_SECURITY_CARD not in papers:
-        return None
-    try:
-        bench.insert()
-        return bench.terminal.read_basic()
-    except ApduError:
-        return None
-    finally:
-        bench.remove()
 
 
 def _put_in(bench: Bench) -> None:

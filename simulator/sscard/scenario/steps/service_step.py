@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date
 from typing import Annotated, Any, ClassVar, Final, Literal
@@ -35,6 +37,8 @@ from sscard.service import (
 from sscard.service.notices import Consultation
 from sscard.service.workdays import day_in_china
 from sscard.standard.apdu import SW
+from sscard.terminal import CardSession
+from sscard.terminal.errors import ApduError
 
 Answer = Acceptance | SupplementNotice | Refusal | Waiting | Operated | NotDone | ResultNotice | Consultation
 ServiceError = Literal["none", "wrong-stage", "key-taken", "overtaken", "journal", "hsm"]
@@ -83,8 +87,10 @@ class ServiceStep(Step):
     @model_validator(mode="before")
     @classmethod
     def _without_result(cls, content: Any) -> Any:
-        """Without an answer or after an error, the stage is expected to be as before."""
-        failed = isinstance(content, dict) and (content.get("error", "none") != "none" or content.get("sw") == "none")
+        """After an error or another answer than 9000, the stage is expected to be as before."""
+        failed = isinstance(content, dict) and (
+            content.get("error", "none") != "none" or str(content.get("sw", "9000")) != "9000"
+        )
         return {"stage": None} | content if failed else content
 
     @property
@@ -167,6 +173,12 @@ def _yes(value: bool | None) -> str | None:
     return None if value is None else "yes" if value else "no"
 
 
+class CardStep(ServiceStep):
+    """``retry_key``: the service may read the card again although it refused the key of the HSM before."""
+
+    retry_key: bool = False
+
+
 class Examined(ServiceStep):
     """Ends in acceptance, a notice of ``missing`` papers, or a refusal for ``grounds``."""
 
@@ -176,10 +188,29 @@ class Examined(ServiceStep):
 
     def answers(self) -> dict[str, str]:
         examined = {"grounds": show(self.grounds), "missing": show(self.missing)}
-        return super().answers() | ({} if self.failed or self.sw is None else examined)
+        return super().answers() | ({} if self.failed or self.sw != SW.OK else examined)
 
 
-def examined(answer: Acceptance | SupplementNotice | Refusal | Waiting) -> Outcome:
+@contextmanager
+def in_terminal(bench: Bench, papers: Collection[Paper] = tuple(Paper)) -> Iterator[CardSession | None]:
+    """The terminal's session with the card, which is removed again at the end.
+
+    ``None`` if the card is not one of the papers or the terminal cannot speak to it.
+    """
+    if Paper.SOCIAL_SECURITY_CARD not in papers:
+        yield None
+        return
+    try:
+        session = None
+        with suppress(ApduError):
+            bench.insert()
+            session = bench.session
+        yield session
+    finally:
+        bench.remove()
+
+
+def examined(answer: Acceptance | SupplementNotice | Refusal | Waiting | NotDone) -> Outcome:
     """What the examination of an application found."""
     grounds = tuple(ground.rule for ground in answer.grounds) if isinstance(answer, Refusal) else ()
     missing = answer.papers if isinstance(answer, SupplementNotice) else ()

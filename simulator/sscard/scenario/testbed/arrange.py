@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from sscard.card import Profile
@@ -12,11 +13,10 @@ from sscard.hsm import Hsm
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.testbed.followed import Followed
 from sscard.scenario.testbed.operations import can_write, prove, select, written
-from sscard.standard.apdu import SW, command
 from sscard.standard.cipher import MAC_LENGTH
 from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, FileSpec, KeySpec, Layout, Purpose
 from sscard.terminal import CardSession, flows
-from sscard.terminal.errors import ApduError, AuthenticationFailed, KeyBlocked
+from sscard.terminal.errors import ApduError, AuthenticationFailed, KeyBlocked, WrongPin
 from sscard.terminal.flow import Flow, Seal, checked
 
 WRONG_PINS: Final = (b"\x99\x88\x77", b"\x11\x22\x33")
@@ -134,12 +134,12 @@ class Arranger:
             session.run(flows.reset_pin(session.card, new or ANY_PIN))
         old = self._memory.strings[PIN]
         if old != new:
-            session.run(_change(old, new))
+            session.run(flows.change_pin(old, new))
         elif self._memory.numbers[PIN_TRIES] < most and old:
-            session.run(_verify(old))
+            session.run(flows.verify_pin(old))
         elif self._memory.numbers[PIN_TRIES] < most:
-            session.run(_change(b"", ANY_PIN))
-            session.run(_change(ANY_PIN, b""))
+            session.run(flows.change_pin(b"", ANY_PIN))
+            session.run(flows.change_pin(ANY_PIN, b""))
 
     def _tries(self, session: CardSession, wanted: Memory) -> None:
         """Wrong PINs until so many tries are left."""
@@ -147,11 +147,8 @@ class Arranger:
         wrong = next(pin for pin in WRONG_PINS if pin != self._memory.strings[PIN])
         while self._memory.numbers[PIN_TRIES] > wanted.numbers[PIN_TRIES]:
             before = self._memory.numbers[PIN_TRIES]
-            try:
-                session.run(_verify(wrong))
-            except ApduError as error:
-                if error.sw >> 4 != SW.TRIES_LEFT >> 4:
-                    raise
+            with suppress(WrongPin):
+                session.run(flows.verify_pin(wrong))
             if self._memory.numbers[PIN_TRIES] == before:
                 return
 
@@ -195,11 +192,3 @@ class Arranger:
 def _sealed(asked: Seal) -> Flow[None]:
     message: bytes = yield asked
     checked((yield message), "BLOCK")
-
-
-def _change(old: bytes, new: bytes) -> Flow[None]:
-    checked((yield command(0x80, 0x5E, 0x01, 0x00, old + b"\xff" + new)), flows.CHANGE)
-
-
-def _verify(pin: bytes) -> Flow[None]:
-    checked((yield command(0x00, 0x20, 0x00, 0x00, pin)), flows.VERIFY)

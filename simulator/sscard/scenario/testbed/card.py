@@ -100,10 +100,7 @@ class CardRun:
         fresh = self._testbed.card.fresh
         self._samples += 1
         self._open.close()
-        if fresh == PROMPT:
-            self._ask(Phrase("insert sample {number}", number=self._samples))
-        else:
-            _executed(fresh)
+        supply(fresh, self._samples, self._ask)
         self._connect()
 
     def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
@@ -226,6 +223,14 @@ class CardRun:
 
 def _fell_below(limit: int, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     return any(new < old and new < limit for old, new in zip(before, after, strict=True))
+
+
+def supply(fresh: str, number: int, ask: Ask) -> None:
+    """Put a new card into place: ask a person for sample ``number``, or run the command. Errors: ``MissingPart``."""
+    if fresh == PROMPT:
+        ask(Phrase("insert sample {number}", number=number))
+    else:
+        _executed(fresh)
 
 
 def _executed(command: str) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from enum import Enum
 from random import Random
-from typing import Final
+from typing import Any, Final
 
+from sscard.card import Personality
 from sscard.chip.memory import Memory
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import make_order, personalise
@@ -24,9 +25,10 @@ from sscard.scenario.testbed.file import Testbed
 from sscard.scenario.testbed.followed import FEWEST, copy_of
 from sscard.scenario.testbed.rehearsal import Effects, rehearse
 from sscard.scenario.testbed.survey import Surveyed, holder_for
+from sscard.standard.choices import CHOICES
 from sscard.standard.encoding import encode_pin, records
 from sscard.standard.generations import EF_HOLDER
-from sscard.standard.tree import PIN, PIN_TRIES, Layout
+from sscard.standard.tree import MF, PIN, PIN_TRIES, SSSE_BELOW_MF, Layout
 
 
 class Reason(Enum):
@@ -40,10 +42,13 @@ class Reason(Enum):
     PRODUCT = Phrase("other card product: its choices differ from the claim")
     KEYS = Phrase("missing keys")
     NOT_PERMITTED = Phrase("not permitted: {permission}")
+    UNKNOWN = Phrase("choice {choice} is not known")
 
 
 WRITE, BLOCK, DESTROY, FRESH = "may_write", "may_block", "may_destroy", "fresh"
 """The permissions, as a testbed file names them."""
+FEW: Final = 4
+"""Values of a choice that are all tried."""
 DATES: Final = (0x05, 0x06)
 """Items of EF05: the days of issue and of expiry."""
 
@@ -54,7 +59,8 @@ class Decision:
 
     ``reason`` is set if it is not applicable, ``unclear`` if sscard's own card
     does not pass it either. ``permission`` is the first permission that it needs
-    and the testbed does not give. ``state`` is the state of the card it starts
+    and the testbed does not give, ``choice`` the first choice that its outcome
+    depends on and that nobody knows. ``state`` is the state of the card it starts
     with, on a new card if ``fresh``; ``destroys`` states that no command restores
     the card after it.
     """
@@ -62,6 +68,7 @@ class Decision:
     reason: Reason | None = None
     unclear: Sayable = ""
     permission: str = ""
+    choice: str = ""
     state: Memory | None = None
     fresh: bool = False
     effects: Effects | None = None
@@ -80,6 +87,8 @@ class Decision:
         if self.reason is None:
             return self.unclear
         said: Phrase = self.reason.value
+        if self.choice:
+            return said.filled(choice=self.choice)
         return said.filled(permission=self.permission) if self.permission else said
 
 
@@ -97,6 +106,36 @@ def fixed_reason(scenario: Scenario, testbed: Testbed) -> Reason | None:
     if replace(scenario.personality, name="") != replace(testbed.claim, name=""):
         return Reason.PRODUCT
     return None
+
+
+def unknown_choice(scenario: Scenario, seed: int, unknown: Iterable[str]) -> str:
+    """The first of these choices that the outcome of a scenario depends on, empty if there is none.
+
+    The scenario is run on sscard's own cards with other values of the choices.
+    """
+    own = scenario.personality
+    values = {name: others for name in sorted(unknown) if (others := other_values(own, name))}
+
+    def differs(changes: Mapping[str, Any]) -> bool:
+        return not run_scenario(replace(scenario, personality=replace(own, **changes)), seed).passed
+
+    turns = max(map(len, values.values()), default=0)
+    if not any(differs({name: each[turn % len(each)] for name, each in values.items()}) for turn in range(turns)):
+        return ""
+    single = (name for name, each in values.items() if any(differs({name: value}) for value in each))
+    return next(single, next(iter(values)))
+
+
+def other_values(personality: Personality, name: str) -> list[int | str]:
+    """Values of a choice that a personality could have instead: of a number its neighbours, the first and the last."""
+    choice, own = CHOICES[name], getattr(personality, name)
+    if choice.generations and personality.generation not in choice.generations:
+        return []
+    allowed = [value for value in choice.allowed or (MF, SSSE_BELOW_MF) if value not in choice.refused]
+    if len(allowed) > FEW and own in allowed:
+        place = allowed.index(own)
+        allowed = [*allowed[max(place - 1, 0) : place + 2], allowed[0], allowed[-1]]
+    return [value for value in dict.fromkeys(allowed) if value != own]
 
 
 def start_states(scenario: Scenario, seed: int, surveyed: Surveyed, now: Memory, issuer: Issuer) -> Iterator[Memory]:
@@ -145,6 +184,8 @@ def decide(
     if "city_code" in wanted.model_fields_set and wanted.city_code != city:
         return Decision(Reason.MEMORY_ONLY)  # its keys depend on it
     found = _first_fit(scenario, seed, testbed, surveyed, now, issuer)
+    if found.runs and (choice := unknown_choice(scenario, seed, testbed.unknown)):
+        return Decision(Reason.UNKNOWN, choice=choice)
     if found.runs and not found.destroys:
         return _permitted(found, testbed)
     pristine = surveyed.card.memory

@@ -9,16 +9,18 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field, TypeAdapter
 
 from sscard.card import Personality
-from sscard.document import Model, read_document
+from sscard.document import Document, Model, read_document
 from sscard.errors import InputError
 from sscard.hsm.registry import HSMS
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import find_personality
+from sscard.issuer.formats import UNKNOWN, read_claim
 from sscard.issuer.issue import DEFAULT
 from sscard.issuer.lookup import is_path
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.scenario.issuing import Issuing
 from sscard.scenario.step import PinOrNone
+from sscard.standard.choices import CHOICES
 from sscard.terminal.cards import CARDS, IMAGE, image_path, scheme_of
 
 NO_KEYS: Final = "none"
@@ -35,16 +37,17 @@ class CardUnderTest(Model):
     """The card of a testbed.
 
     ``use`` is a card URL; ``pin`` its PIN, empty if it has none; ``keys`` the root key file of its issuer, by default
-    the built-in test keys, or ``none``; ``personality`` the vendor's claim, a preset or a file; ``interface`` the one
-    that the card answers on. ``may_write`` allows changes of files, PIN and amounts that the run undoes as far as it
-    can; ``may_block`` fewer than two tries, also none, of a PIN or key that the keys at hand restore; ``may_destroy``
-    locks and exhausted keys. ``fresh`` is a command that puts a new card behind ``use``, or ``prompt``.
+    the built-in test keys, or ``none``; ``personality`` the vendor's claim: a preset, a file, the fields of one, or
+    ``unknown``; ``interface`` the one that the card answers on. ``may_write`` allows changes of files, PIN and amounts
+    that the run undoes as far as it can; ``may_block`` fewer than two tries, also none, of a PIN or key that the keys
+    at hand restore; ``may_destroy`` locks and exhausted keys. ``fresh`` is a command that puts a new card behind
+    ``use``, or ``prompt``.
     """
 
     use: Annotated[str, Field(min_length=1)]
     pin: Annotated[PinOrNone, Field(repr=False)] = INITIAL_PIN
     keys: str = ""
-    personality: str = DEFAULT
+    personality: str | dict[str, str] = DEFAULT
     interface: Literal["contact", "contactless"] = "contact"
     may_write: bool = False
     may_block: bool = False
@@ -60,19 +63,26 @@ class HsmUnderTest(Model):
 
 
 class Written(Model):
-    """A testbed file."""
+    """A testbed file; ``waivers`` is the file with the waived failures of its card and HSM."""
 
     card: CardUnderTest | None = None
     hsm: HsmUnderTest | None = None
+    waivers: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Testbed:
-    """A testbed with its files read: the card, the product that it claims to be, and the keys of its issuer."""
+    """A testbed with its files read: the card, the product that it claims to be, and the keys of its issuer.
+
+    ``waivers`` is the path of the waiver file, which is not read yet.
+    """
 
     card: CardUnderTest
     claim: Personality
     issuing: Issuing = field(default_factory=Issuing)
+    unknown: frozenset[str] = frozenset()
+    """Choices that the claim leaves open; all of them if it is unknown, and then ``claim`` only fills the gap."""
+    waivers: Path | None = None
 
     @property
     def has_keys(self) -> bool:
@@ -109,17 +119,26 @@ def read_testbed(file: Path) -> Testbed:
             card = card.model_copy(update={"use": str(folder / image_path(card.use))})
     except InputError as error:
         raise section.error(("use",), error.problem, error.remedy) from None
-    name = str(folder / card.personality) if is_path(card.personality) else card.personality
-    try:
-        claim = find_personality(name)
-    except InputError as error:
-        if error.file:
-            raise
-        raise section.error(("personality",), error.problem, error.remedy) from None
+    claim, unknown = _claim(card.personality, section, folder)
     keys = folder / card.keys if card.keys and card.keys != NO_KEYS else None
     hsm = written.hsm
     token = folder / hsm.token_file if hsm and hsm.token_file else None
-    return Testbed(card, claim, Issuing(keys, hsm.use if hsm else "", token))
+    waivers = folder / written.waivers if written.waivers else None
+    return Testbed(card, claim, Issuing(keys, hsm.use if hsm else "", token), unknown, waivers)
+
+
+def _claim(written: str | dict[str, str], section: Document, folder: Path) -> tuple[Personality, frozenset[str]]:
+    """The claim of a testbed, and the choices that it leaves open. Errors: ``InputError`` with the place."""
+    if written == UNKNOWN:
+        return find_personality(DEFAULT), frozenset(CHOICES)
+    if isinstance(written, dict):
+        return read_claim(section.part(("personality",)))
+    if is_path(written):
+        return read_claim(read_document(folder / written))
+    try:
+        return find_personality(written), frozenset()
+    except InputError as error:
+        raise section.error(("personality",), error.problem, error.remedy) from None
 
 
 def testbed_schema() -> dict[str, Any]:
