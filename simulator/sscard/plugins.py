@@ -132,7 +132,9 @@ class Registry(Generic[T]):
             scheme, user, host, path, query = found.groups()
             return f"{scheme}://{f'{HIDDEN}@' if user else ''}{host}{path}{HIDDEN if query else ''}"
         known = SCHEME.match(url)
-        return url if known is None or known[1].lower() in self._builtin else f"{known[0]}{HIDDEN}"
+        if known is None or known[0] == url or known[1].lower() in self._builtin:
+            return url
+        return f"{known[0]}{HIDDEN}"
 
     def open(self, url: str, **options: object) -> AbstractContextManager[Any]:
         """Open a URL with the implementation of its scheme, until the end of the ``with`` statement."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from kit.documents import Block, Document, Reader, blocks, check, commands, documents
+from kit.documents import PLUGINS, Block, Document, Reader, blocks, check, commands, documents
 from kit.pcsc import demand_pcsc
 from kit.waiting import PATIENCE, until
 from sscard.transport.pcscd import PrivatePcscd
@@ -20,14 +20,17 @@ WITH_BLOCKS = [document for document in documents() if document.blocks() and not
 """``tests/examples`` runs the examples."""
 
 SKIPPED_AT_MOST = 12
+PIP = f"python3 -m pip install --quiet --no-deps --no-index --no-build-isolation --target {PLUGINS}"
+"""Installs a package of a document beside it, and not into the environment of the tests."""
 
 
 @pytest.fixture
 def replaced(request: pytest.FixtureRequest) -> Iterator[dict[str, str]]:
     """Ports that are free, and for a document that needs a PC/SC daemon a private one with its reader."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as free, socket.create_server(("127.0.0.1", 0)) as other:
+        port, simulator = free.getsockname()[1], other.getsockname()[1]
     hsm = {"sscard hsm serve": f"sscard hsm serve --port {port}", "127.0.0.1:8440": f"127.0.0.1:{port}"}
+    hsm |= {"41007": str(simulator), "pip install ./acme": f"{PIP} ./acme"}
     document: Document = request.node.callspec.params["document"]
     if document.name == "README.md":  # all of the suite at night, with the Chinese README
         hsm["sscard run --html"] = "sscard run -k block --html"

@@ -495,6 +495,8 @@ def test_a_check_does_not_print_the_credentials_of_an_hsm(plug_in: Any, sscard: 
         (CARDS, "cards/a.db", "cards/a.db"),
         (HSMS, "http://127.0.0.1:7/", "http://127.0.0.1:7/"),
         (HSMS, "", ""),
+        (HSMS, "rack:", "rack:"),
+        (HSMS, "rack:pin=s3cret", "rack:••••"),
     ],
 )
 def test_only_urls_of_packages_may_hold_a_secret(registry: Registry[Any], url: str, shown: str) -> None:

@@ -34,6 +34,8 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 FILE = re.compile(r"(?:Save this as|存为) `([^`]+)`[^\n]*\n\n\Z")
+PLUGINS = ".plugins"
+"""The folder into which a document installs packages."""
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
@@ -122,6 +124,7 @@ class Reader:
             "XDG_DATA_HOME": str(folder / ".data"),
             "XDG_CACHE_HOME": str(folder / ".cache"),
             "XDG_RUNTIME_DIR": str(folder / ".run"),
+            "PYTHONPATH": os.pathsep.join((str(folder / PLUGINS), os.environ.get("PYTHONPATH", ""))),
             "COLUMNS": "120",
             "LANGUAGE": "en",
         }
@@ -138,7 +141,7 @@ class Reader:
         if block.file:
             path = self._folder / block.file
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(block.text, "utf-8")
+            path.write_text(self._here(block.text), "utf-8")
             return
         if block.mark == "skip" or block.language == "text":
             return

@@ -165,7 +165,7 @@ def run(
 
     if {"--seed", "--seeds"} <= {*given_names()}:
         raise InputError(_("--seed and --seeds exclude each other"), remedy=_("choose one of them"))
-    on_card = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token))
+    on_card = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token), reports)
     _check_accept(paths, fixed=bool(personality or seeds), accept=accept and not on_card)
     waiving = Waiving(waivers, on_card, ticket, reason, accept=accept)
     select = partial(_select, paths, personality, expression, title, tags, on_card, last_failed=last_failed)
@@ -291,7 +291,7 @@ def _select(
     if on_card:
         from sscard.scenario.testbed.plan import scenarios_on
 
-        known = scenarios_on(on_card.claim, paths)
+        known = scenarios_on(on_card.claimed, paths)
     else:
         known = find_scenarios(list(paths), find_personality(personality) if personality else None)
     chosen = narrow(select_title(known, title) if title else known, expression or "", tags or "")

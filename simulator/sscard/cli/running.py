@@ -13,7 +13,8 @@ import click
 
 from sscard.cli.chosen import hsm_refusals
 from sscard.cli.target import tell
-from sscard.i18n.language import _
+from sscard.errors import InputError
+from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
@@ -168,7 +169,7 @@ class Running:
             tell(_("the run ended after {done} of {count} scenarios", done=len(self.results), count=self._total))
 
     def exit(self) -> None:
-        """End with the exit code of the run, if it is not 0."""
+        """End with the exit code of the run, if it is not 0. ``InputError`` if nothing was run on a card."""
         done = len(self.results)
         if not self._scenarios:
             tell(_("interrupted before the first scenario"))
@@ -185,5 +186,10 @@ class Running:
                 )
             )
             raise SystemExit(INTERRUPTED)
+        if "kind" in self.facts and all(result.scenario.misfit for result in self.results):
+            raise InputError(
+                _("no scenario was run on the card, which claims nothing: {kind}", kind=say(self.facts["kind"])),
+                remedy=_("name scenarios of raw commands that begin with power_on:"),
+            )
         if not all(result.passed for result in self.results):
             raise SystemExit(1)

@@ -61,7 +61,7 @@ def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None
             file=str(file),
             remedy=_("write it to a file: sscard probe --testbed {file} -o personality.yaml", file=file),
         )
-    scenarios = scenarios_on(chosen.claim, paths)
+    scenarios = scenarios_on(chosen.claimed, paths)
     waivers = checked(chosen.waivers, scenarios) if chosen.waivers else None
     with hsm_refusals(), chosen.issuing.open() as issuer:
         planned = [*plan(scenarios, seed, chosen, issuer)]
@@ -127,8 +127,10 @@ def read(file: Path) -> Testbed:
     return replace(found, issuing=chosen_issuing(issuing.hsm, issuing.keys, issuing.token_file))
 
 
-def under_test(card: str, file: Path | None, personality: str, issuing: Callable[[], Issuing]) -> Testbed | None:
-    """The testbed of --card or --testbed, ``None`` without both; its options must fit the others."""
+def under_test(
+    card: str, file: Path | None, personality: str, issuing: Callable[[], Issuing], reports: Sequence[str]
+) -> Testbed | None:
+    """The testbed of --card or --testbed, ``None`` without both; its options and ``reports`` must fit the others."""
     if not card and file is None:
         return None
     given = {*given_names()}
@@ -139,7 +141,15 @@ def under_test(card: str, file: Path | None, personality: str, issuing: Callable
             problem = _("{first} and {second} exclude each other", first=own, second=name)
             raise InputError(problem, remedy=_("choose one of them"))
     if file is not None:
-        return _learned(read(file))
+        chosen = read(file)
+        about = [f"--report {report}" for report in reports if report.startswith("form=")]
+        about += [name for name in ("--coverage",) if name in given]
+        for name in about if chosen.claimed is None else ():
+            problem = _(
+                "{option} is for social security cards, and the card of the testbed claims nothing", option=name
+            )
+            raise InputError(problem, remedy=_("name the vendor's claim with personality: under card:"))
+        return _learned(chosen)
     from sscard.issuer import find_personality
     from sscard.issuer.issue import DEFAULT
     from sscard.scenario.testbed.file import CardUnderTest, Testbed
@@ -163,10 +173,10 @@ def _learned(chosen: Testbed) -> Testbed:
 @contextmanager
 def card_link(chosen: Testbed, tell_facts: Callable[[Mapping[str, Sayable]], object]) -> Iterator[Link]:
     """The card of a testbed as scenarios are run on it; ``tell_facts`` gets what a report says about it."""
-    from sscard.scenario.testbed.card import CardRun
+    from sscard.scenario.testbed.unclaimed import opened_card
     from sscard.scenario.transports import Link
 
-    with chosen.issuing.open() as issuer, CardRun(chosen, issuer, ask_at_reader) as card:
+    with chosen.issuing.open() as issuer, opened_card(chosen, issuer, ask_at_reader) as card:
         tell_facts(card.facts())
         yield Link(card.run)
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sscard.scenario.runner import ScenarioResult
     from sscard.scenario.testbed.card import CardRun
     from sscard.scenario.testbed.file import Testbed
+    from sscard.scenario.testbed.unclaimed import UnclaimedRun
     from sscard.scenario.waiving import Waivers
     from sscard.transport.pcscd import PrivatePcscd
 
@@ -60,7 +61,7 @@ class Suite:
         self._connect: Connect | None = None
         self._personality: Personality | None = None
         self._testbed: Testbed | None = None
-        self._card: CardRun | None = None
+        self._card: CardRun | UnclaimedRun | None = None
         self._waivers: Waivers | None = None
         self._judged: list[ScenarioResult] = []
         self._markers: set[str] = set()
@@ -198,10 +199,10 @@ class Suite:
 
             return run_scenario(scenario, seed, self.connect())
         if self._card is None:
-            from sscard.scenario.testbed.card import CardRun
+            from sscard.scenario.testbed.unclaimed import opened_card
 
             issuer = self._open.enter_context(testbed.issuing.open())
-            self._card = self._open.enter_context(CardRun(testbed, issuer, no_new_card))
+            self._card = self._open.enter_context(opened_card(testbed, issuer, no_new_card))
         return self._card.run(scenario, seed)
 
     def last(self, scenarios: list[Scenario], seed: int) -> list[Scenario]:
@@ -221,7 +222,7 @@ class Suite:
         if testbed := self.testbed():
             from sscard.scenario.testbed.plan import scenarios_in
 
-            return scenarios_in(testbed.claim, file, shown(file, self._config), file.parent.name)
+            return scenarios_in(testbed.claimed, file, shown(file, self._config), file.parent.name)
         return read_scenario(file, shown(file, self._config), file.parent.name, self.personality())
 
     def register(self, scenario: Scenario) -> list[str]:

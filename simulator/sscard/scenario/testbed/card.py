@@ -27,6 +27,7 @@ from sscard.scenario.testbed.followed import FEWEST, Followed, Primed, copy_of
 from sscard.scenario.testbed.rehearsal import destroyed
 from sscard.scenario.testbed.survey import Surveyed, UnusableCard, holder_for, survey
 from sscard.terminal.cards import CARDS, open_card, scheme_of
+from sscard.transport.connection import Connection
 from sscard.transport.pcsc import PcscConnection
 
 Ask = Callable[[Sayable], None]
@@ -83,9 +84,7 @@ class CardRun:
         contact = self._testbed.contact
         connection = self._open.enter_context(open_card(card.use, contact=contact, exclusive=True))
         self._atr = connection.power_on()
-        self._reader: dict[str, Sayable] = {}
-        if isinstance(connection, PcscConnection):
-            self._reader = {"reader": connection.reader_name, "driver": connection.driver()}
+        self._reader = reader_facts(connection)
         self.surveyed: Surveyed = survey(connection, self._testbed, issuer)
         self._base = copy_of(self.surveyed.card.memory)
         random = Primed()
@@ -223,6 +222,13 @@ class CardRun:
 
 def _fell_below(limit: int, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     return any(new < old and new < limit for old, new in zip(before, after, strict=True))
+
+
+def reader_facts(connection: Connection) -> dict[str, Sayable]:
+    """What a report says about the reader of a card, if it is in one."""
+    if not isinstance(connection, PcscConnection):
+        return {}
+    return {"reader": connection.reader_name, "driver": connection.driver()}
 
 
 def supply(fresh: str, number: int, ask: Ask) -> None:

@@ -23,6 +23,7 @@ from sscard.scenario.runner import run_scenario
 from sscard.scenario.testbed.arrange import obstacle
 from sscard.scenario.testbed.file import Testbed
 from sscard.scenario.testbed.followed import FEWEST, copy_of
+from sscard.scenario.testbed.raw import is_raw, only_reads
 from sscard.scenario.testbed.rehearsal import Effects, rehearse
 from sscard.scenario.testbed.survey import Surveyed, holder_for
 from sscard.standard.choices import CHOICES
@@ -41,6 +42,7 @@ class Reason(Enum):
     GENERATION = Phrase("other generation")
     PRODUCT = Phrase("other card product: its choices differ from the claim")
     KEYS = Phrase("missing keys")
+    NO_CLAIM = Phrase("the card claims nothing: only scenarios of raw commands that begin with power_on: run")
     NOT_PERMITTED = Phrase("not permitted: {permission}")
     UNKNOWN = Phrase("choice {choice} is not known")
 
@@ -177,6 +179,8 @@ def decide(
     scenario: Scenario, seed: int, testbed: Testbed, surveyed: Surveyed, now: Memory, issuer: Issuer
 ) -> Decision:
     """What to do with a scenario on the claim; ``surveyed`` has the state of a new card, ``now`` is the present one."""
+    if testbed.claimed is None:
+        return _decide_raw(scenario, testbed, now)
     reason = fixed_reason(scenario, testbed)
     if reason:
         return Decision(reason)
@@ -193,6 +197,16 @@ def decide(
         found = _first_fit(scenario, seed, testbed, surveyed, pristine, issuer)
     found = replace(found, fresh=found.runs)
     return _permitted(found, testbed)
+
+
+def _decide_raw(scenario: Scenario, testbed: Testbed, now: Memory) -> Decision:
+    """The same on a card without a claim, of which nobody can predict what a command does that is no reading one."""
+    if not is_raw(scenario):
+        return Decision(Reason.NO_CLAIM)
+    if only_reads(scenario):
+        return Decision(state=now)
+    effects = Effects(0, writes=True, destroys=True)
+    return _permitted(Decision(state=now, fresh=bool(testbed.card.fresh), effects=effects), testbed)
 
 
 def _first_fit(

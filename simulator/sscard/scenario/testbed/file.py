@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -13,7 +13,7 @@ from sscard.document import Document, Model, read_document
 from sscard.errors import InputError
 from sscard.hsm.registry import HSMS
 from sscard.i18n.phrase import Phrase
-from sscard.issuer import find_personality
+from sscard.issuer import find_personality, preset
 from sscard.issuer.formats import UNKNOWN, read_claim
 from sscard.issuer.issue import DEFAULT
 from sscard.issuer.lookup import is_path
@@ -25,6 +25,8 @@ from sscard.terminal.cards import CARDS, IMAGE, image_path, scheme_of
 
 NO_KEYS: Final = "none"
 """``keys`` of a card whose keys nobody has."""
+NO_CLAIM: Final = "none"
+"""``personality`` of a card that claims nothing: only raw commands are run on it."""
 PROMPT: Final = "prompt"
 """``fresh`` of a card that a person replaces."""
 
@@ -37,11 +39,11 @@ class CardUnderTest(Model):
     """The card of a testbed.
 
     ``use`` is a card URL; ``pin`` its PIN, empty if it has none; ``keys`` the root key file of its issuer, by default
-    the built-in test keys, or ``none``; ``personality`` the vendor's claim: a preset, a file, the fields of one, or
-    ``unknown``; ``interface`` the one that the card answers on. ``may_write`` allows changes of files, PIN and amounts
-    that the run undoes as far as it can; ``may_block`` fewer than two tries, also none, of a PIN or key that the keys
-    at hand restore; ``may_destroy`` locks and exhausted keys. ``fresh`` is a command that puts a new card behind
-    ``use``, or ``prompt``.
+    the built-in test keys, or ``none``; ``personality`` the vendor's claim: a preset, a file, the fields of one,
+    ``unknown``, or ``none``; ``interface`` the one that the card answers on. ``may_write`` allows changes of files,
+    PIN and amounts that the run undoes as far as it can; ``may_block`` fewer than two tries, also none, of a PIN or
+    key that the keys at hand restore; ``may_destroy`` locks and exhausted keys. ``fresh`` is a command that puts a new
+    card behind ``use``, or ``prompt``.
     """
 
     use: Annotated[str, Field(min_length=1)]
@@ -75,6 +77,7 @@ class Testbed:
     """A testbed with its files read: the card, the product that it claims to be, and the keys of its issuer.
 
     ``waivers`` is the path of the waiver file, which is not read yet.
+    ``claim`` of a card without one is a product that stands in for it while scenarios are read.
     """
 
     card: CardUnderTest
@@ -83,6 +86,11 @@ class Testbed:
     unknown: frozenset[str] = frozenset()
     """Choices that the claim leaves open; all of them if it is unknown, and then ``claim`` only fills the gap."""
     waivers: Path | None = None
+
+    @property
+    def claimed(self) -> Personality | None:
+        """The product that the card claims to be, ``None`` if it claims nothing."""
+        return None if self.card.personality == NO_CLAIM else self.claim
 
     @property
     def has_keys(self) -> bool:
@@ -103,6 +111,11 @@ class Testbed:
     @property
     def contact(self) -> bool:
         return self.card.interface == "contact"
+
+
+def stand_in() -> Personality:
+    """The product that stands in for a card without a claim."""
+    return replace(preset(DEFAULT), name=NO_CLAIM)
 
 
 def read_testbed(file: Path) -> Testbed:
@@ -129,6 +142,8 @@ def read_testbed(file: Path) -> Testbed:
 
 def _claim(written: str | dict[str, str], section: Document, folder: Path) -> tuple[Personality, frozenset[str]]:
     """The claim of a testbed, and the choices that it leaves open. Errors: ``InputError`` with the place."""
+    if written == NO_CLAIM:
+        return stand_in(), frozenset()
     if written == UNKNOWN:
         return find_personality(DEFAULT), frozenset(CHOICES)
     if isinstance(written, dict):

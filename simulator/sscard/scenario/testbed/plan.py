@@ -18,19 +18,24 @@ from sscard.scenario.library import find_files
 from sscard.scenario.reader import Scenario, read_scenario
 from sscard.scenario.runner import run_scenario
 from sscard.scenario.testbed.decision import Decision, Reason, decide
-from sscard.scenario.testbed.file import Testbed
+from sscard.scenario.testbed.file import Testbed, stand_in
 from sscard.scenario.testbed.survey import DAY_OF_ISSUE, Surveyed
 
 
-def scenarios_on(claim: Personality, paths: Iterable[Path]) -> list[Scenario]:
-    """The scenarios of these files and folders on a claim; those that name no card like it have a ``misfit``."""
+def scenarios_on(claim: Personality | None, paths: Iterable[Path]) -> list[Scenario]:
+    """The scenarios of these files and folders on a claim; those that name no card like it have a ``misfit``.
+
+    ``None`` is the claim of a card without one.
+    """
     files = find_files(paths)
     return [each for file in files for each in scenarios_in(claim, file.path, file.source, file.group)]
 
 
-def scenarios_in(claim: Personality, path: Path, source: str, group: str) -> list[Scenario]:
+def scenarios_in(claim: Personality | None, path: Path, source: str, group: str) -> list[Scenario]:
     """Those of one file, which reports call ``source``; ``group`` is the name of its folder."""
     own = read_scenario(path, source, group)
+    if claim is None:
+        return [*{each.name: replace(each, personality=stand_in()) for each in own}.values()]
     kind = claim.generation, claim.algorithm
     alike = {
         scenario.name: scenario

@@ -16,6 +16,7 @@ from sscard.issuer.personalise import diversify_for
 from sscard.scenario.cards import CITY_CODE, CardData, holder_on
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.testbed.file import Testbed
+from sscard.scenario.testbed.look import NO_SUCH_FILE, look_at
 from sscard.scenario.testbed.operations import account, content, prove, select
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import SUITES_BY_NAME
@@ -37,6 +38,11 @@ WRONG_KEY: Final = Phrase("the card does not accept the key {key}, version {vers
 GIVE_KEYS: Final = Phrase("name the root keys of its issuer with keys: under card:, or write keys: none")
 OTHER_ALGORITHM: Final = Phrase("the card is not of the claimed personality {name}: its FCI names another algorithm")
 OTHER_CARD: Final = Phrase("put a new card there, or name a command that does with fresh: in the testbed file")
+NOT_ONE: Final = Phrase("the card is {kind}. Its ATR is {atr}; it answers {answers}")
+RAW_ONLY: Final = Phrase(
+    "put a social security card there, or write personality: none under card: in a testbed file and name scenarios of"
+    " raw commands"
+)
 GIVE_CLAIM: Final = Phrase("correct personality: under card: in the testbed file")
 
 
@@ -72,6 +78,10 @@ def survey(connection: Connection, testbed: Testbed, issuer: Issuer) -> Surveyed
     try:
         session = CardSession.start(connection, issuer.hsm)
     except ApduError as error:
+        if error.sw in NO_SUCH_FILE:
+            look = look_at(connection)
+            problem = NOT_ONE.filled(kind=look.kind, atr=look.atr.hex(" ").upper(), answers=look.answers)
+            raise UnusableCard(problem, remedy=RAW_ONLY) from None
         raise UnusableCard(
             Phrase("the card cannot be used: {problem}", problem=error.said), remedy=OTHER_CARD
         ) from None
