@@ -343,6 +343,18 @@ def test_scenarios_run_on_the_card_of_a_testbed(project: pytest.Pytester) -> Non
     result.stdout.fnmatch_lines(["*not applicable: not permitted: may_write*"])
 
 
+def test_the_failure_on_a_card_of_a_testbed_has_the_outcome_of_its_repetition(project: pytest.Pytester) -> None:
+    claim = project.path / "five.yaml"
+    claim.write_text("{name: five, generation: '3.0', algorithm: SM4, pin_tries: 5}\n", encoding="utf-8")
+    save_card(issuer.issue_card(personality=str(claim), seed=7), project.path / "card.db")
+    (project.path / "testbed.yaml").write_text("card: {use: card.db}\n", encoding="utf-8")
+    counts = PASSES.replace("verify_pin: 123456", "verify_pin: 999999\n    sw: 63C(max - 1)\n    tries: max - 1")
+    (project.path / "scenarios" / "right.yaml").write_text(counts.replace("    state: verified\n", ""), "utf-8")
+    result = run(project, "--scenarios", "scenarios", "--sscard-testbed", "testbed.yaml")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*repeated without the terminal code: the card answered the same*"])
+
+
 def test_a_testbed_and_several_processes_exclude_each_other(project: pytest.Pytester) -> None:
     (project.path / "testbed.yaml").write_text("card: {use: card.db}\n", encoding="utf-8")
     result = run(project, "--scenarios", "scenarios", "--sscard-testbed", "testbed.yaml", "-n", "2")

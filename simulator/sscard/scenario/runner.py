@@ -25,6 +25,7 @@ from sscard.scenario.issuing import Issuer
 from sscard.scenario.messages import Message
 from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario, insertion
+from sscard.scenario.repetition import Repetition
 from sscard.scenario.state_words import state_name
 from sscard.scenario.step import Mismatch, Outcome, Step, show_state
 from sscard.scenario.waivers import WaiverAt
@@ -97,8 +98,8 @@ class ScenarioResult:
     ``inconclusive``. ``predicted`` is the number of steps after which the tries left of a card under test could not be
     observed. ``started`` (UTC) and ``seconds`` are those of the machine, not of the scenario's clock. ``zero`` (UTC) is
     the moment from which ``at`` of its steps, exchanges and messages counts. ``waivers`` are those that apply to it,
-    ``unwaived`` says why it fails with them: another value, met expectations, expired. Results that differ in times
-    only are equal.
+    ``unwaived`` says why it fails with them: another value, met expectations, expired. ``repetition`` is set after a
+    failure on a card under test. Results that differ in times only are equal.
     """
 
     scenario: Scenario
@@ -113,6 +114,7 @@ class ScenarioResult:
     predicted: int = 0
     waivers: tuple[WaiverAt, ...] = ()
     unwaived: Sayable = ""
+    repetition: Repetition | None = None
 
     @property
     def failure(self) -> StepResult | None:

@@ -18,7 +18,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
 from sscard.scenario.messages import PARTIES
 from sscard.scenario.reader import Scenario
-from sscard.scenario.reports.console import failure_text, missed_text, reason_text, step_name
+from sscard.scenario.reports.console import failure_text, missed_text, reason_text, repetition_text, step_name
 from sscard.scenario.reports.junit import dotted
 from sscard.scenario.reports.run import Run
 from sscard.scenario.reports.trace import step_lines, text_of
@@ -149,7 +149,8 @@ class _Entry:
         message = reason_text(result)
         if failure is not None:
             missed = [missed_text(result.scenario, failure, wrong) for wrong in failure.mismatches]
-            message = "\n".join(([message] if message else []) + missed)
+            parts = [message, *missed, repetition_text(result)]
+            message = "\n".join(part for part in parts if part)
         if not message:
             return {}
         trace = "\n".join(text for text in (failure_text(result), visible(again)) if text)

@@ -89,6 +89,11 @@ def reason_text(result: ScenarioResult) -> str:
     return visible(say(result.reason))
 
 
+def repetition_text(result: ScenarioResult) -> str:
+    """What a card under test did when the commands of a failure were sent again; empty if they were not."""
+    return visible(say(result.repetition.said)) if result.repetition else ""
+
+
 COUNTS: Final = {
     "passed": Phrase("{count} passed"),
     "failed": Phrase("{count} failed"),
@@ -112,7 +117,7 @@ def failure_text(result: ScenarioResult) -> str:
     if result.failure is None:
         return ""
     console = Console(file=StringIO(), width=TEXT_WIDTH, highlight=False)
-    console.print(_failure(result.scenario, result.failure))
+    console.print(_failure(result, result.failure))
     file = console.file
     assert isinstance(file, StringIO)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines())
@@ -179,7 +184,7 @@ class ConsoleReport:
         if reason := reason_text(result):
             self._console.print(Text(f"    {reason}", style="dim"))
         if result.failure is not None:
-            self._console.print(_failure(result.scenario, result.failure))
+            self._console.print(_failure(result, result.failure))
 
 
 def print_summary(console: Console, results: Sequence[ScenarioResult], seconds: float) -> None:
@@ -196,8 +201,9 @@ def print_summary(console: Console, results: Sequence[ScenarioResult], seconds: 
     console.print(Text(counts_text(results), style="bold red" if failed else "bold green"))
 
 
-def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
-    """Where it failed, what was expected, what came, and the wire of that step."""
+def _failure(result: ScenarioResult, step: StepResult) -> RenderableType:
+    """Where it failed, what was expected, what came, the outcome of a repetition, and the wire of that step."""
+    scenario = result.scenario
     table = Table.grid(padding=(0, 1))
     table.add_column(width=LABEL_WIDTH, style="dim", justify="right")
     table.add_column(overflow="fold")
@@ -216,6 +222,8 @@ def _failure(scenario: Scenario, step: StepResult) -> RenderableType:
         table.add_row("", Text(shortened(_("got       {actual}", actual=mistake.actual)), style="red"))
         if remedy := remedy_text(scenario, step, mistake):
             table.add_row("", Text(shortened(remedy), style="dim"))
+    if repeated := repetition_text(result):
+        table.add_row(_("repetition"), Text(shortened(repeated)))
     table.add_row(_("proves"), Text(visible(say(scenario.proves))))
     if step.step.note:
         table.add_row(_("note"), Text(visible(masked(step.step.note, scenario))))

@@ -15,7 +15,7 @@ from sscard.files import TextFile, unwritable
 from sscard.i18n.language import _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.messages import PARTIES, Message
-from sscard.scenario.reports.console import MARKS, missed_text, reason_text, step_name
+from sscard.scenario.reports.console import MARKS, missed_text, reason_text, repetition_text, step_name
 from sscard.scenario.reports.run import VERDICTS, Log, Run, slug, sums
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import show_sw
@@ -105,6 +105,8 @@ def log_of(result: ScenarioResult, run: Run) -> str:
     if result.failure is not None:
         lines.append(f"  {step_name(result.scenario, result.failure)}")
         lines += [f"  {missed_text(result.scenario, result.failure, wrong)}" for wrong in result.failure.mismatches]
+    if repeated := repetition_text(result):
+        lines.append(f"  {repeated}")
     return "".join(f"{visible_lines(line)}\n" for line in lines)
 
 

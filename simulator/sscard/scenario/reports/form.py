@@ -15,7 +15,7 @@ from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, ranges, say, v
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import KeyHierarchy
 from sscard.scenario.coverage.facts import choice_text
-from sscard.scenario.reports.console import counts_text
+from sscard.scenario.reports.console import counts_text, repetition_text
 from sscard.scenario.reports.form_data import FORM_LABELS
 from sscard.scenario.reports.form_items import NOT_TESTED, Numbered, sheet_of
 from sscard.scenario.reports.form_steps import rows_of, wire_of
@@ -103,6 +103,7 @@ def write(run: Run) -> str:
         rows_of=rows_of,
         wire_of=lambda result: Lines(wire_of(result)),
         missed_texts=missed_texts,
+        repetition_text=repetition_text,
         counts_of=lambda runs: counts_text([each.result for each in runs]),
         ranges=lambda runs: ranges([each.number for each in runs]),
         title_of=partial(_title, several=len(run.seeds) > 1),

@@ -21,7 +21,15 @@ from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.cards import INTERFACES
 from sscard.scenario.comparison import Compared
 from sscard.scenario.library import group_name
-from sscard.scenario.reports.console import COUNTS, MARKS, counts_text, missed_text, reason_text, step_name
+from sscard.scenario.reports.console import (
+    COUNTS,
+    MARKS,
+    counts_text,
+    missed_text,
+    reason_text,
+    repetition_text,
+    step_name,
+)
 from sscard.scenario.reports.durations import duration_text, intervals, time_axis
 from sscard.scenario.reports.expectations import expectations
 from sscard.scenario.reports.page import Lines, page_template
@@ -182,6 +190,7 @@ def details(entry: Entry, texts: StepTexts) -> str:
         chart=state_chart(result.steps),
         diagram=sequence_of(result) if result.steps else None,
         reason=reason_text(result),
+        repetition=repetition_text(result),
         marks=MARKS,
         severities=SEVERITIES,
         step_name=step_name,

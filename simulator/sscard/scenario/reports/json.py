@@ -7,6 +7,7 @@ from typing import Any
 
 from sscard.i18n.language import say, visible_lines
 from sscard.scenario.reader import Scenario
+from sscard.scenario.repetition import Repetition
 from sscard.scenario.reports.run import Run
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.version import __version__
@@ -36,7 +37,8 @@ def content(run: Run) -> dict[str, Any]:
     ``failure`` is ``None``, or the step that failed: ``file`` and ``line``, which for
     a step of an included group are those of the group, ``step``, each
     expectation with its own ``line``, ``field``, ``expected`` and ``actual``, and
-    the ``trace`` of the step.
+    the ``trace`` of the step. ``repetition`` is ``None``, or what a card under test did when the commands of a
+    failure were sent again.
     """
     report = {
         "schema": SCHEMA,
@@ -89,9 +91,23 @@ def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "commands": result.commands,
         "predicted": result.predicted,
+        "repetition": _repetition(result.repetition),
         "again": run.again(scenario, result.seed),
         "steps": [_step(scenario, step) for step in result.steps],
         "failure": failure,
+    }
+
+
+def _repetition(repetition: Repetition | None) -> dict[str, Any] | None:
+    if repetition is None:
+        return None
+    return {
+        "outcome": repetition.outcome,
+        "commands": repetition.commands,
+        "unlike": repetition.unlike,
+        "expected": say(repetition.expected),
+        "actual": say(repetition.actual),
+        "text": say(repetition.said),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final, get_args
 
 from sscard.scenario.comparison import Comparison
 from sscard.scenario.reader import Severity
+from sscard.scenario.repetition import RepetitionOutcome
 from sscard.scenario.reports.console import MARKS
 from sscard.scenario.reports.json import SCHEMA
 from sscard.service import Stage
@@ -79,9 +80,26 @@ def _result() -> Schema:
         seconds=_SECONDS,
         commands=_described(_COUNT, "APDUs that were sent to the card"),
         predicted=_described(_COUNT, "steps after which the tries of a card under test could not be observed"),
+        repetition=_described(
+            {"anyOf": [_repetition(), {"type": "null"}]},
+            "after a failure on a card under test: its commands sent again without the terminal code",
+        ),
         again=_described(_TEXT, "the command line that repeats this scenario"),
         steps=_described(_list({"$ref": "#/$defs/step"}), "up to the first one that failed"),
         failure=_described({"anyOf": [failure, {"type": "null"}]}, "the step that failed"),
+    )
+
+
+def _repetition() -> Schema:
+    return _object(
+        outcome={"enum": [*get_args(RepetitionOutcome)]},
+        commands=_described(
+            _COUNT, "that were sent; the answer to the last is another one if the outcome is different"
+        ),
+        unlike=_described(_COUNT, "number of the first command that sscard's own card answers otherwise, 0 if none"),
+        expected=_described(_TEXT, "the answer in the scenario, if it differs"),
+        actual=_described(_TEXT, "the answer in the repetition, if it differs"),
+        text=_described(_TEXT, "the outcome in words"),
     )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from sscard.i18n.language import say, visible
-from sscard.scenario.reports.console import failure_text, missed_text
+from sscard.scenario.reports.console import failure_text, missed_text, repetition_text
 from sscard.scenario.reports.run import Run, case_properties
 from sscard.scenario.reports.summary import failure_place
 from sscard.scenario.reports.trace import text_of
@@ -86,7 +86,8 @@ def _add_case(suite: Element, run: Run, result: ScenarioResult, *, seed: bool) -
         message = visible(say(result.reason))
         if result.failure is not None:
             missed = missed_text(scenario, result.failure, result.failure.mismatches[0])
-            message = f"{message}; {missed}" if result.unwaived else missed
+            parts = (message if result.unwaived else "", missed, repetition_text(result))
+            message = "; ".join(part for part in parts if part)
         kind = "error" if result.verdict == INCONCLUSIVE else "failure"
         SubElement(case, kind, message=message, type=kind).text = failure_text(result)
         again = visible(run.again(scenario, result.seed))

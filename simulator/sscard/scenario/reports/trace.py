@@ -7,7 +7,7 @@ from pathlib import Path
 from sscard.files import TextFile
 from sscard.i18n.language import visible, visible_lines
 from sscard.scenario.reader import Scenario
-from sscard.scenario.reports.console import missed_text, reason_text, step_name
+from sscard.scenario.reports.console import missed_text, reason_text, repetition_text, step_name
 from sscard.scenario.reports.run import Run
 from sscard.scenario.runner import ScenarioResult, StepResult
 
@@ -47,6 +47,8 @@ def text_of(result: ScenarioResult, seed: int) -> str:
         lines.append(reason)
     for step in result.steps:
         lines += step_lines(result.scenario, step)
+    if repeated := repetition_text(result):
+        lines.append(f"!! {repeated}")
     return "".join(f"{line}\n" for line in (*lines, ""))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from random import Random
 from typing import Final
@@ -19,13 +19,17 @@ from sscard.scenario.cards import Placed, bench_at, first_moment
 from sscard.scenario.context import Bench
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import ScenarioResult, crashed, run_at
+from sscard.scenario.repetition import Repetition, not_repeated
+from sscard.scenario.runner import ScenarioResult, StepResult, crashed, run_at
 from sscard.scenario.testbed.arrange import Arranger, NotArranged, obstacle
 from sscard.scenario.testbed.decision import Decision, decide
 from sscard.scenario.testbed.file import PROMPT, Testbed
 from sscard.scenario.testbed.followed import FEWEST, Followed, Primed, copy_of
 from sscard.scenario.testbed.rehearsal import destroyed
+from sscard.scenario.testbed.renewal import Renewal
+from sscard.scenario.testbed.repeat import Repeater, fewest_tries, known_to, proofs_are_right, tries_at_start, tries_of
 from sscard.scenario.testbed.survey import Surveyed, UnusableCard, holder_for, survey
+from sscard.scenario.testbed.wire import Event
 from sscard.terminal.cards import CARDS, open_card, scheme_of
 from sscard.transport.connection import Connection
 from sscard.transport.pcsc import PcscConnection
@@ -34,6 +38,14 @@ Ask = Callable[[Sayable], None]
 """Asks a person to do something, and returns when it is done."""
 LONGEST: Final = 120.0
 """Seconds that the command of ``fresh`` may take."""
+
+
+LEFT_TOO_FEW: Final = Phrase("the card left fewer than two tries, and may_block is not set")
+OTHER_TRIES: Final = Phrase("the card has {left} tries of the PIN, not {wanted} as at the start of the scenario")
+NEEDS_NEW: Final = Phrase("the scenario may have destroyed the card, and fresh: is no command that supplies another")
+NOT_UNDONE: Final = Phrase(
+    "no command brings the card back to the start state of the scenario, and fresh: is no command that supplies another"
+)
 
 
 class RestoreFailed(TransportError):
@@ -123,14 +135,53 @@ class CardRun:
         before = self._followed.predicted
         try:
             result = run_at(scenario, seed, self._opening(scenario, seed, decision))
+            result = replace(result, predicted=self._followed.predicted - before)
+            self._spent = decision.destroys
+            if result.verdict == "failed" and result.failure is not None:
+                repeated = self._repeated(scenario, seed, decision, result.failure)
+                result = replace(result, repetition=repeated)
         except KeyboardInterrupt:
-            self._restore(scenario)
+            if not self._spent:
+                self._restore(scenario)
             raise
-        result = replace(result, predicted=self._followed.predicted - before)
-        self._spent = decision.destroys
         if not self._spent:
             self._restore(scenario)
         return result
+
+    def _repeated(self, scenario: Scenario, seed: int, decision: Decision, failed: StepResult) -> Repetition:
+        """Send what the card got up to a failed step once more, from the start state, with the same permissions."""
+        wire, card, before = self._followed.card, self._testbed.card, self.surveyed.reference
+        events, step, known = [*wire.events], wire.step, known_to(scenario, wire)
+        if not card.may_block and fewest_tries(events) < FEWEST:
+            return not_repeated(LEFT_TOO_FEW)
+        profile, now, state = self.surveyed.card.profile, self._chip.memory, decision.state
+        assert state is not None
+        changed = obstacle(profile, now, state, has_keys=self._testbed.has_keys)
+        try:
+            if decision.destroys or changed:
+                if card.fresh in ("", PROMPT):
+                    return not_repeated(NEEDS_NEW if decision.destroys else NOT_UNDONE)
+                self._spent = True  # until another card is there
+                self._renew()
+                self._spent = decision.destroys
+                again = self.decide(scenario, seed)
+                if again.state is None or not again.runs:
+                    return not_repeated(again.said)
+                state = again.state
+            self._arranger.reach(state)
+            left, wanted = tries_of(self._followed), tries_at_start(events)
+            if left is not None and wanted is not None and left != wanted:
+                return not_repeated(OTHER_TRIES.filled(left=left, wanted=wanted))
+            reference = self.surveyed.reference
+            renewal = Renewal(self._issuer.hsm, profile.personality, profile.layout, before, reference, known)
+            repeater = Repeater(self._followed, renewal, statuses_only=reference != before)
+            right_from = step if proofs_are_right(decision.rehearsed, failed.number) else len(events)
+            repetition = repeater.repeat(_up_to_last_command(events), right_from)
+            with suppress(TransportError):
+                self._followed.power_off()
+        except PhrasedError as error:
+            return not_repeated(error.said)
+        return repetition
 
     def facts(self) -> dict[str, Sayable]:
         """What a report says about the card: its URL, claim and ATR, and the files that could not be read."""
@@ -154,6 +205,7 @@ class CardRun:
     def _opening(self, scenario: Scenario, seed: int, decision: Decision) -> Iterator[Bench]:
         assert decision.state is not None
         self._arranger.reach(decision.state)
+        self._followed.card.clear()
         contact = self._testbed.contact
         holder = holder_for(scenario.card, self.surveyed)
         placed = Placed(self._chip, self._followed, self.surveyed.reference, holder, contact)
@@ -218,6 +270,12 @@ class CardRun:
         if not card.may_block and _fell_below(FEWEST, *tries):
             return Phrase("not sent, because it would leave fewer than two tries: may_block is not set")
         return None
+
+
+def _up_to_last_command(events: list[Event]) -> list[Event]:
+    """Without the power-off at the end of a scenario."""
+    last = max((place for place, event in enumerate(events) if event.action == "send"), default=-1)
+    return events[: last + 1]
 
 
 def _fell_below(limit: int, before: tuple[int, ...], after: tuple[int, ...]) -> bool:

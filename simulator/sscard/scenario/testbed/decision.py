@@ -19,7 +19,7 @@ from sscard.scenario.issuing import Issuer
 from sscard.scenario.needs import injected
 from sscard.scenario.prior_state import prior_cells
 from sscard.scenario.reader import Scenario
-from sscard.scenario.runner import run_scenario
+from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.scenario.testbed.arrange import obstacle
 from sscard.scenario.testbed.file import Testbed
 from sscard.scenario.testbed.followed import FEWEST, copy_of
@@ -64,7 +64,7 @@ class Decision:
     and the testbed does not give, ``choice`` the first choice that its outcome
     depends on and that nobody knows. ``state`` is the state of the card it starts
     with, on a new card if ``fresh``; ``destroys`` states that no command restores
-    the card after it.
+    the card after it. ``rehearsed`` is its result on sscard's own chip.
     """
 
     reason: Reason | None = None
@@ -74,6 +74,7 @@ class Decision:
     state: Memory | None = None
     fresh: bool = False
     effects: Effects | None = None
+    rehearsed: ScenarioResult | None = None
 
     @property
     def runs(self) -> bool:
@@ -222,7 +223,7 @@ def _first_fit(
             return Decision(Reason.KEYS)
         if obstacle(surveyed.card.profile, now, state, has_keys=testbed.has_keys):
             return Decision(Reason.MEMORY_ONLY if testbed.has_keys else Reason.KEYS)
-        return Decision(state=state, effects=done.effects)
+        return Decision(state=state, effects=done.effects, rehearsed=done.result)
     own = run_scenario(scenario, seed)
     return Decision(Reason.MEMORY_ONLY) if own.passed else Decision(unclear=OWN_FAILS.filled(problem=problem))
 

@@ -18,9 +18,10 @@ from sscard.errors import TransportError
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.context import Unlike
 from sscard.scenario.coverage.facts import addressed
+from sscard.scenario.testbed.wire import Wire
 from sscard.standard.addressing import BY_NUMBER
 from sscard.standard.apdu import GET_RESPONSE_INS, SW, command, tries_in
-from sscard.standard.tree import PIN_TRIES, DfSpec, Structure
+from sscard.standard.tree import PIN, PIN_TRIES, DfSpec, Structure
 from sscard.transport.connection import Connection, reader_answers
 
 ASK_TRIES: Final = command(0x00, VERIFY.ins, 0x00, 0x00, le=0)
@@ -77,7 +78,7 @@ class Followed:
         *,
         contact: bool,
     ) -> None:
-        self.card = card
+        self.card = Wire(card)
         self.chip = chip
         self.differences: list[tuple[str, str]] = []
         self.predicted = 0
@@ -118,7 +119,7 @@ class Followed:
             raise PowerError("the card has no power: call power_on() first")
         if reader_answers(command, contact=self._contact):
             return self.card.transmit(command)
-        declared = self._declared(command)
+        declared = self.declared(command)
         part = declared.random_answer if declared else None
         fetches = command[INS : INS + 1] == bytes((GET_RESPONSE_INS,))
         if fetches and self._opening:
@@ -146,7 +147,7 @@ class Followed:
 
     def _after_opening(self, command: bytes) -> bytes:
         """The answer to GET RESPONSE after a command that made a random number, which is repeated on the chip."""
-        declared = self._declared(self._opening)
+        declared = self.declared(self._opening)
         part = declared.random_answer if declared else None
         answer = self.card.transmit(command)
         if part is not None and len(answer) > SW_LENGTH:
@@ -170,7 +171,7 @@ class Followed:
     def _set_back(self, cells: Memory) -> None:
         self.chip.memory.commit(list(enumerate(cells.numbers)), list(enumerate(cells.strings)))
 
-    def _declared(self, command: bytes) -> CardCommand | None:
+    def declared(self, command: bytes) -> CardCommand | None:
         """The command that a header addresses in the current DF."""
         if len(command) < HEADER_LENGTH:
             return None
@@ -189,6 +190,7 @@ class Followed:
     def seen(self, predicted: Snapshot) -> Snapshot:
         """The state of the card: the PIN's tries left as it says them if it can be asked, the rest as predicted."""
         tries = self._tries_left(predicted)
+        self.card.looked(self.chip.memory.strings[PIN])
         self.predicted += tries is None
         if tries is None or tries == predicted.pin_tries:
             return predicted

@@ -77,6 +77,10 @@ def survey(connection: Connection, testbed: Testbed, issuer: Issuer) -> Surveyed
     """
     try:
         session = CardSession.start(connection, issuer.hsm)
+        try:
+            return _Survey(session, testbed, issuer).surveyed()
+        finally:
+            session.close()
     except ApduError as error:
         if error.sw in NO_SUCH_FILE:
             look = look_at(connection)
@@ -85,10 +89,6 @@ def survey(connection: Connection, testbed: Testbed, issuer: Issuer) -> Surveyed
         raise UnusableCard(
             Phrase("the card cannot be used: {problem}", problem=error.said), remedy=OTHER_CARD
         ) from None
-    try:
-        return _Survey(session, testbed, issuer).surveyed()
-    finally:
-        session.close()
 
 
 class _Survey:

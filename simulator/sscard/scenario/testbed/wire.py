@@ -1,0 +1,61 @@
+"""The connection to a card under test, and the bytes of the scenario that runs: with secrets, so they are not shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from sscard.transport.connection import Connection
+
+Action = Literal["on", "off", "reset", "send"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Power on, power off, a reset, or a command APDU with its answer: data ‖ SW, ``None`` without one."""
+
+    action: Action
+    sent: bytes = field(default=b"", repr=False)
+    answer: bytes | None = field(default=None, repr=False)
+
+
+class Wire:
+    """A connection that keeps what the card got since ``clear``.
+
+    ``events`` are in the order of time, ``step`` is the number of those before the step that was looked at last.
+    ``pins`` are the PINs (cn) that the card had after its steps.
+    """
+
+    def __init__(self, card: Connection) -> None:
+        self._card = card
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything: another scenario begins."""
+        self.events: list[Event] = []
+        self.pins: set[bytes] = set()
+        self.step = self._looked = 0
+
+    def looked(self, pin: bytes) -> None:
+        """A step has ended, and the card has this PIN."""
+        self.step, self._looked = self._looked, len(self.events)
+        self.pins.add(pin)
+
+    def power_on(self) -> bytes:
+        self.events.append(Event("on"))
+        return self._card.power_on()
+
+    def power_off(self) -> None:
+        self.events.append(Event("off"))
+        self._card.power_off()
+
+    def reset(self) -> bytes:
+        self.events.append(Event("reset"))
+        return self._card.reset()
+
+    def transmit(self, command: bytes) -> bytes:
+        place = len(self.events)
+        self.events.append(Event("send", command))
+        answer = self._card.transmit(command)
+        self.events[place] = Event("send", command, answer)
+        return answer
