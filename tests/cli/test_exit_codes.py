@@ -147,6 +147,7 @@ ROWS = [
         ("{folder}/good.yaml --card exec:false", 3, "the program of the card has ended"),
         ("{folder}/good.yaml --card nothing:", 2, "nothing"),
         ("{folder}/good.yaml --testbed {folder}/testbed.yaml", 0, "1 passed"),
+        ("{folder}/good.yaml --testbed {folder}/hsm.yaml -n 2", 0, "1 passed"),
         ("{folder}/good.yaml --testbed {folder}/good.yaml", 2, "good.yaml:1:1: unknown field 'name'"),
         ("{folder}/good.yaml --testbed {folder}/testbed.yaml -n 2", 2, "--testbed and -n exclude each other"),
         ("{folder}/good.yaml --testbed {folder}/testbed.yaml --keys {folder}/keys.yaml", 2, "exclude each other"),
@@ -154,6 +155,7 @@ ROWS = [
     *of(
         "testbed check",
         ("{folder}/testbed.yaml {folder}/good.yaml", 0, "1 scenario, 1 to run"),
+        ("{folder}/hsm.yaml {folder}/good.yaml", 0, "sscard's own cards, HSM soft:"),
         ("{folder}/good.yaml", 2, "good.yaml:1:1: unknown field 'name'"),
         ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("{folder}/waived.yaml {folder}/good.yaml", 2, "waivers.yaml:1:4: unknown scenario 'bad'"),
@@ -735,6 +737,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "waivers.yaml": WAIVER.format(name="bad", day="2099-12-31") + STATE,
         "expired.yaml": WAIVER.format(name="bad", day="2020-01-01"),
         "stale.yaml": WAIVER.format(name="good", day="2099-12-31"),
+        "hsm.yaml": "hsm: {use: 'soft:'}\n",
         "place.yaml": f"name: here\nforbidden_pins: [{NEW}, birth date]\n",
         "bad.yaml": BAD,
         "differs.yaml": DIFFERS,

@@ -274,7 +274,7 @@ NAMES = {"sscard", "pyscard", "pcscd", "vpcd", "based_on", "card", "personality"
 NAMES |= {"says", "data", "key_tries", "state", "stage", "grounds", "missing"}
 NAMES |= {"groups", "steps", "variables", "capture", "needs", "within", "covers", "image"}
 NAMES |= {"entries", "place", "values", "proof", "error", "none", "against"}
-NAMES |= {"rights", "use", "scenario", "file", "row", "step", "field"}
+NAMES |= {"rights", "use", "keys", "scenario", "file", "row", "step", "field"}
 """Fields and programs."""
 
 

@@ -1,4 +1,4 @@
-"""A program: end the card behind a port, issue another one, and put it there. KIND FILE PORT PERSONALITY.
+"""A program: end the card behind a port, issue another one, and put it there. KIND FILE PORT PERSONALITY [DEFECT].
 
 KIND ``tcp`` is a card that listens at the port, ``insert`` one in the virtual reader whose driver listens there.
 """
@@ -18,13 +18,14 @@ SSCARD = (sys.executable, "-m", "sscard")
 NONE = subprocess.DEVNULL
 
 
-def main(kind: str, file: Path, port: str, personality: str) -> None:
+def main(kind: str, file: Path, port: str, personality: str, defect: str = "") -> None:
     """End the program of the last card, whose id is beside the card file, and start that of a new one."""
     end(file)
     issue = [*SSCARD, "issue", "-o", file, "--force", "--personality", personality, "--city", "410402"]
     subprocess.run(issue, check=True, stdout=NONE)  # noqa: S603
     own = [sys.executable, "-m", "kit.tcp_card", file, port]
     command = own if kind == "tcp" else [*SSCARD, "insert", file, "--port", port]
+    command += [*(["--defect"] if kind == "insert" else []), defect] if defect else []
     output = Path(f"{file}.log")
     with output.open("w") as log:
         card = subprocess.Popen(command, stdin=NONE, stdout=log, stderr=log, start_new_session=True)  # noqa: S603
@@ -43,4 +44,4 @@ def end(file: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4])
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

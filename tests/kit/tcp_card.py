@@ -1,4 +1,4 @@
-"""A program: a card file behind a port of this machine, on the wire of vpcd, until it is killed. FILE PORT."""
+"""A program: a card file behind a port of this machine, on the wire of vpcd, until it is killed. FILE PORT [DEFECT]."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from sscard.issuer.cardfile import open_card
+from sscard.scenario.defects.measure import find_defects, planted
 from sscard.transport.connection import Connection
 from sscard.transport.vpcd_wire import Control, FrameReader, frame
 
@@ -29,9 +30,10 @@ def serve(card: Connection, wire: socket.socket) -> None:
                 wire.sendall(frame(card.transmit(command)))
 
 
-def main(file: str, port: str) -> None:
+def main(file: str, port: str, *defects: str) -> None:
     """Serve readers one after the other."""
-    with open_card(Path(file)) as card, socket.create_server(("127.0.0.1", int(port))) as listening:
+    listening = socket.create_server(("127.0.0.1", int(port)))
+    with planted(find_defects(defects)), open_card(Path(file)) as card, listening:
         print("ready", flush=True)
         while True:
             wire, _ = listening.accept()

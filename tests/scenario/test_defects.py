@@ -1,7 +1,4 @@
-"""The catalogue of defects: each changes what the product does, and the built-in suite notices it.
-
-The scenarios that the hint of a defect names are enough.
-"""
+"""The catalogue of defects: each changes what the product does, and the scenarios that it names notice it."""
 
 from __future__ import annotations
 
@@ -22,6 +19,7 @@ from sscard.scenario import Scenario, ScenarioResult
 from sscard.scenario.defects import DEFECTS, Defect
 from sscard.scenario.defects.catalogue import Part
 from sscard.scenario.defects.measure import Measure, Measured, measured
+from sscard.scenario.defects.noticed import Noticing, noticed_by
 from sscard.scenario.library import builtin_folder
 from sscard.scenario.reports.defects import Matrix, summary_line
 from sscard.scenario.runner import crashed
@@ -141,8 +139,21 @@ def test_the_defect_changes_what_its_witness_observes(defect: Defect) -> None:
 
 @on_sources
 @each_defect
-def test_the_suite_notices_the_defect(scenarios: list[Scenario], defect: Defect) -> None:
-    assert Measure(select(scenarios, defect.hint)).of(defect).noticed_by
+def test_the_scenarios_that_the_catalogue_names_notice_the_defect(scenarios: list[Scenario], defect: Defect) -> None:
+    """They are some of those that the hint selects; after a change: python tools/defects_page.py --measure."""
+    named = noticed_by()[defect.name]
+    likely = [each for each in select(scenarios, defect.hint) if Noticing.of(each) in named]
+    assert named
+    assert [*map(Noticing.of, likely)] == [*named]
+    assert len(Measure(likely, 0).of(defect).noticed_by) == len(named)
+
+
+def test_the_list_names_scenarios_that_notice_a_defect(sscard: CommandLine) -> None:
+    listed = json.loads(sscard("defects", "list", ONE, "--json")[1])["defects"]
+    assert [(each["name"], each["noticed_by"]) for each in listed] == [
+        (ONE, [each._asdict() for each in noticed_by()[ONE]])
+    ]
+    assert sscard("defects", "list", ONE)[1].endswith(f"{noticed_by()[ONE][0].file}\n")
 
 
 @on_sources

@@ -228,8 +228,9 @@ def test_a_run_stops_and_says_what_the_card_holds_if_it_cannot_be_restored(sscar
     (tmp_path / "card.py").write_text(STUBBORN)
     (tmp_path / "changed.yaml").write_text(CHANGED)
     testbed = foreign.placed(f"exec:{sys.executable} {tmp_path / 'card.py'}")
-    code, _out, err = sscard("run", "--testbed", testbed, tmp_path / "changed.yaml")
+    code, out, err = sscard("run", "--testbed", testbed, tmp_path / "changed.yaml", "--json")
     assert code == 1
+    assert [(each["name"], each["verdict"]) for each in json.loads(out)["results"]] == [("changed", "passed")]
     assert "the card could not be restored after changed [v3-sm4]" in err
     assert "another PIN than the testbed says" in err
     assert "654321" not in err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -18,6 +19,7 @@ from kit.waiting import PATIENCE
 from sscard import issuer
 from sscard.errors import MissingPart
 from sscard.issuer.cardfile import save_card
+from sscard.issuer.hierarchy import TEST_KEYS
 from sscard.testing.suite import Suite
 from sscard.transport.pcscd import check_private_pcscd
 
@@ -353,6 +355,20 @@ def test_the_failure_on_a_card_of_a_testbed_has_the_outcome_of_its_repetition(pr
     result = run(project, "--scenarios", "scenarios", "--sscard-testbed", "testbed.yaml")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*repeated without the terminal code: the card answered the same*"])
+
+
+def test_scenarios_run_with_the_hsm_of_a_testbed(project: pytest.Pytester) -> None:
+    """The HSM has other keys than the test keys, and the cards are issued under them."""
+    keys = re.sub("[0-9A-F]{32}", lambda found: found[0][::-1], Path(TEST_KEYS).read_text("utf-8"))
+    (project.path / "keys.yaml").write_text(keys, "utf-8")
+    reset = PASSES.replace("verify_pin: 123456", "reset_pin: 654321").replace(
+        "    state: verified\n", "    state: PUK\n"
+    )
+    (project.path / "scenarios" / "reset.yaml").write_text(reset, "utf-8")
+    for own, outcomes in ((", keys: keys.yaml", {"passed": 4}), ("", {"passed": 2, "failed": 2})):
+        testbed = f"hsm: {{use: 'soft:{project.path}/keys.yaml'{own}}}\n"
+        (project.path / "testbed.yaml").write_text(testbed, "utf-8")
+        run(project, "--scenarios", "scenarios", "--sscard-testbed", "testbed.yaml").assert_outcomes(**outcomes)
 
 
 def test_a_testbed_and_several_processes_exclude_each_other(project: pytest.Pytester) -> None:

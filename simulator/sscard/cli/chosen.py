@@ -45,8 +45,11 @@ def chosen_holder_base(url: str, token_file: Path | None = None) -> Iterator[Hol
         yield opened
 
 
-def chosen_issuing(url: str, keys: Path | None, token_file: Path | None) -> Issuing:
-    """The root keys of the cards and the HSM that ``--keys`` and ``--hsm`` choose; the HSM is asked once."""
+def chosen_issuing(url: str, keys: Path | None, token_file: Path | None, *, only_hsm: bool = False) -> Issuing:
+    """The root keys of the cards and the HSM that ``--keys`` and ``--hsm`` choose; the HSM is asked once.
+
+    ``only_hsm`` is that of ``Issuing``.
+    """
     from sscard.scenario.issuing import Issuing
 
     if not url:
@@ -59,8 +62,8 @@ def chosen_issuing(url: str, keys: Path | None, token_file: Path | None) -> Issu
         return typed[-1]
 
     with hsm_refusals():
-        Issuing(keys, url, token).check(ask_pin)
-    return Issuing(keys, url, token, "".join(typed[-1:]))
+        Issuing(keys, url, token, only_hsm=only_hsm).check(ask_pin)
+    return Issuing(keys, url, token, "".join(typed[-1:]), only_hsm)
 
 
 def _own_token_file() -> Path | None:

@@ -51,9 +51,11 @@ def defects() -> None:
 def list_(words: tuple[str, ...], part: Part | None, as_json: bool) -> None:
     """List the defects of the catalogue, or those that have one of the words.
 
-    Exits 2 if there is none.
+    The last column has a file of the built-in suite with a scenario that notices
+    the defect; --json has all that are known. Exits 2 if there is no defect.
     """
-    from sscard.scenario.reports.defects import defect_facts
+    from sscard.scenario.defects.noticed import noticed_by
+    from sscard.scenario.reports.defects import catalogue_facts
 
     chosen = [
         defect
@@ -63,10 +65,14 @@ def list_(words: tuple[str, ...], part: Part | None, as_json: bool) -> None:
     if not chosen:
         raise InputError(_("no defect has one of these words"), remedy=_("sscard defects list prints all"))
     if as_json:
-        print_json("defects", {"defects": list(map(defect_facts, chosen))})
+        print_json("defects", {"defects": list(map(catalogue_facts, chosen))})
         return
-    rows = [(say(each.part.words), each.name, say(each.says), each.citation) for each in chosen]
-    click.echo("\n".join(table_lines((_("part"), _("defect"), _("what is wrong"), _("source")), rows, names=(1,))))
+    rows = [
+        (say(each.part.words), each.name, say(each.says), each.citation, noticed_by()[each.name][0].file)
+        for each in chosen
+    ]
+    heads = (_("part"), _("defect"), _("what is wrong"), _("source"), _("noticed by"))
+    click.echo("\n".join(table_lines(heads, rows, names=(1, 4))))
 
 
 @defects.command("run")

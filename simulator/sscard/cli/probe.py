@@ -140,9 +140,11 @@ def _of_testbed(file: Path) -> Observed:
         if name in given:
             problem = _("{first} and {second} exclude each other", first="--testbed", second=_(name))
             raise InputError(problem, remedy=_("choose one of them"))
-    chosen = read(file)
-    with hsm_refusals(), chosen.issuing.open() as issuer:
-        return observe_testbed(chosen, issuer, ask_at_reader)
+    on_card, _own = read(file)
+    if on_card is None:
+        raise InputError(_("no card is named"), file=str(file), remedy=_("write card: and below it use: with its URL"))
+    with hsm_refusals(), on_card.issuing.open() as issuer:
+        return observe_testbed(on_card, issuer, ask_at_reader)
 
 
 def _facts(observed: Observed) -> dict[str, Any]:

@@ -84,7 +84,7 @@ def report_formats() -> list[str]:
     help=N_("In this process, or through PC/SC with a private pcscd and virtual readers."),
 )
 @option("--card", type=CARD, default="", help=N_("Run on this card: pcsc:READER, tcp:HOST:PORT, exec:COMMAND, …"))
-@option("--testbed", type=FILE, help=N_("Run on the card of a testbed file, which says what a run may do to it."))
+@option("--testbed", type=FILE, help=N_("Run with the card and HSM of a testbed file."))
 @hsm_option
 @hsm_token_option
 @option(
@@ -165,9 +165,10 @@ def run(
 
     if {"--seed", "--seeds"} <= {*given_names()}:
         raise InputError(_("--seed and --seeds exclude each other"), remedy=_("choose one of them"))
-    on_card = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token), reports)
+    on_card, own_cards = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token), reports)
     _check_accept(paths, fixed=bool(personality or seeds), accept=accept and not on_card)
-    waiving = Waiving(waivers, on_card, ticket, reason, accept=accept)
+    placed = on_card or own_cards
+    waiving = Waiving(waivers or (placed.waivers if placed else None), on_card, ticket, reason, accept=accept)
     select = partial(_select, paths, personality, expression, title, tags, on_card, last_failed=last_failed)
     known, chosen = _none_if_interrupted(select)
     if not known and (accept or only_list):
@@ -181,7 +182,7 @@ def run(
             print_list(console, chosen)
         return
     waiving.check(chosen)
-    issuing = on_card.issuing if on_card else chosen_issuing(hsm, keys, hsm_token)
+    issuing = placed.issuing if placed else chosen_issuing(hsm, keys, hsm_token)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     further = (personality, keys, against, form, waiving.path)
     inputs = input_files(paths, known) + [Path(file) for file in further if file]
@@ -213,6 +214,7 @@ def run(
         form,
         evidence,
         waiving.judge,
+        own_cards.issuing.hsm if own_cards else "",
     )
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
@@ -252,7 +254,7 @@ def _root_keys(issuing: Issuing, on_card: Testbed | None) -> KeyHierarchy | None
     """The root keys of the cards, ``None`` if nobody has those of a card under test."""
     from sscard.issuer import builtin_keys, load_keys
 
-    if on_card and not on_card.has_keys:
+    if on_card and (not on_card.has_keys or issuing.only_hsm):
         return None
     return load_keys(issuing.keys) if issuing.keys else builtin_keys()
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sscard.scenario.comparison import Comparison, Earlier
     from sscard.scenario.reports import Reports
     from sscard.scenario.reports.run import Run
+    from sscard.scenario.runner import RestoreFailed
     from sscard.scenario.transports import Link
 
 INTERRUPTED = 130
@@ -35,8 +36,9 @@ class Running:
     """A run: its results so far, and how it ends.
 
     ``chosen`` and ``keys`` are those of ``Run``; reports have URLs of HSM and card without credentials. ``card``
-    identifies a card under test. ``form`` is the file with what a laboratory enters, ``evidence`` the folder of the
-    logs. ``judge`` applies waivers to a result. Errors: ``InputError``.
+    identifies a card under test, ``hsm`` is the URL of the HSM of a testbed. ``form`` is the file with what a
+    laboratory enters, ``evidence`` the folder of the logs. ``judge`` applies waivers to a result. Errors:
+    ``InputError``.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Running:
         form: Path | None = None,
         evidence: Path | None = None,
         judge: Callable[[ScenarioResult], ScenarioResult] = lambda result: result,
+        hsm: str = "",
     ) -> None:
         from sscard.scenario.reports.evidence import Evidence
         from sscard.scenario.reports.form_data import FormData, read_form
@@ -63,15 +66,17 @@ class Running:
         self._console = console
         self._scenarios = scenarios
         self._left = maxfail or -1
+        self._stopped: RestoreFailed | None = None
         self._reports = reports
         self._judge = judge
         self.facts: dict[str, Sayable] = {}
         """Further facts about the environment, by the names of ``LABELS``."""
         self._chosen = {**chosen}
-        if "hsm" in chosen:
+        if hsm := hsm or chosen.get("hsm", ""):
             from sscard.hsm.registry import HSMS
 
-            self._chosen["hsm"] = HSMS.shown(chosen["hsm"])
+            self.facts["hsm"] = HSMS.shown(hsm)
+            self._chosen |= {"hsm": HSMS.shown(hsm)} if "hsm" in chosen else {}
         if "card" in chosen:
             from sscard.terminal.cards import CARDS
 
@@ -85,15 +90,16 @@ class Running:
         self._comparison: Comparison | None = None
         self._form = read_form(form) if form else FormData()
         self._keys = keys
-        self._tested = tested(scenarios, seeds, environment_of(self._chosen), keys, card)
+        self._tested = tested(scenarios, seeds, environment_of(self._chosen) | self.facts, keys, card)
         self._evidence: Evidence | None = None
         if evidence:
             self._evidence = Evidence(evidence)
             reports.append(self._evidence)
 
     def run(self, opening: AbstractContextManager[Link]) -> None:
-        """Run the scenarios and add the result of each as it ends."""
+        """Run the scenarios and add the result of each as it ends, until a card under test cannot be restored."""
         from sscard.scenario.reports.console import ConsoleReport
+        from sscard.scenario.runner import RestoreFailed
         from sscard.scenario.transports import each_result
 
         shown = ConsoleReport(self._console, self._total, seeds=len(self.seeds) > 1)
@@ -107,11 +113,17 @@ class Running:
                 self._reports.begin(self.ended())
                 for scenario in (scenario for scenario in self._scenarios for _seed in self.seeds):
                     shown.begin(scenario)
-                    result = self._reports.add(self._judge(next(coming)))
+                    try:
+                        result = next(coming)
+                    except RestoreFailed as error:
+                        if error.result is None:
+                            raise
+                        self._stopped, result = error, error.result
+                    result = self._reports.add(self._judge(result))
                     self.results.append(result)
                     shown.add(result)
                     self._left -= not result.passed
-                    if not self._left:
+                    if not self._left or self._stopped:
                         return
         finally:
             self._seconds = shown.seconds
@@ -171,6 +183,9 @@ class Running:
     def exit(self) -> None:
         """End with the exit code of the run, if it is not 0. ``InputError`` if nothing was run on a card."""
         done = len(self.results)
+        if self._stopped:
+            self.say_incomplete()
+            raise self._stopped
         if not self._scenarios:
             tell(_("interrupted before the first scenario"))
             raise SystemExit(INTERRUPTED)

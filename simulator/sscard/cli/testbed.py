@@ -24,7 +24,7 @@ from sscard.scenario import DEFAULT_SEED
 if TYPE_CHECKING:
     from sscard.scenario import Scenario
     from sscard.scenario.issuing import Issuing
-    from sscard.scenario.testbed.file import Testbed
+    from sscard.scenario.testbed.file import OwnCards, Testbed
     from sscard.scenario.testbed.plan import Planned
     from sscard.scenario.transports import Link
 
@@ -46,40 +46,52 @@ def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None
     """Check a testbed file and print the plan of a run, without touching the card.
 
     The plan is for a new card of the claim: what runs, what is not applicable
-    and why, what needs a permission that the file does not give. The waiver
-    file of the testbed is checked too: each waiver names a scenario of PATHS,
-    and a step and field of it.
+    and why, what needs a permission that the file does not give. Without card:
+    in the file, the cards are sscard's own. The waiver file of the testbed is
+    checked too: each waiver names a scenario of PATHS, and a step and field of
+    it.
     """
-    from sscard.scenario.testbed.plan import plan, scenarios_on
+    from sscard.scenario.library import find_scenarios
+    from sscard.scenario.testbed.decision import Decision
+    from sscard.scenario.testbed.plan import Planned, plan, scenarios_on
     from sscard.scenario.waiving import checked
     from sscard.standard.choices import CHOICES
 
-    chosen = read(file)
-    if chosen.unknown == CHOICES.keys():
+    on_card, own = read(file)
+    if on_card and on_card.unknown == CHOICES.keys():
         raise InputError(
             _("the personality is unknown, and the plan does not touch the card"),
             file=str(file),
             remedy=_("write it to a file: sscard probe --testbed {file} -o personality.yaml", file=file),
         )
-    scenarios = scenarios_on(chosen.claimed, paths)
-    waivers = checked(chosen.waivers, scenarios) if chosen.waivers else None
-    with hsm_refusals(), chosen.issuing.open() as issuer:
-        planned = [*plan(scenarios, seed, chosen, issuer)]
+    scenarios = scenarios_on(on_card.claimed, paths) if on_card else find_scenarios(list(paths))
+    named = on_card.waivers if on_card else own and own.waivers
+    waivers = checked(named, scenarios) if named else None
+    if on_card:
+        with hsm_refusals(), on_card.open() as issuer:
+            planned = [*plan(scenarios, seed, on_card, issuer)]
+    else:
+        planned = [*map(Planned, scenarios)]
     if as_json:
         entries = [
             {
                 "name": each.scenario.name,
                 "file": each.scenario.source,
-                "runs": each.decision.runs,
+                "runs": each.runs,
                 "reason": say(each.reason),
-                "permission": each.decision.permission,
-                "fresh": each.decision.fresh,
-                "destroys": each.decision.destroys,
+                "permission": decision.permission,
+                "fresh": decision.fresh,
+                "destroys": decision.destroys,
             }
             for each in planned
+            for decision in (each.decision or Decision(),)
         ]
         print_json("testbed-plan", {"scenarios": entries, "waivers": waivers.facts() if waivers else []})
         return
+    if own:
+        from sscard.hsm.registry import HSMS
+
+        click.echo(_("sscard's own cards, HSM {url}", url=HSMS.shown(own.issuing.hsm)))
     for line in _lines(planned):
         click.echo(line)
     if waivers:
@@ -99,7 +111,7 @@ def _lines(planned: Sequence[Planned]) -> Iterator[str]:
         yield from (f"  {visible(say(each.scenario.label))}" for each in found)
     yield _("to run: {count}", count=len(running))
     for each in running:
-        mark = _("a new card") if each.decision.fresh else ""
+        mark = _("a new card") if each.decision and each.decision.fresh else ""
         yield f"  {visible(say(each.scenario.label))}" + (f"  ({mark})" if mark else "")
     count = Phrase.plural("{count} scenario", "{count} scenarios", count=len(planned))
     yield _("{scenarios}, {running} to run", scenarios=count, running=len(running))
@@ -118,38 +130,43 @@ def schema(waivers: bool) -> None:
     click.echo(json.dumps(found, ensure_ascii=False, indent=1))
 
 
-def read(file: Path) -> Testbed:
+Placed = tuple["Testbed | None", "OwnCards | None"]
+"""A testbed with a card, or one without: then the cards are sscard's own."""
+
+
+def read(file: Path) -> Placed:
     """The testbed of a file, its HSM asked once. Errors: ``InputError``."""
-    from sscard.scenario.testbed.file import read_testbed
+    from sscard.scenario.testbed.file import Testbed, read_testbed
 
     found = read_testbed(file)
     issuing = found.issuing
-    return replace(found, issuing=chosen_issuing(issuing.hsm, issuing.keys, issuing.token_file))
+    issuing = chosen_issuing(issuing.hsm, issuing.keys, issuing.token_file, only_hsm=issuing.only_hsm)
+    if isinstance(found, Testbed):
+        return replace(found, issuing=issuing), None
+    return None, replace(found, issuing=issuing)
 
 
 def under_test(
     card: str, file: Path | None, personality: str, issuing: Callable[[], Issuing], reports: Sequence[str]
-) -> Testbed | None:
-    """The testbed of --card or --testbed, ``None`` without both; its options and ``reports`` must fit the others."""
-    if not card and file is None:
-        return None
-    given = {*given_names()}
-    own = "--testbed" if file else "--card"
-    excluded = [*EXCLUDED, *(("--card", "--personality", "--hsm", "--hsm-token", "--keys") if file else ())]
-    for name in excluded:
-        if name in given:
-            problem = _("{first} and {second} exclude each other", first=own, second=name)
-            raise InputError(problem, remedy=_("choose one of them"))
+) -> Placed:
+    """What --card or --testbed places; its options and ``reports`` must fit the others."""
     if file is not None:
-        chosen = read(file)
+        _exclude("--testbed", ("--card", "--hsm", "--hsm-token", "--keys"))
+        on_card, own = read(file)
+        if on_card is None:
+            return None, own
+        _exclude("--testbed", (*EXCLUDED, "--personality"))
         about = [f"--report {report}" for report in reports if report.startswith("form=")]
-        about += [name for name in ("--coverage",) if name in given]
-        for name in about if chosen.claimed is None else ():
+        about += [name for name in ("--coverage",) if name in given_names()]
+        for name in about if on_card.claimed is None else ():
             problem = _(
                 "{option} is for social security cards, and the card of the testbed claims nothing", option=name
             )
             raise InputError(problem, remedy=_("name the vendor's claim with personality: under card:"))
-        return _learned(chosen)
+        return _learned(on_card), None
+    if not card:
+        return None, None
+    _exclude("--card", EXCLUDED)
     from sscard.issuer import find_personality
     from sscard.issuer.issue import DEFAULT
     from sscard.scenario.testbed.file import CardUnderTest, Testbed
@@ -157,7 +174,15 @@ def under_test(
 
     scheme_of(card)
     claim = find_personality(personality or DEFAULT)
-    return Testbed(CardUnderTest(use=card), claim, issuing())
+    return Testbed(CardUnderTest(use=card), claim, issuing()), None
+
+
+def _exclude(own: str, names: Sequence[str]) -> None:
+    given = given_names()
+    for name in names:
+        if name in given:
+            problem = _("{first} and {second} exclude each other", first=own, second=name)
+            raise InputError(problem, remedy=_("choose one of them"))
 
 
 def _learned(chosen: Testbed) -> Testbed:
@@ -176,7 +201,7 @@ def card_link(chosen: Testbed, tell_facts: Callable[[Mapping[str, Sayable]], obj
     from sscard.scenario.testbed.unclaimed import opened_card
     from sscard.scenario.transports import Link
 
-    with chosen.issuing.open() as issuer, opened_card(chosen, issuer, ask_at_reader) as card:
+    with chosen.open() as issuer, opened_card(chosen, issuer, ask_at_reader) as card:
         tell_facts(card.facts())
         yield Link(card.run)
 
@@ -185,7 +210,7 @@ def ordered(chosen: Testbed, scenarios: list[Scenario], seed: int) -> list[Scena
     """The scenarios, those that may destroy the card last."""
     from sscard.scenario.testbed.plan import destroying
 
-    with hsm_refusals(), chosen.issuing.open() as issuer:
+    with hsm_refusals(), chosen.open() as issuer:
         last = {id(each) for each in destroying(scenarios, seed, chosen, issuer)}
     return sorted(scenarios, key=lambda each: id(each) in last)
 

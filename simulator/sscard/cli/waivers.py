@@ -31,7 +31,7 @@ class Waiving:
     """
 
     def __init__(self, file: Path | None, on_card: Testbed | None, ticket: str, reason: str, *, accept: bool) -> None:
-        self.path = file or (on_card.waivers if on_card else None)
+        self.path = file
         self._waivers: Waivers | None = None
         self._acceptance: WaiverAcceptance | None = None
         writes = accept and on_card is not None

@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Final, NamedTuple
 
 from sscard.conversation import Exchange, PowerEvent
-from sscard.errors import InputError, PhrasedError
+from sscard.errors import InputError, PhrasedError, TransportError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.cards import Connect, bench_of, in_process
 from sscard.scenario.context import Bench
@@ -166,6 +166,15 @@ class ScenarioResult:
 def _waived(entry: WaiverAt) -> Phrase:
     waiver, day = entry.waiver, entry.waiver.expires.isoformat()
     return Phrase("waived until {day}, {ticket}: {reason}", day=day, ticket=waiver.ticket, reason=waiver.reason)
+
+
+class RestoreFailed(TransportError):
+    """A card under test could not be brought back into its state; the text says what it holds. Exit code 1.
+
+    ``result`` is that of the scenario before, after which the run stops.
+    """
+
+    result: ScenarioResult | None = None
 
 
 def run_scenario(

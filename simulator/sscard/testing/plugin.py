@@ -81,7 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--sscard-testbed",
         default="",
         metavar="FILE",
-        help=_("run scenarios on the card of a testbed file, which says what a run may do to it"),
+        help=_("run scenarios with the card and HSM of a testbed file"),
     )
     group.addoption(
         "--sscard-waivers",

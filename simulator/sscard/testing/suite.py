@@ -19,12 +19,13 @@ if TYPE_CHECKING:
     from sscard.card import Personality
     from sscard.i18n.phrase import Phrase, Sayable
     from sscard.scenario.cards import Connect
+    from sscard.scenario.issuing import Issuer
     from sscard.scenario.reader import Scenario
     from sscard.scenario.reports.evidence import Evidence
     from sscard.scenario.reports.run import Run
     from sscard.scenario.runner import ScenarioResult
     from sscard.scenario.testbed.card import CardRun
-    from sscard.scenario.testbed.file import Testbed
+    from sscard.scenario.testbed.file import OwnCards, Testbed
     from sscard.scenario.testbed.unclaimed import UnclaimedRun
     from sscard.scenario.waiving import Waivers
     from sscard.transport.pcscd import PrivatePcscd
@@ -60,7 +61,8 @@ class Suite:
         self._daemon: PrivatePcscd | None = None
         self._connect: Connect | None = None
         self._personality: Personality | None = None
-        self._testbed: Testbed | None = None
+        self._placed: Testbed | OwnCards | None = None
+        self._issuer: Issuer | None = None
         self._card: CardRun | UnclaimedRun | None = None
         self._waivers: Waivers | None = None
         self._judged: list[ScenarioResult] = []
@@ -153,22 +155,28 @@ class Suite:
         return self._personality
 
     def testbed(self) -> Testbed | None:
-        """The testbed of --sscard-testbed. Errors: ``InputError``."""
-        if self._testbed is None and (asked := self._config.getoption("--sscard-testbed")):
+        """The testbed of --sscard-testbed, if it has a card. Errors: ``InputError``."""
+        from sscard.scenario.testbed.file import Testbed
+
+        placed = self._read_testbed()
+        return placed if isinstance(placed, Testbed) else None
+
+    def _read_testbed(self) -> Testbed | OwnCards | None:
+        if self._placed is None and (asked := self._config.getoption("--sscard-testbed")):
             from sscard.scenario.testbed.claim import learned
-            from sscard.scenario.testbed.file import read_testbed
+            from sscard.scenario.testbed.file import Testbed, read_testbed
 
             found = read_testbed(self._config.invocation_params.dir / asked)
-            if found.unknown:
+            if isinstance(found, Testbed) and found.unknown:
                 with found.issuing.open() as issuer:
                     found = learned(found, issuer, no_new_card)
-            self._testbed = found
-        return self._testbed
+            self._placed = found
+        return self._placed
 
     def waivers(self) -> Waivers | None:
         """The waivers of --sscard-waivers, else those of the testbed. Errors: ``InputError``."""
         if self._waivers is None:
-            asked, testbed = self._config.getoption("--sscard-waivers"), self.testbed()
+            asked, testbed = self._config.getoption("--sscard-waivers"), self._read_testbed()
             file = self._config.invocation_params.dir / asked if asked else testbed and testbed.waivers
             if file:
                 from sscard.scenario.waivers import read_waivers
@@ -196,12 +204,15 @@ class Suite:
         testbed = self.testbed()
         if testbed is None:
             from sscard.scenario import run_scenario
+            from sscard.scenario.testbed.file import OwnCards
 
-            return run_scenario(scenario, seed, self.connect())
+            if self._issuer is None and isinstance(self._placed, OwnCards):
+                self._issuer = self._open.enter_context(self._placed.issuing.open())
+            return run_scenario(scenario, seed, self.connect(), self._issuer)
         if self._card is None:
             from sscard.scenario.testbed.unclaimed import opened_card
 
-            issuer = self._open.enter_context(testbed.issuing.open())
+            issuer = self._open.enter_context(testbed.open())
             self._card = self._open.enter_context(opened_card(testbed, issuer, no_new_card))
         return self._card.run(scenario, seed)
 
@@ -212,7 +223,7 @@ class Suite:
             return []
         from sscard.scenario.testbed.plan import destroying
 
-        with testbed.issuing.open() as issuer:
+        with testbed.open() as issuer:
             return destroying(scenarios, seed, testbed, issuer)
 
     def read(self, file: Path) -> list[Scenario]:

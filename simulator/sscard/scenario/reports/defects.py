@@ -12,6 +12,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.scenario.defects import DEFECTS
 from sscard.scenario.defects.catalogue import Defect, Part
 from sscard.scenario.defects.measure import Measured
+from sscard.scenario.defects.noticed import Noticing, noticed_by
 from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.console import MARKS
 from sscard.scenario.reports.page import page_template
@@ -122,6 +123,11 @@ def defect_facts(defect: Defect) -> dict[str, Any]:
     return {"name": defect.name, "part": defect.part.value, "says": say(defect.says), "source": defect.citation}
 
 
+def catalogue_facts(defect: Defect) -> dict[str, Any]:
+    """A defect for programs, schema ``sscard.defects/1``, with the scenarios of the built-in suite that notice it."""
+    return defect_facts(defect) | {"noticed_by": [each._asdict() for each in noticed_by()[defect.name]]}
+
+
 def as_facts(matrix: Matrix) -> dict[str, Any]:
     """The matrix for programs, schema ``sscard.defects-run/1``."""
     return {
@@ -136,19 +142,15 @@ def as_facts(matrix: Matrix) -> dict[str, Any]:
         "defects": [
             {
                 **defect_facts(each.defect),
-                "noticed_by": [_scenario_facts(matrix.scenarios[number]) for number in each.noticed_by],
-                "inconclusive": [_scenario_facts(matrix.scenarios[number]) for number in each.inconclusive],
+                "noticed_by": [Noticing.of(matrix.scenarios[number])._asdict() for number in each.noticed_by],
+                "inconclusive": [Noticing.of(matrix.scenarios[number])._asdict() for number in each.inconclusive],
                 "runs": each.runs,
                 "seconds": round(each.seconds, 3),
             }
             for each in matrix.rows
         ],
-        "failing": [*map(_scenario_facts, matrix.failing)],
+        "failing": [Noticing.of(each)._asdict() for each in matrix.failing],
     }
-
-
-def _scenario_facts(scenario: Scenario) -> dict[str, str]:
-    return {"file": scenario.source, "name": scenario.name, "personality": scenario.personality.name}
 
 
 def html_page(matrix: Matrix) -> str:
@@ -174,10 +176,14 @@ def reference() -> str:
         _("Generated from the catalogue: `python tools/defects_page.py`. `sscard defects list` prints the same."),
         "",
         _("Number of defects: {count}. Each is a small wrong change to a part of the chain.", count=len(DEFECTS)),
+        "",
+        _("Noticed by: files of the built-in suite. A scenario of each fails with the defect, and the tests run it."),
     ]
     for part in Part:
         rows = [each for each in DEFECTS if each.part is part]
-        lines += ["", f"## {say(part.words)}", "", f"| {_('defect')} | {_('what is wrong')} | {_('source')} |"]
-        lines.append("|---|---|---|")
-        lines += [f"| `{each.name}` | {say(each.says)} | {each.citation} |" for each in rows]
+        heads = (_("defect"), _("what is wrong"), _("source"), _("noticed by"))
+        lines += ["", f"## {say(part.words)}", "", f"| {' | '.join(heads)} |", "|---|---|---|---|"]
+        for each in rows:
+            files = "<br>".join(f"`{found.file}`" for found in noticed_by()[each.name])
+            lines.append(f"| `{each.name}` | {say(each.says)} | {each.citation} | {files} |")
     return "\n".join([*lines, ""])

@@ -12,6 +12,7 @@ from typing import Final
 
 from sscard.card import Snapshot
 from sscard.errors import InputError, MissingPart, PhrasedError, TransportError
+from sscard.hsm.registry import HSMS
 from sscard.i18n.language import reason_of
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.issuer import Card
@@ -20,9 +21,10 @@ from sscard.scenario.context import Bench
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario
 from sscard.scenario.repetition import Repetition, not_repeated
-from sscard.scenario.runner import ScenarioResult, StepResult, crashed, run_at
+from sscard.scenario.runner import RestoreFailed, ScenarioResult, StepResult, crashed, run_at
 from sscard.scenario.testbed.arrange import Arranger, NotArranged, obstacle
 from sscard.scenario.testbed.decision import Decision, decide
+from sscard.scenario.testbed.doubled import DoubledHsm, at_the_card
 from sscard.scenario.testbed.file import PROMPT, Testbed
 from sscard.scenario.testbed.followed import FEWEST, Followed, Primed, copy_of
 from sscard.scenario.testbed.rehearsal import destroyed
@@ -46,10 +48,6 @@ NEEDS_NEW: Final = Phrase("the scenario may have destroyed the card, and fresh: 
 NOT_UNDONE: Final = Phrase(
     "no command brings the card back to the start state of the scenario, and fresh: is no command that supplies another"
 )
-
-
-class RestoreFailed(TransportError):
-    """The card could not be brought back into the state of the testbed; the text says what it holds. Exit code 1."""
 
 
 class CardRun:
@@ -102,7 +100,8 @@ class CardRun:
         random = Primed()
         follower = Card(self.surveyed.card.profile, copy_of(self._base))
         self._chip = follower.chip(random, contact=contact)
-        self._followed = Followed(connection, self._chip, random, self._refusal, contact=contact)
+        for_chip = issuer.hsm.for_chip if isinstance(issuer.hsm, DoubledHsm) else bytes
+        self._followed = Followed(connection, self._chip, random, self._refusal, for_chip, contact=contact)
         self._arranger = Arranger(self._followed, issuer.hsm)
         self._spent = False
 
@@ -145,7 +144,11 @@ class CardRun:
                 self._restore(scenario)
             raise
         if not self._spent:
-            self._restore(scenario)
+            try:
+                self._restore(scenario)
+            except RestoreFailed as error:
+                error.result = result
+                raise
         return result
 
     def _repeated(self, scenario: Scenario, seed: int, decision: Decision, failed: StepResult) -> Repetition:
@@ -189,6 +192,7 @@ class CardRun:
             "transport": scheme_of(self._testbed.card.use),
             "card": CARDS.shown(self._testbed.card.use),
             "claim": self._testbed.claim.name,
+            "hsm": HSMS.shown(self._testbed.issuing.hsm),
             "predicted": Phrase(
                 "tries, proofs and locks of keys and applications; amounts and files that no step reads"
             ),
@@ -212,7 +216,8 @@ class CardRun:
         now = first_moment(scenario.service, seed)
         random = Random(f"{seed}/{scenario.title}")
         try:
-            with bench_at(placed, random, now, scenario.service, self._issuer, self._followed) as bench:
+            issuer = at_the_card(self._issuer)
+            with bench_at(placed, random, now, scenario.service, issuer, self._followed) as bench:
                 yield bench
         finally:
             self._followed.power_off()

@@ -21,6 +21,7 @@ from sscard.scenario.prior_state import prior_cells
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.scenario.testbed.arrange import obstacle
+from sscard.scenario.testbed.doubled import DoubledHsm
 from sscard.scenario.testbed.file import Testbed
 from sscard.scenario.testbed.followed import FEWEST, copy_of
 from sscard.scenario.testbed.raw import is_raw, only_reads
@@ -224,6 +225,9 @@ def _first_fit(
         if obstacle(surveyed.card.profile, now, state, has_keys=testbed.has_keys):
             return Decision(Reason.MEMORY_ONLY if testbed.has_keys else Reason.KEYS)
         return Decision(state=state, effects=done.effects, rehearsed=done.result)
+    if isinstance(issuer.hsm, DoubledHsm):  # with the keys, PSAMs and other cards have them too
+        found = _first_fit(scenario, seed, testbed, surveyed, now, Issuer(issuer.keys, issuer.hsm.own))
+        return Decision(Reason.KEYS) if found.runs else found
     own = run_scenario(scenario, seed)
     return Decision(Reason.MEMORY_ONLY) if own.passed else Decision(unclear=OWN_FAILS.filled(problem=problem))
 

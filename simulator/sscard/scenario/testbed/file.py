@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -18,8 +20,9 @@ from sscard.issuer.formats import UNKNOWN, read_claim
 from sscard.issuer.issue import DEFAULT
 from sscard.issuer.lookup import is_path
 from sscard.issuer.personalise import INITIAL_PIN
-from sscard.scenario.issuing import Issuing
+from sscard.scenario.issuing import Issuer, Issuing
 from sscard.scenario.step import PinOrNone
+from sscard.scenario.testbed.doubled import DoubledHsm
 from sscard.standard.choices import CHOICES
 from sscard.terminal.cards import CARDS, IMAGE, image_path, scheme_of
 
@@ -27,23 +30,29 @@ NO_KEYS: Final = "none"
 """``keys`` of a card whose keys nobody has."""
 NO_CLAIM: Final = "none"
 """``personality`` of a card that claims nothing: only raw commands are run on it."""
+ONLY_HSM: Final = "hsm"
+"""``keys`` of a card whose keys only the HSM has."""
 PROMPT: Final = "prompt"
 """``fresh`` of a card that a person replaces."""
 
 
-NO_CARD: Final = Phrase("no card is named")
-ADD_CARD: Final = Phrase("write card: and below it use: with the URL of the card")
+EMPTY: Final = Phrase("the testbed names neither a card nor an HSM")
+ADD_PART: Final = Phrase("write card: or hsm: and below it use: with its URL; for sscard's own leave out --testbed")
+KEYS_OF_CARD: Final = Phrase("the root keys are those of the card")
+NO_HSM: Final = Phrase("no HSM is named that has the keys of the card")
+ADD_HSM: Final = Phrase("write hsm: and below it use: with its URL")
+MOVE_KEYS: Final = Phrase("write keys: under card:")
 
 
 class CardUnderTest(Model):
     """The card of a testbed.
 
     ``use`` is a card URL; ``pin`` its PIN, empty if it has none; ``keys`` the root key file of its issuer, by default
-    the built-in test keys, or ``none``; ``personality`` the vendor's claim: a preset, a file, the fields of one,
-    ``unknown``, or ``none``; ``interface`` the one that the card answers on. ``may_write`` allows changes of files,
-    PIN and amounts that the run undoes as far as it can; ``may_block`` fewer than two tries, also none, of a PIN or
-    key that the keys at hand restore; ``may_destroy`` locks and exhausted keys. ``fresh`` is a command that puts a new
-    card behind ``use``, or ``prompt``.
+    the built-in test keys, ``hsm`` if only the HSM of the testbed has them, or ``none``; ``personality`` the vendor's
+    claim: a preset, a file, the fields of one, ``unknown``, or ``none``; ``interface`` the one that the card answers
+    on. ``may_write`` allows changes of files, PIN and amounts that the run undoes as far as it can; ``may_block`` fewer
+    than two tries, also none, of a PIN or key that the keys at hand restore; ``may_destroy`` locks and exhausted keys.
+    ``fresh`` is a command that puts a new card behind ``use``, or ``prompt``.
     """
 
     use: Annotated[str, Field(min_length=1)]
@@ -58,10 +67,15 @@ class CardUnderTest(Model):
 
 
 class HsmUnderTest(Model):
-    """The HSM of a testbed: its URL, and for a service the file with its token."""
+    """The HSM of a testbed: its URL, and for a service the file with its token.
+
+    ``keys`` is the root key file that sscard's own cards are issued under if the testbed has no card, by default the
+    built-in test keys.
+    """
 
     use: Annotated[str, Field(min_length=1)]
     token_file: str = ""
+    keys: str = ""
 
 
 class Written(Model):
@@ -74,7 +88,7 @@ class Written(Model):
 
 @dataclass(frozen=True, slots=True)
 class Testbed:
-    """A testbed with its files read: the card, the product that it claims to be, and the keys of its issuer.
+    """A testbed with a card, its files read: the card, the product that it claims to be, and the keys of its issuer.
 
     ``waivers`` is the path of the waiver file, which is not read yet.
     ``claim`` of a card without one is a product that stands in for it while scenarios are read.
@@ -97,6 +111,15 @@ class Testbed:
         """Whether the keys of the card are at hand."""
         return self.card.keys != NO_KEYS
 
+    @contextmanager
+    def open(self) -> Iterator[Issuer]:
+        """Keys and HSM for the card: those of sscard's chip, and an HSM for both, if only the HSM has the card's keys.
+
+        Errors: those of ``Issuing.open``.
+        """
+        with self.issuing.open() as issuer:
+            yield Issuer(issuer.keys, DoubledHsm(issuer.hsm, issuer.keys)) if self.issuing.only_hsm else issuer
+
     @property
     def described(self) -> dict[str, Any]:
         """What a digest of the testbed covers besides keys and claim: no PIN, which could be found by trying.
@@ -106,11 +129,23 @@ class Testbed:
         described = self.card.model_dump(exclude={"pin", "keys", "personality"})
         if scheme_of(self.card.use) == IMAGE:
             described["use"] = image_path(self.card.use).name
-        return described | {"use": CARDS.shown(described["use"]), "hsm": HSMS.shown(self.issuing.hsm)}
+        shown = {"use": CARDS.shown(described["use"]), "hsm": HSMS.shown(self.issuing.hsm)}
+        return described | shown | ({"keys": ONLY_HSM} if self.issuing.only_hsm else {})
 
     @property
     def contact(self) -> bool:
         return self.card.interface == "contact"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCards:
+    """A testbed without a card: the HSM, and the keys that sscard's own cards are issued under.
+
+    ``waivers`` is the path of the waiver file, which is not read yet.
+    """
+
+    issuing: Issuing
+    waivers: Path | None = None
 
 
 def stand_in() -> Personality:
@@ -118,26 +153,33 @@ def stand_in() -> Personality:
     return replace(preset(DEFAULT), name=NO_CLAIM)
 
 
-def read_testbed(file: Path) -> Testbed:
+def read_testbed(file: Path) -> Testbed | OwnCards:
     """The testbed of a file; paths of files in it start at its folder. Errors: ``InputError`` with the place."""
     document = read_document(file)
     written = document.as_model(Written)
-    card = written.card
+    card, hsm, folder = written.card, written.hsm, file.parent
+    if card is None and hsm is None:
+        raise document.error((), EMPTY, ADD_PART)
+    if card and hsm and hsm.keys:
+        raise document.part(("hsm",)).error(("keys",), KEYS_OF_CARD, MOVE_KEYS)
+    issuing = Issuing()
+    waivers = folder / written.waivers if written.waivers else None
+    if hsm:
+        token = folder / hsm.token_file if hsm.token_file else None
+        issuing = Issuing(folder / hsm.keys if hsm.keys else None, hsm.use, token)
     if card is None:
-        raise document.error((), NO_CARD, ADD_CARD)
+        return OwnCards(issuing, waivers)
     section = document.part(("card",))
-    folder = file.parent
     try:
         if scheme_of(card.use) == IMAGE:
             card = card.model_copy(update={"use": str(folder / image_path(card.use))})
     except InputError as error:
         raise section.error(("use",), error.problem, error.remedy) from None
     claim, unknown = _claim(card.personality, section, folder)
-    keys = folder / card.keys if card.keys and card.keys != NO_KEYS else None
-    hsm = written.hsm
-    token = folder / hsm.token_file if hsm and hsm.token_file else None
-    waivers = folder / written.waivers if written.waivers else None
-    return Testbed(card, claim, Issuing(keys, hsm.use if hsm else "", token), unknown, waivers)
+    if card.keys == ONLY_HSM and not hsm:
+        raise section.error(("keys",), NO_HSM, ADD_HSM)
+    keys = folder / card.keys if card.keys not in ("", NO_KEYS, ONLY_HSM) else None
+    return Testbed(card, claim, replace(issuing, keys=keys, only_hsm=card.keys == ONLY_HSM), unknown, waivers)
 
 
 def _claim(written: str | dict[str, str], section: Document, folder: Path) -> tuple[Personality, frozenset[str]]:

@@ -21,16 +21,17 @@ from sscard.scenario.coverage.facts import addressed
 from sscard.scenario.testbed.wire import Wire
 from sscard.standard.addressing import BY_NUMBER
 from sscard.standard.apdu import GET_RESPONSE_INS, SW, command, tries_in
-from sscard.standard.tree import PIN, PIN_TRIES, DfSpec, Structure
+from sscard.standard.tree import PIN, PIN_TRIES, DfSpec, FileSpec, Structure
 from sscard.transport.connection import Connection, reader_answers
 
 ASK_TRIES: Final = command(0x00, VERIFY.ins, 0x00, 0x00, le=0)
 MORE_DATA: Final = SW.MORE_DATA >> 8
-WRONG_LE: Final = SW.WRONG_LE >> 8
 MEDICAL_CLA: Final = 0xB0
 INS: Final = 1
 REFUSED: Final = SW.SECURITY_NOT_SATISFIED.to_bytes(2, "big")
 DONE: Final = SW.OK.to_bytes(2, "big")
+BY_PIN: Final = (1,)
+"""``read`` of a file that needs the PIN alone."""
 FEWEST: Final = 2
 """Tries that stay for every PIN and key unless a testbed permits fewer."""
 
@@ -65,6 +66,8 @@ class Followed:
     ``NotPermitted`` is raised. Only commands whose answer has a random number
     reach the card first.
 
+    ``for_chip`` makes the chip's command of the card's.
+
     ``differences`` are the commands (CLA INS P1 P2) whose answers differ from those of the chip, with both status
     words; ``predicted`` is the number of times that the tries left could not be asked.
     """
@@ -75,6 +78,7 @@ class Followed:
         chip: Chip,
         random: Primed,
         permits: Callable[[Snapshot, Snapshot], Phrase | None],
+        for_chip: Callable[[bytes], bytes] = bytes,
         *,
         contact: bool,
     ) -> None:
@@ -84,6 +88,7 @@ class Followed:
         self.predicted = 0
         self._random = random
         self._permits = permits
+        self._for_chip = for_chip
         self._contact = contact
         self._powered = False
         self._opening = b""
@@ -127,7 +132,7 @@ class Followed:
         elif part is not None:
             answer = self.card.transmit(command)
             self._random.next.append(answer[:-2][part])
-            expected = self.chip.transmit(command)
+            expected = self.chip.transmit(self._for_chip(command))
             self._random.next.clear()
             self._opening = command if answer[-2] == MORE_DATA else b""
             self._note(command, expected[-2:], answer[-2:])
@@ -142,7 +147,7 @@ class Followed:
             self._note(command, expected[-2:] if bound else expected, answer[-2:] if bound else answer)
         # An empty VERIFY would end what these commands have begun.
         self._medical = command[:1] == bytes((MEDICAL_CLA,)) or (fetches and self._medical)
-        self._quiet = self._medical or answer[-2] == MORE_DATA or (fetches and answer[-2] == WRONG_LE)
+        self._quiet = self._medical or fetches or answer[-2] == MORE_DATA
         return answer
 
     def _after_opening(self, command: bytes) -> bytes:
@@ -152,7 +157,7 @@ class Followed:
         answer = self.card.transmit(command)
         if part is not None and len(answer) > SW_LENGTH:
             self._random.next.append(answer[:-2][part])
-            self.chip.transmit(self._opening)
+            self.chip.transmit(self._for_chip(self._opening))
             self._random.next.clear()
             self._opening = b""
         self.chip.transmit(command)
@@ -161,7 +166,7 @@ class Followed:
     def _predicted(self, command: bytes, cells: Memory) -> bytes:
         """The answer of the chip, if what it does is permitted; ``cells`` are those before it."""
         before = self.chip.snapshot()
-        expected = self.chip.transmit(command)
+        expected = self.chip.transmit(self._for_chip(command))
         refused = self._permits(before, self.chip.snapshot())
         if refused:
             self._set_back(cells)
@@ -214,21 +219,33 @@ class Followed:
         return None if found is None or found.outside or found.certificates else found
 
     def rights(self) -> list[Unlike]:
-        """Read each file of the current DF: which reads the card allows, or refuses, unlike the chip."""
+        """Read each protected file of the current DF, then a file that the PIN protects in another one.
+
+        Returns which reads the card allows, or refuses, unlike the chip.
+        """
         df = self._current(self.chip.snapshot()) if self._powered else None
-        found: list[Unlike] = []
-        for file in self.chip.profile.layout.files:
-            if df is None or file.df != df.fid or file.read == (0,):
-                continue
-            read = command(0x00, 0xB0, 0x80 | file.sfi, 0, le=1)
-            if file.structure != Structure.TRANSPARENT:
-                read = command(0x00, 0xB2, 1, file.sfi << 3 | BY_NUMBER, le=0)
-            answers = [card.transmit(read)[-2:] for card in (self.chip, self.card)]
-            expected, actual = (answer == REFUSED for answer in answers)
-            if expected != actual:
-                words = [
-                    Phrase("{file}: {status}", file=f"{df.name}/EF{file.sfi:02X}", status=answer.hex().upper())
-                    for answer in answers
-                ]
-                found.append(Unlike(*words))
+        if df is None:
+            return []
+        layout = self.chip.profile.layout
+        own = [file for file in layout.files if file.df == df.fid and file.read != (0,)]
+        found = [unlike for file in own if (unlike := self._read(df, file))]
+        by_pin = next((file for file in layout.files if file.read == BY_PIN), None)
+        if by_pin and not any(file.read == BY_PIN for file in own):
+            other = next(each for each in layout.dfs if each.fid == by_pin.df)
+            select = command(0x00, 0xA4, 0x04, 0x00, other.aid)
+            answers = [card.transmit(select)[-2:] for card in (self.chip, self.card)]
+            if all(answer == DONE or answer[0] == MORE_DATA for answer in answers):
+                found += [unlike] if (unlike := self._read(other, by_pin)) else []
         return found
+
+    def _read(self, df: DfSpec, file: FileSpec) -> Unlike | None:
+        """Read the beginning of a file of the current DF on chip and card; how the right to it differs."""
+        read = command(0x00, 0xB0, 0x80 | file.sfi, 0, le=1)
+        if file.structure != Structure.TRANSPARENT:
+            read = command(0x00, 0xB2, 1, file.sfi << 3 | BY_NUMBER, le=0)
+        answers = [card.transmit(read)[-2:] for card in (self.chip, self.card)]
+        expected, actual = (answer == REFUSED for answer in answers)
+        if expected == actual:
+            return None
+        name = f"{df.name}/EF{file.sfi:02X}"
+        return Unlike(*(Phrase("{file}: {status}", file=name, status=answer.hex().upper()) for answer in answers))

@@ -64,16 +64,22 @@ def _needs_its_own(own: Scenario, forced: Scenario) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A scenario of a plan, and what is to be done with it."""
+    """A scenario of a plan, and what is to be done with it; ``decision`` is ``None`` on a card of sscard's own."""
 
     scenario: Scenario
-    decision: Decision
+    decision: Decision | None = None
+
+    @property
+    def runs(self) -> bool:
+        return self.decision.runs if self.decision else not self.scenario.misfit
 
     @property
     def reason(self) -> Sayable:
         """Why it does not run, empty if it does."""
         misfit = self.scenario.misfit
-        return misfit.problem if misfit else self.decision.said
+        if misfit:
+            return misfit.problem
+        return self.decision.said if self.decision else ""
 
 
 def plan(scenarios: Iterable[Scenario], seed: int, testbed: Testbed, issuer: Issuer) -> Iterator[Planned]:
@@ -99,4 +105,4 @@ def destroying(scenarios: Iterable[Scenario], seed: int, testbed: Testbed, issue
     if not testbed.card.may_destroy:
         return []
     planned = plan(scenarios, seed, testbed, issuer)
-    return [each.scenario for each in planned if each.decision.runs and each.decision.destroys]
+    return [each.scenario for each in planned if each.decision and each.decision.runs and each.decision.destroys]

@@ -15,6 +15,7 @@ from sscard.scenario.cards import Placed, bench_at, first_moment
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, run_at
+from sscard.scenario.testbed.doubled import at_the_chip
 from sscard.scenario.testbed.followed import copy_of
 from sscard.scenario.testbed.survey import Surveyed, holder_for
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES, Layout
@@ -138,5 +139,5 @@ def rehearse(
     watched = Watched(in_reader(chip, contact=contact), chip, start)
     placed = Placed(chip, watched, surveyed.reference, holder_for(scenario.card, surveyed), contact)
     now = first_moment(scenario.service, seed)
-    result = run_at(scenario, seed, bench_at(placed, random, now, scenario.service, issuer))
+    result = run_at(scenario, seed, bench_at(placed, random, now, scenario.service, at_the_chip(issuer)))
     return Rehearsal(result, watched.effects)

@@ -36,6 +36,7 @@ WRONG_PIN: Final = Phrase("the card does not accept its PIN: {left} tries left")
 GIVE_PIN: Final = Phrase("write its PIN with pin: under card: in a testbed file")
 WRONG_KEY: Final = Phrase("the card does not accept the key {key}, version {version}: it has {left} tries left")
 GIVE_KEYS: Final = Phrase("name the root keys of its issuer with keys: under card:, or write keys: none")
+GIVE_HSM: Final = Phrase("name the HSM that has the keys of the card with hsm:, or write keys: none under card:")
 OTHER_ALGORITHM: Final = Phrase("the card is not of the claimed personality {name}: its FCI names another algorithm")
 OTHER_CARD: Final = Phrase("put a new card there, or name a command that does with fresh: in the testbed file")
 NOT_ONE: Final = Phrase("the card is {kind}. Its ATR is {atr}; it answers {answers}")
@@ -160,7 +161,8 @@ class _Survey:
                     self._session.run(prove(self._session.card, key, version))
                 except AuthenticationFailed as error:
                     problem = WRONG_KEY.filled(key=key.name, version=version + 1, left=error.tries_left)
-                    raise InputError(problem, remedy=GIVE_KEYS) from None
+                    remedy = GIVE_HSM if self._testbed.issuing.only_hsm else GIVE_KEYS
+                    raise InputError(problem, remedy=remedy) from None
                 except KeyBlocked:
                     index = self._layout.key_named(key.name)
                     memory.put_number(self._layout.counter(index, version), 0)
