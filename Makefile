@@ -168,7 +168,7 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 	touch $@
 
 $(VENV)/developer: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[pcsc,pkcs11,postgresql,proof,server]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[bench,pcsc,pkcs11,postgresql,proof,server]" --group dev
 	touch $@
 
 clean:

@@ -23,6 +23,7 @@ import pytest
 import kit
 import sscard
 from kit import citizens, pool
+from sscard.benchmark.flows import NotCompleted
 from sscard.card import Personality
 from sscard.chip.memory import Moment, PowerLost
 from sscard.cli.usage import BadValue, Unusable
@@ -111,6 +112,7 @@ MADE: dict[type[Exception], Callable[[Any], Exception]] = {
     PsamError: lambda kind: kind(-2201, Phrase("no PSAM in the terminal")),
     DriverError: lambda kind: kind(-25536, "PUK"),
     WrongStage: lambda kind: kind("7", Stage.ACCEPTED, Phrase("it has no reason")),
+    NotCompleted: lambda kind: kind("Refusal", Phrase("verify PIN")),
     Overtaken: lambda kind: kind("7"),
     KeyTaken: lambda kind: kind("K9"),
     CaseArchived: lambda kind: kind("7"),

@@ -31,6 +31,7 @@ SCHEMAS = {
     "testbed check": ("testbed.yaml one.yaml", "sscard.testbed-plan/1"),
     "probe": (f"card.db --pin {PIN}", "sscard.probe/1"),
     "coverage": ("one.yaml", "sscard.coverage/1"),
+    "bench": ("verify --count 5 --warm-up 0", "sscard.bench/1"),
     "defects list": ("630x", "sscard.defects/1"),
     "scenario check": ("one.yaml", "sscard.scenario-check/1"),
     "scenario list": ("one.yaml", "sscard.scenarios/1"),

@@ -79,6 +79,7 @@ OUTPUTS = {
     "scenario new": ("scenario new --force",),
     "case stats": ("case stats --force", "--html"),
     "probe": ("probe card.db --force", "-o"),
+    "bench": ("bench good.yaml", "--html", "--pytest-benchmark"),
     "coverage": ("coverage good.yaml", "--html"),
     "defects run": ("defects run good.yaml --defect wrong-pin-answers-630x", "--html"),
     "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html=", "--report allure="),
@@ -88,6 +89,7 @@ NAMED = {
     "CARD": "card.db",
     "IMAGE": "card.json",
     "PATH": "good.yaml",
+    "FLOW": "good.yaml",
     "FILE": "script",
     "--from": "script",
     "--personality": "mine.yaml",
@@ -133,7 +135,7 @@ def test_each_command_with_outputs_is_in_the_table() -> None:
             elif any("--force" in parameter.opts for parameter in command.params):
                 yield " ".join((*names, name))
 
-    assert {*forced(app), "coverage", "defects run", "run"} == OUTPUTS.keys()
+    assert {*forced(app), "bench", "coverage", "defects run", "run"} == OUTPUTS.keys()
 
 
 @pytest.mark.parametrize(

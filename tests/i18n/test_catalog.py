@@ -223,6 +223,8 @@ AS_IT_IS = {
     "not valid": "a fact of the journal",
     "not applicable": "a verdict",
     "not tested": "a verdict",
+    "no change": "a verdict",
+    "model name": "a field of /proc/cpuinfo",
     "sscard card image": "a format",
     "sscard recording": "a format",
     "sscard journal": "what a key is checked with",

@@ -1,0 +1,1 @@
+"""Latency and throughput of operations under load: ``sscard bench``."""

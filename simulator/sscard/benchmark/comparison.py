@@ -1,0 +1,159 @@
+"""Compares a benchmark with an earlier one, with the noise that the rounds of both show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Final
+
+from pydantic import BaseModel, Field, ValidationError
+
+from sscard.benchmark.result import Benchmark
+from sscard.errors import InputError, InvalidValue
+from sscard.files import read_text
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase
+
+SCHEMA: Final = "sscard.bench/1"
+LARGEST: Final = 64 << 20
+LEAST_NOISE: Final = 0.05
+"""A change that is smaller than this share is none, also if the rounds are more alike."""
+DEPENDS_ON: Final = ("personality", "transport", "hsm", "journal", "card", "processor", "python", "system")
+"""Facts of the environment whose difference a comparison states."""
+COMPARED: Final = ("p50", "p90", "p99")
+"""The figures that are compared; rarer ones have too few operations in a round."""
+
+
+_PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?)%")
+
+
+def read_percent(text: str) -> float:
+    """A percentage as ``20%``, as a share; ``InvalidValue`` if the text is not one."""
+    found = _PERCENT.fullmatch(text)
+    if found is None:
+        raise InvalidValue(Phrase("{text!r} is not a percentage", text=text), Phrase("for example 20%"))
+    return float(found[1]) / 100
+
+
+class _Round(BaseModel):
+    p50: float
+    p90: float
+    p99: float
+
+
+class _Flow(BaseModel):
+    flow: str
+    rounds: list[_Round] = Field(min_length=1)
+
+
+class _Load(BaseModel):
+    kind: str
+    clients: int
+    think: float
+    rate: float | None
+
+
+class _Earlier(BaseModel):
+    schema_: str = Field(alias="schema", pattern=SCHEMA)
+    environment: dict[str, str | int]
+    load: _Load
+    flows: list[_Flow]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A figure of a flow before and now, medians over the rounds in seconds.
+
+    ``change`` is the relative change, ``noise`` the spread of the rounds of both: the change must exceed it to count.
+    """
+
+    flow: str
+    figure: str
+    before: float
+    now: float
+    noise: float
+
+    @property
+    def change(self) -> float:
+        return self.now / self.before - 1 if self.before else 0.0
+
+    @property
+    def verdict(self) -> str:
+        """``slower``, ``faster`` or ``no change``."""
+        if abs(self.change) <= self.noise:
+            return "no change"
+        return "slower" if self.change > 0 else "faster"
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The changes since an earlier benchmark, and what else is different: pairs of the fact's name and both values."""
+
+    file: str
+    changes: Sequence[Change]
+    differences: Sequence[tuple[str, str, str]]
+    fail_above: float
+
+    @property
+    def slower(self) -> list[Change]:
+        """The changes that are too large: more than noise, and more than ``fail_above``."""
+        return [each for each in self.changes if each.verdict == "slower" and each.change > self.fail_above]
+
+
+class Earlier:
+    """An earlier benchmark, read from its JSON."""
+
+    def __init__(self, path: Path) -> None:
+        """Errors: ``InputError`` for a file that is not such JSON."""
+        try:
+            self._found = _Earlier.model_validate_json(read_text(path, largest=LARGEST))
+        except ValidationError:
+            raise InputError(
+                Phrase("is not the JSON of a benchmark"),
+                file=str(path),
+                remedy=Phrase("write one with {command}", command="sscard bench FLOW --json > FILE"),
+            ) from None
+        self._file = str(path)
+
+    def check(self, flows: Sequence[str]) -> None:
+        """``InputError`` if it has none of these flows."""
+        known = [flow.flow for flow in self._found.flows]
+        if not {*known} & {*flows}:
+            raise InputError(
+                Phrase("has none of the flows that are measured"),
+                file=self._file,
+                remedy=Phrase("it has: {words}", words=", ".join(known)),
+            )
+
+    def compared(self, now: Benchmark, fail_above: float) -> Comparison:
+        """The comparison with a benchmark of now; ``fail_above`` is a share, 0.2 for 20 %."""
+        before = {flow.flow: flow.rounds for flow in self._found.flows}
+        changes = []
+        for flow in now.flows:
+            rounds = [each.latencies.figures() for each in flow.recorded.rounds if each.latencies.count]
+            for figure in COMPARED if flow.name in before and rounds else ():
+                old = [value for each in before[flow.name] if (value := getattr(each, figure))]
+                new = [each[figure] for each in rounds]
+                if old:
+                    noise = max(LEAST_NOISE, _spread(old) + _spread(new))
+                    changes.append(Change(flow.name, figure, median(old), median(new), noise))
+        return Comparison(self._file, changes, [*self._differences(now)], fail_above)
+
+    def _differences(self, now: Benchmark) -> list[tuple[str, str, str]]:
+        load, then = now.load, self._found.load
+        kinds = {
+            name: (str(self._found.environment.get(name, "")), say(now.environment.get(name, "")))
+            for name in DEPENDS_ON
+        }
+        kinds["clients"] = str(then.clients), str(load.clients)
+        kinds["think"] = f"{then.think:g}", f"{load.think:g}"
+        kinds["rate"] = f"{then.rate or 0:g}", f"{load.rate:g}"
+        return [(name, before, after) for name, (before, after) in kinds.items() if before != after]
+
+
+def _spread(values: Sequence[float]) -> float:
+    """The relative difference of the largest and the smallest value."""
+    return (max(values) - min(values)) / median(values)

@@ -1,0 +1,125 @@
+"""The operations that are measured, each from power-on to its end, as a terminal or the service does them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from sscard.errors import HsmError, InputError, PhrasedError, TransportError, suggestion
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.service import Acceptance, Applicant, Application, Channel, Operated, PinService, Reason, ResultNotice
+from sscard.service.journal.memory import JournalUnavailable
+from sscard.terminal import CardSession
+from sscard.terminal.errors import ApduError
+
+CASE: Final = "case:"
+"""Begin of the name of a flow that is a case."""
+
+
+class NotCompleted(PhrasedError):
+    """The service did not complete a case, or a scenario did not pass.
+
+    ``answer`` is the kind of what came instead, ``reason`` what it says.
+    """
+
+    def __init__(self, answer: str, reason: Sayable = "") -> None:
+        super().__init__(Phrase("the operation was not completed: {answer}", answer=reason or answer))
+        self.args = (answer, reason)
+        self.answer = answer
+
+
+class Desk(Protocol):
+    """What an operation works with; each call of ``session`` powers the card and opens it."""
+
+    pin: str
+    new_pin: str
+    service: PinService
+
+    def session(self) -> CardSession: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """An operation that can be measured.
+
+    ``blocked``: the PIN of the card has no try left before. ``changes``: the card has the new PIN afterwards.
+    ``writes``: it changes the card.
+    """
+
+    name: str
+    title: Sayable
+    operate: Callable[[Desk], None]
+    blocked: bool = False
+    changes: bool = False
+    writes: bool = True
+
+
+def _case(reason: Reason) -> Callable[[Desk], None]:
+    def operate(desk: Desk) -> None:
+        session = desk.session()
+        read = session.read_basic()
+        applicant = Applicant(name=read.name, id_number=read.social_security_number)
+        case = desk.service.intake(Application(applicant, Channel.WINDOW, reason, card=read))
+        _demand(desk.service.accept(case), Acceptance)
+        knows = reason in (Reason.LEAKED, Reason.LOCKED_KNOWN)
+        new = "" if reason.operation.keeps_pin else desk.new_pin
+        _demand(desk.service.operate(case, session, new, desk.pin if knows else ""), Operated)
+        _demand(desk.service.complete(case, session, new or desk.pin), ResultNotice)
+
+    return operate
+
+
+def _demand(answer: object, kind: type) -> None:
+    if not isinstance(answer, kind):
+        raise NotCompleted(type(answer).__name__, getattr(answer, "said", ""))
+
+
+FLOWS: Final[Mapping[str, Measured]] = {
+    flow.name: flow
+    for flow in (
+        Measured(
+            "change", Phrase("change PIN"), lambda desk: desk.session().change_pin(desk.pin, desk.new_pin), changes=True
+        ),
+        Measured("reset", Phrase("reset PIN"), lambda desk: desk.session().reset_pin(desk.new_pin), changes=True),
+        Measured("unblock", Phrase("unblock PIN"), lambda desk: desk.session().unblock_pin(), blocked=True),
+        Measured("verify", Phrase("verify PIN"), lambda desk: desk.session().verify_pin(desk.pin), writes=False),
+        Measured("read", Phrase("read the basic data"), lambda desk: _read(desk.session()), writes=False),
+        *(
+            Measured(
+                f"{CASE}{reason.value}",
+                Phrase("case: {reason}", reason=reason.words),
+                _case(reason),
+                blocked=reason in (Reason.LOCKED, Reason.LOCKED_KNOWN),
+                changes=not reason.operation.keeps_pin,
+            )
+            for reason in Reason
+        ),
+    )
+}
+"""The operations by name."""
+
+
+def _read(session: CardSession) -> None:
+    session.read_basic()
+
+
+def find_flows(name: str) -> list[Measured]:
+    """The operation of a name, or those of every reason for ``case``. Errors: ``InputError``."""
+    if name == CASE.rstrip(":"):
+        return [flow for flow in FLOWS.values() if flow.name.startswith(CASE)]
+    if name in FLOWS:
+        return [FLOWS[name]]
+    raise InputError(
+        Phrase("no flow {name!r}", name=name),
+        remedy=suggestion(name, FLOWS, Phrase("expected one of: {words}, or a scenario file", words=", ".join(FLOWS))),
+    )
+
+
+def kind_of(error: Exception) -> str:
+    """What kind of failure an error of an operation is, without a secret; empty if no operation raises it."""
+    if isinstance(error, ApduError):
+        return f"{type(error).__name__} {error.sw:04X}"
+    if isinstance(error, NotCompleted):
+        return error.answer
+    return type(error).__name__ if isinstance(error, HsmError | TransportError | JournalUnavailable) else ""

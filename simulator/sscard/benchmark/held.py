@@ -1,0 +1,118 @@
+"""A card under test: not sscard's own, or a card file. Commands bring it into the state of each operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from sscard.benchmark.clients import NEW_PIN, PIN, AtDesk, Behind
+from sscard.benchmark.clock import REAL_CLOCK, Clock
+from sscard.benchmark.flows import Measured, NotCompleted, kind_of
+from sscard.benchmark.load import Load, Recorded, run_load
+from sscard.benchmark.measure import layers_of
+from sscard.benchmark.result import FlowResult
+from sscard.errors import InputError, TransportError
+from sscard.i18n.phrase import Phrase
+from sscard.scenario.testbed.file import Testbed
+from sscard.terminal import CardSession, WrongPin
+from sscard.terminal.errors import ApduError, PinBlocked
+from sscard.transport import Connection
+
+WRONG_PINS: Final = ("998877", "112233")
+WITHOUT_KEYS: Final = ("change", "verify")
+"""The flows that need no key of the issuer."""
+
+
+def check_permitted(flow: Measured, testbed: Testbed) -> None:
+    """``InputError`` if the testbed does not permit what a flow does to its card, or has no keys for it."""
+    card = testbed.card
+    if flow.name not in WITHOUT_KEYS and not testbed.has_keys:
+        problem = Phrase("{flow} needs the keys of the card, and nobody has them", flow=flow.name)
+        raise InputError(problem, remedy=Phrase("measure one of: {words}", words=", ".join(WITHOUT_KEYS)))
+    for needed, name, permitted in (
+        (flow.writes, "may_write", card.may_write),
+        (flow.blocked, "may_block", card.may_block),
+    ):
+        if needed and not permitted:
+            problem = Phrase(
+                "{flow} needs {permission} of the testbed, which is not set", flow=flow.name, permission=name
+            )
+            remedy = Phrase("write {permission}: yes below card: in a testbed file", permission=name)
+            raise InputError(problem, remedy=remedy)
+
+
+class HeldCard(AtDesk):
+    """The client of a card that stays in its reader.
+
+    What the card refuses, and a lost connection, end the run: repeating it would cost tries. ``restore`` gives the
+    card its PIN back.
+    """
+
+    def __init__(self, flow: Measured, testbed: Testbed, connection: Connection, behind: Behind, clock: Clock) -> None:
+        super().__init__(flow, behind, clock)
+        self._own = self.pin = testbed.card.pin
+        self.new_pin = NEW_PIN if self.pin != NEW_PIN else PIN
+        self._connection = connection
+        self._hsm = behind.hsm
+        self._blocked = False
+        self.connection = self.watch.measured("transport", connection)
+
+    def prepare(self) -> None:
+        """See ``load.Client``: use up the tries of the PIN if the flow needs it."""
+        if not self.flow.blocked or self._blocked:
+            return
+        session = CardSession.start(self._connection, self._hsm)
+        wrong = next(pin for pin in WRONG_PINS if pin != self.pin)
+        while not self._blocked:
+            try:
+                session.verify_pin(wrong)
+            except WrongPin as error:
+                self._blocked = error.tries_left == 0
+            except PinBlocked:
+                self._blocked = True
+        session.close()
+
+    def finish(self, error: Exception | None, /) -> None:
+        """See ``load.Client``."""
+        self._connection.power_off()
+        if error is None:
+            self._blocked = False
+            if self.flow.changes:
+                self.pin, self.new_pin = self.new_pin, self.pin
+
+    def kind_of(self, error: Exception) -> str:
+        """See ``load.Client``."""
+        return "" if isinstance(error, ApduError | TransportError | NotCompleted) else kind_of(error)
+
+    def restore(self) -> None:
+        """Give the card the PIN of the testbed again, with its tries."""
+        if self.pin == self._own and not self._blocked:
+            return
+        session = CardSession.start(self._connection, self._hsm)
+        if self._blocked:
+            session.reset_pin(self._own)
+        else:
+            session.change_pin(self.pin, self._own)
+        session.close()
+
+
+def measure_held(
+    flow: Measured,
+    testbed: Testbed,
+    connection: Connection,
+    behind: Behind,
+    load: Load,
+    *,
+    clock: Clock = REAL_CLOCK,
+    notify: Callable[[Recorded], None] | None = None,
+) -> FlowResult:
+    """Measure a flow on the card of a testbed; its time belongs to the layer transport."""
+    client = HeldCard(flow, testbed, connection, behind, clock)
+    try:
+        recorded = run_load(load, [client], clock, notify)
+    finally:
+        try:
+            client.restore()
+        finally:
+            client.close()
+    return FlowResult(flow.name, flow.title, recorded, layers_of(flow) - {"card"})

@@ -1,0 +1,151 @@
+"""What ``sscard bench`` prints: progress, tables, JSON, and the exit code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from sscard.cli.output import print_json
+from sscard.cli.table import table_lines
+from sscard.cli.target import tell
+from sscard.files import write_text
+from sscard.i18n.language import _, say
+
+if TYPE_CHECKING:
+    from sscard.benchmark.comparison import Comparison
+    from sscard.benchmark.load import Load, Recorded
+    from sscard.benchmark.outcome import Outcome
+    from sscard.benchmark.result import FlowResult
+
+INTERRUPTED: Final = 130
+
+
+@contextmanager
+def progress(name: str, load: Load) -> Iterator[Callable[[Recorded], None] | None]:
+    """A function that shows how far a flow is; ``None`` if standard error is no terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    if not console.is_terminal:
+        yield None
+        return
+
+    def show(recorded: Recorded) -> None:
+        done, failed = recorded.done, sum(recorded.errors.values())
+        whole = load.count or load.duration
+        part = (done + failed if load.count else recorded.seconds) / whole
+        rate = done / recorded.seconds if recorded.seconds > 0 else 0.0
+        status.update(
+            _(
+                "{flow}: {percent:.0f} %, {done} operations, {failed} failed, {rate:.0f}/s",
+                flow=name,
+                percent=min(100.0, max(0.0, 100 * part)),
+                done=done,
+                failed=failed,
+                rate=rate,
+            )
+        )
+
+    with console.status(name, refresh_per_second=4) as status:
+        yield show
+
+
+def finish(outcome: Outcome, html: Path | None, pytest_file: Path | None, *, as_json: bool) -> None:
+    """Write the files, print the result, and exit with 1 or 130 if it is not passed or not complete."""
+    from sscard.benchmark import page, pytest_form
+
+    if pytest_file:
+        write_text(pytest_file, pytest_form.write(outcome.found))
+    if html:
+        write_text(html, page.write(outcome))
+    if as_json:
+        print_json("bench", outcome.as_json())
+    else:
+        for line in _lines(outcome):
+            click.echo(line)
+    for name in outcome.failing:
+        tell(_("{flow}: operations failed", flow=name))
+    if outcome.found.interrupted:
+        tell(_("interrupted"))
+        raise SystemExit(INTERRUPTED)
+    if not outcome.passed:
+        raise SystemExit(1)
+
+
+def _lines(outcome: Outcome) -> Iterator[str]:
+    """The tables: figures, layers, thresholds, comparison."""
+    from sscard.benchmark.result import FIGURES
+    from sscard.benchmark.words import time_text, value_text
+
+    headings = [_("flow"), _("operations"), _("failed"), _("per second"), *FIGURES]
+    rows = [
+        [
+            flow.name,
+            str(flow.recorded.done),
+            str(flow.failed),
+            f"{flow.throughput:.1f}",
+            *map(time_text, flow.latencies.figures().values()),
+        ]
+        for flow in outcome.found.flows
+    ]
+    yield from table_lines(headings, rows, numbers=range(1, len(headings)))
+    for flow in outcome.found.flows:
+        yield from _budget(flow)
+    if outcome.checked:
+        yield ""
+        yield from table_lines(
+            [_("threshold"), _("flow"), _("value"), ""],
+            [
+                [each.threshold.text, each.flow, value_text(each), _("met") if each.met else _("not met")]
+                for each in outcome.checked
+            ],
+            numbers=(2,),
+        )
+    if outcome.comparison:
+        yield from _comparison(outcome.comparison)
+
+
+def _budget(flow: FlowResult) -> Iterator[str]:
+    """Where the time of an operation goes, the floor, and the errors."""
+    from sscard.benchmark.words import time_text
+
+    yield ""
+    rows = [
+        [say(part.title), time_text(part.mean), f"{100 * part.share:.1f} %", time_text(part.p50), time_text(part.p99)]
+        for part in flow.budget
+    ]
+    headings = [_("{flow}: layer", flow=flow.name), _("mean"), _("share"), "p50", "p99"]
+    yield from table_lines(headings, rows, numbers=range(1, 5))
+    if flow.floor is not None:
+        middle, high = map(time_text, flow.floor.at(50, 99))
+        yield _("floor, the same commands with an echo card: p50 {middle}, p99 {high}", middle=middle, high=high)
+    for kind, count in flow.recorded.errors.most_common():
+        yield _("failed: {count} × {kind}", count=count, kind=kind)
+
+
+def _comparison(found: Comparison) -> Iterator[str]:
+    """What is different, and the changes."""
+    from sscard.benchmark.words import VERDICTS, time_text
+
+    yield ""
+    yield _("compared with {file}:", file=found.file)
+    for name, before, now in found.differences:
+        yield _("  different {fact}: {before} → {now}", fact=name, before=before or "–", now=now or "–")
+    headings = [_("flow"), "", _("before"), _("now"), _("difference"), _("noise"), ""]
+    rows = [
+        [
+            each.flow,
+            each.figure,
+            time_text(each.before),
+            time_text(each.now),
+            f"{100 * each.change:+.1f} %",
+            f"±{100 * each.noise:.1f} %",
+            say(VERDICTS[each.verdict]),
+        ]
+        for each in found.changes
+    ]
+    yield from table_lines(headings, rows, numbers=range(2, 6))

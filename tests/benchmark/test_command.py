@@ -1,0 +1,152 @@
+"""`sscard bench` as its user calls it: files, comparison, thresholds, journals, an interruption."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kit.programs import CommandLine, run
+from sscard.benchmark.load import Load, Recorded
+from sscard.i18n.language import speaking
+
+SHORT = ("--count", "50", "--warm-up", "0")
+
+
+@pytest.fixture(autouse=True)
+def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def measured(sscard: CommandLine, *arguments: str, code: int = 0) -> dict[str, Any]:
+    """The JSON of a benchmark."""
+    found, out, err = sscard("bench", *arguments, *SHORT, "--json")
+    assert found == code, err
+    content: dict[str, Any] = json.loads(out)
+    return content
+
+
+def test_the_names_that_others_rely_on(sscard: CommandLine) -> None:
+    found = measured(sscard, "change", "--clients", "2")
+    flow = found["flows"][0]
+    assert 0 < flow["p50"] <= flow["p90"] <= flow["p99"] <= flow["p99.9"] <= flow["max"]
+    assert (flow["operations"], flow["failed"], flow["errors"]) == (50, 0, {})
+    assert [each["layer"] for each in flow["layers"]] == ["terminal", "hsm", "transport", "card", "remainder"]
+    assert sum(each["mean"] for each in flow["layers"]) == pytest.approx(flow["mean"], rel=1e-3)
+    assert sum(each["operations"] for each in flow["histogram"]) == 50
+    assert sum(each["operations"] for each in flow["over_time"]) == 50
+    assert [each["operations"] for each in flow["rounds"]] == [10] * 5
+    assert found["environment"].keys() >= {"python", "system", "processor", "processors", "sscard", "hdrhistogram"}
+
+
+def test_case_means_each_reason(sscard: CommandLine) -> None:
+    found = measured(sscard, "case", "--rate", "1000")
+    assert [flow["flow"] for flow in found["flows"]] == [
+        "case:leaked",
+        "case:forgotten",
+        "case:locked",
+        "case:locked-known",
+    ]
+    assert found["load"] | {"clients": 8, "kind": "open", "rate": 1000} == found["load"]
+    assert all(flow["layers"][0]["layer"] == "waiting" for flow in found["flows"])
+
+
+def test_pytest_benchmark_compares_two_of_its_files(sscard: CommandLine) -> None:
+    for name in ("a.json", "b.json"):
+        measured(sscard, "reset", "verify", "--pytest-benchmark", name)
+    columns = "--columns=min,median,ops,rounds"
+    done = run("compare", "a.json", "b.json", columns, program=[sys.executable, "-m", "pytest_benchmark"])
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^sscard bench (\w+) \((a|b)\) .* 50$", done.stdout, re.MULTILINE)
+    assert sorted(rows) == [("reset", "a"), ("reset", "b"), ("verify", "a"), ("verify", "b")]
+
+
+def earlier(found: dict[str, Any], factor: float) -> None:
+    """The JSON of a benchmark whose rounds were all alike, and that was so much faster."""
+    for flow in found["flows"]:
+        middle = {name: factor * sorted(each[name] for each in flow["rounds"])[2] for name in ("p50", "p90", "p99")}
+        flow["rounds"] = [middle] * 5
+    Path("before.json").write_text(json.dumps(found))
+
+
+def test_a_slowdown_is_exit_code_1(sscard: CommandLine) -> None:
+    earlier(measured(sscard, "change"), 0.01)
+    code, out, _err = sscard("bench", "change", *SHORT, "--against", "before.json", "--fail-above", "400%")
+    assert code == 1
+    assert re.search(r"^change +p50 .* slower$", out, re.MULTILINE)
+    compared = measured(sscard, "change", "--against", "before.json", code=1)
+    assert compared["passed"] is False
+    assert compared["against"]["changes"][0]["verdict"] == "slower"
+    earlier(measured(sscard, "change"), 100)
+    assert measured(sscard, "change", "--against", "before.json")["against"]["changes"][0]["verdict"] == "faster"
+
+
+def test_what_differs_from_the_earlier_benchmark_is_printed(sscard: CommandLine) -> None:
+    earlier(measured(sscard, "change"), 100)
+    _code, out, _err = sscard("bench", "change", *SHORT, "--against", "before.json", "--personality", "v1-des")
+    assert "different personality: v3-sm4 → v1-des" in out
+
+
+def test_cases_are_written_to_a_journal(sscard: CommandLine) -> None:
+    options = ("--journal", "journal.db", "--journal-key", "journal.key")
+    found = measured(sscard, "case:leaked", "--clients", "2", *options)
+    assert found["environment"]["journal"] == "sqlite"
+    assert next(each for each in found["flows"][0]["layers"] if each["layer"] == "journal")["mean"] > 0
+    checked = json.loads(sscard("case", "verify", *options, "--json")[1])
+    assert (checked["cases"], checked["findings"]) == (52, [])
+
+
+def test_an_own_personality_is_measured(sscard: CommandLine) -> None:
+    Path("mine.yaml").write_text("based_on: v2-3des\nname: mine\npin_tries: 3\n")
+    assert measured(sscard, "unblock", "--personality", "mine.yaml")["flows"][0]["operations"] == 50
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_page_is_whole_and_in_the_language(sscard: CommandLine, language: str) -> None:
+    options = ("--rate", "200", "--html", "page.html", "--threshold", "p99<100s")
+    with speaking(language):
+        code, _out, err = sscard("bench", "case:forgotten", *SHORT, *options)
+    assert code == 0, err
+    page = Path("page.html").read_text("utf-8")
+    assert not re.search(r"(?:src|href)=|@import|url\(", page)
+    for english, chinese in (
+        ("time per layer", "各层所用的时间"),
+        ("latency over time", "延迟随时间的变化"),
+        ("histogram of the latency", "延迟直方图"),
+        ("thresholds", "阈值"),
+        ("environment", "环境"),
+    ):
+        assert (chinese if language == "zh" else english) in page, english
+    assert page.count("<polyline") == 4
+    assert "prefers-color-scheme: dark" in page
+
+
+def test_the_password_of_a_journal_is_in_no_error(sscard: CommandLine) -> None:
+    url = "postgresql://clerk:hunter2@127.0.0.1:1/cases"
+    code, out, err = sscard("bench", "case:leaked", *SHORT, "--journal", url, "--journal-key", "journal.key")
+    assert (code, out) == (3, ""), err
+    assert "hunter2" not in err
+
+
+def test_ctrl_c_prints_what_was_measured(sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def interrupting(_name: str, _load: Load) -> Iterator[Callable[[Recorded], None]]:
+        def stop(recorded: Recorded) -> None:
+            if recorded.done:
+                raise KeyboardInterrupt
+
+        yield stop
+
+    monkeypatch.setattr("sscard.cli.bench_output.progress", interrupting)
+    code, out, err = sscard("bench", "verify", "reset", "--duration", "600", "--warm-up", "0", "--json")
+    found = json.loads(out)
+    assert (code, found["interrupted"]) == (130, True)
+    assert [flow["flow"] for flow in found["flows"]] == ["verify"]
+    assert found["flows"][0]["operations"] > 0
+    assert err == "interrupted\n"

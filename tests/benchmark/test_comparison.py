@@ -1,0 +1,96 @@
+"""Comparison with an earlier benchmark: slower, faster, and changes that are noise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from kit.benchmarks import FakeClient, VirtualClock
+from sscard.benchmark.comparison import Earlier, read_percent
+from sscard.benchmark.load import Load, run_load
+from sscard.benchmark.result import Benchmark, FlowResult, as_json
+from sscard.errors import InputError, InvalidValue
+
+LOAD = Load(count=100, warm_up=0)
+
+
+def benchmark(seconds: float, noise: float = 0.01, seed: int = 1, **environment: str) -> Benchmark:
+    """100 operations of one length on a machine whose speed drifts with ``noise`` from round to round."""
+    clock, random = VirtualClock(), Random(seed)
+    rounds = [random.gauss(1, noise) for _ in range(6)]
+
+    def work(number: int) -> None:
+        clock.take(seconds * rounds[(number - 1) // 20] * random.uniform(0.98, 1.02))
+
+    flow = FlowResult("change", "", run_load(LOAD, [FakeClient(clock, work)], clock), frozenset())
+    return Benchmark(flows=[flow], load=LOAD, environment=environment, seed=1)
+
+
+def saved(found: Benchmark, file: Path) -> Path:
+    file.write_text(json.dumps({"schema": "sscard.bench/1", **as_json(found)}))
+    return file
+
+
+def test_a_slowdown_above_the_limit_fails_and_a_smaller_one_does_not(tmp_path: Path) -> None:
+    earlier = Earlier(saved(benchmark(0.010), tmp_path / "before.json"))
+    slow = earlier.compared(benchmark(0.013, seed=2), fail_above=0.2)
+    assert {each.verdict for each in slow.changes} == {"slower"}
+    assert [each.figure for each in slow.slower] == ["p50", "p90", "p99"]
+    assert not earlier.compared(benchmark(0.013, seed=2), fail_above=0.5).slower
+    assert {each.verdict for each in earlier.compared(benchmark(0.008, seed=2), 0.2).changes} == {"faster"}
+
+
+def test_two_runs_of_one_target_are_no_change_in_19_of_20_pairs(tmp_path: Path) -> None:
+    changed = 0
+    for pair in range(20):
+        noise = 0.004 * pair
+        earlier = Earlier(saved(benchmark(0.01, noise, seed=pair), tmp_path / "before.json"))
+        found = earlier.compared(benchmark(0.01, noise, seed=100 + pair), 0.2)
+        changed += {each.verdict for each in found.changes} != {"no change"}
+    assert changed <= 1
+
+
+def test_a_slowdown_within_the_noise_of_the_rounds_is_none(tmp_path: Path) -> None:
+    earlier = Earlier(saved(benchmark(0.010, noise=0.3, seed=4), tmp_path / "before.json"))
+    found = earlier.compared(benchmark(0.013, noise=0.3, seed=5), fail_above=0.2)
+    assert all(each.noise > 0.25 for each in found.changes)
+    assert not found.slower
+
+
+def test_what_else_differs_is_named(tmp_path: Path) -> None:
+    earlier = Earlier(saved(benchmark(0.01, transport="local", processor="A"), tmp_path / "before.json"))
+    found = earlier.compared(benchmark(0.01, transport="pcsc", processor="A"), 0.2)
+    assert found.differences == [("transport", "local", "pcsc")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no JSON",
+        "[]",
+        '{"schema": "sscard.run/1", "results": []}',
+        '{"schema": "sscard.bench/1", "flows": [{"flow": "change", "rounds": []}]}',
+    ],
+)
+def test_a_file_that_is_no_benchmark_is_refused(tmp_path: Path, text: str) -> None:
+    (file := tmp_path / "before.json").write_text(text)
+    with pytest.raises(InputError, match="is not the JSON of a benchmark"):
+        Earlier(file)
+
+
+def test_a_benchmark_of_other_flows_is_refused(tmp_path: Path) -> None:
+    earlier = Earlier(saved(benchmark(0.01), tmp_path / "before.json"))
+    with pytest.raises(InputError, match=r"none of the flows.*\n.*it has: change"):
+        earlier.check(["reset"])
+
+
+def test_a_percentage() -> None:
+    assert read_percent("20%") == 0.2
+    assert read_percent("7.5%") == 0.075
+    for text in ("20", "%", "-3%", "1e2%", "20 %", "nan%"):
+        with pytest.raises(InvalidValue, match="is not a percentage"):
+            read_percent(text)
