@@ -218,11 +218,10 @@ def cache_folder() -> Path:
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Create a file with a secret for its owner only, with its folder, unless it exists; whole or not at all.
+    """Create a file with a secret for its owner only, unless it exists; whole or not at all. Its folder must exist.
 
     No link is followed. If two processes create it, the first one's content counts. Errors: ``OSError``.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o600)
     try:

@@ -42,6 +42,8 @@ Guard = Callable[[Any, str], object]
 HIDDEN: Final = "••••"
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """At least two characters: ``C:`` is a drive."""
+WORD: Final = re.compile(r"[^\s:/?#@;&=,]{3,}")
+"""What stands between the delimiters of a URL; one or two characters would hide parts of other words."""
 
 
 class Registry(Generic[T]):
@@ -96,7 +98,7 @@ class Registry(Generic[T]):
             return cast("T", found)
         for point in self._points():
             if point.name == name:
-                return cast("T", _PlugIn(point, self._kind, self._result, self._guard))
+                return cast("T", _PlugIn(point, self._kind, self._result, self.shown, self._guard))
         raise InputError(
             Phrase("unknown {kind} {name!r}", kind=self._kind, name=name),
             remedy=Phrase("expected one of: {words}", words=", ".join(self.names())),
@@ -146,11 +148,14 @@ class Registry(Generic[T]):
 class _PlugIn:
     """Calls the implementation of a package, and reports its faults by the package's name."""
 
-    def __init__(self, point: EntryPoint, kind: Sayable, result: type, guard: Guard | None) -> None:
+    def __init__(
+        self, point: EntryPoint, kind: Sayable, result: type, shown: Callable[[str], str], guard: Guard | None
+    ) -> None:
         self._point = point
         self._package = point.dist.name if point.dist else point.module.partition(".")[0]
         self._kind = kind
         self._result = result
+        self._shown = shown
         self._guard = guard
         try:
             self._function = point.load()
@@ -165,7 +170,7 @@ class _PlugIn:
             raise self._failure(Phrase("a function was expected, not {type}", type=type(self._function).__name__))
 
     def __call__(self, *arguments: object, **options: object) -> object:
-        with self._guarded():
+        with self._guarded(arguments):
             given = self._function(*arguments, **options)
         if isinstance(given, AbstractContextManager):
             return self._entered(given, arguments)
@@ -176,11 +181,11 @@ class _PlugIn:
         def leave(
             kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
         ) -> bool | None:
-            with self._guarded():
+            with self._guarded(arguments):
                 return given.__exit__(kind, error, trace)
 
         with ExitStack() as entered:
-            with self._guarded():
+            with self._guarded(arguments):
                 result = given.__enter__()
             entered.push(leave)
             yield self._checked(result, arguments)
@@ -189,16 +194,26 @@ class _PlugIn:
         if not isinstance(result, self._result):
             expected, found = self._result.__name__, type(result).__name__
             raise self._failure(Phrase("it returned {found}, expected {expected}", found=found, expected=expected))
-        return result if self._guard is None else self._guard(result, str(arguments[0]))
+        return result if self._guard is None else self._guard(result, self._shown(str(arguments[0])))
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _guarded(self, arguments: tuple[object, ...]) -> Iterator[None]:
         try:
             yield
         except PhrasedError:  # an answer, no fault
             raise
         except (Exception, SystemExit) as error:
-            raise self._failure(_described(error)) from error
+            raise self._failure(self._without_hidden(_described(error), arguments)) from error
+
+    def _without_hidden(self, text: str, arguments: tuple[object, ...]) -> str:
+        """The text of an error without those words of the URL that reports do not show."""
+        from urllib.parse import unquote
+
+        for url in filter(lambda argument: isinstance(argument, str), arguments):
+            words = set(WORD.findall(f"{url} {unquote(str(url))}")) - set(WORD.findall(self._shown(str(url))))
+            for word in sorted(words, key=len, reverse=True):
+                text = text.replace(word, HIDDEN)
+        return text
 
     def _failure(self, problem: Sayable) -> MissingPart:
         return MissingPart(

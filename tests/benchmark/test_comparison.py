@@ -82,6 +82,23 @@ def test_a_file_that_is_no_benchmark_is_refused(tmp_path: Path, text: str) -> No
         Earlier(file)
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf"), -1.0, "fast"])
+def test_a_round_with_what_is_no_time_is_refused(tmp_path: Path, wrong: float | str) -> None:
+    content = json.loads(saved(benchmark(0.01), file := tmp_path / "before.json").read_text())
+    content["flows"][0]["rounds"][0]["p50"] = wrong
+    file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="is not the JSON of a benchmark"):
+        Earlier(file)
+
+
+@pytest.mark.parametrize("schema", ["sscard.bench/12", "other.sscard.bench/1"])
+def test_another_schema_is_refused(tmp_path: Path, schema: str) -> None:
+    content = json.loads(saved(benchmark(0.01), file := tmp_path / "before.json").read_text())
+    file.write_text(json.dumps({**content, "schema": schema}))
+    with pytest.raises(InputError, match="is not the JSON of a benchmark"):
+        Earlier(file)
+
+
 def test_a_benchmark_of_other_flows_is_refused(tmp_path: Path) -> None:
     earlier = Earlier(saved(benchmark(0.01), tmp_path / "before.json"))
     with pytest.raises(InputError, match=r"none of the flows.*\n.*it has: change"):

@@ -20,6 +20,7 @@ from sscard.scenario.testbed.file import CardUnderTest
 from sscard.standard.tree import PIN_TRIES
 from sscard.terminal import CardSession
 from sscard.terminal.errors import ApduError
+from sscard.transport import Connection
 
 PIN = "739184"
 LOAD = Load(count=5, warm_up=0, rounds=1)
@@ -60,6 +61,31 @@ def test_a_lost_connection_ends_the_run() -> None:
         measured("verify", Slow(issue_card(pin=PIN, seed=1).chip(), "transmit", lose))
 
 
+class LosesAnAnswer:
+    """The connection to a card that does what it is asked, and once does not answer to a command."""
+
+    def __init__(self, card: Connection, ins: int) -> None:
+        self._card = card
+        self._ins: int | None = ins
+        self.power_on, self.power_off, self.reset = card.power_on, card.power_off, card.reset
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = self._card.transmit(command)
+        if command[1] == self._ins:
+            self._ins = None
+            raise TransportError
+        return answer
+
+
+@pytest.mark.parametrize(("name", "ins"), [("change", 0x5E), ("reset", 0x24), ("case:locked", 0x24)])
+def test_a_card_whose_answer_to_the_change_is_lost_gets_its_pin_back(name: str, ins: int) -> None:
+    card = issue_card(pin=PIN, seed=1)
+    with pytest.raises((TransportError, NotCompleted)):
+        measured(name, LosesAnAnswer(card.chip(), ins))
+    assert card.snapshot().pin_tries == 6
+    CardSession.start(card.chip(), SoftHsm()).verify_pin(PIN)
+
+
 def test_a_refusal_of_the_hsm_is_counted_and_the_card_stays() -> None:
     card = issue_card(pin=PIN, seed=1)
     calls = iter(range(100))
@@ -82,6 +108,7 @@ def test_a_refusal_of_the_hsm_is_counted_and_the_card_stays() -> None:
         ("case:locked", {"may_block": False}, "case:locked needs may_block"),
         ("read", {"keys": "none"}, "read needs the keys"),
         ("reset", {"keys": "none"}, "reset needs the keys"),
+        ("verify", {"personality": "none"}, "verify is for social security cards"),
     ],
 )
 def test_a_testbed_has_to_permit_what_a_flow_does(name: str, fields: dict[str, Any], missing: str) -> None:

@@ -45,6 +45,12 @@ def test_a_threshold_compares_the_figure_of_a_flow(text: str, met: bool) -> None
     assert [each.met for each in check([read_threshold(text)], [flow])] == [met]
 
 
+def test_a_time_that_no_operation_has_is_not_met() -> None:
+    nothing = measured(failing=100)
+    met = {text: check([read_threshold(text)], [nothing])[0].met for text in ("p99<1s", "mean<1s", "errors<=100%")}
+    assert met == {"p99<1s": False, "mean<1s": False, "errors<=100%": True}
+
+
 def test_a_threshold_of_another_flow_is_not_checked() -> None:
     assert check([read_threshold("case:leaked:p99<1ms")], [measured()]) == []
 

@@ -894,7 +894,8 @@ def test_the_exit_code(
         code, out, err = sscard(shlex.split(f"{row.command} {row.arguments}".format(**places)))
     assert code == row.code, out + err
     told = err if row.code in (2, 3) and row.command not in REPORTS else out + err
-    assert row.text.format(**places) in told
+    text = row.text.format(**places)
+    assert text in told or text in " ".join(told.split())  # a long path folds a line
     assert "Traceback" not in told
     assert not any(secret in err for secret in (PIN, NEW, WRONG, "41592x"))
 

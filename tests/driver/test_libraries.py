@@ -199,10 +199,10 @@ def register(monkeypatch: pytest.MonkeyPatch, library: object) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (Mock(side_effect=KeyError("739184")), "driver library demo:x: iVerifyPIN failed with KeyError"),
-        (Mock(side_effect=SystemExit(5)), "driver library demo:x: iVerifyPIN failed with SystemExit"),
-        (Mock(return_value=None), "driver library demo:x: iVerifyPIN returned no return code and text"),
-        (Mock(return_value=("0", "")), "driver library demo:x: iVerifyPIN returned no return code and text"),
+        (Mock(side_effect=KeyError("739184")), "driver library demo:••••: iVerifyPIN failed with KeyError"),
+        (Mock(side_effect=SystemExit(5)), "driver library demo:••••: iVerifyPIN failed with SystemExit"),
+        (Mock(return_value=None), "driver library demo:••••: iVerifyPIN returned no return code and text"),
+        (Mock(return_value=("0", "")), "driver library demo:••••: iVerifyPIN returned no return code and text"),
         (Mock(side_effect=TransportError("the rack is off")), "the rack is off"),
     ],
 )

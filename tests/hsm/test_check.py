@@ -378,8 +378,8 @@ def test_a_plug_in_that_fails_is_named_without_the_text_of_its_error(sscard: Com
     code, out, err = sscard("hsm", "check", plug_in(Broken()))
     assert code == 1
     assert "SECRET" not in out + err
-    assert "  sm4/proof/1-3: error in the plug-in: RuntimeError" in out
-    assert "  sm4/purchase/1-6: the result has not the form of the operation" in out
+    assert "  sm4/proof/1-3: HSM rack:••••: transaction_proof failed with RuntimeError" in out
+    assert "  sm4/purchase/1-6: HSM rack:••••: purchase_mac returned str, expected bytes" in out
 
 
 def test_an_address_of_two_keys_is_found(checked: Any, plug_in: Any) -> None:

@@ -244,14 +244,14 @@ def plug_in(monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_a_plug_in_gives_an_hsm(plug_in: Any) -> None:
     plug_in("rack_hsm:open_plain")
     with open_hsm("rack:7/slot") as hsm:
-        assert hsm is SOFT
+        assert hsm.authentication_data(*ASKED) == SOFT.authentication_data(*ASKED)
 
 
 def test_a_plug_in_that_is_a_context_manager_is_closed(plug_in: Any) -> None:
     plug_in("rack_hsm:open_closing")
     LOG.clear()
     with open_hsm("rack:") as hsm:
-        assert isinstance(hsm, ClosingHsm)
+        assert hsm.address_of("PUK") == SOFT.address_of("PUK")
         assert LOG == ["opened"]
     assert LOG == ["opened", "closed"]
 
@@ -299,6 +299,59 @@ def test_a_plug_in_that_does_not_work_is_named(plug_in: Any, target: str, says: 
     with pytest.raises(MissingPart) as missing, open_hsm("rack:"):
         pass
     assert f"rack_hsm:{target} of package rack_hsm does not work: {says}" in str(missing.value)
+
+
+def open_misread(url: str, **_options: object) -> SoftHsm:
+    raise ValueError(f"invalid literal for int(): {url.partition('@')[0].rpartition('/')[2]!r}")
+
+
+@pytest.mark.parametrize("url", ["rack://operator:s3cr%3Ft@host:7", "rack://operator:s3cret@host:7"])
+def test_an_error_at_opening_does_not_repeat_the_credentials_of_the_url(plug_in: Any, url: str) -> None:
+    plug_in("rack_hsm:open_misread")
+    with pytest.raises(MissingPart) as missing, open_hsm(url):
+        pass
+    assert "ValueError: invalid literal for int(): '••••:••••'" in str(missing.value)
+
+
+def open_fragile(_url: str, **_options: object) -> SoftHsm:
+    return FragileHsm(builtin_keys())
+
+
+class FragileHsm(SoftHsm):
+    """Fails at a MAC and a TAC, with a secret in the text, and gives another type for a purchase."""
+
+    def safe_message(self, *asked: Any) -> bytes:
+        raise RuntimeError(f"cannot encipher {asked[-1].hex()}")
+
+    def purchase_mac(self, *_asked: Any) -> Any:
+        return bytearray(4)
+
+    def transaction_proof(self, *_asked: Any) -> bytes:
+        raise SystemExit("s3cret")
+
+
+def test_an_hsm_of_a_plug_in_that_fails_in_use_is_named_without_what_it_says(plug_in: Any) -> None:
+    plug_in("rack_hsm:open_fragile")
+    with open_hsm("rack:s3cret") as hsm:
+        assert hsm.authentication_data(*ASKED) == SOFT.authentication_data(*ASKED)
+        with pytest.raises(HsmUnavailable) as raised:
+            hsm.safe_message(3, "1004", CARD, bytes(8), bytes.fromhex("8424000114"), encode_pin("654321"))
+        with pytest.raises(HsmUnavailable, match="rack:••••: purchase_mac returned bytearray, expected bytes"):
+            hsm.purchase_mac(3, "1052", CARD, bytes(8), bytes(12))
+        with pytest.raises(HsmUnavailable, match="rack:••••: transaction_proof failed with SystemExit"):
+            hsm.transaction_proof(3, "104F", CARD, bytes(12))
+    assert str(raised.value).splitlines()[0] == "HSM rack:••••: safe_message failed with RuntimeError"
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+def test_a_reset_with_an_hsm_whose_code_fails_prints_no_pin(plug_in: Any, sscard: CommandLine, tmp_path: Path) -> None:
+    plug_in("rack_hsm:open_fragile")
+    save_card(citizens_card(kit.PIN), tmp_path / "card.db")
+    code, out, err = sscard("reset-pin", tmp_path / "card.db", "--new", "654321", "--hsm", "rack:")
+    assert code == 3
+    assert "safe_message failed with RuntimeError" in err
+    assert "654321" not in out + err
 
 
 def open_any(_url: str, **_options: object) -> SoftHsm:

@@ -19,12 +19,13 @@ from kit.not_applicable import CLAIMS as CARDS
 from kit.not_applicable import LIST, applied
 from kit.pcsc import demand_pcsc
 from kit.programs import CommandLine, run
-from kit.testbeds import ForeignCard
+from kit.testbeds import ForeignCard, random_roots
 from sscard.card import Snapshot
+from sscard.errors import MissingPart
 from sscard.issuer.cardfile import open_card
 from sscard.issuer.hierarchy import TEST_KEYS
 from sscard.scenario.library import builtin_folder
-from sscard.scenario.testbed.card import CardRun
+from sscard.scenario.testbed.card import CardRun, supply
 from sscard.scenario.testbed.file import read_testbed
 from sscard.scenario.testbed.plan import scenarios_on
 from sscard.transport.pcscd import PrivatePcscd
@@ -262,6 +263,23 @@ def test_a_digest_of_a_testbed_does_not_depend_on_the_pin(foreign):
     assert described[0] == described[1]
 
 
+def test_a_pin_in_a_command_of_a_testbed_is_masked_and_not_in_the_digest(foreign):
+    read = [
+        read_testbed(foreign.placed(f"exec:card --pin {pin}", f"new-card --pin {pin}", pin=f'"{pin}"'))
+        for pin in ("123456", "654321")
+    ]
+    assert {each.shown_card for each in read} == {"exec:card --pin ••••"}
+    assert read[0].described == read[1].described
+
+
+def test_a_command_that_supplies_no_card_is_named_without_the_pin(foreign):
+    card = read_testbed(foreign.placed(fresh="false --pin 739184", pin='"739184"')).card
+    with pytest.raises(MissingPart) as failed:
+        supply(card, 1, lambda _said: None)
+    assert "739184" not in str(failed.value)
+    assert "fresh: false --pin ••••: exit code 1" in str(failed.value)
+
+
 def test_a_wrong_pin_in_the_testbed_is_an_error(sscard, foreign, tmp_path):
     (tmp_path / "changed.yaml").write_text(CHANGED)
     code, _out, err = sscard("run", "--testbed", foreign.placed(pin="739184"), tmp_path / "changed.yaml")
@@ -269,6 +287,33 @@ def test_a_wrong_pin_in_the_testbed_is_an_error(sscard, foreign, tmp_path):
     assert "the card does not accept its PIN: 5 tries left" in err
     assert "739184" not in err
     assert state_of(foreign).pin_tries == 5
+
+
+def test_a_card_that_ends_at_a_command_fails_at_this_command(sscard, foreign, tmp_path):
+    ends = STUBBORN.replace('line.startswith("805E") and (changes := changes + 1) > 1', '"0020000003999999" in line')
+    (tmp_path / "card.py").write_text(ends.replace('answer = bytes.fromhex("6985")', "sys.exit(3)"))
+    (tmp_path / "wrong.yaml").write_text(
+        "name: a\nproves: b\nsteps:\n  - verify_pin: 999999\n    sw: 63C(max - 1)\n    tries: max - 1\n"
+    )
+    testbed = foreign.placed(f"exec:{sys.executable} {tmp_path / 'card.py'}", fresh="")
+    code, out, _err = sscard("run", "--testbed", testbed, tmp_path / "wrong.yaml", "--json")
+    (result,) = json.loads(out)["results"]
+    assert (code, result["verdict"], result["reason"]) == (1, "failed", "")
+    assert ("sw", "no answer") in [(each["field"], each["actual"]) for each in result["failure"]["mismatches"]]
+
+
+def test_keys_of_another_issuer_cost_no_try_unless_the_card_may_be_destroyed(sscard, foreign, tmp_path):
+    (tmp_path / "changed.yaml").write_text(CHANGED)
+    before, keys = state_of(foreign).key_tries, random_roots(tmp_path).name
+    code, _out, err = sscard("run", "--testbed", foreign.placed(keys=keys, may_destroy="no"), tmp_path / "changed.yaml")
+    assert code == 2
+    assert "the keys are not those of the card: its internal authentication is another; no try was lost" in err
+    assert "name the root keys of its issuer with keys: under card:, or write keys: none" in err
+    assert state_of(foreign).key_tries == before
+    code, _out, err = sscard("run", "--testbed", foreign.placed(keys=keys, fresh=""), tmp_path / "changed.yaml")
+    assert code == 2
+    assert "the card does not accept the key" in err
+    assert state_of(foreign).key_tries != before
 
 
 def test_a_new_card_is_asked_for_at_a_terminal_only(sscard, foreign):

@@ -355,6 +355,7 @@ def test_a_contradiction_ends_with_1(sscard: CommandLine, tmp_path: Path) -> Non
     code, out, _ = sscard("probe", foreign.program, "--pin", PIN_OF_CARD, "--personality", claim)
     assert code == 1
     assert "contradicts the claim: pin_tries: the card has 6, claimed is 9" in out
+    assert out.rstrip().endswith("observed, 1 contradicts the claim")
     assert sscard("probe", "--testbed", foreign.placed())[0] == 0
     assert sscard("probe", "--testbed", foreign.placed(personality="unknown"))[0] == 2
 

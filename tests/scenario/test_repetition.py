@@ -178,6 +178,8 @@ def test_proofs_and_macs_are_computed_for_the_present_random_number(sscard, tmp_
     found = repeated(sscard, card.placed(), scenario(tmp_path, steps))
     assert found["outcome"] == "same", found["text"]
     assert found["commands"] - found["unlike"] <= 1  # the last command, and the question for the tries after it
+    named = "SELECT" if wrong.startswith("00A4") else "VERIFY (PIN of 3 bytes)"
+    assert f"answers otherwise at command {found['unlike']}, {named}" in found["text"]
     assert found["text"].endswith("look at the card")
 
 

@@ -441,6 +441,18 @@ def test_an_inconclusive_scenario_is_not_waived(sscard: CommandLine) -> None:
     assert (code, json.loads(out)["results"][0]["verdict"]) == (1, "inconclusive")
 
 
+def test_a_known_issue_of_sscards_own_card_is_named_in_the_plan(sscard: CommandLine) -> None:
+    Path("known.yaml").write_text(
+        "name: One\nproves: One.\nknown_issue: CARD-9\ncard: {pin: 123456}\n"
+        "steps:\n  - verify_pin: 999999\n    sw: 63C1\n",
+        "utf-8",
+    )
+    Path("testbed.yaml").write_text("card: {use: 'exec:true', may_write: yes, may_block: yes}\n", "utf-8")
+    out = sscard("testbed", "check", "testbed.yaml", "known.yaml")[1]
+    assert "sscard's own card of this claim does not pass it: step 1: sw: expected 63C1" in out
+    assert "a state that only the memory can arrange" not in out
+
+
 CARD = """\
 import sys
 from pathlib import Path
@@ -553,6 +565,17 @@ def test_entries_are_added_to_each_form_of_a_list_that_allows_it(
         assert bench()[0] == 0
     else:
         assert "no entry can be added to this form of a list" in err
+
+
+@pytest.mark.parametrize("option", ["--ticket", "--reason"])
+def test_no_pin_of_the_card_is_written_as_ticket_or_reason(
+    bench: Callable[..., tuple[int, str, str]], option: str
+) -> None:
+    code, out, err = bench("--accept", option, f"the PIN is {PIN}")
+    assert code == 2
+    assert f"{option} has the PIN of the card, and waivers hold no PIN\n  write the text without it" in err
+    assert PIN not in out + err
+    assert not Path("waivers.yaml").exists()
 
 
 def test_no_observed_value_that_may_hold_a_pin_is_written(bench: Callable[..., tuple[int, str, str]]) -> None:

@@ -738,6 +738,7 @@ def test_the_command_archives_and_the_others_read_it(three: Three, run: Run, tmp
     assert f"moved to {third}" in out
     archives = [word for file in (first, second, third) for word in ("--archive", file)]
     assert run("verify", *archives)[0] == 0
+    assert json.loads(run("verify", *archives[:4], "--json")[1])["archives"][0]["file"] == str(first)
     assert run("verify", *archives[:4])[0] == 1
     assert "note: older cases are in an archive" in run("verify")[1]
     number = next(iter(cases_in(third)))
@@ -748,6 +749,34 @@ def test_the_command_archives_and_the_others_read_it(three: Three, run: Run, tmp
     assert {case["number"] for case in listed} == cases_in(third).keys()
     assert run("stats", "--archive", third)[1].startswith(f"cases {len(listed)} · open 0 ")
     assert run("archive", "--before", "2100-01-01", "--to", tmp_path / "4.db")[1] == "nothing to move\n"
+
+
+def test_verify_prints_what_it_looked_at_in_each_archive(three: Three, run: Run) -> None:
+    _, first, second = three
+    code, out, _ = run("verify", "--archive", second, "--archive", first)
+    lines = [line for line in out.splitlines() if line.startswith("archive ")]
+    counted = []
+    for file in (first, second):
+        with closing(ArchiveReader(str(file), JOURNAL_KEY)) as reader:
+            cases = [*reader.cases()]
+        counted.append(f"archive {file}: {len(cases)} cases, {sum(case.length for case in cases)} events")
+    assert (code, lines) == (0, counted)
+
+
+def test_no_archive_is_written_that_takes_no_case(sscard: CommandLine, tmp_path: Path) -> None:
+    """The last event stays, and with it its case: an archive of the events before it would be needed from then on."""
+    (tmp_path / "key").write_text(JOURNAL_KEY.hex())
+    (tmp_path / "key").chmod(0o600)
+    file = tmp_path / "journal.db"
+    with closing(SqlJournal(str(file), JOURNAL_KEY)) as journal:
+        opened = journal.open_case(ways()[0][0])
+        for event in ways()[0][1:]:
+            journal.append(opened, event)
+    where = ("--journal", file, "--journal-key", tmp_path / "key")
+    moved = sscard("case", "archive", "--before", "2100-01-01", "--to", tmp_path / "1.db", *where)
+    assert moved == (0, "nothing to move\n", "")
+    assert not (tmp_path / "1.db").exists()
+    assert "note: " not in sscard("case", "verify", *where)[1]
 
 
 def test_the_command_refuses_a_file_that_is_another(run: Run, tmp_path: Path) -> None:

@@ -443,6 +443,35 @@ def test_a_mistaken_option_ends_with_two_and_opens_nothing(
     assert "there is no journal" in run("list").err or run("list", "--json").json["cases"] == []
 
 
+@pytest.mark.parametrize("form", ["{file}", "sqlite:///{file}", "{link}"])
+def test_a_card_file_in_place_of_the_journal_ends_with_two(run: Run, card: Path, tmp_path: Path, form: str) -> None:
+    (tmp_path / "link.db").symlink_to(card)
+    before = card.read_bytes()
+    journal = form.format(file=card, link=tmp_path / "link.db")
+    result = run("open", card, "--reason", "forgotten", "--new", NEW, "--journal", journal)
+    assert (result.code, result.out) == (2, "")
+    assert "is an input or another output of this command" in result.err
+    assert card.read_bytes() == before
+
+
+@pytest.mark.parametrize("option", ["--journal", "--journal-key"])
+def test_no_folder_is_made_for_a_journal_or_key_that_is_named(
+    run: Run, card: Path, tmp_path: Path, option: str
+) -> None:
+    file = tmp_path / "mistyped" / "file"
+    result = run("open", card, "--reason", "forgotten", "--new", NEW, option, file)
+    assert (result.code, result.out) == (2, "")
+    assert f"{file}: cannot be " in result.err
+    assert f"the folder {file.parent} does not exist" in result.err
+    assert not file.parent.exists()
+    assert load_card(card).snapshot().pin_tries == 6
+
+
+def test_the_days_of_the_limit_are_counted_in_words(run: Run, card: Path) -> None:
+    result = run("open", card, "--reason", "forgotten", "--new", NEW)
+    assert "Accepted; done within 1 working day, by " in run("show", result.out.split()[0]).out
+
+
 def test_a_refusal_ends_with_one_and_its_ground(run: Run, tmp_path: Path) -> None:
     result = run("open", issue(tmp_path / "other.db", city="510100"), "--reason", "forgotten", "--new", NEW)
     assert result.code == 1

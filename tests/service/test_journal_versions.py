@@ -18,7 +18,7 @@ from kit.databases import copies, execute
 from kit.programs import CommandLine
 from sscard.cli import case_output
 from sscard.errors import InputError
-from sscard.i18n.language import say
+from sscard.i18n.language import CHINESE, ENGLISH, say, speaking
 from sscard.proof.postgres import PrivatePostgres
 from sscard.service import Case, JournalUnavailable, PinService, Reason, Stage
 from sscard.service.journal import schema
@@ -48,6 +48,18 @@ def old_url(journal_url: str) -> str:
 
 def numbers(cases: object) -> list[int]:
     return [int(case.number[8:]) for case in cases]  # type: ignore[attr-defined]
+
+
+def test_the_sentences_of_an_older_journal_are_translated(old_url: str) -> None:
+    with closing(SqlJournal(old_url, JOURNAL_KEY)) as journal:
+        case = journal.case("20260302000001")
+        assert case is not None
+        for language, sentence in (
+            (ENGLISH, "Accepted; done within 1 working day(s), by 2026-03-03"),
+            (CHINESE, "已受理，1个工作日内办结，不晚于2026年3月3日"),
+        ):
+            with speaking(language):
+                assert any(sentence in event.text for event in case.events), [event.text for event in case.events]
 
 
 def test_an_older_journal_is_migrated_when_it_is_opened_for_writing(old_url: str, citizen: Citizen) -> None:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from random import Random
-from typing import Final
 
 from sscard.benchmark.clock import Clock
 from sscard.benchmark.flows import Measured, kind_of
@@ -106,7 +105,3 @@ class FreshCopies(AtDesk):
     def finish(self, _error: Exception | None, /) -> None:
         """See ``load.Client``."""
         self._held.close()
-
-
-OWN_CLIENTS: Final = 15
-"""Most clients behind one private pcscd, which has 16 readers: the last one is for the echo card."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Annotated, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
@@ -38,10 +38,13 @@ def read_percent(text: str) -> float:
     return float(found[1]) / 100
 
 
+_Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
 class _Round(BaseModel):
-    p50: float
-    p90: float
-    p99: float
+    p50: _Seconds
+    p90: _Seconds
+    p99: _Seconds
 
 
 class _Flow(BaseModel):
@@ -57,10 +60,10 @@ class _Load(BaseModel):
 
 
 class _Earlier(BaseModel):
-    schema_: str = Field(alias="schema", pattern=SCHEMA)
+    schema_: str = Field(alias="schema", pattern=rf"^{re.escape(SCHEMA)}$")
     environment: dict[str, str | int]
     load: _Load
-    flows: list[_Flow]
+    flows: list[_Flow] = Field(min_length=1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Measured:
 
     name: str
     title: Sayable
-    operate: Callable[[Desk], None]
+    operate: Callable[[Desk], object]
     blocked: bool = False
     changes: bool = False
     writes: bool = True
@@ -84,7 +84,7 @@ FLOWS: Final[Mapping[str, Measured]] = {
         Measured("reset", Phrase("reset PIN"), lambda desk: desk.session().reset_pin(desk.new_pin), changes=True),
         Measured("unblock", Phrase("unblock PIN"), lambda desk: desk.session().unblock_pin(), blocked=True),
         Measured("verify", Phrase("verify PIN"), lambda desk: desk.session().verify_pin(desk.pin), writes=False),
-        Measured("read", Phrase("read the basic data"), lambda desk: _read(desk.session()), writes=False),
+        Measured("read", Phrase("read the basic data"), lambda desk: desk.session().read_basic(), writes=False),
         *(
             Measured(
                 f"{CASE}{reason.value}",
@@ -98,10 +98,6 @@ FLOWS: Final[Mapping[str, Measured]] = {
     )
 }
 """The operations by name."""
-
-
-def _read(session: CardSession) -> None:
-    session.read_basic()
 
 
 def find_flows(name: str) -> list[Measured]:

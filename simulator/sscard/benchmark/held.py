@@ -24,8 +24,13 @@ WITHOUT_KEYS: Final = ("change", "verify")
 
 
 def check_permitted(flow: Measured, testbed: Testbed) -> None:
-    """``InputError`` if the testbed does not permit what a flow does to its card, or has no keys for it."""
+    """``InputError`` if the card claims nothing, may not be changed as the flow does, or nobody has its keys."""
     card = testbed.card
+    if testbed.claimed is None:
+        raise InputError(
+            Phrase("{flow} is for social security cards, and the card of the testbed claims nothing", flow=flow.name),
+            remedy=Phrase("name the vendor's claim with personality: under card:"),
+        )
     if flow.name not in WITHOUT_KEYS and not testbed.has_keys:
         problem = Phrase("{flow} needs the keys of the card, and nobody has them", flow=flow.name)
         raise InputError(problem, remedy=Phrase("measure one of: {words}", words=", ".join(WITHOUT_KEYS)))
@@ -54,11 +59,12 @@ class HeldCard(AtDesk):
         self.new_pin = NEW_PIN if self.pin != NEW_PIN else PIN
         self._connection = connection
         self._hsm = behind.hsm
-        self._blocked = False
+        self._blocked = self._unsettled = False
         self.connection = self.watch.measured("transport", connection)
 
     def prepare(self) -> None:
         """See ``load.Client``: use up the tries of the PIN if the flow needs it."""
+        self._settle()
         if not self.flow.blocked or self._blocked:
             return
         session = CardSession.start(self._connection, self._hsm)
@@ -72,11 +78,20 @@ class HeldCard(AtDesk):
                 self._blocked = True
         session.close()
 
+    def operate(self) -> None:
+        """See ``load.Client``."""
+        self._unsettled = self.flow.changes
+        try:
+            super().operate()
+        except ApduError:
+            self._unsettled = False  # the card refused, and has the PIN that it had
+            raise
+
     def finish(self, error: Exception | None, /) -> None:
         """See ``load.Client``."""
         self._connection.power_off()
         if error is None:
-            self._blocked = False
+            self._blocked = self._unsettled = False
             if self.flow.changes:
                 self.pin, self.new_pin = self.new_pin, self.pin
 
@@ -84,8 +99,30 @@ class HeldCard(AtDesk):
         """See ``load.Client``."""
         return "" if isinstance(error, ApduError | TransportError | NotCompleted) else kind_of(error)
 
+    def _settle(self) -> None:
+        """Find out which PIN the card has after a failure that may have come behind its change.
+
+        A wrong one costs a try, which the right one restores.
+        """
+        if not self._unsettled:
+            return
+        session = CardSession.start(self._connection, self._hsm)
+        try:
+            session.verify_pin(self.pin)
+            self._blocked = False
+        except WrongPin:
+            session.verify_pin(self.new_pin)
+            self.pin, self.new_pin = self.new_pin, self.pin
+            self._blocked = False
+        except PinBlocked:
+            self._blocked = True
+        finally:
+            session.close()
+        self._unsettled = False
+
     def restore(self) -> None:
         """Give the card the PIN of the testbed again, with its tries."""
+        self._settle()
         if self.pin == self._own and not self._blocked:
             return
         session = CardSession.start(self._connection, self._hsm)

@@ -8,11 +8,11 @@ from datetime import UTC
 from math import ceil, floor, log10
 from typing import Final, NamedTuple
 
+from sscard.benchmark.formatting import VERDICTS, time_text, value_text
 from sscard.benchmark.load import Load
 from sscard.benchmark.measure import MACHINE
 from sscard.benchmark.outcome import Outcome
 from sscard.benchmark.result import FIGURES, FlowResult
-from sscard.benchmark.words import VERDICTS, time_text, value_text
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.reports.page import page_template

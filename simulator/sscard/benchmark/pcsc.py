@@ -13,11 +13,13 @@ from sscard.benchmark.clock import Clock
 from sscard.benchmark.histogram import Latencies
 from sscard.scenario.cards import Connect
 from sscard.transport import Connection
-from sscard.transport.pcscd import PrivatePcscd, find_pcscd
+from sscard.transport.pcscd import MAX_READERS, PrivatePcscd, find_pcscd
 from sscard.transport.readerpool import ReaderPool
 
 ECHOED: Final = 100
 """Operations of the echo card before a load, and after it."""
+OWN_CLIENTS: Final = MAX_READERS - 1
+"""Most clients behind one private pcscd: the last of its readers is for the echo card."""
 
 
 @dataclass(slots=True)

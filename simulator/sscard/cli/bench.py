@@ -7,6 +7,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -162,6 +163,7 @@ def bench(
     from sscard.benchmark.outcome import Outcome
     from sscard.benchmark.result import Benchmark
     from sscard.cli.bench_output import finish
+    from sscard.cli.journal import open_cases
 
     for file in (html, pytest_file):
         if file:
@@ -175,7 +177,7 @@ def bench(
     shown = _shown(issuing.hsm, journal, on_card)
     started, begun = datetime.now(UTC), time.monotonic()
     with hsm_refusals(), issuing.open() as issuer:
-        journals = _journals(journal, journal_key)
+        journals = partial(open_cases, journal, journal_key) if journal else None
         results = _results(chosen, load, issuer, journals, transport, personality, seed, on_card)
     written = {journal: shown["journal"]} if "://" in journal else {}  # a path is no secret
     found = Benchmark(
@@ -261,8 +263,8 @@ def _load(
     on_card: Testbed | None,
 ) -> Load:
     """The load that the options ask for. Errors: ``InputError``."""
-    from sscard.benchmark.clients import OWN_CLIENTS
     from sscard.benchmark.load import Load
+    from sscard.benchmark.pcsc import OWN_CLIENTS
 
     for first, second in (("--duration", "--count"), ("--think", "--rate")):
         if {first, second} <= {*given_names()}:
@@ -299,10 +301,11 @@ def _chosen(
     from sscard.benchmark.held import check_permitted
     from sscard.benchmark.scenarios import scenarios_in
     from sscard.issuer import find_personality
+    from sscard.issuer.lookup import is_path
 
     found: dict[str, Measured | Scenario] = {}
     for name in names:
-        if _scenario_files([name]):
+        if is_path(name):
             if on_card:
                 problem = _("{file}: a scenario is measured on cards of sscard", file=name)
                 raise InputError(problem, remedy=_("leave --card and --testbed out, or name a flow"))
@@ -321,13 +324,6 @@ def _chosen(
     return found
 
 
-def _scenario_files(names: Sequence[str]) -> list[Path]:
-    """The names that are paths."""
-    from sscard.issuer.lookup import is_path
-
-    return [Path(name) for name in names if is_path(name)]
-
-
 def _earlier(against: Path | None, fail_above: float | None, chosen: Sequence[str]) -> Earlier | None:
     """The benchmark to compare with. Errors: ``InputError``."""
     from sscard.benchmark.comparison import Earlier
@@ -341,25 +337,16 @@ def _earlier(against: Path | None, fail_above: float | None, chosen: Sequence[st
     return found
 
 
-def _journals(journal: str, key: Path | None) -> Journals | None:
-    """What opens a journal for a client; ``None`` for one in memory."""
-    from functools import partial
-
-    from sscard.cli.journal import open_cases
-
-    return partial(open_cases, journal, key) if journal else None
-
-
 def _shown(hsm: str, journal: str, on_card: Testbed | None) -> dict[str, Sayable]:
     """HSM, journal and card under test for reports, without credentials."""
     from sscard.hsm.registry import HSMS
-    from sscard.terminal.cards import CARDS, scheme_of
+    from sscard.terminal.cards import scheme_of
 
     kind = "postgresql" if journal.startswith("postgresql") else "sqlite" if journal else "memory"
     shown: dict[str, Sayable] = {"hsm": HSMS.shown(hsm) if hsm else "soft:", "journal": kind}
     if on_card:
         use = on_card.card.use
-        shown |= {"card": CARDS.shown(use), "personality": on_card.claim.name, "transport": scheme_of(use)}
+        shown |= {"card": on_card.shown_card, "personality": on_card.claim.name, "transport": scheme_of(use)}
     return shown
 
 

@@ -78,8 +78,8 @@ def finish(outcome: Outcome, html: Path | None, pytest_file: Path | None, *, as_
 
 def _lines(outcome: Outcome) -> Iterator[str]:
     """The tables: figures, layers, thresholds, comparison."""
+    from sscard.benchmark.formatting import time_text, value_text
     from sscard.benchmark.result import FIGURES
-    from sscard.benchmark.words import time_text, value_text
 
     headings = [_("flow"), _("operations"), _("failed"), _("per second"), *FIGURES]
     rows = [
@@ -111,7 +111,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
 
 def _budget(flow: FlowResult) -> Iterator[str]:
     """Where the time of an operation goes, the floor, and the errors."""
-    from sscard.benchmark.words import time_text
+    from sscard.benchmark.formatting import time_text
 
     yield ""
     rows = [
@@ -129,7 +129,7 @@ def _budget(flow: FlowResult) -> Iterator[str]:
 
 def _comparison(found: Comparison) -> Iterator[str]:
     """What is different, and the changes."""
-    from sscard.benchmark.words import VERDICTS, time_text
+    from sscard.benchmark.formatting import VERDICTS, time_text
 
     yield ""
     yield _("compared with {file}:", file=found.file)

@@ -19,7 +19,7 @@ from sscard.cli.case_settings import change_settings_option, check_settings, pre
 from sscard.cli.case_stats import stats
 from sscard.cli.chosen import chosen_holder_base, chosen_hsm
 from sscard.cli.consult import consult, item_option
-from sscard.cli.journal import case_of, now_in_china, open_cases, service_of
+from sscard.cli.journal import case_of, check_journal, now_in_china, open_cases, service_of
 from sscard.cli.options import (
     OR_NONE,
     holder_base_option,
@@ -124,6 +124,7 @@ def open_case(
         advance(rehearsal, case, None, keypad)
         return needs_pin(rehearsal, case)
 
+    check_journal(journal)
     wanted = application_of(application, given)
     keypad = keypad_of(new, old)
     check_unused(wanted.reason, operated=bool(target))

@@ -12,14 +12,14 @@ import click
 from sscard.cli.output import print_json, printed_json_list
 from sscard.cli.table import table_lines
 from sscard.i18n.language import _, padded, say, visible, visible_lines
-from sscard.i18n.phrase import ROW, Phrase, Words
+from sscard.i18n.phrase import ROW, Phrase, Sayable, Words
 
 if TYPE_CHECKING:
     from datetime import date
 
     from sscard.service import Case, ResultNotice
     from sscard.service.journal.chain import Finding
-    from sscard.service.journal.verification import Verification
+    from sscard.service.journal.verification import Verification, VerifiedArchive
 
 PART: Final = 1000
 """Cases in one table."""
@@ -197,16 +197,23 @@ def _result(notice: ResultNotice) -> dict[str, Any]:
 def print_verification(found: Verification, as_json: bool) -> None:
     """What the check of a journal found, and the checkpoint."""
     if as_json:
-        counts = {"events": found.events, "cases": found.cases}
+        archives = [asdict(archive) for archive in found.archives]
+        counts = {"events": found.events, "cases": found.cases, "archives": archives}
         print_json("journal-check", counts | _checked(found) | {"checkpoint": found.checkpoint or None})
         return
     _print_checked(found)
     verdict = _("findings: {count}", count=len(found.findings)) if found.findings else _("the chain is whole")
-    cases = say(Phrase.plural("{count} case", "{count} cases", count=found.cases))
-    events = say(Phrase.plural("{count} event", "{count} events", count=found.events))
-    click.echo(_("{cases}, {events}: {verdict}", cases=cases, events=events, verdict=verdict))
+    click.echo(_("{numbers}: {verdict}", numbers=say(_numbers(found)), verdict=verdict))
+    for archive in found.archives:
+        click.echo(_("archive {file}: {numbers}", file=visible(archive.file), numbers=say(_numbers(archive))))
     if found.checkpoint:
         click.echo(_("checkpoint: {line}", line=found.checkpoint))
+
+
+def _numbers(found: Verification | VerifiedArchive) -> Sayable:
+    cases = Phrase.plural("{count} case", "{count} cases", count=found.cases)
+    events = Phrase.plural("{count} event", "{count} events", count=found.events)
+    return Phrase.joined(ROW, [cases, events])
 
 
 def _checked(found: Verification) -> dict[str, Any]:

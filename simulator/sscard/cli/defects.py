@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing, nullcontext, suppress
 from pathlib import Path
+from textwrap import indent
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from sscard.cli.formatter import WIDEST, terminal_width
+from sscard.cli.formatter import WIDEST, terminal_width, wrapped
 from sscard.cli.options import json_option, paths_argument
 from sscard.cli.output import check_output, print_json
 from sscard.cli.run import MOST_WORKERS
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sscard.scenario.defects.measure import Measure
     from sscard.scenario.reports.defects import Matrix
 
+INDENT: Final = "    "
 part_option: Final = option(
     "--part", type=Words("sscard.scenario.defects.catalogue:Part"), help=N_("Select the defects of one part.")
 )
@@ -51,8 +53,8 @@ def defects() -> None:
 def list_(words: tuple[str, ...], part: Part | None, as_json: bool) -> None:
     """List the defects of the catalogue, or those that have one of the words.
 
-    The last column has a file of the built-in suite with a scenario that notices
-    the defect; --json has all that are known. Exits 2 if there is no defect.
+    Below each is a file of the built-in suite with a scenario that notices it;
+    --json has all that are known. Exits 2 if there is no defect.
     """
     from sscard.scenario.defects.noticed import noticed_by
     from sscard.scenario.reports.defects import catalogue_facts
@@ -67,12 +69,11 @@ def list_(words: tuple[str, ...], part: Part | None, as_json: bool) -> None:
     if as_json:
         print_json("defects", {"defects": list(map(catalogue_facts, chosen))})
         return
-    rows = [
-        (say(each.part.words), each.name, say(each.says), each.citation, noticed_by()[each.name][0].file)
-        for each in chosen
-    ]
-    heads = (_("part"), _("defect"), _("what is wrong"), _("source"), _("noticed by"))
-    click.echo("\n".join(table_lines(heads, rows, names=(1, 4))))
+    for each in chosen:
+        click.echo(f"{say(each.part.words)}  {each.name}")
+        found = _("noticed by {file}", file=noticed_by()[each.name][0].file)
+        for text in (f"{say(each.says)} ({each.citation})", found):
+            click.echo(indent("\n".join(wrapped(text, terminal_width() - len(INDENT))), INDENT))
 
 
 @defects.command("run")

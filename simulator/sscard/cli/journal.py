@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from sscard.cli.output import check_other
 from sscard.cli.target import tell
+from sscard.cli.types import JOURNAL
 from sscard.errors import InputError
-from sscard.files import warn_if_exposed
+from sscard.files import make_folder, warn_if_exposed
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
@@ -33,6 +35,15 @@ def open_journal(url: str, key: Path | None, archive: Path | None = None) -> Ite
 
     with _opened(_archive_of if archive else JournalReader, str(archive or url), key) as journal:
         yield journal
+
+
+def check_journal(url: str) -> None:
+    """``InputError`` if the file of the journal is another file of the command, before it holds that file, as a card.
+
+    Its own lock on a card file would look like that of another process.
+    """
+    for file in JOURNAL.named_files(url):
+        check_other(Path(file), ())
 
 
 def _archive_of(file: str, key: bytes) -> JournalReader:
@@ -92,6 +103,8 @@ def _opened(kind: Callable[[str, bytes], J], url: str, key: Path | None) -> Iter
     from sscard.service.journal.keyfile import load_key
 
     try:
+        if not (key and url):
+            make_folder(_data_folder())
         key = key or _data_folder() / "journal.key"
         secret = load_key(key)
         with closing(kind(url or str(_data_folder() / "journal.db"), secret)) as journal:

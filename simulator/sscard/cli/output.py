@@ -96,7 +96,7 @@ def check_output(path: Path, further: Iterable[Path] = (), *, replace: bool) -> 
     ``replace``. Errors: ``InputError``, ``MissingPart`` if the disk is full.
     """
     try:
-        _check_other(path, further)
+        check_other(path, further)
         check_not_beside(path)
         kind = path.stat() if path.exists() else None
         if kind is None:
@@ -127,7 +127,7 @@ def check_output_folder(folder: Path, further: Iterable[Path], foreign: Callable
         if not folder.exists():
             check_output(folder, others, replace=False)
             return
-        _check_other(folder, others)
+        check_other(folder, others)
         if not folder.is_dir():
             raise InputError(_("is not a folder"), file=str(folder), remedy=_("choose another name for the output"))
         if name := foreign(folder):
@@ -142,7 +142,7 @@ def check_output_folder(folder: Path, further: Iterable[Path], foreign: Callable
         raise unwritable(folder, error) from None
 
 
-def _check_other(path: Path, further: Iterable[Path]) -> None:
+def check_other(path: Path, further: Iterable[Path]) -> None:
     """``InputError`` if an output is another file of the command that runs, or one of ``further``, under any name."""
     others = named_files()
     if path in others:

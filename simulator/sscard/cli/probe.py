@@ -192,7 +192,15 @@ def _lines(observed: Observed) -> Iterator[str]:
     count = Phrase.plural("{count} choice", "{count} choices", count=len(found))
     seen, wrong = sum(each.known for each in found), len(observed.contradicted)
     if claims:
-        yield _("{choices}, {seen} observed, {wrong} contradict the claim", choices=count, seen=seen, wrong=wrong)
+        yield say(
+            Phrase.plural(
+                "{choices}, {seen} observed, {count} contradicts the claim",
+                "{choices}, {seen} observed, {count} contradict the claim",
+                count=wrong,
+                choices=count,
+                seen=seen,
+            )
+        )
     else:
         yield _("{choices}, {seen} observed", choices=count, seen=seen)
 

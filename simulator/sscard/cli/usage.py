@@ -290,7 +290,9 @@ def given_names() -> list[str]:
     """
     ctx = click.get_current_context()
     names = {each.get_error_hint(ctx): ctx.get_parameter_source(each.name or "") for each in ctx.command.params}
-    return [name for name, source in names.items() if source is ParameterSource.COMMANDLINE]
+    # Click 8.2 takes an argument that may be left out for one of the command line.
+    empty = {each.get_error_hint(ctx) for each in ctx.command.params if ctx.params.get(each.name or "") == ()}
+    return [name for name, source in names.items() if source is ParameterSource.COMMANDLINE and name not in empty]
 
 
 def _shown(value: Any) -> Any:

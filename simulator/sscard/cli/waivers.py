@@ -35,11 +35,16 @@ class Waiving:
         self._waivers: Waivers | None = None
         self._acceptance: WaiverAcceptance | None = None
         writes = accept and on_card is not None
-        for name in ("--ticket", "--reason"):
+        for name, text in (("--ticket", ticket), ("--reason", reason)):
             if name in given_names() and not writes:
                 raise InputError(
                     _("{option} is for waivers that a run writes", option=name),
                     remedy=_("use it with --accept and --card or --testbed"),
+                )
+            if on_card and on_card.card.pin and on_card.card.pin in text:
+                raise InputError(
+                    _("{option} has the PIN of the card, and waivers hold no PIN", option=name),
+                    remedy=_("write the text without it"),
                 )
         if self.path is None:
             if writes:

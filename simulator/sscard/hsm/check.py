@@ -12,6 +12,7 @@ from typing import Any, Final
 from sscard.errors import InputError, said_by
 from sscard.hsm.calculation import Question
 from sscard.hsm.mistakes import TEST_KEYS, UNKNOWN, Diagnosis
+from sscard.hsm.plugin import PlugInFault
 from sscard.hsm.protocol import Hsm, HsmError, HsmUnavailable, UnusableAnswer, locator
 from sscard.hsm.vectors import REASONS, Vector
 from sscard.i18n.phrase import Phrase, Sayable
@@ -35,7 +36,7 @@ class Status(StrEnum):
     """It answered what it has to refuse."""
     LATE = "late"
     FAILED = "failed"
-    """An error of a plug-in, or a result that is not of the operation's type."""
+    """An error in the code of a plug-in, or a result of another form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +134,12 @@ class HsmCheck:
         """The answer: ``RIGHT`` if it is bytes, ``REFUSED`` or ``FAILED``."""
         self.asking = name
         begun = monotonic()
-        status, said, given = Status.FAILED, Phrase("the result has not the form of the operation"), b""
+        said: Sayable = Phrase("the result has not the form of the operation")
+        status, given = Status.FAILED, b""
         try:
             answer = self._answer(asked)
+        except PlugInFault as error:
+            said = error.said
         except UnusableAnswer as error:
             given = error.given
             status = Status.RIGHT if given else status
@@ -143,8 +147,6 @@ class HsmCheck:
             raise
         except (HsmError, InputError) as error:
             status, said = Status.REFUSED, Phrase("refused: {reason}", reason=said_by(error))
-        except Exception as error:  # of a plug-in; its text may contain a secret
-            said = Phrase("error in the plug-in: {error}", error=type(error).__name__)
         else:
             if isinstance(answer, bytes):
                 status, given = Status.RIGHT, answer

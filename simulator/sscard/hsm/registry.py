@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
+from sscard.hsm.plugin import PlugInHsm
 from sscard.hsm.protocol import Access, Hsm
 from sscard.i18n.phrase import Phrase
 from sscard.lazy import Logger
@@ -27,6 +28,7 @@ HSMS: Final[Registry[Opener]] = Registry(
         "pkcs11": "sscard.hsm.pkcs11:open_url",
     },
     result=Hsm,
+    guard=PlugInHsm,
 )
 
 

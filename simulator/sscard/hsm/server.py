@@ -47,7 +47,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sscard.errors import InputError
-from sscard.files import create_private, mode_of, unwritable
+from sscard.files import create_private, make_folder, mode_of, unwritable
 from sscard.hsm.holderbase import standing_operation
 from sscard.hsm.http import DEFAULT_PORT, LONGEST_MESSAGE, LOOPBACK, OPERATIONS_PATH, read_token
 from sscard.hsm.operations import HEALTH, NO_WORDS, HsmOperations, Operation, Reply
@@ -372,9 +372,10 @@ class _Connection(H11Protocol):
 
 
 def service_token(file: Path) -> str:
-    """The token in a file. If the file does not exist, it is created with a new token and mode 0600."""
+    """The token in a file. If the file does not exist, it is created with a new token and mode 0600, in its folder."""
     if mode_of(file):
         return read_token(file)
+    make_folder(file.parent)
     try:
         create_private(file, f"{secrets.token_urlsafe(TOKEN_BYTES)}\n".encode())
     except OSError as error:

@@ -101,12 +101,13 @@ def fields_of(
             key,
             value,
             any(not field.repr for field in fields),
-            tuple(inner for field in fields for inner in _models_in(cast("Hashable", field.annotation))),
+            tuple(inner for field in fields for inner in models_in(cast("Hashable", field.annotation))),
         )
 
 
 @cache
-def _models_in(annotation: Hashable) -> tuple[type[BaseModel], ...]:
+def models_in(annotation: Hashable) -> tuple[type[BaseModel], ...]:
+    """The models that the value of a field with this annotation may be one of, or contain."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return (annotation,)
-    return tuple(inner for each in get_args(annotation) for inner in _models_in(each))
+    return tuple(inner for each in get_args(annotation) for inner in models_in(each))

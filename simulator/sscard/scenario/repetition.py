@@ -8,7 +8,9 @@ from typing import Final, Literal
 from sscard.i18n.phrase import Phrase, Sayable
 
 RepetitionOutcome = Literal["same", "different", "incomplete", "none"]
-LOOK_AT_CARD: Final = Phrase("{said}; sscard's own card answers otherwise at command {number}: look at the card")
+LOOK_AT_CARD: Final = Phrase(
+    "{said}; sscard's own card answers otherwise at command {number}, {name}: look at the card"
+)
 LOOK_AT_TERMINAL: Final = Phrase(
     "{said}; sscard's own card answers so too: look at the terminal code, the commands or the scenario"
 )
@@ -22,7 +24,7 @@ class Repetition:
     which is ``name``, ``actual`` instead of ``expected`` in the scenario. ``incomplete``: the same answers to
     ``commands``, the next could not be sent because of ``reason``. ``none``: it was not repeated, because of
     ``reason``. ``unlike`` is the number of the first command that sscard's own card answers otherwise, from 1; 0 if
-    there was none.
+    there was none. If the outcome is ``same``, ``name`` is that command.
     """
 
     outcome: RepetitionOutcome
@@ -43,7 +45,7 @@ class Repetition:
                 count=self.commands,
             )
             hint = LOOK_AT_CARD if self.unlike else LOOK_AT_TERMINAL
-            return hint.filled(said=same, number=self.unlike)
+            return hint.filled(said=same, number=self.unlike, name=self.name)
         if self.outcome == "different":
             return Phrase(
                 "repeated without the terminal code: the card answered otherwise at command {number}, {name}: "

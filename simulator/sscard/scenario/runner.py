@@ -148,7 +148,16 @@ class ScenarioResult:
         if self.scenario.misfit:
             return self.scenario.misfit.problem
         if self.verdict == WAIVED:
-            return Phrase.joined("{first}; {rest}", [_waived(entry) for entry in self.waivers])
+            waived = [
+                Phrase(
+                    "waived until {day}, {ticket}: {reason}",
+                    day=waiver.expires.isoformat(),
+                    ticket=waiver.ticket,
+                    reason=waiver.reason,
+                )
+                for waiver, _file, _line in self.waivers
+            ]
+            return Phrase.joined("{first}; {rest}", waived)
         if self.unwaived and not self.crash:
             return self.unwaived
         ticket = self.scenario.known_issue
@@ -161,11 +170,6 @@ class ScenarioResult:
     def without_events(self) -> ScenarioResult:
         """The same result without the exchanges, messages and notices of its steps, which need most of its memory."""
         return replace(self, steps=tuple(replace(step, events=(), messages=(), notice="") for step in self.steps))
-
-
-def _waived(entry: WaiverAt) -> Phrase:
-    waiver, day = entry.waiver, entry.waiver.expires.isoformat()
-    return Phrase("waived until {day}, {ticket}: {reason}", day=day, ticket=waiver.ticket, reason=waiver.reason)
 
 
 class RestoreFailed(TransportError):

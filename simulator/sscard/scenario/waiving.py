@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path, PurePath
-from typing import Any, Final, get_args
+from typing import Any, Final, cast
 
 from pydantic import BaseModel
 
@@ -14,7 +14,7 @@ from sscard.errors import suggestion
 from sscard.fields import hidden
 from sscard.i18n.language import CHINESE, ENGLISH, say, speaking
 from sscard.i18n.phrase import Phrase, Sayable
-from sscard.scenario.pins import masked
+from sscard.scenario.pins import masked, models_in
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.runner import INCONCLUSIVE, NOT_APPLICABLE, ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch, Step
@@ -62,7 +62,7 @@ class Waivers:
         """``InputError`` if the name is that of none of the scenarios, or those ``found`` have another file or rows."""
         waiver = self._file.waivers[number].waiver
         if not found:
-            known = {name for scenario in scenarios for name in (scenario.name, _own_name(scenario))}
+            known = {name for scenario in scenarios for name in (scenario.name, *_both(scenario.own_label))}
             problem = Phrase("unknown scenario {name!r}", name=hidden(waiver.scenario))
             remedy = suggestion(waiver.scenario, known, Phrase("write its name as reports do"))
             raise self._file.error(number, "scenario", problem, remedy)
@@ -262,11 +262,6 @@ def _joined(parts: Sequence[Sayable]) -> Sayable:
     return Phrase.joined(ALTERNATIVES, parts) if parts else ""
 
 
-def _own_name(scenario: Scenario) -> str:
-    with speaking(ENGLISH):
-        return say(scenario.own_label)
-
-
 def _both(said: Sayable) -> Iterator[str]:
     """A text in both languages."""
     for language in (ENGLISH, CHINESE):
@@ -290,12 +285,5 @@ def _fields_of(step: Step) -> set[str]:
     for kind in kinds:
         found |= {*kind.model_fields} - {"within", "note"}
         for field in kind.model_fields.values():
-            kinds += [each for each in _models(field.annotation) if each not in kinds]
+            kinds += [each for each in models_in(cast("Hashable", field.annotation)) if each not in kinds]
     return found
-
-
-def _models(annotation: object) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for each in get_args(annotation):
-        yield from _models(each)

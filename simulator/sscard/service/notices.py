@@ -214,8 +214,9 @@ class Acceptance:
     @property
     def said(self) -> Phrase:
         day = self.due.day
-        accepted = Phrase(
-            "Accepted; done within {count} working day(s), by {day}",
+        accepted = Phrase.plural(
+            "Accepted; done within {count} working day, by {day}",
+            "Accepted; done within {count} working days, by {day}",
             count=self.promised_working_days,
             day=_day(day),
         )

@@ -135,3 +135,7 @@ class ProofResult(Word):
     PASSED = "passed", "通过"
     FAILED = "failed", "未通过"
     UNAVAILABLE = "unavailable", "无法进行"
+
+
+OLDER: Final = (Phrase("Accepted; done within {count} working day(s), by {day}"),)
+"""Sentences in journals of older versions, which are still translated."""

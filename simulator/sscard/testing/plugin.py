@@ -291,9 +291,14 @@ class ScenarioItem(pytest.Item):
     """One scenario on one personality. Its tags are markers and keywords."""
 
     def __init__(self, *, scenario: Scenario, **arguments: object) -> None:
+        from sscard.scenario.reports.run import case_properties
+
         super().__init__(**arguments)  # type: ignore[arg-type]
         self.scenario = scenario
-        self.user_properties += self._facts().items()
+        # What JUnit XML and other reports show; a failure changes the place to that of its step.
+        options = (self.config.getoption(f"--sscard-{name}") for name in ("seed", "transport"))
+        facts = case_properties(scenario, *options) | {PLACE: f"{scenario.source}:{scenario.line}"}
+        self.user_properties += facts.items()
         self.extra_keyword_matches |= {*scenario.tags, scenario.severity}
         for tag in self.config.stash[SUITE].register(scenario):
             self.add_marker(tag)
@@ -302,13 +307,6 @@ class ScenarioItem(pytest.Item):
         if scenario.known_issue:
             reason = _("known issue {ticket}", ticket=scenario.known_issue)
             self.add_marker(pytest.mark.xfail(reason=reason, raises=StepFailed, strict=True))
-
-    def _facts(self) -> dict[str, str]:
-        """What JUnit XML and other reports show as properties; a failure changes the place to that of its step."""
-        from sscard.scenario.reports.run import case_properties
-
-        options = (self.config.getoption(f"--sscard-{name}") for name in ("seed", "transport"))
-        return case_properties(self.scenario, *options) | {PLACE: f"{self.scenario.source}:{self.scenario.line}"}
 
     def runtest(self) -> None:
         """Run it; a step that is not as stated fails the item."""

@@ -156,9 +156,11 @@ class Suite:
 
     def testbed(self) -> Testbed | None:
         """The testbed of --sscard-testbed, if it has a card. Errors: ``InputError``."""
+        placed = self._read_testbed()
+        if placed is None:
+            return None
         from sscard.scenario.testbed.file import Testbed
 
-        placed = self._read_testbed()
         return placed if isinstance(placed, Testbed) else None
 
     def _read_testbed(self) -> Testbed | OwnCards | None:

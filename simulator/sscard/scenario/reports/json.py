@@ -7,7 +7,6 @@ from typing import Any
 
 from sscard.i18n.language import say, visible_lines
 from sscard.scenario.reader import Scenario
-from sscard.scenario.repetition import Repetition
 from sscard.scenario.reports.run import Run
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.version import __version__
@@ -65,6 +64,7 @@ def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
             "mismatches": _mismatches(scenario, failed),
             "trace": [line for event in failed.events for line in visible_lines(str(event)).split("\n")],
         }
+    repetition = result.repetition
     return {
         "name": scenario.name,
         "group": scenario.group,
@@ -91,23 +91,19 @@ def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "commands": result.commands,
         "predicted": result.predicted,
-        "repetition": _repetition(result.repetition),
+        "repetition": None
+        if repetition is None
+        else {
+            "outcome": repetition.outcome,
+            "commands": repetition.commands,
+            "unlike": repetition.unlike,
+            "expected": say(repetition.expected),
+            "actual": say(repetition.actual),
+            "text": say(repetition.said),
+        },
         "again": run.again(scenario, result.seed),
         "steps": [_step(scenario, step) for step in result.steps],
         "failure": failure,
-    }
-
-
-def _repetition(repetition: Repetition | None) -> dict[str, Any] | None:
-    if repetition is None:
-        return None
-    return {
-        "outcome": repetition.outcome,
-        "commands": repetition.commands,
-        "unlike": repetition.unlike,
-        "expected": say(repetition.expected),
-        "actual": say(repetition.actual),
-        "text": say(repetition.said),
     }
 
 

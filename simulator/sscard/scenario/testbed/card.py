@@ -19,20 +19,20 @@ from sscard.issuer import Card
 from sscard.scenario.cards import Placed, bench_at, first_moment
 from sscard.scenario.context import Bench
 from sscard.scenario.issuing import Issuer
+from sscard.scenario.pins import without_pins
 from sscard.scenario.reader import Scenario
 from sscard.scenario.repetition import Repetition, not_repeated
 from sscard.scenario.runner import RestoreFailed, ScenarioResult, StepResult, crashed, run_at
 from sscard.scenario.testbed.arrange import Arranger, NotArranged, obstacle
 from sscard.scenario.testbed.decision import Decision, decide
 from sscard.scenario.testbed.doubled import DoubledHsm, at_the_card
-from sscard.scenario.testbed.file import PROMPT, Testbed
+from sscard.scenario.testbed.file import PROMPT, CardUnderTest, Testbed
 from sscard.scenario.testbed.followed import FEWEST, Followed, Primed, copy_of
 from sscard.scenario.testbed.rehearsal import destroyed
 from sscard.scenario.testbed.renewal import Renewal
 from sscard.scenario.testbed.repeat import Repeater, fewest_tries, known_to, proofs_are_right, tries_at_start, tries_of
 from sscard.scenario.testbed.survey import Surveyed, UnusableCard, holder_for, survey
-from sscard.scenario.testbed.wire import Event
-from sscard.terminal.cards import CARDS, open_card, scheme_of
+from sscard.terminal.cards import open_card, scheme_of
 from sscard.transport.connection import Connection
 from sscard.transport.pcsc import PcscConnection
 
@@ -107,10 +107,9 @@ class CardRun:
 
     def _renew(self) -> None:
         """Replace the card by a new one, and survey it. Errors: ``MissingPart`` if none comes."""
-        fresh = self._testbed.card.fresh
         self._samples += 1
         self._open.close()
-        supply(fresh, self._samples, self._ask)
+        supply(self._testbed.card, self._samples, self._ask)
         self._connect()
 
     def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
@@ -179,7 +178,8 @@ class CardRun:
             renewal = Renewal(self._issuer.hsm, profile.personality, profile.layout, before, reference, known)
             repeater = Repeater(self._followed, renewal, statuses_only=reference != before)
             right_from = step if proofs_are_right(decision.rehearsed, failed.number) else len(events)
-            repetition = repeater.repeat(_up_to_last_command(events), right_from)
+            last = max((place for place, event in enumerate(events) if event.action == "send"), default=-1)
+            repetition = repeater.repeat(events[: last + 1], right_from)  # without the power-off at the end
             with suppress(TransportError):
                 self._followed.power_off()
         except PhrasedError as error:
@@ -190,7 +190,7 @@ class CardRun:
         """What a report says about the card: its URL, claim and ATR, and the files that could not be read."""
         facts: dict[str, Sayable] = {
             "transport": scheme_of(self._testbed.card.use),
-            "card": CARDS.shown(self._testbed.card.use),
+            "card": self._testbed.shown_card,
             "claim": self._testbed.claim.name,
             "hsm": HSMS.shown(self._testbed.issuing.hsm),
             "predicted": Phrase(
@@ -277,12 +277,6 @@ class CardRun:
         return None
 
 
-def _up_to_last_command(events: list[Event]) -> list[Event]:
-    """Without the power-off at the end of a scenario."""
-    last = max((place for place, event in enumerate(events) if event.action == "send"), default=-1)
-    return events[: last + 1]
-
-
 def _fell_below(limit: int, before: tuple[int, ...], after: tuple[int, ...]) -> bool:
     return any(new < old and new < limit for old, new in zip(before, after, strict=True))
 
@@ -294,21 +288,20 @@ def reader_facts(connection: Connection) -> dict[str, Sayable]:
     return {"reader": connection.reader_name, "driver": connection.driver()}
 
 
-def supply(fresh: str, number: int, ask: Ask) -> None:
-    """Put a new card into place: ask a person for sample ``number``, or run the command. Errors: ``MissingPart``."""
-    if fresh == PROMPT:
+def supply(card: CardUnderTest, number: int, ask: Ask) -> None:
+    """Put a new card into place as its ``fresh`` says: ask a person for sample ``number``, or run the command.
+
+    Errors: ``MissingPart``.
+    """
+    if card.fresh == PROMPT:
         ask(Phrase("insert sample {number}", number=number))
-    else:
-        _executed(fresh)
-
-
-def _executed(command: str) -> None:
-    """Run the command that supplies a new card. Errors: ``MissingPart``."""
+        return
+    command = without_pins(card.fresh, {card.pin})
     remedy = Phrase("correct fresh: under card: in the testbed file, and try the command in a shell")
     try:
         # No pipes: a card that the command leaves running would hold them open.
         none = subprocess.DEVNULL
-        done = subprocess.run(shlex.split(command), stdin=none, stdout=none, timeout=LONGEST, check=False)  # noqa: S603 - the user's own command
+        done = subprocess.run(shlex.split(card.fresh), stdin=none, stdout=none, timeout=LONGEST, check=False)  # noqa: S603 - the user's own command
     except (OSError, ValueError, IndexError) as error:
         reason = reason_of(error) if isinstance(error, OSError) else Phrase("not a command line")
         raise MissingPart(

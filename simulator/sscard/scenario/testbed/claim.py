@@ -26,7 +26,7 @@ def observe_testbed(testbed: Testbed, issuer: Issuer, ask: Ask) -> Observed:
     card = testbed.card
     new = bool(card.may_destroy and card.fresh)
     if new:
-        supply(card.fresh, 0, ask)
+        supply(card, 0, ask)
     may = Permissions(may_write=card.may_write, may_block=card.may_block, may_destroy=new, new=new)
     claim = None if testbed.unknown == CHOICES.keys() else testbed.claim
     hsm = issuer.hsm if testbed.has_keys else None

@@ -21,6 +21,7 @@ from sscard.issuer.issue import DEFAULT
 from sscard.issuer.lookup import is_path
 from sscard.issuer.personalise import INITIAL_PIN
 from sscard.scenario.issuing import Issuer, Issuing
+from sscard.scenario.pins import without_pins
 from sscard.scenario.step import PinOrNone
 from sscard.scenario.testbed.doubled import DoubledHsm
 from sscard.standard.choices import CHOICES
@@ -121,15 +122,20 @@ class Testbed:
             yield Issuer(issuer.keys, DoubledHsm(issuer.hsm, issuer.keys)) if self.issuing.only_hsm else issuer
 
     @property
+    def shown_card(self) -> str:
+        """The URL of the card for reports; in a command its PIN is masked."""
+        return without_pins(CARDS.shown(self.card.use), {self.card.pin})
+
+    @property
     def described(self) -> dict[str, Any]:
         """What a digest of the testbed covers besides keys and claim: no PIN, which could be found by trying.
 
         A card file counts by its name, wherever it is.
         """
-        described = self.card.model_dump(exclude={"pin", "keys", "personality"})
-        if scheme_of(self.card.use) == IMAGE:
-            described["use"] = image_path(self.card.use).name
-        shown = {"use": CARDS.shown(described["use"]), "hsm": HSMS.shown(self.issuing.hsm)}
+        card = self.card
+        use = image_path(card.use).name if scheme_of(card.use) == IMAGE else self.shown_card
+        described = card.model_dump(exclude={"pin", "keys", "personality"})
+        shown = {"use": use, "fresh": without_pins(card.fresh, {card.pin}), "hsm": HSMS.shown(self.issuing.hsm)}
         return described | shown | ({"keys": ONLY_HSM} if self.issuing.only_hsm else {})
 
     @property

@@ -41,6 +41,11 @@ def copy_of(memory: Memory) -> Memory:
     return Memory(list(memory.numbers), list(memory.strings))
 
 
+def tries_stated(sw: int) -> int | None:
+    """The tries left that the status word of a PIN command states: 0 if blocked, ``None`` if it states none."""
+    return 0 if sw == SW.METHOD_BLOCKED else tries_in(sw)
+
+
 class NotPermitted(TransportError):
     """A command would cost tries, or lock the card, and the testbed does not permit this; it was not sent."""
 
@@ -210,11 +215,12 @@ class Followed:
             return None
         answer = self.card.transmit(ASK_TRIES)
         self.chip.transmit(ASK_TRIES)
-        sw = int.from_bytes(answer[-2:], "big")
-        return 0 if sw == SW.METHOD_BLOCKED else tries_in(sw)
+        return tries_stated(int.from_bytes(answer[-2:], "big"))
 
     def _current(self, snapshot: Snapshot) -> DfSpec | None:
-        """The current DF, if it is one with the PIN and the files of SSSE."""
+        """The current DF, if it is one with the PIN and the files of SSSE, and the card answered the last command."""
+        if self.card.unanswered:
+            return None
         found = next((df for df in self.chip.profile.layout.dfs if df.name == snapshot.current_df), None)
         return None if found is None or found.outside or found.certificates else found
 

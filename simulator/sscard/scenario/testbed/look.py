@@ -67,20 +67,16 @@ def look_at(connection: Connection) -> Look:
     """Look at a card, which has no power before and after. Errors: those of the connection when it powers the card."""
     look = Look(connection.power_on())
     try:
-        for name, aid in _applications().items():
+        # Those of all generations, each before those that lie below it.
+        layouts = [build_layout(name, MF, optional_applications=True, certificates=True) for name in GENERATIONS]
+        below = {df.name: df.aid for layout in layouts for df in layout.dfs if not df.outside}
+        for name, aid in ({SSSE_DF.name: SSSE_DF.aid} | below).items():
             look.applications[name] = _status(connection, command(0x00, 0xA4, 0x04, 0x00, aid))
         for name, asked in ASKED.items():
             look.commands[name] = _status(connection, asked)
     finally:
         connection.power_off()
     return look
-
-
-def _applications() -> dict[str, bytes]:
-    """The names of the applications of all generations, and their AIDs, each before those that lie below it."""
-    layouts = [build_layout(name, MF, optional_applications=True, certificates=True) for name in GENERATIONS]
-    found = {df.name: df.aid for layout in layouts for df in layout.dfs if not df.outside}
-    return {SSSE_DF.name: SSSE_DF.aid} | found
 
 
 def _status(connection: Connection, asked: bytes) -> int | None:

@@ -136,7 +136,13 @@ def observe(
         reasons = _probed(card)
     finally:
         connection.power_off()
-    base = claim or _nearest(card)
+    alike = (
+        preset
+        for name in ("generation", "algorithm")
+        for preset in PRESETS.values()
+        if getattr(preset, name) == card.value(name)
+    )
+    base = claim or next(alike, PRESETS[DEFAULT])
     findings = tuple(
         Finding(name, found.value if found else None, found.evidence if found else "", reasons.get(name, ""), claims)
         for name in CHOICES
@@ -166,15 +172,6 @@ def _probed(card: ProbedCard) -> dict[str, Sayable]:
         if probe is probes.fci and (suite := SUITES_BY_NAME.get(str(card.value("algorithm")))):
             card.check_keys(suite.algorithm_id)
     return reasons
-
-
-def _nearest(card: ProbedCard) -> Personality:
-    """The preset of the card's generation, else of its algorithm."""
-    for name in ("generation", "algorithm"):
-        for preset in PRESETS.values():
-            if getattr(preset, name) == card.value(name):
-                return preset
-    return PRESETS[DEFAULT]
 
 
 def made_with(base: Personality, values: Mapping[str, Any]) -> Personality:

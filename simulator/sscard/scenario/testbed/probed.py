@@ -15,7 +15,7 @@ from sscard.hsm import Hsm, HsmError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.testbed.arrange import WRONG_PINS
 from sscard.scenario.testbed.decision import Reason
-from sscard.scenario.testbed.followed import ASK_TRIES, FEWEST, MORE_DATA
+from sscard.scenario.testbed.followed import ASK_TRIES, FEWEST, MORE_DATA, tries_stated
 from sscard.scenario.testbed.survey import LEAST, OTHER_CARD, WRONG_PIN, UnusableCard
 from sscard.standard.apdu import GET_RESPONSE_INS, SW, Answer, command, tries_in
 from sscard.standard.applications import ANNEX_2, DF04, DFS_2
@@ -126,7 +126,7 @@ class ProbedCard:
         self.fci = card.fci
         answer = self.ask(ASK_TRIES)
         self.first_query = answer.sw, self.evidence
-        self._tries = 0 if answer.sw == SW.METHOD_BLOCKED else tries_in(answer.sw)
+        self._tries = tries_stated(answer.sw)
         return card
 
     def check_pin(self) -> None:

@@ -35,10 +35,9 @@ def is_raw(scenario: Scenario) -> bool:
 def only_reads(scenario: Scenario) -> bool:
     """Whether no command of a raw scenario can change a card, whatever card it is."""
     sent = [(part, step.apdu) for part, step in zip(scenario.parts, scenario.steps, strict=True) if type(step) is Apdu]
-    return all(not part.late and _reads(command) for part, command in sent)
-
-
-def _reads(command: bytes) -> bool:
-    if len(command) < HEADER_LENGTH:
-        return False
-    return command.startswith(GET_DATA) or (command[0] in CHANNELS and command[1] in READING)
+    return all(
+        not part.late
+        and len(command) >= HEADER_LENGTH
+        and (command.startswith(GET_DATA) or (command[0] in CHANNELS and command[1] in READING))
+        for part, command in sent
+    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sscard.card.commands import CardCommand
 from sscard.card.commands.pin import CHANGE_PIN, PIN_CHANGE_UNBLOCK, VERIFY
+from sscard.chip.engine import SW_LENGTH
 from sscard.conversation import Exchange
 from sscard.conversation.explain import explain_command, find_declaration
 from sscard.conversation.redaction import blank, secret_places
@@ -18,19 +19,26 @@ from sscard.scenario.repetition import Repetition, not_repeated
 from sscard.scenario.runner import ScenarioResult
 from sscard.scenario.step import show_sw
 from sscard.scenario.steps.secure import PinChangeUnblock
-from sscard.scenario.testbed.followed import ASK_TRIES, FEWEST, INS, MORE_DATA, Followed, NotPermitted
+from sscard.scenario.testbed.followed import (
+    ASK_TRIES,
+    DONE,
+    FEWEST,
+    INS,
+    MORE_DATA,
+    Followed,
+    NotPermitted,
+    tries_stated,
+)
 from sscard.scenario.testbed.renewal import Known, NotRenewable, Renewal
 from sscard.scenario.testbed.wire import Event, Wire
-from sscard.standard.apdu import GET_RESPONSE_INS, SW, command, tries_in
+from sscard.standard.apdu import GET_RESPONSE_INS, command
 from sscard.standard.certificates import INITIAL_PINS
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import SSSE_NAME
 
 LONGEST: Final = 64
 """Bytes of an answer that are shown."""
-SW_LENGTH: Final = 2
 PIN_INS: Final = tuple(bytes((each.ins,)) for each in (VERIFY, CHANGE_PIN, PIN_CHANGE_UNBLOCK))
-DONE: Final = SW.OK.to_bytes(2, "big")
 
 
 def known_to(scenario: Scenario, wire: Wire) -> Known:
@@ -52,12 +60,11 @@ def proofs_are_right(rehearsed: ScenarioResult | None, number: int) -> bool:
     steps = rehearsed.steps if rehearsed else ()
     events = [event for step in steps if step.number == number for event in step.events if isinstance(event, Exchange)]
     taken = (DONE.hex(), f"{MORE_DATA:02X}")
-    return all(event.sw.startswith(taken) for event in events if _is_bound(event.sent))
-
-
-def _is_bound(sent: bytes) -> bool:
-    declared = find_declaration(sent)
-    return declared is not None and declared.bound_to_random
+    return all(
+        event.sw.startswith(taken)
+        for event in events
+        if (declared := find_declaration(event.sent)) and declared.bound_to_random
+    )
 
 
 def tries_of(followed: Followed) -> int | None:
@@ -81,8 +88,7 @@ def tries_at_start(events: Iterable[Event]) -> int | None:
 
 def _tries_in(answer: bytes) -> int | None:
     """The tries left that an answer states."""
-    sw = int.from_bytes(answer[-SW_LENGTH:], "big")
-    return 0 if sw == SW.METHOD_BLOCKED else tries_in(sw)
+    return tries_stated(int.from_bytes(answer[-SW_LENGTH:], "big"))
 
 
 class Repeater:
@@ -96,6 +102,7 @@ class Repeater:
         self._renewal = renewal
         self._statuses_only = statuses_only
         self._pending: tuple[CardCommand, bytes] | None = None
+        self._powers = {"on": followed.power_on, "off": followed.power_off, "reset": followed.reset}
 
     def repeat(self, events: Sequence[Event], right_from: int) -> Repetition:
         """Send what the card got, until an answer differs.
@@ -103,6 +110,7 @@ class Repeater:
         From the event with this number (from 0) the scenario has right proofs, so a wrong one is made right.
         """
         done = unlike = 0
+        name: Sayable = ""
         for place, event in enumerate(events):
             try:
                 if event.action != "send":
@@ -116,18 +124,12 @@ class Repeater:
                 return not_repeated(error.said, done)
             done += 1
             if not unlike and len(self._followed.differences) > noted:
-                unlike = done
+                unlike, name = done, _named(event.sent)
             if self._compared(declared, event.answer) != self._compared(declared, answer):
-                hidden = blank(event.sent, secret_places(event.sent))
                 texts = _shown(event.answer, answer, failure)
-                return Repetition("different", done, "", explain_command(hidden), *texts, unlike)
+                return Repetition("different", done, "", _named(event.sent), *texts, unlike)
             self._follow(declared, sent, event.answer, answer)
-        return Repetition("same", done, unlike=unlike)
-
-    @property
-    def _powers(self) -> dict[str, Callable[[], object]]:
-        followed = self._followed
-        return {"on": followed.power_on, "off": followed.power_off, "reset": followed.reset}
+        return Repetition("same", done, name=name, unlike=unlike)
 
     def _command(self, event: Event, *, is_right: bool) -> tuple[CardCommand | None, bytes]:
         """The declaration of what a command asks for, and its bytes for this card."""
@@ -167,6 +169,11 @@ class Repeater:
         self._pending = (declared, asked) if answer[-SW_LENGTH] == MORE_DATA else None
         if recorded.endswith(DONE) and answer.endswith(DONE):
             self._renewal.follow(declared, asked, recorded[:-SW_LENGTH], answer[:-SW_LENGTH])
+
+
+def _named(sent: bytes) -> Sayable:
+    """What a command does, in words, without secrets."""
+    return explain_command(blank(sent, secret_places(sent)))
 
 
 def _shown(recorded: bytes | None, answer: bytes | None, failure: Sayable) -> tuple[Sayable, Sayable]:

@@ -9,7 +9,7 @@ from random import Random
 from typing import Final
 
 from sscard.card import Profile
-from sscard.errors import InputError
+from sscard.errors import HsmError, InputError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Card, CardReference, Holder, make_holder, make_order, personalise
 from sscard.issuer.personalise import diversify_for
@@ -35,7 +35,11 @@ AMOUNTS: Final = (Account.BALANCE, Account.SELF_PAID, Account.POOL_PAID)
 WRONG_PIN: Final = Phrase("the card does not accept its PIN: {left} tries left")
 GIVE_PIN: Final = Phrase("write its PIN with pin: under card: in a testbed file")
 WRONG_KEY: Final = Phrase("the card does not accept the key {key}, version {version}: it has {left} tries left")
+OTHER_KEYS: Final = Phrase(
+    "the keys are not those of the card: its internal authentication is another; no try was lost"
+)
 GIVE_KEYS: Final = Phrase("name the root keys of its issuer with keys: under card:, or write keys: none")
+OR_PERMIT: Final = Phrase("{remedy}; if its internal authentication is at fault, write may_destroy: yes")
 GIVE_HSM: Final = Phrase("name the HSM that has the keys of the card with hsm:, or write keys: none under card:")
 OTHER_ALGORITHM: Final = Phrase("the card is not of the claimed personality {name}: its FCI names another algorithm")
 OTHER_CARD: Final = Phrase("put a new card there, or name a command that does with fresh: in the testbed file")
@@ -73,8 +77,9 @@ def holder_for(wanted: CardData, surveyed: Surveyed) -> Holder:
 def survey(connection: Connection, testbed: Testbed, issuer: Issuer) -> Surveyed:
     """Read a card, which has no power before and after.
 
-    Verifies the PIN and proves every key at hand once, which restores their tries. Errors: ``InputError`` if they
-    are not those of the card, ``UnusableCard``, and those of the connection.
+    Verifies the PIN and proves every key at hand once, which restores their tries. Unless the card may be destroyed,
+    its internal authentication shows first whether the keys are its own: that costs no try. Errors: ``InputError`` if
+    they are not, ``UnusableCard``, and those of the connection.
     """
     try:
         session = CardSession.start(connection, issuer.hsm)
@@ -110,6 +115,8 @@ class _Survey:
     def surveyed(self) -> Surveyed:
         """The card with what can be read of it."""
         memory = self.card.memory
+        if self._testbed.has_keys and not self._testbed.card.may_destroy:
+            self._check_keys()
         tries = self._session.tries_left()
         memory.put_string(PIN, encode_pin(self._testbed.card.pin) if tries is not None else b"")
         if tries is not None:
@@ -133,6 +140,16 @@ class _Survey:
         with suppress(InputError):
             holder = holder_on(self.card)
         return Surveyed(self.card, self._session.card.reference, holder, unread)
+
+    def _check_keys(self) -> None:
+        """Compare the internal authentication of the card with the keys at hand, if card and HSM have one."""
+        with suppress(ApduError, HsmError):
+            if not self._session.run(flows.is_genuine(self._session.card)):
+                raise InputError(OTHER_KEYS, remedy=OR_PERMIT.filled(remedy=self._give_keys))
+
+    @property
+    def _give_keys(self) -> Phrase:
+        return GIVE_HSM if self._testbed.issuing.only_hsm else GIVE_KEYS
 
     def _entered(self, df: DfSpec) -> bool:
         try:
@@ -161,8 +178,7 @@ class _Survey:
                     self._session.run(prove(self._session.card, key, version))
                 except AuthenticationFailed as error:
                     problem = WRONG_KEY.filled(key=key.name, version=version + 1, left=error.tries_left)
-                    remedy = GIVE_HSM if self._testbed.issuing.only_hsm else GIVE_KEYS
-                    raise InputError(problem, remedy=remedy) from None
+                    raise InputError(problem, remedy=self._give_keys) from None
                 except KeyBlocked:
                     index = self._layout.key_named(key.name)
                     memory.put_number(self._layout.counter(index, version), 0)

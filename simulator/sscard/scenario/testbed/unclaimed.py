@@ -18,11 +18,11 @@ from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, StepResult, run_at
 from sscard.scenario.testbed.card import Ask, CardRun, reader_facts, supply
-from sscard.scenario.testbed.decision import Decision, decide
+from sscard.scenario.testbed.decision import decide
 from sscard.scenario.testbed.file import Testbed
 from sscard.scenario.testbed.look import Look, look_at
 from sscard.scenario.testbed.plan import new_card
-from sscard.terminal.cards import CARDS, open_card, scheme_of
+from sscard.terminal.cards import open_card, scheme_of
 from sscard.transport.connection import Connection
 
 
@@ -99,26 +99,23 @@ class UnclaimedRun:
 
     def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
         """The result of a scenario; its steps have no state of a card. Errors: ``MissingPart`` without a new card."""
-        decision = self._decided(scenario, seed)
+        card = self._stand_in
+        decision = decide(scenario, seed, self._testbed, card, card.card.memory, self._issuer)
         if decision.reason:
             scenario = replace(scenario, misfit=InputError(decision.said))
         elif decision.runs and decision.fresh and self._spent:
             self._open.close()
-            supply(self._testbed.card.fresh, next(self._numbers), self._ask)
+            supply(self._testbed.card, next(self._numbers), self._ask)
             self._connect()
         self._spent = self._spent or (decision.runs and decision.destroys)
         result = run_at(scenario, seed, self._opening(scenario, seed))
         return replace(result, steps=tuple(map(_stateless, result.steps)), facts=frozenset())
 
-    def _decided(self, scenario: Scenario, seed: int) -> Decision:
-        card = self._stand_in
-        return decide(scenario, seed, self._testbed, card, card.card.memory, self._issuer)
-
     def facts(self) -> dict[str, Sayable]:
         """What a report says about the card: its URL and ATR, what it is, which applications it lacks."""
         facts: dict[str, Sayable] = {
             "transport": scheme_of(self._testbed.card.use),
-            "card": CARDS.shown(self._testbed.card.use),
+            "card": self._testbed.shown_card,
             "claim": Phrase("none: only raw commands are run, and no state of the card is known"),
             "atr": self._look.atr.hex(" ").upper(),
             "kind": self._look.kind,

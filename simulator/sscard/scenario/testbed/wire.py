@@ -36,6 +36,11 @@ class Wire:
         self.pins: set[bytes] = set()
         self.step = self._looked = 0
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether the last event is a command without an answer: its failure is reported, not that of a next one."""
+        return bool(self.events) and self.events[-1].action == "send" and self.events[-1].answer is None
+
     def looked(self, pin: bytes) -> None:
         """A step has ended, and the card has this PIN."""
         self.step, self._looked = self._looked, len(self.events)

@@ -67,7 +67,7 @@ class Moved:
 
 
 def copy_beginning(db: Connection, archive: Connection, key: bytes, lanes: int, before: datetime) -> bool:
-    """Write the archive of what is before a time to an empty database; whether it has more than the bases."""
+    """Write the archive of what is before a time to an empty database; whether a case moves."""
     archive.begin(write=True)
     create_tables(archive)
     archive.later(schema.NEW_JOURNAL, lanes, key_check(key))
@@ -88,7 +88,7 @@ def copy_beginning(db: Connection, archive: Connection, key: bytes, lanes: int, 
                 if not entry.position % PART:
                     archive.run()
                 end = Head(head.lane, entry.position, end.cases + (entry.place == 1), entry.seal)
-        more |= end.events > base.events
+        more |= bool(db.rows(schema.COUNT_CLOSED, head.lane, end.events)[0][0])
         archive.later(schema.NEW_HEAD, end.lane, end.events, end.cases, end.last, end.sealed(key, ARCHIVE))
     archive.run_in_parts(derived(archive))
     archive.commit()

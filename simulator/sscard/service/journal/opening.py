@@ -10,8 +10,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from sscard.errors import InputError, MissingPart
-from sscard.files import FLAGS, check_not_beside, mode_of, resolved
-from sscard.i18n.language import reason_of
+from sscard.files import FLAGS, check_not_beside, mode_of, resolved, unwritable
 from sscard.i18n.phrase import Phrase
 from sscard.service.journal.engine import EXPECTED, NO_URL, Database, SqliteFile
 
@@ -28,10 +27,10 @@ _URL: Final = re.compile(
 
 
 def open_database(url: str, *, write: bool, create: bool = False) -> Database:
-    """The database of a journal; with ``create``, an SQLite file that does not exist is created.
+    """The database of a journal; with ``create``, an SQLite file that does not exist is created, but no folder.
 
     ``url`` is the path of an SQLite file, ``sqlite:///PATH`` or ``postgresql://…``.
-    ``InputError`` for another, and for a path without a file.
+    ``InputError`` for another, and for a path without a file; ``MissingPart`` if the disk is full.
     """
     parts = _URL.fullmatch(url if "://" in url else "")
     if parts is not None and parts["kind"] == "postgresql":
@@ -48,8 +47,7 @@ def open_database(url: str, *, write: bool, create: bool = False) -> Database:
         try:
             _create(Path(file))
         except OSError as error:
-            problem = Phrase("cannot be a journal: {reason}", reason=reason_of(error))
-            raise InputError(problem, file=file) from None
+            raise unwritable(Path(file), error) from None
     elif not mode_of(resolved(Path(file), EXPECTED)):
         raise InputError(Phrase("there is no journal"), file=file, remedy=FIRST_CASE)
     elif not Path(file).stat().st_size:
@@ -81,7 +79,6 @@ def _server(url: str, parts: re.Match[str]) -> Database:
 def _create(path: Path) -> None:
     """An empty file for the owner only, which is an SQLite database, unless there is one; the target of a link."""
     if not mode_of(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
         with suppress(FileExistsError):  # another process was first
             os.close(os.open(resolved(path, EXPECTED), os.O_WRONLY | os.O_CREAT | os.O_EXCL | FLAGS, 0o600))
     resolved(path, EXPECTED)

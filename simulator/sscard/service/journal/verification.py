@@ -85,10 +85,21 @@ _LANE_IN_IT: Final = re.compile(r"0|([1-9][0-9]{0,17})\.([0-9a-f]{4})")
 
 
 @dataclass(frozen=True, slots=True)
+class VerifiedArchive:
+    """An archive that was verified with its journal: its file, and what was looked at in it."""
+
+    file: str
+    events: int
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What a verification found.
 
-    ``events`` and ``cases`` count what it looked at, ``findings`` differ from
+    ``events`` and ``cases`` count what it looked at in the journal, ``archives``
+    in its archives, the oldest first. An event of a case that was open when it
+    was archived is in both, and so is the case. ``findings`` differ from
     what was written, ``notes`` are strange but written so. ``checkpoint`` is
     the line to keep, empty if there are findings or only one lane was verified.
     ``whole`` says whether the chain is; then ``SqlJournal.reindex`` corrects
@@ -101,6 +112,7 @@ class Verification:
     notes: tuple[Finding, ...] = ()
     checkpoint: str = ""
     whole: bool = True
+    archives: tuple[VerifiedArchive, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +195,8 @@ def verify(
     findings += _derived(db, whole=whole)
     if bases and name == HEAD and not _has_every_key(db, key):
         findings.append(Finding(None, None, _KEYS_ARE_GONE))
-    findings += _in_archives(db, key, lanes, bases, archives)
+    older: list[VerifiedArchive] = []
+    findings += _in_archives(db, key, lanes, bases, archives, older)
     if bases and not archives:
         notes.append(Finding(None, None, _ARCHIVED))
     if since:
@@ -195,6 +208,7 @@ def verify(
         tuple(notes),
         "" if findings else str(Checkpoint.of(key, [(head.events, head.last) for head in heads.values()])),
         whole,
+        tuple(reversed(older)),
     )
 
 
@@ -239,15 +253,25 @@ def _has_every_key(db: Connection, key: bytes) -> bool:
 
 
 def _in_archives(
-    db: Connection, key: bytes, lanes: int, bases: Mapping[int, Base], archives: Sequence[Archive]
+    db: Connection,
+    key: bytes,
+    lanes: int,
+    bases: Mapping[int, Base],
+    archives: Sequence[Archive],
+    verified: list[VerifiedArchive],
 ) -> Iterator[Finding]:
-    """What is wrong in the archives of a journal: each begins where the one before it ends, the last at the bases."""
+    """What is wrong in the archives of a journal: each begins where the one before it ends, the last at the bases.
+
+    What was looked at is added to ``verified``, the newest first.
+    """
     for opening, case, seal in db.stream(schema.ARCHIVED):
         if not equal(seal_of_key(key, str(opening), str(case)), str(seal)):
             yield Finding(None, None, _ASTRAY_ARCHIVED, str(case))
     ends = {lane: bases.get(lane, Base(lane)).end for lane in range(lanes)}
     for archive in sorted(archives, key=lambda each: sum(row[1] for row in each.db.rows(schema.HEADS)), reverse=True):
-        for finding in verify(archive.db, key, archive.lanes, name=ARCHIVE).findings:
+        own = verify(archive.db, key, archive.lanes, name=ARCHIVE)
+        verified.append(VerifiedArchive(archive.file, own.events, own.cases))
+        for finding in own.findings:
             problem = _CHANGED_ARCHIVE if finding.problem in _BY_REINDEX else finding.problem
             yield replace(finding, problem=_in_file(problem, archive.file))
         found = {row[0]: row[1:4] for row in archive.db.rows(schema.HEADS)}
