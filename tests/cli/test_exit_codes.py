@@ -580,7 +580,7 @@ ROWS = [
         ("{base} A00000012 lost", 2, "neither a card number nor a card file"),
         ("{base} {card} stolen", 2, "STANDING"),
         ("{card} {card} lost", 2, "not a holder base"),
-        ("{folder}/no/base.db A00000003 lost", 0, "A00000003: lost"),
+        ("{folder}/no/base.db A00000003 lost", 2, "the folder {folder}/no does not exist"),
         ("{folder} A00000003 lost", 2, "not a holder base"),
         ("{nobody} {card} lost", 2, "give the file on the host of the service"),
         ("sqlite:{base} {card} lost", 0, ": lost"),

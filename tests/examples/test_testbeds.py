@@ -124,7 +124,7 @@ def token(tmp_path: Path) -> dict[str, str]:
     return environment
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_a_token_computes_for_the_card_of_its_testbed_file(token: dict[str, str], tmp_path: Path) -> None:
     asked = "run", "--testbed", tmp_path / "testbed.yaml", tmp_path / "reset.yaml"
     empty = run(*asked, **token)

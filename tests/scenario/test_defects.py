@@ -337,7 +337,7 @@ def test_the_list_finds_words_of_names_and_descriptions(sscard: CommandLine) -> 
     assert code == 0
     assert ONE in out
     assert "A wrong PIN is answered with 630x" in out
-    assert len(out.splitlines()) == 2
+    assert len([line for line in out.splitlines() if not line.startswith(" ")]) == 1
 
 
 @on_sources

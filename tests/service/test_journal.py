@@ -377,6 +377,7 @@ def test_an_sqlite_file_is_named_by_its_path_or_url(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / name).parent.mkdir(exist_ok=True)
     with closing(SqlJournal(url.replace("/HERE", str(tmp_path)), JOURNAL_KEY)) as journal:
         assert journal.file == journal.shown
     assert (tmp_path / name).stat().st_size
@@ -444,6 +445,7 @@ def test_a_path_that_is_too_long_is_unusable_input(monkeypatch: pytest.MonkeyPat
 
 def test_the_key_is_made_once_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "journal.key"
+    path.parent.mkdir()
     key = load_key(path)
     assert (len(key), load_key(path), path.stat().st_mode & 0o777) == (32, key, 0o600)
     assert [entry.name for entry in path.parent.iterdir()] == ["journal.key"]
