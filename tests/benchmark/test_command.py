@@ -76,7 +76,7 @@ def earlier(found: dict[str, Any], factor: float) -> None:
 
 
 def test_a_slowdown_is_exit_code_1(sscard: CommandLine) -> None:
-    earlier(measured(sscard, "change"), 0.01)
+    earlier(measured(sscard, "change"), 1e-6)
     code, out, _err = sscard("bench", "change", *SHORT, "--against", "before.json", "--fail-above", "400%")
     assert code == 1
     assert re.search(r"^change +p50 .* slower$", out, re.MULTILINE)
@@ -84,7 +84,9 @@ def test_a_slowdown_is_exit_code_1(sscard: CommandLine) -> None:
     assert compared["passed"] is False
     assert compared["against"]["changes"][0]["verdict"] == "slower"
     earlier(measured(sscard, "change"), 100)
-    assert measured(sscard, "change", "--against", "before.json")["against"]["changes"][0]["verdict"] == "faster"
+    compared = measured(sscard, "change", "--against", "before.json")
+    assert compared["passed"] is True
+    assert compared["against"]["changes"][0]["verdict"] != "slower"  # on a busy machine the noise may hide the gain
 
 
 def test_what_differs_from_the_earlier_benchmark_is_printed(sscard: CommandLine) -> None:

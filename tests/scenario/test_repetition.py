@@ -165,6 +165,22 @@ def repeated(sscard, testbed: Path, file: Path) -> dict[str, Any]:
     return found
 
 
+def test_a_card_that_gives_one_random_number_twice_is_named(sscard, tmp_path):
+    """sscard's own chip takes the random numbers of the card, so it answers the same."""
+    steps = """
+  - get_challenge: 8
+    state: challenge
+  - apdu: 00 84 00 00 08
+  - authenticate: {key: PUK, challenge: last}
+    sw: 63C(key_tries - 1)
+    key_tries: {PUK: key_tries - 1}
+    state: ready
+"""
+    found = repeated(sscard, WrongCard(tmp_path, "every-challenge-is-the-same").placed(), scenario(tmp_path, steps))
+    assert (found["outcome"], found["unlike"]) == ("same", 0)
+    assert found["text"].endswith("the card gave one random number twice: look at the card")
+
+
 @pytest.mark.parametrize(
     "personality", [*(pytest.param(name, marks=pytest.mark.nightly) for name in CLAIMS[:-1]), CLAIMS[-1]]
 )

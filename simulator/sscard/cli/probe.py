@@ -175,7 +175,7 @@ def _lines(observed: Observed) -> Iterator[str]:
         for each in found
         if not each.reason
     ]
-    yield from table_lines(headings, rows, names=(0,))
+    yield from table_lines(headings, rows, names=(len(headings) - 1,), whole=(0,))
     reasons: dict[str, list[str]] = {}
     for each in found:
         if each.reason:

@@ -14,6 +14,7 @@ LOOK_AT_CARD: Final = Phrase(
 LOOK_AT_TERMINAL: Final = Phrase(
     "{said}; sscard's own card answers so too: look at the terminal code, the commands or the scenario"
 )
+LOOK_AT_RANDOM: Final = Phrase("{said}; the card gave one random number twice: look at the card")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,8 @@ class Repetition:
     which is ``name``, ``actual`` instead of ``expected`` in the scenario. ``incomplete``: the same answers to
     ``commands``, the next could not be sent because of ``reason``. ``none``: it was not repeated, because of
     ``reason``. ``unlike`` is the number of the first command that sscard's own card answers otherwise, from 1; 0 if
-    there was none. If the outcome is ``same``, ``name`` is that command.
+    there was none. If the outcome is ``same``, ``name`` is that command. ``random_twice`` is set if the card gave one
+    random number for two commands: sscard's own card takes those of the card, so it answers the same.
     """
 
     outcome: RepetitionOutcome
@@ -34,6 +36,7 @@ class Repetition:
     expected: Sayable = ""
     actual: Sayable = ""
     unlike: int = 0
+    random_twice: bool = False
 
     @property
     def said(self) -> Sayable:
@@ -44,7 +47,7 @@ class Repetition:
                 "repeated without the terminal code: the card answered the same ({count} commands)",
                 count=self.commands,
             )
-            hint = LOOK_AT_CARD if self.unlike else LOOK_AT_TERMINAL
+            hint = LOOK_AT_CARD if self.unlike else LOOK_AT_RANDOM if self.random_twice else LOOK_AT_TERMINAL
             return hint.filled(said=same, number=self.unlike, name=self.name)
         if self.outcome == "different":
             return Phrase(

@@ -157,7 +157,7 @@ class ScenarioResult:
                 )
                 for waiver, _file, _line in self.waivers
             ]
-            return Phrase.joined("{first}; {rest}", waived)
+            return Phrase.joined("{first}; {rest}", [*dict.fromkeys(waived)])
         if self.unwaived and not self.crash:
             return self.unwaived
         ticket = self.scenario.known_issue

@@ -111,6 +111,7 @@ class Repeater:
         """
         done = unlike = 0
         name: Sayable = ""
+        randoms: list[bytes] = []
         for place, event in enumerate(events):
             try:
                 if event.action != "send":
@@ -128,8 +129,10 @@ class Repeater:
             if self._compared(declared, event.answer) != self._compared(declared, answer):
                 texts = _shown(event.answer, answer, failure)
                 return Repetition("different", done, "", _named(event.sent), *texts, unlike)
+            if declared and declared.random_answer and answer and len(answer) > SW_LENGTH:
+                randoms.append(answer[:-SW_LENGTH][declared.random_answer])
             self._follow(declared, sent, event.answer, answer)
-        return Repetition("same", done, name=name, unlike=unlike)
+        return Repetition("same", done, name=name, unlike=unlike, random_twice=len(randoms) > len({*randoms}))
 
     def _command(self, event: Event, *, is_right: bool) -> tuple[CardCommand | None, bytes]:
         """The declaration of what a command asks for, and its bytes for this card."""
