@@ -17,6 +17,8 @@ Path_ = tuple[int | str, ...]
 """The names and positions that lead to a part of a document."""
 
 DOCUMENT: Final = Phrase("document")
+MASK: Final = "••••"
+"""What a report has in the place of a secret."""
 HIDDEN_DIGITS: Final = "***"
 CALENDAR: Final = "calendar"
 """The field whose names are years, which are not secret."""

@@ -26,6 +26,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
 
 from sscard.errors import InputError, MissingPart, PhrasedError
+from sscard.fields import MASK
 from sscard.files import mode_of
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.lazy import Logger
@@ -39,7 +40,8 @@ T = TypeVar("T", bound=Callable[..., Any])
 
 Guard = Callable[[Any, str], object]
 
-HIDDEN: Final = "••••"
+_PIN_OPTION: Final = re.compile(r"(--(?:[\w-]+-)?(?:pin|new|old)[ =]|PIN=)[^\s]+")
+"""The value of an option or variable that gives a PIN to the program of a card."""
 SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):")
 """At least two characters: ``C:`` is a drive."""
 WORD: Final = re.compile(r"[^\s:/?#@;&=,]{3,}")
@@ -132,11 +134,11 @@ class Registry(Generic[T]):
         found = re.fullmatch("([^:/?#]+)://([^/?#]*@)?([^/?#]*)([^?#;]*)(.*)", url, re.DOTALL)
         if found is not None:
             scheme, user, host, path, query = found.groups()
-            return f"{scheme}://{f'{HIDDEN}@' if user else ''}{host}{path}{HIDDEN if query else ''}"
+            return f"{scheme}://{f'{MASK}@' if user else ''}{host}{path}{MASK if query else ''}"
         known = SCHEME.match(url)
         if known is None or known[0] == url or known[1].lower() in self._builtin:
-            return url
-        return f"{known[0]}{HIDDEN}"
+            return _PIN_OPTION.sub(rf"\1{MASK}", url)
+        return f"{known[0]}{MASK}"
 
     def open(self, url: str, **options: object) -> AbstractContextManager[Any]:
         """Open a URL with the implementation of its scheme, until the end of the ``with`` statement."""
@@ -212,7 +214,7 @@ class _PlugIn:
         for url in filter(lambda argument: isinstance(argument, str), arguments):
             words = set(WORD.findall(f"{url} {unquote(str(url))}")) - set(WORD.findall(self._shown(str(url))))
             for word in sorted(words, key=len, reverse=True):
-                text = text.replace(word, HIDDEN)
+                text = text.replace(word, MASK)
         return text
 
     def _failure(self, problem: Sayable) -> MissingPart:

@@ -7,7 +7,7 @@ import tracemalloc
 import pytest
 
 from kit.benchmarks import FakeClient, VirtualClock
-from sscard.benchmark.load import MOST_KINDS, OTHERS, Load, Recorded, run_load
+from sscard.benchmark.load import MOST_KINDS, NOT_STARTED, OTHERS, PATIENCE, Load, Recorded, run_load
 
 NORMAL, STALL = 0.001, 0.5
 
@@ -25,6 +25,25 @@ def test_open_load_shows_a_stall_of_one_percent_at_p99() -> None:
     assert found["p99.9"] == pytest.approx(STALL, rel=0.05)
     assert found["max"] == pytest.approx(STALL, rel=0.05)
     assert found["p90"] > 0.3  # the operations that were due meanwhile
+
+
+def test_an_open_load_that_is_too_much_ends_and_counts_what_was_not_started() -> None:
+    """One client does one operation per second, and a thousand are due."""
+    for load in (Load(rate=1000, duration=100, warm_up=5), Load(rate=1000, count=100_000, warm_up=5)):
+        clock = VirtualClock()
+        begin = clock.now()
+        found = run_load(load, [FakeClient(clock, lambda _, clock=clock: clock.take(1.0))], clock)
+        assert clock.now() - begin == pytest.approx(1 + 5 + 2 * 100, abs=3)
+        assert found.done + found.errors[NOT_STARTED] == 100_000
+        assert found.done == pytest.approx(200, abs=3)
+        assert sum(each.failed for each in found.rounds) == found.errors[NOT_STARTED]
+
+
+def test_a_short_open_load_waits_for_a_slow_system() -> None:
+    clock = VirtualClock()
+    found = run_load(Load(rate=20, count=20, warm_up=0), [FakeClient(clock, lambda _: clock.take(1.0))], clock)
+    assert (found.done, found.errors[NOT_STARTED]) == (20, 0)
+    assert found.seconds < PATIENCE
 
 
 def test_closed_load_hides_the_same_stall_at_p99() -> None:

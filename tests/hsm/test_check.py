@@ -319,6 +319,16 @@ class Fickle(ReferenceHsm):
         return super().proof(algorithm, card_key, factor, original)
 
 
+class Guessing(ReferenceHsm):
+    """Answers every authentication and MAC with other bytes each time."""
+
+    def proof(self, algorithm: int, card_key: bytes, factor: bytes, original: bytes) -> bytes:
+        return os.urandom(len(super().proof(algorithm, card_key, factor, original)))
+
+    def mac_of(self, *asked: Any) -> bytes:
+        return os.urandom(len(super().mac_of(*asked)))
+
+
 class Broken(ReferenceHsm):
     """Fails at a TAC, with a secret in the text of the error, and gives text for a purchase."""
 
@@ -372,6 +382,13 @@ def test_an_answer_that_changes_is_found(checked: Any, plug_in: Any) -> None:
     code, report = checked(plug_in(Fickle()))
     assert code == 1
     assert {"3des/authenticate/1", "sm4/authenticate/1"} <= named(report)["changes"]
+
+
+def test_answers_that_change_are_not_taken_for_other_roots(checked: Any, plug_in: Any) -> None:
+    code, report = checked(plug_in(Guessing()))
+    assert (code, report["roots_differ"]) == (1, False)
+    assert named(report)["changes"]
+    assert not [finding for finding in report["findings"] if "root" in finding["mistake"]]
 
 
 def test_a_plug_in_that_fails_is_named_without_the_text_of_its_error(sscard: CommandLine, plug_in: Any) -> None:

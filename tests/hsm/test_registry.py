@@ -544,6 +544,8 @@ def test_a_check_does_not_print_the_credentials_of_an_hsm(plug_in: Any, sscard: 
     [
         (CARDS, "rack://me:s3cret@host:7/a?pin=s3cret", "rack://••••@host:7/a••••"),
         (CARDS, "exec:./card --raw", "exec:./card --raw"),
+        (CARDS, "exec:./card --pin 123456 --new=654321 --raw", "exec:./card --pin •••• --new=•••• --raw"),
+        (CARDS, "exec:env SSCARD_PIN=123456 ./card", "exec:env SSCARD_PIN=•••• ./card"),
         (CARDS, "pcsc:Virtual PCD 00 00", "pcsc:Virtual PCD 00 00"),
         (CARDS, "cards/a.db", "cards/a.db"),
         (HSMS, "http://127.0.0.1:7/", "http://127.0.0.1:7/"),
@@ -552,5 +554,5 @@ def test_a_check_does_not_print_the_credentials_of_an_hsm(plug_in: Any, sscard: 
         (HSMS, "rack:pin=s3cret", "rack:••••"),
     ],
 )
-def test_only_urls_of_packages_may_hold_a_secret(registry: Registry[Any], url: str, shown: str) -> None:
+def test_only_urls_of_packages_and_options_may_hold_a_secret(registry: Registry[Any], url: str, shown: str) -> None:
     assert registry.shown(url) == shown

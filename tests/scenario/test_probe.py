@@ -21,7 +21,7 @@ from sscard.issuer import Card, builtin_keys, load_keys, order_card, personalise
 from sscard.issuer.hierarchy import TEST_KEYS
 from sscard.issuer.personalities import written_fields
 from sscard.scenario.testbed.observation import PROBES, Observed, observe
-from sscard.scenario.testbed.probed import Permissions, PinNotRestored
+from sscard.scenario.testbed.probed_card import Permissions, PinNotRestored
 from sscard.scenario.testbed.rehearsal import secrets_of
 from sscard.scenario.testbed.survey import UnusableCard
 from sscard.standard.choices import CHOICES

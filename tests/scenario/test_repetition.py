@@ -31,7 +31,7 @@ from sscard.scenario.testbed import card as testbed_card
 from sscard.scenario.testbed.card import CardRun
 from sscard.scenario.testbed.file import read_testbed
 from sscard.scenario.testbed.plan import scenarios_on
-from sscard.scenario.testbed.renewal import FORMS, Known, NotRenewable, Renewal
+from sscard.scenario.testbed.recomputed import FORMS, Known, NotRenewable, Renewal
 from sscard.standard.cipher import SM4
 from sscard.terminal import flows
 from sscard.terminal.flow import Flow

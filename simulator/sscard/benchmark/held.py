@@ -13,12 +13,12 @@ from sscard.benchmark.measure import layers_of
 from sscard.benchmark.result import FlowResult
 from sscard.errors import InputError, TransportError
 from sscard.i18n.phrase import Phrase
+from sscard.scenario.testbed.arrange import WRONG_PINS
 from sscard.scenario.testbed.file import Testbed
 from sscard.terminal import CardSession, WrongPin
 from sscard.terminal.errors import ApduError, PinBlocked
 from sscard.transport import Connection
 
-WRONG_PINS: Final = ("998877", "112233")
 WITHOUT_KEYS: Final = ("change", "verify")
 """The flows that need no key of the issuer."""
 
@@ -68,7 +68,7 @@ class HeldCard(AtDesk):
         if not self.flow.blocked or self._blocked:
             return
         session = CardSession.start(self._connection, self._hsm)
-        wrong = next(pin for pin in WRONG_PINS if pin != self.pin)
+        wrong = next(pin for each in WRONG_PINS if (pin := each.hex()) != self.pin)
         while not self._blocked:
             try:
                 session.verify_pin(wrong)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Final, NamedTuple, Protocol
 
 from sscard.benchmark.clock import Clock
@@ -22,6 +23,9 @@ from sscard.benchmark.layers import REMAINDER, WAITING, Watch
 MOST_KINDS: Final = 50
 """Kinds of errors that are counted one by one."""
 OTHERS: Final = "other"
+NOT_STARTED: Final = "not started"
+PATIENCE: Final = 60.0
+"""Seconds that an open load waits at least for clients after its last start was due."""
 INTERVAL: Final = 0.25
 """Seconds between two calls of ``notify``."""
 
@@ -73,7 +77,11 @@ class Start(NamedTuple):
 
 
 class Schedule:
-    """The starts of a load, for all clients."""
+    """The starts of a load, for all clients.
+
+    An open load that is more than its clients can do ends a while after its last start was due: as long again as it
+    was to take, ``PATIENCE`` at least. The starts that are left then are failures of the kind ``NOT_STARTED``.
+    """
 
     def __init__(self, load: Load, clock: Clock) -> None:
         self._load = load
@@ -81,23 +89,37 @@ class Schedule:
         self._lock = threading.Lock()
         self._begin = clock.now()
         self.measured_from = self._begin + load.warm_up
-        self._until = self.measured_from + load.duration
+        self._until = self.measured_from + (load.count / load.rate if load.rate and load.count else load.duration)
+        self._end = self._until + max(self._until - self.measured_from, PATIENCE)
         self._taken = self._measured = 0
+        self.left = 0
+        """Starts of an open load that were due, and for which no client was free until long after its end."""
 
     def next(self) -> Start | None:
         """The next start, ``None`` after the last one."""
         load = self._load
         with self._lock:
-            due = self._begin + self._taken / load.rate if load.rate else self._clock.now()
+            now = self._clock.now()
+            due = self._begin + self._taken / load.rate if load.rate else now
             if due < self.measured_from:
-                self._taken += 1
-                return Start(due, -1)
+                if now < self.measured_from:
+                    self._taken += 1
+                    return Start(due, -1)
+                self._taken = ceil(load.warm_up * load.rate)  # warm-up that nobody had time for
+                due = self._begin + self._taken / load.rate
+            if load.rate and now >= self._end:
+                self.left = self._due_in_all - self._measured
+                return None
             if self._measured >= load.count if load.count else due >= self._until:
                 return None
             part = self._measured / load.count if load.count else (due - self.measured_from) / load.duration
             self._taken += 1
             self._measured += 1
             return Start(due, min(int(part * load.rounds), load.rounds - 1))
+
+    @property
+    def _due_in_all(self) -> int:
+        return self._load.count or ceil(self._load.duration * self._load.rate)
 
 
 @dataclass(slots=True)
@@ -199,6 +221,7 @@ def run_load(
         running.recorded.interrupted = True
     if running.failure:
         raise running.failure
+    running.count_left()
     return running.recorded
 
 
@@ -210,6 +233,7 @@ class _Running:
         self._clock = clock
         self._ready = threading.Barrier(clients + 1, action=self._begin)
         self._stopped = False
+        self._schedule = Schedule(load, clock)
         self.recorded = Recorded(load, clock.now())
         self.failure: BaseException | None = None
 
@@ -226,6 +250,12 @@ class _Running:
         """End after the operations that run now."""
         self._stopped = True
         self._ready.abort()
+
+    def count_left(self) -> None:
+        """Count the starts of an open load that no client was free for."""
+        if left := self._schedule.left:
+            self.recorded.errors[NOT_STARTED] += left
+            self.recorded.rounds[-1].failed += left
 
     def work(self, client: Client) -> None:
         """What a client does from its first operation to its last."""

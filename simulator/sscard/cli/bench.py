@@ -12,12 +12,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sscard.cli.chosen import chosen_issuing, hsm_refusals
-from sscard.cli.options import hsm_option, hsm_token_option, journal_key_option, json_option
+from sscard.cli.options import (
+    Transport,
+    hsm_option,
+    hsm_token_option,
+    journal_key_option,
+    json_option,
+    roots_option,
+    transport_option,
+)
 from sscard.cli.output import check_output
-from sscard.cli.run import Transport
 from sscard.cli.target import tell
 from sscard.cli.testbed import under_test
-from sscard.cli.types import CARD, FILE, JOURNAL, LIMIT, PERCENT, PERSONALITY, SEED, Number, Text, Words
+from sscard.cli.types import CARD, FILE, JOURNAL, LIMIT, PERCENT, PERSONALITY, SEED, Number, Text
 from sscard.cli.usage import argument, command, given_names, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
@@ -81,21 +88,12 @@ def flow_names() -> list[str]:
     "--rounds", type=Number(1, MOST_ROUNDS), default=5, help=N_("Parts of the measurement, whose spread is the noise.")
 )
 @option("--personality", type=PERSONALITY, default="", help=N_("Personality of the cards: a preset or a file."))
-@option(
-    "--transport",
-    type=Words(Transport),
-    default=Transport.LOCAL,
-    help=N_("In this process, or through PC/SC with a private pcscd and virtual readers."),
-)
+@transport_option
 @option("--card", type=CARD, default="", help=N_("Measure this card: pcsc:READER, tcp:HOST:PORT, exec:COMMAND, …"))
 @option("--testbed", type=FILE, help=N_("Measure the card of a testbed file, which says what may be done to it."))
 @hsm_option
 @hsm_token_option
-@option(
-    "--keys",
-    type=FILE,
-    help=N_("Root keys that the cards are issued under, those of the HSM. Default: the built-in test keys."),
-)
+@roots_option
 @option(
     "--journal",
     type=JOURNAL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from functools import partial
 from typing import Any, Final
 
@@ -27,9 +28,22 @@ from sscard.cli.types import (
     SEED,
     Number,
     Text,
+    Words,
 )
 from sscard.cli.usage import BadValue, argument, option
 from sscard.i18n.language import N_, _
+
+
+class Transport(StrEnum):
+    """How the terminal reaches the card."""
+
+    LOCAL = "local"
+    PCSC = "pcsc"
+
+    @property
+    def other(self) -> str:
+        """Its word if it is not the default."""
+        return "" if self is Transport.LOCAL else self.value
 
 
 def _without_none(_ctx: click.Context, _parameter: click.Parameter, given: Any) -> Any:
@@ -209,6 +223,18 @@ holder_base_option: Final = none_option(
         "Holder base with the standing of the cards: a file, http://HOST:PORT, https://HOST:PORT, or the URL of a "
         "plug-in; or 'none'. Default: the cards of the policy."
     ),
+)
+
+transport_option: Final = option(
+    "--transport",
+    type=Words(Transport),
+    default=Transport.LOCAL,
+    help=N_("In this process, or through PC/SC with a private pcscd and virtual readers."),
+)
+roots_option: Final = option(
+    "--keys",
+    type=FILE,
+    help=N_("Root keys that the cards are issued under, those of the HSM. Default: the built-in test keys."),
 )
 
 message_timeout_option: Final = option(

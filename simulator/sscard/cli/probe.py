@@ -106,7 +106,7 @@ def probe(
     else:
         from sscard.issuer import find_personality
         from sscard.scenario.testbed.observation import observe
-        from sscard.scenario.testbed.probed import Permissions
+        from sscard.scenario.testbed.probed_card import Permissions
         from sscard.terminal.cards import open_card
 
         claim = find_personality(personality) if personality else None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,12 +11,21 @@ from typing import TYPE_CHECKING
 from sscard.cli.accepted import accept_observed
 from sscard.cli.chosen import chosen_issuing, hsm_refusals
 from sscard.cli.formatter import WIDEST, terminal_width
-from sscard.cli.options import hsm_option, hsm_token_option, json_option, paths_argument, trace_option
+from sscard.cli.options import (
+    Transport,
+    hsm_option,
+    hsm_token_option,
+    json_option,
+    paths_argument,
+    roots_option,
+    trace_option,
+    transport_option,
+)
 from sscard.cli.output import check_output, check_output_folder, print_json
 from sscard.cli.running import INTERRUPTED, Running
 from sscard.cli.target import tell
 from sscard.cli.testbed import card_link, ordered, under_test
-from sscard.cli.types import CARD, FILE, FOLDER, PERSONALITY, SEED, SEEDS, Number, Text, Words
+from sscard.cli.types import CARD, FILE, FOLDER, PERSONALITY, SEED, SEEDS, Number, Text
 from sscard.cli.usage import command, given_names, option
 from sscard.cli.waivers import Waiving
 from sscard.errors import InputError
@@ -33,18 +41,6 @@ if TYPE_CHECKING:
     from sscard.scenario.transports import Link
 
 MOST_WORKERS = 64
-
-
-class Transport(StrEnum):
-    """How the terminal reaches the card."""
-
-    LOCAL = "local"
-    PCSC = "pcsc"
-
-    @property
-    def other(self) -> str:
-        """Its word if it is not the default."""
-        return "" if self is Transport.LOCAL else self.value
 
 
 def report_formats() -> list[str]:
@@ -77,21 +73,12 @@ def report_formats() -> list[str]:
 @option("--seed", type=SEED, default=DEFAULT_SEED, help=N_("Seed of challenges, made-up holders and the clock."))
 @option("--seeds", type=SEEDS, help=N_("Run each scenario with each of these seeds."))
 @option("--personality", type=PERSONALITY, default="", help=N_("Run all on this personality: a preset or a file."))
-@option(
-    "--transport",
-    type=Words(Transport),
-    default=Transport.LOCAL,
-    help=N_("In this process, or through PC/SC with a private pcscd and virtual readers."),
-)
+@transport_option
 @option("--card", type=CARD, default="", help=N_("Run on this card: pcsc:READER, tcp:HOST:PORT, exec:COMMAND, …"))
 @option("--testbed", type=FILE, help=N_("Run with the card and HSM of a testbed file."))
 @hsm_option
 @hsm_token_option
-@option(
-    "--keys",
-    type=FILE,
-    help=N_("Root keys that the cards are issued under, those of the HSM. Default: the built-in test keys."),
-)
+@roots_option
 @option("--against", type=FILE, help=N_("Compare with an earlier run: a report of --report json=FILE."))
 @option(
     "--report",

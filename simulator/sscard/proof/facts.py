@@ -7,14 +7,12 @@ from sscard.chip.memory import Memory
 from sscard.model.invariants import Facts
 from sscard.psam.layout import BLOCKED, FILES, TERMINAL_SEQUENCE, Kind
 from sscard.psam.session import PsamProfile
-from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, Account
+from sscard.standard.tree import CARD_BLOCKED, LOAD_TYPES, PIN, PIN_TRIES, Account
 
 MEDICAL, DETAILS_SFI = 0xDF04, 0x08
 COUNT, AMOUNT = slice(2), slice(16, 20)
 KIND = 2
 """Parts of a detail record: its number, type and account amount."""
-LOADS = (0x01, 0x31)
-"""Transaction types of a load [OC-18]."""
 
 
 def card_facts(profile: Profile, memory: Memory) -> Facts:
@@ -24,7 +22,7 @@ def card_facts(profile: Profile, memory: Memory) -> Facts:
     assert details is not None
     records = [strings[details.cell][at : at + 28] for at in range(0, len(strings[details.cell]), 28)]
     amounts = [
-        (1 if record[KIND] in LOADS else -1) * int.from_bytes(record[AMOUNT], "big")
+        (1 if record[KIND : KIND + 1] in LOAD_TYPES else -1) * int.from_bytes(record[AMOUNT], "big")
         for record in records
         if record[KIND : KIND + 1] not in (b"", b"\0", b"\xff")
     ]

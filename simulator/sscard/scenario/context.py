@@ -22,8 +22,8 @@ from sscard.scenario.service_host import ServiceHost
 from sscard.scenario.station import Station
 from sscard.service import Case, PinService
 from sscard.standard.cipher import Suite
+from sscard.standard.tree import PURCHASE_TYPES
 from sscard.terminal import CardSession, Identity
-from sscard.terminal.session import PURCHASE_TYPES
 from sscard.transport.connection import Connection
 from sscard.transport.faults import FaultyConnection
 

@@ -11,13 +11,13 @@ from pydantic import BaseModel
 
 from sscard.conversation.redaction import secret_places
 from sscard.document import Document
+from sscard.fields import MASK
 from sscard.i18n.phrase import Phrase, Sayable, Words
 from sscard.scenario.cards import CardData
 from sscard.scenario.expansion import Part
 from sscard.scenario.tables import ROW, Row
 from sscard.scenario.verbs import VERBS
 
-MASK: Final = "••••"
 APDU: Final = "apdu"
 """The field of a command, of which only the secret bytes are masked."""
 HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}\s*)+")

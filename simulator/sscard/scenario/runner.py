@@ -152,8 +152,8 @@ class ScenarioResult:
                 Phrase(
                     "waived until {day}, {ticket}: {reason}",
                     day=waiver.expires.isoformat(),
-                    ticket=waiver.ticket,
-                    reason=waiver.reason,
+                    ticket=masked(waiver.ticket, self.scenario),
+                    reason=masked(waiver.reason, self.scenario),
                 )
                 for waiver, _file, _line in self.waivers
             ]

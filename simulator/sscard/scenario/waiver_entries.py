@@ -10,11 +10,12 @@ from typing import Any, Final
 import yaml
 
 from sscard.errors import InputError
+from sscard.fields import MASK
 from sscard.files import read_text
 from sscard.i18n.language import ENGLISH, say, speaking
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.acceptance import NotAccepted, write_as_it_was
-from sscard.scenario.pins import MASK, pins_of
+from sscard.scenario.pins import pins_of
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch

@@ -12,11 +12,10 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
 
 from sscard.document import Document, Model, parse_document
 from sscard.errors import InputError, InvalidValue
+from sscard.fields import MASK
 from sscard.files import read_text
 from sscard.i18n.phrase import Phrase, Sayable
 
-MASK_SIGN: Final = "•"
-"""What a report has in the place of secrets: no value to compare with."""
 NOT_A_LIST: Final = Phrase("a list of waivers expected")
 CREATE: Final = Phrase("create it, empty, or let run --accept write it on a card under test")
 AN_ENTRY: Final = Phrase("write each waiver as an entry: - scenario: …")
@@ -30,7 +29,7 @@ def _one_line(value: object) -> object:
 
 
 def _not_masked(value: str) -> str:
-    if MASK_SIGN in value:
+    if MASK in value:
         raise InvalidValue(Phrase("a masked value, which hides what was observed"), Phrase("remove the waiver"))
     return value
 

@@ -56,6 +56,11 @@ class Account(IntEnum):
     """年度起始日期, month·100 + day."""
 
 
+LOAD_TYPES: Final = (b"\x01", b"\x31")
+PURCHASE_TYPES: Final = (b"\x02", b"\x32")
+"""Transaction types in MACs and details, binary or ASCII [OC-18]."""
+
+
 class CertificatePin(IntEnum):
     """The PINs of the certificate application, by cell after ``Layout.certificate_tries`` and ``certificate_pins``."""
 

@@ -23,7 +23,7 @@ from sscard.standard.apdu import SW
 from sscard.standard.cipher import FACTOR_LENGTH, MAC_LENGTH, SUITES
 from sscard.standard.encoding import encode_pin
 from sscard.standard.keys import KEYS, ROOT_OF
-from sscard.standard.tree import MF, SSSE
+from sscard.standard.tree import LOAD_TYPES, MF, PURCHASE_TYPES, SSSE
 from sscard.terminal.answers import HsmAnswers
 from sscard.terminal.flow import Mac1, Prove, PurchaseMac, Seal
 from sscard.terminal.flows import IRK, RESET, STK, reset_header
@@ -42,8 +42,6 @@ NEEDED: Final = {EXTERNAL: slice(16, None), CREDIT: slice(0, 7), DEBIT: slice(4,
 LOCAL: Final = 0x80
 """Bit of P2: a key of the current DF, else of SSSE."""
 DF_STK: Final = 0x82
-LOAD_TYPE, PURCHASE_TYPE = b"\x01", b"\x02"
-"""The transaction type in a MAC, binary [OC-18]."""
 WRONG: Final = ("63C", "6988", "9302")
 """How the status word of a wrong proof or MAC begins."""
 DONE: Final = f"{SW.OK:04X}"
@@ -181,10 +179,10 @@ class Renewed(AsRecorded):
             return recorded
         if recorded[1] == CREDIT:
             time = recorded[DATA:-MAC_LENGTH]
-            message = begun[1:5] + LOAD_TYPE + begun[5:] + time
+            message = begun[1:5] + LOAD_TYPES[0] + begun[5:] + time
             return recorded[:-MAC_LENGTH] + self._answers.load_mac(self._card, opened[4:12], message)
         amounts, terminal, time = begun[1:13], begun[13:].hex(), recorded[9:-MAC_LENGTH]
-        asked = PurchaseMac(self._card, begun[0], opened[14:22], amounts, PURCHASE_TYPE, terminal, time)
+        asked = PurchaseMac(self._card, begun[0], opened[14:22], amounts, PURCHASE_TYPES[0], terminal, time)
         made = self._answers(asked)
         assert isinstance(made, Mac1)
         self._bought = asked, made

@@ -15,6 +15,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.standard.applications import DF04
 from sscard.standard.atr import historical_bytes
 from sscard.standard.encoding import encode_given_pin
+from sscard.standard.tree import PURCHASE_TYPES
 from sscard.terminal import flows
 from sscard.terminal.answers import HsmAnswers
 from sscard.terminal.card import BasicData, Identity, OpenedCard
@@ -26,8 +27,6 @@ T = TypeVar("T")
 Answers = Callable[[Request], object]
 """Answers the requests of a flow that are not commands for the card."""
 KEY_INDEX: Final = 1
-PURCHASE_TYPES: Final = (b"\x02", b"\x32")
-"""The transaction type that MAC1 covers, binary or ASCII [OC-18]."""
 TERMINAL_NUMBER: Final = "410400000001"
 
 

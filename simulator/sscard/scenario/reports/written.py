@@ -9,8 +9,9 @@ import yaml
 from pydantic import BaseModel
 
 from sscard.conversation.redaction import redact
+from sscard.fields import MASK
 from sscard.scenario.expansion import Part
-from sscard.scenario.pins import APDU, HEX, MASK, fields_of, pins_of, without_pins
+from sscard.scenario.pins import APDU, HEX, fields_of, pins_of, without_pins
 from sscard.scenario.reader import Scenario
 
 WIDTH: Final = 72

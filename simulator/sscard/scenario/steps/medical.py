@@ -18,11 +18,11 @@ from sscard.scenario.step import Count, Outcome, PinOrNone, Step
 from sscard.standard.apdu import SW, command
 from sscard.standard.applications import DF04
 from sscard.standard.cipher import equal
+from sscard.standard.tree import PURCHASE_TYPES
 from sscard.terminal import flows
 from sscard.terminal.answers import HsmAnswers
 from sscard.terminal.flow import run
 from sscard.terminal.psam import PsamError
-from sscard.terminal.session import PURCHASE_TYPES
 from sscard.transport.connection import exchange
 
 LOAD, PURCHASE = 1, 2

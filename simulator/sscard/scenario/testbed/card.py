@@ -25,11 +25,11 @@ from sscard.scenario.repetition import Repetition, not_repeated
 from sscard.scenario.runner import RestoreFailed, ScenarioResult, StepResult, crashed, run_at
 from sscard.scenario.testbed.arrange import Arranger, NotArranged, obstacle
 from sscard.scenario.testbed.decision import Decision, decide
-from sscard.scenario.testbed.doubled import DoubledHsm, at_the_card
+from sscard.scenario.testbed.doubled_hsm import DoubledHsm, at_the_card
 from sscard.scenario.testbed.file import PROMPT, CardUnderTest, Testbed
 from sscard.scenario.testbed.followed import FEWEST, Followed, Primed, copy_of
+from sscard.scenario.testbed.recomputed import Renewal
 from sscard.scenario.testbed.rehearsal import destroyed
-from sscard.scenario.testbed.renewal import Renewal
 from sscard.scenario.testbed.repeat import Repeater, fewest_tries, known_to, proofs_are_right, tries_at_start, tries_of
 from sscard.scenario.testbed.survey import Surveyed, UnusableCard, holder_for, survey
 from sscard.terminal.cards import open_card, scheme_of

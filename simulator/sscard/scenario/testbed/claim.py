@@ -10,7 +10,7 @@ from sscard.scenario.issuing import Issuer
 from sscard.scenario.testbed.card import Ask, supply
 from sscard.scenario.testbed.file import Testbed
 from sscard.scenario.testbed.observation import Observed, made_with, observe
-from sscard.scenario.testbed.probed import Permissions
+from sscard.scenario.testbed.probed_card import Permissions
 from sscard.standard.choices import CHOICES
 from sscard.terminal.cards import open_card
 

@@ -21,10 +21,10 @@ from sscard.scenario.prior_state import prior_cells
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.scenario.testbed.arrange import obstacle
-from sscard.scenario.testbed.doubled import DoubledHsm
+from sscard.scenario.testbed.doubled_hsm import DoubledHsm
 from sscard.scenario.testbed.file import Testbed
 from sscard.scenario.testbed.followed import FEWEST, copy_of
-from sscard.scenario.testbed.raw import is_raw, only_reads
+from sscard.scenario.testbed.raw_scenarios import is_raw, only_reads
 from sscard.scenario.testbed.rehearsal import Effects, rehearse
 from sscard.scenario.testbed.survey import Surveyed, holder_for
 from sscard.standard.choices import CHOICES

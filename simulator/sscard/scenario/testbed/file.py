@@ -23,7 +23,7 @@ from sscard.issuer.personalise import INITIAL_PIN
 from sscard.scenario.issuing import Issuer, Issuing
 from sscard.scenario.pins import without_pins
 from sscard.scenario.step import PinOrNone
-from sscard.scenario.testbed.doubled import DoubledHsm
+from sscard.scenario.testbed.doubled_hsm import DoubledHsm
 from sscard.standard.choices import CHOICES
 from sscard.terminal.cards import CARDS, IMAGE, image_path, scheme_of
 

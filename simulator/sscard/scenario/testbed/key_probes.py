@@ -7,7 +7,7 @@ from typing import Final
 
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.testbed.followed import FEWEST
-from sscard.scenario.testbed.probed import ProbedCard, Unclear
+from sscard.scenario.testbed.probed_card import ProbedCard, Unclear
 from sscard.standard.apdu import SW, command, tries_in
 from sscard.standard.applications import DF03, DF04, FINANCIAL_NAME
 from sscard.standard.certificates import BANK

@@ -11,7 +11,7 @@ from sscard.hsm import Hsm, HsmError, HsmUnavailable
 from sscard.i18n.phrase import Sayable
 from sscard.issuer.personalities import PRESETS, check_generation, written_fields
 from sscard.scenario.testbed import key_probes, probes
-from sscard.scenario.testbed.probed import Permissions, ProbedCard, Unclear
+from sscard.scenario.testbed.probed_card import Permissions, ProbedCard, Unclear
 from sscard.standard.choices import CHOICES, Personality
 from sscard.standard.cipher import SUITES_BY_NAME
 from sscard.terminal.errors import ApduError

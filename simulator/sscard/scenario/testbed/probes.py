@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from sscard.i18n.phrase import Phrase
-from sscard.scenario.testbed.probed import ALIKE, FACTOR, NAMES, ProbedCard, Unclear
+from sscard.scenario.testbed.probed_card import ALIKE, FACTOR, NAMES, ProbedCard, Unclear
 from sscard.standard.apdu import SW, command, tries_in
 from sscard.standard.applications import DF03, DF04, DF05, DF06, FINANCIAL_NAME
 from sscard.standard.certificates import BANK, CERTIFICATE_DFS

@@ -15,7 +15,7 @@ from sscard.scenario.cards import Placed, bench_at, first_moment
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, run_at
-from sscard.scenario.testbed.doubled import at_the_chip
+from sscard.scenario.testbed.doubled_hsm import at_the_chip
 from sscard.scenario.testbed.followed import copy_of
 from sscard.scenario.testbed.survey import Surveyed, holder_for
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES, Layout

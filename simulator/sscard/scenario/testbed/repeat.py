@@ -29,7 +29,7 @@ from sscard.scenario.testbed.followed import (
     NotPermitted,
     tries_stated,
 )
-from sscard.scenario.testbed.renewal import Known, NotRenewable, Renewal
+from sscard.scenario.testbed.recomputed import Known, NotRenewable, Renewal
 from sscard.scenario.testbed.wire import Event, Wire
 from sscard.standard.apdu import GET_RESPONSE_INS, command
 from sscard.standard.certificates import INITIAL_PINS

@@ -15,8 +15,8 @@ from sscard.issuer import Card, CardReference, Holder, make_holder, make_order, 
 from sscard.issuer.personalise import diversify_for
 from sscard.scenario.cards import CITY_CODE, CardData, holder_on
 from sscard.scenario.issuing import Issuer
+from sscard.scenario.testbed.card_kind import NO_SUCH_FILE, look_at
 from sscard.scenario.testbed.file import Testbed
-from sscard.scenario.testbed.look import NO_SUCH_FILE, look_at
 from sscard.scenario.testbed.operations import account, content, prove, select
 from sscard.standard.apdu import SW
 from sscard.standard.cipher import SUITES_BY_NAME

@@ -18,9 +18,9 @@ from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, StepResult, run_at
 from sscard.scenario.testbed.card import Ask, CardRun, reader_facts, supply
+from sscard.scenario.testbed.card_kind import Look, look_at
 from sscard.scenario.testbed.decision import decide
 from sscard.scenario.testbed.file import Testbed
-from sscard.scenario.testbed.look import Look, look_at
 from sscard.scenario.testbed.plan import new_card
 from sscard.terminal.cards import open_card, scheme_of
 from sscard.transport.connection import Connection

@@ -19,6 +19,7 @@ from sscard.card.commands.medical_load import CREDIT_FOR_LOAD, INITIALIZE_FOR_LO
 from sscard.card.commands.medical_purchase import DEBIT_FOR_PURCHASE, INITIALIZE_FOR_PURCHASE
 from sscard.card.commands.pin import PIN_CHANGE_UNBLOCK
 from sscard.card.commands.update import UPDATE_BINARY_WITH_MAC, UPDATE_RECORD_WITH_MAC
+from sscard.conversation.redaction import DATA
 from sscard.errors import InputError, PhrasedError
 from sscard.hsm import Hsm, HsmError, HsmUnavailable
 from sscard.hsm.protocol import locator
@@ -27,16 +28,12 @@ from sscard.issuer import CardReference
 from sscard.standard.certificates import CRYPTOGRAM_LENGTH, cryptogram
 from sscard.standard.cipher import AUTHENTICATION_LENGTH, MAC_LENGTH, SUITES_BY_NAME, Suite
 from sscard.standard.keys import ROOT_OF
-from sscard.standard.tree import DfSpec, Layout, Purpose
+from sscard.standard.tree import LOAD_TYPES, PURCHASE_TYPES, DfSpec, Layout, Purpose
 
-DATA: Final = 5
-"""Index of the data in a command, after CLA INS P1 P2 Lc."""
 LOCAL: Final = 0x80
 """Bit of P2: a key of the current DF, else of SSSE."""
 MOST_ALTERED: Final = 1
 """Bytes in which a proof that was made wrong differs from the right one; one of another key differs in more."""
-LOAD_TYPES, PURCHASE_TYPES = (b"\x01", b"\x31"), (b"\x02", b"\x32")
-"""The transaction type in a MAC, binary or ASCII [OC-18]."""
 LOAD_SENT, LOAD_OPENING = 11, slice(4, 12)
 PURCHASE_SENT, PURCHASE_OPENING = 19, slice(14, 22)
 """Length of the data of INITIALIZE, and where its answer has count(2) ‖ key version(1) ‖ algorithm(1) ‖ random(4)."""

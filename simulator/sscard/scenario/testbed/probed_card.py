@@ -22,12 +22,13 @@ from sscard.standard.applications import ANNEX_2, DF04, DFS_2
 from sscard.standard.atr import historical_bytes
 from sscard.standard.choices import CHOICES
 from sscard.standard.encoding import encode_pin
+from sscard.standard.tree import PURCHASE_TYPES
 from sscard.terminal import flows
 from sscard.terminal.answers import HsmAnswers
 from sscard.terminal.card import OpenedCard
 from sscard.terminal.errors import ApduError
 from sscard.terminal.flow import Flow, Prove, Seal, run
-from sscard.terminal.session import KEY_INDEX, PURCHASE_TYPES, TERMINAL_NUMBER
+from sscard.terminal.session import KEY_INDEX, TERMINAL_NUMBER
 from sscard.transport.connection import Connection, answer_to, exchange
 
 NAMES: Final = {df.fid: df.aid for df in (*DFS_2, *ANNEX_2)}
