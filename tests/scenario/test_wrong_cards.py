@@ -58,8 +58,6 @@ WRONG = FOR_EACH_CHANGE | {
 }
 """Defects of each module of the catalogue that concerns the card."""
 
-on_sources = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
-
 
 def card_of(folder: Path, defect: str) -> ForeignCard:
     return ForeignCard(folder, WRONG[defect], contact=not defect.startswith("contactless"))
@@ -81,7 +79,6 @@ def test_every_module_of_the_catalogue_about_the_card_has_a_wrong_card() -> None
     assert {*WRONG.values()} == {"v1-des", "v2-3des", "v3-sm4"}
 
 
-@on_sources
 @pytest.mark.parametrize(
     "defect", [pytest.param(name, marks=() if name in FOR_EACH_CHANGE else pytest.mark.nightly) for name in WRONG]
 )
@@ -120,7 +117,6 @@ def put(kind: str, foreign: ForeignCard, port: int, defect: str) -> Iterator[str
         new_card.end(foreign.file)
 
 
-@on_sources
 @pytest.mark.nightly
 def test_a_wrong_card_behind_a_port_is_noticed(
     sscard: CommandLine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -136,7 +132,6 @@ def test_a_wrong_card_behind_a_port_is_noticed(
     assert (code, "failed" in verdicts(out)) == (1, True), err
 
 
-@on_sources
 @pytest.mark.nightly
 def test_a_wrong_card_in_a_reader_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     demand_pcsc()
