@@ -95,6 +95,97 @@ def test_what_differs_from_the_earlier_benchmark_is_printed(sscard: CommandLine)
     assert "different personality: v3-sm4 → v1-des" in out
 
 
+def test_what_differs_is_named_in_chinese(sscard: CommandLine) -> None:
+    earlier(found := measured(sscard, "change"), 100)
+    assert found["environment"]["chip"] in ("plain", "compiled")
+    found["environment"] |= {"processor": "A", "processors": 999, "chip": "other", "journal": "sqlite"}
+    found["load"]["think"] = 3
+    Path("before.json").write_text(json.dumps(found))
+    with speaking("zh"):
+        options = ("--clients", "2", "--against", "before.json", "--html", "page.html")
+        code, out, err = sscard("bench", "change", "case:leaked", *SHORT, *options)
+    assert code == 0, err
+    named = re.findall(r"^  不同之处 (.+?)：", out, re.MULTILINE)
+    assert named == ["办件日志", "芯片", "处理器", "处理器数", "客户端数", "思考时间（秒）"]
+    assert "SQLite → 内存" in out
+    assert re.search("^  .*case:leaked.*未测", out, re.MULTILINE)
+    page = Path("page.html").read_text("utf-8")
+    assert all(f"不同之处 {name}" in page for name in named)
+
+
+def test_a_flow_that_the_earlier_benchmark_lacks_is_named(sscard: CommandLine) -> None:
+    earlier(measured(sscard, "change"), 100)
+    compared = measured(sscard, "change", "verify", "--against", "before.json")["against"]
+    assert compared["missing"] == ["verify"]
+    _code, out, _err = sscard("bench", "change", "verify", *SHORT, "--against", "before.json")
+    assert "  verify was not measured then\n" in out
+
+
+def test_a_flow_of_which_no_operation_succeeded_has_no_times(sscard: CommandLine) -> None:
+    Path("bad.yaml").write_text("name: bad\nproves: b\nsteps:\n  - verify_pin: 111111\n    state: verified\n")
+    code, out, _err = sscard("bench", "bad.yaml", *SHORT, "--html", "page.html", "--threshold", "p99<1s")
+    assert code == 1
+    assert re.search(r"^bad \[v3-sm4\] +0 +50 +0\.0( +–){5}$", out, re.MULTILINE)
+    assert "µs" not in out + Path("page.html").read_text("utf-8")
+
+
+def test_a_time_stays_beside_its_unit_in_80_columns(sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _code, out, err = sscard("bench", "case", *SHORT)
+    assert not err
+    lines = out.split("\n\n")[0].splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    rows = [line for line in lines if line.startswith("case:")]
+    assert [row.split()[0] for row in rows] == ["case:leaked", "case:forgotten", "case:locked", "case:locked-known"]
+    assert all(len(re.findall(r"\d (?:µs|ms|s)\b", row)) == 5 for row in rows)
+
+
+def test_the_personalities_that_were_measured_are_stated(sscard: CommandLine) -> None:
+    text = (
+        "name: {name}\nproves: b\ncard:\n  personality: {kind}\nsteps:\n  - verify_pin: 123456\n    state: verified\n"
+    )
+    for name, personality in (("one", "v1-des"), ("two", "v2-3des")):
+        Path(f"{name}.yaml").write_text(text.format(name=name, kind=personality))
+    assert measured(sscard, "one.yaml")["environment"]["personality"] == "v1-des"
+    found = measured(sscard, "one.yaml", "two.yaml", "verify")["environment"]
+    assert found["personality"] == "v1-des, v2-3des, v3-sm4"
+    assert "journal" not in found
+
+
+def test_a_journal_without_a_case_is_refused(sscard: CommandLine) -> None:
+    Path("good.yaml").write_text("name: good\nproves: b\nsteps:\n  - verify_pin: 123456\n")
+    for flows in (["verify"], ["good.yaml"], ["read", "good.yaml"]):
+        code, out, err = sscard("bench", *flows, *SHORT, "--journal", "journal.db", "--journal-key", "journal.key")
+        assert (code, out) == (2, "")
+        assert err.startswith("sscard: --journal: only cases are written to a journal\n")
+    assert not Path("journal.db").exists()
+
+
+def test_two_scenarios_with_one_title_are_refused(sscard: CommandLine) -> None:
+    for name in ("a.yaml", "b.yaml"):
+        Path(name).write_text("name: good\nproves: b\nsteps:\n  - verify_pin: 123456\n")
+    code, out, err = sscard("bench", "a.yaml", "b.yaml", *SHORT)
+    assert (code, out) == (2, "")
+    assert err.startswith("sscard: b.yaml: the second scenario with the title good [v3-sm4]\n")
+
+
+def test_only_a_case_opens_the_journal(sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sscard.service.journal.database import SqlJournal
+
+    opened = []
+    made = SqlJournal.__init__
+
+    def counting(self: SqlJournal, *given: Any, **named: Any) -> None:
+        opened.append(given)
+        made(self, *given, **named)
+
+    monkeypatch.setattr(SqlJournal, "__init__", counting)
+    options = ("--journal", "journal.db", "--journal-key", "journal.key")
+    found = measured(sscard, "verify", "case:leaked", "read", "--clients", "3", *options)
+    assert len(opened) == 3
+    assert found["environment"]["journal"] == "sqlite"
+
+
 def test_cases_are_written_to_a_journal(sscard: CommandLine) -> None:
     options = ("--journal", "journal.db", "--journal-key", "journal.key")
     found = measured(sscard, "case:leaked", "--clients", "2", *options)
@@ -106,7 +197,9 @@ def test_cases_are_written_to_a_journal(sscard: CommandLine) -> None:
 
 def test_an_own_personality_is_measured(sscard: CommandLine) -> None:
     Path("mine.yaml").write_text("based_on: v2-3des\nname: mine\npin_tries: 3\n")
-    assert measured(sscard, "unblock", "--personality", "mine.yaml")["flows"][0]["operations"] == 50
+    found = measured(sscard, "unblock", "--personality", "mine.yaml")
+    assert found["flows"][0]["operations"] == 50
+    assert found["environment"]["personality"] == "mine"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

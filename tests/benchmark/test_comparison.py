@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 from random import Random
 
@@ -17,13 +18,19 @@ from sscard.errors import InputError, InvalidValue
 LOAD = Load(count=100, warm_up=0)
 
 
-def benchmark(seconds: float, noise: float = 0.01, seed: int = 1, **environment: str) -> Benchmark:
-    """100 operations of one length on a machine whose speed drifts with ``noise`` from round to round."""
+def benchmark(
+    seconds: float, noise: float = 0.01, seed: int = 1, disturbed: Collection[int] = (), **environment: str
+) -> Benchmark:
+    """100 operations of one length on a machine whose speed drifts with ``noise`` from round to round.
+
+    In the rounds ``disturbed``, 1 to 5, everything takes three times as long.
+    """
     clock, random = VirtualClock(), Random(seed)
-    rounds = [random.gauss(1, noise) for _ in range(6)]
+    rounds = [random.gauss(1, noise) * (3 if number in disturbed else 1) for number in range(1, 6)]
 
     def work(number: int) -> None:
-        clock.take(seconds * rounds[(number - 1) // 20] * random.uniform(0.98, 1.02))
+        round_of = max(number - 2, 0) // 20  # the first operation is before the schedule
+        clock.take(seconds * rounds[round_of] * random.uniform(0.98, 1.02))
 
     flow = FlowResult("change", "", run_load(LOAD, [FakeClient(clock, work)], clock), frozenset())
     return Benchmark(flows=[flow], load=LOAD, environment=environment, seed=1)
@@ -53,6 +60,27 @@ def test_two_runs_of_one_target_are_no_change_in_19_of_20_pairs(tmp_path: Path) 
     assert changed <= 1
 
 
+@pytest.mark.parametrize("before", [(), (1,), (5,)])
+@pytest.mark.parametrize("now", [(), (1,), (3,), (5,)])
+def test_one_disturbed_round_hides_no_slowdown_and_is_none(
+    tmp_path: Path, before: Collection[int], now: Collection[int]
+) -> None:
+    earlier = Earlier(saved(benchmark(0.01, 0.02, seed=1, disturbed=before), tmp_path / "before.json"))
+    slow = earlier.compared(benchmark(0.0125, 0.02, seed=2, disturbed=now), 0.2)
+    assert {each.verdict for each in slow.changes} == {"slower"}
+    assert [each.figure for each in slow.slower] == ["p50", "p90", "p99"]
+    assert all(each.noise < 0.2 for each in slow.changes)
+    same = earlier.compared(benchmark(0.01, 0.02, seed=2, disturbed=now), 0.2)
+    assert {each.verdict for each in same.changes} == {"no change"}
+
+
+def test_two_disturbed_rounds_are_noise(tmp_path: Path) -> None:
+    earlier = Earlier(saved(benchmark(0.01), tmp_path / "before.json"))
+    found = earlier.compared(benchmark(0.0125, seed=2, disturbed=(2, 4)), 0.2)
+    assert all(each.noise > 1 for each in found.changes)
+    assert not found.slower
+
+
 def test_a_slowdown_within_the_noise_of_the_rounds_is_none(tmp_path: Path) -> None:
     earlier = Earlier(saved(benchmark(0.010, noise=0.3, seed=4), tmp_path / "before.json"))
     found = earlier.compared(benchmark(0.013, noise=0.3, seed=5), fail_above=0.2)
@@ -64,6 +92,16 @@ def test_what_else_differs_is_named(tmp_path: Path) -> None:
     earlier = Earlier(saved(benchmark(0.01, transport="local", processor="A"), tmp_path / "before.json"))
     found = earlier.compared(benchmark(0.01, transport="pcsc", processor="A"), 0.2)
     assert found.differences == [("transport", "local", "pcsc")]
+
+
+def test_the_chip_and_what_the_machine_has_are_compared(tmp_path: Path) -> None:
+    facts = {"chip": "plain", "processors": "2", "pcscd": "pcsc-lite 2.0", "pyscard": "2.2"}
+    earlier = Earlier(saved(benchmark(0.01, **facts), tmp_path / "before.json"))
+    other = {"chip": "compiled", "processors": "8", "pcscd": "pcsc-lite 2.1", "pyscard": "2.3"}
+    found = earlier.compared(benchmark(0.01, **other), 0.2)
+    assert {name: (before, now) for name, before, now in found.differences} == {
+        name: (value, other[name]) for name, value in facts.items()
+    }
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,26 @@ def test_a_client_thinks_between_operations() -> None:
     assert found.seconds == pytest.approx(9 * 1.0 + 0.1)
 
 
+@pytest.mark.parametrize(
+    "load",
+    [
+        Load(count=20, warm_up=0),
+        Load(duration=2, warm_up=1),
+        Load(duration=2, warm_up=1, think=0.3),
+        Load(rate=5, count=20, warm_up=1),
+        Load(rate=5, duration=2, warm_up=1),
+    ],
+)
+def test_a_client_is_prepared_once_for_each_operation_and_not_after_the_last(load: Load) -> None:
+    """A card under test would spend a reset, or tries of its PIN. ``preparing`` is no part of the latency."""
+    clock = VirtualClock()
+    client = FakeClient(clock, lambda _: clock.take(0.01))
+    client.preparing = 0.05
+    found = run_load(load, [client], clock)
+    assert client.prepared == client.done > found.done > 0
+    assert found.latencies.longest == pytest.approx(0.01)
+
+
 def test_several_clients_share_the_operations() -> None:
     clock = VirtualClock()
     clients = [FakeClient(clock, lambda _: None) for _ in range(4)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kit.benchmarks import FakeClient, VirtualClock
+from sscard.benchmark.formatting import value_text
 from sscard.benchmark.load import Load, run_load
 from sscard.benchmark.result import FlowResult
 from sscard.benchmark.thresholds import check, read_threshold
@@ -47,8 +48,9 @@ def test_a_threshold_compares_the_figure_of_a_flow(text: str, met: bool) -> None
 
 def test_a_time_that_no_operation_has_is_not_met() -> None:
     nothing = measured(failing=100)
-    met = {text: check([read_threshold(text)], [nothing])[0].met for text in ("p99<1s", "mean<1s", "errors<=100%")}
-    assert met == {"p99<1s": False, "mean<1s": False, "errors<=100%": True}
+    found = [check([read_threshold(text)], [nothing])[0] for text in ("p99<1s", "mean<1s", "errors<=100%")]
+    assert [each.met for each in found] == [False, False, True]
+    assert [value_text(each) for each in found] == ["–", "–", "100.00 %"]
 
 
 def test_a_threshold_of_another_flow_is_not_checked() -> None:

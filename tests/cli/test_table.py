@@ -66,3 +66,14 @@ def test_numbers_are_aligned_to_the_right(monkeypatch: pytest.MonkeyPatch) -> No
         "a      7",
         "b     12",
     ]
+
+
+def test_a_number_stays_beside_its_unit_in_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    rows = [("case:locked-known", "58.3 µs", "1.25 ms")]
+    assert [*table_lines(("flow", "p50", "per second"), rows, names=(0,), numbers=(1, 2))] == [
+        "flow               p50     per",
+        "                        second",
+        "case:locked-kn 58.3 µs 1.25 ms",
+        "own",
+    ]

@@ -224,6 +224,7 @@ AS_IT_IS = {
     "not applicable": "a verdict",
     "not tested": "a verdict",
     "no change": "a verdict",
+    "not started": "a kind of failure",
     "model name": "a field of /proc/cpuinfo",
     "sscard card image": "a format",
     "sscard recording": "a format",

@@ -54,10 +54,14 @@ class FakeClient:
     def __init__(self, clock: VirtualClock, work: Callable[[int], None]) -> None:
         self.watch = Watch(clock)
         self.done = 0
+        self.prepared = 0
+        self.preparing = 0.0
+        self._clock = clock
         self._work = work
 
     def prepare(self) -> None:
-        pass
+        self.prepared += 1
+        self._clock.take(self.preparing)
 
     def operate(self) -> None:
         self.done += 1

@@ -12,7 +12,7 @@ from random import Random
 from sscard.benchmark.clock import Clock
 from sscard.benchmark.flows import Measured, kind_of
 from sscard.benchmark.layers import Watch
-from sscard.chip.memory import Memory
+from sscard.chip.memory import restored
 from sscard.hsm import Hsm
 from sscard.issuer import Card
 from sscard.scenario.cards import Connect, in_process
@@ -49,7 +49,8 @@ class AtDesk:
         self.watch = watch = Watch(clock)
         self.flow = flow
         self._open = ExitStack()
-        journal = self._open.enter_context(behind.journals()) if behind.journals else MemoryJournal()
+        opened = flow.is_case and behind.journals
+        journal = self._open.enter_context(opened()) if opened else MemoryJournal()
         policy = load_policy().model_copy(update={"unblock": "accept"})
         service = PinService(partial(datetime.now, CHINA), journal=watch.measured("journal", journal), policy=policy)
         self.service = watch.measured("service", service)
@@ -95,7 +96,8 @@ class FreshCopies(AtDesk):
 
     def prepare(self) -> None:
         """See ``load.Client``."""
-        memory = Memory(self._card.memory.numbers[:], self._card.memory.strings[:])
+        kept = self._card.memory
+        memory = restored(kept.numbers, kept.strings, kept.log)
         if self.flow.blocked:
             memory.put_number(PIN_TRIES, 0)
         chip = Card(self._card.profile, memory).chip(self._random)

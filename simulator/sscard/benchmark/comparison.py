@@ -21,7 +21,12 @@ SCHEMA: Final = "sscard.bench/1"
 LARGEST: Final = 64 << 20
 LEAST_NOISE: Final = 0.05
 """A change that is smaller than this share is none, also if the rounds are more alike."""
-DEPENDS_ON: Final = ("personality", "transport", "hsm", "journal", "card", "processor", "python", "system")
+OUTLIERS: Final = 5
+"""One round in so many may be an outlier."""
+DEPENDS_ON: Final = (
+    *("personality", "transport", "hsm", "journal", "card"),
+    *("chip", "python", "pcscd", "pyscard", "processor", "processors", "system"),
+)
 """Facts of the environment whose difference a comparison states."""
 COMPARED: Final = ("p50", "p90", "p99")
 """The figures that are compared; rarer ones have too few operations in a round."""
@@ -70,7 +75,7 @@ class _Earlier(BaseModel):
 class Change:
     """A figure of a flow before and now, medians over the rounds in seconds.
 
-    ``change`` is the relative change, ``noise`` the spread of the rounds of both: the change must exceed it to count.
+    ``change`` is the relative change, ``noise`` the spread of the usual rounds of both: a smaller change is none.
     """
 
     flow: str
@@ -93,12 +98,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The changes since an earlier benchmark, and what else is different: pairs of the fact's name and both values."""
+    """The changes since an earlier benchmark, and what else is different: pairs of the fact's name and both values.
+
+    ``missing`` are the flows that the earlier one does not have.
+    """
 
     file: str
     changes: Sequence[Change]
     differences: Sequence[tuple[str, str, str]]
     fail_above: float
+    missing: Sequence[str] = ()
 
     @property
     def slower(self) -> list[Change]:
@@ -143,7 +152,8 @@ class Earlier:
                 if old:
                     noise = max(LEAST_NOISE, _spread(old) + _spread(new))
                     changes.append(Change(flow.name, figure, median(old), median(new), noise))
-        return Comparison(self._file, changes, [*self._differences(now)], fail_above)
+        missing = [flow.name for flow in now.flows if flow.name not in before]
+        return Comparison(self._file, changes, self._differences(now), fail_above, missing)
 
     def _differences(self, now: Benchmark) -> list[tuple[str, str, str]]:
         load, then = now.load, self._found.load
@@ -158,5 +168,11 @@ class Earlier:
 
 
 def _spread(values: Sequence[float]) -> float:
-    """The relative difference of the largest and the smallest value."""
-    return (max(values) - min(values)) / median(values)
+    """The relative difference of the largest and the smallest of the usual values.
+
+    One value in ``OUTLIERS``, that furthest from the median, is left out: one disturbed round in five neither widens
+    the noise nor moves the median. Of fewer values none is.
+    """
+    middle = median(values)
+    usual = sorted(values, key=lambda value: abs(value - middle))[: len(values) - len(values) // OUTLIERS]
+    return (max(usual) - min(usual)) / middle

@@ -44,7 +44,7 @@ class Measured:
     """An operation that can be measured.
 
     ``blocked``: the PIN of the card has no try left before. ``changes``: the card has the new PIN afterwards.
-    ``writes``: it changes the card.
+    ``writes``: it changes the card. ``is_case``: it is a case of the service, which is written to a journal.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Measured:
     blocked: bool = False
     changes: bool = False
     writes: bool = True
+    is_case: bool = False
 
 
 def _case(reason: Reason) -> Callable[[Desk], None]:
@@ -92,6 +93,7 @@ FLOWS: Final[Mapping[str, Measured]] = {
                 _case(reason),
                 blocked=reason in (Reason.LOCKED, Reason.LOCKED_KNOWN),
                 changes=not reason.operation.keeps_pin,
+                is_case=True,
             )
             for reason in Reason
         ),
@@ -103,7 +105,7 @@ FLOWS: Final[Mapping[str, Measured]] = {
 def find_flows(name: str) -> list[Measured]:
     """The operation of a name, or those of every reason for ``case``. Errors: ``InputError``."""
     if name == CASE.rstrip(":"):
-        return [flow for flow in FLOWS.values() if flow.name.startswith(CASE)]
+        return [flow for flow in FLOWS.values() if flow.is_case]
     if name in FLOWS:
         return [FLOWS[name]]
     raise InputError(

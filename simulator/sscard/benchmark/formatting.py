@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from typing import Final
 
+from sscard.benchmark.load import NOT_STARTED, OTHERS
 from sscard.benchmark.thresholds import ERRORS, THROUGHPUT, Checked
 from sscard.i18n.phrase import Phrase
+from sscard.scenario.reports import run
+from sscard.scenario.reports.durations import duration_text
 
 VERDICTS: Final = {
     "no change": Phrase("no change"),
     "slower": Phrase("slower"),
     "faster": Phrase("faster"),
 }
+KINDS: Final = {**run.VERDICTS, NOT_STARTED: Phrase("not started"), OTHERS: Phrase("other")}
+"""Kinds of failures that are words, and what they are called; the others are names."""
+NOTHING: Final = "–"
 
 
-def time_text(seconds: float) -> str:
-    """A latency with three digits: ``58.3 µs``, ``1.25 ms``, ``2.10 s``, ``120 s``."""
-    unit, size = ("s", 1.0) if seconds >= 1 else ("ms", 1e-3) if seconds >= 1e-3 else ("µs", 1e-6)
-    number = seconds / size
-    return f"{number:.{2 if number < 10 else 1 if number < 100 else 0}f} {unit}"
+def latency_text(seconds: float, operations: int) -> str:
+    """A latency of so many operations; ``–`` if no operation has one."""
+    return duration_text(seconds) if operations else NOTHING
+
+
+def share_text(share: float, operations: int) -> str:
+    """A share of the latency in percent; ``–`` if there is no latency."""
+    return f"{100 * share:.1f} %" if operations else NOTHING
 
 
 def value_text(checked: Checked) -> str:
-    """The value that a threshold is compared with."""
+    """The value that a threshold is compared with; ``–`` if no operation has one."""
     figure = checked.threshold.figure
+    if checked.value is None:
+        return NOTHING
     if figure == THROUGHPUT:
         return f"{checked.value:.1f}/s"
-    return f"{100 * checked.value:.2f} %" if figure == ERRORS else time_text(checked.value)
+    return f"{100 * checked.value:.2f} %" if figure == ERRORS else duration_text(checked.value)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from sscard.benchmark.clients import NEW_PIN, PIN, AtDesk, Behind
 from sscard.benchmark.clock import REAL_CLOCK, Clock
 from sscard.benchmark.flows import Measured, NotCompleted, kind_of
-from sscard.benchmark.load import Load, Recorded, run_load
+from sscard.benchmark.load import Load, Notify, run_load
 from sscard.benchmark.measure import layers_of
 from sscard.benchmark.result import FlowResult
 from sscard.errors import InputError, TransportError
@@ -141,7 +140,7 @@ def measure_held(
     load: Load,
     *,
     clock: Clock = REAL_CLOCK,
-    notify: Callable[[Recorded], None] | None = None,
+    notify: Notify = None,
 ) -> FlowResult:
     """Measure a flow on the card of a testbed; its time belongs to the layer transport."""
     client = HeldCard(flow, testbed, connection, behind, clock)

@@ -56,7 +56,7 @@ class Client(Protocol):
     def prepare(self) -> None:
         """Bring the card into the state that the operation starts with; this time does not count.
 
-        After the last operation it is called once more.
+        It is called once before each operation; none follows only if the run is stopped meanwhile.
         """
 
     def operate(self) -> None:
@@ -193,15 +193,16 @@ class Recorded:
                 self.layers[name].add(max(seconds, 0.0))
 
 
-def run_load(
-    load: Load, clients: Sequence[Client], clock: Clock, notify: Callable[[Recorded], None] | None = None
-) -> Recorded:
+Notify = Callable[[Recorded], None] | None
+"""Called during a run with what was recorded until then."""
+
+
+def run_load(load: Load, clients: Sequence[Client], clock: Clock, notify: Notify = None) -> Recorded:
     """Put a load on the clients, each in a thread of its own, and measure it.
 
     Each client operates once before the schedule starts, so that connections
-    exist and a failure that nothing can succeed after is raised now. ``notify``
-    is called during the run with what was recorded until then. Ctrl-C ends the
-    load after the operations that run, and what was recorded is ``interrupted``.
+    exist and a failure that nothing can succeed after is raised now. Ctrl-C ends
+    the load after the operations that run, and what was recorded is ``interrupted``.
     """
     running = _Running(load, clock, len(clients))
     threads = [threading.Thread(target=running.work, args=(client,), daemon=True) for client in clients]
@@ -274,12 +275,14 @@ class _Running:
         """Operate as the schedule says."""
         load, clock = self._load, self._clock
         while not self._stopped:
-            client.prepare()
             start = self._schedule.next()
             if start is None:
                 return
+            client.prepare()
             if load.rate:
                 self._wait(start.due)
+            else:
+                start = start._replace(due=clock.now())
             if self._stopped:
                 return
             begun, ended, error = self._operate(client)

@@ -60,6 +60,7 @@ class Outcome:
             else {
                 "file": compared.file,
                 "fail_above": compared.fail_above,
+                "missing": [*compared.missing],
                 "differences": [
                     {"fact": name, "before": before, "now": now} for name, before, now in compared.differences
                 ],

@@ -8,13 +8,14 @@ from datetime import UTC
 from math import ceil, floor, log10
 from typing import Final, NamedTuple
 
-from sscard.benchmark.formatting import VERDICTS, time_text, value_text
+from sscard.benchmark.environment import FACTS, value_of_fact
+from sscard.benchmark.formatting import KINDS, VERDICTS, latency_text, share_text, value_text
 from sscard.benchmark.load import Load
-from sscard.benchmark.measure import MACHINE
 from sscard.benchmark.outcome import Outcome
 from sscard.benchmark.result import FIGURES, FlowResult
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
 from sscard.i18n.phrase import Phrase, Sayable
+from sscard.scenario.reports.durations import duration_text
 from sscard.scenario.reports.page import page_template
 from sscard.version import __version__
 
@@ -86,9 +87,13 @@ def write(outcome: Outcome) -> str:
         started=found.started.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         command=shlex.join(found.command),
         figures=FIGURES,
-        labels=MACHINE,
+        labels=FACTS,
+        value_of_fact=value_of_fact,
         verdicts=VERDICTS,
-        time_text=time_text,
+        kinds=KINDS,
+        share_text=share_text,
+        latency_text=latency_text,
+        duration_text=duration_text,
         value_text=value_text,
         width=WIDTH,
         height=HEIGHT,
@@ -149,7 +154,7 @@ class _Scale:
     def ticks(self) -> Iterator[Tick]:
         """The powers of ten."""
         for power in range(self._low, self._high + 1):
-            yield Tick(self.at(10.0**power), time_text(10.0**power))
+            yield Tick(self.at(10.0**power), duration_text(10.0**power))
 
 
 def histogram(flow: FlowResult) -> Histogram | None:
@@ -167,10 +172,10 @@ def histogram(flow: FlowResult) -> Histogram | None:
     for low, high, count in bars:
         left = x(max(low, 10**start))
         height = round((HEIGHT - BOTTOM) * count / most, 1)
-        text = f"{time_text(low)} – {time_text(high)}: {count}"
+        text = f"{duration_text(low)} – {duration_text(high)}: {count}"
         drawn.append(Bar(left, round(HEIGHT - BOTTOM - height, 1), round(max(x(high) - left - 1, 1), 1), height, text))
     marks = (factor * 10.0**power for power in DECADES for factor in (1, 2, 5))
-    return Histogram(drawn, [Tick(x(mark), time_text(mark)) for mark in marks if 10**start <= mark <= 10**end])
+    return Histogram(drawn, [Tick(x(mark), duration_text(mark)) for mark in marks if 10**start <= mark <= 10**end])
 
 
 def shares(flow: FlowResult) -> list[Share]:

@@ -1,4 +1,4 @@
-"""Terminals over PC/SC: readers of a private daemon, one for each client, and one with an echo card as the floor."""
+"""Terminals over PC/SC: readers of a private daemon, one for each client, and one with an echo card as the baseline."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def over_pcsc(clients: int) -> Iterator[Terminals]:
         yield Terminals(connects, echo)
 
 
-def measure_floor(echo: Connect, tape: Tape, clock: Clock, latencies: Latencies) -> None:
+def measure_baseline(echo: Connect, tape: Tape, clock: Clock, latencies: Latencies) -> None:
     """Add the latencies of the commands of a tape with an echo card: the time of the way there and back."""
     with echo(EchoCard(tape)) as connection:
         for turn in range(ECHOED + 1):

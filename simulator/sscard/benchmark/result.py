@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from sscard.benchmark.histogram import PERCENTILES, Latencies
-from sscard.benchmark.layers import LAYERS, REMAINDER, TITLES
+from sscard.benchmark.layers import LAYERS, TITLES
 from sscard.benchmark.load import Load, Recorded
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Sayable
@@ -38,14 +38,14 @@ class FlowResult:
     """What was measured of a flow.
 
     ``layers`` are those that were measured; the time of the others is in the remainder, or in the layer above them.
-    ``floor`` are the latencies of the same commands and answers over PC/SC with an echo card, ``None`` without PC/SC.
+    ``baseline`` are the latencies of the same commands and answers with an echo card, ``None`` without PC/SC.
     """
 
     name: str
     title: Sayable
     recorded: Recorded
     layers: frozenset[str]
-    floor: Latencies | None = None
+    baseline: Latencies | None = None
 
     @cached_property
     def latencies(self) -> Latencies:
@@ -81,11 +81,6 @@ class FlowResult:
             mean = spent.seconds / done if done else 0.0
             parts.append(Part(name, title, mean, spent.seconds / total if total else 0.0, p50, p99))
         return parts
-
-    @property
-    def remainder(self) -> float:
-        """Seconds per operation that no layer accounts for."""
-        return next((part.mean for part in self.budget if part.name == REMAINDER), 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +148,7 @@ def _flow(flow: FlowResult) -> dict[str, Any]:
             }
             for part in flow.budget
         ],
-        "floor": None if flow.floor is None else {"operations": flow.floor.count, **_figures(flow.floor)},
+        "baseline": None if flow.baseline is None else {"operations": flow.baseline.count, **_figures(flow.baseline)},
         "rounds": [
             {
                 "operations": each.latencies.count,

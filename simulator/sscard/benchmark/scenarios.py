@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 from sscard.benchmark.clock import REAL_CLOCK, Clock
 from sscard.benchmark.flows import NotCompleted, kind_of
 from sscard.benchmark.layers import Watch
-from sscard.benchmark.load import Load, Recorded, run_load
+from sscard.benchmark.load import Load, Notify, run_load
 from sscard.benchmark.pcsc import Terminals
 from sscard.benchmark.result import FlowResult
 from sscard.errors import InputError
@@ -27,12 +27,12 @@ LAYERS: Final = frozenset({"hsm", "transport", "card"})
 """The layers that are measured: steps, terminal and service of a scenario are in the remainder."""
 
 
-def scenarios_in(file: str, personality: Personality | None) -> dict[str, Scenario]:
-    """The scenarios of a file that fit their cards, by title. Errors: ``InputError``."""
+def scenarios_in(file: str, personality: Personality | None) -> list[Scenario]:
+    """The scenarios of a file that fit their cards. Errors: ``InputError``."""
     found = [each for each in find_scenarios([Path(file)], personality) if not each.misfit]
     if not found:
         raise InputError(Phrase("has no scenario that can be run"), file=file, remedy=Phrase("see: sscard run --list"))
-    return {each.title: each for each in found}
+    return found
 
 
 class ScenarioClient:
@@ -81,7 +81,7 @@ def measure_scenario(
     *,
     terminals: Terminals,
     clock: Clock = REAL_CLOCK,
-    notify: Callable[[Recorded], None] | None = None,
+    notify: Notify = None,
     seed: int = 1,
 ) -> FlowResult:
     """Measure a scenario on new cards."""

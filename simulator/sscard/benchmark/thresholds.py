@@ -42,11 +42,11 @@ class Threshold:
 
 
 class Checked(NamedTuple):
-    """A threshold with the value of a flow."""
+    """A threshold with the value of a flow; ``None`` for a time if no operation has one."""
 
     threshold: Threshold
     flow: str
-    value: float
+    value: float | None
     met: bool
 
 
@@ -99,8 +99,10 @@ def read_threshold(text: str) -> Threshold:
     return Threshold(text, flow, figure, comparison, float(number) * units[unit])
 
 
-def value_of(flow: FlowResult, figure: str) -> float:
-    """A figure of a flow by its name."""
+def value_of(flow: FlowResult, figure: str) -> float | None:
+    """A figure of a flow by its name; ``None`` for a time if no operation has one."""
+    if figure in TIMES and not flow.latencies.count:
+        return None
     if figure == THROUGHPUT:
         return flow.throughput
     if figure == ERRORS:
@@ -115,7 +117,7 @@ def check(thresholds: Sequence[Threshold], flows: Sequence[FlowResult]) -> list[
             threshold,
             flow.name,
             value := value_of(flow, threshold.figure),
-            threshold.is_met(value) and (threshold.figure not in TIMES or flow.latencies.count > 0),
+            value is not None and threshold.is_met(value),
         )
         for threshold in thresholds
         for flow in flows

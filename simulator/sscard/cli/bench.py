@@ -29,7 +29,6 @@ from sscard.cli.usage import argument, command, given_names, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
 from sscard.i18n.phrase import Sayable
-from sscard.issuer.issue import DEFAULT
 
 if TYPE_CHECKING:
     from sscard.benchmark.clients import Journals
@@ -157,7 +156,7 @@ def bench(
     than --fail-above permits, or if operations fail without a threshold for
     errors, 130 on Ctrl-C with what was measured.
     """
-    from sscard.benchmark.measure import machine
+    from sscard.benchmark.environment import machine
     from sscard.benchmark.outcome import Outcome
     from sscard.benchmark.result import Benchmark
     from sscard.cli.bench_output import finish
@@ -169,10 +168,16 @@ def bench(
     on_card, own_cards = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token), ())
     load = _load(clients, think, rate, warm_up, duration, count, rounds, transport, on_card)
     chosen = _chosen(flows, thresholds, personality, on_card)
+    cases = _has_cases(chosen)
+    if journal and not cases:
+        raise InputError(
+            _("--journal: only cases are written to a journal"),
+            remedy=_("leave --journal out, or add the flow case"),
+        )
     earlier = _earlier(against, fail_above, [*chosen])
     placed = on_card or own_cards
     issuing = placed.issuing if placed else chosen_issuing(hsm, keys, hsm_token)
-    shown = _shown(issuing.hsm, journal, on_card)
+    shown = _shown(issuing.hsm, journal if cases else None, on_card)
     started, begun = datetime.now(UTC), time.monotonic()
     with hsm_refusals(), issuing.open() as issuer:
         journals = partial(open_cases, journal, journal_key) if journal else None
@@ -184,7 +189,7 @@ def bench(
         environment={
             **machine(pcsc=transport is Transport.PCSC),
             "transport": transport.value,
-            "personality": personality or DEFAULT,
+            "personality": ", ".join(_personalities([chosen[each.name] for each in results], personality)),
             **shown,
         },
         seed=seed,
@@ -219,6 +224,7 @@ def _results(
     from sscard.benchmark.pcsc import Terminals, over_pcsc
     from sscard.benchmark.scenarios import measure_scenario
     from sscard.cli.bench_output import progress
+    from sscard.issuer.issue import DEFAULT
     from sscard.terminal.cards import open_card
     from sscard.terminal.errors import ApduError
 
@@ -307,7 +313,11 @@ def _chosen(
             if on_card:
                 problem = _("{file}: a scenario is measured on cards of sscard", file=name)
                 raise InputError(problem, remedy=_("leave --card and --testbed out, or name a flow"))
-            found |= scenarios_in(name, find_personality(personality) if personality else None)
+            for scenario in scenarios_in(name, find_personality(personality) if personality else None):
+                if scenario.title in found:
+                    problem = _("the second scenario with the title {title}", title=scenario.title)
+                    raise InputError(problem, file=name, remedy=_("name each file once, or rename one of them"))
+                found[scenario.title] = scenario
             continue
         for flow in find_flows(name):
             if on_card:
@@ -335,13 +345,33 @@ def _earlier(against: Path | None, fail_above: float | None, chosen: Sequence[st
     return found
 
 
-def _shown(hsm: str, journal: str, on_card: Testbed | None) -> dict[str, Sayable]:
-    """HSM, journal and card under test for reports, without credentials."""
+def _has_cases(chosen: Mapping[str, Measured | Scenario]) -> bool:
+    """Whether one of the flows is a case, which is written to a journal."""
+    from sscard.benchmark.flows import Measured
+
+    return any(isinstance(flow, Measured) and flow.is_case for flow in chosen.values())
+
+
+def _personalities(measured: Sequence[Measured | Scenario], personality: str) -> list[str]:
+    """The names of the personalities of the cards that were measured, in the order of the flows."""
+    from sscard.benchmark.flows import Measured
+    from sscard.issuer import find_personality
+    from sscard.issuer.issue import DEFAULT
+
+    of_flows = find_personality(personality or DEFAULT)
+    cards = (of_flows if isinstance(flow, Measured) else flow.personality for flow in measured)
+    return [*dict.fromkeys(card.name for card in cards)]
+
+
+def _shown(hsm: str, journal: str | None, on_card: Testbed | None) -> dict[str, Sayable]:
+    """HSM, journal and card under test for reports, without credentials; ``None`` if no journal is written."""
     from sscard.hsm.registry import HSMS
     from sscard.terminal.cards import scheme_of
 
-    kind = "postgresql" if journal.startswith("postgresql") else "sqlite" if journal else "memory"
-    shown: dict[str, Sayable] = {"hsm": HSMS.shown(hsm) if hsm else "soft:", "journal": kind}
+    shown: dict[str, Sayable] = {"hsm": HSMS.shown(hsm) if hsm else "soft:"}
+    if journal is not None:
+        kind = "postgresql" if journal.startswith("postgresql") else "sqlite" if journal else "memory"
+        shown["journal"] = kind
     if on_card:
         use = on_card.card.use
         shown |= {"card": on_card.shown_card, "personality": on_card.claim.name, "transport": scheme_of(use)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,7 +17,7 @@ from sscard.i18n.language import _, say
 
 if TYPE_CHECKING:
     from sscard.benchmark.comparison import Comparison
-    from sscard.benchmark.load import Load, Recorded
+    from sscard.benchmark.load import Load, Notify, Recorded
     from sscard.benchmark.outcome import Outcome
     from sscard.benchmark.result import FlowResult
 
@@ -25,7 +25,7 @@ INTERRUPTED: Final = 130
 
 
 @contextmanager
-def progress(name: str, load: Load) -> Iterator[Callable[[Recorded], None] | None]:
+def progress(name: str, load: Load) -> Iterator[Notify]:
     """A function that shows how far a flow is; ``None`` if standard error is no terminal."""
     from rich.console import Console
 
@@ -78,21 +78,21 @@ def finish(outcome: Outcome, html: Path | None, pytest_file: Path | None, *, as_
 
 def _lines(outcome: Outcome) -> Iterator[str]:
     """The tables: figures, layers, thresholds, comparison."""
-    from sscard.benchmark.formatting import time_text, value_text
+    from sscard.benchmark.formatting import latency_text, value_text
     from sscard.benchmark.result import FIGURES
 
-    headings = [_("flow"), _("operations"), _("failed"), _("per second"), *FIGURES]
+    headings = [_("flow"), _("done"), _("failed"), _("per second"), *FIGURES]
     rows = [
         [
             flow.name,
             str(flow.recorded.done),
             str(flow.failed),
             f"{flow.throughput:.1f}",
-            *map(time_text, flow.latencies.figures().values()),
+            *(latency_text(value, flow.recorded.done) for value in flow.latencies.figures().values()),
         ]
         for flow in outcome.found.flows
     ]
-    yield from table_lines(headings, rows, numbers=range(1, len(headings)))
+    yield from table_lines(headings, rows, names=(0,), numbers=range(1, len(headings)))
     for flow in outcome.found.flows:
         yield from _budget(flow)
     if outcome.checked:
@@ -110,38 +110,55 @@ def _lines(outcome: Outcome) -> Iterator[str]:
 
 
 def _budget(flow: FlowResult) -> Iterator[str]:
-    """Where the time of an operation goes, the floor, and the errors."""
-    from sscard.benchmark.formatting import time_text
+    """Where the time of an operation goes, the baseline, and the errors."""
+    from sscard.benchmark.formatting import KINDS, latency_text, share_text
+    from sscard.scenario.reports.durations import duration_text
 
     yield ""
+    done = flow.recorded.done
     rows = [
-        [say(part.title), time_text(part.mean), f"{100 * part.share:.1f} %", time_text(part.p50), time_text(part.p99)]
+        [
+            say(part.title),
+            latency_text(part.mean, done),
+            share_text(part.share, done),
+            latency_text(part.p50, done),
+            latency_text(part.p99, done),
+        ]
         for part in flow.budget
     ]
     headings = [_("{flow}: layer", flow=flow.name), _("mean"), _("share"), "p50", "p99"]
     yield from table_lines(headings, rows, numbers=range(1, 5))
-    if flow.floor is not None:
-        middle, high = map(time_text, flow.floor.at(50, 99))
-        yield _("floor, the same commands with an echo card: p50 {middle}, p99 {high}", middle=middle, high=high)
+    if flow.baseline is not None:
+        middle, high = map(duration_text, flow.baseline.at(50, 99))
+        yield _("baseline, the same commands with an echo card: p50 {middle}, p99 {high}", middle=middle, high=high)
     for kind, count in flow.recorded.errors.most_common():
-        yield _("failed: {count} × {kind}", count=count, kind=kind)
+        yield _("failed: {count} × {kind}", count=count, kind=KINDS.get(kind, kind))
 
 
 def _comparison(found: Comparison) -> Iterator[str]:
     """What is different, and the changes."""
-    from sscard.benchmark.formatting import VERDICTS, time_text
+    from sscard.benchmark.environment import FACTS, value_of_fact
+    from sscard.benchmark.formatting import VERDICTS
+    from sscard.scenario.reports.durations import duration_text
 
     yield ""
     yield _("compared with {file}:", file=found.file)
     for name, before, now in found.differences:
-        yield _("  different {fact}: {before} → {now}", fact=name, before=before or "–", now=now or "–")
+        yield _(
+            "  different {fact}: {before} → {now}",
+            fact=FACTS.get(name, name),
+            before=value_of_fact(name, before),
+            now=value_of_fact(name, now),
+        )
+    for name in found.missing:
+        yield _("  {flow} was not measured then", flow=name)
     headings = [_("flow"), "", _("before"), _("now"), _("difference"), _("noise"), ""]
     rows = [
         [
             each.flow,
             each.figure,
-            time_text(each.before),
-            time_text(each.now),
+            duration_text(each.before),
+            duration_text(each.now),
             f"{100 * each.change:+.1f} %",
             f"±{100 * each.noise:.1f} %",
             say(VERDICTS[each.verdict]),

@@ -27,18 +27,18 @@ def table_lines(
     """The lines of a table; ``numbers`` are columns aligned to the right.
 
     Between columns are two spaces, one in a terminal that is too narrow. Then the widest columns become narrower: a
-    cell is broken between words. If all columns are as narrow as their longest words, words are broken: first in the
-    columns ``names``, last in the columns ``whole``.
+    cell is broken between words, and a number stays beside its unit. If all columns are as narrow as their longest
+    words, words are broken: first in the columns ``names``, last in the columns ``whole``.
     """
     shown = [[visible(cell) for cell in row] for row in (headings, *rows)]
     widths = [max(map(columns, column)) for column in zip(*shown, strict=True)]
     gap = GAP
     if sum(widths) + gap * (len(widths) - 1) > (width := terminal_width()):
         gap = 1
-        words = [
-            max(columns(word) for cell in column for word in cell.split() or [""])
-            for column in zip(*shown, strict=True)
-        ]
+        words = []
+        for number, (heading, *below) in enumerate(zip(*shown, strict=True)):
+            parts = [part for cell in below for part in ([cell] if number in numbers else cell.split())]
+            words.append(max(map(columns, ["", *heading.split(), *parts])))
         named = [min(NAME, least) if column in names else least for column, least in enumerate(words)]
         short = [least if column in whole else NARROWEST for column, least in enumerate(named)]
         for least in (words, named, short, [NARROWEST] * len(widths)):

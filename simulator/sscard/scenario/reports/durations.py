@@ -6,11 +6,13 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sscard.i18n.language import _
+from sscard.i18n.language import N_, _
 from sscard.scenario.runner import ScenarioResult, StepResult
 
 LIMITS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Seconds up to which the durations of scenarios are counted together."""
+UNITS: Final = ((1.0, N_("{number} s")), (1e-3, N_("{number} ms")), (1e-6, N_("{number} µs")))
+"""Units in seconds, with three digits of a number before them."""
 
 
 class Bar(NamedTuple):
@@ -36,14 +38,11 @@ class Interval(NamedTuple):
 
 
 def duration_text(seconds: float) -> str:
-    """A duration as people read it: ``41 µs``, ``3.1 ms``, ``4.2 s``, ``3 min 5 s``."""
-    if seconds < 0.001:
-        return _("{number} µs", number=round(seconds * 1_000_000))
-    if seconds < 1:
-        return _("{number} ms", number=f"{seconds * 1000:.1f}")
-    if seconds < 60:
-        return _("{number} s", number=f"{seconds:.1f}")
-    return _("{minutes} min {seconds} s", minutes=int(seconds // 60), seconds=int(seconds % 60))
+    """A duration with three digits: ``58.3 µs``, ``1.25 ms``, ``2.10 s``; from a minute in seconds: ``3 min 5 s``."""
+    if seconds >= 60:
+        return _("{minutes} min {seconds} s", minutes=int(seconds // 60), seconds=int(seconds % 60))
+    size, text = next((each for each in UNITS if seconds >= 0.9995 * each[0]), UNITS[-1])  # 999.6 µs are 1.00 ms
+    return _(text, number=f"{seconds / size:#.3g}".rstrip("."))
 
 
 def time_axis(steps: Sequence[StepResult]) -> TimeAxis:
