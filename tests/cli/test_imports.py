@@ -69,6 +69,7 @@ def test_a_run_imports_no_package_of_a_report_a_journal_or_a_server(tmp_path: Pa
     found = imported(["-m", "sscard", "run", str(builtin_folder() / "01-function" / "verify")], tmp_path)
     assert "sscard.scenario.runner" in found
     assert found.isdisjoint({"jinja2", "holidays", "psycopg", "sqlite3", "starlette", "uvicorn"})
+    assert found.isdisjoint(f"sscard.scenario.reports.{name}" for name in ("allure", "form", "html", "junit", "trace"))
 
 
 def test_a_package_too_many_is_found(tmp_path: Path) -> None:

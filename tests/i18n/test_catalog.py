@@ -200,7 +200,7 @@ DATA = {
     "service/page.py": "the same",
     "service/statements.py": "reasons stand in both languages",
     "service/words.py": "words stand in both languages, as the item has them",
-    "scenario/defects/catalogue.py": "parts of the chain, words in both languages",
+    "scenario/defect_parts.py": "parts of the chain, words in both languages",
     "scenario/defects/rules.py": "names of defects, and expressions of -k",
     "issuer/standing.py": "words in both languages",
     "service/case.py": "the same: stages and acts",

@@ -16,8 +16,8 @@ from kit import browser
 from kit.programs import ENDS, CommandLine, run, running
 from sscard.i18n.language import CHINESE, say, speaking
 from sscard.scenario import Scenario, ScenarioResult
+from sscard.scenario.defect_parts import Part
 from sscard.scenario.defects import DEFECTS, Defect
-from sscard.scenario.defects.catalogue import Part
 from sscard.scenario.defects.measure import Measure, Measured, measured
 from sscard.scenario.defects.noticed import Noticing, noticed_by
 from sscard.scenario.library import builtin_folder

@@ -320,7 +320,7 @@ def test_a_new_card_is_asked_for_at_a_terminal_only(sscard, foreign):
     file = builtin_folder() / "01-function/block/card.yaml"
     code, _out, err = sscard("run", "--testbed", foreign.placed(fresh="prompt"), file)
     assert code == 3
-    assert "no terminal to ask at: insert sample 1" in err
+    assert "standard input is not a terminal: insert sample 1" in err
 
 
 def test_the_plan_says_what_runs_and_why_not(sscard, foreign, tmp_path):

@@ -13,11 +13,9 @@ from sscard.benchmark.formatting import KINDS, VERDICTS, latency_text, share_tex
 from sscard.benchmark.load import Load
 from sscard.benchmark.outcome import Outcome
 from sscard.benchmark.result import FIGURES, FlowResult
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.reports.durations import duration_text
 from sscard.scenario.reports.page import page_template
-from sscard.version import __version__
 
 WIDTH, HEIGHT = 860, 220
 LEFT, BOTTOM = 64, 24
@@ -99,10 +97,6 @@ def write(outcome: Outcome) -> str:
         height=HEIGHT,
         left=LEFT,
         bottom=BOTTOM,
-        version=__version__,
-        language=CHINESE if is_chinese() else ENGLISH,
-        _=_,
-        plural=Phrase.plural,
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from typing import Any, Final
 
 from sscard.benchmark.result import Benchmark, FlowResult
 from sscard.i18n.language import say
+from sscard.scenario.reports import json
 from sscard.version import __version__
 
 FORM: Final = "5.0.0"
@@ -36,7 +36,7 @@ def write(found: Benchmark) -> str:
         "datetime": started,
         "version": FORM,
     }
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    return json.text(content)
 
 
 def _benchmark(flow: FlowResult) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from sscard.cli.options import (
 from sscard.cli.output import check_output, printed_json_list, written_trace
 from sscard.cli.planted import defect_option, planted_lines
 from sscard.cli.target import STDIN, is_file, open_target, standard_input
-from sscard.cli.usage import command, option
+from sscard.cli.usage import command, excluding, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
 
@@ -81,7 +81,7 @@ def apdu(
     if trace is not None:
         check_output(trace, replace=force)
     if raw and as_json:
-        raise InputError(_("--raw and --json exclude each other"), remedy=_("choose one of them"))
+        raise excluding("--raw", "--json")
     show: Show = show_later if as_json else show_raw if raw else show_explained if explain else show_plain
     with ExitStack() as outputs:
         saves: list[Save] = []

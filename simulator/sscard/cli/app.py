@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "run": ("sscard.cli.run:run", N_("Run scenarios: the built-in suite, or files and folders.")),
     "scenario": ("sscard.cli.scenario:scenario", N_("Check, list and write scenarios.")),
-    "testbed": ("sscard.cli.testbed:testbed", N_("Check what a run would do to a card of yours.")),
+    "testbed": ("sscard.cli.testbed:testbed", N_("Check a testbed file and print the plan of a run.")),
     "probe": ("sscard.cli.probe:probe", N_("Observe which choices a card takes.")),
     "coverage": ("sscard.cli.coverage:coverage", N_("Print what a suite covers: commands, keys, files, standards.")),
     "bench": ("sscard.cli.bench:bench", N_("Measure latency and throughput of operations, and the time per layer.")),

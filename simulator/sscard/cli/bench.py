@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -25,10 +24,9 @@ from sscard.cli.output import check_output
 from sscard.cli.target import tell
 from sscard.cli.testbed import under_test
 from sscard.cli.types import CARD, FILE, JOURNAL, LIMIT, PERCENT, PERSONALITY, SEED, Number, Text
-from sscard.cli.usage import argument, command, given_names, option
+from sscard.cli.usage import argument, command, excluding, given_names, option, shown_command
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
-from sscard.i18n.phrase import Sayable
 
 if TYPE_CHECKING:
     from sscard.benchmark.clients import Journals
@@ -161,11 +159,13 @@ def bench(
     from sscard.benchmark.result import Benchmark
     from sscard.cli.bench_output import finish
     from sscard.cli.journal import open_cases
+    from sscard.scenario.issuing import OwnCards
 
     for file in (html, pytest_file):
         if file:
             check_output(file, replace=True)
-    on_card, own_cards = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token), ())
+    found = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token), ())
+    on_card, issuing = None if isinstance(found, OwnCards) else found, found.issuing
     load = _load(clients, think, rate, warm_up, duration, count, rounds, transport, on_card)
     chosen = _chosen(flows, thresholds, personality, on_card)
     cases = _has_cases(chosen)
@@ -175,15 +175,13 @@ def bench(
             remedy=_("leave --journal out, or add the flow case"),
         )
     earlier = _earlier(against, fail_above, [*chosen])
-    placed = on_card or own_cards
-    issuing = placed.issuing if placed else chosen_issuing(hsm, keys, hsm_token)
     shown = _shown(issuing.hsm, journal if cases else None, on_card)
     started, begun = datetime.now(UTC), time.monotonic()
     with hsm_refusals(), issuing.open() as issuer:
         journals = partial(open_cases, journal, journal_key) if journal else None
         results = _results(chosen, load, issuer, journals, transport, personality, seed, on_card)
     written = {journal: shown["journal"]} if "://" in journal else {}  # a path is no secret
-    found = Benchmark(
+    measured = Benchmark(
         flows=results,
         load=load,
         environment={
@@ -193,13 +191,13 @@ def bench(
             **shown,
         },
         seed=seed,
-        command=_command({hsm: shown["hsm"], card: shown.get("card", ""), **written}),
+        command=shown_command({hsm: shown["hsm"], card: shown.get("card", ""), **written}),
         started=started,
         seconds=time.monotonic() - begun,
     )
     share = FAIL_ABOVE if fail_above is None else fail_above
     finish(
-        Outcome(found, thresholds, earlier.compared(found, share) if earlier else None),
+        Outcome(measured, thresholds, earlier.compared(measured, share) if earlier else None),
         html,
         pytest_file,
         as_json=as_json,
@@ -272,8 +270,7 @@ def _load(
 
     for first, second in (("--duration", "--count"), ("--think", "--rate")):
         if {first, second} <= {*given_names()}:
-            problem = _("{first} and {second} exclude each other", first=first, second=second)
-            raise InputError(problem, remedy=_("choose one of them"))
+            raise excluding(first, second)
     if on_card and (clients or 1) > 1:
         raise InputError(_("--clients: one card under test has one client"), remedy=_("leave --clients out"))
     if transport is Transport.PCSC and (clients or 1) > OWN_CLIENTS:
@@ -363,12 +360,12 @@ def _personalities(measured: Sequence[Measured | Scenario], personality: str) ->
     return [*dict.fromkeys(card.name for card in cards)]
 
 
-def _shown(hsm: str, journal: str | None, on_card: Testbed | None) -> dict[str, Sayable]:
+def _shown(hsm: str, journal: str | None, on_card: Testbed | None) -> dict[str, str]:
     """HSM, journal and card under test for reports, without credentials; ``None`` if no journal is written."""
     from sscard.hsm.registry import HSMS
     from sscard.terminal.cards import scheme_of
 
-    shown: dict[str, Sayable] = {"hsm": HSMS.shown(hsm) if hsm else "soft:"}
+    shown = {"hsm": HSMS.shown(hsm) if hsm else "soft:"}
     if journal is not None:
         kind = "postgresql" if journal.startswith("postgresql") else "sqlite" if journal else "memory"
         shown["journal"] = kind
@@ -376,12 +373,3 @@ def _shown(hsm: str, journal: str | None, on_card: Testbed | None) -> dict[str, 
         use = on_card.card.use
         shown |= {"card": on_card.shown_card, "personality": on_card.claim.name, "transport": scheme_of(use)}
     return shown
-
-
-def _command(shown: Mapping[str, Sayable]) -> list[str]:
-    """The command line, with URLs as they are shown."""
-    words = ["sscard"]
-    for word in sys.argv[1:]:
-        option, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
-        words.append(f"{option}{equals}{value and (shown.get(value) or value)}")
-    return words

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
+from sscard.cli.main import INTERRUPTED
 from sscard.cli.output import print_json
 from sscard.cli.table import table_lines
 from sscard.cli.target import tell
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from sscard.benchmark.load import Load, Notify, Recorded
     from sscard.benchmark.outcome import Outcome
     from sscard.benchmark.result import FlowResult
-
-INTERRUPTED: Final = 130
 
 
 @contextmanager

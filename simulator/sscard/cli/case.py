@@ -35,7 +35,7 @@ from sscard.cli.options import (
     sync_option,
 )
 from sscard.cli.types import CARD, FILE, SERVICE_POLICY
-from sscard.cli.usage import argument, group, option
+from sscard.cli.usage import argument, exclude, group, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _
 
@@ -233,8 +233,7 @@ def resume(
         service = over(cases)
         check_unused(found.reason_given, operated=bool(target) and found.open and not abandon)
         if abandon:
-            if at or papers or proof:
-                raise InputError(_("--abandon excludes --at, --paper and --proof"), remedy=_("choose one of them"))
+            exclude("--abandon", ("--at", "--paper", "--proof"))
             try:
                 print_answer(found, [service.abandon(found).text], as_json)
             except WrongStage as error:

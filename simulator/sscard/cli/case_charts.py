@@ -18,11 +18,10 @@ from sscard.cli.case_figures import (
     quantiles,
     stages_in_order,
 )
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say
+from sscard.i18n.language import _, say
 from sscard.scenario.reports.page import page_template
 from sscard.service import Channel
 from sscard.service.statistics import Durations, Statistics, grounds_in_order
-from sscard.version import __version__
 
 WIDTH: Final = 380
 """Of a bar in the page."""
@@ -79,9 +78,6 @@ def charts_page(found: Statistics, since: datetime | None, until: datetime | Non
         times=[_Time(name, times, longest) for name, times in spent],
         ticks=[(seconds and _x(seconds, longest), duration_text(seconds)) for seconds in TICKS if seconds <= longest],
         charts=[_outcomes(found), _refusals(found)],
-        version=__version__,
-        language=CHINESE if is_chinese() else ENGLISH,
-        _=_,
     )
 
 

@@ -12,7 +12,8 @@ import click
 
 from sscard.cli.prompt import ask_secret
 from sscard.cli.target import tell
-from sscard.errors import InputError, MissingPart
+from sscard.cli.usage import excluding
+from sscard.errors import MissingPart
 from sscard.i18n.language import _
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def chosen_hsm(url: str, keys: Path | None, token_file: Path | None = None) -> I
     from sscard.hsm import open_hsm
 
     if url and keys is not None:
-        raise InputError(_("--keys and --hsm exclude each other"), remedy=_("--keys FILE means --hsm soft:FILE"))
+        raise excluding("--keys", "--hsm", _("--keys FILE means --hsm soft:FILE"))
     token = token_file or _own_token_file()
     with hsm_refusals(), open_hsm(url or f"soft:{keys or ''}", token_file=token, ask_pin=ask_pin_of_token) as opened:
         yield opened

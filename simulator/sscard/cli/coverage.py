@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sscard.cli.main import INTERRUPTED
 from sscard.cli.options import json_option, paths_argument
 from sscard.cli.output import check_output, print_json
-from sscard.cli.running import INTERRUPTED
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, THRESHOLD, Text
 from sscard.cli.usage import command, option

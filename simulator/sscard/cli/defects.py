@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing, nullcontext, suppress
+from contextlib import closing, nullcontext
 from pathlib import Path
 from textwrap import indent
 from time import monotonic
@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from sscard.cli.formatter import WIDEST, terminal_width, wrapped
-from sscard.cli.options import json_option, paths_argument
+from sscard.cli.main import INTERRUPTED
+from sscard.cli.options import MOST_WORKERS, json_option, paths_argument
 from sscard.cli.output import check_output, print_json
-from sscard.cli.run import MOST_WORKERS
-from sscard.cli.running import INTERRUPTED
 from sscard.cli.table import table_lines
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, NAME, Number, Text, Words
-from sscard.cli.usage import argument, group, option
-from sscard.errors import InputError, MissingPart
+from sscard.cli.usage import argument, excluding, group, option
+from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
 from sscard.i18n.phrase import Phrase
 from sscard.sources import prefer_sources
@@ -27,23 +26,20 @@ from sscard.sources import prefer_sources
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from sscard.scenario.defect_parts import Part
     from sscard.scenario.defects import Defect
-    from sscard.scenario.defects.catalogue import Part
     from sscard.scenario.defects.measure import Measure
     from sscard.scenario.reports.defects import Matrix
 
 INDENT: Final = "    "
 part_option: Final = option(
-    "--part", type=Words("sscard.scenario.defects.catalogue:Part"), help=N_("Select the defects of one part.")
+    "--part", type=Words("sscard.scenario.defect_parts:Part"), help=N_("Select the defects of one part.")
 )
 
 
 @group("defects")
 def defects() -> None:
     """Measure a suite with planted defects: small wrong changes that it has to notice."""
-    if click.get_current_context().invoked_subcommand == "run":
-        with suppress(MissingPart):  # run says so itself, once its options are right
-            prefer_sources()  # before its options are read, which imports the chip
 
 
 @defects.command("list")
@@ -83,7 +79,7 @@ def list_(words: tuple[str, ...], part: Part | None, as_json: bool) -> None:
 @option(
     "-n", "workers", type=Number(1, MOST_WORKERS), default=1, help=N_("Processes. The defects noticed are the same.")
 )
-@option("--most", type=Number(1), help=N_("Look for so many scenarios that notice a defect. Default: 1."))
+@option("--most", type=Number(1), help=N_("Stop a defect after this many scenarios notice it. Default: 1."))
 @option("--all", "whole", is_flag=True, help=N_("Run the whole suite with each defect: the full matrix."))
 @option(
     "--fail-under",
@@ -123,7 +119,7 @@ def run(
     from sscard.scenario.reports.defects import Matrix, as_facts, html_page, summary_line
 
     if whole and most:
-        raise InputError(_("--most and --all exclude each other"), remedy=_("choose one of them"))
+        raise excluding("--most", "--all")
     asked = _chosen(names, part)
     if not asked:
         raise InputError(

@@ -28,6 +28,8 @@ VERSION: Final = ["--version"]
 COLLECTED: Final = 50_000
 """New objects after which Python looks for unused ones. Those of imports stay: looking after every 700 objects, as
 is the default, and when Python ends is a tenth of the time of a command."""
+INTERRUPTED: Final = 130
+"""The exit code after Ctrl-C."""
 BROKEN_PIPE: Final = 3
 """The exit code if the reader of standard output has gone."""
 
@@ -105,7 +107,7 @@ def exit_codes() -> dict[type[BaseException], int]:
         ReaderMissing: 3,
         CardRemoved: 3,
         HolderBaseUnavailable: 3,
-        KeyboardInterrupt: 130,
+        KeyboardInterrupt: INTERRUPTED,
     }
 
 

@@ -33,6 +33,9 @@ from sscard.cli.types import (
 from sscard.cli.usage import BadValue, argument, option
 from sscard.i18n.language import N_, _
 
+MOST_WORKERS: Final = 64
+"""Processes or readers of one command, at most."""
+
 
 class Transport(StrEnum):
     """How the terminal reaches the card."""

@@ -114,8 +114,8 @@ def check_output(path: Path, further: Iterable[Path] = (), *, replace: bool) -> 
         raise unwritable(path, error) from None
 
 
-def check_output_folder(folder: Path, further: Iterable[Path], foreign: Callable[[Path], str]) -> None:
-    """Check that a folder can be written, as ``check_output``; ``foreign`` is the name of a file in it that must stay.
+def check_output_folder(folder: Path, further: Iterable[Path], foreign: Callable[[], str]) -> None:
+    """Check that a folder can be written, as ``check_output``; ``foreign`` finds a file in it that must stay.
 
     A folder that does not exist can be created in one that does. One that
     exists is replaced, so it must hold nothing else.
@@ -130,7 +130,7 @@ def check_output_folder(folder: Path, further: Iterable[Path], foreign: Callable
         check_other(folder, others)
         if not folder.is_dir():
             raise InputError(_("is not a folder"), file=str(folder), remedy=_("choose another name for the output"))
-        if name := foreign(folder):
+        if name := foreign():
             raise InputError(
                 _("holds {name}, which a report of this format does not have", name=name),
                 file=str(folder),

@@ -51,7 +51,7 @@ def planted_lines(opened: ExitStack, names: Sequence[str], *, psam: bool = False
     """
     if not names:
         return
-    from sscard.scenario.defects.catalogue import Part
+    from sscard.scenario.defect_parts import Part
     from sscard.scenario.defects.measure import defects_of, planted
 
     found = defects_of(Part.PSAM if psam else Part.CARD, names)
@@ -64,8 +64,8 @@ def defect_of_each(names: str, cards: int) -> list[str]:
     """The defect of each card of a farm, empty for a good one. Errors: ``InputError`` for more defects than cards."""
     if not names:
         return [""] * cards
+    from sscard.scenario.defect_parts import Part
     from sscard.scenario.defects import DEFECTS
-    from sscard.scenario.defects.catalogue import Part
     from sscard.scenario.defects.measure import defects_of
 
     asked = [name.strip() for name in names.split(",")]

@@ -24,7 +24,7 @@ from sscard.cli.prompt import ask_secret, checked_pin, in_a_file
 from sscard.cli.table import table_lines
 from sscard.cli.target import tell
 from sscard.cli.types import CARD, FILE, PERSONALITY, Words
-from sscard.cli.usage import argument, command, given_names, option
+from sscard.cli.usage import argument, command, exclude, option
 from sscard.errors import InputError
 from sscard.files import TextFile
 from sscard.i18n.language import N_, _, say
@@ -68,7 +68,7 @@ class Interface(StrEnum):
 @hsm_option
 @hsm_token_option
 @option("--interface", type=Words(Interface), default=Interface.CONTACT, help=N_("Interface of the card."))
-@option("--may-write", is_flag=True, help=N_("Allow a change of the PIN, and a purchase of nothing."))
+@option("--may-write", is_flag=True, help=N_("Allow a change of the PIN, and a purchase of amount 0."))
 @option("--may-block", is_flag=True, help=N_("Allow fewer than two tries of the PIN or a key."))
 @option("--may-destroy", is_flag=True, help=N_("Allow what no command restores: the card is locked at the end."))
 @option("-o", "--output", type=FILE, help=N_("Write a personality file with what was observed."))
@@ -93,7 +93,7 @@ def probe(
     """Observe from outside which choices a card takes.
 
     Prints each choice with what the card showed, what contradicts the claim, and
-    why the others could not be known. Without permissions nothing is changed, and
+    why the others are not determined. Without permissions nothing is changed, and
     no PIN and no key has fewer than two tries. Exits 1 if the claim is
     contradicted.
     """
@@ -133,15 +133,12 @@ def probe(
 def _of_testbed(file: Path) -> Observed:
     """What the card of a testbed file shows."""
     from sscard.cli.testbed import ask_at_reader, read
+    from sscard.scenario.issuing import OwnCards
     from sscard.scenario.testbed.claim import observe_testbed
 
-    given = {*given_names()}
-    for name in OF_A_TESTBED:
-        if name in given:
-            problem = _("{first} and {second} exclude each other", first="--testbed", second=_(name))
-            raise InputError(problem, remedy=_("choose one of them"))
-    on_card, _own = read(file)
-    if on_card is None:
+    exclude("--testbed", OF_A_TESTBED)
+    on_card = read(file)
+    if isinstance(on_card, OwnCards):
         raise InputError(_("no card is named"), file=str(file), remedy=_("write card: and below it use: with its URL"))
     with hsm_refusals(), on_card.issuing.open() as issuer:
         return observe_testbed(on_card, issuer, ask_at_reader)
@@ -181,7 +178,7 @@ def _lines(observed: Observed) -> Iterator[str]:
         if each.reason:
             reasons.setdefault(say(each.reason), []).append(each.name)
     for reason, names in reasons.items():
-        yield _("could not be known, {reason}: {names}", reason=reason, names=", ".join(names))
+        yield _("not determined ({reason}): {names}", reason=reason, names=", ".join(names))
     for each in observed.contradicted:
         yield _(
             "contradicts the claim: {name}: the card has {value}, claimed is {claimed}",

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from sscard.cli.formatter import WIDEST, terminal_width
+from sscard.cli.main import INTERRUPTED
 from sscard.cli.options import json_option
 from sscard.cli.output import print_json
 from sscard.cli.target import tell
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from sscard.proof.targets import Fuzzed
 
 DEFAULT_SEED: Final = 1
-INTERRUPTED: Final = 130
 COMMANDS: Final = 1_000_000
 INTERVAL: Final = 0.1
 """Seconds between two updates of the progress."""

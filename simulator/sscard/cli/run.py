@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,9 @@ from typing import TYPE_CHECKING
 from sscard.cli.accepted import accept_observed
 from sscard.cli.chosen import chosen_issuing, hsm_refusals
 from sscard.cli.formatter import WIDEST, terminal_width
+from sscard.cli.main import INTERRUPTED
 from sscard.cli.options import (
+    MOST_WORKERS,
     Transport,
     hsm_option,
     hsm_token_option,
@@ -22,11 +25,11 @@ from sscard.cli.options import (
     transport_option,
 )
 from sscard.cli.output import check_output, check_output_folder, print_json
-from sscard.cli.running import INTERRUPTED, Running
+from sscard.cli.running import Running
 from sscard.cli.target import tell
 from sscard.cli.testbed import card_link, ordered, under_test
 from sscard.cli.types import CARD, FILE, FOLDER, PERSONALITY, SEED, SEEDS, Number, Text
-from sscard.cli.usage import command, given_names, option
+from sscard.cli.usage import command, exclude, given_names, option, shown_command
 from sscard.cli.waivers import Waiving
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, say
@@ -35,12 +38,11 @@ from sscard.scenario import DEFAULT_SEED
 if TYPE_CHECKING:
     from sscard.issuer import KeyHierarchy
     from sscard.scenario import Scenario, ScenarioResult
-    from sscard.scenario.issuing import Issuing
+    from sscard.scenario.issuing import Issuing, OwnCards
     from sscard.scenario.reports import Report, Reports
+    from sscard.scenario.reports.run import Run
     from sscard.scenario.testbed.file import Testbed
     from sscard.scenario.transports import Link
-
-MOST_WORKERS = 64
 
 
 def report_formats() -> list[str]:
@@ -147,15 +149,18 @@ def run(
     from rich.console import Console
 
     from sscard.scenario.comparison import Earlier
+    from sscard.scenario.issuing import Issuing, OwnCards
     from sscard.scenario.library import input_files
     from sscard.scenario.reports.summary import print_list
 
-    if {"--seed", "--seeds"} <= {*given_names()}:
-        raise InputError(_("--seed and --seeds exclude each other"), remedy=_("choose one of them"))
-    on_card, own_cards = under_test(card, testbed, personality, lambda: chosen_issuing(hsm, keys, hsm_token), reports)
+    if "--seed" in given_names():
+        exclude("--seed", ["--seeds"])
+    # A list needs no HSM.
+    issued = partial(Issuing, keys) if only_list else partial(chosen_issuing, hsm, keys, hsm_token)
+    found = under_test(card, testbed, personality, issued, reports)
+    on_card, issuing = None if isinstance(found, OwnCards) else found, found.issuing
     _check_accept(paths, fixed=bool(personality or seeds), accept=accept and not on_card)
-    placed = on_card or own_cards
-    waiving = Waiving(waivers or (placed.waivers if placed else None), on_card, ticket, reason, accept=accept)
+    waiving = Waiving(waivers or found.waivers, on_card, ticket, reason, accept=accept)
     select = partial(_select, paths, personality, expression, title, tags, on_card, last_failed=last_failed)
     known, chosen = _none_if_interrupted(select)
     if not known and (accept or only_list):
@@ -169,7 +174,6 @@ def run(
             print_list(console, chosen)
         return
     waiving.check(chosen)
-    issuing = placed.issuing if placed else chosen_issuing(hsm, keys, hsm_token)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
     further = (personality, keys, against, form, waiving.path)
     inputs = input_files(paths, known) + [Path(file) for file in further if file]
@@ -186,22 +190,25 @@ def run(
             ),
         )
         known, chosen = select()
-    given = {"transport": transport.other, "hsm": hsm, "hsm-token": hsm_token, "keys": keys, "personality": personality}
-    given |= {"card": card, "testbed": testbed, "waivers": waivers}
+    given = {
+        "transport": transport.other,
+        "hsm": hsm,
+        "hsm-token": hsm_token,
+        "keys": keys,
+        "personality": personality,
+        "card": card,
+        "testbed": testbed,
+        "waivers": waivers,
+    }
     chosen = ordered(on_card, chosen, seeds[0] if seeds else seed) if on_card else chosen
     running = Running(
         console,
         chosen,
-        seeds or (seed,),
         1 if stop else maxfail,
         files,
-        {name: str(value) for name, value in given.items() if value},
-        _root_keys(issuing, on_card),
-        on_card.described if on_card else None,
-        form,
+        _begun({name: str(value) for name, value in given.items() if value}, chosen, seeds or (seed,), found, form),
         evidence,
         waiving.judge,
-        own_cards.issuing.hsm if own_cards else "",
     )
     try:
         with suppress(KeyboardInterrupt):  # what was done is reported and written like a whole run
@@ -215,6 +222,47 @@ def run(
         whole = len(chosen) == len(known) and all(map(Path.is_dir, paths))
         _finish(files, running, lambda: waiving.finish(console, running.ended(), whole=whole))
     running.exit()
+
+
+def _begun(
+    chosen: dict[str, str],
+    scenarios: list[Scenario],
+    seeds: Sequence[int],
+    found: Testbed | OwnCards,
+    form: Path | None,
+) -> Run:
+    """The run before its first result, with URLs of HSM and card without credentials. Errors: ``InputError``."""
+    from sscard.hsm.registry import HSMS
+    from sscard.scenario.issuing import OwnCards
+    from sscard.scenario.reports.form_data import FormData, read_form
+    from sscard.scenario.reports.run import Run, environment_of
+    from sscard.scenario.reports.tested import tested
+
+    shown = {}
+    if hsm := chosen.get("hsm"):
+        shown[hsm] = HSMS.shown(hsm)
+    if card := chosen.get("card"):
+        from sscard.terminal.cards import CARDS
+
+        shown[card] = CARDS.shown(card)
+    chosen = {name: shown.get(value, value) for name, value in chosen.items()}
+    on_card = None if isinstance(found, OwnCards) else found
+    facts = {} if on_card or not found.issuing.hsm else {"hsm": HSMS.shown(found.issuing.hsm)}
+    keys = _root_keys(found.issuing, on_card)
+    described = on_card.described if on_card else None
+    return Run(
+        results=(),
+        seeds=seeds,
+        planned=len(scenarios) * len(seeds),
+        started=datetime.now(UTC),
+        seconds=0.0,
+        command=shown_command(shown),
+        chosen=chosen,
+        facts=facts,
+        keys=keys,
+        tested=tested(scenarios, seeds, environment_of(chosen) | facts, keys, described),
+        form=read_form(form) if form else FormData(),
+    )
 
 
 def _finish(reports: Reports, running: Running, write_waivers: Callable[[], None]) -> None:
@@ -253,7 +301,7 @@ def _check_accept(paths: Sequence[Path], *, fixed: bool, accept: bool) -> None:
         raise InputError(_("--accept writes what the cards of the files do"), remedy=remedy)
     if accept and not paths:
         raise InputError(
-            _("--accept writes into files, and none is named"),
+            _("--accept: no scenario file is named"),
             remedy=_("name them: {example}", example="sscard run --accept scenarios"),
         )
 
@@ -316,7 +364,7 @@ def _listed(scenario: Scenario) -> dict[str, object]:
 
 def _opened(asked: Sequence[str], inputs: Sequence[Path]) -> Reports:
     """The reports that are asked for, their files checked: none is an input or another report."""
-    from sscard.scenario.reports import FOLDERS, Reports, report
+    from sscard.scenario.reports import Folder, Reports, report
 
     files: list[Path] = []
     opened: list[Report] = []
@@ -326,10 +374,11 @@ def _opened(asked: Sequence[str], inputs: Sequence[Path]) -> Reports:
             raise InputError(
                 _("--report {asked}: no file is named", asked=each), remedy=_("for example --report html=report.html")
             )
-        opened.append(report(name, Path(file)))
+        made = report(name, Path(file))
+        opened.append(made)
         # A report of the last run is replaced; a report of this run is not.
-        if name in FOLDERS:
-            check_output_folder(Path(file), [*inputs, *files], FOLDERS[name])
+        if isinstance(made, Folder):
+            check_output_folder(Path(file), [*inputs, *files], made.foreign)
         else:
             check_output(Path(file), [*inputs, *files], replace=True)
         files.append(Path(file))

@@ -11,7 +11,7 @@ from sscard.cli.formatter import terminal_width
 from sscard.cli.options import force_option, json_option, paths_argument
 from sscard.cli.output import check_output, error_entry, print_json
 from sscard.cli.types import FILE, Text
-from sscard.cli.usage import argument, group, option
+from sscard.cli.usage import argument, excluding, group, option
 from sscard.errors import InputError, suggestion
 from sscard.i18n.language import N_, _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
@@ -49,7 +49,7 @@ def new(path: Path | None, project: Path | None, force: bool) -> None:
         path = path or Path("scenario.yaml")
         files = {path: new_scenario()}
     elif path is not None:
-        raise InputError(Phrase("FILE and --project exclude each other"), remedy=Phrase("leave one of them out"))
+        raise excluding("FILE", "--project")
     else:
         texts = new_project(json.dumps(scenario_schema(), ensure_ascii=False, indent=1) + "\n")
         files = {project / name: text for name, text in texts.items()}

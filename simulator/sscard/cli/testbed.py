@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -15,7 +15,7 @@ from sscard.cli.chosen import chosen_issuing, hsm_refusals
 from sscard.cli.options import json_option, paths_argument
 from sscard.cli.output import print_json
 from sscard.cli.types import FILE, SEED
-from sscard.cli.usage import argument, given_names, group, option
+from sscard.cli.usage import argument, exclude, given_names, group, option
 from sscard.errors import InputError, MissingPart
 from sscard.i18n.language import N_, _, say, visible
 from sscard.i18n.phrase import Phrase, Sayable
@@ -23,8 +23,8 @@ from sscard.scenario import DEFAULT_SEED
 
 if TYPE_CHECKING:
     from sscard.scenario import Scenario
-    from sscard.scenario.issuing import Issuing
-    from sscard.scenario.testbed.file import OwnCards, Testbed
+    from sscard.scenario.issuing import Issuing, OwnCards
+    from sscard.scenario.testbed.file import Testbed
     from sscard.scenario.testbed.plan import Planned
     from sscard.scenario.transports import Link
 
@@ -53,11 +53,13 @@ def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None
     """
     from sscard.scenario.library import find_scenarios
     from sscard.scenario.testbed.decision import Decision
+    from sscard.scenario.testbed.file import Testbed
     from sscard.scenario.testbed.plan import Planned, plan, scenarios_on
     from sscard.scenario.waiving import checked
     from sscard.standard.choices import CHOICES
 
-    on_card, own = read(file)
+    found = read(file)
+    on_card = found if isinstance(found, Testbed) else None
     if on_card and on_card.unknown == CHOICES.keys():
         raise InputError(
             _("the personality is unknown, and the plan does not touch the card"),
@@ -65,8 +67,7 @@ def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None
             remedy=_("write it to a file: sscard probe --testbed {file} -o personality.yaml", file=file),
         )
     scenarios = scenarios_on(on_card.claimed, paths) if on_card else find_scenarios(list(paths))
-    named = on_card.waivers if on_card else own and own.waivers
-    waivers = checked(named, scenarios) if named else None
+    waivers = checked(found.waivers, scenarios) if found.waivers else None
     if on_card:
         with hsm_refusals(), on_card.open() as issuer:
             planned = [*plan(scenarios, seed, on_card, issuer)]
@@ -88,10 +89,10 @@ def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None
         ]
         print_json("testbed-plan", {"scenarios": entries, "waivers": waivers.facts() if waivers else []})
         return
-    if own:
+    if not on_card:
         from sscard.hsm.registry import HSMS
 
-        click.echo(_("sscard's own cards, HSM {url}", url=HSMS.shown(own.issuing.hsm)))
+        click.echo(_("sscard's own cards, HSM {url}", url=HSMS.shown(found.issuing.hsm)))
     for line in _lines(planned):
         click.echo(line)
     if waivers:
@@ -130,43 +131,39 @@ def schema(waivers: bool) -> None:
     click.echo(json.dumps(found, ensure_ascii=False, indent=1))
 
 
-Placed = tuple["Testbed | None", "OwnCards | None"]
-"""A testbed with a card, or one without: then the cards are sscard's own."""
-
-
-def read(file: Path) -> Placed:
+def read(file: Path) -> Testbed | OwnCards:
     """The testbed of a file, its HSM asked once. Errors: ``InputError``."""
-    from sscard.scenario.testbed.file import Testbed, read_testbed
+    from sscard.scenario.testbed.file import read_testbed
 
     found = read_testbed(file)
     issuing = found.issuing
-    issuing = chosen_issuing(issuing.hsm, issuing.keys, issuing.token_file, only_hsm=issuing.only_hsm)
-    if isinstance(found, Testbed):
-        return replace(found, issuing=issuing), None
-    return None, replace(found, issuing=issuing)
+    asked = chosen_issuing(issuing.hsm, issuing.keys, issuing.token_file, only_hsm=issuing.only_hsm)
+    return replace(found, issuing=asked)
 
 
 def under_test(
     card: str, file: Path | None, personality: str, issuing: Callable[[], Issuing], reports: Sequence[str]
-) -> Placed:
-    """What --card or --testbed places; its options and ``reports`` must fit the others."""
+) -> Testbed | OwnCards:
+    """What --card or --testbed places, else sscard's own cards; its options and ``reports`` must fit the others."""
+    from sscard.scenario.issuing import OwnCards
+
     if file is not None:
-        _exclude("--testbed", ("--card", "--hsm", "--hsm-token", "--keys"))
-        on_card, own = read(file)
-        if on_card is None:
-            return None, own
-        _exclude("--testbed", (*EXCLUDED, "--personality"))
+        exclude("--testbed", ("--card", "--hsm", "--hsm-token", "--keys"))
+        found = read(file)
+        if isinstance(found, OwnCards):
+            return found
+        exclude("--testbed", (*EXCLUDED, "--personality"))
         about = [f"--report {report}" for report in reports if report.startswith("form=")]
         about += [name for name in ("--coverage",) if name in given_names()]
-        for name in about if on_card.claimed is None else ():
+        for name in about if found.claimed is None else ():
             problem = _(
                 "{option} is for social security cards, and the card of the testbed claims nothing", option=name
             )
             raise InputError(problem, remedy=_("name the vendor's claim with personality: under card:"))
-        return _learned(on_card), None
+        return _learned(found)
     if not card:
-        return None, None
-    _exclude("--card", EXCLUDED)
+        return OwnCards(issuing())
+    exclude("--card", EXCLUDED)
     from sscard.issuer import find_personality
     from sscard.issuer.issue import DEFAULT
     from sscard.scenario.testbed.file import CardUnderTest, Testbed
@@ -174,15 +171,7 @@ def under_test(
 
     scheme_of(card)
     claim = find_personality(personality or DEFAULT)
-    return Testbed(CardUnderTest(use=card), claim, issuing()), None
-
-
-def _exclude(own: str, names: Sequence[str]) -> None:
-    given = given_names()
-    for name in names:
-        if name in given:
-            problem = _("{first} and {second} exclude each other", first=own, second=name)
-            raise InputError(problem, remedy=_("choose one of them"))
+    return Testbed(CardUnderTest(use=card), claim, issuing())
 
 
 def _learned(chosen: Testbed) -> Testbed:
@@ -215,11 +204,17 @@ def ordered(chosen: Testbed, scenarios: list[Scenario], seed: int) -> list[Scena
     return sorted(scenarios, key=lambda each: id(each) in last)
 
 
+def no_new_card(said: Sayable) -> NoReturn:
+    """Refuse to ask a person, where there is no terminal. Errors: ``MissingPart``, always."""
+    raise MissingPart(
+        _("standard input is not a terminal: {prompt}", prompt=say(said)),
+        _("name a command with fresh: in the testbed file"),
+    )
+
+
 def ask_at_reader(said: Sayable) -> None:
     """Ask a person to do something at the reader. Errors: ``MissingPart`` without a terminal."""
     if not sys.stdin.isatty():
-        raise MissingPart(
-            _("no terminal to ask at: {prompt}", prompt=say(said)), _("name a command with fresh: in the testbed file")
-        )
+        no_new_card(said)
     click.echo(_("{prompt}, then press Enter", prompt=say(said)), err=True)
     sys.stdin.readline()

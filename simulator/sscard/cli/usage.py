@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from inspect import cleandoc
 from typing import Any, Final
@@ -293,6 +294,29 @@ def given_names() -> list[str]:
     # Click 8.2 takes an argument that may be left out for one of the command line.
     empty = {each.get_error_hint(ctx) for each in ctx.command.params if ctx.params.get(each.name or "") == ()}
     return [name for name, source in names.items() if source is ParameterSource.COMMANDLINE and name not in empty]
+
+
+def exclude(own: str, names: Sequence[str]) -> None:
+    """``InputError`` if the command line has one of ``names`` beside ``own``, which the caller has seen."""
+    given = given_names()
+    for name in names:
+        if name in given:
+            raise excluding(own, name)
+
+
+def excluding(first: str, second: str, remedy: Sayable = "") -> InputError:
+    """The error for two options or arguments that cannot be given together."""
+    problem = _("{first} and {second} exclude each other", first=_(first), second=_(second))
+    return InputError(problem, remedy=remedy or _("choose one of them"))
+
+
+def shown_command(shown: Mapping[str, str]) -> list[str]:
+    """The command line for reports; a value that is a key of ``shown``, such as a URL with a password, is replaced."""
+    words = ["sscard"]
+    for word in sys.argv[1:]:
+        name, equals, value = word.partition("=") if word.startswith("--") else ("", "", word)
+        words.append(f"{name}{equals}{shown.get(value, value) if value else ''}")
+    return words
 
 
 def _shown(value: Any) -> Any:

@@ -49,7 +49,7 @@ class Waiving:
         if self.path is None:
             if writes:
                 raise InputError(
-                    _("--accept writes waivers of a card under test, and no waiver file is named"),
+                    _("--accept: no waiver file is named"),
                     remedy=_("write waivers: waivers.yaml into the testbed file, or give --waivers FILE"),
                 )
             return

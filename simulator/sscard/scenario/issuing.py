@@ -68,3 +68,14 @@ class Issuing:
                 Phrase("the HSM has other keys than the cards, which are issued under {keys}", keys=issuer.keys.name),
                 remedy=Phrase("give the root keys of the HSM with --keys FILE"),
             )
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCards:
+    """A testbed without a card: the HSM, and the keys that sscard's own cards are issued under.
+
+    ``waivers`` is the path of the waiver file, which is not read yet.
+    """
+
+    issuing: Issuing
+    waivers: Path | None = None

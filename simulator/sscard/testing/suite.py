@@ -17,15 +17,15 @@ from sscard.i18n.language import _
 
 if TYPE_CHECKING:
     from sscard.card import Personality
-    from sscard.i18n.phrase import Phrase, Sayable
+    from sscard.i18n.phrase import Phrase
     from sscard.scenario.cards import Connect
-    from sscard.scenario.issuing import Issuer
+    from sscard.scenario.issuing import Issuer, OwnCards
     from sscard.scenario.reader import Scenario
     from sscard.scenario.reports.evidence import Evidence
     from sscard.scenario.reports.run import Run
     from sscard.scenario.runner import ScenarioResult
     from sscard.scenario.testbed.card import CardRun
-    from sscard.scenario.testbed.file import OwnCards, Testbed
+    from sscard.scenario.testbed.file import Testbed
     from sscard.scenario.testbed.unclaimed import UnclaimedRun
     from sscard.scenario.waiving import Waivers
     from sscard.transport.pcscd import PrivatePcscd
@@ -165,6 +165,7 @@ class Suite:
 
     def _read_testbed(self) -> Testbed | OwnCards | None:
         if self._placed is None and (asked := self._config.getoption("--sscard-testbed")):
+            from sscard.cli.testbed import no_new_card
             from sscard.scenario.testbed.claim import learned
             from sscard.scenario.testbed.file import Testbed, read_testbed
 
@@ -206,12 +207,13 @@ class Suite:
         testbed = self.testbed()
         if testbed is None:
             from sscard.scenario import run_scenario
-            from sscard.scenario.testbed.file import OwnCards
+            from sscard.scenario.issuing import OwnCards
 
             if self._issuer is None and isinstance(self._placed, OwnCards):
                 self._issuer = self._open.enter_context(self._placed.issuing.open())
             return run_scenario(scenario, seed, self.connect(), self._issuer)
         if self._card is None:
+            from sscard.cli.testbed import no_new_card
             from sscard.scenario.testbed.unclaimed import opened_card
 
             issuer = self._open.enter_context(testbed.open())
@@ -306,15 +308,6 @@ class Suite:
         self._open.close()
         if self._evidence:
             self._evidence.finish(self._run())
-
-
-def no_new_card(said: Sayable) -> None:
-    """Pytest has no prompt. Errors: ``MissingPart``."""
-    from sscard.errors import MissingPart
-    from sscard.i18n.language import say
-
-    prompt = _("no terminal to ask at: {prompt}", prompt=say(said))
-    raise MissingPart(prompt, _("name a command with fresh: in the testbed file"))
 
 
 @contextmanager

@@ -9,7 +9,8 @@ from typing import Any
 from sscard.errors import HolderBaseUnavailable
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.standing import Standing
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch, Plant
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch, Plant
 from sscard.service import (
     Application,
     Case,

@@ -12,22 +12,11 @@ from typing import Any, Final
 from sscard.card import commands as card
 from sscard.chip.command import Command, CommandTable
 from sscard.i18n.phrase import Phrase
-from sscard.i18n.word import Word
 from sscard.psam import commands as psam
+from sscard.scenario.defect_parts import Part
 from sscard.sources import prefer_sources
 
 TABLES: Final[tuple[CommandTable[Any], ...]] = (card.TABLE, card.CERTIFICATE_TABLE, psam.TABLE)
-
-
-class Part(Word):
-    """The part of the chain that has a defect."""
-
-    CARD = "card", "卡"
-    PSAM = "psam", "PSAM", "PSAM"
-    TERMINAL = "terminal", "终端"
-    DRIVER = "driver", "驱动"
-    HSM = "hsm", "加密机", "HSM"
-    SERVICE = "service", "服务"
 
 
 class Patch:

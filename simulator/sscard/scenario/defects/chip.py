@@ -11,7 +11,8 @@ from sscard.chip import answers
 from sscard.chip.answers import OK, UNKNOWN_CLA, WRONG_LENGTH
 from sscard.chip.engine import Engine
 from sscard.chip.session import ChipSession
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.standard.cipher import equal
 from sscard.standard.tree import CARD_BLOCKED
 

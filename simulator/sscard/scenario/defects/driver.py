@@ -8,7 +8,8 @@ from sscard.driver import api, errors
 from sscard.driver.calls import DriverCalls, Function
 from sscard.driver.pins import PinEntry
 from sscard.driver.station import Terminal
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.terminal import flows
 from sscard.terminal.card import OpenedCard
 from sscard.terminal.flow import AskPin, Flow

@@ -8,7 +8,8 @@ from sscard.card.commands import addressing, pin, read, select, update
 from sscard.card.session import Session
 from sscard.chip.answers import FILE_NOT_FOUND, OK, RECORD_NOT_FOUND, WRONG_LENGTH
 from sscard.chip.memory import Log, Memory
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.standard import tree
 from sscard.standard.addressing import FROM_NUMBER, NEXT
 from sscard.standard.tree import PIN_VERIFIED, FileSpec

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from sscard.hsm import SoftHsm, operations
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 
 catalogue = Catalogue(Part.HSM)
 

@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any
 
 from sscard.i18n.phrase import Phrase, Words
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.service import (
     Act,
     Case,

@@ -9,7 +9,8 @@ from sscard.card.commands import authenticate, block, certificates
 from sscard.card.session import Session
 from sscard.chip.answers import APPLICATION_BLOCKED, METHOD_BLOCKED, OK
 from sscard.chip.engine import Engine
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.standard.cipher import equal
 from sscard.standard.tree import PIN_TRIES, CertificatePin
 

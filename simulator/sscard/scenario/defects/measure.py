@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sscard.errors import InputError, MissingPart, suggestion
 from sscard.i18n.phrase import Phrase
+from sscard.scenario.defect_parts import Part
 from sscard.scenario.defects import DEFECTS
-from sscard.scenario.defects.catalogue import Defect, Part
+from sscard.scenario.defects.catalogue import Defect
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import INCONCLUSIVE, run_scenario
 from sscard.scenario.selection import select

@@ -9,7 +9,8 @@ from sscard.card.chip import Chip
 from sscard.card.commands import medical_account, medical_inquiry, medical_load, medical_purchase
 from sscard.card.session import Session
 from sscard.chip.answers import AMOUNT_INSUFFICIENT, OK
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.standard.tree import PIN_VERIFIED, Account
 
 catalogue = Catalogue(Part.CARD)

@@ -11,7 +11,8 @@ from sscard.hsm import HsmError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import Place
 from sscard.issuer.places import INITIAL_PIN_RULES, PIN_FORMS
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.service import (
     Act,
     Case,

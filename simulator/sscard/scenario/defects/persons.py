@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from sscard.scenario.defect_parts import Part
 from sscard.scenario.defects.acceptance import _replace_check, _with_channel
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.service import Case, Channel, Paper, PinService, conditions, identity, ids
 from sscard.service.conditions import Rules
 from sscard.service.identity import Applicant, Person

@@ -10,7 +10,8 @@ from sscard.card.session import Session
 from sscard.chip.answers import OK, answer
 from sscard.chip.engine import Engine
 from sscard.chip.memory import Memory
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.standard.cipher import equal
 from sscard.standard.tree import PIN, PIN_TRIES, PIN_VERIFIED
 

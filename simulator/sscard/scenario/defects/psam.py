@@ -7,7 +7,8 @@ from sscard.psam import purchase, sessionkey
 from sscard.psam.keys import KeyRecord
 from sscard.psam.layout import TERMINAL_SEQUENCE
 from sscard.psam.session import PsamSession
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.standard.cipher import FACTOR_LENGTH, BlockKey, Suite
 
 catalogue = Catalogue(Part.PSAM)

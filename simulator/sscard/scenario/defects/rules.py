@@ -12,8 +12,9 @@ from sscard.issuer import Place, preset
 from sscard.issuer.places import FORBIDDEN, INITIAL_REFUSED, NO_ID_NUMBER, PIN_FORMS
 from sscard.scenario.cards import CardData, bench_of
 from sscard.scenario.context import Bench
+from sscard.scenario.defect_parts import Part
 from sscard.scenario.defects.acceptance import _no_ground, _replace_check
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch, Plant
+from sscard.scenario.defects.catalogue import Catalogue, Patch, Plant
 from sscard.service import Case, Policy, Rule, conditions
 from sscard.service.conditions import Check, Rules
 from sscard.service.notices import Ground

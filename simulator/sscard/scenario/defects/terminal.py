@@ -8,7 +8,8 @@ from datetime import date
 from typing import Any
 
 from sscard.conversation import recorder, redaction
-from sscard.scenario.defects.catalogue import Catalogue, Part, Patch
+from sscard.scenario.defect_parts import Part
+from sscard.scenario.defects.catalogue import Catalogue, Patch
 from sscard.standard.apdu import SW
 from sscard.terminal import admission, flows, recovery
 from sscard.terminal.admission import Blacklist, TerminalRules

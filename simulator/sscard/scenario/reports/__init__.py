@@ -3,7 +3,7 @@
 A format is a function ``write(run)`` that returns the text of a file, with a
 row in ``FORMATS``; packages add theirs by entry points (``sscard.reports``). A
 format that writes during the run is a class, as ``trace.TraceFile``; one that
-writes a folder has a row in ``FOLDERS`` too.
+writes a folder is a ``Folder`` too. Each is imported when it is asked for.
 """
 
 from __future__ import annotations
@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from sscard.files import write_text
 from sscard.i18n.phrase import Phrase
 from sscard.plugins import Registry
-from sscard.scenario.reports import allure, form, html, json, junit, trace
 from sscard.scenario.reports.run import Run
 from sscard.scenario.runner import ScenarioResult
 
@@ -38,6 +36,17 @@ class Report(Protocol):
 
     def finish(self, run: Run) -> None:
         """The run has ended, completely or not."""
+
+
+@runtime_checkable
+class Folder(Protocol):
+    """A report that is a folder."""
+
+    def foreign(self) -> str:
+        """The name of a file in it that is not part of such a report and is never replaced, or empty.
+
+        Errors: ``OSError``.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,18 +69,17 @@ class WholeFile:
             write_text(self.path, self.write(run))
 
 
-Format = Callable[[Path], Report]
-FORMATS: Final[Mapping[str, Format]] = {
-    "allure": allure.AllureFolder,
-    "form": partial(WholeFile, form.write, shows_passed=False),
-    "html": partial(WholeFile, html.write),
-    "json": partial(WholeFile, json.write, shows_passed=False),
-    "junit": partial(WholeFile, junit.write, shows_passed=False),
-    "trace": trace.TraceFile,
+FORMATS: Final[Mapping[str, str]] = {
+    "allure": "sscard.scenario.reports.allure:AllureFolder",
+    "form": "sscard.scenario.reports.form:write",
+    "html": "sscard.scenario.reports.html:write",
+    "json": "sscard.scenario.reports.json:write",
+    "junit": "sscard.scenario.reports.junit:write",
+    "trace": "sscard.scenario.reports.trace:TraceFile",
 }
 """The formats of this package."""
-FOLDERS: Final[Mapping[str, Callable[[Path], str]]] = {"allure": allure.foreign}
-"""Those that write a folder, with what finds a file in it that is not such a report, which is never replaced."""
+WITHOUT_PASSED: Final = ("form", "json", "junit")
+"""Those that need no exchanges of scenarios that passed."""
 REPORTS: Final[Registry[Callable[[Any], Any]]] = Registry(
     "sscard.reports", Phrase("report format"), FORMATS, result=str
 )
@@ -81,7 +89,9 @@ REPORTS: Final[Registry[Callable[[Any], Any]]] = Registry(
 def report(name: str, path: Path) -> Report:
     """A new report of a format. ``InputError`` if there is none of this name."""
     found = REPORTS.find(name)
-    opened: Report = found(path) if name in FORMATS else WholeFile(found, path)
+    opened: Report = (
+        found(path) if isinstance(found, type) else WholeFile(found, path, shows_passed=name not in WITHOUT_PASSED)
+    )
     return opened
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import re
 from collections.abc import Mapping, Sequence
@@ -18,6 +17,7 @@ from sscard.i18n.phrase import Phrase
 from sscard.scenario.library import group_name
 from sscard.scenario.messages import PARTIES
 from sscard.scenario.reader import Scenario
+from sscard.scenario.reports import json
 from sscard.scenario.reports.console import failure_text, missed_text, reason_text, repetition_text, step_name
 from sscard.scenario.reports.junit import dotted
 from sscard.scenario.reports.run import Run
@@ -46,12 +46,6 @@ STATUS: Final = {
 Json = dict[str, Any]
 
 
-def foreign(folder: Path) -> str:
-    """The name of a file in a folder that is not part of our results, empty if there is none. Errors: ``OSError``."""
-    names = sorted(entry.name for entry in folder.iterdir())
-    return next((name for name in names if name not in KEPT and not WRITTEN.fullmatch(name)), "")
-
-
 class AllureFolder:
     """Result files of a run, written as each scenario ends: a run that is killed leaves those up to there.
 
@@ -64,6 +58,11 @@ class AllureFolder:
         self._path = path
         self._run: Run | None = None
         self._count = 0
+
+    def foreign(self) -> str:
+        """See ``Folder``."""
+        names = sorted(entry.name for entry in self._path.iterdir())
+        return next((name for name in names if name not in KEPT and not WRITTEN.fullmatch(name)), "")
 
     def begin(self, run: Run) -> None:
         """See ``Report``."""
@@ -78,7 +77,7 @@ class AllureFolder:
             self._write_facts(self._run)
         self._count += 1
         entry = _Entry(self._path, self._run, result, self._count)
-        write_text(self._path / f"{entry.uuid}{RESULT}", _text(entry.content()))
+        write_text(self._path / f"{entry.uuid}{RESULT}", json.text(entry.content()))
 
     def finish(self, run: Run) -> None:
         """Write the facts of the run."""
@@ -97,7 +96,7 @@ class AllureFolder:
     def _write_facts(self, run: Run) -> None:
         write_text(self._path / ENVIRONMENT, properties_text(facts(run)))
         if not (self._path / CATEGORIES).exists():
-            write_text(self._path / CATEGORIES, _text(_categories()))
+            write_text(self._path / CATEGORIES, json.text(_categories()))
 
 
 class _Entry:
@@ -264,7 +263,3 @@ def _categories() -> list[Json]:
         {"name": _("Waived"), "matchedStatuses": ["skipped"], "messageRegex": f"(?s)^{re.escape(waived.strip())}.*"},
         {"name": _("Not applicable"), "matchedStatuses": ["skipped"], "messageRegex": f"(?s).*{re.escape(misfit)}.*"},
     ]
-
-
-def _text(content: object) -> str:
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
 
-from sscard.i18n.language import CHINESE, ENGLISH, _, columns, is_chinese, padded, say
+from sscard.i18n.language import _, columns, padded, say
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.coverage.dimensions import Key
 from sscard.scenario.coverage.facts import COMMAND_STATUS, FILE_RIGHTS, STANDARD_ITEMS
@@ -155,12 +155,8 @@ def _rendered(template: str, coverage: Coverage) -> str:
     return page_template(template).render(
         grids=[Grid(part) for part in coverage.measured()],
         coverage=coverage,
-        version=__version__,
-        language=CHINESE if is_chinese() else ENGLISH,
         heat=heat,
         signs=SIGNS,
         shades=[(f"heat{shade}", least) for shade, least in enumerate(HEAT, 1)],
         beyond=_beyond,
-        _=_,
-        plural=Phrase.plural,
     )

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any, Final
 
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
+from sscard.i18n.language import _, say, visible
 from sscard.i18n.phrase import Phrase
+from sscard.scenario.defect_parts import Part
 from sscard.scenario.defects import DEFECTS
-from sscard.scenario.defects.catalogue import Defect, Part
+from sscard.scenario.defects.catalogue import Defect
 from sscard.scenario.defects.measure import Measured
 from sscard.scenario.defects.noticed import Noticing, noticed_by
 from sscard.scenario.reader import Scenario
@@ -161,10 +162,6 @@ def html_page(matrix: Matrix) -> str:
         columns=matrix.changed if not matrix.most and len(matrix.changed) <= MOST_COLUMNS else [],
         mark_of=mark_of,
         summary=summary_line(matrix),
-        version=__version__,
-        language=CHINESE if is_chinese() else ENGLISH,
-        _=_,
-        plural=Phrase.plural,
     )
 
 

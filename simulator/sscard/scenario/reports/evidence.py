@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from sscard.files import TextFile, unwritable
 from sscard.i18n.language import _, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.messages import PARTIES, Message
+from sscard.scenario.reports import json
 from sscard.scenario.reports.console import MARKS, missed_text, reason_text, repetition_text, step_name
 from sscard.scenario.reports.run import VERDICTS, Log, Run, slug, sums
 from sscard.scenario.runner import ScenarioResult, StepResult
@@ -198,4 +198,4 @@ def _index(run: Run, logs: list[Log]) -> str:
         "sums_sha256": run.sums_digest,
         "logs": entries,
     }
-    return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
+    return json.text(content)

@@ -11,18 +11,18 @@ from itertools import zip_longest
 from typing import Final, NamedTuple
 
 from sscard.card import Personality
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, ranges, say, visible
+from sscard.i18n.language import _, is_chinese, ranges, say, visible
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import KeyHierarchy
 from sscard.scenario.coverage.facts import choice_text
 from sscard.scenario.reports.console import counts_text, repetition_text
 from sscard.scenario.reports.form_data import FORM_LABELS
-from sscard.scenario.reports.form_items import NOT_TESTED, Numbered, sheet_of
+from sscard.scenario.reports.form_items import NOT_TESTED, Numbered, sheet_of, worst
 from sscard.scenario.reports.form_steps import rows_of, wire_of
 from sscard.scenario.reports.page import Lines, page_template
 from sscard.scenario.reports.run import VERDICTS, Log, Run
 from sscard.scenario.reports.summary import missed_texts
-from sscard.scenario.runner import INCONCLUSIVE, KNOWN_ISSUE, WAIVED
+from sscard.scenario.runner import INCONCLUSIVE
 from sscard.standard.choices import CHOICES, make_personality
 from sscard.standard.cipher import SUITES
 from sscard.version import __version__
@@ -109,9 +109,6 @@ def write(run: Run) -> str:
         title_of=partial(_title, several=len(run.seeds) > 1),
         words={**VERDICTS, NOT_TESTED: Phrase("not tested")},
         colon="：" if is_chinese() else ": ",
-        language=CHINESE if is_chinese() else ENGLISH,
-        _=_,
-        plural=Phrase.plural,
     )
 
 
@@ -124,12 +121,7 @@ def _title(each: Numbered, *, several: bool) -> str:
 def _verdict(run: Run) -> str:
     """The worst verdict of the run; a run that is not complete has not passed."""
     found = {result.verdict for result in run.results}
-    for verdict in ("failed", INCONCLUSIVE):
-        if verdict in found:
-            return verdict
-    if not run.complete or "passed" not in found:
-        return INCONCLUSIVE
-    return next((verdict for verdict in (WAIVED, KNOWN_ISSUE) if verdict in found), "passed")
+    return worst(found if run.complete and "passed" in found else {*found, INCONCLUSIVE})
 
 
 def _devices(run: Run) -> list[Device]:

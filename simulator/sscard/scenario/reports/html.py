@@ -16,7 +16,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import Final, NamedTuple
 
-from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible
+from sscard.i18n.language import say, visible
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.cards import INTERFACES
 from sscard.scenario.comparison import Compared
@@ -39,7 +39,6 @@ from sscard.scenario.reports.state_chart import HEIGHT, LEFT, state_chart
 from sscard.scenario.reports.summary import KINDS, SHOWN, Alike, alike
 from sscard.scenario.reports.written import StepTexts
 from sscard.scenario.runner import ScenarioResult
-from sscard.version import __version__
 
 CHUNK: Final = 100
 MOST_FAILURES: Final = 100
@@ -167,15 +166,11 @@ def write(run: Run) -> str:
         script=script,
         digest=b64encode(sha256(script.encode()).digest()).decode(),
         marks=MARKS,
-        version=__version__,
-        language=CHINESE if is_chinese() else ENGLISH,
         duration_text=duration_text,
         missed_text=missed_text,
         open_failures=OPEN_FAILURES,
         reason_text=reason_text,
         group_name=group_name,
-        _=_,
-        plural=Phrase.plural,
     )
 
 
@@ -201,8 +196,6 @@ def details(entry: Entry, texts: StepTexts) -> str:
         duration_text=duration_text,
         height=HEIGHT,
         left=LEFT,
-        _=_,
-        plural=Phrase.plural,
     )
 
 

@@ -19,7 +19,7 @@ def write(run: Run) -> str:
     return text(content(run))
 
 
-def text(content: dict[str, Any]) -> str:
+def text(content: object) -> str:
     """JSON, indented."""
     return json.dumps(content, ensure_ascii=False, indent=1) + "\n"
 

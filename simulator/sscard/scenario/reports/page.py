@@ -5,23 +5,27 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sscard.i18n.language import say, visible, visible_lines
+from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese, say, visible, visible_lines
 from sscard.i18n.phrase import Phrase, Words
+from sscard.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 
 def page_template(name: str) -> Template:
-    """A template of this package. Every value in it is escaped and shown in the current language."""
-    return _environment().get_template(name)
+    """A template of this package. Every value in it is escaped and shown in the current language.
+
+    It has ``_`` and ``plural`` for its own texts, ``language`` and ``version``.
+    """
+    return _environment().get_template(name, globals={"language": CHINESE if is_chinese() else ENGLISH})
 
 
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # only a run with such a report needs it
 
-    return Environment(
+    made = Environment(
         loader=PackageLoader("sscard.scenario.reports"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -29,6 +33,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.globals |= {"_": _, "plural": Phrase.plural, "version": __version__}
+    return made
 
 
 def _shown(value: object) -> object:

@@ -20,7 +20,7 @@ from sscard.issuer.formats import UNKNOWN, read_claim
 from sscard.issuer.issue import DEFAULT
 from sscard.issuer.lookup import is_path
 from sscard.issuer.personalise import INITIAL_PIN
-from sscard.scenario.issuing import Issuer, Issuing
+from sscard.scenario.issuing import Issuer, Issuing, OwnCards
 from sscard.scenario.pins import without_pins
 from sscard.scenario.step import PinOrNone
 from sscard.scenario.testbed.doubled_hsm import DoubledHsm
@@ -141,17 +141,6 @@ class Testbed:
     @property
     def contact(self) -> bool:
         return self.card.interface == "contact"
-
-
-@dataclass(frozen=True, slots=True)
-class OwnCards:
-    """A testbed without a card: the HSM, and the keys that sscard's own cards are issued under.
-
-    ``waivers`` is the path of the waiver file, which is not read yet.
-    """
-
-    issuing: Issuing
-    waivers: Path | None = None
 
 
 def stand_in() -> Personality:

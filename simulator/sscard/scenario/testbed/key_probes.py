@@ -237,7 +237,7 @@ def empty_resets(card: ProbedCard) -> None:
 
 
 def transaction_type(card: ProbedCard) -> None:
-    """A purchase of nothing, with the type in ASCII, then binary: the account has one transaction more."""
+    """A purchase of amount 0, with the type in ASCII, then binary: the account has one transaction more."""
     card.need_pin()
     card.need_keys()
     card.need("may_write")

@@ -67,7 +67,7 @@ DEFAULT: Final = "v3-sm4"
 class Finding:
     """What is known of a choice.
 
-    ``value`` is the observed one, ``None`` if it could not be known, for ``reason``, or if no allowed value answers
+    ``value`` is the observed one, ``None`` if it was not determined, for ``reason``, or if no allowed value answers
     like the card: then ``reason`` is empty. ``evidence`` is the command and the answer, ``claimed`` the value of the
     claim, ``None`` without a claim.
     """

@@ -360,7 +360,7 @@ class ProbedCard:
         return sw
 
     def pay(self, now: datetime, *, ascii_type: bool) -> None:
-        """A purchase of nothing, with the transaction type in MAC1 as given [OC-18]."""
+        """A purchase of amount 0, with the transaction type in MAC1 as given [OC-18]."""
         self.begin(DF04)
         self.verify()
         time = bytes.fromhex(f"{now:%Y%m%d%H%M%S}")
