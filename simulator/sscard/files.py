@@ -269,9 +269,25 @@ def mode_of(path: Path) -> int:
 
 
 def remove_left(file: Path) -> None:
-    """Remove what killed processes left that wrote this file under the name ``.NAME.PROCESS.new``."""
-    left = re.compile(rf"\.{re.escape(file.name)}\.\d+\.new({'|'.join(BESIDE)})?")
+    """Remove what killed processes left that wrote this file under the name ``.NAME.PROCESS.new``.
+
+    Files of other processes that still run stay.
+    """
+    left = re.compile(rf"\.{re.escape(file.name)}\.(\d+)\.new({'|'.join(BESIDE)})?")
     for each in file.absolute().parent.iterdir():
-        if left.fullmatch(each.name):
+        found = left.fullmatch(each.name)
+        if found and not _is_other_process(int(found[1])):
             with suppress(OSError):
                 each.unlink()
+
+
+def _is_other_process(number: int) -> bool:
+    if os.name != "posix":  # Windows removes no file that is in use, and ends the process that is asked
+        return False
+    try:
+        os.kill(number, 0)
+    except PermissionError:
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return number != os.getpid()

@@ -205,7 +205,7 @@ class _PlugIn:
         except PhrasedError:  # an answer, no fault
             raise
         except (Exception, SystemExit) as error:
-            raise self._failure(self._without_hidden(_described(error), arguments)) from error
+            raise self._failure(self._without_hidden(_described(error), arguments)) from None
 
     def _without_hidden(self, text: str, arguments: tuple[object, ...]) -> str:
         """The text of an error without those words of the URL that reports do not show."""

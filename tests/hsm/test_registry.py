@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from traceback import format_exception
 from typing import Any
 
 import pytest
@@ -311,6 +312,9 @@ def test_an_error_at_opening_does_not_repeat_the_credentials_of_the_url(plug_in:
     with pytest.raises(MissingPart) as missing, open_hsm(url):
         pass
     assert "ValueError: invalid literal for int(): '••••:••••'" in str(missing.value)
+    shown = "".join(format_exception(missing.value))
+    assert "s3c" not in shown
+    assert "operator" not in shown
 
 
 def open_fragile(_url: str, **_options: object) -> SoftHsm:

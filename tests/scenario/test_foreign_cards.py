@@ -26,6 +26,7 @@ from sscard.issuer.cardfile import open_card
 from sscard.issuer.hierarchy import TEST_KEYS
 from sscard.scenario.library import builtin_folder
 from sscard.scenario.testbed.card import CardRun, supply
+from sscard.scenario.testbed.decision import decide
 from sscard.scenario.testbed.file import read_testbed
 from sscard.scenario.testbed.plan import scenarios_on
 from sscard.transport.pcscd import PrivatePcscd
@@ -70,6 +71,22 @@ steps:
   - change_pin: {old: 123456, new: 654321}
   - verify_pin: 654321
     state: verified
+"""
+CERTIFICATE_PIN = """\
+name: certificate PIN
+proves: b
+card: {personality: v3-sm4, choices: {certificate_application: stub, certificate_user_tries: 3}}
+steps:
+  - select: SS.CERT.ADF1
+  - verify_certificate_pin: {user: 123456, cryptogram: wrong}
+    sw: 63C2
+    certificate_tries: 2 6
+  - verify_certificate_pin: {user: 123456, cryptogram: wrong}
+    sw: 63C1
+    certificate_tries: 1 6
+  - verify_certificate_pin: {user: 123456, cryptogram: wrong}
+    sw: 63C0
+    certificate_tries: 0 6
 """
 STUBBORN = """\
 import sys
@@ -199,6 +216,37 @@ def test_what_is_not_permitted_is_not_sent(sscard, foreign, tmp_path):
         ("blocked", "not applicable", "not permitted: may_block"),
         ("changed", "not applicable", "not permitted: may_write"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("permitted", "kept", "why"),
+    [
+        ({"may_destroy": "no"}, 1, "exhaust a key or a certificate PIN: may_destroy is not set"),
+        ({"may_destroy": "no", "may_block": "no"}, 2, "fewer than two tries: may_block is not set"),
+    ],
+)
+def test_a_command_that_costs_tries_of_a_certificate_pin_is_not_sent_whatever_was_decided(
+    tmp_path, monkeypatch, permitted, kept, why
+):
+    product = tmp_path / "own.yaml"
+    choices = "certificate_application: stub, certificate_user_tries: 3"
+    product.write_text(f"{{name: own, generation: '3.0', algorithm: SM4, {choices}}}\n")
+    card = ForeignCard(tmp_path, str(product))
+    file = tmp_path / "scenario.yaml"
+    file.write_text(CERTIFICATE_PIN)
+    use = f"image:{card.file}"
+    lenient, testbed = (read_testbed(card.placed(use, **given)) for given in ({}, permitted))
+    monkeypatch.setattr(
+        "sscard.scenario.testbed.card.decide",
+        lambda scenario, seed, _testbed, *given: decide(scenario, seed, lenient, *given),
+    )
+    (scenario,) = scenarios_on(testbed.claim, [file])
+    with testbed.issuing.open() as issuer, CardRun(testbed, issuer, lambda _said: None) as running:
+        result = running.run(scenario, 1)
+    assert result.verdict == "inconclusive"
+    assert result.failure is not None
+    assert why in str(result.failure.mismatches[0].actual)
+    assert state_of(card).certificate_tries == (kept, 6)
 
 
 def test_a_card_that_differs_from_its_claim_fails(sscard, tmp_path):

@@ -262,6 +262,20 @@ def test_the_digests_depend_on_contents_only(tmp_path: Path) -> None:
     assert changed.testbed == first.testbed
 
 
+def test_no_pin_can_be_found_by_trying_the_digests(tmp_path: Path) -> None:
+    def digests(pin: str, initial: str, tries: int = 4) -> tuple[str, list[str]]:
+        (tmp_path / "place.yaml").write_text(f"name: Ours\ninitial_pin: {initial}\npin_tries: {tries}\n", "utf-8")
+        scenario = PASSES.replace(PIN, pin).replace("card: {", "card: {place: ./place.yaml, ")
+        (tmp_path / "1.yaml").write_text(scenario, "utf-8")
+        found = tested(find_scenarios([tmp_path / "1.yaml"]), (1,), {}, builtin_keys(), None)
+        return found.scenarios, [*found.files.values()]
+
+    first = digests(PIN, "64019273")
+    assert len(first[1]) == 2
+    assert digests("806254", "19735082") == first
+    assert digests(PIN, "64019273", tries=5) != first
+
+
 def test_the_digests_depend_on_seeds_personalities_transport_and_keys(tmp_path: Path) -> None:
     scenarios = [result.scenario for result in results_of(tmp_path, PASSES)]
     keys = KeyHierarchy(KeyFile("other", [RootKey("PUK", "authenticate", ["0001"], {"sm4": [bytes(16)]})]))

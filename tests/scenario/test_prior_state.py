@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sscard.errors import InputError
-from sscard.issuer import issue_card, preset
+from sscard.issuer import Holder, builtin_keys, issue_card, make_order, personalise, preset
 from sscard.issuer.image import write_image
 from sscard.scenario import read_scenario, run_scenario
+from sscard.scenario.cards import holder_on
 
 if TYPE_CHECKING:
     from conftest import Run, Write
@@ -102,6 +106,24 @@ steps:
     assert run_scenario(scenario).passed
     [other] = read_scenario(path, personality=preset("v3-sm4"))
     assert other.misfit is not None
+
+
+@pytest.mark.parametrize(
+    ("filling", "name"), [(0x00, "张小明"), (0x20, "张小明"), (0x30, "张小明"), (0x00, "LI 700"), (0x20, "LI 700")]
+)
+def test_the_holder_of_an_image_has_the_name_without_its_fill(
+    write: Write, tmp_path: Path, filling: int, name: str
+) -> None:
+    product = replace(preset("v3-sm4"), name="own", an_padding=filling)
+    holder = Holder(name, "510104199406134837")
+    card = personalise(make_order(product, Random(3), holder, "410402", date(2025, 1, 5)), builtin_keys())
+    assert holder_on(card) == holder
+    (tmp_path / "card.json").write_text(write_image(card), encoding="utf-8")
+    [scenario] = read_scenario(
+        write("name: a\nproves: b\ncard: {image: card.json}\nsteps:\n  - driver_read_basic: {by: psam}\n")
+    )
+    result = run_scenario(scenario)
+    assert result.passed, result.crash or result.failure
 
 
 WRONG = [

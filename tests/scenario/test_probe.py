@@ -22,7 +22,6 @@ from sscard.issuer.hierarchy import TEST_KEYS
 from sscard.issuer.personalities import written_fields
 from sscard.scenario.testbed.observation import PROBES, Observed, observe
 from sscard.scenario.testbed.probed_card import Permissions, PinNotRestored
-from sscard.scenario.testbed.rehearsal import secrets_of
 from sscard.scenario.testbed.survey import UnusableCard
 from sscard.standard.choices import CHOICES
 from sscard.standard.encoding import encode_pin
@@ -67,7 +66,7 @@ class Watched:
         self.fewest = [*self._tries()]
 
     def _tries(self) -> Iterator[int]:
-        return secrets_of(self.chip.profile.layout, self.chip.memory.numbers)
+        return (self.chip.memory.numbers[cell] for cell in self.chip.profile.layout.all_tries())
 
     def power_on(self) -> bytes:
         return self.chip.power_on()
@@ -148,13 +147,13 @@ def cautious(seed: int, count: int) -> None:
     for _ in range(count):
         card = made(product(random))
         layout = card.profile.layout
-        first = [*secrets_of(layout, card.memory.numbers)]
+        first = [card.memory.numbers[cell] for cell in layout.all_tries()]
         before = list(card.memory.numbers), list(card.memory.strings)
         watched = Watched(card.chip(Random(3)))
         may = Permissions(may_write=random.random() < 0.5)
         observe(watched, PIN_OF_CARD, SoftHsm(), may)
         assert all(least >= min(2, start) for start, least in zip(first, watched.fewest, strict=True))
-        assert [*secrets_of(layout, card.memory.numbers)] == first
+        assert [card.memory.numbers[cell] for cell in layout.all_tries()] == first
         if not may.may_write:
             assert (list(card.memory.numbers), list(card.memory.strings)) == before
 

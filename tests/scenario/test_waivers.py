@@ -292,6 +292,12 @@ BROKEN: dict[str, tuple[str, str, str]] = {
     "a title of two steps": ("step: verify_pin", "2:3: the steps 1, 2 have this title\n  write its number", "请写编号"),
     "an unknown field of the step": ("field: wss", "3:3: the step has no field 'wss' that can be waived", "可豁免"),
     "a time": ("field: within", "3:3: the step has no field 'within' that can be waived", "可豁免"),
+    "a PIN as reason": (
+        f"reason: takes {PIN} too",
+        "5:3: reason: a PIN of the scenario, which every report would print\n  write the text without it",
+        "reason：含有用例的密码",
+    ),
+    "a PIN as ticket": (f"ticket: CARD {PIN}", "6:3: ticket: a PIN of the scenario", "ticket：含有用例的密码"),
 }
 """What is wrong: the text or the line of the good waiver that is replaced, and the error in both languages."""
 OF_CHECK: dict[str, tuple[str, str, str]] = {
@@ -339,6 +345,25 @@ def test_a_broken_waiver_file_is_refused_with_its_place(
         assert "waivers.yaml:" in err
         assert said[language == "zh"] in err
         assert language == "en" or re.search("[一-鿿]", err)
+        assert PIN not in err
+
+
+@pytest.mark.parametrize("observed", ["73 91 84 9000", PIN])
+def test_a_pin_of_the_scenario_as_observed_value_is_refused(sscard: CommandLine, observed: str) -> None:
+    Path("suite.yaml").write_text(SUITE, "utf-8")
+    written([WAIVER | {"field": "data", "observed": observed}])
+    code, out, err = sscard("run", "suite.yaml", "--waivers", "waivers.yaml")
+    assert (code, out) == (2, "")
+    assert "waivers.yaml:4:3: observed: a PIN of the scenario" in err
+    assert PIN not in err
+
+
+def test_a_status_word_with_the_digits_of_a_pin_is_none(sscard: CommandLine) -> None:
+    Path("suite.yaml").write_text(SUITE.replace(PIN, "6300"), "utf-8")
+    written([WAIVER | {"observed": "6300"}])
+    code, out, err = sscard("run", "suite.yaml", "--waivers", "waivers.yaml")
+    assert (code, err) == (1, "")
+    assert "waiver CARD-12 (waivers.yaml:1)" in out
 
 
 def test_a_waiver_file_that_is_missing_is_an_error_and_one_of_comments_is_not(sscard: CommandLine) -> None:

@@ -357,6 +357,19 @@ def test_a_missing_archive_is_found(three: Three) -> None:
     assert str(finding).startswith(f"{first}: does not end where the journal")
 
 
+def test_an_archive_that_is_given_twice_is_named_as_such(three: Three, tmp_path: Path) -> None:
+    office, first, second = three
+    copied = tmp_path / "copy.db"
+    copied.write_bytes(first.read_bytes())
+    once = verified(office.journal, first, second)
+    for again in (first, copied):
+        found = verified(office.journal, first, again, second)
+        assert [str(finding) for finding in found.findings] == [
+            f"{again}: the same archive as {first}: give each archive once"
+        ]
+        assert found.archives == once.archives
+
+
 def test_an_archive_of_another_journal_with_the_same_key_is_found(three: Three, tmp_path: Path) -> None:
     office, first, second = three
     with closing(SqlJournal(str(tmp_path / "other.db"), JOURNAL_KEY)) as journal:
@@ -589,8 +602,11 @@ def test_killed_at_any_step_of_an_archiving_from_postgresql_nothing_is_lost(
 def test_what_killed_processes_left_beside_an_archive_is_removed_by_the_next_one(
     office: Office, tmp_path: Path
 ) -> None:
-    left = [tmp_path / f".a.db.{number}.new{ending}" for number in (7, 123) for ending in ("", "-journal", "-wal")]
+    ended = (99999999, 10**40)  # no system has as many processes
+    left = [tmp_path / f".a.db.{number}.new{ending}" for number in ended for ending in ("", "-journal", "-wal")]
     others = [tmp_path / name for name in (".b.db.7.new", "a.db.7.new", ".a.db.x.new", ".a.db.7.newer", ".aXdb.7.new")]
+    if os.name == "posix":  # another archiving to the same file is still at work
+        others += [tmp_path / f".a.db.{os.getppid()}.new{ending}" for ending in ("", "-journal")]
     for each in (*left, *others):
         each.write_bytes(b"")
     office.work(30)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +20,8 @@ from sscard.i18n.phrase import Phrase
 from sscard.issuer import builtin_keys
 from sscard.issuer.cardfile import load_card, save_card
 from sscard.issuer.places import place_of
-from sscard.service import Act, Case, NotDone, Operated, PinService, Reason, ResultNotice, Stage
-from sscard.service.counter import read_card
+from sscard.service import Act, Case, Channel, NotDone, Operated, PinService, Reason, ResultNotice, Stage
+from sscard.service.counter import present, read_card
 from sscard.terminal import CardSession
 from sscard.transport.faults import CardRemoved, FaultyConnection, Removal
 
@@ -216,6 +218,30 @@ def test_a_key_that_was_retried_and_fits_needs_no_second_order(
     assert case.stage is Stage.ACCEPTED
     assert case.key_tries is None
     assert isinstance(operate(service, case, citizen.session), Operated)
+
+
+class Counting(SoftHsm):
+    """Counts the readings: each asks for a proof of the key that reads the card."""
+
+    proofs = 0
+
+    def authentication_data(self, *given: Any, **named: Any) -> bytes:
+        self.proofs += 1
+        return super().authentication_data(*given, **named)
+
+
+def test_a_presented_card_is_read_once_also_when_its_key_is_retried(service: PinService, citizen: Citizen) -> None:
+    unread = replace(citizen.application(Reason.FORGOTTEN), card=None)
+    readings = []
+    for refused in (False, True):
+        accepted = service.intake(replace(unread, channel=Channel.ONLINE, handling=Channel.WINDOW))
+        service.accept(accepted)
+        if refused:
+            present(service, accepted, citizen.at_hsm(WRONG))
+        hsm = Counting(builtin_keys())
+        assert present(service, accepted, citizen.at_hsm(hsm), retry_key=refused) is None
+        readings.append(hsm.proofs)
+    assert readings[0] == readings[1] > 0
 
 
 def test_a_presented_card_that_cannot_be_read_is_not_called_another_card(card: Path, sscard: CommandLine) -> None:

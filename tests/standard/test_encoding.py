@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sscard.standard.encoding import (
     decode_an,
     decode_cn,
+    decode_name,
     digits_in,
     encode_an,
     encode_cn,
@@ -71,6 +72,22 @@ def test_an_comes_back(text: str) -> None:
 
 def test_blanks_that_fill_an_are_no_text() -> None:
     assert decode_an(encode_an("张三", 30, 0x20)) == "张三"
+
+
+@pytest.mark.parametrize("fill", [0x00, 0x20, 0x30])
+@pytest.mark.parametrize(
+    "parts", [("张三", ""), ("ABCDEFGHIJKLMNO", "PQRST"), ("一二三四五六七八九十一二三四五", "六七")]
+)
+def test_a_name_is_read_without_its_fill(parts: tuple[str, str], fill: int) -> None:
+    name, extension = parts
+    assert decode_name(encode_an(name, 30, fill), encode_an(extension, 20, fill)) == name + extension
+
+
+@pytest.mark.parametrize("fill", [0x00, 0x20])
+@pytest.mark.parametrize("extension_fill", [0x00, 0x30])
+def test_a_name_that_ends_with_0_keeps_it_unless_zeros_fill_it(fill: int, extension_fill: int) -> None:
+    assert decode_name(encode_an("LI 700", 30, fill), encode_an("", 20, extension_fill)) == "LI 700"
+    assert decode_name(encode_an("LI 700", 30, 0x30), encode_an("", 20, extension_fill)) == "LI 7"
 
 
 def test_an_refuses_text_that_does_not_fit() -> None:

@@ -211,14 +211,14 @@ def resume(
     Exits as sscard case open.
     """
     from sscard.service import Case, Operation, Paper, Stage, WrongStage
-    from sscard.service.counter import advance, needs_pin, read_paper
+    from sscard.service.counter import advance, needs_pin, read_paper, take_paper
     from sscard.service.intake import changed_settings
     from sscard.service.journal.memory import MemoryJournal
 
     def needed() -> bool:
         rehearsal = over(MemoryJournal(cases.key))
         copy = Case(found.number, found.events)
-        hand_in(rehearsal, copy, papers, proof, card, at)
+        hand_in(rehearsal, copy, papers, proof, card.data, at)
         advance(rehearsal, copy, None, keypad, at=at)
         return needs_pin(rehearsal, copy)
 
@@ -249,18 +249,14 @@ def resume(
             give = _("give the card: sscard case resume {number} CARD", number=number)
             check_card(target, papers, found.handling is not found.channel, give)
         with chosen_hsm(hsm, keys, hsm_token) as behind, _terminal(target, behind) as session:
-            card, refused = read_paper(found, session if handed else None, retry_key=retry_key)
-            if target and found.open and refused is None:
+            card = read_paper(found, session if handed else None, retry_key=retry_key)
+            if target and found.open and not card.refused:
                 tried = found.stage is Stage.OPERATED and found.operation is Operation.CHANGE  # with the new PIN only
                 check_pins(new, old or ("none" if tried else ""), found.reason_given, needed)
             if change and found.open and service.settings not in (None, found.settings):
                 cases.append(found, changed_settings(now_in_china(), found.stage, service.settings))
-            if refused is not None:
-                service.wait_for_key(found, refused)
-            else:
-                if card is not None and found.key_tries is not None:
-                    service.note_key(found)
-                hand_in(service, found, papers, proof, card, at)
+            if take_paper(service, found, card) is None:
+                hand_in(service, found, papers, proof, card.data, at)
             trial = place if pharmacy else None
             _process(service, found, session, behind, keypad, trial, as_json, at=at, retry_key=retry_key)
 

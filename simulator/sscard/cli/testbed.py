@@ -199,8 +199,8 @@ def ordered(chosen: Testbed, scenarios: list[Scenario], seed: int) -> list[Scena
     """The scenarios, those that may destroy the card last."""
     from sscard.scenario.testbed.plan import destroying
 
-    with hsm_refusals(), chosen.open() as issuer:
-        last = {id(each) for each in destroying(scenarios, seed, chosen, issuer)}
+    with hsm_refusals():
+        last = {id(each) for each in destroying(scenarios, seed, chosen)}
     return sorted(scenarios, key=lambda each: id(each) in last)
 
 

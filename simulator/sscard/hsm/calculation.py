@@ -14,12 +14,12 @@ from sscard.hsm.protocol import HEADER_LENGTH
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy
 from sscard.standard.cipher import (
     AUTHENTICATION_LENGTH,
-    DES,
     SUITES,
     BlockKey,
     Suite,
     city_factor,
     pad,
+    pin_block,
     province_factor,
 )
 
@@ -48,20 +48,9 @@ class Question(NamedTuple):
     level: str = ""
 
 
-def pin_block(pin: bytes, block: int) -> bytes:
-    """LD ‖ PIN, padded only if it does not fill the block (LD/T 32.4, card-security.md §5)."""
-    plain = bytes((len(pin),)) + pin
-    return pad(plain, block) if len(plain) % block else plain
-
-
 def session_of(suite: Suite, key: bytes, challenge: bytes) -> BlockKey:
     """The session key: the card key enciphers the challenge."""
     return suite.passing_key(suite.key(key).encrypt(challenge))
-
-
-def proof_key(suite: Suite, key: bytes) -> bytes:
-    """The key of a TAC: under DES the XOR of the two halves of DTK."""
-    return bytes(left ^ right for left, right in zip(key[:8], key[8:], strict=True)) if suite is DES else key
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +77,7 @@ class Calculation:
     pad: Callable[[bytes, int], bytes] = pad
     chain: Callable[[BlockKey, bytes, bytes], bytes] = lambda session, blocks, _factor: session.chain(blocks)
     fold: Callable[[Suite, bytes], bytes] = lambda suite, block: suite.fold(block)
-    proof_key: Callable[[Suite, bytes], bytes] = proof_key
+    proof_key: Callable[[Suite, bytes], bytes] = lambda suite, key: suite.proof_key(key)
     answer: Callable[[bytes, bytes], bytes] = lambda computed, original: computed + original
     """Authentication data and original data, as they are answered."""
 

@@ -154,6 +154,7 @@ class HsmCheck:
         return Outcome(name, status, seconds, "" if status is Status.RIGHT else said, given=given)
 
     def _answer(self, asked: Question) -> Any:
+        """The answer as the HSM gives it; ``ValueError`` if the question is none for an HSM."""
         if asked.operation == "address-of":
             address = self._hsm.address_of(asked.key, asked.version)
             return bytes.fromhex(address) if re.fullmatch(ADDRESS_FORM, address) else None
@@ -168,7 +169,9 @@ class HsmCheck:
                 return self._hsm.safe_message(*of_card, factor, data["header"] or b"", data["pin"])
             case "purchase-mac":
                 return self._hsm.purchase_mac(*of_card, factor, message)
-        return self._hsm.transaction_proof(*of_card, message)
+            case "transaction-proof":
+                return self._hsm.transaction_proof(*of_card, message)
+        raise ValueError(f"not an operation of an HSM: {asked.operation}")
 
     def findings(self) -> list[Outcome]:
         """The outcomes so far that are not right, in their order, with the mistakes that explain them."""

@@ -148,6 +148,7 @@ class HttpHsm:
     def __init__(self, url: str, token: str, *, timeout: float = TIMEOUT) -> None:
         parts, place = _check_url(url)
         self._url = url
+        self._unlike = Phrase("{url} does not answer like an HSM service", url=url)
         self._connect = SCHEMES[parts.scheme]
         self._place = place
         self._path = parts.path.rstrip("/")
@@ -233,7 +234,6 @@ class HttpHsm:
         """The result of an operation, as ``read`` makes it of JSON; its ``ValueError`` is a result of another form."""
         deadline = monotonic() + self._timeout
         begun, status = monotonic(), 0
-        unlike = Phrase("{url} does not answer like an HSM service", url=self._url)
         try:
             answer = self._exchange(self._request(operation, fields), deadline)
             status = answer.status
@@ -248,7 +248,7 @@ class HttpHsm:
                     return read(result)
                 except (ValueError, TypeError):
                     digits = isinstance(result, str) and _DIGITS.fullmatch(result)
-                    raise UnusableAnswer(unlike, SERVE, bytes.fromhex(result) if digits else b"") from None
+                    raise UnusableAnswer(self._unlike, SERVE, bytes.fromhex(result) if digits else b"") from None
             if isinstance(body["error"], str) and body["error"]:
                 gone = status == HTTPStatus.SERVICE_UNAVAILABLE
                 if gone:
@@ -273,7 +273,7 @@ class HttpHsm:
             logger.info(
                 "HSM request", extra={"path": f"{OPERATIONS_PATH}{operation}", "status": status, "duration_ms": took}
             )
-        raise HsmUnavailable(unlike, SERVE)
+        raise HsmUnavailable(self._unlike, SERVE)
 
     def _request(self, operation: str, fields: dict[str, Any]) -> bytes:
         """Head and body in one piece: two would be two packets, and two turns of the service."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from sscard.errors import InputError
-from sscard.hsm.calculation import RIGHT, Calculation, Question, pin_block, session_of
+from sscard.hsm.calculation import RIGHT, Calculation, Question, session_of
 from sscard.hsm.vectors import Vector
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.hierarchy import KeyHierarchy, builtin_keys
@@ -21,6 +21,7 @@ from sscard.standard.cipher import (
     city_factor,
     complement,
     pad,
+    pin_block,
     province_factor,
 )
 

@@ -31,7 +31,6 @@ from typing import Any, Final, get_args
 from urllib.parse import quote, unquote
 
 from sscard.errors import InputError, MissingPart, not_loaded
-from sscard.hsm.calculation import pin_block
 from sscard.hsm.protocol import Access, CheckedHsm, HsmError, HsmUnavailable
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import Address, CardReference, KeyFile, Use
@@ -42,6 +41,7 @@ from sscard.standard.cipher import (
     city_factor,
     complement,
     pad,
+    pin_block,
     province_factor,
 )
 from sscard.standard.keys import ROOT_OF

@@ -8,7 +8,7 @@ from sscard.hsm.protocol import CheckedHsm, HsmError
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import Address, CardReference, KeyHierarchy, builtin_keys
 from sscard.issuer.lookup import load_keys
-from sscard.standard.cipher import DES, BlockKey, Suite
+from sscard.standard.cipher import BlockKey, Suite
 
 
 class SoftHsm(CheckedHsm):
@@ -45,9 +45,7 @@ class SoftHsm(CheckedHsm):
 
     def _transaction_proof(self, suite: Suite, at: Address, card: CardReference, message: bytes) -> bytes:
         key = self._hierarchy.card_key(suite, at.key, at.version, card)
-        if suite is DES:
-            key = bytes(left ^ right for left, right in zip(key[:8], key[8:], strict=True))
-        return suite.mac(suite.key(key), message)
+        return suite.mac(suite.key(suite.proof_key(key)), message)
 
     def _card_key(self, suite: Suite, at: Address, card: CardReference) -> BlockKey:
         return suite.key(self._hierarchy.card_key(suite, at.key, at.version, card))

@@ -15,10 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-from sscard.hsm.calculation import DIVERSIFY, LEVELS, RIGHT, SESSION_KEY, Question, pin_block
+from sscard.hsm.calculation import DIVERSIFY, LEVELS, RIGHT, SESSION_KEY, Question
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference, KeyHierarchy, builtin_keys
-from sscard.standard.cipher import DES, MAC_LENGTH, SM4, SSF33_ID, SUITES, Suite
+from sscard.standard.cipher import DES, MAC_LENGTH, SM4, SSF33_ID, SUITES, Suite, pin_block
 from sscard.standard.encoding import encode_pin
 
 VERSION: Final = 1

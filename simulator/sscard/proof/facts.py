@@ -7,7 +7,7 @@ from sscard.chip.memory import Memory
 from sscard.model.invariants import Facts
 from sscard.psam.layout import BLOCKED, FILES, TERMINAL_SEQUENCE, Kind
 from sscard.psam.session import PsamProfile
-from sscard.standard.tree import CARD_BLOCKED, LOAD_TYPES, PIN, PIN_TRIES, Account
+from sscard.standard.tree import CARD_BLOCKED, LOAD_TYPES, PIN, Account
 
 MEDICAL, DETAILS_SFI = 0xDF04, 0x08
 COUNT, AMOUNT = slice(2), slice(16, 20)
@@ -30,16 +30,7 @@ def card_facts(profile: Profile, memory: Memory) -> Facts:
     own = range(layout.certificate_pins, layout.certificate_pins + len(layout.own_pins))
     apart = {details.cell, layout.proofs, layout.proofs + 1, PIN, *own}
     return Facts(
-        tries=(
-            numbers[PIN_TRIES],
-            *(
-                numbers[layout.counter(index, version)]
-                for index, key in enumerate(layout.keys)
-                if key.counted
-                for version in range(key.versions)
-            ),
-            *(numbers[layout.certificate_tries + which] for which in layout.own_pins),
-        ),
+        tries=tuple(numbers[cell] for cell in layout.all_tries()),
         blocked=(bool(numbers[CARD_BLOCKED]), *(bool(numbers[df.blocked_cell]) for df in layout.dfs)),
         secrets=(strings[PIN], *(strings[cell] for cell in own)),
         files=(

@@ -54,7 +54,7 @@ from sscard.scenario.prior_state import PriorState, prior_cells
 from sscard.scenario.service_faults import FaultyHsm
 from sscard.scenario.service_host import BUILTIN_SERVICE, PlaceGiven, ServiceData, named_in, place_in, service_host
 from sscard.scenario.step import Listed, PinOrNone
-from sscard.standard.encoding import decode_an
+from sscard.standard.encoding import decode_an, decode_name
 from sscard.standard.generations import EF_HOLDER, NAME_EXTENSION
 from sscard.transport import Connection, FaultyConnection
 from sscard.transport.contactless import in_reader
@@ -301,5 +301,5 @@ def reference_on(card: Card) -> CardReference:
 
 def holder_on(card: Card) -> Holder:
     """The holder in the files of a card."""
-    number, name, rest = (decode_an(item_on(card, EF_HOLDER, tag)) for tag in (ID_NUMBER, NAME, NAME_EXTENSION))
-    return Holder(name + rest, number)
+    number, name, extension = (item_on(card, EF_HOLDER, tag) for tag in (ID_NUMBER, NAME, NAME_EXTENSION))
+    return Holder(decode_name(name, extension), decode_an(number))

@@ -40,12 +40,17 @@ WAIVED: Final = "waived"
 
 
 class CardState(NamedTuple):
-    """The card and the case after a step: PIN tries left and their limit, state words, stage of the case."""
+    """The card and the case after a step: PIN tries left and their limit, the words of its state, stage of the case."""
 
     tries: int
     limit: int
-    words: str
+    state: frozenset[str]
     stage: Stage | None
+
+    @property
+    def words(self) -> str:
+        """The state words in a fixed order."""
+        return show_state(self.state)
 
     @property
     def said(self) -> Sayable:
@@ -270,7 +275,7 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
             tuple(_without_pins(wrong, scenario) for wrong in mismatches),
             outcome.inconclusive,
             not outcome.failure,
-            CardState(after.tries, after.card.pin_tries_max, show_state(after.state), after.stage),
+            CardState(after.tries, after.card.pin_tries_max, after.state, after.stage),
             outcome.sw,
             outcome.notice,
             tuple(bench.messages[asked:]),

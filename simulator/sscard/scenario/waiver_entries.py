@@ -20,14 +20,12 @@ from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.step import Mismatch
 from sscard.scenario.waivers import Waiver, WaiverAt, is_blank
-from sscard.scenario.waiving import Waivers, covering, field_of, same_value, value_of
+from sscard.scenario.waiving import NO_SECRETS, Waivers, covering, field_of, same_value, value_of
 
 DAYS: Final = 90
 """How long a waiver holds that was written here."""
 LINE: Final = 10_000
 """Characters of a line, so that each value is one."""
-NO_SECRETS: Final = frozenset({"sw", "tries", "key_tries", "certificate_tries", "state", "stage", "rights"})
-"""Fields whose values are never those of a PIN."""
 
 
 class WaiverAcceptance:

@@ -22,6 +22,8 @@ from sscard.scenario.waivers import Waiver, WaiverAt, WaiverFile, read_waivers, 
 
 COUNTED: Final = frozenset({"sw", "tries", "key_tries", "certificate_tries", "stage"})
 """Fields whose values are compared as a scenario file states them, not with the words of a report."""
+NO_SECRETS: Final = COUNTED | {"state", "rights"}
+"""Fields whose values are never those of a PIN."""
 OF_BYTES: Final = frozenset({"sw", "data"})
 """Fields whose values are hex digits, with or without spaces."""
 OF_RUNNER: Final = frozenset({"rights", "capture"})
@@ -45,7 +47,7 @@ class Waivers:
         self._all = [*file.waivers]
 
     def check(self, scenarios: Sequence[Scenario], *, complete: bool) -> None:
-        """``InputError`` for a waiver whose step or field its scenario does not have, or that has a known issue.
+        """``InputError`` for a waiver that its scenario does not fit: step, field, known issue, a PIN in its texts.
 
         If the scenarios are ``complete``, also for one whose scenario, file or row is not among them.
         """
@@ -98,6 +100,12 @@ class Waivers:
         if name not in fields:
             problem = Phrase("the step has no field {name!r} that can be waived", name=hidden(name))
             raise self._file.error(number, "field", problem, suggestion(name, fields))
+        texts = {"reason": waiver.reason, "ticket": waiver.ticket}
+        texts |= {} if name in NO_SECRETS else {"observed": waiver.observed}
+        for field, text in texts.items():
+            if masked(text, scenario) != text:
+                problem = Phrase("{field}: a PIN of the scenario, which every report would print", field=field)
+                raise self._file.error(number, field, problem, Phrase("write the text without it"))
 
     def judged(self, result: ScenarioResult) -> ScenarioResult:
         """The result with the waivers of its scenario applied."""

@@ -89,19 +89,39 @@ def read_card(session: CardSession | None) -> BasicData | None:
         return None
 
 
-def read_paper(
-    case: Case, session: CardSession | None, *, retry_key: bool = False
-) -> tuple[BasicData | None, int | None]:
-    """The data of the card that is handed in, and the tries left of the HSM's key if the card refused it.
+@dataclass(frozen=True, slots=True)
+class PaperCard:
+    """The card that is handed in: its data, ``None`` without them, or the tries left of the HSM's key it refused."""
+
+    data: BasicData | None
+    tries_left: int | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether the card refused the HSM's key: it is not taken, and the case waits."""
+        return self.tries_left is not None
+
+
+def read_paper(case: Case, session: CardSession | None, *, retry_key: bool = False) -> PaperCard:
+    """Read the card that is handed in; nothing is written.
 
     It is not read again after a refusal without ``retry_key``. Errors: ``CardRemoved``.
     """
     if session is not None and case.key_tries is not None and not retry_key:
-        return None, case.key_tries
+        return PaperCard(None, case.key_tries)
     try:
-        return read_card(session), None
+        return PaperCard(read_card(session))
     except AuthenticationFailed as error:
-        return None, error.tries_left
+        return PaperCard(None, error.tries_left)
+
+
+def take_paper(service: PinService, case: Case, card: PaperCard) -> NotDone | None:
+    """Write what a card that is handed in says of the HSM's key; why no paper is taken, ``None`` if they are."""
+    if card.tries_left is not None:
+        return service.wait_for_key(case, card.tries_left)
+    if card.data is not None and case.key_tries is not None:
+        service.note_key(case)
+    return None
 
 
 def advance(
@@ -154,10 +174,11 @@ def present(
 
     A card that refused the HSM's key is not read again without ``retry_key``.
     """
-    if refused := service.refused_key(case, session, retry_key=retry_key):
-        return refused
+    known = service.refused_key(case, session, retry_key=retry_key)
+    if isinstance(known, NotDone):
+        return known
     try:
-        card = session.read_basic()
+        card = known or session.read_basic()
     except AuthenticationFailed as error:
         return service.wait_for_key(case, error.tries_left)
     except (ApduError, TransportError) as error:

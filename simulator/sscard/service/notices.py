@@ -54,7 +54,8 @@ NO_CASE_OPENED: Final = Phrase.plural(
     count=0,
 )
 KEY_BLOCKED: Final = Phrase(
-    "the key of the HSM does not fit the card, which has blocked it for ever: the holder's data cannot be read any more"
+    "the key of the HSM does not fit the card, which has blocked it permanently: "
+    "the holder's data can no longer be read"
 )
 KEY_FITS: Final = Phrase("The key of the HSM fits the card now")
 UNREAD: Final = Phrase("the social security card cannot be read: {error}", error="")
@@ -67,7 +68,7 @@ BEGINS: Final = {
 RESUMES: Final = {
     Operation.CHANGE: Phrase("Resumes the change of the PIN"),
     Operation.RESET: Phrase("Resumes the reset of the PIN"),
-    Operation.UNBLOCK: Phrase("Resumes the unblock of the PIN"),
+    Operation.UNBLOCK: Phrase("Resumes unblocking the PIN"),
 }
 _DOUBT: Final = Phrase("aborted, and the card was not presented again: it is not known whether the PIN was changed")
 IN_DOUBT: Final = {
@@ -86,8 +87,7 @@ ADVICE: Final = (
 )
 """The item's advice in English; the Chinese text is in the item."""
 UNBLOCK_ADVICE: Final = Words(
-    "After the unblock, you can try the PIN at a hospital or pharmacy nearby, and change an initial PIN to avoid "
-    "losses",
+    "After unblocking, you can try the PIN at a hospital or pharmacy nearby, and change an initial PIN to avoid losses",
     "办理过社会保障卡解锁后，申请人可以到就近的医院或药店测试密码，并修改初始密码，避免受到损失",
 )
 """The same for an unblock, of which the item's advice says nothing."""

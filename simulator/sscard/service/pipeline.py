@@ -234,7 +234,7 @@ class PinService(CaseWriter):
         if not case.is_of(session.identity):
             return self._note(case, NotDone(OTHER_CARD))
         stopped = self._stopped(case) or self.refused_key(case, session, retry_key=retry_key)
-        if stopped is not None:
+        if isinstance(stopped, NotDone):
             return stopped
         try:
             refused = None if case.operation.keeps_pin else refusal_of_new(self._place, session, new_pin, old_pin)
@@ -258,7 +258,7 @@ class PinService(CaseWriter):
         encode_given_pin(pin)
         if not case.is_of(session.identity):
             return self._note(case, NotDone(OTHER_CARD))
-        if stopped := self.refused_key(case, session, retry_key=retry_key):
+        if isinstance(stopped := self.refused_key(case, session, retry_key=retry_key), NotDone):
             return stopped
         try:
             session.verify_pin(pin)

@@ -137,5 +137,12 @@ class ProofResult(Word):
     UNAVAILABLE = "unavailable", "无法进行"
 
 
-OLDER: Final = (Phrase("Accepted; done within {count} working day(s), by {day}"),)
+OLDER: Final = (
+    Phrase("Accepted; done within {count} working day(s), by {day}"),
+    Phrase(
+        "the key of the HSM does not fit the card, which has blocked it for ever: "
+        "the holder's data cannot be read any more"
+    ),
+    Phrase("Resumes the unblock of the PIN"),
+)
 """Sentences in journals of older versions, which are still translated."""

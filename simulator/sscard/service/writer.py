@@ -27,7 +27,7 @@ from sscard.service.notices import (
 )
 from sscard.service.words import Paper
 from sscard.service.workdays import day_in_china
-from sscard.terminal import AuthenticationFailed, CardSession
+from sscard.terminal import AuthenticationFailed, BasicData, CardSession
 from sscard.terminal.errors import ApduError
 from sscard.transport.faults import TransportError
 
@@ -35,7 +35,11 @@ Clock = Callable[[], datetime]
 
 
 class CaseWriter:
-    """Writes the answers of the service; each method returns the answer that it wrote."""
+    """The part of ``PinService`` that writes into the journal.
+
+    A method that returns an answer to the citizen has written it into the
+    journal; only ``_refusal`` writes nothing.
+    """
 
     def __init__(self, clock: Clock, item: Item, journal: Journal) -> None:
         self.item = item
@@ -47,6 +51,7 @@ class CaseWriter:
         return day_in_china(self._clock())
 
     def _refusal(self, grounds: tuple[Ground, ...]) -> Refusal:
+        """The refusal for these grounds; nothing is written."""
         return Refusal(grounds, self.item.extended.complaints)
 
     def _end(self, case: Case, grounds: tuple[Ground, ...]) -> Refusal:
@@ -56,6 +61,7 @@ class CaseWriter:
         return refusal
 
     def _ask_for(self, case: Case, missing: tuple[Paper, ...]) -> SupplementNotice:
+        """Write the supplement notice, or what is still missing; return the notice, of which a case has only one."""
         if case.notice is not None:
             named = name_papers(missing, case.person.document)
             self._write(case, Stage.SUPPLEMENT, Phrase("Still missing: {papers}", papers=named))
@@ -66,10 +72,12 @@ class CaseWriter:
         return notice
 
     def _not_done(self, case: Case, answer: NotDone, attempt: Attempt) -> NotDone:
+        """Write that an attempt changed nothing; the case keeps its stage and is no longer in doubt."""
         self._write(case, case.stage, answer.said, Act.NOT_DONE, attempt.outcome(answer))
         return answer
 
     def _fail(self, case: Case, answer: NotDone, facts: Facts | None = None) -> NotDone:
+        """End the case, with the outcome of the attempt if it is in doubt."""
         outcome = case.attempt.outcome(answer) if case.attempt else {}
         self._write(case, Stage.FAILED, answer.said, Act.FAILED, (facts or {}) | outcome)
         return answer
@@ -84,6 +92,7 @@ class CaseWriter:
         return self._note(case, answer) if attempt is None else self._not_done(case, answer, attempt)
 
     def _note(self, case: Case, answer: NotDone) -> NotDone:
+        """Write why a step was not done; the case keeps its stage, and stays in doubt if it is."""
         self._write(case, case.stage, answer.said)
         return answer
 
@@ -92,26 +101,28 @@ class CaseWriter:
         self._write(case, case.stage, said, Act.WAITED)
         return Waiting(said)
 
-    def refused_key(self, case: Case, session: CardSession, *, retry_key: bool) -> NotDone | None:
-        """Why a card that refused the HSM's key is not read again, ``None`` if it may be read.
+    def refused_key(self, case: Case, session: CardSession, *, retry_key: bool) -> BasicData | NotDone | None:
+        """What becomes of a case whose card refused the HSM's key before; ``None`` if it refused none.
 
-        With ``retry_key`` it is read here, and may be from then on if it takes the key.
+        Without ``retry_key`` the card is not read, and the answer is why the
+        case waits. With it the card is read: its data if it accepts the key
+        now, otherwise why it cannot be read.
         """
         if case.key_tries is None:
             return None
         if not retry_key:
             return self.wait_for_key(case, case.key_tries)
         try:
-            session.read_basic()
+            card = session.read_basic()
         except AuthenticationFailed as error:
             return self.wait_for_key(case, error.tries_left)
         except (ApduError, HsmError, TransportError) as error:
             return self.unread(case, error)
         self.note_key(case)
-        return None
+        return card
 
     def note_key(self, case: Case) -> None:
-        """Write that the card takes the HSM's key that it refused before."""
+        """Write that the card accepts the HSM's key that it refused before."""
         self._write(case, case.stage, KEY_FITS, facts={"key_tries": None})
 
     def wait_for_key(self, case: Case, tries: int, found: Phrase | None = None) -> NotDone:

@@ -128,6 +128,11 @@ def tries_in(sw: int) -> int | None:
     return sw & 0x0F if sw & 0xFFF0 == SW.TRIES_LEFT else None
 
 
+def tries_stated(sw: int) -> int | None:
+    """The tries left that the status word of a PIN command states: 0 if blocked, ``None`` if it states none."""
+    return 0 if sw == SW.METHOD_BLOCKED else tries_in(sw)
+
+
 def status_words(sw: int) -> Words:
     """What a status word means, in English and Chinese."""
     tries = tries_in(sw)

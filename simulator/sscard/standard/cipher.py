@@ -77,6 +77,12 @@ def pad(data: bytes, block: int) -> bytes:
     return data + b"\x80" + bytes(-(len(data) + 1) % block)
 
 
+def pin_block(pin: bytes, block: int) -> bytes:
+    """LD ‖ PIN, padded only if it does not fill the block (LD/T 32.4, card-security.md §5)."""
+    plain = bytes((len(pin),)) + pin
+    return pad(plain, block) if len(plain) % block else plain
+
+
 _COMPLEMENTS: Final = bytes(range(0xFF, -1, -1))
 
 
@@ -156,11 +162,8 @@ class Suite:
         return self.authentication_data(self.session_key(key, challenge), original)
 
     def encipher_pin(self, session: BlockKey, pin: bytes) -> bytes:
-        """LD ‖ PIN, padded only if it does not fill the block, encrypted in ECB: 8 or 16 bytes."""
-        plain = bytes((len(pin),)) + pin
-        if len(plain) % self.block:
-            plain = pad(plain, self.block)
-        return session.encrypt(plain)
+        """The PIN block, encrypted in ECB: 8 or 16 bytes."""
+        return session.encrypt(pin_block(pin, self.block))
 
     def decipher_pin(self, session: BlockKey, enciphered: bytes) -> bytes | None:
         """The PIN bytes of an enciphered block, ``None`` if LD or the padding is wrong."""
@@ -170,10 +173,11 @@ class Suite:
         pin = plain[1 : 1 + plain[0]]
         if len(pin) != plain[0] or len(pin) > 8:
             return None
-        whole = plain[: 1 + len(pin)]
-        if len(whole) % self.block:
-            whole = pad(whole, self.block)
-        return pin if equal(whole, plain) else None
+        return pin if equal(pin_block(pin, self.block), plain) else None
+
+    def proof_key(self, value: bytes) -> bytes:
+        """The key of a TAC (交易验证码) from DTK: under DES the XOR of its halves."""
+        return value
 
     def mac(self, session: BlockKey, message: bytes) -> bytes:
         """MAC (报文鉴别代码), 4 bytes, over a message: header with Lc counting the MAC, then data."""
@@ -196,6 +200,9 @@ class _Des(Suite):
 
     def fold(self, block: bytes) -> bytes:
         return block[:MAC_LENGTH]
+
+    def proof_key(self, value: bytes) -> bytes:
+        return bytes(left ^ right for left, right in zip(value[:8], value[8:], strict=True))
 
     def diversify(self, key: BlockKey, factor: bytes) -> bytes:
         if key.length == 8:

@@ -54,6 +54,17 @@ def decode_an(data: bytes) -> str:
     return data.rstrip(b"\x00 ").decode("gbk", errors="replace")
 
 
+def decode_name(*fields: bytes) -> str:
+    """The name in items 09 and 4E, without its padding.
+
+    The specification prescribes 00 (generation 1.0: blanks), but some cards
+    fill a short name with the digit 0 [OC-22]. Zeros count as padding only at
+    the end of a field without 00 or blank; a name whose own zeros end such a
+    field is read without them.
+    """
+    return "".join(decode_an(each if each.endswith((b"\x00", b" ")) else each.rstrip(b"0")) for each in fields)
+
+
 def encode_pin(digits: str) -> bytes:
     """A PIN (个人密码) of 4–16 digits as cn, 2–8 bytes, odd counts padded with F.
 

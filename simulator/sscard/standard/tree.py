@@ -9,7 +9,7 @@ rule is a tuple of alternative masks: ``()`` is never, ``(0,)`` is free.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import lru_cache
@@ -312,6 +312,18 @@ class Layout:
     def counter(self, key: int, version: int) -> int:
         """The number cell with the tries left of a key's version (from 0)."""
         return self.counters[key] + version
+
+    def key_tries(self) -> Iterator[int]:
+        """The number cells with the tries left of each version of each counted key."""
+        for index, key in enumerate(self.keys):
+            if key.counted:
+                yield from (self.counter(index, version) for version in range(key.versions))
+
+    def all_tries(self) -> Iterator[int]:
+        """The number cells with the tries left of every secret: the PIN first, then keys and certificate PINs."""
+        yield PIN_TRIES
+        yield from self.key_tries()
+        yield from (self.certificate_tries + which for which in self.own_pins)
 
     def statuses(self, mask: int) -> list[str]:
         """The names behind a mask of statuses."""

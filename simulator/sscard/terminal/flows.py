@@ -8,7 +8,7 @@ from typing import Final
 from sscard.i18n.phrase import Phrase
 from sscard.standard.apdu import SW, Answer, command, tries_in
 from sscard.standard.cipher import MAC_LENGTH, equal
-from sscard.standard.encoding import decode_an, decode_cn, encode_given_pin, encode_pin, records
+from sscard.standard.encoding import decode_an, decode_cn, decode_name, encode_given_pin, encode_pin, records
 from sscard.standard.generations import generation_in
 from sscard.standard.suite import block_of
 from sscard.standard.tree import SSSE_NAME
@@ -35,8 +35,6 @@ PUK_NUMBER, RKSSSE_NUMBER = 0x06, 0x0A
 
 FIRST, NEXT, NUMBER = 0b000, 0b010, 0b100
 """P2 of READ RECORD and UPDATE RECORD in the current EF: identifier, first and next; record number."""
-FILL_OF_NAMES: Final = "0"
-"""With it some cards fill a short name (OC-22), and no name ends with it."""
 PREVIOUS: Final = 0b011
 """P2 of UPDATE RECORD that adds to a cyclic file."""
 ALL_RECORDS: Final = 0b101
@@ -169,8 +167,8 @@ def read_holder(card: OpenedCard) -> Flow[tuple[str, str]]:
     yield from enter(card, card.layout.ssse.fid)
     yield from select_ef(EF_HOLDER)
     found = yield from read_all(HOLDER_SIZE)
-    id_number, name, extension = (decode_an(found.get(tag, b"")) for tag in (0x08, 0x09, 0x4E))
-    return id_number, (name + extension).rstrip(FILL_OF_NAMES)
+    id_number, name, extension = (found.get(tag, b"") for tag in (0x08, 0x09, 0x4E))
+    return decode_an(id_number), decode_name(name, extension)
 
 
 def read_basic(card: OpenedCard) -> Flow[BasicData]:
@@ -182,16 +180,16 @@ def read_basic(card: OpenedCard) -> Flow[BasicData]:
     if generation and generation.holder_key:
         yield from authenticate(card, generation.holder_key, RKSSSE_NUMBER)
     yield from select_ef(EF_HOLDER)
-    name = decode_an((yield from read_tag(0x09)))
+    name, extension = (yield from read_tag(0x09)), b""
     if generation is None or generation.extends_name:
-        name += decode_an((yield from read_tag(0x4E)))
+        extension = yield from read_tag(0x4E)
     return BasicData(
         card.identity,
         version,
         issued,
         expires,
         decode_an((yield from read_tag(0x08))),
-        name.rstrip(FILL_OF_NAMES),
+        decode_name(name, extension),
         decode_an((yield from read_tag(0x0A))),
         decode_cn((yield from read_tag(0x0D))),
     )
@@ -238,10 +236,12 @@ def authenticate(card: OpenedCard, key: str, number: int) -> Flow[None]:
     yield from external_authentication(key, number, proof)
 
 
-def safe_message(card: OpenedCard, header: bytes, pin: bytes | None, operation: Phrase) -> Flow[None]:
-    """A command under the MAC of STK, over a fresh challenge (terminal-flows.md §6.1, steps 9–11)."""
+def safe_message(
+    card: OpenedCard, header: bytes, pin: bytes | None, operation: str | Phrase, key: str = STK
+) -> Flow[None]:
+    """A command under the MAC of an STK, over a fresh challenge (terminal-flows.md §6.1, steps 9–11)."""
     factor = yield from challenge()
-    message: bytes = yield Seal(card, STK, factor, header, pin)
+    message: bytes = yield Seal(card, key, factor, header, pin)
     checked((yield message), operation)
 
 

@@ -150,8 +150,8 @@ def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.It
     for file in session.config.stash[SUITE].left_out():
         _fail(session, shown(file, session.config), problem, remedy)
     suite, seed = session.config.stash[SUITE], session.config.getoption("--sscard-seed")
-    last = suite.last([item.scenario for item in items if isinstance(item, ScenarioItem)], seed)
-    items.sort(key=lambda item: isinstance(item, ScenarioItem) and any(each is item.scenario for each in last))
+    last = {id(each) for each in suite.last([item.scenario for item in items if isinstance(item, ScenarioItem)], seed)}
+    items.sort(key=lambda item: isinstance(item, ScenarioItem) and id(item.scenario) in last)
     suite.runnable = sum(isinstance(item, ScenarioItem) and not item.scenario.misfit for item in items)
     misfits = [item.scenario.misfit for item in items if isinstance(item, ScenarioItem)]
     if misfits and misfits[0] and all(misfits):

@@ -65,7 +65,7 @@ class Suite:
         self._issuer: Issuer | None = None
         self._card: CardRun | UnclaimedRun | None = None
         self._waivers: Waivers | None = None
-        self._judged: list[ScenarioResult] = []
+        self._unwaived: list[ScenarioResult] = []
         self._markers: set[str] = set()
         self._evidence: Evidence | None = None
         self._results: list[ScenarioResult] = []
@@ -102,7 +102,7 @@ class Suite:
             worker = getattr(self._config, "workerinput", {}).get("workerid", "")  # has a folder in that of the run
             with usage_errors():
                 self._evidence = Evidence(folder / worker)
-            self._evidence.begin(self._run())
+            self._evidence.begin(self._run_so_far())
         if self._config.getoption("--sscard-testbed"):
             if hasattr(self._config, "workerinput") or self._config.getoption("numprocesses", 0):
                 remedy = _("leave out -n")
@@ -193,15 +193,15 @@ class Suite:
         result = self._result(scenario, seed)
         if (waivers := self.waivers()) is None:
             return result
-        self._judged.append(result.without_events())
+        self._unwaived.append(result.without_events())
         return waivers.judged(result)
 
     def say_unused(self) -> Phrase | None:
         """How many waivers name no scenario that was run, if the whole suite was, in this process."""
         waivers = self.waivers()
-        if waivers is None or self._explicit or len(self._judged) < max(self.runnable, 1):
+        if waivers is None or self._explicit or len(self._unwaived) < max(self.runnable, 1):
             return None
-        return waivers.say_unused(self._judged)
+        return waivers.say_unused(self._unwaived)
 
     def _result(self, scenario: Scenario, seed: int) -> ScenarioResult:
         testbed = self.testbed()
@@ -227,8 +227,7 @@ class Suite:
             return []
         from sscard.scenario.testbed.plan import destroying
 
-        with testbed.open() as issuer:
-            return destroying(scenarios, seed, testbed, issuer)
+        return destroying(scenarios, seed, testbed)
 
     def read(self, file: Path) -> list[Scenario]:
         """The scenarios of a file. Errors: ``InputError``."""
@@ -286,7 +285,7 @@ class Suite:
             self._evidence.add(result)
             self._results.append(result.without_events())
 
-    def _run(self) -> Run:
+    def _run_so_far(self) -> Run:
         """The scenarios that were run up to now."""
         from sscard.scenario.reports.run import Run
 
@@ -307,7 +306,7 @@ class Suite:
         """End the daemon, and complete the evidence."""
         self._open.close()
         if self._evidence:
-            self._evidence.finish(self._run())
+            self._evidence.finish(self._run_so_far())
 
 
 @contextmanager

@@ -90,9 +90,7 @@ def proof_of(session: Session, message: bytes) -> bytes:
     """TAC (交易验证码) with DTK; on a DES card with the XOR of its halves."""
     suite = session.profile.suite
     value = session.profile.key(session.layout.key_named("DTK"))
-    if suite.block == 8:
-        value = bytes(left ^ right for left, right in zip(value[:8], value[8:], strict=True))
-    return suite.mac(suite.key(value), message)
+    return suite.mac(suite.key(suite.proof_key(value)), message)
 
 
 def initialize_refusal(session: Session, key: str, index: int, count: int) -> bytes:

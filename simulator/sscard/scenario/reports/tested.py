@@ -10,7 +10,8 @@ from typing import Any
 
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Sayable
-from sscard.issuer import KeyHierarchy
+from sscard.issuer import KeyHierarchy, Place
+from sscard.scenario.pins import pins_of, without_pins
 from sscard.scenario.reader import Scenario
 from sscard.standard.cipher import SUITES
 
@@ -22,6 +23,8 @@ OF_TESTBED = ("sscard", "transport", "hsm")
 class Tested:
     """SHA-256 digests in hex digits: of each file by its name, of all scenarios of a run, and of its testbed.
 
+    The PINs of scenarios and the initial PINs of places are masked in the files: from a digest they could be found by
+    trying.
     ``scenarios`` covers the contents of the files, the titles of the scenarios and the seeds; ``testbed`` the version
     of sscard, transport, URL of the HSM, check values of the root keys, every field of each personality, and a card
     under test. Neither depends on where the files are.
@@ -40,14 +43,18 @@ def tested(
     card: Mapping[str, object] | None,
 ) -> Tested:
     """The digests of a run that begins; ``card`` identifies a card under test."""
+    given = [place for each in scenarios for place in (each.card.place, each.service.place)]
+    initial = {place.initial_pin for place in given if isinstance(place, Place)}
+    pins = initial.union(*map(pins_of, scenarios))
     files: dict[str, str] = {}
     for scenario in scenarios:
         for document in (scenario.document, *(part.document for part in scenario.parts)):
             if document.text and document.source not in files:
-                files[document.source] = _sha256(document.text.encode())
+                files[document.source] = _sha256(without_pins(document.text, pins).encode())
         for path in scenario.files:
             if str(path) not in files and path.is_file():
-                files[str(path)] = _sha256(path.read_bytes())
+                text = path.read_bytes().decode(errors="surrogateescape")
+                files[str(path)] = _sha256(without_pins(text, pins).encode(errors="surrogateescape"))
     titles = sorted({scenario.title for scenario in scenarios})
     testbed = {
         "environment": {name: say(environment[name]) for name in OF_TESTBED if name in environment},

@@ -41,7 +41,7 @@ from sscard.service import (
     WhichPin,
 )
 from sscard.service.aftercare import try_at_pharmacy
-from sscard.service.counter import Keypad, advance, present, read_card, read_paper, told_of
+from sscard.service.counter import Keypad, advance, present, read_card, read_paper, take_paper, told_of
 from sscard.service.notices import not_opened
 from sscard.standard.apdu import SW
 from sscard.terminal import AuthenticationFailed
@@ -137,12 +137,9 @@ class Supplement(Examined, CardStep):
     def serve(self, bench: Bench) -> Outcome:
         case, papers = _case(bench), self.supplement.papers
         with in_terminal(bench, papers) as session:
-            card, refused = read_paper(case, session, retry_key=self.retry_key)
-        if refused is not None:
-            return examined(bench.service.wait_for_key(case, refused))
-        if card is not None and case.key_tries is not None:
-            bench.service.note_key(case)
-        return examined(bench.service.supplement(case, papers, card))
+            card = read_paper(case, session, retry_key=self.retry_key)
+        stopped = take_paper(bench.service, case, card)
+        return examined(stopped or bench.service.supplement(case, papers, card.data))
 
     def title(self) -> Sayable:
         return f"supplement {show(self.supplement.papers)}"

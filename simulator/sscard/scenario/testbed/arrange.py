@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -17,7 +16,6 @@ from sscard.standard.cipher import MAC_LENGTH
 from sscard.standard.tree import CARD_BLOCKED, PIN, PIN_TRIES, FileSpec, KeySpec, Layout, Purpose
 from sscard.terminal import CardSession, flows
 from sscard.terminal.errors import ApduError, AuthenticationFailed, KeyBlocked, WrongPin
-from sscard.terminal.flow import Flow, Seal, checked
 
 WRONG_PINS: Final = (b"\x99\x88\x77", b"\x11\x22\x33")
 ANY_PIN: Final = b"\x12\x34"
@@ -31,7 +29,7 @@ class NotArranged(PhrasedError):
 def obstacle(profile: Profile, now: Memory, wanted: Memory, *, has_keys: bool) -> bool:
     """Whether no commands with the keys at hand make one state the other: only the memory could."""
     layout, personality = profile.layout, profile.personality
-    counted = {*_counted_cells(layout)}
+    counted = {*layout.key_tries()}
     locks = {CARD_BLOCKED, *(df.blocked_cell for df in layout.dfs)}
     puk = now.numbers[layout.counter(layout.puk, 0)]
     for cell, (old, new) in enumerate(zip(now.numbers, wanted.numbers, strict=True)):
@@ -57,12 +55,6 @@ def obstacle(profile: Profile, now: Memory, wanted: Memory, *, has_keys: bool) -
         if not can_write(file, old_text, new_text):
             return True
     return False
-
-
-def _counted_cells(layout: Layout) -> Iterator[int]:
-    for index, key in enumerate(layout.keys):
-        if key.counted:
-            yield from (layout.counter(index, version) for version in range(key.versions))
 
 
 def _keys_to_write(layout: Layout, file: FileSpec) -> list[KeySpec]:
@@ -184,11 +176,4 @@ class Arranger:
     def _block(self, session: CardSession, lock: str, stk: str, header: bytes) -> None:
         key = self._layout.keys[self._layout.key_named(lock)]
         session.run(prove(session.card, key))
-        factor = session.run(flows.challenge())
-        sealed = Seal(session.card, stk, factor, bytes((*header, MAC_LENGTH)), None)
-        session.run(_sealed(sealed))
-
-
-def _sealed(asked: Seal) -> Flow[None]:
-    message: bytes = yield asked
-    checked((yield message), "BLOCK")
+        session.run(flows.safe_message(session.card, bytes((*header, MAC_LENGTH)), None, "BLOCK", stk))

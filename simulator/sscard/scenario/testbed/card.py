@@ -32,6 +32,7 @@ from sscard.scenario.testbed.recomputed import Renewal
 from sscard.scenario.testbed.rehearsal import destroyed
 from sscard.scenario.testbed.repeat import Repeater, fewest_tries, known_to, proofs_are_right, tries_at_start, tries_of
 from sscard.scenario.testbed.survey import Surveyed, UnusableCard, holder_for, survey
+from sscard.standard.tree import PIN
 from sscard.terminal.cards import open_card, scheme_of
 from sscard.transport.connection import Connection
 from sscard.transport.pcsc import PcscConnection
@@ -43,6 +44,9 @@ LONGEST: Final = 120.0
 
 
 LEFT_TOO_FEW: Final = Phrase("the card left fewer than two tries, and may_block is not set")
+NOT_DESTROYED: Final = Phrase(
+    "not sent, because it would lock the card or exhaust a key or a certificate PIN: may_destroy is not set"
+)
 OTHER_TRIES: Final = Phrase("the card has {left} tries of the PIN, not {wanted} as at the start of the scenario")
 NEEDS_NEW: Final = Phrase("the scenario may have destroyed the card, and fresh: is no command that supplies another")
 NOT_UNDONE: Final = Phrase(
@@ -250,7 +254,7 @@ class CardRun:
         words: list[Sayable] = [
             Phrase("{left} of {limit} tries of the PIN", left=seen.pin_tries, limit=seen.pin_tries_max)
         ]
-        if self._chip.memory.strings[0] != self._base.strings[0]:
+        if self._chip.memory.strings[PIN] != self._base.strings[PIN]:
             words.append(Phrase("another PIN than the testbed says"))
         limit = self.surveyed.card.profile.personality.key_tries
         words += [
@@ -265,14 +269,14 @@ class CardRun:
     def _refusal(self, before: Snapshot, after: Snapshot) -> Phrase | None:
         """Why a command is not sent: it would do what the testbed does not permit."""
         card = self._testbed.card
+        old, new = ((*seen.counters, *seen.certificate_tries) for seen in (before, after))
         if not card.may_destroy and (
             after.card_blocked > before.card_blocked
             or after.blocked_applications != before.blocked_applications
-            or _fell_below(1, before.counters, after.counters)
+            or _fell_below(1, old, new)
         ):
-            return Phrase("not sent, because it would lock the card or exhaust a key: may_destroy is not set")
-        tries = (before.pin_tries, *before.counters), (after.pin_tries, *after.counters)
-        if not card.may_block and _fell_below(FEWEST, *tries):
+            return NOT_DESTROYED
+        if not card.may_block and _fell_below(FEWEST, (before.pin_tries, *old), (after.pin_tries, *new)):
             return Phrase("not sent, because it would leave fewer than two tries: may_block is not set")
         return None
 

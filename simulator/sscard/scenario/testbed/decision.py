@@ -148,11 +148,9 @@ def start_states(scenario: Scenario, seed: int, surveyed: Surveyed, now: Memory,
     layout = profile.layout
     state = copy_of(now)
     state.numbers[PIN_TRIES] = profile.personality.pin_tries
-    for index, key in enumerate(layout.keys):
-        for version in range(key.versions if key.counted else 0):
-            cell = layout.counter(index, version)
-            if state.numbers[cell]:  # nothing restores an exhausted key
-                state.numbers[cell] = profile.personality.key_tries
+    for cell in layout.key_tries():
+        if state.numbers[cell]:  # nothing restores an exhausted key
+            state.numbers[cell] = profile.personality.key_tries
     state.strings[PIN] = encode_pin(pin_of(wanted, surveyed.holder))
     issued = wanted.issued or (first_moment(scenario.service, seed) - CARD_AGE).date()
     city = surveyed.reference.city_code

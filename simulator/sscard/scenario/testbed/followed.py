@@ -20,7 +20,7 @@ from sscard.scenario.context import Unlike
 from sscard.scenario.coverage.facts import addressed
 from sscard.scenario.testbed.wire import Wire
 from sscard.standard.addressing import BY_NUMBER
-from sscard.standard.apdu import GET_RESPONSE_INS, SW, command, tries_in
+from sscard.standard.apdu import GET_RESPONSE_INS, SW, command, tries_stated
 from sscard.standard.tree import PIN, PIN_TRIES, DfSpec, FileSpec, Structure
 from sscard.transport.connection import Connection, reader_answers
 
@@ -39,11 +39,6 @@ FEWEST: Final = 2
 def copy_of(memory: Memory) -> Memory:
     """A memory with the same cells, and no store and no fault."""
     return Memory(list(memory.numbers), list(memory.strings))
-
-
-def tries_stated(sw: int) -> int | None:
-    """The tries left that the status word of a PIN command states: 0 if blocked, ``None`` if it states none."""
-    return 0 if sw == SW.METHOD_BLOCKED else tries_in(sw)
 
 
 class NotPermitted(TransportError):

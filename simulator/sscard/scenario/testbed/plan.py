@@ -59,7 +59,7 @@ def _needs_its_own(own: Scenario, forced: Scenario) -> bool:
     """Whether a scenario passes on the personality that it names only, and not on the claim."""
     if forced.misfit or replace(own.personality, name="") == replace(forced.personality, name=""):
         return False
-    return run_scenario(own).passed and not run_scenario(forced).passed
+    return not run_scenario(forced).passed and run_scenario(own).passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,13 @@ def new_card(testbed: Testbed, issuer: Issuer) -> Surveyed:
     return Surveyed(card, card_reference(order), holder)
 
 
-def destroying(scenarios: Iterable[Scenario], seed: int, testbed: Testbed, issuer: Issuer) -> list[Scenario]:
-    """Those that may destroy the card and so run after all others; none without the permission."""
+def destroying(scenarios: Iterable[Scenario], seed: int, testbed: Testbed) -> list[Scenario]:
+    """Those that may destroy the card and so run after all others; none without the permission.
+
+    Only with it the HSM of the testbed is opened.
+    """
     if not testbed.card.may_destroy:
         return []
-    planned = plan(scenarios, seed, testbed, issuer)
+    with testbed.open() as issuer:
+        planned = [*plan(scenarios, seed, testbed, issuer)]
     return [each.scenario for each in planned if each.decision and each.decision.runs and each.decision.destroys]

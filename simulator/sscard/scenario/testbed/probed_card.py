@@ -15,9 +15,9 @@ from sscard.hsm import Hsm, HsmError
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.testbed.arrange import WRONG_PINS
 from sscard.scenario.testbed.decision import Reason
-from sscard.scenario.testbed.followed import ASK_TRIES, FEWEST, MORE_DATA, tries_stated
+from sscard.scenario.testbed.followed import ASK_TRIES, FEWEST, MORE_DATA
 from sscard.scenario.testbed.survey import LEAST, OTHER_CARD, WRONG_PIN, UnusableCard
-from sscard.standard.apdu import GET_RESPONSE_INS, SW, Answer, command, tries_in
+from sscard.standard.apdu import GET_RESPONSE_INS, SW, Answer, command, tries_in, tries_stated
 from sscard.standard.applications import ANNEX_2, DF04, DFS_2
 from sscard.standard.atr import historical_bytes
 from sscard.standard.choices import CHOICES
@@ -315,7 +315,7 @@ class ProbedCard:
     def changed(self, held: bytes) -> Iterator[None]:
         """The card has another PIN, or none, until the end of the block.
 
-        Errors: ``RestoreFailed`` if the card does not take its PIN back.
+        Errors: ``PinNotRestored`` if the card refuses to change back to its PIN.
         """
         try:
             yield
@@ -377,7 +377,7 @@ class ProbedCard:
 
 
 class PinNotRestored(TransportError):
-    """The card did not take its PIN back after a probe; the text says what it may hold. Exit code 1."""
+    """The card refused to change back to its PIN after a probe; the text says which PIN it may have. Exit code 1."""
 
 
 def _no_answer(request: object) -> object:

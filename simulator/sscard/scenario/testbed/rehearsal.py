@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from typing import Final
@@ -18,7 +17,7 @@ from sscard.scenario.runner import ScenarioResult, run_at
 from sscard.scenario.testbed.doubled_hsm import at_the_chip
 from sscard.scenario.testbed.followed import copy_of
 from sscard.scenario.testbed.survey import Surveyed, holder_for
-from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES, Layout
+from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
 from sscard.transport.connection import Connection
 from sscard.transport.contactless import in_reader
 
@@ -65,15 +64,6 @@ class Rehearsal:
         )
 
 
-def secrets_of(layout: Layout, numbers: list[int]) -> Iterator[int]:
-    """The tries left of every PIN and every version of every key that has a counter."""
-    yield numbers[PIN_TRIES]
-    for index, key in enumerate(layout.keys):
-        if key.counted:
-            yield from (numbers[layout.counter(index, version)] for version in range(key.versions))
-    yield from (numbers[layout.certificate_tries + which] for which in layout.own_pins)
-
-
 def destroyed(chip: Chip) -> bool:
     """Whether no command restores the card: it is locked, or an application, or a key has no try left."""
     layout, numbers = chip.profile.layout, chip.memory.numbers
@@ -81,7 +71,7 @@ def destroyed(chip: Chip) -> bool:
     return (
         bool(numbers[CARD_BLOCKED])
         or any(numbers[df.blocked_cell] for df in layout.dfs)
-        or 0 in [*secrets_of(layout, numbers)][1:]
+        or any(numbers[cell] == 0 for cell in layout.all_tries() if cell != PIN_TRIES)
         or bool(limit and numbers[layout.unlocks] >= limit)
     )
 
@@ -96,7 +86,8 @@ class Watched:
         self._writes = -1
         layout = chip.profile.layout
         self._account = range(layout.medical, layout.unlocks)
-        self.effects = Effects(min(secrets_of(layout, chip.memory.numbers)))
+        self._tries = [*layout.all_tries()]
+        self.effects = Effects(self._lowest())
         self._look()
 
     def power_on(self) -> bytes:
@@ -115,6 +106,9 @@ class Watched:
         self._look()
         return answer
 
+    def _lowest(self) -> int:
+        return min(self._chip.memory.numbers[cell] for cell in self._tries)
+
     def _look(self) -> None:
         """Note the present state, if a command has changed the memory."""
         memory = self._chip.memory
@@ -122,7 +116,7 @@ class Watched:
             return
         self._writes = memory.writes
         effects = self.effects
-        effects.lowest = min(effects.lowest, *secrets_of(self._chip.profile.layout, memory.numbers))
+        effects.lowest = min(effects.lowest, self._lowest())
         effects.destroys = effects.destroys or destroyed(self._chip)
         changed = memory.strings != self._start.strings
         account = any(memory.numbers[cell] != self._start.numbers[cell] for cell in self._account)

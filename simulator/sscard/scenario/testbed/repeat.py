@@ -27,11 +27,10 @@ from sscard.scenario.testbed.followed import (
     MORE_DATA,
     Followed,
     NotPermitted,
-    tries_stated,
 )
 from sscard.scenario.testbed.recomputed import Known, NotRenewable, Renewal
 from sscard.scenario.testbed.wire import Event, Wire
-from sscard.standard.apdu import GET_RESPONSE_INS, command
+from sscard.standard.apdu import GET_RESPONSE_INS, command, tries_stated
 from sscard.standard.certificates import INITIAL_PINS
 from sscard.standard.encoding import encode_pin
 from sscard.standard.tree import SSSE_NAME
@@ -107,7 +106,8 @@ class Repeater:
     def repeat(self, events: Sequence[Event], right_from: int) -> Repetition:
         """Send what the card got, until an answer differs.
 
-        From the event with this number (from 0) the scenario has right proofs, so a wrong one is made right.
+        From the event with this number (from 0) the scenario has right proofs: a wrong one is the terminal's, and
+        is replaced by the right one.
         """
         done = unlike = 0
         name: Sayable = ""

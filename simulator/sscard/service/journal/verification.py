@@ -268,7 +268,14 @@ def _in_archives(
         if not equal(seal_of_key(key, str(opening), str(case)), str(seal)):
             yield Finding(None, None, _ASTRAY_ARCHIVED, str(case))
     ends = {lane: bases.get(lane, Base(lane)).end for lane in range(lanes)}
+    given: dict[tuple[Row, ...], Archive] = {}
     for archive in sorted(archives, key=lambda each: sum(row[1] for row in each.db.rows(schema.HEADS)), reverse=True):
+        content = (*archive.db.rows(schema.HEADS), *archive.db.rows(schema.BASES))
+        same = given.setdefault(content, archive)
+        if content and same is not archive:
+            problem = Phrase("the same archive as {other}: give each archive once", other=same.file)
+            yield Finding(None, None, _in_file(problem, archive.file))
+            continue
         own = verify(archive.db, key, archive.lanes, name=ARCHIVE)
         verified.append(VerifiedArchive(archive.file, own.events, own.cases))
         for finding in own.findings:
