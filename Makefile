@@ -82,6 +82,7 @@ nightly: system $(VENV)/developer
 	$(MAKE) nightly-compiled
 	$(MAKE) nightly-pcsc
 	$(MAKE) nightly-examples
+	$(BIN)/python -m pip install --quiet --group notebook
 	$(BIN)/pytest -n 2 -m nightly
 	$(MAKE) compilers
 	$(MAKE) lowest
@@ -168,7 +169,7 @@ $(VENV)/installed: $(VENV)/pip pyproject.toml
 	touch $@
 
 $(VENV)/developer: $(VENV)/installed
-	$(BIN)/python -m pip install --quiet --editable ".[bench,pcsc,pkcs11,postgresql,proof,server]" --group dev
+	$(BIN)/python -m pip install --quiet --editable ".[bench,dask,parquet,pcsc,pkcs11,postgresql,proof,server]" --group dev
 	touch $@
 
 clean:

@@ -24,6 +24,7 @@ import kit
 import sscard
 from kit import citizens, pool
 from sscard.benchmark.flows import NotCompleted
+from sscard.campaign.invariants import Broken
 from sscard.card import Personality
 from sscard.chip.memory import Moment, PowerLost
 from sscard.cli.usage import BadValue, Unusable
@@ -118,6 +119,7 @@ MADE: dict[type[Exception], Callable[[Any], Exception]] = {
     CaseArchived: lambda kind: kind("7"),
     Wrong: lambda kind: kind(SAID),
     Difference: lambda kind: kind("one answer", SAID),
+    Broken: lambda kind: kind("as-the-oracle", SAID),
     Unusable: lambda kind: kind("no such command", "sscard --help", click.Context(click.Command("apdu"))),
     BadValue: lambda kind: kind("no number", "write 1", click.Option(["--count"])),
     ScenarioFailed: failed_step,

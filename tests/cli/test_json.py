@@ -12,7 +12,9 @@ import click
 import pytest
 
 import kit
+from kit.campaigns import PLAN
 from kit.programs import CommandLine
+from sscard.campaign.writer import ResultsWriter
 from sscard.cli.app import app
 from sscard.i18n.language import speaking
 from sscard.issuer import builtin_keys
@@ -32,6 +34,8 @@ SCHEMAS = {
     "probe": (f"card.db --pin {PIN}", "sscard.probe/1"),
     "coverage": ("one.yaml", "sscard.coverage/1"),
     "bench": ("verify --count 5 --warm-up 0", "sscard.bench/1"),
+    "campaign run": ("--cards 3 --workers 1 --through card", "sscard.campaign/1"),
+    "campaign show": ("campaign.db", "sscard.campaign/1"),
     "defects list": ("630x", "sscard.defects/1"),
     "scenario check": ("one.yaml", "sscard.scenario-check/1"),
     "scenario list": ("one.yaml", "sscard.scenarios/1"),
@@ -81,6 +85,7 @@ SCHEMAS = {
 }
 ELSEWHERE = {
     "run --list": "sscard.run-list/1",
+    "campaign run --card": "sscard.campaign-card/1",
     "defects run": "sscard.defects-run/1",
     "run --evidence": "sscard.evidence/1",
     "driver build": "sscard.driver-library/1",
@@ -100,6 +105,7 @@ WITHOUT = {
     "export": "its output is the script",
     "image export": "its output is the image",
     "image import": "its output is the card file",
+    "campaign schema": "its output is the schema",
     "scenario new": "its output is the files",
     "scenario explain": "its output is sentences",
     "scenario verbs": "its output is a page",
@@ -122,7 +128,12 @@ def every_command(group: click.Group, *names: str) -> Iterator[tuple[str, bool]]
 
 
 def test_every_command_that_reports_has_json_and_is_tested() -> None:
-    known = SCHEMAS.keys() | ELSEWHERE.keys() - {"compare of a scenario", "run --list", "run --evidence"}
+    known = SCHEMAS.keys() | ELSEWHERE.keys() - {
+        "campaign run --card",
+        "compare of a scenario",
+        "run --list",
+        "run --evidence",
+    }
     assert dict(every_command(app)) == dict.fromkeys(known, True) | dict.fromkeys(WITHOUT, False)
 
 
@@ -141,6 +152,7 @@ def test_json_has_a_schema_name(
         save_card(kit.card_of("v3-sm4", PIN), name)
     save_psam(issue_psam(builtin_keys()), "psam.db")
     SqliteHolderBase(Path("base.db"), create=True)
+    ResultsWriter.create(Path("campaign.db"), PLAN).close()
     Path("list.yaml").write_text("cards: [{first: A00000003, standing: lost}]\n")
     Path("script").write_text("0084000008\n")
     Path("policy.yaml").write_text("based_on: henan\n")

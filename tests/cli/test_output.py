@@ -80,6 +80,8 @@ OUTPUTS = {
     "case stats": ("case stats --force", "--html"),
     "probe": ("probe card.db --force", "-o"),
     "bench": ("bench good.yaml", "--html", "--pytest-benchmark"),
+    "campaign run": ("campaign run good.yaml", "--results", "--parquet", "--html"),
+    "campaign show": ("campaign show script", "--parquet", "--html"),
     "coverage": ("coverage good.yaml", "--html"),
     "defects run": ("defects run good.yaml --defect wrong-pin-answers-630x", "--html"),
     "run": ("run good.yaml", "--trace", "--junit", "--html", "--report html=", "--report allure="),
@@ -91,6 +93,7 @@ NAMED = {
     "PATH": "good.yaml",
     "FLOW": "good.yaml",
     "FILE": "script",
+    "--results": "results.db",
     "--from": "script",
     "--personality": "mine.yaml",
     "--place": "place.yaml",
@@ -135,7 +138,7 @@ def test_each_command_with_outputs_is_in_the_table() -> None:
             elif any("--force" in parameter.opts for parameter in command.params):
                 yield " ".join((*names, name))
 
-    assert {*forced(app), "bench", "coverage", "defects run", "run"} == OUTPUTS.keys()
+    assert {*forced(app), "bench", "campaign run", "campaign show", "coverage", "defects run", "run"} == OUTPUTS.keys()
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sscard.i18n.duration import time_text
 from sscard.i18n.language import speaking
-from sscard.scenario.reports.durations import duration_text
 
 
 @pytest.mark.parametrize(
@@ -25,9 +25,9 @@ from sscard.scenario.reports.durations import duration_text
     ],
 )
 def test_a_duration_has_three_digits_and_from_a_minute_seconds(seconds: float, text: str) -> None:
-    assert duration_text(seconds) == text
+    assert time_text(seconds) == text
 
 
 def test_a_duration_in_chinese() -> None:
     with speaking("zh"):
-        assert [duration_text(each) for each in (2e-5, 0.0123, 3)] == ["20.0微秒", "12.3毫秒", "3.00秒"]
+        assert [time_text(each) for each in (2e-5, 0.0123, 3)] == ["20.0微秒", "12.3毫秒", "3.00秒"]

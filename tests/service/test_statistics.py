@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from kit.browser import chromium
 from kit.citizens import JOURNAL_KEY, NEW_PIN, OPENING, Citizen, make_citizen
 from kit.programs import CommandLine
-from sscard.cli.case_figures import duration_text, ground_text
+from sscard.cli.case_figures import ground_text
+from sscard.i18n.duration import duration_text
 from sscard.i18n.language import speaking
 from sscard.service import Case, Channel, Event, Paper, PinService, Reason, Refusal, Stage
 from sscard.service.case import Application

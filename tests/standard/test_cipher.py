@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import pickle
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from Crypto.Cipher import DES as WITNESS
@@ -453,6 +455,21 @@ def test_a_kept_key_is_not_shown_and_not_pickled(suite: Suite) -> None:
     assert repr(STK16) not in shown
     with pytest.raises(TypeError):
         pickle.dumps(key)
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=str)
+def test_threads_use_one_key_at_the_same_time(suite: Suite) -> None:
+    key = suite.key(STK16)
+    expected = key.encrypt(bytes(64 * suite.block))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as threads:
+            many = threads.map(lambda _: {key.encrypt(bytes(64 * suite.block)) for _ in range(5000)}, range(4))
+            found = set[bytes]().union(*many)
+    finally:
+        sys.setswitchinterval(interval)
+    assert found == {expected}
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=str)

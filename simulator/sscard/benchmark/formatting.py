@@ -6,9 +6,9 @@ from typing import Final
 
 from sscard.benchmark.load import NOT_STARTED, OTHERS
 from sscard.benchmark.thresholds import ERRORS, THROUGHPUT, Checked
+from sscard.i18n.duration import time_text
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.reports import run
-from sscard.scenario.reports.durations import duration_text
 
 VERDICTS: Final = {
     "no change": Phrase("no change"),
@@ -22,7 +22,7 @@ NOTHING: Final = "–"
 
 def latency_text(seconds: float, operations: int) -> str:
     """A latency of so many operations; ``–`` if no operation has one."""
-    return duration_text(seconds) if operations else NOTHING
+    return time_text(seconds) if operations else NOTHING
 
 
 def share_text(share: float, operations: int) -> str:
@@ -37,4 +37,4 @@ def value_text(checked: Checked) -> str:
         return NOTHING
     if figure == THROUGHPUT:
         return f"{checked.value:.1f}/s"
-    return f"{100 * checked.value:.2f} %" if figure == ERRORS else duration_text(checked.value)
+    return f"{100 * checked.value:.2f} %" if figure == ERRORS else time_text(checked.value)

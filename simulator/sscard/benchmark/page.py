@@ -6,72 +6,22 @@ import shlex
 from collections.abc import Iterator, Sequence
 from datetime import UTC
 from math import ceil, floor, log10
-from typing import Final, NamedTuple
+from typing import Final
 
 from sscard.benchmark.environment import FACTS, value_of_fact
 from sscard.benchmark.formatting import KINDS, VERDICTS, latency_text, share_text, value_text
 from sscard.benchmark.load import Load
 from sscard.benchmark.outcome import Outcome
 from sscard.benchmark.result import FIGURES, FlowResult
-from sscard.i18n.phrase import Phrase, Sayable
-from sscard.scenario.reports.durations import duration_text
+from sscard.i18n.duration import time_text
+from sscard.i18n.language import _
+from sscard.i18n.phrase import Phrase
+from sscard.scenario.reports.charts import LAYER_COLOURS, Box, Curve, Key, Part, Plot, Tick, parts
 from sscard.scenario.reports.page import page_template
 
-WIDTH, HEIGHT = 860, 220
-LEFT, BOTTOM = 64, 24
-"""Places for the texts of the axes; all of them in the units of the drawing."""
-CURVES: Final = ("p50", "p90", "p99", "max")
+CURVES: Final = {"p50": "blue", "p90": "green", "p99": "amber", "max": "red"}
+"""The lines over time, and their colours."""
 DECADES: Final = tuple(range(-7, 4))
-SHARE: Final = 860
-"""Width of the bar of the layers."""
-
-
-class Tick(NamedTuple):
-    """A mark of an axis: its place, and its text."""
-
-    at: float
-    text: str
-
-
-class Curve(NamedTuple):
-    """A figure over time: its name, and the points of its line."""
-
-    name: str
-    points: str
-
-
-class OverTime(NamedTuple):
-    """The percentiles over time on a logarithmic scale; slices without an operation interrupt no line."""
-
-    curves: list[Curve]
-    times: list[Tick]
-    moments: list[Tick]
-
-
-class Bar(NamedTuple):
-    """A bar of the histogram, with what a reader sees when pointing at it."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-    text: str
-
-
-class Histogram(NamedTuple):
-    """The latencies on a logarithmic scale."""
-
-    bars: list[Bar]
-    times: list[Tick]
-
-
-class Share(NamedTuple):
-    """A part of the bar of the layers."""
-
-    name: str
-    title: Sayable
-    x: float
-    width: float
 
 
 def write(outcome: Outcome) -> str:
@@ -89,14 +39,11 @@ def write(outcome: Outcome) -> str:
         value_of_fact=value_of_fact,
         verdicts=VERDICTS,
         kinds=KINDS,
+        colours=LAYER_COLOURS,
         share_text=share_text,
         latency_text=latency_text,
-        duration_text=duration_text,
+        time_text=time_text,
         value_text=value_text,
-        width=WIDTH,
-        height=HEIGHT,
-        left=LEFT,
-        bottom=BOTTOM,
     )
 
 
@@ -110,8 +57,11 @@ def load_text(load: Load) -> Phrase:
     return Phrase("closed load, {clients}", clients=clients)
 
 
-def over_time(flow: FlowResult) -> OverTime | None:
-    """The percentiles over time; ``None`` without two slices."""
+def over_time(flow: FlowResult) -> Plot | None:
+    """The percentiles over time on a logarithmic scale; ``None`` without two slices.
+
+    Slices without an operation interrupt no line.
+    """
     timeline = flow.recorded.over_time
     slices = [
         (number, each.latencies.figures()) for number, each in sorted(timeline.slices.items()) if each.latencies.count
@@ -120,16 +70,18 @@ def over_time(flow: FlowResult) -> OverTime | None:
         return None
     scale = _Scale([figures[name] for _number, figures in slices for name in CURVES])
     last = slices[-1][0] + 1
-
-    def x(number: float) -> float:
-        return round(LEFT + (WIDTH - LEFT) * number / last, 1)
-
     curves = [
-        Curve(name, " ".join(f"{x(number + 0.5)},{scale.at(figures[name])}" for number, figures in slices))
-        for name in CURVES
+        Curve(
+            colour,
+            " ".join(
+                f"{round(100 * (number + 0.5) / last, 2)},{scale.at(figures[name])}" for number, figures in slices
+            ),
+        )
+        for name, colour in CURVES.items()
     ]
-    moments = [Tick(x(last * part / 5), f"{last * part / 5 * timeline.width:.3g} s") for part in range(6)]
-    return OverTime(curves, [*scale.ticks()], moments)
+    moments = [Tick(20 * part, f"{last * part / 5 * timeline.width:.3g} s") for part in range(6)]
+    legend = [Key(colour, name) for name, colour in CURVES.items()]
+    return Plot(_("latency over time"), [*scale.ticks()], moments, curves=curves, legend=legend)
 
 
 class _Scale:
@@ -143,16 +95,16 @@ class _Scale:
     def at(self, value: float) -> float:
         """The vertical place of a value."""
         part = (log10(max(value, 10.0**self._low)) - self._low) / (self._high - self._low)
-        return round((HEIGHT - BOTTOM) * (1 - part), 1)
+        return round(100 * (1 - part), 2)
 
     def ticks(self) -> Iterator[Tick]:
         """The powers of ten."""
         for power in range(self._low, self._high + 1):
-            yield Tick(self.at(10.0**power), duration_text(10.0**power))
+            yield Tick(self.at(10.0**power), time_text(10.0**power))
 
 
-def histogram(flow: FlowResult) -> Histogram | None:
-    """The histogram; ``None`` without an operation."""
+def histogram(flow: FlowResult) -> Plot | None:
+    """The latencies on a logarithmic scale; ``None`` without an operation."""
     bars = [*flow.latencies.bars()]
     if not bars:
         return None
@@ -160,22 +112,20 @@ def histogram(flow: FlowResult) -> Histogram | None:
     most = max(count for _low, _high, count in bars)
 
     def x(seconds: float) -> float:
-        return round(LEFT + (WIDTH - LEFT) * min(max((log10(seconds) - start) / (end - start), 0), 1), 1)
+        return round(100 * min(max((log10(seconds) - start) / (end - start), 0), 1), 2)
 
     drawn = []
     for low, high, count in bars:
-        left = x(max(low, 10**start))
-        height = round((HEIGHT - BOTTOM) * count / most, 1)
-        text = f"{duration_text(low)} – {duration_text(high)}: {count}"
-        drawn.append(Bar(left, round(HEIGHT - BOTTOM - height, 1), round(max(x(high) - left - 1, 1), 1), height, text))
+        left, height = x(max(low, 10**start)), round(100 * count / most, 2)
+        text = f"{time_text(low)} – {time_text(high)}: {count}"
+        drawn.append(Box("blue", left, 100 - height, round(max(x(high) - left - 0.1, 0.1), 2), height, text))
     marks = (factor * 10.0**power for power in DECADES for factor in (1, 2, 5))
-    return Histogram(drawn, [Tick(x(mark), duration_text(mark)) for mark in marks if 10**start <= mark <= 10**end])
+    ticks = [Tick(x(mark), time_text(mark)) for mark in marks if 10**start <= mark <= 10**end]
+    return Plot(_("histogram of the latency"), [], ticks, boxes=drawn)
 
 
-def shares(flow: FlowResult) -> list[Share]:
+def shares(flow: FlowResult) -> list[Part]:
     """The parts of the bar of the layers."""
-    drawn, at = [], 0.0
-    for part in flow.budget:
-        drawn.append(Share(part.name, part.title, round(at, 1), round(SHARE * part.share, 1)))
-        at += SHARE * part.share
-    return drawn
+    legend = [Key(LAYER_COLOURS[part.name], part.title) for part in flow.budget]
+    values = [time_text(part.mean) for part in flow.budget]
+    return parts(legend, [part.share for part in flow.budget], values, 1)

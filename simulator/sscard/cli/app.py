@@ -28,6 +28,10 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "probe": ("sscard.cli.probe:probe", N_("Observe which choices a card takes.")),
     "coverage": ("sscard.cli.coverage:coverage", N_("Print what a suite covers: commands, keys, files, standards.")),
     "bench": ("sscard.cli.bench:bench", N_("Measure latency and throughput of operations, and the time per layer.")),
+    "campaign": (
+        "sscard.cli.campaign:campaign",
+        N_("Run a population of cards, on one or many machines."),
+    ),
     "defects": ("sscard.cli.defects:defects", N_("Measure a suite: which planted defects it notices.")),
     "issue": ("sscard.cli.issue:issue", N_("Personalise a card, or many, into a card file.")),
     "show": ("sscard.cli.show:show", N_("Show the holder, counters and state of a card.")),

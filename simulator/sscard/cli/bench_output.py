@@ -111,7 +111,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
 def _budget(flow: FlowResult) -> Iterator[str]:
     """Where the time of an operation goes, the baseline, and the errors."""
     from sscard.benchmark.formatting import KINDS, latency_text, share_text
-    from sscard.scenario.reports.durations import duration_text
+    from sscard.i18n.duration import time_text
 
     yield ""
     done = flow.recorded.done
@@ -128,7 +128,7 @@ def _budget(flow: FlowResult) -> Iterator[str]:
     headings = [_("{flow}: layer", flow=flow.name), _("mean"), _("share"), "p50", "p99"]
     yield from table_lines(headings, rows, numbers=range(1, 5))
     if flow.baseline is not None:
-        middle, high = map(duration_text, flow.baseline.at(50, 99))
+        middle, high = map(time_text, flow.baseline.at(50, 99))
         yield _("baseline, the same commands with an echo card: p50 {middle}, p99 {high}", middle=middle, high=high)
     for kind, count in flow.recorded.errors.most_common():
         yield _("failed: {count} × {kind}", count=count, kind=KINDS.get(kind, kind))
@@ -138,7 +138,7 @@ def _comparison(found: Comparison) -> Iterator[str]:
     """What is different, and the changes."""
     from sscard.benchmark.environment import FACTS, value_of_fact
     from sscard.benchmark.formatting import VERDICTS
-    from sscard.scenario.reports.durations import duration_text
+    from sscard.i18n.duration import time_text
 
     yield ""
     yield _("compared with {file}:", file=found.file)
@@ -156,8 +156,8 @@ def _comparison(found: Comparison) -> Iterator[str]:
         [
             each.flow,
             each.figure,
-            duration_text(each.before),
-            duration_text(each.now),
+            time_text(each.before),
+            time_text(each.now),
             f"{100 * each.change:+.1f} %",
             f"±{100 * each.noise:.1f} %",
             say(VERDICTS[each.verdict]),

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from math import log1p
 from typing import Final
 
 from sscard.cli.case_figures import (
     counts,
-    duration_text,
     ends,
     ground_text,
     kinds_in_order,
@@ -18,44 +16,19 @@ from sscard.cli.case_figures import (
     quantiles,
     stages_in_order,
 )
+from sscard.i18n.duration import duration_text
 from sscard.i18n.language import _, say
+from sscard.scenario.reports.charts import Bar, Bars, Key, parts
 from sscard.scenario.reports.page import page_template
 from sscard.service import Channel
 from sscard.service.statistics import Durations, Statistics, grounds_in_order
 
 WIDTH: Final = 380
-"""Of a bar in the page."""
+"""Of a row of the chart of times."""
+END_COLOURS: Final = ("fresh", "red", "amber", "grey")
+CHANNEL_COLOURS: Final = ("blue", "green", "purple")
 TICKS: Final = (0, 10, 60, 600, 3600, 86400, 10 * 86400, 100 * 86400)
 """Seconds."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a bar: its colour, place and width, what it counts, and how many."""
-
-    kind: str
-    x: float
-    width: float
-    text: str
-    count: int
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A bar of a chart."""
-
-    name: str
-    parts: Sequence[Part]
-    count: int
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Bars of one scale; the legend has colour and text of each kind of part."""
-
-    title: str
-    legend: Sequence[tuple[str, str]]
-    bars: Sequence[Bar]
 
 
 class _Time:
@@ -94,32 +67,27 @@ def _x(seconds: int, longest: int) -> float:
     return round((WIDTH - 30) * log1p(seconds) / log1p(max(longest, 1)), 1)
 
 
-def _outcomes(found: Statistics) -> Chart:
+def _outcomes(found: Statistics) -> Bars:
     kinds = kinds_in_order(found)
     rows = [
         (f"{operation_text(kind)} · {say(kind.channel.words)}", [count for *_names, count in ends(found, kind)])
         for kind in kinds
     ]
     texts = [text for _name, text, _count in ends(found, kinds[0])] if kinds else []
-    return _chart(_("outcomes"), "c", texts, rows)
+    return _bars(_("outcomes"), [*map(Key, END_COLOURS, texts)], rows)
 
 
-def _refusals(found: Statistics) -> Chart:
+def _refusals(found: Statistics) -> Bars:
     rows = [
         (ground_text(ground), [found.refusals[ground, channel] for channel in Channel])
         for ground in grounds_in_order(found)
     ]
-    return _chart(_("grounds of refusal"), "k", [say(channel.words) for channel in Channel], rows)
+    legend = [*map(Key, CHANNEL_COLOURS, (channel.words for channel in Channel))]
+    return _bars(_("grounds of refusal"), legend, rows)
 
 
-def _chart(title: str, colours: str, texts: Sequence[str], rows: Sequence[tuple[str, Sequence[int]]]) -> Chart:
-    most = max((sum(numbers) for _name, numbers in rows), default=0) or 1
-    bars = []
-    for name, numbers in rows:
-        parts, x = [], 0.0
-        for kind, (text, count) in enumerate(zip(texts, numbers, strict=True)):
-            width = WIDTH * count / most
-            parts.append(Part(f"{colours}{kind}", round(x, 1), round(width, 1), text, count))
-            x += width
-        bars.append(Bar(name, parts, sum(numbers)))
-    return Chart(title, [(f"{colours}{kind}", text) for kind, text in enumerate(texts)], bars)
+def _bars(title: str, legend: Sequence[Key], rows: Sequence[tuple[str, Sequence[int]]]) -> Bars:
+    """Bars of one scale: the longest takes the whole width."""
+    most = max((sum(numbers) for _name, numbers in rows), default=0)
+    bars = [Bar(name, parts(legend, numbers, [*map(str, numbers)], most), str(sum(numbers))) for name, numbers in rows]
+    return Bars(title, legend, _("cases"), bars)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import _, say
 
 if TYPE_CHECKING:
     from sscard.service import Stage
     from sscard.service.statistics import Durations, Outcome, Statistics
-
-UNITS: Final = (
-    (86400, N_("{count} d")),
-    (3600, N_("{count} h")),
-    (60, N_("{count} min")),
-    (1, N_("{count} s")),
-)
 
 
 def counts(found: Statistics) -> list[tuple[str, str, int]]:
@@ -66,16 +59,6 @@ def ground_text(ground: str) -> str:
     if ground not in [rule.value for rule in Rule]:
         return ground
     return say(Rule(ground).words)
-
-
-def duration_text(seconds: int) -> str:
-    """A time with its two largest units."""
-    parts = []
-    for size, text in UNITS:
-        count, seconds = divmod(seconds, size)
-        if count:
-            parts.append(_(text, count=count))
-    return " ".join(parts[:2]) or _("{count} s", count=0)
 
 
 def quantiles(times: Durations) -> dict[str, int]:

@@ -10,7 +10,6 @@ import click
 
 from sscard.cli.case_figures import (
     counts,
-    duration_text,
     ends,
     ground_text,
     kinds_in_order,
@@ -24,6 +23,7 @@ from sscard.cli.output import check_output, print_json
 from sscard.cli.table import table_lines
 from sscard.cli.types import DAY, FILE
 from sscard.cli.usage import command, option
+from sscard.i18n.duration import duration_text
 from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:

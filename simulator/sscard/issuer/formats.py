@@ -96,20 +96,21 @@ def written_keys(path: Path) -> KeyFile:
 
 def read_personality(path: Path) -> Personality:
     """A user's personality file; fields it does not name come from ``based_on`` or the defaults."""
-    return _personality(read_document(path))
+    return stated_personality(read_document(path))
 
 
 def read_claim(document: Document) -> tuple[Personality, frozenset[str]]:
     """What a vendor claims, as in a personality file, and the choices whose value is ``unknown``."""
     content = document.content
     if not isinstance(content, dict):
-        return _personality(document), frozenset()
+        return stated_personality(document), frozenset()
     unknown = frozenset(name for name, value in content.items() if value == UNKNOWN and name in CHOICES)
     stated = {name: value for name, value in content.items() if name not in unknown}
-    return _personality(document.with_content(stated)), unknown
+    return stated_personality(document.with_content(stated)), unknown
 
 
-def _personality(document: Document) -> Personality:
+def stated_personality(document: Document) -> Personality:
+    """The personality that a document, or a part of one, states as a personality file does. Errors: ``InputError``."""
     content = document.content
     base = content.pop("based_on", None) if isinstance(content, dict) else None
     if base is None:
@@ -139,7 +140,12 @@ def personality_in(document: Document) -> Personality:
 
 def read_place(path: Path) -> Place:
     """A place policy file; ``InputError`` with the line if it is invalid."""
-    return _made(read_document(path), place_of, Place)
+    return place_in(read_document(path))
+
+
+def place_in(document: Document) -> Place:
+    """The place policy that a document, or a part of one, describes; ``InputError`` with the line if it is invalid."""
+    return _made(document, place_of, Place)
 
 
 def errors_in_place(path: Path) -> list[InputError]:

@@ -8,16 +8,17 @@ import pickle
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, suppress
 from io import BytesIO
 from multiprocessing import resource_tracker
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sscard.errors import PhrasedError
-from sscard.i18n.phrase import Phrase, Sayable
+from sscard.i18n.phrase import Phrase
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, crashed
+from sscard.signals import SIGNALS, cause_of, signals_blocked
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
@@ -29,10 +30,6 @@ Opened = Callable[[], AbstractContextManager[Run]]
 
 PATIENCE: Final = 5.0
 """Timeout in seconds for an idle worker to exit."""
-SIGNALS: Final = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
-)
-"""What ends a run. They reach a worker of the same process group too, but the run decides."""
 
 
 class WorkerDied(PhrasedError):
@@ -138,10 +135,7 @@ class _Worker:
             answer = unpickled(self.pipe.recv_bytes(), scenario)
         except (EOFError, OSError):
             self._process.join()
-            code = self._process.exitcode or 0
-            cause: Sayable = signal.Signals(-code).name if code < 0 else Phrase("exit code {code}", code=code)
-            if cause == "SIGKILL":
-                cause = Phrase("SIGKILL, as the system sends if memory is exhausted")
+            cause = cause_of(self._process.exitcode or 0)
             raise WorkerDied(Phrase("its process died: {cause}", cause=cause)) from None
         return answer
 
@@ -155,19 +149,6 @@ class _Worker:
         """End the process at its work: the thread that waits for it gets ``WorkerDied``."""
         self._process.kill()
         self._process.join()
-
-
-@contextmanager
-def signals_blocked() -> Iterator[None]:
-    """Let a process that is started ignore the signals also before its first line."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe: Pipe, opened: Opened, scenarios: Sequence[Scenario], events: bool, inherited: Sequence[Pipe]) -> None:

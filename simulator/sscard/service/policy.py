@@ -121,7 +121,11 @@ def load_policy(path: Path | None = None, report: Report | None = None) -> Polic
     """A policy from its file, or the built-in policy of the page; ``report`` gets the errors after the first."""
     if path is None:
         return preset_policy(PAGE)
-    found = read_document(path)
+    return policy_in(read_document(path), report)
+
+
+def policy_in(found: File, report: Report | None = None) -> Policy:
+    """The policy that a document, or a part of one, describes; ``report`` as of ``load_policy``."""
     try:
         content = _completed(found)
     except InputError as error:

@@ -57,7 +57,10 @@ class BlockKey:
     def encrypt(self, blocks: bytes) -> bytes:
         if len(blocks) % self.block:
             raise CipherError(f"a cipher takes whole blocks of {self.block} bytes, got {len(blocks)} bytes")
-        return self._encryptor.update(blocks)
+        try:
+            return self._encryptor.update(blocks)
+        except RuntimeError:  # cryptography before 45, while another thread uses the context
+            return self._cipher.encryptor().update(blocks)
 
     def decrypt(self, blocks: bytes) -> bytes:
         return self._cipher.decryptor().update(blocks)
@@ -68,7 +71,7 @@ class BlockKey:
         last = self.encrypt(blocks[:size])
         for start in range(size, len(blocks), size):
             mixed = int.from_bytes(last, "big") ^ int.from_bytes(blocks[start : start + size], "big")
-            last = self._encryptor.update(mixed.to_bytes(size, "big"))
+            last = self.encrypt(mixed.to_bytes(size, "big"))
         return last
 
 

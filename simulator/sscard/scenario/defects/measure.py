@@ -21,7 +21,7 @@ from sscard.scenario.defects.catalogue import Defect
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import INCONCLUSIVE, run_scenario
 from sscard.scenario.selection import select
-from sscard.scenario.workers import SIGNALS, signals_blocked
+from sscard.signals import SIGNALS, signals_blocked
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe

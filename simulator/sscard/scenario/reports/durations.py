@@ -6,13 +6,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from sscard.i18n.language import N_, _
+from sscard.i18n.duration import time_text
 from sscard.scenario.runner import ScenarioResult, StepResult
 
 LIMITS: Final = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 """Seconds up to which the durations of scenarios are counted together."""
-UNITS: Final = ((1.0, N_("{number} s")), (1e-3, N_("{number} ms")), (1e-6, N_("{number} µs")))
-"""Units in seconds, with three digits of a number before them."""
 
 
 class Bar(NamedTuple):
@@ -37,14 +35,6 @@ class Interval(NamedTuple):
     percent: float
 
 
-def duration_text(seconds: float) -> str:
-    """A duration with three digits: ``58.3 µs``, ``1.25 ms``, ``2.10 s``; from a minute in seconds: ``3 min 5 s``."""
-    if seconds >= 60:
-        return _("{minutes} min {seconds} s", minutes=int(seconds // 60), seconds=int(seconds % 60))
-    size, text = next((each for each in UNITS if seconds >= 0.9995 * each[0]), UNITS[-1])  # 999.6 µs are 1.00 ms
-    return _(text, number=f"{seconds / size:#.3g}".rstrip("."))
-
-
 def time_axis(steps: Sequence[StepResult]) -> TimeAxis:
     """The time axis of the steps of a scenario; zero seconds if it has no step."""
     begin = min((step.at for step in steps), default=0.0)
@@ -62,7 +52,7 @@ def intervals(results: Sequence[ScenarioResult]) -> list[Interval]:
     used = [place for place, count in enumerate(counts) if count]
     if not used:
         return []
-    texts = [*(f"≤ {duration_text(limit)}" for limit in LIMITS), f"> {duration_text(LIMITS[-1])}"]
+    texts = [*(f"≤ {time_text(limit)}" for limit in LIMITS), f"> {time_text(LIMITS[-1])}"]
     return [
         Interval(texts[place], counts[place], round(100 * counts[place] / max(counts), 1))
         for place in range(used[0], used[-1] + 1)

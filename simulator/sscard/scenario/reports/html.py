@@ -16,6 +16,7 @@ from hashlib import sha256
 from importlib import resources
 from typing import Final, NamedTuple
 
+from sscard.i18n.duration import time_text
 from sscard.i18n.language import say, visible
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.scenario.cards import INTERFACES
@@ -30,7 +31,7 @@ from sscard.scenario.reports.console import (
     repetition_text,
     step_name,
 )
-from sscard.scenario.reports.durations import duration_text, intervals, time_axis
+from sscard.scenario.reports.durations import intervals, time_axis
 from sscard.scenario.reports.expectations import expectations
 from sscard.scenario.reports.page import Lines, page_template
 from sscard.scenario.reports.run import LABELS, SEVERITIES, TRANSPORTS, VERDICTS, Run, slug
@@ -166,7 +167,7 @@ def write(run: Run) -> str:
         script=script,
         digest=b64encode(sha256(script.encode()).digest()).decode(),
         marks=MARKS,
-        duration_text=duration_text,
+        time_text=time_text,
         missed_text=missed_text,
         open_failures=OPEN_FAILURES,
         reason_text=reason_text,
@@ -193,7 +194,7 @@ def details(entry: Entry, texts: StepTexts) -> str:
         expectations=expectations,
         lines=Lines,
         parties=LANES,
-        duration_text=duration_text,
+        time_text=time_text,
         height=HEIGHT,
         left=LEFT,
     )
@@ -257,7 +258,7 @@ def _compared(run: Run, entries: Sequence[Entry]) -> Iterator[tuple[Sayable, lis
                     (
                         names.get(each[:IDENTITY], ""),
                         f"{each.name} [{each.personality}]",
-                        f"{duration_text(each.before)} → {duration_text(each.seconds)}" if kind == "slower" else "",
+                        f"{time_text(each.before)} → {time_text(each.seconds)}" if kind == "slower" else "",
                     )
                     for each in members
                 ],

@@ -1,0 +1,1 @@
+"""Campaigns: populations of cards through the service or the card alone, each card with its own seed."""

@@ -1,0 +1,151 @@
+"""The engine ``local``: processes of this machine, each of which runs one batch at a time."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import queue
+import signal
+from collections.abc import Iterator
+from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+
+from sscard.campaign.engines import Batch, Job
+from sscard.campaign.rows import Shard
+from sscard.errors import InputError
+from sscard.i18n.language import say
+from sscard.i18n.phrase import Phrase, Sayable
+from sscard.lazy import Logger
+from sscard.signals import SIGNALS, cause_of, signals_blocked
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection as Pipe
+
+logger = Logger("sscard.campaign")
+
+ATTEMPTS: Final = 3
+"""How many processes may die of a batch."""
+
+
+class Processes:
+    """Worker processes, one for each thread of a pool; a process that dies is replaced, and its batch is repeated."""
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._threads = ThreadPoolExecutor(workers)
+        self._idle: queue.SimpleQueue[_Worker | None] = queue.SimpleQueue()
+        self._started: set[_Worker] = set()
+        self._lock = Lock()
+        self._ended = False
+        for _number in range(workers):
+            self._idle.put(None)
+
+    def submit(self, job: Job, batch: tuple[Shard, ...]) -> Future[Batch]:
+        """See ``Engine``."""
+        return self._threads.submit(self._run, job, batch)
+
+    def kill(self) -> None:
+        """End all processes, also those that are at work."""
+        with self._lock:
+            self._ended = True
+            for worker in self._started:
+                worker.kill()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _run(self, job: Job, batch: tuple[Shard, ...]) -> Batch:
+        worker = self._idle.get()
+        try:
+            for _attempt in range(ATTEMPTS):
+                worker = worker or self._start()
+                try:
+                    return worker.run(job, batch)
+                except EOFError:
+                    cause = worker.cause
+                    logger.info("worker died", cause=say(cause), first=batch[0].first)
+                    with self._lock:
+                        self._started.discard(worker)
+                    worker = None
+            problem = Phrase("their process died {times} times: {cause}", times=ATTEMPTS, cause=cause)
+            raise BrokenExecutor(problem)
+        finally:
+            self._idle.put(worker)
+
+    def _start(self) -> _Worker:
+        with self._lock:
+            if self._ended:
+                raise BrokenExecutor(Phrase("the campaign has ended"))
+            worker = _Worker()
+            self._started.add(worker)
+            return worker
+
+
+class _Worker:
+    """A process; it ends when its pipe is closed, with this process at the latest."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
+        resource_tracker.ensure_running()  # it is started with the first process, and unblocks signals then
+        with signals_blocked():
+            self._process.start()
+        theirs.close()
+
+    def run(self, job: Job, batch: tuple[Shard, ...]) -> Batch:
+        """The result of a batch. ``EOFError`` if the process died; an error of the job is raised."""
+        try:
+            self._pipe.send((job, batch))
+            answer = self._pipe.recv()
+        except OSError:
+            raise EOFError from None
+        if isinstance(answer, Exception):
+            raise answer
+        found: Batch = answer
+        return found
+
+    @property
+    def cause(self) -> Sayable:
+        """Why the process died, which is waited for."""
+        self._process.join()
+        return cause_of(self._process.exitcode or 0)
+
+    def kill(self) -> None:
+        """End the process: the thread that waits for it gets ``EOFError``."""
+        self._process.kill()
+        self._process.join()
+
+
+def _work(pipe: Pipe) -> None:
+    """Run batches until the pipe is closed."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    with suppress(EOFError, OSError):
+        while True:
+            job, batch = pipe.recv()
+            answer: object
+            try:
+                answer = job(batch)
+            except Exception as error:  # of the job, for the campaign
+                answer = error
+            pipe.send(answer)
+
+
+@contextmanager
+def open_url(url: str, workers: int = 0) -> Iterator[Processes]:
+    """``local``: so many processes, by default one for each processor that this process may use."""
+    if url.partition(":")[2]:
+        problem = Phrase("{url}: the engine local has no address", url=url)
+        raise InputError(problem, remedy=Phrase("write local, and the number of processes as --workers N"))
+    processes = Processes(workers or processors())
+    try:
+        yield processes
+    finally:
+        processes.kill()
+
+
+def processors() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

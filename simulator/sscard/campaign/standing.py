@@ -1,0 +1,52 @@
+"""How long citizens stand at the window, by product and by what was done."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import Final, NamedTuple
+
+from sscard.campaign.rows import Outcome, Row
+
+DONE: Final = (Outcome.CHANGED, Outcome.RESET, Outcome.UNBLOCKED)
+TENTH: Final = 100
+"""Milliseconds."""
+
+
+class Standing(NamedTuple):
+    """Visits of one product with one outcome; seconds, to a tenth."""
+
+    product: int
+    outcome: Outcome
+    visits: int
+    median: float
+    p95: float
+
+
+class Stood:
+    """Counts visits by product, outcome and tenths of a second."""
+
+    def __init__(self) -> None:
+        self._tenths: defaultdict[tuple[int, Outcome], Counter[int]] = defaultdict(Counter)
+
+    def add(self, row: Row) -> None:
+        """Count the visit at which the operation was done: the second, if there was one."""
+        spent = row.return_ms or row.visit_ms
+        if spent and row.outcome in DONE:
+            self._tenths[row.product, row.outcome][(spent + TENTH // 2) // TENTH] += 1
+
+    def standing(self) -> list[Standing]:
+        """By product and outcome, in order; empty without a timing model."""
+        return [
+            Standing(*key, counts.total(), *(_within(counts, share) / 10 for share in (0.5, 0.95)))
+            for key, counts in sorted(self._tenths.items())
+        ]
+
+
+def _within(counts: Counter[int], share: float) -> int:
+    """The least value that this share of the counts does not exceed."""
+    left = share * counts.total()
+    for value in sorted(counts):
+        left -= counts[value]
+        if left <= 0:
+            return value
+    return max(counts)

@@ -1,0 +1,35 @@
+"""The signals that end a program, kept from its worker processes, and why such a process died."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from sscard.i18n.phrase import Phrase, Sayable
+
+SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)
+)
+"""What ends a program. They reach a worker of the same process group too, but the program decides."""
+
+
+def cause_of(code: int) -> Sayable:
+    """Why a process died, by the exit code of ``multiprocessing``, which is negative for a signal."""
+    if code == -getattr(signal, "SIGKILL", 0):
+        return Phrase("SIGKILL, as the system sends if memory is exhausted")
+    return signal.Signals(-code).name if code < 0 else Phrase("exit code {code}", code=code)
+
+
+@contextmanager
+def signals_blocked() -> Iterator[None]:
+    """Let a process that is started ignore the signals also before its first line."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
