@@ -8,9 +8,9 @@ scheduler="" workers=""
 trap 'for each in $workers $scheduler; do kill "$each" 2>/dev/null || :; done; wait' EXIT
 trap 'exit 130' INT TERM
 
-dask scheduler --host 127.0.0.1 --port "$port" --no-dashboard >scheduler.log 2>&1 &
+dask scheduler --host 127.0.0.1 --port "$port" --no-dashboard --dashboard-address 127.0.0.1:0 >scheduler.log 2>&1 &
 scheduler=$!
-dask worker "$address" --host 127.0.0.1 --nworkers "${WORKERS:-2}" --nthreads 1 --no-dashboard --death-timeout 60 \
+dask worker "$address" --host 127.0.0.1 --nworkers "${WORKERS:-2}" --nthreads 1 --no-dashboard --dashboard-address 127.0.0.1:0 --death-timeout 60 \
     >workers.log 2>&1 &
 workers=$!
 # The scheduler needs some seconds; the campaign waits 5 seconds for an answer.

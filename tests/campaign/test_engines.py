@@ -125,3 +125,14 @@ def test_a_package_adds_an_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.entry_points", points.select)
     with open_engine("grid", 5) as engine:
         assert engine.workers == 5
+
+
+def test_a_cluster_of_this_machine_listens_on_loopback_only() -> None:
+    from psutil import Process  # Dask needs it
+
+    own = Process()
+    with open_engine("dask", 1) as engine:
+        assert [each.shard for each in run_shards(engine, counted, [Shard(0, 10)])] == [Shard(0, 10)]
+        connections = [each for process in (own, *own.children(recursive=True)) for each in process.net_connections()]
+    listening = {each.laddr.ip for each in connections if each.status == "LISTEN"}
+    assert listening == {"127.0.0.1"}

@@ -263,10 +263,10 @@ ROWS = [
         ("verify --card {card} --transport pcsc", 2, "--card and --transport exclude each other"),
     ),
     *of(
-        "campaign",
+        "campaign run",
         ("--cards 3 --workers 1 --through card", 0, "digest"),
-        ("run --cards 3 --workers 1 --fail-above untouched=0% --through card", 1, "untouched=0%"),
-        ("--card 3 --through card", 0, "untouched"),
+        ("--cards 3 --workers 1 --fail-above untouched=0% --through card", 1, "untouched=0%"),
+        ("--card 3 --through card", 0, "outcome"),
         ("--help", 0, "--resume"),
         ("nowhere.yaml", 2, "nowhere.yaml: cannot be read"),
         ("{folder}/good.yaml", 2, "good.yaml:1"),

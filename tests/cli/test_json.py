@@ -12,8 +12,9 @@ import click
 import pytest
 
 import kit
-from kit.campaigns import PLAN
+from kit.campaigns import task_in
 from kit.programs import CommandLine
+from sscard.campaign.running import plan_of
 from sscard.campaign.writer import ResultsWriter
 from sscard.cli.app import app
 from sscard.i18n.language import speaking
@@ -152,7 +153,7 @@ def test_json_has_a_schema_name(
         save_card(kit.card_of("v3-sm4", PIN), name)
     save_psam(issue_psam(builtin_keys()), "psam.db")
     SqliteHolderBase(Path("base.db"), create=True)
-    ResultsWriter.create(Path("campaign.db"), PLAN).close()
+    ResultsWriter.create(Path("campaign.db"), plan_of(task_in(tmp_path), 3)).close()
     Path("list.yaml").write_text("cards: [{first: A00000003, standing: lost}]\n")
     Path("script").write_text("0084000008\n")
     Path("policy.yaml").write_text("based_on: henan\n")

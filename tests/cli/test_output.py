@@ -80,7 +80,7 @@ OUTPUTS = {
     "case stats": ("case stats --force", "--html"),
     "probe": ("probe card.db --force", "-o"),
     "bench": ("bench good.yaml", "--html", "--pytest-benchmark"),
-    "campaign run": ("campaign run good.yaml", "--results", "--parquet", "--html"),
+    "campaign run": ("campaign run script", "--results", "--parquet", "--html"),
     "campaign show": ("campaign show script", "--parquet", "--html"),
     "coverage": ("coverage good.yaml", "--html"),
     "defects run": ("defects run good.yaml --defect wrong-pin-answers-630x", "--html"),

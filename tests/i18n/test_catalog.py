@@ -278,6 +278,7 @@ NAMES |= {"says", "data", "key_tries", "state", "stage", "grounds", "missing"}
 NAMES |= {"groups", "steps", "variables", "capture", "needs", "within", "covers", "image"}
 NAMES |= {"entries", "place", "values", "proof", "error", "none", "against"}
 NAMES |= {"rights", "use", "keys", "scenario", "file", "row", "step", "field"}
+NAMES |= {"timing", "torn terminal"}
 """Fields and programs."""
 
 

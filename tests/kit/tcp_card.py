@@ -30,15 +30,20 @@ def serve(card: Connection, wire: socket.socket) -> None:
                 wire.sendall(frame(card.transmit(command)))
 
 
-def main(file: str, port: str, *defects: str) -> None:
+def listen(card: Connection, port: int) -> None:
     """Serve readers one after the other."""
-    listening = socket.create_server(("127.0.0.1", int(port)))
-    with planted(find_defects(defects)), open_card(Path(file)) as card, listening:
+    with socket.create_server(("127.0.0.1", port)) as listening:
         print("ready", flush=True)
         while True:
             wire, _ = listening.accept()
             with wire:
                 serve(card, wire)
+
+
+def main(file: str, port: str, *defects: str) -> None:
+    """Serve the card of a file."""
+    with planted(find_defects(defects)), open_card(Path(file)) as card:
+        listen(card, int(port))
 
 
 if __name__ == "__main__":

@@ -245,6 +245,7 @@ def test_without_a_daemon_it_ends_with_3(image: Path, tmp_path: Path) -> None:
     assert done.returncode == 3
     assert "no PC/SC daemon is running" in done.stderr
     assert "sudo systemctl restart pcscd" in done.stderr
+    assert "or start the command with tcp::1 first" in done.stderr
 
 
 # Seed, delay, faults, recording and trace

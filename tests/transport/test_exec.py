@@ -110,3 +110,22 @@ def test_without_power_there_is_no_card(action: str) -> None:
 def test_what_cannot_be_started(command: str) -> None:
     with pytest.raises(InputError, match="cannot be started"), ExecConnection(command) as connection:
         connection.power_on()
+
+
+def test_a_program_that_loses_its_power_is_started_again_at_power_on(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    code = f"import os; open({str(notes)!r}, 'a').write(f'{{os.getpid()}}\\n'); print('3B00 9000')"
+    with ExecConnection(program(code)) as connection:
+        connection.power_on()
+        assert not connection.cut(COMMAND, 0), "it never answered this command, so its time is not known"
+        with pytest.raises(CardRemoved):
+            connection.transmit(COMMAND)
+        connection.power_on()
+        connection.transmit(COMMAND)
+        assert connection.cut(COMMAND, 0), "another time in the middle of its time"
+        connection.power_on()
+        assert not connection.cut(COMMAND, 1)
+        connection.power_on()
+        connection.unplug()
+        connection.power_on()
+    assert len({*notes.read_text().splitlines()}) == 5

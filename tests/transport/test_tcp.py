@@ -187,3 +187,17 @@ def test_a_card_that_is_taken_out_and_put_back() -> None:
             connection.transmit(COMMAND)
         slot.insert()
         assert connection.power_on() == ATR
+
+
+@pytest.mark.parametrize("late", [frame(b"\x63\xc5"), frame(ATR[:1] + DONE), None], ids=["answer", "like it", "none"])
+def test_an_answer_that_comes_after_the_loss_of_power_is_not_the_atr(card: ListeningCard, late: bytes | None) -> None:
+    card.answers = [late, frame(DONE)]
+    with TcpConnection(card.address) as connection:
+        connection.power_on()
+        assert not connection.cut(COMMAND, 0)
+        with pytest.raises(CardRemoved):
+            connection.transmit(COMMAND)
+        assert connection.power_on() == ATR
+        assert connection.transmit(COMMAND) == DONE
+    heard = ["01", "04", COMMAND.hex().upper(), "00", "01", "04", "04", COMMAND.hex().upper(), "00"]
+    assert until(lambda: card.heard == heard)

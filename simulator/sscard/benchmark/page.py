@@ -14,7 +14,6 @@ from sscard.benchmark.load import Load
 from sscard.benchmark.outcome import Outcome
 from sscard.benchmark.result import FIGURES, FlowResult
 from sscard.i18n.duration import time_text
-from sscard.i18n.language import _
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.reports.charts import LAYER_COLOURS, Box, Curve, Key, Part, Plot, Tick, parts
 from sscard.scenario.reports.page import page_template
@@ -81,7 +80,7 @@ def over_time(flow: FlowResult) -> Plot | None:
     ]
     moments = [Tick(20 * part, f"{last * part / 5 * timeline.width:.3g} s") for part in range(6)]
     legend = [Key(colour, name) for name, colour in CURVES.items()]
-    return Plot(_("latency over time"), [*scale.ticks()], moments, curves=curves, legend=legend)
+    return Plot(Phrase("latency over time"), [*scale.ticks()], moments, curves=curves, legend=legend)
 
 
 class _Scale:
@@ -121,7 +120,7 @@ def histogram(flow: FlowResult) -> Plot | None:
         drawn.append(Box("blue", left, 100 - height, round(max(x(high) - left - 0.1, 0.1), 2), height, text))
     marks = (factor * 10.0**power for power in DECADES for factor in (1, 2, 5))
     ticks = [Tick(x(mark), time_text(mark)) for mark in marks if 10**start <= mark <= 10**end]
-    return Plot(_("histogram of the latency"), [], ticks, boxes=drawn)
+    return Plot(Phrase("histogram of the latency"), [], ticks, boxes=drawn)
 
 
 def shares(flow: FlowResult) -> list[Part]:

@@ -25,6 +25,8 @@ STEPS: Final = (
     *(days * 86400 for days in (1, 2, 5, 10, 30, 100, 365)),
 )
 """Seconds between two marks of the time axis."""
+POINTS: Final = 200
+"""Of a line."""
 MARKS: Final = 8
 """An axis has fewer marks."""
 
@@ -88,14 +90,12 @@ def waiting_longer(title: str, series: Sequence[tuple[Key, Queue]]) -> Plot | No
         return None
     curves = []
     for key, each in series:
-        longer, points = each.visits, []
-        for seconds, count in sorted(each.by_second.items()):
-            x = round(100 * min(seconds / end, 1), 2)
-            points.append(f"{x},{round(100 - 100 * longer / each.visits, 2)}")
-            longer -= count
-            points.append(f"{x},{round(100 - 100 * longer / each.visits, 2)}")
-            if seconds >= end:
-                break
+        waits, longer = sorted(each.by_second, reverse=True), each.visits
+        points = []
+        for at in range(POINTS + 1):
+            while waits and waits[-1] * POINTS <= at * end:
+                longer -= each.by_second[waits.pop()]
+            points.append(f"{100 * at / POINTS:g},{round(100 - 100 * longer / each.visits, 2)}")
         curves.append(Curve(key.colour, " ".join(points)))
     percents = [Tick(100 - percent, f"{percent} %") for percent in range(0, 101, 20)]
     return Plot(title, percents, [*moments(end)], curves=curves, legend=[key for key, _each in series])

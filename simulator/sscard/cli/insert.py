@@ -276,7 +276,10 @@ def _why_nobody_listens(image: Path, port: int) -> MissingPart:
     except MissingPart as missing:
         return missing
     if not daemon_answers():
-        return MissingPart(_("no PC/SC daemon is running"), _(START_DAEMON))
+        start = _(START_DAEMON)
+        if port != USUAL_PORT:
+            start = _("{command}, or start the command with tcp::{port} first", command=start, port=port)
+        return MissingPart(_("no PC/SC daemon is running"), start)
     if port not in PORTS:
         return MissingPart(
             _("no virtual reader listens on port {port}", port=port), f"sscard insert {image} --port {USUAL_PORT}"

@@ -83,6 +83,7 @@ def check(file: Path, paths: tuple[Path, ...], seed: int, as_json: bool) -> None
                 "permission": decision.permission,
                 "fresh": decision.fresh,
                 "destroys": decision.destroys,
+                "removes": each.removes,
             }
             for each in planned
             for decision in (each.decision or Decision(),)
@@ -112,8 +113,9 @@ def _lines(planned: Sequence[Planned]) -> Iterator[str]:
         yield from (f"  {visible(say(each.scenario.label))}" for each in found)
     yield _("to run: {count}", count=len(running))
     for each in running:
-        mark = _("a new card") if each.decision and each.decision.fresh else ""
-        yield f"  {visible(say(each.scenario.label))}" + (f"  ({mark})" if mark else "")
+        marks = [_("a new card")] if each.decision and each.decision.fresh else []
+        marks += [_("a removal replaces the power cut")] if each.removes else []
+        yield f"  {visible(say(each.scenario.label))}" + (f"  ({', '.join(marks)})" if marks else "")
     count = Phrase.plural("{count} scenario", "{count} scenarios", count=len(planned))
     yield _("{scenarios}, {running} to run", scenarios=count, running=len(running))
 

@@ -101,7 +101,8 @@ class ScenarioResult:
     A scenario that fits no card of its personality has no steps, and passes as ``not applicable``.
     ``crash`` says why a scenario did not get to its end; then it is
     ``inconclusive``. ``predicted`` is the number of steps after which the tries left of a card under test could not be
-    observed. ``started`` (UTC) and ``seconds`` are those of the machine, not of the scenario's clock. ``zero`` (UTC) is
+    observed, ``removals`` that of the removals in the place of power cuts that it survived. ``started`` (UTC) and
+    ``seconds`` are those of the machine, not of the scenario's clock. ``zero`` (UTC) is
     the moment from which ``at`` of its steps, exchanges and messages counts. ``waivers`` are those that apply to it,
     ``unwaived`` says why it fails with them: another value, met expectations, expired. ``repetition`` is set after a
     failure on a card under test. Results that differ in times only are equal.
@@ -117,6 +118,7 @@ class ScenarioResult:
     crash: Sayable = ""
     zero: datetime | None = field(default=None, compare=False)
     predicted: int = 0
+    removals: int = 0
     waivers: tuple[WaiverAt, ...] = ()
     unwaived: Sayable = ""
     repetition: Repetition | None = None

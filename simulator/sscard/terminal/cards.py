@@ -19,7 +19,7 @@ from sscard.transport.connection import Connection
 
 logger = Logger("sscard.terminal")
 
-IMAGE, PCSC = "image", "pcsc"
+IMAGE, PCSC, EXEC = "image", "pcsc", "exec"
 SHORTEST_ANSWER: Final = 2
 """Bytes: a status word, or the least an ATR has."""
 

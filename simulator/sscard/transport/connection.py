@@ -54,6 +54,24 @@ class Connection(Protocol):
         """Send one command APDU; return data ‖ SW, 2–258 bytes."""
 
 
+@runtime_checkable
+class Removable(Protocol):
+    """A connection that can take the power from its card at a moment of its own, as a removal does.
+
+    The power is gone until ``power_on``. A connection without these methods can only let a command end, and then take
+    the power off.
+    """
+
+    def unplug(self) -> None:
+        """Take the power from the card, which has ended its last command."""
+
+    def cut(self, command: bytes, attempt: int, /) -> bool:
+        """Send a command and take the power before its answer is read.
+
+        Returns whether the next attempt, which are numbered from 0, comes at another moment.
+        """
+
+
 def answer_to(connection: Connection, sent: bytes) -> Answer:
     """The answer to one command, as the card gives it; ``ShortAnswer`` if it has no status word."""
     answer = connection.transmit(sent)

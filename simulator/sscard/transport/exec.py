@@ -12,6 +12,7 @@ import shlex
 import signal
 import subprocess
 import threading
+import time
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from types import TracebackType
@@ -29,6 +30,8 @@ PATIENCE: Final = 30.0
 LAST_WAIT: Final = 2.0
 """Seconds a program may take to end after its input is closed, before it is killed."""
 RESET: Final = "reset"
+INS_END: Final = 2
+"""Bytes of a command that say which one it is: CLA INS."""
 
 
 class ExecConnection:
@@ -47,6 +50,7 @@ class ExecConnection:
         self._process: subprocess.Popen[str] | None = None
         self._answers: SimpleQueue[str] = SimpleQueue()
         self._powered = False
+        self._took: dict[bytes, float] = {}
 
     def __enter__(self) -> ExecConnection:
         self._start()
@@ -70,7 +74,40 @@ class ExecConnection:
         return self._ask(RESET)[:-2]
 
     def transmit(self, command: bytes) -> bytes:
-        return self._ask(command.hex().upper())
+        begin = time.perf_counter()
+        answer = self._ask(command.hex().upper())
+        self._took[command[:INS_END]] = time.perf_counter() - begin
+        return answer
+
+    def unplug(self) -> None:
+        """Kill the program, as a card loses its power; ``power_on`` starts it again."""
+        self._powered = False
+        process, self._process = self._process, None
+        if process is None:
+            return
+        process.kill()
+        assert process.stdin is not None
+        with suppress(OSError):
+            process.stdin.close()
+        process.wait()
+        with suppress(Empty):  # a program of the program may live longer
+            while self._answers.get(timeout=LAST_WAIT):
+                continue
+
+    def cut(self, command: bytes, attempt: int) -> bool:
+        """See ``Removable``: without a wait, then after half the time that an answer to it took."""
+        process = self._process
+        if process is None or not self._powered:
+            raise CardRemoved(Phrase("the card has no power: call power_on() first"))
+        assert process.stdin is not None
+        took = self._took.get(command[:INS_END], 0.0)
+        with suppress(OSError):
+            process.stdin.write(f"{command.hex().upper()}\n")
+            process.stdin.flush()
+        if attempt:
+            time.sleep(took / 2)
+        self.unplug()
+        return not attempt and took > 0
 
     def _start(self) -> None:
         try:

@@ -55,6 +55,7 @@ class TcpConnection:
         self._socket: socket.socket | None = None
         self._frames = FrameReader()
         self._powered = False
+        self._late = False
 
     def __enter__(self) -> TcpConnection:
         try:
@@ -86,6 +87,8 @@ class TcpConnection:
                 raise CardRemoved(str(self._nobody(error))) from None
         self._powered = True
         self._send(bytes((Control.POWER_ON,)))
+        if self._late:
+            return self._atr_after_late_answer()
         return self._ask(bytes((Control.ATR,)))
 
     def power_off(self) -> None:
@@ -94,6 +97,31 @@ class TcpConnection:
             self._powered = False
             with suppress(CardRemoved):  # a card that is gone has no power
                 self._send(bytes((Control.POWER_OFF,)))
+
+    def unplug(self) -> None:
+        """See ``Removable``."""
+        self.power_off()
+
+    def cut(self, command: bytes, _attempt: int) -> bool:
+        """See ``Removable``: the card gets the command and the loss of power without a pause between them."""
+        self._demand_power()
+        self._send(command)
+        self._late = True
+        self.power_off()
+        return False
+
+    def _atr_after_late_answer(self) -> bytes:
+        """The ATR of a card that may have answered before it lost power: the first message that comes twice."""
+        self._late = False
+        ask = bytes((Control.ATR,))
+        self._send(ask)
+        self._send(ask)
+        last = b""
+        while True:
+            for message in self._received():
+                if message == last:
+                    return message
+                last = message
 
     def reset(self) -> bytes:
         self._demand_power()
@@ -157,6 +185,14 @@ class TcpConnection:
     def _ask(self, message: bytes) -> bytes:
         """The answer to a message; without one the connection is closed."""
         self._send(message)
+        messages = self._received()
+        if len(messages) > 1:
+            self._hang_up()
+            raise TransportError(Phrase("the card has sent more than one answer"))
+        return messages[0]
+
+    def _received(self) -> list[bytes]:
+        """The next messages of the card; if none comes, the connection is closed."""
         assert self._socket is not None
         messages: list[bytes] = []
         try:
@@ -169,16 +205,14 @@ class TcpConnection:
         except OSError:
             pass  # the connection was reset
         finally:
-            if len(messages) != 1:
+            if not messages:
                 self._hang_up()
         if not messages:
             raise CardRemoved(Phrase("the card has closed the connection"))
-        if len(messages) > 1:
-            raise TransportError(Phrase("the card has sent more than one answer"))
-        return messages[0]
+        return messages
 
     def _hang_up(self) -> None:
-        self._powered = False
+        self._powered = self._late = False
         if self._socket is not None:
             self._socket.close()
             self._socket = None

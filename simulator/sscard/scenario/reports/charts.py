@@ -92,7 +92,7 @@ class Curve(NamedTuple):
 class Plot(NamedTuple):
     """A plot: the ticks of its vertical and horizontal axis, columns and lines."""
 
-    title: str
+    title: Sayable
     values: Sequence[Tick]
     moments: Sequence[Tick]
     boxes: Sequence[Box] = ()

@@ -31,7 +31,8 @@ def content(run: Run) -> dict[str, Any]:
     ``inconclusive``, ``not applicable``, ``known issue`` or ``waived``, with the ``reason`` if it is not a step's,
     the ``waivers`` that apply to it,
     its ``seed`` and the ``seconds`` it took, its ``steps``, and as ``predicted`` the
-    number of steps after which the tries left of a card under test could not be observed.
+    number of steps after which the tries left of a card under test could not be observed, as ``removals`` the
+    number of removals that took the place of power cuts.
 
     ``failure`` is ``None``, or the step that failed: ``file`` and ``line``, which for
     a step of an included group are those of the group, ``step``, each
@@ -91,6 +92,7 @@ def _entry(run: Run, result: ScenarioResult) -> dict[str, Any]:
         "seconds": round(result.seconds, 3),
         "commands": result.commands,
         "predicted": result.predicted,
+        "removals": result.removals,
         "repetition": None
         if repetition is None
         else {

@@ -80,6 +80,7 @@ def _result() -> Schema:
         seconds=_SECONDS,
         commands=_described(_COUNT, "APDUs that were sent to the card"),
         predicted=_described(_COUNT, "steps after which the tries of a card under test could not be observed"),
+        removals=_described(_COUNT, "removals of a card under test in the place of power cuts, which it survived"),
         repetition=_described(
             {"anyOf": [_repetition(), {"type": "null"}]},
             "after a failure on a card under test: its commands sent again without the terminal code",

@@ -183,11 +183,12 @@ class CutPower(PowerStep):
     def title(self) -> Sayable:
         asked = self.cut_power
         if asked.point == EVERY:
-            return Phrase("cut_power at every write point of {steps}", steps=_titles(asked.steps or ()))
+            return Phrase("cut_power at every write point of {steps}", steps=titles(asked.steps or ()))
         return Phrase("cut_power {moment} write point {point}", moment=asked.moment or "before", point=asked.point)
 
 
-def _titles(steps: Sequence[Step]) -> Sayable:
+def titles(steps: Sequence[Step]) -> Sayable:
+    """The titles of steps, in a row."""
     return Phrase.joined(ROW, [step.title() for step in steps])
 
 
@@ -222,7 +223,7 @@ class Sweep:
         if missing := [name for name in self.asked.after or {} if name not in self.met]:
             return Outcome(unmet=Phrase("after no cut the card is as in {names}", names=", ".join(missing)))
         self._restore(cells)
-        self._insert()
+        inserted(self.bench)
         return Outcome(reported={"points": str(points)})
 
     def _all_points(self, cells: tuple[list[int], list[bytes]]) -> int:
@@ -232,12 +233,12 @@ class Sweep:
             for moment in Moment:
                 seen = len(self.bench.connection.events)
                 self._restore(cells)
-                self._insert()
+                inserted(self.bench)
                 self._run(self.asked.first or ())
                 self.memory.cut_power(point, moment)
                 if not self._torn():
                     return point
-                self._insert()
+                inserted(self.bench)
                 try:
                     self._check(before, whole)
                 except SweepFailed as failed:
@@ -252,7 +253,7 @@ class Sweep:
     def _whole(self, cells: tuple[list[int], list[bytes]]) -> tuple[View, View]:
         """The card before and after the operation without a cut."""
         self._restore(cells)
-        self._insert()
+        inserted(self.bench)
         self._run(self.asked.first or ())
         before = view_at(self.bench)
         self._run(self.asked.steps or ())
@@ -270,22 +271,11 @@ class Sweep:
     def _run(self, steps: Sequence[Step]) -> None:
         """Run steps; ``SweepFailed`` at the first that is not as expected, unless the power was cut in it."""
         armed = self.memory.cut_at != NEVER
-        for step in steps:
-            before = view_at(self.bench)
-            outcome = perform(step, self.bench)
-            if armed and self.memory.cut_at == NEVER:
-                return
-            for each in step.check(before, view_at(self.bench), outcome):
-                raise SweepFailed(
-                    Phrase(
-                        "{step}: {field}: expected {expected}, got {actual}",
-                        step=step.title(),
-                        field=each.field,
-                        expected=each.expected,
-                        actual=each.actual,
-                    ),
-                    outcome,
-                )
+        try:
+            run_steps(self.bench, steps)
+        except SweepFailed:
+            if not armed or self.memory.cut_at != NEVER:
+                raise
 
     def _check(self, before: View, whole: View) -> None:
         """Counters and locks are those of before or after, and one of the alternatives passes."""
@@ -308,7 +298,7 @@ class Sweep:
                     SweepFailed(Phrase("{place}: {problem}", place=name, problem=failed.said), failed.cause)
                 )
                 self._restore(cells)
-                self._insert()
+                inserted(self.bench)
             else:
                 self.met.add(name)
                 return
@@ -341,13 +331,32 @@ class Sweep:
         self.memory.recover()
         self.memory.commit(list(enumerate(cells[0])), list(enumerate(cells[1])))
 
-    def _insert(self) -> None:
-        """Insert the card; a locked one cannot be selected, and has power only."""
-        self.bench.session = None
-        try:
-            self.bench.insert()
-        except ApduError:
-            return
+
+def run_steps(bench: Bench, steps: Sequence[Step]) -> None:
+    """Run steps; ``SweepFailed`` at the first that is not as expected."""
+    for step in steps:
+        before = view_at(bench)
+        outcome = perform(step, bench)
+        for each in step.check(before, view_at(bench), outcome):
+            raise SweepFailed(
+                Phrase(
+                    "{step}: {field}: expected {expected}, got {actual}",
+                    step=step.title(),
+                    field=each.field,
+                    expected=each.expected,
+                    actual=each.actual,
+                ),
+                outcome,
+            )
+
+
+def inserted(bench: Bench) -> None:
+    """Insert the card; a locked one cannot be selected, and has power only."""
+    bench.session = None
+    try:
+        bench.insert()
+    except ApduError:
+        return
 
 
 class FailMemory(Step):

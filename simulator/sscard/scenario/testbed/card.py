@@ -7,10 +7,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
+from functools import cached_property
 from random import Random
 from typing import Final
 
 from sscard.card import Snapshot
+from sscard.card.commands.pin import VERIFY
 from sscard.errors import InputError, MissingPart, PhrasedError, TransportError
 from sscard.hsm.registry import HSMS
 from sscard.i18n.language import reason_of
@@ -23,17 +25,19 @@ from sscard.scenario.pins import without_pins
 from sscard.scenario.reader import Scenario
 from sscard.scenario.repetition import Repetition, not_repeated
 from sscard.scenario.runner import RestoreFailed, ScenarioResult, StepResult, crashed, run_at
-from sscard.scenario.testbed.arrange import Arranger, NotArranged, obstacle
-from sscard.scenario.testbed.decision import Decision, decide
+from sscard.scenario.testbed.arrange import WRONG_PINS, Arranger, NotArranged, obstacle
+from sscard.scenario.testbed.decision import Decision, Reason, decide
 from sscard.scenario.testbed.doubled_hsm import DoubledHsm, at_the_card
 from sscard.scenario.testbed.file import PROMPT, CardUnderTest, Testbed
-from sscard.scenario.testbed.followed import FEWEST, Followed, Primed, copy_of
+from sscard.scenario.testbed.followed import FEWEST, Followed, NotPermitted, Primed, copy_of
 from sscard.scenario.testbed.recomputed import Renewal
 from sscard.scenario.testbed.rehearsal import destroyed
+from sscard.scenario.testbed.removals import replaces
 from sscard.scenario.testbed.repeat import Repeater, fewest_tries, known_to, proofs_are_right, tries_at_start, tries_of
 from sscard.scenario.testbed.survey import Surveyed, UnusableCard, holder_for, survey
-from sscard.standard.tree import PIN
-from sscard.terminal.cards import open_card, scheme_of
+from sscard.standard.apdu import command
+from sscard.standard.tree import PIN, PIN_TRIES, SSSE_NAME
+from sscard.terminal.cards import EXEC, open_card, scheme_of
 from sscard.transport.connection import Connection
 from sscard.transport.pcsc import PcscConnection
 
@@ -49,6 +53,7 @@ NOT_DESTROYED: Final = Phrase(
 )
 OTHER_TRIES: Final = Phrase("the card has {left} tries of the PIN, not {wanted} as at the start of the scenario")
 NEEDS_NEW: Final = Phrase("the scenario may have destroyed the card, and fresh: is no command that supplies another")
+NO_REMOVAL: Final = Phrase("no command is a removal of the card")
 NOT_UNDONE: Final = Phrase(
     "no command brings the card back to the start state of the scenario, and fresh: is no command that supplies another"
 )
@@ -134,11 +139,16 @@ class CardRun:
             decision = self.decide(scenario, seed)
             if not decision.runs:
                 return crashed(scenario, seed, PhrasedError(decision.said))
-        before = self._followed.predicted
+        predicted, removals = self._followed.predicted, self._followed.removals
         try:
             result = run_at(scenario, seed, self._opening(scenario, seed, decision))
-            result = replace(result, predicted=self._followed.predicted - before)
-            self._spent = decision.destroys
+            result = replace(
+                result,
+                predicted=self._followed.predicted - predicted,
+                removals=self._followed.removals - removals,
+            )
+            unknown = replaces(scenario) and not result.passed  # before or after a command
+            self._spent = decision.destroys or (unknown and bool(self._testbed.card.fresh))
             if result.verdict == "failed" and result.failure is not None:
                 repeated = self._repeated(scenario, seed, decision, result.failure)
                 result = replace(result, repetition=repeated)
@@ -154,12 +164,35 @@ class CardRun:
                 raise
         return result
 
+    @cached_property
+    def _keeps_state(self) -> bool:
+        """Whether the card keeps its state if it loses power: a program shows it with a wrong PIN, then is restored."""
+        if scheme_of(self._testbed.card.use) != EXEC:
+            return True
+        before = copy_of(self._chip.memory)
+        self._followed.power_on()
+        self._followed.transmit(command(0x00, 0xA4, 0x04, 0x00, SSSE_NAME))
+        wrong = next(pin for pin in WRONG_PINS if pin != before.strings[PIN])
+        try:
+            self._followed.transmit(command(0x00, VERIFY.ins, 0x00, 0x00, wrong))
+        except NotPermitted:
+            return False
+        spent = self._chip.memory.numbers[PIN_TRIES]
+        self._followed.unplug()
+        left = tries_of(self._followed)
+        if left is not None:
+            self._chip.memory.put_number(PIN_TRIES, left)
+        self._arranger.reach(before)
+        return left == spent < before.numbers[PIN_TRIES]
+
     def _repeated(self, scenario: Scenario, seed: int, decision: Decision, failed: StepResult) -> Repetition:
         """Send what the card got up to a failed step once more, from the start state, with the same permissions."""
         wire, card, before = self._followed.card, self._testbed.card, self.surveyed.reference
         events, step, known = [*wire.events], wire.step, known_to(scenario, wire)
         if not card.may_block and fewest_tries(events) < FEWEST:
             return not_repeated(LEFT_TOO_FEW)
+        if replaces(scenario):
+            return not_repeated(NO_REMOVAL)
         profile, now, state = self.surveyed.card.profile, self._chip.memory, decision.state
         assert state is not None
         changed = obstacle(profile, now, state, has_keys=self._testbed.has_keys)
@@ -207,7 +240,8 @@ class CardRun:
 
     def decide(self, scenario: Scenario, seed: int) -> Decision:
         """What to do with a scenario on the card as it is now."""
-        return decide(scenario, seed, self._testbed, self.surveyed, self._chip.memory, self._issuer)
+        found = decide(scenario, seed, self._testbed, self.surveyed, self._chip.memory, self._issuer)
+        return Decision(Reason.FORGETS) if found.runs and replaces(scenario) and not self._keeps_state else found
 
     @contextmanager
     def _opening(self, scenario: Scenario, seed: int, decision: Decision) -> Iterator[Bench]:

@@ -26,6 +26,7 @@ from sscard.scenario.testbed.file import Testbed
 from sscard.scenario.testbed.followed import FEWEST, copy_of
 from sscard.scenario.testbed.raw_scenarios import is_raw, only_reads
 from sscard.scenario.testbed.rehearsal import Effects, rehearse
+from sscard.scenario.testbed.removals import Removal, replaces
 from sscard.scenario.testbed.survey import Surveyed, holder_for
 from sscard.standard.choices import CHOICES
 from sscard.standard.encoding import encode_pin, records
@@ -37,6 +38,9 @@ class Reason(Enum):
     """Why a scenario is not applicable to a card under test."""
 
     POWER_CUT = Phrase("power cut at a write point")
+    FORGETS = Phrase(
+        "power cut at a write point: the program of the card does not show that it keeps its state when it is ended"
+    )
     WORN = Phrase("worn memory")
     MEMORY_ONLY = Phrase("a state that only the memory can arrange")
     INTERFACE = Phrase("other interface")
@@ -98,7 +102,7 @@ class Decision:
 
 def fixed_reason(scenario: Scenario, testbed: Testbed) -> Reason | None:
     """The reason that holds for every card of the claim; the scenario is the one on the claim."""
-    faults = {*injected(scenario.steps)}
+    faults = {*injected(step for step in scenario.steps if type(step) is not Removal)}
     if POWER_CUT in faults:
         return Reason.POWER_CUT
     if MEMORY in faults:
@@ -227,7 +231,7 @@ def _first_fit(
         found = _first_fit(scenario, seed, testbed, surveyed, now, Issuer(issuer.keys, issuer.hsm.own))
         return Decision(Reason.KEYS) if found.runs else found
     if run_scenario(scenario, seed).verdict == "passed":  # a known issue says nothing about the start state
-        return Decision(Reason.MEMORY_ONLY)
+        return Decision(Reason.POWER_CUT if replaces(scenario) else Reason.MEMORY_ONLY)
     return Decision(unclear=OWN_FAILS.filled(problem=problem))
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from random import SystemRandom
 from typing import Final
@@ -18,7 +19,7 @@ from sscard.errors import TransportError
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.context import Unlike
 from sscard.scenario.coverage.facts import addressed
-from sscard.scenario.testbed.wire import Wire
+from sscard.scenario.testbed.wire import Event, Played, Wire
 from sscard.standard.addressing import BY_NUMBER
 from sscard.standard.apdu import GET_RESPONSE_INS, SW, command, tries_stated
 from sscard.standard.tree import PIN, PIN_TRIES, DfSpec, FileSpec, Structure
@@ -32,6 +33,8 @@ REFUSED: Final = SW.SECURITY_NOT_SATISFIED.to_bytes(2, "big")
 DONE: Final = SW.OK.to_bytes(2, "big")
 BY_PIN: Final = (1,)
 """``read`` of a file that needs the PIN alone."""
+LOST: Final = bytes.fromhex("6F00")
+"""Takes the place of an answer that was lost; nobody reads it."""
 FEWEST: Final = 2
 """Tries that stay for every PIN and key unless a testbed permits fewer."""
 
@@ -68,6 +71,9 @@ class Followed:
 
     ``for_chip`` makes the chip's command of the card's.
 
+    ``removals`` counts the removals that the card survived, ``before_cut`` is the chip's memory before the command of
+    the last one whose answer was lost, and ``another`` states whether it can come at another moment.
+
     ``differences`` are the commands (CLA INS P1 P2) whose answers differ from those of the chip, with both status
     words; ``predicted`` is the number of times that the tries left could not be asked.
     """
@@ -85,12 +91,15 @@ class Followed:
         self.card = Wire(card)
         self.chip = chip
         self.differences: list[tuple[str, str]] = []
-        self.predicted = 0
+        self.predicted = self.removals = 0
+        self.before_cut = chip.memory
+        self.another = False
         self._random = random
         self._permits = permits
         self._for_chip = for_chip
         self._contact = contact
         self._powered = False
+        self._attempt: int | None = None
         self._opening = b""
         self._medical = self._quiet = False
 
@@ -124,6 +133,8 @@ class Followed:
             raise PowerError("the card has no power: call power_on() first")
         if reader_answers(command, contact=self._contact):
             return self.card.transmit(command)
+        if self._attempt is not None:
+            return self._cut(command, self._attempt)
         declared = self.declared(command)
         part = declared.random_answer if declared else None
         fetches = command[INS : INS + 1] == bytes((GET_RESPONSE_INS,))
@@ -149,6 +160,48 @@ class Followed:
         self._medical = command[:1] == bytes((MEDICAL_CLA,)) or (fetches and self._medical)
         self._quiet = self._medical or fetches or answer[-2] == MORE_DATA
         return answer
+
+    def cut_next(self, attempt: int) -> None:
+        """Take the power from the card at the next command, before its answer is used."""
+        self._attempt = attempt
+
+    def unplug(self) -> None:
+        """Take the power from the card, which has answered its last command."""
+        self._forget()
+        self._powered = False
+        self.chip.power_off()
+        self.card.unplug()
+
+    def _cut(self, command: bytes, attempt: int) -> bytes:
+        """Send a command without its answer; the chip executes it."""
+        self._attempt = None
+        self.before_cut = copy_of(self.chip.memory)
+        self._predicted(command, self.before_cut)
+        self.another = self.card.cut(command, attempt)
+        return LOST
+
+    def replayed(self, memory: Memory, events: Sequence[Event]) -> bool:
+        """Give the chip a memory, and what the card got since; whether its answers are those of the card.
+
+        The card, which gets nothing, has no power before and after.
+        """
+        self._set_back(memory)
+        card, permits, known = self.card, self._permits, len(self.differences)
+        self.card, self._permits = Wire(Played(events)), lambda _before, _after: None
+        powers = {"on": self.power_on, "off": self.power_off, "reset": self.reset}
+        try:
+            for event in events:
+                if event.action == "send":
+                    with suppress(TransportError):
+                        self.transmit(event.sent)
+                else:
+                    powers[event.action]()
+            self.power_off()
+        finally:
+            self.card, self._permits = card, permits
+        alike = len(self.differences) == known
+        del self.differences[known:]
+        return alike
 
     def _after_opening(self, command: bytes) -> bytes:
         """The answer to GET RESPONSE after a command that made a random number, which is repeated on the chip."""

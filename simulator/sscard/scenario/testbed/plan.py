@@ -19,6 +19,7 @@ from sscard.scenario.reader import Scenario, read_scenario
 from sscard.scenario.runner import run_scenario
 from sscard.scenario.testbed.decision import Decision, Reason, decide
 from sscard.scenario.testbed.file import Testbed, stand_in
+from sscard.scenario.testbed.removals import replaces, with_removals
 from sscard.scenario.testbed.survey import DAY_OF_ISSUE, Surveyed
 
 
@@ -33,7 +34,7 @@ def scenarios_on(claim: Personality | None, paths: Iterable[Path]) -> list[Scena
 
 def scenarios_in(claim: Personality | None, path: Path, source: str, group: str) -> list[Scenario]:
     """Those of one file, which reports call ``source``; ``group`` is the name of its folder."""
-    own = read_scenario(path, source, group)
+    own = [*map(with_removals, read_scenario(path, source, group))]
     if claim is None:
         return [*{each.name: replace(each, personality=stand_in()) for each in own}.values()]
     kind = claim.generation, claim.algorithm
@@ -43,7 +44,7 @@ def scenarios_in(claim: Personality | None, path: Path, source: str, group: str)
         if (scenario.personality.generation, scenario.personality.algorithm) == kind
     }
     others = {scenario.name: scenario for scenario in own if scenario.name not in alike}
-    forced = read_scenario(path, source, group, claim) if alike else []
+    forced = map(with_removals, read_scenario(path, source, group, claim) if alike else [])
     generation, product = InputError(Reason.GENERATION.value), InputError(Reason.PRODUCT.value)
     return [
         *(
@@ -72,6 +73,11 @@ class Planned:
     @property
     def runs(self) -> bool:
         return self.decision.runs if self.decision else not self.scenario.misfit
+
+    @property
+    def removes(self) -> bool:
+        """Whether it runs with removals in the place of power cuts."""
+        return bool(self.decision) and self.runs and replaces(self.scenario)
 
     @property
     def reason(self) -> Sayable:

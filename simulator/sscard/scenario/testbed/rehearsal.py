@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from sscard.card import Chip
-from sscard.chip.memory import Memory
+from sscard.chip.memory import NEVER, Memory, Moment, PowerLost
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Card
 from sscard.scenario.cards import Placed, bench_at, first_moment
@@ -15,7 +15,8 @@ from sscard.scenario.issuing import Issuer
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, run_at
 from sscard.scenario.testbed.doubled_hsm import at_the_chip
-from sscard.scenario.testbed.followed import copy_of
+from sscard.scenario.testbed.followed import Followed, Primed, copy_of
+from sscard.scenario.testbed.removals import replaces
 from sscard.scenario.testbed.survey import Surveyed, holder_for
 from sscard.standard.tree import CARD_BLOCKED, PIN_TRIES
 from sscard.transport.connection import Connection
@@ -106,6 +107,25 @@ class Watched:
         self._look()
         return answer
 
+    def unplug(self) -> None:
+        """See ``Removable``."""
+        self.power_off()
+
+    def cut(self, command: bytes, attempt: int) -> bool:
+        """See ``Removable``: the attempts cut the power at each write point, the last one after the command."""
+        memory = self._chip.memory
+        point, moment = divmod(attempt, len(Moment))
+        memory.cut_power(point, Moment(moment))
+        try:
+            self.transmit(command)
+        except PowerLost:
+            memory.recover()
+            self._look()
+        reached = memory.cut_at == NEVER
+        memory.mend()
+        self.power_off()
+        return reached
+
     def _lowest(self) -> int:
         return min(self._chip.memory.numbers[cell] for cell in self._tries)
 
@@ -131,7 +151,13 @@ def rehearse(
     random = Random(f"{seed}/{scenario.title}")
     chip = card.chip(random, contact=contact)
     watched = Watched(in_reader(chip, contact=contact), chip, start)
-    placed = Placed(chip, watched, surveyed.reference, holder_for(scenario.card, surveyed), contact)
-    now = first_moment(scenario.service, seed)
-    result = run_at(scenario, seed, bench_at(placed, random, now, scenario.service, at_the_chip(issuer)))
+    holder, now = holder_for(scenario.card, surveyed), first_moment(scenario.service, seed)
+    placed, followed = Placed(chip, watched, surveyed.reference, holder, contact), None
+    if replaces(scenario):
+        watched.effects.writes = True
+        numbers = Primed()
+        follower = Card(surveyed.card.profile, copy_of(state)).chip(numbers, contact=contact)
+        followed = Followed(watched, follower, numbers, lambda _before, _after: None, contact=contact)
+        placed = placed._replace(chip=follower, connection=followed)
+    result = run_at(scenario, seed, bench_at(placed, random, now, scenario.service, at_the_chip(issuer), followed))
     return Rehearsal(result, watched.effects)

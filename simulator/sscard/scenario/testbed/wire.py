@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from sscard.transport.connection import Connection
+from sscard.i18n.phrase import Phrase
+from sscard.transport import CardMute
+from sscard.transport.connection import Connection, Removable
 
 Action = Literal["on", "off", "reset", "send"]
 
@@ -17,6 +20,28 @@ class Event:
     action: Action
     sent: bytes = field(default=b"", repr=False)
     answer: bytes | None = field(default=None, repr=False)
+
+
+class Played:
+    """The answers of a card to commands that it got before."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        self._answers = iter([event.answer for event in events if event.action == "send"])
+
+    def power_on(self) -> bytes:
+        return b""
+
+    def power_off(self) -> None:
+        pass
+
+    def reset(self) -> bytes:
+        return b""
+
+    def transmit(self, _command: bytes) -> bytes:
+        answer = next(self._answers)
+        if answer is None:
+            raise CardMute(Phrase("the card does not answer"))
+        return answer
 
 
 class Wire:
@@ -57,6 +82,23 @@ class Wire:
     def reset(self) -> bytes:
         self.events.append(Event("reset"))
         return self._card.reset()
+
+    def unplug(self) -> None:
+        """Take the power from the card, which has answered its last command."""
+        self.events.append(Event("off"))
+        if isinstance(self._card, Removable):
+            self._card.unplug()
+        else:
+            self._card.power_off()
+
+    def cut(self, command: bytes, attempt: int) -> bool:
+        """Send a command and take the power before its answer is used; as ``Removable``."""
+        self.events += [Event("send", command), Event("off")]
+        if isinstance(self._card, Removable):
+            return self._card.cut(command, attempt)
+        self._card.transmit(command)
+        self._card.power_off()
+        return False
 
     def transmit(self, command: bytes) -> bytes:
         place = len(self.events)
