@@ -4,6 +4,7 @@
 # make quick     the tests that take less than 3 seconds each, for a developer
 # make nightly   what else can break: the compiled chip, the suite through PC/SC, the Node example, other
 #                compilers, the lowest versions of the dependencies (45 minutes)
+# make bench     the benchmarks of sscard itself, stored, compared and drawn; use an idle machine
 # make campaign  the long proofs: sscard prove in full, hundreds of kills and thousands of cases
 
 PYTHON ?= python3
@@ -134,8 +135,10 @@ compiled: $(COMPILED)/chip
 	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 2 --ignore tests/driver/test_driver_pcsc.py $(CHIP_TESTS)
 	PYTHONPATH=$(COMPILED) $(BIN)/sscard run $(SUITE) -n 2 --seed 20260105
 
+# Measures suites and pipelines, or one of them (make bench WHAT=pipelines), stores the run in bench/runs, compares it
+# with the run before, and updates the plots and the generated tables of bench/RESULTS.md (half an hour).
 bench: $(VENV)/developer
-	$(BIN)/pytest bench --benchmark-enable
+	$(BIN)/python bench/record.py $(WHAT)
 
 # This checkout against an earlier revision, interleaved: make bench-compare BEFORE=main~20
 bench-compare: $(VENV)/developer

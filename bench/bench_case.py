@@ -1,53 +1,47 @@
 """A whole case at the window, by its reason: read the card, intake, acceptance, operation, the trial of the new PIN.
 
-A leaked PIN is changed, a forgotten one and that of a locked card are reset. The PIN alternates between two, so that
-every operation writes. bench_reset.py has the operations without the service.
+A leaked PIN is changed, a forgotten one and that of a locked card are reset, a known one of a locked card is unblocked.
+Each case finds a card as issued. bench_reset.py has the operations without the service.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from itertools import cycle
-from random import Random
 
 import pytest
-from pytest_benchmark.fixture import BenchmarkFixture
 
-from sscard.hsm import SoftHsm
-from sscard.issuer import Card, builtin_keys
-from sscard.service import Applicant, Application, Channel, PinService, Reason, Stage
-from sscard.standard.tree import PIN_TRIES
+from pipelines import OTHER_PIN, PIN
+from sscard.benchmark.flows import FLOWS, Measured
+from sscard.driver import Readers, SSCardDriver
+from sscard.service import PinService, load_policy
 from sscard.terminal import CardSession
+from sscard.terminal.pinpad import ScriptedPad
+from sscard.testing.benchmark import CardBenchmark
 
-PIN, OTHER_PIN = "123456", "654321"
 ROUNDS, WARM_UP = 500, 20
 
 
-@pytest.mark.parametrize("reason", list(Reason))
-def bench_case(benchmark: BenchmarkFixture, new_card: Callable[[], Card], reason: Reason) -> None:
-    card = new_card()
-    chip = card.chip(Random(1))
-    hsm = SoftHsm(builtin_keys())
-    service = PinService(lambda: datetime(2026, 1, 5, 9, tzinfo=UTC))
-    pins = cycle((PIN, OTHER_PIN))
-    old = next(pins)
+class Window:
+    """A window of the service with the card of a benchmark."""
 
-    def block() -> None:
-        if reason is Reason.LOCKED:
-            card.memory.put_number(PIN_TRIES, 0)
+    pin, new_pin = PIN, OTHER_PIN
 
-    def case() -> Stage:
-        nonlocal old
-        new = next(pins)
-        session = CardSession.start(chip, hsm)
-        read = session.read_basic()
-        applicant = Applicant(name=read.name, id_number=read.social_security_number)
-        opened = service.intake(Application(applicant, Channel.WINDOW, reason, card=read))
-        service.accept(opened)
-        service.operate(opened, session, new, old if reason is Reason.LEAKED else "")
-        service.complete(opened, session, new)
-        old = new
-        return opened.stage
+    def __init__(self, measured: CardBenchmark) -> None:
+        policy = load_policy().model_copy(update={"unblock": "accept"})
+        self.service = PinService(lambda: datetime(2026, 1, 5, 9, tzinfo=UTC), policy=policy)
+        self.hsm = measured.hsm
+        self._card = measured.connection
 
-    assert benchmark.pedantic(case, setup=block, rounds=ROUNDS, warmup_rounds=WARM_UP) is Stage.COMPLETED
+    def session(self) -> CardSession:
+        return CardSession.start(self._card, self.hsm)
+
+    def driver(self) -> SSCardDriver:
+        return SSCardDriver(Readers(contact=lambda: self._card), ScriptedPad())
+
+
+@pytest.mark.parametrize("flow", [flow for flow in FLOWS.values() if flow.is_case], ids=lambda flow: flow.name)
+def bench_case(card_benchmark: CardBenchmark, flow: Measured) -> None:
+    """The card is powered on in each case too."""
+    window = Window(card_benchmark)
+    card_benchmark.pedantic(lambda _: flow.operate(window), blocked=flow.blocked, rounds=ROUNDS, warmup_rounds=WARM_UP)
+    assert card_benchmark.card.snapshot().pin_tries == 6

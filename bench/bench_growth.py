@@ -23,20 +23,18 @@ import tempfile
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from itertools import count, islice
-from math import log10
 from pathlib import Path
 from random import Random
 from statistics import median
-from xml.sax.saxutils import escape
 
 from rich.console import Console
 from rich.table import Table
 
 import sscard
+from drawing import Series, decades_axis, plot
 from sscard.card import Chip
 from sscard.conversation import Recorder
 from sscard.conversation.recording import RecordingWriter
@@ -62,15 +60,6 @@ COMMANDS = (
 )
 """One round: SELECT, a right and a wrong VERIFY, CHANGE, READ RECORD, with the end of each answer."""
 BARE, WRITTEN = "chip", "chip and recorder, written to a file"
-
-
-@dataclass
-class Series:
-    """A figure at growing counts."""
-
-    name: str
-    unit: str
-    points: list[tuple[int, float]]
 
 
 def decades(limit: int) -> list[int]:
@@ -196,69 +185,6 @@ def verify(turns: Sequence[Sequence[Chip]]) -> float:
     return median(timed(partial(turn, chips)) for chips in turns) / TURN * 1e6
 
 
-# The plots
-
-WIDTH, HEIGHT = 720, 400
-LEFT, RIGHT, TOP, BOTTOM = 70, 40, 84, 52
-COLOURS = ("#0b62a4", "#c44e00", "#3c7d3c", "#7a4fa3")
-TICKS = 5
-
-
-def step_of(highest: float) -> float:
-    """The distance of the grid's lines: 1, 2 or 5 times a power of ten."""
-    rough = highest / TICKS
-    power: float = 10 ** len(str(int(rough))) / 10 if rough >= 1 else 0.1
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
-
-
-def plot(title: str, what: str, series: Sequence[Series]) -> str:
-    """A self-contained SVG: counts from left to right on a logarithmic scale, figures from zero."""
-    counts = sorted({x for each in series for x, _ in each.points})
-    step = step_of(max(y for each in series for _, y in each.points) * 1.05)
-    top = step * TICKS
-    low, high = len(str(counts[0])) - 1, max(len(str(counts[-1] - 1)), len(str(counts[0])))
-
-    def at(x: float, y: float) -> tuple[float, float]:
-        share = (log10(x) - low) / (high - low)
-        return (
-            LEFT + share * (WIDTH - LEFT - RIGHT),
-            HEIGHT - BOTTOM - y / top * (HEIGHT - TOP - BOTTOM),
-        )
-
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-        ' font-family="sans-serif" font-size="12" fill="#333">',
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
-        text_at(LEFT, 24, title, size=16),
-    ]
-    for place in range(TICKS + 1):
-        _, y = at(10**low, place * step)
-        lines += [
-            line_of([(LEFT, y), (WIDTH - RIGHT, y)], "#ddd", 1),
-            text_at(LEFT - 8, y + 4, f"{place * step:g}", "end"),
-        ]
-    for power in range(low, high + 1):
-        x, y = at(10**power, 0)
-        lines += [line_of([(x, TOP), (x, y)], "#eee", 1), text_at(x, y + 18, f"{10**power:,}", "middle")]
-    lines += [text_at((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, what, "middle")]
-    for place, (each, colour) in enumerate(zip(series, COLOURS, strict=False)):
-        points = [at(x, y) for x, y in each.points]
-        lines.append(line_of(points, colour, 2))
-        lines += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points]
-        x, y = LEFT + place * 240, 52
-        lines += [line_of([(x, y), (x + 18, y)], colour, 3), text_at(x + 24, y + 4, f"{each.name}, {each.unit}")]
-    return "\n".join([*lines, "</svg>\n"])
-
-
-def line_of(points: Sequence[tuple[float, float]], colour: str, width: int) -> str:
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="{width}"/>'
-
-
-def text_at(x: float, y: float, text: str, anchor: str = "start", size: int = 12) -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}">{escape(text)}</text>'
-
-
 def table_of(title: str, first: str, series: Sequence[Series]) -> Table:
     """The figures by count; behind each how it compares with the first."""
     table = Table(first, *(f"{each.name}, {each.unit}" for each in series), title=title)
@@ -293,7 +219,7 @@ def main() -> None:
     ):
         if given.plot is not None:
             given.plot.mkdir(parents=True, exist_ok=True)
-            (given.plot / f"{name}.svg").write_text(plot(title, what, series), "utf-8")
+            (given.plot / f"{name}.svg").write_text(plot(title, what, series, decades_axis(series)), "utf-8")
         console.print(table_of(title, what, series))
     if given.plot is not None:
         (given.plot / "growth.txt").write_text(console.export_text(), "utf-8")

@@ -8,30 +8,36 @@ from random import Random
 import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pipelines import PinOperations
+from pipelines import OTHER_PIN, PIN
 from sscard.hsm import SoftHsm
 from sscard.issuer import Card, builtin_keys
-from sscard.standard.tree import PIN_TRIES
 from sscard.terminal import CardSession
+from sscard.testing.benchmark import CardBenchmark
 
 ROUNDS, WARM_UP = 500, 20
 
 
-@pytest.mark.parametrize("operation", ["change", "reset", "reset of a blocked PIN", "unblock"])
-def bench_operation(benchmark: BenchmarkFixture, new_card: Callable[[], Card], operation: str) -> None:
+def change(session: CardSession) -> None:
+    session.change_pin(PIN, OTHER_PIN)
+
+
+def reset(session: CardSession) -> None:
+    session.reset_pin(OTHER_PIN)
+
+
+@pytest.mark.parametrize(
+    ("operation", "blocked"),
+    [
+        pytest.param(change, False, id="change"),
+        pytest.param(reset, False, id="reset"),
+        pytest.param(reset, True, id="reset of a blocked PIN"),
+        pytest.param(CardSession.unblock_pin, True, id="unblock"),
+    ],
+)
+def bench_operation(card_benchmark: CardBenchmark, operation: Callable[[CardSession], None], blocked: bool) -> None:
     """A reset is five APDUs: two challenges, PUK authentication, a challenge, PIN CHANGE/UNBLOCK; a change is one."""
-    card = new_card()
-    session = CardSession.start(card.chip(Random(1)), SoftHsm(builtin_keys()))
-    pins = PinOperations(session)
-    operate = {"change": pins.change, "unblock": session.unblock_pin}.get(operation, pins.reset)
-
-    def block() -> None:
-        if operation in ("reset of a blocked PIN", "unblock"):
-            card.memory.put_number(PIN_TRIES, 0)
-
-    benchmark.pedantic(operate, setup=block, rounds=ROUNDS, warmup_rounds=WARM_UP)
-    assert card.snapshot().pin_tries == 6
-    session.verify_pin(pins.pin)
+    card_benchmark.pedantic(operation, blocked=blocked, rounds=ROUNDS, warmup_rounds=WARM_UP)
+    assert card_benchmark.card.snapshot().pin_tries == 6
 
 
 def bench_start_session(benchmark: BenchmarkFixture, new_card: Callable[[], Card]) -> None:

@@ -10,8 +10,6 @@ import pytest
 
 from sscard.issuer import Card, builtin_keys, make_holder, make_order, personalise, preset
 
-PIN = "123456"
-
 
 @pytest.fixture(scope="session", params=["v3-sm4", "v2-3des", "v1-des"])
 def new_card(request: pytest.FixtureRequest) -> Callable[[], Card]:
@@ -23,3 +21,9 @@ def new_card(request: pytest.FixtureRequest) -> Callable[[], Card]:
         return personalise(order, builtin_keys())
 
     return issue
+
+
+@pytest.fixture
+def social_card(new_card: Callable[[], Card]) -> Card:
+    """The card of ``card_benchmark``, of each personality in turn."""
+    return new_card()

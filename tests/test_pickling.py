@@ -24,7 +24,7 @@ import kit
 import sscard
 from kit import citizens, pool
 from sscard.benchmark.flows import NotCompleted
-from sscard.campaign.invariants import Broken
+from sscard.campaign.checked_card import Broken
 from sscard.card import Personality
 from sscard.chip.memory import Moment, PowerLost
 from sscard.cli.usage import BadValue, Unusable

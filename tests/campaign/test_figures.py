@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from kit.campaign_rows import PLAN, card
 from sscard.campaign.figures import SLOTS, WIDTHS, By, Figures, OverTime, figures_of
+from sscard.campaign.queueing import HOUR
 from sscard.campaign.report import campaign_page
+from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.rows import NEVER, Done, Outcome, Row
 from sscard.campaign.waiting import Windows, hours_of, waiting
-from sscard.campaign.windows import HOUR
-from sscard.campaign.writer import ResultsWriter
 from sscard.cli.campaign_figures import figure_facts, figure_lines
 from sscard.i18n.language import speaking
 

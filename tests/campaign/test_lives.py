@@ -171,6 +171,15 @@ def test_failing_hsm_sends_the_citizen_away_and_the_case_waits():
 
 
 @BOTH
+@pytest.mark.parametrize(("still_down", "outcome"), [(0, Outcome.RESET), (1, Outcome.UNFINISHED)])
+def test_a_power_cut_is_over_with_the_visit_at_which_the_hsm_failed_too(through, still_down, outcome):
+    both = with_behaviour("failing HSM", torn=1, still_down=still_down)
+
+    assert set(outcomes(lived(both, 100, through))) <= {outcome, Outcome.RESET}
+    assert outcomes(lived(both, 100, through))[outcome] > 50
+
+
+@BOTH
 def test_holder_of_a_card_without_a_pin_sets_the_first_one(through):
     population = at(with_behaviour("careful", changes=0), PRESETS["no-initial-pin"])
     holders = population.holders.model_copy(update={"own_pin": 0})

@@ -16,10 +16,10 @@ import pytest
 
 import kit
 from kit.campaigns import PLAN, counted, failing, row_at
-from sscard.campaign import writer
+from sscard.campaign import results_writer
 from sscard.campaign.results import Plan, Results
+from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.rows import Done, Outcome, digest, shards
-from sscard.campaign.writer import ResultsWriter
 from sscard.errors import InputError, MissingPart
 from sscard.issuer.cardfile import save_card
 
@@ -199,7 +199,7 @@ def test_a_second_campaign_waits_for_no_one_and_a_reader_can_read(begun: Path, m
 
 
 def test_images_of_the_first_failures_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "KEPT", 2)
+    monkeypatch.setattr(results_writer, "KEPT", 2)
     with ResultsWriter.create(tmp_path / "a.db", PLAN) as opened:
         for shard in ALL[:3]:
             opened.add(failing(shard))

@@ -13,7 +13,7 @@ import yaml
 
 from sscard.campaign.timing import LAYERS, ModelledConnection, PersonTime, cipher_blocks
 from sscard.campaign.timing_file import PRESETS, TimingFile, find_timing, timing_in, timing_schema
-from sscard.campaign.visit import measured_visit
+from sscard.campaign.visit_time import measured_visit
 from sscard.chip.memory import PowerLost
 from sscard.document import parse_document
 from sscard.errors import InputError

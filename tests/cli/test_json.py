@@ -14,8 +14,8 @@ import pytest
 import kit
 from kit.campaigns import task_in
 from kit.programs import CommandLine
+from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.running import plan_of
-from sscard.campaign.writer import ResultsWriter
 from sscard.cli.app import app
 from sscard.i18n.language import speaking
 from sscard.issuer import builtin_keys

@@ -189,7 +189,7 @@ TEXTS = {"help", "remedy", "failure", "description", "file"}
 """The keywords of those calls that hold text."""
 SENTENCE = re.compile(r"[a-z]{2,}[ ,:]+[a-z]{2,}")
 WORD = re.compile(r"[a-z]{3,}")
-COMMAND = re.compile(r"(sudo|pip|sscard|export|python) ?|\{\} && export")
+COMMAND = re.compile(r"(sudo|pip|sscard|export|python|dask) ?|\{\} && export")
 
 DATA = {
     "standard": "the standard's names of commands, status words, items and files, in both languages where it has both",
@@ -231,6 +231,7 @@ AS_IT_IS = {
     "sscard journal": "what a key is checked with",
     "pcsc-lite version ": "how pcscd begins",
     "while scanning a quoted scalar": "how libyaml begins",
+    "papers: {{}: {value: …, p95: …, unit: s, source: …}, …}": "of a timing model's file",
     "gcc libc6-dev": "packages",
     "ready to accept connections": "of PostgreSQL, only compared",
     "<ScriptedPad, {} entries left>": "for programmers",
@@ -377,6 +378,7 @@ def test_the_page_of_a_report_says_nothing_by_itself(name: str) -> None:
 
 
 DISPLAY = (
+    "campaign/report.py",
     "cli",
     "console",
     "testing/plugin.py",

@@ -95,7 +95,7 @@ def failing(shard: Shard) -> Done:
 
 def be_killed(population: str, results: str, cards: str) -> None:
     """Run a campaign in this process, which kills itself after the second checkpoint."""
-    from sscard.campaign import writer
+    from sscard.campaign import results_writer
     from sscard.campaign.engines import open_engine
     from sscard.campaign.running import Progress, plan_of, run_campaign
 
@@ -103,10 +103,10 @@ def be_killed(population: str, results: str, cards: str) -> None:
         if progress.done >= 1000:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    writer.CHECKPOINT = 0.0  # type: ignore[misc]  # each shard is a checkpoint
+    results_writer.CHECKPOINT = 0.0  # type: ignore[misc]  # each shard is a checkpoint
     task = Task(read_population(Path(population)), 7, "card")
     with (
-        writer.ResultsWriter.create(Path(results), plan_of(task, int(cards))) as file,
+        results_writer.ResultsWriter.create(Path(results), plan_of(task, int(cards))) as file,
         open_engine("local", 2) as engine,
     ):
         run_campaign(engine, file, Progress(file), look)

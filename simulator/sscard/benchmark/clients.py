@@ -13,6 +13,7 @@ from sscard.benchmark.clock import Clock
 from sscard.benchmark.flows import Measured, kind_of
 from sscard.benchmark.layers import Watch
 from sscard.chip.memory import restored
+from sscard.driver import Readers, SSCardDriver
 from sscard.hsm import Hsm
 from sscard.issuer import Card
 from sscard.scenario.cards import Connect, in_process
@@ -20,6 +21,7 @@ from sscard.service import Journal, MemoryJournal, PinService, load_policy
 from sscard.service.workdays import CHINA
 from sscard.standard.tree import PIN_TRIES
 from sscard.terminal import CardSession
+from sscard.terminal.pinpad import ScriptedPad
 from sscard.transport import Connection
 
 PIN, NEW_PIN = "123456", "654321"
@@ -61,6 +63,10 @@ class AtDesk:
         """Power the card on and open it."""
         session: CardSession = self._start(self.connection, self.hsm)
         return session
+
+    def driver(self) -> SSCardDriver:
+        """A driver with the card in its contact reader, without a PIN pad."""
+        return self.watch.measured("driver", SSCardDriver(Readers(contact=lambda: self.connection), ScriptedPad()))
 
     def operate(self) -> None:
         """See ``load.Client``."""

@@ -150,8 +150,7 @@ class Earlier:
                 old = [value for each in before[flow.name] if (value := getattr(each, figure))]
                 new = [each[figure] for each in rounds]
                 if old:
-                    noise = max(LEAST_NOISE, _spread(old) + _spread(new))
-                    changes.append(Change(flow.name, figure, median(old), median(new), noise))
+                    changes.append(changed(flow.name, figure, old, new))
         missing = [flow.name for flow in now.flows if flow.name not in before]
         return Comparison(self._file, changes, self._differences(now), fail_above, missing)
 
@@ -165,6 +164,12 @@ class Earlier:
         kinds["think"] = f"{then.think:g}", f"{load.think:g}"
         kinds["rate"] = f"{then.rate or 0:g}", f"{load.rate:g}"
         return [(name, before, after) for name, (before, after) in kinds.items() if before != after]
+
+
+def changed(flow: str, figure: str, before: Sequence[float], now: Sequence[float]) -> Change:
+    """The change of a figure, from its value in each round, in seconds."""
+    noise = max(LEAST_NOISE, _spread(before) + _spread(now))
+    return Change(flow, figure, median(before), median(now), noise)
 
 
 def _spread(values: Sequence[float]) -> float:

@@ -6,7 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from sscard.driver import Result, SSCardDriver
+from sscard.driver.hoststrings import CardHolderBase
 from sscard.errors import HsmError, InputError, PhrasedError, TransportError, suggestion
+from sscard.hsm import Hsm
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.service import Acceptance, Applicant, Application, Channel, Operated, PinService, Reason, ResultNotice
 from sscard.service.journal.memory import JournalUnavailable
@@ -15,10 +18,14 @@ from sscard.terminal.errors import ApduError
 
 CASE: Final = "case:"
 """Begin of the name of a flow that is a case."""
+DRIVER: Final = "driver-"
+"""Begin of the name of a flow that is done by the driver of LD/T 33."""
+CONTACT: Final = 1
+"""The ``iType`` of a card in the contact reader."""
 
 
 class NotCompleted(PhrasedError):
-    """The service did not complete a case, or a scenario did not pass.
+    """The service did not complete a case, the driver a function, or a scenario did not pass.
 
     ``answer`` is the kind of what came instead, ``reason`` what it says.
     """
@@ -30,13 +37,19 @@ class NotCompleted(PhrasedError):
 
 
 class Desk(Protocol):
-    """What an operation works with; each call of ``session`` powers the card and opens it."""
+    """What an operation works with; each call of ``session`` powers the card and opens it.
+
+    The card is in the contact reader of ``driver``.
+    """
 
     pin: str
     new_pin: str
     service: PinService
+    hsm: Hsm
 
     def session(self) -> CardSession: ...
+
+    def driver(self) -> SSCardDriver: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +89,27 @@ def _demand(answer: object, kind: type) -> None:
         raise NotCompleted(type(answer).__name__, getattr(answer, "said", ""))
 
 
+def _driver_change(desk: Desk) -> None:
+    _done(desk.driver().iChangePIN(CONTACT, desk.pin, desk.new_pin))
+
+
+def _driver_reset(desk: Desk) -> None:
+    """As a window program: it reads who the card is, and each step of the driver has an answer of the HSM."""
+    driver, host = desk.driver(), CardHolderBase(desk.hsm)
+    basic = _done(driver.iReadCardBas_HSM_Step2(host.check_card(_done(driver.iReadCardBas_HSM_Step1(CONTACT)))))
+    _code, _kind, card_number, social_security_number, *_rest = basic.split("|")
+    asked = _done(driver.iReloadPIN_HSM_Step1(CONTACT, f"{social_security_number}|{card_number}|"))
+    asked = _done(driver.iReloadPIN_HSM_Step2(host.authenticate(basic, asked), desk.new_pin))
+    _done(driver.iReloadPIN_HSM_Step3(host.safe_message(basic, asked)))
+
+
+def _done(result: Result) -> str:
+    code, out = result
+    if code:
+        raise NotCompleted(str(code), out)
+    return out
+
+
 FLOWS: Final[Mapping[str, Measured]] = {
     flow.name: flow
     for flow in (
@@ -86,6 +120,8 @@ FLOWS: Final[Mapping[str, Measured]] = {
         Measured("unblock", Phrase("unblock PIN"), lambda desk: desk.session().unblock_pin(), blocked=True),
         Measured("verify", Phrase("verify PIN"), lambda desk: desk.session().verify_pin(desk.pin), writes=False),
         Measured("read", Phrase("read the basic data"), lambda desk: desk.session().read_basic(), writes=False),
+        Measured(f"{DRIVER}change", Phrase("change PIN by the driver"), _driver_change, changes=True),
+        Measured(f"{DRIVER}reset", Phrase("reset PIN by the driver"), _driver_reset, changes=True),
         *(
             Measured(
                 f"{CASE}{reason.value}",

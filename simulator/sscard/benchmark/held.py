@@ -18,7 +18,7 @@ from sscard.terminal import CardSession, WrongPin
 from sscard.terminal.errors import ApduError, PinBlocked
 from sscard.transport import Connection
 
-WITHOUT_KEYS: Final = ("change", "verify")
+WITHOUT_KEYS: Final = ("change", "verify", "driver-change")
 """The flows that need no key of the issuer."""
 
 

@@ -22,6 +22,13 @@ class Layer(NamedTuple):
 LAYERS: Final[Mapping[str, Layer]] = {
     "service": Layer(Phrase("service"), ("intake", "accept", "operate", "complete")),
     "journal": Layer(Phrase("journal"), ("open_case", "append")),
+    "driver": Layer(
+        Phrase("driver"),
+        (
+            *("iChangePIN", "iReadCardBas_HSM_Step1", "iReadCardBas_HSM_Step2"),
+            *("iReloadPIN_HSM_Step1", "iReloadPIN_HSM_Step2", "iReloadPIN_HSM_Step3"),
+        ),
+    ),
     "terminal": Layer(
         Phrase("terminal"),
         ("read_basic", "tries_left", "verify_pin", "change_pin", "reset_pin", "unblock_pin", "run"),

@@ -10,7 +10,7 @@ from typing import Final
 
 from sscard.benchmark.clients import PIN, Behind, FreshCopies
 from sscard.benchmark.clock import REAL_CLOCK, Clock
-from sscard.benchmark.flows import Measured
+from sscard.benchmark.flows import DRIVER, Measured
 from sscard.benchmark.histogram import Latencies
 from sscard.benchmark.load import Load, Notify, run_load
 from sscard.benchmark.pcsc import Tape, Terminals, measure_baseline
@@ -20,13 +20,16 @@ from sscard.scenario.cards import Connect, in_process
 from sscard.transport import Connection
 
 TERMINAL_LAYERS: Final = frozenset({"terminal", "hsm", "transport", "card"})
+DRIVER_LAYERS: Final = TERMINAL_LAYERS - {"terminal"} | {"driver"}
 IN_PROCESS: Final = Terminals()
 CASE_LAYERS: Final = TERMINAL_LAYERS | {"service", "journal"}
 
 
 def layers_of(flow: Measured) -> frozenset[str]:
     """The layers that a flow on a card of sscard passes."""
-    return CASE_LAYERS if flow.is_case else TERMINAL_LAYERS
+    if flow.is_case:
+        return CASE_LAYERS
+    return DRIVER_LAYERS if flow.name.startswith(DRIVER) else TERMINAL_LAYERS
 
 
 def card_for(personality: Personality | str, keys: KeyHierarchy, seed: int) -> Card:

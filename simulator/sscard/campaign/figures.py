@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
+from sscard.campaign.queueing import Collected
 from sscard.campaign.results import Plan, Results
 from sscard.campaign.rows import NEVER, Failure, Outcome, Row
-from sscard.campaign.standing import Stood
+from sscard.campaign.time_at_window import TimesAtWindow
 from sscard.campaign.waiting import Waiting, Windows, hours_of, waiting
-from sscard.campaign.windows import Collected
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase, Sayable
 
@@ -98,7 +98,7 @@ class Figures:
         self.locked: defaultdict[int, OverTime] = defaultdict(OverTime)
         self.hsm = OverTime()
         self.visits = Collected()
-        self.stood = Stood()
+        self.at_window = TimesAtWindow()
         self.waiting: Waiting | None = None
         self.too_few: Sayable = ""
 
@@ -113,7 +113,7 @@ class Figures:
         if row.locked_at != NEVER:
             self.locked[row.tries_limit].add(row.locked_at)
         self.visits.add(row)
-        self.stood.add(row)
+        self.at_window.add(row)
         if row.hsm_operations:
             self.hsm_operations += row.hsm_operations
             last = next(at for at in (row.return_at, row.visit_at, row.arrival) if at != NEVER)

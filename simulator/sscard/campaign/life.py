@@ -9,13 +9,13 @@ from struct import pack
 from time import perf_counter
 from typing import Final, Literal
 
-from sscard.campaign.counters import CardVisit, Progress, ServiceDesk, ServiceVisit, Visit
+from sscard.campaign.checked_card import Broken, CheckedCard
 from sscard.campaign.draws import PIN_DIGITS, Draws
-from sscard.campaign.hsm import FailingHsm
-from sscard.campaign.invariants import Broken, CheckedCard
+from sscard.campaign.failing_hsm import FailingHsm
 from sscard.campaign.population import HOUR, Population
 from sscard.campaign.rows import NEVER, Outcome, Row
-from sscard.campaign.visit import VisitMeter, part_of
+from sscard.campaign.visit_time import VisitMeter, part_of
+from sscard.campaign.window_visit import CardVisit, Progress, ServiceDesk, ServiceVisit, Visit
 from sscard.hsm import SoftHsm
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import KeyHierarchy
@@ -220,8 +220,10 @@ class Life:
         memory, torn = self.card.memory, self._drawn.torn
         if torn is not None:
             memory.cut_power(*torn)
-        yield
-        memory.mend()
+        try:
+            yield
+        finally:
+            memory.mend()
 
     def _use_at_last(self) -> None:
         """The PIN is tried at a pharmacy."""

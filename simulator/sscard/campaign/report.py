@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sscard.campaign.figures import OUTCOMES, By, Figures
+from sscard.campaign.queueing import SECOND, Queue
 from sscard.campaign.rows import Outcome
 from sscard.campaign.timeplots import TimePlot, over_time, waiting_longer
 from sscard.campaign.waiting import Waiting
-from sscard.campaign.windows import SECOND, Queue
 from sscard.i18n.duration import duration_text, time_text
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
 from sscard.i18n.phrase import Phrase, Sayable

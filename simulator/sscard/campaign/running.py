@@ -13,9 +13,9 @@ from sscard.campaign.engines import Engine, run_shards
 from sscard.campaign.life import Through
 from sscard.campaign.population import Population
 from sscard.campaign.results import COLUMNS, Plan, Results
+from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.rows import Done, Outcome, values_of
 from sscard.campaign.shard import Task, run_shard
-from sscard.campaign.writer import ResultsWriter
 from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.version import __version__

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
-from sscard.campaign.invariants import Broken
+from sscard.campaign.checked_card import Broken
 from sscard.campaign.life import Life, Office, Through
 from sscard.campaign.population import Population
 from sscard.campaign.rows import Done, Failure, Outcome, Row, Shard
@@ -64,18 +64,23 @@ def run_card(office: Office, index: int, failures: list[Failure]) -> Row:
         return life.row(Outcome.UNFINISHED)
 
 
-def _failure(office: Office, life: Life, error: Exception) -> Failure:
-    invariant = error.invariant if isinstance(error, Broken) else ONLY_ERRORS
-    happened = error.happened if isinstance(error, Broken) else type(error).__name__
+def trace_of(office: Office, index: int) -> tuple[str, ...]:
+    """Repeat a life up to its end or to what it breaks: the exchanges with the terminals as text with masked PINs."""
     recorders: list[Recorder] = []
 
     def record(connection: Connection) -> Recorder:
         recorders.append(Recorder(connection, clock=lambda: 0.0))
         return recorders[0]
 
-    again = Life(office, life.index, record)
-    with suppress(Exception):
-        again.live()
-    trace = "\n".join(map(str, recorders[0].events))
+    life = Life(office, index, record)
+    with suppress(Exception):  # it is known from the life without a recorder
+        life.live()
+    return tuple(map(str, recorders[0].events))
+
+
+def _failure(office: Office, life: Life, error: Exception) -> Failure:
+    invariant = error.invariant if isinstance(error, Broken) else ONLY_ERRORS
+    happened = error.happened if isinstance(error, Broken) else type(error).__name__
     step = Phrase("{step}, command {number}: {happened}", step=life.step, number=life.commands, happened=happened)
-    return Failure(life.index, invariant, say(step), write_image(life.card), trace)
+    trace = trace_of(office, life.index)
+    return Failure(life.index, invariant, say(step), write_image(life.card), "\n".join(trace))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from sscard.campaign.figures import OverTime
-from sscard.campaign.windows import Queue
+from sscard.campaign.queueing import Queue
 from sscard.i18n.duration import duration_text
 from sscard.scenario.reports.charts import Box, Curve, Key, Plot, Tick
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Final
 
-from sscard.campaign.lines import HEADER, ContactlessLine, ContactLine
+from sscard.campaign.line_time import HEADER, ContactlessLine, ContactLine
 from sscard.chip.memory import Memory
 from sscard.service.words import Operation
 from sscard.transport import Connection

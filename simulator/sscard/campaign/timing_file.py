@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Final, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from sscard.campaign.lines import ContactlessLine, ContactLine
+from sscard.campaign.line_time import ContactlessLine, ContactLine
 from sscard.campaign.timing import PersonTime, TimingModel
 from sscard.document import Document, Model, parse_document, read_document
 from sscard.errors import InputError, InvalidValue, suggestion

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import Field
 
-from sscard.campaign.windows import (
+from sscard.campaign.queueing import (
     HOUR,
     MOST_WINDOWS,
     SECOND,
@@ -55,7 +55,7 @@ class Waiting:
 def waiting(collected: Collected, hours: Hours, windows: Windows | None = None) -> Waiting | None:
     """The queues of these visits; ``None`` if no visit takes time, as without a timing model.
 
-    Errors: ``InputError`` as of ``windows.needed``.
+    Errors: ``InputError`` as of ``queueing.needed``.
     """
     windows = windows or Windows()
     visits = collected.in_order()

@@ -63,8 +63,8 @@ def flow_names() -> list[str]:
     nargs=-1,
     required=True,
     help=N_(
-        "change, reset, unblock, verify, read, case (each reason), case:leaked, case:forgotten, case:locked, "
-        "case:locked-known, or a scenario file."
+        "change, reset, unblock, verify, read, driver-change, driver-reset, case (each reason), case:leaked, "
+        "case:forgotten, case:locked, case:locked-known, or a scenario file."
     ),
 )
 @option(

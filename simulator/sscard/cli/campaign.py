@@ -151,8 +151,8 @@ def run(
     --results, the campaign can be continued after each of these.
     """
     from sscard.campaign.engines import open_engine
+    from sscard.campaign.results_writer import ResultsWriter
     from sscard.campaign.running import Progress, check_limits, run_campaign
-    from sscard.campaign.writer import ResultsWriter
     from sscard.cli.campaign_output import Found, finish, progress, tell_incomplete
 
     if card is not None:
@@ -243,17 +243,17 @@ def _plan(
 
 def _repeat(index: int, plan: Plan, *, as_json: bool) -> None:
     """Print the life of one card; exits 1 if it broke an invariant."""
-    from sscard.campaign.alone import card_alone
+    from sscard.campaign.repeat import repeat_card
     from sscard.campaign.running import task_of
-    from sscard.cli.campaign_output import print_alone
+    from sscard.cli.campaign_output import print_repeated
 
     for name in ("--engine", "--workers", "--resume", "--parquet", "--html", "--failures", "--fail-above"):
         if name in given_names():
             problem = _("{first} and {second} exclude each other", first="--card", second=name)
             raise InputError(problem, remedy=_("choose one of them"))
-    alone = card_alone(task_of(plan), index)
-    print_alone(alone, plan, as_json=as_json)
-    if alone.failure:
+    repeated = repeat_card(task_of(plan), index)
+    print_repeated(repeated, plan, as_json=as_json)
+    if repeated.failure:
         raise SystemExit(1)
 
 

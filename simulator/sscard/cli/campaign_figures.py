@@ -10,7 +10,7 @@ from sscard.i18n.language import _, say
 
 if TYPE_CHECKING:
     from sscard.campaign.figures import By, Figures, OverTime
-    from sscard.campaign.windows import Queue
+    from sscard.campaign.queueing import Queue
 
 DIGITS: Final = 4
 """Decimal places of a share."""
@@ -53,7 +53,7 @@ def _standing_lines(figures: Figures) -> Iterator[str]:
     """How long citizens stand at the window: a line for each product."""
     from sscard.campaign.figures import OUTCOMES
 
-    for product, rows in groupby(figures.stood.standing(), lambda row: row.product):
+    for product, rows in groupby(figures.at_window.rows(), lambda row: row.product):
         operations = [
             _(
                 "{operation} {median:.1f} s, 95 % within {p95:.1f} s",
@@ -105,7 +105,7 @@ def figure_facts(figures: Figures) -> dict[str, Any]:
                 "p50": row.median,
                 "p95": row.p95,
             }
-            for row in figures.stood.standing()
+            for row in figures.at_window.rows()
         ],
         "windows": figures.waiting
         and {

@@ -22,8 +22,8 @@ from sscard.files import TextFile, make_folder, unwritable, write_text
 from sscard.i18n.language import _, say
 
 if TYPE_CHECKING:
-    from sscard.campaign.alone import Alone
     from sscard.campaign.figures import Figures
+    from sscard.campaign.repeat import Repeated
     from sscard.campaign.results import Plan, Results
     from sscard.campaign.running import Checked, Progress
 
@@ -239,12 +239,12 @@ def _lines(found: Found) -> Iterator[str]:
     yield _("digest {digest}", digest=results.digest or _("none: the campaign is not complete"))
 
 
-def print_alone(alone: Alone, plan: Plan, *, as_json: bool) -> None:
+def print_repeated(repeated: Repeated, plan: Plan, *, as_json: bool) -> None:
     """Print the life of one card: what it was, its commands, its row, and the invariant that it broke."""
     from sscard.campaign.results import COLUMNS
     from sscard.campaign.rows import NEVER
 
-    row, failure = alone.row, alone.failure
+    row, failure = repeated.row, repeated.failure
     named: dict[str, object] = {
         "product": plan.products[row.product],
         "place": plan.places[row.place],
@@ -256,9 +256,9 @@ def print_alone(alone: Alone, plan: Plan, *, as_json: bool) -> None:
     known = {name: None if value == NEVER else named.get(name, value) for name, value in values}
     if as_json:
         broken = failure and {"invariant": failure.invariant, "step": failure.step}
-        print_json("campaign-card", {"row": known, "trace": list(alone.trace), "failure": broken})
+        print_json("campaign-card", {"row": known, "trace": list(repeated.trace), "failure": broken})
         return
-    for event in alone.trace:
+    for event in repeated.trace:
         click.echo(event)
     click.echo()
     rows = [[name, "–" if value is None else str(value)] for name, value in known.items()]

@@ -15,6 +15,10 @@ nothing of the simulator until a test uses it. The fixtures:
   of pytest-xdist) and is never the one of the machine. A test is skipped, with
   the reason, on a machine without pcscd, the driver of virtual readers, mount
   namespaces or pyscard.
+- ``card_benchmark``: pytest-benchmark on ``social_card``, which is as issued
+  before each round: ``card_benchmark(lambda session: session.reset_pin("654321"))``,
+  a ``sscard.testing.benchmark.CardBenchmark``. In a test with ``virtual_reader``,
+  or with ``--sscard-transport pcsc``, over PC/SC. A test is skipped without pytest-benchmark.
 
 The strategies are in ``sscard.testing.strategies`` and need hypothesis.
 """

@@ -14,12 +14,13 @@ from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from sscard.i18n.language import _, say
 from sscard.pickling import PortableError
+from sscard.testing.options import marked, seed_of
 from sscard.testing.suite import READERS, SCENARIO_READERS, SUFFIXES, Suite, shown
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 
 READER_TIMEOUT: Final = 60.0
 """Seconds to wait until pcscd has noticed a card, far more than the 0.4 s it takes on an idle machine."""
+
+PYTEST_BENCHMARK: Final = ("benchmark", "pytest_benchmark.plugin")
+"""The names of its plugin: that of the entry point, and with ``-p``."""
 
 PLACE: Final = "place"
 """The property of an item with file and line."""
@@ -62,7 +66,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help=_("run scenarios in this process, or through PC/SC with a private pcscd (default: local)"),
     )
     group.addoption(
-        "--sscard-personality", default="", metavar="P", help=_("run all scenarios on this personality: preset or file")
+        "--sscard-personality",
+        default="",
+        metavar="P",
+        help=_("run all scenarios on this personality, which the card of the fixtures has too: preset or file"),
     )
     group.addoption(
         "--sscard-evidence",
@@ -99,6 +106,10 @@ def pytest_configure(config: pytest.Config) -> None:
     marker = _("social_card(**options): the card of the fixture social_card, by the parameters of sscard.issue_card")
     config.addinivalue_line("markers", marker)
     config.stash[SUITE] = Suite(config)
+    if any(config.pluginmanager.has_plugin(name) for name in PYTEST_BENCHMARK):
+        from sscard.testing import benchmark
+
+        config.pluginmanager.register(benchmark, "sscard-benchmark")
 
 
 def _plant(config: pytest.Config, names: list[str]) -> None:
@@ -206,7 +217,9 @@ def social_card(request: pytest.FixtureRequest) -> Card:
     """An issued social security card at rest; the marker social_card gives the parameters of sscard.issue_card."""
     from sscard.issuer import issue_card
 
-    return issue_card(**{"seed": _seed(request), **_marked(request)})
+    personality = request.config.getoption("--sscard-personality")
+    given = {"personality": personality} if personality else {}
+    return issue_card(**{"seed": seed_of(request), **given, **marked(request)})
 
 
 @pytest.fixture
@@ -215,7 +228,7 @@ def card_session(social_card: Card, request: pytest.FixtureRequest) -> Iterator[
     from sscard.hsm import SoftHsm
     from sscard.terminal import CardSession
 
-    session = CardSession.start(social_card.chip(Random(_seed(request))), SoftHsm(_marked(request).get("keys")))
+    session = CardSession.start(social_card.chip(Random(seed_of(request))), SoftHsm(marked(request).get("keys")))
     yield session
     session.close()
 
@@ -246,21 +259,15 @@ def virtual_reader(
     number = len(SCENARIO_READERS) + next(_turns) % (READERS - len(SCENARIO_READERS))
     name = _private_pcscd.reader_name(number)
     assert wait_for_card(name, present=False, timeout=READER_TIMEOUT)
-    with VirtualReaderSlot(_private_pcscd.port(number), social_card.chip(Random(_seed(request)))) as slot:
+    with VirtualReaderSlot(_private_pcscd.port(number), social_card.chip(Random(seed_of(request)))) as slot:
         assert wait_for_card(name, timeout=READER_TIMEOUT)
         yield VirtualReader(name, _private_pcscd.environment, slot, social_card)
 
 
-def _seed(request: pytest.FixtureRequest) -> int:
-    return int(request.config.getoption("--sscard-seed"))
-
-
-def _marked(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The options of the markers around a test; the nearest counts."""
-    options: dict[str, Any] = {}
-    for marker in request.node.iter_markers("social_card"):
-        options = {**marker.kwargs, **options}
-    return options
+@pytest.fixture
+def card_benchmark() -> None:
+    """Without pytest-benchmark: skipped. With it, the fixture of sscard.testing.benchmark takes this name."""
+    pytest.skip(_("card_benchmark needs pytest-benchmark: pip install 'sscard[testing]', without -p no:benchmark"))
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sscard.campaign.lines import ContactlessLine, ContactLine, interface_bytes
+from sscard.campaign.line_time import ContactlessLine, ContactLine, interface_bytes
 from sscard.standard.atr import contact_atr
 
 ETU = 93_000

@@ -13,7 +13,7 @@ from functools import cache
 from time import perf_counter
 from typing import Final
 
-from sscard.campaign.hsm import FailingHsm
+from sscard.campaign.failing_hsm import FailingHsm
 from sscard.chip.memory import NEVER, PowerLost
 from sscard.errors import CardRemoved
 from sscard.i18n.phrase import Phrase
@@ -81,9 +81,10 @@ class CheckedCard:
         self._memory = memory
         self.takes_lowest = profile.personality.default_key_version == LOWEST
         self._puk, self._unlocks = layout.counter(layout.puk, 0), layout.unlocks
+        self._reading_tries = _counters(layout, READING_KEY)
         self._changing = [PIN_TRIES, self._puk, self._unlocks]
         if not self.takes_lowest:
-            self._changing += _counters(layout, READING_KEY)
+            self._changing += self._reading_tries
         self._numbers, self._strings = memory.numbers[:], memory.strings[:]
         self._torn: tuple[Facts, Facts, int] | None = None
         """Facts before the command that lost its power, those after it without the cut, and its answer."""
@@ -125,6 +126,8 @@ class CheckedCard:
         except PowerLost:
             if before is None or expected is None:
                 raise
+            if command[1] == AUTHENTICATE and command[3] != PUK_NUMBER:
+                self._changing += self._reading_tries  # one may be used up, until the key is proved again
             self._torn = before, self._expected_facts(), expected
             raise CardRemoved(CUT) from None
         answered = perf_counter()

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sscard.campaign.rows import NEVER, Outcome, Row
-from sscard.campaign.windows import (
+from sscard.campaign.queueing import (
     DAY,
     HOUR,
     MOST_WINDOWS,
@@ -25,6 +24,7 @@ from sscard.campaign.windows import (
     queue,
     visits_of,
 )
+from sscard.campaign.rows import NEVER, Outcome, Row
 from sscard.errors import InputError
 
 OFFICE = Hours((Opening(9 * HOUR, 12 * HOUR), Opening(13 * HOUR, 17 * HOUR)), 5)

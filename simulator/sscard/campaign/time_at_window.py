@@ -12,7 +12,7 @@ TENTH: Final = 100
 """Milliseconds."""
 
 
-class Standing(NamedTuple):
+class TimeAtWindow(NamedTuple):
     """Visits of one product with one outcome; seconds, to a tenth."""
 
     product: int
@@ -22,7 +22,7 @@ class Standing(NamedTuple):
     p95: float
 
 
-class Stood:
+class TimesAtWindow:
     """Counts visits by product, outcome and tenths of a second."""
 
     def __init__(self) -> None:
@@ -34,10 +34,10 @@ class Stood:
         if spent and row.outcome in DONE:
             self._tenths[row.product, row.outcome][(spent + TENTH // 2) // TENTH] += 1
 
-    def standing(self) -> list[Standing]:
+    def rows(self) -> list[TimeAtWindow]:
         """By product and outcome, in order; empty without a timing model."""
         return [
-            Standing(*key, counts.total(), *(_within(counts, share) / 10 for share in (0.5, 0.95)))
+            TimeAtWindow(*key, counts.total(), *(_within(counts, share) / 10 for share in (0.5, 0.95)))
             for key, counts in sorted(self._tenths.items())
         ]
 

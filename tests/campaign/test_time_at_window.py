@@ -9,13 +9,13 @@ import pytest
 import yaml
 
 from sscard.campaign.population import Population, population_schema, read_population
+from sscard.campaign.queueing import HOUR, SECOND, Collected, Hours
 from sscard.campaign.rows import CARDS_PER_SHARD, NEVER, Outcome, Row, Shard, unpacked
 from sscard.campaign.shard import Task, run_shard
-from sscard.campaign.standing import Standing, Stood
+from sscard.campaign.time_at_window import TimeAtWindow, TimesAtWindow
 from sscard.campaign.timing_file import find_timing
-from sscard.campaign.visit import part_of
+from sscard.campaign.visit_time import part_of
 from sscard.campaign.waiting import Windows, waiting
-from sscard.campaign.windows import HOUR, SECOND, Collected, Hours
 from sscard.errors import InputError
 
 TIMING = """
@@ -45,15 +45,15 @@ def row(index: int, product: int, outcome: Outcome, visit_ms: int, return_ms: in
 
 
 def test_time_at_the_window_is_counted_by_product_and_outcome() -> None:
-    stood = Stood()
+    times = TimesAtWindow()
     for index in range(100):
-        stood.add(row(index, 1, Outcome.RESET, 1000 * (index + 1)))
-    stood.add(row(100, 0, Outcome.CHANGED, 999, 2040))
-    stood.add(row(101, 0, Outcome.UNFINISHED, 5000))
-    stood.add(row(102, 0, Outcome.UNBLOCKED, 0))
-    assert stood.standing() == [
-        Standing(0, Outcome.CHANGED, 1, 2.0, 2.0),
-        Standing(1, Outcome.RESET, 100, 50.0, 95.0),
+        times.add(row(index, 1, Outcome.RESET, 1000 * (index + 1)))
+    times.add(row(100, 0, Outcome.CHANGED, 999, 2040))
+    times.add(row(101, 0, Outcome.UNFINISHED, 5000))
+    times.add(row(102, 0, Outcome.UNBLOCKED, 0))
+    assert times.rows() == [
+        TimeAtWindow(0, Outcome.CHANGED, 1, 2.0, 2.0),
+        TimeAtWindow(1, Outcome.RESET, 100, 50.0, 95.0),
     ]
 
 

@@ -1,0 +1,26 @@
+"""Repeats the life of one card of a campaign, with its trace."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sscard.campaign.life import Office
+from sscard.campaign.rows import Failure, Row
+from sscard.campaign.shard import Task, run_card, trace_of
+from sscard.issuer.hierarchy import builtin_keys
+
+
+class Repeated(NamedTuple):
+    """The row of a card, the exchanges with its terminals as text with masked PINs, and what it broke."""
+
+    row: Row
+    trace: tuple[str, ...]
+    failure: Failure | None
+
+
+def repeat_card(task: Task, index: int) -> Repeated:
+    """Repeat the life of a card, the same as in the campaign."""
+    office = Office(task.population, task.seed, task.through, builtin_keys())
+    failures: list[Failure] = []
+    row = run_card(office, index, failures)
+    return Repeated(row, trace_of(office, index), failures[0] if failures else None)
