@@ -202,6 +202,23 @@ def test_an_own_personality_is_measured(sscard: CommandLine) -> None:
     assert found["environment"]["personality"] == "mine"
 
 
+def test_the_page_has_the_layer_of_the_driver_and_names_the_layer_that_grew(sscard: CommandLine) -> None:
+    code, out, _err = sscard("bench", "driver-change", *SHORT, "--json")
+    assert code == 0
+    earlier = json.loads(out)
+    for flow in earlier["flows"]:
+        for found in (*flow["layers"], *flow["rounds"]):
+            found |= {name: found[name] / 1e6 for name in ("mean", "p50", "p90", "p99") if name in found}
+    Path("before.json").write_text(json.dumps(earlier), "utf-8")
+    code, out, _err = sscard("bench", "driver-change", *SHORT, "--against", "before.json", "--html", "page.html")
+    assert code == 1
+    page = Path("page.html").read_text("utf-8")
+    assert "</i>driver</th>" in page
+    (grown,) = (line for line in out.splitlines() if "grew most" in line)
+    assert grown.startswith("driver-change: the mean time of ")
+    assert "grew most" in page
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_the_page_is_whole_and_in_the_language(sscard: CommandLine, language: str) -> None:
     options = ("--rate", "200", "--html", "page.html", "--threshold", "p99<100s")

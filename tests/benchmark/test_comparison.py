@@ -19,11 +19,16 @@ LOAD = Load(count=100, warm_up=0)
 
 
 def benchmark(
-    seconds: float, noise: float = 0.01, seed: int = 1, disturbed: Collection[int] = (), **environment: str
+    seconds: float,
+    noise: float = 0.01,
+    seed: int = 1,
+    disturbed: Collection[int] = (),
+    hsm: float = 0,
+    **environment: str,
 ) -> Benchmark:
     """100 operations of one length on a machine whose speed drifts with ``noise`` from round to round.
 
-    In the rounds ``disturbed``, 1 to 5, everything takes three times as long.
+    In the rounds ``disturbed``, 1 to 5, everything takes three times as long. The HSM takes ``hsm`` seconds more.
     """
     clock, random = VirtualClock(), Random(seed)
     rounds = [random.gauss(1, noise) * (3 if number in disturbed else 1) for number in range(1, 6)]
@@ -31,8 +36,10 @@ def benchmark(
     def work(number: int) -> None:
         round_of = max(number - 2, 0) // 20  # the first operation is before the schedule
         clock.take(seconds * rounds[round_of] * random.uniform(0.98, 1.02))
+        client.watch.timed("hsm", clock.take)(hsm)
 
-    flow = FlowResult("change", "", run_load(LOAD, [FakeClient(clock, work)], clock), frozenset())
+    client = FakeClient(clock, work)
+    flow = FlowResult("change", "", run_load(LOAD, [client], clock), frozenset({"hsm"}))
     return Benchmark(flows=[flow], load=LOAD, environment=environment, seed=1)
 
 
@@ -48,6 +55,15 @@ def test_a_slowdown_above_the_limit_fails_and_a_smaller_one_does_not(tmp_path: P
     assert [each.figure for each in slow.slower] == ["p50", "p90", "p99"]
     assert not earlier.compared(benchmark(0.013, seed=2), fail_above=0.5).slower
     assert {each.verdict for each in earlier.compared(benchmark(0.008, seed=2), 0.2).changes} == {"faster"}
+
+
+def test_the_layer_that_grew_most_is_named_for_a_slower_flow_only(tmp_path: Path) -> None:
+    earlier = Earlier(saved(benchmark(0.010, hsm=0.005), tmp_path / "before.json"))
+    (grown,) = earlier.compared(benchmark(0.011, seed=2, hsm=0.055), 0.2).grown
+    assert (grown.flow, grown.layer) == ("change", "hsm")
+    assert grown.now - grown.before == pytest.approx(0.05, rel=0.05)
+    assert not earlier.compared(benchmark(0.010, seed=2, hsm=0.005), 0.2).grown
+    assert not earlier.compared(benchmark(0.005, seed=2, hsm=0.001), 0.2).grown
 
 
 def test_two_runs_of_one_target_are_no_change_in_19_of_20_pairs(tmp_path: Path) -> None:

@@ -94,7 +94,14 @@ def endless(tmp_path: Path) -> tuple[Path, list[str]]:
     return results, [*words, "--workers", "2", "--results", str(results)]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 130), (signal.SIGKILL, -9)])
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [
+        (signal.SIGINT, 130),
+        pytest.param(signal.SIGTERM, 130, marks=pytest.mark.nightly),
+        (signal.SIGKILL, -9),
+    ],
+)
 def test_what_was_done_is_kept_and_no_worker_stays(
     sscard: CommandLine, endless: tuple[Path, list[str]], number: signal.Signals, code: int
 ) -> None:
@@ -117,6 +124,7 @@ def test_what_was_done_is_kept_and_no_worker_stays(
         )
 
 
+@pytest.mark.nightly
 def test_ctrl_c_ends_the_workers_of_dask_without_a_word_of_theirs(endless: tuple[Path, list[str]]) -> None:
     results, words = endless
     with running(*words, "--engine", "dask") as program:

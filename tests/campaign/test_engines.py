@@ -65,6 +65,7 @@ def test_a_shard_whose_worker_dies_each_time_is_named() -> None:
     assert not {*multiprocessing.active_children()} - before
 
 
+@pytest.mark.nightly
 def test_dask_names_it_too() -> None:
     with pytest.raises(MissingPart, match="their worker died 3 times"), open_engine("dask", 1) as engine:
         [*run_shards(engine, deadly, [Shard(1000, 10)])]
@@ -88,6 +89,7 @@ def test_a_worker_with_another_sscard_is_refused() -> None:
         ("lokal", 0, "unknown engine 'lokal'"),
         ("local:4", 0, "the engine local has no address"),
         ("dask:nowhere", 0, "no address of a scheduler"),
+        ("dask:tcp://me:secret@127.0.0.1:1", 0, "dask:tcp://••••@127.0.0.1:1: no address of a scheduler"),
         ("dask:http://127.0.0.1:8786", 0, "no address of a scheduler"),
         ("dask:tcp://127.0.0.1:8786", 4, "the workers of this scheduler run already"),
     ],

@@ -1,5 +1,6 @@
 """The lives of a campaign's cards: the same for one seed, the outcomes of each behaviour, and invariants that break."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -9,9 +10,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sscard.campaign.draws import Draws
-from sscard.campaign.population import Behaviour, PlaceShare, Population, Product, read_population
+from sscard.campaign.population import Behaviour, Holders, PlaceShare, Population, Product, read_population
+from sscard.campaign.repeat import repeat_card
 from sscard.campaign.rows import NEVER, Done, Outcome, Row, Shard, unpacked
 from sscard.campaign.shard import Task, run_shard
+from sscard.issuer import find_place, preset
 from sscard.issuer.holder import card_number
 from sscard.issuer.places import PRESETS, Place
 from sscard.model.invariants import AS_THE_JOURNAL, AS_THE_ORACLE, INVARIANTS, ONLY_ERRORS
@@ -71,7 +74,7 @@ def test_another_seed_makes_other_cards():
     assert other.digest != done(POPULATION, 20).digest
 
 
-def test_the_same_citizens_come_through_the_service_and_to_the_card_alone():
+def test_the_same_citizens_come_through_the_service_and_to_the_repeat_card():
     card, service = lived(POPULATION, 60), lived(POPULATION, 60, "service")
 
     for alone, whole in zip(card, service, strict=True):
@@ -189,6 +192,15 @@ def test_holder_of_a_card_without_a_pin_sets_the_first_one(through):
     assert set(outcomes(rows)) == {Outcome.CHANGED}
 
 
+def test_card_that_never_gets_its_first_pin_is_used_without_one():
+    population = at(with_behaviour("failing HSM", still_down=1), PRESETS["no-initial-pin"])
+    holders = population.holders.model_copy(update={"own_pin": 0})
+
+    rows = lived(population.model_copy(update={"holders": holders}), 10, "service")
+
+    assert Outcome.UNFINISHED in outcomes(rows)
+
+
 def test_windows_are_open_at_their_hours_on_their_days():
     arrivals = POPULATION.arrivals.model_copy(update={"window": {10: 1}, "open_days": 2})
     population = with_behaviour("forgetful", visits=1).model_copy(update={"arrivals": arrivals})
@@ -230,9 +242,26 @@ def test_lives_of_any_population_keep_every_invariant(product, place, interface,
     assert {row.tries_limit for row in rows} == {PRESETS[place].pin_tries}
 
 
+def test_a_card_without_a_pin_that_stays_without_one_is_not_tried():
+    """The terminal names no key version, so the card refuses its proof and the case waits."""
+    product = replace(preset("v3-sm4"), name="newest", default_key_version="newest")
+    population = with_behaviour("careful", changes=1).model_copy(
+        update={
+            "products": (Product(name="newest", share=1, personality=product),),
+            "places": (PlaceShare(name="none", share=1, place=find_place("no-initial-pin")),),
+            "holders": Holders(own_pin=0),
+        }
+    )
+
+    assert {row.outcome for row in lived(population, 6, "service")} == {Outcome.UNFINISHED}
+
+
 # Invariants that break
 
+on_sources = pytest.mark.skipif("SSCARD_COMPILED" in os.environ, reason="compiled methods cannot be replaced")
 
+
+@on_sources
 @pytest.mark.parametrize(
     ("defect", "kind"),
     [
@@ -261,6 +290,22 @@ def test_planted_defect_breaks_an_invariant_and_the_card_alone_repeats_it(defect
     assert len(list(unpacked(finished.rows))) == 40
 
 
+@on_sources
+@BOTH
+def test_trace_of_a_failure_ends_with_the_command_that_broke_the_invariant(through):
+    planted = next(each for each in DEFECTS if each.name == "wrong-pin-answers-630x")
+    population = with_behaviour("attacker")
+    with planted.planted():
+        failure, *_ = done(population, 10, through).failures
+        alone = repeat_card(Task(population, SEED, through), failure.index)
+
+    assert "answers 630" in failure.step
+    assert failure.trace.splitlines()[-2].startswith("> 0020")
+    assert failure.trace.splitlines()[-1].startswith("< 630")
+    assert "\n".join(alone.trace) == failure.trace
+
+
+@on_sources
 def test_case_that_is_done_in_the_journal_only_breaks_an_invariant():
     planted = next(each for each in DEFECTS if each.name == "done-is-reported-while-the-hsm-is-down")
     with planted.planted():
@@ -269,6 +314,7 @@ def test_case_that_is_done_in_the_journal_only_breaks_an_invariant():
     assert AS_THE_JOURNAL in {failure.invariant for failure in failures}
 
 
+@on_sources
 def test_failure_hides_pins_in_its_trace_and_its_repr():
     planted = next(each for each in DEFECTS if each.name == "reset-does-not-restore-the-tries")
     population = with_behaviour("forgetful")

@@ -104,10 +104,10 @@ def test_own_products_places_and_policy_are_files_beside_the_population_or_stand
         ),
         (("kind: careful", "kind: careful\n    slip: 0.1"), "7:5", "unknown field 'slip'", "slip"),
         (("kind: careful", "kind: careful\n    share: 0"), "5:1", "every share is 0", "所有份额都是0"),
-        (("personality: v3-sm4", "personality: v9"), "2:5", "no personality 'v9'", "v9"),
+        (("personality: v3-sm4", "personality: v9"), "2:5", "no preset 'v9'", "没有预设 'v9'"),
         (("personality: v3-sm4", "personality: {based_on: v3-sm4, puk: 1}"), "2:37", "unknown field 'puk'", "puk"),
         (("personality: v3-sm4", "personality: {based_on: v3-sm4, fci_algorithm: no}"), "2:5", "fci_algorithm", "FCI"),
-        (("place: tries-6", "place: tries-99"), "4:5", "no place policy 'tries-99'", "tries-99"),
+        (("place: tries-6", "place: tries-99"), "4:5", "no preset 'tries-99'", "tries-99"),
         (
             ("place: tries-6", "place: {name: a, pin_tries: 16}"),
             "4:22",
@@ -117,7 +117,8 @@ def test_own_products_places_and_policy_are_files_beside_the_population_or_stand
         (("behaviours:", "arrivals: {window: {24: 1}}\nbehaviours:"), "5:12", "24 is not an hour", "24不是"),
         (("behaviours:", "arrivals: {window: {9: 0}}\nbehaviours:"), "5:12", "the rate of every hour is 0", "0"),
         (("behaviours:", "holders: {city: '51'}\nbehaviours:"), "5:11", "^[0-9]{6}$", "^[0-9]{6}$"),
-        (("behaviours:", "policy: nowhere\nbehaviours:"), "5:1", "cannot be read", "/"),
+        (("behaviours:", "policy: henna\nbehaviours:"), "5:1", "did you mean 'henan'?", "henan"),
+        (("behaviours:", "timing: contacts\nbehaviours:"), "5:1", "did you mean 'contact'?", "contact"),
         (("places:", "place:"), "3:1", "did you mean 'places'?", "places"),
     ],
 )
@@ -131,6 +132,23 @@ def test_error_in_a_population_names_line_and_column_in_both_languages(tmp_path,
         with speaking(language):
             assert text in str(raised.value)
             assert f"{path}:{place}: " in str(raised.value)
+
+
+def test_a_word_is_a_preset_and_a_path_starts_at_the_folder_of_the_file(tmp_path, monkeypatch):
+    inside, outside = tmp_path / "inside", tmp_path / "outside"
+    inside.mkdir()
+    outside.mkdir()
+    (inside / "town").write_text("name: town\npin_tries: 7\n", encoding="utf-8")
+    (outside / "strict").write_text("based_on: page\n", encoding="utf-8")
+    path = written(inside, SMALL.replace("tries-6", "./town"))
+    monkeypatch.chdir(outside)
+
+    assert [each.name for each in read_population(path).places] == ["town"]
+    with pytest.raises(InputError, match="no preset 'strict'"):
+        read_population(written(inside, SMALL + "policy: strict\n"))
+    monkeypatch.chdir(inside)
+    written(inside, SMALL.replace("tries-6", "./town"))
+    assert [each.name for each in read_population(Path("population.yaml")).places] == ["town"]
 
 
 def test_product_that_terminals_take_for_another_algorithm_is_refused_in_the_city_that_does_so(tmp_path):

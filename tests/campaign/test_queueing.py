@@ -22,7 +22,6 @@ from sscard.campaign.queueing import (
     at_rate,
     needed,
     queue,
-    visits_of,
 )
 from sscard.campaign.rows import NEVER, Outcome, Row
 from sscard.errors import InputError
@@ -142,6 +141,10 @@ def test_a_target_that_no_number_of_windows_meets_is_refused() -> None:
         needed(visits, Target(1, 0))
 
 
+def test_the_most_windows_that_are_tried_may_be_enough() -> None:
+    assert needed(Visits([0] * 9_000, [HOUR] * 9_000), Target(1, 0)).windows == 9_000
+
+
 def test_arrivals_at_a_rate_come_in_opening_hours_and_repeat_by_seed() -> None:
     services = [MINUTE * (1 + each % 7) for each in range(5000)]
     visits = at_rate(60, services, seed=1, hours=OFFICE)
@@ -163,13 +166,13 @@ def test_visits_of_rows_are_in_order_of_arrival_with_the_returns() -> None:
         row(2, (NEVER, 0)),
         row(3, (90_000, 700)),
     ]
-    assert list(visits_of(rows)) == [
+    collected = Collected()
+    for each in rows:
+        collected.add(each)
+    assert len(collected) == 4
+    assert list(collected.in_order()) == [
         (5 * SECOND, 2_000_000),
         (90_000 * SECOND, 700),
         (90_000 * SECOND, 1500),
         (200_000 * SECOND, 10),
     ]
-    collected = Collected()
-    for each in rows:
-        collected.add(each)
-    assert len(collected) == 4

@@ -17,6 +17,8 @@ import pytest
 import kit
 from kit.campaigns import PLAN, counted, failing, row_at
 from sscard.campaign import results_writer
+from sscard.campaign.figures import figures_of
+from sscard.campaign.population import read_population
 from sscard.campaign.results import Plan, Results
 from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.rows import Done, Outcome, digest, shards
@@ -173,6 +175,43 @@ def test_changed_results_are_not_continued(begun: Path, damage: str) -> None:
         opened.commit()
     with pytest.raises(InputError, match="is a damaged results file"):
         ResultsWriter.resume(begun, PLAN)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "campaign SET population = '{'",
+        "campaign SET population = '{}'",
+        "campaign SET population = 7",
+        "campaign SET seed = 'x'",
+        "campaign SET seed = -5",
+        "campaign SET cards = 0",
+        "campaign SET cards = 1e30",
+        "campaign SET digest = x'00'",
+        "card SET product = 9 WHERE card = 3",
+        "card SET outcome = 77 WHERE card = 3",
+        "card SET state = 'text' WHERE card = 3",
+        "card SET tries_left = -1 WHERE card = 3",
+        "card SET arrival = 1e12 WHERE card = 3",
+        "card SET arrival = NULL WHERE card = 3",
+        "shard SET layers = '['",
+        "shard SET layers = '[]'",
+        """shard SET layers = '{"card": "x"}'""",
+        "failure SET card = '../../card'",
+        "failure SET step = x'ff'",
+    ],
+)
+def test_content_that_no_campaign_writes_is_reported_as_damage(tmp_path: Path, damage: str) -> None:
+    file = tmp_path / "results.db"
+    with ResultsWriter.create(file, replace(PLAN, population=read_population().model_dump_json())) as opened:
+        opened.add(failing(ALL[0]))
+    with Results(file) as sound:
+        assert figures_of(sound).failed == 1
+    with closing(sqlite3.connect(file)) as changed:
+        changed.execute(f"UPDATE {damage}")
+        changed.commit()
+    with pytest.raises(InputError, match="is a damaged results file"), Results(file) as damaged:
+        figures_of(damaged)
 
 
 def test_a_truncated_file_is_damaged(whole: Path) -> None:

@@ -15,7 +15,7 @@ from sscard.campaign.shard import Task, run_shard
 from sscard.campaign.time_at_window import TimeAtWindow, TimesAtWindow
 from sscard.campaign.timing_file import find_timing
 from sscard.campaign.visit_time import part_of
-from sscard.campaign.waiting import Windows, waiting
+from sscard.campaign.waiting import Windows, hours_of, waiting
 from sscard.errors import InputError
 
 TIMING = """
@@ -73,6 +73,12 @@ def test_the_same_lives_are_lived_with_a_timing_model_and_without(tmp_path: Path
     assert not without.modelled
     in_all = sum(each.visit_ms + each.return_ms for each in rows)
     assert sum(with_times.modelled.values()) == pytest.approx(in_all, abs=len(rows))
+
+
+def test_a_row_has_room_for_the_longest_visit(tmp_path: Path) -> None:
+    spread = TIMING.format(interface="contact").replace("value: 120, p95: 300", "value: 0.001, p95: 86400")
+    rows = list(unpacked(run_shard(Task(population(tmp_path, spread), 1, "card"), Shard(0, 60)).rows))
+    assert max(each.visit_ms for each in rows) == 24 * 3600 * 1000
 
 
 def test_contactless_is_faster_than_contact(tmp_path: Path) -> None:
@@ -148,6 +154,17 @@ def test_windows_are_counted_for_another_rate_and_shown_for_a_number() -> None:
     assert 10 <= found.enough.windows <= 16  # ten are always busy
     assert found.queues[-1].windows == 40
     assert found.queues[-1].available > 40 * HOUR
+
+
+@pytest.mark.parametrize("cards", [1, 20, 5000])
+def test_the_number_of_windows_for_a_rate_does_not_depend_on_the_number_of_cards(cards: int) -> None:
+    visits = Collected()
+    for index in range(cards):
+        visits.add(row(index, 0, Outcome.RESET, 118_000, at=60 * index))
+    found = waiting(visits, hours_of(dict.fromkeys(range(9, 17), 1), 5), Windows(per_hour=150))
+    assert found is not None
+    assert found.enough.windows == 6  # 4.9 are busy on average
+    assert found.enough.utilisation == pytest.approx(0.82, abs=0.01)
 
 
 @pytest.mark.parametrize(

@@ -11,15 +11,16 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from sscard.campaign.timing import LAYERS, ModelledConnection, PersonTime, cipher_blocks
+from sscard.campaign.timing import LAYERS, ModelledConnection, PersonTime, TimingModel, cipher_blocks
 from sscard.campaign.timing_file import PRESETS, TimingFile, find_timing, timing_in, timing_schema
-from sscard.campaign.visit_time import measured_visit
+from sscard.campaign.visit_time import VisitMeter
 from sscard.chip.memory import PowerLost
 from sscard.document import parse_document
 from sscard.errors import InputError
 from sscard.hsm import SoftHsm
 from sscard.issuer import issue_card, preset
 from sscard.service.words import Operation
+from sscard.standard.choices import Personality
 from sscard.terminal import CardSession
 
 PAPERS = """
@@ -63,13 +64,22 @@ def test_the_error_names_the_operation_without_a_time() -> None:
         ("based_on: contact\nclock: {value: 5, unit: GHz, source: x}\n", "2:19", "clock.unit"),
         ("based_on: contact\nclock: {value: 5, unit: MHz}\n", "2:1", "clock.source"),
         ("based_on: contact\nclock: {value: 5, unit: MHz, source: ''}\n", "2:30", "clock.source"),
-        ("based_on: contact\nclock: {value: 0, unit: MHz, source: x}\n", "2:9", "clock.value"),
+        ("based_on: contact\nclock: {value: 0.9, unit: MHz, source: x}\n", "2:1", "1 to 20 MHz"),
         ("based_on: contact\nclock: {value: .inf, unit: MHz, source: x}\n", "2:9", "clock.value"),
         ("based_on: contact\nwrite: {value: -1, unit: ms, source: x}\n", "2:9", "write.value"),
         ("based_on: contact\nwirte: {value: 1, unit: ms, source: x}\n", "2:1", "wirte"),
         ("based_on: contact\npage: {value: 1.5, unit: bytes, source: x}\n", "2:8", "page.value"),
         ("based_on: contact\npapers: {renew: {value: 1, unit: s, source: x}}\n", "2:10", "papers.renew"),
         ("based_on: contact\npapers: {reset: {value: 9, p95: 3, unit: s, source: x}}\n", "2:10", "papers.reset"),
+        ("based_on: contact\npapers: {reset: {value: 1e-9, p95: 1, unit: us, source: x}}\n", "2:10", "value above 0"),
+        ("based_on: contact\nclock: {value: 4000, unit: MHz, source: x}\n", "2:1", "1 to 20 MHz"),
+        ("based_on: contact\nclock: {value: 5, unit: kHz, source: x}\n", "2:1", "1 to 20 MHz"),
+        ("based_on: contact\ncarrier: {value: 135.6, unit: MHz, source: x}\n", "2:1", "13 to 14 MHz"),
+        ("based_on: contact\nhsm: {value: 2, unit: min, source: x}\n", "2:1", "at most 60 s"),
+        ("based_on: contact\nhsm: {value: 1e300, unit: min, source: x}\n", "2:1", "at most 60 s"),
+        ("based_on: contact\nclock: {value: 5, unit: MHz, source: '  '}\n", "2:30", "clock.source"),
+        ("based_on: contact\npapers: {reset: {value: 1.0e+300, unit: min, source: x}}\n", "2:10", "86400 s"),
+        ("based_on: contact\npapers: {reset: {value: 9, p95: 1441, unit: min, source: x}}\n", "2:10", "86400 s"),
         ("based_on: contakt\n", "1:1", "contakt"),
         ("based_on: [contact]\n", "1:1", "no timing model"),
         ("interface: contact\n", "1:1", "clock"),
@@ -89,6 +99,20 @@ def test_a_file_is_found_by_its_path(tmp_path: Path) -> None:
     found = find_timing(str(file))
     assert found.interface == "contactless"
     assert found.model().write == 2 * MS
+
+
+def test_nobody_takes_longer_than_a_day_whatever_the_95th_percentile() -> None:
+    time = PersonTime(median=MS, p95=86_400_000 * MS)
+    assert time.at(1 - 2**-49) == 86_400_000 * MS
+    assert time.at(0.5) == MS
+
+
+def test_a_name_that_is_no_preset_and_no_file_is_answered_with_the_presets(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no timing model 'contactles'") as caught:
+        find_timing("contactles")
+    assert "contactless" in str(caught.value.remedy)
+    with pytest.raises(InputError, match="cannot be read"):
+        find_timing(str(tmp_path / "none.yaml"))
 
 
 def test_the_schema_accepts_what_is_read_and_refuses_an_unknown_field() -> None:
@@ -140,6 +164,16 @@ def test_a_person_time_has_its_median_and_95th_percentile() -> None:
     assert PersonTime(60, 60).at(0.999) == 60
 
 
+def measured_change(model: TimingModel, personality: Personality) -> dict[str, int]:
+    """The nanoseconds by layer of a visit at which the PIN of a new card is changed."""
+    card = issue_card(personality=personality, pin="123456", seed=0)
+    meter = VisitMeter(model)
+    connection = meter.insert(card.chip(Random(0), contact=model.contact), card.memory)
+    CardSession.start(connection, SoftHsm()).change_pin("123456", "654321")
+    meter.end(Operation.CHANGE, 0, 0.5)
+    return dict(meter.nanoseconds)
+
+
 def test_a_change_on_v3_sm4_by_contact_takes_what_the_documentation_adds_up() -> None:
     """docs/timing-model.md, worked example."""
     model = read("based_on: contact" + PAPERS).model()
@@ -147,7 +181,7 @@ def test_a_change_on_v3_sm4_by_contact_takes_what_the_documentation_adds_up() ->
     etu = [292, 464, 136, 92, 320, 92, 236, 196]
     assert [model.line.exchange(*each) // 93_000 for each in exchanges] == etu
     assert sum(etu) == 1828
-    assert measured_visit(model, preset("v3-sm4"), Operation.CHANGE, 0.5) == {
+    assert measured_change(model, preset("v3-sm4")) == {
         "line": 1828 * 93_000 + 38_972_000,
         "memory": 7 * 5 * MS,
         "cipher": 0,

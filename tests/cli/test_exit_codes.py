@@ -272,6 +272,8 @@ ROWS = [
         ("{folder}/good.yaml", 2, "good.yaml:1"),
         ("--cards 0", 2, "--cards: 0 is out of range"),
         ("--workers 0", 2, "--workers: 0 is out of range"),
+        ("--seed -1", 2, "--seed: -1 is out of range"),
+        ("--seed 9223372036854775808", 2, "--seed: 9223372036854775808 is out of range"),
         ("--through window", 2, "--through: no 'window'"),
         ("--engine lokal", 2, "unknown engine 'lokal'"),
         ("--engine dask:tcp://127.0.0.1:1 --workers 2", 2, "the workers of this scheduler run already"),
@@ -285,6 +287,8 @@ ROWS = [
         ("--fail-above loked=1%", 2, "did you mean 'locked'?"),
         ("--card 3 --workers 2", 2, "--card and --workers exclude each other"),
         ("--card 3 --results {folder}/good.yaml", 2, "is no results file of a campaign"),
+        ("--card 3 --results nowhere.db", 2, "there is no such file"),
+        ("--card 3 --cards 3", 2, "expected: 0 to 2"),
     ),
     *of(
         "campaign show",

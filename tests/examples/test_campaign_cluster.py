@@ -60,3 +60,12 @@ def test_compose_file_and_units_start_programs_with_options_that_exist(line: str
     assert found
     shown = subprocess.run([found, words[0], "--help"], capture_output=True, text=True, check=True).stdout  # noqa: S603
     assert not [option for option in options if not re.search(rf"{option}\b", shown)]
+
+
+@pytest.mark.skipif(os.name != "posix" or not shutil.which("openssl"), reason="a shell script with openssl")
+def test_the_certificates_satisfy_the_strict_checks_of_python_3_13(tmp_path: Path) -> None:
+    subprocess.run([EXAMPLE / "certificates.sh"], cwd=tmp_path, capture_output=True, check=True)  # noqa: S603
+    verify = ["openssl", "verify", "-x509_strict", "-CAfile", "ca.pem", "cert.pem"]
+    ended = subprocess.run(verify, cwd=tmp_path, capture_output=True, text=True, check=False)  # noqa: S603
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"ca.pem", "ca-key.pem", "cert.pem", "key.pem"}

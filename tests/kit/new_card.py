@@ -35,12 +35,22 @@ def main(kind: str, file: Path, port: str, personality: str, defect: str = "") -
 
 
 def end(file: Path) -> None:
-    """End the program of the card, if there is one."""
-    pid = Path(f"{file}.pid")
-    if pid.exists():
+    """End the program of the card, if there is one, so that its card file is free."""
+    noted = Path(f"{file}.pid")
+    if noted.exists():
+        pid = int(noted.read_text())
         with suppress(ProcessLookupError):
-            os.kill(int(pid.read_text()), signal.SIGKILL)
-        pid.unlink()
+            os.kill(pid, signal.SIGKILL)
+            until(lambda: not _lives(pid))
+        noted.unlink()
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process is there that is no zombie: the init of a container may leave one. False without /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 if __name__ == "__main__":

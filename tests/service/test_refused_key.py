@@ -177,7 +177,7 @@ def test_the_last_try_of_a_key_is_reported_as_its_block(card: Path, sscard: Comm
     for _ in range(TRIES):
         _code, _out, err = sscard(*opens)
     assert left(card) == 0
-    assert "has blocked it for ever" in err
+    assert "has blocked it permanently" in err
     code, out, _err = sscard(*opens)
     assert code == 1
     assert "the social security card cannot be read" in out

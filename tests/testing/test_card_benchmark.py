@@ -56,6 +56,12 @@ def test_reset(card_benchmark):
 """
 
 
+@pytest.fixture(autouse=True)
+def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The projects do not run in the worker of pytest-xdist that runs this test: it would disable benchmarks."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
 def run(pytester: pytest.Pytester, source: str, *options: str) -> pytest.RunResult:
     pytester.makepyfile(source)
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", *options)
@@ -178,7 +184,7 @@ def test_over_pcsc_the_card_is_restored_in_its_reader(
         options,
     )
     # A process of its own: PC/SC finds its daemon once in a process.
-    assert pytester.runpytest_subprocess(*given, timeout=PATIENCE).ret == 0
+    assert pytester.runpytest_subprocess(*given, timeout=5 * PATIENCE).ret == 0
     found = json.loads((pytester.path / "found.json").read_text("utf-8"))["benchmarks"]
     assert [each["extra_info"]["transport"] for each in found] == ["pcsc"] * 2
     assert [each["stats"]["rounds"] for each in found] == [ROUNDS] * 2

@@ -50,6 +50,14 @@ def test_a_reset_through_the_http_hsm_is_compared_with_echoes() -> None:
 
 
 @pytest.mark.nightly
+def test_campaigns_of_growing_size_are_plotted(tmp_path: Path) -> None:
+    done = run(BENCH / "bench_campaign.py", "--most", 1000, "--plot", tmp_path, program=(sys.executable,), **WIDE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.startswith("    1,000 cards: ")
+    assert len([*parse(tmp_path / "campaign.svg").iter(f"{SVG}circle")]) == 1  # noqa: S314
+
+
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("program", "option", "few"),
     [
@@ -58,6 +66,7 @@ def test_a_reset_through_the_http_hsm_is_compared_with_echoes() -> None:
         ("bench_whole.py", "--samples", 1),
         ("bench_growth.py", "--cards", 99),
         ("bench_startup.py", "--rounds", 0),
+        ("bench_campaign.py", "--most", 999),
         ("floor.py", "--rounds", 0),
     ],
 )

@@ -179,7 +179,8 @@ def test_personalities_become_columns_and_the_rounds_parts() -> None:
 
 
 @pytest.mark.nightly
-def test_suites_are_measured_stored_and_compared(results: Path) -> None:
+def test_suites_are_measured_stored_and_compared(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # pytest-benchmark disables itself in such a worker
     results.write_text(TEXT.format(what="suites"), "utf-8")
     folder = results.parent
     places = ("--results", results, "--store", folder / "runs", "--plots", folder / "plots")

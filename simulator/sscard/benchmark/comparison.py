@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, Field, ValidationError
 
-from sscard.benchmark.result import Benchmark
+from sscard.benchmark.result import Benchmark, FlowResult
 from sscard.errors import InputError, InvalidValue
 from sscard.files import read_text
 from sscard.i18n.language import say
@@ -52,8 +52,14 @@ class _Round(BaseModel):
     p99: _Seconds
 
 
+class _Layer(BaseModel):
+    layer: str
+    mean: Annotated[float, Field(allow_inf_nan=False)]
+
+
 class _Flow(BaseModel):
     flow: str
+    layers: list[_Layer] = []
     rounds: list[_Round] = Field(min_length=1)
 
 
@@ -97,10 +103,21 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Growth:
+    """A layer of a flow by its name in the JSON, with its mean time per operation before and now, in seconds."""
+
+    flow: str
+    layer: str
+    before: float
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """The changes since an earlier benchmark, and what else is different: pairs of the fact's name and both values.
 
-    ``missing`` are the flows that the earlier one does not have.
+    ``missing`` are the flows that the earlier one does not have. ``grown`` is, of each flow with a figure that is
+    slower, the layer whose mean grew most.
     """
 
     file: str
@@ -108,6 +125,7 @@ class Comparison:
     differences: Sequence[tuple[str, str, str]]
     fail_above: float
     missing: Sequence[str] = ()
+    grown: Sequence[Growth] = ()
 
     @property
     def slower(self) -> list[Change]:
@@ -152,7 +170,18 @@ class Earlier:
                 if old:
                     changes.append(changed(flow.name, figure, old, new))
         missing = [flow.name for flow in now.flows if flow.name not in before]
-        return Comparison(self._file, changes, self._differences(now), fail_above, missing)
+        slower = {each.flow for each in changes if each.verdict == "slower"}
+        grown = [found for flow in now.flows if flow.name in slower and (found := self._grown(flow))]
+        return Comparison(self._file, changes, self._differences(now), fail_above, missing, grown)
+
+    def _grown(self, now: FlowResult) -> Growth | None:
+        """The layer of a flow whose mean grew most; ``None`` if no layer's did."""
+        before = {
+            layer.layer: layer.mean for flow in self._found.flows if flow.flow == now.name for layer in flow.layers
+        }
+        layers = [Growth(now.name, part.name, before.get(part.name, 0.0), part.mean) for part in now.budget if before]
+        most = max(layers, key=lambda each: each.now - each.before, default=None)
+        return most if most and most.now > most.before else None
 
     def _differences(self, now: Benchmark) -> list[tuple[str, str, str]]:
         load, then = now.load, self._found.load

@@ -64,6 +64,10 @@ class Outcome:
                 "differences": [
                     {"fact": name, "before": before, "now": now} for name, before, now in compared.differences
                 ],
+                "grown": [
+                    {"flow": each.flow, "layer": each.layer, "before": each.before, "now": each.now}
+                    for each in compared.grown
+                ],
                 "changes": [
                     {
                         "flow": each.flow,

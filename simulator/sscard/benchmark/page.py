@@ -10,6 +10,7 @@ from typing import Final
 
 from sscard.benchmark.environment import FACTS, value_of_fact
 from sscard.benchmark.formatting import KINDS, VERDICTS, latency_text, share_text, value_text
+from sscard.benchmark.layers import TITLES
 from sscard.benchmark.load import Load
 from sscard.benchmark.outcome import Outcome
 from sscard.benchmark.result import FIGURES, FlowResult
@@ -37,6 +38,7 @@ def write(outcome: Outcome) -> str:
         labels=FACTS,
         value_of_fact=value_of_fact,
         verdicts=VERDICTS,
+        layers=TITLES,
         kinds=KINDS,
         colours=LAYER_COLOURS,
         share_text=share_text,

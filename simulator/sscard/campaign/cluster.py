@@ -16,6 +16,7 @@ from sscard.campaign.engines import Batch, Job
 from sscard.campaign.processes import ATTEMPTS, processors
 from sscard.campaign.rows import Shard
 from sscard.errors import InputError, MissingPart
+from sscard.fields import MASK
 from sscard.i18n.phrase import Phrase
 from sscard.signals import signals_blocked
 
@@ -87,7 +88,7 @@ def open_url(url: str, workers: int = 0) -> Iterator[Cluster]:
             return
         if not re.fullmatch(rf"({'|'.join(SCHEMES)})://[^/@]+:[0-9]+", address):
             raise InputError(
-                Phrase("{url}: no address of a scheduler", url=url),
+                Phrase("{url}: no address of a scheduler", url=re.sub("//.*@", f"//{MASK}@", url)),
                 remedy=Phrase("expected dask, dask:tcp://HOST:PORT, or dask:tls://HOST:PORT"),
             )
         if workers:
@@ -118,8 +119,8 @@ def _own_cluster(workers: int) -> Iterator[Client]:
     resource_tracker.ensure_running()  # it is started with the first process, and unblocks signals then
     with ExitStack() as opened:
         with dask.config.set({"distributed.scheduler.allowed-failures": ATTEMPTS - 1}), signals_blocked():
-            cluster = opened.enter_context(
-                LocalCluster(
+            try:
+                cluster = LocalCluster(
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=True,
@@ -129,5 +130,10 @@ def _own_cluster(workers: int) -> Iterator[Client]:
                     death_timeout=DEATH_TIMEOUT,
                     silence_logs=logging.CRITICAL,
                 )
-            )
+            except (OSError, RuntimeError, AssertionError) as error:  # the last one for a worker that is too late
+                raise MissingPart(
+                    Phrase("the workers of Dask did not start: {error}", error=str(error).split("\n")[0]),
+                    Phrase("choose fewer --workers, or --engine local"),
+                ) from None
+            opened.enter_context(cluster)
         yield opened.enter_context(Client(cluster, set_as_default=False))

@@ -35,8 +35,6 @@ class Drawn(NamedTuple):
     place: int
     behaviour: int
     order: Order
-    initial: bool
-    """The card still has the initial PIN."""
     new_pin: str
     arrival: int
     stolen: bool
@@ -111,7 +109,6 @@ class Draws:
             place,
             number,
             replace(order, pin=pin),
-            initial,
             changed,
             random.randrange(population.arrivals.days) * DAY + self._pharmacy.draw(random),
             chance() < behaviour.stolen,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from time import perf_counter
-from typing import Final
 
 from sscard.errors import HsmUnavailable
 from sscard.hsm import Hsm
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.hierarchy import CardReference
 
-DOWN: Final = HsmUnavailable(Phrase("the HSM does not answer"), Phrase("come back later"))
+DOWN, REMEDY = Phrase("the HSM does not answer"), Phrase("come back later")
 
 
 class FailingHsm:
@@ -61,7 +60,7 @@ class FailingHsm:
         left = self.fails_after
         if left is not None:
             if left == 0:
-                raise HsmUnavailable(*DOWN.args)
+                raise HsmUnavailable(DOWN, REMEDY)
             self.fails_after = left - 1
         self.operations += 1
         return perf_counter()

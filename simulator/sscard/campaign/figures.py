@@ -69,6 +69,13 @@ class OverTime:
             self.slots[slot * self.width // width] += count
         self.width = width
 
+    def take(self, other: OverTime) -> None:
+        """Count what another has counted."""
+        width = max(self.width, other.width)
+        self.widen(width)
+        other.widen(width)
+        self.slots.update(other.slots)
+
     @property
     def peak(self) -> int:
         """The count of the busiest slot."""
@@ -145,10 +152,12 @@ def figures_of(results: Results) -> Figures:
         figures.failed += 1
         if figures.failed <= FAILURES:
             figures.failures.append(failure)
-    arrivals = results.population["arrivals"]
-    hours = hours_of({int(hour): rate for hour, rate in arrivals["window"].items()}, arrivals["open_days"])
+    with results.errors():
+        arrivals = results.population["arrivals"]
+        hours = hours_of({int(hour): rate for hour, rate in arrivals["window"].items()}, arrivals["open_days"])
+        windows = Windows.model_validate(results.population.get("windows", {}))
     try:
-        figures.waiting = waiting(figures.visits, hours, Windows.model_validate(results.population.get("windows", {})))
+        figures.waiting = waiting(figures.visits, hours, windows)
     except InputError as error:
         figures.too_few = error.problem
     return figures

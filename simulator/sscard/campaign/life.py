@@ -15,7 +15,7 @@ from sscard.campaign.failing_hsm import FailingHsm
 from sscard.campaign.population import HOUR, Population
 from sscard.campaign.rows import NEVER, Outcome, Row
 from sscard.campaign.visit_time import VisitMeter, part_of
-from sscard.campaign.window_visit import CardVisit, Progress, ServiceDesk, ServiceVisit, Visit
+from sscard.campaign.window_visit import CardVisit, ServiceDesk, ServiceVisit, Visit, VisitResult
 from sscard.hsm import SoftHsm
 from sscard.i18n.phrase import Phrase
 from sscard.issuer import KeyHierarchy
@@ -77,8 +77,9 @@ class Life:
         contact = office.population.interface == "contact"
         self.card = personalise(drawn.order, office.keys)
         chip = self.card.chip(drawn.random, contact=contact)
-        self._checked = CheckedCard(self.card, chip, office.hsm, contact=contact)
-        self._connection: Connection = wrap(self._checked) if wrap else self._checked
+        # The wrapper is behind the oracle, so that a recorder also has the answer that breaks an invariant.
+        self._checked = CheckedCard(self.card, wrap(chip) if wrap else chip, office.hsm, contact=contact)
+        self._connection: Connection = self._checked
         if office.meter:
             self._connection = office.meter.insert(self._connection, self.card.memory)
         self._pin = drawn.order.pin
@@ -101,7 +102,7 @@ class Life:
         outcome = Outcome.LOCKED if self._checked.blocked else Outcome.UNTOUCHED
         if reason is not None:
             outcome = self._go_to_the_window(reason, ended)
-        if outcome is not Outcome.UNTOUCHED:
+        if outcome is not Outcome.UNTOUCHED and self._pin:
             self._use_at_last()
         self.step = END
         self._checked.check_rest()
@@ -180,22 +181,22 @@ class Life:
         office.hsm.fails_after = drawn.hsm_fails_after
         if office.meter:
             office.meter.begin(office.hsm.operations)
-        progress = self._attend(visit, now, self._tear())
-        if progress is Progress.TORN and not drawn.gives_up:
+        result = self._attend(visit, now, self._tear())
+        if result is VisitResult.TORN and not drawn.gives_up:
             self.step = INSERTED_AGAIN.filled(operation=reason.operation.words)
-            progress = self._attend(visit, now, nullcontext())
+            result = self._attend(visit, now, nullcontext())
         self._visit_ms = self._time_of(reason, 0)
-        if progress in (Progress.TORN, Progress.WAITS):
+        if result in (VisitResult.TORN, VisitResult.WAITS):
             self.step = SECOND_VISIT.filled(operation=reason.operation.words)
             now = self._return_at = office.draws.opening(now + drawn.delay + HOUR, drawn.random)
             office.hsm.fails_after = 0 if drawn.still_down else None
-            progress = self._attend(visit, now, nullcontext())
+            result = self._attend(visit, now, nullcontext())
             self._return_ms = self._time_of(reason, 1)
         office.hsm.fails_after = None
-        if progress is Progress.DONE:
+        if result is VisitResult.DONE:
             self._pin = visit.pins[0]
             return OUTCOMES[reason.operation]
-        return Outcome.REFUSED if progress is Progress.REFUSED else Outcome.UNFINISHED
+        return Outcome.REFUSED if result is VisitResult.REFUSED else Outcome.UNFINISHED
 
     def _time_of(self, reason: Reason, visit: int) -> int:
         """Virtual milliseconds of the visit that ends; 0 without a timing model."""
@@ -205,14 +206,14 @@ class Life:
         part = part_of(office.seed, self.index, visit)
         return office.meter.end(reason.operation, office.hsm.operations, part)
 
-    def _attend(self, visit: Visit, now: int, fault: AbstractContextManager[object]) -> Progress:
-        progress = visit.attend(self._insert, now, fault)
-        if progress is Progress.WAITS and self._checked.lost_power:
-            progress = Progress.TORN  # before the operation began
+    def _attend(self, visit: Visit, now: int, fault: AbstractContextManager[object]) -> VisitResult:
+        result = visit.attend(self._insert, now, fault)
+        if result is VisitResult.WAITS and self._checked.lost_power:
+            result = VisitResult.TORN  # before the operation began
         self._connection.power_off()
         if self._checked.pin not in map(encode_pin, visit.pins):
             raise Broken(AS_THE_JOURNAL, Phrase("the card has another PIN than the result of the visit says"))
-        return progress
+        return result
 
     @contextmanager
     def _tear(self) -> Iterator[None]:
@@ -226,11 +227,12 @@ class Life:
             memory.mend()
 
     def _use_at_last(self) -> None:
-        """The PIN is tried at a pharmacy."""
+        """The PIN is tried at a pharmacy, if the card has one."""
         self.step = LAST_USE
         session = self._insert()
-        with suppress(ApduError):
-            session.verify_pin(self._pin)
+        if self._pin:
+            with suppress(ApduError):
+                session.verify_pin(self._pin)
         self._connection.power_off()
 
     def row(self, outcome: Outcome) -> Row:

@@ -38,7 +38,7 @@ FRAME: Final = 3
 FSC: Final = 256
 """Bytes of a frame that these cards take: FSCI 8 of their ATS (card-files.md §2)."""
 ACTIVATION: Final = ((1, 2), (2, 5), (9, 3), (4, 20))
-"""Bytes both ways of REQA, ANTICOLLISION and SELECT of one level, RATS (ISO/IEC 14443-3 §6, 14443-4 §5)."""
+"""Bytes both ways of REQA, ANTICOLLISION and SELECT of one level, RATS (ISO/IEC 14443-3 clause 6, 14443-4 clause 5)."""
 
 
 @dataclass(frozen=True, slots=True)

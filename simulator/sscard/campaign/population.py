@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+import os
+from collections.abc import Callable, Collection
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, TypeAdapter, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, TypeAdapter, model_validator
 
+from sscard.campaign.timing_file import PRESETS as TIMINGS
 from sscard.campaign.timing_file import TimingFile, find_timing, timing_in, timing_schema
 from sscard.campaign.waiting import Windows
 from sscard.document import Document, Model, parse_document, read_document
-from sscard.errors import InputError, InvalidValue
+from sscard.errors import InputError, InvalidValue, suggestion
+from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.formats import place_in, stated_personality
 from sscard.issuer.issue import CITY, issue_card
 from sscard.issuer.lookup import find_personality, find_place, is_path
-from sscard.issuer.personalities import served_as
+from sscard.issuer.personalities import PRESETS as PERSONALITIES
+from sscard.issuer.personalities import personality_of, served_as, written_fields
+from sscard.issuer.places import PRESETS as PLACES
 from sscard.issuer.places import Place
-from sscard.service.policy import Policy, find_policy, policy_in
+from sscard.service.policy import Policy, find_policy, policies, policy_in
 from sscard.standard.choices import Personality
 
 T = TypeVar("T")
@@ -120,12 +126,20 @@ class Holders(Model):
     own_pin: Probability = 0.8
 
 
+def _kept_personality(value: object) -> object:
+    return personality_of(written_fields(value)) if isinstance(value, dict) else value
+
+
+KeptPersonality = Annotated[Personality, PlainValidator(_kept_personality), PlainSerializer(dataclasses.asdict)]
+"""As a card image keeps it; of the compiled class pydantic knows no field."""
+
+
 class Product(Model):
     """A card product and its share."""
 
     name: str
     share: Share
-    personality: Personality
+    personality: KeptPersonality
 
 
 class PlaceShare(Model):
@@ -200,7 +214,7 @@ def population_in(document: Document, folder: Path) -> Population:
         tuple((each, document.part((field, at))) for at, each in enumerate(getattr(written, field)))
         for field in ("products", "places")
     )
-    policy = _stated(document, "policy", written.policy, folder, policy_in, find_policy)
+    policy = _stated(document, "policy", written.policy, folder, policies(), policy_in, find_policy)
     found = Population(
         products=tuple(_product(each, part, folder, written.holders.city) for each, part in products),
         places=tuple(_place(each, part, folder) for each, part in places),
@@ -209,7 +223,7 @@ def population_in(document: Document, folder: Path) -> Population:
     )
     if written.timing is None:
         return found
-    timing = _stated(document, "timing", written.timing, folder, timing_in, find_timing)
+    timing = _stated(document, "timing", written.timing, folder, TIMINGS, timing_in, find_timing)
     if "interface" in written.model_fields_set and timing.interface != written.interface:
         raise document.error(
             ("timing",), Phrase("the timing model is of another interface"), Phrase("leave the field interface out")
@@ -222,7 +236,7 @@ def population_in(document: Document, folder: Path) -> Population:
 
 def _product(written: _WrittenProduct, part: Document, folder: Path, city: str) -> Product:
     stated = written.personality
-    personality = _stated(part, "personality", stated, folder, stated_personality, find_personality)
+    personality = _stated(part, "personality", stated, folder, PERSONALITIES, stated_personality, find_personality)
     if (problem := served_as(personality, city)) is not None:
         raise part.error(("personality",), problem, SERVED)
     try:
@@ -233,7 +247,7 @@ def _product(written: _WrittenProduct, part: Document, folder: Path, city: str) 
 
 
 def _place(written: _WrittenPlace, part: Document, folder: Path) -> PlaceShare:
-    place = _stated(part, "place", written.place, folder, place_in, find_place)
+    place = _stated(part, "place", written.place, folder, PLACES, place_in, find_place)
     return PlaceShare(name=place.name, share=written.share, place=place)
 
 
@@ -242,6 +256,7 @@ def _stated(
     field: str,
     stated: str | dict[str, Any],
     folder: Path,
+    presets: Collection[str],
     read: Callable[[Document], T],
     find: Callable[[str], T],
 ) -> T:
@@ -249,11 +264,10 @@ def _stated(
     if not isinstance(stated, str):
         return read(document.part((field,)))
     if is_path(stated):
-        return find(str(folder / stated))
-    try:
-        return find(stated)
-    except InputError as error:
-        raise document.error((field,), error.problem, error.remedy) from None
+        return find(os.path.join(folder, stated))  # noqa: PTH118 - a Path drops the ./ that makes a word a path
+    if stated not in presets:
+        raise document.error((field,), Phrase("no preset {name!r}", name=hidden(stated)), suggestion(stated, presets))
+    return find(stated)
 
 
 def population_schema() -> dict[str, Any]:

@@ -98,6 +98,17 @@ class Hours:
         raise AssertionError
 
 
+def percentile(counts: Counter[int], share: float) -> int:
+    """The least value that this part of the counts does not exceed; 0 without counts."""
+    left = share * counts.total()
+    value = 0
+    for value in sorted(counts):
+        left -= counts[value]
+        if left <= 0:
+            break
+    return value
+
+
 @dataclass(slots=True)
 class Queue:
     """What a pass over the visits found; waiting counts from when the windows are open."""
@@ -130,13 +141,8 @@ class Queue:
         return within / self.visits if self.visits else 1.0
 
     def percentile(self, share: float) -> int:
-        """The wait in seconds that this part of the visits does not exceed."""
-        left = share * self.visits
-        for seconds in sorted(self.by_second):
-            left -= self.by_second[seconds]
-            if left <= 0:
-                return seconds
-        return 0
+        """The wait in seconds that this part of the visits does not exceed; 0 without visits."""
+        return percentile(self.by_second, share)
 
 
 def queue(visits: Iterable[tuple[int, int]], windows: int, hours: Hours | None = None) -> Queue:
@@ -184,12 +190,12 @@ def needed(visits: Visits, target: Target, hours: Hours | None = None) -> Queue:
     low, high = 0, 1
     found = queue(visits, high, hours)
     while not target.met(found):
-        low, high = high, high * 2
-        if high > MOST_WINDOWS:
+        if high == MOST_WINDOWS:
             raise InputError(
                 Phrase("more than {limit} windows are needed", limit=MOST_WINDOWS),
                 remedy=Phrase("lower the arrival rate or the share, or permit a longer wait"),
             )
+        low, high = high, min(high * 2, MOST_WINDOWS)
         found = queue(visits, high, hours)
     while high - low > 1:
         middle = (low + high) // 2
@@ -224,14 +230,6 @@ class Collected:
                 found.arrivals.append((each >> _PART) * SECOND)
                 found.services.append(each & (1 << _PART) - 1)
         return found
-
-
-def visits_of(rows: Iterable[Row]) -> Visits:
-    """The visits of a campaign, first visits and returns, in order of arrival."""
-    found = Collected()
-    for row in rows:
-        found.add(row)
-    return found.in_order()
 
 
 def at_rate(per_hour: float, services: Sequence[int], seed: int, hours: Hours | None = None) -> Visits:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
-from sscard.campaign.figures import OUTCOMES, By, Figures
+from sscard.campaign.figures import OUTCOMES, By, Figures, OverTime
 from sscard.campaign.queueing import SECOND, Queue
 from sscard.campaign.rows import Outcome
 from sscard.campaign.timeplots import TimePlot, over_time, waiting_longer
@@ -184,10 +184,16 @@ def _cell(part: int, cards: int) -> Cell:
 
 def time_plots(figures: Figures) -> Iterator[TimePlot]:
     """The plots over virtual time that have a count."""
+    named = {*sorted(figures.locked, key=figures.blocked)[-len(SERIES) + 1 :]}
     locked = [
-        (Key(SERIES[number % len(SERIES)], tries_text(limit)), count)
-        for number, (limit, count) in enumerate(sorted(figures.locked.items()))
+        (Key(colour, tries_text(limit)), figures.locked[limit])
+        for colour, limit in zip(SERIES, sorted(named), strict=False)
     ]
+    if others := figures.locked.keys() - named:
+        rest = OverTime()
+        for limit in others:
+            rest.take(figures.locked[limit])
+        locked.append((Key(SERIES[-1], Phrase("other limits")), rest))
     for title, series in (
         (_("cards that come into use"), [(Key("blue", _("cards")), figures.arrivals)]),
         (_("lock-outs over time, by limit of tries"), locked),

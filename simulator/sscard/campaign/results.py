@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ GET_CARDS: Final = (
     f"SELECT {', '.join(f'ifnull({name}, {NEVER})' if name in TIMES else name for name in COLUMNS)} "  # noqa: S608
     "FROM card ORDER BY card"
 )
+FAULTS: Final = (sqlite3.DatabaseError, struct.error, LookupError, ValueError, TypeError, AttributeError)
+"""What comes of content of other types and ranges than those of a campaign."""
 EXPECTED: Final = Phrase("expected a file of: sscard campaign --results FILE")
 
 
@@ -78,7 +81,7 @@ class Results:
             raise InputError(Phrase("is no results file of a campaign"), file=str(file), remedy=EXPECTED)
         # In mode "ro" a file whose writer was killed could not be read where there is no -shm file yet.
         self._db = sqlite3.connect(f"{real.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=WAIT)
-        with self._errors():
+        with self.errors():
             for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON"):
                 self._db.execute(f"PRAGMA {setting}")
             self._check()
@@ -103,21 +106,23 @@ class Results:
     @property
     def digest(self) -> str:
         """The digest of the campaign, empty if it is not complete."""
-        with self._errors():
+        with self.errors():
             (found,) = self._db.execute("SELECT digest FROM campaign").fetchone()
-        return str(found or "")
+            if not isinstance(found, str | None):
+                raise self._damaged()
+        return found or ""
 
     @property
     def done(self) -> int:
         """The number of cards that are done."""
-        with self._errors():
+        with self.errors():
             (found,) = self._db.execute("SELECT ifnull(sum(count), 0) FROM shard").fetchone()
         return int(found)
 
     @property
     def failed(self) -> int:
         """The number of cards that broke an invariant."""
-        with self._errors():
+        with self.errors():
             (found,) = self._db.execute("SELECT count(DISTINCT card) FROM failure").fetchone()
         return int(found)
 
@@ -128,29 +133,35 @@ class Results:
 
     def values(self) -> Iterator[tuple[Any, ...]]:
         """The values of these rows, as ``rows.values_of`` gives them."""
-        with self._errors():
+        with self.errors():
             cursor = self._db.execute(GET_CARDS)
             while values := cursor.fetchone():  # yield from would close the cursor, maybe after its database
+                self._check_values(values)
                 yield values
 
     def shards(self) -> Iterator[Facts]:
         """The shards that are done, in order."""
-        with self._errors():
+        with self.errors():
             found = self._db.execute("SELECT first, count, layers, modelled FROM shard ORDER BY first")
-            for first, count, layers, modelled in found:
-                yield Facts(Shard(first, count), json.loads(layers), json.loads(modelled))
+            for first, count, *measured in found:
+                layers, modelled = map(json.loads, measured)
+                if not all(isinstance(each, int | float) for each in (*layers.values(), *modelled.values())):
+                    raise self._damaged()
+                yield Facts(Shard(first, count), layers, modelled)
 
     def failures(self) -> Iterator[Failure]:
         """The invariants that cards broke, in order of the index; image and trace are empty after the first ones."""
-        with self._errors():
+        with self.errors():
             found = self._db.execute("SELECT card, invariant, step, image, trace FROM failure ORDER BY card, rowid")
-            for values in found:
-                yield Failure(*values)
+            for card, *texts in found:
+                if not isinstance(card, int) or not all(isinstance(each, str) for each in texts):
+                    raise self._damaged()
+                yield Failure(card, *texts)
 
     def outcomes(self) -> list[tuple[str, dict[Outcome, int]]]:
         """The number of cards by outcome of each place, in the order of the population."""
         counted = [(name, dict.fromkeys(Outcome, 0)) for name in self.plan.places]
-        with self._errors():
+        with self.errors():
             for place, outcome, cards in self._db.execute(
                 "SELECT place, outcome, count(*) FROM card GROUP BY place, outcome"
             ):
@@ -159,7 +170,7 @@ class Results:
 
     def totals(self) -> tuple[int, int, int]:
         """How many times a PIN became blocked, and the commands and HSM operations of all cards."""
-        with self._errors():
+        with self.errors():
             lockouts, commands, operations = self._db.execute(
                 "SELECT ifnull(sum(lockouts), 0), ifnull(sum(commands), 0), ifnull(sum(hsm_operations), 0) FROM card"
             ).fetchone()
@@ -182,6 +193,16 @@ class Results:
             self._db.execute("SELECT population, seed, cards, through, version FROM campaign").fetchone()
             or self._no_plan()
         )
+        if not (
+            isinstance(population, str)
+            and isinstance(seed, int)
+            and isinstance(cards, int)
+            and seed >= 0
+            and cards > 0
+            and isinstance(through, str)
+            and isinstance(version, str)
+        ):
+            raise self._damaged()
         names: dict[str, list[str]] = {}
         for kind, name in self._db.execute("SELECT kind, name FROM name ORDER BY kind, number"):
             names.setdefault(kind, []).append(name)
@@ -196,6 +217,15 @@ class Results:
             behaviours=tuple(names.get("behaviour", ())),
         )
 
+    def _check_values(self, values: tuple[Any, ...]) -> None:
+        """A row can be packed, has a time of arrival, and names of the plan; otherwise one of ``FAULTS``."""
+        row = row_of(values)
+        row.packed()
+        plan = self.plan
+        parts = ((row.product, plan.products), (row.place, plan.places), (row.behaviour, plan.behaviours))
+        if row.arrival == NEVER or any(number >= len(names) for number, names in parts):
+            raise self._damaged()
+
     def _no_plan(self) -> Any:
         raise self._damaged()
 
@@ -207,11 +237,11 @@ class Results:
         )
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
-        """Errors of SQLite as ours."""
+    def errors(self) -> Iterator[None]:
+        """Errors of SQLite, and of content that no campaign has written, as ours."""
         try:
             yield
-        except (sqlite3.DatabaseError, LookupError, ValueError) as error:
+        except FAULTS as error:
             code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
                 raise InputError(

@@ -35,7 +35,7 @@ class ResultsWriter(Results):
 
     def __init__(self, file: Path) -> None:
         super().__init__(file)
-        with self._errors():
+        with self.errors():
             self._db.execute("PRAGMA query_only = OFF")
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = NORMAL")
@@ -80,7 +80,7 @@ class ResultsWriter(Results):
         """
         opened = cls(file)
         try:
-            with opened._errors():
+            with opened.errors():
                 opened._check_same(plan)
                 opened._verify()
         except BaseException:
@@ -90,13 +90,13 @@ class ResultsWriter(Results):
 
     def missing(self) -> Iterator[Shard]:
         """The shards of the campaign that are not done."""
-        with self._errors():
+        with self.errors():
             known = {first for (first,) in self._db.execute("SELECT first FROM shard")}
         return (shard for shard in shards(self.plan.cards) if shard.first not in known)
 
     def add(self, done: Done) -> None:
         """Add a shard, whole or, if it is interrupted, not at all; it is on disk with the next checkpoint."""
-        with self._errors(), self._whole():
+        with self.errors(), self._whole():
             self._db.execute(
                 "INSERT INTO shard VALUES (?, ?, ?, ?, ?)",
                 (*done.shard, done.digest, _text(done.layers), _text(done.modelled)),
@@ -108,7 +108,7 @@ class ResultsWriter(Results):
                 values = (failure.index, failure.invariant, failure.step, *kept)
                 self._db.execute("INSERT INTO failure VALUES (?, ?, ?, ?, ?)", values)
         if time.monotonic() >= self._due:
-            with self._errors():
+            with self.errors():
                 self._db.execute("COMMIT")
                 self._begin()
 
@@ -116,7 +116,7 @@ class ResultsWriter(Results):
         """Write the digest of the campaign and return it; empty if shards are missing."""
         if next(self.missing(), None) is not None:
             return ""
-        with self._errors():
+        with self.errors():
             of_shards = self._db.execute("SELECT digest FROM shard ORDER BY first")
             whole = digest(found for (found,) in of_shards)
             self._db.execute("UPDATE campaign SET digest = ?", (whole,))
@@ -125,7 +125,7 @@ class ResultsWriter(Results):
     def close(self) -> None:
         """Write everything to the disk and close the file, which is one file then unless it is read now."""
         try:
-            with self._errors():
+            with self.errors():
                 if self._db.in_transaction:
                     self._db.execute("COMMIT")
             with suppress(sqlite3.OperationalError):

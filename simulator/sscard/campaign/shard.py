@@ -60,8 +60,9 @@ def run_card(office: Office, index: int, failures: list[Failure]) -> Row:
     try:
         return life.live()
     except Exception as error:
+        row = life.row(Outcome.UNFINISHED)
         failures.append(_failure(office, life, error))
-        return life.row(Outcome.UNFINISHED)
+        return row
 
 
 def trace_of(office: Office, index: int) -> tuple[str, ...]:

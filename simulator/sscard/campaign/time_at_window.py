@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Final, NamedTuple
 
+from sscard.campaign.queueing import percentile
 from sscard.campaign.rows import Outcome, Row
 
 DONE: Final = (Outcome.CHANGED, Outcome.RESET, Outcome.UNBLOCKED)
@@ -37,16 +38,6 @@ class TimesAtWindow:
     def rows(self) -> list[TimeAtWindow]:
         """By product and outcome, in order; empty without a timing model."""
         return [
-            TimeAtWindow(*key, counts.total(), *(_within(counts, share) / 10 for share in (0.5, 0.95)))
+            TimeAtWindow(*key, counts.total(), *(percentile(counts, share) / 10 for share in (0.5, 0.95)))
             for key, counts in sorted(self._tenths.items())
         ]
-
-
-def _within(counts: Counter[int], share: float) -> int:
-    """The least value that this share of the counts does not exceed."""
-    left = share * counts.total()
-    for value in sorted(counts):
-        left -= counts[value]
-        if left <= 0:
-            return value
-    return max(counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from typing import Final, NamedTuple
 
 from sscard.campaign.figures import OverTime
@@ -43,7 +44,7 @@ class TimePlot(NamedTuple):
 
 def over_time(title: str, series: Sequence[tuple[Key, OverTime]]) -> TimePlot | None:
     """The plot of one or more counts, stacked; ``None`` without a count."""
-    counts = [count for _key, count in series]
+    counts = [copy(count) for _key, count in series]
     if not any(count.slots for count in counts):
         return None
     width = max(count.width for count in counts)

@@ -21,6 +21,8 @@ from sscard.service.words import Operation
 from sscard.transport import Connection
 
 NORMAL_95: Final = NormalDist().inv_cdf(0.95)
+LONGEST: Final = 24 * 3600 * 1_000_000_000
+"""Nanoseconds: no person takes longer, whatever the 95th percentile."""
 LAYERS: Final = ("line", "memory", "cipher", "terminal")
 """Where the time of an APDU goes."""
 
@@ -43,11 +45,11 @@ class PersonTime:
         if self.p95 == self.median:
             return self.median
         deviations = NormalDist().inv_cdf(part) / NORMAL_95
-        return round(self.median * math.pow(self.p95 / self.median, deviations))
+        return round(min(self.median * math.pow(self.p95 / self.median, deviations), LONGEST))
 
 
 def cipher_blocks(command: bytes) -> int:
-    """Blocks that the card enciphers or deciphers for a command: session key, PIN and MAC (card-security.md §4-§6)."""
+    """Blocks that the card enciphers or deciphers for a command: session key, PIN and MAC (card-security.md §4–6)."""
     if command[0] not in SECURE:
         return CIPHER_BLOCKS.get(command[1], 0)
     protected = len(command) - HEADER - MAC_LENGTH

@@ -9,15 +9,16 @@ from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, get_args
+from typing import Annotated, Any, ClassVar, Final, Literal, Self, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from sscard.campaign.line_time import ContactlessLine, ContactLine
-from sscard.campaign.timing import PersonTime, TimingModel
+from sscard.campaign.timing import LONGEST, PersonTime, TimingModel
 from sscard.document import Document, Model, parse_document, read_document
 from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase
+from sscard.issuer.lookup import is_path
 from sscard.service.words import Operation
 
 Interface = Literal["contact", "contactless"]
@@ -32,13 +33,26 @@ class Parameter(Model):
     """A parameter: ``source`` names the document with section or page, or the command that measured it."""
 
     value: float = Field(ge=0, allow_inf_nan=False)
-    source: str = Field(min_length=1)
+    source: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class Time(Parameter):
     """A time."""
 
+    limit: ClassVar[int] = 60
+    """Seconds: a visit of this time with some hundred APDUs fits the 32 bits of its milliseconds."""
     unit: Literal["us", "ms", "s", "min"]
+
+    @model_validator(mode="after")
+    def _not_too_long(self) -> Self:
+        if self.longest * NANOSECONDS[self.unit] > self.limit * NANOSECONDS["s"]:
+            raise InvalidValue(Phrase("a time of at most {limit} s expected", limit=self.limit))
+        return self
+
+    @property
+    def longest(self) -> float:
+        """The longest of its values, in its unit."""
+        return self.value
 
     @property
     def nanoseconds(self) -> int:
@@ -48,31 +62,57 @@ class Time(Parameter):
 class TimeOfPeople(Time):
     """A time that differs from person to person: the median, and the 95th percentile if it is known."""
 
+    limit: ClassVar[int] = LONGEST // NANOSECONDS["s"]
     p95: float | None = Field(None, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _in_order(self) -> TimeOfPeople:
-        if self.p95 is not None and (self.p95 < self.value or not self.value):
+        if self.p95 is not None and (self.p95 < self.value or not self.nanoseconds):
             raise InvalidValue(
                 Phrase("p95 is the 95th percentile and value the median, so p95 is not below value, and value above 0")
             )
         return self
 
+    @property
+    def longest(self) -> float:
+        """The 95th percentile, or the value without one."""
+        return self.value if self.p95 is None else self.p95
+
     def person_time(self) -> PersonTime:
         """As the model takes it."""
-        p95 = self.value if self.p95 is None else self.p95
-        return PersonTime(self.nanoseconds, round(p95 * NANOSECONDS[self.unit]))
+        return PersonTime(self.nanoseconds, round(self.longest * NANOSECONDS[self.unit]))
 
 
 class Frequency(Parameter):
     """A frequency."""
 
+    limits: ClassVar[tuple[int, int]]
+    """MHz."""
     value: float = Field(gt=0, allow_inf_nan=False)
     unit: Literal["kHz", "MHz"]
+
+    @model_validator(mode="after")
+    def _in_limits(self) -> Self:
+        least, most = self.limits
+        if not least <= self.value * HERTZ[self.unit] / HERTZ["MHz"] <= most:
+            raise InvalidValue(Phrase("{least} to {most} MHz expected", least=least, most=most))
+        return self
 
     @property
     def hertz(self) -> int:
         return round(self.value * HERTZ[self.unit])
+
+
+class Clock(Frequency):
+    """The clock of the contacts: 1 to 5 MHz, up to 20 MHz if TA1 says so (ISO/IEC 7816-3)."""
+
+    limits = 1, 20
+
+
+class Carrier(Frequency):
+    """The carrier, 13.56 MHz (ISO/IEC 14443-2)."""
+
+    limits = 13, 14
 
 
 class Etu(Parameter):
@@ -101,11 +141,11 @@ class TimingFile(Model):
 
     file_fields: ClassVar[tuple[str, ...]] = (BASE,)
     interface: Interface
-    clock: Frequency
+    clock: Clock
     turn: Etu
     reset: Cycles
     answer: Cycles
-    carrier: Frequency
+    carrier: Carrier
     frame_delay: Cycles
     field: Time
     write: Time
@@ -177,8 +217,15 @@ def timing_in(document: Document) -> TimingFile:
 
 
 def find_timing(name: str) -> TimingFile:
-    """A timing model by the name of a preset, or a file by its path (anything else)."""
-    return TimingFile.model_validate(preset(name)) if name in PRESETS else timing_in(read_document(Path(name)))
+    """A timing model by the name of a preset, or a file by its path (anything else).
+
+    ``InputError``, with the presets if the name is not that of a file.
+    """
+    if name in PRESETS:
+        return TimingFile.model_validate(preset(name))
+    if not is_path(name) and not Path(name).exists():
+        raise InputError(Phrase("no timing model {name!r}", name=name), remedy=suggestion(name, PRESETS))
+    return timing_in(read_document(Path(name)))
 
 
 def timing_schema() -> dict[str, Any]:

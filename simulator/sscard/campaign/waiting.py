@@ -22,6 +22,10 @@ from sscard.campaign.queueing import (
 )
 from sscard.document import Model
 
+RATE_DAYS: Final = 20
+"""Open days of visits at a rate, so that the answer does not depend on how many cards the campaign has."""
+RATE_VISITS: Final = 1_000_000
+"""Visits at a rate at most, if the campaign has not more."""
 STEPS: Final = (-2, -1, 0, 1, 2)
 """Fewer and more windows than are needed, each step a tenth of those, one window at least."""
 
@@ -29,8 +33,9 @@ STEPS: Final = (-2, -1, 0, 1, 2)
 class Windows(Model):
     """``windows`` of a population file: at least ``share`` of the visits wait at most ``wait_minutes``.
 
-    The visits come as in the campaign, or at random with the rate ``per_hour`` of open time. ``count`` is how many
-    windows there are, which are shown beside those that are needed.
+    The visits come as in the campaign, or at random with the rate ``per_hour`` of open time, for ``RATE_DAYS``, with
+    each service time of the campaign equally often. ``count`` is how many windows there are, which are shown beside
+    those that are needed.
     """
 
     share: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.95
@@ -62,7 +67,9 @@ def waiting(collected: Collected, hours: Hours, windows: Windows | None = None) 
     if not any(visits.services):
         return None
     if windows.per_hour:
-        visits = at_rate(windows.per_hour, visits.services, 0, hours)
+        asked = min(round(windows.per_hour * RATE_DAYS * hours.a_day / HOUR), RATE_VISITS)
+        services = visits.services * max(1, -(-asked // len(visits)))
+        visits = at_rate(windows.per_hour, services, 0, hours)
     target = Target(windows.share, round(windows.wait_minutes * 60 * SECOND))
     enough = needed(visits, target, hours)
     step = max(1, enough.windows // 10)

@@ -38,7 +38,7 @@ Insert = Callable[[], CardSession]
 Fault = AbstractContextManager[object]
 
 
-class Progress(Enum):
+class VisitResult(Enum):
     """How a visit ends. After ``TORN`` the card can be inserted again; ``WAITS``: the citizen has to come back."""
 
     DONE = auto()
@@ -50,7 +50,7 @@ class Progress(Enum):
 class Visit(Protocol):
     """What one citizen wants at the window; ``attend`` is called again to continue, with the card inserted again."""
 
-    def attend(self, insert: Insert, now: int, fault: Fault, /) -> Progress:
+    def attend(self, insert: Insert, now: int, fault: Fault, /) -> VisitResult:
         """Serve the citizen at a time; ``fault`` is entered for the operation on the card."""
 
     @property
@@ -67,7 +67,7 @@ class CardVisit:
         self._tries: int | None = None
         self._in_doubt = self._done = False
 
-    def attend(self, insert: Insert, _now: int, fault: Fault) -> Progress:
+    def attend(self, insert: Insert, _now: int, fault: Fault) -> VisitResult:
         """See ``Visit``."""
         try:
             session = insert()
@@ -79,10 +79,10 @@ class CardVisit:
             session.verify_pin(self._new)
         except TransportError:
             self._in_doubt = True
-            return Progress.TORN
+            return VisitResult.TORN
         except (HsmError, ApduError):
-            return Progress.WAITS
-        return Progress.DONE
+            return VisitResult.WAITS
+        return VisitResult.DONE
 
     @property
     def pins(self) -> tuple[str, ...]:
@@ -118,15 +118,15 @@ class ServiceVisit:
         self._old, self._new = old_pin, old_pin if reason.operation.keeps_pin else new_pin
         self.case: Case | None = None
 
-    def attend(self, insert: Insert, now: int, fault: Fault) -> Progress:
+    def attend(self, insert: Insert, now: int, fault: Fault) -> VisitResult:
         """See ``Visit``."""
         self._desk.now = now
         try:
             session = insert()
             if self.case is None and not isinstance(answer := self._apply(session), Acceptance):
-                return Progress.REFUSED if isinstance(answer, Refusal) else Progress.WAITS
+                return VisitResult.REFUSED if isinstance(answer, Refusal) else VisitResult.WAITS
         except (HsmError, ApduError):  # the card cannot be read, so there is no case
-            return Progress.WAITS
+            return VisitResult.WAITS
         case, service = self.case, self._service
         assert case is not None
         if case.stage is Stage.ACCEPTED:
@@ -135,9 +135,9 @@ class ServiceVisit:
             with fault:
                 operated = service.operate(case, session, new, self._old if knows else "")
             if not isinstance(operated, Operated):
-                return Progress.TORN if case.in_doubt else Progress.WAITS if case.open else Progress.REFUSED
-        told = service.complete(case, session, self._new)
-        return Progress.DONE if isinstance(told, ResultNotice) else Progress.WAITS
+                return VisitResult.TORN if case.in_doubt else VisitResult.WAITS if case.open else VisitResult.REFUSED
+        notice = service.complete(case, session, self._new)
+        return VisitResult.DONE if isinstance(notice, ResultNotice) else VisitResult.WAITS
 
     @property
     def pins(self) -> tuple[str, ...]:

@@ -138,6 +138,7 @@ def _comparison(found: Comparison) -> Iterator[str]:
     """What is different, and the changes."""
     from sscard.benchmark.environment import FACTS, value_of_fact
     from sscard.benchmark.formatting import VERDICTS
+    from sscard.benchmark.layers import TITLES
     from sscard.i18n.duration import time_text
 
     yield ""
@@ -165,3 +166,11 @@ def _comparison(found: Comparison) -> Iterator[str]:
         for each in found.changes
     ]
     yield from table_lines(headings, rows, numbers=range(2, 6))
+    for grown in found.grown:
+        yield _(
+            "{flow}: the mean time of {layer} grew most, from {before} to {now}",
+            flow=grown.flow,
+            layer=say(TITLES[grown.layer]),
+            before=time_text(grown.before),
+            now=time_text(grown.now),
+        )

@@ -14,7 +14,7 @@ import click
 
 from sscard.cli.options import json_option
 from sscard.cli.output import check_other, check_output, check_output_folder
-from sscard.cli.types import CAMPAIGN_LIMIT, FILE, FOLDER, SEED, Number, Text, Words
+from sscard.cli.types import CAMPAIGN_LIMIT, FILE, FOLDER, Number, Text, Words
 from sscard.cli.usage import Group, argument, given_names, option
 from sscard.errors import InputError, PhrasedError
 from sscard.files import mode_of
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 CARDS: Final = 1000
 MOST_CARDS: Final = 2**32 - 1
 MOST_WORKERS: Final = 256
+MOST_SEED: Final = 2**63 - 1
+"""What SQLite keeps."""
 
 
 class Through(StrEnum):
@@ -95,7 +97,7 @@ failures_option: Final = option(
 @campaign.command("run")
 @argument("population", type=FILE, required=False, help=N_("Population file. Default: a built-in population."))
 @option("--cards", type=Number(1, MOST_CARDS), default=CARDS, help=N_("Number of cards."))
-@option("--seed", type=SEED, default=1, help=N_("Seed of the campaign."))
+@option("--seed", type=Number(0, MOST_SEED), default=1, help=N_("Seed of the campaign."))
 @option(
     "--through",
     type=Words(Through),
@@ -156,26 +158,32 @@ def run(
     from sscard.cli.campaign_output import Found, finish, progress, tell_incomplete
 
     if card is not None:
-        _repeat(card, _plan(population, cards, seed, through, timing, results), as_json=as_json)
+        plan = _plan(population, cards, seed, through, timing, results)
+        if (results or "--cards" in given_names()) and card >= plan.cards:
+            problem = _("--card {card}: the campaign has {cards:,} cards", card=card, cards=plan.cards)
+            raise InputError(problem, remedy=_("expected: {limits}", limits=f"0 to {plan.cards - 1}"))
+        _repeat(card, plan, as_json=as_json)
         return
     if resume and results is None:
         raise InputError(_("--resume needs --results"), remedy=_("name the file of the campaign: --results FILE"))
     _check_outputs(results, parquet, html, failures)
     with ExitStack() as opened:
         file = results or Path(opened.enter_context(TemporaryDirectory())) / "results.db"
-        plan = _plan(population, cards, seed, through, timing, results if resume else None)
-        keep = ResultsWriter.resume if resume and mode_of(file) else ResultsWriter.create
-        writer = opened.enter_context(keep(file, plan))
-        ran = Progress(writer)
+        begun = resume and mode_of(file)
+        plan = _plan(population, cards, seed, through, timing, file if begun else None)
+        keep = ResultsWriter.resume if begun else ResultsWriter.create
         interrupted = False
-        try:
-            with progress() as show, open_engine(engine, workers or 0) as opened_engine:
-                run_campaign(opened_engine, writer, ran, show)
-        except KeyboardInterrupt:
-            interrupted = True
-        except PhrasedError:
-            tell_incomplete(ran, results)
-            raise
+        with open_engine(engine, workers or 0) as opened_engine:
+            writer = opened.enter_context(keep(file, plan))
+            ran = Progress(writer)
+            try:
+                with progress() as show:
+                    run_campaign(opened_engine, writer, ran, show)
+            except KeyboardInterrupt:
+                interrupted = True
+            except PhrasedError:
+                tell_incomplete(ran, results)
+                raise
         found = Found(
             writer,
             _repeating(population, timing, plan, results),
@@ -227,16 +235,17 @@ def _plan(
     def timed(chosen: Population) -> Population:
         return chosen.timed(find_timing(timing)) if timing else chosen
 
-    if continued is None or not mode_of(continued):
+    if continued is None:
         return plan_of(Task(timed(read_population(population)), seed, THROUGH[through]), cards)
-    with Results(continued) as results:
+    with Results(continued) as results, results.errors():
         known = results.plan
+        before = Population.model_validate_json(known.population)
+        went = THROUGH[known.through]
     given = given_names()
-    before = Population.model_validate_json(known.population)
     task = Task(
         timed(read_population(population) if population else before),
         seed if "--seed" in given else known.seed,
-        THROUGH[through if "--through" in given else known.through],
+        THROUGH[through] if "--through" in given else went,
     )
     return plan_of(task, cards if "--cards" in given else known.cards)
 

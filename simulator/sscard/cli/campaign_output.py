@@ -221,7 +221,7 @@ def _lines(found: Found) -> Iterator[str]:
     if found.ran and found.ran.seconds:
         now = found.ran.done - found.ran.before
         yield _(
-            "{cards:,} cards in {seconds:.1f} s: {rate:,.0f} cards/s",
+            "done: {cards:,} in {seconds:.1f} s, {rate:,.0f} cards/s",
             cards=now,
             seconds=found.ran.seconds,
             rate=now / found.ran.seconds,
@@ -285,6 +285,7 @@ def _write_failures(found: Found, folder: Path) -> None:
                 each.unlink()
     except OSError as error:
         raise unwritable(folder, error) from None
+    here = shlex.quote(str(Path.cwd()))  # the command may name files from here
     for failure in found.results.failures():
         if not failure.image:
             continue
@@ -292,7 +293,7 @@ def _write_failures(found: Found, folder: Path) -> None:
         contents = {
             "json": failure.image,
             "trace": f"{head}\n{failure.trace}\n",
-            "sh": f"#!/bin/sh\n{found.repeat} {failure.index}\n",
+            "sh": f"#!/bin/sh\ncd -- {here} || exit\n{found.repeat} {failure.index}\n",
         }
         for ending, content in contents.items():
             with TextFile(folder / f"card-{failure.index}.{ending}") as file:

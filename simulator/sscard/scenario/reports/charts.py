@@ -15,6 +15,7 @@ LAYER_COLOURS: Final[Mapping[str, str]] = {
     "waiting": "red",
     "service": "blue",
     "journal": "green",
+    "driver": "fresh",
     "terminal": "purple",
     "hsm": "amber",
     "transport": "teal",
