@@ -126,6 +126,7 @@ def _own_cluster(workers: int) -> Iterator[Client]:
                     processes=True,
                     host=LOOPBACK,
                     dashboard_address=None,
+                    worker_dashboard_address=f"{LOOPBACK}:0",  # the oldest permitted listens everywhere otherwise
                     scheduler_kwargs={"dashboard_address": f"{LOOPBACK}:0"},  # its HTTP server has port 8787 otherwise
                     death_timeout=DEATH_TIMEOUT,
                     silence_logs=logging.CRITICAL,
