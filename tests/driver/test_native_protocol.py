@@ -281,7 +281,8 @@ def test_a_line_that_comes_a_byte_at_a_time_is_ended(place: str, hello: bytes) -
         with suppress(OSError):
             while not pause.wait(0.02):
                 line.socket.sendall(b"x")
-        assert line.socket.makefile("rb").read().startswith(b"-42\t")
+        # What the driver did not read any more resets the connection, after its answer.
+        assert line.socket.makefile("rb").readline().startswith(b"-42\t")
         assert until(lambda: not served.server.connections)
 
 

@@ -1,16 +1,16 @@
-"""The built-in suite on every product: each allowed value of each choice, and each generation.
+"""The built-in suite on every product, at night: each allowed value of each choice, and each generation.
 
-At night. Of a choice with more than ``FEW`` numbers, those at the ends and around the default; the others, which
-differ in nothing but the number, in campaigns.
+A value of a choice is a product of its own. Of a choice with more than ``FEW`` numbers, such as a limit of tries, only
+the ends are; all its numbers are in the products that differ from the default in every choice of this kind.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from _pytest.mark.structures import ParameterSet
 
 from sscard.card import Personality
 from sscard.errors import InputError
@@ -25,31 +25,40 @@ APPLICABLE = 0.7
 """Share of the runs of a generation that apply to any product of it."""
 OF_ANOTHER_PRODUCT = ("generation", "algorithm")
 FEW = 6
-EDGE = 2
-"""Numbers of such a choice at each end."""
 
 
-def products() -> Iterator[ParameterSet]:
-    """Each product; the mark says whether the suite runs on it at night or in a campaign."""
-    for name in ("v1-des", "v2-3des", "v3-sm4"):
-        yield pytest.param(preset(name), id=name, marks=pytest.mark.nightly)
+def with_choices(name: str, **choices: Any) -> Iterator[Personality]:
+    """The product with these choices, if there may be one."""
+    product = replace(BASE, name=name, **choices)
+    try:
+        check_generation(product)
+    except InputError:
+        return
+    yield product
+
+
+def products() -> Iterator[Personality]:
+    """Each product that the suite runs on."""
+    yield from (preset(name) for name in ("v1-des", "v2-3des", "v3-sm4"))
+    numbers = {}
     for name, choice in CHOICES.items():
-        for place, value in enumerate(choice.allowed) if name not in OF_ANOTHER_PRODUCT else ():
-            default = getattr(BASE, name)
-            if value in choice.refused or value == default:
-                continue
-            product = replace(BASE, name=f"{name}-{value}", **{name: value})
-            try:
-                check_generation(product)
-            except InputError:
-                continue
-            at_end = not EDGE <= place < len(choice.allowed) - EDGE
-            beside = abs(place - choice.allowed.index(default)) == 1
-            often = len(choice.allowed) <= FEW or at_end or beside
-            yield pytest.param(product, id=product.name, marks=pytest.mark.nightly if often else pytest.mark.campaign)
+        if name in OF_ANOTHER_PRODUCT:
+            continue
+        values = [value for value in choice.allowed if value not in choice.refused]
+        alone = values
+        if len(values) > FEW:
+            numbers[name] = values
+            alone = [values[0], values[-1]]
+        for value in alone:
+            if value != getattr(BASE, name):
+                yield from with_choices(f"{name}-{value}", **{name: value})
+    for place in range(max(map(len, numbers.values()))):
+        chosen = {name: values[place % len(values)] for name, values in numbers.items()}
+        yield from with_choices(f"numbers-{place}", **chosen)
 
 
-@pytest.mark.parametrize("product", list(products()))
+@pytest.mark.nightly
+@pytest.mark.parametrize("product", list(products()), ids=lambda product: product.name)
 def test_the_suite_passes_on_every_product(product: Personality, scenarios: list[Scenario]) -> None:
     applicable = set()
     for scenario in find_scenarios((), product):
