@@ -3,7 +3,8 @@
     python bench/bench_campaign.py [--most 1000000] [--through card] [--workers 2] [--plot bench/plots]
 
 Each size is a campaign of the built-in population by the command, with its results file. CPU time is that of all its
-processes; the start of the processes is part of it.
+processes. The start of the processes is what a campaign of one card takes; the time per card is stated with it and
+without it. ``--plot`` writes ``campaign.svg`` and ``campaign-memory.svg``.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from drawing import Series, decades_axis, plot
+from drawing import Series, counts_of, decades_axis, linear_axis, plot, values_of
 
 FEWEST = 1000
 
@@ -44,23 +45,37 @@ def main() -> None:
     given = parser.parse_args()
     if given.most < FEWEST:
         parser.error(f"at least {FEWEST} cards")
-    points = []
+    per_card, without_start, largest = [], [], []
     with TemporaryDirectory() as folder:
+        _, start, _, _, _ = campaign(1, given.through, given.workers, Path(folder))
+        print(f"        1 card: CPU {start:.1f} s, the start of the processes", flush=True)
         cards = FEWEST
         while cards <= given.most:
             elapsed, spent, memory, size, digest = campaign(cards, given.through, given.workers, Path(folder))
-            each = 1e6 * spent / cards
-            points.append((cards, each))
+            each, later = 1e6 * spent / cards, 1e6 * max(spent - start, 0.0) / cards
+            per_card.append((cards, each))
+            without_start.append((cards, later))
+            largest.append((cards, memory))
             print(
                 f"{cards:>9,} cards: {elapsed:.1f} s, CPU {spent:.1f} s, {each:.0f} µs per card, "
-                f"{memory:.0f} MiB, results {size:.1f} MiB, digest {digest[:16]}",
+                f"{later:.0f} without the start, {memory:.0f} MiB, results {size:.1f} MiB, digest {digest[:16]}",
                 flush=True,
             )
             cards *= 10
     if given.plot:
-        series = [Series(f"through the {given.through}, {given.workers} workers", "µs of CPU time per card", points)]
-        drawn = plot("CPU time per card of a campaign", "cards of the campaign", series, decades_axis(series))
-        (given.plot / "campaign.svg").write_text(drawn, "utf-8")
+        given.plot.mkdir(parents=True, exist_ok=True)
+        how = f"through the {given.through}, {given.workers} workers"
+        times = [
+            Series("whole campaign", "µs", per_card),
+            Series("without the start of processes", "µs", without_start),
+        ]
+        for name, title, series in (
+            ("campaign", f"CPU time per card of a campaign {how}", times),
+            ("campaign-memory", f"Memory of a campaign {how}", [Series("largest process", "MiB", largest)]),
+        ):
+            axes = decades_axis(counts_of(series)), linear_axis(values_of(series))
+            drawn = plot(title, "cards of the campaign", series, *axes)
+            (given.plot / f"{name}.svg").write_text(drawn, "utf-8")
 
 
 if __name__ == "__main__":

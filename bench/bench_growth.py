@@ -34,7 +34,7 @@ from rich.console import Console
 from rich.table import Table
 
 import sscard
-from drawing import Series, decades_axis, plot
+from drawing import Series, counts_of, decades_axis, linear_axis, plot, values_of
 from sscard.card import Chip
 from sscard.conversation import Recorder
 from sscard.conversation.recording import RecordingWriter
@@ -219,7 +219,8 @@ def main() -> None:
     ):
         if given.plot is not None:
             given.plot.mkdir(parents=True, exist_ok=True)
-            (given.plot / f"{name}.svg").write_text(plot(title, what, series, decades_axis(series)), "utf-8")
+            axes = decades_axis(counts_of(series)), linear_axis(values_of(series))
+            (given.plot / f"{name}.svg").write_text(plot(title, what, series, *axes), "utf-8")
         console.print(table_of(title, what, series))
     if given.plot is not None:
         (given.plot / "growth.txt").write_text(console.export_text(), "utf-8")

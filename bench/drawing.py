@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from math import log10
+from math import ceil, floor, log10
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 720, 400
 LEFT, RIGHT, TOP, BOTTOM = 70, 40, 84, 52
 COLOURS = ("#0b62a4", "#c44e00", "#3c7d3c", "#7a4fa3")
-TICKS = 5
+STEPS = 5
+"""Steps of a linear axis, about."""
 
 
 @dataclass
@@ -22,42 +23,55 @@ class Series:
     points: list[tuple[int, float]]
 
 
+def counts_of(series: Sequence[Series]) -> list[int]:
+    """The counts of all points of these series."""
+    return [count for each in series for count, _ in each.points]
+
+
+def values_of(series: Sequence[Series]) -> list[float]:
+    """The figures of all points of these series."""
+    return [value for each in series for _, value in each.points]
+
+
 @dataclass
 class Axis:
-    """The axis from left to right: a tick for each value, and the positions between the first and the last."""
+    """An axis of a plot: a tick with a line for each value, and the positions between the first and the last."""
 
-    ticks: Sequence[int]
+    ticks: Sequence[float]
     logarithmic: bool = False
 
-    def share(self, x: float) -> float:
-        """0 at the left, 1 at the right."""
-        low, high, at = (log10(each) if self.logarithmic else each for each in (self.ticks[0], self.ticks[-1], x))
+    def share(self, value: float) -> float:
+        """0 at the first tick, 1 at the last."""
+        low, high, at = (log10(each) if self.logarithmic else each for each in (self.ticks[0], self.ticks[-1], value))
         return (at - low) / (high - low) if high > low else 0.5
 
 
-def decades_axis(series: Sequence[Series]) -> Axis:
-    """Powers of ten around the counts of the series."""
-    counts = sorted({x for each in series for x, _ in each.points})
-    low, high = len(str(counts[0])) - 1, max(len(str(counts[-1] - 1)), len(str(counts[0])))
-    return Axis([10**power for power in range(low, high + 1)], logarithmic=True)
+def decades_axis(values: Iterable[float], factors: Sequence[int] = (1,)) -> Axis:
+    """A logarithmic axis around positive values: powers of ten, and these times ``factors``, as far as needed."""
+    found = sorted(values)
+    powers = range(floor(log10(found[0])), ceil(log10(found[-1])) + 1)
+    ticks = [factor * 10.0**power for power in powers for factor in factors]
+    first = max((each for each in ticks if each <= found[0]), default=ticks[0])
+    last = next((each for each in ticks if each >= found[-1] and each > first), ticks[-1])
+    return Axis([each for each in ticks if first <= each <= last], logarithmic=True)
 
 
-def step_of(highest: float) -> float:
-    """The distance of the grid's lines: 1, 2 or 5 times a power of ten."""
-    rough = highest / TICKS
-    power: float = 10 ** len(str(int(rough))) / 10 if rough >= 1 else 0.1
-    return next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+def linear_axis(values: Iterable[float]) -> Axis:
+    """An axis from zero: steps of 1, 2 or 5 times a power of ten, the highest value a little below the last."""
+    highest = 1.05 * max(values)
+    rough = highest / STEPS
+    power = 10.0 ** floor(log10(rough))
+    step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
+    return Axis([place * step for place in range(ceil(highest / step) + 1)])
 
 
-def plot(title: str, what: str, series: Sequence[Series], axis: Axis) -> str:
-    """The SVG: figures from zero upwards."""
-    step = step_of(max(y for each in series for _, y in each.points) * 1.05)
-    top = step * TICKS
+def plot(title: str, what: str, series: Sequence[Series], across: Axis, up: Axis) -> str:
+    """The SVG: what the counts are goes below, the names and units of the series above."""
 
     def at(x: float, y: float) -> tuple[float, float]:
         return (
-            LEFT + axis.share(x) * (WIDTH - LEFT - RIGHT),
-            HEIGHT - BOTTOM - y / top * (HEIGHT - TOP - BOTTOM),
+            LEFT + across.share(x) * (WIDTH - LEFT - RIGHT),
+            HEIGHT - BOTTOM - up.share(y) * (HEIGHT - TOP - BOTTOM),
         )
 
     lines = [
@@ -66,15 +80,15 @@ def plot(title: str, what: str, series: Sequence[Series], axis: Axis) -> str:
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>',
         text_at(LEFT, 24, title, size=16),
     ]
-    for place in range(TICKS + 1):
-        _, y = at(axis.ticks[0], place * step)
+    for tick in up.ticks:
+        _, y = at(across.ticks[0], tick)
         lines += [
             line_of([(LEFT, y), (WIDTH - RIGHT, y)], "#ddd", 1),
-            text_at(LEFT - 8, y + 4, f"{place * step:g}", "end"),
+            text_at(LEFT - 8, y + 4, f"{tick:,.10g}", "end"),
         ]
-    for tick in axis.ticks:
-        x, y = at(tick, 0)
-        lines += [line_of([(x, TOP), (x, y)], "#eee", 1), text_at(x, y + 18, f"{tick:,}", "middle")]
+    for tick in across.ticks:
+        x, y = at(tick, up.ticks[0])
+        lines += [line_of([(x, TOP), (x, y)], "#eee", 1), text_at(x, y + 18, f"{tick:,.10g}", "middle")]
     lines += [text_at((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 12, what, "middle")]
     for place, (each, colour) in enumerate(zip(series, COLOURS, strict=False)):
         points = [at(x, y) for x, y in each.points]

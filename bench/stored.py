@@ -32,7 +32,10 @@ class Figures(BaseModel):
 
 
 class Run(BaseModel):
-    """One run: figures by benchmark and personality, which is empty for a benchmark without one."""
+    """One run: figures by benchmark and personality, which is empty for a benchmark without one.
+
+    ``failed`` are the parts that ended with an error, each with its exit code.
+    """
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -42,6 +45,7 @@ class Run(BaseModel):
     command: str
     environment: dict[str, str]
     benchmarks: dict[str, dict[str, Figures]] = Field(min_length=1)
+    failed: list[str] = []
 
 
 class Store:
@@ -74,11 +78,11 @@ class Store:
         return path
 
 
-def of_suites(report: Mapping[str, Any]) -> dict[str, dict[str, Figures]]:
-    """The figures in a JSON of pytest-benchmark that has the time of each round."""
+def of_suite(suite: str, report: Mapping[str, Any]) -> dict[str, dict[str, Figures]]:
+    """The figures of a suite in a JSON of pytest-benchmark that has the time of each round."""
     found: dict[str, dict[str, Figures]] = {}
     for each in report["benchmarks"]:
-        name = f"{Path(each['fullname'].partition('::')[0]).stem}: {each['name']}"
+        name = f"{suite}: {each['name']}"
         personality = match[1] if (match := _PERSONALITY.search(name)) else ""
         times = each["stats"]["data"]
         size = max(1, len(times) // PARTS)

@@ -89,6 +89,25 @@ def test_a_slowdown_is_exit_code_1(sscard: CommandLine) -> None:
     assert compared["against"]["changes"][0]["verdict"] != "slower"  # on a busy machine the noise may hide the gain
 
 
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_what_failed_is_on_standard_error_beside_any_form_of_output(sscard: CommandLine, form: tuple[str, ...]) -> None:
+    earlier(measured(sscard, "change"), 1e-6)
+    limits = ("--threshold", "change:p50>3600s", "--threshold", "errors<1%", "--against", "before.json")
+    code, _out, err = sscard("bench", "change", "verify", *SHORT, *limits, *form)
+    assert code == 1
+    missed, *slower = err.splitlines()
+    assert re.fullmatch(r"change: threshold change:p50>3600s not met: [0-9.]+ (?:µs|ms|s)", missed)
+    assert all(re.fullmatch(r"change: p\d+ is \d+\.\d % slower, noise ±\d+\.\d %", line) for line in slower)
+    assert slower
+
+
+def test_a_benchmark_that_passes_is_silent_on_standard_error(sscard: CommandLine) -> None:
+    earlier(measured(sscard, "change"), 100)
+    limits = ("--threshold", "p99<3600s", "--against", "before.json")
+    code, _out, err = sscard("bench", "change", *SHORT, *limits, "--json")
+    assert (code, err) == (0, "")
+
+
 def test_what_differs_from_the_earlier_benchmark_is_printed(sscard: CommandLine) -> None:
     earlier(measured(sscard, "change"), 100)
     _code, out, _err = sscard("bench", "change", *SHORT, "--against", "before.json", "--personality", "v1-des")
@@ -127,6 +146,32 @@ def test_a_flow_of_which_no_operation_succeeded_has_no_times(sscard: CommandLine
     assert code == 1
     assert re.search(r"^bad \[v3-sm4\] +0 +50 +0\.0( +–){5}$", out, re.MULTILINE)
     assert "µs" not in out + Path("page.html").read_text("utf-8")
+    assert "failed: 50 × scenario failed\n" in out
+
+
+@pytest.mark.parametrize(("language", "second"), [("en", "0 s"), ("zh", "0秒")])
+def test_the_page_of_a_scenario_names_it_once_and_has_seconds_in_the_language(
+    sscard: CommandLine, language: str, second: str
+) -> None:
+    title = "A citizen comes with a wrong certificate to a window in another district"
+    Path("long.yaml").write_text(
+        f"name: {title}\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n", "utf-8"
+    )
+    options = ("--duration", "0.5", "--warm-up", "0", "--html", "page.html")
+    with speaking(language):
+        code, _out, err = sscard("bench", "long.yaml", "verify", *options)
+    assert code == 0, err
+    page = Path("page.html").read_text("utf-8")
+    assert f"<h2>{title} [v3-sm4]</h2>" in page
+    assert re.search("<h2>verify: .+</h2>", page)
+    assert f">{second}<" in page
+
+
+def test_the_histogram_of_one_operation_says_how_long_it_took(sscard: CommandLine) -> None:
+    options = ("--count", "1", "--rounds", "1", "--warm-up", "0", "--html", "page.html")
+    assert sscard("bench", "verify", *options)[0] == 0
+    histogram = Path("page.html").read_text("utf-8").partition("histogram of the latency")[2]
+    assert len(re.findall(r">[0-9.]+ (?:µs|ms|s)<", histogram)) >= 2
 
 
 def test_a_time_stays_beside_its_unit_in_80_columns(sscard: CommandLine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 
 import pytest
 
+import kit.campaigns
 from kit.campaigns import counted, deadly, faulty
-from sscard.campaign.engines import ENGINES, MOST_SHARDS, Batch, Job, open_engine, run_shards
-from sscard.campaign.rows import Shard, shards
+from sscard.campaign.engines import ENGINES, MOST_SHARDS, Batch, Job, Run, open_engine, run_shards
+from sscard.campaign.rows import Done, Shard, shards
 from sscard.errors import InputError, MissingPart
 
 
@@ -39,6 +40,14 @@ class Recording:
                 future, work, asked = self.waiting.pop()
                 future.set_result(work(asked))
         return given
+
+
+def known_here(shard: Shard) -> Done:
+    """A function that ``kit.campaigns`` has in this process only."""
+    return counted(shard)
+
+
+known_here.__module__ = "kit.campaigns"
 
 
 def test_a_bounded_number_of_shards_is_in_flight_and_short_ones_go_together() -> None:
@@ -76,6 +85,23 @@ def test_a_fault_of_the_work_names_the_cards_and_repeats_no_pin() -> None:
         [*run_shards(engine, faulty, shards(3000))]
     assert str(raised.value).startswith("cards 1000 to 1499: ValueError in campaigns.py:")
     assert "739184" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("run", "reason"),
+    [
+        (lambda shard: counted(Shard(*shard)), "<lambda>"),
+        (known_here, "has no attribute 'known_here'|Can't get attribute 'known_here'"),
+        (kit.campaigns.unsendable, "cannot pickle 'generator' object"),
+    ],
+)
+def test_work_that_cannot_be_sent_to_a_process_is_named(run: Run, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kit.campaigns, "known_here", known_here, raising=False)
+    with open_engine("local", 1) as engine:
+        with pytest.raises(InputError, match=f"cannot be sent to another process: .*({reason})") as raised:
+            [*run_shards(engine, run, shards(1000))]
+        assert "a module that a new process can import" in str(raised.value)
+        assert len([*run_shards(engine, counted, shards(1000))]) == 2
 
 
 def test_a_worker_with_another_sscard_is_refused() -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +19,7 @@ from kit.programs import CommandLine
 from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.rows import Shard
 from sscard.campaign.running import plan_of
+from sscard.i18n.language import HIDDEN, visible
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell script")
@@ -50,3 +55,43 @@ def test_the_script_repeats_the_card_from_any_folder(
     )
     assert repeated.returncode == 0, repeated.stderr
     assert "outcome" in repeated.stdout
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_what_failed_is_on_standard_error_beside_any_form_of_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sscard: CommandLine, form: tuple[str, ...]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = replace(plan_of(task_in(tmp_path), 5), products=PLAN.products)
+    with ResultsWriter.create(Path("city.db"), plan) as results:
+        results.add(failing(Shard(0, 5)))
+    code, _out, err = sscard("campaign", "show", "city.db", *form)
+    assert (code, err) == (1, "cards that broke an invariant: 1\n")
+    limits = ("--fail-above", "untouched=0%", "--fail-above", "locked=100%")
+    code, _out, err = sscard("campaign", "--cards", 3, "--workers", 1, "--through", "card", *limits, *form)
+    assert code == 1
+    assert re.fullmatch(r"untouched=0%: \d+\.\d\d %, not met\n", err)
+
+
+def test_texts_of_a_results_file_that_somebody_made_are_shown_with_their_control_characters_escaped(
+    tmp_path: Path, sscard: CommandLine
+) -> None:
+    file, obeyed = tmp_path / "city.db", "\x1b]0;title\x07\x9b2J\n\u202e"
+    plan = replace(plan_of(task_in(tmp_path), 5), products=(obeyed, "b", "c"), places=(obeyed, "d"))
+    with ResultsWriter.create(file, plan) as results:
+        results.add(failing(Shard(0, 5)))
+    with closing(sqlite3.connect(file)) as changed:
+        changed.execute("UPDATE failure SET invariant = :text, step = :text, trace = :text", {"text": obeyed})
+        changed.execute("UPDATE shard SET layers = ?", (json.dumps({obeyed: 1.0}),))
+        changed.commit()
+
+    code, out, err = sscard("campaign", "show", file, "--failures", tmp_path / "failed")
+    assert (code, err) == (1, "cards that broke an invariant: 1\n")
+    trace = (tmp_path / "failed" / "card-0.trace").read_text(encoding="utf-8")
+    for shown in (out, trace):
+        assert not re.search(HIDDEN, shown.replace("\n", ""))
+        assert r"\x1b]0;title\x07\x9b2J" in shown
+    escaped = visible(obeyed)
+    assert f"card 0, {escaped}: {escaped}" in out
+    assert f"measured time per card: {escaped}" in out
+    assert trace.startswith(f"{escaped}\n{escaped}\n\n")

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from kit.campaign_rows import PLAN, card
 from sscard.campaign.figures import SLOTS, WIDTHS, By, Figures, OverTime, figures_of
-from sscard.campaign.queueing import HOUR
 from sscard.campaign.report import campaign_page
 from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.rows import NEVER, Done, Outcome, Row
+from sscard.campaign.units import HOUR_MS
 from sscard.campaign.waiting import Windows, hours_of, waiting
 from sscard.cli.campaign_figures import figure_facts, figure_lines
 from sscard.i18n.language import speaking
@@ -140,8 +140,8 @@ def test_the_windows_are_the_fewest_that_meet_the_target(all_rows: list[Row]) ->
 
 def opening(at: int) -> int:
     """The first millisecond at or after a time on Monday to Friday at 9, 10 and 13 o'clock; time 0 is a Monday."""
-    while (at // (24 * HOUR)) % 7 > 4 or at // HOUR % 24 not in (9, 10, 13):
-        at = (at // HOUR + 1) * HOUR
+    while (at // (24 * HOUR_MS)) % 7 > 4 or at // HOUR_MS % 24 not in (9, 10, 13):
+        at = (at // HOUR_MS + 1) * HOUR_MS
     return at
 
 
@@ -213,6 +213,16 @@ def test_the_facts_name_products_and_behaviours() -> None:
 @pytest.mark.parametrize("days", [1, 5, 7])
 def test_hours_without_visitors_are_closed(days: int) -> None:
     hours = hours_of({8: 1.0, 9: 0.5, 10: 0.0, 11: 2.0}, days)
-    assert hours.a_day == 3 * HOUR
-    assert hours.admitted(10 * HOUR) == 11 * HOUR
-    assert hours.admitted(12 * HOUR) == 8 * HOUR + (7 if days == 1 else 1) * 24 * HOUR
+    assert hours.a_day == 3 * HOUR_MS
+    assert hours.admitted(10 * HOUR_MS) == 11 * HOUR_MS
+    assert hours.admitted(12 * HOUR_MS) == 8 * HOUR_MS + (7 if days == 1 else 1) * 24 * HOUR_MS
+
+
+def test_a_place_without_cards_has_its_row() -> None:
+    figures = figures_over([card(0, place=1), card(1, place=1, outcome=Outcome.RESET), card(2, place=1)])
+    ended = {Outcome.UNTOUCHED: 2, Outcome.RESET: 1}
+    assert figures.by_place() == [("three", {}), ("ten", ended)]
+    assert figures.by_outcome() == ended
+    none, all_cards = (place["outcomes"] for place in figure_facts(figures)["places"])
+    assert {*none.values()} == {0}
+    assert all_cards == figure_facts(figures)["outcomes"] == dict.fromkeys(none, 0) | {"untouched": 2, "reset": 1}

@@ -65,6 +65,13 @@ def test_the_atr_states_rate_guard_time_and_protocol() -> None:
     }
 
 
+@pytest.mark.parametrize("atr", ["3bf095000a81310045", "3b808101", "3b80", "3b"])
+def test_an_atr_without_a_size_of_blocks_has_blocks_of_32_bytes(atr: str) -> None:
+    line = LINE.at(bytes.fromhex(atr))
+    assert line.block == 32
+    assert line.exchange(40, 2) > 0
+
+
 def test_a_negotiated_rate_costs_a_pps_at_the_first_rate() -> None:
     fast = LINE.at(bytes.fromhex("3b1018"))
     assert fast.exchange(5, 20) * 12 == LINE.exchange(5, 20)  # D = 12

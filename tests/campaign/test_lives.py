@@ -3,17 +3,23 @@
 import os
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
+from threading import Barrier
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kit.campaigns import unpacked
 from sscard.campaign.draws import Draws
 from sscard.campaign.population import Behaviour, Holders, PlaceShare, Population, Product, read_population
 from sscard.campaign.repeat import repeat_card
-from sscard.campaign.rows import NEVER, Done, Outcome, Row, Shard, unpacked
+from sscard.campaign.rows import NEVER, Done, Outcome, Row, Shard, Through
 from sscard.campaign.shard import Task, run_shard
+from sscard.campaign.timing_file import TimingFile
+from sscard.campaign.timing_file import preset as timing_preset
 from sscard.issuer import find_place, preset
 from sscard.issuer.holder import card_number
 from sscard.issuer.places import PRESETS, Place
@@ -26,7 +32,11 @@ from sscard.testing import strategies
 
 POPULATION = read_population()
 SEED = 7
-BOTH = pytest.mark.parametrize("through", ["card", "service"])
+PAPERS = {"value": 60, "unit": "s", "source": "ours"}
+TIMING = TimingFile.model_validate(
+    {**timing_preset("contact"), "papers": dict.fromkeys(("change", "reset", "unblock"), PAPERS)}
+)
+BOTH = pytest.mark.parametrize("through", [*Through])
 
 
 def with_behaviour(kind: str, **parameters: float) -> Population:
@@ -40,15 +50,15 @@ def at(population: Population, *places: Place) -> Population:
     return population.model_copy(update={"places": shares})
 
 
-def done(population: Population, cards: int, through: str = "card", first: int = 0) -> Done:
+def done(population: Population, cards: int, through: Through = Through.CARD, first: int = 0) -> Done:
     return run_shard(Task(population, SEED, through), Shard(first, cards))
 
 
-def lived(population: Population, cards: int, through: str = "card") -> list[Row]:
+def lived(population: Population, cards: int, through: Through = Through.CARD) -> list[Row]:
     """The rows of cards, all of which kept every invariant."""
     finished = done(population, cards, through)
     assert finished.failures == ()
-    return list(unpacked(finished.rows))
+    return unpacked(finished.rows)
 
 
 def outcomes(rows: Iterable[Row]) -> Counter[Outcome]:
@@ -68,14 +78,29 @@ def test_rows_are_the_same_whatever_the_shards_and_their_order(through):
     assert whole.rows[:48] == done(POPULATION, 1, through).rows
 
 
+@BOTH
+def test_rows_are_the_same_in_threads_of_one_process(through):
+    """Workers of a Dask cluster have a thread for each processor, unless --nthreads says otherwise."""
+    together = Barrier(3)
+
+    def run(first: int) -> bytes:
+        together.wait()
+        return done(POPULATION, 40, through, first).rows
+
+    with ThreadPoolExecutor(3) as threads:
+        rows = list(threads.map(run, (0, 40, 80)))
+
+    assert rows == [done(POPULATION, 40, through, first).rows for first in (0, 40, 80)]
+
+
 def test_another_seed_makes_other_cards():
-    other = run_shard(Task(POPULATION, SEED + 1, "card"), Shard(0, 20))
+    other = run_shard(Task(POPULATION, SEED + 1, Through.CARD), Shard(0, 20))
 
     assert other.digest != done(POPULATION, 20).digest
 
 
 def test_the_same_citizens_come_through_the_service_and_to_the_repeat_card():
-    card, service = lived(POPULATION, 60), lived(POPULATION, 60, "service")
+    card, service = lived(POPULATION, 60), lived(POPULATION, 60, Through.SERVICE)
 
     for alone, whole in zip(card, service, strict=True):
         assert alone[1:4] == whole[1:4]
@@ -140,7 +165,7 @@ def test_who_remembers_the_pin_of_a_blocked_card_has_it_unblocked(through):
 
 def test_service_whose_policy_knows_no_unblock_refuses_the_application():
     refusing = with_behaviour("attacker", visits=1, remembers=1).model_copy(update={"policy": find_policy("page")})
-    rows = [row for row in lived(refusing, 20, "service") if row.lockouts]
+    rows = [row for row in lived(refusing, 20, Through.SERVICE) if row.lockouts]
 
     assert set(outcomes(rows)) == {Outcome.REFUSED}
     assert {row.tries_left for row in rows} == {0}
@@ -163,8 +188,8 @@ def test_torn_terminal_ends_the_operation_at_the_same_visit_or_when_the_citizen_
 
 
 def test_failing_hsm_sends_the_citizen_away_and_the_case_waits():
-    rows = lived(with_behaviour("failing HSM", still_down=0), 40, "service")
-    down = lived(with_behaviour("failing HSM", still_down=1), 40, "service")
+    rows = lived(with_behaviour("failing HSM", still_down=0), 40, Through.SERVICE)
+    down = lived(with_behaviour("failing HSM", still_down=1), 40, Through.SERVICE)
 
     sent_away = [row for row in rows if row.return_at != NEVER]
     assert set(outcomes(rows)) == {Outcome.RESET}
@@ -196,7 +221,7 @@ def test_card_that_never_gets_its_first_pin_is_used_without_one():
     population = at(with_behaviour("failing HSM", still_down=1), PRESETS["no-initial-pin"])
     holders = population.holders.model_copy(update={"own_pin": 0})
 
-    rows = lived(population.model_copy(update={"holders": holders}), 10, "service")
+    rows = lived(population.model_copy(update={"holders": holders}), 10, Through.SERVICE)
 
     assert Outcome.UNFINISHED in outcomes(rows)
 
@@ -227,7 +252,7 @@ def test_row_states_product_place_and_behaviour_that_were_drawn_by_their_shares(
     product=strategies.personalities(),
     place=st.sampled_from(sorted(PRESETS)),
     interface=st.sampled_from(["contact", "contactless"]),
-    through=st.sampled_from(["card", "service"]),
+    through=st.sampled_from(Through),
     parameters=st.fixed_dictionaries(
         dict.fromkeys(("slips", "forgets", "stolen", "changes", "torn", "gives_up", "hsm_down"), st.floats(0, 0.9))
     ),
@@ -253,7 +278,7 @@ def test_a_card_without_a_pin_that_stays_without_one_is_not_tried():
         }
     )
 
-    assert {row.outcome for row in lived(population, 6, "service")} == {Outcome.UNFINISHED}
+    assert {row.outcome for row in lived(population, 6, Through.SERVICE)} == {Outcome.UNFINISHED}
 
 
 # Invariants that break
@@ -287,7 +312,7 @@ def test_planted_defect_breaks_an_invariant_and_the_card_alone_repeats_it(defect
     assert {failure.invariant for failure in failures} <= set(INVARIANTS)
     assert AS_THE_ORACLE in {failure.invariant for failure in failures}
     assert all(", command " in failure.step for failure in failures)
-    assert len(list(unpacked(finished.rows))) == 40
+    assert len(unpacked(finished.rows)) == 40
 
 
 @on_sources
@@ -306,10 +331,30 @@ def test_trace_of_a_failure_ends_with_the_command_that_broke_the_invariant(throu
 
 
 @on_sources
+def test_time_of_a_failing_card_counts_once_though_it_lives_again_for_its_trace(monkeypatch):
+    """The clock of the lives advances by a second with each look: the issue of a card takes one second."""
+    ticks = count()
+    monkeypatch.setattr("sscard.campaign.life.perf_counter", lambda: float(next(ticks)))
+    planted = next(each for each in DEFECTS if each.name == "right-pin-restores-six-tries-whatever-the-limit")
+    population = with_behaviour("failing HSM").timed(TIMING)
+    with planted.planted():
+        finished = done(population, 40)
+    after = done(population, 40, first=40)
+
+    rows = unpacked(finished.rows)
+    assert any(rows[failure.index].visit_ms for failure in finished.failures)
+    for each in (finished, after):
+        at_the_window = sum(row.visit_ms + row.return_ms for row in unpacked(each.rows))
+        assert sum(each.modelled.values()) == pytest.approx(at_the_window, abs=2 * 40)
+        assert each.layers["issue"] == 40
+    assert not after.failures
+
+
+@on_sources
 def test_case_that_is_done_in_the_journal_only_breaks_an_invariant():
     planted = next(each for each in DEFECTS if each.name == "done-is-reported-while-the-hsm-is-down")
     with planted.planted():
-        failures = done(with_behaviour("failing HSM"), 40, "service").failures
+        failures = done(with_behaviour("failing HSM"), 40, Through.SERVICE).failures
 
     assert AS_THE_JOURNAL in {failure.invariant for failure in failures}
 
@@ -337,7 +382,7 @@ def test_failure_hides_pins_in_its_trace_and_its_repr():
 
 def test_error_of_a_life_is_a_failure_of_its_card_and_the_others_live(monkeypatch):
     population = with_behaviour("careful", slips=0)
-    whole = list(unpacked(done(population, 3).rows))
+    whole = unpacked(done(population, 3).rows)
     broken = card_number(Draws(population, SEED).of(1).order.card_body)
     verify = CardSession.verify_pin
 
@@ -352,12 +397,12 @@ def test_error_of_a_life_is_a_failure_of_its_card_and_the_others_live(monkeypatc
     [failure] = finished.failures
     assert (failure.index, failure.invariant) == (1, ONLY_ERRORS)
     assert "RuntimeError" in failure.step
-    rows = list(unpacked(finished.rows))
+    rows = unpacked(finished.rows)
     assert (rows[0], rows[1].outcome, rows[2]) == (whole[0], Outcome.UNFINISHED, whole[2])
 
 
 def test_time_of_the_layers_is_measured_and_not_part_of_the_digest():
-    finished = done(POPULATION, 20, "service")
+    finished = done(POPULATION, 20, Through.SERVICE)
 
     assert set(finished.layers) == {"issue", "card", "oracle", "hsm", "service"}
     assert all(seconds > 0 for seconds in finished.layers.values())

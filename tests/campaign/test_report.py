@@ -97,7 +97,7 @@ def test_names_of_the_user_are_escaped(language: str) -> None:
 
 
 SAME_IN_BOTH = {
-    *("sscard", "HSM", "APDU", "PIN", "v", "sm", "three", "ten", "mine", "own", "co", "as", "the", "oracle", "verify"),
+    *("sscard", "APDU", "PIN", "v", "sm", "three", "ten", "mine", "own", "co", "as", "the", "oracle", "verify"),
     *("at", "pharmacy", "b", "i"),
 }
 """Names of the test's own."""
@@ -121,6 +121,23 @@ def test_a_failing_card_has_its_step_its_trace_and_the_command_that_repeats_it()
     assert "invariants broken: 1" in page
     assert "sscard campaign --results &#39;my results.db&#39; --card 17" in page
     assert "00200080 08 ******\n63C2" in page
+
+
+def test_the_time_at_the_window_is_a_table_by_product_and_outcome(language: str) -> None:
+    figures = made()
+    rows = figure_facts(figures)["standing"]
+    page = Read(campaign_page(figures, REPEAT)).text
+    heading, after = (
+        ("time at the window", "waiting at the windows") if language == "en" else ("在窗口的时间", "窗口等候")
+    )
+    section = page.split(heading)[1].split(after)[0]
+    minutes = "5 min 0 s" if language == "en" else "5分0秒"
+    assert section.count(minutes) == 2 * len(rows) == 12
+    named = re.findall("v3-sm4|<b>own</b> & co", section)
+    assert named == [row["product"] for row in rows]
+    counts = re.findall(r" (\d+)\s+" + minutes, section)
+    assert counts == [str(row["visits"]) for row in rows]
+    assert heading not in Read(campaign_page(Figures(PLAN), REPEAT)).text
 
 
 def test_an_interrupted_campaign_says_how_far_it_came() -> None:
@@ -155,6 +172,8 @@ def test_each_number_of_a_plot_is_in_a_table_too() -> None:
 
 def test_the_page_changes_no_figure() -> None:
     figures = made()
+    for limit in range(1, 16):
+        figures.locked[limit].add(30 * 86_400 if limit == 1 else 60 * limit)
     figures.locked[6].add(30 * 86_400)
     before = figure_facts(figures)
     campaign_page(figures, REPEAT)

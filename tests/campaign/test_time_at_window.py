@@ -8,12 +8,14 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from kit.campaigns import unpacked
 from sscard.campaign.population import Population, population_schema, read_population
-from sscard.campaign.queueing import HOUR, SECOND, Collected, Hours
-from sscard.campaign.rows import CARDS_PER_SHARD, NEVER, Outcome, Row, Shard, unpacked
+from sscard.campaign.queueing import Collected, Hours
+from sscard.campaign.rows import CARDS_PER_SHARD, NEVER, Outcome, Row, Shard, Through
 from sscard.campaign.shard import Task, run_shard
 from sscard.campaign.time_at_window import TimeAtWindow, TimesAtWindow
 from sscard.campaign.timing_file import find_timing
+from sscard.campaign.units import HOUR_MS, SECOND_MS
 from sscard.campaign.visit_time import part_of
 from sscard.campaign.waiting import Windows, hours_of, waiting
 from sscard.errors import InputError
@@ -61,9 +63,9 @@ def test_the_same_lives_are_lived_with_a_timing_model_and_without(tmp_path: Path
     timed = population(tmp_path, TIMING.format(interface="contact"))
     plain = timed.model_copy(update={"timing": None})
     shard = Shard(CARDS_PER_SHARD, 60)
-    with_times, without = (run_shard(Task(each, 1, "card"), shard) for each in (timed, plain))
-    rows = list(unpacked(with_times.rows))
-    assert [each._replace(visit_ms=0, return_ms=0) for each in rows] == list(unpacked(without.rows))
+    with_times, without = (run_shard(Task(each, 1, Through.CARD), shard) for each in (timed, plain))
+    rows = unpacked(with_times.rows)
+    assert [each._replace(visit_ms=0, return_ms=0) for each in rows] == unpacked(without.rows)
     assert all((each.visit_ms > 0) == (each.visit_at != NEVER) for each in rows)
     assert all((each.return_ms > 0) == (each.return_at != NEVER) for each in rows)
     assert any(each.return_ms for each in rows)
@@ -77,18 +79,15 @@ def test_the_same_lives_are_lived_with_a_timing_model_and_without(tmp_path: Path
 
 def test_a_row_has_room_for_the_longest_visit(tmp_path: Path) -> None:
     spread = TIMING.format(interface="contact").replace("value: 120, p95: 300", "value: 0.001, p95: 86400")
-    rows = list(unpacked(run_shard(Task(population(tmp_path, spread), 1, "card"), Shard(0, 60)).rows))
+    rows = unpacked(run_shard(Task(population(tmp_path, spread), 1, Through.CARD), Shard(0, 60)).rows)
     assert max(each.visit_ms for each in rows) == 24 * 3600 * 1000
 
 
 def test_contactless_is_faster_than_contact(tmp_path: Path) -> None:
-    shard = Shard(0, 20)
-    line = {
-        interface: run_shard(Task(population(tmp_path, TIMING.format(interface=interface)), 1, "card"), shard).modelled[
-            "line"
-        ]
-        for interface in ("contact", "contactless")
-    }
+    line = {}
+    for interface in ("contact", "contactless"):
+        task = Task(population(tmp_path, TIMING.format(interface=interface)), 1, Through.CARD)
+        line[interface] = run_shard(task, Shard(0, 20)).modelled["line"]
     assert line["contactless"] < line["contact"] / 5
 
 
@@ -150,10 +149,10 @@ def test_windows_are_counted_for_the_visits_of_the_campaign() -> None:
 def test_windows_are_counted_for_another_rate_and_shown_for_a_number() -> None:
     found = waiting(collected(), Hours(), Windows(per_hour=200, count=40, share=1, wait_minutes=5))
     assert found is not None
-    assert (found.per_hour, found.target.share, found.target.wait) == (200, 1, 300 * SECOND)
+    assert (found.per_hour, found.target.share, found.target.wait) == (200, 1, 300 * SECOND_MS)
     assert 10 <= found.enough.windows <= 16  # ten are always busy
     assert found.queues[-1].windows == 40
-    assert found.queues[-1].available > 40 * HOUR
+    assert found.queues[-1].available > 40 * HOUR_MS
 
 
 @pytest.mark.parametrize("cards", [1, 20, 5000])

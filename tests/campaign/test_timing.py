@@ -11,6 +11,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from sscard.campaign.line_time import ContactLine
 from sscard.campaign.timing import LAYERS, ModelledConnection, PersonTime, TimingModel, cipher_blocks
 from sscard.campaign.timing_file import PRESETS, TimingFile, find_timing, timing_in, timing_schema
 from sscard.campaign.visit_time import VisitMeter
@@ -130,10 +131,10 @@ def test_a_model_pickles() -> None:
     assert pickle.loads(pickle.dumps(model)) == model  # noqa: S301 - what this test made
 
 
-def test_an_exchange_is_the_sum_of_its_layers() -> None:
+def test_an_exchange_has_its_time_by_layer() -> None:
     model = find_timing("contact").model()
-    assert model.exchange(12, 2, 7) == model.line.exchange(12, 2) + 7 * 5 * MS + 185_000
-    assert model.exchange(21, 2, 0, 2) == model.line.exchange(21, 2) + 2 * 200_000 + 185_000
+    assert model.parts(12, 2, 7, 0) == (model.line.exchange(12, 2), 7 * 5 * MS, 0, 185_000)
+    assert model.parts(21, 2, 0, 2) == (model.line.exchange(21, 2), 0, 2 * 200_000, 185_000)
 
 
 def test_data_longer_than_a_page_are_written_as_pages_into_log_and_cell() -> None:
@@ -168,7 +169,7 @@ def measured_change(model: TimingModel, personality: Personality) -> dict[str, i
     """The nanoseconds by layer of a visit at which the PIN of a new card is changed."""
     card = issue_card(personality=personality, pin="123456", seed=0)
     meter = VisitMeter(model)
-    connection = meter.insert(card.chip(Random(0), contact=model.contact), card.memory)
+    connection = meter.insert(card.chip(Random(0), contact=isinstance(model.line, ContactLine)), card.memory)
     CardSession.start(connection, SoftHsm()).change_pin("123456", "654321")
     meter.end(Operation.CHANGE, 0, 0.5)
     return dict(meter.nanoseconds)

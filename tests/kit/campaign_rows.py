@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sscard.campaign.results import Plan
-from sscard.campaign.rows import NEVER, Outcome, Row
+from sscard.campaign.rows import NEVER, Outcome, Row, Through
 
 PLAN = Plan(
     population="{}",
     seed=7,
     cards=100,
-    through="service",
+    through=Through.SERVICE,
     version="1.0",
     products=("v3-sm4", "own"),
     places=("three", "ten"),

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from sscard.campaign.population import read_population
 from sscard.campaign.results import Plan
-from sscard.campaign.rows import NEVER, Done, Failure, Outcome, Row, Shard
+from sscard.campaign.rows import NEVER, Done, Failure, Outcome, Row, Shard, Through, row_of, values_of
 from sscard.campaign.shard import Task
 
 POPULATION = """\
@@ -25,7 +26,7 @@ PLAN = Plan(
     population="{}",
     seed=1,
     cards=2600,
-    through="card",
+    through=Through.CARD,
     version="1",
     products=("one", "two", "three"),
     places=("here", "there"),
@@ -38,7 +39,12 @@ def task_in(folder: Path, text: str = POPULATION) -> Task:
     """The task of a population file that is written."""
     file = folder / "population.yaml"
     file.write_text(text, encoding="utf-8")
-    return Task(read_population(file), 7, "card")
+    return Task(read_population(file), 7, Through.CARD)
+
+
+def unpacked(rows: bytes) -> list[Row]:
+    """The rows of a shard."""
+    return [row_of(values) for values in values_of(rows)]
 
 
 def row_at(index: int) -> Row:
@@ -87,6 +93,11 @@ def faulty(shard: Shard) -> Done:
     return counted(shard)
 
 
+def unsendable(shard: Shard) -> Done:
+    """A shard with a part that no other process can get."""
+    return replace(counted(shard), failures=(each for each in ()))  # type: ignore[arg-type]
+
+
 def failing(shard: Shard) -> Done:
     """A shard in which the first card breaks an invariant."""
     failure = Failure(shard.first, "as-the-oracle", "first use, command 3", '{"format": "image"}', "> 00840000 08")
@@ -104,7 +115,7 @@ def be_killed(population: str, results: str, cards: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     results_writer.CHECKPOINT = 0.0  # type: ignore[misc]  # each shard is a checkpoint
-    task = Task(read_population(Path(population)), 7, "card")
+    task = Task(read_population(Path(population)), 7, Through.CARD)
     with (
         results_writer.ResultsWriter.create(Path(results), plan_of(task, int(cards))) as file,
         open_engine("local", 2) as engine,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from xml.etree.ElementTree import parse
@@ -53,8 +54,21 @@ def test_a_reset_through_the_http_hsm_is_compared_with_echoes() -> None:
 def test_campaigns_of_growing_size_are_plotted(tmp_path: Path) -> None:
     done = run(BENCH / "bench_campaign.py", "--most", 1000, "--plot", tmp_path, program=(sys.executable,), **WIDE)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("    1,000 cards: ")
-    assert len([*parse(tmp_path / "campaign.svg").iter(f"{SVG}circle")]) == 1  # noqa: S314
+    assert re.search("^ +1 card: CPU .* s, the start of the processes\n +1,000 cards: ", done.stdout)
+    points = {path.name: len([*parse(path).iter(f"{SVG}circle")]) for path in tmp_path.glob("*.svg")}  # noqa: S314
+    assert points == {"campaign.svg": 2, "campaign-memory.svg": 1}
+
+
+@pytest.mark.nightly
+def test_pairs_of_benchmarks_are_compared_and_a_slowdown_is_planted() -> None:
+    program = BENCH / "bench_noise.py"
+    done = run(program, "--pairs", 1, "--count", 20, "--slower", 100_000, program=(sys.executable,), **WIDE)
+    assert done.returncode == 0, done.stdout + done.stderr
+    pair, counted = done.stdout.splitlines()
+    assert re.match(r"  1: p50 [+-]\d+ % ± \d+(?: slower| faster)?, p90 ", pair)
+    assert re.match(
+        r"[01] of 1 pairs are no change; a planted slowdown of 100000 % is found in p50 in 1 of 1 ", counted
+    )
 
 
 @pytest.mark.nightly
@@ -67,6 +81,7 @@ def test_campaigns_of_growing_size_are_plotted(tmp_path: Path) -> None:
         ("bench_growth.py", "--cards", 99),
         ("bench_startup.py", "--rounds", 0),
         ("bench_campaign.py", "--most", 999),
+        ("bench_noise.py", "--pairs", 0),
         ("floor.py", "--rounds", 0),
     ],
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from datetime import UTC, datetime
+from itertools import pairwise
+from math import log10
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import fromstring
@@ -12,10 +14,11 @@ from xml.etree.ElementTree import fromstring
 import pytest
 
 import record
+from drawing import decades_axis, linear_axis
 from kit.documents import ROOT
 from kit.programs import run
 from sscard.errors import InputError
-from stored import Figures, Run, Store, What, of_suites
+from stored import Figures, Run, Store, What, of_suite
 
 PROGRAM = ROOT / "bench" / "record.py"
 TEXT = "by hand\n<!-- generated: {what} -->\nold\n<!-- end: {what} -->\nmore by hand\n"
@@ -149,16 +152,12 @@ def test_wrong_arguments_are_unusable_input(arguments: list[str], problem: str) 
 
 def report(**times: list[float]) -> dict[str, Any]:
     """A JSON of pytest-benchmark, as far as it is read."""
-    return {
-        "benchmarks": [
-            {"name": name, "fullname": f"bench/bench_it.py::{name}", "stats": {"data": data}}
-            for name, data in times.items()
-        ]
-    }
+    return {"benchmarks": [{"name": name, "stats": {"data": data}} for name, data in times.items()]}
 
 
 def test_personalities_become_columns_and_the_rounds_parts() -> None:
-    found = of_suites(
+    found = of_suite(
+        "bench_it",
         report(
             **{
                 "bench_a[v3-sm4]": [1.0] * 50 + [2.0] * 50,
@@ -166,7 +165,7 @@ def test_personalities_become_columns_and_the_rounds_parts() -> None:
                 "bench_a[v1-des]": [3.0, 3.0, 3.0, 4.0],
                 "bench_b": [5.0] * 7,
             }
-        )
+        ),
     )
     assert {name: [*row] for name, row in found.items()} == {
         "bench_it: bench_a": ["v3-sm4", "v1-des"],
@@ -195,7 +194,87 @@ def test_suites_are_measured_stored_and_compared(results: Path, monkeypatch: pyt
     assert {each["environment"]["chip"] for each in stored} <= {"plain", "compiled"}
 
 
-def test_a_program_that_fails_ends_the_measurement_with_its_exit_code(tmp_path: Path) -> None:
-    with pytest.raises(record.Failed) as failed:
-        record.measured([sys.executable, "-c", "raise SystemExit(3)"], tmp_path / "unused.json")
-    assert failed.value.args == (3,)
+SUITE = """
+import pytest
+
+def bench_right(benchmark):
+    benchmark.pedantic(int, rounds=5)
+
+@pytest.mark.parametrize("wrong", {wrong})
+def bench_other(benchmark, wrong):
+    assert not wrong
+    benchmark.pedantic(int, rounds=5)
+"""
+
+
+@pytest.mark.nightly
+def test_a_part_that_fails_is_named_and_the_others_are_kept(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # pytest-benchmark disables itself in such a worker
+    results.write_text(TEXT.format(what="suites"), "utf-8")
+    folder = results.parent
+    for name, wrong in (("a", [True]), ("b", [False])):
+        (folder / f"bench_{name}.py").write_text(SUITE.format(wrong=wrong), "utf-8")
+    (folder / "bench_program.py").write_text("raise SystemExit(1)\n", "utf-8")
+    places = ("--results", results, "--store", folder / "runs", "--plots", folder / "plots")
+    done = run(PROGRAM, "suites", "--files", folder, *places, program=(sys.executable,))
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "record.py: 1 of 2: bench_a.py\nrecord.py: failed: bench_a.py (exit code 1)\n" in done.stderr
+    text = results.read_text("utf-8")
+    assert "Failed, so not or only partly in the table: bench_a.py (exit code 1)." in text
+    assert "| bench_a: bench_right |" in text
+    assert "| bench_a: bench_other[True] |" not in text
+    assert "| bench_b: bench_other[False] |" in text
+    (stored,) = Store(folder / "runs").runs("suites")
+    assert stored.failed == ["bench_a.py (exit code 1)"]
+
+
+def test_an_expression_that_selects_nothing_is_unusable_input(results: Path) -> None:
+    results.write_text(TEXT.format(what="suites"), "utf-8")
+    suite = ROOT / "bench" / "bench_reset.py"
+    done = run(PROGRAM, "suites", "--files", suite, "-k", "zzz", "--results", results, program=(sys.executable,))
+    assert done.returncode == 2, done.stdout + done.stderr
+    assert "record.py: error: no benchmark is selected" in done.stderr
+
+
+@pytest.mark.parametrize("code", [1, 3])
+def test_a_command_that_fails_gives_no_figures(capfd: pytest.CaptureFixture[str], tmp_path: Path, code: int) -> None:
+    parts = record.Parts()
+    command = [sys.executable, "-c", f"print('{{}}'); raise SystemExit({code})"]
+    assert parts.measured("a part", 2, command, tmp_path / "unused.json") is None
+    assert parts.failed == [f"a part (exit code {code})"]
+    assert "record.py: 1 of 2: a part\n" in capfd.readouterr().err
+
+
+def test_a_run_over_decades_is_drawn_on_a_logarithmic_axis(results: Path) -> None:
+    run = run_of(9)
+    times = {"change, driver": 50e-6, "change, service + journal + PC/SC": 130e-3}
+    run.benchmarks |= {name: {"v3-sm4": Figures(p50=time, p99=time, parts=[time])} for name, time in times.items()}
+    text = recorded(results, run)
+    assert "[runs-change-v3-sm4](plots/runs-change-v3-sm4.svg)" in text
+    drawn = fromstring((results.parent / "plots" / "runs-change-v3-sm4.svg").read_text("utf-8"))  # noqa: S314
+    heights = sorted(float(each.attrib["cy"]) for each in drawn.iter("{http://www.w3.org/2000/svg}circle"))
+    between = [below - above for above, below in pairwise(heights)]
+    assert len(heights) == 3
+    assert between[0] / between[1] == pytest.approx(log10(130) / log10(20), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("values", "factors", "ticks"),
+    [
+        ([1000.0], (1,), [1000.0]),
+        ([100.0, 1_000_000.0], (1,), [100.0, 1e3, 1e4, 1e5, 1e6]),
+        ([50.0, 130_000.0], (1, 2, 5), [50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5, 2e5]),
+        ([0.3, 7.0], (1,), [0.1, 1.0, 10.0]),
+    ],
+)
+def test_a_logarithmic_axis_reaches_from_below_the_least_to_above_the_highest(
+    values: list[float], factors: tuple[int, ...], ticks: list[float]
+) -> None:
+    assert decades_axis(values, factors).ticks == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(("highest", "last"), [(0.7, 0.8), (2231.0, 2500.0), (54.0, 60.0), (100.0, 120.0), (3.0, 4.0)])
+def test_a_linear_axis_begins_at_zero_and_ends_above_the_highest(highest: float, last: float) -> None:
+    axis = linear_axis([highest, highest / 2])
+    assert axis.ticks[0] == 0
+    assert axis.ticks[-1] == pytest.approx(last)

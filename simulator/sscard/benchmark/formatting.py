@@ -15,7 +15,12 @@ VERDICTS: Final = {
     "slower": Phrase("slower"),
     "faster": Phrase("faster"),
 }
-KINDS: Final = {**run.VERDICTS, NOT_STARTED: Phrase("not started"), OTHERS: Phrase("other")}
+KINDS: Final = {
+    **run.VERDICTS,
+    "failed": Phrase("scenario failed"),
+    NOT_STARTED: Phrase("not started"),
+    OTHERS: Phrase("other"),
+}
 """Kinds of failures that are words, and what they are called; the others are names."""
 NOTHING: Final = "–"
 

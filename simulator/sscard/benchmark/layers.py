@@ -34,7 +34,7 @@ LAYERS: Final[Mapping[str, Layer]] = {
         ("read_basic", "tries_left", "verify_pin", "change_pin", "reset_pin", "unblock_pin", "run"),
     ),
     "hsm": Layer(
-        "HSM",
+        Phrase("HSM"),
         (
             *("authentication_data", "safe_message", "purchase_mac", "transaction_proof"),
             *("address_of", "reference_to"),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sscard.benchmark.comparison import Comparison
+from sscard.benchmark.comparison import Change, Comparison
 from sscard.benchmark.result import Benchmark, as_json
 from sscard.benchmark.thresholds import ERRORS, Checked, Threshold, check
 
@@ -35,9 +35,13 @@ class Outcome:
         ]
 
     @property
+    def slower(self) -> Sequence[Change]:
+        """The changes since the earlier benchmark that are too large."""
+        return self.comparison.slower if self.comparison else []
+
+    @property
     def passed(self) -> bool:
-        slower = self.comparison.slower if self.comparison else []
-        return not slower and not self.failing and all(each.met for each in self.checked)
+        return not self.slower and not self.failing and all(each.met for each in self.checked)
 
     def as_json(self) -> dict[str, Any]:
         """The members of ``sscard.bench/1``."""

@@ -15,6 +15,7 @@ from sscard.benchmark.load import Load
 from sscard.benchmark.outcome import Outcome
 from sscard.benchmark.result import FIGURES, FlowResult
 from sscard.i18n.duration import time_text
+from sscard.i18n.language import _, say
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.reports.charts import LAYER_COLOURS, Box, Curve, Key, Part, Plot, Tick, parts
 from sscard.scenario.reports.page import page_template
@@ -30,7 +31,17 @@ def write(outcome: Outcome) -> str:
     return page_template("bench.html.j2").render(
         outcome=outcome,
         found=found,
-        flows=[(flow, over_time(flow), histogram(flow), shares(flow)) for flow in found.flows],
+        flows=[
+            (
+                flow,
+                # A scenario has its title in its name.
+                flow.name if flow.name.startswith(title := say(flow.title)) else f"{flow.name}: {title}",
+                over_time(flow),
+                histogram(flow),
+                shares(flow),
+            )
+            for flow in found.flows
+        ],
         load=load_text(found.load),
         started=found.started.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
         command=shlex.join(found.command),
@@ -80,7 +91,7 @@ def over_time(flow: FlowResult) -> Plot | None:
         )
         for name, colour in CURVES.items()
     ]
-    moments = [Tick(20 * part, f"{last * part / 5 * timeline.width:.3g} s") for part in range(6)]
+    moments = [Tick(20 * part, _("{number} s", number=f"{last * part / 5 * timeline.width:.3g}")) for part in range(6)]
     legend = [Key(colour, name) for name, colour in CURVES.items()]
     return Plot(Phrase("latency over time"), [*scale.ticks()], moments, curves=curves, legend=legend)
 
@@ -122,6 +133,8 @@ def histogram(flow: FlowResult) -> Plot | None:
         drawn.append(Box("blue", left, 100 - height, round(max(x(high) - left - 0.1, 0.1), 2), height, text))
     marks = (factor * 10.0**power for power in DECADES for factor in (1, 2, 5))
     ticks = [Tick(x(mark), time_text(mark)) for mark in marks if 10**start <= mark <= 10**end]
+    if len(ticks) < 2:  # too narrow for two marks
+        ticks = [Tick(0, time_text(10**start)), Tick(100, time_text(10**end))]
     return Plot(Phrase("histogram of the latency"), [], ticks, boxes=drawn)
 
 

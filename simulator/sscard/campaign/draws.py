@@ -10,7 +10,8 @@ from itertools import accumulate
 from random import Random
 from typing import Final, NamedTuple
 
-from sscard.campaign.population import DAY, HOUR, Population
+from sscard.campaign.population import Population
+from sscard.campaign.units import DAY_SECONDS, HOUR_SECONDS, WEEK_DAYS
 from sscard.chip.memory import Moment
 from sscard.issuer.holder import make_holder
 from sscard.issuer.issue import SEEDED_DATE
@@ -19,7 +20,6 @@ from sscard.issuer.places import Place
 
 INDEX_BITS: Final = 32
 """Of a seed below the bits of the campaign's."""
-WEEK: Final = 7
 ISSUED: Final = date.fromisoformat(SEEDED_DATE)
 PIN_DIGITS: Final = 6
 WRITE_POINTS: Final = 7
@@ -62,7 +62,7 @@ class Shares:
         return bisect(self._sums, random.random() * self._sums[-1])
 
 
-class Hours:
+class TimesOfDay:
     """Times of a day by their rates."""
 
     def __init__(self, rates: Mapping[int, float]) -> None:
@@ -71,7 +71,7 @@ class Hours:
 
     def draw(self, random: Random) -> int:
         """A second of the day."""
-        return self._hours[self._shares.draw(random)] * HOUR + int(random.random() * HOUR)
+        return self._hours[self._shares.draw(random)] * HOUR_SECONDS + int(random.random() * HOUR_SECONDS)
 
 
 class Draws:
@@ -84,7 +84,7 @@ class Draws:
             Shares(each.share for each in shared)
             for shared in (population.products, population.places, population.behaviours)
         )
-        self._pharmacy, self._window = Hours(population.arrivals.pharmacy), Hours(population.arrivals.window)
+        self._pharmacy, self._window = TimesOfDay(population.arrivals.pharmacy), TimesOfDay(population.arrivals.window)
         self._ordered = [
             [place.place.over(product.personality) for place in population.places] for product in population.products
         ]
@@ -110,13 +110,13 @@ class Draws:
             number,
             replace(order, pin=pin),
             changed,
-            random.randrange(population.arrivals.days) * DAY + self._pharmacy.draw(random),
+            random.randrange(population.arrivals.days) * DAY_SECONDS + self._pharmacy.draw(random),
             chance() < behaviour.stolen,
             chance() < behaviour.forgets,
             chance() < behaviour.changes or must,
             chance() < behaviour.visits,
             chance() < behaviour.remembers,
-            int(chance() * population.arrivals.delay_days * DAY),
+            int(chance() * population.arrivals.delay_days * DAY_SECONDS),
             (random.randrange(WRITE_POINTS), Moment(random.randrange(3))) if chance() < behaviour.torn else None,
             chance() < behaviour.gives_up,
             random.randrange(HSM_OPERATIONS) if chance() < behaviour.hsm_down else None,
@@ -127,13 +127,13 @@ class Draws:
     def opening(self, after: int, random: Random) -> int:
         """When a citizen comes to the window: at its hours, on the first day it is open then."""
         open_days = self.population.arrivals.open_days
-        day = after // DAY
+        day = after // DAY_SECONDS
         second = self._window.draw(random)
-        if day * DAY + second < after:
+        if day * DAY_SECONDS + second < after:
             day += 1
-        while day % WEEK >= open_days:
+        while day % WEEK_DAYS >= open_days:
             day += 1
-        return day * DAY + second
+        return day * DAY_SECONDS + second
 
 
 def new_pin(random: Random, place: Place, id_number: str, other_than: str) -> str:

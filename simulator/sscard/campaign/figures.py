@@ -10,10 +10,12 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Final
 
+from sscard.campaign.population import Arrivals
 from sscard.campaign.queueing import Collected
 from sscard.campaign.results import Plan, Results
 from sscard.campaign.rows import NEVER, Failure, Outcome, Row
 from sscard.campaign.time_at_window import TimesAtWindow
+from sscard.campaign.units import SECOND_MS
 from sscard.campaign.waiting import Waiting, Windows, hours_of, waiting
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase, Sayable
@@ -71,10 +73,9 @@ class OverTime:
 
     def take(self, other: OverTime) -> None:
         """Count what another has counted."""
-        width = max(self.width, other.width)
-        self.widen(width)
-        other.widen(width)
-        self.slots.update(other.slots)
+        self.widen(max(self.width, other.width))
+        for slot, count in other.slots.items():
+            self.slots[slot * other.width // self.width] += count
 
     @property
     def peak(self) -> int:
@@ -133,6 +134,15 @@ class Figures:
             found[key[row]][key[column]] += cards
         return dict(sorted(found.items()))
 
+    def by_place(self) -> list[tuple[str, Counter[int]]]:
+        """The cards by outcome of each place, in the order of the population."""
+        counted = self.counted(By.PLACE, By.OUTCOME)
+        return [(name, counted.get(place, Counter())) for place, name in enumerate(self.plan.places)]
+
+    def by_outcome(self) -> Counter[int]:
+        """All cards by outcome."""
+        return sum((counts for _place, counts in self.by_place()), Counter())
+
     def blocked(self, limit: int) -> int:
         """Cards with this limit of tries that were blocked at least once."""
         return self.locked[limit].slots.total() if limit in self.locked else 0
@@ -147,14 +157,14 @@ def figures_of(results: Results) -> Figures:
         for layer, seconds in shard.layers.items():
             figures.layers[layer] += seconds
         for layer, milliseconds in shard.modelled.items():
-            figures.modelled[layer] += milliseconds / 1000
+            figures.modelled[layer] += milliseconds / SECOND_MS
     for failure in results.failures():
         figures.failed += 1
         if figures.failed <= FAILURES:
             figures.failures.append(failure)
     with results.errors():
-        arrivals = results.population["arrivals"]
-        hours = hours_of({int(hour): rate for hour, rate in arrivals["window"].items()}, arrivals["open_days"])
+        arrivals = Arrivals.model_validate(results.population["arrivals"])
+        hours = hours_of(arrivals.window, arrivals.open_days)
         windows = Windows.model_validate(results.population.get("windows", {}))
     try:
         figures.waiting = waiting(figures.visits, hours, windows)

@@ -7,13 +7,14 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from hashlib import sha256
 from struct import pack
 from time import perf_counter
-from typing import Final, Literal
+from typing import Final
 
 from sscard.campaign.checked_card import Broken, CheckedCard
 from sscard.campaign.draws import PIN_DIGITS, Draws
 from sscard.campaign.failing_hsm import FailingHsm
-from sscard.campaign.population import HOUR, Population
-from sscard.campaign.rows import NEVER, Outcome, Row
+from sscard.campaign.population import Population
+from sscard.campaign.rows import NEVER, Outcome, Row, Through
+from sscard.campaign.units import HOUR_SECONDS
 from sscard.campaign.visit_time import VisitMeter, part_of
 from sscard.campaign.window_visit import CardVisit, ServiceDesk, ServiceVisit, Visit, VisitResult
 from sscard.hsm import SoftHsm
@@ -29,8 +30,6 @@ from sscard.terminal import CardSession, WrongPin
 from sscard.terminal.answers import HsmAnswers
 from sscard.terminal.errors import ApduError
 from sscard.transport import Connection
-
-Through = Literal["service", "card"]
 
 ENTRY_SECONDS: Final = 20
 """From one PIN entry to the next."""
@@ -60,10 +59,18 @@ class Office:
         self.keys = keys
         self.hsm = FailingHsm(SoftHsm(keys))
         self.answers = HsmAnswers(self.hsm)
-        self.desk = ServiceDesk(population) if through == "service" else None
+        self.desk = ServiceDesk(population) if through == Through.SERVICE else None
         self.seed = seed
         self.meter = VisitMeter(population.timing.model()) if population.timing else None
+        self.layers: dict[str, float] = {}
+        self.measure_from_here()
+
+    def measure_from_here(self) -> None:
+        """Forget the times that were measured and modelled."""
         self.layers = dict.fromkeys(("issue", "card", "oracle"), 0.0)
+        self.hsm.seconds = 0.0
+        if self.meter:
+            self.meter.modelled()
 
 
 class Life:
@@ -188,7 +195,7 @@ class Life:
         self._visit_ms = self._time_of(reason, 0)
         if result in (VisitResult.TORN, VisitResult.WAITS):
             self.step = SECOND_VISIT.filled(operation=reason.operation.words)
-            now = self._return_at = office.draws.opening(now + drawn.delay + HOUR, drawn.random)
+            now = self._return_at = office.draws.opening(now + drawn.delay + HOUR_SECONDS, drawn.random)
             office.hsm.fails_after = 0 if drawn.still_down else None
             result = self._attend(visit, now, nullcontext())
             self._return_ms = self._time_of(reason, 1)

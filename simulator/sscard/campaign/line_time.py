@@ -8,16 +8,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final
 
+from sscard.campaign.units import SECOND_NS
+
 HEADER: Final = 5
 """Bytes of a command that are on the line in any case: CLA INS P1 P2 P3."""
 STATUS: Final = 2
-SECOND: Final = 1_000_000_000
-"""Nanoseconds."""
 FI: Final = (372, 372, 558, 744, 1116, 1488, 1860, 0, 0, 512, 768, 1024, 1536, 2048, 0, 0)
 DI: Final = (0, 1, 2, 4, 8, 16, 32, 64, 12, 20, 0, 0, 0, 0, 0, 0)
 """ISO/IEC 7816-3, tables of TA1; 0 is reserved."""
 PPS_BYTES: Final = 4
 """PPSS PPS0 PPS1 PCK, and the same as the answer."""
+BLOCK: Final = 32
+"""Bytes of a T=1 block that a card takes if its ATR does not say."""
 T1_EPILOGUE: Final = 4
 """Bytes around those of a T=1 block: NAD PCB LEN, and LRC."""
 T1_TURN: Final = 22
@@ -54,7 +56,7 @@ class ContactLine:
     guard: int = 0
     """TC1."""
     protocol: int = 0
-    block: int = 32
+    block: int = BLOCK
     """Bytes of a T=1 block that the card takes, by TA3."""
     atr: int = 17
     pps: bool = False
@@ -70,7 +72,7 @@ class ContactLine:
             d=d or 1,
             guard=known.get("TC1", 0),
             protocol=known.get("TD1", 0) & 0x0F,
-            block=known.get("TA3", 32) if known.get("TD1", 0) & 0x0F else 32,
+            block=(known.get("TA3") if known.get("TD1", 0) & 0x0F else None) or BLOCK,  # TA3 = 0 is reserved
             atr=len(atr),
             pps="TA1" in known and "TA2" not in known and ta1 != 0x11,
         )
@@ -78,7 +80,7 @@ class ContactLine:
     def power_on(self) -> int:
         """Nanoseconds of a cold reset and its ATR, at 372 cycles per etu, and of a PPS."""
         characters = self.atr * CHARACTER + (2 * (PPS_BYTES * CHARACTER + self.turn - CHARACTER) if self.pps else 0)
-        return (self.reset + self.answer + characters * 372) * SECOND // self.clock
+        return (self.reset + self.answer + characters * 372) * SECOND_NS // self.clock
 
     def length(self, command: bytes) -> int:
         """Bytes of a command that are sent: T=0 does not send the Le after data."""
@@ -87,7 +89,9 @@ class ContactLine:
 
     def exchange(self, sent: int, received: int) -> int:
         """Nanoseconds of an APDU of so many bytes each way."""
-        return (self._t1 if self.protocol == 1 else self._t0)(sent, received) * self.f * SECOND // (self.d * self.clock)
+        return (
+            (self._t1 if self.protocol == 1 else self._t0)(sent, received) * self.f * SECOND_NS // (self.d * self.clock)
+        )
 
     def _t0(self, sent: int, received: int) -> int:
         """Etu: header, procedure byte before data, data, status word; the direction changes 2 or 4 times."""
@@ -126,7 +130,7 @@ class ContactlessLine:
     def power_on(self) -> int:
         """Nanoseconds until the ATS has come, for a UID of four bytes."""
         periods = sum(self._frame(out) + self._frame(back) + 2 * self.delay for out, back in ACTIVATION)
-        return self.field + periods * SECOND // self.carrier
+        return self.field + periods * SECOND_NS // self.carrier
 
     def length(self, command: bytes) -> int:
         """Bytes of a command that are sent."""
@@ -138,7 +142,7 @@ class ContactlessLine:
         out, back = -(-sent // room), -(-received // room)
         blocks = out + back - 1
         periods = self._frame(sent) + self._frame(received) - 2 * self._frame(0)
-        return (periods + 2 * blocks * (self._frame(FRAME) + self.delay)) * SECOND // self.carrier
+        return (periods + 2 * blocks * (self._frame(FRAME) + self.delay)) * SECOND_NS // self.carrier
 
     def _frame(self, count: int) -> int:
         return (count * BITS + AROUND) * ELEMENTARY

@@ -38,8 +38,6 @@ SERVED: Final = Phrase("set fci_algorithm: yes, or choose another city under hol
 MOST: Final = 200
 """Products, places and behaviours: a row has one byte for each."""
 HOURS: Final = range(24)
-DAY, HOUR = 86_400, 3_600
-"""Seconds."""
 
 Kind = Literal["careful", "forgetful", "careless", "attacker", "torn terminal", "failing HSM"]
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
+from pickle import PickleError
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,8 @@ from sscard.signals import SIGNALS, cause_of, signals_blocked
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
 
+PICKLING: Final = (PickleError, AttributeError, ImportError, LookupError, RecursionError, TypeError, ValueError)
+"""What ``pickle`` raises for objects that it cannot write or read."""
 logger = Logger("sscard.campaign")
 
 ATTEMPTS: Final = 3
@@ -95,12 +98,17 @@ class _Worker:
         theirs.close()
 
     def run(self, job: Job, batch: tuple[Shard, ...]) -> Batch:
-        """The result of a batch. ``EOFError`` if the process died; an error of the job is raised."""
+        """The result of a batch.
+
+        Errors: ``EOFError`` if the process died, ``InputError`` for work that cannot be pickled; those of the job.
+        """
         try:
             self._pipe.send((job, batch))
             answer = self._pipe.recv()
         except OSError:
             raise EOFError from None
+        except PICKLING as error:
+            raise _not_sent(error) from None
         if isinstance(answer, Exception):
             raise answer
         found: Batch = answer
@@ -124,13 +132,24 @@ def _work(pipe: Pipe) -> None:
         signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while True:
-            job, batch = pipe.recv()
             answer: object
             try:
-                answer = job(batch)
-            except Exception as error:  # of the job, for the campaign
-                answer = error
-            pipe.send(answer)
+                job, batch = pipe.recv()
+                try:
+                    answer = job(batch)
+                except Exception as error:  # of the job, for the campaign
+                    answer = error
+                pipe.send(answer)
+            except PICKLING as error:
+                pipe.send(_not_sent(error))
+
+
+def _not_sent(error: Exception) -> InputError:
+    """Why work or its result cannot go to another process."""
+    return InputError(
+        Phrase("work or result cannot be sent to another process: {error}", error=f"{type(error).__name__}: {error}"),
+        remedy=Phrase("use functions and classes of a module that a new process can import"),
+    )
 
 
 @contextmanager

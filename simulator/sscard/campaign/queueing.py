@@ -18,13 +18,10 @@ from random import Random
 from typing import Final, NamedTuple
 
 from sscard.campaign.rows import NEVER, Row
+from sscard.campaign.units import DAY_MS, DAY_SECONDS, HOUR_MS, SECOND_MS, WEEK_DAYS
 from sscard.errors import InputError
 from sscard.i18n.phrase import Phrase
 
-SECOND: Final = 1000
-HOUR: Final = 3600 * SECOND
-DAY: Final = 24 * HOUR
-DAY_SECONDS: Final = DAY // SECOND
 MOST_WINDOWS: Final = 10_000
 _PART: Final = 32
 """Bits of a service time in a packed visit."""
@@ -51,8 +48,7 @@ class Opening(NamedTuple):
     end: int
 
 
-ALL_DAY: Final = (Opening(0, DAY),)
-WEEK: Final = 7
+ALL_DAY: Final = (Opening(0, DAY_MS),)
 
 
 class Hours:
@@ -61,7 +57,7 @@ class Hours:
     Who comes when the windows are closed waits for the next opening. Who comes before they close is served.
     """
 
-    def __init__(self, openings: Sequence[Opening] = ALL_DAY, open_days: int = WEEK) -> None:
+    def __init__(self, openings: Sequence[Opening] = ALL_DAY, open_days: int = WEEK_DAYS) -> None:
         self._openings = tuple(openings)
         self._ends = [opening.end for opening in openings]
         self._open_days = open_days
@@ -70,18 +66,18 @@ class Hours:
 
     def admitted(self, arrival: int) -> int:
         """When a citizen can be served at the earliest."""
-        day, time = divmod(arrival, DAY)
+        day, time = divmod(arrival, DAY_MS)
         place = bisect_right(self._ends, time)
         if place == len(self._ends):
             day, time, place = day + 1, 0, 0
-        if (weekday := day % WEEK) >= self._open_days:
-            day, time, place = day + WEEK - weekday, 0, 0
-        return day * DAY + max(time, self._openings[place].begin)
+        if (weekday := day % WEEK_DAYS) >= self._open_days:
+            day, time, place = day + WEEK_DAYS - weekday, 0, 0
+        return day * DAY_MS + max(time, self._openings[place].begin)
 
     def open_until(self, time: int) -> int:
         """Milliseconds in which the windows were open from 0 until a time."""
-        day, rest = divmod(time, DAY)
-        weeks, weekday = divmod(day, WEEK)
+        day, rest = divmod(time, DAY_MS)
+        weeks, weekday = divmod(day, WEEK_DAYS)
         days = weeks * self._open_days + min(weekday, self._open_days)
         today = sum(max(0, min(rest, part.end) - part.begin) for part in self._openings)
         return days * self.a_day + (today if weekday < self._open_days else 0)
@@ -90,7 +86,7 @@ class Hours:
         """The time at which the windows were open for so many milliseconds: ``open_until`` reversed."""
         days, rest = divmod(opened, self.a_day)
         weeks, weekday = divmod(days, self._open_days)
-        begin = (weeks * WEEK + weekday) * DAY
+        begin = (weeks * WEEK_DAYS + weekday) * DAY_MS
         for part in self._openings:
             if rest < part.end - part.begin:
                 return begin + part.begin + rest
@@ -137,7 +133,7 @@ class Queue:
 
     def share_within(self, limit: int) -> float:
         """The part of the visits that wait at most so many milliseconds, in whole seconds; 1 without visits."""
-        within = sum(count for seconds, count in self.by_second.items() if seconds * SECOND <= limit)
+        within = sum(count for seconds, count in self.by_second.items() if seconds * SECOND_MS <= limit)
         return within / self.visits if self.visits else 1.0
 
     def percentile(self, share: float) -> int:
@@ -160,7 +156,7 @@ def queue(visits: Iterable[tuple[int, int]], windows: int, hours: Hours | None =
         start = free[0] if free[0] > ready else ready
         heapreplace(free, start + service)
         wait = start - ready
-        by_second[-(-wait // SECOND)] += 1
+        by_second[-(-wait // SECOND_MS)] += 1
         waited += wait
         busy += service
         count += 1
@@ -176,7 +172,7 @@ class Target:
     """What a district wants: this part of the visits waits at most so many milliseconds."""
 
     share: float = 0.95
-    wait: int = 15 * 60 * SECOND
+    wait: int = 15 * 60 * SECOND_MS
 
     def met(self, found: Queue) -> bool:
         return found.share_within(self.wait) >= self.share
@@ -227,7 +223,7 @@ class Collected:
         found = Visits((), ())
         for _day, packed in sorted(self._days.items()):
             for each in sorted(packed):
-                found.arrivals.append((each >> _PART) * SECOND)
+                found.arrivals.append((each >> _PART) * SECOND_MS)
                 found.services.append(each & (1 << _PART) - 1)
         return found
 
@@ -239,6 +235,6 @@ def at_rate(per_hour: float, services: Sequence[int], seed: int, hours: Hours | 
     """
     hours = hours or Hours()
     dice = Random(seed)
-    opened = accumulate(dice.expovariate(per_hour / HOUR) for _service in services)
+    opened = accumulate(dice.expovariate(per_hour / HOUR_MS) for _service in services)
     arrivals = array("Q", (hours.time_after(int(moment)) for moment in opened))
     return Visits(arrivals, (services[place] for place in dice.sample(range(len(services)), len(services))))

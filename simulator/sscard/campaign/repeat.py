@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from sscard.campaign.life import Office
 from sscard.campaign.rows import Failure, Row
-from sscard.campaign.shard import Task, run_card, trace_of
+from sscard.campaign.shard import Task, failure_of, lived, recorded
 from sscard.issuer.hierarchy import builtin_keys
 
 
@@ -21,6 +21,7 @@ class Repeated(NamedTuple):
 def repeat_card(task: Task, index: int) -> Repeated:
     """Repeat the life of a card, the same as in the campaign."""
     office = Office(task.population, task.seed, task.through, builtin_keys())
-    failures: list[Failure] = []
-    row = run_card(office, index, failures)
-    return Repeated(row, trace_of(office, index), failures[0] if failures else None)
+    life, recorder = recorded(office, index)
+    row, error = lived(life)
+    trace = tuple(map(str, recorder.events))
+    return Repeated(row, trace, failure_of(life, error, recorder) if error else None)

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from sscard.campaign.figures import OUTCOMES, By, Figures, OverTime
-from sscard.campaign.queueing import SECOND, Queue
-from sscard.campaign.rows import Outcome
+from sscard.campaign.queueing import Queue, Target
+from sscard.campaign.rows import Outcome, Through
 from sscard.campaign.timeplots import TimePlot, over_time, waiting_longer
+from sscard.campaign.units import SECOND_MS
 from sscard.campaign.waiting import Waiting
 from sscard.i18n.duration import duration_text, time_text
 from sscard.i18n.language import CHINESE, ENGLISH, _, is_chinese
@@ -35,17 +36,17 @@ KINDS: Final[Mapping[str, Phrase]] = {
     "failing HSM": Phrase("failing HSM"),
 }
 """The names of behaviours that the user has not named."""
-THROUGH: Final[Mapping[str, Phrase]] = {
-    "service": Phrase("through the whole service"),
-    "card": Phrase("through card and HSM"),
+THROUGH: Final[Mapping[Through, Phrase]] = {
+    Through.SERVICE: Phrase("through the whole service"),
+    Through.CARD: Phrase("through card and HSM"),
 }
 SERIES: Final = ("red", "amber", "blue", "green", "purple", "teal", "pink", "grey")
-LAYERS: Final[Mapping[str, Sayable]] = {
+LAYERS: Final[Mapping[str, Phrase]] = {
     "issue": Phrase("issuing of cards"),
     "service": Phrase("service"),
     "journal": Phrase("journal"),
     "terminal": Phrase("terminal"),
-    "hsm": "HSM",
+    "hsm": Phrase("HSM"),
     "transport": Phrase("transport"),
     "line": Phrase("line between terminal and card"),
     "card": Phrase("card"),
@@ -65,7 +66,7 @@ class Cell(NamedTuple):
     percent: float
 
 
-class Limit(NamedTuple):
+class TriesLimit(NamedTuple):
     """A limit of tries: cards, those blocked at least once, and how many ended with 0, 1, 2 … tries left."""
 
     tries: int
@@ -105,12 +106,13 @@ def campaign_page(figures: Figures, repeat: str) -> str:
     return page_template("campaign.html.j2").render(
         figures=figures,
         plan=figures.plan,
-        through=THROUGH.get(figures.plan.through, figures.plan.through),
+        through=THROUGH[figures.plan.through],
         sums=[*sums(figures)],
         failures=[(failure, f"{repeat} {failure.index}") for failure in figures.failures],
         outcomes=[*outcome_bars(figures)],
         limits=limits(figures),
         times=[*time_plots(figures)],
+        standing=figures.at_window.rows(),
         queues=queue_rows(figures),
         longer=longer(figures),
         layers=[
@@ -124,7 +126,10 @@ def campaign_page(figures: Figures, repeat: str) -> str:
         lines=Lines,
         number_text=number_text,
         duration_text=duration_text,
+        outcome_texts=OUTCOMES,
+        time_text=time_text,
         enough_text=enough_text,
+        wait_text=wait_text,
         version=__version__,
         language=CHINESE if is_chinese() else ENGLISH,
         _=_,
@@ -163,12 +168,12 @@ def outcome_bars(figures: Figures) -> Iterator[Bars]:
         yield Bars(title, legend, _("cards"), bars)
 
 
-def limits(figures: Figures) -> list[Limit]:
+def limits(figures: Figures) -> list[TriesLimit]:
     """The tries left at the end, by limit of tries."""
     counted = figures.counted(By.TRIES_LIMIT, By.TRIES_LEFT)
     most = max(counted, default=0)
     return [
-        Limit(
+        TriesLimit(
             tries,
             cards := counts.total(),
             _cell(figures.blocked(tries), cards),
@@ -197,7 +202,7 @@ def time_plots(figures: Figures) -> Iterator[TimePlot]:
     for title, series in (
         (_("cards that come into use"), [(Key("blue", _("cards")), figures.arrivals)]),
         (_("lock-outs over time, by limit of tries"), locked),
-        (_("HSM operations over time"), [(Key("amber", "HSM"), figures.hsm)]),
+        (_("HSM operations over time"), [(Key("amber", Phrase("HSM")), figures.hsm)]),
     ):
         if plot := over_time(title, series):
             yield plot
@@ -235,8 +240,13 @@ def enough_text(found: Waiting) -> Phrase:
         "{windows}: at least {percent:g} % of the visits wait at most {time}.",
         windows=windows_text(found.enough.windows),
         percent=100 * found.target.share,
-        time=duration_text(found.target.wait // SECOND),
+        time=wait_text(found.target),
     )
+
+
+def wait_text(target: Target) -> str:
+    """The wait of a target as text."""
+    return duration_text(target.wait // SECOND_MS)
 
 
 def windows_text(windows: int) -> Phrase:

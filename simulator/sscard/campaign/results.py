@@ -7,6 +7,7 @@ killed or the power fails. While a campaign writes it, other programs can read i
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 import struct
 from collections.abc import Iterator, Mapping
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
-from sscard.campaign.rows import NEVER, Failure, Outcome, Row, Shard, row_of
+from sscard.campaign.rows import NEVER, Failure, Row, Shard, Through, row_of
 from sscard.errors import InputError, MissingPart
 from sscard.files import DATABASE, mode_of, resolved, unreadable
 from sscard.i18n.phrase import Phrase
@@ -33,7 +34,7 @@ GET_CARDS: Final = (
     f"SELECT {', '.join(f'ifnull({name}, {NEVER})' if name in TIMES else name for name in COLUMNS)} "  # noqa: S608
     "FROM card ORDER BY card"
 )
-FAULTS: Final = (sqlite3.DatabaseError, struct.error, LookupError, ValueError, TypeError, AttributeError)
+FAULTS: Final = (sqlite3.DatabaseError, struct.error, LookupError, ValueError, OverflowError, TypeError, AttributeError)
 """What comes of content of other types and ranges than those of a campaign."""
 EXPECTED: Final = Phrase("expected a file of: sscard campaign --results FILE")
 
@@ -49,7 +50,7 @@ class Plan:
     population: str
     seed: int
     cards: int
-    through: str
+    through: Through
     version: str
     products: tuple[str, ...]
     places: tuple[str, ...]
@@ -81,11 +82,19 @@ class Results:
             raise InputError(Phrase("is no results file of a campaign"), file=str(file), remedy=EXPECTED)
         # In mode "ro" a file whose writer was killed could not be read where there is no -shm file yet.
         self._db = sqlite3.connect(f"{real.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=WAIT)
-        with self.errors():
-            for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON"):
-                self._db.execute(f"PRAGMA {setting}")
-            self._check()
-            self.plan = self._read_plan()
+        try:
+            with self.errors():
+                self._prepare()
+        except BaseException:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        """Set the connection up, and read and check what decides the results."""
+        for setting in ("trusted_schema = OFF", "cell_size_check = ON", "query_only = ON"):
+            self._db.execute(f"PRAGMA {setting}")
+        self._check()
+        self.plan = self._read_plan()
 
     def __enter__(self) -> Self:
         return self
@@ -145,7 +154,7 @@ class Results:
             found = self._db.execute("SELECT first, count, layers, modelled FROM shard ORDER BY first")
             for first, count, *measured in found:
                 layers, modelled = map(json.loads, measured)
-                if not all(isinstance(each, int | float) for each in (*layers.values(), *modelled.values())):
+                if not all(map(math.isfinite, (*layers.values(), *modelled.values()))):
                     raise self._damaged()
                 yield Facts(Shard(first, count), layers, modelled)
 
@@ -157,24 +166,6 @@ class Results:
                 if not isinstance(card, int) or not all(isinstance(each, str) for each in texts):
                     raise self._damaged()
                 yield Failure(card, *texts)
-
-    def outcomes(self) -> list[tuple[str, dict[Outcome, int]]]:
-        """The number of cards by outcome of each place, in the order of the population."""
-        counted = [(name, dict.fromkeys(Outcome, 0)) for name in self.plan.places]
-        with self.errors():
-            for place, outcome, cards in self._db.execute(
-                "SELECT place, outcome, count(*) FROM card GROUP BY place, outcome"
-            ):
-                counted[place][1][Outcome(outcome)] = cards
-        return counted
-
-    def totals(self) -> tuple[int, int, int]:
-        """How many times a PIN became blocked, and the commands and HSM operations of all cards."""
-        with self.errors():
-            lockouts, commands, operations = self._db.execute(
-                "SELECT ifnull(sum(lockouts), 0), ifnull(sum(commands), 0), ifnull(sum(hsm_operations), 0) FROM card"
-            ).fetchone()
-        return lockouts, commands, operations
 
     def _check(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -199,18 +190,20 @@ class Results:
             and isinstance(cards, int)
             and seed >= 0
             and cards > 0
-            and isinstance(through, str)
             and isinstance(version, str)
         ):
             raise self._damaged()
         names: dict[str, list[str]] = {}
-        for kind, name in self._db.execute("SELECT kind, name FROM name ORDER BY kind, number"):
-            names.setdefault(kind, []).append(name)
+        for kind, number, name in self._db.execute("SELECT kind, number, name FROM name ORDER BY kind, number"):
+            known = names.setdefault(kind, [])
+            if number != len(known) or not isinstance(name, str):
+                raise self._damaged()
+            known.append(name)
         return Plan(
             population=population,
             seed=seed,
             cards=cards,
-            through=through,
+            through=Through(through),
             version=version,
             products=tuple(names.get("product", ())),
             places=tuple(names.get("place", ())),

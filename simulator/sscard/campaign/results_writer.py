@@ -33,15 +33,14 @@ class ResultsWriter(Results):
     ``finish`` may raise ``MissingPart`` if the disk is full.
     """
 
-    def __init__(self, file: Path) -> None:
-        super().__init__(file)
-        with self.errors():
-            self._db.execute("PRAGMA query_only = OFF")
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")
-            self._begin()
-            self._due = 0.0  # the first shard is written immediately: the file shows that the campaign runs
-            (self._failed,) = self._db.execute("SELECT count(*) FROM failure").fetchone()
+    def _prepare(self) -> None:
+        super()._prepare()
+        self._db.execute("PRAGMA query_only = OFF")
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = NORMAL")
+        self._begin()
+        self._due = 0.0  # the first shard is written immediately: the file shows that the campaign runs
+        (self._failed,) = self._db.execute("SELECT count(*) FROM failure").fetchone()
 
     @classmethod
     def create(cls, file: Path, plan: Plan) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,13 @@ CARDS_PER_SHARD: Final = 500
 NEVER: Final = 2**32 - 1
 """The time of something that did not happen."""
 _ROW: Final = struct.Struct("<I8BHH6I8s")
+
+
+class Through(StrEnum):
+    """What the cards of a campaign go through: the whole service with its journal, or card and HSM alone."""
+
+    SERVICE = "service"
+    CARD = "card"
 
 
 class Outcome(IntEnum):
@@ -78,11 +85,6 @@ def row_of(values: Iterable[Any]) -> Row:
     """The row of such values."""
     row = Row._make(values)
     return row._replace(outcome=Outcome(row.outcome))
-
-
-def unpacked(rows: bytes) -> Iterator[Row]:
-    """The rows of a shard."""
-    return map(row_of, values_of(rows))
 
 
 class Shard(NamedTuple):

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, NamedTuple
 
 from sscard.campaign.engines import Engine, run_shards
-from sscard.campaign.life import Through
+from sscard.campaign.figures import Figures
 from sscard.campaign.population import Population
-from sscard.campaign.results import COLUMNS, Plan, Results
+from sscard.campaign.results import COLUMNS, Plan
 from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.rows import Done, Outcome, values_of
 from sscard.campaign.shard import Task, run_shard
@@ -20,8 +20,6 @@ from sscard.errors import InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase
 from sscard.version import __version__
 
-THROUGH: Final[dict[str, Through]] = {"service": "service", "card": "card"}
-"""What the cards go through, by its word."""
 RECENT: Final = 10.0
 """Seconds over which the rate is measured."""
 LOCKOUTS: Final = COLUMNS.index("lockouts")
@@ -44,7 +42,7 @@ def plan_of(task: Task, cards: int) -> Plan:
 
 def task_of(plan: Plan) -> Task:
     """What a worker gets to do the cards of a plan."""
-    return Task(Population.model_validate_json(plan.population), plan.seed, THROUGH[plan.through])
+    return Task(Population.model_validate_json(plan.population), plan.seed, plan.through)
 
 
 class Progress:
@@ -93,8 +91,8 @@ def run_campaign(
     results.finish()
 
 
-class Limit(NamedTuple):
-    """A threshold: at most this share of the cards may have the outcome."""
+class Threshold(NamedTuple):
+    """At most this share of the cards may have the outcome."""
 
     text: str
     outcome: Outcome
@@ -104,15 +102,15 @@ class Limit(NamedTuple):
 class Checked(NamedTuple):
     """A threshold and the share that was found."""
 
-    limit: Limit
+    threshold: Threshold
     share: float
 
     @property
     def met(self) -> bool:
-        return self.share <= self.limit.share
+        return self.share <= self.threshold.share
 
 
-def read_limit(text: str) -> Limit:
+def read_threshold(text: str) -> Threshold:
     """A threshold as ``locked=2%``; ``InvalidValue`` if the text is not one."""
     known = {each.name.lower(): each for each in Outcome}
     word, _equals, percent = text.partition("=")
@@ -120,11 +118,10 @@ def read_limit(text: str) -> Limit:
         raise InvalidValue(Phrase("no outcome {word!r}", word=word), suggestion(word, known))
     if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%", percent):
         raise InvalidValue(Phrase("{text!r} is not a percentage", text=percent), Phrase("for example locked=2%"))
-    return Limit(text, known[word], float(percent[:-1]) / 100)
+    return Threshold(text, known[word], float(percent[:-1]) / 100)
 
 
-def check_limits(results: Results, limits: tuple[Limit, ...]) -> list[Checked]:
+def check_thresholds(figures: Figures, thresholds: Iterable[Threshold]) -> list[Checked]:
     """Compare the thresholds with the cards that are done."""
-    counted = [counts for _place, counts in results.outcomes()]
-    cards = max(results.done, 1)
-    return [Checked(limit, sum(counts[limit.outcome] for counts in counted) / cards) for limit in limits]
+    counts, cards = figures.by_outcome(), max(figures.cards, 1)
+    return [Checked(each, counts[each.outcome] / cards) for each in thresholds]

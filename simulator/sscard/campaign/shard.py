@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import threading
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Final
 
 from sscard.campaign.checked_card import Broken
-from sscard.campaign.life import Life, Office, Through
+from sscard.campaign.life import Life, Office
 from sscard.campaign.population import Population
-from sscard.campaign.rows import Done, Failure, Outcome, Row, Shard
+from sscard.campaign.rows import Done, Failure, Outcome, Row, Shard, Through
 from sscard.conversation.recorder import Recorder
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
@@ -26,62 +26,74 @@ class Task:
 
     population: Population
     seed: int
-    through: Through = "service"
+    through: Through = Through.SERVICE
 
 
-_offices: Final[list[tuple[Task, Office]]] = []
-"""Of the last task of this process."""
+class _Last(threading.local):
+    """The office of the last task: each thread has its own, since one life at a time uses it."""
+
+    task: Task | None = None
+    office: Office
+
+
+_last: Final = _Last()
 
 
 def run_shard(task: Task, shard: Shard) -> Done:
     """Live the lives of the cards of a shard. A card that breaks an invariant is a ``Failure``."""
     office = _office(task)
+    office.measure_from_here()
     began = perf_counter()
-    for layer in office.layers:
-        office.layers[layer] = 0.0
-    office.hsm.seconds = 0.0
-    failures: list[Failure] = []
-    rows = [run_card(office, index, failures).packed() for index in range(shard.first, shard.first + shard.count)]
+    rows: list[bytes] = []
+    broken: list[tuple[Life, Exception]] = []
+    for index in range(shard.first, shard.first + shard.count):
+        life = Life(office, index)
+        row, error = lived(life)
+        rows.append(row.packed())
+        if error:
+            broken.append((life, error))
     layers = {**office.layers, "hsm": office.hsm.seconds}
     layers["service" if office.desk else "terminal"] = perf_counter() - began - sum(layers.values())
     modelled = office.meter.modelled() if office.meter else {}
+    # What is measured has ended: each of these cards lives again, with a recorder.
+    failures: list[Failure] = []
+    for life, error in broken:
+        again, recorder = recorded(office, life.index)
+        lived(again)
+        failures.append(failure_of(life, error, recorder))
     return Done(shard, b"".join(rows), layers, modelled, tuple(failures))
 
 
 def _office(task: Task) -> Office:
-    if not _offices or _offices[0][0] != task:
-        _offices[:] = [(task, Office(task.population, task.seed, task.through, builtin_keys()))]
-    return _offices[0][1]
+    if _last.task != task:
+        _last.office = Office(task.population, task.seed, task.through, builtin_keys())
+        _last.task = task
+    return _last.office
 
 
-def run_card(office: Office, index: int, failures: list[Failure]) -> Row:
-    """The life of one card; if it breaks an invariant it is lived again with a recorder."""
-    life = Life(office, index)
+def lived(life: Life) -> tuple[Row, Exception | None]:
+    """Live a life: its row, and ``Broken`` or another error that ended it."""
     try:
-        return life.live()
+        return life.live(), None
     except Exception as error:
-        row = life.row(Outcome.UNFINISHED)
-        failures.append(_failure(office, life, error))
-        return row
+        return life.row(Outcome.UNFINISHED), error
 
 
-def trace_of(office: Office, index: int) -> tuple[str, ...]:
-    """Repeat a life up to its end or to what it breaks: the exchanges with the terminals as text with masked PINs."""
+def recorded(office: Office, index: int) -> tuple[Life, Recorder]:
+    """A life, and what records the exchanges with its terminals, with masked PINs."""
     recorders: list[Recorder] = []
 
     def record(connection: Connection) -> Recorder:
         recorders.append(Recorder(connection, clock=lambda: 0.0))
         return recorders[0]
 
-    life = Life(office, index, record)
-    with suppress(Exception):  # it is known from the life without a recorder
-        life.live()
-    return tuple(map(str, recorders[0].events))
+    return Life(office, index, record), recorders[0]
 
 
-def _failure(office: Office, life: Life, error: Exception) -> Failure:
+def failure_of(life: Life, error: Exception, recorder: Recorder) -> Failure:
+    """What a card broke, with its image and what a recorder kept of the same life."""
     invariant = error.invariant if isinstance(error, Broken) else ONLY_ERRORS
     happened = error.happened if isinstance(error, Broken) else type(error).__name__
     step = Phrase("{step}, command {number}: {happened}", step=life.step, number=life.commands, happened=happened)
-    trace = trace_of(office, life.index)
-    return Failure(life.index, invariant, say(step), write_image(life.card), "\n".join(trace))
+    trace = "\n".join(map(str, recorder.events))
+    return Failure(life.index, invariant, say(step), write_image(life.card), trace)

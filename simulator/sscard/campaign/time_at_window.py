@@ -9,8 +9,7 @@ from sscard.campaign.queueing import percentile
 from sscard.campaign.rows import Outcome, Row
 
 DONE: Final = (Outcome.CHANGED, Outcome.RESET, Outcome.UNBLOCKED)
-TENTH: Final = 100
-"""Milliseconds."""
+TENTH_MS: Final = 100
 
 
 class TimeAtWindow(NamedTuple):
@@ -33,7 +32,7 @@ class TimesAtWindow:
         """Count the visit at which the operation was done: the second, if there was one."""
         spent = row.return_ms or row.visit_ms
         if spent and row.outcome in DONE:
-            self._tenths[row.product, row.outcome][(spent + TENTH // 2) // TENTH] += 1
+            self._tenths[row.product, row.outcome][(spent + TENTH_MS // 2) // TENTH_MS] += 1
 
     def rows(self) -> list[TimeAtWindow]:
         """By product and outcome, in order; empty without a timing model."""

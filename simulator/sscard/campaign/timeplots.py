@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sscard.campaign.figures import OverTime
 from sscard.campaign.queueing import Queue
+from sscard.campaign.units import DAY_SECONDS
 from sscard.i18n.duration import duration_text
 from sscard.scenario.reports.charts import Box, Curve, Key, Plot, Tick
 
@@ -23,7 +24,7 @@ STEPS: Final = (
     7200,
     14400,
     43200,
-    *(days * 86400 for days in (1, 2, 5, 10, 30, 100, 365)),
+    *(days * DAY_SECONDS for days in (1, 2, 5, 10, 30, 100, 365)),
 )
 """Seconds between two marks of the time axis."""
 POINTS: Final = 200

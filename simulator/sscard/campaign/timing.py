@@ -16,13 +16,14 @@ from statistics import NormalDist
 from typing import Final
 
 from sscard.campaign.line_time import HEADER, ContactlessLine, ContactLine
+from sscard.campaign.units import DAY_NS
 from sscard.chip.memory import Memory
 from sscard.service.words import Operation
 from sscard.transport import Connection
 
 NORMAL_95: Final = NormalDist().inv_cdf(0.95)
-LONGEST: Final = 24 * 3600 * 1_000_000_000
-"""Nanoseconds: no person takes longer, whatever the 95th percentile."""
+LONGEST: Final = DAY_NS
+"""No person takes longer, whatever the 95th percentile."""
 LAYERS: Final = ("line", "memory", "cipher", "terminal")
 """Where the time of an APDU goes."""
 
@@ -71,25 +72,15 @@ class TimingModel:
     thought: int
     papers: Mapping[Operation, PersonTime] = field(default_factory=dict)
 
-    @property
-    def contact(self) -> bool:
-        """Whether the card is read by its contacts."""
-        return isinstance(self.line, ContactLine)
-
     def at(self, atr: bytes) -> TimingModel:
         """The model for a card with this ATR."""
         return replace(self, line=self.line.at(atr))
 
-    def power_on(self) -> int:
-        """Reset or activation of the card, its ATR or ATS included."""
-        return self.line.power_on()
-
-    def exchange(self, sent: int, received: int, writes: int, blocks: int = 0) -> int:
-        """An APDU by its bytes each way, the write points of the chip, and the cipher blocks that it computes."""
-        return sum(self.parts(sent, received, writes, blocks))
-
     def parts(self, sent: int, received: int, writes: int, blocks: int) -> tuple[int, int, int, int]:
-        """The nanoseconds of an APDU on the line, in the memory, in the cipher and in the terminal."""
+        """The nanoseconds of an APDU on the line, in the memory, in the cipher and in the terminal.
+
+        Of the APDU: its bytes each way, the write points of the chip, and the cipher blocks that it computes.
+        """
         return (
             self.line.exchange(sent, received),
             self.pages(sent, writes) * self.write,

@@ -15,6 +15,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from sscard.campaign.line_time import ContactlessLine, ContactLine
 from sscard.campaign.timing import LONGEST, PersonTime, TimingModel
+from sscard.campaign.units import MS_NS, SECOND_NS, US_NS
 from sscard.document import Document, Model, parse_document, read_document
 from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import Phrase
@@ -25,7 +26,7 @@ Interface = Literal["contact", "contactless"]
 BASE: Final = "based_on"
 BUILT_IN: Final = "timing.yaml"
 PRESETS: Final[tuple[Interface, ...]] = get_args(Interface)
-NANOSECONDS: Final[Mapping[str, int]] = {"us": 1_000, "ms": 1_000_000, "s": 1_000_000_000, "min": 60_000_000_000}
+NANOSECONDS: Final[Mapping[str, int]] = {"us": US_NS, "ms": MS_NS, "s": SECOND_NS, "min": 60 * SECOND_NS}
 HERTZ: Final[Mapping[str, int]] = {"kHz": 1_000, "MHz": 1_000_000}
 
 
@@ -45,7 +46,7 @@ class Time(Parameter):
 
     @model_validator(mode="after")
     def _not_too_long(self) -> Self:
-        if self.longest * NANOSECONDS[self.unit] > self.limit * NANOSECONDS["s"]:
+        if self.longest * NANOSECONDS[self.unit] > self.limit * SECOND_NS:
             raise InvalidValue(Phrase("a time of at most {limit} s expected", limit=self.limit))
         return self
 
@@ -62,7 +63,7 @@ class Time(Parameter):
 class TimeOfPeople(Time):
     """A time that differs from person to person: the median, and the 95th percentile if it is known."""
 
-    limit: ClassVar[int] = LONGEST // NANOSECONDS["s"]
+    limit: ClassVar[int] = LONGEST // SECOND_NS
     p95: float | None = Field(None, ge=0, allow_inf_nan=False)
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import Final
 
 from sscard.campaign.timing import ModelledConnection, TimingModel
+from sscard.campaign.units import DAY_MS, MS_NS
 from sscard.chip.memory import Memory
 from sscard.service.words import Operation
 from sscard.transport import Connection
@@ -16,10 +17,6 @@ ENTRIES: Final[Mapping[Operation, int]] = {Operation.CHANGE: 3, Operation.RESET:
 """PINs that the citizen types: the old one, the new one, and the new one again (terminal-flows.md §9)."""
 DIGITS: Final = 6
 PAPERS, ENTRY, HSM = "papers", "entry", "hsm"
-DAY: Final = 86_400_000
-"""Milliseconds."""
-MILLISECOND: Final = 1_000_000
-"""Nanoseconds."""
 
 
 def part_of(seed: int, index: int, visit: int) -> float:
@@ -64,9 +61,9 @@ class VisitMeter:
         spent[PAPERS] = model.person(operation, part)
         self._hsm = hsm_operations
         self.nanoseconds.update(spent)
-        return min(sum(spent.values()) // MILLISECOND, DAY)
+        return min(sum(spent.values()) // MS_NS, DAY_MS)
 
     def modelled(self) -> dict[str, int]:
         """The milliseconds of all visits since the last call, by layer."""
         summed, self.nanoseconds = self.nanoseconds, Counter()
-        return {layer: nanoseconds // MILLISECOND for layer, nanoseconds in summed.items()}
+        return {layer: nanoseconds // MS_NS for layer, nanoseconds in summed.items()}

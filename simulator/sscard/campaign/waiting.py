@@ -8,9 +8,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from sscard.campaign.queueing import (
-    HOUR,
     MOST_WINDOWS,
-    SECOND,
     Collected,
     Hours,
     Opening,
@@ -20,6 +18,7 @@ from sscard.campaign.queueing import (
     needed,
     queue,
 )
+from sscard.campaign.units import HOUR_MS, SECOND_MS
 from sscard.document import Model
 
 RATE_DAYS: Final = 20
@@ -67,10 +66,10 @@ def waiting(collected: Collected, hours: Hours, windows: Windows | None = None) 
     if not any(visits.services):
         return None
     if windows.per_hour:
-        asked = min(round(windows.per_hour * RATE_DAYS * hours.a_day / HOUR), RATE_VISITS)
+        asked = min(round(windows.per_hour * RATE_DAYS * hours.a_day / HOUR_MS), RATE_VISITS)
         services = visits.services * max(1, -(-asked // len(visits)))
         visits = at_rate(windows.per_hour, services, 0, hours)
-    target = Target(windows.share, round(windows.wait_minutes * 60 * SECOND))
+    target = Target(windows.share, round(windows.wait_minutes * 60 * SECOND_MS))
     enough = needed(visits, target, hours)
     step = max(1, enough.windows // 10)
     shown = {max(1, enough.windows + step * each) for each in STEPS}
@@ -82,7 +81,7 @@ def waiting(collected: Collected, hours: Hours, windows: Windows | None = None) 
             enough if count == enough.windows else queue(visits, count, hours)
             for count in sorted(shown | ({windows.count} if windows.count else set()))
         ),
-        windows.per_hour or (len(visits) * HOUR / opened if opened else 0.0),
+        windows.per_hour or (len(visits) * HOUR_MS / opened if opened else 0.0),
     )
 
 
@@ -90,7 +89,7 @@ def hours_of(rates: dict[int, float], open_days: int) -> Hours:
     """The opening hours of windows to which citizens come in these hours of a day."""
     openings: list[Opening] = []
     for hour in sorted(hour for hour, rate in rates.items() if rate):
-        begin, end = hour * HOUR, (hour + 1) * HOUR
+        begin, end = hour * HOUR_MS, (hour + 1) * HOUR_MS
         if openings and openings[-1].end == begin:
             begin = openings.pop().begin
         openings.append(Opening(begin, end))

@@ -54,8 +54,12 @@ def progress(name: str, load: Load) -> Iterator[Notify]:
 
 
 def finish(outcome: Outcome, html: Path | None, pytest_file: Path | None, *, as_json: bool) -> None:
-    """Write the files, print the result, and exit with 1 or 130 if it is not passed or not complete."""
+    """Write the files, print the result, and exit with 1 or 130 if it is not passed or not complete.
+
+    What failed is on standard error, one line each, so that it is in the log of a program that reads the JSON.
+    """
     from sscard.benchmark import page, pytest_form
+    from sscard.benchmark.formatting import value_text
 
     if pytest_file:
         write_text(pytest_file, pytest_form.write(outcome.found))
@@ -68,6 +72,13 @@ def finish(outcome: Outcome, html: Path | None, pytest_file: Path | None, *, as_
             click.echo(line)
     for name in outcome.failing:
         tell(_("{flow}: operations failed", flow=name))
+    for missed in outcome.checked:
+        if not missed.met:
+            words = {"flow": missed.flow, "threshold": missed.threshold.text, "value": value_text(missed)}
+            tell(_("{flow}: threshold {threshold} not met: {value}", **words))
+    for change in outcome.slower:
+        figures = {"figure": change.figure, "percent": 100 * change.change, "noise": 100 * change.noise}
+        tell(_("{flow}: {figure} is {percent:.1f} % slower, noise ±{noise:.1f} %", flow=change.flow, **figures))
     if outcome.found.interrupted:
         tell(_("interrupted"))
         raise SystemExit(INTERRUPTED)

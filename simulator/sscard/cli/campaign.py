@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from contextlib import ExitStack
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from sscard.campaign.rows import Through
 from sscard.cli.options import json_option
 from sscard.cli.output import check_other, check_output, check_output_folder
-from sscard.cli.types import CAMPAIGN_LIMIT, FILE, FOLDER, Number, Text, Words
+from sscard.cli.types import CAMPAIGN_THRESHOLD, FILE, FOLDER, Number, Text, Words
 from sscard.cli.usage import Group, argument, given_names, option
 from sscard.errors import InputError, PhrasedError
 from sscard.files import mode_of
@@ -22,20 +22,13 @@ from sscard.i18n.language import N_, _
 
 if TYPE_CHECKING:
     from sscard.campaign.results import Plan
-    from sscard.campaign.running import Limit
+    from sscard.campaign.running import Threshold
 
 CARDS: Final = 1000
 MOST_CARDS: Final = 2**32 - 1
 MOST_WORKERS: Final = 256
 MOST_SEED: Final = 2**63 - 1
 """What SQLite keeps."""
-
-
-class Through(StrEnum):
-    """What the cards of a campaign go through."""
-
-    SERVICE = "service"
-    CARD = "card"
 
 
 class CampaignGroup(Group):
@@ -123,7 +116,7 @@ failures_option: Final = option(
 @failures_option
 @option(
     "--fail-above",
-    type=CAMPAIGN_LIMIT,
+    type=CAMPAIGN_THRESHOLD,
     multiple=True,
     help=N_("Exit 1 if more than this share of the cards has the outcome, for example locked=2%."),
 )
@@ -142,7 +135,7 @@ def run(
     parquet: Path | None,
     html: Path | None,
     failures: Path | None,
-    fail_above: tuple[Limit, ...],
+    fail_above: tuple[Threshold, ...],
     card: int | None,
     as_json: bool,
 ) -> None:
@@ -154,7 +147,7 @@ def run(
     """
     from sscard.campaign.engines import open_engine
     from sscard.campaign.results_writer import ResultsWriter
-    from sscard.campaign.running import Progress, check_limits, run_campaign
+    from sscard.campaign.running import Progress, run_campaign
     from sscard.cli.campaign_output import Found, finish, progress, tell_incomplete
 
     if card is not None:
@@ -189,7 +182,7 @@ def run(
             _repeating(population, timing, plan, results),
             ran,
             engine=engine,
-            limits=check_limits(writer, fail_above),
+            thresholds=fail_above,
             interrupted=interrupted,
         )
         finish(found, results, parquet, failures, html, as_json=as_json)
@@ -228,7 +221,7 @@ def _plan(
     """What the command line asks for; what it leaves open is as in the file that is continued."""
     from sscard.campaign.population import Population, read_population
     from sscard.campaign.results import Results
-    from sscard.campaign.running import THROUGH, plan_of
+    from sscard.campaign.running import plan_of
     from sscard.campaign.shard import Task
     from sscard.campaign.timing_file import find_timing
 
@@ -236,16 +229,15 @@ def _plan(
         return chosen.timed(find_timing(timing)) if timing else chosen
 
     if continued is None:
-        return plan_of(Task(timed(read_population(population)), seed, THROUGH[through]), cards)
+        return plan_of(Task(timed(read_population(population)), seed, through), cards)
     with Results(continued) as results, results.errors():
         known = results.plan
         before = Population.model_validate_json(known.population)
-        went = THROUGH[known.through]
     given = given_names()
     task = Task(
         timed(read_population(population) if population else before),
         seed if "--seed" in given else known.seed,
-        THROUGH[through] if "--through" in given else went,
+        through if "--through" in given else known.through,
     )
     return plan_of(task, cards if "--cards" in given else known.cards)
 

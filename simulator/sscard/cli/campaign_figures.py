@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from sscard.i18n.language import _, say
+from sscard.campaign.units import SECOND_MS
+from sscard.i18n.language import N_, _, say
 
 if TYPE_CHECKING:
-    from sscard.campaign.figures import By, Figures, OverTime
+    from collections import Counter
+
+    from sscard.campaign.figures import Figures, OverTime
     from sscard.campaign.queueing import Queue
 
 DIGITS: Final = 4
@@ -39,14 +42,14 @@ def figure_lines(figures: Figures) -> Iterator[str]:
     elif figures.too_few:
         yield say(figures.too_few)
     for text, seconds in (
-        (_("measured time per card: {layers}"), figures.layers),
-        (_("modelled time per card: {layers}"), figures.modelled),
+        (N_("measured time per card: {layers}"), figures.layers),
+        (N_("modelled time per card: {layers}"), figures.modelled),
     ):
         if seconds and figures.cards:
             spent = [
                 f"{say(LAYERS.get(name, name))} {time_text(value / figures.cards)}" for name, value in seconds.items()
             ]
-            yield text.format(layers=" · ".join(spent))
+            yield _(text, layers=" · ".join(spent))
 
 
 def _standing_lines(figures: Figures) -> Iterator[str]:
@@ -68,27 +71,32 @@ def _standing_lines(figures: Figures) -> Iterator[str]:
 
 
 def figure_facts(figures: Figures) -> dict[str, Any]:
-    """The same and all counts, for programs; times in seconds."""
+    """The outcomes by place, the same and all counts, for programs; times in seconds."""
     from sscard.campaign.figures import By
 
     plan, left = figures.plan, figures.counted(By.TRIES_LIMIT, By.TRIES_LEFT)
     return {
+        "outcomes": _named(figures.by_outcome()),
+        "places": [{"place": name, "outcomes": _named(counts)} for name, counts in figures.by_place()],
+        "lockouts": figures.lockouts,
+        "commands": figures.commands,
+        "hsm_operations": figures.hsm_operations,
         "limits_of_tries": [
             {
                 "tries": limit,
                 "blocked_once": figures.blocked(limit),
-                "outcomes": outcomes,
+                "outcomes": _named(outcomes),
                 "tries_left": {str(tries): cards for tries, cards in sorted(left[limit].items())},
             }
-            for limit, outcomes in _outcomes(figures, By.TRIES_LIMIT).items()
+            for limit, outcomes in figures.counted(By.TRIES_LIMIT, By.OUTCOME).items()
         ],
         "behaviours": [
-            {"behaviour": plan.behaviours[at], "outcomes": outcomes}
-            for at, outcomes in _outcomes(figures, By.BEHAVIOUR).items()
+            {"behaviour": plan.behaviours[at], "outcomes": _named(outcomes)}
+            for at, outcomes in figures.counted(By.BEHAVIOUR, By.OUTCOME).items()
         ],
         "products": [
-            {"product": plan.products[at], "outcomes": outcomes}
-            for at, outcomes in _outcomes(figures, By.PRODUCT).items()
+            {"product": plan.products[at], "outcomes": _named(outcomes)}
+            for at, outcomes in figures.counted(By.PRODUCT, By.OUTCOME).items()
         ],
         "wrong_tries": figures.wrong_tries,
         "visits": len(figures.visits),
@@ -111,21 +119,18 @@ def figure_facts(figures: Figures) -> dict[str, Any]:
         and {
             "per_hour": round(figures.waiting.per_hour, DIGITS),
             "share": figures.waiting.target.share,
-            "wait": figures.waiting.target.wait / 1000,
+            "wait": figures.waiting.target.wait / SECOND_MS,
             "needed": figures.waiting.enough.windows,
             "queues": [_queue(each) for each in figures.waiting.queues],
         },
     }
 
 
-def _outcomes(figures: Figures, by: By) -> dict[int, dict[str, int]]:
-    from sscard.campaign.figures import By
+def _named(counts: Counter[int]) -> dict[str, int]:
+    """Cards by the name of their outcome."""
     from sscard.campaign.rows import Outcome
 
-    return {
-        number: {outcome.name.lower(): counts[outcome] for outcome in Outcome}
-        for number, counts in figures.counted(by, By.OUTCOME).items()
-    }
+    return {outcome.name.lower(): counts[outcome] for outcome in Outcome}
 
 
 def _over_time(count: OverTime) -> dict[str, Any]:
@@ -136,9 +141,9 @@ def _over_time(count: OverTime) -> dict[str, Any]:
 def _queue(found: Queue) -> dict[str, Any]:
     return {
         "windows": found.windows,
-        "mean": round(found.mean / 1000, 3),
+        "mean": round(found.mean / SECOND_MS, 3),
         "p50": found.percentile(0.5),
         "p95": found.percentile(0.95),
-        "max": found.longest / 1000,
+        "max": found.longest / SECOND_MS,
         "utilisation": round(found.utilisation, DIGITS),
     }

@@ -15,17 +15,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from sscard.campaign.units import SECOND_MS
 from sscard.cli.output import print_json
 from sscard.cli.table import table_lines
 from sscard.cli.target import tell
 from sscard.files import TextFile, make_folder, unwritable, write_text
-from sscard.i18n.language import _, say
+from sscard.i18n.language import _, say, visible, visible_lines
 
 if TYPE_CHECKING:
     from sscard.campaign.figures import Figures
     from sscard.campaign.repeat import Repeated
     from sscard.campaign.results import Plan, Results
-    from sscard.campaign.running import Checked, Progress
+    from sscard.campaign.running import Checked, Progress, Threshold
 
 INTERRUPTED: Final = 130
 INTERVAL: Final = 0.25
@@ -51,13 +52,13 @@ class Found:
     repeat: str
     ran: Progress | None = None
     engine: str = ""
-    limits: Sequence[Checked] = ()
+    thresholds: Sequence[Threshold] = ()
     interrupted: bool = False
 
     @property
     def passed(self) -> bool:
         """Whether no card broke an invariant and every threshold is met."""
-        return not self.results.failed and all(each.met for each in self.limits)
+        return not self.results.failed and all(each.met for each in self.checked)
 
     @cached_property
     def figures(self) -> Figures:
@@ -65,18 +66,18 @@ class Found:
 
         return figures_of(self.results)
 
+    @cached_property
+    def checked(self) -> list[Checked]:
+        """The thresholds and what was found."""
+        from sscard.campaign.running import check_thresholds
+
+        return check_thresholds(self.figures, self.thresholds)
+
     def as_json(self) -> dict[str, Any]:
         """The fields of ``sscard.campaign/1``."""
-        from sscard.campaign.rows import Outcome
         from sscard.cli.campaign_figures import figure_facts
 
-        results, plan = self.results, self.results.plan
-        places = [
-            (name, {outcome.name.lower(): count for outcome, count in counts.items()})
-            for name, counts in results.outcomes()
-        ]
-        names = [each.name.lower() for each in Outcome]
-        lockouts, commands, operations = results.totals()
+        results, plan, figures = self.results, self.results.plan, self.figures
         return {
             "digest": results.digest,
             "passed": self.passed,
@@ -85,7 +86,7 @@ class Found:
             "seed": plan.seed,
             "through": plan.through,
             "cards": plan.cards,
-            "done": results.done,
+            "done": figures.cards,
             "failed": results.failed,
             "run": self.ran
             and {
@@ -94,15 +95,10 @@ class Found:
                 "seconds": round(self.ran.seconds, 3),
                 "cards_per_second": round((self.ran.done - self.ran.before) / self.ran.seconds, 1),
             },
-            "outcomes": {name: sum(counts[name] for _place, counts in places) for name in names},
-            "places": [{"place": name, "outcomes": counts} for name, counts in places],
-            "lockouts": lockouts,
-            "commands": commands,
-            "hsm_operations": operations,
-            **figure_facts(self.figures),
-            "layers": {name: round(seconds, 6) for name, seconds in self.figures.layers.items()},
-            "modelled_ms": {name: round(1000 * seconds) for name, seconds in self.figures.modelled.items()},
-            "limits": [{"limit": each.limit.text, "share": each.share, "met": each.met} for each in self.limits],
+            **figure_facts(figures),
+            "layers": {name: round(seconds, 6) for name, seconds in figures.layers.items()},
+            "modelled_ms": {name: round(SECOND_MS * seconds) for name, seconds in figures.modelled.items()},
+            "limits": [{"limit": each.threshold.text, "share": each.share, "met": each.met} for each in self.checked],
             "failures": [
                 {"card": card, "invariant": invariant, "step": step, "repeat": f"{self.repeat} {card}"}
                 for card, invariant, step in self.broken(LISTED)
@@ -189,6 +185,11 @@ def finish(
     if found.interrupted and found.ran:
         tell_incomplete(found.ran, results)
         raise SystemExit(INTERRUPTED)
+    for missed in found.checked:
+        if not missed.met:
+            tell(_("{text}: {share}, not met", text=missed.threshold.text, share=f"{100 * missed.share:.2f} %"))
+    if found.results.failed:
+        tell(_("cards that broke an invariant: {count:,}", count=found.results.failed))
     if not found.passed:
         raise SystemExit(1)
 
@@ -199,25 +200,23 @@ def _lines(found: Found) -> Iterator[str]:
     from sscard.campaign.rows import Outcome
     from sscard.cli.campaign_figures import figure_lines
 
-    results = found.results
-    counted = results.outcomes()
-    total = {outcome: sum(counts[outcome] for _place, counts in counted) for outcome in Outcome}
+    results, figures = found.results, found.figures
+    total = figures.by_outcome()
     used = [outcome for outcome in Outcome if total[outcome]]
     rows = [
-        [name, *(f"{count:,}" for count in (sum(counts.values()), *(counts[outcome] for outcome in used)))]
-        for name, counts in (*counted, (_("all"), total))
+        [name, *(f"{count:,}" for count in (counts.total(), *(counts[outcome] for outcome in used)))]
+        for name, counts in (*figures.by_place(), (_("all"), total))
     ]
     headings = [_("place"), _("cards"), *(say(OUTCOMES[outcome]) for outcome in used)]
     yield from table_lines(headings, rows, numbers=range(1, len(headings)))
-    lockouts, commands, operations = results.totals()
     yield ""
     yield _(
         "{lockouts:,} lock-outs, {commands:,} commands, {operations:,} HSM operations",
-        lockouts=lockouts,
-        commands=commands,
-        operations=operations,
+        lockouts=figures.lockouts,
+        commands=figures.commands,
+        operations=figures.hsm_operations,
     )
-    yield from figure_lines(found.figures)
+    yield from figure_lines(figures)
     if found.ran and found.ran.seconds:
         now = found.ran.done - found.ran.before
         yield _(
@@ -226,15 +225,15 @@ def _lines(found: Found) -> Iterator[str]:
             seconds=found.ran.seconds,
             rate=now / found.ran.seconds,
         )
-    for each in found.limits:
-        words = {"text": each.limit.text, "share": f"{100 * each.share:.2f} %"}
+    for each in found.checked:
+        words = {"text": each.threshold.text, "share": f"{100 * each.share:.2f} %"}
         yield _("{text}: {share}, met", **words) if each.met else _("{text}: {share}, not met", **words)
     if results.failed:
         yield ""
         yield _("cards that broke an invariant: {count:,}", count=results.failed)
         for card, invariant, step in found.broken(PRINTED):
             yield _("  card {card}, {invariant}: {step}", card=card, invariant=invariant, step=step)
-            yield f"    {found.repeat} {card}"
+            yield visible(f"    {found.repeat} {card}")
     yield ""
     yield _("digest {digest}", digest=results.digest or _("none: the campaign is not complete"))
 
@@ -289,10 +288,10 @@ def _write_failures(found: Found, folder: Path) -> None:
     for failure in found.results.failures():
         if not failure.image:
             continue
-        head = f"{failure.invariant}\n{failure.step}\n"
+        head = f"{visible(failure.invariant)}\n{visible(failure.step)}\n"
         contents = {
             "json": failure.image,
-            "trace": f"{head}\n{failure.trace}\n",
+            "trace": f"{head}\n{visible_lines(failure.trace)}\n",
             "sh": f"#!/bin/sh\ncd -- {here} || exit\n{found.repeat} {failure.index}\n",
         }
         for ending, content in contents.items():
