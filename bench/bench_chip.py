@@ -30,6 +30,7 @@ def _repeat(benchmark: BenchmarkFixture, operation: Callable[[], object], times:
             operation()
 
     benchmark(repeated)
+    benchmark.extra_info["operations"] = times
     benchmark.extra_info["per_second"] = times / benchmark.stats.stats.median if benchmark.enabled else None
 
 

@@ -169,7 +169,7 @@ def bench_eight_workers_on_one_journal(
         return [worker.exitcode for worker in workers]
 
     assert benchmark.pedantic(work, rounds=3) == [0] * WORKERS
-    benchmark.extra_info["cases"] = CASES
+    benchmark.extra_info["operations"] = CASES
 
 
 def _work(url: str, card: Card) -> None:

@@ -81,7 +81,8 @@ def run_suites(parts: Parts, files: Sequence[str], expression: str) -> Run | Non
     started = datetime.now(UTC)
     found: dict[str, dict[str, Figures]] = {}
     chosen = ["pytest", *(["-k", expression] if expression else []), "--benchmark-enable"]
-    options = ["-c", str(HERE.parent / "pyproject.toml"), "-p", "no:cacheprovider", "-v", "--benchmark-quiet"]
+    config = ["-c", str(HERE.parent / "pyproject.toml"), "-W", "ignore:Not saving anything", "-p", "no:cacheprovider"]
+    options = [*config, "-v", "--benchmark-quiet"]
     suites = [path for file in files for path in suites_in(HERE.parent / file)]
     with TemporaryDirectory(prefix="sscard-bench-") as folder:
         for suite in suites:

@@ -79,12 +79,15 @@ class Store:
 
 
 def of_suite(suite: str, report: Mapping[str, Any]) -> dict[str, dict[str, Figures]]:
-    """The figures of a suite in a JSON of pytest-benchmark that has the time of each round."""
+    """The figures of a suite in a JSON of pytest-benchmark that has the time of each round.
+
+    A benchmark that does something several times in a round says so in ``operations`` of its ``extra_info``.
+    """
     found: dict[str, dict[str, Figures]] = {}
     for each in report["benchmarks"]:
         name = f"{suite}: {each['name']}"
         personality = match[1] if (match := _PERSONALITY.search(name)) else ""
-        times = each["stats"]["data"]
+        times = [time / each["extra_info"].get("operations", 1) for time in each["stats"]["data"]]
         size = max(1, len(times) // PARTS)
         row = _PERSONALITY.sub("", name).replace("[]", "")
         found.setdefault(row, {})[personality] = Figures(

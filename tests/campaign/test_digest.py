@@ -15,28 +15,36 @@ import pytest
 
 import kit.campaigns
 from kit.campaigns import POPULATION, task_in
-from kit.programs import CommandLine, running
+from kit.programs import SSCARD, CommandLine, running
+from kit.shared import made_once
 from kit.waiting import until
 from sscard.campaign.engines import open_engine, run_shards
 from sscard.campaign.results import Results
-from sscard.campaign.rows import digest, shards
+from sscard.campaign.rows import CARDS_PER_SHARD, digest, shards
 from sscard.campaign.shard import run_shard
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="processes are killed")
 
 
-@pytest.fixture(scope="module", params=[2000, pytest.param(20_000, marks=pytest.mark.nightly)])
-def cards(request: pytest.FixtureRequest) -> int:
-    """How many cards each campaign has."""
-    number: int = request.param
-    return number
+CARDS = 20_000
+GIVEN = ("--seed", 7, "--through", "card", "--cards", CARDS, "--json")
 
 
-@pytest.fixture(scope="module")
-def expected(cards: int, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The digest that this process computes, without any engine."""
-    task = task_in(tmp_path_factory.mktemp("expected"))
-    return digest(run_shard(task, shard).digest for shard in shards(cards))
+@pytest.fixture(scope="session")
+def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The digest of a campaign with one worker and without an interruption, which is run once for all workers."""
+
+    def straight() -> str:
+        task_in(folder)
+        command = [*SSCARD, "campaign", str(folder / "population.yaml"), *map(str, GIVEN), "--workers", "1"]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+        assert ended.returncode == 0, ended.stderr
+        found: str = json.loads(ended.stdout)["digest"]
+        return found
+
+    folder = tmp_path_factory.mktemp("expected")
+    own = tmp_path_factory.getbasetemp()
+    return made_once(own.parent if "PYTEST_XDIST_WORKER" in os.environ else own, "digest", straight)
 
 
 @pytest.fixture
@@ -45,44 +53,48 @@ def population(tmp_path: Path) -> Path:
     return tmp_path / "population.yaml"
 
 
-@pytest.mark.parametrize("engine", ["local --workers 1", "local --workers 2", "local --workers 4", "dask --workers 2"])
-def test_engine_and_workers_do_not_change_it(
-    sscard: CommandLine, population: Path, cards: int, expected: str, engine: str
-) -> None:
-    words = ["--seed", 7, "--through", "card", "--cards", cards, "--engine", *engine.split(), "--json"]
-    code, out, err = sscard("campaign", population, *words)
+@pytest.mark.nightly
+def test_it_is_that_of_this_process_without_an_engine(tmp_path: Path, expected: str) -> None:
+    task = task_in(tmp_path)
+    assert digest(run_shard(task, shard).digest for shard in shards(CARDS)) == expected
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("engine", ["local --workers 2", "local --workers 4", "dask --workers 1", "dask --workers 4"])
+def test_engine_and_workers_do_not_change_it(sscard: CommandLine, population: Path, expected: str, engine: str) -> None:
+    code, out, err = sscard("campaign", population, *GIVEN, "--engine", *engine.split())
     assert code == 0, err
     assert json.loads(out)["digest"] == expected
 
 
 @pytest.mark.parametrize("url", ["local", "dask"])
-def test_a_worker_that_is_killed_does_not_change_it(url: str, tmp_path: Path, cards: int, expected: str) -> None:
+def test_a_worker_of_two_that_is_killed_half_way_does_not_change_it(url: str, tmp_path: Path, expected: str) -> None:
     before = {*multiprocessing.active_children()}
-    run = partial(run_shard, task_in(tmp_path))
+    task = partial(run_shard, task_in(tmp_path))
     with open_engine(url, 2) as engine:
         done = {}
-        for each in run_shards(engine, run, shards(cards)):
-            if not done:
+        for each in run_shards(engine, task, shards(CARDS)):
+            done[each.shard.first] = each.digest
+            if len(done) * CARDS_PER_SHARD == CARDS // 2:
                 victim, *_others = {*multiprocessing.active_children()} - before
                 victim.kill()
                 victim.join()
-            done[each.shard.first] = each.digest
     assert digest(done[first] for first in sorted(done)) == expected
     assert not {*multiprocessing.active_children()} - before
 
 
-def test_a_campaign_that_is_killed_is_continued_to_the_same_one(
-    sscard: CommandLine, tmp_path: Path, population: Path, cards: int, expected: str
+def test_a_campaign_of_four_workers_that_is_killed_half_way_is_continued_to_the_same_one(
+    sscard: CommandLine, tmp_path: Path, population: Path, expected: str
 ) -> None:
     results = tmp_path / "results.db"
-    program = [sys.executable, kit.campaigns.__file__, str(population), str(results), str(cards)]
+    program = [sys.executable, kit.campaigns.__file__, str(population), str(results), str(CARDS), "4"]
     ended = subprocess.run(program, check=False, capture_output=True, text=True)  # noqa: S603
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    code, out, err = sscard("campaign", "--results", results, "--resume", "--workers", 2, "--json")
+    code, out, err = sscard("campaign", "--results", results, "--resume", "--workers", 4, "--json")
     assert code == 0, err
     content = json.loads(out)
     assert content["digest"] == expected
-    assert content["run"]["resumed_at"] >= 1000
+    assert content["run"]["resumed_at"] >= CARDS // 2
 
 
 @pytest.fixture

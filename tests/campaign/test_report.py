@@ -218,8 +218,15 @@ def browser() -> Iterator[Any]:
         yield started
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        (1280, "light"),
+        (390, "dark"),
+        pytest.param(1280, "dark", marks=pytest.mark.nightly),
+        pytest.param(390, "light", marks=pytest.mark.nightly),
+    ],
+)
 def test_the_page_fits_its_screen_with_readable_labels(
     browser: Any, language: str, tmp_path: Path, width: int, scheme: str
 ) -> None:

@@ -28,7 +28,7 @@ import pytest
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 import kit
-from kit.programs import ENDS, SSCARD, run, running, standard_input
+from kit.programs import EACH_END, ENDS, SSCARD, run, running, standard_input
 from sscard.cli import main as command_line
 from sscard.cli.app import app
 from sscard.errors import CardRemoved, InputError, MissingPart, ReaderMissing, TransportError
@@ -1007,7 +1007,7 @@ def test_an_interrupted_run_has_its_summary_reports_and_trace(tmp_path: Path, en
     assert [name in path.read_text(encoding="utf-8") for path in reports] == [True, True, True]
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", EACH_END)
 def test_a_signal_that_a_library_turns_into_its_own_error_is_an_interruption(
     end: signal.Signals, sscard: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -1065,7 +1065,7 @@ def test_ctrl_c_is_how_a_server_ends(places: dict[str, object], arguments: str, 
     assert "Traceback" not in rest
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", EACH_END)
 def test_an_interrupted_script_has_its_trace(places: dict[str, object], tmp_path: Path, end: signal.Signals) -> None:
     command = [*SSCARD, "apdu", str(places["card"]), "--raw", "--trace", str(tmp_path / "trace")]
     pipe = subprocess.PIPE

@@ -345,22 +345,27 @@ def test_standard_input_that_is_not_utf_8_ends_with_2(folder: Path) -> None:
     assert "<stdin>: is not UTF-8 text" in _shell("apdu card.db < latin")[1]
 
 
+def at_night(arguments: str) -> Any:
+    """A row for which make test has another one."""
+    return pytest.param(arguments, marks=pytest.mark.nightly)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         "apdu card.db < script",
-        "cat script | {sscard} apdu card.db",
-        "record card.db -o new < script",
+        at_night("cat script | {sscard} apdu card.db"),
+        at_night("record card.db -o new < script"),
         "replay script card.db",
-        "replay - card.db < script",
-        "record --from script -o new",
-        "record --from - -o new < script",
-        "driver call nothing.so < script",
+        at_night("replay - card.db < script"),
+        at_night("record --from script -o new"),
+        at_night("record --from - -o new < script"),
+        at_night("driver call nothing.so < script"),
         "image check card.json",
-        "run good.yaml",
+        at_night("run good.yaml"),
         "run good.yaml --personality mine.yaml",
         "verify-pin card.db --pin-file pin",
-        "verify-pin card.db --pin-file - < pin",
+        at_night("verify-pin card.db --pin-file - < pin"),
         "--config options.toml show card.db",
     ],
 )

@@ -124,7 +124,14 @@ def test_a_killed_worker_costs_its_scenario_only(suite: Path, tmp_path: Path) ->
 
 @LINUX
 @pytest.mark.slow
-@pytest.mark.parametrize(("workers", "number"), [("1", signal.SIGINT), *(("2", number) for number in ENDS)], ids=str)
+@pytest.mark.parametrize(
+    ("workers", "number"),
+    [
+        ("1", signal.SIGINT),
+        *(pytest.param("2", end, marks=() if end in ENDS[:2] else pytest.mark.nightly) for end in ENDS),
+    ],
+    ids=str,
+)
 def test_a_signal_writes_what_was_run_and_leaves_no_process(
     suite: Path, tmp_path: Path, workers: str, number: signal.Signals
 ) -> None:
@@ -255,7 +262,13 @@ def other_keys(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     ("own", "workers", "selected"),
     [
-        pytest.param(False, "1", ["01-function/reset", "01-function/medical", "08-driver-psam"], id="built-in keys"),
+        pytest.param(
+            False,
+            "1",
+            ["01-function/reset", "01-function/medical", "08-driver-psam"],
+            id="built-in keys",
+            marks=pytest.mark.nightly,
+        ),
         pytest.param(True, "2", ["01-function/reset/puk-once.yaml", "01-function/medical"], id="own keys in workers"),
     ],
 )

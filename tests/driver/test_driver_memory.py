@@ -48,7 +48,9 @@ def resets(personality: str, path: str) -> Callable[[], None]:
 
 
 @pytest.mark.parametrize("path", ["hsm", "psam", "failing"])
-@pytest.mark.parametrize("personality", ALL)
+@pytest.mark.parametrize(
+    "personality", [*(pytest.param(name, marks=pytest.mark.nightly) for name in ALL[:-1]), ALL[-1]]
+)
 def test_resets_leave_nothing_in_memory(personality: str, path: str) -> None:
     reset = resets(personality, path)
     for _ in range(WARM):

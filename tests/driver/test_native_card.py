@@ -21,7 +21,7 @@ import kit
 from kit import native as native_kit
 from kit.native import command, run
 from kit.pcsc import demand_pcsc
-from kit.programs import ENDS
+from kit.programs import EACH_END
 from kit.waiting import PATIENCE
 from sscard.cli.app import app
 from sscard.driver import native
@@ -108,7 +108,7 @@ def starting(*words: object) -> str:
 # Over an image
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", EACH_END)
 def test_a_card_image_is_served_and_kept_on_disk(image: Path, place: str, call: Path, end: signal.Signals) -> None:
     with served(image, "--listen", place, "--pins", f"{PINS},654321", end=end) as server:
         words = "iChangePIN 2 / iVerifyPIN 1 / iVerifyPIN 3"

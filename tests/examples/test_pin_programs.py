@@ -79,7 +79,9 @@ def node_program() -> list[str]:
     return [node, str(EXAMPLES / "node" / "pin.mjs")]
 
 
-@pytest.mark.parametrize("personality", ["v1-des", "v2-3des", "v3-sm4"])
+@pytest.mark.parametrize(
+    "personality", [*(pytest.param(name, marks=pytest.mark.nightly) for name in ("v1-des", "v2-3des")), "v3-sm4"]
+)
 def test_a_program_changes_and_resets_the_pin(bench: Bench, program: list[str], personality: str) -> None:
     card = issue_card(personality=personality, seed=1, pin=kit.PIN)
     with bench.inserted(card.chip(Random(1))) as reader:

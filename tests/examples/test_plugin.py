@@ -61,7 +61,8 @@ def test_a_report_of_a_plug_in(installed: dict[str, str], tmp_path: Path) -> Non
 
 
 def test_without_the_plug_in_its_names_are_unknown(tmp_path: Path) -> None:
-    for arguments in (["apdu", "demo:", "0020000000"], ["run", "--report", f"csv={tmp_path / 'results.csv'}"]):
+    scenario, report = builtin_folder() / "01-function/reset/puk-once.yaml", f"csv={tmp_path / 'results.csv'}"
+    for arguments in (["apdu", "demo:", "0020000000"], ["run", scenario, "--report", report]):
         done = run(*arguments)
         assert done.returncode == 2
         assert "unknown" in done.stderr

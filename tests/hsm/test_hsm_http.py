@@ -23,7 +23,7 @@ import pytest
 from click.testing import CliRunner
 
 import kit
-from kit.programs import ENDS, CommandLine
+from kit.programs import EACH_END, CommandLine
 from kit.waiting import PATIENCE, in_thread, until
 from sscard.cli.app import app
 from sscard.errors import InputError
@@ -679,7 +679,7 @@ def test_without_the_server_packages_the_service_ends_with_3_and_the_client_work
     assert sscard("reset-pin", image, "--new", "654321", *where)[0] == 0
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", EACH_END)
 def test_the_command_line_serves_and_a_reset_asks_it(tmp_path: Path, end: signal.Signals) -> None:
     image, token_file = tmp_path / "card.db", tmp_path / "token"
     save_card(kit.card_of("v3-sm4"), image)

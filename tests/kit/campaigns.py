@@ -104,21 +104,21 @@ def failing(shard: Shard) -> Done:
     return Done(shard, counted(shard).rows, failures=(failure,))
 
 
-def be_killed(population: str, results: str, cards: str) -> None:
-    """Run a campaign in this process, which kills itself after the second checkpoint."""
+def be_killed(population: str, results: str, cards: str, workers: str) -> None:
+    """Run a campaign in this process, which kills itself when half of the cards are done."""
     from sscard.campaign import results_writer
     from sscard.campaign.engines import open_engine
     from sscard.campaign.running import Progress, plan_of, run_campaign
 
     def look(progress: Progress) -> None:
-        if progress.done >= 1000:
+        if progress.done >= int(cards) // 2:
             os.kill(os.getpid(), signal.SIGKILL)
 
     results_writer.CHECKPOINT = 0.0  # type: ignore[misc]  # each shard is a checkpoint
     task = Task(read_population(Path(population)), 7, Through.CARD)
     with (
         results_writer.ResultsWriter.create(Path(results), plan_of(task, int(cards))) as file,
-        open_engine("local", 2) as engine,
+        open_engine("local", int(workers)) as engine,
     ):
         run_campaign(engine, file, Progress(file), look)
 

@@ -20,6 +20,8 @@ from kit.waiting import PATIENCE
 ENGLISH = {"LANGUAGE": "en"}
 ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
 """The signals that end a program."""
+EACH_END = [pytest.param(end, marks=() if place in (0, 1) else pytest.mark.nightly) for place, end in enumerate(ENDS)]
+"""Them as parameters: Ctrl-C and SIGTERM in make test, the others in make nightly."""
 SSCARD = (sys.executable, "-m", "sscard.cli.main")
 WINDOWS = (sys.executable, str(Path(__file__).with_name("windows.py")))
 """`sscard` without what a Python for Windows lacks."""

@@ -405,11 +405,11 @@ def test_what_is_not_applicable_to_a_card_is_listed(claim):
     assert found.running >= 0.7 * found.scenarios
 
 
-def sequences(folder: Path, count: int, length: int) -> int:
+def sequences(folder: Path, count: int, length: int, suite: Path) -> int:
     """Run random sequences of scenarios without ``may_block``; the fewest tries that a PIN or key had after one."""
     foreign = ForeignCard(folder)
     testbed = read_testbed(foreign.placed(f"image:{foreign.file}", fresh="", may_block="no", may_destroy="no"))
-    found = [each for each in scenarios_on(testbed.claim, [builtin_folder()]) if not each.misfit]
+    found = [each for each in scenarios_on(testbed.claim, [suite]) if not each.misfit]
     fewest = 15
     with testbed.issuing.open() as issuer:
         for number in range(count):
@@ -423,11 +423,11 @@ def sequences(folder: Path, count: int, length: int) -> int:
     return fewest
 
 
-@pytest.mark.slow
-def test_without_may_block_two_tries_stay(tmp_path):
-    assert sequences(tmp_path, 2, 20) >= 2
+@pytest.mark.parametrize(("count", "part"), [(1, "01-function"), pytest.param(2, "", marks=pytest.mark.nightly)])
+def test_without_may_block_two_tries_stay(tmp_path, count, part):
+    assert sequences(tmp_path, count, 20, builtin_folder() / part) >= 2
 
 
 @pytest.mark.campaign
 def test_without_may_block_two_tries_stay_after_500_sequences(tmp_path):
-    assert sequences(tmp_path, 500, 20) >= 2
+    assert sequences(tmp_path, 500, 20, builtin_folder()) >= 2

@@ -639,7 +639,7 @@ def test_paper_is_white_also_in_the_dark_theme(page: Any) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("width", [360, 800, 1280])
+@pytest.mark.parametrize("width", [360, pytest.param(800, marks=pytest.mark.nightly), 1280])
 def test_no_width_makes_the_page_scroll_sideways(page: Any, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 800})
     page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")

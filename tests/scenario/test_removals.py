@@ -131,7 +131,7 @@ def test_a_card_in_a_reader_loses_its_power_after_each_command(foreign, tmp_path
     assert [(each["verdict"], each["removals"]) for each in results] == [("passed", 2)] * 3
 
 
-@pytest.fixture(params=[pytest.param("program", marks=pytest.mark.slow), "port"])
+@pytest.fixture(params=[pytest.param("program", marks=pytest.mark.nightly), "port"])
 def torn(request: pytest.FixtureRequest, foreign: ForeignCard, port: int) -> Iterator[Path]:
     """The testbed of a card that writes half of a PIN, and the rest at the next command."""
     command = [sys.executable, "-m", "kit.torn_card", str(foreign.file)]
@@ -156,7 +156,7 @@ def test_a_card_that_tears_its_pin_is_noticed(sscard, torn, tmp_path):
     assert "246810" not in err
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_the_scenarios_after_a_torn_card_get_a_new_one(sscard, foreign, tmp_path):
     (tmp_path / "next.yaml").write_text("name: next\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n")
     testbed = foreign.placed(f"exec:{sys.executable} -m kit.torn_card {foreign.file}")

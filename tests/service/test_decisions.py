@@ -33,12 +33,24 @@ ABOUT: Final[dict[Paper, set[str]]] = {
     ACTING[3]: set(),
 }
 """The grounds that a paper can add."""
-CHANNELS: Final = pytest.mark.parametrize("channel", range(len(Channel)), ids=list(Channel))
+CHANNELS: Final = pytest.mark.parametrize(
+    "channel",
+    [
+        pytest.param(number, id=name, marks=pytest.mark.nightly if name is Channel.SELF_SERVICE else ())
+        for number, name in enumerate(Channel)
+    ],
+)
 
 
-@pytest.mark.slow
-@CHANNELS
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize(
+    ("channel", "policy"),
+    [
+        pytest.param(channel, policy, id=f"{policy}-{name}", marks=() if alone else pytest.mark.nightly)
+        for number, policy in enumerate(POLICIES)
+        for channel, name in enumerate(Channel)
+        for alone in [channel == number % len(Channel)]  # each policy and each channel once with each change
+    ],
+)
 def test_every_combination_ends_as_the_table_says(channel: int, policy: str) -> None:
     decided = 0
     for asked in combined_under(channel, policy):

@@ -15,7 +15,7 @@ import pytest
 
 import kit
 from kit.pcsc import demand_pyscard
-from kit.programs import ENDS, run, running
+from kit.programs import EACH_END, ENDS, run, running
 from kit.waiting import PATIENCE
 from sscard.issuer import issue_card
 from sscard.issuer.cardfile import load_card, save_card
@@ -239,7 +239,7 @@ def test_two_cards_of_one_name_have_no_file_each(cards: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", EACH_END)
 def test_a_program_reads_which_reader_has_which_card(cards: Path, end: signal.Signals) -> None:
     demand_pyscard()
     with running("farm", cards, "--readers", 2, "--json") as farm:

@@ -17,7 +17,7 @@ from random import Random
 import pytest
 
 import kit
-from kit.programs import ENDS, Program, run, running
+from kit.programs import EACH_END, Program, run, running
 from kit.vpcd_driver import POWER_ON, FakeDriver
 from kit.waiting import PATIENCE, until
 from sscard.hsm import SoftHsm
@@ -104,7 +104,7 @@ def test_each_change_is_on_disk_before_its_answer(image: Path, connection: PcscC
     session.verify_pin("654321")
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", EACH_END)
 def test_it_ends_cleanly(inserted: Program, image: Path, connection: PcscConnection, end: signal.Signals) -> None:
     assert wrong_pin(connection) == "63C5"
     code, rest = inserted.end(end)
@@ -149,7 +149,7 @@ def test_signals_take_it_out_and_put_it_in(inserted: Program, reader_name: str, 
     assert wrong_pin(connection) == "63C4"
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", EACH_END)
 def test_it_ends_while_the_card_is_out(inserted: Program, reader_name: str, end: signal.Signals) -> None:
     inserted.line_with("all interfaces")
     inserted.send(signal.SIGUSR1)
@@ -262,7 +262,12 @@ def test_challenges_of_a_seed_are_those_of_apdu(
 
 
 @pytest.mark.parametrize(
-    ("delay", "expected"), [("80ms", 0.08), ("0.08s", 0.08), ("card", contact_seconds(WRONG, b"\x63\xc5", 3))]
+    ("delay", "expected"),
+    [
+        ("80ms", 0.08),
+        pytest.param("0.08s", 0.08, marks=pytest.mark.nightly),
+        ("card", contact_seconds(WRONG, b"\x63\xc5", 3)),
+    ],
 )
 def test_a_delay_makes_answers_late(
     pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, delay: str, expected: float
@@ -277,8 +282,15 @@ def test_a_delay_makes_answers_late(
         assert time.monotonic() - begun >= expected
 
 
-@pytest.mark.parametrize("taken_out", [False, True])
-@pytest.mark.parametrize("late", [("--delay", "60s"), ("--fault", "slow=60@1")], ids=["delay", "fault"])
+@pytest.mark.parametrize(
+    ("late", "taken_out"),
+    [
+        pytest.param(("--delay", "60s"), False, id="delay-end"),
+        pytest.param(("--delay", "60s"), True, id="delay-removal", marks=pytest.mark.nightly),
+        pytest.param(("--fault", "slow=60@1"), False, id="fault-end", marks=pytest.mark.nightly),
+        pytest.param(("--fault", "slow=60@1"), True, id="fault-removal"),
+    ],
+)
 def test_a_long_delay_does_not_outlast_the_end_or_the_removal(
     pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, taken_out: bool, late: tuple[str, str]
 ) -> None:
@@ -300,7 +312,16 @@ def test_a_long_delay_does_not_outlast_the_end_or_the_removal(
                 asked.result()
 
 
-@pytest.mark.parametrize("fault", ["removed=before", "removed=during", "mute", "truncated=1", "corrupted=-1"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param("removed=before", marks=pytest.mark.nightly),
+        "removed=during",
+        "mute",
+        pytest.param("truncated=1", marks=pytest.mark.nightly),
+        "corrupted=-1",
+    ],
+)
 def test_a_fault_happens_at_its_command_and_is_printed(
     pcscd: PrivatePcscd, reader: int, image: Path, connection: PcscConnection, fault: str
 ) -> None:

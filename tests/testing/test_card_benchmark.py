@@ -143,10 +143,9 @@ def test_only_and_skip_of_pytest_benchmark_select_it(pytester: pytest.Pytester) 
     run(pytester, source, "--benchmark-skip").assert_outcomes(passed=1, skipped=1)
 
 
-@pytest.mark.slow
-def test_disabled_it_runs_once_also_in_workers(pytester: pytest.Pytester) -> None:
-    for options in ((), ("-n", "2")):
-        run(pytester, CONSUMES, "--benchmark-disable", *options).assert_outcomes(passed=5)
+@pytest.mark.parametrize("options", [(), pytest.param(("-n", "2"), marks=pytest.mark.nightly)])
+def test_disabled_it_runs_once_also_in_workers(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    run(pytester, CONSUMES, "--benchmark-disable", *options).assert_outcomes(passed=5)
 
 
 @pytest.mark.parametrize("without", ["no:benchmark", "no:pytest_benchmark.plugin"])
@@ -161,7 +160,11 @@ def test_without_pytest_benchmark_it_is_skipped_with_the_remedy(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("options", "fixtures"), [("--sscard-transport=pcsc", ""), ("--sscard-transport=local", ", virtual_reader")]
+    ("options", "fixtures"),
+    [
+        ("--sscard-transport=pcsc", ""),
+        pytest.param("--sscard-transport=local", ", virtual_reader", marks=pytest.mark.nightly),
+    ],
 )
 def test_over_pcsc_the_card_is_restored_in_its_reader(
     pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, options: str, fixtures: str

@@ -113,7 +113,7 @@ def configured(project: pytest.Pytester) -> pytest.Pytester:
         ([], 4),
         (["tests"], 3),
         (["tests", "more"], 4),
-        pytest.param(["tests", "-n", "2"], 3, marks=pytest.mark.slow),
+        pytest.param(["tests", "-n", "2"], 3, marks=pytest.mark.nightly),
         ([".", "scenarios"], 4),
         (["scenarios"], 2),
     ],
@@ -240,7 +240,9 @@ def test_tags_are_registered_markers_and_keywords(project: pytest.Pytester, opti
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "xdist"])
+@pytest.mark.parametrize(
+    "options", [[], pytest.param(["-n", "2"], marks=pytest.mark.nightly)], ids=["one process", "xdist"]
+)
 def test_verdicts_of_pytest_and_its_junit_report(configured: pytest.Pytester, options: list[str]) -> None:
     suite = configured.path / "scenarios"
     for name, text in {"known": KNOWN, "healed": HEALED, "needs": NEEDS, "wrong": FAILS}.items():
@@ -470,7 +472,7 @@ def test_pcsc_that_cannot_run_here_fails_the_run_with_the_remedy(
     result.stderr.fnmatch_lines(["ERROR: a private pcscd needs unshare*"])
 
 
-@pytest.mark.slow
+@pytest.mark.nightly
 def test_an_installed_wheel_brings_the_plugin(configured: pytest.Pytester, tmp_path: Path) -> None:
     """The wheel as pip unpacks it: packages and entry points, without a configuration of paths."""
     built = tmp_path / "built"

@@ -152,7 +152,12 @@ def test_wrong_arguments_are_unusable_input(arguments: list[str], problem: str) 
 
 def report(**times: list[float]) -> dict[str, Any]:
     """A JSON of pytest-benchmark, as far as it is read."""
-    return {"benchmarks": [{"name": name, "stats": {"data": data}} for name, data in times.items()]}
+    return {
+        "benchmarks": [
+            {"name": name, "stats": {"data": data}, "extra_info": {"operations": 10} if "ten" in name else {}}
+            for name, data in times.items()
+        ]
+    }
 
 
 def test_personalities_become_columns_and_the_rounds_parts() -> None:
@@ -164,6 +169,7 @@ def test_personalities_become_columns_and_the_rounds_parts() -> None:
                 "bench_a[v1-des-more]": [3.0],
                 "bench_a[v1-des]": [3.0, 3.0, 3.0, 4.0],
                 "bench_b": [5.0] * 7,
+                "bench_ten": [5.0] * 7,
             }
         ),
     )
@@ -171,10 +177,12 @@ def test_personalities_become_columns_and_the_rounds_parts() -> None:
         "bench_it: bench_a": ["v3-sm4", "v1-des"],
         "bench_it: bench_a[more]": ["v1-des"],
         "bench_it: bench_b": [""],
+        "bench_it: bench_ten": [""],
     }
     assert found["bench_it: bench_a"]["v3-sm4"].parts == [1.0, 1.0, 1.5, 2.0, 2.0]
     assert found["bench_it: bench_a"]["v1-des"].parts == [3.0, 3.0, 3.0, 4.0]
     assert found["bench_it: bench_b"][""].p50 == 5.0
+    assert found["bench_it: bench_ten"][""].p50 == 0.5
 
 
 @pytest.mark.nightly
@@ -273,7 +281,7 @@ def test_a_logarithmic_axis_reaches_from_below_the_least_to_above_the_highest(
     assert decades_axis(values, factors).ticks == pytest.approx(ticks)
 
 
-@pytest.mark.parametrize(("highest", "last"), [(0.7, 0.8), (2231.0, 2500.0), (54.0, 60.0), (100.0, 120.0), (3.0, 4.0)])
+@pytest.mark.parametrize(("highest", "last"), [(0.7, 0.8), (2231.0, 2500.0), (54.0, 60.0), (100.0, 150.0), (3.0, 4.0)])
 def test_a_linear_axis_begins_at_zero_and_ends_above_the_highest(highest: float, last: float) -> None:
     axis = linear_axis([highest, highest / 2])
     assert axis.ticks[0] == 0

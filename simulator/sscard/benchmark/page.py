@@ -15,7 +15,7 @@ from sscard.benchmark.load import Load
 from sscard.benchmark.outcome import Outcome
 from sscard.benchmark.result import FIGURES, FlowResult
 from sscard.i18n.duration import time_text
-from sscard.i18n.language import _, say
+from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.reports.charts import LAYER_COLOURS, Box, Curve, Key, Part, Plot, Tick, parts
 from sscard.scenario.reports.page import page_template
@@ -32,14 +32,8 @@ def write(outcome: Outcome) -> str:
         outcome=outcome,
         found=found,
         flows=[
-            (
-                flow,
-                # A scenario has its title in its name.
-                flow.name if flow.name.startswith(title := say(flow.title)) else f"{flow.name}: {title}",
-                over_time(flow),
-                histogram(flow),
-                shares(flow),
-            )
+            # A scenario has its title in its name.
+            (flow, not flow.name.startswith(str(flow.title)), over_time(flow), histogram(flow), shares(flow))
             for flow in found.flows
         ],
         load=load_text(found.load),
@@ -91,7 +85,10 @@ def over_time(flow: FlowResult) -> Plot | None:
         )
         for name, colour in CURVES.items()
     ]
-    moments = [Tick(20 * part, _("{number} s", number=f"{last * part / 5 * timeline.width:.3g}")) for part in range(6)]
+    moments = [
+        Tick(20 * part, say(Phrase("{number} s", number=f"{last * part / 5 * timeline.width:.3g}")))
+        for part in range(6)
+    ]
     legend = [Key(colour, name) for name, colour in CURVES.items()]
     return Plot(Phrase("latency over time"), [*scale.ticks()], moments, curves=curves, legend=legend)
 
