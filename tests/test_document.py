@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 import yaml
 
 from kit.programs import run
-from kit.waiting import PATIENCE
 from sscard import document
-from sscard.document import MOST_NODES, Model, parse_document, read_document
+from sscard.document import MOST_NODES, parse_document, read_document
 from sscard.errors import InputError
 from sscard.files import LARGEST
 
@@ -183,22 +180,3 @@ def test_text_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> None
     with pytest.raises(InputError, match=re.escape("latin.yaml:2: is not UTF-8 text (byte 8)")) as refused:
         read_document(path)
     assert str(refused.value).endswith("save it as UTF-8")
-
-
-def test_threads_may_read_the_first_document_of_a_deferred_model_at_the_same_time() -> None:
-    """pydantic 2.11 to 2.13 gives other threads the validator of the parent class while one of them builds it."""
-    read = parse_document("old: 123456\nnew: '654321'\n", "x.yaml")
-
-    def first(model: type[Model]) -> Model:
-        ready.wait(PATIENCE)
-        return read.as_model(model)
-
-    ready = Barrier(8)
-    with ThreadPoolExecutor(8) as threads:
-        for _ in range(10):
-
-            class Change(Model, defer_build=True):
-                old: str
-                new: str
-
-            assert {*threads.map(first, [Change] * 8)} == {Change(old="123456", new="654321")}

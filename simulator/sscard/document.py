@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from threading import RLock
 from typing import Any, Final, NamedTuple, TypeVar
 
 import yaml
@@ -42,17 +41,6 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-M = TypeVar("M", bound=BaseModel)
-_BUILDING: Final = RLock()
-
-
-def built(model: type[M]) -> type[M]:
-    """The model, ready to validate if its class has ``defer_build``: pydantic 2.11 to 2.13 has no lock."""
-    with _BUILDING:
-        model.model_rebuild()
-    return model
-
-
 class Place(NamedTuple):
     """Line and column, from 1."""
 
@@ -60,6 +48,7 @@ class Place(NamedTuple):
     column: int
 
 
+M = TypeVar("M", bound=BaseModel)
 Report = Callable[[InputError], None]
 """Receives every error of a document."""
 
@@ -121,7 +110,7 @@ class Document:
         first error is raised; ``report`` gets the others.
         """
         try:
-            return built(model).model_validate(self.content, context=context)
+            return model.model_validate(self.content, context=context)
         except ValidationError as error:
             first, *others = (self._explain(model, detail) for detail in _details_of(error))
             if report is not None:
@@ -133,7 +122,7 @@ class Document:
         """What is wrong with the content, apart from values that are ``is_open``, or have a part that is."""
         found: list[InputError] = []
         try:
-            built(model).model_validate(self.content, context=context)
+            model.model_validate(self.content, context=context)
         except ValidationError as error:
             for detail in _details_of(error):
                 content = self.content

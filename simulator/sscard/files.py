@@ -26,6 +26,8 @@ LARGEST: Final = 16 << 20
 
 BESIDE: Final = ("-wal", "-shm", "-journal")
 """The endings of the files that SQLite keeps beside a database."""
+LONGEST_PATH: Final = 504
+"""Bytes of the path of a database that SQLite opens: 512 with the ending of its journal."""
 
 
 def read_text(path: Path, encoding: str = "utf-8", largest: int = LARGEST) -> str:
@@ -190,6 +192,17 @@ def resolved(path: Path, expected: Sayable) -> Path:
             remedy=Phrase("make a copy with cp, and use the copy"),
         )
     return path.resolve()
+
+
+def check_path_length(path: Path) -> None:
+    """``InputError`` if the real path of a file is too long for SQLite."""
+    length = len(os.fsencode(os.path.realpath(path)))
+    if length > LONGEST_PATH:
+        raise InputError(
+            Phrase("its path has {length} bytes, SQLite opens at most {longest}", length=length, longest=LONGEST_PATH),
+            file=str(path),
+            remedy=Phrase("choose a shorter folder or name"),
+        )
 
 
 def check_not_beside(path: Path) -> None:

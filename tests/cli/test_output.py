@@ -345,6 +345,43 @@ def test_standard_input_that_is_not_utf_8_ends_with_2(folder: Path) -> None:
     assert "<stdin>: is not UTF-8 text" in _shell("apdu card.db < latin")[1]
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "issue -o {file}",
+        "show {file}",
+        "verify-pin {file}",
+        "case open card.db --reason forgotten --new 654321 --journal {file}",
+        "case list --journal {file}",
+        "issue -o new.db --holder-base {file}",
+        "campaign --cards 1 --through card --results {file}",
+        "campaign show {file}",
+    ],
+)
+def test_a_path_that_sqlite_cannot_open_is_named_with_its_length(
+    sscard: CommandLine, folder: Path, command: str
+) -> None:
+    long = folder / ("a" * 200) / ("b" * 200) / ("c" * 100)
+    long.mkdir(parents=True)
+    file = long / "x.db"
+    if command.startswith(("show", "verify-pin", "case list", "campaign show")):
+        file.write_bytes(Path("card.db").read_bytes())
+    before = sorted(long.iterdir())
+    code, _out, err = sscard(*command.format(file=file).split())
+    assert code == 2
+    assert f"its path has {len(str(file))} bytes, SQLite opens at most 504" in err
+    assert sorted(long.iterdir()) == before
+
+
+def test_the_longest_path_that_sqlite_opens_is_a_card_file(sscard: CommandLine, folder: Path) -> None:
+    long = folder / ("a" * 200)
+    long.mkdir()
+    file = long / f"{'b' * (504 - len(str(long)) - 4)}.db"
+    assert len(str(file)) == 504
+    assert sscard("issue", "-o", file, "--pin", PIN)[0] == 0
+    assert sscard("verify-pin", file, "--pin", PIN)[0] == 0
+
+
 def at_night(arguments: str) -> Any:
     """A row for which make test has another one."""
     return pytest.param(arguments, marks=pytest.mark.nightly)

@@ -137,12 +137,24 @@ def test_the_defect_changes_what_its_witness_observes(defect: Defect) -> None:
     assert witness() == before
 
 
+@pytest.fixture(scope="module")
+def runs(scenarios: list[Scenario]) -> dict[Noticing, list[tuple[int, Scenario]]]:
+    """The runs of the suite by what the catalogue names, each with its place in the suite."""
+    found: dict[Noticing, list[tuple[int, Scenario]]] = {}
+    for place, scenario in enumerate(scenarios):
+        found.setdefault(Noticing.of(scenario), []).append((place, scenario))
+    return found
+
+
 @on_sources
 @each_defect
-def test_the_scenarios_that_the_catalogue_names_notice_the_defect(scenarios: list[Scenario], defect: Defect) -> None:
+def test_the_scenarios_that_the_catalogue_names_notice_the_defect(
+    runs: dict[Noticing, list[tuple[int, Scenario]]], defect: Defect
+) -> None:
     """They are some of those that the hint selects; after a change: python tools/defects_page.py --measure."""
     named = noticed_by()[defect.name]
-    likely = [each for each in select(scenarios, defect.hint) if Noticing.of(each) in named]
+    known = dict(each for name in named for each in runs[name])
+    likely = select([known[place] for place in sorted(known)], defect.hint)
     assert named
     assert [*map(Noticing.of, likely)] == [*named]
     assert len(Measure(likely, 0).of(defect).noticed_by) == len(named)

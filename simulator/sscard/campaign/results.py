@@ -18,7 +18,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from sscard.campaign.rows import NEVER, Failure, Row, Shard, Through, row_of
 from sscard.errors import InputError, MissingPart
-from sscard.files import DATABASE, mode_of, resolved, unreadable
+from sscard.files import DATABASE, check_path_length, mode_of, resolved, unreadable
 from sscard.i18n.phrase import Phrase
 
 RESULTS_ID: Final = 0x53534350
@@ -73,6 +73,7 @@ class Results:
         if not mode_of(file):
             raise InputError(Phrase("there is no such file"), file=str(file), remedy=EXPECTED)
         real = resolved(file, EXPECTED)
+        check_path_length(real)
         try:
             with real.open("rb") as opened:
                 head = opened.read(100)
@@ -81,7 +82,8 @@ class Results:
         if not head.startswith(DATABASE) or int.from_bytes(head[68:72], "big") != RESULTS_ID:
             raise InputError(Phrase("is no results file of a campaign"), file=str(file), remedy=EXPECTED)
         # In mode "ro" a file whose writer was killed could not be read where there is no -shm file yet.
-        self._db = sqlite3.connect(f"{real.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=WAIT)
+        with self.errors():
+            self._db = sqlite3.connect(f"{real.as_uri()}?mode=rw", uri=True, isolation_level=None, timeout=WAIT)
         try:
             with self.errors():
                 self._prepare()

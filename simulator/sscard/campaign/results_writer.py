@@ -14,7 +14,7 @@ from typing import Final, Self
 from sscard.campaign.results import COLUMNS, RESULTS_ID, SCHEMA, TIMES, VERSION, Plan, Results
 from sscard.campaign.rows import NEVER, Done, Outcome, Row, Shard, digest, shards, values_of
 from sscard.errors import InputError
-from sscard.files import check_not_beside, create_private, mode_of, unwritable
+from sscard.files import check_not_beside, check_path_length, create_private, mode_of, unwritable
 from sscard.i18n.phrase import Phrase, Sayable
 
 CHECKPOINT: Final = 1.0
@@ -46,6 +46,7 @@ class ResultsWriter(Results):
     def create(cls, file: Path, plan: Plan) -> Self:
         """Create a file, which only its owner can read. ``InputError`` if it exists."""
         check_not_beside(file)
+        check_path_length(file)
         if mode_of(file):
             raise InputError(
                 Phrase("exists already"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from sscard.card import Chip
 from sscard.chip.engine import Engine, PowerError
 from sscard.chip.memory import MemoryFailure, PowerLost
-from sscard.files import resolved, unreadable, warn_if_exposed
+from sscard.files import check_path_length, resolved, unreadable, warn_if_exposed
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.database import (
     CARD,
@@ -53,6 +53,7 @@ def load_file(kind: Kind[T], path: Path, notify: Notify) -> T:
     from tempfile import TemporaryDirectory
 
     target, source = resolved(path, kind.file), str(path)
+    check_path_length(target)
     check_free(target, source)
     kind_in(target, source, (kind,))
     check_journals(target, source)
@@ -85,6 +86,7 @@ def save_card(card: Card, path: Path | str, notify: Notify = ignore) -> None:
 def save_file(kind: Kind[T], card: T, path: Path | str, notify: Notify) -> None:
     """Write a new file of a card or PSAM, as ``save_card``."""
     target, source = resolved(Path(path), kind.file), str(path)
+    check_path_length(target)
     check_free(target, source)
     if holder_of(target):
         raise in_use(target, source)
@@ -170,6 +172,7 @@ def open_card(
 def open_file(store: type[S], path: Path, notify: Notify, *, sync: bool) -> Iterator[S]:
     """Hold a file; the parameters are those of ``open_card``."""
     target = resolved(path, store.kind.file)
+    check_path_length(target)
     opened = store(target, str(path), notify, sync=sync)
     try:
         warn_of(target, notify, sync=sync)

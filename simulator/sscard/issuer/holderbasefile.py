@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from sscard.errors import HolderBaseUnavailable, InputError
-from sscard.files import create_private, mode_of, unwritable
+from sscard.files import check_path_length, create_private, mode_of, unwritable
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.holder import card_number
 from sscard.issuer.holderbase import ListedCards
@@ -33,6 +33,7 @@ class SqliteHolderBase:
 
     def __init__(self, file: Path, *, create: bool = False) -> None:
         self._file = file
+        check_path_length(file)
         if create and not mode_of(file):
             with closing(sqlite3.connect(":memory:")) as fresh:
                 fresh.execute(f"PRAGMA application_id = {HOLDER_BASE_ID}")

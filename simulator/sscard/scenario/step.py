@@ -269,7 +269,7 @@ class Mismatch:
     key: str = ""
 
 
-class Step(Model, defer_build=True):
+class Step(Model):
     """What a step expects: success (9000) unless it states ``sw``, and that what it does not mention stays as it was.
 
     ``sw`` is ``none`` if the card must not answer. ``tries`` are those left of the PIN, ``key_tries`` of keys,

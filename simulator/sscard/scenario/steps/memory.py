@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, model_validator
 
 from sscard.chip.memory import NEVER, Memory, Moment
-from sscard.document import Model, built
+from sscard.document import Model
 from sscard.errors import InvalidValue, PhrasedError, suggestion
 from sscard.fields import hidden
 from sscard.i18n.phrase import ROW, Phrase, Sayable
@@ -42,7 +42,7 @@ def _step(content: Any, info: ValidationInfo) -> Step:
             )
     verbs = [key for key in fields if key in REPEATABLE_VERBS]
     if len(verbs) == 1:
-        return built(REPEATABLE_VERBS[verbs[0]]).model_validate(content, context=info.context)
+        return REPEATABLE_VERBS[verbs[0]].model_validate(content, context=info.context)
     if unknown := [key for key in fields if key not in (*Step.model_fields, *verbs)]:
         raise InvalidValue(
             Phrase("unknown verb {verb!r}", verb=hidden(unknown[0])), suggestion(unknown[0], REPEATABLE_VERBS)

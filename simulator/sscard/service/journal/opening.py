@@ -10,7 +10,7 @@ from typing import Final
 from urllib.parse import parse_qsl, unquote
 
 from sscard.errors import InputError, MissingPart
-from sscard.files import FLAGS, check_not_beside, mode_of, resolved, unwritable
+from sscard.files import FLAGS, check_not_beside, check_path_length, mode_of, resolved, unwritable
 from sscard.i18n.phrase import Phrase
 from sscard.service.journal.engine import EXPECTED, NO_URL, Database, SqliteFile
 
@@ -43,6 +43,7 @@ def open_database(url: str, *, write: bool, create: bool = False) -> Database:
     if rest or not file:
         raise InputError(NO_URL, remedy=EXPECTED)
     check_not_beside(Path(file))
+    check_path_length(Path(file))
     if create:
         try:
             _create(Path(file))
