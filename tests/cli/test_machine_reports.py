@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import json
 import os
 import re
 import shlex
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -18,6 +19,7 @@ from jsonschema import Draft202012Validator
 
 from kit.allure_results import Results, java_properties, read_results
 from kit.programs import CommandLine
+from sscard.scenario import runner
 from sscard.scenario.reports.allure import properties_text
 from sscard.scenario.reports.json_schema import run_schema
 from sscard.scenario.steps.card import GetChallenge
@@ -184,6 +186,20 @@ def test_each_verdict_but_passed_has_its_category(sscard, suite, monkeypatch, la
     results = {name.split(" [")[0]: found.category(result) for name, result in found.results.items()}
     assert [results[name] for name in ("A wrong claim", "Crashes", "Known", "Certificates")] == names
     assert results["重置密码" if language == "zh" else "Reset a PIN"] == ""
+
+
+def test_steps_are_within_their_scenario_if_the_time_of_day_is_set_meanwhile(sscard, suite, monkeypatch):
+    class Set(datetime):
+        """A clock that is put forward by an hour each time it is read."""
+
+        hours = itertools.count()
+
+        @classmethod
+        def now(cls, tz=None):
+            return super().now(tz) + timedelta(hours=next(cls.hours))
+
+    monkeypatch.setattr(runner, "datetime", Set)
+    assert allure(sscard, suite).results["Reset a PIN [v3-sm4]"]["steps"]
 
 
 def test_what_other_parts_were_asked_are_steps(sscard, suite):
