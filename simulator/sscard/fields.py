@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final
 
-from sscard.errors import InputError, suggestion
+from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import ROW, Phrase, Sayable
 
 Path_ = tuple[int | str, ...]
@@ -140,6 +140,13 @@ def whole_number(path: Path_, value: object, first: int, last: int) -> int:
     if number > last:
         raise wrong_kind(path, "less_than_equal", limit=last)
     return number
+
+
+def read_percent(text: str) -> float:
+    """A percentage as ``20%``, as a share; ``InvalidValue`` if the text is not one."""
+    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%", text):
+        raise InvalidValue(Phrase("{text!r} is not a percentage", text=text), Phrase("for example 20%"))
+    return float(text[:-1]) / 100
 
 
 def yes_or_no(path: Path_, value: object) -> bool:

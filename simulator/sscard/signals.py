@@ -14,6 +14,13 @@ SIGNALS: Final = tuple(
 )
 """What ends a program. They reach a worker of the same process group too, but the program decides."""
 
+LOOK: Final = 0.1
+"""Seconds that the main thread waits at a time.
+
+Python handles signals in the main thread only. One that comes just before this thread waits, or that the system gives
+to another thread, does not wake it.
+"""
+
 
 def cause_of(code: int) -> Sayable:
     """Why a process died, by the exit code of ``multiprocessing``, which is negative for a signal."""

@@ -10,10 +10,11 @@ from random import Random
 import pytest
 
 from kit.benchmarks import FakeClient, VirtualClock
-from sscard.benchmark.comparison import Earlier, read_percent
+from sscard.benchmark.comparison import Earlier
 from sscard.benchmark.load import Load, run_load
 from sscard.benchmark.result import Benchmark, FlowResult, as_json
 from sscard.errors import InputError, InvalidValue
+from sscard.fields import read_percent
 
 LOAD = Load(count=100, warm_up=0)
 
@@ -162,6 +163,6 @@ def test_a_benchmark_of_other_flows_is_refused(tmp_path: Path) -> None:
 def test_a_percentage() -> None:
     assert read_percent("20%") == 0.2
     assert read_percent("7.5%") == 0.075
-    for text in ("20", "%", "-3%", "1e2%", "20 %", "nan%"):
+    for text in ("20", "%", "-3%", "1e2%", "20 %", "nan%", "２0%"):
         with pytest.raises(InvalidValue, match="is not a percentage"):
             read_percent(text)

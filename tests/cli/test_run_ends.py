@@ -156,6 +156,17 @@ def test_a_signal_writes_what_was_run_and_leaves_no_process(
 
 @LINUX
 @pytest.mark.slow
+def test_a_signal_that_does_not_wake_the_main_thread_ends_the_run(suite: Path) -> None:
+    """As one does that another thread gets, or that comes just before the main thread waits."""
+    write_suite(suite, GOOD, HANGS, HANGS)
+    with running("run", suite, "-n", "2") as program:
+        program.line_with("✓ scenario 0")
+        program.send_to_another_thread(signal.SIGQUIT)
+        assert program.process.wait(PATIENCE / 2) == 130, "it waited for the scenario"
+
+
+@LINUX
+@pytest.mark.slow
 def test_ctrl_c_reaches_the_workers_too_and_none_of_them_prints(suite: Path) -> None:
     """A terminal sends it to all processes of the group, also to one that has just been started."""
     write_suite(suite, GOOD, HANGS, HANGS)

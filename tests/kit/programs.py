@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import io
 import os
 import signal
@@ -15,13 +16,15 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from kit.waiting import PATIENCE
+from kit.waiting import PATIENCE, until
 
 ENGLISH = {"LANGUAGE": "en"}
 ENDS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
 """The signals that end a program."""
 EACH_END = [pytest.param(end, marks=() if place in (0, 1) else pytest.mark.nightly) for place, end in enumerate(ENDS)]
 """Them as parameters: Ctrl-C and SIGTERM in make test, the others in make nightly."""
+FUTEX = ("202", "98")
+"""The system call that waits for a lock, of x86-64 and AArch64."""
 SSCARD = (sys.executable, "-m", "sscard.cli.main")
 WINDOWS = (sys.executable, str(Path(__file__).with_name("windows.py")))
 """`sscard` without what a Python for Windows lacks."""
@@ -77,6 +80,14 @@ class Program:
 
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
+
+    def send_to_another_thread(self, number: signal.Signals) -> None:
+        """The system may give a signal to any thread; this one is not the main thread, which waits for a lock."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        main = tasks / str(self.process.pid) / "syscall"
+        assert until(lambda: len(list(tasks.iterdir())) > 1 and main.read_text().split()[0] in FUTEX)
+        other = max(int(task.name) for task in tasks.iterdir())
+        assert ctypes.CDLL(None).tgkill(self.process.pid, other, number) == 0
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
         """End it; exit code and the rest of its output."""

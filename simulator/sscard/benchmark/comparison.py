@@ -12,7 +12,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, Field, ValidationError
 
 from sscard.benchmark.result import Benchmark, FlowResult
-from sscard.errors import InputError, InvalidValue
+from sscard.errors import InputError
 from sscard.files import read_text
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase
@@ -30,17 +30,6 @@ DEPENDS_ON: Final = (
 """Facts of the environment whose difference a comparison states."""
 COMPARED: Final = ("p50", "p90", "p99")
 """The figures that are compared; rarer ones have too few operations in a round."""
-
-
-_PERCENT: Final = re.compile(r"(\d+(?:\.\d+)?)%")
-
-
-def read_percent(text: str) -> float:
-    """A percentage as ``20%``, as a share; ``InvalidValue`` if the text is not one."""
-    found = _PERCENT.fullmatch(text)
-    if found is None:
-        raise InvalidValue(Phrase("{text!r} is not a percentage", text=text), Phrase("for example 20%"))
-    return float(found[1]) / 100
 
 
 _Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Final, NamedTuple, Protocol
@@ -27,7 +26,7 @@ NOT_STARTED: Final = "not started"
 PATIENCE: Final = 60.0
 """Seconds that an open load waits at least for clients after its last start was due."""
 INTERVAL: Final = 0.25
-"""Seconds between two calls of ``notify``."""
+"""Seconds between two calls of ``notify``, and between two checks for a signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +208,6 @@ def run_load(load: Load, clients: Sequence[Client], clock: Clock, notify: Notify
     for thread in threads:
         thread.start()
     try:
-        running.start()
         for thread in threads:
             while thread.is_alive():
                 thread.join(INTERVAL)
@@ -218,7 +216,8 @@ def run_load(load: Load, clients: Sequence[Client], clock: Clock, notify: Notify
     except KeyboardInterrupt:
         running.stop()
         for thread in threads:
-            thread.join()
+            while thread.is_alive():
+                thread.join(INTERVAL)
         running.recorded.interrupted = True
     if running.failure:
         raise running.failure
@@ -232,16 +231,11 @@ class _Running:
     def __init__(self, load: Load, clock: Clock, clients: int) -> None:
         self._load = load
         self._clock = clock
-        self._ready = threading.Barrier(clients + 1, action=self._begin)
+        self._ready = threading.Barrier(clients, action=self._begin)
         self._stopped = False
         self._schedule = Schedule(load, clock)
         self.recorded = Recorded(load, clock.now())
         self.failure: BaseException | None = None
-
-    def start(self) -> None:
-        """Wait until each client has operated once; then the schedule starts."""
-        with suppress(threading.BrokenBarrierError):  # a client failed
-            self._ready.wait()
 
     def _begin(self) -> None:
         self._schedule = Schedule(self._load, self._clock)

@@ -21,6 +21,7 @@ from sscard.errors import MissingPart, PhrasedError
 from sscard.i18n.phrase import Phrase
 from sscard.lazy import Logger
 from sscard.plugins import Registry
+from sscard.signals import LOOK
 from sscard.version import __version__
 
 logger = Logger("sscard.campaign")
@@ -122,7 +123,7 @@ def run_shards(engine: Engine, run: Run, asked: Iterable[Shard]) -> Iterator[Don
             flying[engine.submit(job, batch)] = batch
         if not flying:
             return
-        for future in wait(flying, return_when=FIRST_COMPLETED).done:
+        for future in wait(flying, LOOK, FIRST_COMPLETED).done:
             batch = flying.pop(future)
             found = _result(future, batch)
             fitting = SHORTEST * len(batch) / max(found.seconds, 1e-6)

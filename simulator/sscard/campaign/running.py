@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -17,6 +16,7 @@ from sscard.campaign.results_writer import ResultsWriter
 from sscard.campaign.rows import Done, Outcome, values_of
 from sscard.campaign.shard import Task, run_shard
 from sscard.errors import InvalidValue, suggestion
+from sscard.fields import read_percent
 from sscard.i18n.phrase import Phrase
 from sscard.version import __version__
 
@@ -116,9 +116,7 @@ def read_threshold(text: str) -> Threshold:
     word, _equals, percent = text.partition("=")
     if word not in known:
         raise InvalidValue(Phrase("no outcome {word!r}", word=word), suggestion(word, known))
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?%", percent):
-        raise InvalidValue(Phrase("{text!r} is not a percentage", text=percent), Phrase("for example locked=2%"))
-    return Threshold(text, known[word], float(percent[:-1]) / 100)
+    return Threshold(text, known[word], read_percent(percent))
 
 
 def check_thresholds(figures: Figures, thresholds: Iterable[Threshold]) -> list[Checked]:

@@ -16,7 +16,7 @@ from sscard.cli.options import connections_option, json_option, message_timeout_
 from sscard.cli.output import print_json
 from sscard.cli.prompt import pin_pad, terminal_kept
 from sscard.cli.psam import PsamLevel
-from sscard.cli.serving import LOOK, serve_until_signal
+from sscard.cli.serving import serve_until_signal
 from sscard.cli.target import asked_to_sync, keys_of, open_image, open_target, standard_input, tell
 from sscard.cli.types import (
     CARD,
@@ -35,6 +35,7 @@ from sscard.cli.types import (
 from sscard.cli.usage import argument, group, option
 from sscard.errors import InputError
 from sscard.i18n.language import N_, _, visible
+from sscard.signals import LOOK
 
 if TYPE_CHECKING:
     from sscard.driver.errors import ErrorTable

@@ -16,12 +16,11 @@ from typing import Any, Final, NoReturn
 import click
 
 from sscard.errors import PhrasedError
+from sscard.signals import LOOK
 
 ALWAYS: Final = (signal.SIGINT, signal.SIGTERM)
 HANG_UPS: Final = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name))
 """Windows has neither."""
-LOOK: Final = 0.1
-"""Seconds between two checks for a signal."""
 
 
 def ends() -> tuple[signal.Signals, ...]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import partial
 from typing import Final, NamedTuple
@@ -13,6 +14,7 @@ from sscard.scenario.issuing import Issuing
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, run_scenario
 from sscard.scenario.workers import Run, Workers
+from sscard.signals import LOOK
 from sscard.transport.pcscd import PrivatePcscd
 from sscard.transport.readerpool import ReaderPool
 
@@ -73,6 +75,9 @@ def each_result(
         return
     threads = ThreadPoolExecutor(parallel)
     try:
-        yield from threads.map(run, *zip(*jobs, strict=True))
+        results = deque(threads.submit(run, *job) for job in jobs)
+        while results:
+            if wait([results[0]], LOOK).done:
+                yield results.popleft().result()
     finally:
         threads.shutdown(wait=False, cancel_futures=True)  # scenarios still running end when daemon or workers end

@@ -21,7 +21,7 @@ from sscard.scenario.defects.catalogue import Defect
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import INCONCLUSIVE, run_scenario
 from sscard.scenario.selection import select
-from sscard.signals import SIGNALS, signals_blocked
+from sscard.signals import LOOK, SIGNALS, signals_blocked
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
@@ -156,7 +156,7 @@ def measured(measure: Measure, defects: Sequence[Defect], processes: int = 1) ->
             busy[pipe] = waiting.pop()
             pipe.send(busy[pipe].name)
         while busy:
-            ready: list[Any] = wait([*busy])
+            ready: list[Any] = wait([*busy], LOOK)
             for pipe in ready:
                 defect = busy.pop(pipe)
                 try:
