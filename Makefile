@@ -29,8 +29,8 @@ NATIVE_TESTS := tests/driver/test_native.py tests/driver/test_native_protocol.py
 LOWEST := build/lowest
 
 .PHONY: demo test quick check lint types layers shape plain tests collected defects catalogs nightly nightly-compiled \
-	nightly-pcsc nightly-examples compilers lowest campaign compiled sample compiled-sample bench bench-compare bench-compiled system \
-	venv clean
+	nightly-pcsc nightly-examples compilers lowest lowest-installed campaign compiled sample compiled-sample bench \
+	bench-compare bench-compiled system venv clean
 
 demo: $(VENV)/installed
 	$(BIN)/sscard run
@@ -80,9 +80,9 @@ catalogs: $(VENV)/developer
 	LANGUAGE=en $(BIN)/python tools/catalogs.py
 
 nightly: system $(VENV)/developer
+	$(MAKE) -j 2 --output-sync=target $(COMPILED)/chip nightly-examples
 	$(MAKE) nightly-compiled
-	$(MAKE) nightly-pcsc
-	$(MAKE) nightly-examples
+	$(MAKE) -j 2 --output-sync=target nightly-pcsc lowest-installed
 	$(BIN)/python -m pip install --quiet --group notebook
 	$(BIN)/pytest -n 3 -m nightly
 	$(MAKE) compilers
@@ -93,8 +93,12 @@ nightly-compiled: $(COMPILED)/chip
 	cp -R scenarios $(COMPILED)/sscard
 	$(MAKE) compiled COMPILED=$(abspath $(COMPILED)) CHIP_TESTS=tests
 
+# Through PC/SC the suite has the verdicts and traces that it has in process.
 nightly-pcsc: $(VENV)/developer
-	$(BIN)/sscard run --transport pcsc
+	mkdir -p build
+	$(BIN)/sscard run --transport pcsc --trace build/pcsc.trace
+	$(BIN)/sscard run --trace build/in-process.trace > build/in-process.txt
+	cmp build/pcsc.trace build/in-process.trace
 
 # The package of the Node example is compiled here, not in make test: npm alone brings 400 packages.
 nightly-examples: $(VENV)/developer
@@ -109,10 +113,13 @@ compilers: $(VENV)/developer
 		else echo "$$compiler is not installed: skipped"; fi; \
 	done
 
-lowest: $(VENV)/developer
+lowest: lowest-installed
+	PIP_CONSTRAINT=$(abspath $(LOWEST)).txt $(MAKE) VENV=$(LOWEST) quick
+
+lowest-installed: $(VENV)/developer
 	mkdir -p build
 	$(BIN)/python tools/lowest.py > $(LOWEST).txt
-	PIP_CONSTRAINT=$(abspath $(LOWEST)).txt $(MAKE) VENV=$(LOWEST) quick
+	PIP_CONSTRAINT=$(abspath $(LOWEST)).txt $(MAKE) VENV=$(LOWEST) $(LOWEST)/developer
 
 campaign: $(VENV)/developer
 	$(BIN)/sscard prove tears

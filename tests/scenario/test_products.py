@@ -1,7 +1,7 @@
 """The built-in suite on every product, at night: each allowed value of each choice, and each generation.
 
-A value of a choice is a product of its own. Of a choice with more than ``FEW`` numbers, such as a limit of tries, only
-the ends are; all its numbers are in the products that differ from the default in every choice of this kind.
+Choices with more than ``FEW`` numbers, such as a limit of tries, take the next number in each product; beside them each
+value of another choice has a product of its own.
 """
 
 from __future__ import annotations
@@ -25,36 +25,44 @@ APPLICABLE = 0.7
 """Share of the runs of a generation that apply to any product of it."""
 OF_ANOTHER_PRODUCT = ("generation", "algorithm")
 FEW = 6
+TOO_FEW_TRIES = 2
+"""With no more, many scenarios do not apply: such a product shows little of another choice."""
 
 
-def with_choices(name: str, **choices: Any) -> Iterator[Personality]:
+def possible(name: str, choices: dict[str, Any]) -> Personality | None:
     """The product with these choices, if there may be one."""
     product = replace(BASE, name=name, **choices)
     try:
         check_generation(product)
     except InputError:
-        return
-    yield product
+        return None
+    return product
 
 
 def products() -> Iterator[Personality]:
     """Each product that the suite runs on."""
     yield from (preset(name) for name in ("v1-des", "v2-3des", "v3-sm4"))
-    numbers = {}
-    for name, choice in CHOICES.items():
-        if name in OF_ANOTHER_PRODUCT:
-            continue
-        values = [value for value in choice.allowed if value not in choice.refused]
-        alone = values
-        if len(values) > FEW:
-            numbers[name] = values
-            alone = [values[0], values[-1]]
-        for value in alone:
-            if value != getattr(BASE, name):
-                yield from with_choices(f"{name}-{value}", **{name: value})
+    allowed = {
+        name: [value for value in choice.allowed if value not in choice.refused]
+        for name, choice in CHOICES.items()
+        if name not in OF_ANOTHER_PRODUCT
+    }
+    numbers = {name: values for name, values in allowed.items() if len(values) > FEW}
+    others = [
+        {name: value}
+        for name in allowed.keys() - numbers.keys()
+        for value in allowed[name]
+        if value != getattr(BASE, name) and possible("", {name: value})
+    ]
+    others.sort(key=str)
     for place in range(max(map(len, numbers.values()))):
         chosen = {name: values[place % len(values)] for name, values in numbers.items()}
-        yield from with_choices(f"numbers-{place}", **chosen)
+        other = others.pop() if others and chosen["pin_tries"] > TOO_FEW_TRIES else {}
+        names = [f"numbers-{place}", *(f"{name}-{value}" for name, value in other.items())]
+        product = possible("-".join(names), chosen | other)
+        assert product, names
+        yield product
+    assert not others
 
 
 @pytest.mark.nightly

@@ -33,14 +33,12 @@ def pool(pcscd: PrivatePcscd) -> Iterator[ReaderPool]:
         yield opened
 
 
-@pytest.mark.parametrize(
-    "share", [pytest.param(40, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.nightly)]
-)
+@pytest.mark.slow
 def test_the_suite_has_the_same_verdicts_and_traces(
-    pcscd: PrivatePcscd, pool: ReaderPool, scenarios: list[Scenario], share: int
+    pcscd: PrivatePcscd, pool: ReaderPool, scenarios: list[Scenario]
 ) -> None:
-    """Each fortieth run with each change, all of them at night."""
-    shared = scenarios[::share]
+    """Each fortieth run; ``make nightly`` compares the whole suite."""
+    shared = scenarios[::40]
     through = list(each_result(shared, link=Link(partial(run_scenario, connect=pool.connect), pcscd.readers)))
     in_process = list(each_result(shared))
     assert [result.scenario.title for result in through if not result.passed] == []
