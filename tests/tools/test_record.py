@@ -40,6 +40,12 @@ def run_of(hour: int, *, factor: float = 1.0, what: What = "pipelines", python: 
     )
 
 
+@pytest.fixture(autouse=True)
+def no_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    """pytest-benchmark disables itself in a worker of pytest-xdist, and in programs that one starts."""
+    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)
+
+
 @pytest.fixture
 def results(tmp_path: Path) -> Path:
     file = tmp_path / "RESULTS.md"
@@ -186,8 +192,7 @@ def test_personalities_become_columns_and_the_rounds_parts() -> None:
 
 
 @pytest.mark.nightly
-def test_suites_are_measured_stored_and_compared(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # pytest-benchmark disables itself in such a worker
+def test_suites_are_measured_stored_and_compared(results: Path) -> None:
     results.write_text(TEXT.format(what="suites"), "utf-8")
     folder = results.parent
     places = ("--results", results, "--store", folder / "runs", "--plots", folder / "plots")
@@ -216,8 +221,7 @@ def bench_other(benchmark, wrong):
 
 
 @pytest.mark.nightly
-def test_a_part_that_fails_is_named_and_the_others_are_kept(results: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("PYTEST_XDIST_WORKER", raising=False)  # pytest-benchmark disables itself in such a worker
+def test_a_part_that_fails_is_named_and_the_others_are_kept(results: Path) -> None:
     results.write_text(TEXT.format(what="suites"), "utf-8")
     folder = results.parent
     for name, wrong in (("a", [True]), ("b", [False])):
