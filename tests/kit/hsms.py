@@ -7,6 +7,7 @@ with it.
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,11 +38,17 @@ def enciphered(algorithm: int, key: bytes, blocks: bytes, mode: Any = None) -> b
     return encryptor.update(blocks) + encryptor.finalize()
 
 
+@cache
+def roots(text: str) -> dict[str, Any]:
+    """The keys of a key file by name; tests make dozens of HSMs of one file, and none changes a key."""
+    return {key["name"]: key for key in yaml.safe_load(text)["keys"]}
+
+
 class ReferenceHsm:
     """The HSM of a key file; each step is a method that a wrong HSM replaces."""
 
     def __init__(self, file: Path = TEST_KEYS) -> None:
-        self.keys = {key["name"]: key for key in yaml.safe_load(file.read_text("utf-8"))["keys"]}
+        self.keys = roots(file.read_text("utf-8"))
 
     # The steps
 
