@@ -41,6 +41,11 @@ settings.register_profile("sscard", deadline=None)
 settings.load_profile("sscard")
 
 
+def pytest_collection_finish() -> None:
+    """Exclude what was collected from garbage collection, which pytester does after each run that it starts here."""
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
 def english() -> Iterator[None]:
     """Every test begins in English."""
