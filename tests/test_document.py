@@ -161,7 +161,7 @@ WRONG = {
     "line ends of other kinds": ("a\x85b\u2028c: [", (3, 2), "not valid YAML"),
     "a control character": ("a: b\nc: d\x00e", (2, 5), "not valid YAML: a control character"),
     "a list as a key": ("[a]: b", (1, 1), "a key must be a word\n  expected fields, for example name: value"),
-    "nothing": ("# comment", (0, 0), "is empty\n  expected fields, for example name: value"),
+    "nothing": ("# comment", (1, 1), "is empty\n  expected fields, for example name: value"),
 }
 
 
@@ -177,6 +177,6 @@ def test_what_is_no_document_is_named_with_its_place(case: str) -> None:
 def test_text_in_another_encoding_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "latin.yaml"
     path.write_bytes(b"a: b\nc: \xe9")
-    with pytest.raises(InputError, match=re.escape("latin.yaml:2: is not UTF-8 text (byte 8)")) as refused:
+    with pytest.raises(InputError, match=re.escape("latin.yaml:2:4: is not UTF-8 text (byte 8)")) as refused:
         read_document(path)
     assert str(refused.value).endswith("save it as UTF-8")

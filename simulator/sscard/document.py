@@ -22,6 +22,7 @@ from sscard.fields import (
     DOCUMENT,
     PROBLEMS,
     REMEDIES,
+    FieldsOf,
     Path_,
     either,
     missing_field,
@@ -49,6 +50,7 @@ class Place(NamedTuple):
 
 
 M = TypeVar("M", bound=BaseModel)
+T = TypeVar("T")
 Report = Callable[[InputError], None]
 """Receives every error of a document."""
 
@@ -102,6 +104,15 @@ class Document:
         """An input error at this part of the document."""
         line, column = self.place(path)
         return InputError(problem, file=self.source, line=line, column=column, remedy=remedy)
+
+    def read_at(self, path: Path_, read: Callable[[], T]) -> T:
+        """What a part names; the error of a file that cannot be read gets the place that names the file."""
+        try:
+            return read()
+        except InputError as error:
+            if error.line:
+                raise
+            raise self.error(path, error.said, error.remedy) from None
 
     def as_model(self, model: type[M], context: object = None, report: Report | None = None) -> M:
         """The content as a model; ``InputError`` with file, line, column and remedy where it does not fit.
@@ -194,7 +205,7 @@ def parse_document(text: str, source: str) -> Document:
         _check_size(text, source)
         root = yaml.compose(text, Loader=_Loader)
         if root is None:
-            raise InputError(Phrase("is empty"), file=source, remedy=_FIELDS)
+            raise InputError(Phrase("is empty"), file=source, line=1, column=1, remedy=_FIELDS)
         reader = _Reader(source)
         return Document(reader.plain(root, ()), reader.places, source, text=text)
     except RecursionError:
@@ -360,7 +371,12 @@ def _fields_at(model: type[BaseModel], path: Path_) -> list[str]:
         models = list(_models_in(current))
         if isinstance(part, int) or not models:
             continue
-        annotations = [field.annotation for m in models for name, field in _named_fields(m) if name == part]
+        annotations = [
+            next((each.model for each in field.metadata if isinstance(each, FieldsOf)), field.annotation)
+            for m in models
+            for name, field in _named_fields(m)
+            if name == part
+        ]
         named = [m for m in models if m.__name__ == part]
         current = annotations[0] if annotations else named[0] if named else current
     models = list(_models_in(current))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from sscard.errors import InputError, InvalidValue, suggestion
 from sscard.i18n.phrase import ROW, Phrase, Sayable
@@ -25,6 +25,12 @@ CALENDAR: Final = "calendar"
 _SECRETS: Final = re.compile("[0-9A-Fa-f]{16,}|[0-9]{4,}")
 LONGEST_NUMBER: Final = 4300
 """Digits of a number that Python converts."""
+
+
+class FieldsOf(NamedTuple):
+    """In the annotation of a field whose value is checked by a function: the model whose fields it may have."""
+
+    model: type
 
 
 class FieldError(InputError):

@@ -65,10 +65,12 @@ def decoded(content: bytes, source: str, encoding: str = "utf-8", largest: int =
         problem = Phrase("is not UTF-8 text (byte {start})", start=error.start)
         if encoding != "utf-8":
             problem = Phrase("is neither UTF-8 nor GBK text (byte {start})", start=error.start)
+        *lines, begun = content[: error.start].split(b"\n")
         raise InputError(
             problem,
             file=source,
-            line=content[: error.start].count(b"\n") + 1,
+            line=len(lines) + 1,
+            column=len(begun.decode(encoding, "replace")) + 1,
             remedy=Phrase("save it as UTF-8"),
         ) from None
     return without_mark(text).replace("\r\n", "\n").replace("\r", "\n")

@@ -289,7 +289,7 @@ def test_a_project_that_does_not_mention_sscard_is_not_parsed(sscard: CommandLin
     [
         (b"[tool]\nsscard = 7", "pyproject.toml:2: a table is expected"),
         (b'name = "sscard"\n[broken', "pyproject.toml:2"),
-        (b"# sscard \xff", "pyproject.toml:1: is not UTF-8 text (byte 9)"),
+        (b"# sscard \xff", "pyproject.toml:1:10: is not UTF-8 text (byte 9)"),
     ],
 )
 def test_an_unusable_project_file_that_mentions_sscard_is_an_error(

@@ -112,7 +112,7 @@ def test_what_a_log_cannot_use_is_refused(
 
 def test_a_log_in_another_encoding_is_refused_with_its_line(sscard: CommandLine, tmp_path: Path) -> None:
     code, _, error = sscard("record", "--from", "-", "-o", tmp_path / "talk.jsonl", stdin=b"RST\n# \xff\xff\n")
-    assert (code, error) == (2, "sscard: <stdin>:2: is neither UTF-8 nor GBK text (byte 6)\n  save it as UTF-8\n")
+    assert (code, error) == (2, "sscard: <stdin>:2:3: is neither UTF-8 nor GBK text (byte 6)\n  save it as UTF-8\n")
 
 
 def test_a_recording_of_a_log_holds_no_pin(sscard: CommandLine, tmp_path: Path) -> None:
@@ -160,7 +160,7 @@ def test_a_log_in_no_encoding_is_named(sscard: CommandLine, tmp_path: Path) -> N
     (tmp_path / "log.txt").write_bytes(b"RST\n# \xff\xff\n")
     code, _out, error = sscard("record", "--from", tmp_path / "log.txt", "-o", tmp_path / "talk.jsonl")
     assert code == 2
-    assert "log.txt:2: is neither UTF-8 nor GBK text (byte 6)" in error
+    assert "log.txt:2:3: is neither UTF-8 nor GBK text (byte 6)" in error
 
 
 @pytest.mark.parametrize("arguments", ["-o talk", "card.db --from log -o talk", "--from log -o log --force"])

@@ -557,6 +557,15 @@ def test_json_has_the_begin_of_each_scenario_and_the_command_that_repeats_it(ssc
         assert entry["again"].endswith("--seed 9")
 
 
+def test_the_command_that_repeats_a_builtin_scenario_works_in_any_folder(sscard, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, _err = sscard("run", "-k", "last-try and v3-sm4", "-x", "--json")
+    [first, *_others] = json.loads(out)["results"]
+    assert (code, first["file"].split("/")[0]) == (0, "scenarios")
+    repeated = sscard(*shlex.split(first["again"])[1:], "--json")
+    assert [each["name"] for each in json.loads(repeated[1])["results"]] == [first["name"]]
+
+
 def test_a_report_of_an_older_version_is_compared(sscard, suite):
     """Without seed, seconds and steps of its results."""
     old = {"name": "Reset a PIN", "personality": "v3-sm4", "file": "suite/both.yaml", "verdict": "failed"}

@@ -103,6 +103,13 @@ def test_list_runs_nothing_and_names_file_line_and_tags(sscard: CommandLine) -> 
     assert listed["scenarios"][0]["file"] == "suite/bad1.yaml"
 
 
+@pytest.mark.usefixtures("folder")
+def test_list_counts_the_runs_with_several_seeds(sscard: CommandLine) -> None:
+    several = sscard("run", "suite", "--list", "--seeds", "1-3")[1]
+    assert several.endswith("\n4 scenarios\nwith each of 3 seeds: 12 runs\n")
+    assert sscard("run", "suite", "--list", "--seeds", "3")[1].endswith("\n4 scenarios\n")
+
+
 @pytest.mark.parametrize("options", [["-x"], ["--maxfail", "1"], ["-x", "-n", "2"]], ids=" ".join)
 @pytest.mark.usefixtures("folder")
 def test_x_stops_at_the_first_failure_and_says_how_far_it_came(sscard: CommandLine, options: list[str]) -> None:
@@ -260,6 +267,28 @@ def test_against_an_equal_run_there_is_no_difference(sscard: CommandLine, before
 def test_what_is_not_selected_is_not_missing(sscard: CommandLine) -> None:
     _, out, _ = sscard("run", "suite", "-k", "good", "--against", "before.json")
     assert "now missing: 1\n    left" in out
+
+
+@pytest.mark.parametrize("paths", [["suite/good.yaml"], ["suite/fresh.yaml"], ["suite/bad1.yaml", "suite/bad2.yaml"]])
+def test_what_the_paths_do_not_name_is_not_missing(sscard: CommandLine, before: Path, paths: list[str]) -> None:
+    (before / "fresh.yaml").write_text(OTHER.replace("name: challenge", "name: fresh"))
+    _, out, _ = sscard("run", *paths, "--against", "before.json")
+    assert "now missing: 1\n    left" in out
+
+
+def test_what_a_copy_of_the_suite_does_not_have_is_missing(sscard: CommandLine, before: Path) -> None:
+    (before.parent / "copy").mkdir()
+    (before.parent / "copy" / "moved.yaml").write_text(GOOD)
+    _, out, _ = sscard("run", "copy", "--against", "before.json")
+    assert "now missing: 4\n    bad1" in out
+
+
+@pytest.mark.usefixtures("before")
+def test_an_earlier_run_that_did_not_end_is_named(sscard: CommandLine) -> None:
+    sscard("run", "suite", "-x", "--report", "json=stopped.json")
+    _, out, _ = sscard("run", "suite", "--against", "stopped.json")
+    assert "compared with stopped.json\n  that run ended after 1 of 4 scenarios\n" in out
+    assert "that run ended" not in sscard("run", "suite", "--against", "before.json")[1]
 
 
 def test_a_scenario_that_was_moved_is_found_by_its_name(sscard: CommandLine, before: Path) -> None:

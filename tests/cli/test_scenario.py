@@ -103,6 +103,14 @@ def test_list_names_runs_tags_and_marks(sscard, tmp_path):
     assert (entry["personalities"], entry["covers"]) == (["v3-sm4", "v1-des"], ["OC-1"])
 
 
+def test_list_names_severity_and_known_issue(sscard, tmp_path):
+    (tmp_path / "a.yaml").write_text(
+        "name: a\nproves: b\nseverity: blocker\nknown_issue: CARD-7\ntags: pin\nsteps:\n  - reset:\n", encoding="utf-8"
+    )
+    assert "blocker, known issue CARD-7, pin" in sscard("--lang", "en", "scenario", "list", tmp_path)[1]
+    assert "CARD-7" in sscard("--lang", "zh", "scenario", "list", tmp_path)[1]
+
+
 def test_explain_states_card_steps_and_expectations(sscard, tmp_path):
     path = tmp_path / "a.yaml"
     path.write_text(
@@ -114,6 +122,23 @@ def test_explain_states_card_steps_and_expectations(sscard, tmp_path):
     assert "over the contact interface: 2 tries left" in out
     assert "line 5: verify_pin. Expected: 63C1 verification failed, 1 try left." in out
     assert "999999" not in out
+
+
+def test_explain_states_the_history_of_the_card_and_the_service(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\nproves: b\ncard: {key_tries: {PUK: 1}, files: {EF07: AABB}, account: {balance: 5},"
+        " issued: 2024-01-02, place: {initial_pin: 739184}}\nservice: {place: tries-8, clock: 2026-02-13,"
+        " journal: sqlite, policy: {proxy: accept}, holder_base: [{first: A00000001, standing: lost}]}\n"
+        "steps:\n  - reset:\n",
+        encoding="utf-8",
+    )
+    out = sscard("--lang", "en", "scenario", "explain", path)[1]
+    card = "tries left of PUK 1, files: EF07, account.balance: 5, place: initial_pin, issued: 2024-01-02."
+    service = "clock: 2026-02-13 09:00, journal: sqlite, place: tries-8, policy: proxy, holder_base: A00000001 lost."
+    assert card in out
+    assert f"The service has {service}" in out
+    assert "739184" not in out
 
 
 def test_explain_states_where_the_group_of_a_step_is_used(sscard, tmp_path, monkeypatch):

@@ -99,7 +99,7 @@ STRUCTURE = {
     "not YAML": (f"{STEPS}  - [x\n", 5, 1, "not valid YAML", ""),
     "an open quote": ("name: a\nproves: 'b\nsteps:\n  - reset:\n", 2, 9, "a quote is not closed", "second quote"),
     "an open double quote": (f'{STEPS}  - reset:\n    note: "b\n  - insert:\n', 5, 11, "not closed", "second quote"),
-    "an empty file": ("", 0, 0, "is empty", ""),
+    "an empty file": ("", 1, 1, "is empty", ""),
     "a file that refers to itself": ("name: &a [*a]\n", 1, 11, "refers to itself", "aliases"),
 }
 """Text, line, column, a part of the problem, a part of the remedy; line 0 for the whole file."""

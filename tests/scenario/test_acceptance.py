@@ -68,6 +68,14 @@ WRITTEN = {
         'steps:\n  - read_file: {file: SSSE EF05, items: [03], values: ["3.00"]}\n',
     ),
     "the state": ("steps:\n  - verify_pin: 123456\n    state: ready\n", None),
+    "an error of the service, without what it did not find out": (
+        "steps:\n  - fault: {hsm_down: }\n  - apply: {reason: forgotten}\n",
+        "steps:\n  - fault: {hsm_down: }\n  - apply: {reason: forgotten}\n    error: hsm\n    state: off\n",
+    ),
+    "a refusal before the terminal reads": (
+        'steps:\n  - fault: {corrupted: 0, ins: "88"}\n  - pre_process: {}\n',
+        'steps:\n  - fault: {corrupted: 0, ins: "88"}\n  - pre_process: {}\n    sw: 9E08\n    state: challenge\n',
+    ),
     "a step of a group": (
         "groups:\n  g:\n    steps:\n      - verify_pin: 999999\nsteps:\n  - use: g\n",
         "groups:\n  g:\n    steps:\n      - verify_pin: 999999\n        sw: 63C5\n        tries: 5\n"
@@ -148,6 +156,16 @@ def test_a_file_stays_as_it_is_if_a_value_would_not_be_right_for_all_or_the_form
     assert acceptance.before == {}
     assert all(reason in say(left.reason) for left in acceptance.left)
     assert acceptance.left
+
+
+def test_what_would_make_the_file_wrong_is_not_written_and_named(write):
+    text = f"{HEAD}steps:\n  - fault: {{hsm_down: }}\n  - apply: {{reason: forgotten}}\n    grounds: [card]\n"
+    path = write(text)
+    acceptance = accept(path)
+    assert path.read_text("utf-8") == f"{text}    state: off\n"
+    assert [say(left.reason) for left in acceptance.left if left.place == f"{path}:5"] == [
+        "error: with hsm the file is wrong: grounds is not compared because of error"
+    ]
 
 
 @pytest.mark.parametrize("before", ["data: >\n      00 11\n    sw: 6A82", "sw: >-\n      6A82"])

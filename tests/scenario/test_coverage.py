@@ -34,7 +34,7 @@ FIGURES = {
     "file_rights": 390,
     "choice_values": 120,
     "transports": 6,
-    "applicants": 27,
+    "applicants": 36,
     "faults": 17,
     "grounds": 11,
     "hand_overs": 3,
@@ -255,9 +255,9 @@ def test_the_figures_of_the_built_in_suite(suite: list[ScenarioResult]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["grounds", "hand_overs", "situations"])
+@pytest.mark.parametrize("name", ["applicants", "grounds", "hand_overs", "situations"])
 def test_the_built_in_suite_has_a_scenario_for_each(suite: list[ScenarioResult], name: str) -> None:
-    """Each ground of refusal, hand-over, standing, refused PIN and trial, a resume of each operation, another city."""
+    """Each applicant by channel and operation, ground of refusal, hand-over, and situation of the service."""
     assert part(coverage_of(suite, "local"), name).having("missing") == []
 
 

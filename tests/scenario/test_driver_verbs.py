@@ -61,7 +61,7 @@ def missed(result):
         ("  - driver: {call: iReloadPIN_HSM_Step2}", ["driver"]),
         ("  - driver_options: {readers: [contactless]}\n  - driver_verify_pin: {reader: contact}\n    code: -12", []),
         (KILLED + "    sw: none\n  - driver_verify_pin: {}\n    entries: [123456]", []),
-        (KILLED + "    code: -1", ["sw", "code", "host"]),
+        (KILLED + "    code: -1", ["sw", "code"]),
         ("  - driver_verify_pin: {}\n    entries: [123456]\n    sw: none", ["sw"]),
         ("  - driver_options: {place: tries-3}\n  - driver_change_pin: {}\n    entries: [123456, 654321, 654321]", []),
     ],

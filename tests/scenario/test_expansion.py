@@ -77,6 +77,12 @@ def test_an_error_through_a_table_names_the_line_of_the_step_and_the_row(write, 
     assert "4 to 16 digits" in say(error.remedy)
 
 
+def test_a_table_in_another_encoding_is_an_error_with_line_and_column(write, tmp_path):
+    (tmp_path / "rows.csv").write_bytes("row,pin\né,123456\n12,张,6\n".encode().replace("张".encode(), b"\xd5\xc5"))
+    error = error_of(write, f"{HEAD}with: rows.csv\nsteps:\n  - verify_pin: ${{pin}}\n")
+    assert (error.file.rpartition("/")[2], error.line, error.column) == ("rows.csv", 3, 4)
+
+
 def test_a_step_group_takes_parameters_and_an_error_in_it_names_both_places(write):
     text = f"{HEAD}{GROUP}steps:\n  - use: wrong\n    with: {{pin: %s}}\n"
     assert [result.verdict for result in results(write(text % "999999"))] == ["passed"]

@@ -7,8 +7,10 @@ import pytest
 from sscard.errors import InputError
 from sscard.i18n.language import say
 from sscard.scenario import Scenario
-from sscard.scenario.faults import ALL_FAULTS, FaultStep
+from sscard.scenario.faults import ALL_FAULTS, SERVICE_FAULTS, FaultStep
 from sscard.transport.faults import FaultyConnection
+
+VALUES = {"hsm_slow": 1, "base_slow": 1, "killed": "before-event"}
 
 
 def test_every_fault_is_in_the_built_in_suite(scenarios: list[Scenario]) -> None:
@@ -25,8 +27,20 @@ def test_a_fault_that_no_command_reaches_fails_its_own_step(run, fault):
     result = run(f"- fault: {{{fault}, ins: 'EE'}}\n- verify_pin: 123456\n  state: verified")
     assert not result.passed
     [missed] = result.failure.mismatches
-    assert (missed.field, say(missed.actual)) == ("fault", "no command reached it")
+    assert (missed.field, say(missed.actual)) == ("fault", "no later step reached it")
     assert result.scenario.place(result.failure.number, missed.field).line == 5
+
+
+@pytest.mark.parametrize(
+    "step",
+    [*(f"fault: {{{name}: {VALUES.get(name, '')}, nth: 900}}" for name in SERVICE_FAULTS),
+     "fault: {killed: after-command, nth: 900}", "cut_power: {point: 900}", "fail_memory: 900"],
+)  # fmt: skip
+def test_a_fault_of_service_or_memory_that_is_not_reached_fails_its_own_step(run, step):
+    result = run(f"- {step}\n- verify_pin: 123456\n  state: verified", "service: {journal: sqlite}")
+    assert not result.passed
+    [missed] = result.failure.mismatches
+    assert (result.failure.number, say(missed.actual)) == (1, "no later step reached it")
 
 
 def test_of_two_equal_faults_the_one_that_waits_is_named(run):

@@ -128,8 +128,8 @@ def test_the_holder_of_an_image_has_the_name_without_its_fill(
 
 WRONG = [
     ("{tries_left: 7}", 7, "more tries left than the card's limit"),
-    ("{key_tries: {PUK: 4}}", 7, "1 number of 0 to 3 expected"),
-    ("{key_tries: {UK2DF01: 1 2}}", 7, "3 numbers of 0 to 3 expected"),
+    ("{key_tries: {PUK: 4}}", 7, "1 number of 0 to 3 expected\n  write it as {PUK: 3}"),
+    ("{key_tries: {UK2DF01: 1 2}}", 7, "3 numbers of 0 to 3 expected\n  write it as {UK2DF01: 3 3 3}"),
     ("{key_tries: {BK: 1}}", 7, "this card has no counted key 'BK'"),
     ("{key_tries: {PUKK: 1}}", 7, "unknown key 'PUKK'"),
     ("{locked: [DF08]}", 7, "no application 'DF08'"),
@@ -144,7 +144,11 @@ WRONG = [
     ("{account: {balance: -1}}", 7, "account.balance"),
     ("{certificate_tries: 1 1}", 7, "the card has no certificate application"),
     ("{certificate_pin: 123456}", 7, "the card has no certificate application"),
-    ("{choices: {certificate_application: stub}, certificate_tries: 7 1}", 7, "two numbers up to 6 and 6 expected"),
+    (
+        "{choices: {certificate_application: stub}, certificate_tries: 7 1}",
+        7,
+        "6 expected\n  write it as certificate_tries: 6 6",
+    ),
     ("{place: nowhere}", 7, "no place policy 'nowhere'"),
     ("{image: card.json, pin: 123456}", 1, "the card of an image has its own pin"),
     ("{image: none.json}", 7, ""),

@@ -173,6 +173,22 @@ def test_what_is_no_service_is_refused_with_its_line(read, head, problem, line):
 
 
 @pytest.mark.parametrize(
+    ("item", "remedy"),
+    [
+        ("{承诺办理时限: 1 个工作日}", "基本信息, "),
+        ("{基本信: {}}", "did you mean '基本信息'?"),
+        ("{基本信息: {承诺办理时: 1 个工作日}}", "did you mean '承诺办理时限'?"),
+        ("{基本信息: 即办}", "承诺办理时限, "),
+    ],
+)
+def test_a_wrong_field_of_the_item_names_those_it_has(read, item, remedy):
+    with pytest.raises(InputError) as caught:
+        read(f"name: a\nproves: b\nservice: {{item: {item}}}\nsteps:\n  - insert:\n")
+    assert remedy in str(caught.value)
+    assert caught.value.line == 3
+
+
+@pytest.mark.parametrize(
     ("step", "problem"),
     [
         ("apply: {reason: bored}", "reason"),

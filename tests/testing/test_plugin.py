@@ -187,9 +187,37 @@ def test_a_suite_that_the_configuration_leaves_out_fails_the_run(
     result.stdout.fnmatch_lines(["*scenarios/deeper/left.yaml*", "*was not collected*", "*norecursedirs*--ignore*"])
 
 
-def test_ignore_on_the_command_line_is_a_choice(configured: pytest.Pytester) -> None:
-    run(configured, "--ignore", "scenarios/right.yaml").assert_outcomes(passed=2)
-    run(configured, "--ignore-glob", "scenarios/*").assert_outcomes(passed=2)
+@pytest.mark.parametrize("option", ["--ignore=scenarios", "--ignore scenarios/right.yaml", "--ignore-glob=*.yaml"])
+def test_options_of_the_configuration_do_not_leave_the_suite_out(configured: pytest.Pytester, option: str) -> None:
+    configured.makeini(f"[pytest]\nsscard_scenarios = scenarios\naddopts = {option}\n")
+    result = run(configured)
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    result.stdout.fnmatch_lines(["*scenarios/right.yaml*", "*was not collected*", "*addopts*command line*"])
+
+
+def test_a_file_of_tests_that_the_configuration_names_does_not_leave_the_suite_out(
+    configured: pytest.Pytester,
+) -> None:
+    configured.makeini("[pytest]\nsscard_scenarios = scenarios\naddopts = tests/test_tests.py\n")
+    run(configured).assert_outcomes(passed=3)
+
+
+@pytest.mark.parametrize("quiet", [[], ["-q"], ["--no-header"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("arguments", "passed", "said"),
+    [
+        (["--ignore", "scenarios/right.yaml"], 2, "sscard: --ignore leaves out 1 scenario file of scenarios"),
+        (["--ignore-glob", "scenarios/*"], 2, "sscard: --ignore leaves out 1 scenario file of scenarios"),
+        (["tests/test_tests.py"], 1, "sscard: the arguments name files or tests: of scenarios only those"),
+    ],
+    ids=["ignore", "ignore-glob", "file"],
+)
+def test_what_the_command_line_leaves_out_is_a_choice_that_the_output_states_once(
+    configured: pytest.Pytester, arguments: list[str], passed: int, said: str, quiet: list[str]
+) -> None:
+    result = run(configured, *arguments, *quiet)
+    result.assert_outcomes(passed=passed)
+    assert result.stdout.str().count(f"{said}\n") == 1
 
 
 @pytest.mark.parametrize("options", [[], ["tests"], ["-n", "2"], ["--collect-only"]], ids=" ".join)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -171,7 +171,7 @@ def run(
         if as_json:
             print_json("run-list", {"scenarios": list(map(_listed, chosen))})
         else:
-            print_list(console, chosen)
+            print_list(console, chosen, len(seeds or (seed,)))
         return
     waiving.check(chosen)
     short = [f"{name}={file}" for name, file in (("trace", trace), ("junit", junit), ("html", html)) if file]
@@ -206,7 +206,7 @@ def run(
         chosen,
         1 if stop else maxfail,
         files,
-        _begun({name: str(value) for name, value in given.items() if value}, chosen, seeds or (seed,), found, form),
+        _begun(given, chosen, seeds or (seed,), found, form, builtin=not paths),
         evidence,
         waiving.judge,
     )
@@ -225,11 +225,13 @@ def run(
 
 
 def _begun(
-    chosen: dict[str, str],
+    given: Mapping[str, object],
     scenarios: list[Scenario],
     seeds: Sequence[int],
     found: Testbed | OwnCards,
     form: Path | None,
+    *,
+    builtin: bool,
 ) -> Run:
     """The run before its first result, with URLs of HSM and card without credentials. Errors: ``InputError``."""
     from sscard.hsm.registry import HSMS
@@ -238,9 +240,8 @@ def _begun(
     from sscard.scenario.reports.run import Run, environment_of
     from sscard.scenario.reports.tested import tested
 
-    shown = {}
-    if hsm := chosen.get("hsm"):
-        shown[hsm] = HSMS.shown(hsm)
+    chosen = {name: str(value) for name, value in given.items() if value}
+    shown = {chosen["hsm"]: HSMS.shown(chosen["hsm"])} if "hsm" in chosen else {}
     if card := chosen.get("card"):
         from sscard.terminal.cards import CARDS
 
@@ -262,6 +263,7 @@ def _begun(
         keys=keys,
         tested=tested(scenarios, seeds, environment_of(chosen) | facts, keys, described),
         form=read_form(form) if form else FormData(),
+        builtin=builtin,
     )
 
 

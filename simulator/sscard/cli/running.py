@@ -109,7 +109,7 @@ class Running:
         print_failures(self._console, self.results)
         if earlier:
             self._earlier, self._comparison = earlier.file, earlier.compared(self.results, known)
-            print_comparison(self._console, self._comparison, earlier.file)
+            print_comparison(self._console, self._comparison, earlier)
         print_summary(self._console, self.results, self._seconds)
         if covered_over:
             from sscard.scenario.coverage.measure import coverage_of

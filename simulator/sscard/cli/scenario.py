@@ -120,6 +120,7 @@ def _names(scenarios: list[Scenario]) -> int:
 def list_(paths: tuple[Path, ...], as_json: bool) -> None:
     """List scenarios with what they prove, their personalities, tags and marks."""
     from sscard.scenario.library import find_scenarios, group_name
+    from sscard.scenario.reports.run import SEVERITIES
     from sscard.scenario.tables import identity
 
     scenarios = find_scenarios(paths)
@@ -158,7 +159,18 @@ def list_(paths: tuple[Path, ...], as_json: bool) -> None:
         on = " ".join(dict.fromkeys(run.personality.name for run in runs))
         console.print(Text.assemble("  ", visible(say(first.own_label)), Text(f"  {on}", style="dim")))
         rows = ", ".join(dict.fromkeys(say(run.row) for run in runs if run.row))
-        marks = ", ".join(filter(None, (" ".join(first.tags), *first.covers)))
+        issue = first.known_issue and _("known issue {ticket}", ticket=first.known_issue)
+        marks = ", ".join(
+            filter(
+                None,
+                (
+                    "" if first.severity == "normal" else say(SEVERITIES[first.severity]),
+                    issue,
+                    " ".join(first.tags),
+                    *first.covers,
+                ),
+            )
+        )
         for line in (say(first.proves), rows and _("rows: {rows}", rows=rows), marks, first.source):
             if line:
                 console.print(Text(f"    {visible(line)}", style="dim"))

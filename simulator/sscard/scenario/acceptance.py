@@ -54,14 +54,23 @@ class Acceptance:
     left: list[NotAccepted] = field(default_factory=list)
     _written: set[tuple[str, Path_]] = field(default_factory=set)
     _differing: set[tuple[str, Path_]] = field(default_factory=set)
+    _spoiling: dict[tuple[str, Path_], Sayable] = field(default_factory=dict)
+    _last: dict[tuple[str, Path_], tuple[Path, str]] = field(default_factory=dict)
 
     def accept(self, run: Callable[[], Iterable[ScenarioResult]], files: dict[str, Path]) -> None:
         """Write and run again until no result changes a file; ``files`` are paths by source."""
         while True:
-            results = list(run())
+            try:
+                results = list(run())
+            except InputError as error:
+                if not self._last:
+                    raise
+                self._take_back(error)
+                continue
             failed = [result for result in results if result.verdict == "failed" and result.failure]
             # Of each file the earliest failing step: every run of the file has reached it.
             failed.sort(key=_number, reverse=True)
+            self._last.clear()
             written = [
                 self._take(result, results, files)
                 for result in {result.scenario.source: result for result in failed}.values()
@@ -86,6 +95,20 @@ class Acceptance:
         self._differing |= differing
         return True
 
+    def _take_back(self, error: InputError) -> None:
+        """Put files back to what they were before the last run: with what was written since, one cannot be read.
+
+        Of a step's values the first is not written again: the status word or error that rules others out.
+        """
+        for key, (path, text) in reversed(self._last.items()):
+            write_as_it_was(path, text)
+            self._written.discard(key)
+            if text == self.before.get(path):
+                del self.before[path]
+        first = next((key for key in self._last if key[0] == error.file), next(iter(self._last)))
+        self._spoiling[first] = error.problem
+        self._last.clear()
+
     def _take(self, result: ScenarioResult, results: list[ScenarioResult], files: dict[str, Path]) -> bool:
         """Write what one failed step observed; whether anything was written."""
         assert result.failure is not None
@@ -99,6 +122,7 @@ class Acceptance:
                 self.before.setdefault(path, before)
                 write_as_it_was(path, after)
                 self._written.add((part.source, path_of))
+                self._last[part.source, path_of] = path, before
                 changed = True
         return changed
 
@@ -150,6 +174,13 @@ class Acceptance:
         if is_shared(read_text(path), path_of):
             return Phrase("{field}: shared by an alias, write it in full here", field=wrong.field)
         key = part.source, path_of
+        if key in self._spoiling:
+            return Phrase(
+                "{field}: with {value} the file is wrong: {problem}",
+                field=wrong.field,
+                value=value,
+                problem=self._spoiling[key],
+            )
         if key in self._written | self._differing or not _agreed(result, wrong, results):
             return Phrase(
                 "{field}: the runs of the scenario observe different values, state them by an expression or a table",

@@ -52,7 +52,7 @@ from sscard.scenario.defaults import DEFAULT_SEED
 from sscard.scenario.issuing import Issuer
 from sscard.scenario.prior_state import PriorState, prior_cells
 from sscard.scenario.service_faults import FaultyHsm
-from sscard.scenario.service_host import BUILTIN_SERVICE, PlaceGiven, ServiceData, named_in, place_in, service_host
+from sscard.scenario.service_host import BUILTIN_SERVICE, PlaceGiven, ServiceData, place_in, service_host
 from sscard.scenario.step import Listed, PinOrNone
 from sscard.standard.encoding import decode_an, decode_name
 from sscard.standard.generations import EF_HOLDER, NAME_EXTENSION
@@ -155,15 +155,15 @@ ReadImage = Callable[[str], Card]
 def own_personalities(section: Document, wanted: CardData, folder: Path, read: ReadImage) -> list[Personality]:
     """The personalities that the section ``card:`` of a scenario names, or that of its image."""
     if wanted.image:
-        return [named_in(section, "image", partial(read, wanted.image)).profile.personality]
+        return [section.read_at(("image",), partial(read, wanted.image)).profile.personality]
     names = [str(folder / name) if is_path(name) else name for name in wanted.personality]
-    return [named_in(section, "personality", partial(find_personality, name)) for name in names]
+    return [section.read_at(("personality",), partial(find_personality, name)) for name in names]
 
 
 def product_of(section: Document, wanted: CardData, base: Personality, read: ReadImage) -> Personality:
     """A personality with the place policy and the choices of a scenario, or that of the image."""
     if wanted.image:
-        personality = named_in(section, "image", partial(read, wanted.image)).profile.personality
+        personality = section.read_at(("image",), partial(read, wanted.image)).profile.personality
         if personality != base:
             own = Phrase("the card of the image is {name}", name=personality.name)
             raise section.error(("image",), own, Phrase("leave the personality out"))
@@ -184,7 +184,7 @@ def check_state(section: Document, wanted: CardData, personality: Personality, r
         strings = Profile(personality, layout, b"", []).new_memory(b"", {}).strings if wanted.files else []
     if wanted.holder:
         name = wanted.holder.name
-        named_in(section, "holder", lambda: name_parts(name, personality.generation))
+        section.read_at(("holder",), lambda: name_parts(name, personality.generation))
     try:
         prior_cells(wanted, personality, layout, strings)
     except FieldError as error:

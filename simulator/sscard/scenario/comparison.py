@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -44,6 +44,7 @@ class _Report(BaseModel):
 
     schema_: Literal["sscard.run/1"] = Field(alias="schema")
     seed: int
+    planned: int | None = None
     results: list[_Entry]
 
 
@@ -95,6 +96,8 @@ class Earlier:
                 remedy=Phrase("write one with {command}", command="sscard run --report json=FILE"),
             ) from None
         self.file = str(path)
+        self.planned = report.planned or len(report.results)
+        """The number of results of the complete run."""
         self._entries = [
             (
                 Compared(entry.name, entry.personality, entry.file, report.seed if entry.seed is None else entry.seed),
@@ -103,11 +106,18 @@ class Earlier:
             for entry in report.results
         ]
 
-    def compared(self, results: Sequence[ScenarioResult], known: Iterable[Scenario]) -> Comparison:
-        """The comparison with results of now; a scenario that is ``known``, but has no result, is not missing.
+    @property
+    def done(self) -> int:
+        """The number of results: fewer than ``planned`` if the run was interrupted or stopped."""
+        return len(self._entries)
+
+    def compared(self, results: Sequence[ScenarioResult], known: Collection[Scenario]) -> Comparison:
+        """The comparison with results of now, of some of the ``known`` scenarios, which are those of the paths.
 
         A scenario is found by name, personality and file, or by the first two if
-        it was moved; by the seed too if one of the runs has several.
+        it was moved; by the seed too if one of the runs has several. One that is
+        known, but has no result, is not missing, nor is one of another file of the
+        same suite that the paths do not name.
         """
         now = [(Compared.of_result(result), result) for result in results]
         matches = same_scenarios([each for each, _entry in self._entries], [each for each, _result in now])
@@ -129,7 +139,13 @@ class Earlier:
         names = {(scenario.name, scenario.personality.name) for scenario in known}
         matched = set(matches.values())
         left = [each for place, (each, _entry) in enumerate(self._entries) if place not in matched]
-        found.missing.extend(each for each in left if (each.name, each.personality) not in names)
+        read, files = {scenario.source for scenario in known}, {each.file for each, _entry in self._entries}
+        suite = {Path(file).parent for file in read} & {Path(file).parent for file in files}
+        # A file that still exists is in the suite, but not among these paths; in a copy of the suite it is gone.
+        unread = {file for file in files - read if Path(file).is_file()} if suite else set()
+        found.missing.extend(
+            each for each in left if (each.name, each.personality) not in names and each.file not in unread
+        )
         return found
 
 

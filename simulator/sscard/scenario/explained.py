@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from sscard.i18n.phrase import ROW, Phrase, Sayable
+from sscard.issuer import Place
 from sscard.scenario.captures import REPORTED
 from sscard.scenario.cards import INTERFACES
 from sscard.scenario.pins import masked
@@ -18,6 +20,8 @@ def explained(scenario: Scenario) -> Iterator[Sayable]:
     """The sentences of a scenario, in the order of the file."""
     yield scenario.proves
     yield _card(scenario)
+    if stated := list(_service(scenario)):
+        yield Phrase("The service has {facts}.", facts=Phrase.joined(ROW, stated))
     if scenario.known_issue:
         yield Phrase("It is expected to fail: known issue {ticket}.", ticket=scenario.known_issue)
     if insertion(scenario):
@@ -46,12 +50,48 @@ def _card(scenario: Scenario) -> Phrase:
     facts += [Phrase("{name}: {value}", name=name, value=value) for name, value in card.choices.items()]
     facts += [Phrase("application {name} locked", name=name) for name in card.locked]
     facts += [Phrase("card locked")] if card.card_blocked else []
+    facts += [Phrase("tries left of {key}", key=show_tries(key, tries)) for key, tries in card.key_tries.items()]
+    stated = {
+        "certificate_tries": " ".join(map(str, card.certificate_tries or ())),
+        "files": ", ".join(card.files),
+        **{f"account.{name}": str(getattr(card.account, name)) for name in sorted(card.account.model_fields_set)},
+        "image": Path(card.image).name,
+        "place": _place(scenario, "card", card.place),
+        "issued": str(card.issued or ""),
+    }
+    facts += [Phrase("{name}: {value}", name=name, value=value) for name, value in stated.items() if value]
     return Phrase(
         "The card is a {personality} over the {interface} interface: {facts}.",
         personality=scenario.personality.name,
         interface=INTERFACES[card.interface],
         facts=Phrase.joined(ROW, facts),
     )
+
+
+def _service(scenario: Scenario) -> Iterator[Phrase]:
+    """What the scenario states of the service; of fields of a policy, place or item their names."""
+    service = scenario.service
+    stated = {
+        "clock": f"{service.clock:%Y-%m-%d %H:%M}" if service.clock else "",
+        "journal": "" if service.journal == "memory" else service.journal,
+        "place": _place(scenario, "service", service.place),
+        "policy": _fields(scenario, "service", "policy"),
+        "item": _fields(scenario, "service", "item"),
+        "holder_base": ", ".join(f"{cards.first} {cards.standing}" for cards in service.holder_base),
+    }
+    yield from (Phrase("{name}: {value}", name=name, value=value) for name, value in stated.items() if value)
+
+
+def _place(scenario: Scenario, section: str, place: object) -> str:
+    """The name of a place policy; the names of its fields if the scenario states them."""
+    return place.name if isinstance(place, Place) and place.name else _fields(scenario, section, "place")
+
+
+def _fields(scenario: Scenario, section: str, field: str) -> str:
+    """A field of a section as it is written; of a mapping the names, for a value may be a PIN."""
+    content = scenario.document.content.get(section)
+    written = content.get(field, "") if isinstance(content, dict) else ""
+    return ", ".join(written) if isinstance(written, dict) else str(written)
 
 
 def expectations(step: Step) -> Iterator[Sayable]:

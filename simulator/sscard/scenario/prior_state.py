@@ -30,7 +30,7 @@ from sscard.standard.tree import (
 
 SSSE: Final = "SSSE"
 OCCURRENCE: Final = ":"
-_TRIES: Final = Phrase("write these numbers in a list: [3, 3]")
+_TRIES: Final = Phrase("write it as {form}")
 _LENGTH: Final = Phrase("write a value of this length")
 _CONTENT: Final = Phrase("write records or bytes that fit into the file")
 HEX_EXPECTED: Final = Phrase("pairs of hex digits expected")
@@ -127,7 +127,8 @@ def _key_tries(wanted: PriorState, personality: Personality, layout: Layout) -> 
                 count=versions,
                 limit=personality.key_tries,
             )
-            raise wrong_value(path, many, _TRIES)
+            form = f"{{{name}: {' '.join([str(personality.key_tries)] * versions)}}}"
+            raise wrong_value(path, many, _TRIES.filled(form=form))
         yield from ((layout.counter(counted[name], version), left) for version, left in enumerate(tries))
 
 
@@ -151,8 +152,12 @@ def _certificate_tries(wanted: PriorState, personality: Personality, layout: Lay
     limits = (personality.certificate_user_tries, personality.certificate_administrator_tries)
     _needs_certificates(("certificate_tries",), layout)
     if len(wanted.certificate_tries) != len(limits) or any(map(int.__gt__, wanted.certificate_tries, limits)):
-        problem = Phrase("two numbers up to {user} and {administrator} expected")
-        raise wrong_value(("certificate_tries",), problem.filled(user=limits[0], administrator=limits[1]), _TRIES)
+        user, administrator = limits
+        problem = Phrase(
+            "two numbers up to {user} and {administrator} expected", user=user, administrator=administrator
+        )
+        form = f"certificate_tries: {user} {administrator}"
+        raise wrong_value(("certificate_tries",), problem, _TRIES.filled(form=form))
     yield from ((layout.certificate_tries + which, left) for which, left in enumerate(wanted.certificate_tries))
 
 

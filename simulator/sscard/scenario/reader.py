@@ -47,7 +47,7 @@ from sscard.scenario.sections import Head
 from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData
 from sscard.scenario.step import Step, Texts
 from sscard.scenario.steps.power import Insert
-from sscard.scenario.tables import Row, identity, table_rows
+from sscard.scenario.tables import WITHOUT_VARIABLES, Row, identity, table_rows
 from sscard.scenario.verbs import beside, errors_of, example_of, files_of, read_step
 from sscard.service import Policy, load_policy
 
@@ -61,12 +61,12 @@ def _list_of_words(tags: object) -> object:
 class _Written(Model):
     """A scenario file as written; the sections are read on their own."""
 
-    name: Any
-    proves: Any
-    tags: Annotated[tuple[str, ...], BeforeValidator(_list_of_words)] = ()
+    name: Annotated[Any, WITHOUT_VARIABLES]
+    proves: Annotated[Any, WITHOUT_VARIABLES]
+    tags: Annotated[tuple[str, ...], BeforeValidator(_list_of_words), WITHOUT_VARIABLES] = ()
     covers: Texts = ()
     severity: Severity = "normal"
-    known_issue: Annotated[str, Field(min_length=1)] = ""
+    known_issue: Annotated[str, Field(min_length=1), WITHOUT_VARIABLES] = ""
     needs: Any = None
     card: Any = None
     service: Any = None

@@ -291,8 +291,8 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
     for number, step in steps:
         for owner, armed in bench.armed:
             if owner is step and (armed.obstacle or not armed.happened):
-                actual = armed.obstacle or Phrase("no command reached it")
-                missed = Mismatch(step.verb, Phrase("a command meets the fault"), actual)
+                actual = armed.obstacle or Phrase("no later step reached it")
+                missed = Mismatch(step.verb, Phrase("a later step meets the fault"), actual)
                 yield StepResult(number, step, (), (missed,), executed=False, at=bench.connection.now)
                 return
 

@@ -9,12 +9,13 @@ from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
 from sscard.document import Document, Model, Report, parse_document
-from sscard.errors import InputError, InvalidValue
+from sscard.errors import InvalidValue
+from sscard.fields import FieldsOf
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Place
 from sscard.issuer.holderbase import ListedCards, MemoryHolderBase
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from sscard.service.journal.archive import Moved
     from sscard.service.journal.database import ArchiveReader, SqlJournal
 
-T = TypeVar("T")
 JOURNAL_KEY: Final = bytes(range(32))
 TIME: Final = Phrase("write a date and a time: 2026-02-13 16:30, or the date alone for nine in the morning")
 IN_MEMORY: Final = Path("/dev/shm")  # noqa: S108
@@ -108,7 +108,7 @@ class ServiceData(Model):
     """
 
     policy: Annotated[Policy | str, WrapValidator(_over_builtin)] | None = None
-    item: Annotated[dict[str, Any], AfterValidator(_of_an_item)] = Field(default_factory=dict)
+    item: Annotated[dict[str, Any], AfterValidator(_of_an_item), FieldsOf(Item)] = Field(default_factory=dict)
     place: PlaceGiven | None = None
     holder_base: tuple[ListedCards, ...] = ()
     clock: Annotated[datetime, BeforeValidator(read_time)] | None = None
@@ -124,18 +124,8 @@ class ServiceData(Model):
         """
         changes: dict[str, Any] = {"place": place_in(section, self.place, folder, report)}
         if isinstance(self.policy, str):
-            changes["policy"] = named_in(section, "policy", partial(read_policy, folder / self.policy))
+            changes["policy"] = section.read_at(("policy",), partial(read_policy, folder / self.policy))
         return self.model_copy(update=changes)
-
-
-def named_in(section: Document, field: str, find: Callable[[], T]) -> T:
-    """What a field names; the error of a file that cannot be read gets the place that names the file."""
-    try:
-        return find()
-    except InputError as error:
-        if error.line:
-            raise
-        raise section.error((field,), error.said, error.remedy) from None
 
 
 def place_in(section: Document, given: PlaceGiven | None, folder: Path, report: Report | None = None) -> Place | None:
@@ -145,7 +135,7 @@ def place_in(section: Document, given: PlaceGiven | None, folder: Path, report: 
     """
     if isinstance(given, str):
         name = str(folder / given) if is_path(given) else given
-        return named_in(section, "place", partial(find_place, name)) if given else None
+        return section.read_at(("place",), partial(find_place, name)) if given else None
     if given is None or isinstance(given, Place):
         return given
     fields: dict[str, Any] = {"name": ""} | given

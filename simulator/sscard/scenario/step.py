@@ -308,6 +308,18 @@ class Step(Model):
         """The names of the reported values that the step compares."""
         return frozenset(self.answers())
 
+    def stated(self) -> frozenset[str]:
+        """The names of the fields that the file gives, those of the verb's value included."""
+        value = getattr(self, self.verb)
+        return frozenset(self.model_fields_set | (value.model_fields_set if isinstance(value, Model) else set()))
+
+    def refused(self, outcome: Outcome) -> list[Mismatch]:
+        """An unexpected refusal: the reason why values that the step reports otherwise may be missing."""
+        if outcome.sw == self.sw:
+            return []
+        written = NO_ANSWER if outcome.sw is None else f"{outcome.sw:04X}"
+        return [Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw), written)]
+
     def expected_state(self, before: frozenset[str], tries: int) -> frozenset[str]:
         """The expected state words: those stated, else those before the step; ``blocked`` follows ``tries``."""
         if self.state is not None:
@@ -322,12 +334,13 @@ class Step(Model):
         tries = before.tries if self.tries is None else self.tries
         state = self.expected_state(before.state, tries)
         stage = self.stage or before.stage
-        found: list[Mismatch] = []
-        if outcome.sw != self.sw:
-            written = NO_ANSWER if outcome.sw is None else f"{outcome.sw:04X}"
-            found.append(Mismatch("sw", show_sw(self.sw), show_sw(outcome.sw), written))
-        reported = {what: (expected, outcome.reported.get(what, "")) for what, expected in self.answers().items()}
-        found += [Mismatch(what, *values) for what, values in reported.items() if values[0] != values[1]]
+        found = self.refused(outcome)
+        for what, expected in self.answers().items():
+            actual = outcome.reported.get(what)
+            if actual is not None and actual != expected:
+                found.append(Mismatch(what, expected, actual))
+            elif actual is None and (not found or what in self.stated()):
+                found.append(Mismatch(what, expected, Phrase("nothing, the step did not get so far")))
         if self.data is not None and not matches(self.data, outcome.data):
             data = outcome.data.hex(" ").upper()
             found.append(Mismatch("data", self.data, data or Phrase("no data"), data))

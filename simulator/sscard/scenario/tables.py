@@ -5,16 +5,19 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+from pydantic import AfterValidator
 
 from sscard.document import Document, Place
-from sscard.errors import InputError
+from sscard.errors import InputError, InvalidValue
 from sscard.fields import Path_, hidden, shown
 from sscard.files import read_text
 from sscard.i18n.phrase import Phrase, Sayable, Words
-from sscard.scenario.expansion import Variables, check_names
+from sscard.scenario.expansion import Variables, check_names, placeholders
 from sscard.scenario.expressions import NAME, NAME_FORM
 from sscard.scenario.json_table import read_json
 
@@ -46,7 +49,7 @@ def table_rows(document: Document, folder: Path, caught: Callable[[], AbstractCo
         path = folder / document.content
         if path.suffix not in _READERS:
             raise document.error((), Phrase("no table"), _TABLE_FILE)
-        table = _READERS[path.suffix](path)
+        table = document.read_at((), partial(_READERS[path.suffix], path))
         table.source = str(Path(document.source).parent / document.content)
     if not isinstance(table.content, list) or not table.content:
         raise table.error((), Phrase("no rows"), Phrase("write a list of rows, each with the same fields"))
@@ -99,6 +102,19 @@ def in_languages(document: Document) -> Sayable:
     if isinstance(content, dict) and content.keys() == {"en", "zh"} and all(map(_is_text, content.values())):
         return Words(content["en"], content["zh"])
     raise document.error((), Phrase("not a text"), Phrase("write a text, or {form}", form="{en: …, zh: …}"))
+
+
+def _without_variables(content: Any) -> Any:
+    if found := placeholders(content):
+        raise InvalidValue(
+            Phrase("{name} would stay as it is", name=f"${{{sorted(found)[0]}}}"),
+            Phrase("write it out: variables are replaced in card:, service:, needs: and steps:; row: names a row"),
+        )
+    return content
+
+
+WITHOUT_VARIABLES: Final = AfterValidator(_without_variables)
+"""A field of the scenario in which no variable is replaced."""
 
 
 def _is_text(value: object) -> bool:

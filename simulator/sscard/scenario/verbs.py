@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from sscard.document import Document, Model, Report
+from sscard.document import Document, Report
 from sscard.errors import InputError, suggestion
 from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase
@@ -107,9 +107,7 @@ def _check_compared(document: Document, at: tuple[str | int, ...], step: Step) -
     """An expectation that another field rules out is an error: every outcome would meet it."""
     if type(step).answers is Step.answers:  # it compares no reported value
         return
-    value = getattr(step, step.verb)
-    inside = value.model_fields_set if isinstance(value, Model) else set[str]()
-    lacking = (step.model_fields_set | inside) - step.compared()
+    lacking = step.stated() - step.compared()
     for other in step.model_fields_set - {step.verb}:
         default = type(step).model_fields[other].get_default(call_default_factory=True)
         for name in sorted(lacking & step.model_copy(update={other: default}).compared() - {other}):

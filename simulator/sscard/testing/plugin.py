@@ -157,7 +157,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 def pytest_collection_modifyitems(session: pytest.Session, items: list[pytest.Item]) -> None:
     """Fail the run for a scenario file that was not collected, whatever the reason, and if no scenario can be run."""
     problem = _("this scenario file of sscard_scenarios was not collected")
-    remedy = _("change norecursedirs, collect_ignore or conftest.py, which leave it out; to skip it, use --ignore")
+    remedy = _(
+        "change norecursedirs, addopts, collect_ignore or conftest.py, which leave it out; "
+        "to skip it, use --ignore on the command line"
+    )
     for file in session.config.stash[SUITE].left_out():
         _fail(session, shown(file, session.config), problem, remedy)
     suite, seed = session.config.stash[SUITE], session.config.getoption("--sscard-seed")
@@ -194,7 +197,7 @@ def _fail(session: pytest.Session, name: str, problem: str, remedy: str) -> None
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """The failures of scenarios in whole lines, equal ones once: those of pytest's own summary are cut to the width.
 
-    A line below them counts the waivers that name no scenario.
+    Lines below them count the waivers that name no scenario, and say without a header what was left out.
     """
     lines: dict[str, int] = {}
     for report in terminalreporter.stats.get("failed", []):
@@ -207,6 +210,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.line(line if times == 1 else _("{line} ({times} scenarios)", line=line, times=times))
     if unused := terminalreporter.config.stash[SUITE].say_unused():
         terminalreporter.line(say(unused))
+    if not terminalreporter.showheader or terminalreporter.no_header:
+        for line in terminalreporter.config.stash[SUITE].omissions():
+            terminalreporter.line(line)
 
 
 SUITE: Final = pytest.StashKey[Suite]()

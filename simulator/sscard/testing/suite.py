@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from sscard.i18n.language import _
+from sscard.i18n.language import _, say
+from sscard.i18n.phrase import Phrase
 
 if TYPE_CHECKING:
     from sscard.card import Personality
-    from sscard.i18n.phrase import Phrase
     from sscard.scenario.cards import Connect
     from sscard.scenario.issuing import Issuer, OwnCards
     from sscard.scenario.reader import Scenario
@@ -54,9 +54,10 @@ class Suite:
         # As pytest names files: absolute, links kept.
         self._configured = [Path(os.path.abspath(folder)) for folder in config.getini("sscard_scenarios")]  # noqa: PTH100
         self._asked = [Path(os.path.abspath(start / given)) for given in config.getoption("--scenarios")]  # noqa: PTH100
+        self._addopts = set(config.getini("addopts"))
         # An argument of the command line that names a file or a test: then the arguments are taken as they are.
         given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
-        self._explicit = any("::" in arg or (start / arg).is_file() for arg in given)
+        self._explicit = any("::" in arg or (start / arg).is_file() for arg in given if arg not in self._addopts)
         self._open = ExitStack()
         self._daemon: PrivatePcscd | None = None
         self._connect: Connect | None = None
@@ -118,13 +119,34 @@ class Suite:
         return self._asked + ([] if self._explicit else self._configured)
 
     def header(self) -> list[str]:
-        """A line for each configured folder."""
+        """Which scenarios are part of the run."""
+        if not self._configured or self._explicit:
+            return self.omissions()
+        return [_("sscard: scenarios of {folders}", folders=self._folders), *self.omissions()]
+
+    def omissions(self) -> list[str]:
+        """What the command line leaves out of the configured folders."""
         if not self._configured:
             return []
-        folders = ", ".join(shown(folder, self._config) for folder in self._configured)
         if self._explicit:
-            return [_("sscard: the arguments name files or tests: of {folders} only those", folders=folders)]
-        return [_("sscard: scenarios of {folders}", folders=folders)]
+            return [_("sscard: the arguments name files or tests: of {folders} only those", folders=self._folders)]
+        ignored = sum(map(self._ignored, self._wanted))
+        said = Phrase.plural(
+            "sscard: --ignore leaves out {count} scenario file of {folders}",
+            "sscard: --ignore leaves out {count} scenario files of {folders}",
+            count=ignored,
+            folders=self._folders,
+        )
+        return [say(said)] if ignored else []
+
+    @property
+    def _folders(self) -> str:
+        return ", ".join(shown(folder, self._config) for folder in self._configured)
+
+    @property
+    def _wanted(self) -> dict[Path, None]:
+        """The scenario files of the folders that this run collects."""
+        return dict.fromkeys(file for folder in self._named for file in yaml_files(folder))
 
     def includes(self, path: Path) -> bool:
         """Whether a file is one of the scenarios, if it is collected."""
@@ -134,17 +156,21 @@ class Suite:
 
     def left_out(self) -> list[Path]:
         """The files that should have been collected."""
-        wanted = [file for folder in self._named for file in yaml_files(folder)]
-        return [file for file in dict.fromkeys(wanted) if file not in self.collected and not self._ignored(file)]
+        return [file for file in self._wanted if file not in self.collected and not self._ignored(file)]
 
     def _ignored(self, file: Path) -> bool:
-        """Whether --ignore or --ignore-glob leaves a file out."""
-        config = self._config
-        start = config.invocation_params.dir
-        paths = [start / given for given in config.getoption("--ignore") or ()]
-        globs = [str(start / given) for given in config.getoption("--ignore-glob") or ()]
+        """Whether --ignore or --ignore-glob of the command line leaves a file out; ``addopts`` is configuration."""
+        start = self._config.invocation_params.dir
+        paths, globs = (
+            [
+                start / given
+                for given in self._config.getoption(option) or ()
+                if self._addopts.isdisjoint((given, f"{option}={given}"))
+            ]
+            for option in ("--ignore", "--ignore-glob")
+        )
         parts = (file, *file.parents)
-        return any(part in paths or any(fnmatch(str(part), glob) for glob in globs) for part in parts)
+        return any(part in paths or any(fnmatch(str(part), str(glob)) for glob in globs) for part in parts)
 
     def personality(self) -> Personality | None:
         """The personality of --sscard-personality. Errors: ``InputError``."""

@@ -82,7 +82,7 @@ class Run:
     ``comparison`` is that with the run of ``earlier``, a file.
     ``keys`` are the root keys of the cards, ``None`` if those of a card under test are not known. ``tested`` are the
     digests of what was tested with, ``form`` is what a laboratory entered, ``logs`` are the evidence of the results in
-    their order, in the folder ``evidence``.
+    their order, in the folder ``evidence``. ``builtin``: the scenarios are the built-in suite, which no path names.
     """
 
     results: Sequence[ScenarioResult]
@@ -100,6 +100,7 @@ class Run:
     form: FormData = field(default_factory=FormData)
     evidence: str = ""
     logs: Sequence[Log] = ()
+    builtin: bool = False
 
     @property
     def environment(self) -> dict[str, Sayable]:
@@ -137,7 +138,8 @@ class Run:
     def again(self, scenario: Scenario, seed: int) -> str:
         """The command line that repeats one scenario, quoted for a shell."""
         options = [word for name, value in self.chosen.items() for word in (f"--{name}", value)]
-        return shlex.join(["sscard", "run", scenario.source, "--only", scenario.title, "--seed", str(seed), *options])
+        paths = [] if self.builtin else [scenario.source]
+        return shlex.join(["sscard", "run", *paths, "--only", scenario.title, "--seed", str(seed), *options])
 
 
 LABELS: Final[Mapping[str, Sayable]] = {

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from sscard.i18n.language import _, say, visible
 from sscard.i18n.phrase import Phrase
-from sscard.scenario.comparison import Compared, Comparison
+from sscard.scenario.comparison import Compared, Comparison, Earlier
 from sscard.scenario.library import group_name
 from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.console import shortened
@@ -89,10 +89,18 @@ KINDS: Final = {
 """The kinds of scenarios of a comparison."""
 
 
-def print_comparison(console: Console, comparison: Comparison, file: str) -> None:
+def print_comparison(console: Console, comparison: Comparison, earlier: Earlier) -> None:
     """What differs from the earlier run of a report."""
     parts: dict[str, list[Compared]] = comparison._asdict()
-    console.print(Text(f"\n{_('compared with {file}', file=file)}", style="bold cyan"))
+    console.print(Text(f"\n{_('compared with {file}', file=earlier.file)}", style="bold cyan"))
+    if earlier.done < earlier.planned:
+        incomplete = Phrase.plural(
+            "that run ended after {done} of {count} scenario",
+            "that run ended after {done} of {count} scenarios",
+            done=earlier.done,
+            count=earlier.planned,
+        )
+        console.print(Text(f"  {say(incomplete)}", style="yellow"))
     if not any(parts.values()):
         console.print(f"  {_('no difference')}", markup=False)
     for name, members in parts.items():
@@ -101,8 +109,8 @@ def print_comparison(console: Console, comparison: Comparison, file: str) -> Non
             _print_rows(console, list(map(_row, members)))
 
 
-def print_list(console: Console, scenarios: Sequence[Scenario]) -> None:
-    """The scenarios that a run would run, by folder, with file and tags."""
+def print_list(console: Console, scenarios: Sequence[Scenario], seeds: int) -> None:
+    """The scenarios that a run would run, each with so many seeds, by folder, with file and tags."""
     for group, members in groupby(scenarios, lambda scenario: scenario.group):
         console.print(Text(f"\n{say(group_name(group))}", style="bold cyan"))
         for scenario in members:
@@ -115,6 +123,14 @@ def print_list(console: Console, scenarios: Sequence[Scenario]) -> None:
                 console.print(Text(f"    {reason}", style="dim"))
     count = Phrase.plural("{count} scenario", "{count} scenarios", count=len(scenarios))
     console.print(Text(f"\n{say(count)}", style="bold"))
+    if seeds > 1:
+        runs = Phrase.plural(
+            "with each of {seeds} seeds: {count} run",
+            "with each of {seeds} seeds: {count} runs",
+            seeds=seeds,
+            count=len(scenarios) * seeds,
+        )
+        console.print(Text(say(runs), style="bold"))
 
 
 def _row(compared: Compared) -> str:

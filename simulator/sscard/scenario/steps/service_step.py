@@ -135,11 +135,13 @@ class ServiceStep(Step):
         }
         return {what: value for what, value in stated.items() if value is not None}
 
+    def refused(self, outcome: Outcome) -> list[Mismatch]:
+        error = outcome.reported.get("error", "none")
+        unexpected = [] if self.failed or error == "none" else [Mismatch("error", "none", error, write=error)]
+        return super().refused(outcome) + unexpected
+
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
         found = super().check(before, after, outcome)
-        error = outcome.reported.get("error", "none")
-        if not self.failed and error != "none":
-            found.append(Mismatch("error", "none", error, write=error))
         unsaid = [words for words in self.says if words not in outcome.notice]
         return found + [
             Mismatch("says", words, outcome.notice or Phrase("no notice")) for words in unsaid if not outcome.failure

@@ -15,6 +15,7 @@ from sscard.scenario.context import Bench
 from sscard.scenario.step import Count, Outcome, PinOrNone, Step, Texts
 from sscard.scenario.steps.card import NO_PIN_NEEDED, AskedTries
 from sscard.scenario.steps.power import PowerStep
+from sscard.standard.apdu import SW
 from sscard.terminal import (
     Blacklist,
     Finding,
@@ -84,6 +85,8 @@ class PreProcess(Step):
 
     def answers(self) -> dict[str, str]:
         asked = self.pre_process
+        if self.sw != SW.OK:
+            return {}
         answers = {"findings": _show(asked.findings)}
         return answers if asked.tries_left is None else answers | {"tries_left": asked.tries_left}
 
