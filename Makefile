@@ -61,7 +61,7 @@ plain: $(VENV)/developer
 	$(BIN)/python tools/plain.py
 
 tests: $(VENV)/developer
-	$(BIN)/pytest -n 3
+	$(BIN)/pytest -n 4
 
 # pytest rewrites the assertions of each test module and keeps the result. Without it, each worker of `tests` would do
 # that with all of them, which takes twice as long as the rest of the collection.
@@ -69,7 +69,7 @@ collected: $(VENV)/developer
 	$(BIN)/pytest --collect-only -q -q > /dev/null
 
 quick: $(VENV)/developer
-	$(BIN)/pytest -n 3 -m "not slow and not campaign and not nightly"
+	$(BIN)/pytest -n 4 -m "not slow and not campaign and not nightly"
 
 # Which scenarios of the built-in suite notice which of the planted defects (2 minutes).
 defects: $(VENV)/developer
@@ -84,7 +84,7 @@ nightly: system $(VENV)/developer
 	$(MAKE) nightly-compiled
 	$(MAKE) -j 2 --output-sync=target nightly-pcsc lowest-installed
 	$(BIN)/python -m pip install --quiet --group notebook
-	$(BIN)/pytest -n 3 -m nightly
+	$(BIN)/pytest -n 4 -m nightly
 	$(MAKE) compilers
 	$(MAKE) lowest
 
@@ -109,7 +109,7 @@ nightly-examples: $(VENV)/developer
 # mingw-w64 is among the tests themselves.
 compilers: $(VENV)/developer
 	for compiler in $(COMPILERS); do \
-		if command -v $$compiler > /dev/null; then CC=$$compiler $(BIN)/pytest -n 3 $(NATIVE_TESTS) || exit 1; \
+		if command -v $$compiler > /dev/null; then CC=$$compiler $(BIN)/pytest -n 4 $(NATIVE_TESTS) || exit 1; \
 		else echo "$$compiler is not installed: skipped"; fi; \
 	done
 
@@ -125,7 +125,7 @@ campaign: $(VENV)/developer
 	$(BIN)/sscard prove tears
 	$(BIN)/sscard prove model
 	$(BIN)/sscard prove fuzz --seconds 300
-	$(BIN)/pytest -n 3 -m campaign
+	$(BIN)/pytest -n 4 -m campaign
 
 # Without optimisation: this asks whether the compiled chip works, and the compiler is a third of the time.
 # It uses one core for a minute, so make test starts it beside the checks.
@@ -139,7 +139,7 @@ compiled-sample: sample
 compiled: $(COMPILED)/chip
 	cp -R simulator/sscard $(COMPILED)
 	cp -R scenarios $(COMPILED)/sscard
-	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 3 --ignore tests/driver/test_driver_pcsc.py $(CHIP_TESTS)
+	PYTHONPATH=$(COMPILED) SSCARD_COMPILED=1 $(BIN)/pytest -n 4 --ignore tests/driver/test_driver_pcsc.py $(CHIP_TESTS)
 	PYTHONPATH=$(COMPILED) $(BIN)/sscard run $(SUITE) -n 2 --seed 20260105
 
 # Measures suites and pipelines, or one of them (make bench WHAT=pipelines), stores the run in bench/runs, compares it
