@@ -26,3 +26,8 @@ def whole(page: str) -> str:
     for each in unpacked(page).values():
         parts += ["\n".join(part) if isinstance(part, list) else part for part in each]
     return "\n".join(parts)
+
+
+def without_fractions(text: str) -> str:
+    """A report without the fractions of its numbers: times, whose digits are now and then those of a PIN."""
+    return re.sub(r"(?<=[0-9]\.)[0-9]+", "", text)
