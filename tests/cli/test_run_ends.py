@@ -8,9 +8,12 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -20,6 +23,7 @@ from kit.programs import ENDS, SSCARD, CommandLine, run, running
 from kit.report_page import without_fractions
 from kit.suites import write_suite
 from kit.waiting import PATIENCE, in_thread, until
+from sscard.cli.serving import interruptible
 from sscard.hsm import SoftHsm
 from sscard.hsm.server import HsmServer, service_token
 from sscard.issuer.hierarchy import TEST_KEYS
@@ -164,6 +168,17 @@ def test_a_signal_that_does_not_wake_the_main_thread_ends_the_run(suite: Path) -
         program.line_with("✓ scenario 0")
         program.send_to_another_thread(signal.SIGQUIT)
         assert program.process.wait(PATIENCE / 2) == 130, "it waited for the scenario"
+
+
+def test_a_signal_between_a_lock_and_its_with_statement_leaves_the_lock_released() -> None:
+    """As it came, now and then, while the main thread waited for scenarios: their threads never ended."""
+    released: list[object] = []
+    lock: Any = SimpleNamespace(acquire=None, release=None)
+    lock.__enter__ = partial(signal.raise_signal, signal.SIGTERM)
+    lock.__exit__ = lambda *_: released.append(lock)
+    with pytest.raises(KeyboardInterrupt), interruptible(), threading.Condition(lock):
+        until(lambda: False)
+    assert released == [lock]
 
 
 @LINUX

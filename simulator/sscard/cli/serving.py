@@ -11,7 +11,8 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final, NoReturn
+from types import FrameType
+from typing import Final
 
 import click
 
@@ -21,6 +22,13 @@ from sscard.signals import LOOK
 ALWAYS: Final = (signal.SIGINT, signal.SIGTERM)
 HANG_UPS: Final = tuple(getattr(signal, name) for name in ("SIGHUP", "SIGQUIT") if hasattr(signal, name))
 """Windows has neither."""
+LOCKING: Final = ("threading", "concurrent.futures._base")
+"""Modules whose context managers take several steps to acquire or release a lock.
+
+An exception between them leaves the lock acquired, and threads that need it never end.
+"""
+LATER: Final = 0.01
+"""Seconds after which a signal comes again that came between such steps."""
 
 
 def ends() -> tuple[signal.Signals, ...]:
@@ -33,7 +41,8 @@ def interruptible() -> Iterator[None]:
     """Let each of the signals end the program as Ctrl-C does: daemons are stopped, reports written.
 
     The first one counts: who closes a terminal sends several, and the others
-    must not interrupt the clean-up; a second Ctrl-C does. For the main thread only.
+    must not interrupt the clean-up; a second Ctrl-C does. No lock stays
+    acquired that a ``with`` statement was about to hold. For the main thread only.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -41,7 +50,10 @@ def interruptible() -> Iterator[None]:
 
     came: list[int] = []
 
-    def interrupt(number: int, _frame: Any) -> NoReturn:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if frame and frame.f_globals.get("__name__") in LOCKING and frame.f_code.co_name in ("__enter__", "__exit__"):
+            threading.Timer(LATER, signal.raise_signal, [number]).start()
+            return
         came.append(number)
         for other in caught.keys() - {signal.SIGINT}:
             signal.signal(other, signal.SIG_IGN)
