@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from sscard.errors import InputError, said_by
+from sscard.errors import InputError, first_of, said_by
 from sscard.fields import (
     DOCUMENT,
     PROBLEMS,
@@ -123,11 +123,7 @@ class Document:
         try:
             return model.model_validate(self.content, context=context)
         except ValidationError as error:
-            first, *others = (self._explain(model, detail) for detail in _details_of(error))
-            if report is not None:
-                for other in others:
-                    report(other)
-            raise first from None
+            raise first_of((self._explain(model, detail) for detail in _details_of(error)), report) from None
 
     def errors(self, model: type[BaseModel], context: object, is_open: Callable[[Any], object]) -> list[InputError]:
         """What is wrong with the content, apart from values that are ``is_open``, or have a part that is."""

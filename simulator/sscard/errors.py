@@ -7,8 +7,8 @@ when the error is shown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from sscard.i18n.language import reason_of, say
 from sscard.i18n.phrase import Phrase, Sayable
@@ -55,6 +55,9 @@ class InputError(PhrasedError):
 
     def __str__(self) -> str:
         return _with_remedy(self.said, self.remedy)
+
+
+Wrong = TypeVar("Wrong", bound=InputError)
 
 
 class ReaderMissing(InputError):
@@ -126,6 +129,15 @@ def said_by(error: BaseException) -> Sayable:
     """The message of an error, as a phrase if it has one, otherwise its text."""
     said: Sayable = getattr(error, "said", "") or str(error)
     return said
+
+
+def first_of(errors: Iterable[Wrong], report: Callable[[Wrong], object] | None) -> Wrong:
+    """The first of one or more errors of a file, to be raised; ``report`` gets the others."""
+    first, *others = errors
+    if report is not None:
+        for other in others:
+            report(other)
+    return first
 
 
 def suggestion(word: str, allowed: Iterable[str], otherwise: Sayable = "", *, cutoff: float = 0.6) -> Sayable:

@@ -7,7 +7,7 @@ are checked by pydantic (``sscard.document``), with the same messages.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from sscard.errors import InputError, InvalidValue, suggestion
@@ -146,6 +146,17 @@ def whole_number(path: Path_, value: object, first: int, last: int) -> int:
     if number > last:
         raise wrong_kind(path, "less_than_equal", limit=last)
     return number
+
+
+def of_form(pattern: str, problem: Sayable, remedy: Sayable) -> Callable[[str], str]:
+    """A check of the form of a whole text: its ``InvalidValue`` says what the text is not, and what to write."""
+
+    def checked(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise InvalidValue(problem, remedy)
+        return text
+
+    return checked
 
 
 def read_percent(text: str) -> float:

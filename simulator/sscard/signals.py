@@ -26,7 +26,12 @@ def cause_of(code: int) -> Sayable:
     """Why a process died, by the exit code of ``multiprocessing``, which is negative for a signal."""
     if code == -getattr(signal, "SIGKILL", 0):
         return Phrase("SIGKILL, as the system sends if memory is exhausted")
-    return signal.Signals(-code).name if code < 0 else Phrase("exit code {code}", code=code)
+    if code >= 0:
+        return Phrase("exit code {code}", code=code)
+    try:
+        return signal.Signals(-code).name
+    except ValueError:  # a real-time signal without a name
+        return Phrase("signal {number}", number=-code)
 
 
 @contextmanager

@@ -307,3 +307,15 @@ def test_ctrl_c_prints_what_was_measured(sscard: CommandLine, monkeypatch: pytes
     assert [flow["flow"] for flow in found["flows"]] == ["verify"]
     assert found["flows"][0]["operations"] > 0
     assert err == "interrupted\n"
+
+
+def test_the_progress_shows_the_title_of_a_scenario_as_it_is(
+    sscard: CommandLine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its personality and whatever else is in brackets are no markup."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    Path("odd.yaml").write_text("name: odd [/red]\nproves: b\nsteps:\n  - verify_pin: 123456\n    state: verified\n")
+    code, _out, err = sscard("bench", "odd.yaml", *SHORT)
+    assert code == 0, err
+    assert "odd [/red] [v3-sm4]" in err

@@ -18,7 +18,7 @@ from sscard.issuer import find_personality, issue_card
 from sscard.scenario.testbed import file
 from sscard.scenario.testbed.file import CardUnderTest
 from sscard.standard.tree import PIN_TRIES
-from sscard.terminal import CardSession
+from sscard.terminal import CardSession, WrongPin
 from sscard.terminal.errors import ApduError
 from sscard.transport import Connection
 
@@ -62,17 +62,18 @@ def test_a_lost_connection_ends_the_run() -> None:
 
 
 class LosesAnAnswer:
-    """The connection to a card that does what it is asked, and once does not answer to a command."""
+    """The connection to a card that does what it is asked, and does not answer to a command the ``nth`` time."""
 
-    def __init__(self, card: Connection, ins: int) -> None:
+    def __init__(self, card: Connection, ins: int, nth: int = 1) -> None:
         self._card = card
-        self._ins: int | None = ins
+        self._ins = ins
+        self._left = nth
         self.power_on, self.power_off, self.reset = card.power_on, card.power_off, card.reset
 
     def transmit(self, command: bytes) -> bytes:
         answer = self._card.transmit(command)
-        if command[1] == self._ins:
-            self._ins = None
+        self._left -= command[1] == self._ins
+        if command[1] == self._ins and self._left == 0:
             raise TransportError
         return answer
 
@@ -84,6 +85,40 @@ def test_a_card_whose_answer_to_the_change_is_lost_gets_its_pin_back(name: str, 
         measured(name, LosesAnAnswer(card.chip(), ins))
     assert card.snapshot().pin_tries == 6
     CardSession.start(card.chip(), SoftHsm()).verify_pin(PIN)
+
+
+@pytest.mark.parametrize("wrong", [1, 6])
+def test_a_card_that_is_lost_while_its_tries_are_used_up_gets_them_back(wrong: int) -> None:
+    """After the first wrong PIN, and after the last one."""
+    card = issue_card(pin=PIN, seed=1)
+    with pytest.raises(TransportError):
+        measured("unblock", LosesAnAnswer(card.chip(), 0x20, wrong))
+    assert card.snapshot().pin_tries == 6
+    CardSession.start(card.chip(), SoftHsm()).verify_pin(PIN)
+
+
+class Obstinate:
+    """The connection to a card with the same answer to every wrong PIN."""
+
+    def __init__(self, card: Connection, answer: str) -> None:
+        self._card = card
+        self._answer = bytes.fromhex(answer)
+        self.power_on, self.power_off, self.reset = card.power_on, card.power_off, card.reset
+
+    def transmit(self, command: bytes) -> bytes:
+        answer = self._card.transmit(command)
+        return self._answer if command[1] == 0x20 and answer[0] == 0x63 else answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [("63C5", WrongPin, "63C5"), ("9000", NotCompleted, "the card accepts a wrong PIN")],
+)
+def test_a_card_that_cannot_be_blocked_ends_the_run(answer: str, error: type[Exception], said: str) -> None:
+    card = issue_card(pin=PIN, seed=1)
+    with pytest.raises(error, match=said):
+        measured("unblock", Obstinate(card.chip(), answer))
+    assert card.snapshot().pin_tries == 6
 
 
 def test_a_refusal_of_the_hsm_is_counted_and_the_card_stays() -> None:

@@ -8,7 +8,7 @@ import tracemalloc
 import pytest
 
 from kit.benchmarks import FakeClient, VirtualClock
-from sscard.benchmark.load import MOST_KINDS, NOT_STARTED, OTHERS, PATIENCE, Load, Recorded, run_load
+from sscard.benchmark.load import MOST_KINDS, NOT_STARTED, OTHERS, PATIENCE, Load, Recorded, Start, run_load
 
 NORMAL, STALL = 0.001, 0.5
 
@@ -75,6 +75,13 @@ def test_a_count_is_exact_and_divided_into_rounds() -> None:
     )
     assert found.done == 103
     assert [each.latencies.count for each in found.rounds] == [21, 21, 20, 21, 20]
+
+
+def test_a_round_begins_with_its_first_start_not_with_the_first_operation_that_ends() -> None:
+    found = Recorded(Load(clients=2, rounds=1), 0.0)
+    found.add(Start(5.0, 0), 5.0, 6.0, {}, "")
+    found.add(Start(0.0, 0), 0.0, 10.0, {}, "")
+    assert found.rounds[0].throughput == pytest.approx(2 / 10)
 
 
 def test_a_client_thinks_between_operations() -> None:

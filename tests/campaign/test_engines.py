@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -104,6 +106,19 @@ def test_work_that_cannot_be_sent_to_a_process_is_named(run: Run, reason: str, m
         assert len([*run_shards(engine, counted, shards(1000))]) == 2
 
 
+def test_a_worker_process_that_the_system_refuses_is_a_missing_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(multiprocessing.get_context("spawn").Process, "start", refuse)
+    with (
+        pytest.raises(MissingPart, match="a worker process cannot be started") as raised,
+        open_engine("local", 2) as engine,
+    ):
+        [*run_shards(engine, counted, shards(3000))]
+    assert "end other programs, or choose fewer --workers" in str(raised.value)
+
+
 def test_a_worker_with_another_sscard_is_refused() -> None:
     with pytest.raises(MissingPart, match=r"a worker has sscard .*, this is sscard 0\.0\.1"):
         Job(counted, "0.0.1")((Shard(0, 1),))
@@ -132,6 +147,25 @@ def test_a_scheduler_that_does_not_answer_is_a_missing_part(monkeypatch: pytest.
         open_engine("dask:tcp://127.0.0.1:1"),
     ):
         pass
+
+
+def test_a_scheduler_that_is_lost_leaves_the_number_of_workers_and_the_futures_state_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sscard.campaign import cluster
+
+    asked: list[str] = []
+
+    def nthreads() -> dict[str, int]:
+        asked.append("nthreads")
+        if len(asked) > 1:
+            raise OSError("the connection is closed")
+        return {"tcp://127.0.0.1:1": 2, "tcp://127.0.0.1:2": 2}
+
+    monkeypatch.setattr(cluster, "LOOK", -1.0)
+    client = SimpleNamespace(nthreads=nthreads, get_executor=lambda **_options: None)
+    found = cluster.Cluster(client)
+    assert [found.workers, found.workers, len(asked)] == [4, 4, 2]
 
 
 def test_dask_without_its_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

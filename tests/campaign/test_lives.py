@@ -378,6 +378,7 @@ def test_failure_hides_pins_in_its_trace_and_its_repr():
             assert pin not in failure.step
         assert "strings" in failure.image
         assert failure.image not in repr(failure)
+        assert not any(pin in repr(drawn) for pin in (drawn.order.pin, drawn.new_pin))
 
 
 def test_error_of_a_life_is_a_failure_of_its_card_and_the_others_live(monkeypatch):

@@ -17,11 +17,11 @@ import pytest
 import kit
 from kit.campaigns import PLAN, counted, failing, row_at
 from sscard.campaign import results_writer
-from sscard.campaign.figures import figures_of
+from sscard.campaign.figures import Figures, figures_of
 from sscard.campaign.population import read_population
 from sscard.campaign.results import Plan, Results
 from sscard.campaign.results_writer import ResultsWriter
-from sscard.campaign.rows import Done, Through, digest, shards
+from sscard.campaign.rows import Done, Row, Through, digest, shards
 from sscard.errors import InputError, MissingPart
 from sscard.issuer.cardfile import save_card
 
@@ -283,6 +283,26 @@ def test_a_second_campaign_waits_for_no_one_and_a_reader_can_read(begun: Path, m
             ResultsWriter.resume(begun, PLAN)
         with Results(begun) as read:
             assert read.done == 1000
+
+
+def test_the_figures_of_a_campaign_that_runs_are_of_one_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard that is written after the cards were counted belongs to no figure."""
+    monkeypatch.setattr(results_writer, "CHECKPOINT", 0.0)
+    file = tmp_path / "a.db"
+    count = Figures.add
+    with ResultsWriter.create(file, replace(PLAN, population=read_population().model_dump_json())) as opened:
+        opened.add(counted(ALL[0]))
+
+        def add(figures: Figures, row: Row) -> None:
+            count(figures, row)
+            if figures.cards == 1:
+                opened.add(failing(ALL[1]))
+
+        monkeypatch.setattr(Figures, "add", add)
+        with Results(file) as read:
+            found = figures_of(read)
+            assert read.done == 1000
+    assert (found.cards, found.failed, found.layers) == (500, 0, counted(ALL[0]).layers)
 
 
 def test_images_of_the_first_failures_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

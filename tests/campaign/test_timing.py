@@ -232,21 +232,24 @@ def test_without_the_memory_of_the_card_its_writes_are_not_known() -> None:
     assert timed.taken()["memory"] == 0
 
 
+class Stub:
+    """A card with an ATR that answers 9000 to every command."""
+
+    def __init__(self, atr: str) -> None:
+        self.atr = bytes.fromhex(atr)
+
+    def power_on(self) -> bytes:
+        return self.atr
+
+    reset = power_on
+
+    def power_off(self) -> None: ...
+
+    def transmit(self, _command: bytes) -> bytes:
+        return b"\x90\x00"
+
+
 def test_the_rate_follows_the_atr_of_each_card() -> None:
-    class Stub:
-        def __init__(self, atr: str) -> None:
-            self.atr = bytes.fromhex(atr)
-
-        def power_on(self) -> bytes:
-            return self.atr
-
-        reset = power_on
-
-        def power_off(self) -> None: ...
-
-        def transmit(self, _command: bytes) -> bytes:
-            return b"\x90\x00"
-
     timed = ModelledConnection(find_timing("contact").model())
     spent = []
     for atr in ("3b00", "3b1018", "3b00"):
@@ -256,3 +259,21 @@ def test_the_rate_follows_the_atr_of_each_card() -> None:
         timed.transmit(bytes.fromhex("0020000000"))
         spent.append(timed.taken()["line"])
     assert spent == [spent[0], spent[0] // 12, spent[0]]
+
+
+@pytest.mark.parametrize("commands", [("00A4000002EF05", "00A4000001EF00"), ("00A4000001EF00", "00A4000002EF05")])
+def test_an_le_behind_data_is_not_sent_whatever_command_of_the_same_length_was_before(
+    commands: tuple[str, str],
+) -> None:
+    """The visit is a part of the digest, which must not depend on the cards that the process had before."""
+    model = find_timing("contact").model()
+    timed = ModelledConnection(model)
+    timed.insert(Stub("3b00"))
+    timed.power_on()
+    timed.taken()
+    spent = {}
+    for command in commands:
+        timed.transmit(bytes.fromhex(command))
+        spent[command] = timed.taken()["line"]
+    line = model.line.at(bytes.fromhex("3b00"))
+    assert spent == {"00A4000002EF05": line.exchange(7, 2), "00A4000001EF00": line.exchange(6, 2)}

@@ -164,3 +164,12 @@ def test_the_server_of_the_driver_logs_clients_and_functions_only(form: str) -> 
     assert code == 0
     assert log.count("iVerifyPIN") >= 2
     check_no_secret(log + rest)
+
+
+def test_a_line_of_the_text_log_has_no_character_that_a_terminal_obeys(sscard: CommandLine) -> None:
+    odd = Path("a\x9b31m\u202e")
+    odd.mkdir()
+    (odd / "c.toml").write_text("lang = 'en'\n")
+    error = sscard("-v", "--config", odd / "c.toml", "personality", "list")[2]
+    assert r"a\x9b31m\u202e" in error
+    assert not {"\x9b", "\u202e"} & {*error}

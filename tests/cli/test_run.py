@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -44,6 +45,39 @@ def test_a_failed_scenario_ends_with_1_and_shows_where_and_what(sscard, folder, 
     assert "expected  4" in out
     assert "got       5" in out
     assert "> 0020000003 ******  VERIFY" in out
+
+
+def test_a_log_of_a_failure_has_no_blanks_at_the_ends_of_its_lines(sscard, folder):
+    out = sscard("run", folder)[1]
+    assert "expected  4\n" in out
+    assert [line for line in out.splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize(("language", "heading"), [("en", "2 scenarios failed alike"), ("zh", "2个用例以相同方式失败")])
+def test_equal_failures_without_a_step_have_a_heading_without_a_colon(sscard, tmp_path, language, heading):
+    for name in "ab":
+        text = GOOD.replace("name: good", f"name: {name}\nknown_issue: T-1")
+        (tmp_path / f"{name}.yaml").write_text(text)
+    with speaking(language):
+        code, out, _ = sscard("run", tmp_path)
+    assert code == 1
+    assert heading in out.splitlines()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no pseudo terminals")
+def test_the_table_beside_json_has_the_width_of_its_own_terminal(folder):
+    ours, theirs = os.openpty()
+    termios = import_module("termios")
+    termios.tcsetwinsize(theirs, (24, 60))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"} | {"TERM": "xterm"}
+    command = [sys.executable, "-m", "sscard", "run", str(folder / "good.yaml"), "--json"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, env=environment, check=False)  # noqa: S603
+    assert json.loads(done.stdout)["results"]
+    shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", os.read(ours, 10_000).decode())
+    os.close(theirs)
+    os.close(ours)
+    (row,) = [line for line in shown.splitlines() if line.endswith("  1 step")]
+    assert 40 < len(row) <= 60
 
 
 def test_input_that_cannot_be_used_ends_with_2_and_no_traceback(sscard, folder):

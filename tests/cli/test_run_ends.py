@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from kit.programs import ENDS, SSCARD, CommandLine, run, running
+from kit.programs import ENDS, SSCARD, CommandLine, children, gone, run, running
 from kit.report_page import without_fractions
 from kit.suites import write_suite
 from kit.waiting import PATIENCE, in_thread, until
@@ -47,23 +47,9 @@ def verdicts(report: Path) -> list[str]:
     return [entry["verdict"] for entry in json.loads(report.read_text("utf-8"))["results"]]
 
 
-def children(pid: int) -> list[int]:
-    """The worker processes of a run; its resource tracker is none."""
-    listed = Path(f"/proc/{pid}/task")
-    found = [int(child) for task in listed.iterdir() for child in (task / "children").read_text().split()]
-    return [child for child in found if "resource_tracker" not in Path(f"/proc/{child}/cmdline").read_text()]
-
-
 def sleeps(pid: int) -> bool:
     """Whether a process is at a slow command: in nanosleep or clock_nanosleep, of x86-64 or AArch64."""
     return Path(f"/proc/{pid}/syscall").read_text().split()[0] in ("35", "230", "101", "115")
-
-
-def gone(pid: int) -> bool:
-    try:
-        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return True
 
 
 # Worker processes
@@ -263,6 +249,23 @@ def test_a_full_disk_of_the_output_leaves_the_reports(suite: Path, tmp_path: Pat
     assert "standard output cannot be written" in done.stderr
     assert set(verdicts(report)) == {"failed"}
     assert f"the run ended after {len(verdicts(report))} of 40 scenarios\n" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["coverage", "case stats"])
+def test_a_full_disk_of_the_output_leaves_the_page(
+    sscard: CommandLine, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    write_suite(suite, GOOD)
+    assert sscard("case", "open", "--channel", "online", "--handling", "window", "--reason", "none")[0] in (0, 1)
+    page = tmp_path / "page.html"
+    words = [*command.split(), *([str(suite)] if command == "coverage" else []), "--html", str(page)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(  # noqa: S603
+            [*SSCARD, *words], stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False
+        )
+    assert done.returncode == 3, done.stderr
+    assert "</html>" in page.read_text("utf-8")
 
 
 # HSM

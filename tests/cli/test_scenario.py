@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from kit.broken import EXPANSION, STRUCTURE, expanded
+from sscard import issue_card
 from sscard.i18n.language import CHINESE, say, speaking
+from sscard.issuer.image import write_image
 from sscard.scenario.library import builtin_folder
 
 HAN = re.compile("[\u4e00-\u9fff]")
@@ -141,6 +143,43 @@ def test_explain_states_the_history_of_the_card_and_the_service(sscard, tmp_path
     assert "739184" not in out
 
 
+def test_explain_states_the_policy_of_each_row(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\nproves: b\nwith: [{p: page, c: {initial_pin: 739184}}, {p: henan, c: {pin_tries: 8}}]\n"
+        "card: {place: '${c}'}\nservice: {policy: '${p}'}\nsteps:\n  - reset:\n",
+        encoding="utf-8",
+    )
+    out = sscard("--lang", "en", "scenario", "explain", path)[1]
+    assert [line.strip() for line in out.splitlines() if "The service" in line] == [
+        "The service has policy: page.",
+        "The service has policy: henan.",
+    ]
+    assert "place: initial_pin." in out
+    assert "739184" not in out
+
+
+def test_explain_does_not_state_the_tries_left_of_an_image(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    (tmp_path / "card.json").write_text(write_image(issue_card(seed=3)), encoding="utf-8")
+    path.write_text("name: a\nproves: b\ncard: {image: card.json}\nsteps:\n  - reset:\n", encoding="utf-8")
+    out = sscard("--lang", "en", "scenario", "explain", path)[1]
+    assert "over the contact interface: image: card.json." in out
+
+
+def test_explain_states_captured_values_as_they_are_written(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\nproves: b\nsteps:\n  - initialize_for_purchase: {account: 0.00}\n"
+        "    capture: {purchases: count, word: sw}\n"
+        "  - initialize_for_purchase: {account: 0.00, count: '${purchases}'}\n    sw: ${word}\n    note: as ${word}\n",
+        encoding="utf-8",
+    )
+    out = sscard("--lang", "en", "scenario", "explain", path)[1]
+    assert "Expected: sw: ${word}, count: ${purchases}." in out
+    assert "  as ${word}" in out.splitlines()
+
+
 def test_explain_states_where_the_group_of_a_step_is_used(sscard, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "g.yaml").write_text("groups:\n  restart:\n    steps:\n      - reset:\n", encoding="utf-8")
@@ -246,6 +285,19 @@ def test_accept_hides_pins_in_the_changes_that_it_shows(sscard, tmp_path):
     _code, out, _ = sscard("--lang", "en", "run", "--accept", path)
     assert "63C5" in out
     assert not [secret for secret in ("73918264", "99887766", "73 91 82 64", "11223344") if secret in out]
+
+
+def test_accept_hides_pins_of_variables_and_rows_in_the_changes_that_it_shows(sscard, tmp_path):
+    path = tmp_path / "a.yaml"
+    path.write_text(
+        "name: a\nproves: b\nvariables: {right: 73918264}\nwith: [{first: 99887766}]\ncard: {pin: '${right}'}\n"
+        "steps:\n  - {verify_pin: '${first}'}\n",
+        encoding="utf-8",
+    )
+    _code, out, _ = sscard("--lang", "en", "run", "--accept", path)
+    assert "63C5" in out
+    assert "first: " in out
+    assert not [secret for secret in ("73918264", "99887766") if secret in out]
 
 
 def test_accept_is_for_the_cards_of_the_files(sscard, tmp_path):

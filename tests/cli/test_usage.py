@@ -90,6 +90,10 @@ def test_a_paragraph_that_is_indented_is_kept(monkeypatch: pytest.MonkeyPatch) -
     assert "  CMD 00 84 00 00 04 [XXXXXXXX] (90 00)\n" in run("apdu", "--help").stdout
 
 
+SECONDS = "expected: 0.1 to 1000000"
+A_DAY = "for example 2026-03-02"
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem", "remedy"),
     [
@@ -106,12 +110,22 @@ def test_a_paragraph_that_is_indented_is_kept(monkeypatch: pytest.MonkeyPatch) -
         (["run", "--seed", "1", "--seed", "2"], "--seed: given 2 times", "give it once"),
         (["insert", "x", "--port", "70000"], "--port: 70000 is out of range", "expected: 1 to 65535"),
         (["run", "--transport", "locl"], "--transport: no 'locl'", "did you mean 'local'?"),
+        (["case", "list", "--since", "2026-03-02T12:00Z"], "--since: no day '2026-03-02T12:00Z'", A_DAY),
+        (["hsm", "serve", "--message-timeout", "inf"], "--message-timeout: inf is out of range", SECONDS),
+        (["driver", "serve", "x", "--pad-timeout", "1e300"], "--pad-timeout: 1e300 is out of range", SECONDS),
+        (["driver", "serve", "x", "--idle", "inf"], "--idle: inf is out of range", "expected: 1 to 1000000"),
     ],
 )
 def test_a_wrong_command_line_ends_with_2_and_a_remedy(
     sscard: CommandLine, arguments: list[str], problem: str, remedy: str
 ) -> None:
     assert sscard(*arguments) == (2, "", f"sscard: {problem}\n  {remedy}\n")
+
+
+def test_a_pin_in_the_place_of_an_argument_is_not_repeated(sscard: CommandLine) -> None:
+    code, out, err = sscard("verify-pin", "card.db", "739184")
+    assert (code, out) == (2, "")
+    assert err.startswith("sscard: unexpected argument '***'\n")
 
 
 @pytest.mark.parametrize(

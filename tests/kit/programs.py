@@ -134,3 +134,18 @@ def run(*arguments: object, program: Sequence[str] = SSCARD, **environment: str)
         timeout=PATIENCE,
         check=False,
     )
+
+
+def children(pid: int) -> list[int]:
+    """The worker processes of a run; its resource tracker is none."""
+    listed = Path(f"/proc/{pid}/task")
+    found = [int(child) for task in listed.iterdir() for child in (task / "children").read_text().split()]
+    return [child for child in found if "resource_tracker" not in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended."""
+    try:
+        return "State:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return True

@@ -95,6 +95,12 @@ def test_writes(write, before, after):
     assert all(run_scenario(scenario).verdict == "passed" for scenario in find_scenarios([path]))
 
 
+def test_writes_that_no_data_came(write):
+    path = write(HEAD + "steps:\n  - tries_left: 6\n    data: 00\n")
+    assert not accept(path).left
+    assert path.read_text("utf-8").endswith('    data: ""\n')
+
+
 LEFT = {
     "an expression": ("steps:\n  - verify_pin: 999999\n    sw: 63C(max - 2)\n    tries: 5\n", "computes the value"),
     "a variable": (

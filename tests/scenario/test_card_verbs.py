@@ -152,6 +152,8 @@ WRONG = [
     ("- read_record: {file: EF05}", "a record is named by its tag or by its number"),
     ("- read_record: {tag: 08, number: 1}", "a record is named by its tag or by its number"),
     ("- read_record: {tag: 08, order: second}", "order: "),
+    ("- read_record: {number: 1, order: next}", "records with a tag have an order"),
+    ("- read_record: {tag: 08, run: to last}", "a run of records begins at a number"),
     ("- update_binary: {file: EF07}", "data"),
     ("- update_record: {tag: 08, data: 08 0}", "an odd number"),
     ("- authenticate: {key: PUK, wrong_byte: 9}", "wrong_byte: "),

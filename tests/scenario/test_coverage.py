@@ -14,16 +14,17 @@ import pytest
 
 from card import test_pin_commands, test_status_words
 from kit.programs import CommandLine
+from sscard.cli.coverage import report_thresholds
 from sscard.errors import InvalidValue
 from sscard.i18n.language import speaking
 from sscard.scenario import Scenario, ScenarioResult, run_scenario, run_scenarios
 from sscard.scenario.coverage.dimensions import dimensions
 from sscard.scenario.coverage.facts import Fact, addressed, command_name
 from sscard.scenario.coverage.items import ITEMS
-from sscard.scenario.coverage.measure import Coverage, Measured, coverage_of, read_threshold
+from sscard.scenario.coverage.measure import Coverage, Entry, Measured, coverage_of, read_threshold
 from sscard.scenario.coverage.unreachable import PARTLY, UNREACHABLE
 from sscard.scenario.library import FOLDER, builtin_folder
-from sscard.scenario.reports.coverage import html_page, text_lines
+from sscard.scenario.reports.coverage import html_page, summary_lines, text_lines
 
 Read = Callable[[str], list[Scenario]]
 NAMES = tuple(dimension.name for dimension in dimensions())
@@ -330,6 +331,22 @@ def test_the_text_has_every_dimension_and_every_item(some: list[ScenarioResult])
         assert dimension.title.text in text
     for mark in ITEMS:
         assert re.search(rf"^  [✓~✗–] {re.escape(mark)} ", text, re.MULTILINE)
+
+
+class Nearly(Coverage):
+    """All of a dimension is covered but one entry in 3,000."""
+
+    def measured(self) -> list[Measured]:
+        covered = [Entry((str(number),), "covered", 1) for number in range(2999)]
+        return [Measured(dimensions()[0], (*covered, Entry(("2999",), "missing", 0)))]
+
+
+def test_what_lacks_one_entry_is_nowhere_shown_as_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    nearly = Nearly()
+    assert re.search(r" 2999 +3000 +99 %$", summary_lines(nearly)[2])
+    assert '<td class="number">99 %</td>' in html_page(nearly)
+    assert report_thresholds(nearly, (read_threshold("100"),))
+    assert capsys.readouterr().err.endswith("99.9 % covered, at least 100 % expected\n")
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -60,7 +60,7 @@ def test_this_mark_is_known(mark: str) -> None:
 def test_an_unknown_mark_is_an_error_with_a_remedy(mark: str, remedy: str) -> None:
     with pytest.raises(InvalidValue) as caught:
         check_mark(mark)
-    assert str(caught.value).splitlines()[0] == f"covers: {mark!r} is not known"
+    assert str(caught.value).splitlines()[0] == f"{mark!r} is not known"
     assert str(caught.value).splitlines()[1].strip().startswith(remedy)
 
 

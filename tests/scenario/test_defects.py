@@ -13,7 +13,8 @@ import pytest
 
 import defects_page
 from kit import browser
-from kit.programs import ENDS, CommandLine, run, running
+from kit.programs import ENDS, CommandLine, children, gone, run, running
+from kit.waiting import until
 from sscard.i18n.language import CHINESE, say, speaking
 from sscard.scenario import Scenario, ScenarioResult
 from sscard.scenario.defect_parts import Part
@@ -222,6 +223,17 @@ def test_the_command_names_what_notices_a_defect_and_what_is_left_to_write(
 
 
 @on_sources
+def test_a_scenario_that_fails_without_a_defect_is_named_without_control_characters(
+    sscard: CommandLine, suite_of_two: Path
+) -> None:
+    odd = suite_of_two / "\x1b[31mfails.yaml"
+    (suite_of_two / "fails.yaml").rename(odd)
+    out = sscard("defects", "run", suite_of_two, "--defect", ONE, "--all")[1]
+    assert r"  suite/\x1b[31mfails.yaml: fails always" in out
+    assert "\x1b" not in out
+
+
+@on_sources
 @pytest.mark.parametrize(("percent", "code"), [("50", 0), ("50.1", 1), ("0", 0)])
 def test_a_threshold_decides_the_exit_code(sscard: CommandLine, suite_of_two: Path, percent: str, code: int) -> None:
     names = ("--defect", ONE, "--defect", MISSED)
@@ -398,3 +410,15 @@ def test_an_interrupted_measurement_reports_what_was_done(end: signal.Signals, p
     assert "interrupted after" in rest
     assert "noticed (100 %)" in rest
     assert "Traceback" not in rest
+
+
+@on_sources
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.slow
+def test_workers_end_with_a_measurement_that_is_killed() -> None:
+    with running("defects", "run", "-n", 2) as program:
+        program.line_with("✓")
+        started = children(program.process.pid)
+        program.end(signal.SIGKILL)
+    assert len(started) == 2
+    assert until(lambda: all(map(gone, started)))

@@ -102,6 +102,21 @@ def test_a_log_has_head_events_and_verdict(sscard: CommandLine, suite: Path, tmp
     assert "line 4: sw: expected 9000 done, got 63C5" in verdict
 
 
+def test_a_log_has_the_name_of_a_personality_beside_the_file_it_is_from(
+    sscard: CommandLine, suite: Path, tmp_path: Path
+) -> None:
+    write_suite(suite, BAD)
+    five = tmp_path / "five.yaml"
+    five.write_text("{name: my-five, generation: '3.0', algorithm: SM4, pin_tries: 5}\n", encoding="utf-8")
+    sscard("run", suite, "--evidence", tmp_path / "proofs", "--personality", five)
+    (log,) = (tmp_path / "proofs").glob("*.log")
+    head = log.read_text("utf-8").partition("\n\n")[0].splitlines()
+    assert [line for line in head if line.startswith("personality: ")] == [
+        "personality: my-five",
+        f"personality: {five}",
+    ]
+
+
 def test_the_times_of_a_log_are_those_of_the_machine(suite: Path) -> None:
     write_suite(
         suite,

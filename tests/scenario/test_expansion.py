@@ -118,6 +118,46 @@ def test_captured_values_are_used_by_later_steps(run):
     assert result.verdict == "passed"
 
 
+def test_a_captured_byte_is_the_tag_of_a_record(run):
+    result = run(
+        "  - select: EF05\n  - read_record: 03\n    capture: {tag: 'data[0]'}\n"
+        "  - read_record: ${tag}\n    data: 03 04 ...\n"
+    )
+    assert result.verdict == "passed"
+
+
+@pytest.mark.parametrize(("source", "captured"), [("data[-8]", True), ("data[-9]", False), ("data[8]", False)])
+def test_a_byte_that_the_data_do_not_have_is_not_captured(run, source, captured):
+    result = run(f"  - get_challenge: 8\n    state: challenge\n    capture: {{byte: '{source}'}}\n")
+    assert result.passed is captured
+
+
+def test_a_parameter_of_a_group_is_used_although_a_value_of_its_name_was_captured(write):
+    path = write(
+        f"{HEAD}groups: {{ask: {{parameters: [pin], steps: [{{verify_pin: '${{pin}}', state: verified}}]}}}}\n"
+        "steps:\n  - tries_left: 6\n    capture: {pin: tries}\n"
+        "  - use: ask\n    with: {pin: 123456}\n  - use: ask\n    with: {pin: '${pin}'}\n"
+    )
+    [result] = results(path)
+    assert [step.verdict for step in result.steps] == ["passed", "passed", "passed", "failed"]
+    assert "a captured value does not fit" in say(result.failure.mismatches[0].actual)
+
+
+def test_an_unknown_variable_in_a_group_names_the_line_that_uses_the_group(write):
+    error = error_of(write, f"{HEAD}{GROUP.replace('[pin]', '[pim]')}steps:\n  - use: wrong\n    with: {{pim: 1234}}\n")
+    assert (error.line, "no variable 'pin' (used at " in say(error.problem)) == (7, True)
+    assert "scenario.yaml:11)" in say(error.problem)
+
+
+def test_a_fault_of_a_group_that_nothing_meets_is_reported_at_its_own_use(write):
+    path = write(
+        f"{HEAD}groups: {{away: {{steps: [{{fault: {{removed: before, ins: 5E}}}}]}}}}\n"
+        "steps:\n  - use: away\n  - change_pin: {old: 123456, new: 246810}\n    sw: none\n  - insert:\n  - use: away\n"
+    )
+    [result] = results(path)
+    assert result.failure.number == 4
+
+
 @pytest.mark.parametrize("name", EXPANSION)
 def test_refuses(write, name):
     _text, line, problem, remedy = EXPANSION[name]
@@ -283,6 +323,15 @@ steps:
     assert [bool(each.misfit) for each in read_scenario(path, personality=preset("v3-sm4"))] == [True, False]
 
 
+def test_a_row_of_a_csv_file_is_at_the_line_on_which_it_begins(write, tmp_path):
+    (tmp_path / "rows.csv").write_text('row,pin\n"the\nfirst",123456\n\n"the\nlast",12\n"third\n', encoding="utf-8")
+    text = f"{HEAD}with: rows.csv\nsteps:\n  - verify_pin: ${{pin}}\n    state: verified\n"
+    error = error_of(write, text)
+    assert (error.file.rpartition("/")[2], error.line) == ("rows.csv", 7)
+    (tmp_path / "rows.csv").write_text('row,pin\n"the\nfirst",123456\n\n"the\nlast",12\n', encoding="utf-8")
+    assert "rows.csv:5" in say(error_of(write, text).problem)
+
+
 def test_a_csv_file_with_a_column_twice_is_refused(write, tmp_path):
     (tmp_path / "rows.csv").write_text("n,m, n\n1,2,3\n", encoding="utf-8")
     error = error_of(write, f"{HEAD}with: rows.csv\nsteps:\n  - tries_left: ${{n}}\n")
@@ -339,6 +388,20 @@ def test_other_errors_of_a_row_do_not_repeat_a_name_that_may_be_a_pin(write):
     read_scenario(write(f"{HEAD}{rows}\nsteps:\n  - verify_pin: ${{pin}}\n"), report=reported.append)
     assert reported
     assert not any("739184" in str(error) for error in reported)
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "verify: 13 57 90",
+        "change: 24 68 10 FF 13 57 90",
+        "pin_change_unblock: {p2: 01, pin_bytes: 13 57 90}",
+        "driver_verify_pin: {}\n    entries: [246810, 135790]",
+    ],
+)
+def test_a_name_that_has_a_pin_which_a_step_sends_as_bytes_or_enters_is_refused(write, step):
+    error = error_of(write, f"name: not 135790\nproves: b\nsteps:\n  - {step}\n")
+    assert (error.line, say(error.problem)) == (1, "name: a PIN of the scenario, which every report would print")
 
 
 def test_a_name_may_have_numbers_that_are_no_pin_of_the_scenario(write):
@@ -464,6 +527,17 @@ def test_a_check_reports_every_wrong_row(write, tmp_path, rows):
     assert ("not the fields of the first row: m" if rows != "rows.csv" else "1 values, 2 expected") in problems
     assert "row c" in problems or "row 3" in problems
     assert all(error.line and error.column and error.remedy for error in found)
+
+
+def test_a_step_is_read_for_each_product_after_a_row_whose_card_is_wrong(write):
+    rows = ", ".join(f"{{pin: {pin}, limit: {limit}}}" for pin, limit in (("12", 6), ("123456", 3)) * 4)
+    found = errors_of(
+        write(
+            f"{HEAD}with: [{rows}]\ncard: {{pin: '${{pin}}', choices: {{pin_tries: '${{limit}}'}}}}\n"
+            "steps:\n  - reset:\n    tries: max - 4\n"
+        )
+    )
+    assert {error.line for error in found} == {4, 7}
 
 
 UNUSED = """groups:

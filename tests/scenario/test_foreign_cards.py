@@ -22,13 +22,18 @@ from kit.programs import CommandLine, run
 from kit.testbeds import ForeignCard, random_roots
 from sscard.card import Snapshot
 from sscard.errors import MissingPart
+from sscard.issuer import issue_card
 from sscard.issuer.cardfile import open_card
 from sscard.issuer.hierarchy import TEST_KEYS
 from sscard.scenario.library import builtin_folder
 from sscard.scenario.testbed.card import CardRun, supply
 from sscard.scenario.testbed.decision import decide
 from sscard.scenario.testbed.file import read_testbed
+from sscard.scenario.testbed.followed import Followed, Primed
 from sscard.scenario.testbed.plan import scenarios_on
+from sscard.standard.apdu import command
+from sscard.standard.tree import SSSE_NAME
+from sscard.transport.connection import ShortAnswer
 from sscard.transport.pcscd import PrivatePcscd
 
 CLAIMS = ("v1-des", "v2-3des", "v3-sm4")
@@ -431,3 +436,26 @@ def test_without_may_block_two_tries_stay(tmp_path, count, part):
 @pytest.mark.campaign
 def test_without_may_block_two_tries_stay_after_500_sequences(tmp_path):
     assert sequences(tmp_path, 500, 20, builtin_folder()) >= 2
+
+
+def test_an_answer_without_a_status_word_is_an_error_of_the_card() -> None:
+    """As a reader delivers it; a program and a plug-in that give one are refused before."""
+    card = issue_card(seed=7)
+
+    class OneByte:
+        def power_on(self) -> bytes:
+            return card.chip().power_on()
+
+        reset = power_on
+
+        def power_off(self) -> None: ...
+
+        def transmit(self, _command: bytes) -> bytes:
+            return b"\x90"
+
+    random = Primed()
+    followed = Followed(OneByte(), card.chip(random), random, lambda _before, _after: None, contact=True)
+    followed.power_on()
+    with pytest.raises(ShortAnswer, match="the card answered 1 byte"):
+        followed.transmit(command(0x00, 0xA4, 0x04, 0x00, SSSE_NAME))
+    assert followed.card.unanswered

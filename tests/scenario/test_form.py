@@ -12,7 +12,7 @@ import pytest
 
 from kit.browser import chromium
 from sscard.errors import InputError
-from sscard.i18n.language import CHINESE, ranges, speaking
+from sscard.i18n.language import CHINESE, ENGLISH, ranges, speaking
 from sscard.issuer import KeyHierarchy, builtin_keys, preset
 from sscard.issuer.hierarchy import KeyFile, RootKey
 from sscard.scenario import ScenarioResult, find_scenarios, run_scenario
@@ -22,6 +22,7 @@ from sscard.scenario.reports.form_data import read_form
 from sscard.scenario.reports.form_items import sheet_of
 from sscard.scenario.reports.run import Log, Run, environment_of, sums
 from sscard.scenario.reports.tested import tested
+from sscard.scenario.runner import crashed
 from sscard.scenario.step import Mismatch
 from sscard.standard.cipher import DES, SM4
 
@@ -233,6 +234,29 @@ def test_the_form_is_in_chinese_too_and_needs_no_network(tmp_path: Path) -> None
     assert "LD/T 6001.1 卡片质量物理特性检测" in page
     assert "http" not in page
     assert "url(" not in page
+
+
+def test_sections_without_entries_say_so_in_both_languages(tmp_path: Path) -> None:
+    results = results_of(tmp_path, PASSES)
+    for language, said in ((ENGLISH, "no entries"), (CHINESE, "无")):
+        with speaking(language):
+            page = form.write(run_of(results))
+        assert page.count(f"<p>{said}</p>") == 2  # known issues, scenarios that cover no item
+
+
+def test_a_scenario_that_did_not_begin_has_the_command_that_repeats_it(tmp_path: Path) -> None:
+    (result,) = results_of(tmp_path, FAILS)
+    page = form.write(run_of([crashed(result.scenario, 7, OSError())]))
+    again = f"sscard run {result.scenario.source} --only &#39;A wrong claim [v3-sm4]&#39; --seed 7"
+    assert f"Repeat with: <code>{again}</code>" in page
+
+
+def test_the_end_that_is_cut_off_a_long_value_leaves_no_part_of_a_pin(tmp_path: Path) -> None:
+    data = " ".join(["AA"] * 51 + [PIN[place : place + 2] for place in (0, 2, 4)] + ["AA"])
+    text = f"name: n\nproves: p\ncard: {{pin: {PIN}}}\nsteps:\n  - apdu: 0084000004\n    data: {data}\n"
+    page = form.write(run_of(results_of(tmp_path, text)))
+    assert "AA AA" in page
+    assert f"{PIN[:2]} {PIN[2:4]}" not in page
 
 
 def test_logs_are_referred_to_by_name_and_digest(tmp_path: Path) -> None:

@@ -34,6 +34,14 @@ NOT_COMPARED = [
     ("internal_authenticate: {proof: wrong}\n    sw: 6985", "proof", "sw"),
     ("read_file: {file: SSSE EF05, items: [03], values: [1]}\n    sw: 6982", "values", "sw"),
     ("transaction_records: [{kind: load, count: 0}]\n    sw: 6982", "transaction_records", "sw"),
+    ("read_basic: {name: 张三}\n    sw: 6982", "name", "sw"),
+    ("initialize_for_load: {amount: 1.00, count: 0}\n    sw: 9403", "count", "sw"),
+    ("initialize_for_purchase: {balance: 1.00}\n    sw: 6982", "balance", "sw"),
+    ("tries_left: 3\n    sw: 6A82", "tries_left", "sw"),
+    ("driver_unblock_pin: {by: hsm}\n    sw: none\n    out: x", "out", "sw"),
+    ("driver_unblock_pin: {by: hsm}\n    sw: none\n    error: x", "error", "sw"),
+    ("recover: {operation: unblock, standing: done}\n    sw: 6A82", "standing", "sw"),
+    ("write_file: {file: SSSE EF05, items: [03], values: [1]}\n    sw: none\n    psam_code: -2201", "psam_code", "sw"),
     (
         "cut_power: {point: every, steps: [verify: ], after: {a: [{pharmacy: 246810, sw: 6983, passed: no}]}}",
         "passed",
@@ -49,6 +57,46 @@ def test_an_expectation_that_another_field_rules_out_is_refused(read, step, fiel
     assert say(caught.value.problem) == f"{field} is not compared because of {other}"
     assert say(caught.value.remedy) == f"leave out {field}, or leave out {other}"
     assert caught.value.line
+
+
+def test_of_two_fields_that_rule_an_expectation_out_the_first_by_name_is_named(read):
+    with pytest.raises(InputError) as caught:
+        read(f"{HEAD}steps:\n  - purchase: {{self_paid: 1.00, count: 7}}\n    psam_code: -2201\n    sw: 9000\n")
+    assert say(caught.value.problem) == "count is not compared because of psam_code"
+
+
+FORMS = {
+    "holder_base": ("service: {holder_base: [{first: A1, standing: lost}]}", "not a card number", "B00000019"),
+    "holder_base, last": (
+        "service: {holder_base: [{first: B00000019, last: b, standing: lost}]}",
+        "not a card number",
+        "B00000019",
+    ),
+    "city_code": ("card: {city_code: 0104}", "not a city code", "410402"),
+    "year": ("steps: [{get_balance: {year: 26}}]", "not a year", "2026"),
+    "terminal": (
+        "steps: [{initialize_for_load: {amount: 1.00, terminal: 1}}]",
+        "not a terminal number",
+        "510100000001",
+    ),
+    "terminal_number": ("steps: [{psam: {terminal_number: 1}}]", "not a terminal number", "510100000001"),
+    "blacklisted": (
+        "steps: [{pre_process: {blacklisted: [A1]}}]",
+        "not a range of card numbers",
+        "A00000000-A00000099",
+    ),
+}
+
+
+@pytest.mark.parametrize(("text", "problem", "example"), FORMS.values(), ids=FORMS)
+def test_a_value_of_another_form_is_refused_with_an_example_and_without_a_regular_expression(
+    read, text, problem, example
+):
+    with pytest.raises(InputError) as caught:
+        read(f"{HEAD}{text}\n" + ("" if text.startswith("steps") else "steps:\n  - insert:\n"))
+    assert say(caught.value.problem).endswith(f": {problem}")
+    assert example in say(caught.value.remedy)
+    assert "[0-9" not in str(caught.value)
 
 
 PIN_PLACES = {

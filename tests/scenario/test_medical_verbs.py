@@ -35,6 +35,11 @@ def missed(result):
         (OPEN + "  - initialize_for_load: {amount: 1.00, balance: 1.00, count: 0}", ["balance"]),
         (OPEN + "  - credit_for_load: {}\n    sw: 6901", []),
         (OPEN + "  - initialize_for_load: {amount: 1.00}\n  - credit_for_load: {mac: wrong}\n    sw: 9302", []),
+        (
+            LOADED + "  - get_balance: {account: 10.00, year: 0000}\n    capture: {held: account, of: year}\n"
+            "  - get_balance: {account: '${held}', year: '${of}'}",
+            [],
+        ),
         (LOADED + "  - get_transaction_proof: {kind: load, count: 0}", []),
         (LOADED + "  - get_transaction_proof: {kind: load, count: 1}\n    sw: 9406", []),
         (OPEN + "  - get_starting_day: 0101", []),
@@ -50,6 +55,7 @@ def missed(result):
         (OPEN + "  - psam: {level: none}\n  - psam_apdu: 00 84 00 00 08", ["psam_apdu"]),
         ("  - psam_apdu: 00 B0 96 00 06\n    data: 41 04 02 00 00 01", []),
         ("  - psam_apdu: 00 84 00 00 09\n    sw: 6700", []),
+        ("  - psam_apdu: 00 84 00 00 08\n  - psam: {level: city}\n  - psam_apdu: 00 84 00 00 08", []),
         ("  - check_genuine: hsm\n    state: challenge", []),
         ("  - psam: {foreign: IRK}\n  - check_genuine: psam\n    state: challenge", ["genuine"]),
         ("  - psam: {foreign: IRK}\n  - check_genuine: psam\n    genuine: no\n    state: challenge", []),
@@ -58,6 +64,11 @@ def missed(result):
         ("  - read_file: {file: SSSE EF05, items: [03], values: [2.00]}", ["values"]),
         ("  - read_file: {file: DF01 EF05, rights: none, items: [20]}\n    sw: 6982", []),
         ("  - read_file: {file: DF01 EF05, rights: pin, items: [20]}", ["read_file"]),
+        (
+            "  - fault: {removed: during, ins: B2}\n  - read_file: {file: SSSE EF05, items: [03]}\n    sw: none",
+            [],
+        ),
+        ("  - fault: {removed: during, ins: '88'}\n  - check_genuine: hsm\n    sw: none", []),
         ("  - read_file: {file: DF09 EF05, items: [20]}", ["read_file"]),
         ("  - read_file: {file: SSSE EF05}", ["read_file"]),
         ("  - read_file: {file: DF02 EF07, items: [20], rights: none}", ["read_file"]),

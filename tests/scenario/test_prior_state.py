@@ -152,6 +152,9 @@ WRONG = [
     ("{place: nowhere}", 7, "no place policy 'nowhere'"),
     ("{image: card.json, pin: 123456}", 1, "the card of an image has its own pin"),
     ("{image: none.json}", 7, ""),
+    ("{key_tries: {PUK: -1}}", 7, "not a count"),
+    ("{key_tries: {PUK: key_tries - 4}}", 7, "not a count"),
+    ("{key_tries: {PUK: []}}", 7, "not a count"),
 ]
 
 

@@ -116,6 +116,18 @@ def test_the_page_is_whole_escaped_and_opens_at_the_failure(results: list[Scenar
     assert "VERIFY" in page
 
 
+@pytest.mark.parametrize("name", REPORTS.names())
+def test_the_colours_of_a_terminal_are_in_no_report(
+    name: str, results: list[ScenarioResult], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CI sets FORCE_COLOR for the log; an escape character makes JUnit XML unreadable."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm-256color")
+    text = written(name, results, tmp_path)
+    assert "\x1b" not in text
+    assert r"\u001b" not in text
+
+
 def test_json_has_a_verdict_per_scenario_and_names_the_failure(results: list[ScenarioResult]) -> None:
     content = loads(json.write(run_of(results)))
     assert (content["schema"], content["seed"]) == ("sscard.run/1", SEED)

@@ -34,6 +34,8 @@ WRONG = {
     "a challenge taken": ("- get_challenge: 8", "state", "ready", "challenge"),
     "data": ("- reset:\n  data: 3B 6D 00 01 ...", "data", "3B 6D 00 01 ...", None),
     "data too long": ("- reset:\n  data: 3B 6D", "data", "3B 6D", None),
+    "data where none is expected": ("- get_response: 4\n  sw: 6F00\n  data: 00", "data", "00", "no data"),
+    "data that are not expected": ("- reset:\n  data: ''", "data", "no data", None),
     "data too short": ("- apdu: 00 20 00 00 00\n  sw: 63C6\n  data: ?? ...", "data", "?? ...", "no data"),
     "tries read by the terminal": ("- tries_left: 5", "tries_left", "5", "6"),
     "basic data": ("- read_basic: {version: 9.00}\n  state: RKSSSE", "version", "9.00", "3.00"),

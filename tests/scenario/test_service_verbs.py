@@ -38,6 +38,11 @@ MEETS = [
     ("service: {place: tries-3}", DONE + "- pharmacy: 246810"),
     ("", "- apply: {reason: leaked, key: a}\n- apply: {reason: leaked, key: a}\n  cases: 1\n  acts: []"),
     (
+        "",
+        "- apply: {reason: leaked, key: a}\n- apply: {reason: locked, key: b}\n- apply: {reason: leaked, key: a}\n"
+        "  cases: 2\n  acts: []",
+    ),
+    (
         "service: {policy: {proxy: accept}}",
         "- apply: {reason: leaked, applicant: {presence: proxy, agent: {name: 王代办, id_number: "
         "'410403199001010023'}}}",
@@ -148,6 +153,7 @@ def test_a_place_policy_may_be_stated_by_its_fields(run) -> None:
     ("head", "problem", "line"),
     [
         ("service: {clock: someday}", "not a time", 3),
+        ("service: {clock: 2026-02-13T16:30Z}", "not a time", 3),
         ("service:\n  journal: postgresql", "journal: Input should be", 4),
         ("service:\n  place: tries-7", "no place policy 'tries-7'", 4),
         ("service:\n  policy:\n    proxys: accept", "unknown field 'proxys'", 5),

@@ -341,6 +341,26 @@ def test_evidence_does_not_replace_that_of_another_run(configured: pytest.Pytest
     again.stderr.fnmatch_lines(["*proofs: the folder is not empty*"])
 
 
+def test_the_index_of_the_evidence_has_each_log_with_its_scenario_if_one_cannot_be_written(
+    configured: pytest.Pytester,
+) -> None:
+    (configured.path / "scenarios" / "wrong.yaml").write_text(FAILS, encoding="utf-8")
+    run(configured, "--sscard-evidence", "whole", "scenarios")
+    first = min(path.name for path in (configured.path / "whole").glob("*.log"))
+    configured.makeconftest(
+        "def pytest_collection_finish(session):\n"
+        f"    (session.config.invocation_params.dir / 'proofs' / {first!r}).mkdir()\n"
+    )
+    run(configured, "--sscard-evidence", "proofs", "scenarios")
+    whole, partial = (
+        json.loads((configured.path / folder / "index.json").read_text("utf-8"))["logs"]
+        for folder in ("whole", "proofs")
+    )
+    named = [(entry["log"], entry["name"], entry["personality"]) for entry in partial]
+    assert named == [(entry["log"], entry["name"], entry["personality"]) for entry in whole]
+    assert [bool(entry["sha256"]) for entry in partial] == [False, True, True]
+
+
 @pytest.mark.parametrize(("stop", "complete"), [(["-x"], False), ([], True)], ids=["stopped", "whole"])
 def test_evidence_states_whether_every_selected_scenario_was_run(
     configured: pytest.Pytester, stop: list[str], complete: bool
@@ -372,6 +392,16 @@ def test_scenarios_run_on_the_card_of_a_testbed(project: pytest.Pytester) -> Non
     result = run(project, "--scenarios", "scenarios", "--sscard-testbed", "testbed.yaml", "-rs")
     result.assert_outcomes(passed=1, skipped=1)
     result.stdout.fnmatch_lines(["*not applicable: not permitted: may_write*"])
+
+
+def test_evidence_repeats_a_scenario_on_the_card_of_the_testbed(project: pytest.Pytester) -> None:
+    save_card(issuer.issue_card(seed=7), project.path / "card.db")
+    (project.path / "testbed.yaml").write_text("card: {use: card.db}\n", encoding="utf-8")
+    options = ("--sscard-testbed", "testbed.yaml", "--sscard-evidence", "proofs")
+    run(project, "--scenarios", "scenarios", *options).assert_outcomes(passed=1)
+    (log,) = (project.path / "proofs").glob("*.log")
+    (again,) = re.findall("^repeat with: (.*)$", log.read_text("utf-8"), re.MULTILINE)
+    assert again.endswith("--only 'The right PIN [v3-sm4]' --seed 1 --testbed testbed.yaml")
 
 
 def test_the_failure_on_a_card_of_a_testbed_has_the_outcome_of_its_repetition(project: pytest.Pytester) -> None:

@@ -20,6 +20,8 @@ from sscard.transport import Connection
 
 WITHOUT_KEYS: Final = ("change", "verify", "driver-change")
 """The flows that need no key of the issuer."""
+MOST_TRIES: Final = 16
+"""More than ``63Cx`` can state."""
 
 
 def check_permitted(flow: Measured, testbed: Testbed) -> None:
@@ -62,20 +64,31 @@ class HeldCard(AtDesk):
         self.connection = self.watch.measured("transport", connection)
 
     def prepare(self) -> None:
-        """See ``load.Client``: use up the tries of the PIN if the flow needs it."""
+        """See ``load.Client``: use up the tries of the PIN if the flow needs it.
+
+        Errors: ``WrongPin`` if they do not fall, ``NotCompleted`` if the card accepts a wrong PIN.
+        """
         self._settle()
         if not self.flow.blocked or self._blocked:
             return
+        self._unsettled = True  # until the last try is used, an error leaves the card with some of them
         session = CardSession.start(self._connection, self._hsm)
         wrong = next(pin for each in WRONG_PINS if (pin := each.hex()) != self.pin)
+        left = MOST_TRIES
         while not self._blocked:
             try:
                 session.verify_pin(wrong)
             except WrongPin as error:
-                self._blocked = error.tries_left == 0
+                if error.tries_left >= left:  # it would never end
+                    raise
+                left = error.tries_left
+                self._blocked = left == 0
             except PinBlocked:
                 self._blocked = True
+            else:
+                raise NotCompleted("wrong PIN", Phrase("the card accepts a wrong PIN"))
         session.close()
+        self._unsettled = False
 
     def operate(self) -> None:
         """See ``load.Client``."""

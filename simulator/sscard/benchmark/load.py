@@ -123,7 +123,7 @@ class Schedule:
 
 @dataclass(slots=True)
 class Round:
-    """The latencies of a round of the operations that succeeded, and the time that it took in seconds."""
+    """The latencies of a round of the operations that succeeded, its first start and its last end in seconds."""
 
     latencies: Latencies = field(default_factory=Latencies)
     failed: int = 0
@@ -171,8 +171,7 @@ class Recorded:
         """Record an operation; ``error`` is the kind of its failure."""
         with self._lock:
             found = self.rounds[start.round]
-            if not found.last:
-                found.first = start.due
+            found.first = min(found.first, start.due) if found.last else start.due
             found.last = max(found.last, ended)
             self.last = max(self.last, ended)
             moment = self.over_time.at(max(start.due - self._from, 0.0))

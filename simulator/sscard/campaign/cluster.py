@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from multiprocessing import resource_tracker
 from typing import Final
@@ -52,7 +52,8 @@ class Cluster:
     def workers(self) -> int:
         """The threads of all workers, which come and go."""
         if not self._looked or time.monotonic() - self._looked > LOOK:
-            self._workers = sum(self._client.nthreads().values())
+            with suppress(OSError):  # the connection is lost, which the futures of the batches state
+                self._workers = sum(self._client.nthreads().values())
             self._looked = time.monotonic()
         return int(self._workers)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from bisect import bisect
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import accumulate
 from random import Random
-from typing import Final, NamedTuple
+from typing import Final
 
 from sscard.campaign.population import Population
 from sscard.campaign.units import DAY_SECONDS, HOUR_SECONDS, WEEK_DAYS
@@ -28,14 +28,15 @@ HSM_OPERATIONS: Final = 3
 """The HSM fails before its first to third operation of a visit: holder key, PUK, message."""
 
 
-class Drawn(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Drawn:
     """A card and the decisions of its life. ``random`` draws what happens later, and the card's challenges."""
 
     product: int
     place: int
     behaviour: int
     order: Order
-    new_pin: str
+    new_pin: str = field(repr=False)
     arrival: int
     stolen: bool
     forgets: bool

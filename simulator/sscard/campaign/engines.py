@@ -111,8 +111,8 @@ def run_shards(engine: Engine, run: Run, asked: Iterable[Shard]) -> Iterator[Don
     """Run shards and give each as it is done.
 
     Each worker has a batch, and another one waits for it. ``MissingPart`` if the process of a batch died with each
-    retry, if the connection to the workers is lost, or if they cannot import sscard. ``InputError`` if ``run`` or what
-    it returns cannot be sent to a process. Other errors are those of ``Job``.
+    retry or cannot be started, if the connection to the workers is lost, or if they cannot import sscard.
+    ``InputError`` if ``run`` or what it returns cannot be sent to a process. Other errors are those of ``Job``.
     """
     job = Job(run)
     left = iter(asked)

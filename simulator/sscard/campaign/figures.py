@@ -150,18 +150,19 @@ class Figures:
 
 def figures_of(results: Results) -> Figures:
     """The figures of a results file; errors as of ``Results``."""
-    figures = Figures(results.plan, results.digest)
-    for row in results.rows():
-        figures.add(row)
-    for shard in results.shards():
-        for layer, seconds in shard.layers.items():
-            figures.layers[layer] += seconds
-        for layer, milliseconds in shard.modelled.items():
-            figures.modelled[layer] += milliseconds / SECOND_MS
-    for failure in results.failures():
-        figures.failed += 1
-        if figures.failed <= FAILURES:
-            figures.failures.append(failure)
+    with results.one_state():
+        figures = Figures(results.plan, results.digest)
+        for row in results.rows():
+            figures.add(row)
+        for shard in results.shards():
+            for layer, seconds in shard.layers.items():
+                figures.layers[layer] += seconds
+            for layer, milliseconds in shard.modelled.items():
+                figures.modelled[layer] += milliseconds / SECOND_MS
+        for failure in results.failures():
+            figures.failed += 1
+            if figures.failed <= FAILURES:
+                figures.failures.append(failure)
     with results.errors():
         arrivals = Arrivals.model_validate(results.population["arrivals"])
         hours = hours_of(arrivals.window, arrivals.open_days)

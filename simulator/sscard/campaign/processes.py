@@ -5,11 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import queue
-import signal
 from collections.abc import Iterator
 from concurrent.futures import BrokenExecutor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
 from pickle import PickleError
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -20,7 +18,8 @@ from sscard.errors import InputError
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.lazy import Logger
-from sscard.signals import SIGNALS, cause_of, signals_blocked
+from sscard.signals import cause_of
+from sscard.worker_process import start_worker
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
@@ -31,6 +30,7 @@ logger = Logger("sscard.campaign")
 
 ATTEMPTS: Final = 3
 """How many processes may die of a batch."""
+FEWER: Final = Phrase("end other programs, or choose fewer --workers")
 
 
 class Processes:
@@ -86,16 +86,11 @@ class Processes:
 
 
 class _Worker:
-    """A process; it ends when its pipe is closed, with this process at the latest."""
+    """A process; it ends when its pipe is closed, with this process at the latest. Errors: as of ``start_worker``."""
 
     def __init__(self) -> None:
         context = multiprocessing.get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_work, args=(theirs,), daemon=True)
-        resource_tracker.ensure_running()  # it is started with the first process, and unblocks signals then
-        with signals_blocked():
-            self._process.start()
-        theirs.close()
+        self._process, self._pipe = start_worker(context, _work, remedy=FEWER)
 
     def run(self, job: Job, batch: tuple[Shard, ...]) -> Batch:
         """The result of a batch.
@@ -128,8 +123,6 @@ class _Worker:
 
 def _work(pipe: Pipe) -> None:
     """Run batches until the pipe is closed."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while True:
             answer: object

@@ -108,6 +108,15 @@ class Results:
         """Close the file."""
         self._db.close()
 
+    @contextmanager
+    def one_state(self) -> Iterator[None]:
+        """What is read inside is of one state of the file, also while a campaign writes it."""
+        self._db.execute("SAVEPOINT reading")
+        try:
+            yield
+        finally:
+            self._db.execute("RELEASE reading")
+
     @property
     def population(self) -> dict[str, Any]:
         """The population file."""

@@ -134,4 +134,7 @@ class Done:
 
 def digest(of_shards: Iterable[bytes]) -> str:
     """The digest of a campaign: SHA-256 in hex over those of its shards, in their order."""
-    return sha256(b"".join(of_shards)).hexdigest()
+    whole = sha256()
+    for each in of_shards:
+        whole.update(each)
+    return whole.hexdigest()

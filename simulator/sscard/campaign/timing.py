@@ -118,7 +118,8 @@ class ModelledConnection:
     def __init__(self, model: TimingModel) -> None:
         self._model = model
         self._begin = b""
-        self._known: dict[tuple[int, int, int, int, int], tuple[int, int, int, int]] = {}
+        self._known: dict[tuple[int, int, bytes, int, int, int], tuple[int, int, int, int]] = {}
+        """By CLA, INS, Lc (Le without data), bytes sent and received, and writes."""
         self._spent = [0, 0, 0, 0]
 
     def insert(self, card: Connection, memory: Memory | None = None) -> None:
@@ -149,7 +150,7 @@ class ModelledConnection:
         finally:
             # A torn card has not answered; what it wrote and what was sent took their time.
             writes = 0 if memory is None else memory.writes - before
-            key = command[0], command[1], len(command), len(answer), writes
+            key = command[0], command[1], command[4:5], len(command), len(answer), writes
             parts = self._known.get(key)
             if parts is None:
                 parts = self._known[key] = self._model.parts(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -29,11 +29,13 @@ def accept_observed(console: Console, paths: Sequence[Path], run: Callable[[int]
         if acceptance.before:
             acceptance.compare_seeds(run(1))
     finally:
-        print_changes(console, acceptance.before, acceptance.left)
+        print_changes(console, acceptance.before, acceptance.left, acceptance.pins)
 
 
-def print_changes(console: Console, before: Mapping[Path, str], left: Sequence[NotAccepted]) -> None:
-    """How files differ from their texts ``before``, and what was left as it is, with the reason."""
+def print_changes(
+    console: Console, before: Mapping[Path, str], left: Sequence[NotAccepted], pins: Collection[str] = ()
+) -> None:
+    """How files differ from their texts ``before``, without ``pins``, and what was left as it is, with the reason."""
     from difflib import unified_diff
 
     from rich.text import Text
@@ -42,7 +44,8 @@ def print_changes(console: Console, before: Mapping[Path, str], left: Sequence[N
     from sscard.scenario.acceptance import masked
 
     for path, text in before.items():
-        old, new = masked(text).splitlines(), masked(read_text(path) if path.exists() else "").splitlines()
+        after = read_text(path) if path.exists() else ""
+        old, new = (masked(each, pins).splitlines() for each in (text, after))
         for line in unified_diff(old, new, str(path), str(path), lineterm=""):
             console.print(Text(visible(line), style=_DIFF.get(line[:1], "")))
     for each in left:

@@ -14,7 +14,7 @@ from sscard.cli.output import print_json
 from sscard.cli.table import table_lines
 from sscard.cli.target import tell
 from sscard.files import write_text
-from sscard.i18n.language import _, say
+from sscard.i18n.language import _, say, visible
 
 if TYPE_CHECKING:
     from sscard.benchmark.comparison import Comparison
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 def progress(name: str, load: Load) -> Iterator[Notify]:
     """A function that shows how far a flow is; ``None`` if standard error is no terminal."""
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(stderr=True, highlight=False)
     if not console.is_terminal:
@@ -38,18 +39,17 @@ def progress(name: str, load: Load) -> Iterator[Notify]:
         whole = load.count or load.duration
         part = (done + failed if load.count else recorded.seconds) / whole
         rate = done / recorded.seconds if recorded.seconds > 0 else 0.0
-        status.update(
-            _(
-                "{flow}: {percent:.0f} %, {done} operations, {failed} failed, {rate:.0f}/s",
-                flow=name,
-                percent=min(100.0, max(0.0, 100 * part)),
-                done=done,
-                failed=failed,
-                rate=rate,
-            )
+        said = _(
+            "{flow}: {percent:.0f} %, {done} operations, {failed} failed, {rate:.0f}/s",
+            flow=name,
+            percent=min(100.0, max(0.0, 100 * part)),
+            done=done,
+            failed=failed,
+            rate=rate,
         )
+        status.update(Text(said))  # no markup: the title of a scenario has brackets
 
-    with console.status(name, refresh_per_second=4) as status:
+    with console.status(Text(visible(name)), refresh_per_second=4) as status:
         yield show
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from sscard.campaign.units import SECOND_MS
+from sscard.cli.main import INTERRUPTED
 from sscard.cli.output import print_json
 from sscard.cli.table import table_lines
 from sscard.cli.target import tell
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from sscard.campaign.results import Plan, Results
     from sscard.campaign.running import Checked, Progress, Threshold
 
-INTERRUPTED: Final = 130
 INTERVAL: Final = 0.25
 """Seconds between two updates of the progress on a terminal."""
 LINE_INTERVAL: Final = 60.0

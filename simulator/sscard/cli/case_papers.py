@@ -58,7 +58,8 @@ def check_proof(found: Case, proof: ProofResult | None) -> None:
 
     if proof and (found.stage is Stage.OPERATED or not found.open):
         raise InputError(
-            _("--proof: case {number} is at stage {stage!r}", number=found.number, stage=say(found.stage.words))
+            _("--proof: case {number} is at stage {stage!r}", number=found.number, stage=say(found.stage.words)),
+            remedy=_("a proof is handed in before the operation; leave it out"),
         )
 
 
@@ -77,13 +78,16 @@ def check_hand_over(found: Case, channel: Channel) -> None:
 
     if found.stage is Stage.OPERATED or not found.open:
         raise InputError(
-            _("--at: case {number} is at stage {stage!r}", number=found.number, stage=say(found.stage.words))
+            _("--at: case {number} is at stage {stage!r}", number=found.number, stage=say(found.stage.words)),
+            remedy=_("a case is handed over before the operation; leave it out"),
         )
-    if channel not in CHANNEL_RULES[found.channel].hands_over_to:
+    others = CHANNEL_RULES[found.channel].hands_over_to
+    if channel not in others:
         raise InputError(
             _(
                 "--at: a case of channel {channel} cannot be handed over to {other}",
                 channel=say(found.channel.words),
                 other=say(channel.words),
-            )
+            ),
+            remedy=_("expected one of: {words}", words=", ".join(sorted(others))) if others else _("leave it out"),
         )

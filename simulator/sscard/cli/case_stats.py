@@ -67,14 +67,17 @@ def stats(
             if not (archive and each.open):  # which is in the journal too
                 found.add(each)
     days = {"since": since, "until": until}
-    if as_json:
-        print_json("case-stats", {name: day and day.date().isoformat() for name, day in days.items()} | as_facts(found))
-    else:
-        click.echo("\n".join(_lines(found)))
-    if html:
-        from sscard.cli.case_charts import charts_page
+    try:
+        if as_json:
+            facts = {name: day and day.date().isoformat() for name, day in days.items()} | as_facts(found)
+            print_json("case-stats", facts)
+        else:
+            click.echo("\n".join(_lines(found)))
+    finally:  # also if the output is a pipe that was closed
+        if html:
+            from sscard.cli.case_charts import charts_page
 
-        write_text(html, charts_page(found, since, until))
+            write_text(html, charts_page(found, since, until))
 
 
 def as_facts(found: Statistics) -> dict[str, Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sscard.cli.main import INTERRUPTED
 from sscard.cli.options import json_option, paths_argument
 from sscard.cli.output import check_output, print_json
+from sscard.cli.running import end_interrupted
 from sscard.cli.target import tell
 from sscard.cli.types import FILE, PERSONALITY, SEED, THRESHOLD, Text
 from sscard.cli.usage import command, option
@@ -70,12 +71,14 @@ def coverage(
             found.add(result)
             failed += not result.passed
             done += 1
-    if as_json:
-        print_json("coverage", as_facts(found))
-    else:
-        click.echo("\n".join(text_lines(found)))
-    if html:
-        write_text(html, html_page(found))
+    try:
+        if as_json:
+            print_json("coverage", as_facts(found))
+        else:
+            click.echo("\n".join(text_lines(found)))
+    finally:  # also if the output is a pipe that was closed
+        if html:
+            write_text(html, html_page(found))
     below = report_thresholds(found, thresholds)
     if failed:
         tell(
@@ -86,8 +89,7 @@ def coverage(
             )
         )
     if done < len(scenarios):
-        tell(_("interrupted after {done} of {count} scenarios", done=done, count=len(scenarios)))
-        raise SystemExit(INTERRUPTED)
+        end_interrupted(done, len(scenarios))
     if failed or below:
         raise SystemExit(1)
 
@@ -102,7 +104,7 @@ def report_thresholds(found: Coverage, thresholds: tuple[Least, ...]) -> bool:
             _(
                 "{what}: {reached:.1f} % covered, at least {least:g} % expected",
                 what=what,
-                reached=reached,
+                reached=floor(10 * reached) / 10,  # 100.0 % are not below a threshold
                 least=least.percent,
             )
         )

@@ -19,7 +19,7 @@ from sscard.cli.target import tell
 from sscard.cli.types import FILE, NAME, Number, Text, Words
 from sscard.cli.usage import argument, excluding, group, option
 from sscard.errors import InputError
-from sscard.i18n.language import N_, _, say
+from sscard.i18n.language import N_, _, say, visible
 from sscard.i18n.phrase import Phrase
 from sscard.sources import prefer_sources
 
@@ -132,11 +132,13 @@ def run(
     matrix = Matrix(scenarios, asked, 0 if whole else most or 1)
     console = Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json, soft_wrap=True)
     interrupted = _measure(console, Measure(scenarios, matrix.most), matrix, workers)
-    if as_json:
-        print_json("defects-run", as_facts(matrix))
-    _print_missed(console, matrix)
-    if html:
-        write_text(html, html_page(matrix))
+    try:
+        if as_json:
+            print_json("defects-run", as_facts(matrix))
+        _print_missed(console, matrix)
+    finally:  # also if the output is a pipe that was closed
+        if html:
+            write_text(html, html_page(matrix))
     console.print(summary_line(matrix), markup=False)
     if interrupted:
         tell(_("interrupted after {done} of {count} defects", done=len(matrix.found), count=len(asked)))
@@ -203,6 +205,6 @@ def _print_missed(console: Console, matrix: Matrix) -> None:
             "{count} scenarios fail without a defect too",
             count=len(matrix.failing),
         )
-        lines += ["", say(said), *(f"  {scenario.source}: {say(scenario.label)}" for scenario in matrix.failing)]
+        lines += ["", say(said), *(visible(f"  {each.source}: {say(each.label)}") for each in matrix.failing)]
     for line in (*lines, ""):
         console.print(line, markup=False)

@@ -22,6 +22,7 @@ from sscard.cli.types import (
     CARD,
     FILE,
     FOLDER,
+    MOST_SECONDS,
     PLACE_OR_NONE,
     SECONDS,
     Address,
@@ -185,7 +186,7 @@ def path(system: System, as_json: bool) -> None:
         "With ws:PORT: pages that may connect besides those of this machine, as https://his.example; * for any page."
     ),
 )
-@option("--idle", type=Number(1, kind=float), help=N_("Exit after this many seconds without a client."))
+@option("--idle", type=Number(1, MOST_SECONDS, float), help=N_("Exit after this many seconds without a client."))
 @sync_option
 @message_timeout_option
 @connections_option

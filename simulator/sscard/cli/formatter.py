@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterable
 from typing import Final
 
@@ -30,13 +29,13 @@ WORD: Final = r"\s+|\S+"
 """``PIECE`` without the classes of Chinese characters: compiling these is a tenth of the time of ``sscard --help``."""
 
 
-def terminal_width() -> int:
-    """Columns of the terminal, or COLUMNS if it is set; ``UNWRAPPED`` without a terminal."""
+def terminal_width(stream: int = 1) -> int:
+    """Columns of the terminal at a file descriptor, or COLUMNS if it is set; ``UNWRAPPED`` without a terminal."""
     if (asked := os.environ.get("COLUMNS", "")).isdigit() and int(asked):
         return int(asked)
     try:
-        return os.get_terminal_size(sys.__stdout__.fileno() if sys.__stdout__ else -1).columns or UNWRAPPED
-    except (OSError, ValueError):  # standard output is no terminal, or closed
+        return os.get_terminal_size(stream).columns or UNWRAPPED
+    except OSError:  # it is no terminal, or closed
         return UNWRAPPED
 
 

@@ -155,7 +155,9 @@ def issue(
     register = _registering(holder_base, standing)
     cards = []
     issued = zip(numbers, paths, strict=True)
-    for each, path in track(issued, description=_("issuing"), total=len(paths), console=Console(stderr=as_json)):
+    console = Console(stderr=True)
+    still = not console.is_terminal
+    for each, path in track(issued, _("issuing"), total=len(paths), console=console, disable=still):
         ordered = order(number=each)
         register(ordered)
         save_card(personalise(ordered, roots), path, tell)

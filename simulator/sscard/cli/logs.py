@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from sscard.i18n.language import visible
+
 SCHEMA: Final = "sscard.log/1"
 LEVELS: Final = (logging.WARNING, logging.INFO, logging.DEBUG)
 """By the number of ``-v``."""
@@ -27,7 +29,7 @@ class TextLines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One line."""
         fields = "".join(f" {name}={json.dumps(value, ensure_ascii=False)}" for name, value in _fields(record).items())
-        return f"{_time(record)} {record.levelname} {record.name}: {record.getMessage()}{fields}"
+        return visible(f"{_time(record)} {record.levelname} {record.name}: {record.getMessage()}{fields}")
 
 
 class JsonLines(logging.Formatter):

@@ -166,7 +166,7 @@ def run(
     if not known and (accept or only_list):
         tell(_("interrupted before the first scenario"))
         raise SystemExit(INTERRUPTED)
-    console = Console(highlight=False, width=min(terminal_width(), WIDEST), stderr=as_json)
+    console = Console(highlight=False, width=min(terminal_width(2 if as_json else 1), WIDEST), stderr=as_json)
     if only_list:
         if as_json:
             print_json("run-list", {"scenarios": list(map(_listed, chosen))})

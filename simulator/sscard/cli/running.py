@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -136,7 +136,12 @@ class Running:
         """Say how far the run came before an error that ends it."""
         if len(self.results) < self._begun.planned:
             tell(
-                _("the run ended after {done} of {count} scenarios", done=len(self.results), count=self._begun.planned)
+                Phrase.plural(
+                    "the run ended after {done} of {count} scenario",
+                    "the run ended after {done} of {count} scenarios",
+                    done=len(self.results),
+                    count=self._begun.planned,
+                )
             )
 
     def exit(self) -> None:
@@ -151,15 +156,7 @@ class Running:
         if done < self._begun.planned and not self._left:
             tell(_("stopped at a failure after {done} of {count} scenarios", done=done, count=self._begun.planned))
         elif done < self._begun.planned:
-            tell(
-                Phrase.plural(
-                    "interrupted after {done} of {count} scenario",
-                    "interrupted after {done} of {count} scenarios",
-                    count=self._begun.planned,
-                    done=done,
-                )
-            )
-            raise SystemExit(INTERRUPTED)
+            end_interrupted(done, self._begun.planned)
         if "kind" in self.facts and all(result.scenario.misfit for result in self.results):
             raise InputError(
                 _("no scenario was run on the card, which claims nothing: {kind}", kind=say(self.facts["kind"])),
@@ -167,3 +164,16 @@ class Running:
             )
         if not all(result.passed for result in self.results):
             raise SystemExit(1)
+
+
+def end_interrupted(done: int, planned: int) -> NoReturn:
+    """Say after how many scenarios Ctrl-C ended a command, and end it."""
+    tell(
+        Phrase.plural(
+            "interrupted after {done} of {count} scenario",
+            "interrupted after {done} of {count} scenarios",
+            count=planned,
+            done=done,
+        )
+    )
+    raise SystemExit(INTERRUPTED)

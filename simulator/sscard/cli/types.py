@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime, time
 from enum import StrEnum
 from importlib import import_module
 from pathlib import Path
@@ -223,7 +223,7 @@ class Day(ParamType):
         if isinstance(value, datetime):
             return value
         try:
-            return datetime.fromisoformat(value).replace(tzinfo=CHINA)
+            return datetime.combine(date.fromisoformat(value), time(), CHINA)
         except ValueError:
             raise BadValue(_("no day {text!r}", text=value), _("for example 2026-03-02")) from None
 
@@ -365,6 +365,8 @@ CARD_TIME: Final = "card"
 LONGEST_SEED: Final = 18
 """Digits."""
 MOST_SEEDS: Final = 10_000
+MOST_SECONDS: Final = 1_000_000
+"""More than any wait; the system's timers take neither infinity nor every number."""
 LONGEST_DELAY: Final = 60
 """Seconds: as long as a slow fault."""
 
@@ -377,7 +379,7 @@ SEED: Final = Number()
 SEEDS: Final = Seeds()
 PORT: Final = Number(1, 65535)
 FREE_PORT: Final = Number(0, 65535)
-SECONDS: Final = Number(0.1, kind=float)
+SECONDS: Final = Number(0.1, MOST_SECONDS, float)
 DAY: Final = Day()
 CARD: Final = Url(N_("CARD"), files=True, path="(image:)?(?P<path>(?!pcsc$)[^:]+)")
 NAME: Final = Text(N_("NAME"))

@@ -338,7 +338,9 @@ class Command(Page):
         """Parse the arguments; an argument too many is an error."""
         rest = super().parse_args(ctx, args)
         if rest and not ctx.resilient_parsing:
-            raise Unusable(_("unexpected argument {text!r}", text=rest[0]), ctx=ctx)
+            from sscard.fields import hidden
+
+            raise Unusable(_("unexpected argument {text!r}", text=hidden(rest[0])), ctx=ctx)  # it may be a PIN
         return rest
 
 

@@ -10,23 +10,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Annotated, Protocol, runtime_checkable
+from typing import Annotated, Final, Protocol, runtime_checkable
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, model_validator
 
 from sscard.document import Document, Model
 from sscard.errors import InputError, InvalidValue
-from sscard.fields import wrong_value
+from sscard.fields import of_form, wrong_value
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.holder import is_card_number
 from sscard.issuer.standing import Standing
+
+_NOT_A_NUMBER: Final = Phrase("not a card number")
+_NUMBER_FORM: Final = Phrase("write 9 digits and capital letters: {example}", example="B00000019")
 
 
 class ListedCards(Model):
     """Card numbers (9 characters) from ``first`` to ``last``; a single card without ``last``."""
 
-    first: str = Field(pattern="^[0-9A-Z]{9}$")
-    last: Annotated[str, Field(pattern="^([0-9A-Z]{9})?$")] = ""
+    first: Annotated[str, AfterValidator(of_form("[0-9A-Z]{9}", _NOT_A_NUMBER, _NUMBER_FORM))]
+    last: Annotated[str, AfterValidator(of_form("([0-9A-Z]{9})?", _NOT_A_NUMBER, _NUMBER_FORM))] = ""
     standing: Standing
 
     @model_validator(mode="after")
@@ -62,7 +65,7 @@ def wrong_numbers(document: Document) -> Iterator[InputError]:
                 path = ("cards", index, name)
                 wrong = wrong_value(
                     path,
-                    Phrase("not a card number"),
+                    _NOT_A_NUMBER,
                     Phrase("expected 9 characters, the last one of which is a check"),
                 )
                 yield document.error(path, wrong.problem, wrong.remedy)

@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
 from sscard.errors import InputError, suggestion
-from sscard.fields import Path_, check_names, hidden, not_one_of, whole_number, wrong_kind, wrong_value, yes_or_no
+from sscard.fields import (
+    FieldError,
+    Path_,
+    check_names,
+    hidden,
+    not_one_of,
+    unknown_field,
+    whole_number,
+    wrong_kind,
+    wrong_value,
+    yes_or_no,
+)
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.standard.choices import CHOICES, Choice, Personality, make_personality
 from sscard.standard.cipher import ALGORITHM_NAMES, SSF33_ID, SUITES_BY_NAME
@@ -60,6 +71,18 @@ def personality_of(fields: Mapping[str, object], kept: Mapping[str, Any] = Mappi
     personality = make_personality(**{**kept, **values})
     check_generation(personality)
     return personality
+
+
+def errors_in(fields: Mapping[str, object]) -> Iterator[FieldError]:
+    """Each of these fields that is unknown or has no such value, on a card of any generation."""
+    for name, written in fields.items():
+        if name not in _REQUIRED:
+            yield unknown_field((name,), _REQUIRED)
+            continue
+        try:
+            choice_value(name, written)
+        except FieldError as error:
+            yield error
 
 
 def check_generation(personality: Personality) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,7 @@ from sscard.fields import Path_
 from sscard.files import read_text, write_text
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.expressions import NAME, number_names
+from sscard.scenario.pins import pins_of, without_pins
 from sscard.scenario.runner import ScenarioResult
 from sscard.scenario.step import Mismatch, Step
 from sscard.standard.choices import CHOICES
@@ -48,10 +49,14 @@ class NotAccepted(NamedTuple):
 
 @dataclass(slots=True)
 class Acceptance:
-    """What was written into files: their texts ``before`` by path, and the expectations that were ``left``."""
+    """What was written into files: their texts ``before`` by path, and the expectations that were ``left``.
+
+    ``pins`` are those of the scenarios, which a change must not show.
+    """
 
     before: dict[Path, str] = field(default_factory=dict)
     left: list[NotAccepted] = field(default_factory=list)
+    pins: set[str] = field(default_factory=set)
     _written: set[tuple[str, Path_]] = field(default_factory=set)
     _differing: set[tuple[str, Path_]] = field(default_factory=set)
     _spoiling: dict[tuple[str, Path_], Sayable] = field(default_factory=dict)
@@ -67,6 +72,7 @@ class Acceptance:
                     raise
                 self._take_back(error)
                 continue
+            self.pins.update(*(pins_of(result.scenario) for result in results))
             failed = [result for result in results if result.verdict == "failed" and result.failure]
             # Of each file the earliest failing step: every run of the file has reached it.
             failed.sort(key=_number, reverse=True)
@@ -274,9 +280,12 @@ def write_as_it_was(path: Path, text: str) -> None:
     write_text(path, ("\ufeff" if before.startswith(BOM_UTF8) else "") + text)
 
 
-def masked(text: str) -> str:
-    """A scenario file as the changes to it are shown: PINs, and bytes that may hold one, are hidden."""
-    return _SECRET.sub(lambda found: f"{found[1]}{MASK}", text)
+def masked(text: str, pins: Collection[str] = ()) -> str:
+    """A scenario file as the changes to it are shown: PINs, and bytes that may hold one, are hidden.
+
+    ``pins`` are those of its scenarios, which may stand in fields of any name: variables, rows of a table.
+    """
+    return _SECRET.sub(lambda found: f"{found[1]}{MASK}", without_pins(text, pins))
 
 
 def computes(stated: str) -> bool:

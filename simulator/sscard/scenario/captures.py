@@ -12,7 +12,7 @@ from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.expressions import NAME, NAME_FORM
 
-SOURCE: Final = re.compile(r"([a-z_0-9]+)(?:(?<=^data)\[(-?[0-9]{1,5})?(?:(:)(-?[0-9]{1,5})?)?\])?")
+SOURCE: Final = re.compile(r"([a-z_0-9]+)(?:(?<=^data)\[(?!\])(-?[0-9]{1,5})?(?:(:)(-?[0-9]{1,5})?)?\])?")
 """A name; for ``data`` also the first byte or the part of it."""
 
 

@@ -11,13 +11,13 @@ from pathlib import Path
 from random import Random
 from typing import Annotated, Final, Literal, NamedTuple, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from sscard.card import Chip, Personality, Profile
 from sscard.conversation import Recorder
 from sscard.document import Document, Model, Report
-from sscard.errors import InputError, InvalidValue
-from sscard.fields import FieldError
+from sscard.errors import InputError, InvalidValue, first_of
+from sscard.fields import FieldError, of_form
 from sscard.files import read_text
 from sscard.hsm import SoftHsm
 from sscard.i18n.phrase import Phrase
@@ -46,6 +46,7 @@ from sscard.issuer.personalise import (
     item_on,
     layout_of,
 )
+from sscard.issuer.personalities import errors_in
 from sscard.scenario.context import Bench, Observer
 from sscard.scenario.coverage.facts import Fact, NotedConnection
 from sscard.scenario.defaults import DEFAULT_SEED
@@ -75,6 +76,13 @@ def in_process(card: Connection) -> Iterator[Connection]:
 
 
 CITY_CODE = "410402"
+CityCode = Annotated[
+    str,
+    AfterValidator(
+        of_form("[1-9][0-9]{5}", Phrase("not a city code"), Phrase("write six digits: {example}", example=CITY_CODE))
+    ),
+]
+"""The code of a city, 6 digits."""
 
 
 class HolderData(Model):
@@ -122,7 +130,7 @@ class CardData(PriorState):
     pin: Annotated[PinOrNone, Field(repr=False)] = INITIAL_PIN
     interface: Literal["contact", "contactless"] = "contact"
     holder: HolderData | None = None
-    city_code: Annotated[str, Field(pattern="^[1-9][0-9]{5}$")] = CITY_CODE
+    city_code: CityCode = CITY_CODE
     issued: date | None = None
 
     @model_validator(mode="after")
@@ -160,8 +168,13 @@ def own_personalities(section: Document, wanted: CardData, folder: Path, read: R
     return [section.read_at(("personality",), partial(find_personality, name)) for name in names]
 
 
-def product_of(section: Document, wanted: CardData, base: Personality, read: ReadImage) -> Personality:
-    """A personality with the place policy and the choices of a scenario, or that of the image."""
+def product_of(
+    section: Document, wanted: CardData, base: Personality, read: ReadImage, report: Report | None = None
+) -> Personality:
+    """A personality with the place policy and the choices of a scenario, or that of the image.
+
+    ``report`` gets the errors of choices after the first.
+    """
     if wanted.image:
         personality = section.read_at(("image",), partial(read, wanted.image)).profile.personality
         if personality != base:
@@ -170,11 +183,21 @@ def product_of(section: Document, wanted: CardData, base: Personality, read: Rea
         return personality
     if isinstance(wanted.place, Place):
         base = wanted.place.over(base)
-    return vary(base, section.part(("choices",))) if wanted.choices else base
+    if not wanted.choices:
+        return base
+    choices = section.part(("choices",))
+    if wrong := [choices.error(error.path, error.problem, error.remedy) for error in errors_in(wanted.choices)]:
+        raise first_of(wrong, report)
+    return vary(base, choices)
 
 
-def check_state(section: Document, wanted: CardData, personality: Personality, read: ReadImage) -> None:
-    """Check the prior state against the card; ``InputError`` at the part of the section that no such card can have."""
+def check_state(
+    section: Document, wanted: CardData, personality: Personality, read: ReadImage, report: Report | None = None
+) -> None:
+    """Check the prior state against the card; ``InputError`` at the part of the section that no such card can have.
+
+    ``report`` gets the errors after the first.
+    """
     if wanted.image:
         card = read(wanted.image)
         layout, strings = card.profile.layout, card.memory.strings
@@ -185,10 +208,12 @@ def check_state(section: Document, wanted: CardData, personality: Personality, r
     if wanted.holder:
         name = wanted.holder.name
         section.read_at(("holder",), lambda: name_parts(name, personality.generation))
+    others: list[FieldError] = []
     try:
-        prior_cells(wanted, personality, layout, strings)
+        prior_cells(wanted, personality, layout, strings, others.append)
     except FieldError as error:
-        raise section.error(error.path, error.problem, error.remedy) from None
+        wrong = [section.error(each.path, each.problem, each.remedy) for each in (error, *others)]
+        raise first_of(wrong, report) from None
 
 
 def image_at(path: str) -> Card:

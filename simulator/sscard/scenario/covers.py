@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Annotated, Final
+
+from pydantic import AfterValidator
 
 from sscard.errors import InvalidValue, suggestion
 from sscard.fields import hidden
@@ -38,8 +40,8 @@ def item_of(mark: str) -> str:
     return number if part_of_command and 1 <= int(part) <= SUB_ITEMS else mark
 
 
-def check_mark(text: str) -> None:
-    """Check a mark; ``InvalidValue`` with the nearest known mark if nothing has this name."""
+def check_mark(text: str) -> str:
+    """A mark that is known; ``InvalidValue`` with the nearest known mark if nothing has this name."""
     if text.startswith(SEED):
         _check(text, text.removeprefix(SEED), CLAUSES, SEED)
     elif text.startswith(STANDARDS):
@@ -52,6 +54,11 @@ def check_mark(text: str) -> None:
         _check(text, number, SECTIONS[sheet] | STEPS.get(sheet, frozenset()), f"{sheet} {SECTION}")
     elif not _BUG.fullmatch(text):
         raise _unknown(text, (*ITEMS, *(f"{sheet} {SECTION}1" for sheet in SECTIONS)))
+    return text
+
+
+Mark = Annotated[str, AfterValidator(check_mark)]
+"""A mark under ``covers``."""
 
 
 def _check(text: str, name: str, known: Iterable[str], before: str = "") -> None:
@@ -63,5 +70,5 @@ def _unknown(text: str, known: Iterable[str]) -> InvalidValue:
     """The error, with the marks of which this is the beginning, or the nearest mark."""
     longer = [mark for mark in known if mark.startswith((f"{text}.", f"{text} "))]
     remedy = Phrase("expected one of: {words}", words=", ".join(longer)) if longer else ""
-    problem = Phrase("covers: {mark!r} is not known", mark=hidden(text) if text.isdecimal() else text)
+    problem = Phrase("{mark!r} is not known", mark=hidden(text) if text.isdecimal() else text)
     return InvalidValue(problem, remedy or suggestion(text, known, FORMS, cutoff=0.8))

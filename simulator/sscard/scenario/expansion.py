@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -68,13 +68,13 @@ class GroupAt(NamedTuple):
 class Part:
     """A step as written, variables replaced; ``late`` if it needs a value that is captured when the scenario runs.
 
-    ``used`` are the places of the step groups around it, the outermost first; ``names`` the variables in it, of which
-    one is ``of_row`` if it differs from row to row.
+    ``used`` says where the step groups around it are used, the outermost first; ``names`` are the variables in it, of
+    which one is ``of_row`` if it differs from row to row.
     """
 
     document: Document
     late: bool = False
-    used: tuple[str, ...] = ()
+    used: tuple[Sayable, ...] = ()
     names: frozenset[str] = frozenset()
     of_row: bool = False
     as_written: Document | None = None
@@ -212,10 +212,10 @@ class _Replacing:
         return _PLACEHOLDER.sub(fill, text)
 
     def _named(self, name: str, path: Path_, written: str) -> Any:
-        if name in self._captured:
-            self.late = True
-            return written
         if name not in self._variables:
+            if name in self._captured:
+                self.late = True
+                return written
             known = [*self._variables, *self._captured]
             remedy = suggestion(name, known) if known else Phrase("add it to variables:")
             raise self._document.error(path, Phrase("no variable {name!r}", name=hidden(name)), remedy)
@@ -299,22 +299,22 @@ def read_variables(document: Document) -> Variables:
 class Expansion:
     """Expands the steps of one scenario: ``groups`` by name, and the names that steps so far ``captured``.
 
-    ``caught`` handles the error of a step, or of the use of a group; the others are expanded then.
+    ``caught`` gets where the groups are used, and handles the error of a step; the others are expanded then.
     """
 
     groups: Mapping[str, GroupAt]
-    caught: Callable[..., AbstractContextManager[None]] = nullcontext
+    caught: Callable[..., AbstractContextManager[None]]
     captured: set[str] = field(default_factory=set)
     count: int = 0
 
-    def parts(self, steps: Document, scope: Scope, used: tuple[str, ...] = ()) -> Iterator[Part]:
+    def parts(self, steps: Document, scope: Scope, used: tuple[Sayable, ...] = ()) -> Iterator[Part]:
         """The steps of a list, those of step groups in place of their use."""
         for number in range(len(steps.content)):
             if self.count > MOST_STEPS:
                 return
             document = steps.part((number,))
             parts: Iterable[Part] = ()
-            with self.caught():
+            with self.caught(*used):
                 part = replaced(document, scope.values, self.captured)
                 part = replace(part, used=used, of_row=not part.names.isdisjoint(scope.of_row), as_written=document)
                 if isinstance(document.content, dict) and USE in document.content:
@@ -386,7 +386,8 @@ class Expansion:
         """The steps of a group that is used."""
         group, given = self.used_group(part.document)
         document = part.document
-        used = (*part.used, f"{document.source}:{document.place(()).line}")
+        place = f"{document.source}:{document.place(()).line}"
+        used = (*part.used, Phrase("used at {place}", place=place))
         if len(used) > len(self.groups):
             problem = Phrase("group {name!r} uses itself", name=hidden(document.content[USE]))
             raise document.error((USE,), problem, Phrase("write its steps out"))

@@ -9,6 +9,7 @@ from sscard.i18n.phrase import ROW, Phrase, Sayable
 from sscard.issuer import Place
 from sscard.scenario.captures import REPORTED
 from sscard.scenario.cards import INTERFACES
+from sscard.scenario.expansion import placeholders
 from sscard.scenario.pins import masked
 from sscard.scenario.reader import Scenario, insertion
 from sscard.scenario.state_words import state_name
@@ -29,24 +30,46 @@ def explained(scenario: Scenario) -> Iterator[Sayable]:
     for number, step in enumerate(scenario.steps, 1):
         place = scenario.shown_place(number)
         for use in scenario.parts[number - 1].used:
-            place = Phrase("{problem} ({place})", problem=place, place=Phrase("used at {place}", place=use))
-        yield Phrase(
-            "{place}: {title}. Expected: {expected}.",
-            place=place,
-            title=step.title(),
-            expected=Phrase.joined(ROW, list(expectations(step))),
-        )
+            place = Phrase("{problem} ({place})", problem=place, place=use)
+        captured = _captured(scenario, number)
+        expected = [
+            Phrase("{name}: {value}", name=REPORTED.get(field, field), value=captured[field])
+            if field in captured
+            else said
+            for field, said in expectations(step)
+        ]
+        title, expected_row = step.title(), Phrase.joined(ROW, expected)
+        yield Phrase("{place}: {title}. Expected: {expected}.", place=place, title=title, expected=expected_row)
         if step.note:
-            yield masked(step.note, scenario)
+            yield captured.get("note") or masked(step.note, scenario)
     yield Phrase("State that a step does not mention must stay unchanged.")
+
+
+def _captured(scenario: Scenario, number: int) -> dict[str, str]:
+    """The fields of a step whose values earlier steps capture, as they are written: the step has examples of them."""
+    part, verb = scenario.parts[number - 1], scenario.steps[number - 1].verb
+    if not part.late:
+        return {}
+    content = part.document.content
+    inner = content[verb] if isinstance(content[verb], dict) else {}
+    found = {field: (value, placeholders(value)) for field, value in {**inner, **content}.items()}
+    return {
+        field: masked(value, scenario) if isinstance(value, str) else " ".join(f"${{{name}}}" for name in sorted(names))
+        for field, (value, names) in found.items()
+        if names
+    }
 
 
 def _card(scenario: Scenario) -> Phrase:
     card = scenario.card
-    tries = scenario.personality.pin_tries if card.tries_left is None else card.tries_left
-    facts: list[Sayable] = [
-        Phrase("no PIN") if not card.pin else Phrase.plural("{count} try left", "{count} tries left", count=tries)
-    ]
+    tries = card.tries_left
+    if tries is None and not card.image:  # an image has tries of its own
+        tries = scenario.personality.pin_tries
+    facts: list[Sayable] = []
+    if not card.pin:
+        facts.append(Phrase("no PIN"))
+    elif tries is not None:
+        facts.append(Phrase.plural("{count} try left", "{count} tries left", count=tries))
     facts += [Phrase("{name}: {value}", name=name, value=value) for name, value in card.choices.items()]
     facts += [Phrase("application {name} locked", name=name) for name in card.locked]
     facts += [Phrase("card locked")] if card.card_blocked else []
@@ -88,31 +111,30 @@ def _place(scenario: Scenario, section: str, place: object) -> str:
 
 
 def _fields(scenario: Scenario, section: str, field: str) -> str:
-    """A field of a section as it is written; of a mapping the names, for a value may be a PIN."""
-    content = scenario.document.content.get(section)
-    written = content.get(field, "") if isinstance(content, dict) else ""
+    """A field of a section as the file states it; of a mapping the names, for a value may be a PIN."""
+    written = scenario.sections[section].get(field, "")
     return ", ".join(written) if isinstance(written, dict) else str(written)
 
 
-def expectations(step: Step) -> Iterator[Sayable]:
-    """What a step expects, the status word first."""
+def expectations(step: Step) -> Iterator[tuple[str, Sayable]]:
+    """What a step expects, by the name of the field, the status word first."""
     answers = step.answers()
     if step.sw != SW.OK or "code" not in answers:  # a driver answers with a return code
-        yield show_sw(step.sw) if step.sw != SW.OK else Phrase("success")
+        yield "sw", show_sw(step.sw) if step.sw != SW.OK else Phrase("success")
     for name, value in answers.items():
-        yield Phrase("{name}: {value}", name=REPORTED.get(name, name), value=value)
+        yield name, Phrase("{name}: {value}", name=REPORTED.get(name, name), value=value)
     if step.data is not None:
-        yield Phrase("data {data}", data=step.data)
+        yield "data", Phrase("data {data}", data=step.data)
     counted = step.sw == SW.TRIES_LEFT + (step.tries or 0) and not step.key_tries and step.certificate_tries is None
     if step.tries is not None and not counted and answers.get("tries_left") != str(step.tries):
-        yield Phrase.plural("{count} try left", "{count} tries left", count=step.tries)
+        yield "tries", Phrase.plural("{count} try left", "{count} tries left", count=step.tries)
     for key, tries in step.key_tries.items():
-        yield Phrase("tries left of {key}", key=show_tries(key, tries))
+        yield "key_tries", Phrase("tries left of {key}", key=show_tries(key, tries))
     if step.certificate_tries is not None:
-        yield Phrase("tries left of {key}", key=show_tries("", step.certificate_tries))
+        yield "certificate_tries", Phrase("tries left of {key}", key=show_tries("", step.certificate_tries))
     if step.state is not None:
-        yield Phrase("state {state}", state=state_name(show_state(step.state)))
+        yield "state", Phrase("state {state}", state=state_name(show_state(step.state)))
     if step.stage is not None and "stage" in step.model_fields_set:
-        yield Phrase("stage of the case: {stage}", stage=show_stage(step.stage))
+        yield "stage", Phrase("stage of the case: {stage}", stage=show_stage(step.stage))
     if step.within is not None:
-        yield Phrase("within {limit} ms", limit=f"{step.within * 1000:g}")
+        yield "within", Phrase("within {limit} ms", limit=f"{step.within * 1000:g}")

@@ -94,5 +94,7 @@ def _number(given: Any, info: ValidationInfo) -> Any:
 
 Number = Annotated[int, BeforeValidator(_number)]
 """A whole number, or an expression over the choices of the card."""
-Tries = Annotated[Number, Field(ge=0, le=15)]
+MOST_TRIES: Final = 15
+"""Tries that a status word 63CX can count."""
+Tries = Annotated[Number, Field(ge=0, le=MOST_TRIES)]
 """Tries left of a PIN or a key, 0–15."""

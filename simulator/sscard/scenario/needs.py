@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from sscard.card import Personality
-from sscard.document import Document
-from sscard.errors import suggestion
+from sscard.document import Document, Report
+from sscard.errors import InputError, first_of, suggestion
 from sscard.fields import FieldError, hidden, shown
 from sscard.i18n.phrase import EITHER, Phrase
 from sscard.issuer.personalise import layout_of
@@ -71,33 +71,54 @@ class Needs:
         return None
 
 
-def read_needs(document: Document) -> Needs:
-    """The needs of a scenario file; ``InputError`` with the place of a need that no card can meet."""
+def read_needs(document: Document, report: Report | None = None) -> Needs:
+    """The needs of a scenario file; ``InputError`` with the place of a need that no card can meet.
+
+    ``report`` gets the errors after the first.
+    """
     content = document.content
     if not isinstance(content, dict):
         remedy = Phrase("write it as {form}", form="{generation: 3.0, keys: [PUK]}")
         raise document.error((), Phrase("needs: fields expected"), remedy)
     choices: dict[str, tuple[int | str, ...]] = {}
     others: dict[str, tuple[str, ...]] = {}
-    for name, value in content.items():
-        given = value if isinstance(value, list) else [value]
-        texts = [each if isinstance(each, str) else hidden(each) for each in given]
-        if not texts:
-            problem = Phrase("{need}: a value expected", need=shown(name))
-            raise document.error((name,), problem, Phrase("write a value, or leave {name} out", name=shown(name)))
-        if name in CHOICES:
-            choices[name] = tuple(fit for text in texts for fit in _values(document, name, text))
-            continue
-        known = _WORDS.get(name)
-        if known is None:
-            problem = Phrase("unknown need {name}", name=shown(name))
-            raise document.error((name,), problem, suggestion(name, (*CHOICES, *_WORDS)))
-        for text in texts:
-            if text not in known():
-                problem = Phrase("{need}: {word} is not known", need=name, word=shown(text))
-                raise document.error((name,), problem, suggestion(text, known()))
-        others[name] = tuple(texts)
+    wrong: list[InputError] = []
+    for name in content:
+        try:
+            texts = _texts(document, name)
+            if name in CHOICES:
+                choices[name] = tuple(fit for text in texts for fit in _values(document, name, text))
+            else:
+                others[name] = _words(document, name, texts)
+        except InputError as error:
+            wrong.append(error)
+    if wrong:
+        raise first_of(wrong, report)
     return Needs(choices, **others)
+
+
+def _texts(document: Document, name: str) -> list[str]:
+    """What a need states, one text or several."""
+    value = document.content[name]
+    given = value if isinstance(value, list) else [value]
+    texts = [each if isinstance(each, str) else hidden(each) for each in given]
+    if not texts:
+        problem = Phrase("{need}: a value expected", need=shown(name))
+        raise document.error((name,), problem, Phrase("write a value, or leave {name} out", name=shown(name)))
+    return texts
+
+
+def _words(document: Document, name: str, texts: list[str]) -> tuple[str, ...]:
+    """The texts of a need that is no choice, each of which is a word of it."""
+    known = _WORDS.get(name)
+    if known is None:
+        problem = Phrase("unknown need {name}", name=shown(name))
+        raise document.error((name,), problem, suggestion(name, (*CHOICES, *_WORDS)))
+    for text in texts:
+        if text not in known():
+            problem = Phrase("{need}: {word} is not known", need=name, word=shown(text))
+            raise document.error((name,), problem, suggestion(text, known()))
+    return tuple(texts)
 
 
 def check_faults(document: Document, needs: Needs, steps: Iterable[Step]) -> None:

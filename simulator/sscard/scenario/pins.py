@@ -21,6 +21,8 @@ from sscard.scenario.verbs import VERBS
 APDU: Final = "apdu"
 """The field of a command, of which only the secret bytes are masked."""
 HEX: Final = re.compile(r"(?:[0-9A-Fa-f]{2}\s*)+")
+_WITHOUT_PINS: Final = ("psam_apdu", "enciphered")
+"""Fields of bytes that are masked whole, in which a number is no PIN."""
 _PIN: Final = re.compile("[0-9]{4,16}")
 _WORD: Final = re.compile("[0-9]{4,}|(?<![0-9])[0-9]{2}(?: [0-9]{2})+(?![0-9])")
 """A number that may be a PIN, or its digits as the bytes of a command have them."""
@@ -81,8 +83,8 @@ def _secret_pins(content: Any, models: Sequence[type[BaseModel]]) -> Iterator[st
                 command = bytes.fromhex(value)
                 places = secret_places(command)
                 yield from _PIN.findall(command[places.start : places.stop].hex())
-            elif hidden and key != APDU:
-                yield from _PIN.findall(str(value))
+            elif hidden and key not in (APDU, *_WITHOUT_PINS):
+                yield from _PIN.findall("".join(str(value).split()))  # also of bytes as pairs of digits
             elif not hidden:
                 yield from _secret_pins(value, inner)
 

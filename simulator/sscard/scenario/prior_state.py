@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AfterValidator, Field
 
 from sscard.card import Personality
 from sscard.document import Model
-from sscard.errors import InvalidValue, suggestion
+from sscard.errors import InvalidValue, first_of, suggestion
 from sscard.fields import FieldError, Path_, hidden, unknown_field, wrong_value
 from sscard.i18n.phrase import Phrase
 from sscard.issuer.values import content_problem
@@ -85,21 +85,43 @@ class Cells(NamedTuple):
     strings: list[tuple[int, bytes]]
 
 
-def prior_cells(wanted: PriorState, personality: Personality, layout: Layout, strings: list[bytes]) -> Cells:
+def prior_cells(
+    wanted: PriorState,
+    personality: Personality,
+    layout: Layout,
+    strings: list[bytes],
+    report: Callable[[FieldError], object] | None = None,
+) -> Cells:
     """The cells that differ from those of the card as it is issued; ``strings`` are its string cells.
 
-    ``FieldError`` for state that no such card can have.
+    ``FieldError`` for state that no such card can have; ``report`` gets those after the first, one of each kind.
     """
     account = wanted.account.model_dump(exclude_none=True)
-    numbers = chain(
+    cells = Cells([], [])
+    wrong: list[FieldError] = []
+    for numbers in (
         _tries(wanted, personality),
         _key_tries(wanted, personality, layout),
         _locks(wanted, layout),
         ((layout.medical + Account[name.upper()], value) for name, value in account.items()),
         _certificate_tries(wanted, personality, layout),
-    )
-    written = chain(_files(wanted, personality, layout, strings), _certificate_pins(wanted, layout))
-    return Cells(list(numbers), list(written))
+    ):
+        with _noted(wrong):
+            cells.numbers.extend(numbers)
+    for written in (_files(wanted, personality, layout, strings), _certificate_pins(wanted, layout)):
+        with _noted(wrong):
+            cells.strings.extend(written)
+    if wrong:
+        raise first_of(wrong, report)
+    return cells
+
+
+@contextmanager
+def _noted(wrong: list[FieldError]) -> Iterator[None]:
+    try:
+        yield
+    except FieldError as error:
+        wrong.append(error)
 
 
 def _tries(wanted: PriorState, personality: Personality) -> Iterator[tuple[int, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -48,27 +48,35 @@ class Products:
         """The products of the sections ``card:`` and ``needs:``; ``InputError`` if a card of the file is wrong."""
         key = repr((section.content, needs.content))
         if key not in self.known:
-            self.known[key] = self._found(section, needs, report)
+            try:
+                self.known[key] = self._found(section, needs, report)
+            except InputError:
+                if report is not None:
+                    self._report_others(section, needs, report)
+                raise
         return self.known[key]
+
+    def _report_others(self, section: Document, needs: Document, report: Report) -> None:
+        """Report what is wrong besides: neither the needs nor what the card is depend on the fields that are wrong."""
+        content = section.content if isinstance(section.content, dict) else {}
+        kind = section.with_content({name: value for name, value in content.items() if name in _KIND})
+        for read in (
+            partial(read_needs, needs, report),
+            partial(self._found, kind, needs.with_content({}), report),
+        ):
+            try:
+                read()
+            except InputError as error:
+                report(error)
 
     def _found(self, section: Document, needs: Document, report: Report | None) -> Found:
         names = Names(preset(DEFAULT))
-        try:
-            card = section.as_model(CardData, names, report).loaded(self.folder, section, report)
-        except InputError:
-            if report is not None and isinstance(section.content, dict):
-                # What the card is does not depend on the fields that are wrong.
-                kind = {name: value for name, value in section.content.items() if name in _KIND}
-                try:
-                    self._found(section.with_content(kind), needs.with_content({}), None)
-                except InputError as error:
-                    report(error)
-            raise
+        card = section.as_model(CardData, names, report).loaded(self.folder, section, report)
 
-        def product(base: Personality) -> Product:
-            return self._product(section, needs, card, base, computes=bool(names.used))
+        def product(base: Personality, report: Report | None = None) -> Product:
+            return self._product(section, needs, card, base, report, computes=bool(names.used))
 
-        own = [product(base) for base in own_personalities(section, card, self.folder, self.image)]
+        own = [product(base, report) for base in own_personalities(section, card, self.folder, self.image)]
         if self.forced is None:
             return Found(own)
         try:
@@ -77,15 +85,22 @@ class Products:
             return Found(own, misfit=error)
 
     def _product(
-        self, section: Document, needs: Document, card: CardData, base: Personality, *, computes: bool
+        self,
+        section: Document,
+        needs: Document,
+        card: CardData,
+        base: Personality,
+        report: Report | None,
+        *,
+        computes: bool,
     ) -> Product:
         """The card of a scenario on a personality; ``InputError`` if no such card is the one that the file asks for."""
-        personality = product_of(section, card, base, self.image)
+        personality = product_of(section, card, base, self.image, report)
         names = Names(personality)
         if computes:
             card = section.as_model(CardData, names).loaded(self.folder, section)
-        check_state(section, card, personality, self.image)
-        needed = read_needs(needs)
+        check_state(section, card, personality, self.image, report)
+        needed = read_needs(needs, report)
         if unmet := needed.unmet(personality, card.interface):
             raise needs.error((), unmet, _OTHER_CARD)
         return Product(personality, names, card, needed)

@@ -19,13 +19,13 @@ from pydantic import BeforeValidator, Field, create_model
 
 from sscard.card import Personality
 from sscard.document import Document, Model, Place, Report, read_document
-from sscard.errors import InputError, InvalidValue
-from sscard.fields import hidden
+from sscard.errors import InputError
+from sscard.fields import Path_, hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import preset
 from sscard.issuer.issue import DEFAULT
 from sscard.scenario.cards import CardData
-from sscard.scenario.covers import check_mark
+from sscard.scenario.covers import Mark
 from sscard.scenario.expansion import (
     USE,
     Expansion,
@@ -44,11 +44,12 @@ from sscard.scenario.needs import Needs, check_faults
 from sscard.scenario.pins import check_texts
 from sscard.scenario.products import Found, Product, Products
 from sscard.scenario.sections import Head
-from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData
-from sscard.scenario.step import Step, Texts
+from sscard.scenario.service_host import BUILTIN_SERVICE, ServiceData, read_service
+from sscard.scenario.step import Listed, Step
 from sscard.scenario.steps.power import Insert
-from sscard.scenario.tables import WITHOUT_VARIABLES, Row, identity, table_rows
+from sscard.scenario.tables import WITHOUT_VARIABLES, Row, Text, identity, table_rows
 from sscard.scenario.verbs import beside, errors_of, example_of, files_of, read_step
+from sscard.scenario.waivers import Ticket
 from sscard.service import Policy, load_policy
 
 Severity = Literal["blocker", "critical", "normal", "minor"]
@@ -61,12 +62,12 @@ def _list_of_words(tags: object) -> object:
 class _Written(Model):
     """A scenario file as written; the sections are read on their own."""
 
-    name: Annotated[Any, WITHOUT_VARIABLES]
-    proves: Annotated[Any, WITHOUT_VARIABLES]
+    name: Text
+    proves: Text
     tags: Annotated[tuple[str, ...], BeforeValidator(_list_of_words), WITHOUT_VARIABLES] = ()
-    covers: Texts = ()
+    covers: Annotated[tuple[Mark, ...], Listed] = ()
     severity: Severity = "normal"
-    known_issue: Annotated[str, Field(min_length=1), WITHOUT_VARIABLES] = ""
+    known_issue: Annotated[Ticket, WITHOUT_VARIABLES] = ""
     needs: Any = None
     card: Any = None
     service: Any = None
@@ -84,12 +85,11 @@ Written = create_model("Written", __base__=_Written, **{"with": (Any, None)})  #
 class Scenario:
     """A scenario ready to run on one personality.
 
-    ``name`` identifies it (the English name, with the row of a table in
-    parentheses); ``label`` is the name in both languages, ``own_label`` the one without the row. ``source`` is the file
-    name for reports, ``group`` the name of its folder; ``parts`` are the steps as
-    written, with their places; ``files`` are the other files that the file names.
-    ``misfit`` says why no card of a personality that was given can be the one of
-    the scenario, which then does not run.
+    ``name`` identifies it (the English name, with the row of a table in parentheses); ``label`` is the name in both
+    languages, ``own_label`` the one without the row. ``source`` is the file name for reports, ``group`` the name of its
+    folder; ``sections`` are the fields of ``card:`` and ``service:`` and ``parts`` the steps as written, variables
+    replaced; ``files`` are the other files that the file names. ``misfit`` says why no card of a personality that was
+    given can be the one of the scenario, which then does not run.
     """
 
     name: str
@@ -109,6 +109,7 @@ class Scenario:
     steps: tuple[Step, ...]
     parts: tuple[Part, ...] = field(compare=False, repr=False)
     document: Document = field(compare=False, repr=False)
+    sections: dict[str, dict[str, Any]] = field(compare=False, repr=False)
     names: Names | None = field(default=None, compare=False, repr=False)
     files: tuple[Path, ...] = field(default=(), compare=False, repr=False)
     service: ServiceData = BUILTIN_SERVICE
@@ -197,7 +198,7 @@ class _Reading:
     row: Row | None = None
     wrong: int = 0
     known: set[tuple[str, int, int, str, str]] = field(default_factory=set)
-    seen: dict[tuple[object, ...], Step] = field(default_factory=dict)
+    seen: dict[tuple[Names, str, Path_, str], Step] = field(default_factory=dict)
     services: dict[str, tuple[ServiceData, tuple[Path, ...]]] = field(default_factory=dict)
     policy: Callable[[Path], Policy] = field(default_factory=lambda: cache(load_policy))
 
@@ -235,7 +236,6 @@ class _Reading:
         written = None
         with self.caught():
             written = document.as_model(Written, report=self._reporting())
-            self._check_covers(document, written.covers)
         with self.caught():
             groups = read_groups(document, self.folder)
         rows: list[Row | None] = []
@@ -262,7 +262,7 @@ class _Reading:
 
     def _check_groups(self, groups: dict[str, GroupAt], *others: Document) -> None:
         """Report what is wrong in step groups, and other lists of steps, whatever their variables are."""
-        expansion = Expansion(groups)
+        expansion = Expansion(groups, self.caught)
         for steps in (*(group.steps for group in groups.values()), *others) if self.report else ():
             for number in range(len(steps.content)):
                 step = steps.part((number,))
@@ -273,15 +273,6 @@ class _Reading:
                         continue
                     for error in errors_of(step):
                         self._report(error, of_row=False)
-
-    def _check_covers(self, document: Document, marks: tuple[str, ...]) -> None:
-        for place, mark in enumerate(marks):
-            path = ("covers", place) if isinstance(document.content["covers"], list) else ("covers",)
-            with self.caught():
-                try:
-                    check_mark(mark)
-                except InvalidValue as error:
-                    raise document.error(path, error.said, error.remedy) from None
 
     def _of_row(self, head: Head) -> Iterator[Scenario]:
         """The scenarios of a row: one per personality. What is wrong on the cards that the file names is an error."""
@@ -298,6 +289,8 @@ class _Reading:
         if head.written is None or found is None:
             for __ in head.steps:  # they too, on the default card
                 self._steps(head, scope, Names(preset(DEFAULT)))
+            with self.caught():
+                self._service(head, head.document.with_content({}), scope)
             return
         own: list[Scenario] = []
         for product in found.own:
@@ -331,7 +324,7 @@ class _Reading:
             check_faults(head.section("needs", scope), product.needs, steps)
         service, files = self._service(head, section, scope)
         written, row = head.written, self.row
-        label: Sayable = head.label
+        label: Sayable = written.name
         name = identity(label)
         if row is not None:
             label = Phrase("{name} ({row})", name=label, row=row.name)
@@ -339,8 +332,8 @@ class _Reading:
         return Scenario(
             name=name,
             label=label,
-            own_label=head.label,
-            proves=head.proves,
+            own_label=written.name,
+            proves=written.proves,
             tags=written.tags,
             covers=written.covers,
             severity=written.severity,
@@ -354,6 +347,7 @@ class _Reading:
             steps=steps,
             parts=parts,
             document=head.document,
+            sections={"card": section.content, "service": head.section("service", scope).content},
             names=names,
             service=service,
             files=(*files, *files_of(steps)),
@@ -367,9 +361,8 @@ class _Reading:
             self.services[key] = BUILTIN_SERVICE, ()
             with self.caught(of_row=of_row):
                 report = self._reporting(of_row=of_row)
-                read = service.as_model(ServiceData, report=report)
-                files = tuple(self.folder / name for name in head.files(section, service))
-                self.services[key] = read.loaded(self.folder, service, self.policy, report), files
+                read = read_service(service, self.folder, self.policy, report)
+                self.services[key] = read, tuple(self.folder / name for name in head.files(section, service))
         return self.services[key]
 
     def _steps(self, head: Head, scope: Scope, names: Names) -> tuple[tuple[Part, ...], tuple[Step, ...]]:
@@ -378,9 +371,9 @@ class _Reading:
         expansion = Expansion(head.groups, self.caught)
         for written in expansion.parts(head.document.part(("steps",)), scope):
             part = beside(written, self.folder)
-            with self.caught(*(Phrase("used at {place}", place=place) for place in part.used), of_row=part.of_row):
+            with self.caught(*part.used, of_row=part.of_row):
                 document = part.document
-                key = (id(names), document.source, document.root, "" if part.of_row else repr(document.content))
+                key = (names, document.source, document.root, "" if part.of_row else repr(document.content))
                 step = None if part.of_row else self.seen.get(key)
                 if step is None and part.late:
                     step = example_of(part, names, expansion.captured)

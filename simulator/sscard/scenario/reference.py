@@ -7,7 +7,6 @@ arguments.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from enum import StrEnum
 from inspect import cleandoc
@@ -21,7 +20,7 @@ from sscard.document import Model
 from sscard.i18n.language import _, say
 from sscard.i18n.phrase import EITHER, Phrase, Sayable
 from sscard.scenario.captures import Captures
-from sscard.scenario.cards import CardData
+from sscard.scenario.cards import CardData, CityCode
 from sscard.scenario.expressions import Number, number_names
 from sscard.scenario.faults import ALL_FAULTS, FaultData, Preset
 from sscard.scenario.prior_state import Application
@@ -45,9 +44,9 @@ from sscard.scenario.steps.card import AskedTries
 from sscard.scenario.steps.driver import DriverStep
 from sscard.scenario.steps.driver_call import FunctionName
 from sscard.scenario.steps.file import Ef, File
-from sscard.scenario.steps.medical import Amount, Time, Yuan
+from sscard.scenario.steps.medical import Amount, Terminal, Time, Year, Yuan
 from sscard.scenario.steps.memory import Counter, InnerStep, WritePoint
-from sscard.scenario.steps.psam import DfAndEf
+from sscard.scenario.steps.psam import DfAndEf, TerminalOrNone
 from sscard.scenario.steps.service_step import ServiceStep
 from sscard.scenario.verbs import STEPS
 
@@ -127,19 +126,12 @@ def _kind(annotation: Any, metadata: tuple[Any, ...] = ()) -> Sayable:
         kinds = dict.fromkeys(_kind(each, metadata) for each in arguments if each is not type(None))
         return Phrase.joined(EITHER, [*kinds])
     known = next((NAMED[function] for function in map(_function, metadata) if function in NAMED), None)
-    kind = known or _digits(metadata) or _plain(annotation, origin, arguments)
+    kind = known or _plain(annotation, origin, arguments)
     limits = {name: getattr(each, name) for each in _flat(metadata) for name in (*LOW, *HIGH) if hasattr(each, name)}
     low, high = (next((limits[name] for name in names if name in limits), None) for names in (LOW, HIGH))
     if low is None or high is None:
         return kind
     return Phrase("{kind}, {low}–{high}", kind=kind, low=str(low), high=str(high))
-
-
-def _digits(metadata: tuple[Any, ...]) -> Phrase | None:
-    """The number of digits that a pattern demands."""
-    patterns = [pattern for each in _flat(metadata) if (pattern := getattr(each, "pattern", None))]
-    found = DIGITS.search(patterns[0]) if patterns else None
-    return Phrase("{count} digits", count=int(found[1]) + patterns[0].count("[1-9]")) if found else None
 
 
 def _plain(annotation: Any, origin: Any, arguments: tuple[Any, ...]) -> Sayable:
@@ -185,6 +177,10 @@ _TYPES: Final[tuple[tuple[Any, Phrase], ...]] = (
     (Yuan, Phrase("amount in yuan, 12.34")),
     (Amount, Phrase("amount in yuan, 12.34")),
     (Time, Phrase("time, YYYYMMDDhhmmss")),
+    (Year, Phrase("{count} digits", count=4)),
+    (Terminal, Phrase("{count} digits", count=12)),
+    (TerminalOrNone, Phrase("{count} digits", count=12)),
+    (CityCode, Phrase("{count} digits", count=6)),
     (Day, Phrase("day, MMDD")),
     (File, Phrase("MF, SSSE, an EF, a FID or AID in hex digits, or the label of an application")),
     (Ef, Phrase("EF01 to EF1E")),
@@ -200,8 +196,6 @@ NAMED: Final[dict[Any, Phrase]] = {_mark(annotated): said for annotated, said in
 """What a field is, by the function that validates it."""
 LOW: Final = ("ge", "gt", "min_length")
 HIGH: Final = ("le", "lt", "max_length")
-DIGITS: Final = re.compile(r"\[[01]-9\]\{([0-9]+)\}")
-"""The part of a pattern that demands digits."""
 PLAIN: Final = {
     "int": Phrase("whole number"),
     "float": Phrase("number"),

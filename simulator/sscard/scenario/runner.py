@@ -244,6 +244,7 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
     first = insertion(scenario)
     steps = [(0, first)] if first else []
     steps += enumerate(scenario.steps, 1)
+    arming: list[tuple[int, Step]] = []
     before = view_at(bench)
     captured: dict[str, str] = {}
     for place, (number, written) in enumerate(steps):
@@ -254,10 +255,10 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         except InputError as error:
             outcome = Outcome(failure=Phrase("a captured value does not fit: {problem}", problem=error.problem))
         else:
-            steps[place] = (number, step)
             begin = perf_counter()
             outcome = perform(step, bench)
             seconds = perf_counter() - begin
+        arming += [(number, step)] * (len(bench.armed) - len(arming))
         bench.facts.update(facts_of_step(bench, outcome))
         after = view_at(bench)
         mismatches = step.check(before, after, outcome)
@@ -288,13 +289,12 @@ def _run_steps(scenario: Scenario, bench: Bench) -> Iterator[StepResult]:
         if mismatches:
             return
         before = after
-    for number, step in steps:
-        for owner, armed in bench.armed:
-            if owner is step and (armed.obstacle or not armed.happened):
-                actual = armed.obstacle or Phrase("no later step reached it")
-                missed = Mismatch(step.verb, Phrase("a later step meets the fault"), actual)
-                yield StepResult(number, step, (), (missed,), executed=False, at=bench.connection.now)
-                return
+    for (number, step), (__, armed) in zip(arming, bench.armed, strict=True):
+        if armed.obstacle or not armed.happened:
+            actual = armed.obstacle or Phrase("no later step reached it")
+            missed = Mismatch(step.verb, Phrase("a later step meets the fault"), actual)
+            yield StepResult(number, step, (), (missed,), executed=False, at=bench.connection.now)
+            return
 
 
 def _without_pins(wrong: Mismatch, scenario: Scenario) -> Mismatch:

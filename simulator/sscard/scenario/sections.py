@@ -8,10 +8,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from sscard.document import Document
-from sscard.i18n.phrase import Sayable
 from sscard.issuer.lookup import is_path
 from sscard.scenario.expansion import GroupAt, Scope, Variables, placeholders, replaced, resolved
-from sscard.scenario.tables import Row, in_languages
+from sscard.scenario.tables import Row
 
 
 @dataclass
@@ -22,14 +21,6 @@ class Head:
     written: Any  # None if its fields are wrong
     groups: dict[str, GroupAt]
     variables: Variables  # none if they are wrong
-
-    @cached_property
-    def label(self) -> Sayable:
-        return in_languages(self.document.part(("name",)))
-
-    @cached_property
-    def proves(self) -> Sayable:
-        return in_languages(self.document.part(("proves",)))
 
     @cached_property
     def steps(self) -> tuple[Document, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WrapValidator
 
 from sscard.document import Document, Model, Report, parse_document
-from sscard.errors import InvalidValue
+from sscard.errors import InputError, InvalidValue, first_of
 from sscard.fields import FieldsOf
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer import Place
@@ -41,10 +41,11 @@ NINE: Final = "09:00"
 def read_time(text: object) -> datetime:
     """A date, or date and time, in China."""
     day, _, hour = str(text).strip().replace("T", " ").partition(" ")
-    try:
-        return datetime.fromisoformat(f"{day} {hour or NINE}").replace(tzinfo=CHINA)
-    except ValueError:
-        raise InvalidValue(Phrase("not a time"), TIME) from None
+    with suppress(ValueError):
+        found = datetime.fromisoformat(f"{day} {hour or NINE}")
+        if found.tzinfo is None:
+            return found.replace(tzinfo=CHINA)
+    raise InvalidValue(Phrase("not a time"), TIME)
 
 
 def _over_builtin(value: Any, _handler: object) -> Policy | str:
@@ -122,10 +123,42 @@ class ServiceData(Model):
         ``section`` is the part of the scenario file that names them, for the place of an error.
         ``report`` gets the errors after the first.
         """
-        changes: dict[str, Any] = {"place": place_in(section, self.place, folder, report)}
+        reads: dict[str, Callable[[], object]] = {"place": partial(place_in, section, self.place, folder, report)}
         if isinstance(self.policy, str):
-            changes["policy"] = section.read_at(("policy",), partial(read_policy, folder / self.policy))
+            policy = partial(read_policy, folder / self.policy)
+            reads["policy"] = partial(section.read_at, ("policy",), policy)
+        changes: dict[str, Any] = {}
+        wrong: list[InputError] = []
+        for name, read in reads.items():
+            try:
+                changes[name] = read()
+            except InputError as error:
+                wrong.append(error)
+        if wrong:
+            raise first_of(wrong, report)
         return self.model_copy(update=changes)
+
+
+def read_service(
+    section: Document, folder: Path, read_policy: Callable[[Path], Policy], report: Report | None = None
+) -> ServiceData:
+    """The section ``service:`` of a scenario in ``folder``, with policy and place policy read.
+
+    The first error is raised; ``report`` gets the others.
+    """
+    try:
+        data = section.as_model(ServiceData, report=report)
+    except InputError:
+        content = section.content
+        files = {name: content[name] for name in _FILES if name in content} if isinstance(content, dict) else {}
+        if report is not None and 0 < len(files) < len(content):
+            # What they state does not depend on the fields that are wrong.
+            try:
+                read_service(section.with_content(files), folder, read_policy, report)
+            except InputError as error:
+                report(error)
+        raise
+    return data.loaded(folder, section, read_policy, report)
 
 
 def place_in(section: Document, given: PlaceGiven | None, folder: Path, report: Report | None = None) -> Place | None:
@@ -140,14 +173,13 @@ def place_in(section: Document, given: PlaceGiven | None, folder: Path, report: 
         return given
     fields: dict[str, Any] = {"name": ""} | given
     wrong = [section.error(("place", *error.path), error.problem, error.remedy) for error in errors_in(fields)]
-    if not wrong:
-        return Place(**fields)
-    if report is not None:
-        for error in wrong[1:]:
-            report(error)
-    raise wrong[0]
+    if wrong:
+        raise first_of(wrong, report)
+    return Place(**fields)
 
 
+_FILES: Final = ("place", "policy")
+"""The fields of a service that may name a file."""
 BUILTIN_SERVICE: Final = ServiceData()
 """The service of a scenario that does not state one."""
 

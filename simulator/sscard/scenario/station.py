@@ -128,6 +128,7 @@ class Station:
     ) -> None:
         """Put another PSAM into the slot, or leave it empty (``none``)."""
         self._psam.close()
+        self._raw = False
         self._chip = None
         if level != "none":
             self._chip = issue_psam(

@@ -16,7 +16,7 @@ from sscard.fields import hidden
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.captures import SOURCE, Captures
 from sscard.scenario.context import Bench
-from sscard.scenario.expressions import EXAMPLE, Number, Tries, computed
+from sscard.scenario.expressions import EXAMPLE, MOST_TRIES, Number, Tries, computed
 from sscard.scenario.state_words import READY, state_name
 from sscard.service import Stage
 from sscard.standard.apdu import SW, named_status
@@ -112,7 +112,7 @@ def _status_word(text: object, info: ValidationInfo) -> int | None:
     digits = str(text)
     if counted := _COUNTED.fullmatch(digits):
         count = computed(counted[2], info)
-        if not 0 <= count <= 15:
+        if not 0 <= count <= MOST_TRIES:
             raise InvalidValue(Phrase("a status word counts 0 to 15 tries, not {count}", count=hidden(count)), EXAMPLE)
         return int(counted[1], 16) << 4 | count
     if digits in CHOICES and CHOICES[digits].digits == 4:
@@ -129,11 +129,11 @@ def _tries(given: object, info: ValidationInfo) -> tuple[int, ...]:
     counts = given if isinstance(given, list) else [given]
     if isinstance(given, str) and re.fullmatch("[0-9 ]+", given):
         counts = given.split()
-    try:
-        return tuple(computed(str(count), info) for count in counts)
-    except InvalidValue as error:
+    tries = tuple(computed(str(count), info) for count in counts)
+    if not tries or min(tries) < 0 or max(tries) > MOST_TRIES:
         counted = Phrase("write the tries left of each version of the key: 3, or 3 2 3")
-        raise InvalidValue(Phrase("not a count"), error.remedy or counted) from None
+        raise InvalidValue(Phrase("not a count"), counted)
+    return tries
 
 
 def _words(value: object) -> frozenset[str]:
@@ -248,7 +248,8 @@ class Outcome:
             data = self.data
             if "[" in source:
                 start = int(first) if first else 0
-                data = data[start : int(last) if last else None] if colon else data[start:][:1]
+                end = (int(last) if last else None) if colon else start + 1 or None
+                data = data[start:end]
             return data.hex().upper() or None
         if name == "sw":
             return None if self.sw is None else f"{self.sw:04X}"
@@ -343,7 +344,8 @@ class Step(Model):
                 found.append(Mismatch(what, expected, Phrase("nothing, the step did not get so far")))
         if self.data is not None and not matches(self.data, outcome.data):
             data = outcome.data.hex(" ").upper()
-            found.append(Mismatch("data", self.data, data or Phrase("no data"), data))
+            nothing = Phrase("no data")
+            found.append(Mismatch("data", self.data or nothing, data or nothing, data or '""'))
         found += wrong_tries("tries", (tries,), (after.tries,))
         own = before.card.certificate_tries if self.certificate_tries is None else self.certificate_tries
         found += wrong_tries("certificate_tries", own, after.card.certificate_tries)

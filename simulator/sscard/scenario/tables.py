@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from pydantic import AfterValidator
 
@@ -81,7 +81,10 @@ def _row(part: Document, number: str, first: Variables | None) -> Row:
             Phrase("not the fields of the first row: {name}", name=hidden(name)),
             Phrase("give each row the same fields"),
         )
-    return Row(in_languages(part.part((ROW,))) if ROW in fields else number, values, part)
+    try:
+        return Row(in_languages(fields[ROW]) if ROW in fields else number, values, part)
+    except InvalidValue as error:
+        raise part.error((ROW,), error.said, error.remedy) from None
 
 
 def identity(label: Sayable) -> str:
@@ -94,14 +97,13 @@ def _shown(label: Sayable) -> Sayable:
     return Words(*map(hidden, label)) if isinstance(label, Words) else hidden(label)
 
 
-def in_languages(document: Document) -> Sayable:
-    """A text, or a text in both languages: ``{en: …, zh: …}``."""
-    content = document.content
+def in_languages(content: Any) -> Sayable:
+    """A text, or a text in both languages: ``{en: …, zh: …}``; ``InvalidValue`` for anything else."""
     if isinstance(content, str) and content.strip():
         return content
     if isinstance(content, dict) and content.keys() == {"en", "zh"} and all(map(_is_text, content.values())):
         return Words(content["en"], content["zh"])
-    raise document.error((), Phrase("not a text"), Phrase("write a text, or {form}", form="{en: …, zh: …}"))
+    raise InvalidValue(Phrase("not a text"), Phrase("write a text, or {form}", form="{en: …, zh: …}"))
 
 
 def _without_variables(content: Any) -> Any:
@@ -115,6 +117,8 @@ def _without_variables(content: Any) -> Any:
 
 WITHOUT_VARIABLES: Final = AfterValidator(_without_variables)
 """A field of the scenario in which no variable is replaced."""
+Text = Annotated[Any, WITHOUT_VARIABLES, AfterValidator(in_languages)]
+"""A text without variables, in one language or in both."""
 
 
 def _is_text(value: object) -> bool:
@@ -127,12 +131,14 @@ def _csv(path: Path) -> Document:
     names: list[str] = []
     rows: list[dict[str, str] | InputError] = []
     places: dict[Path_, Place] = {(): Place(1, 1)}
+    line = following = 1  # the lines on which rows begin: a cell in quotes may have several
 
     def wrong(problem: Sayable, remedy: Sayable) -> InputError:
-        return InputError(problem, file=str(path), line=reader.line_num, column=1, remedy=remedy)
+        return InputError(problem, file=str(path), line=line, column=1, remedy=remedy)
 
     try:
         for cells in reader:
+            line, following = following, reader.line_num + 1
             if not names:
                 names = [cell.strip() for cell in cells]
                 for name in names:
@@ -145,13 +151,14 @@ def _csv(path: Path) -> Document:
                 continue
             if not cells:
                 continue
-            places[(len(rows),)] = Place(reader.line_num, 1)
+            places[(len(rows),)] = Place(line, 1)
             if len(cells) == len(names):
                 rows.append(dict(zip(names, cells, strict=True)))
                 continue
             problem = Phrase("{found} values, {count} expected", found=len(cells), count=len(names))
             rows.append(wrong(problem, Phrase("put a value with a comma in double quotes")))
     except csv.Error:
+        line = following
         raise wrong(Phrase("not a CSV file"), _TABLE_FILE) from None
     return Document(rows, places, str(path))
 

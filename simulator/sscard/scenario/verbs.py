@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, islice, product
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,8 +26,10 @@ STEPS: Final[tuple[type[Step], ...]] = (*REPEATABLE, FaultStep, CutPower, FailMe
 VERBS: Final[dict[str, type[Step]]] = {step.verb: step for step in STEPS}
 PATHS: Final = {"driver_options": "place"}
 """The field of a verb's value that may be a path."""
-EXAMPLES: Final = ("00" * 8, "0000", "1", "123456")
-"""Values that stand in for a captured one while a file is read; a step must accept one of them."""
+EXAMPLES: Final = ("00" * 8, "9000", "00", "1", "123456", "0.00", "2026-01-05", "20260105093000", "yes")
+"""Values that stand in for captured ones while a file is read; a step must accept some of them."""
+MOST_TRIED: Final = 1000
+"""Combinations of examples that are tried."""
 
 
 def read_step(document: Document, names: Names | None = None, report: Report | None = None) -> Step:
@@ -108,7 +111,7 @@ def _check_compared(document: Document, at: tuple[str | int, ...], step: Step) -
     if type(step).answers is Step.answers:  # it compares no reported value
         return
     lacking = step.stated() - step.compared()
-    for other in step.model_fields_set - {step.verb}:
+    for other in sorted(step.model_fields_set - {step.verb}):
         default = type(step).model_fields[other].get_default(call_default_factory=True)
         for name in sorted(lacking & step.model_copy(update={other: default}).compared() - {other}):
             raise document.error(
@@ -120,11 +123,14 @@ def _check_compared(document: Document, at: tuple[str | int, ...], step: Step) -
 
 def example_of(part: Part, names: Names, captured: Iterable[str]) -> Step:
     """A step with examples of the values that are captured when it runs; ``captured`` are their names."""
-    known = tuple(captured)
+    known = dict.fromkeys(captured, EXAMPLES[0])
+    late = sorted(placeholders(part.document.content) & known.keys())
+    same = ((example,) * len(late) for example in EXAMPLES)
     first: InputError | None = None
-    for example in EXAMPLES:
+    for examples in islice(chain(same, product(EXAMPLES, repeat=len(late))), MOST_TRIED):
+        values = known | dict(zip(late, examples, strict=True))
         try:
-            return read_step(replaced(part.document, dict.fromkeys(known, example)).document, names)
+            return read_step(replaced(part.document, values).document, names)
         except InputError as error:
             first = first or error
     assert first is not None

@@ -46,6 +46,10 @@ def _ticket(text: str) -> str:
     return text
 
 
+Ticket = Annotated[str, AfterValidator(_ticket)]
+"""Number or address of a ticket."""
+
+
 def _day(text: object) -> object:
     try:
         return date.fromisoformat(str(text))
@@ -70,7 +74,7 @@ class Waiver(Model):
     field: Annotated[str, BeforeValidator(_one_line), Field(min_length=1)]
     observed: Annotated[str, BeforeValidator(_one_line), AfterValidator(_not_masked)]
     reason: Annotated[str, AfterValidator(_reason)]
-    ticket: Annotated[str, AfterValidator(_ticket)]
+    ticket: Ticket
     expires: Annotated[date, BeforeValidator(_day)]
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import pickle
-import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from io import BytesIO
-from multiprocessing import resource_tracker
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from sscard.errors import PhrasedError
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import ScenarioResult, crashed
-from sscard.signals import SIGNALS, cause_of, signals_blocked
+from sscard.signals import cause_of
+from sscard.worker_process import start_worker
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
@@ -30,6 +29,7 @@ Opened = Callable[[], AbstractContextManager[Run]]
 
 PATIENCE: Final = 5.0
 """Timeout in seconds for an idle worker to exit."""
+FEWER: Final = Phrase("use fewer processes with -n")
 
 
 class WorkerDied(PhrasedError):
@@ -66,7 +66,7 @@ class Workers:
         if self._fork and threading.active_count() == 1:
             for _number in range(self._count):
                 pipes = [worker.pipe for worker in self._idle]
-                worker = _Worker("fork", self._opened, self._scenarios, events=self._events, inherited=pipes)
+                worker = _Worker("fork", self._opened, self._scenarios, events=self._events, others=pipes)
                 self._idle.append(worker)
         return self
 
@@ -79,7 +79,10 @@ class Workers:
                 worker.end()
 
     def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
-        """The result of a scenario; ``inconclusive`` if its process died, the next scenario then has another one."""
+        """The result of a scenario; ``inconclusive`` if its process died, the next scenario then has another one.
+
+        Errors: ``MissingPart`` if no process can be started.
+        """
         with self._lock:
             if self._ended:
                 raise WorkerDied(Phrase("the run has ended"))
@@ -109,24 +112,16 @@ class _Worker:
         scenarios: Sequence[Scenario],
         *,
         events: bool,
-        inherited: Sequence[Pipe] = (),
+        others: Sequence[Pipe] = (),
     ) -> None:
-        """``scenarios`` are those that the process knows; of ``inherited`` pipes it closes its copy."""
-        context: Any = multiprocessing.get_context(start)  # the classes of both have no common one
-        self.pipe, theirs = context.Pipe()
+        """``scenarios`` are those that the process knows, ``others`` as of ``start_worker``. Errors: as of that."""
+        context = multiprocessing.get_context(start)
         self._known = {id(scenario): number for number, scenario in enumerate(scenarios)}
-        ours = [*inherited, self.pipe] if start == "fork" else []
-        self._process = context.Process(target=_work, args=(theirs, opened, scenarios, events, ours), daemon=True)
-        if start == "spawn":
-            resource_tracker.ensure_running()  # it is started with the first process, and unblocks signals then
-        with signals_blocked():
-            self._process.start()
-        theirs.close()
+        self._process, self.pipe = start_worker(context, _work, opened, scenarios, events, remedy=FEWER, others=others)
 
     @property
     def alive(self) -> bool:
-        alive: bool = self._process.is_alive()
-        return alive
+        return self._process.is_alive()
 
     def run(self, scenario: Scenario, seed: int) -> ScenarioResult:
         """The result of a scenario. Errors: ``WorkerDied``."""
@@ -151,12 +146,8 @@ class _Worker:
         self._process.join()
 
 
-def _work(pipe: Pipe, opened: Opened, scenarios: Sequence[Scenario], events: bool, inherited: Sequence[Pipe]) -> None:
+def _work(pipe: Pipe, opened: Opened, scenarios: Sequence[Scenario], events: bool) -> None:
     """Run scenarios until the pipe is closed."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
-    for other in inherited:
-        other.close()
     gc.freeze()  # what a copy of the run has, which is never unused
     with suppress(EOFError, OSError), opened() as run:
         while True:

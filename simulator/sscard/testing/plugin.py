@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from sscard.i18n.language import _, say
+from sscard.i18n.language import _, say, visible
 from sscard.pickling import PortableError
 from sscard.testing.options import marked, seed_of
-from sscard.testing.suite import READERS, SCENARIO_READERS, SUFFIXES, Suite, shown
+from sscard.testing.suite import LOCAL, READERS, SCENARIO_READERS, SUFFIXES, Suite, shown
 
 if TYPE_CHECKING:
     from _pytest._code.code import ExceptionChainRepr, TerminalRepr
@@ -61,8 +61,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--sscard-transport",
-        choices=("local", "pcsc"),
-        default="local",
+        choices=(LOCAL, "pcsc"),
+        default=LOCAL,
         help=_("run scenarios in this process, or through PC/SC with a private pcscd (default: local)"),
     )
     group.addoption(
@@ -374,7 +374,8 @@ class ScenarioFailed(PortableError):
 
         entry = ReprEntryNative([f"{line}\n" for line in str(self).splitlines()])
         more = _("; and {count} more", count=len(self.missed) - 1) if len(self.missed) > 1 else ""
-        location = ReprFileLocation(self.file, self.number, f"{self.file}:{self.number}: {self.missed[0]}{more}")
+        file = visible(self.file)
+        location = ReprFileLocation(file, self.number, f"{file}:{self.number}: {self.missed[0]}{more}")
         return ExceptionChainRepr([(ReprTraceback([entry], None, "native"), location, None)])
 
 

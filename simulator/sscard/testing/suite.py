@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sscard.transport.pcscd import PrivatePcscd
 
 SUFFIXES = (".yaml", ".yml")
+LOCAL: Final = "local"
+"""The default of --sscard-transport."""
 READERS: Final = 4
 """Virtual readers of the private pcscd: the first ones for scenarios, the others for the fixture."""
 SCENARIO_READERS: Final = (0, 1)
@@ -289,7 +291,7 @@ class Suite:
         """How terminals reach cards."""
         from sscard.scenario.cards import in_process
 
-        if self._config.getoption("--sscard-transport") == "local":
+        if self._config.getoption("--sscard-transport") == LOCAL:
             return in_process
         if self._connect is None:
             from sscard.transport.readerpool import ReaderPool
@@ -308,15 +310,16 @@ class Suite:
     def keep(self, result: ScenarioResult) -> None:
         """Write the log of a result, if evidence is kept."""
         if self._evidence:
+            self._results.append(result.without_events())  # also if its log cannot be written, as the logs count it
             self._evidence.add(result)
-            self._results.append(result.without_events())
 
     def _run_so_far(self) -> Run:
         """The scenarios that were run up to now."""
         from sscard.scenario.reports.run import Run
 
         is_worker = hasattr(self._config, "workerinput")
-        chosen = {name: self._config.getoption(f"--sscard-{name}") for name in ("transport", "personality", "waivers")}
+        names = "transport", "personality", "testbed", "waivers"
+        chosen = {name: self._config.getoption(f"--sscard-{name}") for name in names}
         return Run(
             results=self._results,
             seeds=(self._config.getoption("--sscard-seed"),),
@@ -324,15 +327,17 @@ class Suite:
             started=self._started,
             seconds=(datetime.now(UTC) - self._started).total_seconds(),
             command=("pytest", *self._config.invocation_params.args),
-            chosen={name: value for name, value in chosen.items() if value},
+            chosen={name: value for name, value in chosen.items() if value not in ("", LOCAL)},
             logs=self._evidence.logs if self._evidence else (),
         )
 
     def close(self) -> None:
         """End the daemon, and complete the evidence."""
-        self._open.close()
-        if self._evidence:
-            self._evidence.finish(self._run_so_far())
+        try:
+            self._open.close()
+        finally:
+            if self._evidence:
+                self._evidence.finish(self._run_so_far())
 
 
 @contextmanager

@@ -64,6 +64,8 @@ MEMORY: Final = "memory"
 READ_GRANTED, READ_REFUSED = "read-granted", "read-refused"
 WRITE_GRANTED, WRITE_REFUSED = "write-granted", "write-refused"
 
+STATUS_LENGTH: Final = 2
+"""Bytes of a status word."""
 FIRST_DATA: Final = 5
 """Index of the first byte of a command's data."""
 VERSION_AT: Final = 16
@@ -187,7 +189,7 @@ class NotedConnection:
         except PowerLost:
             self.facts.add(Fact(FAULTS, (POWER_CUT,)))
             raise
-        if len(command) >= HEADER_LENGTH and len(answer) >= HEADER_LENGTH // 2:
+        if len(command) >= HEADER_LENGTH and len(answer) >= STATUS_LENGTH:
             self._note(command, declared_word(int.from_bytes(answer[-2:], "big")))
         self._selection.follow(command, answer)
         return answer

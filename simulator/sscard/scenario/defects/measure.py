@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import signal
 import sys
 import threading
 from collections.abc import Generator, Iterator, Sequence
@@ -21,7 +20,9 @@ from sscard.scenario.defects.catalogue import Defect
 from sscard.scenario.reader import Scenario
 from sscard.scenario.runner import INCONCLUSIVE, run_scenario
 from sscard.scenario.selection import select
-from sscard.signals import LOOK, SIGNALS, signals_blocked
+from sscard.scenario.workers import FEWER
+from sscard.signals import LOOK
+from sscard.worker_process import start_worker
 
 if TYPE_CHECKING:
     from multiprocessing.connection import Connection as Pipe
@@ -135,24 +136,21 @@ class Measure:
 def measured(measure: Measure, defects: Sequence[Defect], processes: int = 1) -> Generator[Measured]:
     """What a suite makes of each defect, as it becomes known, in ``processes`` that end with the generator.
 
-    Errors: ``MissingPart`` if a process is killed.
+    Errors: ``MissingPart`` if a process is killed or cannot be started.
     """
     if processes == 1:
         yield from map(measure.of, defects)
         return
     # A copy of this process has the suite; but a process with threads cannot be copied.
     copied = sys.platform == "linux" and threading.active_count() == 1
-    context: Any = multiprocessing.get_context("fork" if copied else "spawn")
+    context = multiprocessing.get_context("fork" if copied else "spawn")
     waiting = [*reversed(defects)]
     workers: list[BaseProcess] = []
     busy: dict[Any, Defect] = {}
     try:
         for _number in range(min(processes, len(defects))):
-            pipe, theirs = context.Pipe()
-            workers.append(context.Process(target=_work, args=(theirs, measure), daemon=True))
-            with signals_blocked():
-                workers[-1].start()
-            theirs.close()
+            worker, pipe = start_worker(context, _work, measure, remedy=FEWER, others=[*busy])
+            workers.append(worker)
             busy[pipe] = waiting.pop()
             pipe.send(busy[pipe].name)
         while busy:
@@ -164,7 +162,7 @@ def measured(measure: Measure, defects: Sequence[Defect], processes: int = 1) ->
                 except (EOFError, OSError):
                     raise MissingPart(
                         Phrase("the process that ran the suite with the defect {name} was killed", name=defect.name),
-                        Phrase("use fewer processes with -n"),
+                        FEWER,
                     ) from None
                 yield found
                 if waiting:
@@ -178,8 +176,6 @@ def measured(measure: Measure, defects: Sequence[Defect], processes: int = 1) ->
 
 def _work(pipe: Pipe, measure: Measure) -> None:
     """Measure the defects whose names come, until the pipe is closed."""
-    for number in SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
     with suppress(EOFError, OSError):
         while True:
             found = measure.of(BY_NAME[pipe.recv()])

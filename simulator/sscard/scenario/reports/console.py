@@ -112,11 +112,15 @@ def counts_text(results: Sequence[ScenarioResult]) -> str:
     return say(Phrase.joined(ROW, [COUNTS[verdict].filled(count=counts[verdict]) for verdict in named]))
 
 
-def failure_text(result: ScenarioResult) -> str:
-    """What a failing step did as plain text: place, expectation, what came, the wire; empty if all passed."""
+def failure_text(result: ScenarioResult, width: int = TEXT_WIDTH) -> str:
+    """What a failing step did as plain text: place, expectation, what came, the wire; empty if all passed.
+
+    Lines are folded at ``width`` columns and not padded.
+    """
     if result.failure is None:
         return ""
-    console = Console(file=StringIO(), width=TEXT_WIDTH, highlight=False)
+    # FORCE_COLOR is for the terminal: neither a log nor a file has colours.
+    console = Console(file=StringIO(), width=width, highlight=False, color_system=None)
     console.print(_failure(result, result.failure))
     file = console.file
     assert isinstance(file, StringIO)
@@ -183,8 +187,10 @@ class ConsoleReport:
         self._console.print(Text.assemble("  ", mark, " ", name, Text(facts, style="dim")))
         if reason := reason_text(result):
             self._console.print(Text(f"    {reason}", style="dim"))
-        if result.failure is not None:
+        if result.failure is not None and self._console.is_terminal:
             self._console.print(_failure(result, result.failure))
+        elif result.failure is not None:
+            self._console.out(failure_text(result, self._console.width), highlight=False)
 
 
 def print_summary(console: Console, results: Sequence[ScenarioResult], seconds: float) -> None:

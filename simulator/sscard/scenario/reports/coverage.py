@@ -23,9 +23,9 @@ HEAT: Final = (1, 3, 10, 30)
 
 
 def summary_lines(coverage: Coverage) -> list[str]:
-    """A row per dimension."""
+    """A row per dimension, with the percentage rounded down: 100 % only if nothing is missing."""
     rows = [
-        (say(part.dimension.title), f"{part.covered}", f"{part.total}", f"{part.percent:.0f} %", _beyond(part))
+        (say(part.dimension.title), f"{part.covered}", f"{part.total}", f"{int(part.percent)} %", _beyond(part))
         for part in coverage.measured()
     ]
     labels = (_("dimension"), _("covered"), _("total"), "", "")

@@ -112,20 +112,20 @@ def log_of(result: ScenarioResult, run: Run) -> str:
 
 def _head(result: ScenarioResult, run: Run) -> Iterator[str]:
     scenario = result.scenario
-    facts = {
-        _("scenario"): say(scenario.label),
-        _("title"): scenario.title,
-        _("proves"): say(scenario.proves),
-        _("file"): f"{scenario.source}:{scenario.line}",
-        _("covers"): ", ".join(scenario.covers),
-        _("personality"): scenario.personality.name,
-        _("seed"): str(result.seed),
-        _("started"): _moment(result.started),
-        _("repeat with"): run.again(scenario, result.seed),
-        **{say(label): say(value) for label, value in run.stated},
-    }
+    facts = [
+        (_("scenario"), say(scenario.label)),
+        (_("title"), scenario.title),
+        (_("proves"), say(scenario.proves)),
+        (_("file"), f"{scenario.source}:{scenario.line}"),
+        (_("covers"), ", ".join(scenario.covers)),
+        (_("personality"), scenario.personality.name),
+        (_("seed"), str(result.seed)),
+        (_("started"), _moment(result.started)),
+        (_("repeat with"), run.again(scenario, result.seed)),
+        *((say(label), say(value)) for label, value in run.stated),
+    ]
     yield _("sscard {version}: raw log of a scenario. Times are in UTC. Secrets are masked.", version=__version__)
-    yield from (f"{name}: {visible(text)}" for name, text in facts.items() if text)
+    yield from (f"{name}: {visible(text)}" for name, text in dict.fromkeys(facts) if text)
     yield _(
         "lines: {step} step, {sent} command, {received} answer, {power} power, {message} message to another part, "
         "{state} result of the step and state after it",

@@ -94,11 +94,6 @@ class ItemResult:
     choices: Sequence[tuple[str, str, str]]
 
     @property
-    def standard(self) -> str:
-        """The number of the standard, as ``LD/T 6001.3``."""
-        return " ".join(self.item.mark.split()[:2])
-
-    @property
     def runs(self) -> int:
         return sum(len(entry.results) for entry in self.entries)
 
@@ -123,10 +118,14 @@ def sheet_of(results: Sequence[ScenarioResult]) -> Sheet:
     for number, result in enumerate(results, 1):
         key = result.scenario.source, say(result.scenario.own_label)
         entries.setdefault(key, Entry(len(entries) + 1)).results.append(Numbered(number, result))
+    by_mark: dict[str, list[Entry]] = {}
+    for entry in entries.values():
+        for mark in entry.marks:
+            by_mark.setdefault(mark, []).append(entry)
     shown: set[int] = set()
     items = []
     for mark, item in ITEMS.items():
-        covering = [entry for entry in entries.values() if mark in entry.marks]
+        covering = by_mark.get(mark, [])
         own = [entry for entry in covering if entry.number not in shown]
         others = [entry for entry in covering if entry.number in shown]
         shown.update(entry.number for entry in own)

@@ -9,6 +9,7 @@ from sscard.conversation import Exchange
 from sscard.i18n.language import _, say, visible
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.pins import masked
+from sscard.scenario.reader import Scenario
 from sscard.scenario.reports.console import missed_text
 from sscard.scenario.runner import ScenarioResult, StepResult
 from sscard.scenario.state_words import state_name
@@ -43,10 +44,10 @@ def rows_of(result: ScenarioResult) -> Iterator[StepRow]:
         title = visible(say((ran.step if ran else step).title()))
         title += f" ({visible(masked(step.note, scenario))})" if step.note else ""
         if ran is None:
-            yield StepRow(number, title, masked(_expected(step), scenario), _("not executed"), "")
+            yield StepRow(number, title, _expected(step, scenario), _("not executed"), "")
         else:
             missed = tuple(missed_text(scenario, ran, wrong) for wrong in ran.mismatches)
-            yield StepRow(number, title, masked(_expected(ran.step), scenario), _got(ran), ran.verdict, missed)
+            yield StepRow(number, title, _expected(ran.step, scenario), _got(ran), ran.verdict, missed)
 
 
 def wire_of(result: ScenarioResult) -> str:
@@ -58,7 +59,7 @@ def wire_of(result: ScenarioResult) -> str:
     return "\n".join(map(visible, lines))
 
 
-def _expected(step: Step) -> str:
+def _expected(step: Step, scenario: Scenario) -> str:
     parts: list[Sayable] = [show_sw(step.sw)]
     if step.tries is not None:
         parts.append(_("tries {left}", left=step.tries))
@@ -70,11 +71,11 @@ def _expected(step: Step) -> str:
     if step.stage is not None:
         parts.append(_("case {stage}", stage=show_stage(step.stage)))
     if step.data is not None:
-        parts.append(_("data {data}", data=_short(step.data)))
-    parts += [f"{name}: {_short(value)}" for name, value in step.answers().items()]
+        parts.append(_("data {data}", data=_short(step.data, scenario)))
+    parts += [f"{name}: {_short(value, scenario)}" for name, value in step.answers().items()]
     if step.within is not None:
         parts.append(_("within {time}", time=f"{step.within * 1000:g} ms"))
-    return say(Phrase.joined(LIST, parts))
+    return masked(say(Phrase.joined(LIST, parts)), scenario)
 
 
 def _got(ran: StepResult) -> str:
@@ -89,6 +90,6 @@ def _got(ran: StepResult) -> str:
     return say(Phrase.joined(LIST, parts)) if parts else ""
 
 
-def _short(value: str) -> str:
-    text = visible(value)
+def _short(value: str, scenario: Scenario) -> str:
+    text = masked(visible(value), scenario)  # before its end is cut off: a part of a PIN is not masked
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"

@@ -67,7 +67,7 @@ def print_failures(console: Console, results: Sequence[ScenarioResult]) -> None:
         if len(group.results) < 2:
             continue
         head = _("{count} scenarios failed alike: {step}", count=len(group.results), step=group.step)
-        console.print(Text(f"\n{shortened(head)}".rstrip(": "), style="bold red"))
+        console.print(Text(f"\n{shortened(head)}".rstrip(":： "), style="bold red"))
         for missed in group.missed:
             console.print(Text(f"  {shortened(missed)}", style="red"))
         places = [f"{visible(file)}:{line}" for file, line in map(failure_place, group.results)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import Annotated, ClassVar, Final, Literal, Self
 
@@ -10,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from sscard.document import Model
 from sscard.errors import InvalidValue
+from sscard.fields import of_form
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.context import Bench
 from sscard.scenario.step import Count, Mismatch, Outcome, View
@@ -29,13 +29,12 @@ FIELDS: Final = ("kind", "count", "account", "self_paid", "pool", "time")
 NO_RECORD: Final = Phrase("no record")
 
 
-def _day(text: str) -> str:
-    if not re.fullmatch("[0-9A-Fa-f]{4}", text):
-        raise InvalidValue(Phrase("not a day"), Phrase("write month and day in four digits, as 0401"))
-    return text
-
-
-Day = Annotated[str, AfterValidator(_day)]
+Day = Annotated[
+    str,
+    AfterValidator(
+        of_form("[0-9A-Fa-f]{4}", Phrase("not a day"), Phrase("write month and day in four digits, as 0401"))
+    ),
+]
 """Month and day, MMDD."""
 
 
@@ -64,6 +63,7 @@ class GetBalance(MedicalStep):
     """GET BALANCE: the account, the yearly totals and their year."""
 
     verb: ClassVar[str] = "get_balance"
+    compares: ClassVar[tuple[str, ...]] = ("account", "self_paid", "pool", "year")
     get_balance: Balances
 
     def run(self, bench: Bench) -> Outcome:
@@ -83,11 +83,8 @@ class GetBalance(MedicalStep):
             reported["year"] = " ".join(dict.fromkeys(years))  # both totals have one
         return Outcome(reported=reported)
 
-    def answers(self) -> dict[str, str]:
-        return stated(self.get_balance, "account", "self_paid", "pool", "year") if self.sw == SW.OK else {}
-
     def compared(self) -> frozenset[str]:
-        return frozenset(stated(self.get_balance, "account", "self_paid", "pool", "year"))
+        return frozenset(stated(self.get_balance, *self.compares))
 
 
 class ProofOf(Model):

@@ -14,7 +14,7 @@ from sscard.scenario.context import Bench
 from sscard.scenario.expressions import computed
 from sscard.scenario.step import Hex, Nothing, Outcome, Pin, PinOrNone, Step
 from sscard.scenario.steps.secure import RIGHT, ChallengeData, Right
-from sscard.standard.apdu import command
+from sscard.standard.apdu import SW, command
 from sscard.standard.certificates import VERIFY_ADMINISTRATOR, VERIFY_USER, cryptogram
 from sscard.standard.encoding import encode_pin
 from sscard.transport.connection import answer_to
@@ -29,8 +29,7 @@ def asked_tries(text: str, info: ValidationInfo) -> str:
     try:
         return str(computed(text, info))
     except InvalidValue as error:
-        expected = Phrase("write the tries that the terminal must read, or {none}", none=NO_PIN_NEEDED)
-        raise InvalidValue(Phrase("not a count"), error.remedy or expected) from None
+        raise InvalidValue(Phrase("not a count, and not {word}", word=NO_PIN_NEEDED), error.remedy) from None
 
 
 AskedTries = Annotated[str, AfterValidator(asked_tries)]
@@ -158,7 +157,7 @@ class TriesLeft(Step):
         return Outcome(reported={"tries_left": NO_PIN_NEEDED if tries is None else str(tries)})
 
     def answers(self) -> dict[str, str]:
-        return {"tries_left": self.tries_left}
+        return {"tries_left": self.tries_left} if self.sw == SW.OK else {}
 
 
 class VerifyPin(Step):
@@ -235,4 +234,4 @@ class ReadBasic(Step):
         return Outcome(reported={field: getattr(read, field) for field in WrittenData.model_fields})
 
     def answers(self) -> dict[str, str]:
-        return self.read_basic.model_dump(exclude_none=True)
+        return self.read_basic.model_dump(exclude_none=True) if self.sw == SW.OK else {}

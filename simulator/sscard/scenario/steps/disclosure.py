@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from sscard.conversation import Exchange
 from sscard.conversation.explain import find_declaration
@@ -14,17 +14,13 @@ from sscard.hsm.operations import HsmOperations
 from sscard.i18n.language import say
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import CHALLENGE_LENGTH, Bench
-from sscard.scenario.step import KeyName, Outcome, Pin, Step
+from sscard.scenario.step import KeyName, Listed, Outcome, Pin, Step
 from sscard.standard.encoding import encode_pin
 
 Token = Literal["right", "wrong", "none"]
 
 AUTHORIZATIONS: Final[dict[Token, str]] = {"right": "Bearer right", "wrong": "Bearer wrong", "none": ""}
 NOTHING_SHOWN: Final = "none"
-
-
-def _list(value: object) -> object:
-    return value if isinstance(value, list) else [value]
 
 
 class TraceHides(Step):
@@ -35,7 +31,7 @@ class TraceHides(Step):
 
     verb: ClassVar[str] = "trace_hides"
     inserts: ClassVar[bool] = False
-    trace_hides: Annotated[tuple[Pin, ...], BeforeValidator(_list), Field(min_length=1, repr=False)]
+    trace_hides: Annotated[tuple[Pin, ...], Listed, Field(min_length=1, repr=False)]
 
     def run(self, bench: Bench) -> Outcome:
         pins = [encode_pin(pin).hex().upper() for pin in self.trace_hides]

@@ -115,6 +115,9 @@ class DriverStep(Step):
         answers["host"] = self.host
         return answers if self.prompts is None else answers | {"prompts": " ".join(self.prompts)}
 
+    def compared(self) -> frozenset[str]:
+        return super().compared() | (set() if self.sw is None else {"error", "out"})
+
     def check(self, before: View, after: View, outcome: Outcome) -> list[Mismatch]:
         found = super().check(before, after, outcome)
         error = self.error

@@ -180,6 +180,11 @@ class Record(Model):
             raise InvalidValue(
                 Phrase("a record is named by its tag or by its number"), Phrase("write one of tag: and number:")
             )
+        if self.tag is None and "order" in self.model_fields_set:
+            raise InvalidValue(
+                Phrase("records with a tag have an order"),
+                Phrase("write tag: in place of number:, or leave order: out"),
+            )
         return self
 
     @property
@@ -207,6 +212,15 @@ class ReadData(Record):
     run: Literal["to last", "from last"] | None = None
     length: Length | None = None
 
+    @model_validator(mode="after")
+    def _runs_from_a_number(self) -> Self:
+        if self.run and self.number is None:
+            raise InvalidValue(
+                Phrase("a run of records begins at a number"),
+                Phrase("write number: in place of tag:, or leave run: out"),
+            )
+        return self
+
 
 class ReadRecord(Step):
     """READ RECORD by tag, as ``read_record: 08``, or with its fields; ``data`` has tag and length too."""
@@ -217,7 +231,7 @@ class ReadRecord(Step):
     def run(self, bench: Bench) -> Outcome:
         asked = self.read_record
         p1, p2 = asked.parameters
-        if asked.run and asked.number is not None:
+        if asked.run:
             p2 = p2 & ~BY_NUMBER | RUNS[asked.run]
         return _read(bench, 0xB2, (p1, p2), asked.length)
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from sscard.document import Model
 from sscard.driver.fields import yuan
 from sscard.errors import InvalidValue
+from sscard.fields import of_form
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.scenario.context import Bench
 from sscard.scenario.expressions import Number
@@ -43,21 +44,23 @@ def _fen(text: object) -> object:
     return int(str(text).replace(".", ""))
 
 
-def _time(text: str) -> str:
-    if not re.fullmatch("[0-9A-Fa-f]{14}", text):
-        raise InvalidValue(Phrase("not a time"), Phrase("write YYYYMMDDhhmmss, as 20260105093000"))
-    return text
-
-
 Yuan = Annotated[int, BeforeValidator(_fen)]
 """An amount in yuan with two decimals, in the model in fen."""
-Time = Annotated[str, AfterValidator(_time)]
+Time = Annotated[
+    str,
+    AfterValidator(of_form("[0-9A-Fa-f]{14}", Phrase("not a time"), Phrase("write YYYYMMDDhhmmss, as 20260105093000"))),
+]
 """Date and time at the terminal, YYYYMMDDhhmmss."""
-Year = Annotated[str, Field(pattern="^[0-9]{4}$")]
+Year = Annotated[
+    str,
+    AfterValidator(of_form("[0-9]{4}", Phrase("not a year"), Phrase("write four digits: {example}", example="2026"))),
+]
 KeyIndex = Annotated[int, Field(ge=0, le=255)]
 PsamCode = Annotated[Number, Field(ge=-0xFFFF, le=0)]
 """The code of a refusal of the PSAM, as of the driver; 0 for none."""
-Terminal = Annotated[str, Field(pattern="^[0-9]{12}$")]
+NOT_A_TERMINAL: Final = Phrase("not a terminal number")
+TERMINAL_FORM: Final = Phrase("write 12 digits: {example}", example=TERMINAL)
+Terminal = Annotated[str, AfterValidator(of_form("[0-9]{12}", NOT_A_TERMINAL, TERMINAL_FORM))]
 """The number of a terminal, 12 digits."""
 
 
@@ -113,9 +116,14 @@ class MedicalStep(Step):
     """DF04 is selected, and the PIN verified if the card has one. Times are YYYYMMDDhhmmss, amounts yuan."""
 
     proofs: ClassVar[tuple[str, ...]] = ()
+    """The proofs and MACs of the card that are checked."""
+    compares: ClassVar[tuple[str, ...]] = ()
+    """The fields of the verb's value with what the card must report."""
 
     def answers(self) -> dict[str, str]:
-        return dict.fromkeys(self.proofs, "right") if self.sw == SW.OK else {}
+        if self.sw != SW.OK:
+            return {}
+        return dict.fromkeys(self.proofs, "right") | stated(getattr(self, self.verb), *self.compares)
 
     def title(self) -> Sayable:
         asked = getattr(self, self.verb)
@@ -145,13 +153,11 @@ class InitializeForLoad(MedicalStep):
 
     verb: ClassVar[str] = "initialize_for_load"
     proofs: ClassVar[tuple[str, ...]] = ("mac1",)
+    compares: ClassVar[tuple[str, ...]] = ("balance", "count")
     initialize_for_load: LoadBegun
 
     def run(self, bench: Bench) -> Outcome:
         return _begin_load(bench, self.initialize_for_load)
-
-    def answers(self) -> dict[str, str]:
-        return super().answers() | stated(self.initialize_for_load, "balance", "count")
 
 
 class Ending(Model):
@@ -259,6 +265,7 @@ class InitializeForPurchase(MedicalStep):
     """INITIALIZE FOR PURCHASE."""
 
     verb: ClassVar[str] = "initialize_for_purchase"
+    compares: ClassVar[tuple[str, ...]] = ("balance", "self_paid_total", "pool_total", "year", "count")
     initialize_for_purchase: PurchaseBegun
 
     def run(self, bench: Bench) -> Outcome:
@@ -275,9 +282,6 @@ class InitializeForPurchase(MedicalStep):
         reported = {name: amount_text(data[at : at + 4]) for name, at in zip(amount_names, (0, 4, 8), strict=True)}
         reported |= {"year": data[12:14].hex(), "count": str(int.from_bytes(data[14:16], "big"))}
         return Outcome(sw, data, reported=reported)
-
-    def answers(self) -> dict[str, str]:
-        return stated(self.initialize_for_purchase, "balance", "self_paid_total", "pool_total", "year", "count")
 
 
 class TerminalEnding(Ending):

@@ -14,14 +14,14 @@ from sscard.driver.errors import DriverError
 from sscard.driver.fields import FileFields
 from sscard.driver.files import BY_KEY, BY_PIN, Access, file_at, prepare, read_access, read_file, write_file
 from sscard.errors import InvalidValue, suggestion
-from sscard.fields import hidden
+from sscard.fields import hidden, of_form
 from sscard.i18n.phrase import Phrase, Sayable
 from sscard.issuer.psam import Level
 from sscard.psam.keys import CARD_KEYS, PURCHASE_KEY
 from sscard.scenario.context import Bench, NotPossible
 from sscard.scenario.station import PsamKeys
 from sscard.scenario.step import Hex, Mismatch, Outcome, PinOrNone, Step, Texts, View
-from sscard.scenario.steps.medical import By, PsamCode
+from sscard.scenario.steps.medical import NOT_A_TERMINAL, TERMINAL_FORM, By, PsamCode
 from sscard.standard.apdu import SW, split
 from sscard.standard.tree import FileSpec, Structure
 from sscard.terminal import flows
@@ -47,6 +47,10 @@ def _key_names(names: tuple[str, ...]) -> tuple[str, ...]:
 KeyNames = Annotated[Texts, AfterValidator(_key_names)]
 
 
+TerminalOrNone = Annotated[str, AfterValidator(of_form("([0-9]{12})?", NOT_A_TERMINAL, TERMINAL_FORM))]
+"""The number of a terminal, 12 digits, or empty for the one of the city."""
+
+
 class PsamData(Model):
     """The PSAM in the terminal's slot; ``none`` is an empty slot.
 
@@ -58,7 +62,7 @@ class PsamData(Model):
     """
 
     level: Level | Literal["none"] = "province"
-    terminal_number: Annotated[str, Field(pattern="^([0-9]{12})?$")] = ""
+    terminal_number: TerminalOrNone = ""
     missing: KeyNames = ()
     foreign: KeyNames = ()
     sm4: bool = True
@@ -104,7 +108,7 @@ class RightsStep(Step):
     psam_code: PsamCode = 0
 
     def answers(self) -> dict[str, str]:
-        return {"psam_code": str(self.psam_code)}
+        return {} if self.sw is None else {"psam_code": str(self.psam_code)}
 
     def title(self) -> Sayable:
         asked = getattr(self, self.verb)

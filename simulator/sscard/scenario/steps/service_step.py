@@ -100,8 +100,7 @@ class ServiceStep(Step):
 
     def run(self, bench: Bench) -> Outcome:
         """Execute the step; a kill of the process is followed by a new one, which loads the case again."""
-        length = bench.case.length if bench.case else 0
-        number = bench.case.number if bench.case else ""
+        lengths = {number: case.length for number, case in bench.host.journal.cases.items()}
         error, faults = "none", bench.hsm.happened
         try:
             outcome = answered(self.serve, bench)
@@ -110,7 +109,7 @@ class ServiceStep(Step):
                 raise
             error = next(word for kind, word in ERRORS.items() if isinstance(problem, kind))
             outcome = Outcome()
-        seen = length if bench.case and bench.case.number == number else 0
+        seen = lengths.get(bench.case.number, 0) if bench.case else 0
         return replace(outcome, reported=facts_of(bench, seen) | {"error": error} | outcome.reported)
 
     def serve(self, bench: Bench) -> Outcome:

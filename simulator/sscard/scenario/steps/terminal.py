@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import date
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sscard.document import Model
 from sscard.errors import InvalidValue
+from sscard.fields import of_form
 from sscard.i18n.phrase import Phrase
 from sscard.scenario.context import Bench
 from sscard.scenario.step import Count, Outcome, PinOrNone, Step, Texts
@@ -43,6 +44,19 @@ def _name(word: Finding | Standing) -> str:
     return word.name.lower().replace("_", " ")
 
 
+NumberRange = Annotated[
+    str,
+    AfterValidator(
+        of_form(
+            "[0-9A-Z]{9}-[0-9A-Z]{9}",
+            Phrase("not a range of card numbers"),
+            Phrase("write the first and the last number: {example}", example="A00000000-A00000099"),
+        )
+    ),
+]
+"""A range of card numbers, both ends included."""
+
+
 class Rules(Model):
     """Which cards the terminal serves (default: all) and the expected findings (default: no findings).
 
@@ -52,7 +66,7 @@ class Rules(Model):
     ``tries_left`` the tries that it must read.
     """
 
-    blacklisted: tuple[Annotated[str, Field(pattern="^[0-9A-Z]{9}-[0-9A-Z]{9}$")], ...] = ()
+    blacklisted: tuple[NumberRange, ...] = ()
     bodies: Texts | None = None
     categories: Texts | None = None
     versions: Texts | None = None
@@ -137,7 +151,7 @@ class Recover(PowerStep):
         return Outcome(reported={"standing": _name(found.standing)})
 
     def answers(self) -> dict[str, str]:
-        return {"standing": self.recover.standing}
+        return {"standing": self.recover.standing} if self.sw == SW.OK else {}
 
 
 def _show(findings: tuple[str, ...]) -> str:

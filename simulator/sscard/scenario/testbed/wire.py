@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from sscard.chip.engine import SW_LENGTH
 from sscard.i18n.phrase import Phrase
 from sscard.transport import CardMute
-from sscard.transport.connection import Connection, Removable
+from sscard.transport.connection import Connection, Removable, ShortAnswer
 
 Action = Literal["on", "off", "reset", "send"]
 
@@ -101,8 +102,11 @@ class Wire:
         return False
 
     def transmit(self, command: bytes) -> bytes:
+        """See ``Connection``; ``ShortAnswer`` for an answer without a status word, which PC/SC delivers as it is."""
         place = len(self.events)
         self.events.append(Event("send", command))
         answer = self._card.transmit(command)
+        if len(answer) < SW_LENGTH:
+            raise ShortAnswer(len(answer))
         self.events[place] = Event("send", command, answer)
         return answer
