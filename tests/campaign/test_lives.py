@@ -241,7 +241,8 @@ def test_row_states_product_place_and_behaviour_that_were_drawn_by_their_shares(
     draws = Draws(POPULATION, SEED)
 
     for row in rows:
-        assert row[1:4] == draws.of(row.index)[:3]
+        drawn = draws.of(row.index)
+        assert row[1:4] == (drawn.product, drawn.place, drawn.behaviour)
         assert row.tries_limit == POPULATION.places[row.place].place.pin_tries
     common = Counter(row.product for row in rows)
     assert common[0] > common[1] > common[2] > 0
